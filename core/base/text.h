@@ -1,0 +1,34 @@
+// Text: the nearest known word, growing buffers, UTF-8.
+#ifndef CULL_BASE_TEXT_H
+#define CULL_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A growing text; s is always ended by a NUL. On lack of memory `failed` stays set and appends do nothing.
+typedef struct cull_buf {
+    char *s;
+    size_t n, room;
+    bool failed;
+} cull_buf;
+
+#define CULL_BUF_INIT { 0 }
+void cull_buf_release(cull_buf *buf);
+void cull_buf_clear(cull_buf *buf);
+void cull_buf_add(cull_buf *buf, const void *bytes, size_t n);
+void cull_buf_puts(cull_buf *buf, const char *text);
+void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cull_buf_json(cull_buf *buf, const char *text, size_t n); // "…", escaped as JSON
+
+// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or NULL.
+const char *cull_nearest(const char *word, const char *const *candidates); // NULL-terminated
+
+bool cull_utf8_valid(const char *s, size_t n);
+size_t cull_utf8_length(const char *s, size_t n); // code points; s is valid
+
+// File names. join: "dir/name", or a copy of an absolute name; in `buf`.
+void cull_path_join(cull_buf *buf, const char *dir, const char *name);
+
+#endif

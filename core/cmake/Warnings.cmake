@@ -1,0 +1,10 @@
+# The warnings and sanitizers of everything that is built here.
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wundef -fno-math-errno)
+add_compile_definitions(_POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
+if(CULL_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(CULL_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,0 +1,26 @@
+// Where calibration statistics live, and how they go to and come from a file.
+//
+// A store owns every array that a cull_stats view points to. It is filled by cull_calibrate_pass, or loaded.
+#ifndef CULL_ENGINE_STATS_STORE_H
+#define CULL_ENGINE_STATS_STORE_H
+
+#include <cull/stats.h>
+
+#include "base/context.h"
+
+typedef struct cull_stats_store cull_stats_store;
+
+// Arrays for `groups` of a model with these layers (facts[l]), all zero. I and J are never stored.
+cull_stats_store *cull_stats_store_new(cull_ctx *, const cull_model_facts *,
+                                       const cull_layer_facts *const *facts, uint32_t groups);
+void cull_stats_store_free(cull_stats_store *store);
+const cull_stats *cull_stats_store_view(const cull_stats_store *store);
+uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,
+                                uint32_t groups);
+
+// A safetensors file of f64 tensors "layer.L.NAME" named as the fields of cull_layer_stats; atomic (temporary
+// name, fsync, rename). Load adds the file's groups to the store's.
+cull_status cull_stats_store_save(cull_ctx *, const cull_stats_store *store, const char *path) CULL_MUST_CHECK;
+cull_status cull_stats_store_load(cull_ctx *, cull_stats_store *store, const char *path) CULL_MUST_CHECK;
+
+#endif

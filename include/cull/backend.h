@@ -1,0 +1,122 @@
+// A backend opens checkpoints and describes a layer's pieces; the core runs them.
+//
+// Routing, dispatch, statistics, overlays, precision and cuts exist once, in the core. A piece never
+// multiplies by a matrix itself: it calls pass->engine->linear with the matrix's id, which applies the
+// variant's overlay, unpacks the stored type, feeds the statistics and picks the precision. Rows are
+// float32, row-major, width D unless stated; n rows belong to one stream (one history of cuts).
+//
+// The visit of layer l, in order:
+//
+//   layer_begin(l)
+//   attend(l)    h → r, side, x     r: residual entering the MoE sub-layer; side: what runs beside the
+//                                   routed experts; x: input of router and experts
+//   route(l)     x → index, gate, logits, p
+//   expert(l,e)  rows of x → y      called from any thread, for disjoint rows
+//   after(l)     r, side, Σ g y → h
+//   layer_end(l)
+//
+// In a dense layer (E = 0) route and expert are not called, and `side` holds the whole feed-forward part.
+#ifndef CULL_BACKEND_H
+#define CULL_BACKEND_H
+
+#include <cull/cut.h>
+#include <cull/tensor.h>
+
+typedef struct cull_model cull_model; // the backend's own
+typedef struct cull_pass cull_pass;
+
+// Attention of the stream's rows over their segments' paths. Positions, causality, ancestors and the K/V
+// store are the core's; what the backend fixes is here.
+typedef struct cull_attention {
+    size_t H, KV;        // query heads, key/value heads; H % KV == 0
+    size_t qk_width;     // width of a head's query and key
+    size_t v_width;      // of its value
+    float scale;         // multiplies q·k
+    size_t window;       // a row sees the `window` positions up to its own; 0: all
+    size_t chunk;        // a row sees only positions of its own chunk; 0: all
+    const float *sinks;  // (H) an extra logit per head that takes part in the softmax only; or NULL
+} cull_attention;
+
+typedef struct cull_engine { // the core's services to pieces
+    uint32_t size;
+    // y = x Wᵀ + b for n rows; x: (n, cols) with row stride ldx, y: (n, rows) with row stride ldy. [any]
+    cull_status (*linear)(cull_pass *, cull_where, size_t n, const float *x, size_t ldx, float *y,
+                          size_t ldy);
+    // q (n, H, qk_width), k (n, KV, qk_width), v (n, KV, v_width) → out (n, H, v_width). In attend only.
+    cull_status (*attention)(cull_pass *, const cull_attention *, const float *q, const float *k,
+                             const float *v, float *out);
+    // Floats that die when the piece returns (not zeroed); NULL when there are none: return CULL_ENOMEM.
+    float *(*scratch)(cull_pass *, size_t n);
+    // Run fn(arg, first, count) over blocks of n rows, on the pool or in place.
+    void (*rows)(cull_pass *, size_t n, void (*fn)(void *arg, size_t first, size_t count),
+                 void *arg);
+} cull_engine;
+
+struct cull_pass {
+    uint32_t size;
+    const cull_engine *engine;
+    cull_ctx *ctx;
+    size_t n_positions_seen; // the longest path of the pass: what longrope's switch looks at
+    void *core;
+};
+
+// What a variant says to a layer's router.
+typedef struct cull_rule {
+    const uint8_t *allowed; // (E) 0: dropped, masked inside the selection rule; NULL: all
+    size_t k;               // experts per token; 0: the model's
+    double skip_ratio;      // see cut.h
+} cull_rule;
+
+typedef struct cull_routed {
+    int32_t *index; // (n, K) best first, −1 where fewer than K are chosen
+    float *gate;    // (n, K) the coefficients really used, 0 where index is −1
+    float *logits;  // (n, E) the router's linear output, before softmax, sigmoid or correction
+    float *p;       // (n, E) unbiased probabilities (softmax or sigmoid), over all E; NULL: not wanted
+} cull_routed;
+
+enum { // open
+    CULL_OPEN_TOKENIZER = 1u, // enough to encode and decode
+    CULL_OPEN_WEIGHTS = 2u,
+};
+
+typedef struct cull_backend {
+    uint32_t size;
+
+    // [call] Everything that can be wrong with a checkpoint is found here, before a layer runs: shapes,
+    // offsets, missing or unknown options. The model lives until close.
+    cull_status (*open)(cull_ctx *, const void *settings, uint32_t what, cull_model **out);
+    void (*close)(cull_model *);
+    const cull_model_facts *(*facts)(const cull_model *);                 // [any]
+    const cull_layer_facts *(*layer_facts)(const cull_model *, size_t l); // [any]
+
+    // [any] Where matrix `where` is stored. CULL_ENOTSUP, reported, where there is none.
+    cull_status (*matrix)(cull_ctx *, const cull_model *, cull_where, cull_matrix *out);
+
+    // [any] Ask the system for layer l's pages soon; let them go. (optional)
+    void (*prefetch)(const cull_model *, size_t l);
+    void (*release)(const cull_model *, size_t l);
+
+    cull_status (*embed)(cull_pass *, const cull_model *, size_t n, const int32_t *ids, float *h);
+    // pos: (n) the rows' positions. side is NULL where facts say has_side is false. h is read only.
+    cull_status (*attend)(cull_pass *, const cull_model *, size_t l, size_t n, const int32_t *pos,
+                          const float *h, float *r, float *side, float *x);
+    cull_status (*route)(cull_pass *, const cull_model *, size_t l, size_t n, const float *x,
+                         const cull_rule *, const cull_routed *out);
+    cull_status (*expert)(cull_pass *, const cull_model *, size_t l, size_t e, size_t n,
+                          const float *x, float *y);
+    // moe: (n, D) Σ g y, or NULL when the sub-layer is skipped or absent. h may be r.
+    cull_status (*after)(cull_pass *, const cull_model *, size_t l, size_t n, const float *r,
+                         const float *side, const float *moe, float *h);
+    cull_status (*norm)(cull_pass *, const cull_model *, size_t n, const float *h, float *hn);
+    // The head is the matrix (CULL_NONE, HEAD); the core multiplies and facts.logit_scale scales.
+
+    // [any] As cull_text's.
+    cull_status (*encode)(cull_ctx *, const cull_model *, const char *text, size_t len,
+                          uint32_t flags, int32_t **ids, size_t *n);
+    cull_status (*decode)(cull_ctx *, const cull_model *, const int32_t *ids, size_t n,
+                          uint32_t flags, char **text, size_t *len);
+    // [call] (optional) Notes about the checkpoint for `cull inspect`: "MTP layer 61 is left out".
+    size_t (*notes)(const cull_model *, const char *const **texts);
+} cull_backend;
+
+#endif

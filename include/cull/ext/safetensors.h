@@ -1,0 +1,34 @@
+// Optional service "cull.safetensors/1": read safetensors files, checked and memory-mapped.
+//
+// Every rule of the format is checked when a file is opened, so that views never leave the mapping. The
+// mapping is private and read only; a file that shrinks meanwhile ends the program with SIGBUS, which the
+// core turns into a sentence.
+#ifndef CULL_EXT_SAFETENSORS_H
+#define CULL_EXT_SAFETENSORS_H
+
+#include <cull/host.h>
+#include <cull/tensor.h>
+
+#define CULL_EXT_SAFETENSORS "cull.safetensors/1"
+
+typedef struct cull_safetensors cull_safetensors;
+
+typedef struct cull_safetensors_ext {
+    uint32_t size;
+    // [any] `path` must be a safetensors file. Close what was opened.
+    cull_status (*open)(cull_ctx *, const char *path, cull_safetensors **out);
+    void (*close)(cull_safetensors *);
+    // [any] Tensors in the order of their names.
+    size_t (*count)(const cull_safetensors *);
+    const char *(*at)(const cull_safetensors *, size_t i, cull_tensor *out); // its name
+    bool (*find)(const cull_safetensors *, const char *name, cull_tensor *out);
+    // [any] A value of __metadata__, or NULL.
+    const char *(*metadata)(const cull_safetensors *, const char *key);
+    // [any] Ask for the pages of a range soon, or let them go.
+    void (*prefetch)(const cull_safetensors *, const void *data, size_t bytes);
+    void (*release)(const cull_safetensors *, const void *data, size_t bytes);
+    // [any] 128-bit fingerprint of header, size and sampled pages, as 32 hex digits and a NUL.
+    void (*fingerprint)(const cull_safetensors *, char out[33]);
+} cull_safetensors_ext;
+
+#endif

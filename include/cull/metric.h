@@ -1,0 +1,84 @@
+// A metric asks a model something and makes numbers of the answers.
+//
+// prepare() is called once per model and yields requests; the core computes the answers of all variants in
+// shared passes; score() is called once per variant. What a metric wants per item it writes as columns, so
+// that comparisons can be paired.
+#ifndef CULL_METRIC_H
+#define CULL_METRIC_H
+
+#include <cull/text.h>
+
+enum { // cull_request.wants
+    CULL_WANT_GREEDY = 1u, // is every target the arg-max?
+    CULL_WANT_TOKENS = 2u, // the log-probability of each target
+    CULL_WANT_KL = 4u,     // KL(dense ‖ variant) at each scored row, summed
+    CULL_WANT_TOP1 = 8u,   // number of scored rows where dense and variant agree on the arg-max
+};
+
+// SCORE: the last `scored` of the n ids are targets, each predicted from all ids before it; the ids are
+// fed as they are (BOS and truncation are the metric's affair), n − 1 ≤ the model's positions.
+// GENERATE: greedy continuation of the n ids until a stop string, EOS, or max_new ids.
+typedef struct cull_request {
+    uint32_t kind; // 0 SCORE, 1 GENERATE
+    uint32_t wants;
+    const int32_t *ids;
+    size_t n, scored;
+    size_t max_new;
+    size_t n_until;
+    const char *const *until;
+} cull_request;
+
+enum { CULL_SCORE = 0, CULL_GENERATE = 1 };
+
+typedef struct cull_requests {
+    uint32_t size;
+    size_t n;
+    cull_request *at; // host->alloc
+    void *state;      // the metric's own, host->alloc, read-only in score()
+} cull_requests;
+
+typedef struct cull_answer {
+    double ll;             // Σ log-probability of the targets, nats
+    bool greedy;
+    const float *token_ll; // (scored)
+    double kl;
+    size_t top1;
+    const int32_t *ids; // GENERATE: the new ids, the stop included
+    size_t n;
+    const char *text;   // decoded, special tokens skipped, cut at the first of each stop
+    size_t text_len;
+} cull_answer;
+
+typedef struct cull_value { // a row of the tidy table
+    const char *task, *metric, *filter; // filter: "none" where there is none
+    double value, stderr_;              // stderr_: NaN where it is not defined
+    size_t n;                           // items behind it
+    int higher_is_better;
+} cull_value;
+
+// A per-item array of one task, e.g. loglik(doc, choice). The first dimension is always the item.
+typedef struct cull_column {
+    const char *task, *name, *unit, *doc;
+    const char *dims[3]; // names of the dimensions, NULL-terminated
+    size_t shape[3];
+    char type; // 'd' double, 'i' int64_t, 'b' uint8_t, 's' const char *
+    const void *data;
+} cull_column;
+
+typedef struct cull_report { // [call]
+    uint32_t size;
+    cull_status (*value)(cull_ctx *, struct cull_report *, const cull_value *);
+    cull_status (*column)(cull_ctx *, struct cull_report *, const cull_column *);
+    cull_status (*attribute)(cull_ctx *, struct cull_report *, const char *task, const char *name,
+                             const char *text);
+    void *core;
+} cull_report;
+
+typedef struct cull_metric {
+    uint32_t size;
+    cull_status (*prepare)(cull_ctx *, const void *settings, const cull_text *, cull_requests *out);
+    cull_status (*score)(cull_ctx *, const void *settings, const cull_requests *,
+                         const cull_answer *answers, cull_report *out);
+} cull_metric;
+
+#endif

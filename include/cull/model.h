@@ -1,0 +1,95 @@
+// The model's shape, in one alphabet:
+//
+//   L layers   E routed experts of a layer (0: a dense layer)   K experts routed per token
+//   N tokens   D model width   F expert width   V vocabulary
+//
+// E, K and F may differ by layer, so everything per expert is ragged: an array of L pointers.
+#ifndef CULL_MODEL_H
+#define CULL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The parts of a model that hold numbers. Every matrix (and the bias that goes with it) has the id
+// (layer, part, expert). X(name, word)
+#define CULL_PARTS(X)                                                                              \
+    X(EMBED, "embed")                                                                              \
+    X(HEAD, "head")                                                                                \
+    X(Q, "q")                                                                                      \
+    X(K, "k")                                                                                      \
+    X(V, "v")                                                                                      \
+    X(O, "o")                                                                                      \
+    X(Q_A, "q_a")                                                                                  \
+    X(Q_B, "q_b")                                                                                  \
+    X(KV_A, "kv_a")                                                                                \
+    X(KV_B, "kv_b")                                                                                \
+    X(ROUTER, "router")                                                                            \
+    X(GATE, "gate")               /* of a routed expert */                                         \
+    X(UP, "up")                   /* of a routed expert */                                         \
+    X(DOWN, "down")               /* of a routed expert */                                         \
+    X(SHARED_GATE, "shared_gate") /* shared experts, run for every token */                        \
+    X(SHARED_UP, "shared_up")                                                                      \
+    X(SHARED_DOWN, "shared_down")                                                                  \
+    X(SHARED_ROUTER, "shared_router") /* the shared expert's own sigmoid gate */                   \
+    X(DENSE_GATE, "dense_gate")       /* a dense or parallel feed-forward part */                  \
+    X(DENSE_UP, "dense_up")                                                                        \
+    X(DENSE_DOWN, "dense_down")
+
+typedef enum cull_part {
+#define CULL_PART_ENUM(name, word) CULL_PART_##name,
+    CULL_PARTS(CULL_PART_ENUM)
+#undef CULL_PART_ENUM
+        CULL_N_PARTS
+} cull_part;
+
+#define CULL_NONE UINT32_MAX // no layer (embed, head), or no expert
+
+typedef struct cull_where {
+    uint32_t layer;
+    uint32_t part; // cull_part
+    uint32_t expert;
+} cull_where;
+
+static inline cull_where cull_at(size_t layer, cull_part part)
+{
+    return (cull_where){ (uint32_t)layer, (uint32_t)part, CULL_NONE };
+}
+
+static inline cull_where cull_at_expert(size_t layer, cull_part part, size_t expert)
+{
+    return (cull_where){ (uint32_t)layer, (uint32_t)part, (uint32_t)expert };
+}
+
+// What is known of one layer without touching its weights.
+typedef struct cull_layer_facts {
+    uint32_t size;
+    size_t E, K, F;
+    size_t n_group, topk_group; // group-limited routing; 1, 1 where there is none
+    bool renormalise;           // the gates of a token's K experts are divided by their sum
+    bool gate_on_input;         // the gate multiplies an expert's input, not its output
+    bool has_side;              // something runs beside the routed experts
+    uint64_t parts;             // bit p: part p is present
+    size_t window;              // sliding attention window, 0: full
+    size_t kv_width;            // floats of K and V together that one row leaves behind
+    uint64_t bytes;             // of all stored weights of the layer
+    uint64_t expert_params;     // weights and biases of one routed expert
+    uint64_t other_params;      // all else in the layer
+} cull_layer_facts;
+
+typedef struct cull_model_facts {
+    uint32_t size;
+    const char *arch;        // model_type
+    const char *dtype;       // as stored, "bf16", …
+    const char *source;      // where it was opened
+    const char *fingerprint; // hex; see DESIGN section 6
+    size_t L, D, V;
+    size_t max_positions;
+    double logit_scale; // logits are multiplied by it (1 but for Granite)
+    uint64_t params_total, params_expert, params_active;
+    uint64_t bytes; // of all stored weights
+    int32_t bos, eos; // token ids, −1: none
+    bool adds_bos;    // the tokenizer puts BOS in front by itself
+} cull_model_facts;
+
+#endif
