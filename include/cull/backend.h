@@ -56,7 +56,7 @@ struct cull_pass {
     uint32_t size;
     const cull_engine *engine;
     cull_ctx *ctx;
-    size_t n_positions_seen; // the longest path of the pass: what longrope's switch looks at
+    bool beyond_switch; // the rows' paths are longer than facts.rope_switch; never mixed in one call
     void *core;
 };
 
@@ -104,7 +104,7 @@ typedef struct cull_backend {
                          const cull_rule *, const cull_routed *out);
     cull_status (*expert)(cull_pass *, const cull_model *, size_t l, size_t e, size_t n,
                           const float *x, float *y);
-    // moe: (n, D) Σ g y, or NULL when the sub-layer is skipped or absent. h may be r.
+    // moe: (n, D) Σ g y, or NULL when the sub-layer is skipped or absent. h may be r, or moe.
     cull_status (*after)(cull_pass *, const cull_model *, size_t l, size_t n, const float *r,
                          const float *side, const float *moe, float *h);
     cull_status (*norm)(cull_pass *, const cull_model *, size_t n, const float *h, float *hn);

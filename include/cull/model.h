@@ -85,6 +85,7 @@ typedef struct cull_model_facts {
     const char *fingerprint; // hex; see DESIGN section 6
     size_t L, D, V;
     size_t max_positions;
+    size_t rope_switch; // paths longer than this are rotated otherwise (longrope); 0: none
     double logit_scale; // logits are multiplied by it (1 but for Granite)
     uint64_t params_total, params_expert, params_active;
     uint64_t bytes; // of all stored weights
