@@ -16,6 +16,10 @@ typedef struct cull_ctx cull_ctx;
 typedef struct cull_rng cull_rng;
 struct cull_cut;
 
+typedef struct cull_scratch_mark { // a place in the scratch memory; the host's own
+    size_t at[2];
+} cull_scratch_mark;
+
 typedef enum cull_level { CULL_ERROR, CULL_WARN, CULL_INFO, CULL_DEBUG } cull_level;
 
 typedef struct cull_host {
@@ -58,6 +62,11 @@ typedef struct cull_host {
 
     // [any] An optional service by name, "cull.safetensors/1" (ext/safetensors.h), or NULL.
     const void *(*extension)(cull_ctx *, const char *id);
+
+    // [call] All scratch taken since a mark is given back by rewinding to it, what view->weights returned
+    // included: a loop over matrices holds one at a time.
+    cull_scratch_mark (*mark)(cull_ctx *);
+    void (*rewind)(cull_ctx *, cull_scratch_mark);
 } cull_host;
 
 #define CULL_HAS(host, field)                                                                      \
