@@ -1,0 +1,171 @@
+// What a finished trial leaves behind: one HDF5 file per trial (format: results/README.md).
+//
+// A results folder holds trials/<slug>-<id>.h5, cuts/<slug>-<id>.safetensors and a derived
+// index.h5. A final name means complete: files are written under .tmp.<host>.<pid>.…, synced and
+// renamed, and never opened for writing again. A metric that is added later goes into a sibling
+// <slug>-<id>.eval-<key>.h5.
+//
+// Strings are UTF-8; NULL is stored as "". Everything here is borrowed for the call. Any thread,
+// but one at a time: HDF5 has one global lock.
+#ifndef CULL_RECORD_TRIAL_FILE_H
+#define CULL_RECORD_TRIAL_FILE_H
+
+#include <cull/cull.h>
+
+#include "base/context.h"
+#include "record/collector.h"
+
+// ---- a trial
+// ------------------------------------------------------------------------------------------
+
+typedef struct cull_trial_axes { // the cell of the grid; what tables are grouped by
+    const char *model,
+        *method; // their names in the experiment; the method of the base model is "dense"
+    const char *allocation; // NULL: none (dense, runtime rules)
+    double sparsity;        // requested; NaN: none
+    bool seeded;            // false: nothing in the trial depends on the seed
+    uint64_t seed;
+    const char *precision; // "f32", …
+} cull_trial_axes;
+
+typedef struct cull_plugin_used {
+    const char *kind, *name, *version;
+    const char *path, *hash; // of its shared object
+    const char *settings;    // JSON, defaults included
+    const char *cite;        // as the plugin gives it
+} cull_plugin_used;
+
+typedef struct cull_seed_used {
+    const char *name; // of the stream
+    uint64_t value;
+} cull_seed_used;
+
+typedef struct cull_name_key { // a file that was read, a tensor of the model
+    const char *name, *key;
+    uint64_t bytes;
+} cull_name_key;
+
+typedef struct cull_provenance {
+    const char *config_yaml;     // the experiment, byte by byte
+    const char *config_resolved; // JSON: this trial's settings, defaults included
+    size_t argc;
+    const char *const *argv;
+    // the next seven are filled by cull_provenance_here
+    const char *git_commit, *compiler, *flags, *binary_hash, *host, *cpu;
+    bool git_dirty;
+    uint64_t ram_bytes;
+    size_t threads;
+    size_t n_plugins, n_seeds, n_files;
+    const cull_plugin_used *plugins;
+    const cull_seed_used *seeds;
+    const cull_name_key *files; // data, requests: whatever plugins read
+} cull_provenance;
+
+typedef struct cull_expert_score { // one criterion's scores, one of the two arrays
+    const char *criterion;         // label: its name; stages that share one say "wanda.2"
+    const double *const *expert;   // [l] → (E_l), NULL in dense layers
+    const double *layer;           // (L)
+} cull_expert_score;
+
+// Fractions of parameters that the cut removes or zeroes.
+typedef struct cull_cut_summary {
+    double requested;   // of routed-expert parameters; NaN: no sparsity axis
+    double expert, all; // achieved: of routed-expert, of all parameters
+    double active;      // achieved: of the parameters active per token
+    uint64_t kept_expert, kept_all;
+    double kept_active; // parameters active per token, mean over calibration tokens
+    bool exportable;    // as a checkpoint of the same architecture
+    const char *file;   // of the cut, relative to the results folder; NULL: none
+} cull_cut_summary;
+
+typedef struct cull_phase { // a timed part of the work
+    const char *name;       // "calibrate", "score", "select", "evaluate"
+    double wall_s, cpu_s;   // this trial's share
+    uint64_t peak_rss_bytes, tokens;
+    double flops;          // multiply-adds × 2, this trial's share
+    uint64_t weight_bytes; // stored weight bytes read, this trial's share
+} cull_phase;
+
+typedef struct cull_evaluation { // what one metric found
+    const char *metric;          // the plugin's name
+    const char *key;             // identity of the evaluation, 32 hex digits
+    const char *settings;        // JSON
+    const cull_collector *found;
+} cull_evaluation;
+
+typedef struct cull_trial {
+    const char *id;              // 32 hex digits: the cut on its model; names the file
+    const char *calibration_key; // NULL: the trial needs none
+    cull_trial_axes axes;
+    cull_provenance provenance;
+
+    const cull_model_facts *model;
+    const cull_layer_facts *const *layer; // [l], l < model->L
+    size_t n_tensors;
+    const cull_name_key *tensors; // hashes of the model's tensors; may be NULL
+
+    const char *calibration;                // JSON: the reader and its settings; NULL: none
+    const cull_sequences *calibration_rows; // may be NULL
+    const cull_stats *stats;                // may be NULL; of group A to D what is there is stored
+
+    size_t n_scores;
+    const cull_expert_score *scores;
+    const cull_cut *cut; // NULL: dense
+    cull_cut_summary summary;
+
+    size_t n_evaluations, n_phases;
+    const cull_evaluation *evaluations;
+    const cull_phase *phases;
+    double started, finished; // seconds since 1970
+} cull_trial;
+
+// Compiler, flags, commit, host, CPU, memory, and the running program's hash; texts in the alloc
+// arena.
+cull_status cull_provenance_here(cull_ctx *, cull_provenance *out) CULL_MUST_CHECK;
+
+// "<model>-<method>-s0.50-<allocation>-seed1", lower case letters, digits, '.', '_' and '-' only,
+// in the alloc arena; NULL: no memory, reported. Two trials with one slug differ in their id.
+const char *cull_trial_slug(cull_ctx *, const cull_trial_axes *axes);
+
+// "trials/<slug>-<first 16 digits of id>.h5", "cuts/….safetensors", below the results folder.
+const char *cull_trial_name(cull_ctx *, const cull_trial_axes *axes, const char *id);
+const char *cull_trial_cut_name(cull_ctx *, const cull_trial_axes *axes, const char *id);
+
+// Write `dir`/trials/…h5 (folders are made). Replaces a file of the same name as a whole.
+cull_status cull_trial_write(cull_ctx *, const char *dir, const cull_trial *trial) CULL_MUST_CHECK;
+
+// Write the evaluations that were added to a finished trial as its sibling(s), one file per
+// evaluation. What does not concern evaluation (stats, scores, calibration rows, tensors) is left
+// out.
+cull_status cull_trial_write_added(cull_ctx *, const char *dir,
+                                   const cull_trial *trial) CULL_MUST_CHECK;
+
+// ---- what a folder holds
+// ------------------------------------------------------------------------------
+
+typedef struct cull_present { // one finished trial, its siblings taken together
+    char id[33];
+    const char *path; // of its main file
+    size_t n_evaluations;
+    const char *const *evaluation; // keys that are present, main file and siblings
+} cull_present;
+
+typedef struct cull_presents {
+    size_t n;
+    const cull_present *at; // by id; all in the alloc arena
+} cull_presents;
+
+// The finished trials of a results folder; none where there is no folder. A damaged file is logged
+// as a warning and counts as absent. So does a sibling without its trial.
+cull_status cull_trials_present(cull_ctx *, const char *dir, cull_presents *out) CULL_MUST_CHECK;
+const cull_present *cull_trial_exists(const cull_presents *presents, const char *id); // NULL: no
+bool cull_evaluation_exists(const cull_present *present, const char *key);
+
+// Remove temporary files that a dead process of this host left in the folder, its trials/ and
+// cuts/.
+cull_status cull_results_sweep(cull_ctx *, const char *dir, size_t *removed) CULL_MUST_CHECK;
+
+// Write dir/index.h5 anew: a table of the trials, and an external link to each.
+cull_status cull_index_write(cull_ctx *, const char *dir) CULL_MUST_CHECK;
+
+#endif
