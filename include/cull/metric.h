@@ -56,7 +56,13 @@ typedef struct cull_value { // a row of the tidy table
     int higher_is_better;
 } cull_value;
 
-// A per-item array of one task, e.g. loglik(doc, choice). The first dimension is always the item.
+// A per-item array of one task, e.g. loglik(doc, choice). The first dimension is always the item. So that
+// comparisons can be paired without knowing the metric, these names mean the same everywhere:
+//   a value's own metric   (acc, exact_match, kl, …) the item's outcome; the value is its mean; (doc, filter)
+//                          where the values carry filters, in the order in which they were reported
+//   nll, tokens            a window's Σ −log p and its targets: perplexity = exp(Σ nll / Σ tokens)
+//   loglik, words, bytes   of a rolling document: word_perplexity = exp(−Σ loglik / Σ words), …
+//   gold, pred             the right and the chosen answer; cluster, doc_hash: texts
 typedef struct cull_column {
     const char *task, *name, *unit, *doc;
     const char *dims[3]; // names of the dimensions, NULL-terminated
