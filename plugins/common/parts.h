@@ -1,0 +1,83 @@
+// The parts of a layer by the role that their matrices play.
+#ifndef COMMON_PARTS_H
+#define COMMON_PARTS_H
+
+#include <stdio.h>
+
+#include <cull/cut.h>
+
+enum part_class {
+    PART_OTHER, // embedding, head, routers: never pruned
+    PART_ATTENTION,
+    PART_EXPERT,
+    PART_SHARED,
+    PART_DENSE,
+};
+
+static inline enum part_class part_class(cull_part part)
+{
+    switch (part) {
+    case CULL_PART_Q:
+    case CULL_PART_K:
+    case CULL_PART_V:
+    case CULL_PART_O:
+    case CULL_PART_Q_A:
+    case CULL_PART_Q_B:
+    case CULL_PART_KV_A:
+    case CULL_PART_KV_B:
+        return PART_ATTENTION;
+    case CULL_PART_GATE:
+    case CULL_PART_UP:
+    case CULL_PART_DOWN:
+        return PART_EXPERT;
+    case CULL_PART_SHARED_GATE:
+    case CULL_PART_SHARED_UP:
+    case CULL_PART_SHARED_DOWN:
+        return PART_SHARED;
+    case CULL_PART_DENSE_GATE:
+    case CULL_PART_DENSE_UP:
+    case CULL_PART_DENSE_DOWN:
+        return PART_DENSE;
+    default:
+        return PART_OTHER;
+    }
+}
+
+static inline const char *part_word(uint32_t part)
+{
+    static const char *const words[] = {
+#define PART_WORD(name, word) word,
+        CULL_PARTS(PART_WORD)
+#undef PART_WORD
+    };
+    return part < CULL_N_PARTS ? words[part] : "?";
+}
+
+static inline bool part_present(const cull_layer_facts *layer, cull_part part)
+{
+    return (layer->parts >> part) & 1;
+}
+
+// Does expert e still stand after the earlier stages, with weights of its own?
+static inline bool expert_stands(const cull_cut *before, size_t l, size_t e)
+{
+    return !before || !before->layer[l].action || before->layer[l].action[e] == CULL_ACTION_BASE;
+}
+
+// Where a matrix is, in words: "layer 3, expert 5, up".
+typedef struct place_text {
+    char s[80];
+} place_text;
+
+static inline place_text place_of(cull_where where)
+{
+    place_text out;
+    if (where.expert == CULL_NONE)
+        snprintf(out.s, sizeof out.s, "layer %u, %s", where.layer, part_word(where.part));
+    else
+        snprintf(out.s, sizeof out.s, "layer %u, expert %u, %s", where.layer, where.expert,
+                 part_word(where.part));
+    return out;
+}
+
+#endif
