@@ -25,16 +25,27 @@ static inline void mask_drop(uint8_t *row, size_t c)
     row[c / 8] = (uint8_t)(row[c / 8] & ~(1u << (c % 8)));
 }
 
-// The mask that earlier stages left on a matrix; NULL: none, all is kept.
-static inline const uint8_t *mask_before(const cull_cut *cut, cull_where where)
+// What the masks of earlier stages keep of a matrix, all of them together; NULL: there are none.
+// Lives as scratch.
+static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_where where,
+                                      size_t rows, size_t cols, const uint8_t **out)
 {
-    for (size_t i = cut ? cut->n_overlays : 0; i-- > 0;) {
+    const size_t bytes = rows * mask_stride(cols);
+    uint8_t *all = NULL;
+    for (size_t i = 0; cut && i < cut->n_overlays; i++) {
         const cull_overlay *o = &cut->overlay[i];
-        if (o->kind == CULL_MASK && o->where.layer == where.layer && o->where.part == where.part &&
-            o->where.expert == where.expert)
-            return (const uint8_t *)o->data;
+        if (o->kind != CULL_MASK || o->where.layer != where.layer || o->where.part != where.part ||
+            o->where.expert != where.expert)
+            continue;
+        const uint8_t *mask = (const uint8_t *)o->data;
+        const bool first = all == NULL;
+        if (first && !(all = (uint8_t *)ctx->host->scratch(ctx, bytes, 1)))
+            return CULL_ENOMEM;
+        for (size_t b = 0; b < bytes; b++)
+            all[b] = (uint8_t)(first ? mask[b] : all[b] & mask[b]);
     }
-    return NULL;
+    *out = all;
+    return CULL_OK;
 }
 
 // How many of n weights go at a sparsity: never more than asked for; a product that is an integer

@@ -117,16 +117,19 @@ typedef struct pruning {
 static cull_status prune(void *arg, cull_ctx *ctx, const scored *m)
 {
     const pruning *p = arg;
-    const choice c = {
+    choice c = {
         .where = m->where,
         .rows = m->rows,
         .cols = m->cols,
         .score = m->score,
-        .before = mask_before(p->view->before, m->where),
         .sparsity = p->sparsity,
         .group = (enum group)p->set->group,
         .m = (size_t)p->set->m,
     };
+    const cull_status status =
+        mask_before(ctx, p->view->before, m->where, m->rows, m->cols, &c.before);
+    if (status != CULL_OK)
+        return status;
     uint8_t *mask = ctx->host->overlay(ctx, p->out, m->where, CULL_MASK, m->rows, m->cols);
     return mask ? choose(ctx, &c, mask) : CULL_ENOMEM;
 }

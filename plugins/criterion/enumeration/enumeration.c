@@ -1,0 +1,83 @@
+// Enumeration: the exact output error of every set of experts that might be kept.
+#include "losses.h"
+
+struct settings {
+    int64_t objective; // enum objective
+    int64_t inputs;
+    int64_t batch;
+};
+
+static const char *const objectives[] = { "sq", "peer", "rel", NULL };
+static const char *const inputs[] = { "dense", "progressive", NULL };
+
+static const cull_param params[] = {
+    CULL_P_CHOICE(
+        struct settings, objective, OBJECTIVE_PEER, objectives,
+        "sq: the squared error of the layer's routed output over all tokens; peer: the sum over "
+        "sequences of its root; rel: each token's over the squared norm of its residual stream"),
+    CULL_P_CHOICE(
+        struct settings, inputs, 0, inputs,
+        "the layer's inputs come from the dense model, or from one whose earlier layers are "
+        "already cut (progressive)"),
+    CULL_P_INT(struct settings, batch, 1, 1, 1000000,
+               "peer: sequences whose errors are added before the root; the authors' code has 8"),
+};
+
+static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *view, size_t layer,
+                         cull_scores *out)
+{
+    const struct settings *set = settings;
+    const losses_of of = {
+        .layer = layer,
+        .facts = &view->layer[layer],
+        .before = view->before ? &view->before->layer[layer] : NULL,
+        .sample = view->stats->layer[layer].dense,
+        .objective = (enum objective)set->objective,
+        .batch = (size_t)set->batch,
+    };
+    if (!of.sample || of.sample->N == 0)
+        return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no dense outputs of its experts",
+                               layer);
+    losses *q = ctx->host->alloc(ctx, 1, sizeof *q);
+    if (!q)
+        return CULL_ENOMEM;
+    out->subset = (cull_subset_loss){ .eval = losses_eval, .self = q };
+    return losses_init(ctx, q, &of);
+}
+
+static const cull_criterion enumeration = {
+    .size = sizeof enumeration,
+    .form = CULL_FORM_SUBSET,
+    .needs = CULL_STAT_J,
+    .score = score,
+};
+
+CULL_PLUGIN(
+    CRITERION, enumeration, "1.0",
+    "the exact error of a layer's output for any set of kept experts",
+    .doc =
+        "Keeping a set of experts means: dropped logits are minus infinity, softmax, the K largest "
+        "again, "
+        "renormalised where the model does. The loss of a set is the distance of the layer's "
+        "routed "
+        "output from the full one, over a subsample of the calibration's tokens. It is computed "
+        "from the "
+        "Gram matrix G of each token's E expert outputs as d'Gd, d the change of the coefficients "
+        "(changes below 1e-12 count as none, so that dropping experts that no token uses costs "
+        "exactly "
+        "nothing). Shared experts cancel.\n"
+        "Cost: all E experts on the subsample, E^2 numbers per token; then O(N K^2) per set, "
+        "whatever D "
+        "is, where the authors run the layer's forward for each set.\n"
+        "Routers: softmax or sigmoid gates, with or without renormalisation and a common factor; "
+        "checked "
+        "against the gates that the model used. Others (group-limited, with a selection bias, "
+        "SparseMixer, gates on inputs) are refused.\n"
+        "Departures from the authors' code: float64 sums, where their float32 noise decides exact "
+        "ties; "
+        "with inputs: progressive the target is the full layer on the inputs that it then sees.",
+    .cite = "Lu, Liu, Xu, Zhou, Huang, Zhang, Yan, Li: Not All Experts are Equal: Efficient Expert "
+            "Pruning "
+            "and Skipping for Mixture-of-Experts Large Language Models (NAEE). ACL 2024. "
+            "arXiv:2402.14800, section 3.",
+    CULL_SETTINGS(params, struct settings));
