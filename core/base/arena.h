@@ -1,7 +1,7 @@
 // An arena: memory that is given out piece by piece and taken back all at once.
 //
-// Invariants: every piece is zeroed and aligned to 64 bytes; pieces never move; nothing is freed singly.
-// An arena belongs to one thread at a time.
+// Invariants: every piece is zeroed and aligned to 64 bytes; pieces never move; nothing is freed
+// singly. An arena belongs to one thread at a time.
 #ifndef CULL_BASE_ARENA_H
 #define CULL_BASE_ARENA_H
 
@@ -17,7 +17,8 @@ void cull_arena_free(cull_arena *arena);
 // n × size bytes, or NULL when that overflows or there is no memory.
 void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size);
 char *cull_arena_copy(cull_arena *arena, const void *bytes, size_t n); // n bytes and a NUL
-char *cull_arena_printf(cull_arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *cull_arena_printf(cull_arena *arena, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 // Take back everything, or everything given out since `mark`.
 void cull_arena_clear(cull_arena *arena);

@@ -1,8 +1,9 @@
 // The core's context: the services behind a cull_ctx, and the place where a failure is explained.
 //
-// Every function of the core that can fail takes a cull_ctx first and returns a cull_status; the sentence
-// that explains a failure is kept here by value, so that running out of memory can be reported. A context
-// belongs to one thread; only fail, log and extension may be called from others.
+// Every function of the core that can fail takes a cull_ctx first and returns a cull_status; the
+// sentence that explains a failure is kept here by value, so that running out of memory can be
+// reported. A context belongs to one thread; only fail, log and extension may be called from
+// others.
 #ifndef CULL_BASE_CONTEXT_H
 #define CULL_BASE_CONTEXT_H
 
@@ -24,7 +25,8 @@ typedef struct cull_error {
     cull_status status;
     char sentence[CULL_SENTENCE];
     size_t n_frames;
-    char frame[CULL_FRAMES][CULL_FRAME]; // "while reading stage 1 of method "stun"", innermost first
+    char frame[CULL_FRAMES]
+              [CULL_FRAME]; // "while reading stage 1 of method "stun"", innermost first
 } cull_error;
 
 typedef struct cull_file_seen { // a file that a plugin read
@@ -39,22 +41,29 @@ typedef struct cull_context {
     cull_pool *pool; // not owned; may be NULL: everything runs in place
     cull_log *log;   // not owned; may be NULL: silence
     cull_error error;
+    size_t error_item; // the item of a parallel run that reported it; SIZE_MAX: none
     pthread_mutex_t lock;
     uint64_t seed;
-    const char *owner; // names the plugin in random streams and log lines; may be NULL
+    const char *owner;  // names the plugin in random streams and log lines; may be NULL
     bool (*stop)(void); // has the user asked to stop? may be NULL
     size_t n_files;
-    cull_file_seen *files; // in the alloc arena
+    cull_file_seen *files;                                // in the alloc arena
+    bool in_progress;                                     // a plugin shows its own progress
     const void *(*extension)(cull_ctx *, const char *id); // may be NULL
-    void *data;            // for whoever made the context
+    void *data;                                           // for whoever made the context
 } cull_context;
 
 // ENOMEM is the only failure. release frees both arenas.
-cull_status cull_context_init(cull_context *context, cull_pool *pool, cull_log *log) CULL_MUST_CHECK;
+cull_status cull_context_init(cull_context *context, cull_pool *pool,
+                              cull_log *log) CULL_MUST_CHECK;
 void cull_context_release(cull_context *context);
-static inline cull_context *cull_context_of(cull_ctx *ctx) { return (cull_context *)ctx; }
+static inline cull_context *cull_context_of(cull_ctx *ctx)
+{
+    return (cull_context *)ctx;
+}
 
-// The first report since the last clear is kept (under parallel: the lowest index's); returns `status`.
+// The first report since the last clear is kept (under parallel: the lowest index's); returns
+// `status`.
 cull_status cull_fail(cull_ctx *ctx, cull_status status, const char *fmt, ...) CULL_PRINTF(3, 4);
 cull_status cull_no_memory(cull_ctx *ctx); // the commonest failure, CULL_ENOMEM
 // Add a "while …" frame on the way up; returns `status`, and does nothing when that is CULL_OK.

@@ -16,7 +16,8 @@ typedef struct cull_hash cull_hash;
 cull_hash *cull_hash_new(void); // NULL: out of memory
 void cull_hash_free(cull_hash *hash);
 void cull_hash_bytes(cull_hash *hash, const void *bytes, size_t n);
-void cull_hash_text(cull_hash *hash, const char *text); // with its length, so that "ab"+"c" ≠ "a"+"bc"
+void cull_hash_text(cull_hash *hash,
+                    const char *text); // with its length, so that "ab"+"c" ≠ "a"+"bc"
 void cull_hash_u64(cull_hash *hash, uint64_t value);
 void cull_hash_f64(cull_hash *hash, double value); // −0 as 0
 cull_key cull_hash_key(const cull_hash *hash);     // of all so far; the hash goes on

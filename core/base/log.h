@@ -1,7 +1,7 @@
 // Log lines and the progress bar, both on stderr, so that results alone go to stdout.
 //
-// On a terminal a progress bar with rate and time left is redrawn in place; elsewhere a line a minute.
-// Thread-safe.
+// On a terminal a progress bar with rate and time left is redrawn in place; elsewhere a line a
+// minute. Thread-safe.
 #ifndef CULL_BASE_LOG_H
 #define CULL_BASE_LOG_H
 
@@ -14,14 +14,16 @@ typedef struct cull_log cull_log;
 
 cull_log *cull_log_new(cull_level most); // levels above `most` are not shown; NULL: out of memory
 void cull_log_free(cull_log *log);
-bool cull_log_file(cull_log *log, const char *path); // also append JSON lines there; false: errno says
+bool cull_log_file(cull_log *log,
+                   const char *path); // also append JSON lines there; false: errno says
 void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...) CULL_PRINTF(3, 4);
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args);
 
-// A phase of work: begin, tell (any number of times, any thread), end. `unit` names what is counted, for the
-// rate ("tokens"); total 0: unknown.
+// A phase of work: begin, tell (any number of times, any thread), end. `unit` names what is
+// counted, for the rate ("tokens"); total 0: unknown.
 void cull_progress_begin(cull_log *log, const char *phase, const char *unit, double total);
 void cull_progress_tell(cull_log *log, double done);
 void cull_progress_end(cull_log *log);
+bool cull_progress_on(cull_log *log); // is a phase begun and not ended?
 
 #endif

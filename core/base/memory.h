@@ -1,14 +1,15 @@
-// The only door to malloc: everything in the core allocates through here or an arena, so that the torture
-// tests can make the n-th allocation fail.
+// The only door to malloc: everything in the core allocates through here or an arena, so that the
+// torture tests can make the n-th allocation fail.
 #ifndef CULL_BASE_MEMORY_H
 #define CULL_BASE_MEMORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-void *cull_alloc(size_t n, size_t size);               // zeroed, aligned to 64; NULL: none, or overflow
-void *cull_grow(void *p, size_t old_n, size_t n, size_t size); // as realloc; p is untouched on failure
-void cull_free(void *p);                               // NULL is fine
+void *cull_alloc(size_t n, size_t size); // zeroed, aligned to 64; NULL: none, or overflow
+void *cull_grow(void *p, size_t old_n, size_t n,
+                size_t size); // as realloc; p is untouched on failure
+void cull_free(void *p);      // NULL is fine
 char *cull_strdup(const char *s);
 
 void cull_torture_fail_after(size_t n); // the n-th allocation from now fails, SIZE_MAX: none

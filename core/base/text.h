@@ -7,14 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// A growing text; s is always ended by a NUL. On lack of memory `failed` stays set and appends do nothing.
+// A growing text; s is always ended by a NUL. On lack of memory `failed` stays set and appends do
+// nothing.
 typedef struct cull_buf {
     char *s;
     size_t n, room;
     bool failed;
 } cull_buf;
 
-#define CULL_BUF_INIT { 0 }
+#define CULL_BUF_INIT                                                                              \
+    {                                                                                              \
+        0                                                                                          \
+    }
 void cull_buf_release(cull_buf *buf);
 void cull_buf_clear(cull_buf *buf);
 void cull_buf_add(cull_buf *buf, const void *bytes, size_t n);
@@ -22,7 +26,8 @@ void cull_buf_puts(cull_buf *buf, const char *text);
 void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cull_buf_json(cull_buf *buf, const char *text, size_t n); // "…", escaped as JSON
 
-// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or NULL.
+// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or
+// NULL.
 const char *cull_nearest(const char *word, const char *const *candidates); // NULL-terminated
 
 bool cull_utf8_valid(const char *s, size_t n);

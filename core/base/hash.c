@@ -1,0 +1,105 @@
+#include "base/hash.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_STATIC_LINKING_ONLY // the state as a complete type, for memory of our own
+#include <xxhash.h>
+
+#include "base/memory.h"
+
+struct cull_hash {
+    XXH3_state_t state;
+};
+
+cull_hash *cull_hash_new(void)
+{
+    cull_hash *hash = cull_alloc(1, sizeof *hash);
+
+    if (hash)
+        XXH3_128bits_reset(&hash->state);
+    return hash;
+}
+
+void cull_hash_free(cull_hash *hash)
+{
+    cull_free(hash);
+}
+
+void cull_hash_bytes(cull_hash *hash, const void *bytes, size_t n)
+{
+    if (n)
+        XXH3_128bits_update(&hash->state, bytes, n);
+}
+
+void cull_hash_text(cull_hash *hash, const char *text)
+{
+    const size_t n = strlen(text);
+
+    cull_hash_u64(hash, n);
+    cull_hash_bytes(hash, text, n);
+}
+
+// Little-endian, whatever the machine.
+void cull_hash_u64(cull_hash *hash, uint64_t value)
+{
+    unsigned char bytes[8];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(value >> 8 * i);
+    cull_hash_bytes(hash, bytes, sizeof bytes);
+}
+
+void cull_hash_f64(cull_hash *hash, double value)
+{
+    const double plus = value + 0.0; // −0 + 0 = 0
+    uint64_t bits;
+
+    memcpy(&bits, &plus, sizeof bits);
+    cull_hash_u64(hash, bits);
+}
+
+static cull_key key_of(XXH128_hash_t hash)
+{
+    cull_key key;
+
+    snprintf(key.hex, sizeof key.hex, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    return key;
+}
+
+cull_key cull_hash_key(const cull_hash *hash)
+{
+    return key_of(XXH3_128bits_digest(&hash->state));
+}
+
+cull_key cull_key_of(const void *bytes, size_t n)
+{
+    return key_of(XXH3_128bits(bytes, n));
+}
+
+int cull_key_of_file(const char *path, cull_key *out)
+{
+    enum { BLOCK = 1 << 16 };
+    FILE *file = fopen(path, "rbe");
+    if (!file)
+        return errno;
+
+    cull_hash *hash = cull_hash_new();
+    unsigned char *block = cull_alloc(BLOCK, 1);
+    int failed = hash && block ? 0 : ENOMEM;
+    for (size_t n = 1; !failed && n;) {
+        n = fread(block, 1, BLOCK, file);
+        cull_hash_bytes(hash, block, n);
+        if (ferror(file))
+            failed = errno ? errno : EIO;
+    }
+    if (!failed)
+        *out = cull_hash_key(hash);
+
+    cull_free(block);
+    cull_hash_free(hash);
+    fclose(file);
+    return failed;
+}

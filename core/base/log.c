@@ -1,0 +1,242 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+enum { LINE = 2048, WORD = 48, BAR = 20 };
+
+typedef struct phase {
+    bool on, shown;
+    char name[WORD], unit[WORD];
+    double total, done, begun, told; // begun, told: seconds of the monotonic clock
+} phase;
+
+struct cull_log {
+    cull_level most;
+    bool terminal;
+    FILE *json;
+    pthread_mutex_t lock;
+    phase phase;
+};
+
+static const char *const level_word[] = { "error", "warning", "info", "debug" };
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+cull_log *cull_log_new(cull_level most)
+{
+    cull_log *log = cull_alloc(1, sizeof *log);
+    if (!log)
+        return NULL;
+
+    const char *term = getenv("TERM");
+    log->most = most;
+    log->terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    pthread_mutex_init(&log->lock, NULL);
+    return log;
+}
+
+void cull_log_free(cull_log *log)
+{
+    if (!log)
+        return;
+    if (log->json)
+        fclose(log->json);
+    pthread_mutex_destroy(&log->lock);
+    cull_free(log);
+}
+
+bool cull_log_file(cull_log *log, const char *path)
+{
+    FILE *json = fopen(path, "ae");
+    if (!json)
+        return false;
+
+    pthread_mutex_lock(&log->lock);
+    if (log->json)
+        fclose(log->json);
+    log->json = json;
+    pthread_mutex_unlock(&log->lock);
+    return true;
+}
+
+static void write_json(FILE *file, cull_level level, const char *text)
+{
+    struct timespec now;
+    struct tm utc;
+    char when[32];
+    cull_buf line = CULL_BUF_INIT;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
+    cull_buf_printf(&line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"text\":", when,
+                    now.tv_nsec / 1000000, level_word[level]);
+    cull_buf_json(&line, text, strlen(text));
+    cull_buf_puts(&line, "}\n");
+    if (!line.failed) {
+        fwrite(line.s, 1, line.n, file);
+        fflush(file);
+    }
+    cull_buf_release(&line);
+}
+
+static void format_time(char *buf, size_t size, double s)
+{
+    const unsigned long t = s < 0 ? 0 : s > 9e6 ? 9000000 : (unsigned long)(s + 0.5);
+
+    if (t >= 3600)
+        snprintf(buf, size, "%lu:%02lu:%02lu", t / 3600, t / 60 % 60, t % 60);
+    else
+        snprintf(buf, size, "%lu:%02lu", t / 60, t % 60);
+}
+
+static void format_count(char *buf, size_t size, double x)
+{
+    static const char suffix[] = " kMGTPE";
+    size_t i = 0;
+
+    for (; x >= 9999.5 && suffix[i + 1]; i++)
+        x /= 1000;
+    snprintf(buf, size, i || x < 10 ? "%.3g" : "%.0f", x);
+    if (i)
+        snprintf(buf + strlen(buf), size - strlen(buf), "%c", suffix[i]);
+}
+
+// "calibrate [#####·····] 52%  1200 of 2304 tokens  310/s  0:04 left"
+static void format_phase(const phase *p, double now, bool bar, char *buf, size_t size)
+{
+    char done[32], total[32], speed[32], left[32], graph[BAR + 16] = "";
+    const double passed = now - p->begun, rate = passed > 0 ? p->done / passed : 0;
+    const double part = p->total > 0 ? fmin(p->done / p->total, 1) : 0;
+
+    format_count(done, sizeof done, p->done);
+    format_count(total, sizeof total, p->total);
+    format_count(speed, sizeof speed, rate);
+    format_time(left, sizeof left, p->total > 0 && rate > 0 ? (p->total - p->done) / rate : 0);
+    if (bar && p->total > 0) {
+        char full[BAR + 1] = { 0 };
+        memset(full, '#', (size_t)(part * BAR));
+        snprintf(graph, sizeof graph, " [%-*s]", BAR, full);
+    }
+    if (p->total > 0)
+        snprintf(buf, size, "%s%s %3.0f%%  %s of %s %s  %s/s  %s left", p->name, graph,
+                 floor(100 * part), done, total, p->unit, speed, left);
+    else
+        snprintf(buf, size, "%s  %s %s  %s/s", p->name, done, p->unit, speed);
+}
+
+static void erase_bar(cull_log *log)
+{
+    if (log->terminal && log->phase.shown)
+        fputs("\r\033[K", stderr);
+}
+
+static void draw(cull_log *log, double now)
+{
+    char text[256];
+
+    log->phase.told = now;
+    log->phase.shown = true;
+    format_phase(&log->phase, now, log->terminal, text, sizeof text);
+    fprintf(stderr, log->terminal ? "\r%s\033[K" : "%s\n", text);
+    fflush(stderr);
+}
+
+void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args)
+{
+    char text[LINE];
+
+    if (!log || (level > log->most && !log->json))
+        return;
+    vsnprintf(text, sizeof text, fmt, args);
+    pthread_mutex_lock(&log->lock);
+    if (level <= log->most) {
+        erase_bar(log);
+        if (level == CULL_INFO)
+            fprintf(stderr, "%s\n", text);
+        else
+            fprintf(stderr, "%s: %s\n", level_word[level], text);
+        if (log->phase.on && log->phase.shown && log->terminal)
+            draw(log, seconds());
+    }
+    if (log->json)
+        write_json(log->json, level, text);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    cull_log_vline(log, level, fmt, args);
+    va_end(args);
+}
+
+void cull_progress_begin(cull_log *log, const char *name, const char *unit, double total)
+{
+    if (!log)
+        return;
+
+    pthread_mutex_lock(&log->lock);
+    erase_bar(log);
+    log->phase = (phase){ .on = true, .total = total, .begun = seconds() };
+    log->phase.told = log->phase.begun;
+    snprintf(log->phase.name, sizeof log->phase.name, "%s", name);
+    snprintf(log->phase.unit, sizeof log->phase.unit, "%s", unit);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void cull_progress_tell(cull_log *log, double done)
+{
+    if (!log)
+        return;
+
+    pthread_mutex_lock(&log->lock);
+    const double now = seconds();
+    phase *p = &log->phase;
+    p->done = done > p->done ? done : p->done;
+    if (p->on && log->most >= CULL_INFO && now - p->told >= (log->terminal ? 0.1 : 60))
+        draw(log, now);
+    pthread_mutex_unlock(&log->lock);
+}
+
+bool cull_progress_on(cull_log *log)
+{
+    if (!log)
+        return false;
+
+    pthread_mutex_lock(&log->lock);
+    const bool on = log->phase.on;
+    pthread_mutex_unlock(&log->lock);
+    return on;
+}
+
+void cull_progress_end(cull_log *log)
+{
+    if (!log)
+        return;
+
+    pthread_mutex_lock(&log->lock);
+    if (log->phase.shown && log->terminal)
+        erase_bar(log);
+    log->phase = (phase){ 0 };
+    pthread_mutex_unlock(&log->lock);
+}

@@ -1,0 +1,110 @@
+#include "base/new_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+static cull_status io_error(cull_ctx *ctx, const char *path, const char *what, int error)
+{
+    return cull_fail(ctx, CULL_EIO, "%s: cannot be %s: %s", path, what, strerror(error));
+}
+
+cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *path)
+{
+    cull_buf name = CULL_BUF_INIT;
+
+    cull_buf_printf(&name, "%s.tmp.%ld", path, (long)getpid());
+    *file = (cull_new_file){ .fd = -1, .path = cull_strdup(path), .temporary = name.s };
+    if (name.failed || !file->path) {
+        cull_buf_release(&name);
+        file->temporary = NULL;
+        cull_new_file_abandon(file);
+        return cull_no_memory(ctx);
+    }
+    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (file->fd >= 0)
+        return CULL_OK;
+
+    const cull_status status = io_error(ctx, file->temporary, "created", errno);
+    cull_new_file_abandon(file);
+    return status;
+}
+
+cull_status cull_new_file_put(cull_ctx *ctx, cull_new_file *file, uint64_t offset, const void *data,
+                              size_t bytes)
+{
+    const char *from = data;
+
+    for (size_t n = 0; n < bytes;) {
+        const ssize_t wrote = pwrite(file->fd, from + n, bytes - n, (off_t)(offset + n));
+        if (wrote < 0 && errno != EINTR)
+            return io_error(ctx, file->path, "written", errno);
+        n += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return CULL_OK;
+}
+
+int cull_sync_folder_of(const char *path)
+{
+    cull_buf dir = CULL_BUF_INIT;
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        cull_buf_puts(&dir, ".");
+    else
+        cull_buf_add(&dir, path, slash == path ? 1 : (size_t)(slash - path));
+    if (dir.failed)
+        return ENOMEM;
+    const int fd = open(dir.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 ? errno : 0;
+    if (fd >= 0 && fsync(fd) && errno != EINVAL) // EINVAL: a file system that cannot
+        error = errno;
+    if (fd >= 0)
+        close(fd);
+    cull_buf_release(&dir);
+    return error;
+}
+
+cull_status cull_new_file_commit(cull_ctx *ctx, cull_new_file *file)
+{
+    if (fsync(file->fd))
+        return io_error(ctx, file->path, "synced", errno);
+    const int fd = file->fd;
+    file->fd = -1;
+    if (close(fd))
+        return io_error(ctx, file->path, "closed", errno);
+    if (rename(file->temporary, file->path))
+        return io_error(ctx, file->path, "put in place", errno);
+    cull_free(file->temporary);
+    file->temporary = NULL;
+    const int error = cull_sync_folder_of(file->path);
+    return error ? io_error(ctx, file->path, "synced", error) : CULL_OK;
+}
+
+void cull_new_file_abandon(cull_new_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->temporary)
+        unlink(file->temporary);
+    cull_free(file->temporary);
+    cull_free(file->path);
+    *file = (cull_new_file){ .fd = -1 };
+}
+
+cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
+{
+    cull_new_file file;
+
+    CULL_TRY(cull_new_file_begin(ctx, &file, path));
+    cull_status status = cull_new_file_put(ctx, &file, 0, data, bytes);
+    if (status == CULL_OK)
+        status = cull_new_file_commit(ctx, &file);
+    cull_new_file_abandon(&file);
+    return status;
+}

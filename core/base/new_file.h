@@ -1,0 +1,27 @@
+// A file that appears whole or not at all: written under a temporary name beside its place,
+// "PATH.tmp.PID", synced, renamed, and its folder synced.
+#ifndef CULL_BASE_NEW_FILE_H
+#define CULL_BASE_NEW_FILE_H
+
+#include "base/context.h"
+
+typedef struct cull_new_file {
+    int fd; // −1: not open
+    char *path, *temporary;
+} cull_new_file;
+
+cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file,
+                                const char *path) CULL_MUST_CHECK;
+cull_status cull_new_file_put(cull_ctx *ctx, cull_new_file *file, uint64_t offset, const void *data,
+                              size_t bytes) CULL_MUST_CHECK;
+cull_status cull_new_file_commit(cull_ctx *ctx, cull_new_file *file) CULL_MUST_CHECK;
+// Remove what is not committed; needed after a failure, harmless after commit.
+void cull_new_file_abandon(cull_new_file *file);
+
+// The whole of a file in one call.
+cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,
+                            size_t bytes) CULL_MUST_CHECK;
+// Make what was renamed into the folder of `path` last. 0, or errno.
+int cull_sync_folder_of(const char *path);
+
+#endif

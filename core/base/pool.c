@@ -1,0 +1,182 @@
+#define _GNU_SOURCE // sched_getaffinity
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+
+#include <cblas.h>
+
+#include "base/memory.h"
+
+typedef struct worker {
+    cull_pool *pool;
+    size_t index;
+    pthread_t thread;
+} worker;
+
+// One job at a time. The caller works too, as worker 0; `generation` tells the others that there is
+// a new job, `busy` counts those that have not finished it.
+struct cull_pool {
+    size_t threads;
+    worker *worker; // [1, threads)
+    pthread_mutex_t lock, turn;
+    pthread_cond_t begun, ended;
+    uint64_t generation;
+    size_t busy;
+    bool quit;
+
+    cull_status (*fn)(void *arg, size_t i, size_t worker);
+    void *arg;
+    size_t n, next, failed; // failed: the lowest failing index, n: none
+    cull_status status;
+};
+
+static _Thread_local size_t item = SIZE_MAX;
+
+size_t cull_pool_item(void)
+{
+    return item;
+}
+
+bool cull_pool_inside(void)
+{
+    return item != SIZE_MAX;
+}
+
+// Take items until none is left or one has failed. Called, and returns, with the lock held.
+static void work(cull_pool *pool, size_t index)
+{
+    while (pool->next < pool->n && pool->failed == pool->n) {
+        const size_t i = pool->next++;
+        pthread_mutex_unlock(&pool->lock);
+        item = i;
+        const cull_status status = pool->fn(pool->arg, i, index);
+        item = SIZE_MAX;
+        pthread_mutex_lock(&pool->lock);
+        if (status != CULL_OK && i < pool->failed) {
+            pool->failed = i;
+            pool->status = status;
+        }
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    const worker *self = arg;
+    cull_pool *pool = self->pool;
+    uint64_t seen = 0;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->generation == seen && !pool->quit)
+            pthread_cond_wait(&pool->begun, &pool->lock);
+        if (pool->quit)
+            break;
+        seen = pool->generation;
+        work(pool, self->index);
+        if (--pool->busy == 0)
+            pthread_cond_signal(&pool->ended);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static size_t usable_cpus(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    return CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+cull_pool *cull_pool_new(size_t threads)
+{
+    cull_pool *pool = cull_alloc(1, sizeof *pool);
+    if (!pool)
+        return NULL;
+
+    openblas_set_num_threads(1);
+    threads = threads ? threads : usable_cpus();
+    pool->threads = 1;
+    pool->worker = cull_alloc(threads, sizeof *pool->worker);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutex_init(&pool->turn, NULL);
+    pthread_cond_init(&pool->begun, NULL);
+    pthread_cond_init(&pool->ended, NULL);
+    bool fine = pool->worker;
+    for (size_t i = 1; fine && i < threads; i++) {
+        pool->worker[i] = (worker){ .pool = pool, .index = i };
+        fine = pthread_create(&pool->worker[i].thread, NULL, worker_main, &pool->worker[i]) == 0;
+        pool->threads += fine;
+    }
+    if (fine)
+        return pool;
+
+    cull_pool_free(pool);
+    return NULL;
+}
+
+void cull_pool_free(cull_pool *pool)
+{
+    if (!pool)
+        return;
+
+    pthread_mutex_lock(&pool->lock);
+    pool->quit = true;
+    pthread_cond_broadcast(&pool->begun);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 1; i < pool->threads; i++)
+        pthread_join(pool->worker[i].thread, NULL);
+    pthread_cond_destroy(&pool->ended);
+    pthread_cond_destroy(&pool->begun);
+    pthread_mutex_destroy(&pool->turn);
+    pthread_mutex_destroy(&pool->lock);
+    cull_free(pool->worker);
+    cull_free(pool);
+}
+
+size_t cull_pool_threads(const cull_pool *pool)
+{
+    return pool ? pool->threads : 1;
+}
+
+static cull_status run_in_place(size_t n, cull_status (*fn)(void *arg, size_t i, size_t worker),
+                                void *arg)
+{
+    const size_t outer = item;
+    cull_status status = CULL_OK;
+
+    for (size_t i = 0; i < n && status == CULL_OK; i++) {
+        item = outer == SIZE_MAX ? i : outer;
+        status = fn(arg, i, 0);
+    }
+    item = outer;
+    return status;
+}
+
+cull_status cull_pool_run(cull_pool *pool, size_t n,
+                          cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg)
+{
+    if (!pool || pool->threads == 1 || n <= 1 || cull_pool_inside())
+        return run_in_place(n, fn, arg);
+
+    pthread_mutex_lock(&pool->turn);
+    pthread_mutex_lock(&pool->lock);
+    pool->fn = fn;
+    pool->arg = arg;
+    pool->n = pool->failed = n;
+    pool->next = 0;
+    pool->status = CULL_OK;
+    pool->busy = pool->threads - 1;
+    pool->generation++;
+    pthread_cond_broadcast(&pool->begun);
+    work(pool, 0);
+    while (pool->busy)
+        pthread_cond_wait(&pool->ended, &pool->lock);
+    const cull_status status = pool->status;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->turn);
+    return status;
+}

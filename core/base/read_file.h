@@ -1,0 +1,12 @@
+// Whole files, as plugins see them (host->read_file), and what was read, for the provenance.
+#ifndef CULL_BASE_READ_FILE_H
+#define CULL_BASE_READ_FILE_H
+
+#include "base/context.h"
+
+// The bytes of a regular file in the alloc arena, ended by a NUL that n does not count; what begins
+// as gzip does is unpacked. Name and hash (of the bytes as returned) are added to context->files.
+cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes,
+                           size_t *n) CULL_MUST_CHECK;
+
+#endif
