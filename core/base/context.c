@@ -239,6 +239,18 @@ static const void *host_extension(cull_ctx *ctx, const char *id)
     return context->extension ? context->extension(ctx, id) : NULL;
 }
 
+static cull_scratch_mark host_mark(cull_ctx *ctx)
+{
+    const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
+
+    return (cull_scratch_mark){ { mark.chunk, mark.used } };
+}
+
+static void host_rewind(cull_ctx *ctx, cull_scratch_mark mark)
+{
+    cull_arena_rewind(cull_context_of(ctx)->scratch, (cull_mark){ mark.at[0], mark.at[1] });
+}
+
 static const cull_host services = {
     .size = sizeof services,
     .abi = CULL_ABI,
@@ -254,6 +266,8 @@ static const cull_host services = {
     .read_file = cull_read_file,
     .overlay = host_overlay,
     .extension = host_extension,
+    .mark = host_mark,
+    .rewind = host_rewind,
 };
 
 cull_status cull_context_init(cull_context *context, cull_pool *pool, cull_log *log)
