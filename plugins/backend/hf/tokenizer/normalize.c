@@ -1,0 +1,238 @@
+#include "normalize.h"
+#include "letters.h"
+#include "unicode.h"
+
+#include <stdlib.h>
+#include <utf8proc.h>
+
+static void put(tk_text *out, uint32_t code)
+{
+    char s[4];
+    tk_text_add(out, s, tk_char_put(s, code));
+}
+
+// The end of the run of s that begins at `from`, is not all ASCII, and ends before two ASCII
+// characters: nothing composes or is reordered across its ends, as the first of the two is a
+// starter of its own.
+static size_t run_end(tk_str s, size_t from)
+{
+    size_t end = from;
+    while (end < s.n &&
+           !((unsigned char)s.s[end] < 0x80 && end > from && (unsigned char)s.s[end - 1] < 0x80))
+        end++;
+    return end;
+}
+
+static void normalize_run(const tk_normalizer *step, tk_rewriting *work, tk_str run)
+{
+    utf8proc_option_t options = step->compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
+    if (step->compatible)
+        options |= UTF8PROC_COMPAT;
+    for (;;) {
+        utf8proc_ssize_t n =
+            utf8proc_decompose((const utf8proc_uint8_t *)run.s, (utf8proc_ssize_t)run.n,
+                               work->codes, (utf8proc_ssize_t)work->room, options);
+        if (n < 0)
+            break;
+        if ((size_t)n <= work->room) {
+            n = utf8proc_normalize_utf32(work->codes, n, options | UTF8PROC_STABLE);
+            for (utf8proc_ssize_t i = 0; i < n; i++)
+                put(work->out, (uint32_t)work->codes[i]);
+            return;
+        }
+        if (!tk_grow(&work->codes, 0, &work->room, (size_t)n, sizeof *work->codes))
+            break;
+    }
+    work->failed = true;
+}
+
+static void normal_form(const tk_normalizer *step, tk_rewriting *work)
+{
+    const tk_str s = work->in;
+    size_t from = 0;
+    while (from < s.n) {
+        size_t plain = from; // up to the first character that is not ASCII
+        while (plain < s.n && (unsigned char)s.s[plain] < 0x80)
+            plain++;
+        const size_t start = plain < s.n && plain > from ? plain - 1 : plain;
+        tk_text_add(work->out, s.s + from, start - from);
+        from = plain < s.n ? run_end(s, plain) : s.n;
+        if (from > start)
+            normalize_run(step, work, (tk_str){ s.s + start, from - start });
+    }
+}
+
+static void prepend(const tk_normalizer *step, tk_rewriting *work)
+{
+    if (work->in.n > 0)
+        tk_text_add(work->out, step->text.s, step->text.n);
+    tk_text_add(work->out, work->in.s, work->in.n);
+}
+
+static void replace(const tk_normalizer *step, tk_rewriting *work)
+{
+    const tk_str s = work->in;
+    tk_search search = tk_search_begin(step->pattern, work->matcher, s);
+    tk_span match;
+    size_t from = 0;
+    while (s.n > 0 && tk_search_next(&search, &match)) {
+        tk_text_add(work->out, s.s + from, match.start - from);
+        tk_text_add(work->out, step->text.s, step->text.n);
+        from = match.end;
+        if (work->out->n == 0 && from > 0)
+            work->first = false;
+    }
+    tk_text_add(work->out, s.s + from, s.n - from);
+}
+
+static void lowercase(const tk_normalizer *step, tk_rewriting *work)
+{
+    (void)step;
+    const tk_str s = work->in;
+    for (size_t i = 0; i < s.n; i += tk_char_length(s.s[i])) {
+        const uint32_t code = tk_char(s.s + i);
+        if (code == 0x130) // İ is the one letter that becomes two
+            tk_text_add(work->out, "i\xcc\x87", 3);
+        else
+            put(work->out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)code));
+    }
+}
+
+static void strip(const tk_normalizer *step, tk_rewriting *work)
+{
+    tk_str s = work->in;
+    while (step->left && s.n > 0 && tk_is_space(tk_char(s.s))) {
+        const size_t n = tk_char_length(*s.s);
+        s = (tk_str){ s.s + n, s.n - n };
+        work->first = false;
+    }
+    while (step->right && s.n > 0 && tk_is_space(tk_char(s.s + tk_char_start(s.s, s.n))))
+        s.n = tk_char_start(s.s, s.n);
+    tk_text_add(work->out, s.s, s.n);
+}
+
+static bool is_mark(uint32_t code)
+{
+    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
+    return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
+           category == UTF8PROC_CATEGORY_ME;
+}
+
+static void strip_accents(const tk_normalizer *step, tk_rewriting *work)
+{
+    (void)step;
+    const tk_str s = work->in;
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = tk_char_length(s.s[i]);
+        if (!is_mark(tk_char(s.s + i)))
+            tk_text_add(work->out, s.s + i, n);
+        else if (work->out->n == 0)
+            work->first = false;
+    }
+}
+
+static void letters(const tk_normalizer *step, tk_rewriting *work)
+{
+    (void)step;
+    tk_text_add_letters(work->out, work->in.s, work->in.n);
+}
+
+tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segment, bool *first)
+{
+    work->in = segment;
+    work->first = *first;
+    for (size_t i = 0; i < steps->n && !work->failed; i++) {
+        work->out = &work->text[i % 2];
+        work->out->n = 0;
+        steps->step[i].apply(&steps->step[i], work);
+        work->failed = work->failed || work->out->failed;
+        work->in = (tk_str){ work->out->s, work->out->n };
+    }
+    *first = work->first;
+    return work->in;
+}
+
+void tk_rewriting_release(tk_rewriting *work)
+{
+    tk_text_free(&work->text[0]);
+    tk_text_free(&work->text[1]);
+    free(work->codes);
+}
+
+// How tokenizer.json says it.
+
+static cull_status read_prepend(const tk_node *node, tk_pattern **list, tk_normalizer *step)
+{
+    (void)list;
+    const tk_node text = tk_field(node, "prepend");
+    return tk_get_string(&text, &step->text);
+}
+
+static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_normalizer *step)
+{
+    const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
+    tk_pattern *compiled;
+    TK_TRY(tk_get_string(&content, &step->text));
+    TK_TRY(tk_pattern_read(&pattern, list, &compiled));
+    step->pattern = compiled;
+    return CULL_OK;
+}
+
+static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_normalizer *step)
+{
+    (void)list;
+    const tk_node left = tk_field(node, "strip_left"), right = tk_field(node, "strip_right");
+    TK_TRY(tk_get_bool(&left, true, &step->left));
+    return tk_get_bool(&right, true, &step->right);
+}
+
+static const struct {
+    const char *type, *options;
+    tk_normalizer step;
+    cull_status (*read)(const tk_node *, tk_pattern **,
+                        tk_normalizer *); // NULL: there are no options
+} kinds[] = {
+    { "Sequence", "type normalizers", { 0 }, NULL },
+    { "NFC", "type", { .apply = normal_form, .compose = true }, NULL },
+    { "NFD", "type", { .apply = normal_form }, NULL },
+    { "NFKC", "type", { .apply = normal_form, .compose = true, .compatible = true }, NULL },
+    { "NFKD", "type", { .apply = normal_form, .compatible = true }, NULL },
+    { "ByteLevel", "type", { .apply = letters }, NULL },
+    { "Lowercase", "type", { .apply = lowercase }, NULL },
+    { "Prepend", "type prepend", { .apply = prepend }, read_prepend },
+    { "Replace", "type pattern content", { .apply = replace }, read_replace },
+    { "Strip", "type strip_left strip_right", { .apply = strip }, read_strip },
+    { "StripAccents", "type", { .apply = strip_accents }, NULL },
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static cull_status read_one(const tk_node *node, tk_pattern **list, tk_normalizers *steps)
+{
+    TK_TRY(tk_get_object(node));
+    const tk_node type = tk_field(node, "type"), all = tk_field(node, "normalizers");
+    const char *words[N_KINDS + 1] = { NULL };
+    size_t kind = 0, n = 0;
+    for (size_t i = 0; i < N_KINDS; i++)
+        words[i] = kinds[i].type;
+    TK_TRY(tk_get_word(&type, words, &kind));
+    TK_TRY(tk_only(node, kinds[kind].options));
+    if (kinds[kind].step.apply) {
+        if (steps->n == TK_MOST_NORMALIZERS)
+            return tk_wrong(node, CULL_ENOTSUP, "more than %d normalizers", TK_MOST_NORMALIZERS);
+        tk_normalizer *step = &steps->step[steps->n++];
+        *step = kinds[kind].step;
+        return kinds[kind].read ? kinds[kind].read(node, list, step) : CULL_OK;
+    }
+    TK_TRY(tk_get_array(&all, &n));
+    for (size_t i = 0; i < n; i++) {
+        const tk_node item = tk_item(&all, i);
+        TK_TRY(read_one(&item, list, steps));
+    }
+    return CULL_OK;
+}
+
+cull_status tk_normalizers_read(const tk_node *node, tk_pattern **list, tk_normalizers *steps)
+{
+    steps->n = 0;
+    return tk_absent(node) ? CULL_OK : read_one(node, list, steps);
+}

@@ -1,0 +1,183 @@
+#include "split.h"
+#include "letters.h"
+
+#include <stdlib.h>
+
+void tk_words_release(tk_words *words)
+{
+    free(words->span.v);
+    free(words->spare.v);
+    tk_text_free(&words->text[0]);
+    tk_text_free(&words->text[1]);
+}
+
+typedef struct tk_pieces { // of one word
+    tk_spans *out;
+    size_t base;      // of the word in the text
+    size_t first;     // the word's first piece in out
+    bool was_match;   // the piece before
+    bool merged_next; // the last piece takes the next one in
+} tk_pieces;
+
+static void add(tk_pieces *pieces, size_t start, size_t end)
+{
+    tk_spans_add(pieces->out, pieces->base + start, pieces->base + end);
+}
+
+static void extend(tk_pieces *pieces, size_t start, size_t end)
+{
+    if (pieces->out->n > pieces->first && !pieces->out->failed)
+        pieces->out->v[pieces->out->n - 1].end = pieces->base + end;
+    else
+        add(pieces, start, end);
+}
+
+// The next piece of a word, which is a match of the pattern or what stands between two matches.
+static void piece(tk_pieces *pieces, tk_behaviour behaviour, size_t start, size_t end, bool match)
+{
+    switch (behaviour) {
+    case TK_REMOVED:
+        if (!match)
+            add(pieces, start, end);
+        break;
+    case TK_ISOLATED:
+        add(pieces, start, end);
+        break;
+    case TK_CONTIGUOUS:
+        if (match == pieces->was_match)
+            extend(pieces, start, end);
+        else
+            add(pieces, start, end);
+        break;
+    case TK_MERGED_WITH_PREVIOUS:
+        if (match && !pieces->was_match)
+            extend(pieces, start, end);
+        else
+            add(pieces, start, end);
+        break;
+    case TK_MERGED_WITH_NEXT: // only the last of neighbouring matches takes in what follows
+        if (pieces->merged_next && !match)
+            extend(pieces, start, end);
+        else
+            add(pieces, start, end);
+        pieces->merged_next = match;
+        break;
+    }
+    pieces->was_match = match;
+}
+
+static void drop_empty(tk_spans *spans, size_t from)
+{
+    size_t n = from;
+    for (size_t i = from; i < spans->n; i++) {
+        if (spans->v[i].end > spans->v[i].start)
+            spans->v[n++] = spans->v[i];
+    }
+    spans->n = n;
+}
+
+static void split_word(const tk_step *step, tk_matcher *matcher, const tk_words *words,
+                       tk_span word, tk_spans *out)
+{
+    const tk_str s = { words->s + word.start, word.end - word.start };
+    tk_pieces pieces = { .out = out, .base = word.start, .first = out->n };
+    tk_search search = tk_search_begin(step->pattern, matcher, s);
+    tk_span match;
+    size_t from = 0;
+    while (tk_search_next(&search, &match)) {
+        if (from != match.start)
+            piece(&pieces, step->behaviour, from, match.start, step->invert);
+        piece(&pieces, step->behaviour, match.start, match.end, !step->invert);
+        from = match.end;
+    }
+    if (from != s.n)
+        piece(&pieces, step->behaviour, from, s.n, step->invert);
+    drop_empty(out, pieces.first);
+}
+
+static void split_all(const tk_step *step, tk_matcher *matcher, tk_words *words)
+{
+    tk_spans *out = &words->spare;
+    out->n = 0;
+    for (size_t i = 0; i < words->span.n; i++)
+        split_word(step, matcher, words, words->span.v[i], out);
+    const tk_spans old = words->span;
+    words->span = *out;
+    words->spare = old;
+}
+
+// Before a text is rewritten: the buffer that the words do not stand in. The words keep their order
+// and lie one behind the other afterwards, so what stands at the text's beginning is noted first.
+static tk_text *rewrite(tk_words *words)
+{
+    words->first = words->first && words->span.v[0].start == 0;
+    words->in = !words->in;
+    words->text[words->in].n = 0;
+    return &words->text[words->in];
+}
+
+static void mark_word(const tk_step *step, tk_str word, bool first, tk_text *out)
+{
+    const bool blank = step->mark.n == 1 && *step->mark.s == ' ';
+    const bool has =
+        word.n >= step->mark.n && tk_equal((tk_str){ word.s, step->mark.n }, step->mark);
+    const bool will = has || *word.s == ' '; // it becomes a mark
+    if (!will && (step->scheme == TK_ALWAYS || (step->scheme == TK_FIRST && first)))
+        tk_text_add(out, step->mark.s, step->mark.n);
+    size_t from = 0;
+    for (size_t at; !blank && (at = tk_find(word, from, tk_cstr(" "))) != SIZE_MAX; from = at + 1) {
+        tk_text_add(out, word.s + from, at - from);
+        tk_text_add(out, step->mark.s, step->mark.n);
+    }
+    tk_text_add(out, word.s + from, word.n - from);
+}
+
+static void mark_all(const tk_step *step, tk_words *words)
+{
+    tk_text *out = rewrite(words);
+    for (size_t i = 0; i < words->span.n; i++) {
+        tk_span *span = &words->span.v[i];
+        const tk_str word = { words->s + span->start, span->end - span->start };
+        const size_t start = out->n;
+        mark_word(step, word, words->first && i == 0, out);
+        *span = (tk_span){ start, out->n };
+    }
+    words->s = out->s;
+}
+
+static void write_letters(tk_words *words)
+{
+    tk_text *out = rewrite(words);
+    for (size_t i = 0; i < words->span.n; i++) {
+        tk_span *span = &words->span.v[i];
+        const size_t start = out->n;
+        tk_text_add_letters(out, words->s + span->start, span->end - span->start);
+        *span = (tk_span){ start, out->n };
+    }
+    words->s = out->s;
+    words->letters = false;
+}
+
+void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, bool first,
+              tk_words *words)
+{
+    words->s = segment.s;
+    words->letters = false;
+    words->first = first;
+    words->span.n = 0;
+    if (segment.n > 0)
+        tk_spans_add(&words->span, 0, segment.n);
+    for (size_t i = 0; i < steps->n && words->span.n > 0 && !words->failed; i++) {
+        const tk_step *step = &steps->step[i];
+        if (words->letters) // letters are written out only when a later step looks at them
+            write_letters(words);
+        if (step->kind == TK_SPLIT)
+            split_all(step, matcher, words);
+        else if (step->kind == TK_MARK)
+            mark_all(step, words);
+        else
+            words->letters = true;
+        words->failed = words->span.failed || words->spare.failed || words->text[0].failed ||
+                        words->text[1].failed;
+    }
+}

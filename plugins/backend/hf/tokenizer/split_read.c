@@ -1,0 +1,196 @@
+// The pre-tokenizers of a tokenizer.json as steps.
+#include "split.h"
+
+#include <string.h>
+
+// Pre-tokenizers that are one split by a fixed pattern. Rust's \w is Alphabetic, M, Nd, Pc and
+// Join_Control.
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
+#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+static tk_step *new_step(const tk_node *node, tk_steps *steps, cull_status *status)
+{
+    if (steps->n < TK_MOST_STEPS)
+        return &steps->step[steps->n++];
+    *status = tk_wrong(node, CULL_ENOTSUP, "more than %d steps", TK_MOST_STEPS);
+    return NULL;
+}
+
+static cull_status add_split(const tk_node *node, const char *regex, tk_behaviour behaviour,
+                             bool invert, tk_pattern **list, tk_steps *steps)
+{
+    cull_status status = CULL_OK;
+    tk_step *step = new_step(node, steps, &status);
+    if (!step)
+        return status;
+    tk_pattern *pattern;
+    TK_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &pattern));
+    *step =
+        (tk_step){ .kind = TK_SPLIT, .pattern = pattern, .behaviour = behaviour, .invert = invert };
+    return CULL_OK;
+}
+
+static cull_status add_mark(const tk_node *node, tk_str mark, tk_scheme scheme, tk_steps *steps)
+{
+    cull_status status = CULL_OK;
+    tk_step *step = new_step(node, steps, &status);
+    if (step)
+        *step = (tk_step){ .kind = TK_MARK, .mark = mark, .scheme = scheme };
+    return status;
+}
+
+static cull_status get_behaviour(const tk_node *node, tk_behaviour *out)
+{
+    static const char *const words[] = { "Removed",        "Isolated",   "MergedWithPrevious",
+                                         "MergedWithNext", "Contiguous", NULL };
+    size_t word = 0;
+    TK_TRY(tk_get_word(node, words, &word));
+    *out = (tk_behaviour)word;
+    return CULL_OK;
+}
+
+static cull_status read_split(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node pattern = tk_field(node, "pattern"), behaviour = tk_field(node, "behavior");
+    const tk_node invert = tk_field(node, "invert");
+    cull_status status = CULL_OK;
+    tk_step *step = new_step(node, steps, &status);
+    if (!step)
+        return status;
+    tk_pattern *compiled;
+    step->kind = TK_SPLIT;
+    TK_TRY(tk_pattern_read(&pattern, list, &compiled));
+    step->pattern = compiled;
+    TK_TRY(get_behaviour(&behaviour, &step->behaviour));
+    return tk_get_bool(&invert, false, &step->invert);
+}
+
+static cull_status read_byte_level(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node prefix = tk_field(node, "add_prefix_space"),
+                  use_regex = tk_field(node, "use_regex");
+    bool space, regex;
+    TK_TRY(tk_get_bool(&prefix, true, &space));
+    TK_TRY(tk_get_bool(&use_regex, true, &regex));
+    if (space)
+        TK_TRY(add_mark(node, tk_cstr(" "), TK_ALWAYS, steps));
+    if (regex)
+        TK_TRY(add_split(node, GPT2, TK_ISOLATED, false, list, steps));
+    cull_status status = CULL_OK;
+    tk_step *step = new_step(node, steps, &status);
+    if (step)
+        step->kind = TK_LETTERS;
+    return status;
+}
+
+static cull_status read_digits(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node each = tk_field(node, "individual_digits");
+    bool individual;
+    TK_TRY(tk_get_bool(&each, false, &individual));
+    return add_split(node, "\\p{N}", individual ? TK_ISOLATED : TK_CONTIGUOUS, false, list, steps);
+}
+
+// Files from before prepend_scheme say add_prefix_space.
+cull_status tk_get_scheme(const tk_node *node, tk_scheme *out)
+{
+    static const char *const words[] = { "always", "first", "never", NULL };
+    const tk_node scheme = tk_field(node, "prepend_scheme"),
+                  old = tk_field(node, "add_prefix_space");
+    bool prefix;
+    TK_TRY(tk_get_bool(&old, true, &prefix));
+    size_t word = prefix ? TK_ALWAYS : TK_NEVER;
+    if (!tk_absent(&scheme))
+        TK_TRY(tk_get_word(&scheme, words, &word));
+    *out = (tk_scheme)word;
+    return CULL_OK;
+}
+
+static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node replacement = tk_field(node, "replacement"), split = tk_field(node, "split");
+    tk_str mark;
+    tk_scheme scheme;
+    bool splits;
+    TK_TRY(tk_get_char(&replacement, &mark));
+    TK_TRY(tk_get_scheme(node, &scheme));
+    TK_TRY(tk_get_bool(&split, true, &splits));
+    TK_TRY(add_mark(node, mark, scheme, steps));
+    if (!splits)
+        return CULL_OK;
+    cull_status status = CULL_OK;
+    tk_step *step = new_step(node, steps, &status);
+    if (!step)
+        return status;
+    tk_pattern *pattern;
+    TK_TRY(tk_pattern_literal(node, mark, list, &pattern));
+    *step = (tk_step){ .kind = TK_SPLIT, .pattern = pattern, .behaviour = TK_MERGED_WITH_NEXT };
+    return CULL_OK;
+}
+
+static cull_status read_whitespace(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    return add_split(node, "[" WORD "]+|[^" WORD "\\s]+", TK_REMOVED, true, list, steps);
+}
+
+static cull_status read_whitespace_split(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    return add_split(node, "\\s", TK_REMOVED, false, list, steps);
+}
+
+static cull_status read_punctuation(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node behaviour = tk_field(node, "behavior");
+    tk_behaviour what = TK_ISOLATED;
+    if (!tk_absent(&behaviour))
+        TK_TRY(get_behaviour(&behaviour, &what));
+    return add_split(node, "[!-/:-@\\[-`{-~\\p{P}]", what, false, list, steps);
+}
+
+static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps);
+
+static cull_status read_sequence(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    const tk_node all = tk_field(node, "pretokenizers");
+    size_t n = 0;
+    TK_TRY(tk_get_array(&all, &n));
+    for (size_t i = 0; i < n; i++) {
+        const tk_node item = tk_item(&all, i);
+        TK_TRY(read_one(&item, list, steps));
+    }
+    return CULL_OK;
+}
+
+static const struct {
+    const char *type, *options;
+    cull_status (*read)(const tk_node *, tk_pattern **, tk_steps *);
+} kinds[] = {
+    { "ByteLevel", "type add_prefix_space trim_offsets use_regex", read_byte_level },
+    { "Digits", "type individual_digits", read_digits },
+    { "Metaspace", "type replacement prepend_scheme split add_prefix_space str_rep",
+      read_metaspace },
+    { "Punctuation", "type behavior", read_punctuation },
+    { "Sequence", "type pretokenizers", read_sequence },
+    { "Split", "type pattern behavior invert", read_split },
+    { "Whitespace", "type", read_whitespace },
+    { "WhitespaceSplit", "type", read_whitespace_split },
+};
+
+static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    TK_TRY(tk_get_object(node));
+    const tk_node type = tk_field(node, "type");
+    const char *words[sizeof kinds / sizeof *kinds + 1] = { NULL };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        words[i] = kinds[i].type;
+    size_t word = 0;
+    TK_TRY(tk_get_word(&type, words, &word));
+    TK_TRY(tk_only(node, kinds[word].options));
+    return kinds[word].read(node, list, steps);
+}
+
+cull_status tk_steps_read(const tk_node *node, tk_pattern **list, tk_steps *steps)
+{
+    steps->n = 0;
+    return tk_absent(node) ? CULL_OK : read_one(node, list, steps);
+}
