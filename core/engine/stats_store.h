@@ -11,10 +11,15 @@
 typedef struct cull_stats_store cull_stats_store;
 
 // Arrays for `groups` of a model with these layers (facts[l]), all zero. I and J are never stored.
+// NULL, reported: no memory.
 cull_stats_store *cull_stats_store_new(cull_ctx *, const cull_model_facts *,
                                        const cull_layer_facts *const *facts, uint32_t groups);
 void cull_stats_store_free(cull_stats_store *store);
 const cull_stats *cull_stats_store_view(const cull_stats_store *store);
+cull_layer_stats *cull_stats_store_layer(cull_stats_store *store, size_t l); // for those that fill it
+cull_stats *cull_stats_store_edit(cull_stats_store *store);
+// H of another part: (width) doubles, made at the first call. NULL: no memory.
+double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part, size_t width);
 uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,
                                 uint32_t groups);
 

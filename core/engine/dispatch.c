@@ -1,0 +1,338 @@
+// Dispatch: every expert meets the rows of all lanes that chose it, once.
+//
+// Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one lane's cut
+// overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves that fit the buffer:
+// blocks of rows in parallel, each gathered, multiplied and observed by itself. Pass 3 adds the wave's outputs
+// to the lanes, row by row in order of experts, so that sums do not depend on threads.
+#include <string.h>
+
+#include "engine/visit.h"
+
+enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128 };
+
+typedef struct source { // a row of x
+    uint32_t lane, row;
+} source;
+
+typedef struct group {
+    size_t e;
+    const cull_cut *cut; // whose overlays apply; NULL: base
+    size_t first, n;     // of the sources
+    size_t wave_row;     // where its outputs begin in the wave's buffer
+} group;
+
+typedef struct item { // a block of a group's rows
+    size_t group, first, n;
+    double *acc;
+} item;
+
+typedef struct dispatch {
+    cull_run *run;
+    size_t l, n_lanes, K, E, D;
+    cull_lane *const *lane;
+    const cull_watch *watch;
+    float *norm;
+    cull_arena *arena;
+    size_t n_groups;
+    group *group;
+    size_t *group_of; // (n_lanes, E)
+    source *source;
+    float *gate;           // (sources) the gate of each, when a watch looks on
+    size_t *slot_of;       // (sources) row·K + k in lane 0, likewise
+    uint32_t **twin;       // [lane] → (n, E) the source already listed for a shared row, or NULL
+    float *y;              // the wave's outputs
+    item *item;
+    bool outer;            // items run one by one, parallel inside
+} dispatch;
+
+static bool overlays_expert(const cull_cut *cut, size_t l, size_t e)
+{
+    for (size_t i = 0; cut && i < cut->n_overlays; i++)
+        if (cut->overlay[i].where.layer == l && cut->overlay[i].where.expert == e)
+            return true;
+    return false;
+}
+
+// Groups 0..E−1 are the base experts; each overlaid expert of a lane follows as a group of its own.
+static cull_status make_groups(dispatch *t)
+{
+    const size_t room = t->E * (t->n_lanes + 1);
+
+    t->group = cull_arena_alloc(t->arena, room, sizeof *t->group);
+    t->group_of = cull_arena_alloc(t->arena, t->n_lanes * t->E, sizeof *t->group_of);
+    if (!t->group || !t->group_of)
+        return cull_no_memory(t->run->ctx);
+    for (size_t e = 0; e < t->E; e++)
+        t->group[e] = (group){ .e = e };
+    t->n_groups = t->E;
+    for (size_t i = 0; i < t->n_lanes; i++)
+        for (size_t e = 0; e < t->E; e++) {
+            t->group_of[i * t->E + e] = e;
+            if (!overlays_expert(t->lane[i]->cut, t->l, e))
+                continue;
+            t->group[t->n_groups] = (group){ .e = e, .cut = t->lane[i]->cut };
+            t->group_of[i * t->E + e] = t->n_groups++;
+        }
+    return CULL_OK;
+}
+
+// Tables for lanes that share an attend with another: which source a (row, expert) already is.
+static cull_status make_twins(dispatch *t)
+{
+    t->twin = cull_arena_alloc(t->arena, t->n_lanes, sizeof *t->twin);
+    if (!t->twin)
+        return cull_no_memory(t->run->ctx);
+    for (size_t i = 0; i < t->n_lanes; i++) {
+        for (size_t j = 0; j < i && !t->twin[i]; j++) {
+            if (t->lane[j]->x != t->lane[i]->x)
+                continue;
+            if (!t->twin[j])
+                t->twin[j] = cull_arena_alloc(t->arena, t->lane[i]->n * t->E, sizeof **t->twin);
+            if (!t->twin[j])
+                return cull_no_memory(t->run->ctx);
+            t->twin[i] = t->twin[j];
+        }
+    }
+    return CULL_OK;
+}
+
+// Visit all (lane, row, slot); count (fill = false) or list (fill = true) the groups' sources.
+static void walk(dispatch *t, bool fill)
+{
+    for (size_t i = 0; i < t->n_lanes; i++) {
+        const cull_lane *lane = t->lane[i];
+        for (size_t s = 0; s < lane->n * t->K; s++) {
+            const uint32_t e = lane->slot[s];
+            if (e == CULL_NONE)
+                continue;
+            group *g = t->group + t->group_of[i * t->E + e];
+            uint32_t *twin = t->twin[i] && !g->cut ? t->twin[i] + s / t->K * t->E + e : NULL;
+            if (twin && *twin) { // listed by an earlier lane, as twin − 1 within its group
+                lane->slot_row[s] = *twin - 1;
+                continue;
+            }
+            if (twin)
+                *twin = (uint32_t)g->n + 1;
+            if (fill) {
+                t->source[g->first + g->n] = (source){ (uint32_t)i, (uint32_t)(s / t->K) };
+                lane->slot_row[s] = g->n;
+                if (t->gate) {
+                    t->gate[g->first + g->n] = lane->slot_gate[s];
+                    t->slot_of[g->first + g->n] = s;
+                }
+            }
+            g->n++;
+        }
+    }
+}
+
+static void clear_twins(dispatch *t)
+{
+    for (size_t i = 0; i < t->n_lanes; i++)
+        if (t->twin[i])
+            memset(t->twin[i], 0, t->lane[i]->n * t->E * sizeof **t->twin);
+}
+
+static cull_status list_sources(dispatch *t)
+{
+    size_t total = 0;
+
+    walk(t, false);
+    for (size_t g = 0; g < t->n_groups; g++) {
+        t->group[g].first = total;
+        total += t->group[g].n;
+        t->group[g].n = 0;
+    }
+    t->source = cull_arena_alloc(t->arena, total, sizeof *t->source);
+    if (t->watch && t->watch->item) {
+        t->gate = cull_arena_alloc(t->arena, total, sizeof *t->gate);
+        t->slot_of = cull_arena_alloc(t->arena, total, sizeof *t->slot_of);
+    }
+    if (!t->source || (t->watch && t->watch->item && (!t->gate || !t->slot_of)))
+        return cull_no_memory(t->run->ctx);
+    clear_twins(t);
+    walk(t, true);
+    return CULL_OK;
+}
+
+static void scatter_norms(const dispatch *t, const group *g, const item *it, const float *norm)
+{
+    for (size_t i = 0; i < it->n; i++)
+        t->norm[t->slot_of[g->first + it->first + i]] = norm[i];
+}
+
+static cull_status observe(const dispatch *t, const group *g, const item *it, cull_arena *arena,
+                           const float *x, const float *y)
+{
+    const cull_expert_rows rows = { t->l, g->e, it->n, t->D, x, t->gate + g->first + it->first, y };
+    float *norm = cull_arena_alloc(arena, it->n, sizeof *norm);
+
+    if (!norm)
+        return cull_no_memory(t->run->ctx);
+    t->watch->item(t->watch->arg, &rows, it->acc, norm);
+    if (t->norm)
+        scatter_norms(t, g, it, norm);
+    return CULL_OK;
+}
+
+static cull_status run_item(void *arg, size_t i, size_t worker)
+{
+    const dispatch *t = arg;
+    const item *it = t->item + i;
+    const group *g = t->group + it->group;
+    cull_piece piece = t->outer ? cull_piece_outer(t->run) : cull_piece_inner(t->run, worker);
+    cull_arena *arena = cull_piece_arena(&piece);
+    const cull_mark mark = cull_arena_mark(arena);
+    float *x = cull_arena_alloc(arena, it->n * t->D, sizeof *x);
+    float *y = t->y + (g->wave_row + it->first) * t->D;
+    cull_taps taps = { 0 };
+
+    if (!x)
+        return cull_no_memory(t->run->ctx);
+    for (size_t r = 0; r < it->n; r++) {
+        const source s = t->source[g->first + it->first + r];
+        memcpy(x + r * t->D, t->lane[s.lane]->x + s.row * t->D, t->D * sizeof *x);
+    }
+    piece.cut = g->cut;
+    piece.layer = t->l;
+    piece.pass.core = &piece;
+    if (it->acc && t->watch->begin_item) {
+        t->watch->begin_item(t->watch->arg, g->e, it->acc, &taps);
+        piece.taps = &taps;
+    }
+    const cull_mark inner = cull_arena_mark(arena);
+    CULL_TRY(cull_while(t->run->ctx,
+                        t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n,
+                                                   x, y),
+                        "while computing expert %zu of layer %zu", g->e, t->l));
+    cull_arena_rewind(arena, inner);
+    if (it->acc)
+        CULL_TRY(observe(t, g, it, arena, x, y));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+typedef struct combining {
+    const dispatch *t;
+    const cull_lane *lane;
+    size_t lane_index, first_group, end_group;
+} combining;
+
+static cull_status combine_rows(void *arg, size_t block, size_t worker)
+{
+    const combining *c = arg;
+    const dispatch *t = c->t;
+    const size_t first = block * COMBINE_ROWS;
+    const size_t end = first + COMBINE_ROWS < c->lane->n ? first + COMBINE_ROWS : c->lane->n;
+
+    (void)worker;
+    for (size_t s = first * t->K; s < end * t->K; s++) {
+        if (c->lane->slot[s] == CULL_NONE)
+            continue;
+        const size_t g = t->group_of[c->lane_index * t->E + c->lane->slot[s]];
+        if (g < c->first_group || g >= c->end_group)
+            continue;
+        const float *y = t->y + (t->group[g].wave_row + c->lane->slot_row[s]) * t->D;
+        float *moe = c->lane->h_out + s / t->K * t->D;
+        const float gate = c->lane->slot_gate[s];
+        for (size_t d = 0; d < t->D; d++)
+            moe[d] += gate * y[d];
+    }
+    return CULL_OK;
+}
+
+static cull_status combine(const dispatch *t, size_t first_group, size_t end_group)
+{
+    for (size_t i = 0; i < t->n_lanes; i++) {
+        combining c = { t, t->lane[i], i, first_group, end_group };
+        CULL_TRY(cull_run_each(t->run, (c.lane->n + COMBINE_ROWS - 1) / COMBINE_ROWS, combine_rows, &c));
+    }
+    return CULL_OK;
+}
+
+static cull_status run_items(dispatch *t, size_t n)
+{
+    t->outer = (t->watch && t->watch->serial) || n < t->run->n_workers || !t->run->pool;
+    if (!t->outer)
+        return cull_run_each(t->run, n, run_item, t);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(run_item(t, i, t->run->n_workers));
+    return CULL_OK;
+}
+
+static cull_status cut_items(dispatch *t, size_t first, size_t end, size_t *n)
+{
+    const bool watched = t->watch && t->watch->item;
+    size_t rows = 0;
+
+    *n = 0;
+    for (size_t g = first; g < end; g++) {
+        t->group[g].wave_row = rows;
+        rows += t->group[g].n;
+        for (size_t i = 0; i < t->group[g].n; i += CULL_ROW_BLOCK, ++*n) {
+            const size_t left = t->group[g].n - i;
+            double *acc = NULL;
+            if (watched) {
+                acc = cull_arena_alloc(t->arena, t->watch->item_doubles, sizeof *acc);
+                if (!acc)
+                    return cull_no_memory(t->run->ctx);
+            }
+            t->item[*n] = (item){ g, i, left < CULL_ROW_BLOCK ? left : CULL_ROW_BLOCK, acc };
+        }
+    }
+    return CULL_OK;
+}
+
+static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows)
+{
+    const cull_mark mark = cull_arena_mark(t->arena);
+    size_t n = 0;
+
+    t->y = cull_arena_alloc(t->arena, rows * t->D, sizeof *t->y);
+    t->item = cull_arena_alloc(t->arena, rows / CULL_ROW_BLOCK + (end - first), sizeof *t->item);
+    if (!t->y || !t->item)
+        return cull_no_memory(t->run->ctx);
+    CULL_TRY(cut_items(t, first, end, &n));
+    CULL_TRY(run_items(t, n));
+    for (size_t i = 0; i < n && t->watch && t->watch->merge_item; i++)
+        t->watch->merge_item(t->watch->arg, t->group[t->item[i].group].e, t->item[i].acc);
+    CULL_TRY(combine(t, first, end));
+    cull_arena_rewind(t->arena, mark);
+    return CULL_OK;
+}
+
+static cull_status run_waves(dispatch *t)
+{
+    const size_t most = WAVE_BYTES / (t->D * sizeof(float));
+
+    for (size_t g = 0; g < t->n_groups;) {
+        size_t end = g, rows = 0;
+        while (end < t->n_groups && (end == g || rows + t->group[end].n <= most))
+            rows += t->group[end++].n;
+        if (rows)
+            CULL_TRY(run_wave(t, g, end, rows));
+        g = end;
+    }
+    return CULL_OK;
+}
+
+cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *const *lane,
+                          const cull_watch *watch, float *norm)
+{
+    const cull_layer_facts *f = cull_layer_of(run->m, l);
+    dispatch t = { .run = run,
+                   .l = l,
+                   .n_lanes = n_lanes,
+                   .K = f->K,
+                   .E = f->E,
+                   .D = run->m->facts->D,
+                   .lane = lane,
+                   .watch = watch,
+                   .norm = norm,
+                   .arena = run->worker[run->n_workers].arena };
+
+    CULL_TRY(make_groups(&t));
+    CULL_TRY(make_twins(&t));
+    CULL_TRY(list_sources(&t));
+    return run_waves(&t);
+}

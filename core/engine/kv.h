@@ -1,0 +1,26 @@
+// Where attention finds its keys: spans of K/V rows that form a forest.
+//
+// A span is a run of consecutive positions. Its context is its ancestors, root first, and itself; the rows of
+// a pass are the last n_rows of a span. While scoring, K/V live for one layer and are the pass's own rows;
+// while generating they are kept in a store, one per layer.
+#ifndef CULL_ENGINE_KV_H
+#define CULL_ENGINE_KV_H
+
+#include <stddef.h>
+
+#define CULL_ROOT SIZE_MAX
+
+typedef struct cull_span {
+    size_t parent;            // index of an earlier span, or CULL_ROOT
+    size_t pos;               // position of its first row
+    size_t kv_first, n_kv;    // its rows of K/V, the new ones included
+    size_t row_first, n_rows; // its rows in the pass
+} cull_span;
+
+typedef struct cull_kv {
+    size_t n_spans;
+    const cull_span *span;
+    float *k, *v; // the store: (rows, KV·qk_width), (rows, KV·v_width); NULL: the rows given are it
+} cull_kv;
+
+#endif

@@ -1,0 +1,121 @@
+// linear(): the one place where rows meet a matrix.
+//
+// y = x Wᵀ + b is computed tile by tile of W's rows: a tile is unpacked from the stored type, the variant's
+// overlay is applied, and one GEMM multiplies it with all rows of a block. Called by the coordinator the
+// tiles (and, for small matrices, blocks of rows) are shared out to the pool; called from a worker they run
+// in place. How rows and tiles are grouped does not depend on the number of threads.
+#include <cblas.h>
+#include <string.h>
+
+#include "engine/run.h"
+#include "engine/taps.h"
+#include "engine/tile.h"
+#include "engine/unpack.h"
+
+typedef struct product {
+    cull_run *run;
+    cull_matrix w;
+    cull_overlaid over;
+    size_t n, ldx, ldy;
+    const float *x;
+    float *y;
+    size_t tile_rows, n_tiles; // of W
+    size_t block;              // rows of x in one item
+} product;
+
+enum { FEW_TILES = 8, X_BLOCK = 1024 };
+
+static void apply_mask(const uint8_t *mask, size_t first, size_t n, size_t cols, float *tile)
+{
+    const size_t stride = (cols + 7) / 8;
+
+    for (size_t r = 0; r < n; r++, tile += cols) {
+        const uint8_t *bits = mask + (first + r) * stride;
+        for (size_t c = 0; c < cols; c++)
+            tile[c] = bits[c / 8] >> (c % 8) & 1 ? tile[c] : 0.0f;
+    }
+}
+
+// Rows [first, first + n) of the variant's W as float32: in `tile`, or in place where they stand ready.
+static const float *variant_rows(const product *p, size_t first, size_t n, float *tile)
+{
+    const size_t cols = p->w.cols;
+    const float *ready = p->over.matrix ? p->over.matrix : cull_plain_f32(&p->w);
+
+    if (ready && !p->over.mask)
+        return ready + first * cols;
+    if (ready)
+        memcpy(tile, ready + first * cols, n * cols * sizeof *tile);
+    else
+        cull_unpack_rows(&p->w, first, n, tile);
+    if (p->over.mask)
+        apply_mask(p->over.mask, first, n, cols, tile);
+    return tile;
+}
+
+static void add_bias(const product *p, size_t first, size_t n, size_t x0, size_t count)
+{
+    float bias[CULL_TILE_ROWS];
+
+    cull_unpack_bias(&p->w, first, n, bias);
+    for (size_t i = x0; i < x0 + count; i++)
+        for (size_t r = 0; r < n; r++)
+            p->y[i * p->ldy + first + r] += bias[r];
+}
+
+static cull_status multiply_tile(void *arg, size_t i, size_t worker)
+{
+    const product *p = arg;
+    const size_t first = i % p->n_tiles * p->tile_rows;
+    const size_t x0 = i / p->n_tiles * p->block;
+    const size_t n = p->w.rows - first < p->tile_rows ? p->w.rows - first : p->tile_rows;
+    const size_t count = p->n - x0 < p->block ? p->n - x0 : p->block;
+    const float *w = variant_rows(p, first, n, p->run->worker[worker].tile);
+
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)count, (blasint)n,
+                (blasint)p->w.cols, 1.0f, p->x + x0 * p->ldx, (blasint)p->ldx, w,
+                (blasint)p->w.cols, 0.0f, p->y + x0 * p->ldy + first, (blasint)p->ldy);
+    if (p->w.bias)
+        add_bias(p, first, n, x0, count);
+    return CULL_OK;
+}
+
+static void count_flops(cull_run *run, const product *p)
+{
+    const uint64_t flops = 2 * (uint64_t)p->n * p->w.rows * p->w.cols;
+
+    (void)pthread_mutex_lock(&run->lock);
+    run->cost.flops += flops;
+    (void)pthread_mutex_unlock(&run->lock);
+}
+
+cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float *x, size_t ldx,
+                        float *y, size_t ldy)
+{
+    cull_piece *piece = pass->core;
+    cull_run *run = piece->run;
+    product p = { .run = run, .n = n, .x = x, .ldx = ldx, .y = y, .ldy = ldy };
+
+    if (n == 0)
+        return CULL_OK;
+    CULL_TRY(run->m->backend->matrix(run->ctx, run->m->model, where, &p.w));
+    if (p.w.cols > CULL_TILE_FLOATS)
+        return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide", p.w.cols);
+    p.over = cull_overlay_of(piece->cut, where);
+    if (piece->taps)
+        CULL_TRY(cull_taps_feed(piece, where, p.w.cols, n, x, ldx));
+
+    p.tile_rows = CULL_TILE_FLOATS / p.w.cols;
+    if (p.tile_rows > CULL_TILE_ROWS)
+        p.tile_rows = CULL_TILE_ROWS;
+    p.n_tiles = (p.w.rows + p.tile_rows - 1) / p.tile_rows;
+    p.block = p.n_tiles >= FEW_TILES ? n : X_BLOCK;
+    count_flops(run, &p);
+
+    const size_t items = p.n_tiles * ((n + p.block - 1) / p.block);
+    if (!piece->inside)
+        return cull_run_each(run, items, multiply_tile, &p);
+    for (size_t i = 0; i < items; i++)
+        CULL_TRY(multiply_tile(&p, i, piece->worker));
+    return CULL_OK;
+}

@@ -1,0 +1,133 @@
+#include "engine/run.h"
+
+#include <cblas.h>
+
+#include "base/memory.h"
+#include "engine/tile.h"
+
+static float *piece_scratch(cull_pass *pass, size_t n)
+{
+    cull_piece *piece = pass->core;
+    float *p = cull_arena_alloc(cull_piece_arena(piece), n, sizeof *p);
+
+    if (!p)
+        (void)cull_no_memory(piece->run->ctx);
+    return p;
+}
+
+typedef struct row_blocks {
+    size_t n;
+    void (*fn)(void *arg, size_t first, size_t count);
+    void *arg;
+} row_blocks;
+
+enum { ROWS_AT_ONCE = 64 };
+
+static cull_status run_row_block(void *arg, size_t i, size_t worker)
+{
+    const row_blocks *b = arg;
+    const size_t first = i * ROWS_AT_ONCE;
+
+    (void)worker;
+    b->fn(b->arg, first, b->n - first < ROWS_AT_ONCE ? b->n - first : ROWS_AT_ONCE);
+    return CULL_OK;
+}
+
+static void piece_rows(cull_pass *pass, size_t n,
+                       void (*fn)(void *arg, size_t first, size_t count), void *arg)
+{
+    cull_piece *piece = pass->core;
+    row_blocks blocks = { n, fn, arg };
+
+    if (piece->inside || n <= ROWS_AT_ONCE)
+        fn(arg, 0, n);
+    else
+        (void)cull_run_each(piece->run, (n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, run_row_block, &blocks);
+}
+
+const cull_engine cull_engine_services = {
+    .size = sizeof(cull_engine),
+    .linear = cull_linear,
+    .attention = cull_attention_rows,
+    .scratch = piece_scratch,
+    .rows = piece_rows,
+};
+
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m)
+{
+    cull_pool *pool = cull_context_of(ctx)->pool;
+
+    *run = (cull_run){ .ctx = ctx, .m = m, .pool = pool };
+    run->n_workers = pool ? cull_pool_threads(pool) : 0;
+    if (pthread_mutex_init(&run->lock, NULL) != 0)
+        return cull_fail(ctx, CULL_EENV, "no mutex is to be had");
+    openblas_set_num_threads(1); // the pool's workers are the threads
+    run->worker = cull_alloc(run->n_workers + 1, sizeof *run->worker);
+    if (!run->worker)
+        return cull_no_memory(ctx);
+    for (size_t w = 0; w <= run->n_workers; w++) {
+        run->worker[w].arena = cull_arena_new();
+        run->worker[w].tile = cull_alloc(CULL_TILE_FLOATS, sizeof(float));
+        if (!run->worker[w].arena || !run->worker[w].tile)
+            return cull_no_memory(ctx);
+    }
+    return CULL_OK;
+}
+
+void cull_run_release(cull_run *run)
+{
+    for (size_t w = 0; run->worker && w <= run->n_workers; w++) {
+        cull_arena_free(run->worker[w].arena);
+        cull_free(run->worker[w].tile);
+    }
+    cull_free(run->worker);
+    (void)pthread_mutex_destroy(&run->lock);
+    *run = (cull_run){ 0 };
+}
+
+cull_status cull_run_each(cull_run *run, size_t n,
+                          cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg)
+{
+    if (run->pool && n > 1)
+        return cull_pool_run(run->pool, n, fn, arg);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(fn(arg, i, run->n_workers));
+    return CULL_OK;
+}
+
+cull_piece cull_piece_outer(cull_run *run)
+{
+    return (cull_piece){
+        .pass = { .size = sizeof(cull_pass), .engine = &cull_engine_services, .ctx = run->ctx },
+        .run = run,
+        .worker = run->n_workers,
+    };
+}
+
+cull_piece cull_piece_inner(cull_run *run, size_t worker)
+{
+    cull_piece piece = cull_piece_outer(run);
+
+    piece.worker = worker;
+    piece.inside = true;
+    return piece;
+}
+
+cull_arena *cull_piece_arena(cull_piece *piece) { return piece->run->worker[piece->worker].arena; }
+
+cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where)
+{
+    cull_overlaid found = { 0 };
+
+    for (size_t i = 0; cut && i < cut->n_overlays; i++) {
+        const cull_overlay *o = cut->overlay + i;
+        if (o->where.layer != where.layer || o->where.part != where.part ||
+            o->where.expert != where.expert)
+            continue;
+        if (o->kind == CULL_MASK)
+            found.mask = o->data;
+        else
+            found.matrix = o->data;
+    }
+    return found;
+}

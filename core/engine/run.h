@@ -1,0 +1,80 @@
+// The machinery of one pass: workers' scratch, and the circumstances in which a piece is called.
+//
+// A backend's piece gets a cull_pass; behind it stands a cull_piece, which says whose rows these are (the
+// overlays of their cut), where attention finds its keys, and what linear() feeds to the statistics.
+#ifndef CULL_ENGINE_RUN_H
+#define CULL_ENGINE_RUN_H
+
+#include <cull/cull.h>
+
+#include "base/context.h"
+#include "engine/engine.h"
+
+typedef struct cull_worker { // one thread's scratch; the last one is the coordinator's
+    cull_arena *arena;
+    float *tile; // cull_tile_floats
+} cull_worker;
+
+typedef struct cull_run {
+    cull_ctx *ctx;
+    const cull_opened *m;
+    cull_pool *pool; // NULL: in place
+    size_t n_workers;
+    cull_worker *worker; // (n_workers + 1)
+    cull_cost_seen cost;
+    pthread_mutex_t lock; // of cost.flops
+} cull_run;
+
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m) CULL_MUST_CHECK;
+void cull_run_release(cull_run *run);
+
+// fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
+cull_status cull_run_each(cull_run *run, size_t n,
+                          cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
+
+// The overlays of one matrix, found in a cut. Either may be NULL.
+typedef struct cull_overlaid {
+    const float *matrix;  // (rows, cols)
+    const uint8_t *mask;  // packed
+} cull_overlaid;
+cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where);
+
+// What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry that is
+// NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an expert's own call.
+typedef struct cull_taps {
+    double *part_sq[CULL_N_PARTS];
+    double *down_sq;      // (F)
+    double *down_hessian; // (F, F)
+} cull_taps;
+
+struct cull_kv;
+
+typedef struct cull_piece {
+    cull_pass pass; // first
+    cull_run *run;
+    size_t worker;            // whose scratch
+    bool inside;              // called from a worker: linear runs in place
+    const cull_cut *cut;      // whose overlays apply, NULL: none
+    cull_taps *taps;          // or NULL
+    const struct cull_kv *kv; // attention's paths; attend only
+    size_t layer;
+} cull_piece;
+
+extern const cull_engine cull_engine_services;
+
+// A piece of the coordinator's, or of worker w (inside a cull_run_each).
+cull_piece cull_piece_outer(cull_run *run);
+cull_piece cull_piece_inner(cull_run *run, size_t worker);
+
+// Scratch of a piece: take a mark before the call, rewind after it.
+cull_arena *cull_piece_arena(cull_piece *piece);
+
+// y = x Wᵀ + b; see cull_engine.linear.
+cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float *x, size_t ldx,
+                        float *y, size_t ldy) CULL_MUST_CHECK;
+cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const float *q,
+                                const float *k, const float *v, float *out) CULL_MUST_CHECK;
+
+enum { CULL_ROW_BLOCK = 512 }; // rows of a statistics block, and of a block of an expert's rows
+
+#endif

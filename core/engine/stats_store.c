@@ -1,0 +1,313 @@
+#include "engine/stats_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/safetensors.h"
+
+// Shapes of a layer's arrays.
+enum shape { SHAPE_E, SHAPE_EE, SHAPE_ED, SHAPE_EF };
+
+typedef struct field {
+    const char *name;
+    uint32_t group;
+    enum shape shape;
+    size_t offset; // of the pointer in cull_layer_stats
+} field;
+
+#define FIELD(group, shape, name) { #name, CULL_STAT_##group, SHAPE_##shape, offsetof(cull_layer_stats, name) }
+
+static const field fields[] = {
+    FIELD(A, E, count),          FIELD(A, E, gate_sum),       FIELD(A, E, gate_sq),
+    FIELD(A, E, prob_sum),       FIELD(B, EE, coact),         FIELD(C, E, norm_sum),
+    FIELD(C, E, norm_sq),        FIELD(C, E, gate_norm),      FIELD(C, E, norm_max),
+    FIELD(C, E, max_signed),     FIELD(C, E, max_abs),        FIELD(D, ED, mean),
+    FIELD(D, ED, var),           FIELD(D, ED, mean_gate),     FIELD(F, E, easy_ep),
+    FIELD(G, EE, logit_gram),    FIELD(G, EE, sigmoid_gram),  FIELD(H, ED, x_sq),
+    FIELD(H, EF, u_sq),          FIELD(M, ED, dense_mean),
+};
+
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+struct cull_stats_store {
+    cull_ctx *ctx;
+    cull_stats stats;
+    cull_layer_stats *layer;
+    size_t *width; // (L, N_PARTS) of part_sq
+};
+
+static double **slot(cull_layer_stats *s, size_t i)
+{
+    return (double **)(void *)((char *)s + fields[i].offset);
+}
+
+static size_t length(const cull_layer_stats *s, enum shape shape)
+{
+    switch (shape) {
+    case SHAPE_E:
+        return s->E;
+    case SHAPE_EE:
+        return s->E * s->E;
+    case SHAPE_ED:
+        return s->E * s->D;
+    case SHAPE_EF:
+        return s->E * s->F;
+    }
+    return 0;
+}
+
+static cull_status make_layer(cull_ctx *ctx, cull_layer_stats *s, uint32_t groups)
+{
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        const size_t n = length(s, fields[i].shape);
+        if (!(fields[i].group & groups) || n == 0 || *slot(s, i))
+            continue;
+        *slot(s, i) = cull_alloc(n, sizeof(double));
+        if (!*slot(s, i))
+            return cull_no_memory(ctx);
+    }
+    return CULL_OK;
+}
+
+static cull_status make_groups(cull_stats_store *store, uint32_t groups)
+{
+    const size_t side = store->stats.L + 1;
+
+    for (size_t l = 0; l < store->stats.L; l++)
+        CULL_TRY(make_layer(store->ctx, store->layer + l, groups));
+    if ((groups & CULL_STAT_K) && !store->stats.cos_sum) {
+        store->stats.cos_sum = cull_alloc(side * side, sizeof(double));
+        store->stats.angle_sum = cull_alloc(side * side, sizeof(double));
+        if (!store->stats.cos_sum || !store->stats.angle_sum)
+            return cull_no_memory(store->ctx);
+    }
+    store->stats.groups |= groups;
+    return CULL_OK;
+}
+
+cull_stats_store *cull_stats_store_new(cull_ctx *ctx, const cull_model_facts *model,
+                                       const cull_layer_facts *const *facts, uint32_t groups)
+{
+    cull_stats_store *store = cull_alloc(1, sizeof *store);
+
+    if (!store) {
+        (void)cull_no_memory(ctx);
+        return NULL;
+    }
+    store->ctx = ctx;
+    store->stats = (cull_stats){ .size = sizeof(cull_stats), .L = model->L };
+    store->layer = cull_alloc(model->L, sizeof *store->layer);
+    store->width = cull_alloc(model->L * CULL_N_PARTS, sizeof *store->width);
+    if (!store->layer || !store->width) {
+        (void)cull_no_memory(ctx);
+        cull_stats_store_free(store);
+        return NULL;
+    }
+    store->stats.layer = store->layer;
+    for (size_t l = 0; l < model->L; l++) {
+        store->layer[l].E = facts[l]->E;
+        store->layer[l].D = model->D;
+        store->layer[l].F = facts[l]->F;
+    }
+    if (make_groups(store, groups) != CULL_OK) {
+        cull_stats_store_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+void cull_stats_store_free(cull_stats_store *store)
+{
+    if (!store)
+        return;
+    for (size_t l = 0; store->layer && l < store->stats.L; l++) {
+        for (size_t i = 0; i < N_FIELDS; i++)
+            cull_free(*slot(store->layer + l, i));
+        for (size_t p = 0; p < CULL_N_PARTS; p++)
+            cull_free((void *)store->layer[l].part_sq[p]);
+    }
+    cull_free((void *)store->stats.cos_sum);
+    cull_free((void *)store->stats.angle_sum);
+    cull_free(store->layer);
+    cull_free(store->width);
+    cull_free(store);
+}
+
+const cull_stats *cull_stats_store_view(const cull_stats_store *store) { return &store->stats; }
+cull_stats *cull_stats_store_edit(cull_stats_store *store) { return &store->stats; }
+
+cull_layer_stats *cull_stats_store_layer(cull_stats_store *store, size_t l)
+{
+    return store->layer + l;
+}
+
+double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part, size_t width)
+{
+    cull_layer_stats *s = store->layer + l;
+
+    if (!s->part_sq[part]) {
+        s->part_sq[part] = cull_alloc(width, sizeof(double));
+        store->width[l * CULL_N_PARTS + part] = width;
+    }
+    return (double *)s->part_sq[part];
+}
+
+uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_facts *const *facts,
+                                uint32_t groups)
+{
+    uint64_t n = groups & CULL_STAT_K ? 2 * (uint64_t)(model->L + 1) * (model->L + 1) : 0;
+
+    for (size_t l = 0; l < model->L; l++) {
+        const cull_layer_stats s = { .E = facts[l]->E, .D = model->D, .F = facts[l]->F };
+        for (size_t i = 0; i < N_FIELDS; i++)
+            if (fields[i].group & groups)
+                n += length(&s, fields[i].shape);
+    }
+    return n * sizeof(double);
+}
+
+// ---- files --------------------------------------------------------------------------------------------
+
+static cull_status put(cull_safetensors_writer *w, const char *name, size_t rank,
+                       const size_t *shape, const double *data)
+{
+    cull_tensor t = { .data = data, .dtype = CULL_DT_F64, .rank = rank, .bytes = sizeof(double) };
+
+    for (size_t i = 0; i < rank; i++) {
+        t.shape[i] = shape[i];
+        t.bytes *= shape[i];
+    }
+    return cull_safetensors_writer_add(w, name, &t);
+}
+
+static const char *const part_words[] = {
+#define PART_WORD(name, word) word,
+    CULL_PARTS(PART_WORD)
+};
+
+static cull_status put_layer(cull_safetensors_writer *w, const cull_stats_store *store, size_t l)
+{
+    const cull_layer_stats *s = store->layer + l;
+    char name[96];
+
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        const size_t second[] = { [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F };
+        const size_t shape[2] = { s->E, second[fields[i].shape] };
+        const double *data = *slot((cull_layer_stats *)(uintptr_t)s, i);
+        (void)snprintf(name, sizeof name, "layer.%zu.%s", l, fields[i].name);
+        if (data)
+            CULL_TRY(put(w, name, shape[1] ? 2 : 1, shape, data));
+    }
+    for (size_t p = 0; p < CULL_N_PARTS; p++) {
+        const size_t width = store->width[l * CULL_N_PARTS + p];
+        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);
+        if (s->part_sq[p])
+            CULL_TRY(put(w, name, 1, &width, s->part_sq[p]));
+    }
+    const double scalars[3] = { s->moe_cos, s->ratio_median, (double)s->tokens };
+    (void)snprintf(name, sizeof name, "layer.%zu.scalars", l);
+    return put(w, name, 1, &(size_t){ 3 }, scalars);
+}
+
+cull_status cull_stats_store_save(cull_ctx *ctx, const cull_stats_store *store, const char *path)
+{
+    const size_t side = store->stats.L + 1;
+    const double head[2] = { (double)store->stats.groups, (double)store->stats.tokens };
+    cull_safetensors_writer *w = NULL;
+    cull_status st = cull_safetensors_writer_new(ctx, path, &w);
+
+    if (st == CULL_OK)
+        st = put(w, "model.groups", 1, &(size_t){ 2 }, head);
+    for (size_t l = 0; st == CULL_OK && l < store->stats.L; l++)
+        st = put_layer(w, store, l);
+    if (st == CULL_OK && store->stats.cos_sum)
+        st = put(w, "model.cos_sum", 2, (size_t[]){ side, side }, store->stats.cos_sum);
+    if (st == CULL_OK && store->stats.angle_sum)
+        st = put(w, "model.angle_sum", 2, (size_t[]){ side, side }, store->stats.angle_sum);
+    if (st == CULL_OK)
+        st = cull_safetensors_writer_finish(w);
+    cull_safetensors_writer_free(w);
+    return st;
+}
+
+static cull_status take(cull_ctx *ctx, const cull_safetensors *file, const char *path,
+                        const char *name, size_t n, double *out)
+{
+    cull_tensor t;
+
+    if (!cull_safetensors_find(file, name, &t) || t.dtype != CULL_DT_F64 ||
+        t.bytes != n * sizeof(double))
+        return cull_fail(ctx, CULL_EFORMAT, "%s: tensor %s is missing or of another shape", path, name);
+    memcpy(out, t.data, t.bytes);
+    return CULL_OK;
+}
+
+static cull_status take_parts(cull_stats_store *store, const cull_safetensors *file, size_t l)
+{
+    char name[96];
+    cull_tensor t;
+
+    for (size_t p = 0; p < CULL_N_PARTS; p++) {
+        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);
+        if (!cull_safetensors_find(file, name, &t) || t.dtype != CULL_DT_F64)
+            continue;
+        double *to = cull_stats_store_part(store, l, (cull_part)p, t.bytes / sizeof(double));
+        if (!to)
+            return cull_no_memory(store->ctx);
+        if (store->width[l * CULL_N_PARTS + p] == t.bytes / sizeof(double))
+            memcpy(to, t.data, t.bytes);
+    }
+    return CULL_OK;
+}
+
+static cull_status take_layer(cull_ctx *ctx, cull_stats_store *store, const cull_safetensors *file,
+                              const char *path, size_t l, uint32_t groups)
+{
+    cull_layer_stats *s = store->layer + l;
+    double scalars[3];
+    char name[96];
+
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        (void)snprintf(name, sizeof name, "layer.%zu.%s", l, fields[i].name);
+        if ((fields[i].group & groups) && *slot(s, i))
+            CULL_TRY(take(ctx, file, path, name, length(s, fields[i].shape), *slot(s, i)));
+    }
+    CULL_TRY(take_parts(store, file, l));
+    (void)snprintf(name, sizeof name, "layer.%zu.scalars", l);
+    CULL_TRY(take(ctx, file, path, name, 3, scalars));
+    if (groups & CULL_STAT_K)
+        s->moe_cos = scalars[0];
+    if (groups & CULL_STAT_R)
+        s->ratio_median = scalars[1];
+    s->tokens = (uint64_t)scalars[2];
+    return CULL_OK;
+}
+
+static cull_status take_all(cull_ctx *ctx, cull_stats_store *store, const cull_safetensors *file,
+                            const char *path)
+{
+    const size_t side = store->stats.L + 1;
+    double head[2];
+
+    CULL_TRY(take(ctx, file, path, "model.groups", 2, head));
+    const uint32_t groups = (uint32_t)head[0];
+    CULL_TRY(make_groups(store, groups));
+    store->stats.tokens = (uint64_t)head[1];
+    for (size_t l = 0; l < store->stats.L; l++)
+        CULL_TRY(take_layer(ctx, store, file, path, l, groups));
+    if (!(groups & CULL_STAT_K))
+        return CULL_OK;
+    CULL_TRY(take(ctx, file, path, "model.cos_sum", side * side, (double *)store->stats.cos_sum));
+    return take(ctx, file, path, "model.angle_sum", side * side, (double *)store->stats.angle_sum);
+}
+
+cull_status cull_stats_store_load(cull_ctx *ctx, cull_stats_store *store, const char *path)
+{
+    cull_safetensors *file = NULL;
+
+    CULL_TRY(cull_safetensors_open(ctx, path, &file));
+    const cull_status st = take_all(ctx, store, file, path);
+    cull_safetensors_close(file);
+    return st;
+}

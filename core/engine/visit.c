@@ -1,0 +1,264 @@
+#include "engine/visit.h"
+
+#include <string.h>
+
+bool cull_cut_before_router(const cull_cut *cut, size_t l)
+{
+    if (!cut)
+        return false;
+    if (cut->layer[l].skip_layer)
+        return true;
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        const cull_where w = cut->overlay[i].where;
+        if (w.layer == l && w.expert == CULL_NONE && w.part != CULL_PART_ROUTER)
+            return true;
+    }
+    return false;
+}
+
+size_t cull_visit_floats(const cull_opened *m, size_t l)
+{
+    const cull_layer_facts *f = cull_layer_of(m, l);
+    const size_t D = m->facts->D;
+
+    // r, side, x, and inside attend about q, k, v, the attended values and the dense parts' widths; then
+    // routing and the experts' outputs, of which a wave holds a part
+    return 3 * D + 2 * f->kv_width + 6 * D + 2 * f->E + 8 * f->K + 2 * D;
+}
+
+static bool skips_layer(const cull_lane *lane, size_t l)
+{
+    return lane->cut && lane->cut->layer[l].skip_layer;
+}
+
+static bool skips_moe(const cull_lane *lane, size_t l)
+{
+    return lane->cut && lane->cut->layer[l].skip_moe;
+}
+
+static float *floats(cull_run *run, size_t n)
+{
+    float *p = cull_arena_alloc(run->worker[run->n_workers].arena, n, sizeof *p);
+    if (!p)
+        (void)cull_no_memory(run->ctx);
+    return p;
+}
+
+// Pass 1: what stands before the router, once for all lanes that share it.
+static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_watch *watch)
+{
+    const cull_backend *b = run->m->backend;
+    const size_t D = run->m->facts->D;
+    cull_taps taps = watch ? watch->taps : (cull_taps){ 0 };
+    cull_piece piece = cull_piece_outer(run);
+
+    lane->r = floats(run, lane->n * D);
+    lane->x = floats(run, lane->n * D);
+    lane->side = cull_layer_of(run->m, l)->has_side ? floats(run, lane->n * D) : NULL;
+    if (!lane->r || !lane->x || (cull_layer_of(run->m, l)->has_side && !lane->side))
+        return CULL_ENOMEM;
+    piece.cut = lane->cut;
+    piece.kv = lane->kv;
+    piece.layer = l;
+    piece.taps = watch ? &taps : NULL;
+    piece.pass.core = &piece;
+    piece.pass.beyond_switch = lane->beyond;
+
+    cull_arena *arena = cull_piece_arena(&piece);
+    const cull_mark mark = cull_arena_mark(arena);
+    CULL_TRY(b->attend(&piece.pass, run->m->model, l, lane->n, lane->pos, lane->h_in, lane->r,
+                       lane->side, lane->x));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// Pass 2: the router, under the lane's rule.
+static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_watch *watch)
+{
+    const cull_layer_facts *f = cull_layer_of(run->m, l);
+    const cull_layer_cut *cut = lane->cut ? lane->cut->layer + l : NULL;
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    cull_taps taps = watch ? watch->taps : (cull_taps){ 0 };
+    uint8_t *allowed = NULL;
+    cull_rule rule = { 0 };
+
+    if (cut) {
+        allowed = cull_arena_alloc(arena, f->E, 1);
+        if (!allowed)
+            return cull_no_memory(run->ctx);
+        for (size_t e = 0; e < f->E; e++)
+            allowed[e] = cut->action[e] != CULL_ACTION_DROP;
+        rule = (cull_rule){ allowed, cut->k, cut->skip_ratio };
+    }
+    lane->routed.index = cull_arena_alloc(arena, lane->n * f->K, sizeof(int32_t));
+    lane->routed.gate = floats(run, lane->n * f->K);
+    lane->routed.logits = floats(run, lane->n * f->E);
+    lane->routed.p = watch && watch->want_p ? floats(run, lane->n * f->E) : NULL;
+    if (!lane->routed.index || !lane->routed.gate || !lane->routed.logits ||
+        (watch && watch->want_p && !lane->routed.p))
+        return cull_no_memory(run->ctx);
+
+    cull_piece piece = cull_piece_outer(run);
+    piece.cut = lane->cut;
+    piece.layer = l;
+    piece.taps = watch ? &taps : NULL;
+    piece.pass.core = &piece;
+    const cull_mark mark = cull_arena_mark(arena);
+    CULL_TRY(run->m->backend->route(&piece.pass, run->m->model, l, lane->n, lane->x, &rule,
+                                    &lane->routed));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+static void add_constant(size_t D, float gate, const float *v, float *moe)
+{
+    for (size_t d = 0; d < D; d++)
+        moe[d] += gate * v[d];
+}
+
+// One row's picks through the slot table: constants go straight into the output, the rest is listed in order
+// of experts, two picks that the same expert serves as one.
+static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t i, size_t K, size_t D)
+{
+    uint32_t *slot = lane->slot + i * K;
+    float *gate = lane->slot_gate + i * K;
+    size_t n = 0;
+
+    for (size_t k = 0; k < K; k++)
+        slot[k] = CULL_NONE;
+    for (size_t k = 0; k < K; k++) {
+        const int32_t e = lane->routed.index[i * K + k];
+        const float g = lane->routed.gate[i * K + k];
+        if (e < 0)
+            continue;
+        const unsigned action = cut ? cut->action[e] : CULL_ACTION_BASE;
+        if (action == CULL_ACTION_NOVICE)
+            add_constant(D, g, cut->constant + (size_t)e * D, lane->h_out + i * D);
+        if (action != CULL_ACTION_BASE && action != CULL_ACTION_ALIAS)
+            continue;
+        const uint32_t by = action == CULL_ACTION_ALIAS ? cut->target[e] : (uint32_t)e;
+        size_t at = 0;
+        while (at < n && slot[at] < by)
+            at++;
+        if (at < n && slot[at] == by) {
+            gate[at] += g;
+            continue;
+        }
+        memmove(slot + at + 1, slot + at, (n - at) * sizeof *slot);
+        memmove(gate + at + 1, gate + at, (n - at) * sizeof *gate);
+        slot[at] = by;
+        gate[at] = g;
+        n++;
+    }
+}
+
+typedef struct resolving {
+    const cull_lane *lane;
+    const cull_layer_cut *cut;
+    size_t K, D;
+} resolving;
+
+enum { RESOLVE_ROWS = 256 };
+
+static cull_status resolve_rows(void *arg, size_t block, size_t worker)
+{
+    const resolving *t = arg;
+    const size_t first = block * RESOLVE_ROWS;
+    const size_t end = first + RESOLVE_ROWS < t->lane->n ? first + RESOLVE_ROWS : t->lane->n;
+
+    (void)worker;
+    memset(t->lane->h_out + first * t->D, 0, (end - first) * t->D * sizeof(float));
+    for (size_t i = first; i < end; i++)
+        resolve_row(t->lane, t->cut, i, t->K, t->D);
+    return CULL_OK;
+}
+
+// Pass 3: the slot table.
+static cull_status resolve(cull_run *run, size_t l, cull_lane *lane)
+{
+    const size_t K = cull_layer_of(run->m, l)->K;
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    resolving t = { lane, lane->cut ? lane->cut->layer + l : NULL, K, run->m->facts->D };
+
+    lane->slot = cull_arena_alloc(arena, lane->n * K, sizeof *lane->slot);
+    lane->slot_gate = floats(run, lane->n * K);
+    lane->slot_row = cull_arena_alloc(arena, lane->n * K, sizeof *lane->slot_row);
+    if (!lane->slot || !lane->slot_gate || !lane->slot_row)
+        return cull_no_memory(run->ctx);
+    return cull_run_each(run, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);
+}
+
+// Pass 5: what follows the experts.
+static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
+{
+    cull_piece piece = cull_piece_outer(run);
+
+    piece.cut = lane->cut;
+    piece.layer = l;
+    piece.pass.core = &piece;
+    return run->m->backend->after(&piece.pass, run->m->model, l, lane->n, lane->r, lane->side,
+                                  moe ? lane->h_out : NULL, lane->h_out);
+}
+
+static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                         const cull_watch *watch)
+{
+    const cull_layer_facts *f = cull_layer_of(run->m, l);
+    size_t n_routed = 0;
+    float *norm = NULL;
+    cull_lane **live = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *live);
+
+    if (!live)
+        return cull_no_memory(run->ctx);
+    for (size_t i = 0; i < n_lanes; i++) {
+        if (skips_layer(lane + i, l))
+            continue;
+        if (lane[i].attended == i) {
+            CULL_TRY(attend(run, l, lane + i, watch));
+        } else {
+            lane[i].r = lane[lane[i].attended].r;
+            lane[i].x = lane[lane[i].attended].x;
+            lane[i].side = lane[lane[i].attended].side;
+        }
+    }
+    for (size_t i = 0; i < n_lanes; i++) // only now may h_in be overwritten
+        if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
+            memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));
+    for (size_t i = 0; i < n_lanes; i++) {
+        if (f->E == 0 || skips_layer(lane + i, l) || skips_moe(lane + i, l))
+            continue;
+        CULL_TRY(route(run, l, lane + i, watch));
+        CULL_TRY(resolve(run, l, lane + i));
+        live[n_routed++] = lane + i;
+    }
+    if (watch && watch->item && n_routed == 1) {
+        norm = floats(run, live[0]->n * f->K);
+        if (!norm)
+            return CULL_ENOMEM;
+    }
+    if (n_routed)
+        CULL_TRY(cull_dispatch(run, l, n_routed, live, watch, norm));
+    for (size_t i = 0; i < n_lanes; i++) {
+        const bool routed = f->E && !skips_moe(lane + i, l);
+        if (skips_layer(lane + i, l))
+            continue;
+        if (routed && watch && watch->moe)
+            CULL_TRY(watch->moe(watch->arg, run, l, lane + i, norm));
+        CULL_TRY(after(run, l, lane + i, routed));
+        run->cost.rows += lane[i].n;
+    }
+    for (size_t i = 0; i < n_lanes && watch && watch->after; i++)
+        CULL_TRY(watch->after(watch->arg, run, l, lane + i));
+    return CULL_OK;
+}
+
+cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                             const cull_watch *watch)
+{
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    const cull_status st = visit(run, l, n_lanes, lane, watch);
+
+    cull_arena_rewind(arena, mark);
+    return cull_while(run->ctx, st, "while computing layer %zu", l);
+}
