@@ -1,5 +1,5 @@
 # The warnings and sanitizers of everything that is built here.
-add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wundef -fno-math-errno)
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wundef -fno-math-errno -fno-trapping-math)
 add_compile_definitions(_POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 if(CULL_WERROR)
   add_compile_options(-Werror)

@@ -162,8 +162,9 @@ static void keep(const cull_kv *kv, const cull_attention *a, const float *k, con
     for (size_t s = 0; s < kv->n_spans; s++) {
         const cull_span *sp = kv->span + s;
         const size_t to = sp->kv_first + sp->n_kv - sp->n_rows;
-        memcpy(kv->k + to * ldk, k + sp->row_first * ldk, sp->n_rows * ldk * sizeof *k);
-        memcpy(kv->v + to * ldv, v + sp->row_first * ldv, sp->n_rows * ldv * sizeof *v);
+        memcpy(kv->store + to * ldk, k + sp->row_first * ldk, sp->n_rows * ldk * sizeof *k);
+        memcpy(kv->store + kv->store_rows * ldk + to * ldv, v + sp->row_first * ldv,
+               sp->n_rows * ldv * sizeof *v);
     }
 }
 
@@ -178,10 +179,10 @@ cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const 
         return cull_fail(run->ctx, CULL_EPLUGIN, "attention of layer %zu: %zu query heads for %zu "
                          "key heads", piece->layer, a->H, a->KV);
     attention t = { run, a, kv, q, k, v, out, NULL };
-    if (kv->k) {
+    if (kv->store) {
         keep(kv, a, k, v);
-        t.k = kv->k;
-        t.v = kv->v;
+        t.k = kv->store;
+        t.v = kv->store + kv->store_rows * a->KV * a->qk_width;
     }
     cull_arena *arena = cull_piece_arena(piece);
     const cull_mark mark = cull_arena_mark(arena);

@@ -169,7 +169,7 @@ static cull_status observe(const dispatch *t, const group *g, const item *it, cu
 
     if (!norm)
         return cull_no_memory(t->run->ctx);
-    t->watch->item(t->watch->arg, &rows, it->acc, norm);
+    CULL_TRY(t->watch->item(t->watch->arg, &rows, it->acc, norm));
     if (t->norm)
         scatter_norms(t, g, it, norm);
     return CULL_OK;

@@ -20,7 +20,8 @@ typedef struct cull_span {
 typedef struct cull_kv {
     size_t n_spans;
     const cull_span *span;
-    float *k, *v; // the store: (rows, KV·qk_width), (rows, KV·v_width); NULL: the rows given are it
+    float *store;      // (store_rows, KV·qk_width), then (store_rows, KV·v_width); NULL: the rows given are it
+    size_t store_rows;
 } cull_kv;
 
 #endif

@@ -89,7 +89,7 @@ static void begin_item(void *arg, size_t e, double *acc, cull_taps *taps)
         taps->down_hessian = g->u_hessian + e * g->F * g->F;
 }
 
-static void add_item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
+static cull_status add_item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
 {
     const cull_gather *g = arg;
 
@@ -103,11 +103,11 @@ static void add_item(void *arg, const cull_expert_rows *rows, double *acc, float
         if (use->observer->add_expert)
             use->observer->add_expert(use->settings, rows, acc + g->observer_at[i]);
     }
-    if (g->groups & CULL_STAT_I) { // items run one by one then, by the coordinator
-        cull_piece piece = cull_piece_outer(g->run);
-        (void)cull_add_hessian(&piece, rows->n, g->D, rows->x, g->D,
-                               g->x_hessian + rows->expert * g->D * g->D);
-    }
+    if (!(g->groups & CULL_STAT_I))
+        return CULL_OK;
+    cull_piece piece = cull_piece_outer(g->run); // items run one by one then, by the coordinator
+    return cull_add_hessian(&piece, rows->n, g->D, rows->x, g->D,
+                            g->x_hessian + rows->expert * g->D * g->D);
 }
 
 static void add_to(double *to, size_t n, const double *from)
@@ -175,7 +175,8 @@ static void merge_item(void *arg, size_t e, const double *acc)
         add_to((double *)s->u_sq + e * g->F, g->F, u_sq_of(g, (double *)(uintptr_t)acc));
     }
     for (size_t i = 0; i < g->cal->n_observers; i++)
-        merge_observer(g, i, acc + g->observer_at[i]);
+        if (g->cal->observers[i].observer->add_expert)
+            merge_observer(g, i, acc + g->observer_at[i]);
 }
 
 // ---- rows ---------------------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ static void add_coactivation(const cull_gather *g, const uint32_t *slot, double 
                 coact[slot[a] * g->E + slot[b]] += 1.0;
 }
 
-static double cosine(const float *a, const float *b, size_t n)
+double cull_cosine(const float *a, const float *b, size_t n)
 {
     double ab = 0.0, aa = 0.0, bb = 0.0;
 
@@ -388,7 +389,7 @@ static cull_status cosine_block(void *arg, size_t block, size_t worker)
 
     (void)worker;
     for (size_t i = first; i < end; i++)
-        c->sum[block] += cosine(c->lane->r + i * c->D, c->lane->h_out + i * c->D, c->D);
+        c->sum[block] += cull_cosine(c->lane->r + i * c->D, c->lane->h_out + i * c->D, c->D);
     return CULL_OK;
 }
 

@@ -25,4 +25,7 @@ cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch) CULL_
 cull_status cull_gather_finish(cull_gather *g, uint64_t tokens) CULL_MUST_CHECK;
 void cull_gather_release(cull_gather *g);
 
+// cos of two rows of n, in float64; 0 where one of them is 0.
+double cull_cosine(const float *a, const float *b, size_t n);
+
 #endif

@@ -70,7 +70,7 @@ static cull_status make_layer(cull_ctx *ctx, cull_layer_stats *s, uint32_t group
     return CULL_OK;
 }
 
-static cull_status make_groups(cull_stats_store *store, uint32_t groups)
+cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups)
 {
     const size_t side = store->stats.L + 1;
 
@@ -110,7 +110,7 @@ cull_stats_store *cull_stats_store_new(cull_ctx *ctx, const cull_model_facts *mo
         store->layer[l].D = model->D;
         store->layer[l].F = facts[l]->F;
     }
-    if (make_groups(store, groups) != CULL_OK) {
+    if (cull_stats_store_require(store, groups) != CULL_OK) {
         cull_stats_store_free(store);
         return NULL;
     }
@@ -292,7 +292,7 @@ static cull_status take_all(cull_ctx *ctx, cull_stats_store *store, const cull_s
 
     CULL_TRY(take(ctx, file, path, "model.groups", 2, head));
     const uint32_t groups = (uint32_t)head[0];
-    CULL_TRY(make_groups(store, groups));
+    CULL_TRY(cull_stats_store_require(store, groups));
     store->stats.tokens = (uint64_t)head[1];
     for (size_t l = 0; l < store->stats.L; l++)
         CULL_TRY(take_layer(ctx, store, file, path, l, groups));

@@ -18,6 +18,8 @@ void cull_stats_store_free(cull_stats_store *store);
 const cull_stats *cull_stats_store_view(const cull_stats_store *store);
 cull_layer_stats *cull_stats_store_layer(cull_stats_store *store, size_t l); // for those that fill it
 cull_stats *cull_stats_store_edit(cull_stats_store *store);
+// Arrays, all zero, for those of `groups` that the store does not have yet.
+cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups) CULL_MUST_CHECK;
 // H of another part: (width) doubles, made at the first call. NULL: no memory.
 double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part, size_t width);
 uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,

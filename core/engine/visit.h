@@ -37,7 +37,7 @@ typedef struct cull_watch {
     // own, item_doubles(e) zeroed doubles. `taps` may be set for the call to expert().
     size_t item_doubles;
     void (*begin_item)(void *arg, size_t e, double *acc, cull_taps *taps);
-    void (*item)(void *arg, const cull_expert_rows *rows, double *acc, float *norm);
+    cull_status (*item)(void *arg, const cull_expert_rows *rows, double *acc, float *norm);
     // The blocks' accumulators, in order, by the coordinator.
     void (*merge_item)(void *arg, size_t e, const double *acc);
     // A lane after its experts, before `after`: h_out holds the routed output. norm: (n, K) norms of the

@@ -1,0 +1,125 @@
+#include "engine/blocks.h"
+
+#include <stdio.h>
+
+enum { BLOCK_ROWS_MOST = 1 << 14, BLOCK_ROWS_LEAST = 256 };
+
+static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_forest *f, cull_block *b)
+{
+    size_t n = 0;
+
+    for (size_t t = b->first_tree; t < b->first_tree + b->n_trees; t++)
+        n += f->tree[t].n_segments;
+    cull_span *span = cull_arena_alloc(arena, n, sizeof *span);
+    if (!span)
+        return cull_no_memory(ctx);
+    b->kv = (cull_kv){ .n_spans = cull_forest_spans(f, b->first_tree, b->n_trees, span), .span = span };
+    return CULL_OK;
+}
+
+cull_status cull_blocks_make(cull_ctx *ctx, cull_arena *arena, const cull_forest *f, size_t first,
+                             size_t n, size_t most, size_t *n_blocks, cull_block **blocks)
+{
+    cull_block *b = cull_arena_alloc(arena, n ? n : 1, sizeof *b);
+    size_t count = 0;
+
+    if (!b)
+        return cull_no_memory(ctx);
+    for (size_t t = first; t < first + n; t++) {
+        const cull_tree *tree = f->tree + t;
+        cull_block *open = count ? b + count - 1 : NULL;
+        if (!open || open->n_rows + tree->n_rows > most || open->beyond != tree->beyond) {
+            open = b + count++;
+            *open = (cull_block){ t, 0, tree->first_row, 0, tree->beyond, { 0 } };
+        }
+        open->n_trees++;
+        open->n_rows += tree->n_rows;
+    }
+    for (size_t i = 0; i < count; i++)
+        CULL_TRY(finish_block(ctx, arena, f, b + i));
+    *n_blocks = count;
+    *blocks = b;
+    return CULL_OK;
+}
+
+static uint64_t available(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    unsigned long long kib = 4ull << 20;
+    char line[128];
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        (void)fclose(f);
+    return (uint64_t)kib << 10;
+}
+
+uint64_t cull_memory_limit(const cull_engine_options *options)
+{
+    return options && options->memory ? options->memory : available() / 2;
+}
+
+size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes)
+{
+    size_t floats = 1;
+
+    for (size_t l = 0; l < m->facts->L; l++) {
+        const size_t here = cull_visit_floats(m, l);
+        floats = here > floats ? here : floats;
+    }
+    const uint64_t rows = cull_memory_limit(options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
+    if (rows > BLOCK_ROWS_MOST)
+        return BLOCK_ROWS_MOST;
+    return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;
+}
+
+enum { EMBED_ROWS = 4096 };
+
+cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *h)
+{
+    cull_piece piece = cull_piece_outer(run);
+
+    piece.pass.core = &piece;
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= run->m->facts->V)
+            return cull_fail(run->ctx, CULL_EINVAL, "token id %d is not within the vocabulary of %zu",
+                             (int)ids[i], run->m->facts->V);
+    for (size_t i = 0; i < n; i += EMBED_ROWS) {
+        const size_t count = n - i < EMBED_ROWS ? n - i : EMBED_ROWS;
+        CULL_TRY(run->m->backend->embed(&piece.pass, run->m->model, count, ids + i,
+                                        h + i * run->m->facts->D));
+    }
+    return CULL_OK;
+}
+
+cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn)
+{
+    cull_piece piece = cull_piece_outer(run);
+
+    piece.pass.core = &piece;
+    return run->m->backend->norm(&piece.pass, run->m->model, n, h, hn);
+}
+
+void cull_layer_enter(cull_run *run, size_t l)
+{
+    const cull_backend *b = run->m->backend;
+
+    if (b->prefetch && l + 1 < run->m->facts->L)
+        b->prefetch(run->m->model, l + 1);
+    run->cost.weight_bytes += cull_layer_of(run->m, l)->bytes;
+}
+
+void cull_layer_leave(cull_run *run, size_t l)
+{
+    if (run->m->backend->release)
+        run->m->backend->release(run->m->model, l);
+}
+
+cull_status cull_tell(cull_run *run, double done, double total)
+{
+    if (!run->ctx->host->progress(run->ctx, done, total))
+        return cull_fail(run->ctx, CULL_ECANCELED, "interrupted");
+    return CULL_OK;
+}

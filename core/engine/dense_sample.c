@@ -1,0 +1,191 @@
+#include "engine/dense_sample.h"
+
+#include <cblas.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { DENSE_BYTES = 128 << 20, GRAM_TOKENS = 16 };
+
+cull_status cull_sampler_begin(cull_sampler *s)
+{
+    const size_t E = s->g->E, N = s->N;
+
+    cull_sampler_release(s);
+    s->n_done = 0;
+    if (E == 0 || !(s->want & CULL_STAT_J))
+        return CULL_OK;
+    s->sample.N = N;
+    s->sample.logits = cull_alloc(N * E, sizeof(float));
+    s->sample.gram = cull_alloc(N * E * E, sizeof(float));
+    s->sample.gate = cull_alloc(N * E, sizeof(float));
+    s->sample.weight = cull_alloc(N, sizeof(double));
+    s->sample.group = cull_alloc(N, sizeof(uint32_t));
+    if (!s->sample.logits || !s->sample.gram || !s->sample.gate || !s->sample.weight || !s->sample.group)
+        return cull_no_memory(s->g->run->ctx);
+    s->g->stats->dense = &s->sample;
+    return CULL_OK;
+}
+
+void cull_sampler_release(cull_sampler *s)
+{
+    cull_free((void *)(uintptr_t)s->sample.logits);
+    cull_free((void *)(uintptr_t)s->sample.gram);
+    cull_free((void *)(uintptr_t)s->sample.gate);
+    cull_free((void *)(uintptr_t)s->sample.weight);
+    cull_free((void *)(uintptr_t)s->sample.group);
+    s->sample = (cull_dense_sample){ 0 };
+}
+
+typedef struct chunk { // some rows of the subsample and all experts' outputs for them
+    cull_sampler *s;
+    const cull_cut *cut;
+    size_t n, at; // at: of the first among the subsample
+    const float *x; // (n, D)
+    float *y;       // (E, n, D)
+} chunk;
+
+static cull_status run_expert(void *arg, size_t e, size_t worker)
+{
+    const chunk *c = arg;
+    cull_gather *g = c->s->g;
+    cull_piece piece = cull_piece_inner(g->run, worker);
+    cull_arena *arena = cull_piece_arena(&piece);
+    const cull_mark mark = cull_arena_mark(arena);
+
+    if (c->cut && c->cut->layer[g->l].action[e] != CULL_ACTION_BASE)
+        return CULL_OK; // gone already: zeros
+    piece.cut = c->cut;
+    piece.layer = g->l;
+    piece.pass.core = &piece;
+    CULL_TRY(g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, c->x,
+                                        c->y + e * c->n * g->D));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// M: Σ over the chunk, in order of rows.
+static cull_status add_mean(void *arg, size_t e, size_t worker)
+{
+    const chunk *c = arg;
+    const cull_gather *g = c->s->g;
+    double *mean = (double *)g->stats->dense_mean + e * g->D;
+    const float *y = c->y + e * c->n * g->D;
+
+    (void)worker;
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t d = 0; d < g->D; d++)
+            mean[d] += y[i * g->D + d];
+    return CULL_OK;
+}
+
+// G_t = F_t F_tᵀ for a few tokens, F_t (E, D) in float64.
+static cull_status add_grams(void *arg, size_t block, size_t worker)
+{
+    const chunk *c = arg;
+    const cull_gather *g = c->s->g;
+    const size_t first = block * GRAM_TOKENS;
+    const size_t end = first + GRAM_TOKENS < c->n ? first + GRAM_TOKENS : c->n;
+    cull_arena *arena = g->run->worker[worker].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    double *f = cull_arena_alloc(arena, g->E * g->D, sizeof *f);
+    double *gram = cull_arena_alloc(arena, g->E * g->E, sizeof *gram);
+
+    if (!f || !gram)
+        return cull_no_memory(g->run->ctx);
+    for (size_t t = first; t < end; t++) {
+        float *out = (float *)(uintptr_t)c->s->sample.gram + (c->at + t) * g->E * g->E;
+        for (size_t e = 0; e < g->E; e++)
+            for (size_t d = 0; d < g->D; d++)
+                f[e * g->D + d] = c->y[(e * c->n + t) * g->D + d];
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (blasint)g->E, (blasint)g->D, 1.0, f,
+                    (blasint)g->D, 0.0, gram, (blasint)g->E);
+        for (size_t a = 0; a < g->E; a++)
+            for (size_t b = 0; b <= a; b++)
+                out[a * g->E + b] = out[b * g->E + a] = (float)gram[a * g->E + b];
+    }
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+static cull_status run_chunk(chunk *c)
+{
+    cull_gather *g = c->s->g;
+
+    CULL_TRY(cull_run_each(g->run, g->E, run_expert, c));
+    if (c->s->want & CULL_STAT_M)
+        CULL_TRY(cull_run_each(g->run, g->E, add_mean, c));
+    if (c->s->want & CULL_STAT_J)
+        return cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c);
+    return CULL_OK;
+}
+
+// Logits and coefficients of row i of the lane become token t of the subsample.
+static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_t t, uint32_t sequence)
+{
+    const cull_gather *g = s->g;
+    float *gate = (float *)(uintptr_t)s->sample.gate + t * g->E;
+
+    memcpy((float *)(uintptr_t)s->sample.logits + t * g->E, lane->routed.logits + i * g->E,
+           g->E * sizeof(float));
+    for (size_t k = 0; k < g->K; k++)
+        if (lane->routed.index[i * g->K + k] >= 0)
+            gate[lane->routed.index[i * g->K + k]] = lane->routed.gate[i * g->K + k];
+    ((uint32_t *)(uintptr_t)s->sample.group)[t] = sequence;
+}
+
+cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t first_row)
+{
+    cull_gather *g = s->g;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    const size_t fit = DENSE_BYTES / (g->E * g->D * sizeof(float)) + 1;
+    const size_t most = fit < lane->n ? fit : lane->n;
+    float *x = cull_arena_alloc(arena, most * g->D, sizeof *x);
+    float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
+    chunk c = { s, lane->cut, 0, s->n_done, x, y };
+
+    if (!x || !y)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < lane->n; i++) {
+        if (s->chosen[first_row + i]) {
+            memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
+            if (s->want & CULL_STAT_J)
+                copy_routing(s, lane, i, c.at + c.n, s->group[first_row + i]);
+            c.n++;
+        }
+        if (c.n == most || (i + 1 == lane->n && c.n)) {
+            CULL_TRY(run_chunk(&c));
+            c.at += c.n;
+            c.n = 0;
+        }
+    }
+    s->n_done = c.at;
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane, size_t first_row, size_t from)
+{
+    const size_t D = s->g->D;
+    double *weight = (double *)(uintptr_t)s->sample.weight;
+
+    for (size_t i = 0; weight && i < lane->n; i++) {
+        double sum = 0.0;
+        if (!s->chosen[first_row + i])
+            continue;
+        for (size_t d = 0; d < D; d++)
+            sum += (double)lane->h_out[i * D + d] * (double)lane->h_out[i * D + d];
+        weight[from++] = sum > 0.0 ? 1.0 / sum : 0.0;
+    }
+}
+
+void cull_sampler_finish(cull_sampler *s)
+{
+    double *mean = (double *)(uintptr_t)s->g->stats->dense_mean;
+
+    if (!(s->want & CULL_STAT_M) || s->N == 0)
+        return;
+    for (size_t i = 0; i < s->g->E * s->g->D; i++)
+        mean[i] /= (double)s->N;
+}

@@ -1,0 +1,387 @@
+// Generation keeps the K/V of all layers: prompts share theirs as a forest, and every sequence has a tail of its
+// own. A step feeds one token of each unfinished sequence of every variant through all layers.
+#include "engine/generate.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/blocks.h"
+#include "engine/head.h"
+
+typedef struct sequence { // one request of one variant
+    size_t parent;        // the prompt's last segment
+    size_t n_prompt;
+    size_t tail;          // first K/V row of its tail
+    size_t n;             // ids made so far
+    int32_t *ids;         // (max_new)
+    bool done;
+    char *text; // as decoded so far, in the context's alloc arena
+    size_t text_len;
+} sequence;
+
+typedef struct generating {
+    cull_run *run;
+    const cull_engine_options *options;
+    size_t n_variants, n, n_all; // sequences of this batch; requests
+    const cull_cut *const *cut;
+    const cull_request *const *request; // (n_all)
+    const size_t *which;                // (n) requests of the batch
+    cull_answer *answer;
+    cull_forest forest;
+    size_t *end;
+    size_t store_rows;
+    float **store; // (n_variants, L)
+    sequence *seq; // (n_variants, n)
+} generating;
+
+static size_t kv_bytes_per_row(const cull_run *run)
+{
+    size_t floats = 0;
+
+    for (size_t l = 0; l < run->m->facts->L; l++)
+        floats += cull_layer_of(run->m, l)->kv_width;
+    return floats * sizeof(float);
+}
+
+// ---- one pass of some rows through all layers ---------------------------------------------------------
+
+static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv,
+                                  const size_t *variant)
+{
+    const size_t L = g->run->m->facts->L;
+
+    for (size_t l = 0; l < L; l++) {
+        cull_layer_enter(g->run, l);
+        for (size_t i = 0; i < n_lanes; i++)
+            kv[i].store = g->store[variant[i] * L + l];
+        CULL_TRY(cull_visit_layer(g->run, l, n_lanes, lane, NULL));
+        cull_layer_leave(g->run, l);
+    }
+    return CULL_OK;
+}
+
+static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const int32_t *pos,
+                      const cull_kv *kv, bool beyond, float *h, cull_lane *lane)
+{
+    lane[i] = (cull_lane){ .n = n,
+                           .pos = pos,
+                           .kv = kv,
+                           .beyond = beyond,
+                           .cut = g->cut[v],
+                           .h_in = h,
+                           .h_out = h,
+                           .attended = i };
+}
+
+// ---- stop rules ---------------------------------------------------------------------------------------
+
+static cull_status decode(const generating *g, sequence *s)
+{
+    cull_run *run = g->run;
+    return run->m->backend->decode(run->ctx, run->m->model, s->ids, s->n, 0, &s->text, &s->text_len);
+}
+
+static size_t find_stop(const char *text, size_t len, const char *stop)
+{
+    const size_t n = strlen(stop);
+
+    for (size_t i = 0; n && i + n <= len; i++)
+        if (memcmp(text + i, stop, n) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static cull_status take_token(const generating *g, const cull_request *r, sequence *s, int32_t id)
+{
+    s->ids[s->n++] = id;
+    s->done = s->n >= r->max_new || id == g->run->m->facts->eos;
+    CULL_TRY(decode(g, s));
+    for (size_t i = 0; i < r->n_until && !s->done; i++)
+        s->done = find_stop(s->text, s->text_len, r->until[i]) != SIZE_MAX;
+    return CULL_OK;
+}
+
+static void finish(const generating *g, size_t v, size_t i)
+{
+    const sequence *s = g->seq + v * g->n + i;
+    const cull_request *r = g->request[g->which[i]];
+    cull_answer *a = g->answer + v * g->n_all + g->which[i];
+
+    *a = (cull_answer){ .ids = s->ids, .n = s->n, .text = s->text, .text_len = s->text_len };
+    for (size_t u = 0; u < r->n_until && s->text; u++) {
+        const size_t at = find_stop(s->text, a->text_len, r->until[u]);
+        if (at != SIZE_MAX)
+            a->text_len = at;
+    }
+    if (s->text)
+        s->text[a->text_len] = '\0';
+}
+
+// ---- prompts ------------------------------------------------------------------------------------------
+
+static cull_status prefill_block(generating *g, const cull_block *b, float *const *h)
+{
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    const size_t D = g->run->m->facts->D;
+    cull_lane *lane = cull_arena_alloc(arena, g->n_variants, sizeof *lane);
+    cull_kv *kv = cull_arena_alloc(arena, g->n_variants, sizeof *kv);
+    size_t *variant = cull_arena_alloc(arena, g->n_variants, sizeof *variant);
+    cull_span *span = cull_arena_alloc(arena, b->kv.n_spans, sizeof *span);
+
+    if (!lane || !kv || !variant || !span)
+        return cull_no_memory(g->run->ctx);
+    for (size_t s = 0; s < b->kv.n_spans; s++) {
+        span[s] = b->kv.span[s];
+        span[s].kv_first += b->first_row;
+    }
+    for (size_t v = 0; v < g->n_variants; v++) {
+        variant[v] = v;
+        kv[v] = (cull_kv){ b->kv.n_spans, span, NULL, g->store_rows };
+        fill_lane(g, v, v, b->n_rows, g->forest.pos + b->first_row, kv + v, b->beyond,
+                  h[v] + b->first_row * D, lane);
+    }
+    CULL_TRY(through_layers(g, g->n_variants, lane, kv, variant));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// Every sequence's first token, from the last row of its prompt.
+static cull_status first_tokens(generating *g, size_t v, const float *h)
+{
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    const size_t D = g->run->m->facts->D;
+    float *last = cull_arena_alloc(arena, g->n * D, sizeof *last);
+    int32_t *best = cull_arena_alloc(arena, g->n, sizeof *best);
+
+    if (!last || !best)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < g->n; i++) {
+        const cull_segment *s = g->forest.segment + g->end[i];
+        memcpy(last + i * D, h + (s->first + s->n - 1) * D, D * sizeof *last);
+    }
+    CULL_TRY(cull_head_argmax(g->run, g->n, last, best));
+    for (size_t i = 0; i < g->n; i++)
+        CULL_TRY(take_token(g, g->request[g->which[i]], g->seq + v * g->n + i, best[i]));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+static cull_status prefill(generating *g)
+{
+    cull_run *run = g->run;
+    const size_t D = run->m->facts->D;
+    float **h = cull_alloc(g->n_variants, sizeof *h);
+    cull_status st = h ? CULL_OK : cull_no_memory(run->ctx);
+    cull_block *block = NULL;
+    size_t n_blocks = 0;
+
+    if (st == CULL_OK)
+        st = cull_blocks_make(run->ctx, cull_context_of(run->ctx)->scratch, &g->forest, 0,
+                              g->forest.n_trees, cull_block_rows(run->m, g->options, g->n_variants),
+                              &n_blocks, &block);
+    for (size_t v = 0; st == CULL_OK && v < g->n_variants; v++) {
+        h[v] = cull_alloc(g->forest.n_rows * D, sizeof **h);
+        st = h[v] ? cull_embed_rows(run, g->forest.n_rows, g->forest.ids, h[v]) : cull_no_memory(run->ctx);
+    }
+    for (size_t b = 0; st == CULL_OK && b < n_blocks; b++)
+        st = prefill_block(g, block + b, h);
+    for (size_t v = 0; st == CULL_OK && v < g->n_variants; v++)
+        st = first_tokens(g, v, h[v]);
+    for (size_t v = 0; h && v < g->n_variants; v++)
+        cull_free(h[v]);
+    cull_free(h);
+    return st;
+}
+
+// ---- steps --------------------------------------------------------------------------------------------
+
+// The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope switch.
+typedef struct step_lane {
+    size_t variant, n;
+    size_t *seq;
+    int32_t *ids, *pos, *best;
+    cull_span *span;
+    float *h;
+} step_lane;
+
+static cull_status list_step(const generating *g, size_t v, bool beyond, cull_arena *arena, step_lane *out)
+{
+    const size_t D = g->run->m->facts->D, limit = g->run->m->facts->rope_switch;
+    const size_t n_prompt_spans = g->forest.n_segments;
+
+    *out = (step_lane){ .variant = v };
+    out->seq = cull_arena_alloc(arena, g->n, sizeof *out->seq);
+    out->ids = cull_arena_alloc(arena, g->n, sizeof *out->ids);
+    out->pos = cull_arena_alloc(arena, g->n, sizeof *out->pos);
+    out->best = cull_arena_alloc(arena, g->n, sizeof *out->best);
+    out->span = cull_arena_alloc(arena, n_prompt_spans + g->n, sizeof *out->span);
+    if (!out->seq || !out->ids || !out->pos || !out->best || !out->span)
+        return cull_no_memory(g->run->ctx);
+    if (g->forest.n_trees)
+        (void)cull_forest_spans(&g->forest, 0, g->forest.n_trees, out->span);
+    for (size_t s = 0; s < n_prompt_spans; s++)
+        out->span[s].row_first = out->span[s].n_rows = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const sequence *q = g->seq + v * g->n + i;
+        const size_t pos = q->n_prompt + q->n - 1;
+        if (q->done || (limit && pos + 1 > limit) != beyond)
+            continue;
+        out->seq[out->n] = i;
+        out->ids[out->n] = q->ids[q->n - 1];
+        out->pos[out->n] = (int32_t)pos;
+        out->span[n_prompt_spans + out->n] =
+            (cull_span){ q->parent, q->n_prompt, q->tail, q->n, out->n, 1 };
+        out->n++;
+    }
+    out->h = cull_arena_alloc(arena, out->n * D + 1, sizeof *out->h);
+    return out->h ? CULL_OK : cull_no_memory(g->run->ctx);
+}
+
+static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena *arena)
+{
+    cull_lane *lane = cull_arena_alloc(arena, n, sizeof *lane);
+    cull_kv *kv = cull_arena_alloc(arena, n, sizeof *kv);
+    size_t *variant = cull_arena_alloc(arena, n, sizeof *variant);
+
+    if (!lane || !kv || !variant)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < n; i++) {
+        const size_t limit = g->run->m->facts->rope_switch;
+        step_lane *s = step + i;
+        CULL_TRY(cull_embed_rows(g->run, s->n, s->ids, s->h));
+        variant[i] = s->variant;
+        kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows };
+        fill_lane(g, i, s->variant, s->n, s->pos, kv + i,
+                  limit && (size_t)s->pos[0] + 1 > limit, s->h, lane);
+    }
+    CULL_TRY(through_layers(g, n, lane, kv, variant));
+    for (size_t i = 0; i < n; i++) {
+        CULL_TRY(cull_head_argmax(g->run, step[i].n, step[i].h, step[i].best));
+        for (size_t r = 0; r < step[i].n; r++) {
+            const size_t at = step[i].seq[r];
+            CULL_TRY(take_token(g, g->request[g->which[at]], g->seq + step[i].variant * g->n + at,
+                                step[i].best[r]));
+        }
+    }
+    return CULL_OK;
+}
+
+static cull_status step_all(generating *g, bool *more)
+{
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    step_lane *step = cull_arena_alloc(arena, 2 * g->n_variants, sizeof *step);
+    size_t n = 0;
+
+    if (!step)
+        return cull_no_memory(g->run->ctx);
+    for (size_t v = 0; v < g->n_variants; v++)
+        for (int beyond = 0; beyond < 2; beyond++) {
+            CULL_TRY(list_step(g, v, beyond, arena, step + n));
+            n += step[n].n != 0;
+        }
+    *more = n != 0;
+    if (n)
+        CULL_TRY(run_step(g, n, step, arena));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// ---- a batch of requests ------------------------------------------------------------------------------
+
+static cull_status make_sequences(generating *g)
+{
+    cull_run *run = g->run;
+    const size_t L = run->m->facts->L;
+    size_t rows = g->forest.n_rows;
+
+    for (size_t i = 0; i < g->n; i++) {
+        const cull_request *r = g->request[g->which[i]];
+        for (size_t v = 0; v < g->n_variants; v++) {
+            sequence *s = g->seq + v * g->n + i;
+            *s = (sequence){ .parent = g->end[i], .n_prompt = r->n, .tail = rows };
+            s->ids = cull_take(run->ctx, r->max_new, sizeof *s->ids);
+            if (!s->ids)
+                return CULL_ENOMEM;
+        }
+        rows += r->max_new;
+    }
+    g->store_rows = rows;
+    for (size_t v = 0; v < g->n_variants; v++)
+        for (size_t l = 0; l < L; l++) {
+            g->store[v * L + l] = cull_alloc(rows * cull_layer_of(run->m, l)->kv_width, sizeof(float));
+            if (!g->store[v * L + l])
+                return cull_no_memory(run->ctx);
+        }
+    return CULL_OK;
+}
+
+static cull_status run_batch(generating *g)
+{
+    cull_ctx *ctx = g->run->ctx;
+    cull_ids *prompt = cull_scratch(ctx, g->n, sizeof *prompt);
+    bool more = true;
+
+    g->end = cull_scratch(ctx, g->n, sizeof *g->end);
+    g->seq = cull_scratch(ctx, g->n_variants * g->n, sizeof *g->seq);
+    if (!prompt || !g->end || !g->seq)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < g->n; i++)
+        prompt[i] = (cull_ids){ g->request[g->which[i]]->ids, g->request[g->which[i]]->n };
+    CULL_TRY(cull_forest_build(ctx, g->n, prompt, true, g->run->m->facts->rope_switch, &g->forest, g->end));
+    CULL_TRY(make_sequences(g));
+    CULL_TRY(prefill(g));
+    while (more) {
+        CULL_TRY(step_all(g, &more));
+        CULL_TRY(cull_tell(g->run, 0.0, 0.0));
+    }
+    for (size_t v = 0; v < g->n_variants; v++)
+        for (size_t i = 0; i < g->n; i++)
+            finish(g, v, i);
+    return CULL_OK;
+}
+
+static cull_status check_generate(cull_ctx *ctx, const cull_request *r, size_t i)
+{
+    if (r->n == 0 || r->max_new == 0)
+        return cull_fail(ctx, CULL_EPLUGIN, "request %zu generates %zu ids from %zu", i, r->max_new, r->n);
+    return CULL_OK;
+}
+
+cull_status cull_generate(cull_run *run, const cull_engine_options *options, size_t n_variants,
+                          const cull_cut *const *cuts, size_t n, const cull_request *const *requests,
+                          cull_answer *answers)
+{
+    const size_t L = run->m->facts->L;
+    const uint64_t room = cull_memory_limit(options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
+    size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
+    cull_status st = which ? CULL_OK : CULL_ENOMEM;
+
+    for (size_t first = 0; st == CULL_OK && first < n;) {
+        generating g = { .run = run, .options = options, .n_variants = n_variants, .n_all = n, .cut = cuts,
+                         .request = requests, .which = which, .answer = answers };
+        size_t rows = 0, i = first;
+        for (; i < n; i++) {
+            if (requests[i]->kind != CULL_GENERATE)
+                continue;
+            st = check_generate(run->ctx, requests[i], i);
+            const size_t more = requests[i]->n + requests[i]->max_new;
+            if (st != CULL_OK || (g.n && rows + more > room))
+                break;
+            rows += more;
+            which[g.n++] = i;
+        }
+        first = i;
+        g.store = cull_alloc(n_variants * L + 1, sizeof *g.store);
+        if (!g.store)
+            st = cull_no_memory(run->ctx);
+        if (st == CULL_OK && g.n)
+            st = run_batch(&g);
+        for (size_t s = 0; g.store && s < n_variants * L; s++)
+            cull_free(g.store[s]);
+        cull_free(g.store);
+    }
+    return st;
+}

@@ -1,0 +1,251 @@
+#include "engine/head.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/blocks.h"
+#include "math/vexp.h"
+
+enum { LOGIT_BYTES = 32 << 20, HEAD_ROWS_MOST = 256 };
+
+static size_t rows_at_once(const cull_run *run)
+{
+    const size_t fit = LOGIT_BYTES / (run->m->facts->V * sizeof(float));
+
+    if (fit > HEAD_ROWS_MOST)
+        return HEAD_ROWS_MOST;
+    return fit ? fit : 1;
+}
+
+// Logits of n gathered rows: final norm, head, scale. Outer or inner piece.
+static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float *hn, float *logits)
+{
+    cull_run *run = piece->run;
+    const size_t D = run->m->facts->D, V = run->m->facts->V;
+    const float scale = (float)run->m->facts->logit_scale;
+
+    piece->pass.core = piece;
+    CULL_TRY(run->m->backend->norm(&piece->pass, run->m->model, n, h, hn));
+    CULL_TRY(cull_linear(&piece->pass, (cull_where){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n, hn, D,
+                         logits, V));
+    if (run->m->facts->logit_scale != 1.0)
+        for (size_t i = 0; i < n * V; i++)
+            logits[i] *= scale;
+    return CULL_OK;
+}
+
+static size_t argmax_of(const float *z, size_t V)
+{
+    size_t best = 0;
+
+    for (size_t v = 1; v < V; v++)
+        if (z[v] > z[best])
+            best = v;
+    return best;
+}
+
+// log Σ exp z, in float64.
+static double log_sum(const float *z, size_t V, float top)
+{
+    double sum = 0.0;
+
+    for (size_t v0 = 0; v0 < V; v0 += 256) {
+        const size_t end = v0 + 256 < V ? v0 + 256 : V;
+        float part[8] = { 0 };
+        size_t v = v0;
+        for (; v + 8 <= end; v += 8)
+            for (size_t i = 0; i < 8; i++)
+                part[i] += cull_exp(z[v + i] - top);
+        for (size_t i = 0; i < 8; i++)
+            sum += (double)part[i];
+        for (; v < end; v++)
+            sum += (double)cull_exp(z[v] - top);
+    }
+    return (double)top + log(sum);
+}
+
+// Σ p (log p − log q) over the vocabulary; p of dense logits a, q of logits b.
+static double divergence(const float *a, double lse_a, const float *b, double lse_b, size_t V)
+{
+    double sum = 0.0;
+
+    for (size_t v = 0; v < V; v++) {
+        const double log_p = (double)a[v] - lse_a;
+        sum += exp(log_p) * (log_p - ((double)b[v] - lse_b));
+    }
+    return sum > 0.0 ? sum : 0.0;
+}
+
+typedef struct scoring {
+    cull_run *run;
+    const cull_query *query;
+    size_t n_streams, dense;
+    const float *const *h;
+    cull_score *const *score;
+    const size_t *block; // first query of each block of distinct rows, and the end
+} scoring;
+
+typedef struct row_sum {
+    double lse;
+    size_t best;
+} row_sum;
+
+typedef struct head_scratch {
+    size_t *row;           // distinct rows of the block
+    float *x, *hn;         // (n, D)
+    float *logits, *dense; // (n, V)
+    row_sum *sum, *dense_sum;
+    size_t n;
+} head_scratch;
+
+static void list_rows(const scoring *t, size_t block, head_scratch *s)
+{
+    s->n = 0;
+    for (size_t q = t->block[block]; q < t->block[block + 1]; q++)
+        if (s->n == 0 || s->row[s->n - 1] != t->query[q].row)
+            s->row[s->n++] = t->query[q].row;
+}
+
+static cull_status take_scratch(const scoring *t, cull_arena *arena, size_t room, head_scratch *s)
+{
+    const size_t D = t->run->m->facts->D, V = t->run->m->facts->V;
+    const bool dense = t->dense != SIZE_MAX;
+
+    *s = (head_scratch){ 0 };
+    s->row = cull_arena_alloc(arena, room, sizeof *s->row);
+    s->x = cull_arena_alloc(arena, room * D, sizeof *s->x);
+    s->hn = cull_arena_alloc(arena, room * D, sizeof *s->hn);
+    s->logits = cull_arena_alloc(arena, room * V, sizeof *s->logits);
+    s->sum = cull_arena_alloc(arena, room, sizeof *s->sum);
+    s->dense_sum = cull_arena_alloc(arena, room, sizeof *s->dense_sum);
+    s->dense = dense ? cull_arena_alloc(arena, room * V, sizeof *s->dense) : NULL;
+    if (!s->row || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum || (dense && !s->dense))
+        return cull_no_memory(t->run->ctx);
+    return CULL_OK;
+}
+
+static cull_status compute(const scoring *t, cull_piece *piece, size_t stream, head_scratch *s,
+                           float *logits, row_sum *sum)
+{
+    const size_t D = t->run->m->facts->D, V = t->run->m->facts->V;
+
+    for (size_t i = 0; i < s->n; i++)
+        memcpy(s->x + i * D, t->h[stream] + s->row[i] * D, D * sizeof *s->x);
+    CULL_TRY(logits_of(piece, s->n, s->x, s->hn, logits));
+    for (size_t i = 0; i < s->n; i++) {
+        const float *z = logits + i * V;
+        sum[i].best = argmax_of(z, V);
+        sum[i].lse = log_sum(z, V, z[sum[i].best]);
+    }
+    return CULL_OK;
+}
+
+static void answer(const scoring *t, size_t block, size_t stream, const head_scratch *s,
+                   const float *logits, const row_sum *sum)
+{
+    const size_t V = t->run->m->facts->V;
+
+    for (size_t q = t->block[block], i = 0; q < t->block[block + 1]; q++) {
+        cull_score *out = t->score[stream] + q;
+        i += q > t->block[block] && t->query[q].row != t->query[q - 1].row;
+        const size_t target = (size_t)t->query[q].target;
+        out->ll = (float)((double)logits[i * V + target] - sum[i].lse);
+        out->argmax = sum[i].best == target;
+        if (t->dense == SIZE_MAX)
+            continue;
+        out->top1 = sum[i].best == s->dense_sum[i].best;
+        out->kl = stream == t->dense ? 0.0f
+                                     : (float)divergence(s->dense + i * V, s->dense_sum[i].lse,
+                                                         logits + i * V, sum[i].lse, V);
+    }
+}
+
+static cull_status score_block(void *arg, size_t block, size_t worker)
+{
+    const scoring *t = arg;
+    cull_arena *arena = t->run->worker[worker].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_piece piece = cull_piece_inner(t->run, worker);
+    head_scratch s;
+
+    CULL_TRY(take_scratch(t, arena, rows_at_once(t->run), &s));
+    list_rows(t, block, &s);
+    if (t->dense != SIZE_MAX) {
+        CULL_TRY(compute(t, &piece, t->dense, &s, s.dense, s.dense_sum));
+        answer(t, block, t->dense, &s, s.dense, s.dense_sum);
+    }
+    for (size_t i = 0; i < t->n_streams; i++) {
+        if (i == t->dense)
+            continue;
+        CULL_TRY(compute(t, &piece, i, &s, s.logits, s.sum));
+        answer(t, block, i, &s, s.logits, s.sum);
+    }
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, size_t n_streams,
+                             const float *const *h, size_t dense, cull_score *const *score)
+{
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    const size_t most = rows_at_once(run);
+    size_t *block = cull_arena_alloc(arena, n + 1, sizeof *block);
+    size_t n_blocks = 0, rows = 0;
+
+    if (!block)
+        return cull_no_memory(run->ctx);
+    for (size_t q = 0; q < n; q++) {
+        const bool fresh = q == 0 || query[q].row != query[q - 1].row;
+        if (query[q].target < 0 || (size_t)query[q].target >= run->m->facts->V)
+            return cull_fail(run->ctx, CULL_EINVAL, "token id %d is not within the vocabulary of %zu",
+                             (int)query[q].target, run->m->facts->V);
+        if (fresh && rows % most == 0)
+            block[n_blocks++] = q;
+        rows += fresh;
+    }
+    block[n_blocks] = n;
+    scoring t = { run, query, n_streams, dense, h, score, block };
+    CULL_TRY(cull_run_each(run, n_blocks, score_block, &t));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+cull_status cull_head_logits(cull_run *run, size_t n, const float *h, float *logits)
+{
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    const size_t D = run->m->facts->D, V = run->m->facts->V;
+    const size_t most = rows_at_once(run);
+
+    for (size_t i = 0; i < n; i += most) {
+        const cull_mark mark = cull_arena_mark(arena);
+        const size_t count = n - i < most ? n - i : most;
+        cull_piece piece = cull_piece_outer(run);
+        float *hn = cull_arena_alloc(arena, count * D, sizeof *hn);
+        if (!hn)
+            return cull_no_memory(run->ctx);
+        CULL_TRY(logits_of(&piece, count, h + i * D, hn, logits + i * V));
+        cull_arena_rewind(arena, mark);
+    }
+    return CULL_OK;
+}
+
+cull_status cull_head_argmax(cull_run *run, size_t n, const float *h, int32_t *best)
+{
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    const size_t D = run->m->facts->D, V = run->m->facts->V;
+    const size_t most = rows_at_once(run);
+    const cull_mark mark = cull_arena_mark(arena);
+    float *logits = cull_arena_alloc(arena, (n < most ? n : most) * V, sizeof *logits);
+
+    if (!logits)
+        return cull_no_memory(run->ctx);
+    for (size_t i = 0; i < n; i += most) {
+        const size_t count = n - i < most ? n - i : most;
+        CULL_TRY(cull_head_logits(run, count, h + i * D, logits));
+        for (size_t r = 0; r < count; r++)
+            best[i + r] = (int32_t)argmax_of(logits + r * V, V);
+    }
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
