@@ -1,8 +1,9 @@
 // Attention of a pass's rows over their spans' paths.
 //
-// One item is (span, query head, block of its rows). Pass 1: scores against each ancestor's and the span's
-// own keys, one GEMM a span. Pass 2: the softmax of each row over the positions that it may see (causal,
-// window, chunk, sinks), in float32 as the reference computes it. Pass 3: weighted values, one GEMM a span.
+// One item is (span, query head, block of its rows). Pass 1: scores against each ancestor's and the
+// span's own keys, one GEMM a span. Pass 2: the softmax of each row over the positions that it may
+// see (causal, window, chunk, sinks), in float32 as the reference computes it. Pass 3: weighted
+// values, one GEMM a span.
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -176,8 +177,10 @@ cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const 
     const cull_kv *kv = piece->kv;
 
     if (!kv || a->H == 0 || a->KV == 0 || a->H % a->KV != 0)
-        return cull_fail(run->ctx, CULL_EPLUGIN, "attention of layer %zu: %zu query heads for %zu "
-                         "key heads", piece->layer, a->H, a->KV);
+        return cull_fail(run->ctx, CULL_EPLUGIN,
+                         "attention of layer %zu: %zu query heads for %zu "
+                         "key heads",
+                         piece->layer, a->H, a->KV);
     attention t = { run, a, kv, q, k, v, out, NULL };
     if (kv->store) {
         keep(kv, a, k, v);

@@ -4,7 +4,8 @@
 
 enum { BLOCK_ROWS_MOST = 1 << 14, BLOCK_ROWS_LEAST = 256 };
 
-static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_forest *f, cull_block *b)
+static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_forest *f,
+                                cull_block *b)
 {
     size_t n = 0;
 
@@ -13,7 +14,8 @@ static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_for
     cull_span *span = cull_arena_alloc(arena, n, sizeof *span);
     if (!span)
         return cull_no_memory(ctx);
-    b->kv = (cull_kv){ .n_spans = cull_forest_spans(f, b->first_tree, b->n_trees, span), .span = span };
+    b->kv =
+        (cull_kv){ .n_spans = cull_forest_spans(f, b->first_tree, b->n_trees, span), .span = span };
     return CULL_OK;
 }
 
@@ -69,7 +71,8 @@ size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options,
         const size_t here = cull_visit_floats(m, l);
         floats = here > floats ? here : floats;
     }
-    const uint64_t rows = cull_memory_limit(options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
+    const uint64_t rows =
+        cull_memory_limit(options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
     if (rows > BLOCK_ROWS_MOST)
         return BLOCK_ROWS_MOST;
     return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;
@@ -84,8 +87,9 @@ cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *
     piece.pass.core = &piece;
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= run->m->facts->V)
-            return cull_fail(run->ctx, CULL_EINVAL, "token id %d is not within the vocabulary of %zu",
-                             (int)ids[i], run->m->facts->V);
+            return cull_fail(run->ctx, CULL_EINVAL,
+                             "token id %d is not within the vocabulary of %zu", (int)ids[i],
+                             run->m->facts->V);
     for (size_t i = 0; i < n; i += EMBED_ROWS) {
         const size_t count = n - i < EMBED_ROWS ? n - i : EMBED_ROWS;
         CULL_TRY(run->m->backend->embed(&piece.pass, run->m->model, count, ids + i,
@@ -117,9 +121,26 @@ void cull_layer_leave(cull_run *run, size_t l)
         run->m->backend->release(run->m->model, l);
 }
 
-cull_status cull_tell(cull_run *run, double done, double total)
+void cull_pass_begin(cull_run *run, const char *phase, size_t tokens)
 {
-    if (!run->ctx->host->progress(run->ctx, done, total))
+    run->tokens = tokens;
+    if (cull_context_of(run->ctx)->log)
+        cull_progress_begin(cull_context_of(run->ctx)->log, phase, "tokens", (double)tokens);
+}
+
+cull_status cull_pass_tell(cull_run *run, double part)
+{
+    const cull_context *context = cull_context_of(run->ctx);
+
+    if (context->log)
+        cull_progress_tell(context->log, part * (double)run->tokens);
+    if (context->stop && context->stop())
         return cull_fail(run->ctx, CULL_ECANCELED, "interrupted");
     return CULL_OK;
+}
+
+void cull_pass_end(cull_run *run)
+{
+    if (cull_context_of(run->ctx)->log)
+        cull_progress_end(cull_context_of(run->ctx)->log);
 }

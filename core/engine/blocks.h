@@ -12,7 +12,8 @@ typedef struct cull_block {
     cull_kv kv;
 } cull_block;
 
-// Trees [first, first + n) in blocks of at most `most` rows (a larger tree is a block of its own). In `arena`.
+// Trees [first, first + n) in blocks of at most `most` rows (a larger tree is a block of its own).
+// In `arena`.
 cull_status cull_blocks_make(cull_ctx *ctx, cull_arena *arena, const cull_forest *f, size_t first,
                              size_t n, size_t most, size_t *n_blocks,
                              cull_block **blocks) CULL_MUST_CHECK;
@@ -32,7 +33,10 @@ cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn) C
 void cull_layer_enter(cull_run *run, size_t l);
 void cull_layer_leave(cull_run *run, size_t l);
 
-// Tell how far the pass is; CULL_ECANCELED when the user wants to stop.
-cull_status cull_tell(cull_run *run, double done, double total) CULL_MUST_CHECK;
+// A pass's progress, counted in tokens: begin, tell (`part` of it is done, 0 … 1), end. tell gives
+// CULL_ECANCELED when the user wants to stop.
+void cull_pass_begin(cull_run *run, const char *phase, size_t tokens);
+cull_status cull_pass_tell(cull_run *run, double part) CULL_MUST_CHECK;
+void cull_pass_end(cull_run *run);
 
 #endif

@@ -1,5 +1,5 @@
-// One calibration pass: every layer is visited once, its statistics gathered, and where a stage decides layer
-// by layer, decided and run again.
+// One calibration pass: every layer is visited once, its statistics gathered, and where a stage
+// decides layer by layer, decided and run again.
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ typedef struct calibrating {
     uint32_t *group;
 } calibrating;
 
-// ---- the dense subsample ------------------------------------------------------------------------------
+// ---- the dense subsample
+// ------------------------------------------------------------------------------
 
 // dense_rows sequences of n, evenly spread, the first included.
 static bool sampled(size_t i, size_t n, size_t want)
@@ -58,7 +59,8 @@ static cull_status choose_sample(calibrating *c, const size_t *end)
     return CULL_OK;
 }
 
-static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane, const float *norm)
+static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                             const float *norm)
 {
     calibrating *c = arg;
 
@@ -116,10 +118,11 @@ static cull_status begin_layer(calibrating *c, size_t l)
     return cull_sampler_begin(&c->sampler);
 }
 
-// ---- the stream of hidden states ----------------------------------------------------------------------
+// ---- the stream of hidden states
+// ----------------------------------------------------------------------
 
-static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut, const cull_watch *watch,
-                                float *out)
+static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut,
+                                const cull_watch *watch, float *out)
 {
     const size_t D = c->run.m->facts->D;
 
@@ -215,7 +218,8 @@ static cull_status run_layer(calibrating *c, size_t l)
     return add_history(c, l + 1);
 }
 
-// ---- the pass -----------------------------------------------------------------------------------------
+// ---- the pass
+// -----------------------------------------------------------------------------------------
 
 static cull_status begin_pass(calibrating *c, const cull_engine_options *options)
 {
@@ -257,6 +261,7 @@ static void end_pass(calibrating *c)
     cull_free(c->next);
     cull_free(c->chosen);
     cull_free(c->group);
+    cull_pass_end(&c->run);
     cull_sampler_release(&c->sampler);
     cull_gather_release(&c->gather);
     cull_run_release(&c->run);
@@ -267,17 +272,18 @@ static cull_status run_pass(calibrating *c, const cull_engine_options *options)
     const size_t L = c->run.m->facts->L;
 
     CULL_TRY(begin_pass(c, options));
+    cull_pass_begin(&c->run, "calibrating", c->forest.n_rows);
     for (size_t l = 0; l < L; l++) {
         CULL_TRY(run_layer(c, l));
-        CULL_TRY(cull_tell(&c->run, (double)(l + 1), (double)L));
+        CULL_TRY(cull_pass_tell(&c->run, (double)(l + 1) / (double)L));
     }
     cull_stats_store_edit(c->gather.store)->tokens = c->forest.n_rows;
     return CULL_OK;
 }
 
-cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m, const cull_engine_options *options,
-                                const cull_calibration *cal, cull_stats_store *out,
-                                cull_cost_seen *cost)
+cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
+                                const cull_engine_options *options, const cull_calibration *cal,
+                                cull_stats_store *out, cull_cost_seen *cost)
 {
     const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
     calibrating c = { .cal = cal };

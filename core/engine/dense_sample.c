@@ -21,7 +21,8 @@ cull_status cull_sampler_begin(cull_sampler *s)
     s->sample.gate = cull_alloc(N * E, sizeof(float));
     s->sample.weight = cull_alloc(N, sizeof(double));
     s->sample.group = cull_alloc(N, sizeof(uint32_t));
-    if (!s->sample.logits || !s->sample.gram || !s->sample.gate || !s->sample.weight || !s->sample.group)
+    if (!s->sample.logits || !s->sample.gram || !s->sample.gate || !s->sample.weight ||
+        !s->sample.group)
         return cull_no_memory(s->g->run->ctx);
     s->g->stats->dense = &s->sample;
     return CULL_OK;
@@ -40,7 +41,7 @@ void cull_sampler_release(cull_sampler *s)
 typedef struct chunk { // some rows of the subsample and all experts' outputs for them
     cull_sampler *s;
     const cull_cut *cut;
-    size_t n, at; // at: of the first among the subsample
+    size_t n, at;   // at: of the first among the subsample
     const float *x; // (n, D)
     float *y;       // (E, n, D)
 } chunk;
@@ -121,7 +122,8 @@ static cull_status run_chunk(chunk *c)
 }
 
 // Logits and coefficients of row i of the lane become token t of the subsample.
-static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_t t, uint32_t sequence)
+static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_t t,
+                         uint32_t sequence)
 {
     const cull_gather *g = s->g;
     float *gate = (float *)(uintptr_t)s->sample.gate + t * g->E;

@@ -2,22 +2,24 @@
 #ifndef CULL_ENGINE_DENSE_SAMPLE_H
 #define CULL_ENGINE_DENSE_SAMPLE_H
 
-#include "engine/observe.h"
 #include "engine/forest.h"
+#include "engine/observe.h"
 
 typedef struct cull_sampler {
     cull_gather *g;
-    const uint8_t *chosen;      // (all rows of the pass) 1: in the subsample
-    const uint32_t *group;      // (all rows) ordinal of the row's sequence
-    size_t N;                   // rows in the subsample
-    size_t n_done;              // of them, so far, in the layer in hand
-    cull_dense_sample sample;   // of the layer in hand, arrays from cull_alloc
-    uint32_t want;              // CULL_STAT_J and CULL_STAT_M, or one of them
+    const uint8_t *chosen;    // (all rows of the pass) 1: in the subsample
+    const uint32_t *group;    // (all rows) ordinal of the row's sequence
+    size_t N;                 // rows in the subsample
+    size_t n_done;            // of them, so far, in the layer in hand
+    cull_dense_sample sample; // of the layer in hand, arrays from cull_alloc
+    uint32_t want;            // CULL_STAT_J and CULL_STAT_M, or one of them
 } cull_sampler;
 
 cull_status cull_sampler_begin(cull_sampler *s) CULL_MUST_CHECK; // a layer
-// The rows of a lane, whose first row is `first_row` of the pass; once before `after` (moe), once after it.
-cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t first_row) CULL_MUST_CHECK;
+// The rows of a lane, whose first row is `first_row` of the pass; once before `after` (moe), once
+// after it.
+cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane,
+                             size_t first_row) CULL_MUST_CHECK;
 void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane, size_t first_row, size_t from);
 void cull_sampler_finish(cull_sampler *s);
 void cull_sampler_release(cull_sampler *s);

@@ -1,11 +1,13 @@
 // Dispatch: every expert meets the rows of all lanes that chose it, once.
 //
-// Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one lane's cut
-// overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves that fit the buffer:
-// blocks of rows in parallel, each gathered, multiplied and observed by itself. Pass 3 adds the wave's outputs
-// to the lanes, row by row in order of experts, so that sums do not depend on threads.
+// Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one
+// lane's cut overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves
+// that fit the buffer: blocks of rows in parallel, each gathered, multiplied and observed by
+// itself. Pass 3 adds the wave's outputs to the lanes, row by row in order of experts, so that sums
+// do not depend on threads.
 #include <string.h>
 
+#include "base/cut.h"
 #include "engine/visit.h"
 
 enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128 };
@@ -37,20 +39,19 @@ typedef struct dispatch {
     group *group;
     size_t *group_of; // (n_lanes, E)
     source *source;
-    float *gate;           // (sources) the gate of each, when a watch looks on
-    size_t *slot_of;       // (sources) row·K + k in lane 0, likewise
-    uint32_t **twin;       // [lane] → (n, E) the source already listed for a shared row, or NULL
-    float *y;              // the wave's outputs
+    float *gate;     // (sources) the gate of each, when a watch looks on
+    size_t *slot_of; // (sources) row·K + k in lane 0, likewise
+    uint32_t **twin; // [lane] → (n, E) the source already listed for a shared row, or NULL
+    float *y;        // the wave's outputs
     item *item;
-    bool outer;            // items run one by one, parallel inside
+    bool outer; // items run one by one, parallel inside
 } dispatch;
 
 static bool overlays_expert(const cull_cut *cut, size_t l, size_t e)
 {
-    for (size_t i = 0; cut && i < cut->n_overlays; i++)
-        if (cut->overlay[i].where.layer == l && cut->overlay[i].where.expert == e)
-            return true;
-    return false;
+    return cut && (cull_cut_first(cut, cull_at_expert(l, CULL_PART_GATE, e)) != SIZE_MAX ||
+                   cull_cut_first(cut, cull_at_expert(l, CULL_PART_UP, e)) != SIZE_MAX ||
+                   cull_cut_first(cut, cull_at_expert(l, CULL_PART_DOWN, e)) != SIZE_MAX);
 }
 
 // Groups 0..E−1 are the base experts; each overlaid expert of a lane follows as a group of its own.
@@ -201,10 +202,10 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
         piece.taps = &taps;
     }
     const cull_mark inner = cull_arena_mark(arena);
-    CULL_TRY(cull_while(t->run->ctx,
-                        t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n,
-                                                   x, y),
-                        "while computing expert %zu of layer %zu", g->e, t->l));
+    CULL_TRY(cull_while(
+        t->run->ctx,
+        t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n, x, y),
+        "while computing expert %zu of layer %zu", g->e, t->l));
     cull_arena_rewind(arena, inner);
     if (it->acc)
         CULL_TRY(observe(t, g, it, arena, x, y));
@@ -245,7 +246,8 @@ static cull_status combine(const dispatch *t, size_t first_group, size_t end_gro
 {
     for (size_t i = 0; i < t->n_lanes; i++) {
         combining c = { t, t->lane[i], i, first_group, end_group };
-        CULL_TRY(cull_run_each(t->run, (c.lane->n + COMBINE_ROWS - 1) / COMBINE_ROWS, combine_rows, &c));
+        CULL_TRY(
+            cull_run_each(t->run, (c.lane->n + COMBINE_ROWS - 1) / COMBINE_ROWS, combine_rows, &c));
     }
     return CULL_OK;
 }

@@ -1,11 +1,12 @@
 // The engine: runs a model layer by layer for many variants at once.
 //
-// Shapes: N rows of width D. All rows of a pass go through layer l before l + 1 is touched; variants that
-// share a layer's weights share one gather and one GEMM per expert, and rows with the same history of cuts
-// are computed once. Rows that do not fit the memory limit are processed in blocks of whole trees.
+// Shapes: N rows of width D. All rows of a pass go through layer l before l + 1 is touched;
+// variants that share a layer's weights share one gather and one GEMM per expert, and rows with the
+// same history of cuts are computed once. Rows that do not fit the memory limit are processed in
+// blocks of whole trees.
 //
-// Numbers: float32 rows, float64 statistics over fixed row blocks merged in block order; the same results for
-// any number of threads. An engine belongs to one thread; it uses the context's pool.
+// Numbers: float32 rows, float64 statistics over fixed row blocks merged in block order; the same
+// results for any number of threads. An engine belongs to one thread; it uses the context's pool.
 #ifndef CULL_ENGINE_ENGINE_H
 #define CULL_ENGINE_ENGINE_H
 
@@ -15,8 +16,8 @@
 #include "engine/stats_store.h"
 
 typedef struct cull_engine_options {
-    uint64_t memory;   // bytes that activations and scratch may take at most; 0: half of what is free
-    size_t row_block;  // rows of a statistics block; 0: 512
+    uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
+    size_t row_block; // rows of a statistics block; 0: 512
 } cull_engine_options;
 
 // A model that a backend has opened. Borrowed by everything below.
@@ -39,7 +40,8 @@ typedef struct cull_cost_seen {
     uint64_t flops;        // multiply-adds × 2 in linear()
 } cull_cost_seen;
 
-// ---- calibration --------------------------------------------------------------------------------------
+// ---- calibration
+// --------------------------------------------------------------------------------------
 
 typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
     const cull_observer *observer;
@@ -47,24 +49,24 @@ typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
     double **acc; // [l] → doubles(l), zeroed by the caller, filled by the pass
 } cull_observer_use;
 
-// Called inside layer l's visit, after its routing and statistics are complete and before the experts'
-// outputs go on, when the pass was asked to (see decide below). `stats` is complete for layers ≤ l, with
-// I and J of layer l. It may change cut->layer[l] and overlays of layer l; with `propagate` the layer is
-// then run again from the kept input under the changed cut.
+// Called inside layer l's visit, after its routing and statistics are complete and before the
+// experts' outputs go on, when the pass was asked to (see decide below). `stats` is complete for
+// layers ≤ l, with I and J of layer l. It may change cut->layer[l] and overlays of layer l; with
+// `propagate` the layer is then run again from the kept input under the changed cut.
 typedef cull_status (*cull_decide_fn)(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                                       cull_cut *cut);
 
 typedef struct cull_calibration {
     const cull_sequences *rows;
-    uint32_t groups;        // CULL_STAT_* to gather
-    size_t dense_rows;      // J: sequences of the subsample (0: all), evenly spread
-    const cull_cut *cut;    // the variant to calibrate on (earlier stages), or NULL: dense
+    uint32_t groups;     // CULL_STAT_* to gather
+    size_t dense_rows;   // J: sequences of the subsample (0: all), evenly spread
+    const cull_cut *cut; // the variant to calibrate on (earlier stages), or NULL: dense
     size_t n_observers;
     cull_observer_use *observers;
-    cull_decide_fn decide;  // or NULL
+    cull_decide_fn decide; // or NULL
     void *decide_arg;
-    cull_cut *deciding;     // what decide fills; starts as a copy of `cut`
-    bool propagate;         // later layers see the pruned layer
+    cull_cut *deciding; // what decide fills; starts as a copy of `cut`
+    bool propagate;     // later layers see the pruned layer
 } cull_calibration;
 
 // One pass over the weights. Fills `out`, made with cull_stats_store_new(…).
@@ -72,25 +74,29 @@ cull_status cull_calibrate_pass(cull_ctx *, const cull_opened *, const cull_engi
                                 const cull_calibration *, cull_stats_store *out,
                                 cull_cost_seen *cost) CULL_MUST_CHECK;
 
-// ---- evaluation ---------------------------------------------------------------------------------------
+// ---- evaluation
+// ---------------------------------------------------------------------------------------
 
-// Answers of n_variants × n requests, answers[v * n + i]; cuts[v] NULL is dense. Arrays inside the answers
-// live in the context's alloc arena. `done` (may be NULL) is told how far it is. Requests that want KL or
-// TOP1 need the dense model: it is run along, whether or not it is among the variants.
+// Answers of n_variants × n requests, answers[v * n + i]; cuts[v] NULL is dense. Arrays inside the
+// answers live in the context's alloc arena. `done` (may be NULL) is told how far it is. Requests
+// that want KL or TOP1 need the dense model: it is run along, whether or not it is among the
+// variants.
 cull_status cull_evaluate_pass(cull_ctx *, const cull_opened *, const cull_engine_options *,
                                size_t n_variants, const cull_cut *const *cuts, size_t n,
                                const cull_request *const *requests, cull_answer *answers,
                                cull_cost_seen *cost) CULL_MUST_CHECK;
 
-// ---- trace --------------------------------------------------------------------------------------------
+// ---- trace
+// --------------------------------------------------------------------------------------------
 
-// Everything a layer computed, for sequences of equal length; all arrays are the caller's, NULL: not wanted.
+// Everything a layer computed, for sequences of equal length; all arrays are the caller's, NULL:
+// not wanted.
 typedef struct cull_trace {
-    size_t n_seq, len;  // N = n_seq × len
-    const int32_t *ids; // (N)
-    float *logits;      // (N, V)
-    float *hidden;      // (L + 1, N, D): each layer's input, the last one after the final norm
-    float **router_logits; // [l] → (N, E) or NULL in dense layers
+    size_t n_seq, len;      // N = n_seq × len
+    const int32_t *ids;     // (N)
+    float *logits;          // (N, V)
+    float *hidden;          // (L + 1, N, D): each layer's input, the last one after the final norm
+    float **router_logits;  // [l] → (N, E) or NULL in dense layers
     int32_t **router_index; // [l] → (N, K)
     float **router_gate;    // [l] → (N, K)
 } cull_trace;

@@ -10,9 +10,9 @@ typedef struct evaluating {
     cull_run run;
     const cull_engine_options *options;
     cull_streams streams;
-    size_t n_variants;  // the caller's
-    size_t dense;       // index of the dense variant among the streams', SIZE_MAX: not asked for
-    size_t n;           // requests
+    size_t n_variants; // the caller's
+    size_t dense;      // index of the dense variant among the streams', SIZE_MAX: not asked for
+    size_t n;          // requests
     const cull_request *const *request;
     cull_answer *answer; // (n_variants, n)
     cull_forest forest;
@@ -23,13 +23,15 @@ typedef struct evaluating {
     cull_query *query;
 } evaluating;
 
-// ---- requests become a forest and queries -------------------------------------------------------------
+// ---- requests become a forest and queries
+// -------------------------------------------------------------
 
 static cull_status check_request(cull_ctx *ctx, const cull_request *r, size_t i)
 {
     if (r->scored == 0 || r->scored >= r->n)
-        return cull_fail(ctx, CULL_EPLUGIN, "request %zu scores %zu of %zu ids; the first has no context",
-                         i, r->scored, r->n);
+        return cull_fail(ctx, CULL_EPLUGIN,
+                         "request %zu scores %zu of %zu ids; the first has no context", i,
+                         r->scored, r->n);
     return CULL_OK;
 }
 
@@ -81,14 +83,16 @@ static cull_status build_queries(evaluating *t)
         cull_forest_path(&t->forest, t->end[i], row);
         for (size_t j = 0; j < r->scored; j++) {
             const size_t target = r->n - r->scored + j;
-            t->query[q++] = (cull_query){ row[target - 1], r->ids[target], t->scored[i], (uint32_t)j };
+            t->query[q++] =
+                (cull_query){ row[target - 1], r->ids[target], t->scored[i], (uint32_t)j };
         }
     }
     qsort(t->query, t->n_queries, sizeof *t->query, by_row);
     return CULL_OK;
 }
 
-// ---- answers ------------------------------------------------------------------------------------------
+// ---- answers
+// ------------------------------------------------------------------------------------------
 
 static cull_status begin_answers(evaluating *t)
 {
@@ -166,7 +170,8 @@ static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
     return st;
 }
 
-// ---- the pass -----------------------------------------------------------------------------------------
+// ---- the pass
+// -----------------------------------------------------------------------------------------
 
 // Trees whose hidden states, of all histories, fit half of the limit.
 static size_t outer_trees(const evaluating *t, size_t first)
@@ -193,8 +198,8 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
     for (size_t l = 0; st == CULL_OK && l < L; l++) {
         st = cull_streams_layer(&t->run, &t->streams, l, &t->forest, first, n, t->options);
         if (st == CULL_OK)
-            st = cull_tell(&t->run, (double)(row0 * L + (l + 1) * (end - row0)),
-                           (double)(t->forest.n_rows * L));
+            st = cull_pass_tell(&t->run, (double)(row0 * L + (l + 1) * (end - row0)) /
+                                             (double)(t->forest.n_rows * L));
     }
     if (st == CULL_OK)
         st = answer_rows(t, row0, end);
@@ -205,7 +210,8 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
 static bool wants_dense(const evaluating *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        if (t->request[i]->kind == CULL_SCORE && (t->request[i]->wants & (CULL_WANT_KL | CULL_WANT_TOP1)))
+        if (t->request[i]->kind == CULL_SCORE &&
+            (t->request[i]->wants & (CULL_WANT_KL | CULL_WANT_TOP1)))
             return true;
     return false;
 }
@@ -220,10 +226,13 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     for (size_t v = 0; v < t->n_variants; v++)
         cut[v] = cuts[v];
     t->dense = wants_dense(t) ? t->n_variants : SIZE_MAX;
-    CULL_TRY(cull_streams_init(ctx, t->run.m->facts->L, t->n_variants + wants_dense(t), cut, &t->streams));
+    CULL_TRY(cull_streams_init(ctx, t->run.m->facts->L, t->n_variants + wants_dense(t), cut,
+                               &t->streams));
     CULL_TRY(begin_answers(t));
     CULL_TRY(build_forest(t));
     CULL_TRY(build_queries(t));
+    if (t->forest.n_trees)
+        cull_pass_begin(&t->run, "evaluating", t->forest.n_rows);
     for (size_t first = 0; first < t->forest.n_trees;) {
         const size_t n = outer_trees(t, first);
         CULL_TRY(run_trees(t, first, n));
@@ -232,19 +241,22 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     return cull_generate(&t->run, t->options, t->n_variants, cuts, t->n, t->request, t->answer);
 }
 
-cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_opened *m, const cull_engine_options *options,
-                               size_t n_variants, const cull_cut *const *cuts, size_t n,
+cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_opened *m,
+                               const cull_engine_options *options, size_t n_variants,
+                               const cull_cut *const *cuts, size_t n,
                                const cull_request *const *requests, cull_answer *answers,
                                cull_cost_seen *cost)
 {
-    evaluating t = { .options = options, .n_variants = n_variants, .n = n, .request = requests,
-                     .answer = answers };
+    evaluating t = {
+        .options = options, .n_variants = n_variants, .n = n, .request = requests, .answer = answers
+    };
     cull_status st = cull_run_init(&t.run, ctx, m);
 
     if (st == CULL_OK)
         st = run_pass(&t, cuts);
     if (cost)
         cull_cost_add(cost, &t.run.cost);
+    cull_pass_end(&t.run);
     cull_run_release(&t.run);
     return cull_while(ctx, st, "while evaluating");
 }

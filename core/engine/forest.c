@@ -66,7 +66,8 @@ static cull_status push(builder *b, range r)
     return CULL_OK;
 }
 
-// Push the groups of [lo, hi) that differ in the id at `at`, last first; they keep `depth` and `parent`.
+// Push the groups of [lo, hi) that differ in the id at `at`, last first; they keep `depth` and
+// `parent`.
 static cull_status push_groups(builder *b, size_t lo, size_t hi, size_t at, size_t depth,
                                size_t parent)
 {
@@ -193,8 +194,12 @@ size_t cull_forest_spans(const cull_forest *f, size_t first, size_t n, cull_span
         count += f->tree[t].n_segments;
     for (size_t i = 0; i < count; i++) {
         const cull_segment *s = f->segment + s0 + i;
-        span[i] = (cull_span){ s->parent == CULL_ROOT ? CULL_ROOT : s->parent - s0, s->pos,
-                               s->first - row0, s->n, s->first - row0, s->n };
+        span[i] = (cull_span){ s->parent == CULL_ROOT ? CULL_ROOT : s->parent - s0,
+                               s->pos,
+                               s->first - row0,
+                               s->n,
+                               s->first - row0,
+                               s->n };
     }
     return count;
 }

@@ -1,5 +1,6 @@
-// Generation keeps the K/V of all layers: prompts share theirs as a forest, and every sequence has a tail of its
-// own. A step feeds one token of each unfinished sequence of every variant through all layers.
+// Generation keeps the K/V of all layers: prompts share theirs as a forest, and every sequence has
+// a tail of its own. A step feeds one token of each unfinished sequence of every variant through
+// all layers.
 #include "engine/generate.h"
 
 #include <string.h>
@@ -11,9 +12,9 @@
 typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
     size_t n_prompt;
-    size_t tail;          // first K/V row of its tail
-    size_t n;             // ids made so far
-    int32_t *ids;         // (max_new)
+    size_t tail;  // first K/V row of its tail
+    size_t n;     // ids made so far
+    int32_t *ids; // (max_new)
     bool done;
     char *text; // as decoded so far, in the context's alloc arena
     size_t text_len;
@@ -43,7 +44,8 @@ static size_t kv_bytes_per_row(const cull_run *run)
     return floats * sizeof(float);
 }
 
-// ---- one pass of some rows through all layers ---------------------------------------------------------
+// ---- one pass of some rows through all layers
+// ---------------------------------------------------------
 
 static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv,
                                   const size_t *variant)
@@ -73,12 +75,14 @@ static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const i
                            .attended = i };
 }
 
-// ---- stop rules ---------------------------------------------------------------------------------------
+// ---- stop rules
+// ---------------------------------------------------------------------------------------
 
 static cull_status decode(const generating *g, sequence *s)
 {
     cull_run *run = g->run;
-    return run->m->backend->decode(run->ctx, run->m->model, s->ids, s->n, 0, &s->text, &s->text_len);
+    return run->m->backend->decode(run->ctx, run->m->model, s->ids, s->n, 0, &s->text,
+                                   &s->text_len);
 }
 
 static size_t find_stop(const char *text, size_t len, const char *stop)
@@ -117,7 +121,8 @@ static void finish(const generating *g, size_t v, size_t i)
         s->text[a->text_len] = '\0';
 }
 
-// ---- prompts ------------------------------------------------------------------------------------------
+// ---- prompts
+// ------------------------------------------------------------------------------------------
 
 static cull_status prefill_block(generating *g, const cull_block *b, float *const *h)
 {
@@ -183,7 +188,8 @@ static cull_status prefill(generating *g)
                               &n_blocks, &block);
     for (size_t v = 0; st == CULL_OK && v < g->n_variants; v++) {
         h[v] = cull_alloc(g->forest.n_rows * D, sizeof **h);
-        st = h[v] ? cull_embed_rows(run, g->forest.n_rows, g->forest.ids, h[v]) : cull_no_memory(run->ctx);
+        st = h[v] ? cull_embed_rows(run, g->forest.n_rows, g->forest.ids, h[v])
+                  : cull_no_memory(run->ctx);
     }
     for (size_t b = 0; st == CULL_OK && b < n_blocks; b++)
         st = prefill_block(g, block + b, h);
@@ -195,9 +201,11 @@ static cull_status prefill(generating *g)
     return st;
 }
 
-// ---- steps --------------------------------------------------------------------------------------------
+// ---- steps
+// --------------------------------------------------------------------------------------------
 
-// The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope switch.
+// The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope
+// switch.
 typedef struct step_lane {
     size_t variant, n;
     size_t *seq;
@@ -206,7 +214,8 @@ typedef struct step_lane {
     float *h;
 } step_lane;
 
-static cull_status list_step(const generating *g, size_t v, bool beyond, cull_arena *arena, step_lane *out)
+static cull_status list_step(const generating *g, size_t v, bool beyond, cull_arena *arena,
+                             step_lane *out)
 {
     const size_t D = g->run->m->facts->D, limit = g->run->m->facts->rope_switch;
     const size_t n_prompt_spans = g->forest.n_segments;
@@ -253,8 +262,8 @@ static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena
         CULL_TRY(cull_embed_rows(g->run, s->n, s->ids, s->h));
         variant[i] = s->variant;
         kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows };
-        fill_lane(g, i, s->variant, s->n, s->pos, kv + i,
-                  limit && (size_t)s->pos[0] + 1 > limit, s->h, lane);
+        fill_lane(g, i, s->variant, s->n, s->pos, kv + i, limit && (size_t)s->pos[0] + 1 > limit,
+                  s->h, lane);
     }
     CULL_TRY(through_layers(g, n, lane, kv, variant));
     for (size_t i = 0; i < n; i++) {
@@ -289,7 +298,8 @@ static cull_status step_all(generating *g, bool *more)
     return CULL_OK;
 }
 
-// ---- a batch of requests ------------------------------------------------------------------------------
+// ---- a batch of requests
+// ------------------------------------------------------------------------------
 
 static cull_status make_sequences(generating *g)
 {
@@ -311,11 +321,22 @@ static cull_status make_sequences(generating *g)
     g->store_rows = rows;
     for (size_t v = 0; v < g->n_variants; v++)
         for (size_t l = 0; l < L; l++) {
-            g->store[v * L + l] = cull_alloc(rows * cull_layer_of(run->m, l)->kv_width, sizeof(float));
+            g->store[v * L + l] =
+                cull_alloc(rows * cull_layer_of(run->m, l)->kv_width, sizeof(float));
             if (!g->store[v * L + l])
                 return cull_no_memory(run->ctx);
         }
     return CULL_OK;
+}
+
+static size_t longest_answer(const generating *g)
+{
+    size_t most = 1;
+
+    for (size_t i = 0; i < g->n; i++)
+        if (g->request[g->which[i]]->max_new > most)
+            most = g->request[g->which[i]]->max_new;
+    return most;
 }
 
 static cull_status run_batch(generating *g)
@@ -330,13 +351,16 @@ static cull_status run_batch(generating *g)
         return CULL_ENOMEM;
     for (size_t i = 0; i < g->n; i++)
         prompt[i] = (cull_ids){ g->request[g->which[i]]->ids, g->request[g->which[i]]->n };
-    CULL_TRY(cull_forest_build(ctx, g->n, prompt, true, g->run->m->facts->rope_switch, &g->forest, g->end));
+    CULL_TRY(cull_forest_build(ctx, g->n, prompt, true, g->run->m->facts->rope_switch, &g->forest,
+                               g->end));
     CULL_TRY(make_sequences(g));
     CULL_TRY(prefill(g));
-    while (more) {
+    cull_pass_begin(g->run, "generating", longest_answer(g));
+    for (size_t step = 0; more; step++) {
         CULL_TRY(step_all(g, &more));
-        CULL_TRY(cull_tell(g->run, 0.0, 0.0));
+        CULL_TRY(cull_pass_tell(g->run, (double)(step + 1) / (double)longest_answer(g)));
     }
+    cull_pass_end(g->run);
     for (size_t v = 0; v < g->n_variants; v++)
         for (size_t i = 0; i < g->n; i++)
             finish(g, v, i);
@@ -346,13 +370,14 @@ static cull_status run_batch(generating *g)
 static cull_status check_generate(cull_ctx *ctx, const cull_request *r, size_t i)
 {
     if (r->n == 0 || r->max_new == 0)
-        return cull_fail(ctx, CULL_EPLUGIN, "request %zu generates %zu ids from %zu", i, r->max_new, r->n);
+        return cull_fail(ctx, CULL_EPLUGIN, "request %zu generates %zu ids from %zu", i, r->max_new,
+                         r->n);
     return CULL_OK;
 }
 
 cull_status cull_generate(cull_run *run, const cull_engine_options *options, size_t n_variants,
-                          const cull_cut *const *cuts, size_t n, const cull_request *const *requests,
-                          cull_answer *answers)
+                          const cull_cut *const *cuts, size_t n,
+                          const cull_request *const *requests, cull_answer *answers)
 {
     const size_t L = run->m->facts->L;
     const uint64_t room = cull_memory_limit(options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
@@ -360,8 +385,14 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
     cull_status st = which ? CULL_OK : CULL_ENOMEM;
 
     for (size_t first = 0; st == CULL_OK && first < n;) {
-        generating g = { .run = run, .options = options, .n_variants = n_variants, .n_all = n, .cut = cuts,
-                         .request = requests, .which = which, .answer = answers };
+        generating g = { .run = run,
+                         .options = options,
+                         .n_variants = n_variants,
+                         .n_all = n,
+                         .cut = cuts,
+                         .request = requests,
+                         .which = which,
+                         .answer = answers };
         size_t rows = 0, i = first;
         for (; i < n; i++) {
             if (requests[i]->kind != CULL_GENERATE)

@@ -26,8 +26,8 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
 
     piece->pass.core = piece;
     CULL_TRY(run->m->backend->norm(&piece->pass, run->m->model, n, h, hn));
-    CULL_TRY(cull_linear(&piece->pass, (cull_where){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n, hn, D,
-                         logits, V));
+    CULL_TRY(cull_linear(&piece->pass, (cull_where){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n, hn,
+                         D, logits, V));
     if (run->m->facts->logit_scale != 1.0)
         for (size_t i = 0; i < n * V; i++)
             logits[i] *= scale;
@@ -119,7 +119,8 @@ static cull_status take_scratch(const scoring *t, cull_arena *arena, size_t room
     s->sum = cull_arena_alloc(arena, room, sizeof *s->sum);
     s->dense_sum = cull_arena_alloc(arena, room, sizeof *s->dense_sum);
     s->dense = dense ? cull_arena_alloc(arena, room * V, sizeof *s->dense) : NULL;
-    if (!s->row || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum || (dense && !s->dense))
+    if (!s->row || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum ||
+        (dense && !s->dense))
         return cull_no_memory(t->run->ctx);
     return CULL_OK;
 }
@@ -198,7 +199,8 @@ cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, s
     for (size_t q = 0; q < n; q++) {
         const bool fresh = q == 0 || query[q].row != query[q - 1].row;
         if (query[q].target < 0 || (size_t)query[q].target >= run->m->facts->V)
-            return cull_fail(run->ctx, CULL_EINVAL, "token id %d is not within the vocabulary of %zu",
+            return cull_fail(run->ctx, CULL_EINVAL,
+                             "token id %d is not within the vocabulary of %zu",
                              (int)query[q].target, run->m->facts->V);
         if (fresh && rows % most == 0)
             block[n_blocks++] = q;

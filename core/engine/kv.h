@@ -1,8 +1,8 @@
 // Where attention finds its keys: spans of K/V rows that form a forest.
 //
-// A span is a run of consecutive positions. Its context is its ancestors, root first, and itself; the rows of
-// a pass are the last n_rows of a span. While scoring, K/V live for one layer and are the pass's own rows;
-// while generating they are kept in a store, one per layer.
+// A span is a run of consecutive positions. Its context is its ancestors, root first, and itself;
+// the rows of a pass are the last n_rows of a span. While scoring, K/V live for one layer and are
+// the pass's own rows; while generating they are kept in a store, one per layer.
 #ifndef CULL_ENGINE_KV_H
 #define CULL_ENGINE_KV_H
 
@@ -20,7 +20,8 @@ typedef struct cull_span {
 typedef struct cull_kv {
     size_t n_spans;
     const cull_span *span;
-    float *store;      // (store_rows, KV·qk_width), then (store_rows, KV·v_width); NULL: the rows given are it
+    float *store; // (store_rows, KV·qk_width), then (store_rows, KV·v_width); NULL: the rows given
+                  // are it
     size_t store_rows;
 } cull_kv;
 

@@ -1,12 +1,14 @@
 // linear(): the one place where rows meet a matrix.
 //
-// y = x Wᵀ + b is computed tile by tile of W's rows: a tile is unpacked from the stored type, the variant's
-// overlay is applied, and one GEMM multiplies it with all rows of a block. Called by the coordinator the
-// tiles (and, for small matrices, blocks of rows) are shared out to the pool; called from a worker they run
-// in place. How rows and tiles are grouped does not depend on the number of threads.
+// y = x Wᵀ + b is computed tile by tile of W's rows: a tile is unpacked from the stored type, the
+// variant's overlay is applied, and one GEMM multiplies it with all rows of a block. Called by the
+// coordinator the tiles (and, for small matrices, blocks of rows) are shared out to the pool;
+// called from a worker they run in place. How rows and tiles are grouped does not depend on the
+// number of threads.
 #include <cblas.h>
 #include <string.h>
 
+#include "base/cut.h"
 #include "engine/run.h"
 #include "engine/taps.h"
 #include "engine/tile.h"
@@ -36,20 +38,23 @@ static void apply_mask(const uint8_t *mask, size_t first, size_t n, size_t cols,
     }
 }
 
-// Rows [first, first + n) of the variant's W as float32: in `tile`, or in place where they stand ready.
+// Rows [first, first + n) of the variant's W as float32: in `tile`, or in place where they stand
+// ready.
 static const float *variant_rows(const product *p, size_t first, size_t n, float *tile)
 {
     const size_t cols = p->w.cols;
     const float *ready = p->over.matrix ? p->over.matrix : cull_plain_f32(&p->w);
 
-    if (ready && !p->over.mask)
+    if (ready && !p->over.masked)
         return ready + first * cols;
     if (ready)
         memcpy(tile, ready + first * cols, n * cols * sizeof *tile);
     else
         cull_unpack_rows(&p->w, first, n, tile);
-    if (p->over.mask)
-        apply_mask(p->over.mask, first, n, cols, tile);
+    for (size_t i = p->over.masked ? p->over.first : SIZE_MAX; i != SIZE_MAX;
+         i = cull_cut_next(p->over.cut, i))
+        if (p->over.cut->overlay[i].kind == CULL_MASK)
+            apply_mask(p->over.cut->overlay[i].data, first, n, cols, tile);
     return tile;
 }
 
@@ -100,7 +105,8 @@ cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float
         return CULL_OK;
     CULL_TRY(run->m->backend->matrix(run->ctx, run->m->model, where, &p.w));
     if (p.w.cols > CULL_TILE_FLOATS)
-        return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide", p.w.cols);
+        return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide",
+                         p.w.cols);
     p.over = cull_overlay_of(piece->cut, where);
     if (piece->taps)
         CULL_TRY(cull_taps_feed(piece, where, p.w.cols, n, x, ldx));

@@ -7,20 +7,37 @@
 #include "base/memory.h"
 #include "engine/taps.h"
 
-// ---- one block of an expert's rows --------------------------------------------------------------------
+// ---- one block of an expert's rows
+// --------------------------------------------------------------------
 
-// The head of an item's accumulator; mean (D), m2 (D), g2y (D), x_sq (D), u_sq (F) and the observers' follow.
+// The head of an item's accumulator; mean (D), m2 (D), g2y (D), x_sq (D), u_sq (F) and the
+// observers' follow.
 typedef struct item_head {
     double count, gate, gate_sq, norm, norm_sq, gate_norm, norm_max, max_signed, max_abs;
 } item_head;
 
 enum { HEAD = sizeof(item_head) / sizeof(double) };
 
-static double *mean_of(double *acc) { return acc + HEAD; }
-static double *m2_of(const cull_gather *g, double *acc) { return acc + HEAD + g->D; }
-static double *g2y_of(const cull_gather *g, double *acc) { return acc + HEAD + 2 * g->D; }
-static double *x_sq_of(const cull_gather *g, double *acc) { return acc + HEAD + 3 * g->D; }
-static double *u_sq_of(const cull_gather *g, double *acc) { return acc + HEAD + 4 * g->D; }
+static double *mean_of(double *acc)
+{
+    return acc + HEAD;
+}
+static double *m2_of(const cull_gather *g, double *acc)
+{
+    return acc + HEAD + g->D;
+}
+static double *g2y_of(const cull_gather *g, double *acc)
+{
+    return acc + HEAD + 2 * g->D;
+}
+static double *x_sq_of(const cull_gather *g, double *acc)
+{
+    return acc + HEAD + 3 * g->D;
+}
+static double *u_sq_of(const cull_gather *g, double *acc)
+{
+    return acc + HEAD + 4 * g->D;
+}
 
 static double norm_of(const float *y, size_t D, item_head *h)
 {
@@ -123,7 +140,8 @@ static void raise_to(double *to, double value, bool first)
 }
 
 // Chan et al.: (n, mean, M2) of two disjoint sets.
-static void merge_moments(const cull_gather *g, size_t e, double before, double n, const double *acc)
+static void merge_moments(const cull_gather *g, size_t e, double before, double n,
+                          const double *acc)
 {
     double *mean = (double *)g->stats->mean + e * g->D;
     double *m2 = (double *)g->stats->var + e * g->D;
@@ -179,7 +197,8 @@ static void merge_item(void *arg, size_t e, const double *acc)
             merge_observer(g, i, acc + g->observer_at[i]);
 }
 
-// ---- rows ---------------------------------------------------------------------------------------------
+// ---- rows
+// ---------------------------------------------------------------------------------------------
 
 // A block's sums: prob (E), coact (E, E), easy (E), grams (E, E) twice, then the observers'.
 typedef struct row_blocks {
@@ -257,7 +276,8 @@ static void add_grams(const cull_gather *g, const float *z, double *sigmoid, dou
 static float gate_ratio(const cull_gather *g, const cull_lane *lane, size_t i)
 {
     const float *gate = lane->routed.gate + i * g->K;
-    return g->K > 1 && lane->routed.index[i * g->K + 1] >= 0 && gate[0] > 0.0f ? gate[1] / gate[0] : 0.0f;
+    return g->K > 1 && lane->routed.index[i * g->K + 1] >= 0 && gate[0] > 0.0f ? gate[1] / gate[0]
+                                                                               : 0.0f;
 }
 
 static void observe_rows(const row_blocks *b, size_t first, size_t n, double *acc)
@@ -279,7 +299,8 @@ static void observe_rows(const row_blocks *b, size_t first, size_t n, double *ac
 
     for (size_t i = 0; i < g->cal->n_observers; i++)
         if (g->cal->observers[i].observer->add_rows)
-            g->cal->observers[i].observer->add_rows(g->cal->observers[i].settings, &rows, acc + b->at[i]);
+            g->cal->observers[i].observer->add_rows(g->cal->observers[i].settings, &rows,
+                                                    acc + b->at[i]);
 }
 
 static cull_status add_row_block(void *arg, size_t block, size_t worker)
@@ -291,7 +312,8 @@ static cull_status add_row_block(void *arg, size_t block, size_t worker)
     const size_t end = first + CULL_ROW_BLOCK < lane->n ? first + CULL_ROW_BLOCK : lane->n;
     const size_t EE = g->E * g->E;
     double *prob = b->partial + block * b->doubles;
-    double *coact = prob + g->E, *easy = coact + EE, *zz = easy + g->E, *ss = zz + EE, *sigmoid = ss + EE;
+    double *coact = prob + g->E, *easy = coact + EE, *zz = easy + g->E, *ss = zz + EE,
+           *sigmoid = ss + EE;
 
     (void)worker;
     for (size_t i = first; i < end; i++) {
@@ -347,7 +369,8 @@ static cull_status keep_ratios(cull_gather *g, size_t n, float **at)
     return CULL_OK;
 }
 
-static cull_status add_rows(void *arg, cull_run *run, size_t l, const cull_lane *lane, const float *norm)
+static cull_status add_rows(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                            const float *norm)
 {
     cull_gather *g = arg;
     cull_arena *arena = run->worker[run->n_workers].arena;
@@ -413,7 +436,8 @@ static cull_status add_cosines(void *arg, cull_run *run, size_t l, const cull_la
     return CULL_OK;
 }
 
-// ---- a layer's beginning and end ----------------------------------------------------------------------
+// ---- a layer's beginning and end
+// ----------------------------------------------------------------------
 
 static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
 {
@@ -421,9 +445,11 @@ static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
 
     for (uint32_t p = 0; p < CULL_N_PARTS; p++) {
         cull_matrix m = { .size = sizeof m };
-        if (!(facts->parts >> p & 1u) || p == CULL_PART_GATE || p == CULL_PART_UP || p == CULL_PART_DOWN)
+        if (!(facts->parts >> p & 1u) || p == CULL_PART_GATE || p == CULL_PART_UP ||
+            p == CULL_PART_DOWN)
             continue;
-        CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model, cull_at(l, (cull_part)p), &m));
+        CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model, cull_at(l, (cull_part)p),
+                                            &m));
         taps->part_sq[p] = cull_stats_store_part(g->store, l, (cull_part)p, m.cols);
         if (!taps->part_sq[p])
             return cull_no_memory(g->run->ctx);
@@ -469,7 +495,8 @@ cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch)
         return cull_no_memory(g->run->ctx);
     for (size_t i = 0; i < g->cal->n_observers; i++) {
         g->observer_at[i] = g->item_doubles;
-        g->item_doubles += g->cal->observers[i].observer->doubles(g->cal->observers[i].settings, facts);
+        g->item_doubles +=
+            g->cal->observers[i].observer->doubles(g->cal->observers[i].settings, facts);
     }
     watch->want_p = true;
     watch->serial = (g->groups & CULL_STAT_I) != 0;

@@ -1,7 +1,9 @@
-// Calibration's statistics of one layer, gathered while it is visited (reference: methods, section 1).
+// Calibration's statistics of one layer, gathered while it is visited (reference: methods, section
+// 1).
 //
-// Per expert: blocks of at most CULL_ROW_BLOCK rows have accumulators of their own, merged in order (Chan et
-// al. for the moments). Per row: likewise. finish() turns sums into what cull_layer_stats promises.
+// Per expert: blocks of at most CULL_ROW_BLOCK rows have accumulators of their own, merged in order
+// (Chan et al. for the moments). Per row: likewise. finish() turns sums into what cull_layer_stats
+// promises.
 #ifndef CULL_ENGINE_OBSERVE_H
 #define CULL_ENGINE_OBSERVE_H
 
@@ -12,11 +14,11 @@ typedef struct cull_gather {
     const cull_calibration *cal;
     cull_stats_store *store;
     uint32_t groups;
-    size_t l, E, K, D, F;    // of the layer in hand
-    cull_layer_stats *stats; // its place in the store
+    size_t l, E, K, D, F;          // of the layer in hand
+    cull_layer_stats *stats;       // its place in the store
     double *x_hessian, *u_hessian; // I of the layer in hand: (E, D, D), (E, F, F)
     size_t n_ratios, ratio_room;
-    float *ratio; // R of the layer in hand
+    float *ratio;        // R of the layer in hand
     size_t *observer_at; // (n_observers) their place in an item's accumulator
     size_t item_doubles;
 } cull_gather;

@@ -2,6 +2,7 @@
 
 #include <cblas.h>
 
+#include "base/cut.h"
 #include "base/memory.h"
 #include "engine/tile.h"
 
@@ -33,8 +34,8 @@ static cull_status run_row_block(void *arg, size_t i, size_t worker)
     return CULL_OK;
 }
 
-static void piece_rows(cull_pass *pass, size_t n,
-                       void (*fn)(void *arg, size_t first, size_t count), void *arg)
+static void piece_rows(cull_pass *pass, size_t n, void (*fn)(void *arg, size_t first, size_t count),
+                       void *arg)
 {
     cull_piece *piece = pass->core;
     row_blocks blocks = { n, fn, arg };
@@ -42,7 +43,8 @@ static void piece_rows(cull_pass *pass, size_t n,
     if (piece->inside || n <= ROWS_AT_ONCE)
         fn(arg, 0, n);
     else
-        (void)cull_run_each(piece->run, (n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, run_row_block, &blocks);
+        (void)cull_run_each(piece->run, (n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, run_row_block,
+                            &blocks);
 }
 
 const cull_engine cull_engine_services = {
@@ -113,21 +115,20 @@ cull_piece cull_piece_inner(cull_run *run, size_t worker)
     return piece;
 }
 
-cull_arena *cull_piece_arena(cull_piece *piece) { return piece->run->worker[piece->worker].arena; }
+cull_arena *cull_piece_arena(cull_piece *piece)
+{
+    return piece->run->worker[piece->worker].arena;
+}
 
 cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where)
 {
-    cull_overlaid found = { 0 };
+    cull_overlaid found = { .cut = cut, .first = cut ? cull_cut_first(cut, where) : SIZE_MAX };
 
-    for (size_t i = 0; cut && i < cut->n_overlays; i++) {
-        const cull_overlay *o = cut->overlay + i;
-        if (o->where.layer != where.layer || o->where.part != where.part ||
-            o->where.expert != where.expert)
-            continue;
-        if (o->kind == CULL_MASK)
-            found.mask = o->data;
+    for (size_t i = found.first; i != SIZE_MAX; i = cull_cut_next(cut, i)) {
+        if (cut->overlay[i].kind == CULL_MASK)
+            found.masked = true;
         else
-            found.matrix = o->data;
+            found.matrix = cut->overlay[i].data;
     }
     return found;
 }

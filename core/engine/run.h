@@ -1,7 +1,8 @@
 // The machinery of one pass: workers' scratch, and the circumstances in which a piece is called.
 //
-// A backend's piece gets a cull_pass; behind it stands a cull_piece, which says whose rows these are (the
-// overlays of their cut), where attention finds its keys, and what linear() feeds to the statistics.
+// A backend's piece gets a cull_pass; behind it stands a cull_piece, which says whose rows these
+// are (the overlays of their cut), where attention finds its keys, and what linear() feeds to the
+// statistics.
 #ifndef CULL_ENGINE_RUN_H
 #define CULL_ENGINE_RUN_H
 
@@ -23,6 +24,7 @@ typedef struct cull_run {
     cull_worker *worker; // (n_workers + 1)
     cull_cost_seen cost;
     pthread_mutex_t lock; // of cost.flops
+    size_t tokens;        // of the pass, for its progress
 } cull_run;
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m) CULL_MUST_CHECK;
@@ -33,15 +35,18 @@ void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass); // one pass 
 cull_status cull_run_each(cull_run *run, size_t n,
                           cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
 
-// The overlays of one matrix, found in a cut. Either may be NULL.
+// The overlays of one matrix: the last MATRIX in place of the base's, and where its MASKs begin.
 typedef struct cull_overlaid {
-    const float *matrix;  // (rows, cols)
-    const uint8_t *mask;  // packed
+    const float *matrix; // (rows, cols), or NULL
+    const cull_cut *cut;
+    size_t first; // overlay of the matrix, SIZE_MAX: none
+    bool masked;
 } cull_overlaid;
 cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where);
 
-// What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry that is
-// NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an expert's own call.
+// What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry
+// that is NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an
+// expert's own call.
 typedef struct cull_taps {
     double *part_sq[CULL_N_PARTS];
     double *down_sq;      // (F)

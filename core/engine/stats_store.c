@@ -16,16 +16,19 @@ typedef struct field {
     size_t offset; // of the pointer in cull_layer_stats
 } field;
 
-#define FIELD(group, shape, name) { #name, CULL_STAT_##group, SHAPE_##shape, offsetof(cull_layer_stats, name) }
+#define FIELD(group, shape, name)                                                                  \
+    {                                                                                              \
+#        name, CULL_STAT_##group, SHAPE_##shape, offsetof(cull_layer_stats, name)                  \
+    }
 
 static const field fields[] = {
-    FIELD(A, E, count),          FIELD(A, E, gate_sum),       FIELD(A, E, gate_sq),
-    FIELD(A, E, prob_sum),       FIELD(B, EE, coact),         FIELD(C, E, norm_sum),
-    FIELD(C, E, norm_sq),        FIELD(C, E, gate_norm),      FIELD(C, E, norm_max),
-    FIELD(C, E, max_signed),     FIELD(C, E, max_abs),        FIELD(D, ED, mean),
-    FIELD(D, ED, var),           FIELD(D, ED, mean_gate),     FIELD(F, E, easy_ep),
-    FIELD(G, EE, logit_gram),    FIELD(G, EE, sigmoid_gram),  FIELD(H, ED, x_sq),
-    FIELD(H, EF, u_sq),          FIELD(M, ED, dense_mean),
+    FIELD(A, E, count),       FIELD(A, E, gate_sum),      FIELD(A, E, gate_sq),
+    FIELD(A, E, prob_sum),    FIELD(B, EE, coact),        FIELD(C, E, norm_sum),
+    FIELD(C, E, norm_sq),     FIELD(C, E, gate_norm),     FIELD(C, E, norm_max),
+    FIELD(C, E, max_signed),  FIELD(C, E, max_abs),       FIELD(D, ED, mean),
+    FIELD(D, ED, var),        FIELD(D, ED, mean_gate),    FIELD(F, E, easy_ep),
+    FIELD(G, EE, logit_gram), FIELD(G, EE, sigmoid_gram), FIELD(H, ED, x_sq),
+    FIELD(H, EF, u_sq),       FIELD(M, ED, dense_mean),
 };
 
 enum { N_FIELDS = sizeof fields / sizeof *fields };
@@ -134,8 +137,14 @@ void cull_stats_store_free(cull_stats_store *store)
     cull_free(store);
 }
 
-const cull_stats *cull_stats_store_view(const cull_stats_store *store) { return &store->stats; }
-cull_stats *cull_stats_store_edit(cull_stats_store *store) { return &store->stats; }
+const cull_stats *cull_stats_store_view(const cull_stats_store *store)
+{
+    return &store->stats;
+}
+cull_stats *cull_stats_store_edit(cull_stats_store *store)
+{
+    return &store->stats;
+}
 
 cull_layer_stats *cull_stats_store_layer(cull_stats_store *store, size_t l)
 {
@@ -167,68 +176,103 @@ uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_
     return n * sizeof(double);
 }
 
-// ---- files --------------------------------------------------------------------------------------------
+// ---- files
+// --------------------------------------------------------------------------------------------
 
-static cull_status put(cull_safetensors_writer *w, const char *name, size_t rank,
-                       const size_t *shape, const double *data)
+// The tensors of a store, listed before they are written. Names live in the context's scratch
+// arena.
+typedef struct listing {
+    cull_ctx *ctx;
+    size_t n, room;
+    cull_entry *entry;
+    const double **data;
+} listing;
+
+static cull_status list(listing *to, const char *name, size_t rows, size_t cols, const double *data)
 {
-    cull_tensor t = { .data = data, .dtype = CULL_DT_F64, .rank = rank, .bytes = sizeof(double) };
-
-    for (size_t i = 0; i < rank; i++) {
-        t.shape[i] = shape[i];
-        t.bytes *= shape[i];
-    }
-    return cull_safetensors_writer_add(w, name, &t);
+    if (!data)
+        return CULL_OK;
+    if (to->n == to->room)
+        return cull_fail(to->ctx, CULL_EINVAL, "more statistics than there are names for");
+    char *kept = cull_scratch(to->ctx, strlen(name) + 1, 1);
+    if (!kept)
+        return CULL_ENOMEM;
+    strcpy(kept, name);
+    to->entry[to->n] = (cull_entry){
+        .name = kept, .dtype = CULL_DT_F64, .rank = cols ? 2 : 1, .shape = { rows, cols }
+    };
+    to->data[to->n++] = data;
+    return CULL_OK;
 }
 
 static const char *const part_words[] = {
 #define PART_WORD(name, word) word,
     CULL_PARTS(PART_WORD)
+#undef PART_WORD
 };
 
-static cull_status put_layer(cull_safetensors_writer *w, const cull_stats_store *store, size_t l)
+static cull_status list_layer(listing *to, const cull_stats_store *store, size_t l)
 {
-    const cull_layer_stats *s = store->layer + l;
+    cull_layer_stats *s = store->layer + l;
+    double *scalars = cull_scratch(to->ctx, 3, sizeof *scalars);
     char name[96];
 
+    if (!scalars)
+        return CULL_ENOMEM;
     for (size_t i = 0; i < N_FIELDS; i++) {
-        const size_t second[] = { [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F };
-        const size_t shape[2] = { s->E, second[fields[i].shape] };
-        const double *data = *slot((cull_layer_stats *)(uintptr_t)s, i);
+        const size_t cols[] = {
+            [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F
+        };
         (void)snprintf(name, sizeof name, "layer.%zu.%s", l, fields[i].name);
-        if (data)
-            CULL_TRY(put(w, name, shape[1] ? 2 : 1, shape, data));
+        CULL_TRY(list(to, name, s->E, cols[fields[i].shape], *slot(s, i)));
     }
     for (size_t p = 0; p < CULL_N_PARTS; p++) {
-        const size_t width = store->width[l * CULL_N_PARTS + p];
         (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);
-        if (s->part_sq[p])
-            CULL_TRY(put(w, name, 1, &width, s->part_sq[p]));
+        CULL_TRY(list(to, name, store->width[l * CULL_N_PARTS + p], 0, s->part_sq[p]));
     }
-    const double scalars[3] = { s->moe_cos, s->ratio_median, (double)s->tokens };
+    scalars[0] = s->moe_cos;
+    scalars[1] = s->ratio_median;
+    scalars[2] = (double)s->tokens;
     (void)snprintf(name, sizeof name, "layer.%zu.scalars", l);
-    return put(w, name, 1, &(size_t){ 3 }, scalars);
+    return list(to, name, 3, 0, scalars);
+}
+
+static cull_status list_all(listing *to, const cull_stats_store *store)
+{
+    const size_t side = store->stats.L + 1;
+    double *head = cull_scratch(to->ctx, 2, sizeof *head);
+
+    to->room = store->stats.L * (N_FIELDS + CULL_N_PARTS + 1) + 3;
+    to->entry = cull_scratch(to->ctx, to->room, sizeof *to->entry);
+    to->data = cull_scratch(to->ctx, to->room, sizeof *to->data);
+    if (!head || !to->entry || !to->data)
+        return CULL_ENOMEM;
+    head[0] = (double)store->stats.groups;
+    head[1] = (double)store->stats.tokens;
+    CULL_TRY(list(to, "model.groups", 2, 0, head));
+    for (size_t l = 0; l < store->stats.L; l++)
+        CULL_TRY(list_layer(to, store, l));
+    CULL_TRY(list(to, "model.cos_sum", side, side, store->stats.cos_sum));
+    return list(to, "model.angle_sum", side, side, store->stats.angle_sum);
 }
 
 cull_status cull_stats_store_save(cull_ctx *ctx, const cull_stats_store *store, const char *path)
 {
-    const size_t side = store->stats.L + 1;
-    const double head[2] = { (double)store->stats.groups, (double)store->stats.tokens };
+    listing all = { .ctx = ctx };
     cull_safetensors_writer *w = NULL;
-    cull_status st = cull_safetensors_writer_new(ctx, path, &w);
 
-    if (st == CULL_OK)
-        st = put(w, "model.groups", 1, &(size_t){ 2 }, head);
-    for (size_t l = 0; st == CULL_OK && l < store->stats.L; l++)
-        st = put_layer(w, store, l);
-    if (st == CULL_OK && store->stats.cos_sum)
-        st = put(w, "model.cos_sum", 2, (size_t[]){ side, side }, store->stats.cos_sum);
-    if (st == CULL_OK && store->stats.angle_sum)
-        st = put(w, "model.angle_sum", 2, (size_t[]){ side, side }, store->stats.angle_sum);
-    if (st == CULL_OK)
-        st = cull_safetensors_writer_finish(w);
-    cull_safetensors_writer_free(w);
-    return st;
+    CULL_TRY(list_all(&all, store));
+    CULL_TRY(cull_safetensors_create(ctx, path, all.n, all.entry, 0, NULL, &w));
+    for (size_t i = 0; i < all.n; i++) {
+        const size_t cols = all.entry[i].rank == 2 ? all.entry[i].shape[1] : 1;
+        const cull_status st = cull_safetensors_put(ctx, w, i, all.data[i],
+                                                    all.entry[i].shape[0] * cols * sizeof(double));
+        if (st != CULL_OK) {
+            cull_safetensors_abandon(w);
+            return st;
+        }
+    }
+    return cull_safetensors_finish(ctx, w);
 }
 
 static cull_status take(cull_ctx *ctx, const cull_safetensors *file, const char *path,
@@ -238,7 +282,8 @@ static cull_status take(cull_ctx *ctx, const cull_safetensors *file, const char 
 
     if (!cull_safetensors_find(file, name, &t) || t.dtype != CULL_DT_F64 ||
         t.bytes != n * sizeof(double))
-        return cull_fail(ctx, CULL_EFORMAT, "%s: tensor %s is missing or of another shape", path, name);
+        return cull_fail(ctx, CULL_EFORMAT, "%s: tensor %s is missing or of another shape", path,
+                         name);
     memcpy(out, t.data, t.bytes);
     return CULL_OK;
 }

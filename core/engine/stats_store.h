@@ -1,6 +1,7 @@
 // Where calibration statistics live, and how they go to and come from a file.
 //
-// A store owns every array that a cull_stats view points to. It is filled by cull_calibrate_pass, or loaded.
+// A store owns every array that a cull_stats view points to. It is filled by cull_calibrate_pass,
+// or loaded.
 #ifndef CULL_ENGINE_STATS_STORE_H
 #define CULL_ENGINE_STATS_STORE_H
 
@@ -16,7 +17,8 @@ cull_stats_store *cull_stats_store_new(cull_ctx *, const cull_model_facts *,
                                        const cull_layer_facts *const *facts, uint32_t groups);
 void cull_stats_store_free(cull_stats_store *store);
 const cull_stats *cull_stats_store_view(const cull_stats_store *store);
-cull_layer_stats *cull_stats_store_layer(cull_stats_store *store, size_t l); // for those that fill it
+cull_layer_stats *cull_stats_store_layer(cull_stats_store *store,
+                                         size_t l); // for those that fill it
 cull_stats *cull_stats_store_edit(cull_stats_store *store);
 // Arrays, all zero, for those of `groups` that the store does not have yet.
 cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups) CULL_MUST_CHECK;
@@ -25,9 +27,11 @@ double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part,
 uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,
                                 uint32_t groups);
 
-// A safetensors file of f64 tensors "layer.L.NAME" named as the fields of cull_layer_stats; atomic (temporary
-// name, fsync, rename). Load adds the file's groups to the store's.
-cull_status cull_stats_store_save(cull_ctx *, const cull_stats_store *store, const char *path) CULL_MUST_CHECK;
-cull_status cull_stats_store_load(cull_ctx *, cull_stats_store *store, const char *path) CULL_MUST_CHECK;
+// A safetensors file of f64 tensors "layer.L.NAME" named as the fields of cull_layer_stats; atomic
+// (temporary name, fsync, rename). Load adds the file's groups to the store's.
+cull_status cull_stats_store_save(cull_ctx *, const cull_stats_store *store,
+                                  const char *path) CULL_MUST_CHECK;
+cull_status cull_stats_store_load(cull_ctx *, cull_stats_store *store,
+                                  const char *path) CULL_MUST_CHECK;
 
 #endif

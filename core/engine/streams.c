@@ -4,7 +4,8 @@
 
 #include "base/memory.h"
 
-// ---- keys of layer cuts -------------------------------------------------------------------------------
+// ---- keys of layer cuts
+// -------------------------------------------------------------------------------
 
 static bool layer_untouched(const cull_cut *cut, size_t l)
 {
@@ -71,8 +72,8 @@ static bool same_from_start(const cull_streams *s, size_t a, size_t b, size_t la
     return memcmp(s->key + a * s->L, s->key + b * s->L, layers * sizeof *s->key) == 0;
 }
 
-cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants, const cull_cut *const *cut,
-                              cull_streams *out)
+cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants,
+                              const cull_cut *const *cut, cull_streams *out)
 {
     *out = (cull_streams){ .n_variants = n_variants, .L = L, .cut = cut };
     out->key = cull_scratch(ctx, n_variants * L, sizeof *out->key);
@@ -89,7 +90,8 @@ cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants, const 
     return CULL_OK;
 }
 
-// ---- a block of rows through the layers ---------------------------------------------------------------
+// ---- a block of rows through the layers
+// ---------------------------------------------------------------
 
 cull_status cull_streams_begin(cull_run *run, cull_streams *s, size_t n_rows)
 {
@@ -140,7 +142,8 @@ static bool is_parted(const cull_streams *s, const cull_stream *of, size_t l, si
     return true;
 }
 
-// Part stream i by its variants' cuts of layer l: the first group stays, the others become new streams.
+// Part stream i by its variants' cuts of layer l: the first group stays, the others become new
+// streams.
 static cull_status part(cull_run *run, cull_streams *s, size_t i, size_t l, size_t n_floats,
                         size_t *n_branches, branch *out)
 {
@@ -201,7 +204,8 @@ static cull_status visit_block(cull_run *run, cull_streams *s, size_t l, const c
 }
 
 cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const cull_forest *f,
-                               size_t first_tree, size_t n_trees, const cull_engine_options *options)
+                               size_t first_tree, size_t n_trees,
+                               const cull_engine_options *options)
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);

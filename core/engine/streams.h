@@ -19,8 +19,8 @@ typedef struct cull_streams {
 } cull_streams;
 
 // Keys of all cuts, and how many histories there will be. In the context's scratch arena.
-cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants, const cull_cut *const *cut,
-                              cull_streams *out) CULL_MUST_CHECK;
+cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants,
+                              const cull_cut *const *cut, cull_streams *out) CULL_MUST_CHECK;
 
 // One stream of all variants, with h (n_rows, D) not yet filled; then layer by layer through rows
 // [tree first, n trees) of the forest. The streams' h are released by cull_streams_clear.

@@ -4,8 +4,8 @@
 
 #include "engine/run.h"
 
-// x: (n, cols) with row stride ldx, the input of matrix `where`. Adds Σ x² (and Σ x xᵀ where it is wanted) to
-// the piece's taps, rows in order.
+// x: (n, cols) with row stride ldx, the input of matrix `where`. Adds Σ x² (and Σ x xᵀ where it is
+// wanted) to the piece's taps, rows in order.
 cull_status cull_taps_feed(cull_piece *piece, cull_where where, size_t cols, size_t n,
                            const float *x, size_t ldx) CULL_MUST_CHECK;
 

@@ -11,7 +11,8 @@ typedef struct tracing {
     const cull_block *now;
 } tracing;
 
-static cull_status keep_routing(void *arg, cull_run *run, size_t l, const cull_lane *lane, const float *norm)
+static cull_status keep_routing(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                                const float *norm)
 {
     const tracing *t = arg;
     const cull_layer_facts *f = cull_layer_of(run->m, l);
@@ -19,11 +20,14 @@ static cull_status keep_routing(void *arg, cull_run *run, size_t l, const cull_l
 
     (void)norm;
     if (t->out->router_logits && t->out->router_logits[l])
-        memcpy(t->out->router_logits[l] + at * f->E, lane->routed.logits, lane->n * f->E * sizeof(float));
+        memcpy(t->out->router_logits[l] + at * f->E, lane->routed.logits,
+               lane->n * f->E * sizeof(float));
     if (t->out->router_index && t->out->router_index[l])
-        memcpy(t->out->router_index[l] + at * f->K, lane->routed.index, lane->n * f->K * sizeof(int32_t));
+        memcpy(t->out->router_index[l] + at * f->K, lane->routed.index,
+               lane->n * f->K * sizeof(int32_t));
     if (t->out->router_gate && t->out->router_gate[l])
-        memcpy(t->out->router_gate[l] + at * f->K, lane->routed.gate, lane->n * f->K * sizeof(float));
+        memcpy(t->out->router_gate[l] + at * f->K, lane->routed.gate,
+               lane->n * f->K * sizeof(float));
     return CULL_OK;
 }
 
@@ -44,17 +48,22 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
             memcpy(t->out->hidden + l * f->n_rows * D, h, f->n_rows * D * sizeof *h);
         for (size_t i = 0; i < n_blocks; i++) {
             const cull_block *b = t->now = block + i;
-            cull_lane lane = { .n = b->n_rows, .pos = f->pos + b->first_row, .kv = &b->kv,
-                               .beyond = b->beyond, .cut = cut, .h_in = h + b->first_row * D,
+            cull_lane lane = { .n = b->n_rows,
+                               .pos = f->pos + b->first_row,
+                               .kv = &b->kv,
+                               .beyond = b->beyond,
+                               .cut = cut,
+                               .h_in = h + b->first_row * D,
                                .h_out = h + b->first_row * D };
             CULL_TRY(cull_visit_layer(run, l, 1, &lane, &watch));
         }
         cull_layer_leave(run, l);
-        CULL_TRY(cull_tell(run, (double)(l + 1), (double)L));
+        CULL_TRY(cull_pass_tell(run, (double)(l + 1) / (double)L));
     }
     if (t->out->logits)
         CULL_TRY(cull_head_logits(run, f->n_rows, h, t->out->logits));
-    return t->out->hidden ? cull_norm_rows(run, f->n_rows, h, t->out->hidden + L * f->n_rows * D) : CULL_OK;
+    return t->out->hidden ? cull_norm_rows(run, f->n_rows, h, t->out->hidden + L * f->n_rows * D)
+                          : CULL_OK;
 }
 
 cull_status cull_trace_pass(cull_ctx *ctx, const cull_opened *m, const cull_engine_options *options,

@@ -17,7 +17,10 @@ static uint32_t to_bits(float value)
     return bits;
 }
 
-float cull_bf16_to_f32(uint16_t bits) { return from_bits((uint32_t)bits << 16); }
+float cull_bf16_to_f32(uint16_t bits)
+{
+    return from_bits((uint32_t)bits << 16);
+}
 
 uint16_t cull_f32_to_bf16(float value)
 {
@@ -192,7 +195,8 @@ void cull_unpack_bias(const cull_matrix *m, size_t first, size_t n, float *out)
     const size_t width = m->bias_dtype == CULL_DT_F32 ? 4 : 2;
     cull_matrix part = column;
 
-    part.data = (const unsigned char *)m->bias + (ptrdiff_t)first * m->bias_stride * (ptrdiff_t)width;
+    part.data =
+        (const unsigned char *)m->bias + (ptrdiff_t)first * m->bias_stride * (ptrdiff_t)width;
     cull_unpack_rows(&part, 0, 1, out);
 }
 

@@ -8,8 +8,8 @@
 
 #include <cull/tensor.h>
 
-// Rows [first, first + n) of m into out (n, m->cols), row-major. F32, F16, BF16, F8_E4M3 with block scales
-// and MXFP4 (see cull_matrix). Any thread.
+// Rows [first, first + n) of m into out (n, m->cols), row-major. F32, F16, BF16, F8_E4M3 with block
+// scales and MXFP4 (see cull_matrix). Any thread.
 void cull_unpack_rows(const cull_matrix *m, size_t first, size_t n, float *out);
 
 // Entries [first, first + n) of the matrix's bias, which it must have.

@@ -21,8 +21,8 @@ size_t cull_visit_floats(const cull_opened *m, size_t l)
     const cull_layer_facts *f = cull_layer_of(m, l);
     const size_t D = m->facts->D;
 
-    // r, side, x, and inside attend about q, k, v, the attended values and the dense parts' widths; then
-    // routing and the experts' outputs, of which a wave holds a part
+    // r, side, x, and inside attend about q, k, v, the attended values and the dense parts' widths;
+    // then routing and the experts' outputs, of which a wave holds a part
     return 3 * D + 2 * f->kv_width + 6 * D + 2 * f->E + 8 * f->K + 2 * D;
 }
 
@@ -116,9 +116,10 @@ static void add_constant(size_t D, float gate, const float *v, float *moe)
         moe[d] += gate * v[d];
 }
 
-// One row's picks through the slot table: constants go straight into the output, the rest is listed in order
-// of experts, two picks that the same expert serves as one.
-static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t i, size_t K, size_t D)
+// One row's picks through the slot table: constants go straight into the output, the rest is listed
+// in order of experts, two picks that the same expert serves as one.
+static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t i, size_t K,
+                        size_t D)
 {
     uint32_t *slot = lane->slot + i * K;
     float *gate = lane->slot_gate + i * K;

@@ -1,8 +1,8 @@
 // A layer visit: attend, route, experts, after, for the lanes of one block of rows.
 //
-// A lane is a history of cuts together with this layer's cut, for the rows of a block. Lanes that come from
-// the same history and do not differ before the router share one attend; all lanes share each expert's gather
-// and GEMM unless their cut overlays that expert.
+// A lane is a history of cuts together with this layer's cut, for the rows of a block. Lanes that
+// come from the same history and do not differ before the router share one attend; all lanes share
+// each expert's gather and GEMM unless their cut overlays that expert.
 #ifndef CULL_ENGINE_VISIT_H
 #define CULL_ENGINE_VISIT_H
 
@@ -30,27 +30,28 @@ typedef struct cull_lane {
 // What looks on while a layer is visited (calibration, trace). All optional.
 typedef struct cull_watch {
     void *arg;
-    bool want_p;        // fill routed.p
-    bool serial;        // experts one block after the other, by the coordinator (Hessians)
-    cull_taps taps;     // of attend and route
-    // One block of an expert's rows, in any thread: x, gate, y as in cull_expert_rows; `acc` is the block's
-    // own, item_doubles(e) zeroed doubles. `taps` may be set for the call to expert().
+    bool want_p;    // fill routed.p
+    bool serial;    // experts one block after the other, by the coordinator (Hessians)
+    cull_taps taps; // of attend and route
+    // One block of an expert's rows, in any thread: x, gate, y as in cull_expert_rows; `acc` is the
+    // block's own, item_doubles(e) zeroed doubles. `taps` may be set for the call to expert().
     size_t item_doubles;
     void (*begin_item)(void *arg, size_t e, double *acc, cull_taps *taps);
     cull_status (*item)(void *arg, const cull_expert_rows *rows, double *acc, float *norm);
     // The blocks' accumulators, in order, by the coordinator.
     void (*merge_item)(void *arg, size_t e, const double *acc);
-    // A lane after its experts, before `after`: h_out holds the routed output. norm: (n, K) norms of the
-    // experts' outputs, by slot.
-    cull_status (*moe)(void *arg, cull_run *run, size_t l, const cull_lane *lane, const float *norm);
+    // A lane after its experts, before `after`: h_out holds the routed output. norm: (n, K) norms
+    // of the experts' outputs, by slot.
+    cull_status (*moe)(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                       const float *norm);
     cull_status (*after)(void *arg, cull_run *run, size_t l, const cull_lane *lane);
 } cull_watch;
 
 cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
                              const cull_watch *watch) CULL_MUST_CHECK;
 
-// dispatch.c: the lanes' routed experts; Σ gate · y is added to each lane's h_out, in order of experts.
-// norm: (rows of lane 0, K) or NULL, filled when there is a watch with one lane.
+// dispatch.c: the lanes' routed experts; Σ gate · y is added to each lane's h_out, in order of
+// experts. norm: (rows of lane 0, K) or NULL, filled when there is a watch with one lane.
 cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *const *lane,
                           const cull_watch *watch, float *norm) CULL_MUST_CHECK;
 
