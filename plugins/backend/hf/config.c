@@ -1,0 +1,217 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LIMIT = 1 << 28 }; // bytes of a JSON file; the index of a large model has some 30 MB
+
+cull_status hf_json_load(cull_ctx *ctx, const char *path, json_t **out)
+{
+    const cull_host *host = ctx->host;
+    json_error_t error;
+    const char *bytes;
+    size_t n;
+
+    *out = NULL;
+    const cull_status status = host->read_file(ctx, path, &bytes, &n);
+    if (status != CULL_OK)
+        return status;
+    if (n > LIMIT)
+        return host->fail(ctx, CULL_EFORMAT, "%s: %zu bytes are too many for a JSON file", path, n);
+    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        return host->fail(ctx, CULL_EFORMAT, "%s:%d:%d: %s", path, error.line, error.column,
+                          error.text);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return host->fail(ctx, CULL_EFORMAT, "%s:1:1: not a JSON object", path);
+    }
+    *out = root;
+    return CULL_OK;
+}
+
+cull_status hf_config_open(cull_ctx *ctx, const char *path, hf_config *out)
+{
+    *out = (hf_config){ .ctx = ctx, .path = path, .where = "" };
+    out->status = hf_json_load(ctx, path, &out->root);
+    if (out->status == CULL_OK && !(out->seen = json_object()))
+        out->status = ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
+    return out->status;
+}
+
+void hf_config_close(hf_config *config)
+{
+    json_decref(config->root);
+    json_decref(config->seen);
+    config->root = config->seen = NULL;
+}
+
+bool hf_config_sub(hf_config *config, const char *key, const char *where, hf_config *sub)
+{
+    const json_t *value = hf_config_value(config, key);
+
+    *sub = (hf_config){ .ctx = config->ctx, .path = config->path, .where = where };
+    if (!value || config->status != CULL_OK)
+        return false;
+    if (!json_is_object(value)) {
+        config->status = hf_wrong(config, key, value, "an object");
+        return false;
+    }
+    sub->root = json_incref((json_t *)(size_t)value);
+    sub->seen = json_object();
+    if (!sub->seen)
+        config->status = sub->status = config->ctx->host->fail(config->ctx, CULL_ENOMEM,
+                                                               "out of memory");
+    return true;
+}
+
+// The length of the first word of "a|b".
+static size_t word_length(const char *list) { return strcspn(list, "|"); }
+
+bool hf_one_of(const char *word, const char *list)
+{
+    const size_t n = strlen(word);
+
+    for (; list && *list; list += word_length(list), list += *list == '|')
+        if (word_length(list) == n && strncmp(word, list, n) == 0)
+            return true;
+    return false;
+}
+
+const json_t *hf_config_value(hf_config *config, const char *keys)
+{
+    const json_t *found = NULL;
+    char key[64];
+
+    for (; *keys; keys += word_length(keys), keys += *keys == '|') {
+        (void)snprintf(key, sizeof key, "%.*s", (int)word_length(keys), keys);
+        const json_t *value = json_object_get(config->root, key);
+        if (config->seen)
+            (void)json_object_set_new(config->seen, key, json_true());
+        if (!found && value && !json_is_null(value))
+            found = value;
+    }
+    return found;
+}
+
+bool hf_config_has(hf_config *config, const char *key)
+{
+    return hf_config_value(config, key) != NULL;
+}
+
+cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, const char *wanted)
+{
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+
+    if (value)
+        config->status = config->ctx->host->fail(
+            config->ctx, CULL_EFORMAT, "%s: %s%.*s must be %s, but is %.60s%s", config->path,
+            config->where, (int)word_length(key), key, wanted, text ? text : "?",
+            text && strlen(text) > 60 ? "…" : "");
+    else
+        config->status = config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%.*s is missing",
+                                                 config->path, config->where,
+                                                 (int)word_length(key), key);
+    free(text);
+    return config->status;
+}
+
+cull_status hf_refuse(hf_config *config, const char *key, const char *value, const char *works)
+{
+    if (config->status == CULL_OK)
+        config->status = config->ctx->host->fail(config->ctx, CULL_ENOTSUP,
+                                                 "%s: %s%s \"%.60s\" is not supported (supported: %s)",
+                                                 config->path, config->where, key, value, works);
+    return config->status;
+}
+
+// The value of `num`, or NULL with *def set.
+static const json_t *look_up(hf_config *config, hf_num num)
+{
+    if (!num.key || config->status != CULL_OK)
+        return NULL;
+    const json_t *value = hf_config_value(config, num.key);
+    if (!value && isnan(num.def))
+        (void)hf_wrong(config, num.key, NULL, "");
+    return value;
+}
+
+static double or_zero(double def) { return isnan(def) ? 0 : def; }
+
+long hf_integer(hf_config *config, hf_num num)
+{
+    const json_t *value = look_up(config, num);
+
+    if (!value)
+        return (long)or_zero(num.def);
+    const json_int_t n = json_integer_value(value);
+    if (!json_is_integer(value) || n >= INT32_MAX || n <= -INT32_MAX) {
+        (void)hf_wrong(config, num.key, value, "an integer below 2^31");
+        return 0;
+    }
+    return (long)n;
+}
+
+size_t hf_size(hf_config *config, hf_num num, size_t least)
+{
+    const json_t *value = look_up(config, num);
+    char wanted[64];
+
+    if (!value)
+        return num.def > 0 ? (size_t)num.def : 0;
+    const json_int_t n = json_integer_value(value);
+    if (!json_is_integer(value) || n < (json_int_t)least || n >= INT32_MAX) {
+        (void)snprintf(wanted, sizeof wanted, "an integer of at least %zu and below 2^31", least);
+        (void)hf_wrong(config, num.key, value, wanted);
+        return least;
+    }
+    return (size_t)n;
+}
+
+double hf_real(hf_config *config, hf_num num)
+{
+    const json_t *value = look_up(config, num);
+
+    if (!value)
+        return or_zero(num.def);
+    if (!json_is_number(value) || !isfinite(json_number_value(value))) {
+        (void)hf_wrong(config, num.key, value, "a number");
+        return or_zero(num.def);
+    }
+    return json_number_value(value);
+}
+
+bool hf_flag(hf_config *config, hf_num num)
+{
+    const json_t *value = look_up(config, num);
+
+    if (!value)
+        return or_zero(num.def) != 0;
+    if (!json_is_boolean(value))
+        (void)hf_wrong(config, num.key, value, "true or false");
+    return json_is_true(value);
+}
+
+const char *hf_word(hf_config *config, const char *keys, const char *def)
+{
+    const json_t *value = config->status == CULL_OK ? hf_config_value(config, keys) : NULL;
+
+    if (!value)
+        return def;
+    if (!json_is_string(value)) {
+        (void)hf_wrong(config, keys, value, "a text");
+        return def;
+    }
+    return json_string_value(value);
+}
+
+const char *hf_config_unread(const hf_config *config, size_t i)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach (config->root, key, value)
+        if (!json_is_null(value) && !json_object_get(config->seen, key) && i-- == 0)
+            return key;
+    return NULL;
+}

@@ -1,0 +1,46 @@
+// config.json as typed numbers, with a record of what was read.
+//
+// Reading is sticky: after the first failure (reported, kept in `status`) every getter returns its default, so
+// that a run of reads needs one check at its end. Keys that nobody has read are found by hf_config_unread.
+#ifndef HF_CONFIG_H
+#define HF_CONFIG_H
+
+#include <jansson.h>
+
+#include "arch.h"
+
+typedef struct hf_config {
+    cull_ctx *ctx;
+    const char *path; // of the file, for messages
+    const char *where; // "" or "rope_scaling.", for messages
+    json_t *root;     // an object
+    json_t *seen;     // the keys read
+    cull_status status;
+} hf_config;
+
+// Parse a JSON file whose top is an object; duplicate keys are refused. Close what was opened.
+cull_status hf_json_load(cull_ctx *, const char *path, json_t **out);
+cull_status hf_config_open(cull_ctx *, const char *path, hf_config *out);
+void hf_config_close(hf_config *);
+// The object under `key`; false where it is absent or null. `sub` is to be closed, its status collected.
+bool hf_config_sub(hf_config *, const char *key, const char *where, hf_config *sub);
+
+// The value under the first of the keys "a|b" that is there and not null, or NULL.
+const json_t *hf_config_value(hf_config *, const char *keys);
+bool hf_config_has(hf_config *, const char *key);
+
+size_t hf_size(hf_config *, hf_num, size_t least); // an integer in [least, 2^31)
+long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^31)
+double hf_real(hf_config *, hf_num);               // a finite number
+bool hf_flag(hf_config *, hf_num);                 // true or false
+const char *hf_word(hf_config *, const char *keys, const char *def); // lives as the JSON does
+// Refuse "what" under key, naming those that work.
+cull_status hf_refuse(hf_config *, const char *key, const char *value, const char *works);
+cull_status hf_wrong(hf_config *, const char *key, const json_t *value, const char *wanted);
+
+// The i-th key that was never read and is not null, or NULL.
+const char *hf_config_unread(const hf_config *, size_t i);
+// Is `word` one of those in "a|b|c"?
+bool hf_one_of(const char *word, const char *list);
+
+#endif

@@ -1,0 +1,56 @@
+#include "pieces.h"
+
+typedef struct norm_job {
+    const hf_norm *norm;
+    const float *x;
+    float *y;
+    size_t ldx, ldy;
+} norm_job;
+
+// Zhang and Sennrich 2019: x / √(mean x² + ε) · w
+static void rms_row(const hf_norm *norm, const float *x, float *y)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < norm->n; i++)
+        sum += (double)x[i] * x[i];
+    const float scale = 1 / sqrtf((float)(sum / (double)norm->n) + norm->eps);
+    for (size_t i = 0; i < norm->n; i++)
+        y[i] = norm->w[i] * (x[i] * scale);
+}
+
+// Ba et al. 2016: (x − mean) / √(var + ε) · w + b
+static void layer_row(const hf_norm *norm, const float *x, float *y)
+{
+    double sum = 0, square = 0;
+
+    for (size_t i = 0; i < norm->n; i++)
+        sum += x[i];
+    const double mean = sum / (double)norm->n;
+    for (size_t i = 0; i < norm->n; i++)
+        square += (x[i] - mean) * (x[i] - mean);
+    const double scale = 1 / sqrt(square / (double)norm->n + norm->eps);
+    for (size_t i = 0; i < norm->n; i++)
+        y[i] = (float)((x[i] - mean) * scale) * norm->w[i] + norm->b[i];
+}
+
+static void norm_block(void *arg, size_t first, size_t count)
+{
+    const norm_job *job = arg;
+
+    for (size_t i = first; i < first + count; i++)
+        (job->norm->b ? layer_row : rms_row)(job->norm, job->x + i * job->ldx, job->y + i * job->ldy);
+}
+
+void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x, size_t ldx, float *y,
+                  size_t ldy)
+{
+    norm_job job = { norm, x, y, ldx, ldy };
+    pass->engine->rows(pass, n, norm_block, &job);
+}
+
+cull_status hf_last_norm(cull_pass *pass, const cull_model *m, size_t n, const float *h, float *hn)
+{
+    hf_norm_rows(pass, &m->final_norm, n, h, m->s.D, hn, m->s.D);
+    return CULL_OK;
+}

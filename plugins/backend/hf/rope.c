@@ -1,0 +1,308 @@
+#include "rope.h"
+
+#include <string.h>
+
+#include "model.h"
+
+#define WORKS "default, linear, llama3, longrope, yarn"
+
+// What a config says of rotary embedding, in both its forms.
+typedef struct rope_config {
+    hf_config *top, sub; // sub.root NULL: nothing beside theta
+    const hf_arch *arch;
+    double theta;
+    size_t original; // original_max_position_embeddings
+    size_t max_positions;
+    const char *type;
+} rope_config;
+
+static float *frequencies(rope_config *c, const hf_rope *rope)
+{
+    cull_ctx *ctx = c->top->ctx;
+    float *freq = ctx->host->alloc(ctx, rope->rot / 2, sizeof *freq);
+
+    for (size_t j = 0; freq && j < rope->rot / 2; j++)
+        freq[j] = 1.0f / powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+    return freq;
+}
+
+static cull_status done(rope_config *c, const float *freq)
+{
+    return c->sub.status != CULL_OK ? c->sub.status : freq ? c->top->status : CULL_ENOMEM;
+}
+
+static cull_status read_default(rope_config *c, hf_rope *rope)
+{
+    rope->freq = frequencies(c, rope);
+    return done(c, rope->freq);
+}
+
+static cull_status read_linear(rope_config *c, hf_rope *rope)
+{
+    float *freq = frequencies(c, rope);
+    const float factor = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
+
+    for (size_t j = 0; freq && j < rope->rot / 2; j++)
+        freq[j] /= factor;
+    rope->freq = freq;
+    return done(c, freq);
+}
+
+static cull_status read_llama3(rope_config *c, hf_rope *rope)
+{
+    float *freq = frequencies(c, rope);
+    const float factor = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
+    const float low = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("low_freq_factor"));
+    const float high = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("high_freq_factor"));
+    const float original = (float)c->original;
+
+    for (size_t j = 0; freq && j < rope->rot / 2; j++) {
+        const float wave = (float)(2 * M_PI) / freq[j];
+        if (wave > original / low) {
+            freq[j] /= factor;
+        } else if (wave >= original / high && high != low) {
+            const float smooth = (original / wave - low) / (high - low);
+            freq[j] = (1 - smooth) * freq[j] / factor + smooth * freq[j];
+        }
+    }
+    rope->freq = freq;
+    return done(c, freq);
+}
+
+// 0.1 m ln(factor) + 1: YaRN's temperature, section 3.4.
+static double temperature(double factor, double m)
+{
+    return factor <= 1 ? 1 : 0.1 * m * log(factor) + 1;
+}
+
+// The channel pair that turns `turns` times within the original length.
+static double channel_of(const rope_config *c, size_t rot, double turns)
+{
+    return (double)rot * log((double)c->original / (turns * 2 * M_PI)) / (2 * log(c->theta));
+}
+
+typedef struct yarn {
+    double factor, beta_fast, beta_slow, attention_factor, mscale, mscale_all;
+    bool truncate;
+} yarn;
+
+static yarn read_yarn_config(rope_config *c)
+{
+    if (!c->sub.root) // gpt-oss without any scaling in its config.json
+        return (yarn){ .factor = 32, .beta_fast = 32, .beta_slow = 1 };
+    yarn y = {
+        .factor = hf_real(&c->sub, (hf_num)HF_KEY("factor", 0)),
+        .beta_fast = hf_real(&c->sub, (hf_num)HF_KEY("beta_fast", 32)),
+        .beta_slow = hf_real(&c->sub, (hf_num)HF_KEY("beta_slow", 1)),
+        .attention_factor = hf_real(&c->sub, (hf_num)HF_KEY("attention_factor", 0)),
+        .mscale = hf_real(&c->sub, (hf_num)HF_KEY("mscale", 0)),
+        .mscale_all = hf_real(&c->sub, (hf_num)HF_KEY("mscale_all_dim", 0)),
+        .truncate = hf_flag(&c->sub, (hf_num)HF_KEY("truncate", 1)),
+    };
+    if (y.factor == 0)
+        y.factor = (double)c->max_positions / (double)c->original;
+    y.beta_fast = y.beta_fast == 0 ? 32 : y.beta_fast;
+    y.beta_slow = y.beta_slow == 0 ? 1 : y.beta_slow;
+    return y;
+}
+
+static cull_status read_yarn(rope_config *c, hf_rope *rope)
+{
+    const yarn y = read_yarn_config(c);
+    float *freq = frequencies(c, rope);
+    double low = channel_of(c, rope->rot, y.beta_fast);
+    double high = channel_of(c, rope->rot, y.beta_slow);
+
+    if (y.truncate) {
+        low = floor(low);
+        high = ceil(high);
+    }
+    low = fmax(low, 0);
+    high = fmin(high, (double)rope->rot - 1);
+    if (low == high)
+        high += 0.001;
+    for (size_t j = 0; freq && j < rope->rot / 2; j++) {
+        const float ramp = ((float)j - (float)low) / (float)(high - low);
+        const float keep = 1 - fminf(fmaxf(ramp, 0), 1);
+        const float wave = powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+        freq[j] = 1.0f / ((float)y.factor * wave) * (1 - keep) + 1.0f / wave * keep;
+    }
+    rope->freq = freq;
+    rope->scale = (float)(y.attention_factor != 0 ? y.attention_factor
+                          : y.mscale != 0 && y.mscale_all != 0
+                              ? temperature(y.factor, y.mscale) / temperature(y.factor, y.mscale_all)
+                              : temperature(y.factor, 1));
+    if (y.mscale_all != 0)
+        rope->yarn_mscale = temperature(y.factor, y.mscale_all);
+    return done(c, freq);
+}
+
+// θ^(−2j/rot) divided by the factors of a list.
+static float *stretched(rope_config *c, const hf_rope *rope, const char *key)
+{
+    cull_ctx *ctx = c->top->ctx;
+    const json_t *list = hf_config_value(&c->sub, key);
+    float *freq = ctx->host->alloc(ctx, rope->rot / 2, sizeof *freq);
+
+    if (!freq || c->sub.status != CULL_OK)
+        return NULL;
+    if (!json_is_array(list) || json_array_size(list) != rope->rot / 2) {
+        (void)hf_wrong(&c->sub, key, list, "a list with a number for each pair of rotated channels");
+        return NULL;
+    }
+    for (size_t j = 0; j < rope->rot / 2; j++) {
+        const json_t *factor = json_array_get(list, j);
+        if (!json_is_number(factor) || !(json_number_value(factor) > 0)) {
+            (void)hf_wrong(&c->sub, key, factor, "a list of positive numbers");
+            return NULL;
+        }
+        const float wave = powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+        freq[j] = 1.0f / ((float)json_number_value(factor) * wave);
+    }
+    return freq;
+}
+
+static cull_status read_longrope(rope_config *c, hf_rope *rope)
+{
+    rope->freq = stretched(c, rope, "short_factor");
+    rope->freq_beyond = stretched(c, rope, "long_factor");
+    rope->switch_at = c->original;
+    if (c->arch->own_mscale) {
+        // transformers' Phi-MoE takes its frequencies from short_factor whatever the length (its forward
+        // calls the initialiser without one); only the multiplier switches. Golden data follow it.
+        rope->freq_beyond = rope->freq;
+        rope->scale = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("short_mscale"));
+        rope->scale_beyond = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("long_mscale"));
+        return done(c, rope->freq);
+    }
+    const double ratio = (double)c->max_positions / (double)c->original;
+    const double factor = hf_real(&c->sub, (hf_num)HF_KEY("factor", ratio));
+    const double natural =
+        factor <= 1 ? 1 : sqrt(1 + log(factor) / log((double)c->original));
+    const double given = hf_real(&c->sub, (hf_num)HF_KEY("attention_factor", natural));
+    rope->scale = rope->scale_beyond = (float)given;
+    return rope->freq && !rope->freq_beyond && c->sub.status == CULL_OK ? CULL_ENOMEM
+                                                                        : done(c, rope->freq);
+}
+
+static const struct {
+    const char *type;
+    cull_status (*read)(rope_config *, hf_rope *);
+} types[] = {
+    { "default", read_default }, { "linear", read_linear },     { "llama3", read_llama3 },
+    { "yarn", read_yarn },       { "longrope", read_longrope },
+};
+
+// The rotated channels of a head of `width`.
+static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
+{
+    const hf_arch *arch = c->arch;
+    double share = arch->partial.key ? arch->partial.def : 1;
+
+    if (arch->rotary_dim && hf_config_value(c->top, arch->rotary_dim))
+        share = (double)hf_size(c->top, (hf_num){ arch->rotary_dim, 0 }, 1) / (double)width;
+    share = hf_real(c->top, (hf_num)HF_KEY("partial_rotary_factor", share));
+    if (c->sub.root)
+        share = hf_real(&c->sub, (hf_num)HF_KEY("partial_rotary_factor", share));
+    if (!arch->partial.key && share != 1)
+        return c->top->status = c->top->ctx->host->fail(
+                   c->top->ctx, CULL_ENOTSUP, "%s: %s does not support a partial_rotary_factor of %g",
+                   c->top->path, arch->model_type, share);
+    rope->rot = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
+    if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2))
+        c->top->status = c->top->ctx->host->fail(
+            c->top->ctx, CULL_ENOTSUP,
+            "%s: %zu of a head's %zu channels cannot be rotated in pairs", c->top->path,
+            rope->rot, width);
+    return c->top->status;
+}
+
+static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
+{
+    c->theta = hf_real(c->top, (hf_num)HF_KEY("rope_theta", c->arch->theta));
+    c->type = c->arch->yarn_default && !c->sub.root ? "yarn" : "default";
+    c->original = c->arch->yarn_default && !c->sub.root ? 4096 : c->max_positions;
+    if (c->sub.root) {
+        c->theta = hf_real(&c->sub, (hf_num)HF_KEY("rope_theta", c->theta));
+        c->type = hf_word(&c->sub, "rope_type|type", "default");
+        c->original = hf_size(
+            &c->sub, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
+    }
+    c->original = hf_size(
+        c->top, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
+    if (c->top->status == CULL_OK && !(c->theta > 1))
+        c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
+                                                 "%s: rope_theta must be above 1, but is %g",
+                                                 c->top->path, c->theta);
+    HF_TRY(c->top->status);
+    HF_TRY(c->sub.status);
+    HF_TRY(read_width(c, width, rope));
+    if (c->arch->own_mscale && !hf_one_of(c->type, "default|longrope"))
+        return hf_refuse(&c->sub, "rope_type", c->type, "default, longrope");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].type, c->type) == 0)
+            return types[i].read(c, rope);
+    return hf_refuse(&c->sub, "rope_type", c->type, WORKS);
+}
+
+// Nothing in the scaling's object may go unread without a word.
+static cull_status note_unread(rope_config *c, cull_model *model)
+{
+    const char *key;
+
+    for (size_t i = 0; c->sub.root && (key = hf_config_unread(&c->sub, i)); i++) {
+        const json_t *value = json_object_get(c->sub.root, key);
+        if (json_is_object(value) || json_is_array(value))
+            return c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
+                                           "%s: %s%s is not supported (supported types: %s)",
+                                           c->top->path, c->sub.where, key, WORKS);
+        hf_note(c->top->ctx, model, "config.json: %s%s has no meaning for %s and is ignored",
+                c->sub.where, key, c->type);
+    }
+    return CULL_OK;
+}
+
+cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_rope *rope)
+{
+    rope_config c = { .top = config, .arch = model->arch, .max_positions = model->facts.max_positions };
+
+    rope->scale = rope->scale_beyond = 1;
+    rope->yarn_mscale = 1;
+    if (!hf_config_sub(config, "rope_scaling", "rope_scaling.", &c.sub) && config->status == CULL_OK)
+        (void)hf_config_sub(config, "rope_parameters", "rope_parameters.", &c.sub);
+    cull_status status = config->status;
+    if (status == CULL_OK)
+        status = read_type(&c, width, rope);
+    if (status == CULL_OK)
+        status = note_unread(&c, model);
+    hf_config_close(&c.sub);
+    return status;
+}
+
+void hf_rope_table(const hf_rope *rope, bool beyond, size_t n, const int32_t *pos, float *out)
+{
+    const size_t half = rope->rot / 2;
+    const float *freq = beyond && rope->switch_at ? rope->freq_beyond : rope->freq;
+    const float scale = beyond && rope->switch_at ? rope->scale_beyond : rope->scale;
+
+    for (size_t i = 0; i < n; i++, out += rope->rot)
+        for (size_t j = 0; j < half; j++) {
+            const float angle = (float)pos[i] * freq[j];
+            out[j] = cosf(angle) * scale;
+            out[half + j] = sinf(angle) * scale;
+        }
+}
+
+void hf_rope_rotate(const hf_rope *rope, const float *row, float *x)
+{
+    const size_t half = rope->rot / 2;
+    const size_t step = rope->interleaved ? 2 : 1, other = rope->interleaved ? 1 : half;
+
+    x += rope->first;
+    for (size_t j = 0; j < half; j++) {
+        float *a = x + step * j, *b = a + other;
+        const float c = row[j], s = row[half + j], a0 = *a;
+        *a = a0 * c - *b * s;
+        *b = *b * c + a0 * s;
+    }
+}

@@ -1,0 +1,40 @@
+// The tensors of a checkpoint's safetensors files, by name.
+//
+// A folder holds model.safetensors, or model.safetensors.index.json with the shards that it lists; files that
+// are not listed are not looked at. Invariants: names are unique over all files, sorted, and where an index is,
+// it names exactly the right file for each tensor it lists.
+#ifndef HF_TENSORS_H
+#define HF_TENSORS_H
+
+#include <cull/cull.h>
+#include <cull/ext/safetensors.h>
+
+typedef struct hf_tensor {
+    const char *name;
+    cull_tensor t;
+    size_t file;
+    bool used; // some weight is made of it
+} hf_tensor;
+
+typedef struct hf_files {
+    const cull_safetensors_ext *st;
+    size_t n;                // files open
+    cull_safetensors **file; // (n)
+    const char **name;       // (n) bare
+    size_t n_tensors;
+    hf_tensor *tensor;       // (n_tensors) by name
+    size_t unlisted;         // tensors in the shards that the index does not list
+} hf_files;
+
+// Close what was opened, also after a failure.
+cull_status hf_files_open(cull_ctx *, const char *folder, hf_files *out);
+void hf_files_close(hf_files *);
+
+hf_tensor *hf_files_find(const hf_files *, const char *name); // NULL: none
+// The range [first, end) of tensors whose names begin so.
+void hf_files_range(const hf_files *, const char *prefix, size_t *first, size_t *end);
+// Ask for the pages of the used tensors of a range soon, or let them go.
+void hf_files_prefetch(const hf_files *, size_t first, size_t end);
+void hf_files_release(const hf_files *, size_t first, size_t end);
+
+#endif
