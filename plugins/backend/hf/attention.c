@@ -1,5 +1,6 @@
-// Multi-head attention with shared keys and values (GQA, Ainslie et al. 2023), and multi-head latent attention
-// (MLA, DeepSeek-V2, arXiv:2405.04434, section 2.1). Positions, masks and the K/V store are the engine's.
+// Multi-head attention with shared keys and values (GQA, Ainslie et al. 2023), and multi-head
+// latent attention (MLA, DeepSeek-V2, arXiv:2405.04434, section 2.1). Positions, masks and the K/V
+// store are the engine's.
 #include <string.h>
 
 #include "pieces.h"
@@ -14,12 +15,14 @@ typedef struct table_job {
 static void table_block(void *arg, size_t first, size_t count)
 {
     const table_job *job = arg;
-    hf_rope_table(job->rope, job->beyond, count, job->pos + first, job->table + first * job->rope->rot);
+    hf_rope_table(job->rope, job->beyond, count, job->pos + first,
+                  job->table + first * job->rope->rot);
 }
 
 float *hf_rope_rows(cull_pass *pass, const cull_model *m, size_t n, const int32_t *pos)
 {
-    table_job job = { &m->rope, pass->beyond_switch, pos, pass->engine->scratch(pass, n * m->rope.rot) };
+    table_job job = { &m->rope, pass->beyond_switch, pos,
+                      pass->engine->scratch(pass, n * m->rope.rot) };
 
     if (job.table)
         pass->engine->rows(pass, n, table_block, &job);
@@ -43,8 +46,8 @@ static void rotate_block(void *arg, size_t first, size_t count)
                            job->x + i * job->ldx + h * job->width);
 }
 
-void hf_rotate_rows(cull_pass *pass, const hf_rope *rope, const float *table, size_t n, size_t heads,
-                    size_t width, float *x, size_t ldx)
+void hf_rotate_rows(cull_pass *pass, const hf_rope *rope, const float *table, size_t n,
+                    size_t heads, size_t width, float *x, size_t ldx)
 {
     rotate_job job = { rope, table, heads, width, ldx, x };
     pass->engine->rows(pass, n, rotate_block, &job);
@@ -102,8 +105,8 @@ cull_status hf_gqa(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
 }
 
 // q (n, H, nope + rope), with or without a latent of its own
-static cull_status mla_query(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *hn,
-                             float *q, size_t q_width)
+static cull_status mla_query(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                             const float *hn, float *q, size_t q_width)
 {
     const cull_engine *engine = pass->engine;
     const hf_shape *s = &m->s;
@@ -157,7 +160,8 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
     const size_t kv_width = s->H * (s->nope + s->v_width), v_width = s->H * s->v_width;
     float *table = hf_rope_rows(pass, m, n, pos);
     float *q = engine->scratch(pass, n * s->H * qk), *k = engine->scratch(pass, n * s->H * qk);
-    float *latent = engine->scratch(pass, n * latent_width), *kv = engine->scratch(pass, n * kv_width);
+    float *latent = engine->scratch(pass, n * latent_width),
+          *kv = engine->scratch(pass, n * kv_width);
     float *v = engine->scratch(pass, n * v_width), *mixed = engine->scratch(pass, n * v_width);
 
     if (!table || !q || !k || !latent || !kv || !v || !mixed)

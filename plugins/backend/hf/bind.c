@@ -9,7 +9,8 @@ static cull_status take_norm(hf_taker *t, const char *name, size_t n, float eps,
 {
     *out = (hf_norm){ .n = n, .eps = eps };
     HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ".weight"), 1, &n, &out->w));
-    return layer_norm ? hf_take_vector(t, hf_taker_name(t, name, 0, ".bias"), 1, &n, &out->b) : CULL_OK;
+    return layer_norm ? hf_take_vector(t, hf_taker_name(t, name, 0, ".bias"), 1, &n, &out->b)
+                      : CULL_OK;
 }
 
 static cull_status take_block_norm(hf_taker *t, const char *name, hf_norm *out)
@@ -35,7 +36,8 @@ static cull_status take_gqa(hf_taker *t, hf_layer *layer)
         HF_TRY(take_norm(t, "self_attn.k_norm", whole ? kv : s->hd, eps, false, &layer->k_norm));
     }
     if (t->m->arch->sinks)
-        HF_TRY(hf_take_vector(t, hf_taker_name(t, "self_attn.sinks", 0, ""), 1, &s->H, &layer->sinks));
+        HF_TRY(
+            hf_take_vector(t, hf_taker_name(t, "self_attn.sinks", 0, ""), 1, &s->H, &layer->sinks));
     layer->facts.kv_width = 2 * kv;
     return CULL_OK;
 }
@@ -48,18 +50,21 @@ static cull_status take_mla(hf_taker *t, hf_layer *layer)
     cull_matrix *part = layer->part;
 
     if (s->q_rank) {
-        HF_TRY(hf_take_matrix(t, "self_attn.q_a_proj", 0, s->q_rank, s->D, s->qkv_bias, &part[CULL_PART_Q_A]));
+        HF_TRY(hf_take_matrix(t, "self_attn.q_a_proj", 0, s->q_rank, s->D, s->qkv_bias,
+                              &part[CULL_PART_Q_A]));
         HF_TRY(take_norm(t, "self_attn.q_a_layernorm", s->q_rank, eps, false, &layer->q_a_norm));
-        HF_TRY(hf_take_matrix(t, "self_attn.q_b_proj", 0, q, s->q_rank, false, &part[CULL_PART_Q_B]));
+        HF_TRY(
+            hf_take_matrix(t, "self_attn.q_b_proj", 0, q, s->q_rank, false, &part[CULL_PART_Q_B]));
     } else {
         HF_TRY(hf_take_matrix(t, "self_attn.q_proj", 0, q, s->D, false, &part[CULL_PART_Q]));
     }
-    HF_TRY(hf_take_matrix(t, "self_attn.kv_a_proj_with_mqa", 0, s->kv_rank + s->rope, s->D, s->qkv_bias,
-                          &part[CULL_PART_KV_A]));
+    HF_TRY(hf_take_matrix(t, "self_attn.kv_a_proj_with_mqa", 0, s->kv_rank + s->rope, s->D,
+                          s->qkv_bias, &part[CULL_PART_KV_A]));
     HF_TRY(take_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, eps, false, &layer->kv_norm));
-    HF_TRY(hf_take_matrix(t, "self_attn.kv_b_proj", 0, s->H * (s->nope + s->v_width), s->kv_rank, false,
-                          &part[CULL_PART_KV_B]));
-    HF_TRY(hf_take_matrix(t, "self_attn.o_proj", 0, s->D, s->H * s->v_width, s->o_bias, &part[CULL_PART_O]));
+    HF_TRY(hf_take_matrix(t, "self_attn.kv_b_proj", 0, s->H * (s->nope + s->v_width), s->kv_rank,
+                          false, &part[CULL_PART_KV_B]));
+    HF_TRY(hf_take_matrix(t, "self_attn.o_proj", 0, s->D, s->H * s->v_width, s->o_bias,
+                          &part[CULL_PART_O]));
     layer->facts.kv_width = s->H * (s->nope + s->rope + s->v_width);
     return CULL_OK;
 }
@@ -80,7 +85,8 @@ static cull_status take_router(hf_taker *t, hf_layer *layer)
 }
 
 // The three matrices of a dense feed-forward part, whose ids begin with `first`.
-static cull_status take_glu(hf_taker *t, const hf_glu_names *name, cull_part first, size_t F, hf_layer *layer)
+static cull_status take_glu(hf_taker *t, const hf_glu_names *name, cull_part first, size_t F,
+                            hf_layer *layer)
 {
     const size_t D = t->m->s.D;
     const bool bias = t->m->s.ffn_bias;
@@ -111,7 +117,8 @@ static cull_status take_side(hf_taker *t, hf_layer *layer)
     HF_TRY(take_glu(t, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F, layer));
     if (!arch->shared_gate)
         return CULL_OK;
-    return hf_take_matrix(t, arch->shared_gate, 0, 1, s->D, false, &layer->part[CULL_PART_SHARED_ROUTER]);
+    return hf_take_matrix(t, arch->shared_gate, 0, 1, s->D, false,
+                          &layer->part[CULL_PART_SHARED_ROUTER]);
 }
 
 static uint64_t parts_of(const hf_layer *layer)
@@ -121,7 +128,8 @@ static uint64_t parts_of(const hf_layer *layer)
     for (size_t p = 0; p < CULL_N_PARTS; p++)
         parts |= (uint64_t)(layer->part[p].rows != 0) << p;
     if (layer->expert)
-        parts |= UINT64_C(1) << CULL_PART_GATE | UINT64_C(1) << CULL_PART_UP | UINT64_C(1) << CULL_PART_DOWN;
+        parts |= UINT64_C(1) << CULL_PART_GATE | UINT64_C(1) << CULL_PART_UP |
+                 UINT64_C(1) << CULL_PART_DOWN;
     return parts;
 }
 
@@ -146,7 +154,7 @@ static cull_status take_layer(hf_taker *t, hf_layer *layer)
     facts->F = facts->E ? s->F : 0;
     facts->n_group = facts->E ? s->n_group : 1;
     facts->topk_group = facts->E ? s->topk_group : 1;
-    facts->renormalise = s->renormalise || t->m->arch->router.score == HF_TOP_SOFTMAX;
+    facts->renormalise = s->renormalise;
     facts->bytes = t->bytes;
     facts->parts = parts_of(layer);
     return CULL_OK;

@@ -8,10 +8,11 @@ cull_status hf_embed(cull_pass *pass, const cull_model *m, size_t n, const int32
 
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= m->s.V)
-            return pass->ctx->host->fail(pass->ctx, CULL_EINVAL, "token %d is not in the vocabulary of %zu",
-                                         (int)ids[i], m->s.V);
-        hf_widen(m->embed.dtype, (const unsigned char *)m->embed.data + (size_t)ids[i] * D * width, D,
-                 h + i * D);
+            return pass->ctx->host->fail(pass->ctx, CULL_EINVAL,
+                                         "token %d is not in the vocabulary of %zu", (int)ids[i],
+                                         m->s.V);
+        hf_widen(m->embed.dtype, (const unsigned char *)m->embed.data + (size_t)ids[i] * D * width,
+                 D, h + i * D);
         for (size_t d = 0; m->s.embed_scale != 1 && d < D; d++)
             h[i * D + d] *= m->s.embed_scale;
     }
@@ -32,8 +33,8 @@ static void sum_block(void *arg, size_t first, size_t count)
         job->h[i] = job->r[i] + job->scale * (job->b ? job->a[i] + job->b[i] : job->a[i]);
 }
 
-static void add(cull_pass *pass, const cull_model *m, size_t n, const float *r, const float *a, const float *b,
-                float *h)
+static void add(cull_pass *pass, const cull_model *m, size_t n, const float *r, const float *a,
+                const float *b, float *h)
 {
     sum_job job = { r, a, b, h, m->s.residual_scale, m->s.D };
     pass->engine->rows(pass, n, sum_block, &job);
@@ -62,8 +63,8 @@ static void act_block(void *arg, size_t first, size_t count)
     }
 }
 
-cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_where gate, size_t F, size_t n, const float *x,
-                   float *y)
+cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_where gate, size_t F, size_t n,
+                   const float *x, float *y)
 {
     const cull_where up = { gate.layer, gate.part + 1, gate.expert };
     const cull_where down = { gate.layer, gate.part + 2, gate.expert };
@@ -78,15 +79,15 @@ cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_where gate, size_t
     return pass->engine->linear(pass, down, n, g, F, y, m->s.D);
 }
 
-cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, size_t n, const float *x,
-                      float *y)
+cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, size_t n,
+                      const float *x, float *y)
 {
     return hf_glu(pass, m, cull_at_expert(l, CULL_PART_GATE, e), m->s.F, n, x, y);
 }
 
 // side (n, D) × sigmoid(gate · x)
-static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *x,
-                             float *side)
+static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                             const float *x, float *side)
 {
     float *gate = pass->engine->scratch(pass, n);
 
@@ -100,8 +101,8 @@ static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, siz
 }
 
 // What runs beside the routed experts, or in their place.
-static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *r,
-                            const float *x, float *side)
+static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                            const float *r, const float *x, float *side)
 {
     const hf_layer *layer = &m->layer[l];
     const cull_where gate = cull_at(l, layer->side);

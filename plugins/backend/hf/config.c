@@ -60,13 +60,16 @@ bool hf_config_sub(hf_config *config, const char *key, const char *where, hf_con
     sub->root = json_incref((json_t *)(size_t)value);
     sub->seen = json_object();
     if (!sub->seen)
-        config->status = sub->status = config->ctx->host->fail(config->ctx, CULL_ENOMEM,
-                                                               "out of memory");
+        config->status = sub->status =
+            config->ctx->host->fail(config->ctx, CULL_ENOMEM, "out of memory");
     return true;
 }
 
 // The length of the first word of "a|b".
-static size_t word_length(const char *list) { return strcspn(list, "|"); }
+static size_t word_length(const char *list)
+{
+    return strcspn(list, "|");
+}
 
 bool hf_one_of(const char *word, const char *list)
 {
@@ -109,9 +112,9 @@ cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, co
             config->where, (int)word_length(key), key, wanted, text ? text : "?",
             text && strlen(text) > 60 ? "…" : "");
     else
-        config->status = config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%.*s is missing",
-                                                 config->path, config->where,
-                                                 (int)word_length(key), key);
+        config->status =
+            config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%.*s is missing",
+                                    config->path, config->where, (int)word_length(key), key);
     free(text);
     return config->status;
 }
@@ -119,9 +122,9 @@ cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, co
 cull_status hf_refuse(hf_config *config, const char *key, const char *value, const char *works)
 {
     if (config->status == CULL_OK)
-        config->status = config->ctx->host->fail(config->ctx, CULL_ENOTSUP,
-                                                 "%s: %s%s \"%.60s\" is not supported (supported: %s)",
-                                                 config->path, config->where, key, value, works);
+        config->status = config->ctx->host->fail(
+            config->ctx, CULL_ENOTSUP, "%s: %s%s \"%.60s\" is not supported (supported: %s)",
+            config->path, config->where, key, value, works);
     return config->status;
 }
 
@@ -136,7 +139,10 @@ static const json_t *look_up(hf_config *config, hf_num num)
     return value;
 }
 
-static double or_zero(double def) { return isnan(def) ? 0 : def; }
+static double or_zero(double def)
+{
+    return isnan(def) ? 0 : def;
+}
 
 long hf_integer(hf_config *config, hf_num num)
 {
@@ -210,8 +216,8 @@ const char *hf_config_unread(const hf_config *config, size_t i)
     const char *key;
     json_t *value;
 
-    json_object_foreach (config->root, key, value)
-        if (!json_is_null(value) && !json_object_get(config->seen, key) && i-- == 0)
-            return key;
+    json_object_foreach(config->root, key, value) if (!json_is_null(value) &&
+                                                      !json_object_get(config->seen, key) &&
+                                                      i-- == 0) return key;
     return NULL;
 }

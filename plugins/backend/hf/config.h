@@ -1,7 +1,8 @@
 // config.json as typed numbers, with a record of what was read.
 //
-// Reading is sticky: after the first failure (reported, kept in `status`) every getter returns its default, so
-// that a run of reads needs one check at its end. Keys that nobody has read are found by hf_config_unread.
+// Reading is sticky: after the first failure (reported, kept in `status`) every getter returns its
+// default, so that a run of reads needs one check at its end. Keys that nobody has read are found
+// by hf_config_unread.
 #ifndef HF_CONFIG_H
 #define HF_CONFIG_H
 
@@ -11,10 +12,10 @@
 
 typedef struct hf_config {
     cull_ctx *ctx;
-    const char *path; // of the file, for messages
+    const char *path;  // of the file, for messages
     const char *where; // "" or "rope_scaling.", for messages
-    json_t *root;     // an object
-    json_t *seen;     // the keys read
+    json_t *root;      // an object
+    json_t *seen;      // the keys read
     cull_status status;
 } hf_config;
 
@@ -22,7 +23,8 @@ typedef struct hf_config {
 cull_status hf_json_load(cull_ctx *, const char *path, json_t **out);
 cull_status hf_config_open(cull_ctx *, const char *path, hf_config *out);
 void hf_config_close(hf_config *);
-// The object under `key`; false where it is absent or null. `sub` is to be closed, its status collected.
+// The object under `key`; false where it is absent or null. `sub` is to be closed, its status
+// collected.
 bool hf_config_sub(hf_config *, const char *key, const char *where, hf_config *sub);
 
 // The value under the first of the keys "a|b" that is there and not null, or NULL.

@@ -8,8 +8,8 @@ enum { GATE, UP, DOWN };
 static const cull_dtype plain[] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16 };
 static const cull_dtype bytes8[] = { CULL_DT_U8 };
 
-// Matrices at[e * 3 + which] of all experts: rows × cols, where expert e begins at e × expert_bytes and which one's first
-// row `first` rows later.
+// Matrices at[e * 3 + which] of all experts: rows × cols, where expert e begins at e × expert_bytes
+// and which one's first row `first` rows later.
 typedef struct hf_slices {
     const unsigned char *data;
     size_t expert_bytes;
@@ -48,7 +48,10 @@ static cull_status take_fused(hf_taker *t, const char *name, const size_t shape[
     return hf_take(t, found, 3, shape, plain, 3, out);
 }
 
-static size_t width(cull_dtype type) { return type == CULL_DT_F32 ? 4 : 2; }
+static size_t width(cull_dtype type)
+{
+    return type == CULL_DT_F32 ? 4 : 2;
+}
 
 static cull_status take_rows(hf_taker *t, const hf_glu_names *name, hf_layer *layer)
 {
@@ -59,13 +62,19 @@ static cull_status take_rows(hf_taker *t, const hf_glu_names *name, hf_layer *la
     HF_TRY(take_fused(t, name->gate, gate_up, &a));
     HF_TRY(take_fused(t, name->down, down, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
-    hf_slices s = { a->t.data, 2 * F * D * wa,
-                    { .rows = F, .cols = D, .dtype = a->t.dtype, .row_stride = (ptrdiff_t)D, .col_stride = 1 } };
+    hf_slices s = {
+        a->t.data,
+        2 * F * D * wa,
+        { .rows = F, .cols = D, .dtype = a->t.dtype, .row_stride = (ptrdiff_t)D, .col_stride = 1 }
+    };
     slice(layer, GATE, &s);
     s.data += F * D * wa;
     slice(layer, UP, &s);
-    s = (hf_slices){ b->t.data, D * F * wb,
-                     { .rows = D, .cols = F, .dtype = b->t.dtype, .row_stride = (ptrdiff_t)F, .col_stride = 1 } };
+    s = (hf_slices){
+        b->t.data,
+        D * F * wb,
+        { .rows = D, .cols = F, .dtype = b->t.dtype, .row_stride = (ptrdiff_t)F, .col_stride = 1 }
+    };
     slice(layer, DOWN, &s);
     t->params += (uint64_t)E * 3 * D * F;
     return CULL_OK;
@@ -105,37 +114,52 @@ static cull_status take_columns(hf_taker *t, const hf_glu_names *name, hf_layer 
     HF_TRY(take_fused(t, name->gate, gate_up, &a));
     HF_TRY(take_fused(t, name->down, down, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
-    hf_slices s = { a->t.data, 2 * F * D * wa,
-                    { .rows = F, .cols = D, .dtype = a->t.dtype, .row_stride = 2, .col_stride = (ptrdiff_t)(2 * F) } };
+    hf_slices s = { a->t.data,
+                    2 * F * D * wa,
+                    { .rows = F,
+                      .cols = D,
+                      .dtype = a->t.dtype,
+                      .row_stride = 2,
+                      .col_stride = (ptrdiff_t)(2 * F) } };
     slice(layer, GATE, &s);
     s.data += wa;
     slice(layer, UP, &s);
-    s = (hf_slices){ b->t.data, D * F * wb,
-                     { .rows = D, .cols = F, .dtype = b->t.dtype, .row_stride = 1, .col_stride = (ptrdiff_t)D } };
+    s = (hf_slices){
+        b->t.data,
+        D * F * wb,
+        { .rows = D, .cols = F, .dtype = b->t.dtype, .row_stride = 1, .col_stride = (ptrdiff_t)D }
+    };
     slice(layer, DOWN, &s);
     t->params += (uint64_t)E * 3 * D * F;
     return take_fused_bias(t, name, layer);
 }
 
-// Blocks U8 (E, rows, cols/32, 16) and scales U8 (E, rows, cols/32) of one projection. `turns`: gate and up
-// stand in it row by row in turn, and `which` is the first of them.
-static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_t cols, size_t turns,
-                               size_t which, hf_layer *layer)
+// Blocks U8 (E, rows, cols/32, 16) and scales U8 (E, rows, cols/32) of one projection. `turns`:
+// gate and up stand in it row by row in turn, and `which` is the first of them.
+static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_t cols,
+                               size_t turns, size_t which, hf_layer *layer)
 {
     const size_t E = layer->facts.E, blocks = cols / 32;
     const size_t block_shape[] = { E, rows, blocks, 16 }, scale_shape[] = { E, rows, blocks };
     const hf_tensor *q, *scale;
 
     if (cols % 32 != 0)
-        return t->ctx->host->fail(t->ctx, CULL_EFORMAT, "%s: mxfp4 needs %zu columns in blocks of 32",
-                                  t->m->facts.source, cols);
+        return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                                  "%s: mxfp4 needs %zu columns in blocks of 32", t->m->facts.source,
+                                  cols);
     HF_TRY(hf_take(t, hf_taker_name(t, name, 0, "_blocks"), 4, block_shape, bytes8, 1, &q));
     HF_TRY(hf_take(t, hf_taker_name(t, name, 0, "_scales"), 3, scale_shape, bytes8, 1, &scale));
     for (size_t i = 0; i < turns; i++) {
-        const hf_slices s = { (const unsigned char *)q->t.data + i * blocks * 16, rows * blocks * 16,
-                              { .rows = rows / turns, .cols = cols, .dtype = CULL_DT_F4,
-                                .row_stride = (ptrdiff_t)(turns * blocks * 16), .col_stride = 1,
-                                .scale_dtype = CULL_DT_F8_E8M0, .block_rows = 1, .block_cols = 32,
+        const hf_slices s = { (const unsigned char *)q->t.data + i * blocks * 16,
+                              rows * blocks * 16,
+                              { .rows = rows / turns,
+                                .cols = cols,
+                                .dtype = CULL_DT_F4,
+                                .row_stride = (ptrdiff_t)(turns * blocks * 16),
+                                .col_stride = 1,
+                                .scale_dtype = CULL_DT_F8_E8M0,
+                                .block_rows = 1,
+                                .block_cols = 32,
                                 .scale_stride = (ptrdiff_t)(turns * blocks) } };
         slice(layer, which + i, &s);
         for (size_t e = 0; e < E; e++)
@@ -167,9 +191,10 @@ static cull_status refuse_more(hf_taker *t, const hf_glu_names *name, const hf_l
         return CULL_ENOMEM;
     if (!hf_files_find(&t->m->files, extra))
         return CULL_OK;
-    return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
-                              "%s: tensor \"%s\" is there, but by config.json a layer has %zu experts",
-                              t->m->facts.source, extra, layer->facts.E);
+    return t->ctx->host->fail(
+        t->ctx, CULL_EFORMAT,
+        "%s: tensor \"%s\" is there, but by config.json a layer has %zu experts",
+        t->m->facts.source, extra, layer->facts.E);
 }
 
 cull_status hf_take_experts(hf_taker *t, hf_layer *layer)

@@ -116,13 +116,15 @@ static void note_strangers(cull_ctx *ctx, cull_model *m)
         }
     }
     if (strangers && (strncmp(first, "model.mtp", 9) == 0 || strncmp(first, "mtp", 3) == 0))
-        hf_note(ctx, m, "multi-token-prediction (MTP) parts are left out: %zu tensors, \"%s\" first",
+        hf_note(ctx, m,
+                "multi-token-prediction (MTP) parts are left out: %zu tensors, \"%s\" first",
                 strangers, first);
     else if (strangers)
-        hf_note(ctx, m, "%zu tensors belong to no part of %s and are left out, \"%s\" first", strangers,
-                m->arch->model_type, first);
+        hf_note(ctx, m, "%zu tensors belong to no part of %s and are left out, \"%s\" first",
+                strangers, m->arch->model_type, first);
     if (buffers)
-        hf_note(ctx, m, "%zu stored rotary_emb.inv_freq are left out: they follow from config.json", buffers);
+        hf_note(ctx, m, "%zu stored rotary_emb.inv_freq are left out: they follow from config.json",
+                buffers);
     if (m->files.unlisted)
         hf_note(ctx, m, "%zu tensors stand in the shards but not in the index", m->files.unlisted);
 }

@@ -1,8 +1,8 @@
 // An open checkpoint: its numbers, its tensors, and each layer's weights where they are stored.
 //
-// Invariants: after open, every pointer is valid until close, and every matrix has the shape that the numbers
-// say. Matrices stay as stored, in the mapping; vectors are widened to float32. A model never changes after
-// open, so that any number of threads may use it.
+// Invariants: after open, every pointer is valid until close, and every matrix has the shape that
+// the numbers say. Matrices stay as stored, in the mapping; vectors are widened to float32. A model
+// never changes after open, so that any number of threads may use it.
 #ifndef HF_MODEL_H
 #define HF_MODEL_H
 
@@ -11,6 +11,8 @@
 #include "tensors.h"
 
 struct hf_tokenizer;
+
+enum { HF_MOST_GROUPS = 256 };
 
 typedef struct hf_norm { // of vectors n wide
     const float *w, *b;  // (n); b: LayerNorm's, else NULL; w NULL: no norm
@@ -24,32 +26,32 @@ typedef struct hf_layer {
     size_t side_F;  // width of the shared, dense or parallel part; 0: none
     cull_part side; // its gate matrix; up and down follow
     hf_norm attention_norm, ffn_norm, parallel_norm;
-    hf_norm q_norm, k_norm;   // GQA
-    hf_norm q_a_norm, kv_norm; // MLA
-    const float *sinks;       // (H) or NULL
-    const float *bias;        // (E) the router's correction, or NULL
-    cull_matrix part[CULL_N_PARTS]; // rows 0: absent
-    cull_matrix *expert;      // (E, 3): gate, up, down; NULL in a dense layer
+    hf_norm q_norm, k_norm;          // GQA
+    hf_norm q_a_norm, kv_norm;       // MLA
+    const float *sinks;              // (H) or NULL
+    const float *bias;               // (E) the router's correction, or NULL
+    cull_matrix part[CULL_N_PARTS];  // rows 0: absent
+    cull_matrix *expert;             // (E, 3): gate, up, down; NULL in a dense layer
     size_t first_tensor, end_tensor; // in the files' order of names
 } hf_layer;
 
 typedef struct hf_shape { // the numbers of config.json, in the alphabet of model.h
     size_t L, D, V, H, KV;
-    size_t hd;                    // GQA: width of a head
-    size_t q_rank, kv_rank;       // MLA: latent widths; q_rank 0: none
-    size_t nope, rope, v_width;   // MLA: of a head
+    size_t hd;                  // GQA: width of a head
+    size_t q_rank, kv_rank;     // MLA: latent widths; q_rank 0: none
+    size_t nope, rope, v_width; // MLA: of a head
     size_t E, K, F, dense_F, shared_F;
     double eps;
     bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, renormalise, parallel;
-    float clip;                   // INFINITY: none
-    float attention_scale;        // multiplies q·k
+    float clip;            // INFINITY: none
+    float attention_scale; // multiplies q·k
     float embed_scale, residual_scale;
-    size_t n_group, topk_group;   // 1, 1: no groups
+    size_t n_group, topk_group; // 1, 1: no groups
     float floor, gate_scale, jitter;
-    float act_limit, act_alpha;   // HF_CLAMPED
+    float act_limit, act_alpha;    // HF_CLAMPED
     size_t block_rows, block_cols; // of FP8 scales; 0: config.json speaks of none
     bool mxfp4;
-    size_t mtp;                   // layers that stand after the L
+    size_t mtp; // layers that stand after the L
 } hf_shape;
 
 struct cull_model {
@@ -80,8 +82,9 @@ char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 
 // ---- open.c's stages, in order ----
 struct hf_config;
-cull_status hf_shape_read(struct hf_config *, cull_model *); // shape.c: config.json → s, rope, facts
-cull_status hf_bind(cull_ctx *, cull_model *);               // bind.c: tensors → layers
+cull_status hf_shape_read(struct hf_config *,
+                          cull_model *);       // shape.c: config.json → s, rope, facts
+cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
 cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
 
 #endif

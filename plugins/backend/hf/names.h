@@ -6,13 +6,31 @@
 
 // Layout A, Mixtral's; and what transformers 5 calls both layouts in memory.
 #define HF_EXPERTS_W123                                                                            \
-    { HF_EACH, { "block_sparse_moe.experts.*.w1", "block_sparse_moe.experts.*.w3",                 \
-                 "block_sparse_moe.experts.*.w2" } }
+    {                                                                                              \
+        HF_EACH,                                                                                   \
+        {                                                                                          \
+            "block_sparse_moe.experts.*.w1", "block_sparse_moe.experts.*.w3",                      \
+                "block_sparse_moe.experts.*.w2"                                                    \
+        }                                                                                          \
+    }
 // Layout B.
 #define HF_EXPERTS_PROJ                                                                            \
-    { HF_EACH, { "mlp.experts.*.gate_proj", "mlp.experts.*.up_proj", "mlp.experts.*.down_proj" } }
+    {                                                                                              \
+        HF_EACH,                                                                                   \
+        {                                                                                          \
+            "mlp.experts.*.gate_proj", "mlp.experts.*.up_proj", "mlp.experts.*.down_proj"          \
+        }                                                                                          \
+    }
 #define HF_EXPERTS_FUSED                                                                           \
-    { HF_ROWS, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } }
-#define HF_DENSE_PROJ { "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj" }
+    {                                                                                              \
+        HF_ROWS,                                                                                   \
+        {                                                                                          \
+            "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj"                              \
+        }                                                                                          \
+    }
+#define HF_DENSE_PROJ                                                                              \
+    {                                                                                              \
+        "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"                                            \
+    }
 
 #endif

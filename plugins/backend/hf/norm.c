@@ -39,11 +39,12 @@ static void norm_block(void *arg, size_t first, size_t count)
     const norm_job *job = arg;
 
     for (size_t i = first; i < first + count; i++)
-        (job->norm->b ? layer_row : rms_row)(job->norm, job->x + i * job->ldx, job->y + i * job->ldy);
+        (job->norm->b ? layer_row : rms_row)(job->norm, job->x + i * job->ldx,
+                                             job->y + i * job->ldy);
 }
 
-void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x, size_t ldx, float *y,
-                  size_t ldy)
+void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x, size_t ldx,
+                  float *y, size_t ldy)
 {
     norm_job job = { norm, x, y, ldx, ldy };
     pass->engine->rows(pass, n, norm_block, &job);

@@ -21,17 +21,19 @@ cull_status hf_gqa(cull_pass *, const cull_model *, size_t l, size_t n, const in
 cull_status hf_mla(cull_pass *, const cull_model *, size_t l, size_t n, const int32_t *pos,
                    const float *hn, float *out);
 
-// A gated feed-forward part: y = down(act(gate x, up x)). gate, up and down are ids of its matrices.
-cull_status hf_glu(cull_pass *, const cull_model *, cull_where gate, size_t F, size_t n, const float *x,
-                   float *y);
+// A gated feed-forward part: y = down(act(gate x, up x)). gate, up and down are ids of its
+// matrices.
+cull_status hf_glu(cull_pass *, const cull_model *, cull_where gate, size_t F, size_t n,
+                   const float *x, float *y);
 
 // y = norm(x) for n rows of norm->n entries each, with strides ldx and ldy; y may be x.
-void hf_norm_rows(cull_pass *, const hf_norm *, size_t n, const float *x, size_t ldx, float *y, size_t ldy);
+void hf_norm_rows(cull_pass *, const hf_norm *, size_t n, const float *x, size_t ldx, float *y,
+                  size_t ldy);
 
 // A table of cos and sin for the rows' positions, in scratch memory; NULL: none.
 float *hf_rope_rows(cull_pass *, const cull_model *, size_t n, const int32_t *pos);
 // Rotate `heads` heads of `width` channels in each of n rows of stride ldx.
-void hf_rotate_rows(cull_pass *, const hf_rope *, const float *table, size_t n, size_t heads, size_t width,
-                    float *x, size_t ldx);
+void hf_rotate_rows(cull_pass *, const hf_rope *, const float *table, size_t n, size_t heads,
+                    size_t width, float *x, size_t ldx);
 
 #endif

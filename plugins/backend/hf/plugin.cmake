@@ -1,3 +1,9 @@
 # All folders here include each other as "arch.h", "tokenizer/…".
 target_include_directories(${module} PRIVATE ${entry})
 target_link_libraries(${module} PRIVATE PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::XXHASH)
+
+# The tokenizer by itself, for its tests, fuzz targets and benchmark.
+file(GLOB tokenizer CONFIGURE_DEPENDS ${entry}/tokenizer/*.c)
+add_library(hf_tokenizer STATIC EXCLUDE_FROM_ALL ${tokenizer})
+target_include_directories(hf_tokenizer PUBLIC ${entry})
+target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC)

@@ -128,10 +128,11 @@ static cull_status read_yarn(rope_config *c, hf_rope *rope)
         freq[j] = 1.0f / ((float)y.factor * wave) * (1 - keep) + 1.0f / wave * keep;
     }
     rope->freq = freq;
-    rope->scale = (float)(y.attention_factor != 0 ? y.attention_factor
-                          : y.mscale != 0 && y.mscale_all != 0
-                              ? temperature(y.factor, y.mscale) / temperature(y.factor, y.mscale_all)
-                              : temperature(y.factor, 1));
+    rope->scale =
+        (float)(y.attention_factor != 0 ? y.attention_factor
+                : y.mscale != 0 && y.mscale_all != 0
+                    ? temperature(y.factor, y.mscale) / temperature(y.factor, y.mscale_all)
+                    : temperature(y.factor, 1));
     if (y.mscale_all != 0)
         rope->yarn_mscale = temperature(y.factor, y.mscale_all);
     return done(c, freq);
@@ -147,7 +148,8 @@ static float *stretched(rope_config *c, const hf_rope *rope, const char *key)
     if (!freq || c->sub.status != CULL_OK)
         return NULL;
     if (!json_is_array(list) || json_array_size(list) != rope->rot / 2) {
-        (void)hf_wrong(&c->sub, key, list, "a list with a number for each pair of rotated channels");
+        (void)hf_wrong(&c->sub, key, list,
+                       "a list with a number for each pair of rotated channels");
         return NULL;
     }
     for (size_t j = 0; j < rope->rot / 2; j++) {
@@ -168,8 +170,9 @@ static cull_status read_longrope(rope_config *c, hf_rope *rope)
     rope->freq_beyond = stretched(c, rope, "long_factor");
     rope->switch_at = c->original;
     if (c->arch->own_mscale) {
-        // transformers' Phi-MoE takes its frequencies from short_factor whatever the length (its forward
-        // calls the initialiser without one); only the multiplier switches. Golden data follow it.
+        // transformers' Phi-MoE takes its frequencies from short_factor whatever the length (its
+        // forward calls the initialiser without one); only the multiplier switches. Golden data
+        // follow it.
         rope->freq_beyond = rope->freq;
         rope->scale = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("short_mscale"));
         rope->scale_beyond = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("long_mscale"));
@@ -177,8 +180,7 @@ static cull_status read_longrope(rope_config *c, hf_rope *rope)
     }
     const double ratio = (double)c->max_positions / (double)c->original;
     const double factor = hf_real(&c->sub, (hf_num)HF_KEY("factor", ratio));
-    const double natural =
-        factor <= 1 ? 1 : sqrt(1 + log(factor) / log((double)c->original));
+    const double natural = factor <= 1 ? 1 : sqrt(1 + log(factor) / log((double)c->original));
     const double given = hf_real(&c->sub, (hf_num)HF_KEY("attention_factor", natural));
     rope->scale = rope->scale_beyond = (float)given;
     return rope->freq && !rope->freq_beyond && c->sub.status == CULL_OK ? CULL_ENOMEM
@@ -205,15 +207,16 @@ static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
     if (c->sub.root)
         share = hf_real(&c->sub, (hf_num)HF_KEY("partial_rotary_factor", share));
     if (!arch->partial.key && share != 1)
-        return c->top->status = c->top->ctx->host->fail(
-                   c->top->ctx, CULL_ENOTSUP, "%s: %s does not support a partial_rotary_factor of %g",
-                   c->top->path, arch->model_type, share);
+        return c->top->status =
+                   c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
+                                           "%s: %s does not support a partial_rotary_factor of %g",
+                                           c->top->path, arch->model_type, share);
     rope->rot = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
     if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2))
-        c->top->status = c->top->ctx->host->fail(
-            c->top->ctx, CULL_ENOTSUP,
-            "%s: %zu of a head's %zu channels cannot be rotated in pairs", c->top->path,
-            rope->rot, width);
+        c->top->status =
+            c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
+                                    "%s: %zu of a head's %zu channels cannot be rotated in pairs",
+                                    c->top->path, rope->rot, width);
     return c->top->status;
 }
 
@@ -228,8 +231,8 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
         c->original = hf_size(
             &c->sub, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
     }
-    c->original = hf_size(
-        c->top, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
+    c->original =
+        hf_size(c->top, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
     if (c->top->status == CULL_OK && !(c->theta > 1))
         c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
                                                  "%s: rope_theta must be above 1, but is %g",
@@ -264,11 +267,14 @@ static cull_status note_unread(rope_config *c, cull_model *model)
 
 cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_rope *rope)
 {
-    rope_config c = { .top = config, .arch = model->arch, .max_positions = model->facts.max_positions };
+    rope_config c = { .top = config,
+                      .arch = model->arch,
+                      .max_positions = model->facts.max_positions };
 
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
-    if (!hf_config_sub(config, "rope_scaling", "rope_scaling.", &c.sub) && config->status == CULL_OK)
+    if (!hf_config_sub(config, "rope_scaling", "rope_scaling.", &c.sub) &&
+        config->status == CULL_OK)
         (void)hf_config_sub(config, "rope_parameters", "rope_parameters.", &c.sub);
     cull_status status = config->status;
     if (status == CULL_OK)

@@ -1,5 +1,6 @@
-// Routers. The rule of a variant acts inside the family's own: a dropped expert takes no part in softmax, groups
-// or top-k, just as if its row were gone from the checkpoint. Ties go to the lower index.
+// Routers. The rule of a variant acts inside the family's own: a dropped expert takes no part in
+// softmax, groups or top-k, just as if its row were gone from the checkpoint. Ties go to the lower
+// index.
 #include "pieces.h"
 
 typedef struct route_job {
@@ -33,7 +34,10 @@ static void softmax(size_t n, const float *x, float *p)
         p[i] = (float)(p[i] / sum);
 }
 
-static float sigmoid(float x) { return 1 / (1 + expf(-x)); }
+static float sigmoid(float x)
+{
+    return 1 / (1 + expf(-x));
+}
 
 // The entry that is largest and above −∞; n: none.
 static size_t argmax(size_t n, const float *x)
@@ -57,10 +61,8 @@ static void score_row(const route_job *job, const float *logits, float *score, f
     if (kind == HF_SOFTMAX)
         softmax(E, choice, score);
     for (size_t e = 0; e < E; e++) {
-        if (kind == HF_SIGMOID)
-            score[e] = sigmoid(logits[e]);
-        else if (kind != HF_SOFTMAX)
-            score[e] = logits[e];
+        if (kind != HF_SOFTMAX)
+            score[e] = kind == HF_SIGMOID ? sigmoid(logits[e]) : logits[e];
         if (choice[e] > -INFINITY)
             choice[e] = score[e] + (job->layer->bias ? job->layer->bias[e] : 0);
     }
@@ -101,7 +103,8 @@ static void limit_groups(const route_job *job, float *choice)
 }
 
 // The k best, with the scores as gates; returns how many there are.
-static size_t pick_top(const route_job *job, const float *score, float *choice, int32_t *index, float *gate)
+static size_t pick_top(const route_job *job, const float *score, float *choice, int32_t *index,
+                       float *gate)
 {
     const size_t E = job->layer->facts.E;
     size_t n = 0;
@@ -117,20 +120,23 @@ static size_t pick_top(const route_job *job, const float *score, float *choice, 
     return n;
 }
 
-// One pick of the SparseMixer: the best of `choice`; its gate is its softmax share among those experts whose
-// logit is within 2ε of it, relative to the larger of the two.
-static float mixer_share(size_t E, const float *logits, const float *choice, size_t best, float epsilon)
+// One pick of the SparseMixer: the best of `choice`; its gate is its softmax share among those
+// experts whose logit is within 2ε of it, relative to the larger of the two.
+static float mixer_share(size_t E, const float *logits, const float *choice, size_t best,
+                         float epsilon)
 {
     const float most = choice[best];
     double sum = 0;
 
     for (size_t e = 0; e < E; e++)
-        if (choice[e] > -INFINITY && !((most - logits[e]) / fmaxf(fabsf(logits[e]), most) > 2 * epsilon))
+        if (choice[e] > -INFINITY &&
+            !((most - logits[e]) / fmaxf(fabsf(logits[e]), most) > 2 * epsilon))
             sum += expf(choice[e] - most);
     return (float)(1 / sum);
 }
 
-static size_t pick_mixed(const route_job *job, const float *logits, float *choice, int32_t *index, float *gate)
+static size_t pick_mixed(const route_job *job, const float *logits, float *choice, int32_t *index,
+                         float *gate)
 {
     const size_t E = job->layer->facts.E;
     size_t n = 0;
@@ -171,8 +177,8 @@ static void weigh(const hf_shape *s, const hf_router *router, size_t n, float *g
         gate[i] = gate[i] / divisor * s->gate_scale;
 }
 
-static void route_row(const route_job *job, const float *logits, float *score, float *choice, int32_t *index,
-                      float *gate)
+static void route_row(const route_job *job, const float *logits, float *score, float *choice,
+                      int32_t *index, float *gate)
 {
     const hf_router *router = &job->m->arch->router;
     const double ratio = job->rule ? job->rule->skip_ratio : 0;
@@ -183,16 +189,7 @@ static void route_row(const route_job *job, const float *logits, float *score, f
         limit_groups(job, choice);
     n = router->score == HF_SPARSEMIXER ? pick_mixed(job, logits, choice, index, gate)
                                         : pick_top(job, score, choice, index, gate);
-    if (router->score == HF_TOP_SOFTMAX) // in place of a division by the sum
-        softmax(n, gate, gate);
     const size_t kept = ratio > 0 ? skip_small(ratio, n, index, gate) : n;
-    if (router->score == HF_TOP_SOFTMAX && kept < n) {
-        double sum = 0;
-        for (size_t i = 0; i < kept; i++)
-            sum += gate[i];
-        for (size_t i = 0; i < kept; i++)
-            gate[i] = (float)(gate[i] / sum);
-    }
     weigh(&job->m->s, router, kept, gate);
     for (size_t i = kept; i < job->layer->facts.K; i++) {
         index[i] = -1;

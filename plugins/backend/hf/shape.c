@@ -28,10 +28,11 @@ static void read_gqa(hf_config *c, const hf_arch *arch, hf_shape *s)
 {
     s->hd = hf_size(c, arch->head_dim.key ? arch->head_dim : KEY("head_dim", 0), 1);
     if (c->status == CULL_OK && s->hd == 0 && s->D % s->H != 0)
-        c->status = c->ctx->host->fail(c->ctx, CULL_EFORMAT,
-                                       "%s: hidden_size %zu is not a multiple of num_attention_heads"
-                                       " %zu, and there is no head_dim",
-                                       c->path, s->D, s->H);
+        c->status =
+            c->ctx->host->fail(c->ctx, CULL_EFORMAT,
+                               "%s: hidden_size %zu is not a multiple of num_attention_heads"
+                               " %zu, and there is no head_dim",
+                               c->path, s->D, s->H);
     s->hd = s->hd ? s->hd : s->D / s->H;
     if (c->status == CULL_OK && s->H % s->KV != 0)
         c->status = c->ctx->host->fail(c->ctx, CULL_EFORMAT,
@@ -94,8 +95,8 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     const size_t n = hf_size(c, arch->shared_n, 0);
     s->shared_F = arch->shared_F.key ? hf_size(c, arch->shared_F, 0) : n * s->F;
     s->ffn_bias = hf_flag(c, arch->ffn_bias);
-    s->renormalise = router->renormalise.key ? hf_flag(c, router->renormalise)
-                                             : router->renormalise.def != 0;
+    s->renormalise =
+        router->renormalise.key ? hf_flag(c, router->renormalise) : router->renormalise.def != 0;
     s->floor = (float)hf_real(c, router->floor);
     s->gate_scale = router->scale.key ? (float)hf_real(c, router->scale) : 1;
     s->jitter = (float)hf_real(c, router->jitter);
@@ -115,18 +116,20 @@ static cull_status check_experts(hf_config *c, const hf_arch *arch, const hf_sha
     const size_t in_group = s->E / s->n_group;
 
     if (s->K > s->E)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts a token are more than the %zu there are",
-                          c->path, s->K, s->E);
+        return host->fail(c->ctx, CULL_EFORMAT,
+                          "%s: %zu experts a token are more than the %zu there are", c->path, s->K,
+                          s->E);
     if (arch->router.score == HF_SPARSEMIXER && s->K != 2)
-        return host->fail(c->ctx, CULL_ENOTSUP, "%s: %s routes to 2 experts a token, not %zu", c->path,
-                          arch->model_type, s->K);
+        return host->fail(c->ctx, CULL_ENOTSUP, "%s: %s routes to 2 experts a token, not %zu",
+                          c->path, arch->model_type, s->K);
     if (s->n_group == 1)
         return CULL_OK;
-    if (s->E % s->n_group != 0)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups", c->path,
-                          s->E, s->n_group);
+    if (s->n_group > HF_MOST_GROUPS || s->E % s->n_group != 0)
+        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups",
+                          c->path, s->E, s->n_group);
     if (arch->router.group_score == HF_GROUP_TOP2 && in_group < 2)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two", c->path);
+        return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two",
+                          c->path);
     if (s->topk_group > s->n_group || s->topk_group * in_group < s->K)
         return host->fail(c->ctx, CULL_EFORMAT,
                           "%s: %zu groups of %zu experts cannot give %zu experts a token", c->path,
@@ -181,13 +184,14 @@ static cull_status read_window_types(hf_config *c, cull_model *m, size_t window)
         return hf_wrong(c, "layer_types", types, "a list with a word for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
         const char *type = json_string_value(json_array_get(types, l));
-        const bool sliding = type ? strcmp(type, "sliding_attention") == 0 : l % 2 == 0 && l < first;
+        const bool sliding =
+            type ? strcmp(type, "sliding_attention") == 0 : l % 2 == 0 && l < first;
         if (type && !hf_one_of(type, "sliding_attention|full_attention"))
             return hf_refuse(c, "layer_types", type, "full_attention, sliding_attention");
         if (type && sliding && window == 0)
-            return c->ctx->host->fail(c->ctx, CULL_EFORMAT,
-                                      "%s: layer_types has sliding_attention, but there is no window",
-                                      c->path);
+            return c->ctx->host->fail(
+                c->ctx, CULL_EFORMAT,
+                "%s: layer_types has sliding_attention, but there is no window", c->path);
         m->layer[l].facts.window = sliding ? window : 0;
     }
     return c->status;
@@ -228,8 +232,8 @@ static cull_status read_quantization(hf_config *c, hf_shape *s, bool may_mxfp4)
     if (status == CULL_OK && !s->mxfp4) {
         const json_int_t rows = json_integer_value(json_array_get(block, 0));
         const json_int_t cols = json_integer_value(json_array_get(block, 1));
-        if (block && (json_array_size(block) != 2 || rows < 1 || cols < 1 || rows > 65536 ||
-                      cols > 65536))
+        if (block &&
+            (json_array_size(block) != 2 || rows < 1 || cols < 1 || rows > 65536 || cols > 65536))
             status = hf_wrong(&q, "weight_block_size", block, "two positive integers");
         s->block_rows = block ? (size_t)rows : 128;
         s->block_cols = block ? (size_t)cols : 128;
@@ -259,8 +263,9 @@ static cull_status read_musts(hf_config *c, cull_model *m)
         char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
         const bool equal = !value || (text && hf_one_of(text, must[1]));
         if (!equal)
-            c->status = c->ctx->host->fail(c->ctx, CULL_ENOTSUP, "%s: %s %.60s is not supported (supported: %s)",
-                                           c->path, must[0], text ? text : "?", must[1]);
+            c->status = c->ctx->host->fail(c->ctx, CULL_ENOTSUP,
+                                           "%s: %s %.60s is not supported (supported: %s)", c->path,
+                                           must[0], text ? text : "?", must[1]);
         free(text);
         if (!equal)
             return c->status;
@@ -278,8 +283,9 @@ static cull_status read_musts(hf_config *c, cull_model *m)
 static cull_status allocate_layers(cull_ctx *ctx, hf_config *c, cull_model *m)
 {
     if (m->s.L > 1 && m->files.n && m->s.L > m->files.n_tensors)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: num_hidden_layers is %zu, but there are %zu tensors",
-                               c->path, m->s.L, m->files.n_tensors);
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: num_hidden_layers is %zu, but there are %zu tensors", c->path,
+                               m->s.L, m->files.n_tensors);
     if (m->s.L > 65536)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %zu layers are too many", c->path, m->s.L);
     m->layer = ctx->host->alloc(ctx, m->s.L, sizeof *m->layer);

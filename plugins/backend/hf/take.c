@@ -79,15 +79,15 @@ static const char *shape_text(char buf[128], size_t rank, const size_t *shape)
     return buf;
 }
 
-static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, size_t rank, const size_t *shape)
+static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, size_t rank,
+                               const size_t *shape)
 {
     char is[128], wanted[128];
 
-    return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
-                              "%s: tensor \"%s\" is %s, but by config.json it must be %s",
-                              t->m->facts.source, found->name,
-                              shape_text(is, found->t.rank, found->t.shape),
-                              shape_text(wanted, rank, shape));
+    return t->ctx->host->fail(
+        t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is %s, but by config.json it must be %s",
+        t->m->facts.source, found->name, shape_text(is, found->t.rank, found->t.shape),
+        shape_text(wanted, rank, shape));
 }
 
 cull_status hf_take(hf_taker *t, const char *name, size_t rank, const size_t *shape,
@@ -138,9 +138,10 @@ static cull_status take_scales(hf_taker *t, const char *weight, cull_matrix *out
     const hf_tensor *found;
 
     if (s->block_rows == 0)
-        return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
-                                  "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 quantization_config",
-                                  t->m->facts.source, weight);
+        return t->ctx->host->fail(
+            t->ctx, CULL_EFORMAT,
+            "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 quantization_config",
+            t->m->facts.source, weight);
     const size_t shape[] = { (out->rows + s->block_rows - 1) / s->block_rows,
                              (out->cols + s->block_cols - 1) / s->block_cols };
     HF_TRY(hf_take(t, name, 2, shape, scales, 4, &found));

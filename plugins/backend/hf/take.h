@@ -1,4 +1,5 @@
-// Taking tensors: by name, with the shape and type they must have. What is taken is marked as used and counted.
+// Taking tensors: by name, with the shape and type they must have. What is taken is marked as used
+// and counted.
 #ifndef HF_TAKE_H
 #define HF_TAKE_H
 
@@ -7,15 +8,17 @@
 typedef struct hf_taker {
     cull_ctx *ctx;
     cull_model *m;
-    char prefix[48];  // "model.layers.3.", or ""
-    uint64_t params;  // numbers taken since it was last zeroed
-    uint64_t bytes;   // as stored
+    char prefix[48]; // "model.layers.3.", or ""
+    uint64_t params; // numbers taken since it was last zeroed
+    uint64_t bytes;  // as stored
 } hf_taker;
 
-// prefix + name with '*' replaced by the expert's number; of names "a|b", the first there is, else the first.
+// prefix + name with '*' replaced by the expert's number; of names "a|b", the first there is, else
+// the first.
 const char *hf_taker_name(hf_taker *, const char *names, size_t expert, const char *suffix);
 
-// The tensor, or a report: missing, another shape, or a type that is not among `types` (NULL-ended words).
+// The tensor, or a report: missing, another shape, or a type that is not among `types` (NULL-ended
+// words).
 cull_status hf_take(hf_taker *, const char *name, size_t rank, const size_t *shape,
                     const cull_dtype *types, size_t n_types, const hf_tensor **out);
 // Numbers of a tensor of F32, BF16 or F16 as float32, in the context's alloc memory.

@@ -45,11 +45,13 @@ static cull_status list_shards(cull_ctx *ctx, const char *path, json_t *map, hf_
 
     if (!names)
         return CULL_ENOMEM;
-    json_object_foreach (map, tensor, value) {
+    json_object_foreach(map, tensor, value)
+    {
         const char *name = json_string_value(value);
         if (!name || !*name || *name == '.' || strpbrk(name, "/\\"))
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%.200s\" must be mapped to the bare name of a file",
-                                   path, tensor);
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: \"%.200s\" must be mapped to the bare name of a file", path,
+                                   tensor);
         names[n++] = name;
     }
     qsort(names, n, sizeof *names, file_name_order);
@@ -97,8 +99,9 @@ static cull_status list_tensors(cull_ctx *ctx, const char *folder, hf_files *fil
     qsort(files->tensor, n, sizeof *files->tensor, by_name);
     for (size_t i = 1; i < n; i++)
         if (strcmp(files->tensor[i].name, files->tensor[i - 1].name) == 0)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: tensor \"%s\" is in both %s and %s", folder,
-                                   files->tensor[i].name, files->name[files->tensor[i - 1].file],
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: tensor \"%s\" is in both %s and %s",
+                                   folder, files->tensor[i].name,
+                                   files->name[files->tensor[i - 1].file],
                                    files->name[files->tensor[i].file]);
     return CULL_OK;
 }
@@ -109,15 +112,17 @@ static cull_status check_index(cull_ctx *ctx, const char *path, json_t *map, hf_
     const char *tensor;
     json_t *value;
 
-    json_object_foreach (map, tensor, value) {
+    json_object_foreach(map, tensor, value)
+    {
         const hf_tensor *found = hf_files_find(files, tensor);
         const char *name = json_string_value(value);
         if (!found)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: tensor \"%.200s\" is not in %s", path, tensor,
-                                   name);
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: tensor \"%.200s\" is not in %s", path,
+                                   tensor, name);
         if (strcmp(files->name[found->file], name) != 0)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: tensor \"%.200s\" is not in %s but in %s", path,
-                                   tensor, name, files->name[found->file]);
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: tensor \"%.200s\" is not in %s but in %s", path, tensor,
+                                   name, files->name[found->file]);
     }
     files->unlisted = files->n_tensors - json_object_size(map);
     return CULL_OK;
@@ -203,7 +208,8 @@ static void each_used(const hf_files *files, size_t first, size_t end,
 {
     for (size_t i = first; fn && i < end; i++)
         if (files->tensor[i].used)
-            fn(files->file[files->tensor[i].file], files->tensor[i].t.data, files->tensor[i].t.bytes);
+            fn(files->file[files->tensor[i].file], files->tensor[i].t.data,
+               files->tensor[i].t.bytes);
 }
 
 void hf_files_prefetch(const hf_files *files, size_t first, size_t end)

@@ -12,7 +12,9 @@ const hf_arch hf_mixtral = {
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),
-    .router = { .score = HF_SOFTMAX, .name = "block_sparse_moe.gate|mlp.gate", .renormalise = HF_CONSTANT(1) },
+    .router = { .score = HF_SOFTMAX,
+                .name = "block_sparse_moe.gate|mlp.gate",
+                .renormalise = HF_CONSTANT(1) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
     .ignored = ignored,
 };

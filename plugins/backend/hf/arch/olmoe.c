@@ -13,6 +13,8 @@ const hf_arch hf_olmoe = {
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),
-    .router = { .score = HF_SOFTMAX, .name = "mlp.gate", .renormalise = HF_KEY("norm_topk_prob", 0) },
+    .router = { .score = HF_SOFTMAX,
+                .name = "mlp.gate",
+                .renormalise = HF_KEY("norm_topk_prob", 0) },
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
 };

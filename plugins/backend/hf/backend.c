@@ -1,0 +1,253 @@
+// Backend hf: checkpoints as Hugging Face's transformers writes them.
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "hub.h"
+#include "pieces.h"
+#include "tokenizer/tokenizer.h"
+
+struct settings {
+    const char *path;
+};
+
+static const cull_param params[] = {
+    CULL_P_PATH(
+        struct settings, path, CULL_REQUIRED,
+        "folder with config.json, safetensors files and tokenizer.json; or the id of a model in"
+        " the local Hub cache, org/name"),
+};
+
+// The words of all architectures, for a refusal.
+static const char *known_words(cull_ctx *ctx)
+{
+    char *words = hf_text(ctx, "%s", hf_archs[0]->model_type);
+
+    for (size_t i = 1; words && hf_archs[i]; i++)
+        words = hf_text(ctx, "%s, %s", words, hf_archs[i]->model_type);
+    return words;
+}
+
+static cull_status find_arch(hf_config *c, cull_model *m)
+{
+    const char *type = hf_word(c, "model_type", NULL), *known;
+
+    HF_TRY(c->status);
+    if (!type)
+        return hf_wrong(c, "model_type", NULL, "");
+    m->arch = hf_arch_find(type);
+    if (m->arch) {
+        m->facts.arch = m->arch->model_type;
+        return CULL_OK;
+    }
+    known = known_words(c->ctx);
+    return known ? hf_refuse(c, "model_type", type, known) : CULL_ENOMEM;
+}
+
+// Keys of config.json that say nothing about what the model computes.
+static bool is_harmless(const char *key)
+{
+    static const char words[] =
+        "architectures|transformers_version|torch_dtype|dtype|use_cache|initializer_range|"
+        "attention_dropout|"
+        "output_router_logits|router_aux_loss_coef|pad_token_id|pretraining_tp|auto_map|model_type|"
+        "_name_or_path|return_dict|output_hidden_states|output_attentions|torchscript|use_bfloat16|"
+        "tf_legacy_loss|pruned_heads|chunk_size_feed_forward|is_encoder_decoder|is_decoder|"
+        "cross_attention_hidden_size|add_cross_attention|tie_encoder_decoder|max_length|min_length|"
+        "do_sample|"
+        "early_stopping|num_beams|num_beam_groups|diversity_penalty|temperature|top_k|top_p|"
+        "typical_p|"
+        "repetition_penalty|length_penalty|no_repeat_ngram_size|encoder_no_repeat_ngram_size|bad_"
+        "words_ids|"
+        "num_return_sequences|output_scores|return_dict_in_generate|forced_bos_token_id|forced_eos_"
+        "token_id|"
+        "remove_invalid_values|exponential_decay_length_penalty|suppress_tokens|begin_suppress_"
+        "tokens|"
+        "finetuning_task|id2label|label2id|tokenizer_class|prefix|sep_token_id|decoder_start_token_"
+        "id|"
+        "task_specific_params|problem_type|_attn_implementation|_attn_implementation_autoset|attn_"
+        "implementation|"
+        "hidden_dropout|embd_pdrop|resid_pdrop|hidden_dropout_prob|unsloth_version|unsloth_fixed|"
+        "_experts_implementation|partial_rotary_factor|original_max_position_embeddings|initial_"
+        "context_length|"
+        "num_labels|quantization_config|rope_parameters|rope_scaling|rope_theta|aux_loss_alpha|seq_"
+        "aux|ep_size|"
+        "use_return_dict|name_or_path|language|use_flash_attention|image_token_id";
+    return hf_one_of(key, words);
+}
+
+static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
+{
+    hf_config c;
+    const char *key;
+    cull_status status = hf_config_open(ctx, path, &c);
+
+    if (status == CULL_OK)
+        status = find_arch(&c, m);
+    if (status == CULL_OK)
+        status = hf_shape_read(&c, m);
+    for (size_t i = 0; status == CULL_OK && (key = hf_config_unread(&c, i)); i++)
+        if (!is_harmless(key))
+            hf_note(ctx, m, "config.json: %.60s has no meaning for %s and is ignored", key,
+                    m->arch->model_type);
+    hf_config_close(&c);
+    return status;
+}
+
+static cull_status open_weights(cull_ctx *ctx, cull_model *m)
+{
+    const char *config = hf_text(ctx, "%s/config.json", m->facts.source);
+
+    if (!config)
+        return CULL_ENOMEM;
+    HF_TRY(hf_files_open(ctx, m->facts.source, &m->files));
+    HF_TRY(read_config(ctx, config, m));
+    HF_TRY(hf_bind(ctx, m));
+    return hf_facts_finish(ctx, m, config);
+}
+
+// The tokenizer's own BOS and EOS stand above those of config.json.
+static cull_status open_tokenizer(cull_ctx *ctx, cull_model *m)
+{
+    HF_TRY(hf_tokenizer_open(ctx, m->facts.source, &m->tokenizer));
+    if (hf_tokenizer_bos(m->tokenizer) >= 0)
+        m->facts.bos = hf_tokenizer_bos(m->tokenizer);
+    if (hf_tokenizer_eos(m->tokenizer) >= 0)
+        m->facts.eos = hf_tokenizer_eos(m->tokenizer);
+    m->facts.adds_bos = hf_tokenizer_adds_bos(m->tokenizer);
+    return CULL_OK;
+}
+
+static void hf_close(cull_model *m)
+{
+    if (!m)
+        return;
+    hf_files_close(&m->files);
+    hf_tokenizer_close(m->tokenizer);
+}
+
+static cull_status hf_open(cull_ctx *ctx, const void *settings, uint32_t what, cull_model **out)
+{
+    const struct settings *set = settings;
+    cull_model *m = ctx->host->alloc(ctx, 1, sizeof *m);
+
+    if (!m)
+        return CULL_ENOMEM;
+    m->facts =
+        (cull_model_facts){ .size = sizeof m->facts, .bos = -1, .eos = -1, .logit_scale = 1 };
+    cull_status status = hf_hub_folder(ctx, set->path, &m->facts.source);
+    if (status == CULL_OK && (what & CULL_OPEN_WEIGHTS))
+        status = open_weights(ctx, m);
+    if (status == CULL_OK && (what & CULL_OPEN_TOKENIZER))
+        status = open_tokenizer(ctx, m);
+    if (status != CULL_OK) {
+        hf_close(m);
+        return status;
+    }
+    *out = m;
+    return CULL_OK;
+}
+
+static const cull_model_facts *hf_model_facts(const cull_model *m)
+{
+    return &m->facts;
+}
+
+static const cull_layer_facts *hf_layer_facts(const cull_model *m, size_t l)
+{
+    return &m->layer[l].facts;
+}
+
+static const cull_matrix *find_matrix(const cull_model *m, cull_where where)
+{
+    if (where.layer == CULL_NONE)
+        return where.part == CULL_PART_EMBED  ? &m->embed
+               : where.part == CULL_PART_HEAD ? &m->head
+                                              : NULL;
+    if (where.layer >= m->s.L || where.part >= CULL_N_PARTS)
+        return NULL;
+    const hf_layer *layer = &m->layer[where.layer];
+    if (where.expert == CULL_NONE)
+        return &layer->part[where.part];
+    if (where.expert >= layer->facts.E || where.part < CULL_PART_GATE ||
+        where.part > CULL_PART_DOWN)
+        return NULL;
+    return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
+}
+
+static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where where, cull_matrix *out)
+{
+    static const char *const words[] = {
+#define WORD(name, word) word,
+        CULL_PARTS(WORD)
+#undef WORD
+    };
+    const cull_matrix *found = find_matrix(m, where);
+
+    if (found && found->rows) {
+        *out = *found;
+        return CULL_OK;
+    }
+    return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %d has no matrix %s (expert %d)",
+                           (int)where.layer, where.part < CULL_N_PARTS ? words[where.part] : "?",
+                           (int)where.expert);
+}
+
+static void hf_prefetch(const cull_model *m, size_t l)
+{
+    hf_files_prefetch(&m->files, m->layer[l].first_tensor, m->layer[l].end_tensor);
+}
+
+static void hf_release(const cull_model *m, size_t l)
+{
+    hf_files_release(&m->files, m->layer[l].first_tensor, m->layer[l].end_tensor);
+}
+
+static cull_status hf_encode(cull_ctx *ctx, const cull_model *m, const char *text, size_t len,
+                             uint32_t flags, int32_t **ids, size_t *n)
+{
+    return hf_tokenizer_encode(ctx, m->tokenizer, text, len, flags, ids, n);
+}
+
+static cull_status hf_decode(cull_ctx *ctx, const cull_model *m, const int32_t *ids, size_t n,
+                             uint32_t flags, char **text, size_t *len)
+{
+    return hf_tokenizer_decode(ctx, m->tokenizer, ids, n, flags, text, len);
+}
+
+static size_t hf_notes(const cull_model *m, const char *const **texts)
+{
+    *texts = m->note;
+    return m->n_notes;
+}
+
+static const cull_backend hf = {
+    .size = sizeof hf,
+    .open = hf_open,
+    .close = hf_close,
+    .facts = hf_model_facts,
+    .layer_facts = hf_layer_facts,
+    .matrix = hf_matrix,
+    .prefetch = hf_prefetch,
+    .release = hf_release,
+    .embed = hf_embed,
+    .attend = hf_attend,
+    .route = hf_route,
+    .expert = hf_expert,
+    .after = hf_after,
+    .norm = hf_last_norm,
+    .encode = hf_encode,
+    .decode = hf_decode,
+    .notes = hf_notes,
+};
+
+CULL_PLUGIN(
+    BACKEND, hf, "1.0", "checkpoints of Hugging Face's transformers, memory-mapped",
+    .doc =
+        "Opens a folder with config.json and safetensors files (one, or shards with an index) and"
+        " describes the layers' pieces to the engine. Weights stay as stored: BF16, F16, F32, FP8"
+        " E4M3 with block scales, MXFP4. Whatever is wrong with a checkpoint is found when it is"
+        " opened; what is left out (MTP layers, tensors that belong to no part) is noted.",
+    .cite = "each architecture's paper is named in its file, plugins/backend/hf/arch",
+    CULL_SETTINGS(params, struct settings));
