@@ -1,0 +1,314 @@
+// Searching subsets: strategy combinatorial on criterion enumeration's losses, and on losses of a
+// test's own.
+#include <math.h>
+#include <stdio.h>
+
+#include "support/dense_sample.h"
+#include "support/test.h"
+
+static fake_host *host;
+
+static int setup(void **state)
+{
+    (void)state;
+    host = fake_host_new(2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_host_free(host);
+    return 0;
+}
+
+typedef struct combos { // the strategy with settings, on a world
+    tinyworld *world;
+    const cull_plugin *plugin;
+    void *settings;
+    cull_scores scores;
+} combos;
+
+static combos combos_on(tinyworld *world, const char *limit, const char *beam, const char *swaps)
+{
+    combos c = { .world = world, .plugin = fake_plugin(host, "strategy", "combinatorial") };
+    c.settings = fake_settings(host, c.plugin);
+    fake_set(host, c.plugin, c.settings, "limit", limit);
+    fake_set(host, c.plugin, c.settings, "beam", beam);
+    fake_set(host, c.plugin, c.settings, "swaps", swaps);
+    return c;
+}
+
+static void score(combos *c, size_t l, const char *objective)
+{
+    const cull_plugin *p = fake_plugin(host, "criterion", "enumeration");
+    const cull_criterion *criterion = p->vtable;
+    void *settings = fake_settings(host, p);
+    fake_set(host, p, settings, "objective", objective);
+    c->scores = (cull_scores){ .size = sizeof c->scores, .form = CULL_FORM_SUBSET };
+    assert_ok(host, criterion->score(fake_ctx(host), settings, &c->world->view, l, &c->scores));
+}
+
+// The kept set after `remove` experts of layer l went.
+static uint64_t kept(const combos *c, size_t l, size_t remove, size_t keep_at_least)
+{
+    const cull_strategy *strategy = c->plugin->vtable;
+    const size_t removes[TINYWORLD_L] = { remove, remove, remove, remove };
+    const size_t least[TINYWORLD_L] = { keep_at_least, keep_at_least, keep_at_least,
+                                        keep_at_least };
+    const cull_budget budget = {
+        .size = sizeof budget, .scope = CULL_SCOPE_LAYER, .remove = removes, .least = least
+    };
+    cull_cut *cut = cull_cut_copy(fake_ctx(host), c->world->view.before);
+    uint64_t set = 0;
+    assert_ok(host, strategy->select(fake_ctx(host), c->settings, &c->world->view, &c->scores,
+                                     &budget, l, cut));
+    for (size_t e = 0; e < c->world->layer[l].E; e++)
+        set |= cut->layer[l].action[e] == CULL_ACTION_BASE ? (uint64_t)1 << e : 0;
+    return set;
+}
+
+static double loss_of(const combos *c, uint64_t set)
+{
+    double loss = 0;
+    assert_ok(host,
+              c->scores.subset.eval(fake_ctx(host), c->scores.subset.self, 1, 1, &set, &loss));
+    return loss;
+}
+
+static size_t count(uint64_t set)
+{
+    size_t n = 0;
+    for (; set; set &= set - 1)
+        n++;
+    return n;
+}
+
+static const char *const objectives[] = { "sq", "peer", "rel" };
+
+// The best set of every size that was enumerated, or one that ties with it; never worse than
+// greedy.
+static void best_sets_as_golden(void **state)
+{
+    (void)state;
+    tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
+    golden *g = tinyworld_golden(world, "subsets");
+    combos exact = combos_on(world, "100000", "1", "0");
+    combos greedy = combos_on(world, "0", "1", "0");
+    const size_t keeps[] = { 14, 12, 8 };
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        world->layer_stats[l].dense = dense_sample_of(world, g, l);
+        for (size_t o = 0; o < 3; o++) {
+            score(&exact, l, objectives[o]);
+            greedy.scores = exact.scores;
+            for (size_t k = 0; k < 3; k++) {
+                char name[64];
+                snprintf(name, sizeof name, "layer.%zu.keep%zu.best_%s", l, keeps[k],
+                         objectives[o]);
+                const int32_t *ids = golden_i32(g, name, 1, NULL);
+                uint64_t want = 0;
+                for (size_t i = 0; i < keeps[k]; i++)
+                    want |= (uint64_t)1 << ids[i];
+                const uint64_t got = kept(&exact, l, 16 - keeps[k], 2);
+                assert_int_equal(count(got), keeps[k]);
+                if (got != want)
+                    assert_true(fabs(loss_of(&exact, got) - loss_of(&exact, want)) <=
+                                1e-12 * loss_of(&exact, want));
+                assert_true(loss_of(&exact, got) <=
+                            loss_of(&exact, kept(&greedy, l, 16 - keeps[k], 2)));
+            }
+        }
+    }
+    golden_close(g);
+    tinyworld_close(world);
+}
+
+// Plain greedy removal takes the golden path, step by step.
+static void greedy_as_golden(const char *model)
+{
+    tinyworld *world = tinyworld_open(host, model);
+    golden *g = tinyworld_golden(world, "subsets");
+    combos c = combos_on(world, "0", "1", "0");
+    const size_t E = world->layer[0].E;
+    const size_t K = world->layer[0].K;
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        world->layer_stats[l].dense = dense_sample_of(world, g, l);
+        for (size_t o = 0; o < 3; o++) {
+            char name[64];
+            snprintf(name, sizeof name, "layer.%zu.greedy_%s.removed", l, objectives[o]);
+            const int32_t *removed = golden_i32(g, name, 1, NULL);
+            uint64_t want = E == 64 ? UINT64_MAX : ((uint64_t)1 << E) - 1;
+            score(&c, l, objectives[o]);
+            for (size_t step = 0; step < E - K; step++) {
+                want &= ~((uint64_t)1 << removed[step]);
+                if (step % 5 == 0 || step + 1 == E - K)
+                    assert_int_equal(kept(&c, l, step + 1, K), want);
+            }
+        }
+    }
+    golden_close(g);
+    tinyworld_close(world);
+}
+
+static void greedy_mixtral(void **state)
+{
+    (void)state;
+    greedy_as_golden("tinyworld-mixtral");
+}
+
+static void greedy_olmoe(void **state)
+{
+    (void)state;
+    greedy_as_golden("tinyworld-olmoe");
+}
+
+static void what_is_left_of_earlier_stages(void **state)
+{
+    (void)state;
+    tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
+    golden *g = tinyworld_golden(world, "subsets");
+    cull_cut *before = tinyworld_cut(world);
+    combos c = combos_on(world, "100000", "1", "0");
+    before->layer[0].action[2] = CULL_ACTION_DROP;
+    before->layer[0].action[9] = CULL_ACTION_ZERO;
+    world->view.before = before;
+    world->layer_stats[0].dense = dense_sample_of(world, g, 0);
+    // the gates that the model uses once expert 2 is gone
+    cull_dense_sample after = *world->layer_stats[0].dense;
+    float *gate = cull_take(fake_ctx(host), after.N * 16, sizeof *gate);
+    for (size_t t = 0; t < after.N; t++) {
+        size_t pick[2] = { 16, 16 };
+        for (size_t k = 0; k < 2; k++)
+            for (size_t e = 0; e < 16; e++)
+                if (e != 2 && e != pick[0] &&
+                    (pick[k] == 16 || after.logits[t * 16 + e] > after.logits[t * 16 + pick[k]]))
+                    pick[k] = e;
+        const double ratio =
+            exp((double)after.logits[t * 16 + pick[1]] - (double)after.logits[t * 16 + pick[0]]);
+        gate[t * 16 + pick[0]] = (float)(1 / (1 + ratio));
+        gate[t * 16 + pick[1]] = (float)(ratio / (1 + ratio));
+    }
+    after.gate = gate;
+    world->layer_stats[0].dense = &after;
+    score(&c, 0, "sq");
+    assert_true(loss_of(&c, 0xffff) == 0);
+    assert_true(loss_of(&c, 0xfffb) == 0); // whether the set names the dropped expert or not
+    const uint64_t set = kept(&c, 0, 4, 2);
+    assert_int_equal(count(set), 10);                // of 14 with weights of their own
+    assert_int_equal(set & (1 << 2 | 1 << 9), 0);    // not BASE
+    assert_int_equal(count(kept(&c, 0, 100, 5)), 4); // the zeroed expert counts among the least
+    golden_close(g);
+    tinyworld_close(world);
+}
+
+// ---- losses of a test's own
+// ----------------------------------------------------------------------------
+
+// Greedy's first removal (0) is part of no best set: experts 1 and 2 are worth nothing, but only
+// together.
+static cull_status trap(cull_ctx *ctx, const void *self, size_t n, size_t words,
+                        const uint64_t *sets, double *loss)
+{
+    (void)ctx, (void)self;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t set = sets[i * words];
+        const bool has1 = set >> 1 & 1;
+        const bool has2 = set >> 2 & 1;
+        loss[i] = (set & 1 ? 0 : 1) + (has1 != has2 ? 2 : 0);
+        for (size_t e = 3; e < 16; e++)
+            loss[i] += set >> e & 1 ? 0 : 10;
+    }
+    return CULL_OK;
+}
+
+static cull_status nothing_matters(cull_ctx *ctx, const void *self, size_t n, size_t words,
+                                   const uint64_t *sets, double *loss)
+{
+    (void)ctx, (void)self, (void)words, (void)sets;
+    for (size_t i = 0; i < n; i++)
+        loss[i] = 0;
+    return CULL_OK;
+}
+
+static cull_status broken(cull_ctx *ctx, const void *self, size_t n, size_t words,
+                          const uint64_t *sets, double *loss)
+{
+    (void)ctx, (void)self, (void)words, (void)sets;
+    for (size_t i = 0; i < n; i++)
+        loss[i] = NAN;
+    return CULL_OK;
+}
+
+static void beam_and_swaps_escape_where_greedy_is_caught(void **state)
+{
+    (void)state;
+    tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
+    const cull_scores scores = { .size = sizeof scores,
+                                 .form = CULL_FORM_SUBSET,
+                                 .subset = { trap, NULL } };
+    const struct {
+        const char *limit, *beam, *swaps;
+        uint64_t want;
+    } cases[] = {
+        { "1000000", "1", "0", 0xfff9 }, // exact: 1 and 2 go
+        { "0", "1", "0", 0xfffc },       // greedy: 0, then 1
+        { "0", "4", "0", 0xfff9 },
+        { "0", "1", "1", 0xfff9 }, // 2 against 0
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        combos c = combos_on(world, cases[i].limit, cases[i].beam, cases[i].swaps);
+        c.scores = scores;
+        assert_int_equal(kept(&c, 0, 2, 2), cases[i].want);
+    }
+    tinyworld_close(world);
+}
+
+static void ties_take_the_first_set(void **state)
+{
+    (void)state;
+    tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
+    combos c = combos_on(world, "100000", "1", "0");
+    c.scores = (cull_scores){ .size = sizeof c.scores,
+                              .form = CULL_FORM_SUBSET,
+                              .subset = { nothing_matters, NULL } };
+    assert_int_equal(kept(&c, 0, 6, 2), 0x03ff);
+    combos greedy = combos_on(world, "0", "1", "0");
+    greedy.scores = c.scores;
+    assert_int_equal(kept(&greedy, 0, 6, 2), 0xffc0);
+    tinyworld_close(world);
+}
+
+static void bad_losses_and_scopes_are_refused(void **state)
+{
+    (void)state;
+    tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
+    combos c = combos_on(world, "100000", "1", "0");
+    const cull_strategy *strategy = c.plugin->vtable;
+    const size_t remove[TINYWORLD_L] = { 1, 1, 1, 1 };
+    cull_budget budget = { .size = sizeof budget, .remove = remove };
+    c.scores.subset.eval = broken;
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), c.settings, &world->view, &c.scores, &budget, 0,
+                                  tinyworld_cut(world)),
+                 CULL_ENUMERIC, "not finite");
+    budget.scope = CULL_SCOPE_GLOBAL;
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), c.settings, &world->view, &c.scores, &budget, 0,
+                                  tinyworld_cut(world)),
+                 CULL_ENOTSUP, "one layer at a time");
+    tinyworld_close(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(best_sets_as_golden),
+        cmocka_unit_test(greedy_mixtral),
+        cmocka_unit_test(greedy_olmoe),
+        cmocka_unit_test(what_is_left_of_earlier_stages),
+        cmocka_unit_test(beam_and_swaps_escape_where_greedy_is_caught),
+        cmocka_unit_test(ties_take_the_first_set),
+        cmocka_unit_test(bad_losses_and_scopes_are_refused),
+    };
+    return cmocka_run_group_tests_name("combinatorial", tests, setup, teardown);
+}

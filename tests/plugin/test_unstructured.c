@@ -1,0 +1,421 @@
+// Masks: strategy unstructured with the criteria magnitude and wanda.
+#include <math.h>
+#include <stdio.h>
+
+#include "support/assert_close.h"
+#include "support/test.h"
+#include "support/tinyworld.h"
+
+static fake_host *host;
+
+static int setup(void **state)
+{
+    (void)state;
+    host = fake_host_new(2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_host_free(host);
+    return 0;
+}
+
+typedef struct bench { // a strategy with its settings, on a world
+    tinyworld *world;
+    const cull_plugin *plugin;
+    const cull_strategy *strategy;
+    void *settings;
+} bench;
+
+static bench bench_on(const char *model, const char *criterion)
+{
+    bench b = { .world = tinyworld_open(host, model) };
+    const cull_plugin *c = strcmp(criterion, "wanda") == 0
+                               ? fake_plugin(host, "criterion", "wanda")
+                               : fake_plugin(host, "criterion", "magnitude");
+    b.world->criterion = c->vtable;
+    b.world->criterion_settings = fake_settings(host, c);
+    b.plugin = fake_plugin(host, "strategy", "unstructured");
+    b.strategy = b.plugin->vtable;
+    b.settings = fake_settings(host, b.plugin);
+    return b;
+}
+
+static cull_cut *cut_layer(bench *b, size_t l, double sparsity)
+{
+    cull_ctx *ctx = fake_ctx(host);
+    const cull_budget budget = { .size = sizeof budget, .sparsity = sparsity };
+    const cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_WEIGHT };
+    cull_cut *cut = cull_cut_copy(ctx, b->world->view.before);
+    assert_ok(host,
+              b->strategy->select(ctx, b->settings, &b->world->view, &scores, &budget, l, cut));
+    return cut;
+}
+
+static const cull_overlay *overlay_of(const cull_cut *cut, cull_where where)
+{
+    const cull_overlay *found = NULL;
+    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
+        found = &cut->overlay[i];
+    assert_non_null(found);
+    return found;
+}
+
+static bool kept(const cull_overlay *o, size_t r, size_t c)
+{
+    return ((const uint8_t *)o->data)[r * ((o->cols + 7) / 8) + c / 8] >> (c % 8) & 1;
+}
+
+static size_t kept_in_row(const cull_overlay *o, size_t r)
+{
+    size_t n = 0;
+    for (size_t c = 0; c < o->cols; c++)
+        n += kept(o, r, c);
+    return n;
+}
+
+static size_t kept_in_all(const cull_overlay *o)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < o->rows; r++)
+        n += kept_in_row(o, r);
+    return n;
+}
+
+static size_t differing(const cull_overlay *o, const uint8_t *want)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < o->rows; r++)
+        for (size_t c = 0; c < o->cols; c++)
+            n += kept(o, r, c) != (want[r * o->cols + c] != 0);
+    return n;
+}
+
+// Every mask of layer 0; where two metrics are nearer than float32 tells apart, that pair may be
+// swapped.
+static void wanda_as_golden(const char *model)
+{
+    bench b = bench_on(model, "wanda");
+    golden *g = tinyworld_golden(b.world, "weights");
+    const cull_cut *cut = cut_layer(&b, 0, 0.5);
+    assert_int_equal(cut->n_overlays, 3 * b.world->layer[0].E);
+    for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
+        for (size_t e = 0; e < b.world->layer[0].E; e++) {
+            char name[96];
+            snprintf(name, sizeof name, "layer.0.expert.%zu.%s.wanda50", e, tinyworld_w(p));
+            const uint8_t *want = golden_u8(g, name, 2, NULL);
+            strcat(name, "_gap");
+            const double gap = golden_f64(g, name, 1, NULL)[0];
+            const size_t off = differing(overlay_of(cut, cull_at_expert(0, p, e)), want);
+            if (off > (gap < 1e-6 ? 2u : 0u))
+                fail_msg("%s: %zu entries differ, gap %g", name, off, gap);
+        }
+    }
+    golden_close(g);
+    tinyworld_close(b.world);
+}
+
+static void wanda_mixtral(void **state)
+{
+    (void)state;
+    wanda_as_golden("tinyworld-mixtral");
+}
+
+static void wanda_olmoe(void **state)
+{
+    (void)state;
+    wanda_as_golden("tinyworld-olmoe");
+}
+
+static void magnitude_per_tensor_as_golden(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "magnitude");
+    golden *g = tinyworld_golden(b.world, "weights");
+    fake_set(host, b.plugin, b.settings, "group", "tensor");
+    const cull_cut *cut = cut_layer(&b, 0, 0.5);
+    for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
+        for (size_t e = 0; e < 16; e++) {
+            char name[96];
+            const cull_overlay *o = overlay_of(cut, cull_at_expert(0, p, e));
+            snprintf(name, sizeof name, "layer.0.expert.%zu.%s.magnitude50_stats", e,
+                     tinyworld_w(p));
+            assert_int_equal(kept_in_all(o), (size_t)golden_f64(g, name, 1, NULL)[0]);
+            snprintf(name, sizeof name, "layer.0.expert.%zu.%s.magnitude50", e, tinyworld_w(p));
+            if (e == 0)
+                assert_int_equal(differing(o, golden_u8(g, name, 2, NULL)), 0);
+        }
+    }
+    golden_close(g);
+    tinyworld_close(b.world);
+}
+
+static void two_of_four_as_golden(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    golden *g = tinyworld_golden(b.world, "weights");
+    fake_set(host, b.plugin, b.settings, "m", "4");
+    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_GATE, 0));
+    assert_int_equal(differing(o, golden_u8(g, "layer.0.expert.0.w1.wanda_2of4", 2, NULL)), 0);
+    golden_close(g);
+    tinyworld_close(b.world);
+}
+
+static void owl_as_golden(const char *model)
+{
+    bench b = bench_on(model, "wanda");
+    golden *g = tinyworld_golden(b.world, "weights");
+    const cull_budget budget = { .size = sizeof budget, .sparsity = 0.5 };
+    double s[TINYWORLD_L];
+    fake_set(host, b.plugin, b.settings, "layers", "owl");
+    assert_ok(host,
+              b.strategy->spread(fake_ctx(host), b.settings, &b.world->view, NULL, &budget, s));
+    assert_close(s, golden_f64(g, "model.owl50.sparsity", 1, NULL), TINYWORLD_L, 0, 1e-6);
+    golden_close(g);
+    tinyworld_close(b.world);
+}
+
+static void owl_mixtral(void **state)
+{
+    (void)state;
+    owl_as_golden("tinyworld-mixtral");
+}
+
+static void owl_olmoe(void **state)
+{
+    (void)state;
+    owl_as_golden("tinyworld-olmoe");
+}
+
+// Stage 2 on what STUN left: fewer experts in some layers, their share of the mean accordingly
+// less.
+static void owl_weighs_layers_by_what_is_left(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    cull_cut *before = tinyworld_cut(b.world);
+    const size_t left[TINYWORLD_L] = { 15, 10, 8, 15 };
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        for (size_t e = left[l]; e < 16; e++)
+            before->layer[l].action[e] = CULL_ACTION_DROP;
+    b.world->view.before = before;
+    fake_set(host, b.plugin, b.settings, "layers", "owl");
+    const double wanted[] = { 0.005, 0.05, 0.5, 0.95, 0.9995 };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const cull_budget budget = { .size = sizeof budget, .sparsity = wanted[i] };
+        double s[TINYWORLD_L];
+        double sum = 0;
+        assert_ok(host,
+                  b.strategy->spread(fake_ctx(host), b.settings, &b.world->view, NULL, &budget, s));
+        for (size_t l = 0; l < TINYWORLD_L; l++) {
+            assert_in_range((int)(s[l] * 1e6), wanted[i] < 0.01 ? 0 : 10000, 999000);
+            sum += s[l] * (double)left[l] / 48;
+        }
+        assert_true(sum <= wanted[i] + 1e-12);
+        assert_true(sum > fmin(wanted[i], 0.999) - 1e-9);
+    }
+    tinyworld_close(b.world);
+}
+
+static void owl_without_differences_is_uniform(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    fake_set(host, b.plugin, b.settings, "layers", "owl");
+    fake_set(host, b.plugin, b.settings, "outlier", "1000000"); // none anywhere: all D are 0
+    const uint8_t frozen[TINYWORLD_L] = { 0, 0, 1, 0 };
+    const cull_budget budget = { .size = sizeof budget, .sparsity = 0.7, .frozen = frozen };
+    double s[TINYWORLD_L];
+    assert_ok(host,
+              b.strategy->spread(fake_ctx(host), b.settings, &b.world->view, NULL, &budget, s));
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_true(fabs(s[l] - (frozen[l] ? 0 : 0.7)) < 1e-15);
+    tinyworld_close(b.world);
+}
+
+static void rows_give_up_the_floor(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-olmoe", "wanda");
+    const double sparsities[] = { 0, 0.1, 0.3, 1 - 0.5 / 0.75, 0.65, 0.8, 1 };
+    for (size_t i = 0; i < sizeof sparsities / sizeof *sparsities; i++) {
+        const cull_cut *cut = cut_layer(&b, 1, sparsities[i]);
+        for (size_t k = 0; k < cut->n_overlays; k++) {
+            const cull_overlay *o = &cut->overlay[k];
+            const size_t gone = (size_t)floor((double)o->cols * sparsities[i] + 1e-9);
+            for (size_t r = 0; r < o->rows; r++)
+                assert_int_equal(kept_in_row(o, r), o->cols - gone);
+        }
+    }
+    tinyworld_close(b.world);
+}
+
+static void n_of_m_is_met_with_a_short_tail(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    fake_set(host, b.plugin, b.settings, "m", "12"); // 128 = 10 groups of 12, and 8
+    const cull_cut *cut = cut_layer(&b, 0, 0.35);    // 4 of 12, 2 of the last 8
+    for (size_t k = 0; k < cut->n_overlays; k++) {
+        const cull_overlay *o = &cut->overlay[k];
+        for (size_t r = 0; r < o->rows; r++) {
+            for (size_t g = 0; g < 11; g++) {
+                size_t n = 0;
+                for (size_t c = 12 * g; c < 12 * g + 12 && c < o->cols; c++)
+                    n += !kept(o, r, c);
+                assert_int_equal(n, g < 10 ? 4 : 2);
+            }
+        }
+    }
+    tinyworld_close(b.world);
+}
+
+// Removed experts are passed over; zeroed weights stay so, and the sparsity is of the others.
+static void earlier_stages_are_respected(void **state)
+{
+    (void)state;
+    static const char *const rules[] = { "row", "tensor", "share" };
+    for (size_t rule = 0; rule < 3; rule++) {
+        bench b = bench_on("tinyworld-mixtral", "wanda");
+        fake_set(host, b.plugin, b.settings, "group", rules[rule]);
+        cull_cut *first = cut_layer(&b, 0, 0.25);
+        first->layer[0].action[3] = CULL_ACTION_DROP;
+        first->layer[0].action[4] = CULL_ACTION_NOVICE;
+        first->layer[0].action[5] = CULL_ACTION_ALIAS;
+        b.world->view.before = first;
+        const cull_cut *both = cut_layer(&b, 0, 0.5);
+        assert_int_equal(first->n_overlays, 48);
+        assert_int_equal(both->n_overlays, 48 + 39);
+        for (size_t k = first->n_overlays; k < both->n_overlays; k++) {
+            const cull_overlay *o = &both->overlay[k];
+            const cull_overlay *old = overlay_of(first, o->where);
+            assert_true(o->where.expert < 3 || o->where.expert > 5);
+            assert_int_equal(kept_in_all(o), (kept_in_all(old) + 1) / 2);
+            for (size_t r = 0; r < o->rows; r++)
+                for (size_t c = 0; c < o->cols; c++)
+                    assert_true(kept(old, r, c) || !kept(o, r, c));
+        }
+        tinyworld_close(b.world);
+    }
+}
+
+static void other_parts_on_request_never_the_router(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    fake_set(host, b.plugin, b.settings, "attention", "true");
+    fake_set(host, b.plugin, b.settings, "shared", "true");
+    fake_set(host, b.plugin, b.settings, "dense", "true");
+    const cull_cut *cut = cut_layer(&b, 0, 0.5);
+    assert_int_equal(cut->n_overlays, 48 + 4);
+    for (size_t k = 0; k < cut->n_overlays; k++)
+        assert_int_not_equal(cut->overlay[k].where.part, CULL_PART_ROUTER);
+    tinyworld_close(b.world);
+}
+
+// ---- scores of a test's own
+// -------------------------------------------------------------------------
+
+static cull_status ramp(cull_ctx *ctx, const void *settings, const cull_view *view,
+                        cull_where where, size_t rows, size_t cols, const float *w, float *out)
+{
+    (void)ctx, (void)settings, (void)view, (void)where, (void)w;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++)
+            out[i * cols + j] = (float)(j + 1) * (float)(i + 1);
+    return CULL_OK;
+}
+
+static cull_status flat(cull_ctx *ctx, const void *settings, const cull_view *view,
+                        cull_where where, size_t rows, size_t cols, const float *w, float *out)
+{
+    (void)ctx, (void)settings, (void)view, (void)where, (void)w;
+    for (size_t i = 0; i < rows * cols; i++)
+        out[i] = 2;
+    return CULL_OK;
+}
+
+static cull_status broken(cull_ctx *ctx, const void *settings, const cull_view *view,
+                          cull_where where, size_t rows, size_t cols, const float *w, float *out)
+{
+    const cull_status status = flat(ctx, settings, view, where, rows, cols, w, out);
+    if (where.part == CULL_PART_UP && where.expert == 7)
+        out[5 * cols + 6] = NAN;
+    return status;
+}
+
+static void ties_go_to_the_lower_index(void **state)
+{
+    (void)state;
+    static const cull_criterion all_equal = { .size = sizeof all_equal, .score_weights = flat };
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    b.world->criterion = &all_equal;
+    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
+    for (size_t r = 0; r < o->rows; r++)
+        for (size_t c = 0; c < o->cols; c++)
+            assert_int_equal(kept(o, r, c), c >= 32);
+    fake_set(host, b.plugin, b.settings, "group", "tensor");
+    o = overlay_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
+    for (size_t r = 0; r < o->rows; r++)
+        for (size_t c = 0; c < o->cols; c++)
+            assert_int_equal(kept(o, r, c), r >= 32);
+    tinyworld_close(b.world);
+}
+
+// Rows that differ by a factor have equal shares: each loses the same, unlike under `tensor`.
+static void share_does_not_see_the_scale_of_a_row(void **state)
+{
+    (void)state;
+    static const cull_criterion ramps = { .size = sizeof ramps, .score_weights = ramp };
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    b.world->criterion = &ramps;
+    fake_set(host, b.plugin, b.settings, "group", "share");
+    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
+    for (size_t r = 0; r < o->rows; r++)
+        assert_in_range(kept_in_row(o, r), 63, 65);
+    fake_set(host, b.plugin, b.settings, "group", "tensor");
+    o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
+    assert_int_equal(kept_in_row(o, 0), 0);
+    tinyworld_close(b.world);
+}
+
+static void a_score_that_is_not_finite_is_named(void **state)
+{
+    (void)state;
+    static const cull_criterion nan = { .size = sizeof nan, .score_weights = broken };
+    bench b = bench_on("tinyworld-mixtral", "wanda");
+    cull_ctx *ctx = fake_ctx(host);
+    const cull_budget budget = { .size = sizeof budget, .sparsity = 0.5 };
+    b.world->criterion = &nan;
+    assert_fails(host,
+                 b.strategy->select(ctx, b.settings, &b.world->view, NULL, &budget, 1,
+                                    tinyworld_cut(b.world)),
+                 CULL_ENUMERIC,
+                 "layer 1, expert 7, up: the score of the weight at row 5, column 6");
+    tinyworld_close(b.world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wanda_mixtral),
+        cmocka_unit_test(wanda_olmoe),
+        cmocka_unit_test(magnitude_per_tensor_as_golden),
+        cmocka_unit_test(two_of_four_as_golden),
+        cmocka_unit_test(owl_mixtral),
+        cmocka_unit_test(owl_olmoe),
+        cmocka_unit_test(owl_weighs_layers_by_what_is_left),
+        cmocka_unit_test(owl_without_differences_is_uniform),
+        cmocka_unit_test(rows_give_up_the_floor),
+        cmocka_unit_test(n_of_m_is_met_with_a_short_tail),
+        cmocka_unit_test(earlier_stages_are_respected),
+        cmocka_unit_test(other_parts_on_request_never_the_router),
+        cmocka_unit_test(ties_go_to_the_lower_index),
+        cmocka_unit_test(share_does_not_see_the_scale_of_a_row),
+        cmocka_unit_test(a_score_that_is_not_finite_is_named),
+    };
+    return cmocka_run_group_tests_name("unstructured", tests, setup, teardown);
+}
