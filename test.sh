@@ -1,0 +1,9 @@
+#!/bin/sh
+# Installs what is missing, builds Cull, and runs its tests.
+set -eu
+cd "$(dirname "$0")"
+. .ci/packages
+
+cull_install_packages
+cull_build dev
+cull_ctest dev

@@ -1,0 +1,96 @@
+// Memory and arenas: zeroed, aligned, failing on demand.
+#include "base/arena.h"
+#include "base/memory.h"
+
+#include "support/test.h"
+
+static bool all_zero(const unsigned char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+static void allocates_zeroed_and_aligned(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 300; n += 7) {
+        unsigned char *p = cull_alloc(n, 3);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        assert_true(all_zero(p, 3 * n));
+        memset(p, 1, 3 * n);
+        p = cull_grow(p, 3 * n, 3 * n + 50, 1);
+        assert_non_null(p);
+        assert_true(all_zero(p + 3 * n, 50) && (!n || p[3 * n - 1] == 1));
+        cull_free(p);
+    }
+    assert_null(cull_alloc(SIZE_MAX / 2, 3));
+    assert_null(cull_alloc(SIZE_MAX, 1));
+    cull_free(NULL);
+}
+
+static void fails_on_demand(void **state)
+{
+    (void)state;
+    cull_torture_fail_after(2);
+    void *first = cull_alloc(1, 1), *second = cull_alloc(1, 1), *third = cull_alloc(1, 1);
+    cull_torture_fail_after(SIZE_MAX);
+    assert_non_null(first);
+    assert_null(second);
+    assert_non_null(third);
+    cull_free(first);
+    cull_free(third);
+}
+
+static void arena_pieces_are_zero_again(void **state)
+{
+    cull_arena *arena = cull_arena_new();
+
+    (void)state;
+    assert_non_null(arena);
+    for (int round = 0; round < 3; round++) {
+        const cull_mark mark = cull_arena_mark(arena);
+        for (size_t i = 1; i < 200; i++) {
+            unsigned char *p = cull_arena_alloc(arena, i, 1000);
+            assert_non_null(p);
+            assert_int_equal((uintptr_t)p % 64, 0);
+            assert_true(all_zero(p, 1000 * i));
+            memset(p, 255, 1000 * i);
+        }
+        cull_arena_rewind(arena, mark);
+    }
+    const size_t held = cull_arena_bytes(arena);
+    assert_non_null(cull_arena_alloc(arena, 100, 1000));
+    assert_int_equal(cull_arena_bytes(arena), held); // what was rewound is used again
+    assert_null(cull_arena_alloc(arena, SIZE_MAX / 4, 8));
+    cull_arena_free(arena);
+}
+
+static void arena_keeps_what_came_before_a_mark(void **state)
+{
+    cull_arena *arena = cull_arena_new();
+
+    (void)state;
+    char *kept = cull_arena_printf(arena, "%d-%s", 7, "seven");
+    const cull_mark mark = cull_arena_mark(arena);
+    for (int i = 0; i < 5; i++)
+        memset(cull_arena_alloc(arena, 1, 100000), 'x', 100000);
+    cull_arena_rewind(arena, mark);
+    assert_string_equal(kept, "7-seven");
+    assert_string_equal(cull_arena_copy(arena, "abc", 2), "ab");
+    cull_arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(allocates_zeroed_and_aligned),
+        cmocka_unit_test(fails_on_demand),
+        cmocka_unit_test(arena_pieces_are_zero_again),
+        cmocka_unit_test(arena_keeps_what_came_before_a_mark),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
