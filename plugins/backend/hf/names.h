@@ -32,5 +32,10 @@
     {                                                                                              \
         "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"                                            \
     }
+#define HF_SHARED_PROJ                                                                             \
+    {                                                                                              \
+        "mlp.shared_experts.gate_proj", "mlp.shared_experts.up_proj",                              \
+            "mlp.shared_experts.down_proj"                                                         \
+    }
 
 #endif

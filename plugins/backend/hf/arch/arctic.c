@@ -1,0 +1,48 @@
+// Snowflake Arctic (2024): a dense transformer whose MoE runs beside it and reads the block's
+// input.
+#include "config.h"
+#include "model.h"
+#include "names.h"
+
+static const char *const ignored[] = { "moe_train_capacity_factor",
+                                       "moe_eval_capacity_factor",
+                                       "enable_expert_tensor_parallelism",
+                                       "moe_min_capacity",
+                                       "moe_token_dropping",
+                                       "quantization",
+                                       "enc_index",
+                                       NULL };
+
+// The authors' code asks parallel_attn_mlp_res, vLLM's asks use_residual.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    const bool vllm = hf_flag(c, (hf_num)HF_KEY("use_residual", 0));
+    const bool authors = hf_flag(c, (hf_num)HF_KEY("parallel_attn_mlp_res", vllm));
+
+    if (c->status == CULL_OK && hf_config_has(c, "use_residual") && vllm != authors)
+        return c->ctx->host->fail(
+            c->ctx, CULL_EFORMAT,
+            "%s: use_residual and parallel_attn_mlp_res contradict each other", c->path);
+    m->s.parallel = authors;
+    m->s.renormalise = m->s.K > 1;
+    return c->status;
+}
+
+const hf_arch hf_arctic = {
+    .model_type = "arctic",
+    .eps = 1e-5,
+    .theta = 1e6,
+    .windows = HF_WINDOW_ALL,
+    .E = HF_NEEDS("num_local_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .last_moe = HF_CONSTANT(-1),
+    .moe_step = HF_KEY("moe_layer_frequency", 2),
+    .router = { .score = HF_SOFTMAX, .name = "block_sparse_moe.gate" },
+    .experts = { HF_EXPERTS_W123 },
+    .dense = { "block_sparse_moe.mlp.w1", "block_sparse_moe.mlp.w3", "block_sparse_moe.mlp.w2" },
+    .parallel = { "residual_mlp.w1", "residual_mlp.w3", "residual_mlp.w2" },
+    .ignored = ignored,
+    .adjust = adjust,
+};

@@ -1,0 +1,54 @@
+// DeepSeek-V2 (DeepSeek-AI 2024, arXiv:2405.04434).
+#include <string.h>
+
+#include "config.h"
+#include "model.h"
+#include "names.h"
+
+static const char *const must[] = { "scoring_func", "\"softmax\"", "moe_layer_freq", "1", NULL };
+static const char *const ignored[] = { "head_dim", "qk_head_dim", "num_key_value_heads", NULL };
+static const char *const noted[] = { "norm_topk_prob", "transformers never renormalises here",
+                                     NULL };
+
+// Groups count only with topk_method "group_limited_greedy".
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    const char *method = hf_word(c, "topk_method", "greedy");
+
+    if (strcmp(method, "greedy") == 0)
+        m->s.n_group = m->s.topk_group = 1;
+    else if (strcmp(method, "group_limited_greedy") != 0)
+        return hf_refuse(c, "topk_method", method, "greedy, group_limited_greedy");
+    return c->status;
+}
+
+const hf_arch hf_deepseek_v2 = {
+    .model_type = "deepseek_v2",
+    .eps = 1e-6,
+    .theta = 1e4,
+    .attention = HF_MLA,
+    .qkv_bias = HF_KEY("attention_bias", 0),
+    .o_bias = HF_KEY("attention_bias", 0),
+    .interleaved = HF_CONSTANT(1),
+    .E = HF_NEEDS("n_routed_experts|num_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("moe_intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .first_moe = HF_KEY("first_k_dense_replace", 0),
+    .last_moe = HF_CONSTANT(-1),
+    .router = { .score = HF_SOFTMAX,
+                .name = "mlp.gate",
+                .scale = HF_KEY("routed_scaling_factor", 1),
+                .n_group = HF_KEY("n_group", 1),
+                .topk_group = HF_KEY("topk_group", 1),
+                .group_score = HF_GROUP_MAX },
+    .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
+    .shared_n = HF_KEY("n_shared_experts", 0),
+    .shared = HF_SHARED_PROJ,
+    .dense = HF_DENSE_PROJ,
+    .ffn_bias = HF_KEY("mlp_bias", 0),
+    .must = must,
+    .ignored = ignored,
+    .noted = noted,
+    .adjust = adjust,
+};

@@ -1,0 +1,31 @@
+// GLM-4.5 (GLM-4.5 team 2025, arXiv:2508.06471): attention of its own, experts as DeepSeek-V3's.
+#include "names.h"
+
+const hf_arch hf_glm4_moe = {
+    .model_type = "glm4_moe",
+    .eps = 1e-5,
+    .theta = 1e4,
+    .qkv_bias = HF_KEY("attention_bias", 0),
+    .qk_norm = HF_QK_HEAD,
+    .qk_norm_on = HF_KEY("use_qk_norm", 0),
+    .partial = HF_KEY("partial_rotary_factor", 0.5),
+    .E = HF_NEEDS("n_routed_experts|num_local_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("moe_intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .first_moe = HF_KEY("first_k_dense_replace", 1),
+    .last_moe = HF_CONSTANT(-1),
+    .router = { .score = HF_SIGMOID,
+                .name = "mlp.gate",
+                .bias = "mlp.gate.e_score_correction_bias",
+                .renormalise = HF_KEY("norm_topk_prob", 1),
+                .add = 1e-20,
+                .scale = HF_KEY("routed_scaling_factor", 1),
+                .n_group = HF_KEY("n_group", 1),
+                .topk_group = HF_KEY("topk_group", 1) },
+    .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
+    .shared_n = HF_KEY("n_shared_experts", 1),
+    .shared = HF_SHARED_PROJ,
+    .dense = HF_DENSE_PROJ,
+    .mtp = "num_nextn_predict_layers|num_mtp_layers",
+};

@@ -1,0 +1,29 @@
+// gpt-oss (OpenAI 2025, arXiv:2508.10925): attention sinks, windows in every other layer, experts
+// with biases and a clamped activation, published in MXFP4.
+#include "names.h"
+
+static const char *const ignored[] = { "num_experts", "experts_per_token", NULL };
+
+const hf_arch hf_gpt_oss = {
+    .model_type = "gpt_oss",
+    .eps = 1e-5,
+    .theta = 1.5e5,
+    .head_dim = HF_KEY("head_dim", 64),
+    .qkv_bias = HF_KEY("attention_bias", 1),
+    .o_bias = HF_KEY("attention_bias", 1),
+    .sinks = true,
+    .windows = HF_WINDOW_TYPES,
+    .yarn_default = true,
+    .E = HF_NEEDS("num_local_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("intermediate_size"),
+    .last_moe = HF_CONSTANT(-1),
+    .act = HF_CLAMPED,
+    .router = { .score = HF_SOFTMAX,
+                .name = "mlp.router",
+                .linear_bias = true,
+                .renormalise = HF_CONSTANT(1) },
+    .experts = { { HF_COLUMNS, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } },
+                 { HF_MXFP4, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } } },
+    .ignored = ignored,
+};

@@ -1,0 +1,45 @@
+// MiniMax-M2 (MiniMax 2025).
+#include "names.h"
+
+static const char *const must[] = { "scoring_func",
+                                    "\"sigmoid\"",
+                                    "use_qk_norm",
+                                    "true",
+                                    "qk_norm_type",
+                                    "\"per_layer\"",
+                                    "use_routing_bias",
+                                    "true",
+                                    "shared_intermediate_size",
+                                    "0",
+                                    NULL };
+static const char *const ignored[] = { "router_jitter_noise",
+                                       "num_experts",
+                                       "use_mtp",
+                                       "mtp_transformer_layers",
+                                       "mlp_intermediate_size",
+                                       "shared_moe_mode",
+                                       "layernorm_full_attention_beta",
+                                       "layernorm_linear_attention_beta",
+                                       "layernorm_mlp_beta",
+                                       NULL };
+
+const hf_arch hf_minimax_m2 = {
+    .model_type = "minimax_m2",
+    .eps = 1e-6,
+    .theta = 5e6,
+    .qk_norm = HF_QK_WHOLE,
+    .partial = HF_KEY("partial_rotary_factor", 1),
+    .rotary_dim = "rotary_dim",
+    .E = HF_NEEDS("num_local_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("intermediate_size"),
+    .last_moe = HF_CONSTANT(-1),
+    .router = { .score = HF_SIGMOID,
+                .name = "block_sparse_moe.gate|mlp.gate",
+                .bias = "block_sparse_moe.e_score_correction_bias|mlp.e_score_correction_bias",
+                .renormalise = HF_CONSTANT(1) },
+    .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
+    .mtp = "num_mtp_modules",
+    .must = must,
+    .ignored = ignored,
+};

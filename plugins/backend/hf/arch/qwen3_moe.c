@@ -1,0 +1,29 @@
+// Qwen3-MoE (Yang et al. 2025, arXiv:2505.09388).
+#include "names.h"
+
+static const char *const ignored[] = { "max_window_layers", NULL };
+
+const hf_arch hf_qwen3_moe = {
+    .model_type = "qwen3_moe",
+    .eps = 1e-6,
+    .theta = 1e4,
+    .qkv_bias = HF_KEY("attention_bias", 0),
+    .o_bias = HF_KEY("attention_bias", 0),
+    .qk_norm = HF_QK_HEAD,
+    .windows = HF_WINDOW_ALL,
+    .window_switch = "use_sliding_window",
+    .E = HF_NEEDS(
+        "num_local_experts|num_experts"), // transformers 5 writes the first, and prefers it
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("moe_intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .last_moe = HF_CONSTANT(-1),
+    .moe_step = HF_KEY("decoder_sparse_step", 1),
+    .except = "mlp_only_layers",
+    .router = { .score = HF_SOFTMAX,
+                .name = "mlp.gate",
+                .renormalise = HF_KEY("norm_topk_prob", 0) },
+    .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
+    .dense = HF_DENSE_PROJ,
+    .ignored = ignored,
+};

@@ -1,0 +1,185 @@
+// Whole forwards of the backend hf, run by the naive engine, against what transformers computes:
+// hidden states and logits to 2e-4, the chosen experts as sets, their gates.
+//
+// Folders: tests/golden/architectures/*, and those below $CULL_TEST_CHECKPOINTS (tests/support/
+// make_checkpoints.py makes them), if that is set.
+#include "support/test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "support/fake_host.h"
+#include "support/golden.h"
+#include "support/naive_engine.h"
+
+static const double tolerance = 2e-4;
+
+typedef struct bench {
+    const char *folder;
+    golden *g;
+    const cull_backend *hf;
+    cull_model *model;
+    fake_host *host;
+} bench;
+
+// The worst difference, and where.
+static double worst(const float *a, const float *b, size_t n, size_t *at)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double d = fabs((double)a[i] - b[i]);
+        if (!(d <= most)) {
+            most = d;
+            *at = i;
+        }
+    }
+    return most;
+}
+
+static bool close_to(const bench *b, const char *what, size_t seq, const float *is,
+                     const float *wanted, size_t n)
+{
+    size_t at = 0;
+    const double d = worst(is, wanted, n, &at);
+
+    if (!(d > tolerance) && !isnan(d))
+        return true;
+    print_error("%s: sequence %zu, %s: off by %g at %zu (%g, wanted %g)\n", b->folder, seq, what, d,
+                at, (double)is[at], (double)wanted[at]);
+    return false;
+}
+
+// The gate that the row's choice gives to expert e; NaN: not chosen.
+static double gate_of(const int32_t *index, const float *gate, size_t K, int32_t e)
+{
+    for (size_t k = 0; k < K; k++)
+        if (index[k] == e)
+            return gate[k];
+    return NAN;
+}
+
+static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forward *f)
+{
+    const cull_layer_facts *facts = b->hf->layer_facts(b->model, l);
+    const size_t first = seq * f->n, K = facts->K;
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "route.%zu.logits", l);
+    const float *logits = golden_f32(b->g, name, 2, NULL) + first * facts->E;
+    bool ok = close_to(b, name, seq, f->router_logits[l], logits, f->n * facts->E);
+    (void)snprintf(name, sizeof name, "route.%zu.index", l);
+    const int32_t *index = golden_i32(b->g, name, 2, NULL) + first * K;
+    (void)snprintf(name, sizeof name, "route.%zu.gate", l);
+    const float *gate = golden_f32(b->g, name, 2, NULL) + first * K;
+    for (size_t i = 0; i < f->n * K && ok; i++) {
+        const size_t row = i / K * K;
+        const double is = gate_of(f->index[l] + row, f->gate[l] + row, K, index[i]);
+        ok = fabs(is - gate[i]) <= tolerance; // false for NaN
+        if (!ok)
+            print_error("%s: sequence %zu, layer %zu, row %zu: expert %d has gate %g, wanted %g\n",
+                        b->folder, seq, l, i / K, (int)index[i], is, (double)gate[i]);
+    }
+    return ok;
+}
+
+static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const int32_t *ids)
+{
+    const size_t n = shape->shape[1];
+    naive_forward f;
+    char name[64];
+    bool ok = true;
+
+    assert_ok(b->host, naive_run(fake_ctx(b->host), b->hf, b->model, n, ids + seq * n, NULL, &f));
+    for (size_t l = 0; l <= f.L && ok; l++) {
+        (void)snprintf(name, sizeof name, "hidden.%zu", l);
+        const float *hidden = golden_f32(b->g, name, 3, NULL) + seq * n * f.D;
+        ok = close_to(b, name, seq, f.hidden + l * n * f.D, hidden, n * f.D);
+        if (ok && l < f.L && b->hf->layer_facts(b->model, l)->E)
+            ok = check_routes(b, seq, l, &f);
+    }
+    const float *logits = golden_f32(b->g, "logits", 3, NULL) + seq * n * f.V;
+    ok = ok && close_to(b, "logits", seq, f.logits, logits, n * f.V);
+    naive_free(&f);
+    return ok;
+}
+
+static bool check_folder(const char *folder)
+{
+    fake_host *host = fake_host_new(1);
+    const cull_plugin *plugin = fake_plugin(host, "backend", "hf");
+    void *settings = fake_settings(host, plugin);
+    bench b = { .folder = folder, .host = host, .hf = plugin->vtable };
+    char path[4096];
+    bool ok = true;
+
+    fake_set(host, plugin, settings, "path", folder);
+    (void)snprintf(path, sizeof path, "%s/golden.safetensors", folder);
+    b.g = golden_open(host, path);
+    const cull_status status = b.hf->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &b.model);
+    if (status != CULL_OK) {
+        print_error("%s\n", fake_error(host));
+        ok = false;
+    } else {
+        const cull_tensor shape = golden_tensor(b.g, "input_ids");
+        const int32_t *ids = golden_i32(b.g, "input_ids", 2, NULL);
+        for (size_t s = 0; s < shape.shape[0] && ok; s++)
+            ok = check_sequence(&b, s, &shape, ids);
+        b.hf->close(b.model);
+    }
+    golden_close(b.g);
+    fake_host_free(host);
+    return ok;
+}
+
+static void check_all(const char *parent)
+{
+    struct dirent **entries;
+    const int n = scandir(parent, &entries, NULL, alphasort);
+    size_t checked = 0, failed = 0;
+
+    assert_true(n >= 0);
+    for (int i = 0; i < n; i++) {
+        char path[2048], file[4096];
+        struct stat st;
+        (void)snprintf(path, sizeof path, "%s/%s", parent, entries[i]->d_name);
+        (void)snprintf(file, sizeof file, "%s/golden.safetensors", path);
+        if (entries[i]->d_name[0] != '.' && stat(file, &st) == 0) {
+            checked++;
+            failed += !check_folder(path);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    print_message("%zu of %zu checkpoints agree\n", checked - failed, checked);
+    assert_true(checked > 0);
+    assert_int_equal(failed, 0);
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    check_all(CULL_SOURCE_DIR "/tests/golden/architectures");
+}
+
+static void test_more(void **state)
+{
+    const char *folder = getenv("CULL_TEST_CHECKPOINTS");
+
+    (void)state;
+    if (!folder || !*folder)
+        skip();
+    check_all(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
