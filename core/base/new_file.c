@@ -1,5 +1,6 @@
 #include "base/new_file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,11 +15,28 @@ static cull_status io_error(cull_ctx *ctx, const char *path, const char *what, i
     return cull_fail(ctx, CULL_EIO, "%s: cannot be %s: %s", path, what, strerror(error));
 }
 
+void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX])
+{
+    char host[CULL_TEMPORARY_PREFIX - 7] = "unknown"; // less ".tmp.", "." and NUL
+
+    if (gethostname(host, sizeof host - 1) != 0)
+        strcpy(host, "unknown");
+    host[sizeof host - 1] = '\0';
+    for (char *c = host; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-')
+            *c = '_';
+    snprintf(prefix, CULL_TEMPORARY_PREFIX, ".tmp.%s.", host);
+}
+
 cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *path)
 {
     cull_buf name = CULL_BUF_INIT;
+    char prefix[CULL_TEMPORARY_PREFIX];
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 
-    cull_buf_printf(&name, "%s.tmp.%ld", path, (long)getpid());
+    cull_temporary_prefix(prefix);
+    cull_buf_add(&name, path, (size_t)(base - path));
+    cull_buf_printf(&name, "%s%ld.%s", prefix, (long)getpid(), base);
     *file = (cull_new_file){ .fd = -1, .path = cull_strdup(path), .temporary = name.s };
     if (name.failed || !file->path) {
         cull_buf_release(&name);

@@ -1,5 +1,6 @@
 // A file that appears whole or not at all: written under a temporary name beside its place,
-// "PATH.tmp.PID", synced, renamed, and its folder synced.
+// ".tmp.HOST.PID.NAME", synced, renamed, and its folder synced. Host and process are named so that
+// what a dead process leaves can be told from what another is writing.
 #ifndef CULL_BASE_NEW_FILE_H
 #define CULL_BASE_NEW_FILE_H
 
@@ -17,6 +18,11 @@ cull_status cull_new_file_put(cull_ctx *ctx, cull_new_file *file, uint64_t offse
 cull_status cull_new_file_commit(cull_ctx *ctx, cull_new_file *file) CULL_MUST_CHECK;
 // Remove what is not committed; needed after a failure, harmless after commit.
 void cull_new_file_abandon(cull_new_file *file);
+
+// ".tmp.HOST.", with which this host's temporary names begin; HOST has letters, digits, '-' and '_'
+// only.
+enum { CULL_TEMPORARY_PREFIX = 72 };
+void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX]);
 
 // The whole of a file in one call.
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,

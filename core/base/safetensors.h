@@ -52,7 +52,7 @@ typedef struct cull_pair { // of __metadata__
 
 typedef struct cull_safetensors_writer cull_safetensors_writer;
 
-// Begin `path` under a temporary name beside it ("path.tmp.PID"). __metadata__ is {"format":"pt"}
+// Begin `path` under a temporary name beside it (base/new_file.h). __metadata__ is {"format":"pt"}
 // and the pairs. Tensors are laid out by descending alignment (the order of CULL_DTYPES), then by
 // name.
 cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
