@@ -23,9 +23,9 @@ typedef struct cull_collector {
     cull_attribute *attributes;
 } cull_collector;
 
-// ENOMEM is init's only failure. Reports are checked as they come (CULL_EPLUGIN): names that are
-// words, finite values (stderr_ may be NaN), each (task, metric, filter) and each (task, column)
-// once, all columns of a task equally many items, known column types.
+// ENOMEM is init's only failure. Reports are checked as they come (CULL_EPLUGIN): names that can
+// stand in a path, no NaN as a value, each (task, metric, filter), (task, column) and (task,
+// attribute) once, an axis equally long in all columns of a task, known column types.
 cull_status cull_collector_init(cull_ctx *, cull_collector *collector) CULL_MUST_CHECK;
 void cull_collector_release(cull_collector *collector);
 

@@ -1,0 +1,97 @@
+// HDF5 files in the one form that results have: every axis a dimension scale, columns instead of
+// compound types, UTF-8 strings of variable length, units and long names, padding marked as
+// missing.
+//
+// A writer keeps the first failure: after it, its calls do nothing, and the commit returns it. So a
+// file is written straight down, without a check after every line. Files are laid out in memory and
+// then written whole (base/new_file.h), unless they are too large for that; they are readable by
+// HDF5 1.8.0 onwards.
+//
+// HDF5's own messages and its search for filter plugins are switched off. Names are paths:
+// "/eval/arc_easy".
+#ifndef CULL_RECORD_H5_H
+#define CULL_RECORD_H5_H
+
+#include "base/context.h"
+
+enum { CULL_H5_RANK = 4 };
+
+// What an array holds. X(letter, C type, what stands for a missing element)
+//   d double NaN   f float NaN   i int64_t −1   n int32_t −1   u uint64_t 2⁶⁴ − 1   b uint8_t 255
+//   s const char * (NULL is "")
+typedef struct cull_h5_array {
+    const char *name;
+    char type;
+    size_t rank;
+    const char *dims[CULL_H5_RANK]; // names of the axes; [0] is the array's own name in a scale
+    size_t shape[CULL_H5_RANK];
+    const void *data;       // NULL: filled in later by cull_h5_part
+    const char *unit, *doc; // units, long_name; NULL: none
+    const char *meanings; // "base drop zero": the words of the values 0, 1, 2; NULL: plain numbers
+} cull_h5_array;
+
+typedef struct cull_h5 cull_h5;
+
+enum { CULL_H5_LARGE = 1u }; // lay the file out on disk
+
+// NULL: reported in ctx.
+cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint32_t flags);
+cull_status cull_h5_commit(cull_h5 *file) CULL_MUST_CHECK; // frees it
+void cull_h5_abandon(cull_h5 *file);                       // NULL is fine
+
+// Zeroed memory of the scratch arena, at least one element; NULL after a failure, kept if it is
+// this one.
+void *cull_h5_scratch(cull_h5 *file, size_t n, size_t size);
+cull_arena *cull_h5_arena(const cull_h5 *file); // that arena
+void cull_h5_no_memory(cull_h5 *file);          // keep the failure
+
+void cull_h5_group(cull_h5 *file,
+                   const char *group); // one that is there is left alone; those above must be there
+void cull_h5_link(cull_h5 *file, const char *path, const char *target); // to another file's root
+
+// Attributes of a group or array.
+void cull_h5_text(cull_h5 *file, const char *where, const char *name, const char *text);
+void cull_h5_real(cull_h5 *file, const char *where, const char *name, double value);
+void cull_h5_count(cull_h5 *file, const char *where, const char *name, uint64_t value);
+bool cull_h5_has_text(cull_h5 *file, const char *where, const char *name);
+void cull_h5_texts(cull_h5 *file, const char *where, const char *name, size_t n,
+                   const char *const *texts);
+
+// An array of a group. An axis whose scale the group lacks gets one, 0, 1, 2, …. A rank 1 array
+// whose axis is its own name is a scale.
+void cull_h5_put(cull_h5 *file, const char *group, const cull_h5_array *array);
+// A block of an array that was put without data.
+void cull_h5_part(cull_h5 *file, const char *group, const cull_h5_array *array, const size_t *start,
+                  const size_t *count, const void *data);
+// A single text, too long for an attribute.
+void cull_h5_document(cull_h5 *file, const char *group, const char *name, const char *text,
+                      const char *doc);
+
+// ---- reading ------------------------------------------------------------------------------------
+
+typedef struct cull_h5_in cull_h5_in;
+
+typedef struct cull_h5_shape {
+    char type; // as above
+    size_t rank, shape[CULL_H5_RANK], n;
+} cull_h5_shape;
+
+cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out) CULL_MUST_CHECK;
+void cull_h5_close(cull_h5_in *file); // NULL is fine
+
+bool cull_h5_has(cull_h5_in *file, const char *path);
+// Names of the groups ('g') or arrays ('d') in a group, in the order of their making; alloc arena.
+cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t *n,
+                          const char *const **names) CULL_MUST_CHECK;
+// Attributes. An absent one leaves *out as it was.
+cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *name,
+                             const char **out) CULL_MUST_CHECK;
+cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
+                              const char *const **out) CULL_MUST_CHECK;
+cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name,
+                             double *out) CULL_MUST_CHECK;
+// A whole array in the alloc arena, its numbers converted to `type` (not 's'), or its texts ('s').
+cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
+                        const void **data) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,40 @@
+// What reading and writing HDF5 share; for record/h5_*.c alone.
+#ifndef CULL_RECORD_H5_COMMON_H
+#define CULL_RECORD_H5_COMMON_H
+
+#define H5_USE_110_API // also with later libraries
+#include <hdf5.h>
+
+#include "base/new_file.h"
+#include "record/h5.h"
+
+struct cull_h5 {
+    cull_ctx *ctx;
+    char *path;
+    uint32_t flags;
+    hid_t file;         // −1: none
+    cull_new_file disk; // the temporary file of a LARGE one
+    cull_status status; // the first failure
+};
+
+void cull_h5_failed(cull_h5 *file, const char *what, const char *name);
+
+// n texts fit for HDF5, in the scratch arena: NULL is "", and what is no UTF-8 has its stray bytes
+// replaced. NULL: no memory, kept in the file.
+const char **cull_h5_clean(cull_h5 *file, size_t n, const char *const *texts);
+
+// n NULL: a single value.
+void cull_h5_attribute(cull_h5 *file, const char *where, const char *name, hid_t type,
+                       const size_t *n, const void *value);
+
+// Before each use of HDF5 in a thread: no messages of its own, no plugins.
+void cull_h5_quiet(void);
+
+// Why the last call of HDF5 failed, in its words or the system's. In the scratch arena.
+const char *cull_h5_why(cull_ctx *ctx);
+
+hid_t cull_h5_text_type(void);        // UTF-8, variable length; close it
+hid_t cull_h5_memory_type(char type); // of the letters d f i n u b
+size_t cull_h5_size(char type);
+
+#endif

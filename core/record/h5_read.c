@@ -1,0 +1,297 @@
+#include "record/h5_common.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+struct cull_h5_in {
+    cull_ctx *ctx;
+    char *path;
+    hid_t file;
+};
+
+static cull_status unreadable(cull_h5_in *file, const char *what)
+{
+    return cull_fail(file->ctx, CULL_EFORMAT, "%s: cannot read %s: %s", file->path, what,
+                     cull_h5_why(file->ctx));
+}
+
+cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
+{
+    *out = NULL;
+    cull_h5_quiet();
+    if (access(path, R_OK) != 0)
+        return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
+
+    cull_h5_in *file = cull_alloc(1, sizeof *file);
+    char *copy = cull_strdup(path);
+    if (!file || !copy) {
+        cull_free(file);
+        cull_free(copy);
+        return cull_no_memory(ctx);
+    }
+    const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+    *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1 };
+    if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
+        H5Pset_file_locking(how, false, true) >= 0)
+        file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
+    const cull_status status =
+        file->file >= 0 ? CULL_OK
+                        : cull_fail(ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: %s", path,
+                                    cull_h5_why(ctx));
+    H5Pclose(how);
+    if (status == CULL_OK)
+        *out = file;
+    else
+        cull_h5_close(file);
+    return status;
+}
+
+void cull_h5_close(cull_h5_in *file)
+{
+    if (!file)
+        return;
+    if (file->file >= 0)
+        (void)H5Fclose(file->file);
+    cull_free(file->path);
+    cull_free(file);
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+bool cull_h5_has(cull_h5_in *file, const char *path)
+{
+    char *prefix = cull_arena_copy(cull_context_of(file->ctx)->scratch, path, strlen(path));
+    if (!prefix)
+        return false;
+    for (char *c = prefix + 1; *c; c++) { // H5Lexists fails where a group above is missing
+        if (*c != '/')
+            continue;
+        *c = '\0';
+        const htri_t there = H5Lexists(file->file, prefix, H5P_DEFAULT);
+        *c = '/';
+        if (there <= 0)
+            return false;
+    }
+    return strcmp(path, "/") == 0 || H5Lexists(file->file, path, H5P_DEFAULT) > 0;
+}
+
+typedef struct listing {
+    cull_ctx *ctx;
+    H5O_type_t kind;
+    size_t n, room;
+    const char **names;
+} listing;
+
+static herr_t list_one(hid_t group, const char *name, const H5L_info_t *link, void *arg)
+{
+    listing *list = arg;
+    H5O_info_t info;
+
+    if (link->type != H5L_TYPE_HARD ||
+        H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+        info.type != list->kind)
+        return 0;
+    if (list->n == list->room) {
+        list->room = list->room ? 2 * list->room : 16;
+        const char **more = cull_take(list->ctx, list->room, sizeof *more);
+        if (!more)
+            return 1;
+        if (list->n)
+            memcpy(more, list->names, list->n * sizeof *more);
+        list->names = more;
+    }
+    list->names[list->n] = cull_arena_copy(cull_context_of(list->ctx)->alloc, name, strlen(name));
+    return list->names[list->n++] ? 0 : 1;
+}
+
+cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t *n,
+                          const char *const **names)
+{
+    listing list = { .ctx = file->ctx, .kind = kind == 'g' ? H5O_TYPE_GROUP : H5O_TYPE_DATASET };
+    *n = 0;
+    *names = NULL;
+    if (!cull_h5_has(file, group))
+        return CULL_OK;
+
+    hsize_t at = 0;
+    herr_t ok = H5Literate_by_name(file->file, group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at,
+                                   list_one, &list, H5P_DEFAULT);
+    if (ok < 0) // a file that others wrote
+        ok = H5Literate_by_name(file->file, group, H5_INDEX_NAME, H5_ITER_INC, &at, list_one, &list,
+                                H5P_DEFAULT);
+    if (ok > 0)
+        return cull_no_memory(file->ctx);
+    if (ok < 0)
+        return unreadable(file, group);
+    *n = list.n;
+    *names = list.names;
+    return CULL_OK;
+}
+
+// ---- values -------------------------------------------------------------------------------------
+
+// n texts read through `read(handle, type, buffer)` into the alloc arena.
+typedef herr_t (*read_fn)(hid_t handle, hid_t type, void *buffer);
+
+static herr_t read_attribute(hid_t handle, hid_t type, void *buffer)
+{
+    return H5Aread(handle, type, buffer);
+}
+
+static herr_t read_array(hid_t handle, hid_t type, void *buffer)
+{
+    return H5Dread(handle, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+}
+
+static cull_status read_texts(cull_h5_in *file, hid_t handle, read_fn read, hid_t space, size_t n,
+                              const char *what, const char ***out)
+{
+    const char **texts = cull_take(file->ctx, n ? n : 1, sizeof *texts);
+    char **raw = cull_alloc(n ? n : 1, sizeof *raw);
+    const hid_t type = cull_h5_text_type();
+    cull_status status = texts && raw ? CULL_OK : cull_no_memory(file->ctx);
+
+    if (status == CULL_OK && n > 0 && read(handle, type, raw) < 0)
+        status = unreadable(file, what);
+    for (size_t i = 0; status == CULL_OK && i < n; i++) {
+        const char *text = raw[i] ? raw[i] : "";
+        texts[i] = cull_arena_copy(cull_context_of(file->ctx)->alloc, text, strlen(text));
+        if (!texts[i])
+            status = cull_no_memory(file->ctx);
+    }
+    if (status == CULL_OK && n > 0)
+        (void)H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
+    cull_free(raw);
+    H5Tclose(type);
+    *out = texts;
+    return status;
+}
+
+static hid_t open_attribute(cull_h5_in *file, const char *where, const char *name)
+{
+    if (!cull_h5_has(file, where) || H5Aexists_by_name(file->file, where, name, H5P_DEFAULT) <= 0)
+        return -1;
+    return H5Aopen_by_name(file->file, where, name, H5P_DEFAULT, H5P_DEFAULT);
+}
+
+cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
+                              const char *const **out)
+{
+    const hid_t attribute = open_attribute(file, where, name);
+    if (attribute < 0)
+        return CULL_OK;
+
+    const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    const char **texts = NULL;
+    cull_status status = CULL_OK;
+    if (H5Tis_variable_str(type) <= 0 || count < 0)
+        status = cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not text",
+                           file->path, name, where);
+    else
+        status = read_texts(file, attribute, read_attribute, space, (size_t)count, name, &texts);
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Aclose(attribute);
+    if (status == CULL_OK) {
+        *n = (size_t)count;
+        *out = texts;
+    }
+    return status;
+}
+
+cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *name,
+                             const char **out)
+{
+    size_t n = 0;
+    const char *const *texts = NULL;
+    CULL_TRY(cull_h5_get_texts(file, where, name, &n, &texts));
+    if (n > 0)
+        *out = texts[0];
+    return CULL_OK;
+}
+
+cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name, double *out)
+{
+    const hid_t attribute = open_attribute(file, where, name);
+    if (attribute < 0)
+        return CULL_OK;
+
+    const hid_t space = H5Aget_space(attribute);
+    double value = 0;
+    const bool ok = H5Sget_simple_extent_npoints(space) == 1 &&
+                    H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) >= 0;
+    H5Sclose(space);
+    H5Aclose(attribute);
+    if (!ok)
+        return cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not a number",
+                         file->path, name, where);
+    *out = value;
+    return CULL_OK;
+}
+
+static cull_status shape_of(cull_h5_in *file, hid_t space, const char *path, cull_h5_shape *shape)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+
+    if (rank < 0 || rank > CULL_H5_RANK)
+        return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s has an unexpected shape", file->path,
+                         path);
+    shape->rank = (size_t)rank;
+    shape->n = 1;
+    for (size_t i = 0; i < shape->rank; i++) {
+        shape->shape[i] = (size_t)dims[i];
+        if (dims[i] && shape->n > SIZE_MAX / 16 / dims[i])
+            return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is too large", file->path, path);
+        shape->n *= (size_t)dims[i];
+    }
+    return CULL_OK;
+}
+
+static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *path,
+                       cull_h5_shape *shape, const void **data)
+{
+    CULL_TRY(shape_of(file, space, path, shape));
+    const hid_t stored = H5Dget_type(array);
+    const bool text = H5Tis_variable_str(stored) > 0,
+               number = !text && H5Tget_class(stored) <= H5T_FLOAT;
+    H5Tclose(stored);
+    if (shape->type == 's' ? !text : !number)
+        return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s does not hold %s", file->path, path,
+                         shape->type == 's' ? "text" : "numbers");
+    if (text) {
+        const char **texts = NULL;
+        CULL_TRY(read_texts(file, array, read_array, space, shape->n, path, &texts));
+        *data = texts;
+        return CULL_OK;
+    }
+
+    void *numbers = cull_take(file->ctx, shape->n ? shape->n : 1, cull_h5_size(shape->type));
+    if (!numbers)
+        return CULL_ENOMEM;
+    if (shape->n > 0 && read_array(array, cull_h5_memory_type(shape->type), numbers) < 0)
+        return unreadable(file, path);
+    *data = numbers;
+    return CULL_OK;
+}
+
+cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
+                        const void **data)
+{
+    if (!cull_h5_has(file, path))
+        return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
+    const hid_t array = H5Dopen2(file->file, path, H5P_DEFAULT);
+    if (array < 0)
+        return unreadable(file, path);
+
+    const hid_t space = H5Dget_space(array);
+    *shape = (cull_h5_shape){ .type = type };
+    const cull_status status = get(file, array, space, path, shape, data);
+    H5Sclose(space);
+    H5Dclose(array);
+    return status;
+}

@@ -1,0 +1,250 @@
+#include "record/h5_common.h"
+
+#include <hdf5_hl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+// ---- failures -----------------------------------------------------------------------------------
+
+void cull_h5_failed(cull_h5 *file, const char *what, const char *name)
+{
+    if (file->status == CULL_OK)
+        file->status = cull_fail(file->ctx, CULL_EIO, "%s: cannot write %s %s: %s", file->path,
+                                 what, name, cull_h5_why(file->ctx));
+}
+
+void cull_h5_no_memory(cull_h5 *file)
+{
+    if (file->status == CULL_OK)
+        file->status = cull_no_memory(file->ctx);
+}
+
+void *cull_h5_scratch(cull_h5 *file, size_t n, size_t size)
+{
+    if (file->status != CULL_OK)
+        return NULL;
+    void *p = cull_arena_alloc(cull_context_of(file->ctx)->scratch, n ? n : 1, size);
+    if (!p)
+        cull_h5_no_memory(file);
+    return p;
+}
+
+cull_arena *cull_h5_arena(const cull_h5 *file)
+{
+    return cull_context_of(file->ctx)->scratch;
+}
+
+// ---- the file -----------------------------------------------------------------------------------
+
+// HDF5 1.8 can read it; the order of making is kept, as netCDF wants.
+static hid_t open_new(const cull_h5 *file)
+{
+    const hid_t how = H5Pcreate(H5P_FILE_ACCESS), what = H5Pcreate(H5P_FILE_CREATE);
+    const char *name = file->flags & CULL_H5_LARGE ? file->disk.temporary : file->path;
+    hid_t made = -1;
+
+    herr_t ok = H5Pset_libver_bounds(how, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110);
+    if (ok >= 0)
+        ok = H5Pset_fclose_degree(how, H5F_CLOSE_STRONG);
+    if (ok >= 0)
+        ok = H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    if (ok >= 0)
+        ok = H5Pset_file_locking(how, false, true);
+    if (ok >= 0 && !(file->flags & CULL_H5_LARGE))
+        ok = H5Pset_fapl_core(how, (size_t)1 << 20, false);
+    if (ok >= 0)
+        made = H5Fcreate(name, H5F_ACC_TRUNC, what, how);
+    H5Pclose(how);
+    H5Pclose(what);
+    return made;
+}
+
+cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint32_t flags)
+{
+    cull_h5_quiet();
+    cull_h5 *file = cull_alloc(1, sizeof *file);
+    char *copy = cull_strdup(path);
+    if (!file || !copy) {
+        cull_free(file);
+        cull_free(copy);
+        cull_no_memory(ctx);
+        return NULL;
+    }
+
+    *file = (cull_h5){ .ctx = ctx, .path = copy, .flags = flags, .file = -1, .disk.fd = -1 };
+    if (flags & CULL_H5_LARGE)
+        file->status = cull_new_file_begin(ctx, &file->disk, path);
+    if (file->status == CULL_OK && (file->file = open_new(file)) < 0)
+        cull_h5_failed(file, "the file", "itself");
+    if (file->status == CULL_OK)
+        return file;
+    cull_h5_abandon(file);
+    return NULL;
+}
+
+static void commit_image(cull_h5 *file)
+{
+    const ssize_t n = H5Fget_file_image(file->file, NULL, 0);
+    void *image = n > 0 ? cull_alloc((size_t)n, 1) : NULL;
+
+    if (n <= 0)
+        cull_h5_failed(file, "the file", "itself");
+    else if (!image)
+        cull_h5_no_memory(file);
+    else if (H5Fget_file_image(file->file, image, (size_t)n) != n)
+        cull_h5_failed(file, "the file", "itself");
+    else
+        file->status = cull_write_file(file->ctx, file->path, image, (size_t)n);
+    cull_free(image);
+}
+
+cull_status cull_h5_commit(cull_h5 *file)
+{
+    if (file->status == CULL_OK && H5Fflush(file->file, H5F_SCOPE_GLOBAL) < 0)
+        cull_h5_failed(file, "the file", "itself");
+    if (file->status == CULL_OK && !(file->flags & CULL_H5_LARGE))
+        commit_image(file);
+    if (file->status == CULL_OK && file->flags & CULL_H5_LARGE) {
+        if (H5Fclose(file->file) < 0)
+            cull_h5_failed(file, "the file", "itself");
+        else
+            file->status = cull_new_file_commit(file->ctx, &file->disk);
+        file->file = -1;
+    }
+    const cull_status status = file->status;
+    cull_h5_abandon(file);
+    return status;
+}
+
+void cull_h5_abandon(cull_h5 *file)
+{
+    if (!file)
+        return;
+    if (file->file >= 0)
+        (void)H5Fclose(file->file);
+    cull_new_file_abandon(&file->disk);
+    cull_free(file->path);
+    cull_free(file);
+}
+
+// ---- groups and attributes ----------------------------------------------------------------------
+
+void cull_h5_group(cull_h5 *file, const char *group)
+{
+    if (file->status != CULL_OK || H5Lexists(file->file, group, H5P_DEFAULT) > 0)
+        return;
+    const hid_t what = H5Pcreate(H5P_GROUP_CREATE);
+    hid_t made = -1;
+    if (H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0)
+        made = H5Gcreate2(file->file, group, H5P_DEFAULT, what, H5P_DEFAULT);
+    if (made < 0 || H5Gclose(made) < 0)
+        cull_h5_failed(file, "group", group);
+    H5Pclose(what);
+}
+
+void cull_h5_link(cull_h5 *file, const char *path, const char *target)
+{
+    if (file->status == CULL_OK &&
+        H5Lcreate_external(target, "/", file->file, path, H5P_DEFAULT, H5P_DEFAULT) < 0)
+        cull_h5_failed(file, "link", path);
+}
+
+// Bytes of the UTF-8 character at s, 0 where there is none.
+static size_t character(const char *s, size_t n)
+{
+    for (size_t k = 1; k <= 4 && k <= n; k++)
+        if (cull_utf8_valid(s, k))
+            return k;
+    return 0;
+}
+
+static const char *repair(cull_arena *arena, const char *text)
+{
+    const size_t n = strlen(text);
+    char *out = cull_arena_alloc(arena, 3 * n + 1, 1), *to = out;
+
+    for (size_t i = 0; out && i < n;) {
+        const size_t k = character(text + i, n - i);
+        memcpy(to, k ? text + i : "\xef\xbf\xbd", k ? k : 3); // U+FFFD
+        to += k ? k : 3;
+        i += k ? k : 1;
+    }
+    return out;
+}
+
+const char **cull_h5_clean(cull_h5 *file, size_t n, const char *const *texts)
+{
+    cull_arena *arena = cull_context_of(file->ctx)->scratch;
+    const char **out = cull_arena_alloc(arena, n ? n : 1, sizeof *out);
+
+    for (size_t i = 0; out && i < n; i++) {
+        const char *text = texts[i] ? texts[i] : "";
+        if (!cull_utf8_valid(text, strlen(text)))
+            text = repair(arena, text);
+        if (!text)
+            out = NULL;
+        else
+            out[i] = text;
+    }
+    if (!out)
+        cull_h5_no_memory(file);
+    return out;
+}
+
+void cull_h5_attribute(cull_h5 *file, const char *where, const char *name, hid_t type,
+                       const size_t *n, const void *value)
+{
+    if (file->status != CULL_OK)
+        return;
+    const hsize_t count = n ? *n : 1;
+    const hid_t space = n ? H5Screate_simple(1, &count, NULL) : H5Screate(H5S_SCALAR);
+    const hid_t made = H5Acreate_by_name(file->file, where, name, type, space, H5P_DEFAULT,
+                                         H5P_DEFAULT, H5P_DEFAULT);
+    if (made < 0 || (count > 0 && H5Awrite(made, type, value) < 0))
+        cull_h5_failed(file, "attribute", name);
+    if (made >= 0)
+        H5Aclose(made);
+    if (space >= 0)
+        H5Sclose(space);
+}
+
+static void text_attribute(cull_h5 *file, const char *where, const char *name, const size_t *n,
+                           const char *const *texts)
+{
+    const char **cleaned = file->status == CULL_OK ? cull_h5_clean(file, n ? *n : 1, texts) : NULL;
+    if (!cleaned)
+        return;
+    const hid_t type = cull_h5_text_type();
+    cull_h5_attribute(file, where, name, type, n, cleaned);
+    H5Tclose(type);
+}
+
+void cull_h5_text(cull_h5 *file, const char *where, const char *name, const char *text)
+{
+    text_attribute(file, where, name, NULL, &text);
+}
+
+bool cull_h5_has_text(cull_h5 *file, const char *where, const char *name)
+{
+    return file->status == CULL_OK && H5Aexists_by_name(file->file, where, name, H5P_DEFAULT) > 0;
+}
+
+void cull_h5_texts(cull_h5 *file, const char *where, const char *name, size_t n,
+                   const char *const *texts)
+{
+    text_attribute(file, where, name, &n, texts);
+}
+
+void cull_h5_real(cull_h5 *file, const char *where, const char *name, double value)
+{
+    cull_h5_attribute(file, where, name, H5T_NATIVE_DOUBLE, NULL, &value);
+}
+
+void cull_h5_count(cull_h5 *file, const char *where, const char *name, uint64_t value)
+{
+    cull_h5_attribute(file, where, name, H5T_NATIVE_UINT64, NULL, &value);
+}

@@ -1,0 +1,152 @@
+#include "record/trace_file.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "record/h5.h"
+
+static size_t most(const cull_opened *model, bool chosen) // experts, or experts routed, of a layer
+{
+    size_t n = 0;
+    for (size_t l = 0; l < model->facts->L; l++) {
+        const cull_layer_facts *facts = cull_layer_of(model, l);
+        const size_t here = facts->E == 0 ? 0 : chosen ? facts->K : facts->E;
+        n = here > n ? here : n;
+    }
+    return n;
+}
+
+static size_t moe_layers(const cull_opened *model, int32_t *index)
+{
+    size_t n = 0;
+    for (size_t l = 0; l < model->facts->L; l++)
+        if (cull_layer_of(model, l)->E > 0)
+            index[n++] = (int32_t)l;
+    return n;
+}
+
+static void put_rows(cull_h5 *file, const cull_trace *trace, const cull_model_facts *facts)
+{
+    const size_t S = trace->n_seq, N = trace->len;
+
+    if (trace->ids)
+        cull_h5_put(file, "/",
+                    &(cull_h5_array){ "tokens",
+                                      'n',
+                                      2,
+                                      { "sequence", "position" },
+                                      { S, N },
+                                      trace->ids,
+                                      NULL,
+                                      "token ids",
+                                      NULL });
+    if (trace->logits)
+        cull_h5_put(file, "/",
+                    &(cull_h5_array){ "logits",
+                                      'f',
+                                      3,
+                                      { "sequence", "position", "vocab" },
+                                      { S, N, facts->V },
+                                      trace->logits,
+                                      NULL,
+                                      NULL,
+                                      NULL });
+    if (trace->hidden)
+        cull_h5_put(file, "/",
+                    &(cull_h5_array){ "hidden",
+                                      'f',
+                                      4,
+                                      { "layer", "sequence", "position", "width" },
+                                      { facts->L + 1, S, N, facts->D },
+                                      trace->hidden,
+                                      NULL,
+                                      "input of each layer, the last one after the final norm",
+                                      NULL });
+}
+
+// One of the router's arrays: layers one below the other, the narrower ones padded by HDF5's fill
+// value.
+static void put_router(cull_h5 *file, const cull_trace *trace, const cull_opened *model, size_t n,
+                       const int32_t *layer, cull_h5_array *array)
+{
+    const bool logits = strcmp(array->name, "logits") == 0;
+    const void *const *from = (const void *const *)array->data;
+
+    array->data = NULL;
+    cull_h5_put(file, "/router", array);
+    for (size_t i = 0; i < n; i++) {
+        const cull_layer_facts *facts = cull_layer_of(model, (size_t)layer[i]);
+        if (from[layer[i]])
+            cull_h5_part(file, "/router", array, (size_t[]){ i, 0, 0, 0 },
+                         (size_t[]){ 1, trace->n_seq, trace->len, logits ? facts->E : facts->K },
+                         from[layer[i]]);
+    }
+}
+
+static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_opened *model)
+{
+    int32_t *layer = cull_h5_scratch(file, model->facts->L, sizeof *layer);
+    const size_t n = layer ? moe_layers(model, layer) : 0;
+    const size_t S = trace->n_seq, N = trace->len, E = most(model, false), K = most(model, true);
+    cull_h5_group(file, "/router");
+    if (n == 0)
+        return;
+
+    cull_h5_put(file, "/router",
+                &(cull_h5_array){ "layer",
+                                  'n',
+                                  1,
+                                  { "moe_layer" },
+                                  { n },
+                                  layer,
+                                  NULL,
+                                  "index of the decoder layer",
+                                  NULL });
+    const void **rows = cull_h5_scratch(file, model->facts->L, sizeof *rows);
+    for (size_t which = 0; rows && which < 3; which++) {
+        bool any = false;
+        for (size_t l = 0; l < model->facts->L; l++) {
+            rows[l] = which == 0 ? (trace->router_logits ? trace->router_logits[l] : NULL)
+                      : which == 1
+                          ? (const void *)(trace->router_index ? trace->router_index[l] : NULL)
+                          : (trace->router_gate ? trace->router_gate[l] : NULL);
+            any |= rows[l] != NULL;
+        }
+        static const char *const names[] = { "logits", "index", "gate" };
+        static const char *const docs[] = {
+            "the router's linear output, before softmax, sigmoid or correction",
+            "the chosen experts, best first",
+            "the coefficients really used",
+        };
+        cull_h5_array array = { names[which],
+                                which == 1 ? 'n' : 'f',
+                                4,
+                                { "moe_layer", "sequence", "position",
+                                  which == 0 ? "expert" : "choice" },
+                                { n, S, N, which == 0 ? E : K },
+                                rows,
+                                NULL,
+                                docs[which],
+                                NULL };
+        if (any)
+            put_router(file, trace, model, n, layer, &array);
+    }
+}
+
+cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_opened *model,
+                             const cull_trace *trace)
+{
+    const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
+    cull_h5 *file = cull_h5_create(ctx, path, CULL_H5_LARGE);
+    if (!file)
+        return cull_context_of(ctx)->error.status;
+
+    cull_h5_text(file, "/", "Conventions", "CF-1.8 cull-1");
+    cull_h5_text(file, "/", "source", model->facts->source);
+    cull_h5_text(file, "/", "fingerprint", model->facts->fingerprint);
+    put_rows(file, trace, model->facts);
+    put_routers(file, trace, model);
+    const cull_status status = cull_h5_commit(file);
+    cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
+    return cull_while(ctx, status, "writing the trace");
+}

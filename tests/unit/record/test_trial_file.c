@@ -1,0 +1,277 @@
+#include "support/test.h"
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/new_file.h"
+#include "record/h5.h"
+#include "record/trial_file.h"
+#include "support/fake_host.h"
+#include "support/made_trial.h"
+
+static char folder[] = "/tmp/cull-trial-XXXXXX";
+
+static int make(void **state)
+{
+    *state = fake_host_new(1);
+    strcpy(folder, "/tmp/cull-trial-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int clear(void **state)
+{
+    char command[256];
+    fake_host_free(*state);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static made_trial *finished(fake_host *host)
+{
+    static const uint8_t acc[] = { 1, 0, 1, 1 };
+    static const double nll[] = { 10, 12 };
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = made_new(ctx, "reap", 0.25, 7, 2);
+    made_report(ctx, m,
+                &(made_task){ .task = "facts", .n = 4, .acc = acc, .protocol = "lm-eval-0.4.13" });
+    made_report(ctx, m, &(made_task){ .task = "prose", .n = 2, .nll = nll, .tokens = 8 });
+    return m;
+}
+
+static const void *array(fake_host *host, cull_h5_in *file, const char *path, char type, size_t n)
+{
+    cull_h5_shape shape;
+    const void *data = NULL;
+    assert_ok(host, cull_h5_get(file, path, type, &shape, &data));
+    assert_int_equal(shape.n, n);
+    return data;
+}
+
+static size_t entries(const char *dir) // hidden files count too
+{
+    size_t n = 0;
+    DIR *d = opendir(dir);
+    for (const struct dirent *e; d && (e = readdir(d));)
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void what_is_written_is_read(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+    const char *path = cull_arena_printf(host->context.alloc, "%s/%s", folder,
+                                         cull_trial_name(ctx, &m->trial.axes, m->trial.id));
+    assert_non_null(strstr(path, "/trials/tiny-reap-s0.25-layer-seed7-"));
+
+    cull_h5_in *file;
+    assert_ok(host, cull_h5_open(ctx, path, &file));
+    const char *text = "";
+    assert_ok(host, cull_h5_get_text(file, "/", "trial_id", &text));
+    assert_string_equal(text, m->trial.id);
+    const char *const *yaml = array(host, file, "/provenance/config_yaml", 's', 1);
+    assert_string_equal(yaml[0], "question: é?\nmodels: {}\n");
+
+    // layer 0 is dense: the axis has the decoder indices 1, 2, 3
+    const int64_t *layer = array(host, file, "/experts/layer", 'i', 3);
+    assert_int_equal(layer[0], 1);
+    assert_int_equal(layer[2], 3);
+    const uint8_t *kept = array(host, file, "/experts/kept", 'b', 24);
+    size_t n_kept = 0;
+    for (size_t i = 0; i < 16; i++)
+        n_kept += kept[i];
+    assert_int_equal(n_kept, 12); // 2 of 8 are gone in each of the two
+    assert_int_equal(kept[2 * 8 + 6], 255);
+    const double *score = array(host, file, "/experts/score", 'd', 24);
+    assert_true(score[1] == (5 * 1 + 3 * 1) % 8);
+    assert_true(isnan(score[2 * 8 + 7]));
+
+    const double *values = array(host, file, "/metrics/value", 'd', 2);
+    assert_true(values[0] == 0.75);
+    assert_true(fabs(values[1] - exp(22.0 / 16)) < 1e-12);
+    const uint8_t *acc = array(host, file, "/eval/facts/acc", 'b', 4);
+    assert_int_equal(acc[1], 0);
+    assert_ok(host, cull_h5_get_text(file, "/eval/facts", "protocol", &text));
+    assert_string_equal(text, "lm-eval-0.4.13");
+    cull_h5_close(file);
+    made_free(m);
+}
+
+static void a_later_metric_becomes_a_sibling(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    const char *first = m->evaluation.key;
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+    m->evaluation.metric = "kl";
+    m->evaluation.key = "ffffffffffffffffffffffffffffffff";
+    assert_ok(host, cull_trial_write_added(ctx, folder, &m->trial));
+
+    cull_presents presents;
+    assert_ok(host, cull_trials_present(ctx, folder, &presents));
+    assert_int_equal(presents.n, 1);
+    const cull_present *p = cull_trial_exists(&presents, m->trial.id);
+    assert_non_null(p);
+    assert_true(cull_evaluation_exists(p, first));
+    assert_true(cull_evaluation_exists(p, m->evaluation.key));
+    assert_false(cull_evaluation_exists(p, "00000000000000000000000000000000"));
+    assert_null(cull_trial_exists(&presents, first));
+
+    assert_ok(host, cull_index_write(ctx, folder));
+    cull_h5_in *file;
+    assert_ok(host, cull_h5_open(ctx, cull_arena_printf(host->context.alloc, "%s/index.h5", folder),
+                                 &file));
+    array(host, file, "/trials/trial_id", 's', 2);
+    const char *linked =
+        cull_arena_printf(host->context.alloc, "/files/%s/experts/kept", strrchr(p->path, '/') + 1);
+    array(host, file, linked, 'b', 24); // through the external link
+    cull_h5_close(file);
+    made_free(m);
+}
+
+static void no_folder_holds_no_trials(void **state)
+{
+    fake_host *host = *state;
+    cull_presents presents;
+    assert_ok(host,
+              cull_trials_present(fake_ctx(host), "/tmp/cull-there-is-no-such-folder", &presents));
+    assert_int_equal(presents.n, 0);
+}
+
+static void a_damaged_file_counts_as_absent(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+    cull_presents presents;
+    assert_ok(host, cull_trials_present(ctx, folder, &presents));
+    const char *path = presents.at[0].path;
+    assert_int_equal(truncate(path, 1000), 0);
+    assert_ok(host, cull_trials_present(ctx, folder, &presents));
+    assert_int_equal(presents.n, 0);
+
+    cull_h5_in *file;
+    assert_fails(host, cull_h5_open(ctx, path, &file), CULL_EFORMAT, "is not a whole HDF5 file");
+    assert_ok(host, cull_index_write(ctx, folder));
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial)); // and is replaced
+    assert_ok(host, cull_trials_present(ctx, folder, &presents));
+    assert_int_equal(presents.n, 1);
+    made_free(m);
+}
+
+// A file may grow to a few kilobytes only, as on a disk that is full.
+static void a_full_disk_is_one_sentence(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 4096;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const cull_status status = cull_trial_write(ctx, folder, &m->trial);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+
+    fake_assert_fails(host, status, CULL_EIO, "File too large", "cull_trial_write", __FILE__,
+                      __LINE__);
+    assert_int_equal(entries(cull_arena_printf(host->context.alloc, "%s/trials", folder)), 0);
+    made_free(m);
+}
+
+static void touch(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void temporary_files_of_the_dead_go(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child); // its number is free now
+    char prefix[CULL_TEMPORARY_PREFIX], path[512];
+    cull_temporary_prefix(prefix);
+    snprintf(path, sizeof path, "%s/trials", folder);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/trials/%s%ld.dead.h5", folder, prefix, (long)child);
+    touch(path);
+    snprintf(path, sizeof path, "%s/%s%ld.index.h5", folder, prefix, (long)child);
+    touch(path);
+    snprintf(path, sizeof path, "%s/trials/%s%ld.alive.h5", folder, prefix, (long)getppid());
+    touch(path);
+    snprintf(path, sizeof path, "%s/trials/.tmp.another-host.%ld.h5", folder, (long)child);
+    touch(path);
+
+    size_t removed;
+    assert_ok(host, cull_results_sweep(ctx, folder, &removed));
+    assert_int_equal(removed, 2);
+    snprintf(path, sizeof path, "%s/trials", folder);
+    assert_int_equal(entries(path), 2);
+}
+
+static void names_bear_any_word(void **state)
+{
+    cull_ctx *ctx = fake_ctx(*state);
+    const cull_trial_axes axes = { .model = "../Évil/..", .method = "a b", .sparsity = NAN };
+    const char *slug = cull_trial_slug(ctx, &axes);
+    assert_null(strchr(slug, '/'));
+    assert_int_not_equal(slug[0], '.');
+    assert_null(strchr(slug, ' '));
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    for (size_t n = 0; n < 1000; n++) {
+        cull_torture_fail_after(n);
+        const cull_status status = cull_trial_write(ctx, folder, &m->trial);
+        cull_torture_fail_after(SIZE_MAX);
+        if (status == CULL_OK) {
+            made_free(m);
+            return;
+        }
+        assert_int_equal(status, CULL_ENOMEM);
+        fake_clear(host);
+    }
+    fail_msg("a thousand allocations were not enough");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, make, clear),
+        cmocka_unit_test_setup_teardown(a_later_metric_becomes_a_sibling, make, clear),
+        cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, make, clear),
+        cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, make, clear),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_one_sentence, make, clear),
+        cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_go, make, clear),
+        cmocka_unit_test_setup_teardown(names_bear_any_word, make, clear),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, make, clear),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
