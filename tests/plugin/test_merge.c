@@ -1,0 +1,319 @@
+// Strategy merge: groups, weights, neuron alignment; and what merging must leave alone.
+#include "support/methods.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "strategy/merge/align.h"
+#include "support/assert_close.h"
+#include "support/test.h"
+
+static fake_host *host;
+static tinyworld *worlds[2];
+
+static int open_worlds(void **state)
+{
+    static const char *const names[] = { "tinyworld-mixtral", "tinyworld-olmoe" };
+
+    (void)state;
+    host = fake_host_new(2);
+    for (size_t i = 0; i < 2; i++) {
+        worlds[i] = tinyworld_open(host, names[i]);
+        methods_stats(worlds[i]);
+    }
+    return 0;
+}
+
+static int close_worlds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        tinyworld_close(worlds[i]);
+    fake_host_free(host);
+    return 0;
+}
+
+static const float *overlay_data(const cull_cut *cut, cull_where where)
+{
+    const size_t i = cull_cut_first(cut, where);
+
+    return i == SIZE_MAX ? NULL : (const float *)cut->overlay[i].data;
+}
+
+static size_t aliases(const cull_layer_cut *layer)
+{
+    size_t n = 0;
+
+    for (size_t e = 0; e < layer->E; e++) {
+        assert_true(layer->action[e] == CULL_ACTION_BASE || layer->action[e] == CULL_ACTION_ALIAS);
+        n += layer->action[e] == CULL_ACTION_ALIAS;
+        assert_int_equal(layer->action[layer->target[e]], CULL_ACTION_BASE);
+    }
+    return n;
+}
+
+static void budgets_are_met_exactly(void **state)
+{
+    static const char *const groups[] = { "groups=dominant", "groups=average", "groups=complete",
+                                          "groups=single" };
+
+    (void)state;
+    for (size_t w = 0; w < 2; w++)
+        for (size_t g = 0; g < 4; g++) {
+            tinyworld *world = worlds[w];
+            const size_t E = world->layer[0].E;
+            const cull_scores *scores = methods_score(world, "logit-similarity", NULL);
+
+            for (size_t n = 0; n <= E; n += E / 2) {
+                const cull_cut *by_layer =
+                    methods_select(world, "merge", WORDS(groups[g]), scores,
+                                   methods_budget(world, CULL_SCOPE_LAYER, n, 1));
+                const cull_cut *global =
+                    methods_select(world, "merge", WORDS(groups[g]), scores,
+                                   methods_budget(world, CULL_SCOPE_GLOBAL, 3 * n, 1));
+                size_t sum = 0;
+
+                for (size_t l = 0; l < TINYWORLD_L; l++) {
+                    assert_int_equal(aliases(&by_layer->layer[l]), n < E - 1 ? n : E - 1);
+                    sum += aliases(&global->layer[l]);
+                }
+                assert_int_equal(sum, 3 * n);
+            }
+        }
+}
+
+// The most used experts stay, and every other serves the nearest of them.
+static void minors_join_the_nearest_dominant(void **state)
+{
+    tinyworld *world = worlds[0];
+    const size_t E = world->layer[0].E;
+    const cull_scores *scores = methods_score(world, "logit-similarity", NULL);
+    const cull_cut *cut = methods_select(world, "merge", NULL, scores,
+                                         methods_budget(world, CULL_SCOPE_LAYER, E / 2, 1));
+
+    (void)state;
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        for (size_t e = 0; e < E; e++) {
+            const cull_layer_cut *layer = &cut->layer[l];
+            const double *n = world->layer_stats[l].count;
+
+            for (size_t c = 0; c < E; c++) {
+                if (layer->action[e] == CULL_ACTION_BASE && layer->action[c] == CULL_ACTION_ALIAS)
+                    assert_true(n[e] >= n[c]);
+                if (layer->action[e] == CULL_ACTION_ALIAS && layer->action[c] == CULL_ACTION_BASE)
+                    assert_true(scores->pair[l][e * E + layer->target[e]] <=
+                                scores->pair[l][e * E + c]);
+            }
+        }
+}
+
+// The merged matrices are the usage-weighted means, computed here once more; a group without any
+// tokens takes the plain mean.
+static void means_are_weighted_by_usage(void **state)
+{
+    tinyworld *world = worlds[0];
+    const size_t E = world->layer[0].E;
+    size_t unused_groups = 0;
+
+    (void)state;
+    for (int weighted = 0; weighted < 2; weighted++) {
+        const cull_cut *cut = methods_select(
+            world, "merge", WORDS("groups=average", weighted ? "weighted=true" : "weighted=false"),
+            methods_score(world, "output-distance", NULL),
+            methods_budget(world, CULL_SCOPE_LAYER, E / 2, 1));
+
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            for (size_t t = 0; t < E; t++) {
+                const cull_where where = cull_at_expert(l, CULL_PART_UP, t);
+                const float *merged = overlay_data(cut, where);
+                size_t rows = 0, cols = 0, members = 0;
+                double total = 0.0, all = 0.0;
+
+                for (size_t e = 0; e < E; e++)
+                    if (cut->layer[l].target[e] == t) {
+                        all += world->layer_stats[l].count[e];
+                        members++;
+                    }
+                assert_int_equal(merged != NULL, members > 1);
+                if (!merged)
+                    continue;
+                unused_groups += all == 0.0;
+
+                double *sum = cull_take(fake_ctx(host), TINYWORLD_D * 128, sizeof *sum);
+                assert_non_null(sum);
+                for (size_t e = 0; e < E; e++) {
+                    if (cut->layer[l].target[e] != t)
+                        continue;
+                    const double n = weighted && all > 0.0 ? world->layer_stats[l].count[e] : 1.0;
+                    const float *w =
+                        tinyworld_matrix(world, cull_at_expert(l, CULL_PART_UP, e), &rows, &cols);
+                    for (size_t i = 0; i < rows * cols; i++)
+                        sum[i] += n * (double)w[i];
+                    total += n;
+                }
+                for (size_t i = 0; i < rows * cols; i++)
+                    sum[i] /= total;
+                assert_close(merged, (const double *)sum, rows * cols, 1e-7, 1e-12);
+            }
+    }
+    assert_true(unused_groups > 0); // layer 2 has three experts without tokens
+}
+
+// ---- merging identical experts changes nothing
+// --------------------------------------------------------
+
+static size_t twin[64];            // whose weights an expert has
+static const size_t *neuron_order; // (F) how an odd expert's neurons are turned; NULL: not at all
+
+static cull_status twin_weights(cull_ctx *ctx, const cull_view *view, cull_where where,
+                                const float **w, size_t *rows, size_t *cols, const float **bias)
+{
+    const size_t e = where.expert;
+    const float *base;
+
+    *bias = NULL;
+    base =
+        tinyworld_matrix(view->core, cull_at_expert(where.layer, where.part, twin[e]), rows, cols);
+    *w = base;
+    if (!neuron_order || twin[e] == e)
+        return CULL_OK;
+
+    float *turned = cull_take(ctx, *rows * *cols, sizeof *turned);
+    assert_non_null(turned);
+    for (size_t r = 0; r < *rows; r++)
+        for (size_t c = 0; c < *cols; c++)
+            turned[r * *cols + c] = where.part == CULL_PART_DOWN
+                                        ? base[r * *cols + neuron_order[c]]
+                                        : base[neuron_order[r] * *cols + c];
+    *w = turned;
+    return CULL_OK;
+}
+
+// Pairs of twins at distance 0, all else far apart.
+static const cull_scores *twin_scores(tinyworld *world)
+{
+    const size_t E = world->layer[0].E;
+    cull_scores *scores = methods_scores(world, CULL_FORM_PAIR);
+
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        for (size_t i = 0; i < E * E; i++)
+            scores->pair[l][i] = twin[i / E] == twin[i % E] ? 0.0 : 1.0;
+    return scores;
+}
+
+static void assert_twins_merge_into_themselves(tinyworld *world, const char *align)
+{
+    static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
+    const size_t E = world->layer[0].E;
+    const cull_cut *cut =
+        methods_select(world, "merge", WORDS("groups=complete", align), twin_scores(world),
+                       methods_budget(world, CULL_SCOPE_LAYER, E / 2, 1));
+
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        for (size_t e = 0; e < E; e++) {
+            const size_t target = cut->layer[l].target[e];
+
+            assert_int_equal(twin[target], twin[e]);
+            for (size_t p = 0; p < 3 && target == e; p++) {
+                const cull_where where = cull_at_expert(l, parts[p], e);
+                const float *merged = overlay_data(cut, where), *own, *bias;
+                size_t rows, cols;
+
+                assert_ok(host, twin_weights(fake_ctx(host), &world->view, where, &own, &rows,
+                                             &cols, &bias));
+                assert_non_null(merged);
+                assert_memory_equal(merged, own, rows * cols * sizeof *own);
+            }
+        }
+}
+
+static void merging_twins_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < 2; w++) {
+        tinyworld world = *worlds[w];
+        const size_t E = world.layer[0].E;
+
+        for (size_t e = 0; e < E; e++)
+            twin[e] = e / 2 * 2;
+        neuron_order = NULL;
+        world.view.weights = twin_weights;
+        assert_twins_merge_into_themselves(&world, "align=false");
+    }
+}
+
+// Twins whose neurons stand in another order are one expert again once they are aligned.
+static void alignment_finds_the_permutation(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < 2; w++) {
+        tinyworld world = *worlds[w];
+        const size_t E = world.layer[0].E, F = world.layer[0].F;
+        size_t order[128];
+        struct cull_rng rng;
+
+        cull_rng_init(&rng, 3, "test", "neurons");
+        cull_rng_shuffle(&rng, F, order);
+        for (size_t e = 0; e < E; e++)
+            twin[e] = e / 2 * 2;
+        neuron_order = order;
+        world.view.weights = twin_weights;
+        assert_twins_merge_into_themselves(&world, "align=true");
+        neuron_order = NULL;
+    }
+}
+
+// ---- assignment
+// ---------------------------------------------------------------------------------------
+
+static double best_by_enumeration(size_t n, const float *cost, size_t row, unsigned used)
+{
+    double best = INFINITY;
+
+    if (row == n)
+        return 0.0;
+    for (size_t c = 0; c < n; c++)
+        if (!(used >> c & 1u))
+            best = fmin(best, (double)cost[row * n + c] +
+                                  best_by_enumeration(n, cost, row + 1, used | 1u << c));
+    return best;
+}
+
+static void assignments_are_optimal(void **state)
+{
+    enum { N = 7 };
+    struct cull_rng rng;
+
+    (void)state;
+    cull_rng_init(&rng, 11, "test", "cost");
+    for (int i = 0; i < 200; i++) {
+        float cost[N * N];
+        size_t column[N];
+        double sum = 0.0;
+        unsigned used = 0;
+
+        for (size_t k = 0; k < N * N; k++) // every other case has many ties
+            cost[k] = i % 2 ? (float)cull_rng_below(&rng, 4) : (float)cull_rng_uniform(&rng) - 0.5f;
+        assert_ok(host, assign(fake_ctx(host), N, cost, column));
+        for (size_t r = 0; r < N; r++) {
+            used |= 1u << column[r];
+            sum += (double)cost[r * N + column[r]];
+        }
+        assert_int_equal(used, (1u << N) - 1);
+        assert_true(fabs(sum - best_by_enumeration(N, cost, 0, 0)) < 1e-6);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(budgets_are_met_exactly),
+        cmocka_unit_test(minors_join_the_nearest_dominant),
+        cmocka_unit_test(means_are_weighted_by_usage),
+        cmocka_unit_test(merging_twins_changes_nothing),
+        cmocka_unit_test(alignment_finds_the_permutation),
+        cmocka_unit_test(assignments_are_optimal),
+    };
+
+    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+}
