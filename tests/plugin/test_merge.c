@@ -113,8 +113,6 @@ static void means_are_weighted_by_usage(void **state)
 {
     tinyworld *world = worlds[0];
     const size_t E = world->layer[0].E;
-    size_t unused_groups = 0;
-
     (void)state;
     for (int weighted = 0; weighted < 2; weighted++) {
         const cull_cut *cut = methods_select(
@@ -137,7 +135,6 @@ static void means_are_weighted_by_usage(void **state)
                 assert_int_equal(merged != NULL, members > 1);
                 if (!merged)
                     continue;
-                unused_groups += all == 0.0;
 
                 double *sum = cull_take(fake_ctx(host), TINYWORLD_D * 128, sizeof *sum);
                 assert_non_null(sum);
@@ -156,7 +153,42 @@ static void means_are_weighted_by_usage(void **state)
                 assert_close(merged, (const double *)sum, rows * cols, 1e-7, 1e-12);
             }
     }
-    assert_true(unused_groups > 0); // layer 2 has three experts without tokens
+}
+
+// The experts that no token reaches, merged into one, take their plain mean.
+static void groups_without_tokens_take_the_plain_mean(void **state)
+{
+    tinyworld *world = worlds[0];
+    const size_t l = 2, E = world->layer[l].E;
+    const double *count = world->layer_stats[l].count;
+    cull_scores *scores = methods_scores(world, CULL_FORM_PAIR);
+    cull_budget *budget = methods_budget(world, CULL_SCOPE_LAYER, 0, 1);
+    const size_t remove[TINYWORLD_L] = { 0, 0, 2, 0 };
+    size_t unused = 0, first = SIZE_MAX, rows = 0, cols = 0;
+    double *sum = cull_take(fake_ctx(host), TINYWORLD_D * 128, sizeof *sum);
+
+    (void)state;
+    assert_non_null(sum);
+    budget->remove = remove;
+    for (size_t i = 0; i < E * E; i++)
+        scores->pair[l][i] = count[i / E] + count[i % E] > 0.0;
+    const cull_cut *cut = methods_select(world, "merge", WORDS("groups=complete"), scores, budget);
+
+    for (size_t e = 0; e < E; e++) {
+        if (count[e] > 0.0)
+            continue;
+        const float *w =
+            tinyworld_matrix(world, cull_at_expert(l, CULL_PART_DOWN, e), &rows, &cols);
+        for (size_t i = 0; i < rows * cols; i++)
+            sum[i] += (double)w[i] / 3.0;
+        first = first == SIZE_MAX ? e : first;
+        unused++;
+        assert_int_equal(cut->layer[l].target[e], first);
+    }
+    assert_int_equal(unused, 3);
+    const float *merged = overlay_data(cut, cull_at_expert(l, CULL_PART_DOWN, first));
+    assert_non_null(merged);
+    assert_close(merged, (const double *)sum, rows * cols, 1e-7, 1e-12);
 }
 
 // ---- merging identical experts changes nothing
@@ -310,6 +342,7 @@ int main(void)
         cmocka_unit_test(budgets_are_met_exactly),
         cmocka_unit_test(minors_join_the_nearest_dominant),
         cmocka_unit_test(means_are_weighted_by_usage),
+        cmocka_unit_test(groups_without_tokens_take_the_plain_mean),
         cmocka_unit_test(merging_twins_changes_nothing),
         cmocka_unit_test(alignment_finds_the_permutation),
         cmocka_unit_test(assignments_are_optimal),

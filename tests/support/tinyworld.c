@@ -65,20 +65,31 @@ static void checkpoint_name(const tinyworld *world, cull_where where, char *out,
     assert_true(n > 0 && (size_t)n < size);
 }
 
+// Where a matrix is kept once it has been widened.
+enum { MOST_EXPERTS = 32, N_MATRICES = TINYWORLD_L * CULL_N_PARTS * (MOST_EXPERTS + 1) };
+
+static size_t place(cull_where where)
+{
+    const size_t expert = where.expert == CULL_NONE ? MOST_EXPERTS : where.expert;
+    return (where.layer * CULL_N_PARTS + where.part) * (MOST_EXPERTS + 1) + expert;
+}
+
 const float *tinyworld_matrix(tinyworld *world, cull_where where, size_t *rows, size_t *cols)
 {
     char name[128];
     size_t n = 0;
     checkpoint_name(world, where, name, sizeof name);
     const cull_tensor t = golden_tensor(world->model, name);
+    *rows = t.shape[0];
+    *cols = t.shape[1];
+    if (world->matrices[place(where)])
+        return world->matrices[place(where)];
     const double *numbers = golden_numbers(world->model, name, &n);
     float *w = cull_take(fake_ctx(world->host), n, sizeof *w);
     assert_non_null(w);
     for (size_t i = 0; i < n; i++)
         w[i] = (float)numbers[i];
-    *rows = t.shape[0];
-    *cols = t.shape[1];
-    return w;
+    return world->matrices[place(where)] = w;
 }
 
 static cull_status view_weights(cull_ctx *ctx, const cull_view *view, cull_where where,
@@ -159,6 +170,8 @@ tinyworld *tinyworld_open(fake_host *host, const char *name)
     assert_non_null(world);
     world->host = host;
     world->name = name;
+    world->matrices = cull_take(fake_ctx(host), N_MATRICES, sizeof *world->matrices);
+    assert_non_null(world->matrices);
     snprintf(path, sizeof path, CULL_SOURCE_DIR "/models/%s/model.safetensors", name);
     world->model = golden_open(host, path);
     world->stats = tinyworld_golden(world, "stats");

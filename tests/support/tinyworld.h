@@ -11,8 +11,8 @@ enum { TINYWORLD_L = 4, TINYWORLD_D = 128 };
 typedef struct tinyworld {
     fake_host *host;
     const char *name; // "tinyworld-mixtral"
-    golden *model;      // the checkpoint
-    golden *stats;      // tests/golden/methods/<name>/stats.safetensors
+    golden *model;    // the checkpoint
+    golden *stats;    // tests/golden/methods/<name>/stats.safetensors
     cull_model_facts facts;
     cull_layer_facts layer[TINYWORLD_L];
     cull_layer_stats layer_stats[TINYWORLD_L];
@@ -21,6 +21,7 @@ typedef struct tinyworld {
     // the stage's criterion, which answers the service "cull.weight-scores/1"
     const cull_criterion *criterion;
     const void *criterion_settings;
+    const float **matrices; // those that were asked for, see tinyworld_matrix
 } tinyworld;
 
 tinyworld *tinyworld_open(fake_host *host, const char *name);
