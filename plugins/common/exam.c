@@ -7,11 +7,12 @@
 
 const char *const exam_mean_names[EXAM_N_MEANS] = { "acc", "acc_norm", "acc_bytes", "exact_match" };
 
-// ---- prepare ------------------------------------------------------------------------------------------
+// ---- prepare
+// ------------------------------------------------------------------------------------------
 
 // The requests of one document, in new memory.
-static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d, size_t *n,
-                       cull_request **out)
+static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d,
+                       size_t *n, cull_request **out)
 {
     if (t->kind == TASK_ROLLING)
         return lm_score_rolling(ctx, lm, d->place, d->continuation[0], n, out);
@@ -20,7 +21,8 @@ static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const
     if (!*out)
         return CULL_ENOMEM;
     if (t->kind == TASK_GENERATE)
-        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until, *out);
+        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until,
+                           *out);
     return lm_score_pairs(ctx, lm, d->place, d->n, d->context, d->continuation, *out);
 }
 
@@ -62,8 +64,8 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     return CULL_OK;
 }
 
-static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const asked *docs, exam *state,
-                          cull_requests *out)
+static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const asked *docs,
+                          exam *state, cull_requests *out)
 {
     out->at = ctx->host->alloc(ctx, total, sizeof *out->at);
     if (!out->at)
@@ -104,7 +106,8 @@ cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *t
     return gather(ctx, total, n_docs, docs, state, out);
 }
 
-// ---- score --------------------------------------------------------------------------------------------
+// ---- score
+// --------------------------------------------------------------------------------------------
 
 cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better)
@@ -161,8 +164,9 @@ cull_status exam_identity(cull_ctx *ctx, cull_report *out, const task *t)
     }
     exam_column columns[3];
     for (size_t i = 0; i < 3; i++)
-        columns[i] = (exam_column){ .name = names[i], .doc = docs[i], .type = 's',
-                                    .data = any[i] ? text[i] : NULL };
+        columns[i] = (exam_column){
+            .name = names[i], .doc = docs[i], .type = 's', .data = any[i] ? text[i] : NULL
+        };
     return exam_columns(ctx, out, t, 3, columns);
 }
 
@@ -212,9 +216,11 @@ static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *mean
         const size_t n = members(means, e->n, NULL, m, of);
         if (status != CULL_OK || n < 2)
             continue;
-        status = exam_value(ctx, out, "pooled", exam_mean_names[m], "none", summary_pooled(n, of), 1);
+        status =
+            exam_value(ctx, out, "pooled", exam_mean_names[m], "none", summary_pooled(n, of), 1);
         if (status == CULL_OK)
-            status = exam_value(ctx, out, "macro", exam_mean_names[m], "none", summary_macro(n, of), 1);
+            status =
+                exam_value(ctx, out, "macro", exam_mean_names[m], "none", summary_macro(n, of), 1);
     }
     return status;
 }

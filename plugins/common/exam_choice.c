@@ -5,8 +5,9 @@
 
 typedef struct scored { // of one task; (n) a document, (n, C) a choice
     size_t n, C;
-    double *loglik, *by_chars, *by_bytes; // (n, C) log-likelihood, and divided by the choice's length
-    uint8_t *greedy;                      // (n, C) 255: no such choice
+    double *loglik, *by_chars,
+        *by_bytes;   // (n, C) log-likelihood, and divided by the choice's length
+    uint8_t *greedy; // (n, C) 255: no such choice
     int64_t *cont_tokens, *len_chars, *len_bytes; // (n, C) −1: no such choice
     int64_t *gold, *pred, *pred_norm;             // (n)
     double *margin, *margin_norm;                 // (n)
@@ -21,10 +22,10 @@ static cull_status scored_new(cull_ctx *ctx, const task *t, scored *s)
         if (t->document[d].n > s->C)
             s->C = t->document[d].n;
     const size_t n = s->n, all = s->n * s->C;
-    double **const reals[] = { &s->loglik, &s->by_chars, &s->by_bytes, &s->margin,
-                               &s->margin_norm, &s->acc, &s->acc_norm, &s->acc_bytes };
+    double **const reals[] = { &s->loglik,      &s->by_chars, &s->by_bytes, &s->margin,
+                               &s->margin_norm, &s->acc,      &s->acc_norm, &s->acc_bytes };
     int64_t **const integers[] = { &s->cont_tokens, &s->len_chars, &s->len_bytes,
-                                   &s->gold, &s->pred, &s->pred_norm };
+                                   &s->gold,        &s->pred,      &s->pred_norm };
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!(*reals[i] = alloc(ctx, i < 3 ? all : n, sizeof **reals[i])))
             return CULL_ENOMEM;
@@ -41,8 +42,8 @@ static double per_unit(double ll, const int64_t *length, size_t c)
     return length && length[c] > 0 ? ll / (double)length[c] : -INFINITY;
 }
 
-static void fill_choice(scored *s, size_t d, size_t c, const document *doc, const cull_request *request,
-                        const cull_answer *answer)
+static void fill_choice(scored *s, size_t d, size_t c, const document *doc,
+                        const cull_request *request, const cull_answer *answer)
 {
     const size_t at = d * s->C + c;
     s->loglik[at] = answer->ll;
@@ -61,7 +62,8 @@ static void no_choice(scored *s, size_t at)
     s->cont_tokens[at] = s->len_chars[at] = s->len_bytes[at] = -1;
 }
 
-// The first of the largest; *margin: its lead over the best of the others, NaN where that is not finite.
+// The first of the largest; *margin: its lead over the best of the others, NaN where that is not
+// finite.
 static size_t best(const double *x, size_t n, double *margin)
 {
     size_t first = 0;
@@ -114,8 +116,9 @@ static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, c
     if (status != CULL_OK || !(t->metrics & TASK_EXACT))
         return status;
     const summary ll = summary_of(s->n, s->loglik);
-    return exam_value(ctx, out, t->name, "perplexity", "none",
-                      (summary){ perplexity_of(-ll.mean), perplexity_of(-ll.mean) * ll.stderr_, ll.n }, 0);
+    return exam_value(
+        ctx, out, t->name, "perplexity", "none",
+        (summary){ perplexity_of(-ll.mean), perplexity_of(-ll.mean) * ll.stderr_, ll.n }, 0);
 }
 
 static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s, cull_report *out)
@@ -125,8 +128,8 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
                bytes = t->metrics & TASK_ACC_BYTES;
     const exam_column columns[] = {
         { "loglik", "nat", "log-likelihood of the continuation", "choice", C, 'd', s->loglik },
-        { "greedy", NULL, "1: greedy decoding writes the continuation; 255: no such choice", "choice", C,
-          'b', s->greedy },
+        { "greedy", NULL, "1: greedy decoding writes the continuation; 255: no such choice",
+          "choice", C, 'b', s->greedy },
         { "cont_tokens", "tokens", "scored tokens; -1: no such choice", "choice", C, 'i',
           s->cont_tokens },
         { "len_chars", "code points", "length that acc_norm divides by", "choice", C, 'i',
@@ -136,7 +139,8 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
         { "gold", NULL, "the right choice", NULL, 0, 'i', exact ? NULL : s->gold },
         { "pred", NULL, "the likeliest choice, the first of equals", NULL, 0, 'i',
           exact ? NULL : s->pred },
-        { "pred_norm", NULL, "the likeliest per code point", NULL, 0, 'i', norm ? s->pred_norm : NULL },
+        { "pred_norm", NULL, "the likeliest per code point", NULL, 0, 'i',
+          norm ? s->pred_norm : NULL },
         { "margin", "nat", "lead of pred over the next", NULL, 0, 'd', exact ? NULL : s->margin },
         { "margin_norm", "nat", "lead of pred_norm over the next", NULL, 0, 'd',
           norm ? s->margin_norm : NULL },

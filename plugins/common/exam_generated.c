@@ -24,7 +24,8 @@ static cull_status cleaner_new(cull_ctx *ctx, const task *t, cleaner *out)
     if (!out->ignore)
         return CULL_ENOMEM;
     for (; out->n < how->n_ignore; out->n++) {
-        const cull_status status = regex_new(ctx, t->name, how->ignore[out->n], &out->ignore[out->n]);
+        const cull_status status =
+            regex_new(ctx, t->name, how->ignore[out->n], &out->ignore[out->n]);
         if (status != CULL_OK) {
             cleaner_free(out);
             return status;
@@ -112,7 +113,8 @@ static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_r
     return status == CULL_OK ? exam_columns(ctx, out, t, 4, columns) : status;
 }
 
-static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_answer *answers, outcome *o)
+static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_answer *answers,
+                               outcome *o)
 {
     const size_t n = t->task.n, all = n * t->task.n_filters;
     *o = (outcome){ .exact = ctx->host->alloc(ctx, all, sizeof *o->exact),

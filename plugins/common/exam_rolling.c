@@ -32,7 +32,8 @@ cull_status exam_score_rolling(cull_ctx *ctx, const exam_task *t, const cull_req
                               -all / all_bytes / log(2.0) };
     cull_status status = CULL_OK;
     for (size_t m = 0; status == CULL_OK && m < 3; m++)
-        status = exam_value(ctx, out, t->task.name, names[m], "none", (summary){ values[m], NAN, n }, 0);
+        status =
+            exam_value(ctx, out, t->task.name, names[m], "none", (summary){ values[m], NAN, n }, 0);
     const exam_column columns[] = {
         { "loglik", "nat", "log-likelihood of the document", NULL, 0, 'd', loglik },
         { "words", "words", "of the document before any detokeniser", NULL, 0, 'i', words },

@@ -34,7 +34,8 @@ typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_reques
                                 const cull_answer *answers, cull_report *out, exam_means *means);
 exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
 
-// ---- short hands for reports --------------------------------------------------------------------------
+// ---- short hands for reports
+// --------------------------------------------------------------------------
 
 cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better);
@@ -47,7 +48,8 @@ typedef struct exam_column {
     const void *data;
 } exam_column;
 
-cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n, const exam_column *columns);
+cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n,
+                         const exam_column *columns);
 // doc_hash, prompt_hash and cluster, where any document has one.
 cull_status exam_identity(cull_ctx *, cull_report *, const task *);
 

@@ -97,14 +97,21 @@ cull_status json_read(cull_ctx *ctx, const char *path, json_t **out)
 const char *json_kind(const json_t *value)
 {
     switch (value ? json_typeof(value) : JSON_NULL) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "a list";
-    case JSON_STRING: return "a text";
-    case JSON_INTEGER: return "a number";
-    case JSON_REAL: return "a number with a fraction";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a text";
+    case JSON_INTEGER:
+        return "a number";
+    case JSON_REAL:
+        return "a number with a fraction";
     case JSON_TRUE:
-    case JSON_FALSE: return "true or false";
-    default: return "nothing";
+    case JSON_FALSE:
+        return "true or false";
+    default:
+        return "nothing";
     }
 }
 
@@ -117,8 +124,8 @@ static cull_status wrong(cull_ctx *ctx, const char *place, const json_t *object,
     const json_t *value = json_object_get(object, key);
     if (!value)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: there is no \"%s\"", place, key);
-    return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %s, not %s", place, key, json_kind(value),
-                           want);
+    return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %s, not %s", place, key,
+                           json_kind(value), want);
 }
 
 static cull_status copy(cull_ctx *ctx, const json_t *text, span *out)
@@ -134,7 +141,8 @@ cull_status json_text(cull_ctx *ctx, const char *place, json_t *value, const cha
     return copy(ctx, value, out);
 }
 
-cull_status json_get_text(cull_ctx *ctx, const char *place, json_t *object, const char *key, span *out)
+cull_status json_get_text(cull_ctx *ctx, const char *place, json_t *object, const char *key,
+                          span *out)
 {
     const json_t *value = json_object_get(object, key);
     return json_is_string(value) ? copy(ctx, value, out) : wrong(ctx, place, object, key, "a text");
@@ -192,16 +200,16 @@ cull_status json_get_lengths(cull_ctx *ctx, const char *place, json_t *object, c
     if (!json_is_array(list))
         return wrong(ctx, place, object, key, "a list of whole numbers");
     if (json_array_size(list) != n)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" has %zu entries for %zu requests", place,
-                               key, json_array_size(list), n);
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" has %zu entries for %zu requests",
+                               place, key, json_array_size(list), n);
     int64_t *length = ctx->host->alloc(ctx, n, sizeof *length);
     if (!length)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(list, i);
         if (!json_is_integer(value) || json_integer_value(value) < 0)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: entry %zu of \"%s\" is not a length", place,
-                                   i, key);
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: entry %zu of \"%s\" is not a length",
+                                   place, i, key);
         length[i] = json_integer_value(value);
     }
     *out = length;

@@ -1,7 +1,7 @@
 // Files of one JSON value a line, and the fields of such a value.
 //
-// Every complaint names its place, "FILE:LINE", and is one sentence (CULL_EFORMAT). Texts come as spans in
-// the context's alloc memory, so that a value may go as soon as it has been read.
+// Every complaint names its place, "FILE:LINE", and is one sentence (CULL_EFORMAT). Texts come as
+// spans in the context's alloc memory, so that a value may go as soon as it has been read.
 #ifndef COMMON_JSONL_H
 #define COMMON_JSONL_H
 
@@ -19,7 +19,8 @@ typedef struct jsonl {
 
 cull_status jsonl_read(cull_ctx *, const char *path, size_t limit, jsonl *out);
 void jsonl_free(jsonl *);
-const char *jsonl_place(cull_ctx *, const jsonl *, size_t i); // "FILE:LINE"; NULL: no memory, reported
+const char *jsonl_place(cull_ctx *, const jsonl *,
+                        size_t i); // "FILE:LINE"; NULL: no memory, reported
 
 // A file that is one JSON object. Release with json_decref.
 cull_status json_read(cull_ctx *, const char *path, json_t **out);

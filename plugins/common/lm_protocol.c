@@ -26,16 +26,17 @@ cull_status lm_encoder_init(cull_ctx *ctx, const cull_text *text, int64_t protoc
     if (text->bos < 0 || protocol == LM_EVAL_0_4_0)
         out->prefix = text->eos;
     if (out->length > text->max_positions)
-        return ctx->host->fail(ctx, CULL_EINVAL, "length %zu is more than the model's %zu positions",
-                               out->length, text->max_positions);
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "length %zu is more than the model's %zu positions", out->length,
+                               text->max_positions);
     if (bos == LM_BOS_ADD && text->bos < 0)
         return ctx->host->fail(ctx, CULL_EINVAL, "bos: add, but the tokenizer has no BOS");
     const cull_status status = decode_one(ctx, text, out->prefix, &out->prefix_text);
     return status == CULL_OK ? decode_one(ctx, text, text->eos, &out->eos_text) : status;
 }
 
-static cull_status encode(cull_ctx *ctx, const cull_text *text, span s, uint32_t flags, int32_t **ids,
-                          size_t *n)
+static cull_status encode(cull_ctx *ctx, const cull_text *text, span s, uint32_t flags,
+                          int32_t **ids, size_t *n)
 {
     return text->encode(ctx, text, s.n ? s.s : "", s.n, flags, ids, n);
 }
@@ -47,7 +48,8 @@ cull_status lm_encode(cull_ctx *ctx, const lm_encoder *lm, span text, int32_t **
     if (newest && lm->prefix_text.n && span_starts(text, lm->prefix_text))
         special = false;
     const cull_status status = encode(ctx, lm->text, text, special ? CULL_SPECIAL : 0, ids, n);
-    if (status != CULL_OK || lm->bos != LM_BOS_ADD || !special || (*n && (*ids)[0] == lm->text->bos))
+    if (status != CULL_OK || lm->bos != LM_BOS_ADD || !special ||
+        (*n && (*ids)[0] == lm->text->bos))
         return status;
     int32_t *with_bos = ctx->host->alloc(ctx, *n + 1, sizeof *with_bos);
     if (!with_bos)
@@ -74,15 +76,16 @@ static cull_status score(cull_ctx *ctx, const lm_encoder *lm, const char *place,
                          tokens continuation, cull_request *out)
 {
     if (continuation.n == 0)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: a continuation leaves no token to score", place);
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: a continuation leaves no token to score",
+                               place);
     if (context.n == 0)
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: a context is empty and nothing stands in front of it (no BOS)",
                                place);
     if (continuation.n > lm->length)
         return ctx->host->fail(ctx, CULL_EFORMAT,
-                               "%s: a continuation of %zu tokens does not fit the length of %zu", place,
-                               continuation.n, lm->length);
+                               "%s: a continuation of %zu tokens does not fit the length of %zu",
+                               place, continuation.n, lm->length);
     context = last(context, lm->length + 1 - continuation.n);
     int32_t *ids = ctx->host->alloc(ctx, context.n + continuation.n, sizeof *ids);
     if (!ids)
@@ -100,7 +103,8 @@ static cull_status score(cull_ctx *ctx, const lm_encoder *lm, const char *place,
 static cull_status no_prefix(cull_ctx *ctx, const char *place)
 {
     return ctx->host->fail(ctx, CULL_ENOTSUP,
-                           "%s: an empty context needs BOS or EOS, and the tokenizer has neither", place);
+                           "%s: an empty context needs BOS or EOS, and the tokenizer has neither",
+                           place);
 }
 
 static cull_status score_empty(cull_ctx *ctx, const lm_encoder *lm, const char *place,
@@ -134,8 +138,10 @@ static cull_status score_pair(cull_ctx *ctx, const lm_encoder *lm, const char *p
         status = lm_encode(ctx, lm, whole, &ids, &n);
     if (status != CULL_OK)
         return status;
-    // Trailing white space of the context has moved to the continuation: `encoded` knows nothing of it.
-    const tokens target = { ids + (encoded.n < n ? encoded.n : n), encoded.n < n ? n - encoded.n : 0 };
+    // Trailing white space of the context has moved to the continuation: `encoded` knows nothing of
+    // it.
+    const tokens target = { ids + (encoded.n < n ? encoded.n : n),
+                            encoded.n < n ? n - encoded.n : 0 };
     return score(ctx, lm, place, encoded, target, out);
 }
 
@@ -180,7 +186,8 @@ cull_status lm_score_rolling(cull_ctx *ctx, const lm_encoder *lm, const char *pl
     status = score(ctx, lm, place, (tokens){ &lm->prefix, 1 }, (tokens){ ids, first }, &(*out)[0]);
     for (size_t i = 1, done = first; status == CULL_OK && i < *n; i++) {
         const size_t targets = n_ids - done < L ? n_ids - done : L;
-        status = score(ctx, lm, place, (tokens){ ids, done }, (tokens){ ids + done, targets }, &(*out)[i]);
+        status = score(ctx, lm, place, (tokens){ ids, done }, (tokens){ ids + done, targets },
+                       &(*out)[i]);
         done += targets;
     }
     for (size_t i = 0; i < *n; i++)
@@ -195,8 +202,8 @@ cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, 
     size_t n;
     if (max_new >= lm->length)
         return ctx->host->fail(ctx, CULL_EINVAL,
-                               "%s: %zu new tokens leave no room for a context in a length of %zu", place,
-                               max_new, lm->length);
+                               "%s: %zu new tokens leave no room for a context in a length of %zu",
+                               place, max_new, lm->length);
     const char **stop = ctx->host->alloc(ctx, n_until + 1, sizeof *stop);
     if (!stop)
         return CULL_ENOMEM;

@@ -18,7 +18,8 @@ typedef struct py_random {
 void py_random_seed(py_random *, uint32_t seed);
 uint32_t py_random_u32(py_random *);
 
-// k of the numbers 0..n−1 without repetition, in out (k), by the same algorithm; k ≤ n < 2³². work: (n).
+// k of the numbers 0..n−1 without repetition, in out (k), by the same algorithm; k ≤ n < 2³². work:
+// (n).
 void py_random_sample(py_random *, size_t n, size_t k, size_t *out, size_t *work);
 
 #endif

@@ -4,7 +4,10 @@
 
 #include <utf8proc.h>
 
-bool span_equal(span a, span b) { return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0); }
+bool span_equal(span a, span b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+}
 
 bool span_starts(span text, span prefix)
 {
@@ -23,8 +26,8 @@ size_t span_find(span text, span what, size_t from)
 static int32_t decode(span text, size_t i, size_t *step)
 {
     utf8proc_int32_t c = 0;
-    const utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text.s + i,
-                                                (utf8proc_ssize_t)(text.n - i), &c);
+    const utf8proc_ssize_t n =
+        utf8proc_iterate((const utf8proc_uint8_t *)text.s + i, (utf8proc_ssize_t)(text.n - i), &c);
     *step = n > 0 ? (size_t)n : 0;
     return n > 0 ? c : -1;
 }
@@ -141,12 +144,19 @@ cull_status py_replace(cull_ctx *ctx, span text, const char *old, const char *ne
     return CULL_OK;
 }
 
-// ---- case ---------------------------------------------------------------------------------------------
+// ---- case
+// ---------------------------------------------------------------------------------------------
 //
-// Simple mappings are utf8proc's; of the special ones those of single letters that have no context but
-// for the final sigma, as Python has them.
+// Simple mappings are utf8proc's; of the special ones those of single letters that have no context
+// but for the final sigma, as Python has them.
 
-enum { SHARP_S = 0xdf, DOTTED_I = 0x130, COMBINING_DOT = 0x307, SIGMA = 0x3a3, FINAL_SIGMA = 0x3c2 };
+enum {
+    SHARP_S = 0xdf,
+    DOTTED_I = 0x130,
+    COMBINING_DOT = 0x307,
+    SIGMA = 0x3a3,
+    FINAL_SIGMA = 0x3c2
+};
 
 static bool is_letter(int32_t c)
 {
@@ -190,7 +200,8 @@ enum first { FIRST_LOWER, FIRST_TITLE };
 // The first character by `first`, the others lowered or not.
 static cull_status change_case(cull_ctx *ctx, span text, enum first first, bool others, span *out)
 {
-    char *s = ctx->host->alloc(ctx, text.n * 2 + 5, 1); // a mapping never grows beyond twice its bytes
+    char *s =
+        ctx->host->alloc(ctx, text.n * 2 + 5, 1); // a mapping never grows beyond twice its bytes
     if (!s)
         return CULL_ENOMEM;
     size_t used = 0, step = 0;

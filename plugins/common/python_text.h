@@ -36,7 +36,8 @@ cull_status span_copy(cull_ctx *, span, span *out); // ended by a NUL that n doe
 cull_status span_join(cull_ctx *, size_t n, const span *parts, span *out);
 cull_status py_replace(cull_ctx *, span, const char *old, const char *new_, span *out);
 cull_status py_lower(cull_ctx *, span, span *out);
-cull_status py_capitalize(cull_ctx *, span, span *out); // first character title case, the rest lower
+cull_status py_capitalize(cull_ctx *, span,
+                          span *out); // first character title case, the rest lower
 // The first character lower case, the rest as it is.
 cull_status py_lower_first(cull_ctx *, span, span *out);
 

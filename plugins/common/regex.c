@@ -24,14 +24,15 @@ cull_status regex_new(cull_ctx *ctx, const char *place, const char *pattern, reg
         return r ? ctx->host->fail(ctx, CULL_ENOMEM, "out of memory") : CULL_ENOMEM;
     }
     pcre2_set_newline(how, PCRE2_NEWLINE_LF);
-    r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error,
-                            &at, how);
+    r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
+                            &error, &at, how);
     pcre2_compile_context_free(how);
     if (!r->code) {
         PCRE2_UCHAR why[160];
         pcre2_get_error_message(error, why, sizeof why);
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: the pattern \"%s\" fails at its character %zu: %s",
-                               place, pattern, (size_t)at + 1, (const char *)why);
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: the pattern \"%s\" fails at its character %zu: %s", place,
+                               pattern, (size_t)at + 1, (const char *)why);
     }
     r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
     if (!r->match) {
@@ -84,20 +85,23 @@ static cull_status scan(cull_ctx *ctx, const regex *r, span text, size_t stop, s
     size_t at = 0;
     uint32_t options = 0;
     for (*n = 0; at <= text.n;) {
-        const int rc = pcre2_match(r->code, (PCRE2_SPTR)text.s, text.n, at, options, r->match, NULL);
+        const int rc =
+            pcre2_match(r->code, (PCRE2_SPTR)text.s, text.n, at, options, r->match, NULL);
         if (rc == PCRE2_ERROR_NOMATCH)
             return CULL_OK;
         if (rc < 0) {
             PCRE2_UCHAR why[160];
             pcre2_get_error_message(rc, why, sizeof why);
-            return ctx->host->fail(ctx, CULL_EINVAL, "a pattern gives up on a text of %zu bytes: %s",
-                                   text.n, (const char *)why);
+            return ctx->host->fail(ctx, CULL_EINVAL,
+                                   "a pattern gives up on a text of %zu bytes: %s", text.n,
+                                   (const char *)why);
         }
         const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->match);
         if ((*n)++ == stop)
             return CULL_OK;
         at = v[1];
-        options = v[0] == v[1] ? PCRE2_NOTEMPTY_ATSTART : 0; // after an empty match the next must advance
+        options =
+            v[0] == v[1] ? PCRE2_NOTEMPTY_ATSTART : 0; // after an empty match the next must advance
     }
     return CULL_OK;
 }
@@ -113,8 +117,8 @@ cull_status regex_find(cull_ctx *ctx, const regex *r, span text, int64_t select,
     const size_t back = select < 0 ? (size_t)-select : 0;
     const size_t want = select < 0 ? n - back : (size_t)select;
     if (back > n || want >= n)
-        return ctx->host->fail(ctx, CULL_EINVAL, "a filter asks for match %lld of %zu", (long long)select,
-                               n);
+        return ctx->host->fail(ctx, CULL_EINVAL, "a filter asks for match %lld of %zu",
+                               (long long)select, n);
     status = scan(ctx, r, text, want, &seen);
     if (status != CULL_OK)
         return status;
@@ -123,7 +127,8 @@ cull_status regex_find(cull_ctx *ctx, const regex *r, span text, int64_t select,
     return CULL_OK;
 }
 
-cull_status regex_replace(cull_ctx *ctx, const regex *r, span text, const char *replacement, span *out)
+cull_status regex_replace(cull_ctx *ctx, const regex *r, span text, const char *replacement,
+                          span *out)
 {
     PCRE2_SIZE room = text.n * 2 + 64;
     for (int attempt = 0; attempt < 2; attempt++) {
@@ -131,11 +136,11 @@ cull_status regex_replace(cull_ctx *ctx, const regex *r, span text, const char *
         if (!s)
             return CULL_ENOMEM;
         PCRE2_SIZE n = room + 1;
-        const int rc = pcre2_substitute(r->code, (PCRE2_SPTR)text.s, text.n, 0,
-                                        PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH |
-                                            PCRE2_SUBSTITUTE_UNSET_EMPTY,
-                                        r->match, NULL, (PCRE2_SPTR)replacement,
-                                        PCRE2_ZERO_TERMINATED, s, &n);
+        const int rc =
+            pcre2_substitute(r->code, (PCRE2_SPTR)text.s, text.n, 0,
+                             PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH |
+                                 PCRE2_SUBSTITUTE_UNSET_EMPTY,
+                             r->match, NULL, (PCRE2_SPTR)replacement, PCRE2_ZERO_TERMINATED, s, &n);
         if (rc >= 0) {
             *out = (span){ (const char *)s, n };
             return CULL_OK;

@@ -13,7 +13,10 @@ static const uint32_t K[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t ror(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
+static uint32_t ror(uint32_t x, unsigned n)
+{
+    return x >> n | x << (32 - n);
+}
 
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
@@ -40,8 +43,8 @@ static void compress(uint32_t state[8], const uint8_t block[64])
 
 void sha256_init(sha256 *h)
 {
-    *h = (sha256){ .state = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                              0x1f83d9ab, 0x5be0cd19 } };
+    *h = (sha256){ .state = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f,
+                              0x9b05688c, 0x1f83d9ab, 0x5be0cd19 } };
 }
 
 void sha256_add(sha256 *h, const void *bytes, size_t n)

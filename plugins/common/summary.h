@@ -1,4 +1,5 @@
-// Means with their standard errors, as lm-evaluation-harness computes them (lm_eval/api/metrics.py).
+// Means with their standard errors, as lm-evaluation-harness computes them
+// (lm_eval/api/metrics.py).
 #ifndef COMMON_SUMMARY_H
 #define COMMON_SUMMARY_H
 
@@ -51,7 +52,11 @@ static inline summary summary_macro(size_t n, const summary *of)
     return (summary){ sum / (double)n, sqrt(variance) / (double)n, items };
 }
 
-// exp() of a mean negative log-likelihood, kept finite: a broken variant still has a (huge) perplexity.
-static inline double perplexity_of(double mean_nll) { return exp(fmin(mean_nll, 700.0)); }
+// exp() of a mean negative log-likelihood, kept finite: a broken variant still has a (huge)
+// perplexity.
+static inline double perplexity_of(double mean_nll)
+{
+    return exp(fmin(mean_nll, 700.0));
+}
 
 #endif

@@ -16,9 +16,9 @@ typedef enum task_kind {
 // What is reported of a choice task.
 enum {
     TASK_ACC = 1u,
-    TASK_ACC_NORM = 2u,   // by the choice's length in code points
-    TASK_ACC_BYTES = 4u,  // in bytes
-    TASK_EXACT = 8u,      // one continuation: is it what greedy decoding writes? and its perplexity
+    TASK_ACC_NORM = 2u,  // by the choice's length in code points
+    TASK_ACC_BYTES = 4u, // in bytes
+    TASK_EXACT = 8u,     // one continuation: is it what greedy decoding writes? and its perplexity
 };
 
 typedef struct document {

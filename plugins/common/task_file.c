@@ -12,7 +12,8 @@ static cull_status bad(cull_ctx *ctx, const char *place, const char *what)
     return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %s", place, what);
 }
 
-// ---- the parts of a line ------------------------------------------------------------------------------
+// ---- the parts of a line
+// ------------------------------------------------------------------------------
 
 static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
 {
@@ -31,8 +32,9 @@ static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
         const json_t *one = list ? json_array_get(gold, i) : gold;
         right[i] = json_integer_value(one);
         if (!json_is_integer(one) || right[i] < 0 || (size_t)right[i] >= d->n)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"gold\" is %lld, but there are %zu choices",
-                                   d->place, (long long)right[i], d->n);
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: \"gold\" is %lld, but there are %zu choices", d->place,
+                                   (long long)right[i], d->n);
     }
     d->gold = right;
     return CULL_OK;
@@ -70,7 +72,8 @@ static cull_status read_size(cull_ctx *ctx, json_t *line, const char *place, con
         return CULL_OK;
     const cull_status status = json_get_int(ctx, place, line, key, size);
     if (status == CULL_OK && *size < 1)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %lld", place, key, (long long)*size);
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %lld", place, key,
+                               (long long)*size);
     return status;
 }
 
@@ -91,7 +94,8 @@ static cull_status read_rolling(cull_ctx *ctx, json_t *from, json_t *line, docum
     return status == CULL_OK ? read_size(ctx, line, d->place, "bytes", &d->bytes) : status;
 }
 
-static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, json_t *line, document *d)
+static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, json_t *line,
+                                 document *d)
 {
     span *context = ctx->host->alloc(ctx, 1, sizeof *context);
     if (!context)
@@ -104,7 +108,8 @@ static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, j
     return status == CULL_OK ? json_get_text(ctx, d->place, line, "target", &d->target) : status;
 }
 
-// ---- the forms ----------------------------------------------------------------------------------------
+// ---- the forms
+// ----------------------------------------------------------------------------------------
 
 static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, json_t *line,
                                         document *d)
@@ -124,7 +129,8 @@ static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, 
         context[c] = context[0];
         chars[c] = (int64_t)py_len(choice[c]);
         bytes[c] = (int64_t)choice[c].n;
-        status = span_join(ctx, 2, (span[]){ span_of(how->delimiter), choice[c] }, &continuation[c]);
+        status =
+            span_join(ctx, 2, (span[]){ span_of(how->delimiter), choice[c] }, &continuation[c]);
     }
     d->context = context;
     d->continuation = continuation;
@@ -198,7 +204,8 @@ static cull_status read_form(cull_ctx *ctx, const task_reading *how, json_t *lin
     return bad(ctx, d->place, "there is none of \"choices\", \"until\", \"text\" and \"requests\"");
 }
 
-// ---- a document, a file -------------------------------------------------------------------------------
+// ---- a document, a file
+// -------------------------------------------------------------------------------
 
 static cull_status check_prompt(cull_ctx *ctx, const document *d)
 {
@@ -236,8 +243,7 @@ static const char *stem(cull_ctx *ctx, const char *path)
     span name = span_of(slash ? slash + 1 : path), out;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         const span ending = span_of(endings[i]);
-        if (name.n > ending.n &&
-            span_equal((span){ name.s + name.n - ending.n, ending.n }, ending))
+        if (name.n > ending.n && span_equal((span){ name.s + name.n - ending.n, ending.n }, ending))
             name.n -= ending.n;
     }
     return span_copy(ctx, name, &out) == CULL_OK ? out.s : NULL;
@@ -317,7 +323,8 @@ static cull_status read_task(cull_ctx *ctx, const char *path, const task_reading
     return status;
 }
 
-cull_status task_files_read(cull_ctx *ctx, cull_texts files, const task_reading *how, task_list *out)
+cull_status task_files_read(cull_ctx *ctx, cull_texts files, const task_reading *how,
+                            task_list *out)
 {
     task *tasks = ctx->host->alloc(ctx, files.n + 1, sizeof *tasks);
     size_t n = 0;
@@ -335,8 +342,9 @@ cull_status task_files_read(cull_ctx *ctx, cull_texts files, const task_reading 
         }
         for (size_t i = 0; i < n; i++)
             if (strcmp(tasks[i].name, t->name) == 0)
-                return ctx->host->fail(ctx, CULL_EINVAL, "%s: another file already holds task \"%s\"",
-                                       files.at[f], t->name);
+                return ctx->host->fail(ctx, CULL_EINVAL,
+                                       "%s: another file already holds task \"%s\"", files.at[f],
+                                       t->name);
         n++;
     }
     if (n == 0)
@@ -359,7 +367,8 @@ cull_status answer_filter_parse(cull_ctx *ctx, const char *text, answer_filter *
     if (bracket) {
         out->select = strtol(bracket + 1, &close, 10);
         if (close == bracket + 1 || close[0] != ']' || close + 1 != equals)
-            return ctx->host->fail(ctx, CULL_EINVAL, "filter \"%s\" is not NAME[NUMBER]=PATTERN", text);
+            return ctx->host->fail(ctx, CULL_EINVAL, "filter \"%s\" is not NAME[NUMBER]=PATTERN",
+                                   text);
     }
     const cull_status status = span_copy(ctx, (span){ text, (size_t)(end - text) }, &name);
     out->name = name.s;

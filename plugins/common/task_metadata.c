@@ -64,8 +64,10 @@ static void read_metrics(json_t *from, task *t)
     static const struct {
         const char *name;
         uint32_t bit;
-    } known[] = { { "acc", TASK_ACC | TASK_EXACT }, { "acc_norm", TASK_ACC_NORM },
-                  { "acc_bytes", TASK_ACC_BYTES }, { "perplexity", TASK_EXACT } };
+    } known[] = { { "acc", TASK_ACC | TASK_EXACT },
+                  { "acc_norm", TASK_ACC_NORM },
+                  { "acc_bytes", TASK_ACC_BYTES },
+                  { "perplexity", TASK_EXACT } };
     json_t *list = json_object_get(from, "metrics");
     uint32_t wanted = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -82,8 +84,8 @@ static cull_status apply(cull_ctx *ctx, const char *path, json_t *from, task *t)
 {
     int64_t shots = 0;
     if (!json_is_object(from))
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: task \"%s\" is %s, not an object", path, t->name,
-                               json_kind(from));
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: task \"%s\" is %s, not an object", path,
+                               t->name, json_kind(from));
     cull_status status = json_get_optional(ctx, path, from, "version", &t->version);
     if (status == CULL_OK && json_object_get(from, "n_shot"))
         status = json_get_int(ctx, path, from, "n_shot", &shots);

@@ -109,7 +109,8 @@ cull_status text_file_read(cull_ctx *ctx, const char *path, const text_reading *
     return status;
 }
 
-cull_status text_files_read(cull_ctx *ctx, cull_texts paths, const text_reading *how, text_file **out)
+cull_status text_files_read(cull_ctx *ctx, cull_texts paths, const text_reading *how,
+                            text_file **out)
 {
     text_file *file = ctx->host->alloc(ctx, paths.n + 1, sizeof *file);
     if (!file)
@@ -144,8 +145,8 @@ static cull_status encode_all(cull_ctx *ctx, const cull_text *text, const text_f
     return CULL_OK;
 }
 
-cull_status text_rows_make(cull_ctx *ctx, const cull_text *text, const text_file *file, size_t length,
-                           enum text_bos bos, text_rows *out)
+cull_status text_rows_make(cull_ctx *ctx, const cull_text *text, const text_file *file,
+                           size_t length, enum text_bos bos, text_rows *out)
 {
     const size_t body = bos == TEXT_BOS_ROW ? length - 1 : length; // ids of the text in a row
     if (bos == TEXT_BOS_ROW && text->bos < 0)

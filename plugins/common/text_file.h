@@ -1,7 +1,7 @@
 // Files of running text: their documents, and rows of token ids of a fixed length.
 //
-// A plain file is one document, or each of its lines that is not blank; a .jsonl or .json file (.gz too)
-// holds a document a line, in one field of an object.
+// A plain file is one document, or each of its lines that is not blank; a .jsonl or .json file (.gz
+// too) holds a document a line, in one field of an object.
 #ifndef COMMON_TEXT_FILE_H
 #define COMMON_TEXT_FILE_H
 
@@ -38,12 +38,12 @@ cull_status text_files_read(cull_ctx *, cull_texts paths, const text_reading *, 
 //   TEXT_BOS_NONE  without any
 typedef struct text_rows {
     size_t n, length;
-    const int32_t *ids;  // (n, length)
+    const int32_t *ids;   // (n, length)
     const size_t *within; // (n) ordinal of the document that a row is of
-    size_t tokens;       // ids that the documents have in all
+    size_t tokens;        // ids that the documents have in all
 } text_rows;
 
-cull_status text_rows_make(cull_ctx *, const cull_text *, const text_file *, size_t length, enum text_bos,
-                           text_rows *out);
+cull_status text_rows_make(cull_ctx *, const cull_text *, const text_file *, size_t length,
+                           enum text_bos, text_rows *out);
 
 #endif

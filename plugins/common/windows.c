@@ -38,9 +38,11 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const text_
         for (size_t r = 0; r < rows[f].n; r++) {
             const int32_t *ids = rows[f].ids + r * length;
             sha256_add(&h, ids, length * sizeof *ids);
-            out->at[out->n++] = (cull_request){
-                .kind = CULL_SCORE, .wants = want->wants, .ids = ids, .n = length, .scored = length - 1
-            };
+            out->at[out->n++] = (cull_request){ .kind = CULL_SCORE,
+                                                .wants = want->wants,
+                                                .ids = ids,
+                                                .n = length,
+                                                .scored = length - 1 };
         }
     }
     sha256_hex(&h, state->hash);
@@ -54,8 +56,9 @@ cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_
 {
     text_file *file;
     if (want->seqlen - 1 > text->max_positions)
-        return ctx->host->fail(ctx, CULL_EINVAL, "seqlen %zu is more than the model's %zu positions",
-                               want->seqlen, text->max_positions);
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "seqlen %zu is more than the model's %zu positions", want->seqlen,
+                               text->max_positions);
     cull_status status = text_files_read(ctx, want->files, &want->reading, &file);
     if (status != CULL_OK)
         return status;

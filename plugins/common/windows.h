@@ -1,5 +1,5 @@
-// Disjoint windows of text files, each scored on all but its first id: what `perplexity` and `divergence`
-// measure.
+// Disjoint windows of text files, each scored on all but its first id: what `perplexity` and
+// `divergence` measure.
 #ifndef COMMON_WINDOWS_H
 #define COMMON_WINDOWS_H
 
@@ -25,7 +25,8 @@ typedef struct windows_wanted {
     uint32_t wants;
 } windows_wanted;
 
-cull_status windows_prepare(cull_ctx *, const cull_text *, const windows_wanted *, cull_requests *out);
+cull_status windows_prepare(cull_ctx *, const cull_text *, const windows_wanted *,
+                            cull_requests *out);
 cull_status windows_attributes(cull_ctx *, const windows *, const char *task, cull_report *out);
 
 // The settings that go with it, rows of a settings table for struct S.
@@ -35,9 +36,10 @@ cull_status windows_attributes(cull_ctx *, const windows *, const char *task, cu
         CULL_P_INT(S, seqlen, 2048, 2, 1 << 20, "token ids in a window"),                          \
         CULL_P_INT(S, rows_per_file, 0, 0, 1 << 30,                                                \
                    "windows of each file, from the first on; 0: all; fewer is an error"),          \
-        CULL_P_CHOICE(S, bos, TEXT_BOS_ROW, text_bos_names,                                        \
-                      "BOS in front of each window (and one id of text less), once in front of the " \
-                      "text as the tokenizer adds it, or nowhere"),                                \
+        CULL_P_CHOICE(                                                                             \
+            S, bos, TEXT_BOS_ROW, text_bos_names,                                                  \
+            "BOS in front of each window (and one id of text less), once in front of the "         \
+            "text as the tokenizer adds it, or nowhere"),                                          \
         CULL_P_CHOICE(S, documents, TEXT_FILE, text_documents_names,                               \
                       "what a document is: a file, or each line; no window crosses two"),          \
         CULL_P_TEXT(S, field, "text", 0, "the field of a jsonl line that holds the text"),         \

@@ -31,14 +31,15 @@ static cull_status read_line(cull_ctx *ctx, const char *place, json_t *line, cul
     json_t *list = json_is_object(line) ? json_object_get(line, "ids") : line;
     const size_t n = json_array_size(list);
     if (n == 0)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: the line is neither [ID, …] nor {\"ids\": [ID, …]}",
-                               place);
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: the line is neither [ID, …] nor {\"ids\": [ID, …]}", place);
     int32_t *ids = ctx->host->alloc(ctx, n, sizeof *ids);
     if (!ids)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         const json_t *id = json_array_get(list, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
             return ctx->host->fail(ctx, CULL_EFORMAT, "%s: entry %zu is no token id", place, i);
         ids[i] = (int32_t)json_integer_value(id);
     }
@@ -78,7 +79,8 @@ static cull_status read_file(cull_ctx *ctx, const char *path, cull_sequences *ou
     return status;
 }
 
-static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text, cull_sequences *out)
+static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text,
+                        cull_sequences *out)
 {
     (void)text;
     const struct settings *set = settings;
@@ -106,8 +108,10 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
 
 static const cull_data ids = { .size = sizeof ids, .load = load };
 
-CULL_PLUGIN(DATA, ids, "1.0", "rows of token ids from jsonl or npy files",
-            .doc = "Each row is taken as it is: BOS, if there is to be one, must be among the ids. Rows may "
-                   "differ in length.",
-            .cite = "NumPy's format: numpy.lib.format, version 1 to 3.",
-            CULL_SETTINGS(params, struct settings));
+CULL_PLUGIN(
+    DATA, ids, "1.0", "rows of token ids from jsonl or npy files",
+    .doc =
+        "Each row is taken as it is: BOS, if there is to be one, must be among the ids. Rows may "
+        "differ in length.",
+    .cite = "NumPy's format: numpy.lib.format, version 1 to 3.",
+    CULL_SETTINGS(params, struct settings));

@@ -49,9 +49,10 @@ static cull_status open(cull_ctx *ctx, const char *path, npy *out)
     memcpy(header, bytes + start, (size_t)length);
     header[length] = '\0';
     if (!parse_header(header, out))
-        return ctx->host->fail(ctx, CULL_EFORMAT,
-                               "%s: not two dimensions of little-endian int32 or int64 in C order: %.120s",
-                               path, header);
+        return ctx->host->fail(
+            ctx, CULL_EFORMAT,
+            "%s: not two dimensions of little-endian int32 or int64 in C order: %.120s", path,
+            header);
     const size_t room = n - start - (size_t)length;
     out->data = bytes + start + length;
     if (out->cols == 0 || out->rows == 0 || out->rows > room / out->width / out->cols)
@@ -74,8 +75,8 @@ cull_status npy_read(cull_ctx *ctx, const char *path, cull_sequences *out)
     for (size_t i = 0; i < n; i++) {
         const uint64_t id = little(file.data + i * file.width, file.width);
         if (id > INT32_MAX)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: row %zu, column %zu holds no token id", path,
-                                   i / file.cols, i % file.cols);
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: row %zu, column %zu holds no token id",
+                                   path, i / file.cols, i % file.cols);
         ids[i] = (int32_t)id;
     }
     out->n = file.rows;

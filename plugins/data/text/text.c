@@ -85,9 +85,9 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
     if (status != CULL_OK)
         return status;
     if (rows.n < want || rows.n == 0)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "%s has %zu tokens in %zu documents, %zu rows of %zu; %zu are wanted",
-                               file->path, rows.tokens, file->n, rows.n, length, want ? want : 1);
+        return ctx->host->fail(
+            ctx, CULL_EINVAL, "%s has %zu tokens in %zu documents, %zu rows of %zu; %zu are wanted",
+            file->path, rows.tokens, file->n, rows.n, length, want ? want : 1);
     out->n = rows.n;
     out->at = ctx->host->alloc(ctx, rows.n, sizeof *out->at);
     if (!out->at)
@@ -120,8 +120,9 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
         all.n += of[f].n;
     }
     if (all.n < (size_t)set->rows)
-        return ctx->host->fail(ctx, CULL_EINVAL, "the %zu files have %zu rows of %lld; %lld are wanted",
-                               set->files.n, all.n, (long long)set->length, (long long)set->rows);
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "the %zu files have %zu rows of %lld; %lld are wanted", set->files.n,
+                               all.n, (long long)set->length, (long long)set->rows);
     if (!(all.at = ctx->host->alloc(ctx, all.n + 1, sizeof *all.at)))
         return CULL_ENOMEM;
     for (size_t f = 0, at = 0; f < set->files.n; at += of[f++].n)
@@ -135,13 +136,15 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
 
 static const cull_data text = { .size = sizeof text, .random = random, .load = load };
 
-CULL_PLUGIN(DATA, text, "1.0", "rows of running text, of a fixed number of tokens",
-            .doc = "Each document is encoded once as a whole, without special tokens, and cut into "
-                   "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: false`; "
-                   "a last partial row is dropped, and no row crosses two documents. Of more rows than are "
-                   "wanted it takes the first, or with `take: sample` a sample without repetition that the "
-                   "seed draws, in their order.",
-            .cite = "The calibration sets of Wanda (Sun et al., ICLR 2024, section 4) and SparseGPT (Frantar "
-                    "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, "
-                    "`take: sample`, `rows: 128`, `bos: false`.",
-            CULL_SETTINGS(params, struct settings));
+CULL_PLUGIN(
+    DATA, text, "1.0", "rows of running text, of a fixed number of tokens",
+    .doc = "Each document is encoded once as a whole, without special tokens, and cut into "
+           "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: false`; "
+           "a last partial row is dropped, and no row crosses two documents. Of more rows than are "
+           "wanted it takes the first, or with `take: sample` a sample without repetition that the "
+           "seed draws, in their order.",
+    .cite =
+        "The calibration sets of Wanda (Sun et al., ICLR 2024, section 4) and SparseGPT (Frantar "
+        "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, "
+        "`take: sample`, `rows: 128`, `bos: false`.",
+    CULL_SETTINGS(params, struct settings));

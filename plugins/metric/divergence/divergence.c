@@ -90,14 +90,18 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return status;
 }
 
-static const cull_metric divergence = { .size = sizeof divergence, .prepare = prepare, .score = score };
+static const cull_metric divergence = { .size = sizeof divergence,
+                                        .prepare = prepare,
+                                        .score = score };
 
-CULL_PLUGIN(METRIC, divergence, "1.0",
-            "KL divergence from the dense model and agreement of the likeliest token, on text",
-            .doc = "Over disjoint windows of the files, at every target: KL(dense || variant) of the next "
-                   "token's distribution in nats, and whether both models' likeliest token is the same. Each "
-                   "file is a task; \"pooled\" is over all windows. The dense model is run along once for all "
-                   "variants.",
-            .cite = "S. Kullback, R. Leibler, On Information and Sufficiency, 1951; used for compressed "
-                    "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024.",
-            CULL_SETTINGS(params, struct settings));
+CULL_PLUGIN(
+    METRIC, divergence, "1.0",
+    "KL divergence from the dense model and agreement of the likeliest token, on text",
+    .doc =
+        "Over disjoint windows of the files, at every target: KL(dense || variant) of the next "
+        "token's distribution in nats, and whether both models' likeliest token is the same. Each "
+        "file is a task; \"pooled\" is over all windows. The dense model is run along once for all "
+        "variants.",
+    .cite = "S. Kullback, R. Leibler, On Information and Sufficiency, 1951; used for compressed "
+            "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024.",
+    CULL_SETTINGS(params, struct settings));

@@ -19,16 +19,18 @@ static bool is_file_of(const char *path, const char *name)
     return false;
 }
 
-static cull_status find_file(cull_ctx *ctx, const building *how, const char *task_name, const char *name,
-                             const char **out)
+static cull_status find_file(cull_ctx *ctx, const building *how, const char *task_name,
+                             const char *name, const char **out)
 {
     for (size_t i = 0; i < how->data.n; i++)
         if (is_file_of(how->data.at[i], name)) {
             *out = how->data.at[i];
             return CULL_OK;
         }
-    return ctx->host->fail(ctx, CULL_EINVAL, "task %s needs a file %s.jsonl (or .jsonl.gz), which is not in "
-                           "`data`", task_name, name);
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "task %s needs a file %s.jsonl (or .jsonl.gz), which is not in "
+                           "`data`",
+                           task_name, name);
 }
 
 static cull_status open_shots(cull_ctx *ctx, const task_spec *spec, const building *how, size_t k,
@@ -45,10 +47,12 @@ static cull_status open_shots(cull_ctx *ctx, const task_spec *spec, const buildi
     return status == CULL_OK ? shots_init(ctx, spec, k, path, how->resample, out) : status;
 }
 
-// ---- one document -------------------------------------------------------------------------------------
+// ---- one document
+// -------------------------------------------------------------------------------------
 
 // In front of every question: the description and the shots.
-static cull_status with_front(cull_ctx *ctx, const task_spec *spec, span front, span question, span *out)
+static cull_status with_front(cull_ctx *ctx, const task_spec *spec, span front, span question,
+                              span *out)
 {
     const span description = span_of(spec->description ? spec->description : "");
     return span_join(ctx, 3, (span[]){ description, front, question }, out);
@@ -123,7 +127,8 @@ static cull_status build_choice(cull_ctx *ctx, const task_spec *spec, json_t *js
     int64_t *gold = ctx->host->alloc(ctx, 1, sizeof *gold);
     if (!gold)
         return CULL_ENOMEM;
-    cull_status status = (spec->contexts ? build_contexts : build_choices)(ctx, spec, json, front, d);
+    cull_status status =
+        (spec->contexts ? build_contexts : build_choices)(ctx, spec, json, front, d);
     if (status == CULL_OK)
         status = find_gold(ctx, d->place, spec, json, d->n, gold);
     d->gold = gold;
@@ -158,7 +163,8 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
     return with_front(ctx, spec, front, question, text);
 }
 
-// ---- all of them --------------------------------------------------------------------------------------
+// ---- all of them
+// --------------------------------------------------------------------------------------
 
 static cull_status build_document(cull_ctx *ctx, const task_spec *spec, json_t *json, shots *s,
                                   document *d)

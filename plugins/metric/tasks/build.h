@@ -10,7 +10,7 @@ typedef struct building {
     cull_texts data; // files: NAME.jsonl, NAME.train.jsonl, .gz too
     int64_t shots;   // −1: the task's own
     size_t limit, max_new;
-    bool resample;   // see shots.h
+    bool resample; // see shots.h
 } building;
 
 cull_status task_build(cull_ctx *, const task_spec *, const building *, task *out);

@@ -4,7 +4,10 @@
 #include "common/regex.h"
 #include "task_table.h"
 
-static json_t *json_of(span text) { return json_stringn(text.s, text.n); }
+static json_t *json_of(span text)
+{
+    return json_stringn(text.s, text.n);
+}
 
 static cull_status set(cull_ctx *ctx, json_t *doc, const char *key, json_t *value)
 {
@@ -21,7 +24,8 @@ static cull_status set_list(cull_ctx *ctx, json_t *doc, const char *key, size_t 
     return set(ctx, doc, key, list);
 }
 
-// ---- hellaswag: tasks/hellaswag/utils.py --------------------------------------------------------------
+// ---- hellaswag: tasks/hellaswag/utils.py
+// --------------------------------------------------------------
 
 static cull_status clean(cull_ctx *ctx, const regex *brackets, span text, span *out)
 {
@@ -69,7 +73,8 @@ cull_status derive_hellaswag(cull_ctx *ctx, const char *place, json_t *doc)
     return status;
 }
 
-// ---- copa: tasks/super_glue/copa/utils.py -------------------------------------------------------------
+// ---- copa: tasks/super_glue/copa/utils.py
+// -------------------------------------------------------------
 
 // The premise without its full stop, and how the choice follows from it.
 static cull_status copa_context(cull_ctx *ctx, const char *place, json_t *doc)
@@ -88,7 +93,8 @@ static cull_status copa_context(cull_ctx *ctx, const char *place, json_t *doc)
     while (premise.n > 0 && ((unsigned char)premise.s[premise.n - 1] & 0xc0) == 0x80)
         premise.n--;
     premise.n -= premise.n > 0;
-    status = span_join(ctx, 2, (span[]){ premise, span_of(cause ? " because" : " therefore") }, &context);
+    status = span_join(ctx, 2, (span[]){ premise, span_of(cause ? " because" : " therefore") },
+                       &context);
     return status == CULL_OK ? set(ctx, doc, "context", json_of(context)) : status;
 }
 
@@ -109,7 +115,8 @@ cull_status derive_copa(cull_ctx *ctx, const char *place, json_t *doc)
     return status == CULL_OK ? set_list(ctx, doc, "choices", 2, choice) : status;
 }
 
-// ---- winogrande: tasks/winogrande/preprocess_winogrande.py --------------------------------------------
+// ---- winogrande: tasks/winogrande/preprocess_winogrande.py
+// --------------------------------------------
 
 cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
 {
@@ -132,7 +139,8 @@ cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
     return status == CULL_OK ? set(ctx, doc, "target", json_of(py_strip(after))) : status;
 }
 
-// ---- gsm8k_cot: the number alone, where there is a worked answer --------------------------------------
+// ---- gsm8k_cot: the number alone, where there is a worked answer
+// --------------------------------------
 
 cull_status derive_gsm8k_cot(cull_ctx *ctx, const char *place, json_t *doc)
 {
@@ -147,7 +155,8 @@ cull_status derive_gsm8k_cot(cull_ctx *ctx, const char *place, json_t *doc)
     return set(ctx, doc, "target", json_of(py_strip(answer)));
 }
 
-// ---- wikitext: tasks/wikitext/preprocess_wikitext.py --------------------------------------------------
+// ---- wikitext: tasks/wikitext/preprocess_wikitext.py
+// --------------------------------------------------
 
 typedef struct rewrite {
     const char *from, *to;
@@ -156,21 +165,33 @@ typedef struct rewrite {
 
 // Python's \s, which PCRE2's differs from by U+001C to U+001F and U+180E.
 #define S                                                                                          \
-    "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]*"
+    "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{"     \
+    "205f}\\x{3000}]*"
 
 static const rewrite detokeniser[] = {
-    { "s '", "s'", false },       { "/' [0-9]/", "/'[0-9]/", true }, { " @-@ ", "-", false },
-    { " @,@ ", ",", false },      { " @.@ ", ".", false },           { " : ", ": ", false },
-    { " ; ", "; ", false },       { " . ", ". ", false },            { " ! ", "! ", false },
-    { " ? ", "? ", false },       { " , ", ", ", false },
+    { "s '", "s'", false },
+    { "/' [0-9]/", "/'[0-9]/", true },
+    { " @-@ ", "-", false },
+    { " @,@ ", ",", false },
+    { " @.@ ", ".", false },
+    { " : ", ": ", false },
+    { " ; ", "; ", false },
+    { " . ", ". ", false },
+    { " ! ", "! ", false },
+    { " ? ", "? ", false },
+    { " , ", ", ", false },
     { "\\(" S "([^\\)]*?)" S "\\)", "($1)", true },
     { "\\[" S "([^\\]]*?)" S "\\]", "[$1]", true },
     { "{" S "([^}]*?)" S "}", "{$1}", true },
     { "\"" S "([^\"]*?)" S "\"", "\"$1\"", true },
     { "'" S "([^']*?)" S "'", "'$1'", true },
-    { "= = = =", "====", false }, { "= = =", "===", false },         { "= =", "==", false },
+    { "= = = =", "====", false },
+    { "= = =", "===", false },
+    { "= =", "==", false },
     { " \u00b0 ", "\u00b0", false },
-    { " \n", "\n", false },       { "\n ", "\n", false },            { " N ", " 1 ", false },
+    { " \n", "\n", false },
+    { "\n ", "\n", false },
+    { " N ", " 1 ", false },
     { " 's", "'s", false },
 };
 #undef S

@@ -60,8 +60,8 @@ cull_status render_list(cull_ctx *ctx, const char *place, const char *path, json
     json_t *list = at_path(doc, span_of(path));
     *n = json_array_size(list);
     if (*n == 0)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %s, not a list of texts", place, path,
-                               json_is_array(list) ? "empty" : json_kind(list));
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %s, not a list of texts", place,
+                               path, json_is_array(list) ? "empty" : json_kind(list));
     span *text = ctx->host->alloc(ctx, *n, sizeof *text);
     if (!text)
         return CULL_ENOMEM;
@@ -99,8 +99,8 @@ cull_status render_choices(cull_ctx *ctx, const char *place, const task_spec *sp
     return CULL_OK;
 }
 
-static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc,
-                                 int64_t *out)
+static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_spec *spec,
+                                 json_t *doc, int64_t *out)
 {
     span key;
     const span *label;
@@ -117,12 +117,13 @@ static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_sp
             *out = (int64_t)i;
             return CULL_OK;
         }
-    return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is \"%s\", which is none of choices.label",
-                           place, spec->gold, key.s);
+    return ctx->host->fail(ctx, CULL_EFORMAT,
+                           "%s: \"%s\" is \"%s\", which is none of choices.label", place,
+                           spec->gold, key.s);
 }
 
-cull_status find_gold(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc, size_t n,
-                      int64_t *out)
+cull_status find_gold(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc,
+                      size_t n, int64_t *out)
 {
     cull_status status = CULL_OK;
     const json_t *value = json_object_get(doc, spec->gold);
@@ -164,13 +165,16 @@ static cull_status shot_parts(cull_ctx *ctx, const char *place, const task_spec 
     return status;
 }
 
-cull_status render_shot(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc, span *out)
+cull_status render_shot(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc,
+                        span *out)
 {
     span question = { "", 0 }, answer = { "", 0 };
     const cull_status status = shot_parts(ctx, place, spec, doc, &question, &answer);
     if (status != CULL_OK)
         return status;
-    // An answer that is an empty text, not the number of a choice, leaves out delimiter and blank line.
+    // An answer that is an empty text, not the number of a choice, leaves out delimiter and blank
+    // line.
     const bool none = answer.n == 0 && spec->answer;
-    return span_join(ctx, none ? 1 : 4, (span[]){ question, span_of(" "), answer, span_of("\n\n") }, out);
+    return span_join(ctx, none ? 1 : 4, (span[]){ question, span_of(" "), answer, span_of("\n\n") },
+                     out);
 }

@@ -1,8 +1,13 @@
 #include "shots.h"
 
+#include "render.h"
+
 enum { SEED = 1234 };
 
-void shots_free(shots *s) { jsonl_free(&s->pool); }
+void shots_free(shots *s)
+{
+    jsonl_free(&s->pool);
+}
 
 static cull_status render_pool(cull_ctx *ctx, shots *s)
 {
@@ -15,7 +20,8 @@ static cull_status render_pool(cull_ctx *ctx, shots *s)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         const char *place = jsonl_place(ctx, &s->pool, i);
-        json_t *doc = json_deep_copy(s->pool.value[i]); // what is derived must not enter a comparison
+        json_t *doc =
+            json_deep_copy(s->pool.value[i]); // what is derived must not enter a comparison
         cull_status status = !place ? CULL_ENOMEM
                              : doc  ? CULL_OK
                                     : ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
@@ -42,8 +48,8 @@ cull_status shots_init(cull_ctx *ctx, const task_spec *spec, size_t k, const cha
         return status;
     const size_t least = k + (spec->shots_rule == SHOTS_DRAWN_BUT_SELF);
     if (out->pool.n < least)
-        return ctx->host->fail(ctx, CULL_EINVAL, "%s: %zu documents; %zu shots of %s need %zu", pool_path,
-                               out->pool.n, k, spec->name, least);
+        return ctx->host->fail(ctx, CULL_EINVAL, "%s: %zu documents; %zu shots of %s need %zu",
+                               pool_path, out->pool.n, k, spec->name, least);
     return render_pool(ctx, out);
 }
 
@@ -84,12 +90,17 @@ cull_status shots_next(cull_ctx *ctx, shots *s, const char *place, const json_t 
         for (size_t i = 0; i < n; i++)
             chosen[i] = i;
         break;
-    case SHOTS_DRAWN: py_random_sample(&s->random, s->pool.n, n, chosen, s->work); break;
-    case SHOTS_DRAWN_BUT_SELF: n = draw_others(s, doc, chosen); break;
+    case SHOTS_DRAWN:
+        py_random_sample(&s->random, s->pool.n, n, chosen, s->work);
+        break;
+    case SHOTS_DRAWN_BUT_SELF:
+        n = draw_others(s, doc, chosen);
+        break;
     }
     if (n < s->k && s->resample)
-        return ctx->host->fail(ctx, CULL_EINVAL, "%s: the pool has only %zu other documents for %zu shots",
-                               place, n, s->k);
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "%s: the pool has only %zu other documents for %zu shots", place, n,
+                               s->k);
     for (size_t i = 0; i < n; i++)
         part[i] = s->text[chosen[i]];
     return span_join(ctx, n, part, out);

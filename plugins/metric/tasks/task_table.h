@@ -8,7 +8,8 @@
 // Which documents of the pool become shots (lm_eval/api/samplers.py).
 enum shots_rule {
     SHOTS_DRAWN,          // random.Random(1234).sample(pool, k), one generator a task
-    SHOTS_DRAWN_BUT_SELF, // sample(pool, k + 1) without the document itself: no test split of its own
+    SHOTS_DRAWN_BUT_SELF, // sample(pool, k + 1) without the document itself: no test split of its
+                          // own
     SHOTS_FIRST,          // the first k
 };
 
@@ -20,18 +21,20 @@ enum gold_rule {
     GOLD_LABEL,  // `gold` is the field of a label, looked up in choices.label
 };
 
-// Templates: "{field}" and "{field.0}" are the document's texts, "{field|strip}" without white space around.
+// Templates: "{field}" and "{field.0}" are the document's texts, "{field|strip}" without white
+// space around.
 typedef struct task_spec {
     const char *name, *version;
-    const char *file, *pool; // of documents and shots, "NAME" of NAME.jsonl; NULL: name, and file.train
+    const char *file,
+        *pool; // of documents and shots, "NAME" of NAME.jsonl; NULL: name, and file.train
     task_kind kind;
     // (optional) enters fields into a document, what lm-eval's process_docs and functions do
     cull_status (*derive)(cull_ctx *, const char *place, json_t *doc);
     const char *description; // template; NULL: none
-    const char *question;    // template of the context; ROLLING: of the text whose words are counted
-    const char *contexts;    // path of a list: one context a choice, `answer` the continuation of all
-    const char *answer;      // template: GENERATE and ROLLING: the target; else only with `contexts`
-    const char *choices;     // path of a list; or templates, each ended by a '|'
+    const char *question; // template of the context; ROLLING: of the text whose words are counted
+    const char *contexts; // path of a list: one context a choice, `answer` the continuation of all
+    const char *answer;   // template: GENERATE and ROLLING: the target; else only with `contexts`
+    const char *choices;  // path of a list; or templates, each ended by a '|'
     enum gold_rule gold_rule;
     const char *gold;
     enum shots_rule shots_rule;

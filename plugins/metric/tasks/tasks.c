@@ -12,15 +12,18 @@ struct settings {
 };
 
 static const cull_param params[] = {
-    CULL_P_TEXTS(struct settings, names, CULL_REQUIRED,
-                 "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande gsm8k gsm8k_cot "
-                 "wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other mmlu_social_sciences "
-                 "mmlu_humanities"),
+    CULL_P_TEXTS(
+        struct settings, names, CULL_REQUIRED,
+        "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande gsm8k "
+        "gsm8k_cot "
+        "wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other mmlu_social_sciences "
+        "mmlu_humanities"),
     CULL_P_PATHS(struct settings, data, CULL_REQUIRED,
                  "the datasets' files or globs: NAME.jsonl with the documents that are evaluated, "
                  "NAME.train.jsonl with those that shots come from (MMLU: dev); .gz is unpacked"),
-    CULL_P_INT(struct settings, shots, -1, -1, 1000,
-               "examples in front of each question; -1: the task's own (gsm8k 5, gsm8k_cot 8, else 0)"),
+    CULL_P_INT(
+        struct settings, shots, -1, -1, 1000,
+        "examples in front of each question; -1: the task's own (gsm8k 5, gsm8k_cot 8, else 0)"),
     CULL_P_INT(struct settings, limit, 0, 0, 1 << 30, "documents of each task; 0: all"),
     CULL_P_INT(struct settings, max_new, 256, 1, 1 << 20, "tokens generated at most"),
     LM_PROTOCOL_PARAMS(struct settings),
@@ -106,9 +109,9 @@ static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *o
         if (!spec)
             return CULL_ENOMEM;
         if (!task_find(ctx, p.name[i], spec))
-            return ctx->host->fail(ctx, CULL_EINVAL,
-                                   "there is no task \"%s\" (cull describe metric tasks lists them)",
-                                   p.name[i]);
+            return ctx->host->fail(
+                ctx, CULL_EINVAL, "there is no task \"%s\" (cull describe metric tasks lists them)",
+                p.name[i]);
         status = task_build(ctx, spec, &how, &tasks[i]);
     }
     *out = (task_list){ .n = p.n, .task = tasks, .n_groups = p.n_groups, .group = p.group };
@@ -138,14 +141,21 @@ static const cull_metric tasks = { .size = sizeof tasks, .prepare = prepare, .sc
 
 CULL_PLUGIN(
     METRIC, tasks, "1.0", "published tasks as lm-evaluation-harness asks and scores them",
-    .doc = "Prompts, shots, filters and metrics of lm-evaluation-harness 0.4.13 for the ten choice tasks of the "
-           "pruning papers, GSM8K (5 shots and chain of thought) and wikitext, from the datasets as the hub has "
-           "them, a JSON object a line. Shots are drawn as Python's random.Random(1234).sample does, one "
+    .doc = "Prompts, shots, filters and metrics of lm-evaluation-harness 0.4.13 for the ten choice "
+           "tasks of the "
+           "pruning papers, GSM8K (5 shots and chain of thought) and wikitext, from the datasets "
+           "as the hub has "
+           "them, a JSON object a line. Shots are drawn as Python's random.Random(1234).sample "
+           "does, one "
            "generator a task, in document order. The eight shots of gsm8k_cot are no part of Cull: "
-           "tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed lm-evaluation-harness. Groups "
+           "tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "
+           "lm-evaluation-harness. Groups "
            "are averaged over documents, with the pooled standard error.",
-    .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/tasks; ARC: Clark et al. 2018; BoolQ: Clark et "
-            "al. 2019; COPA: Roemmele et al. 2011; HellaSwag: Zellers et al. 2019; MMLU: Hendrycks et al. 2021; "
-            "OpenBookQA: Mihaylov et al. 2018; PIQA: Bisk et al. 2020; RTE: Wang et al. 2019 (GLUE); WinoGrande: "
+    .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/tasks; ARC: Clark et al. 2018; "
+            "BoolQ: Clark et "
+            "al. 2019; COPA: Roemmele et al. 2011; HellaSwag: Zellers et al. 2019; MMLU: Hendrycks "
+            "et al. 2021; "
+            "OpenBookQA: Mihaylov et al. 2018; PIQA: Bisk et al. 2020; RTE: Wang et al. 2019 "
+            "(GLUE); WinoGrande: "
             "Sakaguchi et al. 2020; GSM8K: Cobbe et al. 2021; WikiText: Merity et al. 2016.",
     CULL_SETTINGS(params, struct settings));
