@@ -75,12 +75,18 @@ void *fake_settings(fake_host *host, const cull_plugin *plugin)
 void fake_set(fake_host *host, const cull_plugin *plugin, void *settings, const char *name,
               const char *text)
 {
+    fake_set_list(host, plugin, settings, name, 1, &text);
+}
+
+void fake_set_list(fake_host *host, const cull_plugin *plugin, void *settings, const char *name,
+                   size_t n, const char *const *texts)
+{
     char message[256];
     const cull_param *param = cull_setting_find(plugin, name);
 
     if (!param)
         fail_msg("%s has no setting \"%s\"", plugin->name, name);
-    if (cull_setting_parse(fake_ctx(host), param, 1, &text, NULL, settings, message,
+    if (cull_setting_parse(fake_ctx(host), param, n, texts, NULL, settings, message,
                            sizeof message) != CULL_OK)
         fail_msg("%s.%s: %s", plugin->name, name, message);
 }

@@ -35,6 +35,8 @@ const cull_plugin *fake_plugin_at(fake_host *host, const char *path, const char 
 void *fake_settings(fake_host *host, const cull_plugin *plugin);
 void fake_set(fake_host *host, const cull_plugin *plugin, void *settings, const char *name,
               const char *text);
+void fake_set_list(fake_host *host, const cull_plugin *plugin, void *settings, const char *name,
+                   size_t n, const char *const *texts);
 
 #define assert_ok(host, call) fake_assert_ok((host), (call), #call, __FILE__, __LINE__)
 // The call fails with `status`, and its sentence contains `part`. The error is cleared.

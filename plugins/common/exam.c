@@ -1,0 +1,249 @@
+#include "common/exam_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/sha256.h"
+
+const char *const exam_mean_names[EXAM_N_MEANS] = { "acc", "acc_norm", "acc_bytes", "exact_match" };
+
+// ---- prepare
+// ------------------------------------------------------------------------------------------
+
+// The requests of one document, in new memory.
+static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d,
+                       size_t *n, cull_request **out)
+{
+    if (t->kind == TASK_ROLLING)
+        return lm_score_rolling(ctx, lm, d->place, d->continuation[0], n, out);
+    *n = d->n;
+    *out = ctx->host->alloc(ctx, d->n, sizeof **out);
+    if (!*out)
+        return CULL_ENOMEM;
+    if (t->kind == TASK_GENERATE)
+        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until,
+                           *out);
+    return lm_score_pairs(ctx, lm, d->place, d->n, d->context, d->continuation, *out);
+}
+
+static void hash_request(sha256 *h, const cull_request *r)
+{
+    const uint64_t numbers[4] = { r->kind, r->n, r->scored, r->max_new };
+    sha256_add(h, numbers, sizeof numbers);
+    sha256_add(h, r->ids, r->n * sizeof *r->ids);
+    for (size_t i = 0; i < r->n_until; i++)
+        sha256_add(h, r->until[i], strlen(r->until[i]) + 1);
+}
+
+typedef struct asked { // the requests of one document
+    size_t n;
+    cull_request *at;
+} asked;
+
+static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task *t, size_t *total,
+                                asked *docs, exam_task *out)
+{
+    sha256 h;
+    sha256_init(&h);
+    size_t *first = ctx->host->alloc(ctx, t->n + 1, sizeof *first);
+    if (!first)
+        return CULL_ENOMEM;
+    for (size_t d = 0; d < t->n; d++) {
+        const cull_status status = ask(ctx, lm, t, &t->document[d], &docs[d].n, &docs[d].at);
+        if (status != CULL_OK)
+            return status;
+        first[d] = *total;
+        *total += docs[d].n;
+        for (size_t i = 0; i < docs[d].n; i++)
+            hash_request(&h, &docs[d].at[i]);
+    }
+    first[t->n] = *total;
+    out->task = *t;
+    out->first = first;
+    sha256_hex(&h, out->hash);
+    return CULL_OK;
+}
+
+static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const asked *docs,
+                          exam *state, cull_requests *out)
+{
+    out->at = ctx->host->alloc(ctx, total, sizeof *out->at);
+    if (!out->at)
+        return CULL_ENOMEM;
+    for (size_t d = 0; d < n_docs; d++) {
+        memcpy(out->at + out->n, docs[d].at, docs[d].n * sizeof *out->at);
+        out->n += docs[d].n;
+    }
+    out->state = state;
+    return CULL_OK;
+}
+
+cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,
+                         cull_requests *out)
+{
+    size_t n_docs = 0, total = 0;
+    for (size_t t = 0; t < tasks->n; t++)
+        n_docs += tasks->task[t].n;
+    exam *state = ctx->host->alloc(ctx, 1, sizeof *state);
+    exam_task *each = ctx->host->alloc(ctx, tasks->n, sizeof *each);
+    asked *docs = ctx->host->alloc(ctx, n_docs, sizeof *docs);
+    if (!state || !each || !docs)
+        return CULL_ENOMEM;
+    *state = (exam){ .n = tasks->n,
+                     .n_groups = tasks->n_groups,
+                     .task = each,
+                     .group = tasks->group,
+                     .version = lm->version,
+                     .bos = lm->bos,
+                     .length = lm->length };
+    asked *next = docs;
+    for (size_t t = 0; t < tasks->n; t++) {
+        const cull_status status = prepare_task(ctx, lm, &tasks->task[t], &total, next, &each[t]);
+        if (status != CULL_OK)
+            return status;
+        next += tasks->task[t].n;
+    }
+    return gather(ctx, total, n_docs, docs, state, out);
+}
+
+// ---- score
+// --------------------------------------------------------------------------------------------
+
+cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
+                       const char *filter, summary of, int higher_is_better)
+{
+    return out->value(ctx, out,
+                      &(cull_value){ .task = name,
+                                     .metric = metric,
+                                     .filter = filter,
+                                     .value = of.mean,
+                                     .stderr_ = of.stderr_,
+                                     .n = of.n,
+                                     .higher_is_better = higher_is_better });
+}
+
+cull_status exam_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,
+                         const exam_column *columns)
+{
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < n; i++) {
+        const exam_column *c = &columns[i];
+        if (!c->data)
+            continue;
+        status = out->column(ctx, out,
+                             &(cull_column){ .task = t->name,
+                                             .name = c->name,
+                                             .unit = c->unit,
+                                             .doc = c->doc,
+                                             .dims = { "doc", c->dim, NULL },
+                                             .shape = { t->n, c->dim ? c->width : 0, 0 },
+                                             .type = c->type,
+                                             .data = c->data });
+    }
+    return status;
+}
+
+cull_status exam_identity(cull_ctx *ctx, cull_report *out, const task *t)
+{
+    static const char *const names[3] = { "doc_hash", "prompt_hash", "cluster" };
+    static const char *const docs[3] = { "hash of the document, as the request file gives it",
+                                         "SHA-256 of the first context",
+                                         "documents of one cluster are not independent" };
+    const char **text[3];
+    bool any[3] = { false };
+    for (size_t i = 0; i < 3; i++)
+        if (!(text[i] = ctx->host->alloc(ctx, t->n, sizeof *text[i])))
+            return CULL_ENOMEM;
+    for (size_t d = 0; d < t->n; d++) {
+        const document *doc = &t->document[d];
+        const char *const have[3] = { doc->doc_hash, doc->prompt_hash, doc->cluster };
+        for (size_t i = 0; i < 3; i++) {
+            text[i][d] = have[i] ? have[i] : "";
+            any[i] |= have[i] != NULL;
+        }
+    }
+    exam_column columns[3];
+    for (size_t i = 0; i < 3; i++)
+        columns[i] = (exam_column){
+            .name = names[i], .doc = docs[i], .type = 's', .data = any[i] ? text[i] : NULL
+        };
+    return exam_columns(ctx, out, t, 3, columns);
+}
+
+static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, cull_report *out)
+{
+    char shots[24], length[24];
+    snprintf(shots, sizeof shots, "%zu", t->task.n_shot);
+    snprintf(length, sizeof length, "%zu", e->length);
+    const char *const pairs[][2] = { { "protocol", lm_versions[e->version] },
+                                     { "bos", lm_boses[e->bos] },
+                                     { "length", length },
+                                     { "n_shot", shots },
+                                     { "version", t->task.version ? t->task.version : "" },
+                                     { "requests_hash", t->hash } };
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < sizeof pairs / sizeof *pairs; i++)
+        status = out->attribute(ctx, out, t->task.name, pairs[i][0], pairs[i][1]);
+    return status;
+}
+
+// The means of the member tasks that have this metric, gathered in `of`; how many.
+static size_t members(const exam_means *means, size_t n, const size_t *member, size_t metric,
+                      summary *of)
+{
+    size_t have = 0;
+    for (size_t i = 0; i < n; i++) {
+        const exam_means *m = &means[member ? member[i] : i];
+        if (m->has[metric])
+            of[have++] = m->mean[metric];
+    }
+    return have;
+}
+
+static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *means, cull_report *out)
+{
+    cull_status status = CULL_OK;
+    summary *of = ctx->host->alloc(ctx, e->n, sizeof *of);
+    if (!of)
+        return CULL_ENOMEM;
+    for (size_t m = 0; m < EXAM_N_MEANS; m++) {
+        for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++) {
+            const size_t n = members(means, e->group[g].n, e->group[g].member, m, of);
+            if (n)
+                status = exam_value(ctx, out, e->group[g].name, exam_mean_names[m], "none",
+                                    summary_pooled(n, of), 1);
+        }
+        const size_t n = members(means, e->n, NULL, m, of);
+        if (status != CULL_OK || n < 2)
+            continue;
+        status =
+            exam_value(ctx, out, "pooled", exam_mean_names[m], "none", summary_pooled(n, of), 1);
+        if (status == CULL_OK)
+            status =
+                exam_value(ctx, out, "macro", exam_mean_names[m], "none", summary_macro(n, of), 1);
+    }
+    return status;
+}
+
+cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,
+                       cull_report *out)
+{
+    static exam_scorer *const scorers[] = { [TASK_CHOICE] = exam_score_choice,
+                                            [TASK_ROLLING] = exam_score_rolling,
+                                            [TASK_GENERATE] = exam_score_generated };
+    const exam *e = requests->state;
+    exam_means *means = ctx->host->alloc(ctx, e->n, sizeof *means);
+    if (!means)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < e->n; t++) {
+        const exam_task *one = &e->task[t];
+        cull_status status = scorers[one->task.kind](ctx, one, requests, answers, out, &means[t]);
+        if (status == CULL_OK)
+            status = exam_identity(ctx, out, &one->task);
+        if (status == CULL_OK)
+            status = attributes(ctx, e, one, out);
+        if (status != CULL_OK)
+            return status;
+    }
+    return averages(ctx, e, means, out);
+}

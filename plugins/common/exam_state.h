@@ -1,0 +1,56 @@
+// What exam_prepare leaves for exam_score, and the scorers of the three kinds of task.
+#ifndef COMMON_EXAM_STATE_H
+#define COMMON_EXAM_STATE_H
+
+#include "common/exam.h"
+#include "common/summary.h"
+
+typedef struct exam_task {
+    task task;
+    const size_t *first; // (n + 1) document d has the requests first[d] … first[d + 1] − 1
+    char hash[65];       // SHA-256 of the task's requests
+} exam_task;
+
+typedef struct exam {
+    size_t n, n_groups;
+    exam_task *task;
+    const task_group *group;
+    enum lm_version version;
+    enum lm_bos bos;
+    size_t length;
+} exam;
+
+// One row of the tidy table before it is reported: means over tasks are made of these.
+enum { EXAM_ACC, EXAM_ACC_NORM, EXAM_ACC_BYTES, EXAM_EXACT, EXAM_N_MEANS };
+extern const char *const exam_mean_names[EXAM_N_MEANS];
+
+typedef struct exam_means {
+    bool has[EXAM_N_MEANS];
+    summary mean[EXAM_N_MEANS];
+} exam_means;
+
+// Each reports its task; `answers` and `requests` are those of the whole exam.
+typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_requests *requests,
+                                const cull_answer *answers, cull_report *out, exam_means *means);
+exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
+
+// ---- short hands for reports
+// --------------------------------------------------------------------------
+
+cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
+                       const char *filter, summary of, int higher_is_better);
+
+// Columns over the documents of a task: one number (or text) each, or `width` of them along `dim`.
+typedef struct exam_column {
+    const char *name, *unit, *doc, *dim; // dim NULL: one each
+    size_t width;
+    char type;
+    const void *data;
+} exam_column;
+
+cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n,
+                         const exam_column *columns);
+// doc_hash, prompt_hash and cluster, where any document has one.
+cull_status exam_identity(cull_ctx *, cull_report *, const task *);
+
+#endif

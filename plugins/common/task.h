@@ -1,0 +1,81 @@
+// A task: documents, and what is asked of the model about each. Between the readers of documents
+// (task_file.h, the builders of plugins/metric/tasks) and the questions to the model (exam.h).
+//
+// All memory is the context's alloc memory; texts are valid UTF-8.
+#ifndef COMMON_TASK_H
+#define COMMON_TASK_H
+
+#include "common/python_text.h"
+
+typedef enum task_kind {
+    TASK_CHOICE,   // which continuation is likeliest
+    TASK_ROLLING,  // how likely is a text
+    TASK_GENERATE, // what does the model write
+} task_kind;
+
+// What is reported of a choice task.
+enum {
+    TASK_ACC = 1u,
+    TASK_ACC_NORM = 2u,  // by the choice's length in code points
+    TASK_ACC_BYTES = 4u, // in bytes
+    TASK_EXACT = 8u,     // one continuation: is it what greedy decoding writes? and its perplexity
+};
+
+typedef struct document {
+    const char *place; // "FILE:LINE"
+    // CHOICE: n pairs. ROLLING: n = 1, continuation[0] is the text. GENERATE: n = 1, context[0].
+    size_t n;
+    const span *context, *continuation; // (n)
+    size_t n_gold;
+    const int64_t *gold;                  // CHOICE: the right ones, in [0, n)
+    const int64_t *len_chars, *len_bytes; // (n) of the choices without delimiter, or NULL
+    int64_t words, bytes;                 // ROLLING: of the text as it was before any detokeniser
+    span target;                          // GENERATE
+    size_t n_until;
+    const char *const *until;
+    size_t max_new;
+    const char *cluster, *doc_hash; // or NULL
+    const char *prompt_hash;        // SHA-256 of the first context, or NULL
+} document;
+
+// What is made of a generated text before it is compared: re.findall(pattern)[select], stripped.
+typedef struct answer_filter {
+    const char *name;
+    const char *pattern; // NULL: the whole text as it is
+    int64_t select;
+    const char *fallback; // where nothing matches
+} answer_filter;
+
+// What is done to answer and target alike, in this order.
+typedef struct answer_cleaning {
+    size_t n_ignore;
+    const char *const *ignore; // patterns that are deleted
+    bool ignore_case;
+} answer_cleaning;
+
+typedef struct task {
+    const char *name, *version; // version may be NULL
+    task_kind kind;
+    size_t n_shot;
+    uint32_t metrics; // TASK_*
+    size_t n;
+    const document *document; // (n)
+    size_t n_filters;         // GENERATE: at least one
+    const answer_filter *filter;
+    answer_cleaning cleaning;
+} task;
+
+// A set of tasks whose documents are averaged together ("mmlu_stem").
+typedef struct task_group {
+    const char *name;
+    size_t n;
+    const size_t *member; // (n) indices of tasks
+} task_group;
+
+typedef struct task_list {
+    size_t n, n_groups;
+    const task *task;
+    const task_group *group;
+} task_list;
+
+#endif

@@ -1,0 +1,175 @@
+#include "common/task_metadata.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static cull_status read_filter(cull_ctx *ctx, const char *path, json_t *from, answer_filter *out)
+{
+    *out = (answer_filter){ .fallback = "[invalid]" };
+    span name;
+    const char *fallback;
+    cull_status status = json_get_text(ctx, path, from, "name", &name);
+    if (status == CULL_OK)
+        status = json_get_optional(ctx, path, from, "pattern", &out->pattern);
+    if (status == CULL_OK)
+        status = json_get_optional(ctx, path, from, "fallback", &fallback);
+    if (status == CULL_OK && json_object_get(from, "select"))
+        status = json_get_int(ctx, path, from, "select", &out->select);
+    if (status != CULL_OK)
+        return status;
+    out->name = name.s;
+    if (fallback)
+        out->fallback = fallback;
+    return CULL_OK;
+}
+
+static cull_status read_filters(cull_ctx *ctx, const char *path, json_t *from, task *t)
+{
+    json_t *list = json_object_get(from, "filters");
+    const size_t n = json_array_size(list);
+    if (n == 0)
+        return CULL_OK;
+    answer_filter *filter = ctx->host->alloc(ctx, n, sizeof *filter);
+    cull_status status = filter ? CULL_OK : CULL_ENOMEM;
+    for (size_t i = 0; status == CULL_OK && i < n; i++)
+        status = read_filter(ctx, path, json_array_get(list, i), &filter[i]);
+    t->n_filters = n;
+    t->filter = filter;
+    return status;
+}
+
+static cull_status read_cleaning(cull_ctx *ctx, const char *path, json_t *from, task *t)
+{
+    t->cleaning.ignore_case = json_is_true(json_object_get(from, "ignore_case"));
+    if (json_array_size(json_object_get(from, "ignore")) == 0)
+        return CULL_OK;
+    const span *pattern;
+    size_t n;
+    const cull_status status = json_get_texts(ctx, path, from, "ignore", &n, &pattern);
+    if (status != CULL_OK)
+        return status;
+    const char **ignore = ctx->host->alloc(ctx, n, sizeof *ignore);
+    if (!ignore)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        ignore[i] = pattern[i].s;
+    t->cleaning.n_ignore = n;
+    t->cleaning.ignore = ignore;
+    return CULL_OK;
+}
+
+// Report only what the task's own harness does, of what the documents allow.
+static void read_metrics(json_t *from, task *t)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } known[] = { { "acc", TASK_ACC | TASK_EXACT },
+                  { "acc_norm", TASK_ACC_NORM },
+                  { "acc_bytes", TASK_ACC_BYTES },
+                  { "perplexity", TASK_EXACT } };
+    json_t *list = json_object_get(from, "metrics");
+    uint32_t wanted = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        for (size_t k = 0; name && k < sizeof known / sizeof *known; k++)
+            if (strcmp(name, known[k].name) == 0)
+                wanted |= known[k].bit;
+    }
+    if (t->metrics & wanted)
+        t->metrics &= wanted;
+}
+
+static cull_status apply(cull_ctx *ctx, const char *path, json_t *from, task *t)
+{
+    int64_t shots = 0;
+    if (!json_is_object(from))
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: task \"%s\" is %s, not an object", path,
+                               t->name, json_kind(from));
+    cull_status status = json_get_optional(ctx, path, from, "version", &t->version);
+    if (status == CULL_OK && json_object_get(from, "n_shot"))
+        status = json_get_int(ctx, path, from, "n_shot", &shots);
+    if (status == CULL_OK && shots < 0)
+        status = ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"n_shot\" is negative", path);
+    t->n_shot = shots > 0 ? (size_t)shots : 0;
+    read_metrics(from, t);
+    if (status == CULL_OK)
+        status = read_filters(ctx, path, from, t);
+    return status == CULL_OK ? read_cleaning(ctx, path, from, t) : status;
+}
+
+static size_t task_index(const task_list *list, const char *name)
+{
+    for (size_t i = 0; name && i < list->n; i++)
+        if (strcmp(list->task[i].name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+// Groups are few: the array grows by one copy at a time.
+static cull_status add_group(cull_ctx *ctx, const char *name, json_t *names, task_list *list)
+{
+    const size_t most = json_array_size(names);
+    size_t *member = ctx->host->alloc(ctx, most + 1, sizeof *member), n = 0;
+    task_group *group = ctx->host->alloc(ctx, list->n_groups + 1, sizeof *group);
+    span copy;
+    if (!member || !group || span_copy(ctx, span_of(name), &copy) != CULL_OK)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < most; i++) {
+        const size_t t = task_index(list, json_string_value(json_array_get(names, i)));
+        if (t != SIZE_MAX)
+            member[n++] = t;
+    }
+    if (n == 0)
+        return CULL_OK;
+    for (size_t g = 0; g < list->n_groups; g++) {
+        group[g] = list->group[g];
+        if (strcmp(group[g].name, name) == 0) // another folder's of the same name came first
+            return CULL_OK;
+    }
+    group[list->n_groups++] = (task_group){ .name = copy.s, .n = n, .member = member };
+    list->group = group;
+    return CULL_OK;
+}
+
+static cull_status apply_file(cull_ctx *ctx, const char *path, task *tasks, task_list *list)
+{
+    json_t *metadata, *value;
+    const char *name;
+    cull_status status = json_read(ctx, path, &metadata);
+    if (status != CULL_OK)
+        return status;
+    json_object_foreach(json_object_get(metadata, "tasks"), name, value)
+    {
+        const size_t t = task_index(list, name);
+        if (status == CULL_OK && t != SIZE_MAX)
+            status = apply(ctx, path, value, &tasks[t]);
+    }
+    json_object_foreach(json_object_get(metadata, "groups"), name, value)
+    {
+        if (status == CULL_OK)
+            status = add_group(ctx, name, value, list);
+    }
+    json_decref(metadata);
+    return status;
+}
+
+cull_status task_metadata_apply(cull_ctx *ctx, cull_texts files, task *tasks, task_list *list)
+{
+    const char *before = "";
+    for (size_t f = 0; f < files.n; f++) {
+        const char *slash = strrchr(files.at[f], '/');
+        const span folder = { files.at[f], slash ? (size_t)(slash + 1 - files.at[f]) : 0 };
+        span path;
+        cull_status status = span_join(ctx, 2, (span[]){ folder, span_of("metadata.json") }, &path);
+        if (status != CULL_OK)
+            return status;
+        if (strcmp(path.s, before) == 0 || access(path.s, R_OK) != 0)
+            continue;
+        before = path.s;
+        status = apply_file(ctx, path.s, tasks, list);
+        if (status != CULL_OK)
+            return status;
+    }
+    return CULL_OK;
+}

@@ -1,0 +1,150 @@
+// Rows of running text: the calibration data of most papers.
+#include <cull/cull.h>
+
+#include "common/text_file.h"
+
+enum take { TAKE_HEAD, TAKE_SAMPLE };
+static const char *const takes[] = { "head", "sample", NULL };
+
+struct settings {
+    cull_texts files;
+    int64_t documents, take, length, rows_per_file, rows, first;
+    const char *field, *join;
+    bool bos;
+};
+
+static const cull_param params[] = {
+    CULL_P_PATHS(struct settings, files, CULL_REQUIRED,
+                 "text files or globs: .txt, or .jsonl with a text a line; .gz is unpacked"),
+    CULL_P_CHOICE(struct settings, documents, TEXT_FILE, text_documents_names,
+                  "what a document is: a file, or each line that is not blank; no row crosses two"),
+    CULL_P_INT(struct settings, length, 2048, 2, 1 << 20, "token ids in a row"),
+    CULL_P_INT(struct settings, rows_per_file, 0, 0, 1 << 30,
+               "rows of each file; 0: all that it has; fewer than asked for is an error"),
+    CULL_P_INT(struct settings, rows, 0, 0, 1 << 30,
+               "rows in all; 0: all; fewer than asked for is an error"),
+    CULL_P_CHOICE(struct settings, take, TAKE_HEAD, takes,
+                  "which rows, when there are more: the first, or a sample drawn by the seed"),
+    CULL_P_BOOL(struct settings, bos, true,
+                "each row is BOS and length - 1 ids of the text; false: length ids of the text"),
+    CULL_P_TEXT(struct settings, field, "text", 0, "the field of a jsonl line that holds the text"),
+    CULL_P_TEXT(struct settings, join, "\n\n", 0,
+                "what stands between the texts of a jsonl file that is one document"),
+    CULL_P_INT(struct settings, first, 0, 0, 1 << 30, "documents read of each file; 0: all"),
+};
+
+static bool random(const void *settings)
+{
+    return ((const struct settings *)settings)->take == TAKE_SAMPLE;
+}
+
+// The chosen `want` of n numbers, ascending: the first, or a sample without repetition.
+static cull_status choose(cull_ctx *ctx, enum take take, cull_rng *rng, size_t n, size_t want,
+                          size_t *out)
+{
+    for (size_t i = 0; i < want; i++)
+        out[i] = i;
+    if (take == TAKE_HEAD || want == n)
+        return CULL_OK;
+    // Selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S): ascending as it goes.
+    for (size_t i = 0, chosen = 0; chosen < want; i++)
+        if (ctx->host->below(rng, n - i) < want - chosen)
+            out[chosen++] = i;
+    return CULL_OK;
+}
+
+typedef struct pool { // rows to choose from, as sequences
+    size_t n;
+    cull_sequence *at; // (n)
+} pool;
+
+// Keep `want` of the pool's rows; 0: all.
+static cull_status keep(cull_ctx *ctx, const struct settings *set, const char *stream, size_t want,
+                        pool *p)
+{
+    if (want == 0 || want == p->n)
+        return CULL_OK;
+    size_t *index = ctx->host->scratch(ctx, want, sizeof *index);
+    cull_rng *rng = set->take == TAKE_SAMPLE ? ctx->host->rng(ctx, stream) : NULL;
+    if (!index || (set->take == TAKE_SAMPLE && !rng))
+        return CULL_ENOMEM;
+    const cull_status status = choose(ctx, (enum take)set->take, rng, p->n, want, index);
+    for (size_t i = 0; status == CULL_OK && i < want; i++)
+        p->at[i] = p->at[index[i]];
+    p->n = want;
+    return status;
+}
+
+static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                             const text_file *file, pool *out)
+{
+    text_rows rows;
+    const size_t want = (size_t)set->rows_per_file, length = (size_t)set->length;
+    cull_status status =
+        text_rows_make(ctx, text, file, length, set->bos ? TEXT_BOS_ROW : TEXT_BOS_NONE, &rows);
+    if (status != CULL_OK)
+        return status;
+    if (rows.n < want || rows.n == 0)
+        return ctx->host->fail(
+            ctx, CULL_EINVAL, "%s has %zu tokens in %zu documents, %zu rows of %zu; %zu are wanted",
+            file->path, rows.tokens, file->n, rows.n, length, want ? want : 1);
+    out->n = rows.n;
+    out->at = ctx->host->alloc(ctx, rows.n, sizeof *out->at);
+    if (!out->at)
+        return CULL_ENOMEM;
+    for (size_t r = 0; r < rows.n; r++)
+        out->at[r] = (cull_sequence){
+            .ids = rows.ids + r * length, .n = length, .source = file->name, .ordinal = r
+        };
+    return keep(ctx, set, file->name, want, out);
+}
+
+static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text,
+                        cull_sequences *out)
+{
+    const struct settings *set = settings;
+    const text_reading how = { .documents = (enum text_documents)set->documents,
+                               .field = set->field,
+                               .join = set->join,
+                               .first = (size_t)set->first };
+    text_file *file;
+    pool all = { 0 };
+    cull_status status = text_files_read(ctx, set->files, &how, &file);
+    pool *of = status == CULL_OK ? ctx->host->alloc(ctx, set->files.n + 1, sizeof *of) : NULL;
+    if (!of)
+        return status == CULL_OK ? CULL_ENOMEM : status;
+    for (size_t f = 0; f < set->files.n; f++) {
+        status = file_rows(ctx, set, text, &file[f], &of[f]);
+        if (status != CULL_OK)
+            return status;
+        all.n += of[f].n;
+    }
+    if (all.n < (size_t)set->rows)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "the %zu files have %zu rows of %lld; %lld are wanted", set->files.n,
+                               all.n, (long long)set->length, (long long)set->rows);
+    if (!(all.at = ctx->host->alloc(ctx, all.n + 1, sizeof *all.at)))
+        return CULL_ENOMEM;
+    for (size_t f = 0, at = 0; f < set->files.n; at += of[f++].n)
+        for (size_t r = 0; r < of[f].n; r++)
+            all.at[at + r] = of[f].at[r];
+    status = keep(ctx, set, "rows", (size_t)set->rows, &all);
+    out->n = all.n;
+    out->at = all.at;
+    return status;
+}
+
+static const cull_data text = { .size = sizeof text, .random = random, .load = load };
+
+CULL_PLUGIN(
+    DATA, text, "1.0", "rows of running text, of a fixed number of tokens",
+    .doc = "Each document is encoded once as a whole, without special tokens, and cut into "
+           "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: false`; "
+           "a last partial row is dropped, and no row crosses two documents. Of more rows than are "
+           "wanted it takes the first, or with `take: sample` a sample without repetition that the "
+           "seed draws, in their order.",
+    .cite =
+        "The calibration sets of Wanda (Sun et al., ICLR 2024, section 4) and SparseGPT (Frantar "
+        "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, "
+        "`take: sample`, `rows: 128`, `bos: false`.",
+    CULL_SETTINGS(params, struct settings));

@@ -1,0 +1,18 @@
+// A task's documents from its dataset.
+#ifndef TASKS_BUILD_H
+#define TASKS_BUILD_H
+
+#include <cull/param.h>
+
+#include "task_table.h"
+
+typedef struct building {
+    cull_texts data; // files: NAME.jsonl, NAME.train.jsonl, .gz too
+    int64_t shots;   // −1: the task's own
+    size_t limit, max_new;
+    bool resample; // see shots.h
+} building;
+
+cull_status task_build(cull_ctx *, const task_spec *, const building *, task *out);
+
+#endif

@@ -1,0 +1,520 @@
+// Evaluation against lm-evaluation-harness: what it asks of a model, what the model answers, and
+// what it makes of the answers (tests/golden/evaluation/README.md).
+//
+// Each job is done twice over: with the golden answers, where metrics and standard errors must
+// agree to 1e-9, and with the engine's, where log-likelihoods must agree to 1e-4 · max(1, |LL|).
+#include "support/test.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/sha256.h"
+#include "engine/engine.h"
+#include "support/model.h"
+#include "support/report.h"
+
+#define GOLDEN CULL_SOURCE_DIR "/tests/golden/evaluation"
+#define MODELS CULL_SOURCE_DIR "/models"
+#define DOCS   GOLDEN "/docs"
+
+enum { MOST_SETTINGS = 6, MOST_TASKS = 12 };
+
+typedef struct setting {
+    const char *name, *text;
+} setting;
+
+typedef struct job {
+    const char *model, *name; // folders: tinyworld-<model>, <model>/<name>
+    const char *metric;
+    setting setting[MOST_SETTINGS];
+    const char *list;             // the setting that takes the names of tasks; NULL: by a glob
+    const char *task[MOST_TASKS]; // our names, in the order of the requests
+    const char *prefix;           // theirs: with this in front
+} job;
+
+// ---- golden lines
+// -------------------------------------------------------------------------------------
+
+static json_t *read_lines(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *line = NULL;
+    size_t room = 0;
+    json_t *all = json_array();
+    if (!f)
+        fail_msg("%s cannot be read", path);
+    while (getline(&line, &room, f) > 0) {
+        json_t *value = json_loads(line, JSON_ALLOW_NUL, NULL);
+        assert_non_null(value);
+        json_array_append_new(all, value);
+    }
+    free(line);
+    fclose(f);
+    return all;
+}
+
+static json_t *golden_rows(const job *j, const char *task)
+{
+    char path[512];
+    snprintf(path, sizeof path, GOLDEN "/%s/%s/%s%s.jsonl", j->model, j->name,
+             j->prefix ? j->prefix : "", task);
+    return read_lines(path);
+}
+
+static json_t *golden_results(const job *j)
+{
+    char path[512];
+    json_error_t why;
+    snprintf(path, sizeof path, GOLDEN "/%s/%s/results.json", j->model, j->name);
+    json_t *results = json_load_file(path, 0, &why);
+    if (!results)
+        fail_msg("%s: %s", path, why.text);
+    return results;
+}
+
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_number(value))
+        fail_msg("no number \"%s\"", key);
+    return json_number_value(value);
+}
+
+static const char *string(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+// ---- requests
+// -----------------------------------------------------------------------------------------
+
+static void check_fed(const cull_request *r, const json_t *q, const char *where)
+{
+    char hex[65], text[32];
+    sha256 h;
+    sha256_init(&h);
+    for (size_t i = 0; i + 1 < r->n; i++) {
+        const int n = snprintf(text, sizeof text, i ? " %d" : "%d", (int)r->ids[i]);
+        sha256_add(&h, text, (size_t)n);
+    }
+    sha256_hex(&h, hex);
+    if ((double)(r->n - 1) != number(q, "fed") || strncmp(hex, string(q, "fed_sha256"), 16) != 0)
+        fail_msg("%s: other ids are fed", where);
+}
+
+static void check_pair(const cull_request *r, const json_t *q, const char *where)
+{
+    const json_t *ids = json_object_get(q, "cont_ids");
+    assert_int_equal(r->kind, CULL_SCORE);
+    if ((double)r->scored != number(q, "n_tokens"))
+        fail_msg("%s: %zu tokens are scored, not %g", where, r->scored, number(q, "n_tokens"));
+    for (size_t i = 0; i < json_array_size(ids); i++)
+        assert_int_equal(r->ids[r->n - r->scored + i], json_integer_value(json_array_get(ids, i)));
+    if (ids)
+        check_fed(r, q, where);
+    else if ((double)r->n != number(q, "n_ctx") + number(q, "n_tokens"))
+        fail_msg("%s: %zu ids, not %g + %g", where, r->n, number(q, "n_ctx"),
+                 number(q, "n_tokens"));
+}
+
+static void check_ll(const cull_answer *a, const json_t *q, const char *where)
+{
+    const double ll = number(q, "ll"), off = fabs(a->ll - ll) / fmax(1, fabs(ll));
+    if (!(off <= 1e-4))
+        fail_msg("%s: log-likelihood %.8g, not %.8g", where, a->ll, ll);
+    if (json_object_get(q, "greedy") && a->greedy != json_is_true(json_object_get(q, "greedy")))
+        fail_msg("%s: another greedy flag", where);
+}
+
+// The context that is fed, as the tokenizer encodes it.
+static void check_context(fake_host *host, const cull_text *text, const cull_request *r,
+                          const json_t *row, const char *where)
+{
+    const json_t *ctx = json_object_get(row, "ctx");
+    int32_t *ids;
+    size_t n;
+    assert_int_equal(r->kind, CULL_GENERATE);
+    if ((double)r->n != number(row, "n_ctx_fed"))
+        fail_msg("%s: %zu ids are fed, not %g", where, r->n, number(row, "n_ctx_fed"));
+    if (!json_is_string(ctx))
+        return;
+    assert_ok(host, text->encode(fake_ctx(host), text, json_string_value(ctx),
+                                 json_string_length(ctx), CULL_SPECIAL, &ids, &n));
+    assert_true((double)n == number(row, "n_ctx") && n >= r->n);
+    assert_memory_equal(ids + n - r->n, r->ids, r->n * sizeof *ids);
+}
+
+static void check_generated(const cull_answer *a, const json_t *row, const char *where)
+{
+    const json_t *ids = json_object_get(row, "gen_ids"), *text = json_object_get(row, "text");
+    if (number(row, "min_margin") < 1e-3)
+        return; // another summation order may rightly decide otherwise
+    bool same = a->n == json_array_size(ids);
+    for (size_t i = 0; same && i < a->n; i++)
+        same = a->ids[i] == json_integer_value(json_array_get(ids, i));
+    if (!same)
+        fail_msg("%s: other ids are generated", where);
+    if (a->text_len != json_string_length(text) ||
+        memcmp(a->text, json_string_value(text), a->text_len) != 0)
+        fail_msg("%s: another text: %.*s", where, (int)a->text_len, a->text);
+}
+
+// The golden answer to a request, as the engine would give it.
+static cull_answer canned(const json_t *q)
+{
+    const json_t *text = json_object_get(q, "text");
+    if (!json_object_get(q, "ll"))
+        return (cull_answer){ .text = json_string_value(text),
+                              .text_len = json_string_length(text) };
+    return (cull_answer){ .ll = number(q, "ll"),
+                          .greedy = json_is_true(json_object_get(q, "greedy")) };
+}
+
+typedef void (*visit)(void *arg, size_t request, const json_t *row, const json_t *q,
+                      const char *where);
+
+// Every golden request of a job in the order of ours; how many.
+static size_t walk(const job *j, json_t *const *rows, visit fn, void *arg)
+{
+    size_t i = 0;
+    for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++)
+        for (size_t d = 0; d < json_array_size(rows[t]); d++) {
+            const json_t *row = json_array_get(rows[t], d);
+            const json_t *list = json_object_get(row, "requests");
+            if (!list)
+                list = json_object_get(row, "windows");
+            for (size_t c = 0; c < (list ? json_array_size(list) : 1); c++) {
+                char where[160];
+                snprintf(where, sizeof where, "%s %s %s document %zu request %zu", j->model,
+                         j->name, j->task[t], d, c);
+                fn(arg, i++, row, list ? json_array_get(list, c) : row, where);
+            }
+        }
+    return i;
+}
+
+typedef struct check {
+    fake_host *host;
+    const cull_text *text;
+    const cull_requests *requests;
+    cull_answer *golden, *engine;
+} check;
+
+static void visit_request(void *arg, size_t i, const json_t *row, const json_t *q,
+                          const char *where)
+{
+    const check *c = arg;
+    if (i >= c->requests->n)
+        fail_msg("%s: only %zu requests are made", where, c->requests->n);
+    const cull_request *r = &c->requests->at[i];
+    c->golden[i] = canned(q);
+    if (json_object_get(q, "fed") || (json_object_get(row, "requests")))
+        check_pair(r, q, where);
+    else if (json_object_get(row, "windows"))
+        assert_true((double)r->scored == number(q, "n_tokens") &&
+                    (double)r->n == number(q, "n_tokens") + number(q, "n_ctx"));
+    else if (json_object_get(row, "gen_ids"))
+        check_context(c->host, c->text, r, row, where);
+}
+
+static void visit_answer(void *arg, size_t i, const json_t *row, const json_t *q, const char *where)
+{
+    const check *c = arg;
+    if (json_object_get(row, "gen_ids"))
+        check_generated(&c->engine[i], row, where);
+    else
+        check_ll(&c->engine[i], q, where);
+}
+
+// ---- metrics
+// ------------------------------------------------------------------------------------------
+
+static void check_value(const seen_report *seen, const job *j, const char *task, const char *theirs,
+                        const char *key, const json_t *results, double tolerance)
+{
+    char metric[64], se[80];
+    const char *comma = strchr(key, ',');
+    snprintf(metric, sizeof metric, "%.*s", (int)(comma - key), key);
+    const cull_value *v = seen_value(seen, task, metric, comma + 1);
+    const double want = number(results, key);
+    if (!(fabs(v->value - want) <= tolerance * fmax(1, fabs(want))))
+        fail_msg("%s %s: %s is %.12g, not %.12g", j->name, theirs, key, v->value, want);
+    snprintf(se, sizeof se, "%s_stderr,%s", metric, comma + 1);
+    const json_t *error = json_object_get(results, se);
+    if (json_is_number(error) && !(fabs(v->stderr_ - json_number_value(error)) <= tolerance))
+        fail_msg("%s %s: %s is %.12g, not %.12g", j->name, theirs, se, v->stderr_,
+                 json_number_value(error));
+    if (json_is_string(error))
+        assert_true(isnan(v->stderr_));
+}
+
+// Every metric of lm-eval's table is among ours, with equal value and error.
+static void check_results(const seen_report *seen, const job *j, double tolerance)
+{
+    json_t *all = golden_results(j), *value;
+    for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++) {
+        char theirs[64];
+        const char *key;
+        snprintf(theirs, sizeof theirs, "%s%s", j->prefix ? j->prefix : "", j->task[t]);
+        json_t *of = json_object_get(json_object_get(all, "results"), theirs);
+        assert_non_null(of);
+        json_object_foreach(of, key, value)
+        {
+            if (strchr(key, ',') && !strstr(key, "_stderr,"))
+                check_value(seen, j, j->task[t], theirs, key, of, tolerance);
+        }
+    }
+    json_t *two = json_object_get(json_object_get(all, "groups"), "mmlu_two");
+    if (two && strcmp(j->list ? j->list : "", "mmlu_two") == 0)
+        check_value(seen, j, "pooled", "mmlu_two", "acc,none", two, tolerance);
+    json_decref(all);
+}
+
+static double entry(const cull_column *c, size_t i)
+{
+    return c->type == 'd' ? ((const double *)c->data)[i] : (double)((const int64_t *)c->data)[i];
+}
+
+static void check_document(const seen_report *seen, const char *task, size_t d, const json_t *row)
+{
+    const json_t *metrics = json_object_get(row, "metrics"), *value;
+    const char *key;
+    if (json_object_get(row, "requests")) {
+        assert_true(entry(seen_column(seen, task, "gold", 'i'), d) == number(row, "gold"));
+        assert_true(entry(seen_column(seen, task, "pred", 'i'), d) == number(row, "pred"));
+        if (json_object_get(row, "pred_norm") && seen_has_column(seen, task, "pred_norm"))
+            assert_true(entry(seen_column(seen, task, "pred_norm", 'i'), d) ==
+                        number(row, "pred_norm"));
+        json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
+            assert_true(entry(seen_column(seen, task, key, 'd'), d) == json_number_value(value));
+        return;
+    }
+    if (!json_object_get(row, "filtered")) {
+        assert_true(entry(seen_column(seen, task, "words", 'i'), d) == number(row, "words"));
+        assert_true(entry(seen_column(seen, task, "bytes", 'i'), d) == number(row, "bytes"));
+        return;
+    }
+    const cull_column *exact = seen_column(seen, task, "exact_match", 'd');
+    const cull_column *extracted = seen_column(seen, task, "extracted", 's');
+    size_t f = 0;
+    json_object_foreach(json_object_get(row, "filtered"), key, value)
+    {
+        const size_t at = d * exact->shape[1] + f++;
+        assert_string_equal(((const char *const *)extracted->data)[at], json_string_value(value));
+        assert_true(entry(exact, at) == number(json_object_get(metrics, key), "exact_match"));
+    }
+}
+
+// ---- a job
+// --------------------------------------------------------------------------------------------
+
+static void *job_settings(fake_host *host, const cull_plugin *plugin, const job *j)
+{
+    void *settings = fake_settings(host, plugin);
+    for (size_t i = 0; i < MOST_SETTINGS && j->setting[i].name; i++)
+        fake_set(host, plugin, settings, j->setting[i].name, j->setting[i].text);
+    size_t n = 0;
+    while (n < MOST_TASKS && j->task[n])
+        n++;
+    if (strcmp(j->metric, "tasks") == 0)
+        fake_set_list(host, plugin, settings, "names", n, j->task);
+    return settings;
+}
+
+static const cull_plugin *job_metric(fake_host *host, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/metric-%s.so", name);
+    return fake_plugin_at(host, path, name);
+}
+
+static void evaluate(fake_host *host, const test_model *model, const cull_requests *requests,
+                     cull_answer *answers)
+{
+    const cull_request **at = cull_take(fake_ctx(host), requests->n, sizeof *at);
+    const cull_cut *dense[1] = { NULL };
+    cull_cost_seen cost = { 0 };
+    for (size_t i = 0; i < requests->n; i++)
+        at[i] = &requests->at[i];
+    assert_ok(host, cull_evaluate_pass(fake_ctx(host), &model->opened, &(cull_engine_options){ 0 },
+                                       1, dense, requests->n, at, answers, &cost));
+}
+
+static void run_job(const job *j, bool engine)
+{
+    char path[256];
+    fake_host *host = fake_host_new(0);
+    test_model model;
+    snprintf(path, sizeof path, MODELS "/tinyworld-%s", j->model);
+    test_model_open(host, path, CULL_OPEN_TOKENIZER | (engine ? CULL_OPEN_WEIGHTS : 0), &model);
+
+    const cull_plugin *plugin = job_metric(host, j->metric);
+    const cull_metric *metric = plugin->vtable;
+    void *settings = job_settings(host, plugin, j);
+    cull_requests requests = { .size = sizeof requests };
+    assert_ok(host, metric->prepare(fake_ctx(host), settings, &model.text, &requests));
+
+    json_t *rows[MOST_TASKS];
+    for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++)
+        rows[t] = golden_rows(j, j->task[t]);
+    check c = { host, &model.text, &requests,
+                cull_take(fake_ctx(host), requests.n, sizeof *c.golden),
+                cull_take(fake_ctx(host), requests.n, sizeof *c.engine) };
+    assert_int_equal(walk(j, rows, visit_request, &c), requests.n);
+
+    seen_report *seen = seen_new(host);
+    assert_ok(host, metric->score(fake_ctx(host), settings, &requests, c.golden, &seen->report));
+    check_results(seen, j, 1e-9);
+    for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++)
+        for (size_t d = 0; d < json_array_size(rows[t]); d++)
+            check_document(seen, j->task[t], d, json_array_get(rows[t], d));
+
+    if (engine) {
+        evaluate(host, &model, &requests, c.engine);
+        walk(j, rows, visit_answer, &c);
+        seen = seen_new(host);
+        assert_ok(host,
+                  metric->score(fake_ctx(host), settings, &requests, c.engine, &seen->report));
+        check_results(seen, j, 2e-3); // perplexities of 1e8: their logarithms agree to 1e-4
+    }
+    for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++)
+        json_decref(rows[t]);
+    test_model_close(&model);
+    fake_host_free(host);
+}
+
+// ---- the jobs
+// -----------------------------------------------------------------------------------------
+
+#define TINYWORLD                                                                                  \
+    "arithmetic", "code", "compare", "facts", "pronouns", "recall", "stories", "translate"
+#define TW_TASKS                                                                                   \
+    {                                                                                              \
+        "tasks", MODELS "/tinyworld/tasks/*.jsonl"                                                 \
+    }
+#define DATA                                                                                       \
+    {                                                                                              \
+        "data", DOCS "/*.jsonl"                                                                    \
+    }
+#define NINE                                                                                       \
+    "arc_easy", "arc_challenge", "boolq", "copa", "hellaswag", "mmlu_astronomy",                   \
+        "mmlu_philosophy", "piqa", "rte", "winogrande"
+#define TW_FILTER                                                                                  \
+    { "filters", "after-hashes=#### ([^\\n]*)" },                                                  \
+    {                                                                                              \
+        "max_new", "64"                                                                            \
+    }
+#define ROLLING                                                                                    \
+    { "files", DOCS "/rolling.jsonl" }, { "documents", "line" },                                   \
+    {                                                                                              \
+        "windows", "rolling"                                                                       \
+    }
+
+static const job jobs[] = {
+    { "mixtral", "tinyworld", "choices", { TW_TASKS }, NULL, { TINYWORLD }, "tw_" },
+    { "olmoe", "tinyworld", "choices", { TW_TASKS }, NULL, { TINYWORLD }, "tw_" },
+    { "mixtral",
+      "tinyworld-gen",
+      "generation",
+      { TW_TASKS, TW_FILTER },
+      NULL,
+      { "problems" },
+      "tw_" },
+    { "olmoe",
+      "tinyworld-gen",
+      "generation",
+      { TW_TASKS, TW_FILTER },
+      NULL,
+      { "problems" },
+      "tw_" },
+    { "mixtral", "0shot", "tasks", { DATA }, NULL, { NINE, "openbookqa" }, NULL },
+    { "mixtral", "0shot", "choices", { { "tasks", DOCS "/edge.jsonl" } }, NULL, { "edge" }, NULL },
+    { "mixtral",
+      "3shot",
+      "tasks",
+      { DATA, { "shots", "3" } },
+      NULL,
+      { "arc_easy", "hellaswag", "winogrande" },
+      NULL },
+    { "mixtral",
+      "3shot",
+      "tasks",
+      { DATA, { "shots", "3" } },
+      "mmlu_two",
+      { "mmlu_astronomy", "mmlu_philosophy" },
+      NULL },
+    { "mixtral", "0shot-nobos", "tasks", { DATA, { "bos", "none" } }, NULL, { NINE }, NULL },
+    { "mixtral",
+      "0shot-nobos",
+      "tasks",
+      { DATA, { "protocol", "lm-eval-0.4.7" } },
+      NULL,
+      { NINE },
+      NULL },
+    { "mixtral",
+      "0shot-L128",
+      "tasks",
+      { DATA, { "length", "128" } },
+      NULL,
+      { NINE, "openbookqa" },
+      NULL },
+    { "mixtral",
+      "0shot",
+      "choices",
+      { { "tasks", GOLDEN "/mixtral/0shot/*_*.jsonl" } },
+      NULL,
+      { "arc_challenge", "arc_easy", "mmlu_astronomy", "mmlu_philosophy" },
+      NULL },
+    { "mixtral", "gsm8k", "tasks", { DATA }, NULL, { "gsm8k" }, NULL },
+    { "mixtral", "wikitext", "tasks", { DATA }, NULL, { "wikitext" }, NULL },
+    { "mixtral",
+      "rolling",
+      "perplexity",
+      { ROLLING, { "seqlen", "1024" }, { "bos", "once" } },
+      NULL,
+      { "rolling" },
+      NULL },
+    { "mixtral",
+      "rolling-L256",
+      "perplexity",
+      { ROLLING, { "seqlen", "256" }, { "bos", "once" } },
+      NULL,
+      { "rolling" },
+      NULL },
+    { "mixtral",
+      "rolling-nobos",
+      "perplexity",
+      { ROLLING, { "seqlen", "1024" }, { "bos", "none" } },
+      NULL,
+      { "rolling" },
+      NULL },
+    { "mixtral",
+      "rolling-L256-nobos",
+      "perplexity",
+      { ROLLING, { "seqlen", "256" }, { "bos", "none" } },
+      NULL,
+      { "rolling" },
+      NULL },
+};
+
+static void test_job(void **state)
+{
+    run_job(*state, true);
+}
+
+int main(void)
+{
+    enum { N = sizeof jobs / sizeof *jobs };
+    struct CMUnitTest tests[N];
+    char names[N][96];
+    for (size_t i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "%s %s %s", jobs[i].model, jobs[i].name,
+                 jobs[i].metric);
+        tests[i] = (struct CMUnitTest){ .name = names[i],
+                                        .test_func = test_job,
+                                        .initial_state = (void *)(uintptr_t)&jobs[i] };
+    }
+    return cmocka_run_group_tests_name("evaluation", tests, NULL, NULL);
+}
