@@ -4,7 +4,7 @@
 
 #include <cull/cull.h>
 
-#include "choose.h"
+#include "common/choose.h"
 
 enum spread { SPREAD_UNIFORM, SPREAD_OWL };
 

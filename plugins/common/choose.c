@@ -1,4 +1,4 @@
-#include "choose.h"
+#include "common/choose.h"
 
 #include <math.h>
 #include <stdlib.h>

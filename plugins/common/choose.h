@@ -1,6 +1,6 @@
 // Which weights of one matrix go.
-#ifndef UNSTRUCTURED_CHOOSE_H
-#define UNSTRUCTURED_CHOOSE_H
+#ifndef COMMON_CHOOSE_H
+#define COMMON_CHOOSE_H
 
 #include <cull/cull.h>
 

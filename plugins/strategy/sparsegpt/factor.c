@@ -1,0 +1,74 @@
+#include "factor.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+// LAPACK. Its lower triangle by columns is our upper triangle by rows.
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+
+enum { MOST_RAISES = 12 };
+
+static bool cholesky(double *a, int n)
+{
+    int info = 0;
+    dpotrf_("L", &n, a, &n, &info);
+    return info == 0;
+}
+
+static bool invert(double *a, int n) // a holds its Cholesky factor
+{
+    int info = 0;
+    dpotri_("L", &n, a, &n, &info);
+    return info == 0;
+}
+
+static bool usable(const double *a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(a[i * n + i]) || a[i * n + i] <= 0)
+            return false;
+    return true;
+}
+
+cull_status factorise(cull_ctx *ctx, const double *sum, size_t n, double tokens, double damp,
+                      factor *out)
+{
+    double *H = ctx->host->scratch(ctx, n * n, sizeof *H);
+    *out = (factor){ .n = n,
+                     .U = ctx->host->scratch(ctx, n * n, sizeof *out->U),
+                     .dead = ctx->host->scratch(ctx, n, 1) };
+    if (!H || !out->U || !out->dead)
+        return CULL_ENOMEM;
+    if (n > INT_MAX)
+        return ctx->host->fail(ctx, CULL_ENOTSUP, "%zu inputs are more than LAPACK takes", n);
+
+    double trace = 0;
+    for (size_t i = 0; i < n * n; i++)
+        H[i] = 2 / tokens * sum[i];
+    for (size_t i = 0; i < n; i++) {
+        out->dead[i] = H[i * n + i] == 0;
+        if (out->dead[i])
+            H[i * n + i] = 1;
+        trace += H[i * n + i];
+    }
+    if (!isfinite(trace))
+        return ctx->host->fail(ctx, CULL_ENUMERIC, "the Hessian of its inputs is not finite");
+
+    out->damp = damp;
+    for (int raise = 0; raise < MOST_RAISES; raise++) {
+        memcpy(out->U, H, n * n * sizeof *H);
+        for (size_t i = 0; i < n; i++)
+            out->U[i * n + i] += out->damp * trace / (double)n;
+        if (cholesky(out->U, (int)n) && invert(out->U, (int)n) && cholesky(out->U, (int)n) &&
+            usable(out->U, n))
+            return CULL_OK;
+        out->damp = fmax(10 * out->damp, 1e-6);
+    }
+    return ctx->host->fail(
+        ctx, CULL_ENUMERIC,
+        "the Hessian of its inputs has no Cholesky factor, even damped by %.0e of its "
+        "mean diagonal",
+        out->damp);
+}
