@@ -63,6 +63,20 @@ static size_t blank(const char *text, size_t n, size_t at)
     return at;
 }
 
+// The text from byte `at` on is no JSON: say where in the file.
+static cull_status not_json(cull_ctx *ctx, const char *path, const char *text, size_t at,
+                            const json_error_t *error)
+{
+    size_t line = (size_t)error->line, start = at;
+
+    for (size_t i = 0; i < at; i++)
+        line += text[i] == '\n';
+    while (start > 0 && text[start - 1] != '\n')
+        start--;
+    const size_t column = (size_t)error->column + (error->line == 1 ? at - start : 0);
+    return ctx->host->fail(ctx, CULL_EFORMAT, "%s:%zu:%zu: %s", path, line, column, error->text);
+}
+
 cull_status read_lists(cull_ctx *ctx, const cull_view *view, const char *path, struct lists *out)
 {
     const size_t L = view->model->L;
@@ -88,8 +102,7 @@ cull_status read_lists(cull_ctx *ctx, const cull_view *view, const char *path, s
         json_t *object =
             json_loadb(text + at, n - at, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
         if (!object)
-            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: after byte %zu: %s", path, at,
-                                   error.text);
+            return not_json(ctx, path, text, at, &error);
         status = read_object(ctx, view, path, object, out);
         at = blank(text, n, at + (size_t)error.position);
         json_decref(object);

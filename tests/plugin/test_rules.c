@@ -1,0 +1,99 @@
+// Strategies fixed-k and skip: rules for the router, nothing removed.
+#include "support/methods.h"
+
+#include "support/test.h"
+
+static fake_host *host;
+static tinyworld *world;
+static const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = TINYWORLD_L };
+
+static int open_world(void **state)
+{
+    (void)state;
+    host = fake_host_new(1);
+    world = tinyworld_open(host, "tinyworld-olmoe");
+    methods_stats(world);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        world->layer_stats[l].ratio_median = 0.1 * (double)(l + 1);
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    tinyworld_close(world);
+    fake_host_free(host);
+    return 0;
+}
+
+static void assert_nothing_removed(const cull_cut *cut)
+{
+    for (size_t l = 0; l < cut->L; l++)
+        for (size_t e = 0; e < cut->layer[l].E; e++)
+            assert_int_equal(cut->layer[l].action[e], CULL_ACTION_BASE);
+    assert_int_equal(cut->n_overlays, 0);
+}
+
+static void fixed_k_sets_every_layer(void **state)
+{
+    cull_budget *budget = methods_budget(world, CULL_SCOPE_GLOBAL, 0, 0);
+    const uint8_t frozen[TINYWORLD_L] = { 0, 0, 1, 0 };
+
+    (void)state;
+    budget->frozen = frozen;
+    const cull_cut *cut = methods_select(world, "fixed-k", WORDS("k=2"), &none, budget);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_int_equal(cut->layer[l].k, l == 2 ? 0 : 2);
+    assert_nothing_removed(cut);
+    assert_int_equal(methods_select(world, "fixed-k", WORDS("k=2"), &none, NULL)->layer[2].k, 2);
+}
+
+static void fixed_k_needs_as_many_experts(void **state)
+{
+    const methods_plugin p = methods_load(world, "strategy", "fixed-k", WORDS("k=33"));
+    const cull_strategy *strategy = p.vtable;
+
+    (void)state;
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), p.settings, &world->view, &none, NULL,
+                                  CULL_ALL_LAYERS, tinyworld_cut(world)),
+                 CULL_EINVAL, "fewer than k = 33");
+}
+
+static void skip_takes_the_medians(void **state)
+{
+    const cull_cut *median = methods_select(world, "skip", NULL, &none, NULL);
+    const cull_cut *half = methods_select(world, "skip", WORDS("scale=0.5"), &none, NULL);
+    const cull_cut *fixed = methods_select(world, "skip", WORDS("ratio=0.3"), &none, NULL);
+
+    (void)state;
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        assert_true(median->layer[l].skip_ratio == world->layer_stats[l].ratio_median);
+        assert_true(half->layer[l].skip_ratio == 0.5 * world->layer_stats[l].ratio_median);
+        assert_true(fixed->layer[l].skip_ratio == 0.3);
+    }
+    assert_nothing_removed(median);
+}
+
+static void skip_needs_medians_only_without_a_ratio(void **state)
+{
+    const methods_plugin median = methods_load(world, "strategy", "skip", NULL);
+    const methods_plugin fixed = methods_load(world, "strategy", "skip", WORDS("ratio=0.3"));
+    const cull_strategy *skip = median.vtable;
+
+    (void)state;
+    assert_int_equal(skip->needs_for(median.settings), CULL_STAT_R);
+    assert_int_equal(skip->needs_for(fixed.settings), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixed_k_sets_every_layer),
+        cmocka_unit_test(fixed_k_needs_as_many_experts),
+        cmocka_unit_test(skip_takes_the_medians),
+        cmocka_unit_test(skip_needs_medians_only_without_a_ratio),
+    };
+
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}
