@@ -1,0 +1,260 @@
+// The engine against tests/golden/methods: calibration statistics of both embedded models, and held-out
+// perplexities of the dense model and of variants with dropped experts.
+#include <math.h>
+#include <stdio.h>
+
+#include "support/assert_close.h"
+#include "support/golden.h"
+#include "support/opened.h"
+#include "support/test.h"
+
+typedef struct model {
+    fake_host *host;
+    cull_opened m;
+    golden *stats, *ids, *eval;
+    cull_stats_store *store;
+} model;
+
+static golden *open_part(model *t, const char *name, const char *part)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/methods/%s/%s.safetensors", name, part);
+    return golden_open(t->host, path);
+}
+
+static model *setup(const char *name, size_t threads)
+{
+    model *t = test_malloc(sizeof *t);
+    char path[128];
+
+    t->host = fake_host_new(threads);
+    (void)snprintf(path, sizeof path, "models/%s", name);
+    t->m = opened_new(t->host, path);
+    t->stats = open_part(t, name, "stats");
+    t->ids = open_part(t, name, "calibration");
+    t->eval = open_part(t, name, "eval");
+    return t;
+}
+
+static void teardown(model *t)
+{
+    cull_stats_store_free(t->store);
+    golden_close(t->stats);
+    golden_close(t->ids);
+    golden_close(t->eval);
+    opened_close(&t->m);
+    fake_host_free(t->host);
+    test_free(t);
+}
+
+static cull_sequences sequences(model *t, const char *tensor, size_t n)
+{
+    const int32_t *ids = golden_i32(t->ids, tensor, 2, (size_t[]){ n, 256 });
+    cull_sequence *at = cull_take(fake_ctx(t->host), n, sizeof *at);
+
+    for (size_t i = 0; i < n; i++)
+        at[i] = (cull_sequence){ ids + 256 * i, 256, "golden", i };
+    return (cull_sequences){ sizeof(cull_sequences), n, at };
+}
+
+static void calibrate(model *t, uint32_t groups, const cull_cut *cut)
+{
+    const cull_sequences rows = sequences(t, "ids", 72);
+    const cull_calibration cal = { .rows = &rows, .groups = groups, .cut = cut };
+
+    t->store = cull_stats_store_new(fake_ctx(t->host), t->m.facts, opened_facts(t->host, &t->m), groups);
+    assert_non_null(t->store);
+    assert_ok(t->host, cull_calibrate_pass(fake_ctx(t->host), &t->m, NULL, &cal, t->store, NULL));
+}
+
+// 1e-5 of the tensor's largest magnitude, but for experts whose counts differ by a near-tie.
+static void compare(model *t, size_t l, const char *name, const double *got, size_t n, const uint8_t *excused,
+                    size_t per)
+{
+    char full[96];
+    size_t count;
+
+    (void)snprintf(full, sizeof full, "layer.%zu.%s", l, name);
+    const double *want = golden_numbers(t->stats, full, &count);
+    double most = 0.0;
+    assert_int_equal(count, n);
+    for (size_t i = 0; i < n; i++)
+        most = fabs(want[i]) > most ? fabs(want[i]) : most;
+    for (size_t i = 0; i < n; i++)
+        if (!(excused && excused[i / per]) && !(fabs(got[i] - want[i]) <= 1e-5 * most))
+            fail_msg("%s[%zu] is %.9g, not %.9g (largest %.3g)", full, i, got[i], want[i], most);
+}
+
+static void compare_layer(model *t, size_t l)
+{
+    const cull_layer_stats *s = cull_stats_store_view(t->store)->layer + l;
+    const size_t E = s->E, D = s->D, F = s->F;
+    uint8_t *excused = test_calloc(E, 1);
+    char name[64];
+    size_t n;
+
+    (void)snprintf(name, sizeof name, "layer.%zu.near_ties", l);
+    const double near = *golden_numbers(t->stats, name, &n);
+    (void)snprintf(name, sizeof name, "layer.%zu.n", l);
+    const double *count = golden_numbers(t->stats, name, &n);
+    for (size_t e = 0; e < E; e++) {
+        assert_true(fabs(s->count[e] - count[e]) <= near);
+        excused[e] = s->count[e] != count[e];
+    }
+    compare(t, l, "sum_g", s->gate_sum, E, excused, 1);
+    compare(t, l, "sum_g2", s->gate_sq, E, excused, 1);
+    compare(t, l, "sum_p", s->prob_sum, E, NULL, 1);
+    compare(t, l, "sum_norm", s->norm_sum, E, excused, 1);
+    compare(t, l, "sum_norm2", s->norm_sq, E, excused, 1);
+    compare(t, l, "sum_g_norm", s->gate_norm, E, excused, 1);
+    compare(t, l, "max_norm", s->norm_max, E, excused, 1);
+    compare(t, l, "max_signed", s->max_signed, E, excused, 1);
+    compare(t, l, "max_abs", s->max_abs, E, excused, 1);
+    compare(t, l, "mean_y", s->mean, E * D, excused, D);
+    compare(t, l, "var_y", s->var, E * D, excused, D);
+    compare(t, l, "novice_gw", s->mean_gate, E * D, excused, D);
+    compare(t, l, "easyep", s->easy_ep, E, excused, 1);
+    compare(t, l, "logit_gram", s->logit_gram, E * E, NULL, 1);
+    compare(t, l, "sigmoid_gram", s->sigmoid_gram, E * E, NULL, 1);
+    compare(t, l, "sum_x2", s->x_sq, E * D, excused, D);
+    compare(t, l, "sum_u2", s->u_sq, E * F, excused, F);
+    compare(t, l, "sum_attn_in2", s->part_sq[CULL_PART_Q], D, NULL, 1);
+    compare(t, l, "sum_o_in2", s->part_sq[CULL_PART_O], D, NULL, 1);
+    compare(t, l, "sum_moe_in2", s->part_sq[CULL_PART_ROUTER], D, NULL, 1);
+    compare(t, l, "dense_mean_y", s->dense_mean, E * D, NULL, 1);
+    compare(t, l, "moe_cos_sum", &s->moe_cos, 1, NULL, 1);
+    test_free(excused);
+}
+
+static void check_statistics(const char *name)
+{
+    const uint32_t all = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F | CULL_STAT_G |
+                         CULL_STAT_H | CULL_STAT_K | CULL_STAT_M | CULL_STAT_R;
+    model *t = setup(name, 2);
+    const cull_stats *stats;
+    size_t n;
+
+    calibrate(t, all, NULL);
+    stats = cull_stats_store_view(t->store);
+    assert_int_equal(stats->tokens, 18432);
+    for (size_t l = 0; l < stats->L; l++)
+        compare_layer(t, l);
+    assert_close(stats->cos_sum, golden_numbers(t->stats, "model.cos_sum", &n), n, 0.0, 1e-5 * 18432);
+    assert_close(stats->angle_sum, golden_numbers(t->stats, "model.angle_sum", &n), n, 0.0, 1e-5 * 18432);
+    teardown(t);
+}
+
+static void test_statistics_mixtral(void **state)
+{
+    (void)state;
+    check_statistics("tinyworld-mixtral");
+}
+
+static void test_statistics_olmoe(void **state)
+{
+    (void)state;
+    check_statistics("tinyworld-olmoe");
+}
+
+// ---- perplexities -------------------------------------------------------------------------------------
+
+static cull_cut *golden_cut(model *t, const char *variant)
+{
+    const size_t L = t->m.facts->L;
+    const int32_t *kept[8];
+    size_t n_kept[8];
+    char name[128];
+
+    for (size_t l = 0; l < L; l++) {
+        (void)snprintf(name, sizeof name, "%s.layer.%zu.kept", variant, l);
+        n_kept[l] = golden_tensor(t->eval, name).shape[0];
+        kept[l] = golden_i32(t->eval, name, 1, NULL);
+    }
+    return opened_drop(t->host, &t->m, kept, n_kept);
+}
+
+static const char *const variants[] = { "drop-frequency-12", "drop-mone_fused-12", "drop-reap-12",
+                                        "drop-random1-12",   "drop-frequency-8",  "drop-mone_fused-8",
+                                        "drop-reap-8",       "drop-random2-8",    "drop-mone_fused-global",
+                                        "drop-easyep-8" };
+enum { N_VARIANTS = sizeof variants / sizeof *variants + 1, N_ROWS = 180 };
+
+static void evaluate(model *t, const cull_cut *const *cuts, size_t n, cull_answer *answers)
+{
+    const cull_sequences rows = sequences(t, "heldout_ids", N_ROWS);
+    cull_request request[N_ROWS];
+    const cull_request *list[N_ROWS];
+
+    for (size_t i = 0; i < N_ROWS; i++) {
+        request[i] = (cull_request){ .ids = rows.at[i].ids, .n = 256, .scored = 255 };
+        list[i] = request + i;
+    }
+    assert_ok(t->host, cull_evaluate_pass(fake_ctx(t->host), &t->m, NULL, n, cuts, N_ROWS, list, answers, NULL));
+}
+
+static void compare_nll(model *t, const char *variant, const cull_answer *answers)
+{
+    char name[128];
+    size_t n;
+
+    (void)snprintf(name, sizeof name, "%s.nll", variant);
+    const double *want = golden_numbers(t->eval, name, &n);
+    assert_int_equal(n, N_ROWS);
+    for (size_t d = 0; d < 9; d++) {
+        double sum = 0.0, expected = 0.0;
+        for (size_t i = 20 * d; i < 20 * (d + 1); i++) {
+            sum -= answers[i].ll;
+            expected += want[i];
+        }
+        if (!(fabs(sum - expected) / (20 * 255) <= 1e-3))
+            fail_msg("%s, domain %zu: %.6f nats a token, not %.6f", variant, d, sum / 5100, expected / 5100);
+    }
+}
+
+static void test_perplexities_mixtral(void **state)
+{
+    model *t = setup("tinyworld-mixtral", 2);
+    const cull_cut *cuts[N_VARIANTS] = { NULL };
+    cull_answer *answers = test_calloc(N_VARIANTS * N_ROWS, sizeof *answers);
+
+    (void)state;
+    for (size_t v = 1; v < N_VARIANTS; v++)
+        cuts[v] = golden_cut(t, variants[v - 1]);
+    evaluate(t, cuts, N_VARIANTS, answers);
+    compare_nll(t, "dense", answers);
+    for (size_t v = 1; v < N_VARIANTS; v++)
+        compare_nll(t, variants[v - 1], answers + v * N_ROWS);
+    test_free(answers);
+    teardown(t);
+}
+
+// The same bits with one thread, three threads, and another variant beside.
+static void test_same_bits(void **state)
+{
+    cull_answer *one = test_calloc(N_ROWS, sizeof *one), *three = test_calloc(N_ROWS, sizeof *three);
+    model *a = setup("tinyworld-olmoe", 1), *b = setup("tinyworld-olmoe", 3);
+    const cull_cut *dense[1] = { NULL };
+
+    (void)state;
+    evaluate(a, dense, 1, one);
+    evaluate(b, dense, 1, three);
+    compare_nll(a, "dense", one);
+    for (size_t i = 0; i < N_ROWS; i++)
+        assert_true(one[i].ll == three[i].ll);
+    test_free(one);
+    test_free(three);
+    teardown(a);
+    teardown(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_statistics_mixtral),
+        cmocka_unit_test(test_statistics_olmoe),
+        cmocka_unit_test(test_perplexities_mixtral),
+        cmocka_unit_test(test_same_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,18 @@
+// A checkpoint opened through the backend hf, for tests of the engine.
+#ifndef CULL_TESTS_OPENED_H
+#define CULL_TESTS_OPENED_H
+
+#include "engine/engine.h"
+#include "support/fake_host.h"
+
+// `path` below the source folder. Fails the test when it cannot be opened.
+cull_opened opened_new(fake_host *host, const char *path);
+void opened_close(cull_opened *m);
+
+// The layers' facts as the statistics' store wants them, in the host's memory.
+const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *m);
+
+// A cut that drops all but the kept experts of each layer: kept[l] sorted, n_kept[l] of them.
+cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept, const size_t *n_kept);
+
+#endif
