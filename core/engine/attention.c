@@ -10,7 +10,8 @@
 
 #include "engine/kv.h"
 #include "engine/run.h"
-#include "math/vexp.h"
+#include "math/rows.h"
+#include <cull/kernel.h>
 
 enum { QUERY_BLOCK = 64 };
 
@@ -57,24 +58,16 @@ static cull_status find_path(const attention *t, cull_arena *arena, size_t span,
 // Softmax of scores[lo, hi) in place with the sink's extra logit; the rest of (n) becomes 0.
 static void softmax_range(float *s, size_t n, size_t lo, size_t hi, float scale, const float *sink)
 {
-    float top = sink ? *sink : -INFINITY;
-    float sum = 0.0f;
-
-    for (size_t i = lo; i < hi; i++) {
-        s[i] *= scale;
-        top = s[i] > top ? s[i] : top;
-    }
-    for (size_t i = lo; i < hi; i++) {
-        s[i] = cull_exp(s[i] - top);
-        sum += s[i];
-    }
+    cull_row_scale(hi - lo, s + lo, scale);
+    float top = cull_row_max(hi - lo, s + lo);
+    if (sink && *sink > top)
+        top = *sink;
+    double sum = cull_row_exp(hi - lo, s + lo, top);
     if (sink)
-        sum += cull_exp(*sink - top);
+        sum += (double)cull_exp(*sink - top);
+    cull_row_scale(hi - lo, s + lo, (float)(1.0 / sum));
     memset(s, 0, lo * sizeof *s);
     memset(s + hi, 0, (n - hi) * sizeof *s);
-    const float inverse = 1.0f / sum;
-    for (size_t i = lo; i < hi; i++)
-        s[i] *= inverse;
 }
 
 // The columns that the row at position `pos` sees; columns run with positions from the root's.

@@ -9,6 +9,7 @@
 
 #include "base/cut.h"
 #include "engine/visit.h"
+#include "math/rows.h"
 
 enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128 };
 
@@ -235,9 +236,7 @@ static cull_status combine_rows(void *arg, size_t block, size_t worker)
             continue;
         const float *y = t->y + (t->group[g].wave_row + c->lane->slot_row[s]) * t->D;
         float *moe = c->lane->h_out + s / t->K * t->D;
-        const float gate = c->lane->slot_gate[s];
-        for (size_t d = 0; d < t->D; d++)
-            moe[d] += gate * y[d];
+        cull_row_add(t->D, moe, c->lane->slot_gate[s], y);
     }
     return CULL_OK;
 }

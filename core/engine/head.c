@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/blocks.h"
-#include "math/vexp.h"
+#include "math/rows.h"
 
 enum { LOGIT_BYTES = 32 << 20, HEAD_ROWS_MOST = 256 };
 
@@ -29,39 +29,8 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
     CULL_TRY(cull_linear(&piece->pass, (cull_where){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n, hn,
                          D, logits, V));
     if (run->m->facts->logit_scale != 1.0)
-        for (size_t i = 0; i < n * V; i++)
-            logits[i] *= scale;
+        cull_row_scale(n * V, logits, scale);
     return CULL_OK;
-}
-
-static size_t argmax_of(const float *z, size_t V)
-{
-    size_t best = 0;
-
-    for (size_t v = 1; v < V; v++)
-        if (z[v] > z[best])
-            best = v;
-    return best;
-}
-
-// log Σ exp z, in float64.
-static double log_sum(const float *z, size_t V, float top)
-{
-    double sum = 0.0;
-
-    for (size_t v0 = 0; v0 < V; v0 += 256) {
-        const size_t end = v0 + 256 < V ? v0 + 256 : V;
-        float part[8] = { 0 };
-        size_t v = v0;
-        for (; v + 8 <= end; v += 8)
-            for (size_t i = 0; i < 8; i++)
-                part[i] += cull_exp(z[v + i] - top);
-        for (size_t i = 0; i < 8; i++)
-            sum += (double)part[i];
-        for (; v < end; v++)
-            sum += (double)cull_exp(z[v] - top);
-    }
-    return (double)top + log(sum);
 }
 
 // Σ p (log p − log q) over the vocabulary; p of dense logits a, q of logits b.
@@ -135,8 +104,8 @@ static cull_status compute(const scoring *t, cull_piece *piece, size_t stream, h
     CULL_TRY(logits_of(piece, s->n, s->x, s->hn, logits));
     for (size_t i = 0; i < s->n; i++) {
         const float *z = logits + i * V;
-        sum[i].best = argmax_of(z, V);
-        sum[i].lse = log_sum(z, V, z[sum[i].best]);
+        sum[i].best = cull_row_argmax(V, z);
+        sum[i].lse = (double)z[sum[i].best] + log(cull_row_exp_sum(V, z, z[sum[i].best]));
     }
     return CULL_OK;
 }
@@ -246,7 +215,7 @@ cull_status cull_head_argmax(cull_run *run, size_t n, const float *h, int32_t *b
         const size_t count = n - i < most ? n - i : most;
         CULL_TRY(cull_head_logits(run, count, h + i * D, logits));
         for (size_t r = 0; r < count; r++)
-            best[i + r] = (int32_t)argmax_of(logits + r * V, V);
+            best[i + r] = (int32_t)cull_row_argmax(V, logits + r * V);
     }
     cull_arena_rewind(arena, mark);
     return CULL_OK;

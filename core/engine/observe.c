@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "engine/taps.h"
+#include <cull/kernel.h>
 
 // ---- one block of an expert's rows
 // --------------------------------------------------------------------
@@ -73,6 +74,7 @@ static void add_norms(const cull_expert_rows *rows, item_head *h, float *norm)
 }
 
 // Two passes over the block: its mean, then squares about it.
+CULL_CLONES
 static void add_moments(const cull_gather *g, const cull_expert_rows *rows, double *acc)
 {
     double *mean = mean_of(acc), *m2 = m2_of(g, acc), *g2y = g2y_of(g, acc);

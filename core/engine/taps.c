@@ -2,6 +2,9 @@
 
 #include <cblas.h>
 
+#include <cull/kernel.h>
+
+CULL_CLONES
 void cull_add_squares(size_t n, size_t cols, const float *x, size_t ldx, double *acc)
 {
     for (size_t i = 0; i < n; i++, x += ldx)

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <cull/kernel.h>
+
 static float from_bits(uint32_t bits)
 {
     float value;
@@ -96,11 +98,12 @@ static void row_f32(const unsigned char *p, ptrdiff_t stride, size_t n, float *o
         memcpy(out + c, p + (ptrdiff_t)c * stride * 4, sizeof *out);
 }
 
+CULL_CLONES
 static void row_bf16(const unsigned char *p, ptrdiff_t stride, size_t n, float *out)
 {
     if (stride == 1) {
         for (size_t c = 0; c < n; c++)
-            out[c] = cull_bf16_to_f32(load16(p + 2 * c));
+            out[c] = from_bits((uint32_t)load16(p + 2 * c) << 16);
         return;
     }
     for (size_t c = 0; c < n; c++)

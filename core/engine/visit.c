@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "math/rows.h"
+
 bool cull_cut_before_router(const cull_cut *cut, size_t l)
 {
     if (!cut)
@@ -110,12 +112,6 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_wa
     return CULL_OK;
 }
 
-static void add_constant(size_t D, float gate, const float *v, float *moe)
-{
-    for (size_t d = 0; d < D; d++)
-        moe[d] += gate * v[d];
-}
-
 // One row's picks through the slot table: constants go straight into the output, the rest is listed
 // in order of experts, two picks that the same expert serves as one.
 static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t i, size_t K,
@@ -134,7 +130,7 @@ static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t
             continue;
         const unsigned action = cut ? cut->action[e] : CULL_ACTION_BASE;
         if (action == CULL_ACTION_NOVICE)
-            add_constant(D, g, cut->constant + (size_t)e * D, lane->h_out + i * D);
+            cull_row_add(D, lane->h_out + i * D, g, cut->constant + (size_t)e * D);
         if (action != CULL_ACTION_BASE && action != CULL_ACTION_ALIAS)
             continue;
         const uint32_t by = action == CULL_ACTION_ALIAS ? cut->target[e] : (uint32_t)e;

@@ -1,5 +1,5 @@
-// The engine against tests/golden/methods: calibration statistics of both embedded models, and held-out
-// perplexities of the dense model and of variants with dropped experts.
+// The engine against tests/golden/methods: calibration statistics of both embedded models, and
+// held-out perplexities of the dense model and of variants with dropped experts.
 #include <math.h>
 #include <stdio.h>
 
@@ -19,13 +19,14 @@ static golden *open_part(model *t, const char *name, const char *part)
 {
     char path[512];
 
-    (void)snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/methods/%s/%s.safetensors", name, part);
+    (void)snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/methods/%s/%s.safetensors",
+                   name, part);
     return golden_open(t->host, path);
 }
 
 static model *setup(const char *name, size_t threads)
 {
-    model *t = test_malloc(sizeof *t);
+    model *t = test_calloc(1, sizeof *t);
     char path[128];
 
     t->host = fake_host_new(threads);
@@ -63,14 +64,15 @@ static void calibrate(model *t, uint32_t groups, const cull_cut *cut)
     const cull_sequences rows = sequences(t, "ids", 72);
     const cull_calibration cal = { .rows = &rows, .groups = groups, .cut = cut };
 
-    t->store = cull_stats_store_new(fake_ctx(t->host), t->m.facts, opened_facts(t->host, &t->m), groups);
+    t->store =
+        cull_stats_store_new(fake_ctx(t->host), t->m.facts, opened_facts(t->host, &t->m), groups);
     assert_non_null(t->store);
     assert_ok(t->host, cull_calibrate_pass(fake_ctx(t->host), &t->m, NULL, &cal, t->store, NULL));
 }
 
 // 1e-5 of the tensor's largest magnitude, but for experts whose counts differ by a near-tie.
-static void compare(model *t, size_t l, const char *name, const double *got, size_t n, const uint8_t *excused,
-                    size_t per)
+static void compare(model *t, size_t l, const char *name, const double *got, size_t n,
+                    const uint8_t *excused, size_t per)
 {
     char full[96];
     size_t count;
@@ -129,8 +131,8 @@ static void compare_layer(model *t, size_t l)
 
 static void check_statistics(const char *name)
 {
-    const uint32_t all = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F | CULL_STAT_G |
-                         CULL_STAT_H | CULL_STAT_K | CULL_STAT_M | CULL_STAT_R;
+    const uint32_t all = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
+                         CULL_STAT_G | CULL_STAT_H | CULL_STAT_K | CULL_STAT_M | CULL_STAT_R;
     model *t = setup(name, 2);
     const cull_stats *stats;
     size_t n;
@@ -140,8 +142,10 @@ static void check_statistics(const char *name)
     assert_int_equal(stats->tokens, 18432);
     for (size_t l = 0; l < stats->L; l++)
         compare_layer(t, l);
-    assert_close(stats->cos_sum, golden_numbers(t->stats, "model.cos_sum", &n), n, 0.0, 1e-5 * 18432);
-    assert_close(stats->angle_sum, golden_numbers(t->stats, "model.angle_sum", &n), n, 0.0, 1e-5 * 18432);
+    const double *cosines = golden_numbers(t->stats, "model.cos_sum", &n);
+    const double *angles = golden_numbers(t->stats, "model.angle_sum", &n);
+    assert_close(stats->cos_sum, cosines, n, 0.0, 1e-5 * 18432);
+    assert_close(stats->angle_sum, angles, n, 0.0, 1e-5 * 18432);
     teardown(t);
 }
 
@@ -157,7 +161,8 @@ static void test_statistics_olmoe(void **state)
     check_statistics("tinyworld-olmoe");
 }
 
-// ---- perplexities -------------------------------------------------------------------------------------
+// ---- perplexities
+// -------------------------------------------------------------------------------------
 
 static cull_cut *golden_cut(model *t, const char *variant)
 {
@@ -174,10 +179,11 @@ static cull_cut *golden_cut(model *t, const char *variant)
     return opened_drop(t->host, &t->m, kept, n_kept);
 }
 
-static const char *const variants[] = { "drop-frequency-12", "drop-mone_fused-12", "drop-reap-12",
-                                        "drop-random1-12",   "drop-frequency-8",  "drop-mone_fused-8",
-                                        "drop-reap-8",       "drop-random2-8",    "drop-mone_fused-global",
-                                        "drop-easyep-8" };
+static const char *const variants[] = {
+    "drop-frequency-12",      "drop-mone_fused-12", "drop-reap-12", "drop-random1-12",
+    "drop-frequency-8",       "drop-mone_fused-8",  "drop-reap-8",  "drop-random2-8",
+    "drop-mone_fused-global", "drop-easyep-8"
+};
 enum { N_VARIANTS = sizeof variants / sizeof *variants + 1, N_ROWS = 180 };
 
 static void evaluate(model *t, const cull_cut *const *cuts, size_t n, cull_answer *answers)
@@ -190,7 +196,8 @@ static void evaluate(model *t, const cull_cut *const *cuts, size_t n, cull_answe
         request[i] = (cull_request){ .ids = rows.at[i].ids, .n = 256, .scored = 255 };
         list[i] = request + i;
     }
-    assert_ok(t->host, cull_evaluate_pass(fake_ctx(t->host), &t->m, NULL, n, cuts, N_ROWS, list, answers, NULL));
+    assert_ok(t->host, cull_evaluate_pass(fake_ctx(t->host), &t->m, NULL, n, cuts, N_ROWS, list,
+                                          answers, NULL));
 }
 
 static void compare_nll(model *t, const char *variant, const cull_answer *answers)
@@ -208,7 +215,8 @@ static void compare_nll(model *t, const char *variant, const cull_answer *answer
             expected += want[i];
         }
         if (!(fabs(sum - expected) / (20 * 255) <= 1e-3))
-            fail_msg("%s, domain %zu: %.6f nats a token, not %.6f", variant, d, sum / 5100, expected / 5100);
+            fail_msg("%s, domain %zu: %.6f nats a token, not %.6f", variant, d, sum / 5100,
+                     expected / 5100);
     }
 }
 
@@ -232,7 +240,8 @@ static void test_perplexities_mixtral(void **state)
 // The same bits with one thread, three threads, and another variant beside.
 static void test_same_bits(void **state)
 {
-    cull_answer *one = test_calloc(N_ROWS, sizeof *one), *three = test_calloc(N_ROWS, sizeof *three);
+    cull_answer *one = test_calloc(N_ROWS, sizeof *one),
+                *three = test_calloc(N_ROWS, sizeof *three);
     model *a = setup("tinyworld-olmoe", 1), *b = setup("tinyworld-olmoe", 3);
     const cull_cut *dense[1] = { NULL };
 

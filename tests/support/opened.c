@@ -13,12 +13,16 @@ cull_opened opened_new(fake_host *host, const char *path)
 
     (void)snprintf(full, sizeof full, "%s/%s", CULL_SOURCE_DIR, path);
     fake_set(host, hf, settings, "path", full);
-    assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &m.model));
+    assert_ok(host, m.backend->open(fake_ctx(host), settings,
+                                    CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &m.model));
     m.facts = m.backend->facts(m.model);
     return m;
 }
 
-void opened_close(cull_opened *m) { m->backend->close(m->model); }
+void opened_close(cull_opened *m)
+{
+    m->backend->close(m->model);
+}
 
 const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *m)
 {
@@ -30,7 +34,8 @@ const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *
     return facts;
 }
 
-cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept, const size_t *n_kept)
+cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept,
+                      const size_t *n_kept)
 {
     size_t *E = cull_take(fake_ctx(host), m->facts->L, sizeof *E);
     cull_cut *cut;

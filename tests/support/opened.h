@@ -13,6 +13,7 @@ void opened_close(cull_opened *m);
 const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *m);
 
 // A cut that drops all but the kept experts of each layer: kept[l] sorted, n_kept[l] of them.
-cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept, const size_t *n_kept);
+cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept,
+                      const size_t *n_kept);
 
 #endif

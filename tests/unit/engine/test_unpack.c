@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "engine/unpack.h"
-#include "math/vexp.h"
 #include "support/test.h"
+#include <cull/kernel.h>
 
 static void test_halves(void **state)
 {
@@ -40,7 +40,9 @@ static void test_e4m3(void **state)
 static void test_strides(void **state)
 {
     const float stored[6] = { 1, 2, 3, 4, 5, 6 }; // (2, 3)
-    cull_matrix m = { .rows = 3, .cols = 2, .data = stored, .dtype = CULL_DT_F32, .row_stride = 1, .col_stride = 3 };
+    cull_matrix m = {
+        .rows = 3, .cols = 2, .data = stored, .dtype = CULL_DT_F32, .row_stride = 1, .col_stride = 3
+    };
     float out[6];
 
     (void)state;
@@ -54,13 +56,20 @@ static void test_mxfp4(void **state)
 {
     const uint8_t blocks[16] = { 0x21, 0xf7 }; // 0.5 1 | 6 −6, then zeros
     const uint8_t scale[1] = { 128 };
-    cull_matrix m = { .rows = 1, .cols = 32, .data = blocks, .dtype = CULL_DT_F4, .row_stride = 16,
-                      .scale = scale, .scale_dtype = CULL_DT_F8_E8M0, .scale_stride = 1 };
+    cull_matrix m = { .rows = 1,
+                      .cols = 32,
+                      .data = blocks,
+                      .dtype = CULL_DT_F4,
+                      .row_stride = 16,
+                      .scale = scale,
+                      .scale_dtype = CULL_DT_F8_E8M0,
+                      .scale_stride = 1 };
     float out[32];
 
     (void)state;
     cull_unpack_rows(&m, 0, 1, out);
-    assert_true(out[0] == 1.0f && out[1] == 2.0f && out[2] == 12.0f && out[3] == -12.0f && out[4] == 0.0f);
+    assert_true(out[0] == 1.0f && out[1] == 2.0f && out[2] == 12.0f && out[3] == -12.0f &&
+                out[4] == 0.0f);
 }
 
 static void test_exp(void **state)

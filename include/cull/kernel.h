@@ -1,13 +1,22 @@
-// Exponentials of float rows that compilers turn into vector code.
-//
-// cull_exp: relative error below 2e-7 on [-87, 88]; below that 0, above it saturates at exp(88).
-// (Cody–Waite reduction and the degree-6 polynomial of Cephes' expf.)
-#ifndef CULL_MATH_VEXP_H
-#define CULL_MATH_VEXP_H
+// For loops over many rows: an exponential that compilers vectorise, and functions compiled once per generation
+// of vector units.
+#ifndef CULL_KERNEL_H
+#define CULL_KERNEL_H
 
 #include <stdint.h>
 #include <string.h>
 
+// CULL_CLONES before a function: one clone a generation of vector units, chosen when the program starts. All
+// clones give the same bits (no contraction, no reordering). Where that is not supported it means nothing.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) &&        \
+    !defined(__SANITIZE_ADDRESS__)
+#define CULL_CLONES __attribute__((target_clones("default", "avx2", "arch=skylake-avx512")))
+#else
+#define CULL_CLONES
+#endif
+
+// exp(x), relative error below 2e-7 on [−87, 88]; 0 below, exp(88) above; a NaN stays one.
+// (Cody–Waite reduction and the degree-6 polynomial of Cephes' expf.)
 static inline float cull_exp(float x)
 {
     const float keep = x < -87.0f ? 0.0f : 1.0f;

@@ -1,0 +1,96 @@
+#include "math/rows.h"
+
+#include <cull/kernel.h>
+
+enum { LANES = 16 };
+
+CULL_CLONES
+float cull_row_max(size_t n, const float *x)
+{
+    float lane[LANES];
+    float top = x[0];
+    size_t i = 0;
+
+    for (size_t j = 0; j < LANES; j++)
+        lane[j] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (size_t j = 0; j < LANES; j++)
+        top = lane[j] > top ? lane[j] : top;
+    for (; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    return top;
+}
+
+CULL_CLONES
+double cull_row_exp(size_t n, float *x, float top)
+{
+    float lane[LANES] = { 0 };
+    double sum = 0.0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++) {
+            x[i + j] = cull_exp(x[i + j] - top);
+            lane[j] += x[i + j];
+        }
+    for (; i < n; i++) {
+        x[i] = cull_exp(x[i] - top);
+        sum += (double)x[i];
+    }
+    for (size_t j = 0; j < LANES; j++)
+        sum += (double)lane[j];
+    return sum;
+}
+
+CULL_CLONES
+static double exp_sum_block(size_t n, const float *x, float top)
+{
+    float lane[LANES] = { 0 };
+    double sum = 0.0;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += cull_exp(x[i + j] - top);
+    for (; i < n; i++)
+        sum += (double)cull_exp(x[i] - top);
+    for (size_t j = 0; j < LANES; j++)
+        sum += (double)lane[j];
+    return sum;
+}
+
+double cull_row_exp_sum(size_t n, const float *x, float top)
+{
+    const size_t block = 64 * LANES; // few enough terms a lane for float
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i += block)
+        sum += exp_sum_block(n - i < block ? n - i : block, x + i, top);
+    return sum;
+}
+
+CULL_CLONES
+void cull_row_scale(size_t n, float *x, float factor)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+CULL_CLONES
+void cull_row_add(size_t n, float *restrict y, float factor, const float *restrict x)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += factor * x[i];
+}
+
+size_t cull_row_argmax(size_t n, const float *x)
+{
+    const float top = cull_row_max(n, x);
+    size_t i = 0;
+
+    while (i + 1 < n && !(x[i] == top))
+        i++;
+    return i;
+}

@@ -1,0 +1,24 @@
+// Reductions over float rows, in fixed lanes so that compilers vectorise them and every machine
+// adds in the same order.
+#ifndef CULL_MATH_ROWS_H
+#define CULL_MATH_ROWS_H
+
+#include <stddef.h>
+
+// The largest of x[0, n); n > 0.
+float cull_row_max(size_t n, const float *x);
+
+// x[i] = exp(x[i] − top); returns their sum.
+double cull_row_exp(size_t n, float *x, float top);
+
+// Σ exp(x[i] − top), x unchanged.
+double cull_row_exp_sum(size_t n, const float *x, float top);
+
+// x[i] *= factor; y[i] += factor · x[i].
+void cull_row_scale(size_t n, float *x, float factor);
+void cull_row_add(size_t n, float *y, float factor, const float *x);
+
+// The first index of the largest of x[0, n); n > 0.
+size_t cull_row_argmax(size_t n, const float *x);
+
+#endif
