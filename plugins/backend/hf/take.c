@@ -162,7 +162,7 @@ static cull_status take_scales(hf_taker *t, const char *weight, cull_matrix *out
 
 cull_status hf_take_bias(hf_taker *t, const char *name, cull_matrix *matrix)
 {
-    const hf_tensor *found;
+    const hf_tensor *found = NULL;
 
     HF_TRY(hf_take(t, name, 1, &matrix->rows, plain, 3, &found));
     matrix->bias = found->t.data;
