@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "engine/engine.h"
 #include "support/fake_host.h"
 #include "support/golden.h"
 #include "support/naive_engine.h"
@@ -23,6 +24,7 @@ typedef struct bench {
     const cull_backend *hf;
     cull_model *model;
     fake_host *host;
+    bool naive;
 } bench;
 
 // The worst difference, and where.
@@ -86,6 +88,24 @@ static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forwa
     return ok;
 }
 
+// One sequence through the engine.
+static cull_status engine_run(bench *b, size_t n, const int32_t *ids, naive_forward *f)
+{
+    const cull_opened opened = { b->hf, b->model, b->hf->facts(b->model) };
+    const cull_engine_options options = { 0 };
+
+    naive_room(b->hf, b->model, n, f);
+    cull_trace trace = { .n_seq = 1,
+                         .len = n,
+                         .ids = ids,
+                         .logits = f->logits,
+                         .hidden = f->hidden,
+                         .router_logits = f->router_logits,
+                         .router_index = f->index,
+                         .router_gate = f->gate };
+    return cull_trace_pass(fake_ctx(b->host), &opened, &options, NULL, &trace);
+}
+
 static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const int32_t *ids)
 {
     const size_t n = shape->shape[1];
@@ -93,7 +113,9 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
     char name[64];
     bool ok = true;
 
-    assert_ok(b->host, naive_run(fake_ctx(b->host), b->hf, b->model, n, ids + seq * n, NULL, &f));
+    ids += seq * n;
+    assert_ok(b->host, b->naive ? naive_run(fake_ctx(b->host), b->hf, b->model, n, ids, NULL, &f)
+                                : engine_run(b, n, ids, &f));
     for (size_t l = 0; l <= f.L && ok; l++) {
         (void)snprintf(name, sizeof name, "hidden.%zu", l);
         const float *hidden = golden_f32(b->g, name, 3, NULL) + seq * n * f.D;
@@ -107,12 +129,12 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
     return ok;
 }
 
-static bool check_folder(const char *folder)
+static bool check_folder(const char *folder, bool naive)
 {
     fake_host *host = fake_host_new(1);
     const cull_plugin *plugin = fake_plugin(host, "backend", "hf");
     void *settings = fake_settings(host, plugin);
-    bench b = { .folder = folder, .host = host, .hf = plugin->vtable };
+    bench b = { .folder = folder, .naive = naive, .host = host, .hf = plugin->vtable };
     char path[4096];
     bool ok = true;
 
@@ -135,7 +157,7 @@ static bool check_folder(const char *folder)
     return ok;
 }
 
-static void check_all(const char *parent)
+static void check_all(const char *parent, bool naive)
 {
     struct dirent **entries;
     const int n = scandir(parent, &entries, NULL, alphasort);
@@ -149,7 +171,7 @@ static void check_all(const char *parent)
         (void)snprintf(file, sizeof file, "%s/golden.safetensors", path);
         if (entries[i]->d_name[0] != '.' && stat(file, &st) == 0) {
             checked++;
-            failed += !check_folder(path);
+            failed += !check_folder(path, naive);
         }
         free(entries[i]);
     }
@@ -159,10 +181,18 @@ static void check_all(const char *parent)
     assert_int_equal(failed, 0);
 }
 
+static const char golden_folders[] = CULL_SOURCE_DIR "/tests/golden/architectures";
+
 static void test_golden(void **state)
 {
     (void)state;
-    check_all(CULL_SOURCE_DIR "/tests/golden/architectures");
+    check_all(golden_folders, false);
+}
+
+static void test_golden_naive(void **state)
+{
+    (void)state;
+    check_all(golden_folders, true);
 }
 
 static void test_more(void **state)
@@ -172,12 +202,14 @@ static void test_more(void **state)
     (void)state;
     if (!folder || !*folder)
         skip();
-    check_all(folder);
+    check_all(folder, true);
+    check_all(folder, false);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_naive),
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_more),
     };

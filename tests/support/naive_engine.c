@@ -230,17 +230,13 @@ static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cu
     const naive_core *core = pass->core;
     const cull_backend *b = core->backend;
     const cull_layer_facts *facts = b->layer_facts(core->model, l);
-    const size_t n = f->n, D = f->D, E = facts->E, K = facts->K;
+    const size_t n = f->n, D = f->D, E = facts->E;
     float *r = floats(n * D), *side = facts->has_side ? floats(n * D) : NULL;
     float *x = floats(n * D), *moe = E ? floats(n * D) : NULL;
 
     cull_status status = b->attend(pass, core->model, l, n, pos, h, r, side, x);
     end_piece(pass);
     if (E) {
-        f->router_logits[l] = floats(n * E);
-        f->p[l] = floats(n * E);
-        f->index[l] = calloc(n * K, sizeof **f->index);
-        f->gate[l] = floats(n * K);
         const cull_routed routed = { f->index[l], f->gate[l], f->router_logits[l], f->p[l] };
         if (status == CULL_OK)
             status = b->route(pass, core->model, l, n, x, rule, &routed);
@@ -268,8 +264,10 @@ static cull_status head(cull_pass *pass, naive_forward *f, const float *hn, doub
     return status;
 }
 
-static void make_room(const cull_model_facts *facts, size_t n, naive_forward *f)
+void naive_room(const cull_backend *backend, const cull_model *model, size_t n, naive_forward *f)
 {
+    const cull_model_facts *facts = backend->facts(model);
+
     *f = (naive_forward){ .n = n, .L = facts->L, .D = facts->D, .V = facts->V };
     f->logits = floats(n * f->V);
     f->hidden = floats((f->L + 1) * n * f->D);
@@ -277,6 +275,15 @@ static void make_room(const cull_model_facts *facts, size_t n, naive_forward *f)
     f->p = calloc(f->L, sizeof *f->p);
     f->index = calloc(f->L, sizeof *f->index);
     f->gate = calloc(f->L, sizeof *f->gate);
+    for (size_t l = 0; l < f->L; l++) {
+        const cull_layer_facts *layer = backend->layer_facts(model, l);
+        if (layer->E == 0)
+            continue;
+        f->router_logits[l] = floats(n * layer->E);
+        f->p[l] = floats(n * layer->E);
+        f->index[l] = calloc(n * layer->K, sizeof **f->index);
+        f->gate[l] = floats(n * layer->K);
+    }
 }
 
 cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_model *model, size_t n,
@@ -296,7 +303,7 @@ cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_mod
     int32_t *pos = calloc(n, sizeof *pos);
     float *h = floats(n * facts->D);
 
-    make_room(facts, n, f);
+    naive_room(backend, model, n, f);
     for (size_t i = 0; i < n; i++)
         pos[i] = (int32_t)i;
     cull_status status = backend->embed(&pass, model, n, ids, h);

@@ -19,6 +19,8 @@ typedef struct naive_forward {
 // Run n tokens at positions 0 … n − 1. rule: [l], or NULL.
 cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_model *model, size_t n,
                       const int32_t *ids, const cull_rule *rule, naive_forward *out);
+// Room for a forward of n rows, zeroed.
+void naive_room(const cull_backend *backend, const cull_model *model, size_t n, naive_forward *f);
 void naive_free(naive_forward *f);
 
 // Element (r, c) of a stored matrix, and entry r of its bias.

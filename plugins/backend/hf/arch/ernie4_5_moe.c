@@ -8,6 +8,7 @@ const hf_arch hf_ernie4_5_moe = {
     .eps = 1e-5,
     .theta = 5e5,
     .tied = true,
+    .head_bias = HF_KEY("use_bias", 0),
     .qkv_bias = HF_KEY("use_bias", 0),
     .o_bias = HF_KEY("use_bias", 0),
     .interleaved = HF_CONSTANT(1),

@@ -1,0 +1,459 @@
+#!/usr/bin/env python3
+"""Small random checkpoints of every architecture with unusual shapes and options, and what transformers
+computes for them (float32, eager attention), in the form of tests/golden/architectures/README.md.
+
+    make_checkpoints.py FOLDER [NAME…]      then  CULL_TEST_CHECKPOINTS=FOLDER test-golden-architectures
+
+Exits 77 where torch or transformers is missing. Arctic, which transformers lacks, is computed here.
+"""
+import json
+import math
+import os
+import sys
+import tempfile
+
+try:
+    import torch
+    import torch.nn.functional as F
+    import transformers
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoConfig, AutoModelForCausalLM
+except ImportError as missing:
+    print(f"skipped: {missing}", file=sys.stderr)
+    sys.exit(77)
+
+SEQUENCES, LENGTH, VOCABULARY = 2, 48, 320
+
+YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, rope_theta=10000.0)
+LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+              original_max_position_embeddings=64, rope_theta=500000.0)
+
+
+def longrope(pairs, original=32, **more):
+    return dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=original,
+                short_factor=[1 + 0.1 * i for i in range(pairs)],
+                long_factor=[1.5 + 0.7 * i for i in range(pairs)], **more)
+
+
+BASE = dict(vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
+            max_position_embeddings=512, bos_token_id=0, eos_token_id=1, pad_token_id=2)
+GQA = dict(num_key_value_heads=2)
+MLA = dict(num_attention_heads=4, num_key_value_heads=4, kv_lora_rank=24, q_lora_rank=20, qk_nope_head_dim=12,
+           qk_rope_head_dim=8, v_head_dim=10)
+MIXTRAL = dict(intermediate_size=48, num_local_experts=8, num_experts_per_tok=2, **GQA)
+OLMOE = dict(intermediate_size=24, num_experts=16, num_experts_per_tok=4)
+QWEN2 = dict(intermediate_size=96, moe_intermediate_size=32, shared_expert_intermediate_size=40, num_experts=8,
+             num_experts_per_tok=3, **GQA)
+QWEN3 = dict(intermediate_size=96, moe_intermediate_size=32, num_local_experts=12, num_experts_per_tok=4, **GQA)
+V2 = dict(intermediate_size=96, moe_intermediate_size=32, n_routed_experts=12, num_experts_per_tok=3,
+          n_shared_experts=2, first_k_dense_replace=1, **MLA)
+V3 = dict(intermediate_size=96, moe_intermediate_size=32, n_routed_experts=16, num_experts_per_tok=4,
+          n_shared_experts=1, first_k_dense_replace=1, n_group=4, topk_group=2, **MLA)
+PHI = dict(intermediate_size=48, num_local_experts=8, num_experts_per_tok=2, attention_bias=True,
+           lm_head_bias=True, **GQA)
+OSS = dict(intermediate_size=32, num_local_experts=8, num_experts_per_tok=2, head_dim=16, sliding_window=16, **GQA)
+GLM = dict(intermediate_size=96, moe_intermediate_size=32, n_routed_experts=8, num_experts_per_tok=2,
+           n_shared_experts=1, first_k_dense_replace=1, head_dim=24, attention_bias=True, use_qk_norm=True, **GQA)
+ERNIE = dict(intermediate_size=96, moe_intermediate_size=32, moe_num_experts=8, moe_k=3,
+             moe_num_shared_experts=2, tie_word_embeddings=True, **GQA)
+M2 = dict(intermediate_size=32, num_local_experts=8, num_experts_per_tok=3, head_dim=32, **GQA)
+GRANITE = dict(intermediate_size=32, num_local_experts=8, num_experts_per_tok=3, attention_multiplier=0.07,
+               embedding_multiplier=5.0, residual_multiplier=0.4, logits_scaling=3.0, **GQA)
+
+# name: (model_type, config, how it is stored)
+CASES = {
+    "mixtral-window": ("mixtral", dict(MIXTRAL, sliding_window=7), {}),
+    "mixtral-head-dim": ("mixtral", dict(MIXTRAL, head_dim=24, num_attention_heads=6, num_key_value_heads=3), {}),
+    "mixtral-one-kv": ("mixtral", dict(MIXTRAL, num_key_value_heads=1, num_experts_per_tok=1), dict(dtype="f16")),
+    "mixtral-f32-shards": ("mixtral", MIXTRAL, dict(dtype="f32", shard="100KB")),
+    "mixtral-fused": ("mixtral", MIXTRAL, dict(fused=True)),
+    "mixtral-tied": ("mixtral", dict(MIXTRAL, tie_word_embeddings=True, num_experts_per_tok=3), dict(legacy=True)),
+    "mixtral-yarn": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=YARN), dict(legacy=True)),
+    "mixtral-yarn-factor": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=dict(YARN, attention_factor=1.3, beta_fast=16,
+                                                                          beta_slow=2)), {}),
+    "mixtral-llama3": ("mixtral", dict(MIXTRAL, rope_parameters=LLAMA3), {}),
+    "mixtral-linear": ("mixtral", dict(MIXTRAL, rope_parameters=dict(rope_type="linear", factor=3.0,
+                                                                     rope_theta=1e4)), dict(legacy=True)),
+    "mixtral-longrope": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=longrope(8)), {}),
+    "mixtral-longrope-short": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=longrope(8, 64)), {}),
+    "olmoe-clip": ("olmoe", dict(OLMOE, clip_qkv=0.6, num_key_value_heads=2, norm_topk_prob=True), {}),
+    "olmoe-bias": ("olmoe", dict(OLMOE, attention_bias=True, tie_word_embeddings=True), dict(dtype="f32")),
+    "olmoe-fused": ("olmoe", OLMOE, dict(fused=True, dtype="f16")),
+    "qwen2-dense-layers": ("qwen2_moe", dict(QWEN2, num_hidden_layers=5, decoder_sparse_step=2), {}),
+    "qwen2-mlp-only": ("qwen2_moe", dict(QWEN2, mlp_only_layers=[0, 2], norm_topk_prob=True, qkv_bias=False), {}),
+    "qwen2-window": ("qwen2_moe", dict(QWEN2, num_hidden_layers=4, use_sliding_window=True, sliding_window=9,
+                                       max_window_layers=2), {}),
+    "qwen2-fused": ("qwen2_moe", QWEN2, dict(fused=True, legacy=True)),
+    "qwen3-bias": ("qwen3_moe", dict(QWEN3, attention_bias=True, head_dim=20), dict(dtype="f32")),
+    "qwen3-step": ("qwen3_moe", dict(QWEN3, decoder_sparse_step=2, num_hidden_layers=4, norm_topk_prob=True,
+                                     head_dim=32, tie_word_embeddings=True), {}),
+    "qwen3-window": ("qwen3_moe", dict(QWEN3, use_sliding_window=True, sliding_window=5, head_dim=16), {}),
+    "qwen3-yarn": ("qwen3_moe", dict(QWEN3, head_dim=32, rope_parameters=YARN), dict(legacy=True, shard="60KB")),
+    "qwen3-old-key": ("qwen3_moe", dict(QWEN3, mlp_only_layers=[1]), dict(rename={"num_local_experts": "num_experts"})),
+    "v2-groups": ("deepseek_v2", dict(V2, topk_method="group_limited_greedy", n_group=4, topk_group=2,
+                                      routed_scaling_factor=16.0), {}),
+    "v2-no-q-lora": ("deepseek_v2", dict(V2, q_lora_rank=None, n_group=4, topk_group=2, first_k_dense_replace=2), {}),
+    "v2-bias": ("deepseek_v2", dict(V2, attention_bias=True, mlp_bias=True), dict(dtype="f32")),
+    "v2-yarn": ("deepseek_v2", dict(V2, rope_parameters=dict(YARN, mscale=0.707, mscale_all_dim=0.707)),
+                dict(legacy=True)),
+    "v3-moonlight": ("deepseek_v3", dict(V3, q_lora_rank=None, n_group=1, topk_group=1, rms_norm_eps=1e-5,
+                                         n_shared_experts=2), dict(dtype="f16")),
+    "v3-halves": ("deepseek_v3", dict(V3, rope_interleave=False, norm_topk_prob=False, attention_bias=True), {}),
+    "v3-yarn": ("deepseek_v3", dict(V3, rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=0.5)), {}),
+    "v3-fused": ("deepseek_v3", dict(V3, n_group=2, topk_group=1), dict(fused=True)),
+    "v3-mtp": ("deepseek_v3", dict(V3, num_mtp_layers=1), dict(mtp=True, legacy=True)),
+    "v3-fp8": ("deepseek_v3", dict(V3, hidden_size=72), dict(fp8=[32, 48])),
+    "v3-fp8-e8m0": ("deepseek_v3", dict(V3, hidden_size=136), dict(fp8=[128, 128], e8m0=True, shard="100KB")),
+    "phimoe-no-bias": ("phimoe", dict(PHI, attention_bias=False, lm_head_bias=False), {}),
+    "phimoe-jitter": ("phimoe", dict(PHI, router_jitter_noise=0.2, num_local_experts=6, sliding_window=11), {}),
+    "phimoe-mscales": ("phimoe", dict(PHI, rope_parameters=longrope(8, 40, short_mscale=1.1, long_mscale=1.3)), {}),
+    "phimoe-short": ("phimoe", dict(PHI, rope_parameters=longrope(8, 64, short_mscale=1.1, long_mscale=1.3)),
+                     dict(legacy=True)),
+    "phimoe-tied": ("phimoe", dict(PHI, tie_word_embeddings=True), dict(dtype="f32")),
+    "phimoe-fused": ("phimoe", PHI, dict(fused=True)),
+    "oss-types": ("gpt_oss", dict(OSS, layer_types=["full_attention", "sliding_attention", "full_attention"]), {}),
+    "oss-plain": ("gpt_oss", dict(OSS, rope_parameters=dict(rope_type="default", rope_theta=1e4), head_dim=24,
+                                  num_experts_per_tok=3), dict(dtype="f32")),
+    "oss-limit": ("gpt_oss", dict(OSS, swiglu_limit=0.3, swiglu_alpha=1.2, attention_bias=False), {}),
+    "oss-mxfp4": ("gpt_oss", dict(OSS, hidden_size=96, intermediate_size=64, num_local_experts=5),
+                  dict(mxfp4=True)),
+    "glm-groups": ("glm4_moe", dict(GLM, n_group=2, topk_group=1, routed_scaling_factor=1.7), {}),
+    "glm-no-norm": ("glm4_moe", dict(GLM, use_qk_norm=False, attention_bias=False, norm_topk_prob=False,
+                                     first_k_dense_replace=0), dict(dtype="f32")),
+    "glm-rotary": ("glm4_moe", dict(GLM, head_dim=32, partial_rotary_factor=0.25), dict(legacy=True)),
+    "glm-yarn": ("glm4_moe", dict(GLM, head_dim=32, rope_parameters=dict(YARN, partial_rotary_factor=0.5)), {}),
+    "glm-fused": ("glm4_moe", GLM, dict(fused=True)),
+    "ernie-layers": ("ernie4_5_moe", dict(ERNIE, num_hidden_layers=6, moe_layer_start_index=1,
+                                          moe_layer_end_index=4, moe_layer_interval=2), {}),
+    "ernie-bias": ("ernie4_5_moe", dict(ERNIE, use_bias=True, tie_word_embeddings=False), dict(dtype="f32")),
+    "ernie-no-shared": ("ernie4_5_moe", dict(ERNIE, moe_num_shared_experts=0, moe_norm_min=0.9), {}),
+    "ernie-fused": ("ernie4_5_moe", ERNIE, dict(fused=True)),
+    "m2-rotary": ("minimax_m2", dict(M2), dict(rotary_dim=16)),
+    "m2-partial": ("minimax_m2", dict(M2, rope_parameters=dict(rope_type="default", rope_theta=1e5,
+                                                               partial_rotary_factor=0.75)), {}),
+    "m2-fp8": ("minimax_m2", dict(M2, head_dim=16), dict(fp8=[128, 128])),
+    "m2-fused": ("minimax_m2", M2, dict(fused=True)),
+    "granite-untied": ("granitemoe", GRANITE, dict(dtype="f16")),
+    "granite-tied": ("granitemoe", dict(GRANITE, tie_word_embeddings=True, attention_bias=True), dict(legacy=True)),
+    "granite-fused": ("granitemoe", dict(GRANITE, num_key_value_heads=4), dict(fused=True)),
+    "arctic-every-other": ("arctic", dict(num_hidden_layers=4, moe_layer_frequency=2, num_experts_per_tok=2), {}),
+    "arctic-plain": ("arctic", dict(moe_layer_frequency=1, num_experts_per_tok=1, parallel_attn_mlp_res=False), {}),
+    "arctic-vllm": ("arctic", dict(moe_layer_frequency=1, num_experts_per_tok=2, parallel_attn_mlp_res=None,
+                                   use_residual=True), {}),
+}
+
+
+def randomise(tensors, generator):
+    """Weights large enough that routing is decided, norms and biases away from 1 and 0."""
+    for name, t in tensors:
+        noise = torch.randn(t.shape, generator=generator)
+        if name.endswith("correction_bias") or name.endswith("sinks"):
+            new = 0.1 * noise
+        elif t.dim() == 1 and "norm" in name and name.endswith("weight"):
+            new = 1 + 0.2 * noise
+        elif t.dim() == 1 or name.endswith("_bias"):
+            new = 0.1 * noise
+        elif "embed_tokens" in name:
+            new = noise
+        else:
+            new = noise * (1.6 if ".gate." in name or "router" in name else 1.0) / math.sqrt(t.shape[-1])
+        t.data.copy_(new)
+
+
+def is_matrix(name):
+    return ("proj" in name or ".w1" in name or ".w2" in name or ".w3" in name) and name.endswith(".weight")
+
+
+def quantise_fp8(tensors, block, e8m0):
+    out = {}
+    for name, t in tensors.items():
+        out[name] = t
+        if not is_matrix(name) or "norm" in name:
+            continue
+        rows, cols = t.shape
+        grid = (-(-rows // block[0]), -(-cols // block[1]))
+        scale = torch.ones(grid)
+        q = torch.empty_like(t, dtype=torch.float8_e4m3fn)
+        for i in range(grid[0]):
+            for j in range(grid[1]):
+                at = (slice(i * block[0], (i + 1) * block[0]), slice(j * block[1], (j + 1) * block[1]))
+                s = t[at].float().abs().max() / 448
+                scale[i, j] = 2.0 ** torch.ceil(torch.log2(s)) if e8m0 else s
+                q[at] = (t[at].float() / scale[i, j]).to(torch.float8_e4m3fn)
+        out[name] = q
+        out[name + "_scale_inv"] = scale.to(torch.float8_e8m0fnu) if e8m0 else scale
+    return out
+
+
+def dequantise_fp8(tensors, block):
+    out = {}
+    for name, t in tensors.items():
+        if name.endswith("_scale_inv"):
+            continue
+        if t.dtype == torch.float8_e4m3fn:
+            s = tensors[name + "_scale_inv"].float()
+            s = s.repeat_interleave(block[0], 0)[: t.shape[0]].repeat_interleave(block[1], 1)[:, : t.shape[1]]
+            t = t.float() * s
+        out[name] = t
+    return out
+
+
+FP4 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+def quantise_mxfp4(tensors):
+    """(E, in, out) as stored in BF16 → blocks and scales of (E, out, in), and the exact values again."""
+    stored, exact = {}, {}
+    for name, t in tensors.items():
+        if not name.endswith("experts.gate_up_proj") and not name.endswith("experts.down_proj"):
+            stored[name] = exact[name] = t
+            continue
+        w = t.float().transpose(1, 2).contiguous()
+        e, rows, cols = w.shape
+        w = w.view(e, rows, cols // 32, 32)
+        scale = torch.ceil(torch.log2(w.abs().amax(-1, keepdim=True) / 6)).clamp(-127, 127)
+        code = ((w / 2.0**scale).unsqueeze(-1) - FP4).abs().argmin(-1)
+        stored[name + "_blocks"] = (code[..., 0::2] | code[..., 1::2] << 4).to(torch.uint8)
+        stored[name + "_scales"] = (scale.squeeze(-1) + 127).to(torch.uint8)
+        exact[name] = (FP4[code] * 2.0**scale).view(e, rows, cols).transpose(1, 2).contiguous()
+    return stored, exact
+
+
+def legacy(config):
+    rope = config.pop("rope_parameters", None) or {}
+    config["rope_theta"] = rope.pop("rope_theta", 10000.0)
+    if "partial_rotary_factor" in rope:
+        config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
+    kind = rope.pop("rope_type", "default")
+    config["rope_scaling"] = None if kind == "default" else dict(rope, type=kind)
+    config["torch_dtype"] = config.pop("dtype", None)
+
+
+def write_shards(folder, tensors):
+    names = sorted(tensors)
+    count = 3
+    where = {name: f"model-{i % count + 1:05d}-of-{count:05d}.safetensors" for i, name in enumerate(names)}
+    for file in set(where.values()):
+        save_file({n: tensors[n] for n in names if where[n] == file}, os.path.join(folder, file), {"format": "pt"})
+    total = sum(t.numel() * t.element_size() for t in tensors.values())
+    with open(os.path.join(folder, "model.safetensors.index.json"), "w") as out:
+        json.dump({"metadata": {"total_size": total}, "weight_map": where}, out)
+
+
+def write(folder, tensors, config, how):
+    os.makedirs(folder, exist_ok=True)
+    for old in os.listdir(folder):
+        os.remove(os.path.join(folder, old))
+    tensors = {k: v.contiguous() for k, v in tensors.items()}
+    if how.get("shard"):
+        write_shards(folder, tensors)
+    else:
+        save_file(tensors, os.path.join(folder, "model.safetensors"), {"format": "pt"})
+    if how.get("legacy"):
+        legacy(config)
+    for old, new in how.get("rename", {}).items():
+        config[new] = config.pop(old)
+    with open(os.path.join(folder, "config.json"), "w") as out:
+        json.dump(config, out, indent=2)
+
+
+def capture(model, ids):
+    """Forward with the inputs of every layer and the outputs of every router."""
+    hidden, routes = {}, {}
+    inner = model.model
+
+    def enter(i):
+        def hook(module, args, kwargs):
+            hidden[i] = (args[0] if args else kwargs["hidden_states"]).detach().clone()
+        return hook
+
+    def routed(i):
+        def hook(module, args, output):
+            routes[i] = output
+        return hook
+
+    for i, layer in enumerate(inner.layers):
+        layer.register_forward_pre_hook(enter(i), with_kwargs=True)
+        for module in layer.modules():
+            if type(module).__name__.lower().endswith("topkrouter"):
+                module.register_forward_hook(routed(i))
+    with torch.no_grad():
+        out = model(ids, output_hidden_states=False, use_cache=False)
+    last = {}
+    inner.norm.register_forward_hook(lambda m, a, o: last.update(h=o))
+    with torch.no_grad():
+        model(ids, use_cache=False)
+    hidden[len(inner.layers)] = last["h"]
+    return out.logits, hidden, routes
+
+
+def save_golden(folder, ids, logits, hidden, routes):
+    golden = {"input_ids": ids.int(), "logits": logits.float()}
+    for i, h in hidden.items():
+        golden[f"hidden.{i}"] = h.float()
+    for i, (router, weights, index) in routes.items():
+        golden[f"route.{i}.logits"] = router.float().view(-1, router.shape[-1])
+        golden[f"route.{i}.index"] = index.int()
+        golden[f"route.{i}.gate"] = weights.float()
+    save_file({k: v.contiguous().clone() for k, v in golden.items()}, os.path.join(folder, "golden.safetensors"))
+
+
+DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+
+
+def make(folder, kind, options, how, seed):
+    generator = torch.Generator().manual_seed(seed)
+    dtype = DTYPES[how.get("dtype", "bf16")]
+    config = AutoConfig.for_model(kind, **dict(BASE, **options))
+    if how.get("rotary_dim"):
+        config = AutoConfig.for_model(kind, rotary_dim=how["rotary_dim"], **dict(BASE, **options))
+    config._attn_implementation = "eager"
+    model = AutoModelForCausalLM.from_config(config)
+    randomise(list(model.named_parameters()) + [(n, b) for n, b in model.named_buffers() if "correction" in n],
+              generator)
+    model.tie_weights()
+    with tempfile.TemporaryDirectory() as t:
+        model.to(dtype).save_pretrained(t, save_original_format=not how.get("fused", False))
+        tensors = load_file(os.path.join(t, "model.safetensors"))
+        with open(os.path.join(t, "config.json")) as f:
+            saved = json.load(f)
+    exact = tensors
+    if how.get("fp8"):
+        tensors = quantise_fp8(tensors, how["fp8"], how.get("e8m0"))
+        exact = dequantise_fp8(tensors, how["fp8"])
+        saved["quantization_config"] = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic",
+                                        "weight_block_size": how["fp8"]}
+    if how.get("mxfp4"):
+        tensors, exact = quantise_mxfp4(tensors)
+        saved["quantization_config"] = {"quant_method": "mxfp4"}
+    with tempfile.TemporaryDirectory() as t:
+        save_file({k: v.contiguous().float() for k, v in exact.items()}, os.path.join(t, "model.safetensors"),
+                  {"format": "pt"})
+        plain = {k: v for k, v in saved.items() if k not in ("quantization_config", "dtype")}
+        with open(os.path.join(t, "config.json"), "w") as f:
+            json.dump(plain, f)
+        model = AutoModelForCausalLM.from_pretrained(t, dtype=torch.float32, attn_implementation="eager").eval()
+    if how.get("mtp"):
+        last = config.num_hidden_layers
+        extra = {k.replace(f"layers.{last - 1}.", f"layers.{last}."): v for k, v in tensors.items()
+                 if f"layers.{last - 1}." in k}
+        tensors = dict(tensors, **{k: v.clone() for k, v in extra.items()})
+    if how.get("rotary_dim"):
+        saved.pop("partial_rotary_factor", None)
+        saved["rope_parameters"].pop("partial_rotary_factor", None)
+        saved["rotary_dim"] = how["rotary_dim"]
+    write(folder, tensors, saved, how)
+    ids = torch.randint(3, VOCABULARY, (SEQUENCES, LENGTH), generator=generator)
+    save_golden(folder, ids, *capture(model, ids))
+
+
+def arctic_config(options):
+    config = dict(BASE, model_type="arctic", intermediate_size=48, num_key_value_heads=2, num_local_experts=8,
+                  hidden_act="silu", rms_norm_eps=1e-5, rope_theta=10000.0, parallel_attn_mlp_res=True,
+                  tie_word_embeddings=False, torch_dtype="float32", sliding_window=None)
+    config.update(options)
+    return {k: v for k, v in config.items() if v is not None or k == "sliding_window"}
+
+
+def arctic_tensors(c, generator):
+    d, ff, e, kv = c["hidden_size"], c["intermediate_size"], c["num_local_experts"], 2 * 16
+    parallel = c.get("parallel_attn_mlp_res", c.get("use_residual", False))
+    shapes = {"model.embed_tokens.weight": (VOCABULARY, d), "lm_head.weight": (VOCABULARY, d),
+              "model.norm.weight": (d,)}
+    for i in range(c["num_hidden_layers"]):
+        p = f"model.layers.{i}."
+        moe = (i + 1) % c["moe_layer_frequency"] == 0
+        shapes.update({p + "input_layernorm.weight": (d,), p + "post_attention_layernorm.weight": (d,),
+                       p + "self_attn.q_proj.weight": (d, d), p + "self_attn.k_proj.weight": (kv, d),
+                       p + "self_attn.v_proj.weight": (kv, d), p + "self_attn.o_proj.weight": (d, d)})
+        if moe and parallel:
+            shapes[p + "residual_layernorm.weight"] = (d,)
+            shapes.update({p + f"residual_mlp.{w}.weight": (d, d) for w in ("w1", "w2", "w3")})
+        mlps = [f"block_sparse_moe.experts.{x}" for x in range(e)] if moe else ["block_sparse_moe.mlp"]
+        if moe:
+            shapes[p + "block_sparse_moe.gate.weight"] = (e, d)
+        for m in mlps:
+            shapes.update({p + m + ".w1.weight": (ff, d), p + m + ".w2.weight": (d, ff), p + m + ".w3.weight": (ff, d)})
+    tensors = {k: torch.empty(s) for k, s in shapes.items()}
+    randomise(tensors.items(), generator)
+    return tensors
+
+
+def rms(x, w):
+    return w * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5))
+
+
+def arctic_attention(t, p, x):
+    n, hd = x.shape[1], 16
+    q, k, v = (F.linear(x, t[p + f"self_attn.{m}_proj.weight"]).view(x.shape[0], n, -1, hd).transpose(1, 2)
+               for m in "qkv")
+    angle = torch.arange(n)[:, None] / 10000.0 ** (torch.arange(0, hd, 2) / hd)
+    cos, sin = torch.cat([angle.cos()] * 2, -1), torch.cat([angle.sin()] * 2, -1)
+    half = lambda y: torch.cat((-y[..., hd // 2:], y[..., : hd // 2]), -1)
+    q, k = q * cos + half(q) * sin, k * cos + half(k) * sin
+    k, v = k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
+    s = (q @ k.transpose(2, 3) / math.sqrt(hd)).masked_fill(torch.ones(n, n).triu(1).bool(), -math.inf)
+    return F.linear((s.softmax(-1) @ v).transpose(1, 2).reshape(x.shape), t[p + "self_attn.o_proj.weight"])
+
+
+def arctic_mlp(t, p, x):
+    return F.linear(F.silu(F.linear(x, t[p + ".w1.weight"])) * F.linear(x, t[p + ".w3.weight"]), t[p + ".w2.weight"])
+
+
+def arctic_forward(t, c, ids):
+    """Snowflake's modeling_arctic.py, layer by layer."""
+    parallel = c.get("parallel_attn_mlp_res", c.get("use_residual", False))
+    h, hidden, routes = t["model.embed_tokens.weight"][ids], {}, {}
+    for i in range(c["num_hidden_layers"]):
+        p = f"model.layers.{i}."
+        hidden[i] = h
+        r = h + arctic_attention(t, p, rms(h, t[p + "input_layernorm.weight"]))
+        moe = (i + 1) % c["moe_layer_frequency"] == 0
+        x = rms(h if moe and parallel else r, t[p + "post_attention_layernorm.weight"])
+        if not moe:
+            h = r + arctic_mlp(t, p + "block_sparse_moe.mlp", x)
+            continue
+        flat = x.reshape(-1, x.shape[-1])
+        logits = F.linear(flat, t[p + "block_sparse_moe.gate.weight"])
+        gate, index = logits.softmax(-1).topk(c["num_experts_per_tok"])
+        gate = gate / gate.sum(-1, keepdim=True) if c["num_experts_per_tok"] > 1 else gate
+        routes[i] = (logits, gate, index)
+        out = torch.zeros_like(flat)
+        for e in range(c["num_local_experts"]):
+            weight = (gate * (index == e)).sum(-1, keepdim=True)
+            out += weight * arctic_mlp(t, p + f"block_sparse_moe.experts.{e}", flat)
+        side = 0
+        if parallel:
+            side = arctic_mlp(t, p + "residual_mlp", rms(r, t[p + "residual_layernorm.weight"]))
+        h = r + side + out.view(x.shape)
+    hidden[c["num_hidden_layers"]] = rms(h, t["model.norm.weight"])
+    return F.linear(hidden[c["num_hidden_layers"]], t["lm_head.weight"]), hidden, routes
+
+
+def make_arctic(folder, options, how, seed):
+    generator = torch.Generator().manual_seed(seed)
+    config = arctic_config(options)
+    tensors = arctic_tensors(config, generator)
+    write(folder, tensors, config, how)
+    ids = torch.randint(3, VOCABULARY, (SEQUENCES, LENGTH), generator=generator)
+    save_golden(folder, ids, *arctic_forward(tensors, config, ids))
+
+
+def main():
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.manual_seed(0)
+    wanted = sys.argv[2:] or list(CASES)
+    for seed, (name, (kind, options, how)) in enumerate(CASES.items()):
+        if name not in wanted:
+            continue
+        folder = os.path.join(sys.argv[1], name)
+        if kind == "arctic":
+            make_arctic(folder, options, how, seed)
+        else:
+            make(folder, kind, options, how, seed)
+        print(name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
