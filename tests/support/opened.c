@@ -13,8 +13,7 @@ cull_opened opened_new(fake_host *host, const char *path)
 
     (void)snprintf(full, sizeof full, "%s/%s", CULL_SOURCE_DIR, path);
     fake_set(host, hf, settings, "path", full);
-    assert_ok(host, m.backend->open(fake_ctx(host), settings,
-                                    CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &m.model));
+    assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));
     m.facts = m.backend->facts(m.model);
     return m;
 }
