@@ -1,0 +1,77 @@
+// What every command shares: the common options, the services made from them, and how to end.
+//
+//     int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
+//     {
+//         const char *model = NULL;                       // the command's own, set by its parser
+//         const cull_usage usage = { "MODEL", "Show …", options, parse_option };
+//
+//         cull_cli_parse(cli, &usage, &model, argc, argv); // exits with status 2 when it cannot
+//         if (cull_cli_begin(cli) != CULL_OK)
+//             return cull_cli_failed(cli);
+//         …                                               // cli->context, cli->registry
+//     }
+//
+// Results go to stdout; progress, logs and errors to stderr.
+#ifndef CULL_CLI_CLI_H
+#define CULL_CLI_CLI_H
+
+#include <argp.h>
+
+#include "base/context.h"
+#include "plugin/registry.h"
+
+enum cull_exit { // DESIGN section 8
+    CULL_EXIT_DONE = 0,
+    CULL_EXIT_SOME_FAILED = 1, // some trials failed, a check found faults
+    CULL_EXIT_USAGE = 2,       // a wrong command line or experiment
+    CULL_EXIT_ENVIRONMENT = 3, // the environment, or an input file that cannot be used
+    CULL_EXIT_INTERRUPTED = 130,
+};
+
+typedef struct cull_options {
+    size_t n_set, n_plugins;
+    const char **set;      // --set key=value
+    const char **plugins;  // --plugin FILE
+    size_t threads;        // 0: one per usable CPU
+    uint64_t memory;       // bytes; 0: half of what is free
+    const char *precision; // NULL: as the experiment says
+    bool trust_plugins, quiet, verbose;
+} cull_options;
+
+typedef struct cull_cli {
+    const char *command; // its word
+    cull_options options;
+    cull_context context; // once begun, as the rest
+    cull_log *log;
+    cull_pool *pool;
+    cull_registry *registry;
+} cull_cli;
+
+// A command's own arguments, as argp takes them; `parse` gets ARGP_KEY_ARG too, and `input` as
+// state->input.
+typedef struct cull_usage {
+    const char *arguments, *doc;
+    const struct argp_option *options; // or NULL
+    argp_parser_t parse;               // or NULL
+} cull_usage;
+
+// Parse the common and the command's options. --help and wrong usage end the program.
+void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv);
+
+// Log, pool, context and registry from the options, with the plugins given by --plugin. On failure
+// the reason is in the context.
+cull_status cull_cli_begin(cull_cli *cli) CULL_MUST_CHECK;
+void cull_cli_end(cull_cli *cli); // main does it
+
+// Print the context's error; the exit status that goes with it.
+int cull_cli_failed(cull_cli *cli);
+int cull_exit_of(cull_status status);
+
+// Ctrl-C or a request to terminate: the first asks the work to stop, the second ends the program.
+void cull_interrupt_install(void);
+bool cull_interrupted(void); // the context's `stop`
+
+// "8G", "500M", "1.5GiB", "123456": bytes. false: it is none.
+bool cull_parse_bytes(const char *text, uint64_t *out);
+
+#endif

@@ -1,0 +1,105 @@
+// cull: dispatches to the commands (commands.h).
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sigbus.h"
+#include "base/text.h"
+#include "cli/commands.h"
+
+static const cull_command commands[] = {
+#define CULL_COMMAND_ROW(name, brief) { #name, brief, cull_cmd_##name },
+    CULL_COMMANDS(CULL_COMMAND_ROW)
+#undef CULL_COMMAND_ROW
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static const cull_command *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void print_help(FILE *out)
+{
+    fputs("cull: which experts and weights of a mixture-of-experts model can go, chosen how, at "
+          "what cost\n\n"
+          "usage: cull COMMAND [ARGUMENT...] [OPTION...]\n\n",
+          out);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].brief);
+    fputs("\ncull COMMAND --help explains a command; cull --version says which Cull this is\n",
+          out);
+}
+
+static int unknown(const char *word)
+{
+    const char *names[N_COMMANDS + 1] = { 0 };
+
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *nearest = cull_nearest(word, names);
+    fprintf(stderr, "error: there is no command \"%s\"", word);
+    fprintf(stderr, nearest ? "; did you mean \"%s\"?\n" : "; cull help lists them\n", nearest);
+    return CULL_EXIT_USAGE;
+}
+
+static int run(const cull_command *command, int argc, char **argv)
+{
+    cull_cli cli = { .command = command->name };
+    char name[64];
+
+    snprintf(name, sizeof name, "cull %s", command->name);
+    argv[0] = name; // what argp calls the program
+    const int status = command->run(&cli, argc, argv);
+    cull_cli_end(&cli);
+    return status;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stdout);
+        return CULL_EXIT_DONE;
+    }
+
+    const cull_command *command = find(argv[1]);
+    char option[] = "--help", *arguments[] = { argv[0], option, NULL };
+    return command ? run(command, 2, arguments) : unknown(argv[1]);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CULL_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("cull %s (plugin ABI %u.%u)\n", CULL_VERSION, CULL_ABI_MAJOR, CULL_ABI_MINOR);
+        return CULL_EXIT_DONE;
+    }
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "-?") == 0)
+        return help(1, argv);
+
+    const cull_command *command = find(argv[1]);
+    return command ? run(command, argc - 1, argv + 1) : unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    cull_sigbus_install();
+    cull_interrupt_install();
+    argp_err_exit_status = CULL_EXIT_USAGE;
+
+    const int status = dispatch(argc, argv);
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "error: the results could not be written to stdout: %s\n", strerror(errno));
+        return CULL_EXIT_ENVIRONMENT;
+    }
+    return status;
+}
