@@ -9,7 +9,8 @@
 // X(name, what it does)
 #define CULL_COMMANDS(X)                                                                           \
     X(list, "list the plugins")                                                                    \
-    X(describe, "what a plugin does, and its settings")
+    X(describe, "what a plugin does, and its settings")                                            \
+    X(compare, "results side by side")
 
 typedef struct cull_command {
     const char *name, *brief;

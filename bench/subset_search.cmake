@@ -1,1 +1,0 @@
-add_dependencies(${program} criterion-enumeration strategy-combinatorial)

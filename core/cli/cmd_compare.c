@@ -1,0 +1,191 @@
+// cull compare DIR...: results side by side.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "report/views.h"
+
+enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, WIDTH };
+
+typedef struct wanted {
+    size_t n;
+    const char **folders;
+    const char *format, *sort;
+    size_t width;
+    bool by_task;
+} wanted;
+
+static const struct argp_option options[] = {
+    { "format", FORMAT, "WORD", 0,
+      "csv, json (tidy, every trial), md (as lm-eval's tables) or latex", 0 },
+    { "by-task", BY_TASK, NULL, 0, "every task instead of means over tasks", 0 },
+    { "sort", SORT, "WORD", 0, "sparsity (default), method, or a metric: best first", 0 },
+    { "width", WIDTH, "N", 0, "columns of the screen (default: the terminal's)", 0 },
+    { 0 },
+};
+
+static void parse_format(struct argp_state *state, const char *word, wanted *w)
+{
+    static const char *const words[] = { "csv", "json", "md", "latex" };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i], word) == 0)
+            w->format = words[i];
+    if (!w->format)
+        argp_error(state, "--format: \"%s\" is none of csv, json, md, latex", word);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    wanted *w = state->input;
+
+    switch (key) {
+    case FORMAT:
+        parse_format(state, arg, w);
+        return 0;
+    case BY_TASK:
+        w->by_task = true;
+        return 0;
+    case SORT:
+        w->sort = arg;
+        return 0;
+    case WIDTH:
+        w->width = strtoul(arg, NULL, 10);
+        if (w->width < 20 || w->width > 10000)
+            argp_error(state, "--width: \"%s\" is not a width", arg);
+        return 0;
+    case ARGP_KEY_ARG: {
+        const char **more = cull_grow(w->folders, w->n, w->n + 1, sizeof *more);
+        if (!more)
+            return ENOMEM;
+        w->folders = more;
+        w->folders[w->n++] = arg;
+        return 0;
+    }
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which folder of results?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// ---- what is shown ------------------------------------------------------------------------------
+
+static cull_status check_sort(cull_ctx *ctx, const cull_measures *measures, const char *word,
+                              cull_view_options *out)
+{
+    if (!word || strcmp(word, "sparsity") == 0)
+        return CULL_OK;
+    out->sort = strcmp(word, "method") == 0 ? CULL_SORT_METHOD : CULL_SORT_MEASURE;
+    out->measure = word;
+    for (size_t i = 0; i < measures->n; i++)
+        if (strcmp(measures->at[i].label, word) == 0)
+            return CULL_OK;
+    return out->sort == CULL_SORT_METHOD
+               ? CULL_OK
+               : cull_fail(ctx, CULL_EUSAGE, "--sort: there is no metric \"%s\"", word);
+}
+
+static bool first_of_model(const cull_frame *f, size_t cell)
+{
+    for (size_t c = 0; c < cell; c++)
+        if (strcmp(f->cell[c].model, f->cell[cell].model) == 0)
+            return false;
+    return true;
+}
+
+static size_t trials_of(const cull_frame *f, const char *model)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_trials; i++)
+        n += strcmp(f->trial[i].model, model) == 0;
+    return n;
+}
+
+static void print_legend(const wanted *w, const cull_measures *measures)
+{
+    bool geometric = false, plain = false;
+    for (size_t i = 0; i < measures->n; i++) {
+        geometric |= !measures->at[i].task && measures->at[i].law == CULL_LAW_EXP;
+        plain |= !measures->at[i].task && measures->at[i].law != CULL_LAW_EXP;
+    }
+    printf("\n± standard error over items; removed: share of routed-expert parameters.");
+    if (!w->by_task)
+        printf(" to dense: paired difference\nwith its 95 %% interval.%s%s",
+               plain ? " Metrics of several tasks: their mean" : "",
+               geometric ? plain ? ", perplexities their geometric mean."
+                                 : " Perplexities of several tasks: their geometric mean."
+               : plain   ? "."
+                         : "");
+    printf("\n* best of its sparsity, and separable from the runner-up (p ≤ 0.05, Holm over the "
+           "table).\n");
+}
+
+static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
+{
+    cull_measures measures;
+    cull_view_options view = { .plain = w->by_task };
+    CULL_TRY(cull_frame_check(ctx, frame));
+    CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &measures)
+                        : cull_measures_macro(ctx, frame, &measures));
+    CULL_TRY(check_sort(ctx, &measures, w->sort, &view));
+
+    for (size_t c = 0; c < frame->n_cells; c++) {
+        cull_table table;
+        const char *model = frame->cell[c].model;
+        if (!first_of_model(frame, c))
+            continue;
+        CULL_TRY(cull_view_cells(ctx, frame, model, &measures, &view, &table));
+        if (w->format) {
+            cull_table_latex(&table, stdout);
+            continue;
+        }
+        printf("%s%s, %zu trials, %s\n", c ? "\n" : "", model, trials_of(frame, model),
+               frame->trial[frame->order[frame->cell[c].first]].precision);
+        CULL_TRY(cull_table_show(&table, stdout, w->width));
+    }
+    if (!w->format)
+        print_legend(w, &measures);
+    return CULL_OK;
+}
+
+static cull_status list(cull_ctx *ctx, const cull_frame *frame, const char *format)
+{
+    cull_table table;
+    if (strcmp(format, "md") == 0) {
+        CULL_TRY(cull_view_lm_eval(ctx, frame, &table));
+        cull_table_markdown(&table, stdout);
+        return CULL_OK;
+    }
+    CULL_TRY(cull_view_tidy(ctx, frame, &table));
+    if (strcmp(format, "csv") == 0)
+        cull_table_csv(&table, stdout);
+    else
+        cull_table_json(&table, stdout);
+    return CULL_OK;
+}
+
+int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = {
+        "DIR...",
+        "Show the results of one or more folders: a row for each method and sparsity, the metrics "
+        "with their errors, and the paired difference to the dense model.",
+        options, parse
+    };
+    wanted w = { 0 };
+    cull_frame frame;
+
+    cull_cli_parse(cli, &usage, &w, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    cull_ctx *ctx = &cli->context.ctx;
+    if (status == CULL_OK)
+        status = cull_frame_load(ctx, w.n, w.folders, &frame);
+    if (status == CULL_OK)
+        status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, w.format)
+                                                            : show(ctx, &frame, &w);
+    cull_free(w.folders);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+}

@@ -1,0 +1,76 @@
+// Cells set side by side: estimates over seeds, paired differences, and who may be called best.
+//
+// A measure is a column, or the mean over the columns of one metric. Values whose law is EXP
+// (perplexities) are averaged and compared as logarithms: a macro mean is geometric, a difference a
+// ratio.
+//
+// A cell with several seeds is represented by its items' means over the seeds; the spread between
+// seeds adds to the error of every difference, with Welch and Satterthwaite's degrees of freedom.
+#ifndef CULL_REPORT_COMPARE_H
+#define CULL_REPORT_COMPARE_H
+
+#include "report/frame.h"
+
+typedef struct cull_measure {
+    const char *task;  // NULL: the macro mean
+    const char *label; // of the metric
+    size_t k;
+    const size_t *column; // (k)
+    bool higher_is_better;
+    enum cull_law law; // NONE: no items, so nothing is paired
+} cull_measure;
+
+typedef struct cull_measures {
+    size_t n;
+    const cull_measure *at;
+} cull_measures;
+
+// One measure a metric: its macro mean where it has several tasks, and the task itself where it has
+// one. Sums that a metric reports itself (tasks "macro" and "pooled", groups without items) are
+// left out. CULL_EUSAGE where the tasks of a metric were measured in ways that no mean may mix.
+cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *frame,
+                                cull_measures *out) CULL_MUST_CHECK;
+// One measure a column.
+cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *frame,
+                               cull_measures *out) CULL_MUST_CHECK;
+
+typedef struct cull_estimate {
+    double value;  // NaN: the cell lacks it
+    double error;  // standard error over items, of the mean over seeds
+    double sd;     // between seeds; NaN for one
+    double spread; // the error of `value` on the scale where it is averaged (logarithms for EXP)
+    size_t seeds, n;
+} cull_estimate;
+
+cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *frame, size_t cell,
+                             const cull_measure *measure, cull_estimate *out) CULL_MUST_CHECK;
+
+enum cull_test {
+    CULL_TEST_NONE,
+    CULL_TEST_T,
+    CULL_TEST_MCNEMAR,
+    CULL_TEST_BOOTSTRAP,
+    CULL_TEST_UNPAIRED
+};
+
+typedef struct cull_comparison { // of `cell` to `base`
+    cull_difference d;           // EXP: of logarithms
+    enum cull_test test;         // where p comes from
+    size_t to_wrong,
+        to_right; // flips: base right and cell wrong, and the other way; one seed, outcomes 0/1
+    bool flips;   // are they known?
+} cull_comparison;
+
+// value NaN where either lacks the measure. The same cells and measure always give the same
+// numbers.
+cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t base, size_t cell,
+                               const cull_measure *measure, cull_comparison *out) CULL_MUST_CHECK;
+
+// For each measure, cells that may be called best: among the cells of one model and sparsity (dense
+// and those without a sparsity aside) the best one, where it differs from the runner-up with p ≤
+// 0.05 by Holm's adjustment over the whole table. best: (n_cells, measures->n), zeroed by the
+// caller.
+cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame, const cull_measures *measures,
+                           bool *best) CULL_MUST_CHECK;
+
+#endif

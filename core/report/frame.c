@@ -1,0 +1,348 @@
+#include "report/frame.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "report/frame_parts.h"
+
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static bool equal(double a, double b) // NaN equals NaN
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+// ---- growing ------------------------------------------------------------------------------------
+
+cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
+{
+    cull_frame *f = in->frame;
+    if (f->n_trials == in->room_trials) {
+        in->room_trials = in->room_trials ? 2 * in->room_trials : 64;
+        cull_frame_trial *more = cull_take(in->ctx, in->room_trials, sizeof *more);
+        if (!more)
+            return CULL_ENOMEM;
+        if (f->n_trials)
+            memcpy(more, f->trial, f->n_trials * sizeof *more);
+        f->trial = more;
+    }
+    f->trial[f->n_trials++] = *trial;
+    return CULL_OK;
+}
+
+cull_status loading_add_row(loading *in, const cull_row *row)
+{
+    cull_frame *f = in->frame;
+    if (f->n_rows == in->room_rows) {
+        in->room_rows = in->room_rows ? 2 * in->room_rows : 256;
+        cull_row *more = cull_take(in->ctx, in->room_rows, sizeof *more);
+        if (!more)
+            return CULL_ENOMEM;
+        if (f->n_rows)
+            memcpy(more, f->row, f->n_rows * sizeof *more);
+        f->row = more;
+    }
+    f->row[f->n_rows++] = *row;
+    return CULL_OK;
+}
+
+// ---- trials of one name -------------------------------------------------------------------------
+
+static bool same_cell(const cull_frame_trial *a, const cull_frame_trial *b)
+{
+    return same(a->model, b->model) && same(a->method, b->method) &&
+           same(a->allocation, b->allocation) && equal(a->sparsity, b->sparsity);
+}
+
+static bool same_name(const cull_frame_trial *a, const cull_frame_trial *b)
+{
+    return same_cell(a, b) && equal(a->seed, b->seed) && same(a->precision, b->precision);
+}
+
+// Keep the rows of the trials that stay, and number both anew.
+static cull_status keep_trials(cull_ctx *ctx, cull_frame *f, const bool *stays)
+{
+    size_t *number = cull_scratch(ctx, f->n_trials, sizeof *number), n = 0, rows = 0;
+    if (!number)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_trials; i++) {
+        number[i] = n;
+        if (stays[i])
+            f->trial[n++] = f->trial[i];
+    }
+    for (size_t i = 0; i < f->n_rows; i++) {
+        if (!stays[f->row[i].trial])
+            continue;
+        f->row[rows] = f->row[i];
+        f->row[rows++].trial = number[f->row[i].trial];
+    }
+    f->n_trials = n;
+    f->n_rows = rows;
+    return CULL_OK;
+}
+
+// Of the trials of one name in one folder the last one counts: an experiment that was changed and
+// run again.
+static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
+{
+    bool *stays = cull_scratch(ctx, f->n_trials, sizeof *stays);
+    size_t dropped = 0;
+    if (!stays)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_trials; i++) {
+        stays[i] = true;
+        for (size_t j = 0; j < f->n_trials && stays[i]; j++) {
+            const int order = strcmp(f->trial[j].finished, f->trial[i].finished);
+            stays[i] =
+                !(i != j && same(f->trial[i].folder, f->trial[j].folder) &&
+                  same_name(&f->trial[i], &f->trial[j]) && (order > 0 || (order == 0 && j > i)));
+        }
+        dropped += !stays[i];
+    }
+    if (dropped)
+        ctx->host->log(ctx, CULL_WARN,
+                       "left out: %zu trial%s with the same name as a later one of its folder",
+                       dropped, dropped == 1 ? "" : "s");
+    return keep_trials(ctx, f, stays);
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+// Trials of one name in two folders: their methods get the folders' names.
+static cull_status tell_folders_apart(cull_ctx *ctx, cull_frame *f)
+{
+    const char **method = cull_scratch(ctx, f->n_trials, sizeof *method);
+    if (!method)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_trials; i++) {
+        bool twice = false;
+        for (size_t j = 0; j < f->n_trials && !f->trial[i].dense; j++)
+            for (size_t k = 0; k < f->n_trials && !twice; k++) // a twin of any trial of the method
+                twice = same(f->trial[j].method, f->trial[i].method) &&
+                        same(f->trial[j].folder, f->trial[i].folder) &&
+                        !same(f->trial[j].folder, f->trial[k].folder) &&
+                        same_name(&f->trial[j], &f->trial[k]);
+        method[i] = !twice ? f->trial[i].method
+                           : cull_arena_printf(cull_context_of(ctx)->alloc, "%s (%s)",
+                                               f->trial[i].method, last_part(f->trial[i].folder));
+        if (!method[i])
+            return cull_no_memory(ctx);
+    }
+    for (size_t i = 0; i < f->n_trials; i++)
+        f->trial[i].method = method[i];
+    return CULL_OK;
+}
+
+// ---- columns ------------------------------------------------------------------------------------
+
+static bool same_column(const cull_row *a, const cull_row *b)
+{
+    return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
+}
+
+// Number the rows by column: `representative` gets the first row of each. Rows of a column that
+// `split` marks must also have been measured in one way.
+static size_t number_columns(cull_frame *f, const bool *split, const size_t *base,
+                             const cull_row **representative)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_rows; i++) {
+        cull_row *row = &f->row[i];
+        size_t c = 0;
+        while (c < n && !(same_column(representative[c], row) &&
+                          (!split || !split[base[i]] ||
+                           same(representative[c]->conditions, row->conditions))))
+            c++;
+        if (c == n)
+            representative[n++] = row;
+        row->column = c;
+    }
+    return n;
+}
+
+// The first line of `mine` that `other` lacks, without its end; NULL: none.
+static char *what_differs(cull_ctx *ctx, const char *mine, const char *other)
+{
+    while (*mine) {
+        const size_t n = strcspn(mine, "\n");
+        char *line = cull_arena_copy(cull_context_of(ctx)->alloc, mine, n);
+        const char *found = line ? strstr(other, line) : NULL;
+        if (!line || !found || (found != other && found[-1] != '\n') || found[n] != '\n')
+            return line;
+        mine += n + (mine[n] == '\n');
+    }
+    return NULL;
+}
+
+// "acc", "exact_match (strict)", "perplexity [length=256]" where a trial has several of the name.
+static const char *label(cull_ctx *ctx, const cull_row *row, const cull_row *twin)
+{
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char *differs = twin ? what_differs(ctx, row->conditions, twin->conditions) : NULL;
+    const char *filter = same(row->filter, "none") ? NULL : row->filter;
+
+    return cull_arena_printf(arena, "%s%s%s%s%s%s%s", row->metric, filter ? " (" : "",
+                             filter ? filter : "", filter ? ")" : "", differs ? " [" : "",
+                             differs ? differs : "", differs ? "]" : "");
+}
+
+static cull_status describe_columns(cull_ctx *ctx, cull_frame *f, const cull_row *const *first)
+{
+    f->column = cull_take(ctx, f->n_columns ? f->n_columns : 1, sizeof *f->column);
+    if (!f->column)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < f->n_columns; c++) {
+        const cull_row *row = first[c], *twin = NULL;
+        for (size_t d = 0; d < f->n_columns && !twin; d++)
+            twin = d != c && same_column(row, first[d]) ? first[d] : NULL;
+        f->column[c] = (cull_column_of){ row->task,   row->metric,
+                                         row->filter, label(ctx, row, twin),
+                                         row->plugin, row->higher_is_better,
+                                         row->law,    row->conditions };
+        if (!f->column[c].label)
+            return cull_no_memory(ctx);
+    }
+    for (size_t i = 0; i < f->n_rows; i++)
+        if (f->row[i].law == CULL_LAW_NONE)
+            f->column[f->row[i].column].law = CULL_LAW_NONE;
+    return CULL_OK;
+}
+
+// Mark the columns of which some trial has two rows.
+static cull_status find_doubles(cull_ctx *ctx, const cull_frame *f, size_t n, bool *twice)
+{
+    uint8_t *seen = cull_scratch(ctx, f->n_trials * n, 1);
+    if (!seen)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_rows; i++) {
+        uint8_t *here = &seen[f->row[i].trial * n + f->row[i].column];
+        twice[f->row[i].column] |= *here;
+        *here = 1;
+    }
+    return CULL_OK;
+}
+
+static cull_status find_columns(cull_ctx *ctx, cull_frame *f)
+{
+    const size_t room = f->n_rows ? f->n_rows : 1;
+    const cull_row **first = cull_scratch(ctx, room, sizeof *first);
+    bool *twice = cull_scratch(ctx, room, sizeof *twice);
+    size_t *base = cull_scratch(ctx, room, sizeof *base);
+    if (!first || !twice || !base)
+        return CULL_ENOMEM;
+
+    const size_t n = number_columns(f, NULL, NULL, first);
+    CULL_TRY(find_doubles(ctx, f, n ? n : 1, twice));
+    for (size_t i = 0; i < f->n_rows; i++)
+        base[i] = f->row[i].column;
+    f->n_columns = number_columns(f, twice, base, first);
+    CULL_TRY(describe_columns(ctx, f, first));
+
+    f->at = cull_take(ctx, f->n_trials * (f->n_columns ? f->n_columns : 1), sizeof *f->at);
+    if (!f->at)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_rows; i++)
+        f->at[f->row[i].trial * f->n_columns + f->row[i].column] = &f->row[i];
+    return CULL_OK;
+}
+
+// ---- cells --------------------------------------------------------------------------------------
+
+static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
+{
+    f->cell = cull_take(ctx, f->n_trials, sizeof *f->cell);
+    f->order = cull_take(ctx, f->n_trials, sizeof *f->order);
+    if (!f->cell || !f->order)
+        return CULL_ENOMEM;
+
+    for (size_t i = 0; i < f->n_trials; i++) {
+        cull_frame_trial *t = &f->trial[i];
+        size_t c = 0, j = 0;
+        while (j < i && !same_cell(&f->trial[j], t))
+            j++;
+        c = j < i ? f->trial[j].cell : f->n_cells++;
+        if (j == i)
+            f->cell[c] = (cull_cell){ .model = t->model,
+                                      .method = t->method,
+                                      .allocation = t->allocation,
+                                      .sparsity = t->sparsity,
+                                      .dense = t->dense };
+        f->cell[c].n_trials++;
+        t->cell = c;
+    }
+    size_t n = 0;
+    for (size_t c = 0; c < f->n_cells; c++) {
+        f->cell[c].first = n;
+        for (size_t i = 0; i < f->n_trials; i++)
+            if (f->trial[i].cell == c)
+                f->order[n++] = i;
+    }
+    return CULL_OK;
+}
+
+cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame)
+{
+    CULL_TRY(drop_superseded(ctx, frame));
+    CULL_TRY(tell_folders_apart(ctx, frame));
+    CULL_TRY(find_columns(ctx, frame));
+    return find_cells(ctx, frame);
+}
+
+size_t cull_frame_dense(const cull_frame *frame, const char *model)
+{
+    for (size_t c = 0; c < frame->n_cells; c++)
+        if (frame->cell[c].dense && same(frame->cell[c].model, model))
+            return c;
+    return SIZE_MAX;
+}
+
+// ---- may it be compared? ------------------------------------------------------------------------
+
+static cull_status check_row(cull_ctx *ctx, const cull_frame *f, const cull_row *first,
+                             const cull_row *row)
+{
+    if (same(first->conditions, row->conditions))
+        return CULL_OK;
+    const char *there = what_differs(ctx, first->conditions, row->conditions);
+    const char *here = what_differs(ctx, row->conditions, first->conditions);
+    return cull_fail(
+        ctx, CULL_EUSAGE,
+        "%s of task \"%s\" was measured in two ways, which no table may mix: %s in %s, "
+        "but %s in %s",
+        row->metric, row->task, there ? there : "less is known", f->trial[first->trial].path,
+        here ? here : "less is known", f->trial[row->trial].path);
+}
+
+cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *f)
+{
+    for (size_t i = 0; i < f->n_trials; i++)
+        for (size_t j = 0; j < i; j++)
+            if (same(f->trial[i].model, f->trial[j].model) &&
+                !same(f->trial[i].fingerprint, f->trial[j].fingerprint))
+                return cull_fail(
+                    ctx, CULL_EUSAGE,
+                    "\"%s\" names two different models: %s has fingerprint %.8s, %s %.8s",
+                    f->trial[i].model, f->trial[i].path, f->trial[i].fingerprint, f->trial[j].path,
+                    f->trial[j].fingerprint);
+    for (size_t c = 0; c < f->n_columns; c++) {
+        const cull_row *first = NULL;
+        for (size_t i = 0; i < f->n_trials; i++) {
+            const cull_row *row = cull_frame_row(f, i, c);
+            if (row && first)
+                CULL_TRY(check_row(ctx, f, first, row));
+            else if (row)
+                first = row;
+        }
+    }
+    return CULL_OK;
+}

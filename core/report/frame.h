@@ -1,0 +1,91 @@
+// Results folders as one table in memory: trials, and a row for every value that a metric reported,
+// with the outcomes per item behind it.
+//
+// What may be compared is decided here. Rows are of one column when task, metric and filter agree;
+// all rows of a column must have been measured in one way: precision, protocol, length, request
+// hashes and whatever else the metric noted (its conditions). Everything lives in the context's
+// alloc arena.
+#ifndef CULL_REPORT_FRAME_H
+#define CULL_REPORT_FRAME_H
+
+#include "base/context.h"
+#include "report/stats.h"
+
+typedef struct cull_frame_trial {
+    const char *path, *folder, *id;
+    const char *model, *method, *allocation, *precision, *fingerprint, *finished;
+    double sparsity;                       // NaN: none
+    double achieved, achieved_all, active; // fractions of parameters removed; active: per token
+    double seed;                           // NaN: none
+    double kept_all, kept_active, wall_s, calibrate_s, flops;
+    bool dense;
+    size_t cell; // trials that differ only in their seed share a cell
+} cull_frame_trial;
+
+// How a row's value follows from its items: Σa/Σb, or a function of it.
+enum cull_law {
+    CULL_LAW_NONE, // the items are not there, or do not give the value
+    CULL_LAW_MEAN, // Σa/n
+    CULL_LAW_EXP,  // exp(Σa/Σb): perplexities
+    CULL_LAW_RATE, // Σa/Σb: bits per byte
+};
+
+typedef struct cull_row {
+    size_t trial;
+    const char *task, *metric, *filter;
+    double value, error; // error: as the metric reports it, NaN: none
+    size_t n;
+    bool higher_is_better;
+    const char *plugin, *conditions; // conditions: "key=value\n…", sorted
+    enum cull_law law;
+    cull_items items;
+    const char *const *hash; // (n) of the documents, or NULL
+    size_t column;
+} cull_row;
+
+typedef struct cull_column_of { // a task and a metric of it
+    const char *task, *metric, *filter;
+    const char
+        *label; // the metric's name; with what sets it apart where one trial has two of a name
+    const char *plugin;
+    bool higher_is_better;
+    enum cull_law law;      // of its rows; NONE if any of them lacks its items
+    const char *conditions; // of its first row
+} cull_column_of;
+
+typedef struct cull_cell { // one method at one sparsity and allocation, over its seeds
+    const char *model, *method, *allocation;
+    double sparsity;
+    bool dense;
+    size_t n_trials, first; // trials of the cell: order[first …]
+} cull_cell;
+
+typedef struct cull_frame {
+    size_t n_trials, n_rows, n_columns, n_cells;
+    cull_frame_trial *trial;
+    cull_row *row;
+    cull_column_of *column;
+    cull_cell *cell;
+    size_t *order;       // trials, by cell
+    const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
+} cull_frame;
+
+// Load the trials of the folders (results folders, or their trials/). A trial that is met twice
+// counts once; of several with the same model, method, sparsity, allocation and seed in one folder
+// the last is taken, with a warning, and across folders the methods get the folders' names.
+// CULL_EUSAGE: a folder without trials.
+cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
+                            cull_frame *out) CULL_MUST_CHECK;
+
+// Check that every column was measured in one way: CULL_EUSAGE, naming what differs and where.
+cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *frame) CULL_MUST_CHECK;
+
+// The row of a trial and column, or NULL.
+static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)
+{
+    return frame->at[trial * frame->n_columns + column];
+}
+// The dense cell of a model, SIZE_MAX: none.
+size_t cull_frame_dense(const cull_frame *frame, const char *model);
+
+#endif

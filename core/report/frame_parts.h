@@ -1,0 +1,23 @@
+// Steps of loading a frame; for report/load*.c and frame.c alone.
+#ifndef CULL_REPORT_FRAME_PARTS_H
+#define CULL_REPORT_FRAME_PARTS_H
+
+#include "record/h5.h"
+#include "report/frame.h"
+
+typedef struct loading {
+    cull_ctx *ctx;
+    cull_frame *frame;
+    size_t room_trials, room_rows;
+} loading;
+
+cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;
+cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
+
+// The rows of a file's /metrics, with their items.
+cull_status cull_load_rows(loading *in, cull_h5_in *file, size_t trial) CULL_MUST_CHECK;
+
+// Drop superseded trials, tell folders apart, and find columns and cells.
+cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,159 @@
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "record/folder.h"
+#include "record/h5.h"
+#include "report/frame_parts.h"
+
+// ---- one trial ----------------------------------------------------------------------------------
+
+static cull_status read_reals(cull_h5_in *file, cull_frame_trial *t)
+{
+    t->sparsity = t->seed = t->achieved = t->achieved_all = t->active = NAN;
+    t->kept_all = t->kept_active = NAN;
+    const struct {
+        const char *where, *name;
+        double *to;
+    } reals[] = {
+        { "/", "sparsity", &t->sparsity },           { "/", "seed", &t->seed },
+        { "/cut", "achieved_expert", &t->achieved }, { "/cut", "achieved_all", &t->achieved_all },
+        { "/cut", "achieved_active", &t->active },   { "/cut", "kept_all", &t->kept_all },
+        { "/cut", "kept_active", &t->kept_active },
+    };
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        CULL_TRY(cull_h5_get_real(file, reals[i].where, reals[i].name, reals[i].to));
+    return CULL_OK;
+}
+
+static cull_status read_timing(cull_h5_in *file, cull_frame_trial *t)
+{
+    cull_h5_shape shape;
+    const void *names, *wall, *flops;
+    if (!cull_h5_has(file, "/timing/phase") || !cull_h5_has(file, "/timing/wall_s"))
+        return CULL_OK;
+    CULL_TRY(cull_h5_get(file, "/timing/phase", 's', &shape, &names));
+    CULL_TRY(cull_h5_get(file, "/timing/wall_s", 'd', &shape, &wall));
+    CULL_TRY(cull_h5_get(file, "/timing/flops", 'd', &shape, &flops));
+    for (size_t i = 0; i < shape.n; i++) {
+        const double seconds = ((const double *)wall)[i];
+        t->wall_s += seconds;
+        t->flops += ((const double *)flops)[i];
+        if (strcmp(((const char *const *)names)[i], "calibrate") == 0)
+            t->calibrate_s += seconds;
+    }
+    return CULL_OK;
+}
+
+static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *t)
+{
+    t->id = t->model = t->method = t->allocation = t->precision = t->fingerprint = t->finished = "";
+    const struct {
+        const char *where, *name;
+        const char **to;
+    } texts[] = {
+        { "/", "trial_id", &t->id },
+        { "/", "model", &t->model },
+        { "/", "method", &t->method },
+        { "/", "allocation", &t->allocation },
+        { "/", "precision", &t->precision },
+        { "/", "finished", &t->finished },
+        { "/model", "fingerprint", &t->fingerprint },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        CULL_TRY(cull_h5_get_text(file, texts[i].where, texts[i].name, texts[i].to));
+    if (strlen(t->id) != 32)
+        return cull_fail(ctx, CULL_EFORMAT, "%s: is not a trial", t->path);
+    t->dense = strcmp(t->method, "dense") == 0;
+    CULL_TRY(read_reals(file, t));
+    return read_timing(file, t);
+}
+
+// ---- folders ------------------------------------------------------------------------------------
+
+// The folder that holds the trials: `dir` itself or its trials/.
+static cull_status trials_of(cull_ctx *ctx, const char *dir, const char **out)
+{
+    struct stat st;
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char *below = cull_arena_printf(arena, "%s/trials", dir);
+    if (!below)
+        return cull_no_memory(ctx);
+    if (stat(dir, &st) != 0)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: %s", dir, strerror(errno));
+    *out = stat(below, &st) == 0 && S_ISDIR(st.st_mode) ? below : dir;
+    return CULL_OK;
+}
+
+static bool is_known(const loading *in, const char *id, size_t *trial)
+{
+    for (size_t i = 0; i < in->frame->n_trials; i++)
+        if (strcmp(in->frame->trial[i].id, id) == 0) {
+            *trial = i;
+            return true;
+        }
+    return false;
+}
+
+// One file: a trial, or an evaluation that was added to a trial that was met before.
+static cull_status load_file(loading *in, const char *path, const char *folder)
+{
+    cull_ctx *ctx = in->ctx;
+    cull_h5_in *file;
+    cull_frame_trial t = { .path = path, .folder = folder };
+    size_t trial = in->frame->n_trials;
+    CULL_TRY(cull_h5_open(ctx, path, &file));
+
+    cull_status status = read_trial(ctx, file, &t);
+    const bool again = status == CULL_OK && is_known(in, t.id, &trial);
+    const bool added = strstr(path, ".eval-") != NULL;
+    if (status == CULL_OK && !again && !added)
+        status = loading_add_trial(in, &t);
+    if (status == CULL_OK && again == added)
+        status = cull_load_rows(in, file, trial);
+    cull_h5_close(file);
+    return status;
+}
+
+static cull_status load_folder(loading *in, const char *dir)
+{
+    cull_ctx *ctx = in->ctx;
+    const char *trials = NULL, *const * names;
+    size_t n, before = in->frame->n_trials;
+    CULL_TRY(trials_of(ctx, dir, &trials));
+    CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &names));
+
+    for (int added = 0; added <= 1; added++) // trials before what was added to them
+        for (size_t i = 0; i < n; i++) {
+            if ((strstr(names[i], ".eval-") != NULL) != added || strcmp(names[i], "index.h5") == 0)
+                continue;
+            const char *path =
+                cull_arena_printf(cull_context_of(ctx)->alloc, "%s/%s", trials, names[i]);
+            if (!path)
+                return cull_no_memory(ctx);
+            const cull_status status = load_file(in, path, dir);
+            if (status == CULL_EFORMAT) {
+                ctx->host->log(ctx, CULL_WARN, "left out: %s",
+                               cull_context_of(ctx)->error.sentence);
+                cull_error_clear(ctx);
+            } else if (status != CULL_OK) {
+                return status;
+            }
+        }
+    return in->frame->n_trials > before || n > 0
+               ? CULL_OK
+               : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", dir);
+}
+
+cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders, cull_frame *out)
+{
+    loading in = { .ctx = ctx, .frame = out };
+    *out = (cull_frame){ 0 };
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(load_folder(&in, folders[i]));
+    if (out->n_trials == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", n ? folders[0] : ".");
+    return cull_frame_arrange(ctx, out);
+}

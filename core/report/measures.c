@@ -1,0 +1,104 @@
+#include <string.h>
+
+#include "report/compare.h"
+
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+// Is the column a sum over others?
+static bool is_sum(const cull_frame *f, size_t c)
+{
+    const cull_column_of *column = &f->column[c];
+    if (same(column->task, "macro") || same(column->task, "pooled"))
+        return true;
+    bool others = false; // a group: no items, where other tasks of the metric have them
+    for (size_t d = 0; d < f->n_columns; d++)
+        others |= same(f->column[d].metric, column->metric) && f->column[d].law != CULL_LAW_NONE;
+    return column->law == CULL_LAW_NONE && others;
+}
+
+// The line "key=…" of conditions, its length in *n; NULL: none.
+static const char *condition(const char *conditions, const char *key, size_t *n)
+{
+    const size_t k = strlen(key);
+    while (*conditions) {
+        *n = strcspn(conditions, "\n");
+        if (strncmp(conditions, key, k) == 0 && conditions[k] == '=')
+            return conditions;
+        conditions += *n + 1;
+    }
+    return NULL;
+}
+
+// Tasks may differ in their requests and shots, but not in how any request is put and scored.
+static cull_status check_mean(cull_ctx *ctx, const cull_column_of *a, const cull_column_of *b)
+{
+    static const char *const keys[] = { "precision", "protocol", "bos", "length" };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        size_t n = 0, m = 0;
+        const char *x = condition(a->conditions, keys[i], &n);
+        const char *y = condition(b->conditions, keys[i], &m);
+        if ((x || y) && (!x || !y || n != m || memcmp(x, y, n) != 0))
+            return cull_fail(
+                ctx, CULL_EUSAGE,
+                "no mean may mix %s of \"%s\" (%.*s) and of \"%s\" (%.*s); use --by-task", a->label,
+                a->task, (int)n, x ? x : "", b->task, (int)m, y ? y : "");
+    }
+    return CULL_OK;
+}
+
+static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull_measure *m)
+{
+    size_t *column = cull_take(ctx, f->n_columns, sizeof *column);
+    const cull_column_of *of = &f->column[first];
+    if (!column)
+        return CULL_ENOMEM;
+
+    *m = (cull_measure){ .label = of->label,
+                         .column = column,
+                         .law = of->law,
+                         .higher_is_better = of->higher_is_better };
+    for (size_t c = first; c < f->n_columns; c++) {
+        if (!same(f->column[c].label, of->label) || is_sum(f, c))
+            continue;
+        CULL_TRY(check_mean(ctx, of, &f->column[c]));
+        column[m->k++] = c;
+        m->law = f->column[c].law == CULL_LAW_NONE ? CULL_LAW_NONE : m->law;
+    }
+    m->task = m->k == 1 ? of->task : NULL;
+    return CULL_OK;
+}
+
+cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *f, cull_measures *out)
+{
+    cull_measure *at = cull_take(ctx, f->n_columns ? f->n_columns : 1, sizeof *at);
+    *out = (cull_measures){ .at = at };
+    if (!at)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < f->n_columns; c++) {
+        bool known = is_sum(f, c);
+        for (size_t i = 0; i < out->n; i++)
+            known |= same(at[i].label, f->column[c].label);
+        if (!known)
+            CULL_TRY(gather(ctx, f, c, &at[out->n++]));
+    }
+    return CULL_OK;
+}
+
+cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *f, cull_measures *out)
+{
+    const size_t n = f->n_columns;
+    cull_measure *at = cull_take(ctx, n ? n : 1, sizeof *at);
+    size_t *column = cull_take(ctx, n ? n : 1, sizeof *column);
+    *out = (cull_measures){ .n = n, .at = at };
+    if (!at || !column)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < n; c++) {
+        const cull_column_of *of = &f->column[c];
+        column[c] = c;
+        at[c] = (cull_measure){ of->task, of->label, 1, &column[c], of->higher_is_better, of->law };
+    }
+    return CULL_OK;
+}

@@ -1,0 +1,199 @@
+#include "report/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+double cull_mean(size_t n, const double *x)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return n ? sum / (double)n : NAN;
+}
+
+double cull_sd(size_t n, const double *x)
+{
+    const double mean = cull_mean(n, x);
+    double squares = 0;
+    for (size_t i = 0; i < n; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    return n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
+}
+
+// ---- errors of ratios ---------------------------------------------------------------------------
+
+static double b_of(const cull_items *items, size_t i)
+{
+    return items->b ? items->b[i] : 1;
+}
+
+double cull_ratio(const cull_items *items)
+{
+    double a = 0, b = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        a += items->a[i];
+        b += b_of(items, i);
+    }
+    return a / b;
+}
+
+// What item i adds to R − E R, to first order: (a − R b) / b̄.
+typedef struct linear {
+    double ratio, b_mean;
+} linear;
+
+static linear linear_of(const cull_items *items)
+{
+    linear l = { .ratio = cull_ratio(items) };
+    for (size_t i = 0; i < items->n; i++)
+        l.b_mean += b_of(items, i) / (double)items->n;
+    return l;
+}
+
+static double residual(const cull_items *items, const linear *l, size_t i)
+{
+    return (items->a[i] - l->ratio * b_of(items, i)) / l->b_mean;
+}
+
+// √Σ_c (Σ_i∈c r_i)² / n with the correction for G clusters; without clusters every item is one. The
+// residuals of cluster members need not be neighbours, so that the sums are gathered in two sweeps
+// over `sum`.
+typedef struct spread {
+    double squares;
+    size_t clusters;
+} spread;
+
+static double error_of(size_t n, spread s, double *df)
+{
+    const double G = (double)s.clusters;
+    *df = G - 1;
+    return s.clusters > 1 ? sqrt(s.squares * G / (G - 1)) / (double)n : NAN;
+}
+
+// Residuals of the difference second − first, or of second alone.
+static double residual_of_pair(const cull_items *first, const linear *l1, const cull_items *second,
+                               const linear *l2, size_t i)
+{
+    return residual(second, l2, i) - (first ? residual(first, l1, i) : 0);
+}
+
+static spread spread_of(const cull_items *first, const cull_items *second)
+{
+    const linear l1 = first ? linear_of(first) : (linear){ 0 }, l2 = linear_of(second);
+    const size_t n = second->n, *cluster = second->cluster;
+    spread s = { 0 };
+
+    if (!cluster) {
+        for (size_t i = 0; i < n; i++) {
+            const double r = residual_of_pair(first, &l1, second, &l2, i);
+            s.squares += r * r;
+        }
+        s.clusters = n;
+        return s;
+    }
+    for (size_t c = 0; c < n; c++) { // ordinals are dense: few clusters, or short ones
+        double sum = 0;
+        size_t members = 0;
+        for (size_t i = 0; i < n; i++)
+            if (cluster[i] == c) {
+                sum += residual_of_pair(first, &l1, second, &l2, i);
+                members++;
+            }
+        if (members == 0)
+            break;
+        s.squares += sum * sum;
+        s.clusters++;
+    }
+    return s;
+}
+
+double cull_ratio_stderr(const cull_items *items, double *df)
+{
+    return error_of(items->n, spread_of(NULL, items), df);
+}
+
+double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
+{
+    return cull_ratio_stderr(&(cull_items){ .n = n, .a = x, .cluster = cluster }, df);
+}
+
+// ---- differences --------------------------------------------------------------------------------
+
+cull_difference cull_by_t(double value, double error, double df)
+{
+    const bool known = error > 0 && df > 0;
+    const double half = known ? cull_t_quantile(0.975, df) * error : error == 0 ? 0 : NAN;
+    // items that never differ say nothing of how they might
+    const double p = known ? 2 * cull_t_cdf(-fabs(value) / error, df) : value == 0 ? 1 : NAN;
+
+    return (cull_difference){
+        .value = value, .error = error, .df = df, .low = value - half, .high = value + half, .p = p
+    };
+}
+
+cull_difference cull_paired(const cull_items *first, const cull_items *second)
+{
+    double df;
+    const double error = error_of(second->n, spread_of(first, second), &df);
+
+    return cull_by_t(cull_ratio(second) - cull_ratio(first), error, df);
+}
+
+cull_difference cull_macro(size_t k, const cull_difference *parts)
+{
+    double value = 0, variance = 0, by_df = 0;
+    for (size_t i = 0; i < k; i++) {
+        const double v = parts[i].error * parts[i].error / (double)(k * k);
+        value += parts[i].value / (double)k;
+        variance += v;
+        by_df += parts[i].df > 0 ? v * v / parts[i].df : 0;
+    }
+    return cull_by_t(value, sqrt(variance), by_df > 0 ? variance * variance / by_df : INFINITY);
+}
+
+double cull_pooled_stderr(size_t k, const size_t *n, const double *error)
+{
+    double squares = 0, total = 0;
+    for (size_t i = 0; i < k; i++) {
+        squares += (double)(n[i] - 1) * (double)n[i] * error[i] * error[i];
+        total += (double)n[i];
+    }
+    return sqrt(squares / (total - (double)k) / total);
+}
+
+// ---- several comparisons ------------------------------------------------------------------------
+
+typedef struct ranked {
+    double p;
+    size_t i;
+} ranked;
+
+static int by_p(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+
+    return x->p != y->p ? (x->p > y->p) - (x->p < y->p) : (x->i > y->i) - (x->i < y->i);
+}
+
+cull_status cull_holm(cull_ctx *ctx, size_t n, const double *p, double *adjusted)
+{
+    ranked *order = cull_scratch(ctx, n ? n : 1, sizeof *order);
+    if (!order)
+        return CULL_ENOMEM;
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isnan(p[i]))
+            order[m++] = (ranked){ p[i], i };
+        else
+            adjusted[i] = NAN;
+    }
+    if (m)
+        qsort(order, m, sizeof *order, by_p);
+
+    double least = 0;
+    for (size_t r = 0; r < m; r++) {
+        least = fmax(least, fmin(1, (double)(m - r) * order[r].p));
+        adjusted[order[r].i] = least;
+    }
+    return CULL_OK;
+}

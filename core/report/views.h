@@ -1,0 +1,31 @@
+// The tables of `cull compare`.
+#ifndef CULL_REPORT_VIEWS_H
+#define CULL_REPORT_VIEWS_H
+
+#include "report/compare.h"
+#include "report/table.h"
+
+enum cull_sort { CULL_SORT_SPARSITY, CULL_SORT_METHOD, CULL_SORT_MEASURE };
+
+typedef struct cull_view_options {
+    enum cull_sort
+        sort; // of the rows below dense: by sparsity and then quality, by method, by quality
+    const char *measure; // SORT_MEASURE: its metric; NULL: the first one
+    bool plain;          // values and errors alone, without differences to dense
+} cull_view_options;
+
+// One row a cell of one model, one column a measure: value ± error, difference to dense with its 95
+// % interval. Dense comes first, also where there is no such trial.
+cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                            const cull_measures *measures, const cull_view_options *options,
+                            cull_table *out) CULL_MUST_CHECK;
+
+// Every value of every trial, with the paired difference to its model's dense trial: the tidy
+// table.
+cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *out) CULL_MUST_CHECK;
+
+// The same in the layout of lm-eval's tables, in front the cell.
+cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame,
+                              cull_table *out) CULL_MUST_CHECK;
+
+#endif
