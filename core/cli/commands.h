@@ -8,6 +8,11 @@
 
 // X(name, what it does)
 #define CULL_COMMANDS(X)                                                                           \
+    X(run, "compute what is missing of an experiment")                                             \
+    X(plan, "check an experiment; show its trials and their cost")                                 \
+    X(inspect, "what a checkpoint is, and whether it can be used")                                 \
+    X(tokenize, "texts to token ids, and back")                                                    \
+    X(trace, "write what every layer computes")                                                    \
     X(list, "list the plugins")                                                                    \
     X(describe, "what a plugin does, and its settings")                                            \
     X(compare, "results side by side")

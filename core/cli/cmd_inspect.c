@@ -1,0 +1,163 @@
+// cull inspect MODEL: what a checkpoint is, and whether it can be used.
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/model.h"
+
+typedef struct request {
+    const char *model;
+} request;
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    if (key == ARGP_KEY_NO_ARGS)
+        argp_error(state, "a model is needed: cull inspect MODEL");
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    if (r->model)
+        argp_error(state, "\"%s\" is one argument too many", arg);
+    r->model = arg;
+    return 0;
+}
+
+static const char *amount(double n, char *buf, size_t size)
+{
+    static const char *const units[] = { "", " k", " M", " G", " T" };
+    size_t u = 0;
+    for (; n >= 1000 && u < 4; u++)
+        n /= 1000;
+    snprintf(buf, size, u ? "%.2f%s" : "%.0f%s", n, units[u]);
+    return buf;
+}
+
+// "16 experts, 2 per token" where all layers with experts agree, else the range.
+static void print_range(const char *what, const cull_subject *s,
+                        size_t (*of)(const cull_layer_facts *))
+{
+    size_t lo = SIZE_MAX, hi = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const size_t n = of(s->layer[l]);
+        if (s->layer[l]->E == 0)
+            continue;
+        lo = n < lo ? n : lo;
+        hi = n > hi ? n : hi;
+    }
+    if (lo == hi)
+        printf("%-16s %zu\n", what, lo);
+    else if (hi > 0)
+        printf("%-16s %zu to %zu\n", what, lo, hi);
+}
+
+static size_t experts(const cull_layer_facts *l)
+{
+    return l->E;
+}
+static size_t chosen(const cull_layer_facts *l)
+{
+    return l->K;
+}
+static size_t width(const cull_layer_facts *l)
+{
+    return l->F;
+}
+
+static void print_routing(const cull_subject *s)
+{
+    size_t dense = 0;
+    const cull_layer_facts *first = NULL;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        dense += s->layer[l]->E == 0;
+        if (s->layer[l]->E > 0 && !first)
+            first = s->layer[l];
+    }
+    printf("%-16s %zu%s", "layers", s->opened.facts->L, dense ? "" : "\n");
+    if (dense)
+        printf(", %zu of them dense\n", dense);
+    print_range("experts", s, experts);
+    print_range("per token", s, chosen);
+    print_range("expert width", s, width);
+    if (!first)
+        return;
+    if (first->n_group > 1)
+        printf("%-16s %zu of %zu\n", "expert groups", first->topk_group, first->n_group);
+    printf("%-16s %s%s%s\n", "routing",
+           first->renormalise ? "gates renormalised" : "gates as they are",
+           first->gate_on_input ? ", on the experts' input" : "",
+           first->has_side ? ", with shared or parallel parts" : "");
+}
+
+static void print_params(const cull_model_facts *f)
+{
+    char a[32];
+    printf("%-16s %s\n", "parameters", amount((double)f->params_total, a, sizeof a));
+    printf("%-16s %s\n", "active", amount((double)f->params_active, a, sizeof a));
+    printf("%-16s %s (%.1f %%)\n", "routed experts", amount((double)f->params_expert, a, sizeof a),
+           f->params_total ? 100 * (double)f->params_expert / (double)f->params_total : 0);
+    printf("%-16s %s, %sB\n", "stored as", f->dtype, amount((double)f->bytes, a, sizeof a));
+}
+
+// One layer's weights, and activations of some thousand tokens, half of it widened.
+static void print_memory(const cull_subject *s)
+{
+    const cull_model_facts *f = s->opened.facts;
+    const uint32_t groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
+                            CULL_STAT_G | CULL_STAT_H | CULL_STAT_M | CULL_STAT_R;
+    uint64_t layer = 0;
+    char a[32], b[32];
+    for (size_t l = 0; l < f->L; l++)
+        layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
+    const double stats = (double)cull_stats_store_bytes(f, s->layer, groups);
+    const double rows = 16384.0 * (double)f->D * sizeof(float) * 8;
+    printf("%-16s calibration about %sB, evaluation about %sB (16 k tokens at once)\n",
+           "memory needed", amount((double)layer + rows + stats, a, sizeof a),
+           amount((double)layer + rows, b, sizeof b));
+}
+
+static void print_tokenizer(const cull_subject *s)
+{
+    const cull_model_facts *f = s->opened.facts;
+    printf("%-16s vocabulary %zu, BOS %d%s, EOS %d\n", "tokenizer", f->V, f->bos,
+           f->adds_bos ? " (put in front)" : "", f->eos);
+    printf("%-16s %zu\n", "positions", f->max_positions);
+}
+
+static void print_notes(const cull_subject *s)
+{
+    const char *const *texts = NULL;
+    const size_t n =
+        s->opened.backend->notes ? s->opened.backend->notes(s->opened.model, &texts) : 0;
+    for (size_t i = 0; i < n; i++)
+        printf("%-16s %s\n", i ? "" : "notes", texts[i]);
+}
+
+int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = {
+        "MODEL",
+        "Show a model's architecture, size and tokenizer, and what memory it needs. Exit status 3 "
+        "and the reason where the checkpoint cannot be used.",
+        NULL, parse
+    };
+    request r = { 0 };
+    cull_subject subject = { 0 };
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = cull_model_open(cli, r.model, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &subject);
+    if (status == CULL_OK) {
+        printf("%-16s %s\n", "model", subject.opened.facts->source);
+        printf("%-16s %s\n", "architecture", subject.opened.facts->arch);
+        printf("%-16s %s\n", "fingerprint", subject.opened.facts->fingerprint);
+        print_routing(&subject);
+        print_params(subject.opened.facts);
+        print_tokenizer(&subject);
+        print_memory(&subject);
+        print_notes(&subject);
+    }
+    cull_subject_close(&subject);
+    if (status == CULL_OK)
+        return CULL_EXIT_DONE;
+    cull_cli_failed(cli);
+    return CULL_EXIT_ENVIRONMENT;
+}

@@ -1,0 +1,146 @@
+// cull plan EXPERIMENT.yaml: the matrix of trials, what they share, what they cost; nothing is
+// computed.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/experiment.h"
+#include "plan/cost.h"
+
+typedef struct request {
+    const char *file;
+} request;
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    if (key == ARGP_KEY_NO_ARGS)
+        argp_error(state, "an experiment is needed: cull plan EXPERIMENT.yaml");
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    if (r->file)
+        argp_error(state, "\"%s\" is one argument too many", arg);
+    r->file = arg;
+    return 0;
+}
+
+static const char *amount(double n, char *buf, size_t size)
+{
+    static const char *const units[] = { "", " k", " M", " G", " T", " P" };
+    size_t u = 0;
+    for (; n >= 1000 && u < 5; u++)
+        n /= 1000;
+    snprintf(buf, size, u ? "%.1f%s" : "%.0f%s", n, units[u]);
+    return buf;
+}
+
+static void print_cells(const cull_experiment *e)
+{
+    const cull_spec *spec = &e->spec;
+    printf("%-12s %-20s %8s  %-14s %6s\n", "model", "method", "sparsity", "allocation", "seed");
+    for (size_t i = 0; i < e->plan.n_cells; i++) {
+        const cull_cell *c = &e->plan.cell[i];
+        char sparsity[24] = "-", seed[24] = "-";
+        if (!isnan(c->sparsity))
+            snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
+        if (c->seeded)
+            snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
+        printf("%-12s %-20s %8s  %-14s %6s\n", spec->models[c->model].name,
+               c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity,
+               c->allocation ? c->allocation : "-", seed);
+    }
+}
+
+static void print_groups(uint32_t groups)
+{
+    static const char *const letters[] = {
+#define LETTER(letter, text) #letter,
+        CULL_STAT_GROUPS(LETTER)
+#undef LETTER
+    };
+    for (size_t i = 0; i < CULL_N_STAT_GROUPS; i++)
+        if (groups & 1u << i)
+            fputs(letters[i], stdout);
+}
+
+// What the trials share: each set of statistics, and how many steps use it.
+static void print_shared(const cull_experiment *e)
+{
+    const cull_plan *plan = &e->plan;
+    for (size_t g = 0; g < plan->n_gathers; g++) {
+        const cull_gather *gather = &plan->gather[g];
+        size_t steps = 0, visits = 0;
+        for (size_t i = 0; i < plan->n_steps; i++) {
+            steps += plan->step[i].gather == g;
+            visits += plan->step[i].gather == g && plan->step[i].visit;
+        }
+        printf("calibration %zu: model %s, statistics ", g + 1, e->spec.models[gather->model].name);
+        print_groups(gather->groups);
+        if (gather->on != CULL_NOT)
+            printf(", on what stage %zu of %s leaves", plan->step[gather->on].stage + 1,
+                   e->spec.methods[plan->step[gather->on].method].name);
+        printf(", serves %zu cut%s", steps, steps == 1 ? "" : "s");
+        if (visits > 0)
+            printf(", %zu of them decided layer by layer", visits);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < plan->n_notes; i++)
+        printf("%s\n", plan->note[i]);
+}
+
+static void print_cost(const char *what, const cull_cost *c, double flops_per_second)
+{
+    char tokens[32], flops[32], bytes[32], memory[32];
+    printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
+           "peak %sB, about %.0f s\n",
+           what, c->passes, c->passes == 1 ? "" : "es", amount(c->tokens, tokens, sizeof tokens),
+           amount(c->flops, flops, sizeof flops), c->forward_equivalents,
+           amount(c->bytes, bytes, sizeof bytes), amount(c->peak_bytes, memory, sizeof memory),
+           ceil(c->flops / flops_per_second));
+}
+
+// Small matrices reach about a third of what a square product does.
+static const double efficiency = 0.33;
+
+static void print_costs(const cull_cli *cli, const cull_experiment *e)
+{
+    const double speed = efficiency * cull_measure_speed() * (double)cull_pool_threads(cli->pool);
+    for (size_t m = 0; m < e->inputs.n; m++) {
+        cull_cost calibrate, evaluate;
+        cull_estimate_cost(&e->plan, &e->inputs, m, cli->options.memory, &calibrate, &evaluate);
+        printf("model %s:\n", e->spec.models[m].name);
+        if (calibrate.passes > 0)
+            print_cost("calibrate", &calibrate, speed);
+        print_cost("evaluate", &evaluate, speed);
+    }
+}
+
+int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = { "EXPERIMENT.yaml",
+                                      "Check an experiment and show its trials, what they share, "
+                                      "and what they will cost. Nothing "
+                                      "is computed.",
+                                      NULL, parse };
+    request r = { 0 };
+    cull_experiment e = { 0 };
+    cull_spec_source source;
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = cull_experiment_source(&cli->context.ctx, &cli->options, r.file, &source);
+    if (status == CULL_OK)
+        status = cull_experiment_open(&cli->context.ctx, cli->registry, &source, &e);
+    if (status == CULL_OK) {
+        if (*e.spec.question)
+            printf("%s\n\n", e.spec.question);
+        print_cells(&e);
+        printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e.plan.n_cells, e.plan.grid,
+               e.spec.n_models);
+        print_shared(&e);
+        print_costs(cli, &e);
+    }
+    cull_experiment_close(&e);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, status);
+}

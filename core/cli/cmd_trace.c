@@ -1,0 +1,173 @@
+// cull trace MODEL --ids FILE.jsonl -o OUT.h5: everything the layers compute, for comparison with
+// others.
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/read_file.h"
+#include "cli/commands.h"
+#include "cli/model.h"
+#include "record/trace_file.h"
+
+typedef struct request {
+    const char *model, *ids, *out;
+} request;
+
+enum { IDS = 0x200 };
+
+static const struct argp_option options[] = {
+    { "ids", IDS, "FILE.jsonl", 0, "one JSON array of token ids a line, all equally long", 0 },
+    { "output", 'o', "OUT.h5", 0, "the file to write", 0 },
+    { 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    switch (key) {
+    case IDS:
+        r->ids = arg;
+        return 0;
+    case 'o':
+        r->out = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (r->model)
+            argp_error(state, "\"%s\" is one argument too many", arg);
+        r->model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!r->model || !r->ids || !r->out)
+            argp_error(state,
+                       "three things are needed: cull trace MODEL --ids FILE.jsonl -o OUT.h5");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// ---- token ids ----
+
+typedef struct sequences {
+    size_t n, len, room;
+    int32_t *ids; // (n, len)
+} sequences;
+
+static cull_status add_sequence(cull_ctx *ctx, const cull_model_facts *facts, const json_t *array,
+                                sequences *s)
+{
+    const size_t len = json_array_size(array);
+    if (!json_is_array(array) || len == 0)
+        return cull_fail(ctx, CULL_EFORMAT, "not an array of token ids");
+    if (s->n > 0 && len != s->len)
+        return cull_fail(ctx, CULL_EFORMAT, "%zu token ids, but the lines before have %zu", len,
+                         s->len);
+    if (len > facts->max_positions)
+        return cull_fail(ctx, CULL_EFORMAT, "%zu token ids, but the model has %zu positions", len,
+                         facts->max_positions);
+    if (s->n == s->room) {
+        const size_t room = s->room ? 2 * s->room : 8;
+        int32_t *more = cull_take(ctx, room * len, sizeof *more);
+        if (!more)
+            return CULL_ENOMEM;
+        if (s->n > 0)
+            memcpy(more, s->ids, s->n * len * sizeof *more);
+        s->ids = more;
+        s->room = room;
+    }
+    for (size_t i = 0; i < len; i++) {
+        const json_t *id = json_array_get(array, i);
+        const json_int_t number = json_integer_value(id);
+        if (!json_is_integer(id) || number < 0 || (size_t)number >= facts->V)
+            return cull_fail(ctx, CULL_EFORMAT, "entry %zu is no token id below %zu", i + 1,
+                             facts->V);
+        s->ids[s->n * len + i] = (int32_t)number;
+    }
+    s->len = len;
+    s->n++;
+    return CULL_OK;
+}
+
+static cull_status read_sequences(cull_ctx *ctx, const char *path, const cull_model_facts *facts,
+                                  sequences *s)
+{
+    const char *bytes;
+    size_t n, number = 0;
+    *s = (sequences){ 0 };
+    CULL_TRY(cull_read_file(ctx, path, &bytes, &n));
+    for (const char *line = bytes, *end = bytes + n; line < end; number++) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        const size_t length = (size_t)((stop ? stop : end) - line);
+        json_error_t error;
+        if (strspn(line, " \t\r") < length) {
+            json_t *array = json_loadb(line, length, 0, &error);
+            const cull_status status =
+                array ? add_sequence(ctx, facts, array, s)
+                      : cull_fail(ctx, CULL_EFORMAT, "not JSON: %s", error.text);
+            json_decref(array);
+            CULL_TRY(cull_while(ctx, status, "reading line %zu of %s", number + 1, path));
+        }
+        line += length + 1;
+    }
+    return s->n ? CULL_OK : cull_fail(ctx, CULL_EFORMAT, "%s: no token ids in it", path);
+}
+
+// ---- the trace ----
+
+static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, cull_trace *t)
+{
+    const size_t L = subject->opened.facts->L, N = t->n_seq * t->len;
+    t->router_logits = cull_take(ctx, L, sizeof *t->router_logits);
+    t->router_index = cull_take(ctx, L, sizeof *t->router_index);
+    t->router_gate = cull_take(ctx, L, sizeof *t->router_gate);
+    if (!t->router_logits || !t->router_index || !t->router_gate)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++) {
+        const cull_layer_facts *layer = subject->layer[l];
+        if (layer->E == 0)
+            continue;
+        t->router_logits[l] = cull_take(ctx, N * layer->E, sizeof(float));
+        t->router_index[l] = cull_take(ctx, N * layer->K, sizeof(int32_t));
+        t->router_gate[l] = cull_take(ctx, N * layer->K, sizeof(float));
+        if (!t->router_logits[l] || !t->router_index[l] || !t->router_gate[l])
+            return CULL_ENOMEM;
+    }
+    return CULL_OK;
+}
+
+static cull_status trace(cull_cli *cli, const request *r, cull_subject *subject)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    sequences s;
+    CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, subject));
+    const cull_model_facts *facts = subject->opened.facts;
+    CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
+    const size_t N = s.n * s.len;
+    cull_trace t = { .n_seq = s.n, .len = s.len, .ids = s.ids };
+    t.logits = cull_take(ctx, N * facts->V, sizeof(float));
+    t.hidden = cull_take(ctx, (facts->L + 1) * N * facts->D, sizeof(float));
+    if (!t.logits || !t.hidden)
+        return CULL_ENOMEM;
+    CULL_TRY(make_router_room(ctx, subject, &t));
+    const cull_engine_options engine = { .memory = cli->options.memory };
+    CULL_TRY(cull_trace_pass(ctx, &subject->opened, &engine, NULL, &t));
+    return cull_trace_write(ctx, r->out, &subject->opened, &t);
+}
+
+int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = {
+        "MODEL",
+        "Write what every layer of a model computes for the given token ids to an HDF5 file: "
+        "logits, hidden states, and what the routers see, choose and weigh.",
+        options, parse
+    };
+    request r = { 0 };
+    cull_subject subject = { 0 };
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = trace(cli, &r, &subject);
+    cull_subject_close(&subject);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+}

@@ -1,0 +1,69 @@
+#include "cli/experiment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/key.h"
+
+cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
+                                   cull_spec_source *out)
+{
+    const char **set = cull_take(ctx, options->n_set + 1, sizeof *set);
+    if (!set)
+        return CULL_ENOMEM;
+    if (options->n_set > 0)
+        memcpy(set, options->set, options->n_set * sizeof *set);
+    *out = (cull_spec_source){ .file = file,
+                               .n_overrides = options->n_set,
+                               .overrides = set,
+                               .trust_plugins = options->trust_plugins };
+    if (!options->precision)
+        return CULL_OK;
+    set[out->n_overrides++] =
+        cull_arena_printf(cull_context_of(ctx)->alloc, "precision=%s", options->precision);
+    return set[options->n_set] ? CULL_OK : cull_no_memory(ctx);
+}
+
+static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
+                                const cull_spec_source *source, cull_problems *problems,
+                                cull_experiment *e)
+{
+    CULL_TRY(cull_spec_read(ctx, source, registry, problems, &e->spec));
+    CULL_TRY(cull_plan_make(ctx, &e->spec, problems, &e->plan));
+    return cull_inputs_open(ctx, &e->plan, problems, &e->inputs);
+}
+
+static void print_problems(const cull_problems *problems)
+{
+    cull_buf text = CULL_BUF_INIT;
+    cull_problems_print(problems, &text);
+    if (!text.failed && text.s)
+        fputs(text.s, stderr);
+    cull_buf_release(&text);
+}
+
+cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
+                                 const cull_spec_source *source, cull_experiment *out)
+{
+    cull_problems problems;
+    *out = (cull_experiment){ 0 };
+    cull_problems_init(&problems, ctx);
+    const cull_status status = read_and_fit(ctx, registry, source, &problems, out);
+    if (problems.n > 0)
+        print_problems(&problems);
+    CULL_TRY(status);
+    CULL_TRY(cull_inputs_load(ctx, &out->plan, &out->inputs));
+    return cull_plan_keys(ctx, registry, &out->inputs, &out->plan);
+}
+
+void cull_experiment_close(cull_experiment *experiment)
+{
+    cull_inputs_close(&experiment->inputs);
+}
+
+int cull_experiment_failed(cull_cli *cli, cull_status status)
+{
+    if (status == CULL_EUSAGE) // the context's sentence only counts what was printed
+        return CULL_EXIT_USAGE;
+    return cull_cli_failed(cli);
+}

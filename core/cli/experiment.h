@@ -1,0 +1,28 @@
+// An experiment as the commands run and plan meet it: read, planned, fitted, opened; problems told.
+#ifndef CULL_CLI_EXPERIMENT_H
+#define CULL_CLI_EXPERIMENT_H
+
+#include "cli/cli.h"
+#include "plan/inputs.h"
+
+typedef struct cull_experiment {
+    cull_spec spec;
+    cull_plan plan;
+    cull_inputs inputs;
+} cull_experiment;
+
+// Where an experiment comes from, with what the command line changes in it.
+cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
+                                   cull_spec_source *out) CULL_MUST_CHECK;
+
+// Reads FILE and does all that comes before computing: models are opened, rows and requests loaded,
+// keys made. The problems of the file are printed to stderr. Close in any case.
+cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
+                                 const cull_spec_source *source,
+                                 cull_experiment *out) CULL_MUST_CHECK;
+void cull_experiment_close(cull_experiment *experiment);
+
+// Says what is left to be said (the problems of a file were), and the exit status.
+int cull_experiment_failed(cull_cli *cli, cull_status status);
+
+#endif

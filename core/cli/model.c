@@ -1,0 +1,36 @@
+#include "cli/model.h"
+
+#include "plugin/settings.h"
+
+static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const char *model,
+                               void **settings)
+{
+    char message[CULL_SENTENCE];
+    const cull_param *path = cull_setting_find(backend, "path");
+    CULL_TRY(cull_settings_new(ctx, backend, settings));
+    if (!path)
+        return cull_fail(ctx, CULL_EENV, "backend %s has no setting \"path\"", backend->name);
+    if (cull_setting_parse(ctx, path, 1, &model, NULL, *settings, message, sizeof message) !=
+        CULL_OK)
+        return cull_fail(ctx, CULL_EIO, "%s: %s", model, message);
+    return CULL_OK;
+}
+
+cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const cull_plugin *backend = cull_registry_find(cli->registry, CULL_BACKEND, "hf");
+    cull_model_spec *spec = cull_take(ctx, 1, sizeof *spec);
+    void *settings;
+    *out = (cull_subject){ 0 };
+    if (!spec)
+        return CULL_ENOMEM;
+    if (!backend) {
+        const char *trouble = cull_registry_trouble(cli->registry);
+        return cull_fail(ctx, CULL_EENV, "%s", trouble ? trouble : "there is no backend \"hf\"");
+    }
+    CULL_TRY(settings_of(ctx, backend, model, &settings));
+    *spec =
+        (cull_model_spec){ .name = model, .backend = { .plugin = backend, .settings = settings } };
+    return cull_subject_open(ctx, spec, what, out);
+}

@@ -1,0 +1,12 @@
+// MODEL on the command line: a folder, or the id of a model in the local Hugging Face Hub cache.
+#ifndef CULL_CLI_MODEL_H
+#define CULL_CLI_MODEL_H
+
+#include "cli/cli.h"
+#include "plan/inputs.h"
+
+// Opens MODEL with the backend `hf` (`what`: CULL_OPEN_*). Close in any case.
+cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what,
+                            cull_subject *out) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,61 @@
+#include "flow/apply.h"
+
+#include "base/cut.h"
+#include "record/cut_file.h"
+
+cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_subject *subject)
+{
+    const cull_model_facts *facts = subject->opened.facts;
+    size_t *experts = cull_scratch(ctx, facts->L + 1, sizeof *experts);
+    if (!experts)
+        return NULL;
+    for (size_t l = 0; l < facts->L; l++)
+        experts[l] = subject->layer[l]->E;
+    return cull_cut_new(ctx, facts->L, facts->D, experts);
+}
+
+static cull_status check_overlay(cull_ctx *ctx, const cull_subject *s, const cull_overlay *overlay)
+{
+    static const char *const words[] = {
+#define WORD(name, word) word,
+        CULL_PARTS(WORD)
+#undef WORD
+    };
+    const cull_where where = overlay->where;
+    cull_matrix matrix = { .size = sizeof matrix };
+    if (where.layer != CULL_NONE &&
+        (where.layer >= s->opened.facts->L || !(s->layer[where.layer]->parts >> where.part & 1)))
+        return cull_fail(ctx, CULL_EPLUGIN, "an overlay for layer %u, %s, which the model has not",
+                         where.layer, words[where.part]);
+    if (where.expert != CULL_NONE && where.expert >= s->layer[where.layer]->E)
+        return cull_fail(ctx, CULL_EPLUGIN,
+                         "an overlay for layer %u, expert %u, which the model has not", where.layer,
+                         where.expert);
+    CULL_TRY(s->opened.backend->matrix(ctx, s->opened.model, where, &matrix));
+    if (matrix.rows != overlay->rows || matrix.cols != overlay->cols)
+        return cull_fail(
+            ctx, CULL_EPLUGIN, "an overlay of %zu × %zu for layer %u, %s, which has %zu × %zu",
+            overlay->rows, overlay->cols, where.layer, words[where.part], matrix.rows, matrix.cols);
+    return CULL_OK;
+}
+
+static cull_status round_to_store(cull_ctx *ctx, const cull_subject *s, const char *store,
+                                  cull_cut *cut)
+{
+    cull_dtype dtype;
+    CULL_TRY(cull_cut_store(ctx, store, s->opened.facts->dtype, &dtype));
+    cull_cut_round(cut, dtype);
+    return CULL_OK;
+}
+
+cull_status cull_apply(cull_ctx *ctx, const cull_subject *s, const char *store, cull_cut *cut,
+                       const cull_stats *stats, cull_variant *out)
+{
+    *out = (cull_variant){ .cut = cut };
+    if (cut) {
+        for (size_t i = 0; i < cut->n_overlays; i++)
+            CULL_TRY(check_overlay(ctx, s, &cut->overlay[i]));
+        CULL_TRY(round_to_store(ctx, s, store, cut));
+    }
+    return cull_measure_cut(ctx, &s->opened, cut, s->frozen, stats, &out->measure);
+}

@@ -1,0 +1,191 @@
+#include "flow/budget.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "plan/fit.h"
+
+size_t cull_whole_share(double share, size_t n)
+{
+    return (size_t)floor(share * (double)n + 1e-9);
+}
+
+static double stage_share(const cull_step *step, const cull_measure *before)
+{
+    if (step->unit == CULL_UNIT_NONE)
+        return 0;
+    if (!isnan(step->spec->share))
+        return step->spec->share;
+    const double left = before->free_total > 0 ? before->free_kept / before->free_total : 1;
+    const double share = left > 0 ? 1 - (1 - step->sparsity) / left : 0;
+    return share > 1e-12 ? share : 0;
+}
+
+static size_t left_of(const cull_subject *s, const cull_measure *measure, size_t l)
+{
+    return s->layer[l]->E - measure->gone[l];
+}
+
+static cull_status spread_experts(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
+                                  const cull_measure *before, const cull_measure *donor,
+                                  double share, cull_budget *out)
+{
+    const size_t L = s->opened.facts->L;
+    size_t *remove = cull_take(ctx, L, sizeof *remove), left = 0;
+    if (!remove)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++) {
+        if (s->frozen[l])
+            continue;
+        left += left_of(s, before, l);
+        remove[l] = donor ? donor->gone[l] : cull_whole_share(share, left_of(s, before, l));
+        if (remove[l] > left_of(s, before, l))
+            remove[l] = left_of(s, before, l);
+    }
+    if (step->scope == CULL_ALLOCATE_GLOBAL) {
+        out->scope = CULL_SCOPE_GLOBAL;
+        out->total = cull_whole_share(share, left);
+        return CULL_OK;
+    }
+    out->scope = CULL_SCOPE_LAYER;
+    out->remove = remove;
+    for (size_t l = 0; l < L; l++)
+        out->total += remove[l];
+    return CULL_OK;
+}
+
+static void spread_layers(const cull_subject *s, const cull_measure *before, double share,
+                          cull_budget *out)
+{
+    size_t left = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        left += !s->frozen[l];
+    left -= before->layers_gone < left ? before->layers_gone : left;
+    out->scope = CULL_SCOPE_GLOBAL;
+    out->total = cull_whole_share(share, left);
+}
+
+cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
+                             const cull_measure *before, const cull_measure *donor,
+                             cull_budget *out)
+{
+    const size_t L = s->opened.facts->L;
+    size_t *least = cull_take(ctx, L, sizeof *least);
+    size_t *none = cull_take(ctx, L, sizeof *none);
+    if (!least || !none)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++)
+        least[l] = cull_least_experts(s->layer[l], step->emits);
+    *out = (cull_budget){
+        .size = sizeof *out,
+        .scope = CULL_SCOPE_LAYER,
+        .sparsity = stage_share(step, before),
+        .remove = none,
+        .least = least,
+        .frozen = s->frozen,
+    };
+    if (step->unit == CULL_UNIT_EXPERT)
+        return spread_experts(ctx, step, s, before, donor, out->sparsity, out);
+    if (step->unit == CULL_UNIT_LAYER)
+        spread_layers(s, before, out->sparsity, out);
+    return CULL_OK;
+}
+
+// ---- was it kept? ----
+
+static cull_status check_frozen(cull_ctx *ctx, const cull_subject *s, const cull_measure *before,
+                                const cull_measure *after)
+{
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        if (s->frozen[l] && after->gone[l] != before->gone[l])
+            return cull_fail(ctx, CULL_EBUDGET, "layer %zu may not be cut, but was", l);
+    const double stood = before->expert_kept - before->free_kept;
+    if (after->expert_kept - after->free_kept < stood - 0.5)
+        return cull_fail(ctx, CULL_EBUDGET, "weights of layers that may not be cut went");
+    return CULL_OK;
+}
+
+static cull_status check_routers(cull_ctx *ctx, const cull_subject *s, const cull_cut *cut)
+{
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const cull_layer_cut *layer = &cut->layer[l];
+        const size_t k = layer->k ? layer->k : s->layer[l]->K;
+        size_t kept = 0;
+        for (size_t e = 0; e < layer->E; e++)
+            kept += layer->action[e] != CULL_ACTION_DROP;
+        if (layer->E > 0 && kept < k && !layer->skip_layer && !layer->skip_moe)
+            return cull_fail(ctx, CULL_EBUDGET,
+                             "layer %zu keeps %zu experts, but its router picks %zu", l, kept, k);
+    }
+    return CULL_OK;
+}
+
+static cull_status check_experts(cull_ctx *ctx, const cull_subject *s, const cull_budget *budget,
+                                 const cull_measure *before, const cull_measure *after)
+{
+    size_t total = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const size_t took = after->gone[l] - before->gone[l];
+        total += took;
+        if (budget->scope == CULL_SCOPE_LAYER && took > budget->remove[l])
+            return cull_fail(ctx, CULL_EBUDGET,
+                             "%zu experts of layer %zu went, but %zu were allowed", took, l,
+                             budget->remove[l]);
+    }
+    if (total > budget->total)
+        return cull_fail(ctx, CULL_EBUDGET, "%zu experts went, but %zu were allowed", total,
+                         budget->total);
+    if (total < budget->total)
+        cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
+                      "%s: %zu experts went where %zu were to go", cull_context_of(ctx)->owner,
+                      total, budget->total);
+    return CULL_OK;
+}
+
+static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
+                                const cull_measure *before, const cull_measure *after)
+{
+    const size_t took = after->layers_gone - before->layers_gone;
+    if (took > budget->total)
+        return cull_fail(ctx, CULL_EBUDGET, "%zu layers went, but %zu were allowed", took,
+                         budget->total);
+    if (took < budget->total)
+        cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
+                      "%s: %zu layers went where %zu were to go", cull_context_of(ctx)->owner, took,
+                      budget->total);
+    return CULL_OK;
+}
+
+static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
+                                 const cull_measure *before, const cull_measure *after)
+{
+    const double took = before->weights_kept - after->weights_kept;
+    const double allowed = budget->sparsity * before->weights_kept;
+    if (took > allowed * (1 + 1e-9) + 0.5)
+        return cull_fail(ctx, CULL_EBUDGET, "%.0f weights went, but %.0f were allowed", took,
+                         allowed);
+    if (took + before->weight_rows < allowed)
+        cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
+                      "%s: %.0f weights went where %.0f were to go", cull_context_of(ctx)->owner,
+                      took, allowed);
+    return CULL_OK;
+}
+
+cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
+                              const cull_budget *budget, const cull_measure *before,
+                              const cull_measure *after, const cull_cut *cut)
+{
+    CULL_TRY(check_frozen(ctx, s, before, after));
+    CULL_TRY(check_routers(ctx, s, cut));
+    switch (step->unit) {
+    case CULL_UNIT_EXPERT:
+        return check_experts(ctx, s, budget, before, after);
+    case CULL_UNIT_LAYER:
+        return check_layers(ctx, budget, before, after);
+    case CULL_UNIT_WEIGHT:
+        return check_weights(ctx, budget, before, after);
+    case CULL_UNIT_NONE:
+        break;
+    }
+    return CULL_OK;
+}

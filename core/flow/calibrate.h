@@ -1,0 +1,48 @@
+// calibrate: rows and a model, perhaps cut already → statistics.
+//
+// Statistics are cached in <folder>/calibration/<key>.<letters>.safetensors, the letters naming the
+// groups in the file, and a criterion's own in <key of its own>.observer.safetensors. What is there
+// is read; what is not is gathered in one pass over the weights and added.
+#ifndef CULL_FLOW_CALIBRATE_H
+#define CULL_FLOW_CALIBRATE_H
+
+#include "plan/inputs.h"
+
+typedef struct cull_statistics {
+    cull_stats_store *store; // what the gather's steps see
+    size_t n_observers;
+    cull_observer_use *observer; // as the gather's observers
+    cull_cost_seen cost;         // of the passes that were made
+    double wall_s, cpu_s;
+} cull_statistics;
+
+typedef struct cull_calibrate_job {
+    const cull_subject *subject;
+    const cull_gather *gather;
+    const cull_key *observer_keys; // (gather->n_observers)
+    const cull_cut *on;            // NULL: the dense model
+    const char *folder;
+    const cull_engine_options *engine;
+} cull_calibrate_job;
+
+// The gather's groups and observers, from the cache or a pass. `out` is kept between calls: what it
+// has is not read again.
+cull_status cull_calibrate(cull_ctx *ctx, const cull_calibrate_job *job,
+                           cull_statistics *out) CULL_MUST_CHECK;
+
+// One pass in which layers are decided: groups besides what the cache holds are gathered anew, and
+// I and J while a layer is visited. See cull_decide_fn.
+typedef struct cull_visit {
+    uint32_t groups;
+    cull_decide_fn decide;
+    void *arg;
+    cull_cut *deciding; // `propagate`: what the pass itself goes on with
+    bool propagate;
+} cull_visit;
+
+cull_status cull_calibrate_visit(cull_ctx *ctx, const cull_calibrate_job *job,
+                                 const cull_visit *visit, cull_statistics *out) CULL_MUST_CHECK;
+
+void cull_statistics_release(cull_statistics *statistics);
+
+#endif

@@ -1,0 +1,99 @@
+#include "flow/evaluate.h"
+
+static size_t count_requests(const cull_evaluate_job *job)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < job->n; i++)
+        n += job->subject->asked[job->metric[i]].requests.n;
+    return n;
+}
+
+static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, size_t i,
+                                const cull_answer *answers, cull_collector *found)
+{
+    const cull_use *use = &job->spec->metrics[job->metric[i]];
+    const cull_metric *metric = use->plugin->vtable;
+    CULL_TRY(cull_collector_init(ctx, found));
+    cull_context_of(ctx)->owner = use->plugin->name;
+    return cull_while(ctx,
+                      metric->score(ctx, use->settings,
+                                    &job->subject->asked[job->metric[i]].requests, answers,
+                                    &found->report),
+                      "making numbers of the answers with metric %s", use->plugin->name);
+}
+
+static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
+                                 const cull_answer *answers, cull_evaluated *out)
+{
+    cull_context *context = cull_context_of(ctx);
+    size_t at = 0;
+    for (size_t i = 0; i < job->n && out->status == CULL_OK; i++) {
+        out->status = score_metric(ctx, job, i, answers + at, &out->found[i]);
+        at += job->subject->asked[job->metric[i]].requests.n;
+        cull_arena_clear(context->scratch);
+    }
+    if (out->status != CULL_OK)
+        out->error = context->error;
+    cull_error_clear(ctx);
+    return out->status == CULL_ECANCELED || out->status == CULL_ENOMEM ? out->status : CULL_OK;
+}
+
+static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t n,
+                            cull_answer *answers, cull_cost_seen *cost)
+{
+    const cull_request **requests = cull_take(ctx, n + 1, sizeof *requests);
+    size_t at = 0;
+    if (!requests)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < job->n; i++) {
+        const cull_requests *asked = &job->subject->asked[job->metric[i]].requests;
+        for (size_t j = 0; j < asked->n; j++)
+            requests[at++] = &asked->at[j];
+    }
+    return cull_evaluate_pass(ctx, &job->subject->opened, job->engine, job->n_variants, job->cuts,
+                              n, requests, answers, cost);
+}
+
+// Answers and all that hangs on them live in a context of the call's own, and go with it.
+static cull_status evaluate_in(cull_ctx *ctx, const cull_evaluate_job *job, cull_evaluated *out,
+                               cull_cost_seen *cost)
+{
+    const size_t n = count_requests(job);
+    cull_answer *answers = cull_take(ctx, job->n_variants * n + 1, sizeof *answers);
+    if (!answers)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_while(ctx, run_pass(ctx, job, n, answers, cost), "evaluating model \"%s\"",
+                        job->subject->spec->name));
+    for (size_t v = 0; v < job->n_variants; v++)
+        CULL_TRY(score_variant(ctx, job, answers + v * n, &out[v]));
+    return CULL_OK;
+}
+
+cull_status cull_evaluate(cull_ctx *ctx, const cull_evaluate_job *job, cull_evaluated *out,
+                          cull_cost_seen *cost)
+{
+    cull_context *parent = cull_context_of(ctx);
+    cull_context own;
+    for (size_t v = 0; v < job->n_variants; v++) {
+        out[v] = (cull_evaluated){ .status = CULL_OK };
+        out[v].found = cull_take(ctx, job->n, sizeof *out[v].found);
+        if (!out[v].found)
+            return CULL_ENOMEM;
+    }
+    if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
+        return cull_no_memory(ctx);
+    own.stop = parent->stop;
+    const cull_status status = evaluate_in(&own.ctx, job, out, cost);
+    if (status != CULL_OK)
+        cull_error_copy(ctx, &own.ctx);
+    cull_context_release(&own);
+    return status;
+}
+
+void cull_evaluated_release(size_t n_metrics, cull_evaluated *evaluated)
+{
+    for (size_t i = 0; evaluated->found && i < n_metrics; i++)
+        if (evaluated->found[i].arena)
+            cull_collector_release(&evaluated->found[i]);
+    evaluated->found = NULL;
+}

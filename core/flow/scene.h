@@ -1,0 +1,23 @@
+// What a criterion and a strategy see of one stage: the view of DESIGN section 5, and the services
+// that belong to it (cull.observed/1, cull.weight-scores/1, cull.cut-file/1).
+#ifndef CULL_FLOW_SCENE_H
+#define CULL_FLOW_SCENE_H
+
+#include "plan/inputs.h"
+
+typedef struct cull_scene {
+    const cull_step *step;
+    const cull_subject *subject;
+    cull_view view;
+    double *const *observed; // [l] the criterion's own statistic, or NULL
+} cull_scene;
+
+// `before`: the cut of the earlier stages, never NULL. `layers`: (L) facts, copied for the view.
+void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
+                     const cull_layer_facts *layers, const cull_stats *stats,
+                     const cull_cut *before, double *const *observed);
+
+// The context becomes that of the scene's plugin `owner`: its random streams, its services.
+void cull_scene_enter(cull_ctx *ctx, cull_scene *scene, const char *owner);
+
+#endif

@@ -1,0 +1,20 @@
+// The order of things: an experiment, opened and planned, becomes trials on disk.
+#ifndef CULL_FLOW_TRIAL_H
+#define CULL_FLOW_TRIAL_H
+
+#include "flow/study.h"
+
+typedef struct cull_tally { // of cells
+    size_t there;           // complete before the run
+    size_t done;            // completed by it
+    size_t failed;
+} cull_tally;
+
+// Runs what is missing. The folder is locked meanwhile; temporary files of dead processes are
+// removed. Cells that fail by a plugin's fault are logged and counted; finished ones are on disk
+// whatever happens.
+cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
+                            cull_inputs *inputs, const cull_flow_options *options,
+                            cull_tally *out) CULL_MUST_CHECK;
+
+#endif

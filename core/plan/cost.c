@@ -1,0 +1,169 @@
+#include "plan/cost.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+// Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
+// table.
+static double flops_per_token(const cull_subject *s)
+{
+    const cull_model_facts *f = s->opened.facts;
+    const double table = (double)f->V * (double)f->D;
+    const double active = (double)f->params_active - 2 * table;
+    return 2 * (active > 0 ? active : (double)f->params_active);
+}
+
+// J runs all experts of a layer on the subsample; I adds a rank-one update per input channel pair.
+static double extra_flops(const cull_subject *s, const cull_rows *rows, uint32_t groups)
+{
+    const cull_model_facts *f = s->opened.facts;
+    double flops = 0;
+    for (size_t l = 0; l < f->L; l++) {
+        const cull_layer_facts *layer = s->layer[l];
+        const double E = (double)layer->E, K = (double)layer->K, D = (double)f->D,
+                     F = (double)layer->F;
+        const double all = 2 * E * (double)layer->expert_params;
+        if (groups & CULL_STAT_J)
+            flops += (double)rows->dense_tokens * (all + E * E * D);
+        if (groups & CULL_STAT_M)
+            flops += (double)rows->tokens * all;
+        if (groups & CULL_STAT_I)
+            flops += (double)rows->tokens * K * (D * D + F * F);
+    }
+    return flops;
+}
+
+static void add_calibration(const cull_subject *s, const cull_rows *rows, uint32_t groups,
+                            cull_cost *out)
+{
+    const double flops = (double)rows->tokens * flops_per_token(s) + extra_flops(s, rows, groups);
+    out->passes++;
+    out->tokens += (double)rows->tokens;
+    out->flops += flops;
+    out->bytes += (double)s->opened.facts->bytes;
+}
+
+static bool visited(const cull_plan *plan, size_t g, bool propagate)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].gather == g && plan->step[i].visit &&
+            plan->step[i].spec->propagate == propagate)
+            return true;
+    return false;
+}
+
+static uint32_t needs_in_visit(const cull_plan *plan, size_t g)
+{
+    uint32_t needs = 0;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].gather == g && plan->step[i].visit)
+            needs |= plan->step[i].needs;
+    return needs;
+}
+
+static void calibration_cost(const cull_plan *plan, const cull_subject *s, size_t model,
+                             cull_cost *out)
+{
+    for (size_t g = 0; g < plan->n_gathers; g++) {
+        const cull_gather *gather = &plan->gather[g];
+        if (gather->model != model)
+            continue;
+        const cull_rows *rows = cull_rows_of(s, gather->seed);
+        const uint32_t in_visit = needs_in_visit(plan, g);
+        add_calibration(s, rows, gather->groups, out);
+        if (visited(plan, g, false))
+            add_calibration(s, rows, in_visit, out);
+        for (size_t i = 0; i < plan->n_steps; i++)
+            if (plan->step[i].gather == g && plan->step[i].visit && plan->step[i].spec->propagate)
+                add_calibration(s, rows, plan->step[i].needs, out);
+        out->stats_bytes +=
+            (double)cull_stats_store_bytes(s->opened.facts, s->layer, gather->groups);
+    }
+}
+
+static size_t distinct_variants(const cull_plan *plan, size_t model)
+{
+    size_t n = 0;
+    for (size_t c = 0; c < plan->n_cells; c++) {
+        bool first = plan->cell[c].model == model;
+        for (size_t b = 0; b < c && first; b++)
+            if (plan->cell[b].model == model && plan->cell[b].step == plan->cell[c].step)
+                first = false;
+        n += first;
+    }
+    return n;
+}
+
+static double request_tokens(const cull_inputs *inputs, const cull_subject *s)
+{
+    double tokens = 0;
+    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+        tokens += (double)s->asked[i].tokens;
+    return tokens;
+}
+
+// One layer of weights, the rows that are under way, what is kept of answers and statistics.
+static double peak(const cull_subject *s, double rows, uint64_t memory, double kept)
+{
+    const cull_model_facts *f = s->opened.facts;
+    uint64_t layer = 0, widest = 0;
+    for (size_t l = 0; l < f->L; l++) {
+        layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
+        widest = s->layer[l]->F > widest ? s->layer[l]->F : widest;
+    }
+    double active = rows * (double)(6 * f->D + widest) * sizeof(float);
+    if (memory > 0)
+        active = fmin(active, (double)memory);
+    return (double)layer + active + kept + 64e6;
+}
+
+void cull_estimate_cost(const cull_plan *plan, const cull_inputs *inputs, size_t model,
+                        uint64_t memory, cull_cost *calibrate, cull_cost *evaluate)
+{
+    const cull_subject *s = &inputs->at[model];
+    const double variants = (double)distinct_variants(plan, model);
+    const double tokens = request_tokens(inputs, s);
+    const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
+    const double one = tokens * (flops_per_token(s) + head);
+    *calibrate = (cull_cost){ 0 };
+    calibration_cost(plan, s, model, calibrate);
+    double rows = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        rows = fmax(rows, (double)s->rows[i].tokens);
+    calibrate->peak_bytes = peak(s, rows, memory, calibrate->stats_bytes);
+    *evaluate = (cull_cost){
+        .passes = 1,
+        .tokens = variants * tokens,
+        .flops = variants * one,
+        .bytes = (double)s->opened.facts->bytes,
+        .peak_bytes = peak(s, variants * tokens, memory, calibrate->stats_bytes),
+        .forward_equivalents = variants,
+    };
+    calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double cull_measure_speed(void)
+{
+    enum { N = 192 };
+    float *a = cull_alloc(3 * N * N, sizeof *a);
+    double best = 0;
+    for (size_t round = 0; a && round < 4; round++) {
+        const double begin = now();
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, N, N, N, 1, a, N, a + N * N, N, 0,
+                    a + 2 * N * N, N);
+        const double took = now() - begin;
+        best = fmax(best, took > 0 ? 2.0 * N * N * N / took : 0);
+    }
+    cull_free(a);
+    return best > 0 ? best : 1e9;
+}

@@ -1,0 +1,25 @@
+// What a plan will cost, estimated from facts alone: arithmetic, reading, memory, time.
+#ifndef CULL_PLAN_COST_H
+#define CULL_PLAN_COST_H
+
+#include "plan/inputs.h"
+
+typedef struct cull_cost {
+    size_t passes;      // over the weights
+    double tokens;      // (token, variant) rows through all layers, before histories are shared
+    double flops;       // multiply-adds × 2
+    double bytes;       // of weights, read
+    double stats_bytes; // of statistics kept
+    double peak_bytes;  // resident, mapped pages included
+    double forward_equivalents; // flops over those of one dense evaluation
+} cull_cost;
+
+// One model's share of the plan, calibration and evaluation. memory: --memory, 0: none.
+void cull_estimate_cost(const cull_plan *plan, const cull_inputs *inputs, size_t model,
+                        uint64_t memory, cull_cost *calibrate, cull_cost *evaluate);
+
+// Floating-point operations per second that this machine's matrix product reaches, measured in a
+// few milliseconds on one thread.
+double cull_measure_speed(void);
+
+#endif

@@ -1,0 +1,316 @@
+#include "plan/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// ---- what the experiment alone tells ----
+
+static void form_names(uint32_t forms, char *buf, size_t size)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } names[] = { { CULL_FORM_NONE, "none" },     { CULL_FORM_LAYER, "layer" },
+                  { CULL_FORM_EXPERT, "expert" }, { CULL_FORM_PAIR, "pair" },
+                  { CULL_FORM_WEIGHT, "weight" }, { CULL_FORM_SUBSET, "subset" } };
+    size_t used = 0;
+    buf[0] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if ((forms & names[i].bit) && used < size) {
+            const int n =
+                snprintf(buf + used, size - used, "%s%s", used ? " or " : "", names[i].name);
+            used += n > 0 ? (size_t)n : 0;
+        }
+}
+
+static void fit_forms(const cull_stage *stage, cull_problems *problems)
+{
+    const cull_strategy *strategy = stage->strategy.plugin->vtable;
+    const cull_criterion *criterion =
+        stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
+    const uint32_t form = criterion ? criterion->form : CULL_FORM_NONE;
+    char takes[80], yields[80];
+    if (form & strategy->accepts)
+        return;
+    form_names(strategy->accepts, takes, sizeof takes);
+    form_names(form, yields, sizeof yields);
+    if (!criterion)
+        cull_problem_add(problems, stage->strategy.place,
+                         "strategy %s needs a criterion: it takes scores of the form %s",
+                         stage->strategy.plugin->name, takes);
+    else
+        cull_problem_add(problems, stage->criterion.place,
+                         "criterion %s yields scores of the form %s, but strategy %s takes %s",
+                         stage->criterion.plugin->name, yields, stage->strategy.plugin->name,
+                         takes);
+}
+
+static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_problems *problems)
+{
+    const uint32_t needs = cull_stage_needs(stage), in_visit = CULL_STAT_I | CULL_STAT_J;
+    const cull_strategy *strategy = stage->strategy.plugin->vtable;
+    const cull_criterion *criterion =
+        stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
+    const bool by_layer = strategy->flags & CULL_BY_LAYER;
+    const bool gathers = needs || (criterion && criterion->observer);
+    if ((gathers || stage->propagate) && !spec->calibrate.plugin)
+        cull_problem_add(problems, stage->place,
+                         "this stage needs statistics, but the experiment has no \"calibrate\"");
+    if (!by_layer && ((needs & in_visit) || (criterion && criterion->form == CULL_FORM_SUBSET)))
+        cull_problem_add(
+            problems, stage->strategy.place,
+            "%s exists one layer at a time, but strategy %s decides all layers at once",
+            criterion ? criterion->form == CULL_FORM_SUBSET ? "a loss of subsets"
+                                                            : "what the criterion needs"
+                      : "what it needs",
+            stage->strategy.plugin->name);
+    if (stage->propagate && !by_layer)
+        cull_problem_add(
+            problems, stage->strategy.place,
+            "strategy %s decides all layers at once, so it cannot see what the cuts of "
+            "earlier layers let through",
+            stage->strategy.plugin->name);
+}
+
+// At most one stage is without a share of its own; it takes the rest, which must not be negative.
+static void fit_shares(const cull_spec *spec, const cull_method *method, cull_problems *problems)
+{
+    const double shares = cull_method_shares(method);
+    size_t rest = 0;
+    for (size_t i = 0; i < method->n; i++) {
+        const cull_stage *stage = &method->stage[i];
+        const cull_unit unit = cull_stage_unit(stage);
+        if (unit == CULL_UNIT_NONE && !isnan(stage->share))
+            cull_problem_add(problems, stage->share_place,
+                             "strategy %s takes no budget, so it carries no share",
+                             stage->strategy.plugin->name);
+        if (!isnan(stage->share) && stage->share >= 1)
+            cull_problem_add(problems, stage->share_place,
+                             "experts: a share of 1 would leave nothing");
+        if (unit == CULL_UNIT_NONE || !isnan(stage->share))
+            continue;
+        if (rest++ > 0)
+            cull_problem_add(
+                problems, stage->strategy.place,
+                "two stages of method \"%s\" without a share (`experts`): which of them "
+                "carries the sparsity?",
+                method->name);
+    }
+    if (rest > 0 && spec->n_sparsities == 0)
+        cull_problem_add(problems, method->place,
+                         "method \"%s\" needs a sparsity, but the experiment has no \"sparsities\"",
+                         method->name);
+    for (size_t i = 0; rest > 0 && i < spec->n_sparsities; i++)
+        if (spec->sparsities[i].value < shares - 1e-12)
+            cull_problem_add(
+                problems, spec->sparsities[i].place,
+                "sparsity %g is below %g, what the first stages of method \"%s\" carry",
+                spec->sparsities[i].value, shares, method->name);
+}
+
+static void fit_allocations(const cull_spec *spec, const cull_method *method,
+                            cull_problems *problems)
+{
+    const size_t stage = cull_expert_stage(method);
+    if (stage == CULL_NOT)
+        return;
+    const cull_strategy *strategy = method->stage[stage].strategy.plugin->vtable;
+    for (size_t i = 0; i < spec->n_allocations; i++)
+        if (spec->allocations[i].kind == CULL_ALLOCATE_GLOBAL && (strategy->flags & CULL_BY_LAYER))
+            cull_problem_add(
+                problems, spec->allocations[i].place,
+                "allocation global ranks all layers together, but strategy %s of method "
+                "\"%s\" decides one layer at a time",
+                method->stage[stage].strategy.plugin->name, method->name);
+}
+
+static void fit_donors(const cull_spec *spec, cull_problems *problems)
+{
+    for (size_t i = 0; i < spec->n_allocations; i++) {
+        const cull_allocation *a = &spec->allocations[i];
+        if (a->kind != CULL_ALLOCATE_LIKE || a->donor == CULL_NOT)
+            continue;
+        const cull_method *from = &spec->methods[a->donor];
+        const size_t stage = cull_expert_stage(from);
+        if (stage == CULL_NOT)
+            cull_problem_add(problems, a->place,
+                             "like: method \"%s\" removes no experts, so it has no counts",
+                             a->like);
+        else if (((const cull_strategy *)from->stage[stage].strategy.plugin->vtable)->flags &
+                 CULL_BY_LAYER)
+            cull_problem_add(
+                problems, a->place,
+                "like: method \"%s\" decides one layer at a time, so it cannot spread a "
+                "budget over layers",
+                a->like);
+    }
+}
+
+static bool complete(const cull_method *method)
+{
+    for (size_t i = 0; i < method->n; i++)
+        if (!method->stage[i].strategy.plugin)
+            return false;
+    return true;
+}
+
+void cull_fit_spec(const cull_spec *spec, cull_problems *problems)
+{
+    for (size_t m = 0; m < spec->n_methods; m++) {
+        const cull_method *method = &spec->methods[m];
+        if (!complete(method))
+            return; // said already
+        for (size_t i = 0; i < method->n; i++) {
+            cull_problems_while(problems, "fitting stage %zu of method \"%s\"", i + 1,
+                                method->name);
+            fit_forms(&method->stage[i], problems);
+            fit_needs(spec, &method->stage[i], problems);
+        }
+        cull_problems_while(problems, NULL);
+        fit_shares(spec, method, problems);
+        fit_allocations(spec, method, problems);
+    }
+    fit_donors(spec, problems);
+}
+
+// ---- what a model's facts tell ----
+
+static bool check_layers(const char *key, const cull_ints *list, size_t L, cull_place place,
+                         cull_problems *problems)
+{
+    bool good = true;
+    for (size_t i = 0; i < list->n; i++)
+        if (list->at[i] < 0 || (uint64_t)list->at[i] >= L) {
+            cull_problem_add(problems, place,
+                             "layers.%s: there is no layer %lld, the model has %zu", key,
+                             (long long)list->at[i], L);
+            good = false;
+        }
+    return good;
+}
+
+bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts *const *layer,
+                        uint8_t *frozen, cull_problems *problems)
+{
+    if (!check_layers("only", &spec->only, L, spec->layers_place, problems) ||
+        !check_layers("except", &spec->except, L, spec->layers_place, problems))
+        return false;
+    for (size_t l = 0; l < L; l++)
+        frozen[l] = spec->only.n > 0;
+    for (size_t i = 0; i < spec->only.n; i++)
+        frozen[spec->only.at[i]] = 0;
+    for (size_t i = 0; i < spec->except.n; i++)
+        frozen[spec->except.at[i]] = 1;
+    size_t free_layers = 0;
+    for (size_t l = 0; l < L; l++) {
+        if (layer[l]->E == 0)
+            frozen[l] = 1;
+        free_layers += !frozen[l];
+    }
+    if (free_layers > 0)
+        return true;
+    if (spec->layers_place.file)
+        cull_problem_add(problems, spec->layers_place,
+                         "layers: no layer with experts is left that may be cut");
+    return !spec->layers_place.file;
+}
+
+size_t cull_least_experts(const cull_layer_facts *layer, uint32_t emits)
+{
+    if (layer->E == 0)
+        return 0;
+    if (!(emits & 1u << CULL_ACTION_DROP))
+        return emits & 1u << CULL_ACTION_ALIAS ? 1 : 0;
+    if (layer->n_group <= 1 || layer->topk_group == 0)
+        return layer->K;
+    return (layer->K + layer->topk_group - 1) / layer->topk_group * layer->n_group;
+}
+
+static cull_place sparsity_place(const cull_plan *plan, const cull_step *step)
+{
+    if (!isnan(step->spec->share))
+        return step->spec->share_place;
+    for (size_t i = 0; i < plan->spec->n_sparsities; i++)
+        if (plan->spec->sparsities[i].value == step->sparsity)
+            return plan->spec->sparsities[i].place;
+    return step->spec->place;
+}
+
+// The share of the stage where it is known before anything is computed.
+static double nominal_share(const cull_plan *plan, const cull_step *step)
+{
+    if (!isnan(step->spec->share))
+        return step->spec->share;
+    const double shares = cull_method_shares(&plan->spec->methods[step->method]);
+    return 1 - (1 - step->sparsity) / (1 - shares);
+}
+
+static bool experts_gone_before(const cull_plan *plan, const cull_step *step)
+{
+    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before)
+        if (plan->step[i].unit == CULL_UNIT_EXPERT)
+            return true;
+    return false;
+}
+
+static void fit_layer_counts(const cull_plan *plan, const cull_step *step, double share,
+                             const cull_model_facts *facts, const cull_layer_facts *const *layer,
+                             const uint8_t *frozen, cull_problems *problems)
+{
+    for (size_t l = 0; l < facts->L; l++) {
+        const size_t gone = (size_t)floor(share * (double)layer[l]->E + 1e-9);
+        const size_t least = cull_least_experts(layer[l], step->emits);
+        if (frozen[l] || layer[l]->E - gone >= least)
+            continue;
+        cull_problem_add(
+            problems, sparsity_place(plan, step),
+            "method \"%s\" on model \"%s\": layer %zu would keep %zu of %zu experts, but "
+            "its router needs %zu",
+            plan->spec->methods[step->method].name, plan->spec->models[step->model].name, l,
+            layer[l]->E - gone, layer[l]->E, least);
+        return;
+    }
+}
+
+static void fit_total(const cull_plan *plan, const cull_step *step, double share,
+                      const cull_model_facts *facts, const cull_layer_facts *const *layer,
+                      const uint8_t *frozen, cull_problems *problems)
+{
+    size_t experts = 0, least = 0;
+    for (size_t l = 0; l < facts->L; l++)
+        if (!frozen[l]) {
+            experts += layer[l]->E;
+            least += cull_least_experts(layer[l], step->emits);
+        }
+    const size_t gone = (size_t)floor(share * (double)experts + 1e-9);
+    if (experts - gone < least)
+        cull_problem_add(problems, sparsity_place(plan, step),
+                         "method \"%s\" on model \"%s\": %zu of %zu experts would be kept, but the "
+                         "routers need %zu",
+                         plan->spec->methods[step->method].name,
+                         plan->spec->models[step->model].name, experts - gone, experts, least);
+}
+
+void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts *facts,
+                    const cull_layer_facts *const *layer, const uint8_t *frozen,
+                    cull_problems *problems)
+{
+    size_t experts = 0;
+    for (size_t l = 0; l < facts->L; l++)
+        experts += layer[l]->E;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *step = &plan->step[i];
+        if (step->model != model || step->unit != CULL_UNIT_EXPERT ||
+            experts_gone_before(plan, step))
+            continue;
+        const double share = nominal_share(plan, step);
+        if (experts == 0)
+            cull_problem_add(problems, plan->spec->models[model].place,
+                             "model \"%s\" has no routed experts", plan->spec->models[model].name);
+        else if (step->scope == CULL_ALLOCATE_LAYER)
+            fit_layer_counts(plan, step, share, facts, layer, frozen, problems);
+        else
+            fit_total(plan, step, share, facts, layer, frozen, problems);
+    }
+}

@@ -1,0 +1,24 @@
+// Do the parts of an experiment fit each other? Asked before a model's weights are touched.
+#ifndef CULL_PLAN_FIT_H
+#define CULL_PLAN_FIT_H
+
+#include "plan/plan.h"
+
+// Forms of scores, statistics, allocations, shares: what the experiment alone tells.
+void cull_fit_spec(const cull_spec *spec, cull_problems *problems);
+
+// Layers, experts, experts per token: what a model's facts tell. frozen: (L) the layers that may
+// not be cut.
+void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts *facts,
+                    const cull_layer_facts *const *layer, const uint8_t *frozen,
+                    cull_problems *problems);
+
+// The layers of a model that may not be cut: the dense ones, and what `layers` says. false:
+// problems.
+bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts *const *layer,
+                        uint8_t *frozen, cull_problems *problems);
+
+// The fewest experts that layer must keep so that every token still finds its K under `emits`.
+size_t cull_least_experts(const cull_layer_facts *layer, uint32_t emits);
+
+#endif

@@ -1,0 +1,269 @@
+#include "plan/inputs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/fit.h"
+
+// ---- the tokenizer as plugins see it ----
+
+static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, size_t len,
+                          uint32_t flags, int32_t **ids, size_t *n)
+{
+    const cull_subject *subject = text->core;
+    return subject->opened.backend->encode(ctx, subject->opened.model, s, len, flags, ids, n);
+}
+
+static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *ids, size_t n,
+                          uint32_t flags, char **s, size_t *len)
+{
+    const cull_subject *subject = text->core;
+    return subject->opened.backend->decode(ctx, subject->opened.model, ids, n, flags, s, len);
+}
+
+// ---- one model ----
+
+static cull_status open_model(cull_subject *s, uint32_t what)
+{
+    cull_ctx *ctx = &s->context.ctx;
+    const cull_backend *backend = s->spec->backend.plugin->vtable;
+    s->opened.backend = backend;
+    CULL_TRY(backend->open(ctx, s->spec->backend.settings, what, &s->opened.model));
+    const cull_model_facts *facts = s->opened.facts = backend->facts(s->opened.model);
+    s->layer = cull_take(ctx, facts->L + 1, sizeof *s->layer);
+    s->frozen = cull_take(ctx, facts->L + 1, sizeof *s->frozen);
+    if (!s->layer || !s->frozen)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < facts->L; l++)
+        s->layer[l] = backend->layer_facts(s->opened.model, l);
+    s->text = (cull_text){
+        .size = sizeof s->text,
+        .bos = facts->bos,
+        .eos = facts->eos,
+        .adds_bos = facts->adds_bos,
+        .max_positions = facts->max_positions,
+        .encode = encode,
+        .decode = decode,
+        .core = s,
+    };
+    return CULL_OK;
+}
+
+cull_status cull_subject_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
+                              cull_subject *s)
+{
+    cull_context *parent = cull_context_of(ctx);
+    *s = (cull_subject){ .spec = spec };
+    if (cull_context_init(&s->context, parent->pool, parent->log) != CULL_OK)
+        return cull_no_memory(ctx);
+    s->context.stop = parent->stop;
+    s->context.owner = spec->backend.plugin->name;
+    const cull_status status = open_model(s, what);
+    if (status != CULL_OK)
+        cull_error_copy(ctx, &s->context.ctx);
+    return status;
+}
+
+void cull_subject_close(cull_subject *s)
+{
+    if (s->opened.model)
+        s->opened.backend->close(s->opened.model);
+    if (s->context.alloc)
+        cull_context_release(&s->context);
+    *s = (cull_subject){ 0 };
+}
+
+cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems *problems,
+                             cull_inputs *out)
+{
+    const cull_spec *spec = plan->spec;
+    *out = (cull_inputs){ .spec = spec, .precision = "f32" };
+    out->at = cull_take(ctx, spec->n_models, sizeof *out->at);
+    if (!out->at)
+        return CULL_ENOMEM;
+    for (size_t m = 0; m < spec->n_models; m++) {
+        cull_subject *s = &out->at[m];
+        out->n = m + 1;
+        CULL_TRY(cull_while(
+            ctx,
+            cull_subject_open(ctx, &spec->models[m], CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
+            "opening model \"%s\"", spec->models[m].name));
+        const cull_model_facts *facts = s->opened.facts;
+        if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))
+            cull_fit_model(plan, m, facts, s->layer, s->frozen, problems);
+    }
+    return cull_problems_status(problems);
+}
+
+void cull_inputs_close(cull_inputs *inputs)
+{
+    for (size_t m = 0; m < inputs->n; m++)
+        cull_subject_close(&inputs->at[m]);
+    inputs->n = 0;
+}
+
+// ---- rows and requests ----
+
+// A subject's context, for the while of one call, is that of the plugin which is called.
+static void lend(cull_subject *s, const cull_use *use, uint64_t seed)
+{
+    s->context.owner = use->plugin->name;
+    s->context.seed = seed;
+}
+
+static cull_status give_back(cull_ctx *ctx, cull_subject *s, cull_status status, const char *what)
+{
+    s->context.owner = s->spec->backend.plugin->name;
+    cull_arena_clear(s->context.scratch);
+    if (status != CULL_OK)
+        cull_error_copy(ctx, &s->context.ctx);
+    cull_error_clear(&s->context.ctx);
+    return cull_while(ctx, status, "%s for model \"%s\"", what, s->spec->name);
+}
+
+static cull_status check_ids(cull_ctx *ctx, const cull_subject *s, const int32_t *ids, size_t n,
+                             const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= s->opened.facts->V)
+            return cull_fail(ctx, CULL_EINVAL,
+                             "%s holds the token id %d, but the model's vocabulary has %zu", what,
+                             ids[i], s->opened.facts->V);
+    if (n > s->opened.facts->max_positions)
+        return cull_fail(ctx, CULL_EINVAL, "%s has %zu tokens, but the model has %zu positions",
+                         what, n, s->opened.facts->max_positions);
+    return CULL_OK;
+}
+
+static cull_status key_of_rows(cull_ctx *ctx, const cull_subject *s, cull_rows *rows)
+{
+    cull_hash *hash = cull_hash_new();
+    if (!hash)
+        return cull_no_memory(ctx);
+    cull_status status = CULL_OK;
+    for (size_t i = 0; i < rows->sequences.n && status == CULL_OK; i++) {
+        const cull_sequence *row = &rows->sequences.at[i];
+        status = check_ids(ctx, s, row->ids, row->n, "a calibration row");
+        cull_hash_u64(hash, row->n);
+        cull_hash_bytes(hash, row->ids, row->n * sizeof *row->ids);
+        rows->tokens += row->n;
+    }
+    rows->key = cull_hash_key(hash);
+    cull_hash_free(hash);
+    return status;
+}
+
+// J's subsample: the rows asked for, or as many, evenly spread, as hold CULL_DENSE_TOKENS tokens.
+static void spread_dense(const cull_spec *spec, cull_rows *rows)
+{
+    const size_t n = rows->sequences.n, mean = n ? (rows->tokens + n - 1) / n : 1;
+    size_t want = (size_t)spec->dense_rows;
+    if (want == 0)
+        want = (CULL_DENSE_TOKENS + mean - 1) / (mean ? mean : 1);
+    rows->dense_rows = want < n ? want : n;
+    rows->dense_tokens = rows->dense_rows * mean;
+}
+
+static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_subject *s, uint64_t seed)
+{
+    const cull_data *data = spec->calibrate.plugin->vtable;
+    cull_rows *rows = &s->rows[s->n_rows++];
+    *rows = (cull_rows){ .seed = seed, .sequences = { .size = sizeof rows->sequences } };
+    lend(s, &spec->calibrate, seed);
+    cull_ctx *own = &s->context.ctx;
+    cull_status status = data->load(own, spec->calibrate.settings, &s->text, &rows->sequences);
+    if (status == CULL_OK && rows->sequences.n == 0)
+        status = cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
+    if (status == CULL_OK)
+        status = key_of_rows(own, s, rows);
+    spread_dense(spec, rows);
+    return give_back(ctx, s, status, "reading the calibration rows");
+}
+
+const cull_rows *cull_rows_of(const cull_subject *subject, uint64_t seed)
+{
+    for (size_t i = 0; i < subject->n_rows; i++)
+        if (subject->rows[i].seed == seed)
+            return &subject->rows[i];
+    return NULL;
+}
+
+static cull_status load_all_rows(cull_ctx *ctx, const cull_plan *plan, cull_subject *s,
+                                 size_t model)
+{
+    s->rows = cull_take(&s->context.ctx, plan->n_gathers + 1, sizeof *s->rows);
+    if (!s->rows)
+        return cull_no_memory(ctx);
+    for (size_t g = 0; g < plan->n_gathers; g++)
+        if (plan->gather[g].model == model && !cull_rows_of(s, plan->gather[g].seed))
+            CULL_TRY(load_rows(ctx, plan->spec, s, plan->gather[g].seed));
+    return CULL_OK;
+}
+
+static void hash_request(cull_hash *hash, const cull_request *request)
+{
+    cull_hash_u64(hash, request->kind);
+    cull_hash_u64(hash, request->wants);
+    cull_hash_u64(hash, request->n);
+    cull_hash_bytes(hash, request->ids, request->n * sizeof *request->ids);
+    cull_hash_u64(hash, request->scored);
+    cull_hash_u64(hash, request->max_new);
+    cull_hash_u64(hash, request->n_until);
+    for (size_t i = 0; i < request->n_until; i++)
+        cull_hash_text(hash, request->until[i]);
+}
+
+static cull_status check_request(cull_ctx *ctx, const cull_subject *s, const cull_request *request)
+{
+    if (request->n == 0 || (request->kind == CULL_SCORE && request->scored >= request->n))
+        return cull_fail(ctx, CULL_EPLUGIN, "a request has %zu tokens and scores %zu of them",
+                         request->n, request->scored);
+    const size_t fed = request->kind == CULL_SCORE ? request->n - 1 : request->n;
+    CULL_TRY(check_ids(ctx, s, request->ids, fed, "a request"));
+    return check_ids(ctx, s, request->ids + fed, request->n - fed, "a request");
+}
+
+static cull_status key_of_requests(cull_ctx *ctx, const cull_subject *s, cull_asked *asked)
+{
+    cull_hash *hash = cull_hash_new();
+    if (!hash)
+        return cull_no_memory(ctx);
+    cull_status status = CULL_OK;
+    for (size_t i = 0; i < asked->requests.n && status == CULL_OK; i++) {
+        status = check_request(ctx, s, &asked->requests.at[i]);
+        hash_request(hash, &asked->requests.at[i]);
+        asked->tokens += asked->requests.at[i].n + asked->requests.at[i].max_new;
+    }
+    asked->key = cull_hash_key(hash);
+    cull_hash_free(hash);
+    return status;
+}
+
+static cull_status prepare(cull_ctx *ctx, cull_subject *s, const cull_use *use, cull_asked *asked)
+{
+    const cull_metric *metric = use->plugin->vtable;
+    *asked = (cull_asked){ .requests = { .size = sizeof asked->requests } };
+    lend(s, use, 0);
+    cull_ctx *own = &s->context.ctx;
+    cull_status status = metric->prepare(own, use->settings, &s->text, &asked->requests);
+    if (status == CULL_OK)
+        status = key_of_requests(own, s, asked);
+    char what[80];
+    snprintf(what, sizeof what, "preparing %s", use->plugin->name);
+    return give_back(ctx, s, status, what);
+}
+
+cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *inputs)
+{
+    const cull_spec *spec = plan->spec;
+    for (size_t m = 0; m < inputs->n; m++) {
+        cull_subject *s = &inputs->at[m];
+        CULL_TRY(load_all_rows(ctx, plan, s, m));
+        s->asked = cull_take(&s->context.ctx, spec->n_metrics, sizeof *s->asked);
+        if (!s->asked)
+            return cull_no_memory(ctx);
+        for (size_t i = 0; i < spec->n_metrics; i++)
+            CULL_TRY(prepare(ctx, s, &spec->metrics[i], &s->asked[i]));
+    }
+    return CULL_OK;
+}

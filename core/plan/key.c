@@ -1,0 +1,151 @@
+#include "plan/key.h"
+
+#include <math.h>
+
+#include "plugin/settings.h"
+
+typedef struct keyer {
+    cull_ctx *ctx;
+    const cull_registry *registry;
+    cull_hash *hash;
+} keyer;
+
+static cull_status begin(keyer *k, cull_ctx *ctx, const cull_registry *registry, const char *what)
+{
+    *k = (keyer){ ctx, registry, cull_hash_new() };
+    if (!k->hash)
+        return cull_no_memory(ctx);
+    cull_hash_text(k->hash, what);
+    cull_hash_u64(k->hash, CULL_NUMERICS_REVISION);
+    return CULL_OK;
+}
+
+static cull_status finish(keyer *k, cull_status status, cull_key *out)
+{
+    *out = cull_hash_key(k->hash);
+    cull_hash_free(k->hash);
+    return status;
+}
+
+static cull_status add_use(keyer *k, const cull_use *use)
+{
+    cull_hash_text(k->hash, use->plugin ? use->plugin->name : "");
+    if (!use->plugin)
+        return CULL_OK;
+    cull_hash_text(k->hash, use->plugin->version);
+    cull_hash_text(k->hash, cull_registry_foreign_hash(k->registry, use->plugin));
+    return cull_settings_hash(k->ctx, use->plugin, use->settings, k->hash);
+}
+
+static void add_key(keyer *k, const cull_key *key)
+{
+    cull_hash_text(k->hash, key ? key->hex : "");
+}
+
+static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
+{
+    cull_hash_text(k->hash, inputs->at[model].opened.facts->fingerprint);
+    cull_hash_text(k->hash, inputs->precision);
+}
+
+static cull_status gather_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
+                              cull_gather *g)
+{
+    const cull_rows *rows = cull_rows_of(&inputs->at[g->model], g->seed);
+    CULL_TRY(begin(k, k->ctx, k->registry, "gather"));
+    add_model(k, inputs, g->model);
+    add_key(k, &rows->key);
+    cull_hash_u64(k->hash, rows->dense_rows);
+    add_key(k, g->on == CULL_NOT ? NULL : &plan->step[g->on].key);
+    return finish(k, CULL_OK, &g->key);
+}
+
+static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
+                            cull_step *step)
+{
+    const cull_subject *s = &inputs->at[step->model];
+    CULL_TRY(begin(k, k->ctx, k->registry, "step"));
+    add_model(k, inputs, step->model);
+    add_key(k, step->before == CULL_NOT ? NULL : &plan->step[step->before].key);
+    add_key(k, step->donor == CULL_NOT ? NULL : &plan->step[step->donor].key);
+    add_key(k, step->gather == CULL_NOT ? NULL : &plan->gather[step->gather].key);
+    cull_hash_u64(k->hash, step->unit);
+    cull_hash_u64(k->hash, step->scope);
+    cull_hash_f64(k->hash, isnan(step->spec->share) ? -1 : step->spec->share);
+    cull_hash_f64(k->hash, isnan(step->sparsity) ? -1 : step->sparsity);
+    cull_hash_u64(k->hash, step->spec->propagate);
+    cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);
+    cull_hash_bytes(k->hash, s->frozen, s->opened.facts->L);
+    cull_hash_text(k->hash, inputs->spec->store);
+    cull_status status = add_use(k, &step->spec->criterion);
+    if (status == CULL_OK)
+        status = add_use(k, &step->spec->strategy);
+    return finish(k, status, &step->key);
+}
+
+static cull_status cell_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
+                            cull_cell *cell)
+{
+    const cull_spec *spec = plan->spec;
+    CULL_TRY(begin(k, k->ctx, k->registry, "trial"));
+    add_model(k, inputs, cell->model);
+    add_key(k, cell->step == CULL_NOT ? NULL : &plan->step[cell->step].key);
+    cull_hash_text(k->hash, spec->models[cell->model].name);
+    cull_hash_text(k->hash, cell->method == CULL_NOT ? "dense" : spec->methods[cell->method].name);
+    cull_hash_f64(k->hash, isnan(cell->sparsity) ? -1 : cell->sparsity);
+    cull_hash_text(k->hash, cell->allocation ? cell->allocation : "");
+    cull_hash_u64(k->hash, cell->seeded ? cell->seed : UINT64_MAX);
+    return finish(k, CULL_OK, &cell->id);
+}
+
+// Gathers rest on steps and steps on gathers, each on earlier ones of the other kind: keys are made
+// as soon as what they rest on has them.
+static bool rests_on_known(const cull_plan *plan, const cull_step *step)
+{
+    return step->gather == CULL_NOT || plan->gather[step->gather].key.hex[0];
+}
+
+cull_status cull_plan_keys(cull_ctx *ctx, const cull_registry *registry, const cull_inputs *inputs,
+                           cull_plan *plan)
+{
+    keyer k = { .ctx = ctx, .registry = registry };
+    for (size_t g = 0; g < plan->n_gathers; g++)
+        plan->gather[g].key.hex[0] = '\0';
+    for (size_t i = 0; i <= plan->n_steps; i++) {
+        for (size_t g = 0; g < plan->n_gathers; g++) {
+            cull_gather *gather = &plan->gather[g];
+            const bool ready = gather->on == CULL_NOT || gather->on < i;
+            if (ready && !gather->key.hex[0])
+                CULL_TRY(gather_key(&k, inputs, plan, gather));
+        }
+        if (i == plan->n_steps)
+            break;
+        if (!rests_on_known(plan, &plan->step[i]))
+            return cull_fail(ctx, CULL_EINVAL, "a step of the plan stands before what it rests on");
+        CULL_TRY(step_key(&k, inputs, plan, &plan->step[i]));
+    }
+    for (size_t i = 0; i < plan->n_cells; i++)
+        CULL_TRY(cell_key(&k, inputs, plan, &plan->cell[i]));
+    return CULL_OK;
+}
+
+cull_status cull_evaluation_key(cull_ctx *ctx, const cull_registry *registry,
+                                const cull_inputs *inputs, const cull_plan *plan,
+                                const cull_cell *cell, size_t metric, cull_key *out)
+{
+    keyer k;
+    CULL_TRY(begin(&k, ctx, registry, "evaluation"));
+    add_model(&k, inputs, cell->model);
+    add_key(&k, cell->step == CULL_NOT ? NULL : &plan->step[cell->step].key);
+    add_key(&k, &inputs->at[cell->model].asked[metric].key);
+    return finish(&k, add_use(&k, &inputs->spec->metrics[metric]), out);
+}
+
+cull_status cull_observer_key(cull_ctx *ctx, const cull_registry *registry,
+                              const cull_gather *gather, const cull_use *use, cull_key *out)
+{
+    keyer k;
+    CULL_TRY(begin(&k, ctx, registry, "observer"));
+    add_key(&k, &gather->key);
+    return finish(&k, add_use(&k, use), out);
+}

@@ -1,0 +1,402 @@
+#include "plan/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "plan/fit.h"
+#include "plugin/settings.h"
+
+// ---- what a stage amounts to ----
+
+static const cull_strategy *strategy_of(const cull_stage *stage)
+{
+    return stage->strategy.plugin->vtable;
+}
+
+static const cull_criterion *criterion_of(const cull_stage *stage)
+{
+    return stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
+}
+
+uint32_t cull_stage_emits(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+    return s->emits_for ? s->emits_for(stage->strategy.settings) : s->emits;
+}
+
+uint32_t cull_stage_needs(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+    const cull_criterion *c = criterion_of(stage);
+    uint32_t needs = s->needs_for ? s->needs_for(stage->strategy.settings) : s->needs;
+    if (c)
+        needs |= c->needs_for ? c->needs_for(stage->criterion.settings) : c->needs;
+    return needs;
+}
+
+cull_unit cull_stage_unit(const cull_stage *stage)
+{
+    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
+                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
+    const uint32_t emits = cull_stage_emits(stage);
+    if (strategy_of(stage)->flags & CULL_NO_BUDGET)
+        return CULL_UNIT_NONE;
+    if (emits & experts)
+        return CULL_UNIT_EXPERT;
+    if (emits & CULL_EMITS_SKIP)
+        return CULL_UNIT_LAYER;
+    return emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX) ? CULL_UNIT_WEIGHT : CULL_UNIT_NONE;
+}
+
+bool cull_stage_visits(const cull_stage *stage)
+{
+    const uint32_t in_visit = CULL_STAT_I | CULL_STAT_J;
+    return (strategy_of(stage)->flags & CULL_BY_LAYER) &&
+           (stage->propagate || (cull_stage_needs(stage) & in_visit));
+}
+
+double cull_method_shares(const cull_method *method)
+{
+    double kept = 1;
+    for (size_t i = 0; i < method->n; i++)
+        if (!isnan(method->stage[i].share))
+            kept *= 1 - method->stage[i].share;
+    return 1 - kept;
+}
+
+static bool has_observer(const cull_stage *stage)
+{
+    const cull_criterion *c = criterion_of(stage);
+    return c && c->observer;
+}
+
+static bool draws(const cull_stage *stage)
+{
+    const cull_criterion *c = criterion_of(stage);
+    return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
+}
+
+static bool random_rows(const cull_spec *spec)
+{
+    if (!spec->calibrate.plugin)
+        return false;
+    const cull_data *data = spec->calibrate.plugin->vtable;
+    return data->random && data->random(spec->calibrate.settings);
+}
+
+// ---- which axes matter to a method ----
+
+typedef struct axes {
+    bool budget, sparsity, allocation, seed;
+} axes;
+
+static axes axes_of(const cull_spec *spec, const cull_method *method)
+{
+    axes a = { false };
+    for (size_t i = 0; i < method->n; i++) {
+        const cull_stage *stage = &method->stage[i];
+        const cull_unit unit = cull_stage_unit(stage);
+        a.budget = a.budget || unit != CULL_UNIT_NONE;
+        a.sparsity = a.sparsity || (unit != CULL_UNIT_NONE && isnan(stage->share));
+        a.allocation = a.allocation || unit == CULL_UNIT_EXPERT;
+        a.seed = a.seed || draws(stage) ||
+                 ((cull_stage_needs(stage) || has_observer(stage)) && random_rows(spec));
+    }
+    return a;
+}
+
+// ---- making it ----
+
+typedef struct maker {
+    cull_ctx *ctx;
+    const cull_spec *spec;
+    cull_plan *plan;
+} maker;
+
+static cull_status hash_use(maker *m, cull_hash *hash, const cull_use *use)
+{
+    cull_hash_text(hash, use->plugin ? use->plugin->name : "");
+    return use->plugin ? cull_settings_hash(m->ctx, use->plugin, use->settings, hash) : CULL_OK;
+}
+
+static cull_status sketch(maker *m, cull_step *step)
+{
+    cull_hash *hash = cull_hash_new();
+    if (!hash)
+        return cull_no_memory(m->ctx);
+    cull_hash_u64(hash, step->model);
+    cull_hash_text(hash, step->before == CULL_NOT ? "" : m->plan->step[step->before].sketch.hex);
+    cull_hash_text(hash, step->donor == CULL_NOT ? "" : m->plan->step[step->donor].sketch.hex);
+    cull_hash_u64(hash, step->gather);
+    cull_hash_u64(hash, step->scope);
+    cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
+    cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
+    cull_hash_u64(hash, step->spec->propagate);
+    cull_hash_u64(hash, step->seeded ? step->seed : UINT64_MAX);
+    cull_status status = hash_use(m, hash, &step->spec->criterion);
+    if (status == CULL_OK)
+        status = hash_use(m, hash, &step->spec->strategy);
+    step->sketch = cull_hash_key(hash);
+    cull_hash_free(hash);
+    return status;
+}
+
+// Room for one more element at the end of an array in the arena that doubles as it grows.
+static void *grow(cull_ctx *ctx, void *at, size_t n, size_t size)
+{
+    if (n > 0 && (n & (n - 1)) != 0)
+        return at;
+    void *more = cull_take(ctx, n ? 2 * n : 1, size);
+    if (more && n > 0)
+        memcpy(more, at, n * size);
+    return more;
+}
+
+static cull_status find_gather(maker *m, size_t model, size_t on, uint64_t seed, size_t *out)
+{
+    cull_plan *plan = m->plan;
+    for (*out = 0; *out < plan->n_gathers; ++*out) {
+        const cull_gather *g = &plan->gather[*out];
+        if (g->model == model && g->on == on && g->seed == seed)
+            return CULL_OK;
+    }
+    plan->gather = grow(m->ctx, plan->gather, plan->n_gathers, sizeof *plan->gather);
+    if (!plan->gather)
+        return CULL_ENOMEM;
+    plan->gather[plan->n_gathers++] =
+        (cull_gather){ .model = model, .on = on, .seed = seed, .groups = CULL_STAT_A };
+    return CULL_OK;
+}
+
+static cull_status add_observer(maker *m, cull_gather *g, const cull_use *use)
+{
+    for (size_t i = 0; i < g->n_observers; i++)
+        if (g->observers[i]->plugin == use->plugin && g->observers[i]->settings == use->settings)
+            return CULL_OK;
+    g->observers = grow(m->ctx, g->observers, g->n_observers, sizeof *g->observers);
+    if (!g->observers)
+        return CULL_ENOMEM;
+    g->observers[g->n_observers++] = use;
+    return CULL_OK;
+}
+
+// The statistics that a step sees: of the dense model, or, where it or a stage before it
+// recalibrates or propagates, of what was left before that stage.
+static cull_status find_statistics(maker *m, const cull_method *method, cull_step *step)
+{
+    const cull_stage *stage = step->spec;
+    if (!step->needs && !has_observer(stage)) {
+        step->gather = CULL_NOT;
+        return CULL_OK;
+    }
+    size_t on = step->before, from = step->stage;
+    while (from > 0 && !method->stage[from].recalibrate && !method->stage[from].propagate) {
+        on = m->plan->step[on].before;
+        from--;
+    }
+    if (from == 0)
+        on = CULL_NOT;
+    const uint64_t seed = random_rows(m->spec) ? step->seed : 0;
+    CULL_TRY(find_gather(m, step->model, on, seed, &step->gather));
+    cull_gather *g = &m->plan->gather[step->gather];
+    g->groups |= step->needs & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J);
+    return has_observer(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
+}
+
+static cull_status add_step(maker *m, cull_step *step, size_t *index)
+{
+    cull_plan *plan = m->plan;
+    CULL_TRY(sketch(m, step));
+    for (*index = 0; *index < plan->n_steps; ++*index)
+        if (!strcmp(plan->step[*index].sketch.hex, step->sketch.hex))
+            return CULL_OK;
+    plan->step = grow(m->ctx, plan->step, plan->n_steps, sizeof *plan->step);
+    if (!plan->step)
+        return CULL_ENOMEM;
+    plan->step[plan->n_steps++] = *step;
+    return CULL_OK;
+}
+
+typedef struct point { // of the grid
+    size_t model, sparsity, allocation, seed;
+} point;
+
+// A stage at a point of the grid, on what the step `before` left.
+typedef struct draft {
+    const cull_method *method;
+    size_t index, stage; // of the method in the experiment, of the stage in the method
+    size_t before, donor;
+    enum cull_allocation_kind scope;
+} draft;
+
+static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
+{
+    const cull_stage *spec = &d->method->stage[d->stage];
+    const cull_unit unit = cull_stage_unit(spec);
+    const bool experts = unit == CULL_UNIT_EXPERT;
+    cull_step step = {
+        .model = p.model,
+        .method = d->index,
+        .stage = d->stage,
+        .spec = spec,
+        .before = d->before,
+        .donor = experts ? d->donor : CULL_NOT,
+        .scope = experts ? d->scope : CULL_ALLOCATE_LAYER,
+        .unit = unit,
+        .needs = cull_stage_needs(spec),
+        .emits = cull_stage_emits(spec),
+        .sparsity = NAN,
+        .visit = cull_stage_visits(spec),
+        .seed = m->spec->seeds[p.seed].value,
+    };
+    if (unit != CULL_UNIT_NONE && isnan(spec->share))
+        step.sparsity = m->spec->sparsities[p.sparsity].value;
+    CULL_TRY(find_statistics(m, d->method, &step));
+    step.seeded = draws(spec) || (step.gather != CULL_NOT && random_rows(m->spec)) ||
+                  (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
+                  (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
+    return add_step(m, &step, out);
+}
+
+size_t cull_expert_stage(const cull_method *method)
+{
+    for (size_t i = 0; i < method->n; i++)
+        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_EXPERT)
+            return i;
+    return CULL_NOT;
+}
+
+// `like: METHOD`: the counts at which METHOD's expert stage arrives when it may spread the taker's
+// share over the layers as it likes.
+static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, point p,
+                              size_t *out)
+{
+    const cull_allocation *a = &m->spec->allocations[p.allocation];
+    const cull_method *from = &m->spec->methods[a->donor];
+    cull_stage *spec = cull_take(m->ctx, 1, sizeof *spec);
+    cull_method *alone = cull_take(m->ctx, 1, sizeof *alone);
+    if (!spec || !alone)
+        return CULL_ENOMEM;
+    *spec = from->stage[cull_expert_stage(from)];
+    spec->recalibrate = spec->propagate = false;
+    spec->share = taker->stage[stage].share;
+    if (isnan(spec->share))
+        spec->share =
+            1 - (1 - m->spec->sparsities[p.sparsity].value) / (1 - cull_method_shares(taker));
+    *alone = (cull_method){ from->place, from->name, 1, spec };
+    const draft d = { alone, a->donor, 0, CULL_NOT, CULL_NOT, CULL_ALLOCATE_GLOBAL };
+    return make_step(m, &d, p, out);
+}
+
+static cull_status make_cell(maker *m, size_t method, axes a, point p)
+{
+    const cull_spec *spec = m->spec;
+    cull_plan *plan = m->plan;
+    draft d = { .method = &spec->methods[method], .index = method, .before = CULL_NOT };
+    d.scope = spec->allocations[p.allocation].kind;
+    for (d.stage = 0; d.stage < d.method->n; d.stage++) {
+        d.donor = CULL_NOT;
+        if (d.scope == CULL_ALLOCATE_LIKE &&
+            cull_stage_unit(&d.method->stage[d.stage]) == CULL_UNIT_EXPERT)
+            CULL_TRY(make_donor(m, d.method, d.stage, p, &d.donor));
+        CULL_TRY(make_step(m, &d, p, &d.before));
+    }
+    plan->cell = grow(m->ctx, plan->cell, plan->n_cells, sizeof *plan->cell);
+    if (!plan->cell)
+        return CULL_ENOMEM;
+    plan->cell[plan->n_cells++] = (cull_cell){
+        .model = p.model,
+        .method = method,
+        .step = d.before,
+        .sparsity = a.sparsity ? spec->sparsities[p.sparsity].value
+                    : a.budget ? cull_method_shares(d.method)
+                               : NAN,
+        .allocation = a.allocation ? spec->allocations[p.allocation].label : NULL,
+        .seeded = a.seed,
+        .seed = spec->seeds[p.seed].value,
+    };
+    return CULL_OK;
+}
+
+static cull_status make_method(maker *m, size_t model, size_t method)
+{
+    const cull_spec *spec = m->spec;
+    const axes a = axes_of(spec, &spec->methods[method]);
+    const size_t sparsities = a.sparsity ? spec->n_sparsities : 1;
+    const size_t allocations = a.allocation ? spec->n_allocations : 1;
+    const size_t seeds = a.seed ? spec->n_seeds : 1;
+    for (size_t s = 0; s < sparsities; s++)
+        for (size_t l = 0; l < allocations; l++)
+            for (size_t r = 0; r < seeds; r++)
+                CULL_TRY(make_cell(m, method, a, (point){ model, s, l, r }));
+    return CULL_OK;
+}
+
+static cull_status make_dense(maker *m, size_t model)
+{
+    cull_plan *plan = m->plan;
+    plan->cell = grow(m->ctx, plan->cell, plan->n_cells, sizeof *plan->cell);
+    if (!plan->cell)
+        return CULL_ENOMEM;
+    plan->cell[plan->n_cells++] = (cull_cell){
+        .model = model,
+        .method = CULL_NOT,
+        .step = CULL_NOT,
+        .sparsity = NAN,
+        .seed = m->spec->seeds[0].value,
+    };
+    return CULL_OK;
+}
+
+// ---- saying what was collapsed ----
+
+static bool matters(const cull_spec *spec, size_t method, int axis)
+{
+    const axes a = axes_of(spec, &spec->methods[method]);
+    return axis == 0 ? a.sparsity : axis == 1 ? a.allocation : a.seed;
+}
+
+static cull_status add_note(maker *m, int axis)
+{
+    static const char *const words[] = { "sparsities", "allocations", "seeds" };
+    const cull_spec *spec = m->spec;
+    const size_t values[] = { spec->n_sparsities, spec->n_allocations, spec->n_seeds };
+    cull_buf text = CULL_BUF_INIT;
+    size_t n = 0;
+    for (size_t i = 0; i < spec->n_methods; i++)
+        if (values[axis] > 1 && !matters(spec, i, axis))
+            cull_buf_printf(&text, "%s%s", n++ ? ", " : "", spec->methods[i].name);
+    if (n == 0)
+        return CULL_OK;
+    cull_plan *plan = m->plan;
+    plan->note = grow(m->ctx, plan->note, plan->n_notes, sizeof *plan->note);
+    const char *note = cull_arena_printf(
+        cull_context_of(m->ctx)->alloc,
+        "%s: one cell instead of %zu for each method that they make no difference to (%s)",
+        words[axis], values[axis], text.s ? text.s : "");
+    const bool good = plan->note && note && !text.failed;
+    cull_buf_release(&text);
+    if (!good)
+        return cull_no_memory(m->ctx);
+    plan->note[plan->n_notes++] = note;
+    return CULL_OK;
+}
+
+cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *problems,
+                           cull_plan *out)
+{
+    *out = (cull_plan){ .spec = spec };
+    maker m = { ctx, spec, out };
+    cull_fit_spec(spec, problems);
+    CULL_TRY(cull_problems_status(problems));
+    for (size_t model = 0; model < spec->n_models; model++) {
+        CULL_TRY(make_dense(&m, model));
+        for (size_t i = 0; i < spec->n_methods; i++)
+            CULL_TRY(make_method(&m, model, i));
+    }
+    for (int axis = 0; axis < 3; axis++)
+        CULL_TRY(add_note(&m, axis));
+    out->grid = spec->n_models * spec->n_methods * (spec->n_sparsities ? spec->n_sparsities : 1) *
+                spec->n_allocations * spec->n_seeds;
+    return CULL_OK;
+}

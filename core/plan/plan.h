@@ -1,0 +1,93 @@
+// The plan: what an experiment amounts to, before anything is computed.
+//
+// A cell is one trial of the grid: a model, a method, a sparsity, an allocation, a seed. A step is
+// one stage of one or more cells: cells whose methods begin alike share their first steps, as STUN
+// at three sparsities does its first stage. A gather is one set of statistics: one variant of one
+// model on one set of rows; steps that need the same share it. Steps stand after the steps they
+// rest on, gathers after the step they are gathered on, so that walking the arrays in order meets
+// nothing too early.
+//
+// Cells that differ in nothing that matters to them are one cell; `notes` says so. The dense model
+// is always a cell, the first of its model's. Everything lives in the context's alloc arena.
+#ifndef CULL_PLAN_PLAN_H
+#define CULL_PLAN_PLAN_H
+
+#include <cull/cull.h>
+
+#include "spec/spec.h"
+
+#define CULL_NOT SIZE_MAX // no index: "dense", "none"
+
+// What a stage's budget counts.
+typedef enum cull_unit {
+    CULL_UNIT_NONE,   // it takes none: a runtime rule, or a cut that is given whole
+    CULL_UNIT_EXPERT, // routed experts
+    CULL_UNIT_LAYER,  // layers, or MoE sub-layers
+    CULL_UNIT_WEIGHT, // weights of the matrices that stay
+} cull_unit;
+
+typedef struct cull_step {
+    size_t model, method, stage; // of the first cell that has it
+    const cull_stage *spec;
+    size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
+    size_t donor;  // the step whose counts it takes; CULL_NOT: none
+    size_t gather; // the statistics it sees; CULL_NOT: it needs none
+    enum cull_allocation_kind scope; // EXPERT: how the budget is spread over layers
+    cull_unit unit;
+    uint32_t needs, emits;
+    double sparsity; // of the whole method; NAN where it does not matter
+    bool visit;      // decided layer by layer, inside the visit
+    bool seeded;     // its result depends on the seed
+    uint64_t seed;
+    cull_key sketch; // what it is, before models and data are known
+    cull_key key;    // what it is (cull_plan_keys)
+} cull_step;
+
+typedef struct cull_gather {
+    size_t model;
+    size_t on;       // the step whose cut is calibrated; CULL_NOT: the dense model
+    uint64_t seed;   // of the rows
+    uint32_t groups; // CULL_STAT_*, the union of what its steps need
+    size_t n_observers;
+    const cull_use **observers; // criteria with a statistic of their own
+    cull_key key;               // (cull_plan_keys)
+} cull_gather;
+
+typedef struct cull_cell {
+    size_t model, method;   // method CULL_NOT: dense
+    size_t step;            // the last one of its method; CULL_NOT: dense
+    double sparsity;        // requested; NAN: none
+    const char *allocation; // label; NULL: none
+    bool seeded;
+    uint64_t seed;
+    cull_key id; // (cull_plan_keys)
+} cull_cell;
+
+typedef struct cull_plan {
+    const cull_spec *spec;
+    size_t n_cells, n_steps, n_gathers, n_notes;
+    cull_cell *cell;
+    cull_step *step;
+    cull_gather *gather;
+    const char **note; // what was collapsed, in sentences
+    size_t grid;       // cells before collapsing, without dense
+} cull_plan;
+
+// Checks what can be known without a model (fit.h) and makes the plan. CULL_EUSAGE: there are
+// problems.
+cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *problems,
+                           cull_plan *out) CULL_MUST_CHECK;
+
+// What a stage amounts to.
+cull_unit cull_stage_unit(const cull_stage *stage);
+uint32_t cull_stage_needs(const cull_stage *stage); // statistics of criterion and strategy
+uint32_t cull_stage_emits(const cull_stage *stage);
+bool cull_stage_visits(const cull_stage *stage); // decided inside the layers' visit
+
+size_t
+cull_expert_stage(const cull_method *method); // its first stage that removes experts, or CULL_NOT
+
+// The fraction that the stages with a share of their own take together.
+double cull_method_shares(const cull_method *method);
+
+#endif

@@ -1,0 +1,120 @@
+#include "spec/problems.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cull_problems_init(cull_problems *problems, cull_ctx *ctx)
+{
+    *problems = (cull_problems){ .ctx = ctx };
+}
+
+static const char *keep_text(cull_problems *problems, const char *fmt, va_list args)
+{
+    char text[CULL_SENTENCE];
+    vsnprintf(text, sizeof text, fmt, args);
+    return cull_arena_copy(cull_context_of(problems->ctx)->alloc, text, strlen(text));
+}
+
+static bool make_room(cull_problems *problems)
+{
+    if (problems->n < problems->room)
+        return true;
+    const size_t room = problems->room ? 2 * problems->room : 8;
+    cull_problem *at = cull_arena_alloc(cull_context_of(problems->ctx)->alloc, room, sizeof *at);
+    if (!at)
+        return false;
+    if (problems->n > 0)
+        memcpy(at, problems->at, problems->n * sizeof *at);
+    problems->at = at;
+    problems->room = room;
+    return true;
+}
+
+static bool same_place(const cull_place *a, const cull_place *b)
+{
+    return a->line == b->line && a->column == b->column && !strcmp(a->file, b->file);
+}
+
+// What is written once may be read many times, through an anchor: say it once.
+static bool known(const cull_problems *problems, const cull_problem *new)
+{
+    for (size_t i = 0; i < problems->n; i++)
+        if (same_place(&problems->at[i].place, &new->place) &&
+            !strcmp(problems->at[i].sentence, new->sentence))
+            return true;
+    return false;
+}
+
+void cull_problem_add(cull_problems *problems, cull_place place, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const cull_problem new = {
+        .place = place,
+        .sentence = keep_text(problems, fmt, args),
+        .frame = problems->frame,
+    };
+    va_end(args);
+    if (!new.sentence || !make_room(problems))
+        problems->lost = true;
+    else if (!known(problems, &new))
+        problems->at[problems->n++] = new;
+}
+
+void cull_problems_while(cull_problems *problems, const char *fmt, ...)
+{
+    problems->frame = NULL;
+    if (!fmt)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    problems->frame = keep_text(problems, fmt, args);
+    va_end(args);
+    if (!problems->frame)
+        problems->lost = true;
+}
+
+cull_status cull_problems_status(const cull_problems *problems)
+{
+    if (problems->lost)
+        return cull_no_memory(problems->ctx);
+    if (problems->n == 0)
+        return CULL_OK;
+    return cull_fail(problems->ctx, CULL_EUSAGE, "%s: %zu problem%s", problems->at[0].place.file,
+                     problems->n, problems->n == 1 ? "" : "s");
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const cull_problem *p = *(const cull_problem *const *)a, *q = *(const cull_problem *const *)b;
+    if (p->place.line != q->place.line)
+        return p->place.line < q->place.line ? -1 : 1;
+    if (p->place.column != q->place.column)
+        return p->place.column < q->place.column ? -1 : 1;
+    return p < q ? -1 : p > q;
+}
+
+void cull_problems_print(const cull_problems *problems, cull_buf *out)
+{
+    const cull_problem **order =
+        cull_arena_alloc(cull_context_of(problems->ctx)->alloc, problems->n + 1, sizeof *order);
+    if (!order) {
+        out->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < problems->n; i++)
+        order[i] = &problems->at[i];
+    qsort(order, problems->n, sizeof *order, by_place);
+    for (size_t i = 0; i < problems->n; i++) {
+        const cull_problem *p = order[i];
+        if (p->place.line > 0)
+            cull_buf_printf(out, "%s:%zu:%zu: ", p->place.file, p->place.line, p->place.column);
+        else
+            cull_buf_printf(out, "%s: ", p->place.file);
+        cull_buf_printf(out, "error: %s\n", p->sentence);
+        if (p->frame)
+            cull_buf_printf(out, "   while %s\n", p->frame);
+    }
+}

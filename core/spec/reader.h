@@ -1,0 +1,36 @@
+// What the parts of an experiment are read with; private to spec/.
+#ifndef CULL_SPEC_READER_H
+#define CULL_SPEC_READER_H
+
+#include "spec/spec.h"
+
+typedef struct cull_reader {
+    cull_ctx *ctx;
+    cull_problems *problems;
+    cull_binder binder;
+    cull_registry *registry;
+    const cull_spec_source *source;
+    cull_spec *spec;
+} cull_reader;
+
+// The elements of a list; anything else is a list of one.
+typedef struct cull_elements {
+    size_t n;
+    const cull_node *const *at;
+    const cull_node *self; // room for the one
+} cull_elements;
+
+void cull_elements_of(const cull_node *node, cull_elements *out);
+
+// A plugin of `kind` as a word, or as a one-key map to its settings. `settings` (may be NULL)
+// receives the map of its settings, NULL where there is none. false: there were problems.
+bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const cull_plugin *owned,
+                   cull_use *out, const cull_node **settings);
+
+void cull_read_methods(cull_reader *r, const cull_node *node);
+
+// "… has no key "x"; did you mean "y"?" for a key that is none of `known` (NULL-terminated).
+void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
+                      const char *const *known);
+
+#endif

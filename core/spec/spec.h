@@ -1,0 +1,110 @@
+// An experiment: one YAML file as a struct (DESIGN section 3).
+//
+//   question:    text
+//   models:      { NAME: backend, … }
+//   calibrate:   a data reader                    (what `needs` are gathered from)
+//   methods:     { NAME: stage or [ stage, … ] }
+//                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned }
+//   sparsities:  [ number in [0, 1), … ]
+//   allocations: [ layer | global | { like: METHOD }, … ]
+//   seeds:       [ integer, … ]
+//   metrics:     [ metric, … ]
+//   layers:      { only: [ … ], except: [ … ] }   plugins: [ file, … ]
+//   precision:   auto | f32 | bf16 | bf16x2       output: folder, or { folder: …, store: … }
+//
+// A plugin is a word, or a map with one key, its word, to its settings. A list of one element may
+// be written as the element. Besides a strategy's own settings its map may hold `experts` (the
+// share of the routed experts' parameters that this stage carries), `propagate` and `inputs`; a
+// data reader's map, `dense_rows`. Everything lives in the context's alloc arena.
+#ifndef CULL_SPEC_SPEC_H
+#define CULL_SPEC_SPEC_H
+
+#include "plugin/registry.h"
+#include "spec/bind.h"
+
+typedef struct cull_use { // a plugin, as an experiment uses it
+    cull_place place;
+    const cull_plugin *plugin; // NULL: none
+    const void *settings;
+} cull_use;
+
+typedef struct cull_model_spec {
+    cull_place place;
+    const char *name;
+    cull_use backend;
+} cull_model_spec;
+
+typedef struct cull_stage {
+    cull_place place;
+    cull_use criterion; // plugin NULL: none
+    cull_use strategy;
+    bool recalibrate; // scored on statistics of what the earlier stages left
+    bool propagate;   // each layer is decided on what the cuts of the layers before it let through
+    double share;     // `experts`; NAN: what the other stages leave over
+    cull_place share_place;
+} cull_stage;
+
+typedef struct cull_method {
+    cull_place place;
+    const char *name;
+    size_t n;
+    cull_stage *stage;
+} cull_method;
+
+enum cull_allocation_kind { CULL_ALLOCATE_LAYER, CULL_ALLOCATE_GLOBAL, CULL_ALLOCATE_LIKE };
+
+typedef struct cull_allocation {
+    cull_place place;
+    enum cull_allocation_kind kind;
+    const char *like;  // LIKE: the method whose counts are taken
+    size_t donor;      // LIKE: its index
+    const char *label; // "layer", "global", "like:stun"
+} cull_allocation;
+
+typedef struct cull_sparsity {
+    cull_place place;
+    double value;
+} cull_sparsity;
+
+typedef struct cull_seed {
+    cull_place place;
+    uint64_t value;
+} cull_seed;
+
+typedef struct cull_spec {
+    const char *file; // as the user wrote it
+    const char *name; // the file's own name, without extension
+    const char *text; // byte by byte, text_size bytes
+    size_t text_size;
+    const char *question; // "" where there is none
+    size_t n_models, n_methods, n_sparsities, n_allocations, n_seeds, n_metrics;
+    cull_model_spec *models;
+    cull_method *methods;
+    cull_sparsity *sparsities;
+    cull_allocation *allocations;
+    cull_seed *seeds;
+    cull_use *metrics;
+    cull_use calibrate; // plugin NULL: there is none
+    int64_t dense_rows; // rows of the dense subsample; 0: as many as hold CULL_DENSE_TOKENS
+    cull_place layers_place;
+    cull_ints only, except; // layers that may be cut, and not
+    const char *precision, *store;
+    const char *folder; // NULL: results/<name>
+} cull_spec;
+
+enum { CULL_DENSE_TOKENS = 4096 };
+
+typedef struct cull_spec_source {
+    const char *file;
+    size_t n_overrides;
+    const char *const *overrides; // --set
+    bool trust_plugins;           // may the file name shared objects?
+} cull_spec_source;
+
+// Reads the file, loads the plugins that it declares into the registry, and binds all settings.
+// Every problem is added to `problems`; CULL_EUSAGE when there is one. A file that cannot be read
+// is CULL_EIO.
+cull_status cull_spec_read(cull_ctx *ctx, const cull_spec_source *source, cull_registry *registry,
+                           cull_problems *problems, cull_spec *out) CULL_MUST_CHECK;
+
+#endif

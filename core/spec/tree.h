@@ -1,0 +1,46 @@
+// A YAML file as a tree of nodes, each with its place.
+//
+// Invariants: scalars stay text, so that `no` is not false by accident: types are the reader's
+// affair. Keys are scalars and differ within their map. The tree has no cycles; a node may be
+// reached along two ways, through an anchor, and what it expands to is bounded. Nodes live in the
+// context's alloc arena.
+//
+// Refused, each with its place: syntax errors, a second document, duplicate keys, merge keys (<<),
+// keys that are not scalars, tags, an anchor within itself, nesting deeper than CULL_TREE_DEPTH.
+#ifndef CULL_SPEC_TREE_H
+#define CULL_SPEC_TREE_H
+
+#include "spec/problems.h"
+
+enum { CULL_TREE_DEPTH = 32, CULL_TREE_NODES = 200000 };
+
+typedef enum cull_node_kind { CULL_SCALAR, CULL_LIST, CULL_MAP } cull_node_kind;
+
+typedef struct cull_node cull_node;
+struct cull_node {
+    cull_node_kind kind;
+    cull_place place;
+    const char *text; // SCALAR
+    bool plain;       // SCALAR: without quotes
+    size_t n;         // LIST, MAP: elements
+    cull_node **item; // LIST, MAP (n)
+    cull_node **key;  // MAP (n)
+};
+
+// `text` (n bytes) as it stands in `file`. NULL: problems were added.
+cull_node *cull_tree_parse(cull_problems *problems, const char *file, const char *text, size_t n);
+
+// The tree with the override "KEY.PATH=VALUE" applied: a path of keys and list positions (from 0)
+// separated by dots; VALUE is YAML. What the path lacks is made. NULL: a problem was added.
+cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *override);
+
+const cull_node *cull_node_get(const cull_node *map, const char *key); // the value, or NULL
+const cull_node *cull_node_key(const cull_node *map,
+                               const char *key); // the key's own node, or NULL
+
+// A plain scalar that is empty, `~` or `null`.
+bool cull_node_is_null(const cull_node *node);
+
+const char *cull_node_kind_name(const cull_node *node); // "a word", "a list", "a map", "nothing"
+
+#endif
