@@ -298,6 +298,51 @@ static void frozen_layers_stay(void **state)
     }
 }
 
+// With groups: equal every router group loses as many, its own lowest; one more goes to the lowest
+// of all.
+static void groups_take_turns(void **state)
+{
+    tinyworld world = *worlds[1];
+    const size_t E = world.layer[0].E, groups = 4, n = E / groups;
+    const cull_scores *scores = methods_score(&world, "reap", NULL);
+    const methods_plugin p = methods_load(&world, "strategy", "lowest", WORDS("groups=equal"));
+    const cull_strategy *lowest = p.vtable;
+
+    (void)state;
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        world.layer[l].n_group = groups;
+    world.view.layer = world.layer;
+    const cull_cut *even = methods_select(&world, "lowest", WORDS("groups=equal"), scores,
+                                          methods_budget(&world, CULL_SCOPE_LAYER, 8, 4));
+    const cull_cut *odd = methods_select(&world, "lowest", WORDS("groups=equal"), scores,
+                                         methods_budget(&world, CULL_SCOPE_LAYER, 9, 4));
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        assert_int_equal(removed(odd, l), 9);
+        for (size_t g = 0; g < groups; g++) {
+            double highest_gone = -1.0, lowest_kept = 1e300;
+            size_t gone = 0;
+
+            for (size_t e = g * n; e < (g + 1) * n; e++) {
+                const double score = scores->expert[l][e];
+                if (even->layer[l].action[e] == CULL_ACTION_BASE) {
+                    lowest_kept = score < lowest_kept ? score : lowest_kept;
+                } else {
+                    assert_int_equal(odd->layer[l].action[e], CULL_ACTION_DROP);
+                    highest_gone = score > highest_gone ? score : highest_gone;
+                    gone++;
+                }
+            }
+            assert_int_equal(gone, 2);
+            assert_true(highest_gone < lowest_kept);
+        }
+    }
+    assert_fails(host,
+                 lowest->select(fake_ctx(host), p.settings, &world.view, scores,
+                                methods_budget(&world, CULL_SCOPE_GLOBAL, 8, 4), CULL_ALL_LAYERS,
+                                tinyworld_cut(&world)),
+                 CULL_EINVAL, "allocation global");
+}
+
 // A second stage counts from what the first left, and takes a merged expert's aliases with it.
 static void later_stages_take_what_stands(void **state)
 {
@@ -334,6 +379,7 @@ int main(void)
         cmocka_unit_test(budgets_are_met_exactly),
         cmocka_unit_test(ties_go_to_the_lower_index),
         cmocka_unit_test(frozen_layers_stay),
+        cmocka_unit_test(groups_take_turns),
         cmocka_unit_test(later_stages_take_what_stands),
     };
 
