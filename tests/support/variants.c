@@ -1,0 +1,133 @@
+#include "support/variants.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "support/test.h"
+
+enum {
+    DOMAINS = 9,
+    ROWS = 1, // of the 20 held-out rows of each domain
+    WIDTH = 256,
+    N = DOMAINS * ROWS
+};
+
+variants *variants_open(const char *model)
+{
+    char path[512];
+    variants *v = test_calloc(1, sizeof *v);
+
+    v->host = fake_host_new(2);
+    v->world = tinyworld_open(v->host, model);
+    snprintf(path, sizeof path, CULL_SOURCE_DIR "/models/%s", model);
+    test_model_open(v->host, path, CULL_OPEN_WEIGHTS, &v->model);
+    v->ids = tinyworld_golden(v->world, "calibration");
+    v->eval = tinyworld_golden(v->world, "eval");
+    return v;
+}
+
+void variants_close(variants *v)
+{
+    for (size_t i = 0; i < v->n_passes; i++)
+        cull_stats_store_free(v->store[i]);
+    golden_close(v->ids);
+    golden_close(v->eval);
+    test_model_close(&v->model);
+    tinyworld_close(v->world);
+    fake_host_free(v->host);
+    test_free(v);
+}
+
+void variants_calibrate(variants *v, const cull_calibration *how)
+{
+    const int32_t *ids = golden_i32(v->ids, "ids", 2, (size_t[]){ 72, WIDTH });
+    const cull_layer_facts *facts[TINYWORLD_L];
+    cull_sequence at[72];
+    const cull_sequences rows = { sizeof rows, 72, at };
+    cull_calibration calibration = *how;
+
+    for (size_t i = 0; i < 72; i++)
+        at[i] = (cull_sequence){ ids + WIDTH * i, WIDTH, "golden", i };
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        facts[l] = cull_layer_of(&v->model.opened, l);
+    assert_true(v->n_passes < VARIANTS_PASSES);
+    cull_stats_store *store =
+        cull_stats_store_new(fake_ctx(v->host), v->model.opened.facts, facts, how->groups);
+    assert_non_null(store);
+    v->store[v->n_passes++] = store;
+    calibration.rows = &rows;
+    assert_ok(v->host, cull_calibrate_pass(fake_ctx(v->host), &v->model.opened, NULL, &calibration,
+                                           store, NULL));
+    v->world->view.stats = cull_stats_store_view(store);
+}
+
+void variants_add(variants *v, const char *name, const cull_cut *cut, uint8_t action)
+{
+    variant *new = &v->variant[v->n++];
+    char kept[128];
+
+    assert_true(v->n < VARIANTS_MOST);
+    snprintf(new->golden, sizeof new->golden, "%s", name);
+    snprintf(kept, sizeof kept, "%s.layer.0.kept", name);
+    new->cut = cut;
+    new->kept = golden_has(v->eval, kept);
+    new->action = action;
+}
+
+static const cull_answer *evaluate(variants *v)
+{
+    cull_ctx *ctx = fake_ctx(v->host);
+    const int32_t *ids = golden_i32(v->ids, "heldout_ids", 2, (size_t[]){ 20 * DOMAINS, WIDTH });
+    cull_request request[N];
+    const cull_request *requests[N];
+    const cull_cut *cuts[VARIANTS_MOST];
+    cull_answer *answers = cull_take(ctx, v->n * N, sizeof *answers);
+
+    assert_non_null(answers);
+    for (size_t i = 0; i < N; i++) {
+        const size_t row = i / ROWS * 20 + i % ROWS;
+        request[i] = (cull_request){
+            .kind = CULL_SCORE, .ids = ids + row * WIDTH, .n = WIDTH, .scored = WIDTH - 1
+        };
+        requests[i] = &request[i];
+    }
+    for (size_t i = 0; i < v->n; i++)
+        cuts[i] = v->variant[i].cut;
+    assert_ok(v->host, cull_evaluate_pass(ctx, &v->model.opened, NULL, v->n, cuts, N, requests,
+                                          answers, NULL));
+    return answers;
+}
+
+// The perplexity of these rows, within 1e-3.
+static bool check_perplexity(variants *v, const variant *one, const cull_answer *answers)
+{
+    char name[96];
+    double got = 0.0, want = 0.0;
+
+    snprintf(name, sizeof name, "%s.nll", one->golden);
+    const double *nll = golden_f64(v->eval, name, 2, (size_t[]){ DOMAINS, 20 });
+    for (size_t i = 0; i < N; i++) {
+        got -= answers[i].ll;
+        want += nll[i / ROWS * 20 + i % ROWS];
+    }
+    got = exp(got / (N * (WIDTH - 1)));
+    want = exp(want / (N * (WIDTH - 1)));
+    const bool close = fabs(got - want) <= 1e-3 * want;
+    if (!close)
+        print_error("%s %s: perplexity %.6g, not %.6g\n", v->world->name, one->golden, got, want);
+    return close;
+}
+
+void variants_check(variants *v)
+{
+    const cull_answer *answers = evaluate(v);
+    size_t off = 0;
+
+    for (size_t i = 0; i < v->n; i++) {
+        const variant *one = &v->variant[i];
+        if (one->kept)
+            methods_assert_kept(v->world, v->eval, one->golden, one->cut, one->action);
+        off += !check_perplexity(v, one, answers + i * N);
+    }
+    assert_int_equal(off, 0);
+}
