@@ -15,9 +15,8 @@ typedef struct request {
 enum { NO_SPECIAL = 0x200, DECODE };
 
 static const struct argp_option options[] = {
-    { "no-special", NO_SPECIAL, NULL, 0,
-      "without what the post-processor adds; with --decode: leave special tokens out", 0 },
-    { "decode", DECODE, NULL, 0, "from {\"ids\": […]} to {\"text\": …}", 0 },
+    { "no-special", NO_SPECIAL, NULL, 0, "without what the post-processor adds", 0 },
+    { "decode", DECODE, NULL, 0, "from {\"ids\": […]} to {\"text\": …}, without special tokens", 0 },
     { 0 },
 };
 
@@ -69,8 +68,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, uint32_t flags, 
     return CULL_OK;
 }
 
-static cull_status decode(cull_ctx *ctx, const cull_text *text, uint32_t flags, const json_t *value,
-                          cull_buf *out)
+static cull_status decode(cull_ctx *ctx, const cull_text *text, const json_t *value, cull_buf *out)
 {
     const size_t n = json_array_size(value);
     int32_t *ids = cull_take(ctx, n + 1, sizeof *ids);
@@ -87,7 +85,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, uint32_t flags, 
             return cull_fail(ctx, CULL_EFORMAT, "\"ids\" holds what is no token id");
         ids[i] = (int32_t)number;
     }
-    CULL_TRY(text->decode(ctx, text, ids, n, flags, &s, &len));
+    CULL_TRY(text->decode(ctx, text, ids, n, 0, &s, &len));
     cull_buf_puts(out, "{\"text\": ");
     cull_buf_json(out, s, len);
     cull_buf_puts(out, "}\n");
@@ -103,7 +101,7 @@ static cull_status convert_line(cull_ctx *ctx, const cull_text *text, const requ
         return cull_fail(ctx, CULL_EFORMAT, "not JSON: %s", error.text);
     const uint32_t flags = r->no_special ? 0 : CULL_SPECIAL;
     const cull_status status = r->decode
-                                   ? decode(ctx, text, flags, json_object_get(root, "ids"), out)
+                                   ? decode(ctx, text, json_object_get(root, "ids"), out)
                                    : encode(ctx, text, flags, json_object_get(root, "text"), out);
     json_decref(root);
     return status;

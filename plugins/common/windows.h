@@ -33,7 +33,14 @@ cull_status windows_attributes(cull_ctx *, const windows *, const char *task, cu
 #define WINDOWS_PARAMS(S)                                                                          \
     CULL_P_PATHS(S, files, CULL_REQUIRED,                                                          \
                  "text files or globs, one task each: .txt, or .jsonl with a text a line"),        \
-        CULL_P_INT(S, seqlen, 2048, 2, 1 << 20, "token ids in a window"),                          \
+        { .name = "length",                                                                        \
+          .doc = "token ids in a window",                                                          \
+          .type = CULL_INT,                                                                        \
+          .offset = CULL_FIELD(S, seqlen, int64_t),                                                \
+          .lo = 2,                                                                                 \
+          .hi = 1 << 20,                                                                           \
+          .def = 2048 },                                                                           \
+        CULL_P_INT(S, seqlen, 2048, 2, 1 << 20, "the same, by the papers' name"),                  \
         CULL_P_INT(S, rows_per_file, 0, 0, 1 << 30,                                                \
                    "windows of each file, from the first on; 0: all; fewer is an error"),          \
         CULL_P_CHOICE(                                                                             \
