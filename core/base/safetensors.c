@@ -205,6 +205,7 @@ void cull_safetensors_fingerprint(const cull_safetensors *file, char out[33])
     const uint64_t n = file->n;
     size_t parts = 0;
 
+    advise(file, file->bytes, file->n, MADV_RANDOM); // or each sample would map its neighbourhood
     memset(part, 0, sizeof part);
     part[parts++] = cull_key_of(file->bytes, file->data);
     part[parts++] = cull_key_of(&n, sizeof n);
@@ -213,6 +214,8 @@ void cull_safetensors_fingerprint(const cull_safetensors *file, char out[33])
         const size_t from = page * PAGE, left = data - from;
         part[parts++] = cull_key_of(file->bytes + file->data + from, left < PAGE ? left : PAGE);
     }
+    advise(file, file->bytes, file->n, MADV_NORMAL);
+    advise(file, file->bytes, file->n, MADV_DONTNEED);
     const cull_key all = cull_key_of(part, parts * sizeof *part);
     memcpy(out, all.hex, sizeof all.hex);
 }

@@ -3,8 +3,8 @@
 #define CULL_ENGINE_TILE_H
 
 enum {
-    CULL_TILE_FLOATS = 1 << 19, // 2 MiB
-    CULL_TILE_ROWS = 256,       // of W at most
+    CULL_TILE_FLOATS = 1 << 21, // 4 MiB
+    CULL_TILE_ROWS = 1024,       // of W at most
 };
 
 #endif
