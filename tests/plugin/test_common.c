@@ -83,7 +83,9 @@ static void test_white_space(void **state)
     (void)state;
     assert_text(py_rstrip(span_of("Ends \t\n\u00a0\u2003\u2028\u3000\x1f")), "Ends");
     assert_text(py_rstrip(span_of("Zero-width\u200b")), "Zero-width\u200b");
-    assert_text(py_strip(span_of(" \xc2\x85" "x\xc2\x85 ")), "x");
+    assert_text(py_strip(span_of(" \xc2\x85"
+                                 "x\xc2\x85 ")),
+                "x");
     assert_int_equal(py_words(span_of("a b\u3000\n c ")), 4);
     assert_int_equal(py_words(span_of("")), 1);
     assert_int_equal(py_len(span_of("\u00dfa\u00e9\U0001d7cf")), 4);

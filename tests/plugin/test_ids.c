@@ -67,8 +67,8 @@ static void test_bad_jsonl(void **state)
     };
     cull_sequences rows;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_fails(host, load(temp_text(&files, "bad.jsonl", bad[i][0]), "0", &rows), CULL_EFORMAT,
-                     bad[i][1]);
+        assert_fails(host, load(temp_text(&files, "bad.jsonl", bad[i][0]), "0", &rows),
+                     CULL_EFORMAT, bad[i][1]);
 }
 
 // As numpy.save writes it: magic, version 1.0, header length, header, data.
@@ -88,13 +88,14 @@ static void test_npy(void **state)
     const int32_t narrow[] = { 1, 2, 3, 4, 5, 6 };
     const int64_t wide[] = { 7, 8, 9, -1 };
     cull_sequences rows;
-    const char *h4 = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\n",
-               *h8 = "{'descr': '<i8', 'fortran_order': False, 'shape': (1, 3), }\n",
-               *minus = "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 2), }\n",
-               *fortran = "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }\n",
-               *real = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
-               *more = "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 3), }\n",
-               *huge = "{'descr': '<i4', 'fortran_order': False, 'shape': (9223372036854775807, 16), }\n";
+    const char
+        *h4 = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\n",
+        *h8 = "{'descr': '<i8', 'fortran_order': False, 'shape': (1, 3), }\n",
+        *minus = "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 2), }\n",
+        *fortran = "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }\n",
+        *real = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
+        *more = "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 3), }\n",
+        *huge = "{'descr': '<i4', 'fortran_order': False, 'shape': (9223372036854775807, 16), }\n";
     assert_ok(host, load(npy("a.npy", h4, narrow, sizeof narrow), "0", &rows));
     assert_int_equal(rows.n, 2);
     assert_memory_equal(rows.at[1].ids, narrow + 3, 3 * sizeof *narrow);
@@ -112,7 +113,8 @@ static void test_npy(void **state)
                  "but 24 bytes");
     assert_fails(host, load(temp_text(&files, "h.npy", "PK\x03\x04"), "0", &rows), CULL_EFORMAT,
                  "this is no .npy file");
-    assert_fails(host, load(temp_write(&files, "i.npy", "\x93NUMPY\x01\x00\xff\xff{", 11), "0", &rows),
+    assert_fails(host,
+                 load(temp_write(&files, "i.npy", "\x93NUMPY\x01\x00\xff\xff{", 11), "0", &rows),
                  CULL_EFORMAT, "the header does not end in the file");
 }
 

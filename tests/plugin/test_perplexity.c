@@ -52,8 +52,8 @@ static void score(fixture *f, const cull_answer *answers)
 {
     const cull_metric *metric = f->plugin->vtable;
     f->seen = seen_new(f->host);
-    assert_ok(f->host,
-              metric->score(fake_ctx(f->host), f->settings, &f->requests, answers, &f->seen->report));
+    assert_ok(f->host, metric->score(fake_ctx(f->host), f->settings, &f->requests, answers,
+                                     &f->seen->report));
 }
 
 static void assert_request(const fixture *f, size_t i, const char *want, size_t scored)
@@ -106,7 +106,8 @@ static void test_windows(void **state)
     set(&f, "rows_per_file", "4");
     assert_fails(f.host, prepare(&f), CULL_EINVAL, "3 windows of 5; 4 are wanted");
     set(&f, "seqlen", "10");
-    assert_fails(f.host, prepare(&f), CULL_EINVAL, "seqlen 10 is more than the model's 8 positions");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL,
+                 "seqlen 10 is more than the model's 8 positions");
     end(&f);
 }
 
@@ -116,7 +117,8 @@ static void test_rolling(void **state)
     (void)state;
     fixture f;
     begin(&f, "perplexity");
-    set(&f, "files", temp_text(&f.files, "a.jsonl", "{\"text\":\"0123456789\"}\n{\"text\":\"x y\"}\n"));
+    set(&f, "files",
+        temp_text(&f.files, "a.jsonl", "{\"text\":\"0123456789\"}\n{\"text\":\"x y\"}\n"));
     set(&f, "documents", "line");
     set(&f, "windows", "rolling");
     set(&f, "seqlen", "4");
@@ -154,7 +156,9 @@ static void test_divergence(void **state)
     assert_ok(f.host, prepare(&f));
     assert_int_equal(f.requests.n, 3);
     assert_int_equal(f.requests.at[0].wants, CULL_WANT_KL | CULL_WANT_TOP1);
-    const cull_answer answers[] = { { .kl = 4, .top1 = 4 }, { .kl = 2, .top1 = 1 }, { .kl = 0, .top1 = 4 } };
+    const cull_answer answers[] = { { .kl = 4, .top1 = 4 },
+                                    { .kl = 2, .top1 = 1 },
+                                    { .kl = 0, .top1 = 4 } };
     score(&f, answers);
     assert_near(seen_value(f.seen, "a", "kl", "none")->value, 0.75);
     assert_near(seen_value(f.seen, "a", "top1_agreement", "none")->value, 0.625);
@@ -171,8 +175,9 @@ static void evaluate(fixture *f, const test_model *m, cull_answer *answers)
     cull_cost_seen cost = { 0 };
     for (size_t i = 0; i < f->requests.n; i++)
         at[i] = &f->requests.at[i];
-    assert_ok(f->host, cull_evaluate_pass(fake_ctx(f->host), &m->opened, &(cull_engine_options){ 0 }, 1,
-                                          dense, f->requests.n, at, answers, &cost));
+    assert_ok(f->host,
+              cull_evaluate_pass(fake_ctx(f->host), &m->opened, &(cull_engine_options){ 0 }, 1,
+                                 dense, f->requests.n, at, answers, &cost));
 }
 
 static void check_line(fixture *f, const char *name, const json_t *line)
@@ -190,11 +195,13 @@ static void check_line(fixture *f, const char *name, const json_t *line)
     assert_true(fabs(seen_value(f->seen, name, "perplexity", "none")->value - ppl) <= 1e-4 * ppl);
 }
 
-// Wanda's windows of the held-out texts, and of all of them joined (tests/golden/evaluation/README.md).
+// Wanda's windows of the held-out texts, and of all of them joined
+// (tests/golden/evaluation/README.md).
 static void test_golden(void **state)
 {
     const char *model = *state;
-    static const char *const stems[] = { "arithmetic", "compare", "problems", "recall", "translate" };
+    static const char *const stems[] = { "arithmetic", "compare", "problems", "recall",
+                                         "translate" };
     fixture f;
     test_model m;
     char path[256], line[65536];
@@ -228,7 +235,8 @@ static void test_golden(void **state)
     evaluate(&f, &m, answers);
     score(&f, answers);
 
-    snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/evaluation/%s/windows/wanda256.jsonl", model);
+    snprintf(path, sizeof path,
+             CULL_SOURCE_DIR "/tests/golden/evaluation/%s/windows/wanda256.jsonl", model);
     FILE *golden = fopen(path, "rb");
     assert_non_null(golden);
     for (size_t i = 0; fgets(line, sizeof line, golden); i++) {

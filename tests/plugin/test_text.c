@@ -105,7 +105,8 @@ static void test_jsonl(void **state)
     (void)state;
     fixture f;
     begin(&f);
-    set(&f, "files", temp_text(&f.files, "c4.jsonl", "{\"text\":\"abc\",\"url\":1}\n\n{\"text\":\"de\"}\n"));
+    set(&f, "files",
+        temp_text(&f.files, "c4.jsonl", "{\"text\":\"abc\",\"url\":1}\n\n{\"text\":\"de\"}\n"));
     set(&f, "length", "3");
     set(&f, "bos", "false");
     set(&f, "join", "+");
@@ -187,8 +188,8 @@ static void golden_rows(const char *model, const char *split, const char *rows, 
     set(&f, "length", "256");
     set(&f, "rows_per_file", rows);
     assert_ok(f.host, load(&f));
-    snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/methods/tinyworld-%s/calibration.safetensors",
-             model);
+    snprintf(path, sizeof path,
+             CULL_SOURCE_DIR "/tests/golden/methods/tinyworld-%s/calibration.safetensors", model);
     golden *g = golden_open(f.host, path);
     const int32_t *want = golden_i32(g, tensor, 2, (size_t[]){ f.rows.n, 256 });
     for (size_t r = 0; r < f.rows.n; r++)
@@ -209,7 +210,7 @@ static void test_golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),  cmocka_unit_test(test_lines), cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_lines),  cmocka_unit_test(test_jsonl),
         cmocka_unit_test(test_sample), cmocka_unit_test(test_no_bos), cmocka_unit_test(test_golden),
     };
     return cmocka_run_group_tests_name("data text", tests, NULL, NULL);

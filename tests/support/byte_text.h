@@ -1,5 +1,5 @@
-// A tokenizer for tests of metrics and data readers: a token a byte, id = 2 + byte; BOS is 0, EOS is 1.
-// BOS decodes to "<s>", EOS to "</s>"; as text they are bytes like any other.
+// A tokenizer for tests of metrics and data readers: a token a byte, id = 2 + byte; BOS is 0, EOS
+// is 1. BOS decodes to "<s>", EOS to "</s>"; as text they are bytes like any other.
 #ifndef CULL_TESTS_BYTE_TEXT_H
 #define CULL_TESTS_BYTE_TEXT_H
 
