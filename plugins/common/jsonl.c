@@ -183,7 +183,7 @@ cull_status json_get_texts(cull_ctx *ctx, const char *place, json_t *object, con
         return CULL_ENOMEM;
     *out = text;
     for (size_t i = 0; status == CULL_OK && i < *n; i++) {
-        char what[64];
+        char what[80];
         snprintf(what, sizeof what, "entry %zu of \"%.32s\"", i, key);
         status = json_text(ctx, place, one ? list : json_array_get(list, i), what, &text[i]);
     }

@@ -113,12 +113,10 @@ cull_status span_join(cull_ctx *ctx, size_t n, const span *parts, span *out)
     char *s = ctx->host->alloc(ctx, bytes + 1, 1);
     if (!s)
         return CULL_ENOMEM;
-    *out = (span){ s, bytes };
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, at = 0; i < n; at += parts[i++].n)
         if (parts[i].n)
-            memcpy(s, parts[i].s, parts[i].n);
-        s += parts[i].n;
-    }
+            memcpy(s + at, parts[i].s, parts[i].n);
+    *out = (span){ s, bytes };
     return CULL_OK;
 }
 

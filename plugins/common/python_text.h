@@ -31,7 +31,8 @@ span py_rstrip(span);
 span py_strip(span);
 size_t py_words(span); // len(re.split(r"\s+", text))
 
-// These make new text in the context's alloc memory. CULL_ENOMEM is their only failure.
+// These make new text in the context's alloc memory; `out` may be what is read. CULL_ENOMEM is
+// their only failure.
 cull_status span_copy(cull_ctx *, span, span *out); // ended by a NUL that n does not count
 cull_status span_join(cull_ctx *, size_t n, const span *parts, span *out);
 cull_status py_replace(cull_ctx *, span, const char *old, const char *new_, span *out);

@@ -69,7 +69,7 @@ cull_status render_list(cull_ctx *ctx, const char *place, const char *path, json
     cull_status status = CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < *n; i++) {
         char what[80];
-        snprintf(what, sizeof what, "entry %zu of \"%s\"", i, path);
+        snprintf(what, sizeof what, "entry %zu of \"%.32s\"", i, path);
         status = json_text(ctx, place, json_array_get(list, i), what, &text[i]);
     }
     return status;

@@ -1,0 +1,266 @@
+// The metrics `perplexity` and `divergence`: which ids are fed, what is made of the answers.
+#include "support/test.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "support/byte_text.h"
+#include "support/model.h"
+#include "support/report.h"
+#include "support/temp_files.h"
+
+typedef struct fixture {
+    fake_host *host;
+    const cull_plugin *plugin;
+    void *settings;
+    cull_text text;
+    temp_files files;
+    cull_requests requests;
+    seen_report *seen;
+} fixture;
+
+static void begin(fixture *f, const char *metric)
+{
+    char path[256];
+    *f = (fixture){ .host = fake_host_new(1), .text = byte_text(8) };
+    snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/metric-%s.so", metric);
+    f->plugin = fake_plugin_at(f->host, path, metric);
+    f->settings = fake_settings(f->host, f->plugin);
+    temp_begin(&f->files);
+}
+
+static void end(fixture *f)
+{
+    temp_end(&f->files);
+    fake_host_free(f->host);
+}
+
+static void set(fixture *f, const char *name, const char *text)
+{
+    fake_set(f->host, f->plugin, f->settings, name, text);
+}
+
+static cull_status prepare(fixture *f)
+{
+    const cull_metric *metric = f->plugin->vtable;
+    f->requests = (cull_requests){ .size = sizeof f->requests };
+    return metric->prepare(fake_ctx(f->host), f->settings, &f->text, &f->requests);
+}
+
+static void score(fixture *f, const cull_answer *answers)
+{
+    const cull_metric *metric = f->plugin->vtable;
+    f->seen = seen_new(f->host);
+    assert_ok(f->host, metric->score(fake_ctx(f->host), f->settings, &f->requests, answers,
+                                     &f->seen->report));
+}
+
+static void assert_request(const fixture *f, size_t i, const char *want, size_t scored)
+{
+    char got[64] = { 0 };
+    const cull_request *r = &f->requests.at[i];
+    for (size_t k = 0; k < r->n; k++)
+        got[k] = (char)(r->ids[k] ? r->ids[k] - 2 : '^');
+    assert_string_equal(got, want);
+    assert_int_equal(r->scored, scored);
+}
+
+static void assert_near(double value, double want)
+{
+    if (!(fabs(value - want) <= 1e-12 * fmax(1, fabs(want))))
+        fail_msg("%.15g, not %.15g", value, want);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, "perplexity");
+    set(&f, "files", temp_text(&f.files, "a.heldout.txt", "abcdefghijklmnop"));
+    set(&f, "seqlen", "5");
+    assert_ok(f.host, prepare(&f));
+    assert_int_equal(f.requests.n, 4);
+    assert_request(&f, 1, "^efgh", 4);
+    set(&f, "bos", "once");
+    assert_ok(f.host, prepare(&f));
+    assert_int_equal(f.requests.n, 3);
+    assert_request(&f, 0, "^abcd", 4);
+    assert_request(&f, 1, "efghi", 4);
+    set(&f, "bos", "none");
+    assert_ok(f.host, prepare(&f));
+    assert_request(&f, 0, "abcde", 4);
+
+    const cull_answer answers[] = { { .ll = -4 }, { .ll = -8 }, { .ll = -3 } };
+    score(&f, answers);
+    const cull_value *v = seen_value(f.seen, "a.heldout", "perplexity", "none");
+    assert_near(v->value, exp(1.25)); // 15 nats over 12 targets
+    assert_near(v->stderr_, exp(1.25) * sqrt((0.0625 + 0.5625 + 0.25) / 2 / 3));
+    assert_int_equal(v->n, 3);
+    assert_int_equal(v->higher_is_better, 0);
+    assert_false(seen_has_value(f.seen, "pooled", "perplexity", "none")); // a single file
+    const cull_column *nll = seen_column(f.seen, "a.heldout", "nll", 'd');
+    assert_near(((const double *)nll->data)[1], 8);
+    assert_string_equal(nll->dims[0], "window");
+    assert_string_equal(seen_attribute(f.seen, "a.heldout", "bos"), "none");
+    set(&f, "rows_per_file", "4");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL, "3 windows of 5; 4 are wanted");
+    set(&f, "seqlen", "10");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL,
+                 "seqlen 10 is more than the model's 8 positions");
+    end(&f);
+}
+
+// lm_eval/utils.py, get_rolling_token_windows: the example of its docstring.
+static void test_rolling(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, "perplexity");
+    set(&f, "files",
+        temp_text(&f.files, "a.jsonl", "{\"text\":\"0123456789\"}\n{\"text\":\"x y\"}\n"));
+    set(&f, "documents", "line");
+    set(&f, "windows", "rolling");
+    set(&f, "seqlen", "4");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL, "rolling windows take bos: once or none");
+    set(&f, "bos", "none");
+    assert_ok(f.host, prepare(&f));
+    assert_int_equal(f.requests.n, 4);
+    assert_request(&f, 0, "^0123", 4);
+    assert_request(&f, 1, "34567", 4);
+    assert_request(&f, 2, "56789", 2);
+    assert_request(&f, 3, "^x y", 3);
+
+    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 }, { .ll = -3 }, { .ll = -4 } };
+    score(&f, answers);
+    assert_near(seen_value(f.seen, "a", "word_perplexity", "none")->value, exp(10.0 / 3));
+    assert_near(seen_value(f.seen, "a", "byte_perplexity", "none")->value, exp(10.0 / 13));
+    assert_near(seen_value(f.seen, "a", "bits_per_byte", "none")->value, 10.0 / 13 / log(2));
+    assert_near(((const double *)seen_column(f.seen, "a", "loglik", 'd')->data)[0], -6);
+    set(&f, "bos", "once");
+    assert_ok(f.host, prepare(&f));
+    assert_request(&f, 0, "^^012", 4); // prefix and tokenizer: lm-eval 0.4.13 sees BOS twice
+    end(&f);
+}
+
+static void test_divergence(void **state)
+{
+    (void)state;
+    fixture f;
+    char glob[96];
+    begin(&f, "divergence");
+    temp_text(&f.files, "a.txt", "abcdefgh");
+    temp_text(&f.files, "b.txt", "ijkl");
+    set(&f, "files", strcat(strcpy(glob, f.files.folder), "/*.txt"));
+    set(&f, "seqlen", "5");
+    assert_ok(f.host, prepare(&f));
+    assert_int_equal(f.requests.n, 3);
+    assert_int_equal(f.requests.at[0].wants, CULL_WANT_KL | CULL_WANT_TOP1);
+    const cull_answer answers[] = { { .kl = 4, .top1 = 4 },
+                                    { .kl = 2, .top1 = 1 },
+                                    { .kl = 0, .top1 = 4 } };
+    score(&f, answers);
+    assert_near(seen_value(f.seen, "a", "kl", "none")->value, 0.75);
+    assert_near(seen_value(f.seen, "a", "top1_agreement", "none")->value, 0.625);
+    assert_near(seen_value(f.seen, "pooled", "kl", "none")->value, 0.5);
+    assert_near(seen_value(f.seen, "a", "kl", "none")->stderr_, 0.25);
+    assert_true(isnan(seen_value(f.seen, "b", "kl", "none")->stderr_));
+    end(&f);
+}
+
+static void evaluate(fixture *f, const test_model *m, cull_answer *answers)
+{
+    const cull_request **at = cull_take(fake_ctx(f->host), f->requests.n, sizeof *at);
+    const cull_cut *dense[1] = { NULL };
+    cull_cost_seen cost = { 0 };
+    for (size_t i = 0; i < f->requests.n; i++)
+        at[i] = &f->requests.at[i];
+    assert_ok(f->host,
+              cull_evaluate_pass(fake_ctx(f->host), &m->opened, &(cull_engine_options){ 0 }, 1,
+                                 dense, f->requests.n, at, answers, &cost));
+}
+
+static void check_line(fixture *f, const char *name, const json_t *line)
+{
+    const json_t *nll = json_object_get(line, "nll");
+    const cull_column *ours = seen_column(f->seen, name, "nll", 'd');
+    assert_int_equal(ours->shape[0], json_array_size(nll));
+    for (size_t w = 0; w < ours->shape[0]; w++) {
+        const double want = json_number_value(json_array_get(nll, w));
+        const double got = ((const double *)ours->data)[w] / 255;
+        if (!(fabs(got - want) <= 1e-4 * fmax(1, want)))
+            fail_msg("%s window %zu: %.8g nats, not %.8g", name, w, got, want);
+    }
+    const double ppl = json_number_value(json_object_get(line, "ppl"));
+    assert_true(fabs(seen_value(f->seen, name, "perplexity", "none")->value - ppl) <= 1e-4 * ppl);
+}
+
+// Wanda's windows of the held-out texts, and of all of them joined
+// (tests/golden/evaluation/README.md).
+static void test_golden(void **state)
+{
+    const char *model = *state;
+    static const char *const stems[] = { "arithmetic", "compare", "problems", "recall",
+                                         "translate" };
+    fixture f;
+    test_model m;
+    char path[256], line[65536];
+    begin(&f, "perplexity");
+    snprintf(path, sizeof path, CULL_SOURCE_DIR "/models/tinyworld-%s", model);
+    test_model_open(f.host, path, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &m);
+    f.text = m.text;
+
+    const char *files[6];
+    json_t *texts[5];
+    FILE *joined = fopen(files[5] = temp_path(&f.files, "all.jsonl"), "wb");
+    assert_non_null(joined);
+    for (size_t i = 0; i < 5; i++) {
+        const char *bytes;
+        size_t n;
+        char *file = cull_take(fake_ctx(f.host), 256, 1);
+        snprintf(file, 256, CULL_SOURCE_DIR "/models/tinyworld/text/%s.heldout.txt", stems[i]);
+        files[i] = file;
+        assert_ok(f.host, fake_ctx(f.host)->host->read_file(fake_ctx(f.host), file, &bytes, &n));
+        texts[i] = json_pack("{s:s#}", "text", bytes, n);
+        json_dumpf(texts[i], joined, JSON_COMPACT);
+        fputc('\n', joined);
+        json_decref(texts[i]);
+    }
+    fclose(joined);
+    fake_set_list(f.host, f.plugin, f.settings, "files", 6, files);
+    set(&f, "seqlen", "256");
+    set(&f, "bos", "once");
+    assert_ok(f.host, prepare(&f));
+    cull_answer *answers = cull_take(fake_ctx(f.host), f.requests.n, sizeof *answers);
+    evaluate(&f, &m, answers);
+    score(&f, answers);
+
+    snprintf(path, sizeof path,
+             CULL_SOURCE_DIR "/tests/golden/evaluation/%s/windows/wanda256.jsonl", model);
+    FILE *golden = fopen(path, "rb");
+    assert_non_null(golden);
+    for (size_t i = 0; fgets(line, sizeof line, golden); i++) {
+        json_t *want = json_loads(line, 0, NULL);
+        assert_non_null(want);
+        const char *text = json_string_value(json_object_get(want, "text"));
+        char name[64];
+        snprintf(name, sizeof name, strchr(text, '+') ? "all" : "%s.heldout", text);
+        check_line(&f, name, want);
+        json_decref(want);
+    }
+    fclose(golden);
+    test_model_close(&m);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_rolling),
+        cmocka_unit_test(test_divergence),
+        { "test_golden mixtral", test_golden, NULL, NULL, (void *)(uintptr_t) "mixtral" },
+        { "test_golden olmoe", test_golden, NULL, NULL, (void *)(uintptr_t) "olmoe" },
+    };
+    return cmocka_run_group_tests_name("metric perplexity", tests, NULL, NULL);
+}

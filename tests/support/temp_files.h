@@ -1,0 +1,20 @@
+// A folder for the files of a test.
+#ifndef CULL_TESTS_TEMP_FILES_H
+#define CULL_TESTS_TEMP_FILES_H
+
+#include <stddef.h>
+
+typedef struct temp_files {
+    char folder[64];
+    size_t n;
+    char path[64][160]; // of what was written
+} temp_files;
+
+void temp_begin(temp_files *);
+void temp_end(temp_files *); // removes all
+// Both return a path that lives as long as the folder.
+const char *temp_write(temp_files *, const char *name, const void *bytes, size_t n);
+const char *temp_text(temp_files *, const char *name, const char *text);
+const char *temp_path(temp_files *, const char *name); // of what somebody else will write
+
+#endif
