@@ -18,6 +18,11 @@ static bool equal(double a, double b) // NaN equals NaN
     return a == b || (isnan(a) && isnan(b));
 }
 
+static bool same_column(const cull_row *a, const cull_row *b)
+{
+    return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
+}
+
 // ---- growing ------------------------------------------------------------------------------------
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
@@ -65,51 +70,67 @@ static bool same_name(const cull_frame_trial *a, const cull_frame_trial *b)
     return same_cell(a, b) && equal(a->seed, b->seed) && same(a->precision, b->precision);
 }
 
-// Keep the rows of the trials that stay, and number both anew.
-static cull_status keep_trials(cull_ctx *ctx, cull_frame *f, const bool *stays)
+// Does the trial have a row of this task, metric and filter?
+static bool has_row(const cull_frame *f, size_t trial, const cull_row *row)
+{
+    for (size_t i = 0; i < f->n_rows; i++)
+        if (f->row[i].trial == trial && same_column(&f->row[i], row))
+            return true;
+    return false;
+}
+
+// Leave out the trials that have an heir. Rows of a dense trial that its heir lacks pass to the
+// heir.
+static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
 {
     size_t *number = cull_scratch(ctx, f->n_trials, sizeof *number), n = 0, rows = 0;
     if (!number)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < f->n_trials; i++) {
-        number[i] = n;
-        if (stays[i])
-            f->trial[n++] = f->trial[i];
-    }
     for (size_t i = 0; i < f->n_rows; i++) {
-        if (!stays[f->row[i].trial])
-            continue;
-        f->row[rows] = f->row[i];
-        f->row[rows++].trial = number[f->row[i].trial];
+        cull_row *row = &f->row[i];
+        const size_t to = heir[row->trial];
+        if (to != SIZE_MAX && f->trial[to].dense && !has_row(f, to, row))
+            row->trial = to;
     }
+    for (size_t i = 0; i < f->n_trials; i++) // numbers first: rows still know the old ones
+        number[i] = heir[i] == SIZE_MAX ? n++ : SIZE_MAX;
+    for (size_t i = 0; i < f->n_rows; i++)
+        if (number[f->row[i].trial] != SIZE_MAX) {
+            f->row[rows] = f->row[i];
+            f->row[rows++].trial = number[f->row[i].trial];
+        }
+    for (size_t i = 0; i < f->n_trials; i++)
+        if (number[i] != SIZE_MAX)
+            f->trial[number[i]] = f->trial[i];
     f->n_trials = n;
     f->n_rows = rows;
     return CULL_OK;
 }
 
 // Of the trials of one name in one folder the last one counts: an experiment that was changed and
-// run again.
+// run again. Of a model's dense trials the last one, wherever it is.
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
-    bool *stays = cull_scratch(ctx, f->n_trials, sizeof *stays);
-    size_t dropped = 0;
-    if (!stays)
+    size_t *heir = cull_scratch(ctx, f->n_trials, sizeof *heir), dropped = 0;
+    if (!heir)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_trials; i++) {
-        stays[i] = true;
-        for (size_t j = 0; j < f->n_trials && stays[i]; j++) {
-            const int order = strcmp(f->trial[j].finished, f->trial[i].finished);
-            stays[i] =
-                !(i != j && same(f->trial[i].folder, f->trial[j].folder) &&
-                  same_name(&f->trial[i], &f->trial[j]) && (order > 0 || (order == 0 && j > i)));
+        size_t last = i;
+        for (size_t j = 0; j < f->n_trials; j++) {
+            const int order = strcmp(f->trial[j].finished, f->trial[last].finished);
+            const bool rival = same_name(&f->trial[i], &f->trial[j]) &&
+                               (f->trial[i].dense || same(f->trial[i].folder, f->trial[j].folder));
+            if (rival && (order > 0 || (order == 0 && j > last)))
+                last = j;
         }
-        dropped += !stays[i];
+        heir[i] = last == i ? SIZE_MAX : last;
+        dropped += last != i && !f->trial[i].dense;
     }
     if (dropped)
         ctx->host->log(ctx, CULL_WARN,
                        "left out: %zu trial%s with the same name as a later one of its folder",
                        dropped, dropped == 1 ? "" : "s");
-    return keep_trials(ctx, f, stays);
+    return leave_out(ctx, f, heir);
 }
 
 static const char *last_part(const char *path)
@@ -122,8 +143,13 @@ static const char *last_part(const char *path)
 static cull_status tell_folders_apart(cull_ctx *ctx, cull_frame *f)
 {
     const char **method = cull_scratch(ctx, f->n_trials, sizeof *method);
+    bool several = false;
     if (!method)
         return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_trials; i++)
+        several |= !same(f->trial[i].folder, f->trial[0].folder);
+    if (!several)
+        return CULL_OK;
     for (size_t i = 0; i < f->n_trials; i++) {
         bool twice = false;
         for (size_t j = 0; j < f->n_trials && !f->trial[i].dense; j++)
@@ -144,11 +170,6 @@ static cull_status tell_folders_apart(cull_ctx *ctx, cull_frame *f)
 }
 
 // ---- columns ------------------------------------------------------------------------------------
-
-static bool same_column(const cull_row *a, const cull_row *b)
-{
-    return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
-}
 
 // Number the rows by column: `representative` gets the first row of each. Rows of a column that
 // `split` marks must also have been measured in one way.
