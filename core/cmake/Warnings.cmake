@@ -8,3 +8,6 @@ if(CULL_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
+if(CULL_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link) # coverage of everything a target calls
+endif()

@@ -25,6 +25,8 @@ typedef struct bench {
     cull_model *model;
     fake_host *host;
     bool naive;
+    cull_rule *rule; // (L) of golden data that are a variant's; NULL: the model itself
+    cull_cut *cut;   // the same as a cut
 } bench;
 
 // The worst difference, and where.
@@ -68,22 +70,26 @@ static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forwa
 {
     const cull_layer_facts *facts = b->hf->layer_facts(b->model, l);
     const size_t first = seq * f->n, K = facts->K;
+    const size_t k = b->rule && b->rule[l].k ? b->rule[l].k : K; // as golden data have it
     char name[64];
+    bool ok = true;
 
-    (void)snprintf(name, sizeof name, "route.%zu.logits", l);
-    const float *logits = golden_f32(b->g, name, 2, NULL) + first * facts->E;
-    bool ok = close_to(b, name, seq, f->router_logits[l], logits, f->n * facts->E);
+    if (!b->rule) { // a pruned checkpoint's router yields fewer logits
+        (void)snprintf(name, sizeof name, "route.%zu.logits", l);
+        const float *logits = golden_f32(b->g, name, 2, NULL) + first * facts->E;
+        ok = close_to(b, name, seq, f->router_logits[l], logits, f->n * facts->E);
+    }
     (void)snprintf(name, sizeof name, "route.%zu.index", l);
-    const int32_t *index = golden_i32(b->g, name, 2, NULL) + first * K;
+    const int32_t *index = golden_i32(b->g, name, 2, NULL) + first * k;
     (void)snprintf(name, sizeof name, "route.%zu.gate", l);
-    const float *gate = golden_f32(b->g, name, 2, NULL) + first * K;
-    for (size_t i = 0; i < f->n * K && ok; i++) {
-        const size_t row = i / K * K;
+    const float *gate = golden_f32(b->g, name, 2, NULL) + first * k;
+    for (size_t i = 0; i < f->n * k && ok; i++) {
+        const size_t row = i / k * K;
         const double is = gate_of(f->index[l] + row, f->gate[l] + row, K, index[i]);
         ok = fabs(is - gate[i]) <= tolerance; // false for NaN
         if (!ok)
             print_error("%s: sequence %zu, layer %zu, row %zu: expert %d has gate %g, wanted %g\n",
-                        b->folder, seq, l, i / K, (int)index[i], is, (double)gate[i]);
+                        b->folder, seq, l, i / k, (int)index[i], is, (double)gate[i]);
     }
     return ok;
 }
@@ -103,7 +109,7 @@ static cull_status engine_run(bench *b, size_t n, const int32_t *ids, naive_forw
                          .router_logits = f->router_logits,
                          .router_index = f->index,
                          .router_gate = f->gate };
-    return cull_trace_pass(fake_ctx(b->host), &opened, &options, NULL, &trace);
+    return cull_trace_pass(fake_ctx(b->host), &opened, &options, b->cut, &trace);
 }
 
 static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const int32_t *ids)
@@ -114,7 +120,7 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
     bool ok = true;
 
     ids += seq * n;
-    assert_ok(b->host, b->naive ? naive_run(fake_ctx(b->host), b->hf, b->model, n, ids, NULL, &f)
+    assert_ok(b->host, b->naive ? naive_run(fake_ctx(b->host), b->hf, b->model, n, ids, b->rule, &f)
                                 : engine_run(b, n, ids, &f));
     for (size_t l = 0; l <= f.L && ok; l++) {
         (void)snprintf(name, sizeof name, "hidden.%zu", l);
@@ -127,6 +133,33 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
     ok = ok && close_to(b, "logits", seq, f.logits, logits, n * f.V);
     naive_free(&f);
     return ok;
+}
+
+// The rule that golden data were made under, if any.
+static void read_rule(bench *b)
+{
+    cull_ctx *ctx = fake_ctx(b->host);
+    const cull_model_facts *facts = b->hf->facts(b->model);
+    char name[64];
+
+    if (!golden_has(b->g, "rule.k"))
+        return;
+    size_t *experts = cull_take(ctx, facts->L, sizeof *experts);
+    for (size_t l = 0; l < facts->L; l++)
+        experts[l] = b->hf->layer_facts(b->model, l)->E;
+    b->rule = cull_take(ctx, facts->L, sizeof *b->rule);
+    b->cut = cull_cut_new(ctx, facts->L, facts->D, experts);
+    for (size_t l = 0; l < facts->L; l++) {
+        const size_t E = experts[l];
+        (void)snprintf(name, sizeof name, "rule.%zu.allowed", l);
+        b->rule[l].k = b->cut->layer[l].k = (size_t)*golden_i32(b->g, "rule.k", 1, NULL);
+        if (!E || !golden_has(b->g, name))
+            continue;
+        b->rule[l].allowed = golden_u8(b->g, name, 1, &E);
+        for (size_t e = 0; e < E; e++)
+            b->cut->layer[l].action[e] =
+                b->rule[l].allowed[e] ? CULL_ACTION_BASE : CULL_ACTION_DROP;
+    }
 }
 
 static bool check_folder(const char *folder, bool naive)
@@ -146,6 +179,7 @@ static bool check_folder(const char *folder, bool naive)
         print_error("%s\n", fake_error(host));
         ok = false;
     } else {
+        read_rule(&b);
         const cull_tensor shape = golden_tensor(b.g, "input_ids");
         const int32_t *ids = golden_i32(b.g, "input_ids", 2, NULL);
         for (size_t s = 0; s < shape.shape[0] && ok; s++)

@@ -136,6 +136,20 @@ CASES = {
     "granite-untied": ("granitemoe", GRANITE, dict(dtype="f16")),
     "granite-tied": ("granitemoe", dict(GRANITE, tie_word_embeddings=True, attention_bias=True), dict(legacy=True)),
     "granite-fused": ("granitemoe", dict(GRANITE, num_key_value_heads=4), dict(fused=True)),
+    # The rule of a variant: golden data are those of the pruned checkpoint.
+    "mixtral-keep": ("mixtral", MIXTRAL, dict(keep=5)),
+    "mixtral-k1": ("mixtral", MIXTRAL, dict(keep=8, k=1)),
+    "olmoe-keep": ("olmoe", OLMOE, dict(keep=6, k=3)),
+    "qwen2-keep": ("qwen2_moe", QWEN2, dict(keep=5)),
+    "qwen3-keep": ("qwen3_moe", dict(QWEN3, norm_topk_prob=True), dict(keep=4)),
+    "v2-keep": ("deepseek_v2", dict(V2, topk_method="group_limited_greedy", n_group=4, topk_group=2), dict(keep=8)),
+    "v3-keep": ("deepseek_v3", V3, dict(keep=12, k=3)),
+    "phimoe-keep": ("phimoe", dict(PHI, router_jitter_noise=0.1), dict(keep=4)),
+    "oss-keep": ("gpt_oss", OSS, dict(keep=5)),
+    "glm-keep": ("glm4_moe", GLM, dict(keep=4)),
+    "ernie-keep": ("ernie4_5_moe", ERNIE, dict(keep=5)),
+    "m2-keep": ("minimax_m2", M2, dict(keep=4)),
+    "granite-keep": ("granitemoe", GRANITE, dict(keep=5, k=2)),
     "arctic-every-other": ("arctic", dict(num_hidden_layers=4, moe_layer_frequency=2, num_experts_per_tok=2), {}),
     "arctic-plain": ("arctic", dict(moe_layer_frequency=1, num_experts_per_tok=1, parallel_attn_mlp_res=False), {}),
     "arctic-vllm": ("arctic", dict(moe_layer_frequency=1, num_experts_per_tok=2, parallel_attn_mlp_res=None,
@@ -287,8 +301,9 @@ def capture(model, ids):
     return out.logits, hidden, routes
 
 
-def save_golden(folder, ids, logits, hidden, routes):
-    golden = {"input_ids": ids.int(), "logits": logits.float()}
+def save_golden(folder, ids, logits, hidden, routes, rule=None):
+    """rule.L.allowed (E) and rule.k: the variant whose numbers these are."""
+    golden = dict(rule or {}, input_ids=ids.int(), logits=logits.float())
     for i, h in hidden.items():
         golden[f"hidden.{i}"] = h.float()
     for i, (router, weights, index) in routes.items():
@@ -296,6 +311,49 @@ def save_golden(folder, ids, logits, hidden, routes):
         golden[f"route.{i}.index"] = index.int()
         golden[f"route.{i}.gate"] = weights.float()
     save_file({k: v.contiguous().clone() for k, v in golden.items()}, os.path.join(folder, "golden.safetensors"))
+
+
+EXPERTS = {"mixtral": "num_local_experts", "olmoe": "num_experts", "qwen2_moe": "num_experts",
+           "qwen3_moe": "num_local_experts", "deepseek_v2": "n_routed_experts", "deepseek_v3": "n_routed_experts",
+           "phimoe": "num_local_experts", "gpt_oss": "num_local_experts", "glm4_moe": "n_routed_experts",
+           "ernie4_5_moe": "moe_num_experts", "minimax_m2": "num_local_experts", "granitemoe": "num_local_experts"}
+
+
+def choose(count, keep, groups, generator):
+    """`keep` of `count` experts, the same number of each group, in order."""
+    size, each = count // groups, keep // groups
+    kept = [g * size + torch.randperm(size, generator=generator)[:each].sort().values for g in range(groups)]
+    return torch.cat(kept)
+
+
+def prune(model, kind, how, generator):
+    """A copy of the model without the other experts, and the experts kept by layer."""
+    config = type(model.config).from_dict(model.config.to_dict())
+    count = getattr(config, EXPERTS[kind])
+    groups = (getattr(config, "n_group", 1) or 1) if kind.startswith("deepseek") else 1
+    setattr(config, EXPERTS[kind], how["keep"])
+    if "k" in how:
+        setattr(config, "moe_k" if kind == "ernie4_5_moe" else "num_experts_per_tok", how["k"])
+    config._attn_implementation = "eager"
+    pruned, kept, state = AutoModelForCausalLM.from_config(config), {}, model.state_dict()
+    wanted = pruned.state_dict()
+    for name, t in state.items():
+        if t.shape == wanted[name].shape:
+            continue
+        layer = int(name.split(".")[2])
+        if layer not in kept:
+            kept[layer] = choose(count, how["keep"], groups, generator)
+        state[name] = t.index_select(list(t.shape).index(count), kept[layer])
+    pruned.load_state_dict(state)
+    return pruned.float().eval(), kept, count
+
+
+def as_before(routes, kept):
+    """Routes of a pruned model in the numbers that the experts had before."""
+    out = {}
+    for i, (router, weights, index) in routes.items():
+        out[i] = (router, weights, kept[i][index] if i in kept else index)
+    return out
 
 
 DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
@@ -344,7 +402,14 @@ def make(folder, kind, options, how, seed):
         saved["rotary_dim"] = how["rotary_dim"]
     write(folder, tensors, saved, how)
     ids = torch.randint(3, VOCABULARY, (SEQUENCES, LENGTH), generator=generator)
-    save_golden(folder, ids, *capture(model, ids))
+    if not how.get("keep"):
+        save_golden(folder, ids, *capture(model, ids))
+        return
+    model, kept, count = prune(model, kind, how, generator)
+    logits, hidden, routes = capture(model, ids)
+    rule = {f"rule.{i}.allowed": torch.zeros(count, dtype=torch.uint8).index_fill_(0, k, 1) for i, k in kept.items()}
+    rule["rule.k"] = torch.tensor([how.get("k", 0)], dtype=torch.int32)
+    save_golden(folder, ids, logits, hidden, as_before(routes, kept), rule)
 
 
 def arctic_config(options):

@@ -53,10 +53,26 @@ void hf_rotate_rows(cull_pass *pass, const hf_rope *rope, const float *table, si
     pass->engine->rows(pass, n, rotate_block, &job);
 }
 
-static void clamp(float *x, size_t n, float limit)
+typedef struct clamp_job {
+    float *x;
+    size_t width;
+    float limit;
+} clamp_job;
+
+static void clamp_block(void *arg, size_t first, size_t count)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = fminf(fmaxf(x[i], -limit), limit);
+    const clamp_job *job = arg;
+
+    for (size_t i = first * job->width; i < (first + count) * job->width; i++)
+        job->x[i] = fminf(fmaxf(job->x[i], -job->limit), job->limit);
+}
+
+static void clamp_rows(cull_pass *pass, size_t n, size_t width, float limit, float *x)
+{
+    clamp_job job = { x, width, limit };
+
+    if (isfinite(limit))
+        pass->engine->rows(pass, n, clamp_block, &job);
 }
 
 // Norm of q or k: over a whole row, or over each of its heads.
@@ -84,11 +100,9 @@ cull_status hf_gqa(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
     HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_V), n, hn, s->D, v, kv_width));
     qk_norm(pass, &layer->q_norm, n, q_width, q);
     qk_norm(pass, &layer->k_norm, n, kv_width, k);
-    if (isfinite(s->clip)) {
-        clamp(q, n * q_width, s->clip);
-        clamp(k, n * kv_width, s->clip);
-        clamp(v, n * kv_width, s->clip);
-    }
+    clamp_rows(pass, n, q_width, s->clip, q);
+    clamp_rows(pass, n, kv_width, s->clip, k);
+    clamp_rows(pass, n, kv_width, s->clip, v);
     hf_rotate_rows(pass, &m->rope, table, n, s->H, s->hd, q, q_width);
     hf_rotate_rows(pass, &m->rope, table, n, s->KV, s->hd, k, kv_width);
     const cull_attention attention = {

@@ -85,18 +85,34 @@ cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, 
     return hf_glu(pass, m, cull_at_expert(l, CULL_PART_GATE, e), m->s.F, n, x, y);
 }
 
+typedef struct gate_job {
+    size_t D;
+    const float *gate; // (n)
+    float *side;       // (n, D)
+} gate_job;
+
+static void gate_block(void *arg, size_t first, size_t count)
+{
+    const gate_job *job = arg;
+
+    for (size_t i = first; i < first + count; i++) {
+        const float share = 1 / (1 + expf(-job->gate[i]));
+        for (size_t d = 0; d < job->D; d++)
+            job->side[i * job->D + d] *= share;
+    }
+}
+
 // side (n, D) × sigmoid(gate · x)
 static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
                              const float *x, float *side)
 {
     float *gate = pass->engine->scratch(pass, n);
+    gate_job job = { m->s.D, gate, side };
 
     if (!gate)
         return CULL_ENOMEM;
     HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_SHARED_ROUTER), n, x, m->s.D, gate, 1));
-    for (size_t i = 0; i < n; i++)
-        for (size_t d = 0; d < m->s.D; d++)
-            side[i * m->s.D + d] /= 1 + expf(-gate[i]);
+    pass->engine->rows(pass, n, gate_block, &job);
     return CULL_OK;
 }
 

@@ -4,6 +4,8 @@
 
 #include "model.h"
 
+enum { MOST_ROTATED = 65536 }; // channels of a head, before any tensor has been looked at
+
 #define WORKS "default, linear, llama3, longrope, yarn"
 
 // What a config says of rotary embedding, in both its forms.
@@ -212,7 +214,7 @@ static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
                                            "%s: %s does not support a partial_rotary_factor of %g",
                                            c->top->path, arch->model_type, share);
     rope->rot = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
-    if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2))
+    if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2 || rope->rot > MOST_ROTATED))
         c->top->status =
             c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
                                     "%s: %zu of a head's %zu channels cannot be rotated in pairs",

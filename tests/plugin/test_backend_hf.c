@@ -1,0 +1,477 @@
+// The backend hf: what it says of a checkpoint, and that it refuses a damaged one with a sentence.
+#include "support/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/fake_host.h"
+
+#define GOLDEN CULL_SOURCE_DIR "/tests/golden/architectures/"
+
+typedef struct fixture {
+    fake_host *host;
+    const cull_plugin *plugin;
+    const cull_backend *hf;
+    void *settings;
+    char folder[64]; // a temporary copy of a checkpoint
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = test_calloc(1, sizeof *f);
+
+    f->host = fake_host_new(1);
+    f->plugin = fake_plugin(f->host, "backend", "hf");
+    f->hf = f->plugin->vtable;
+    f->settings = fake_settings(f->host, f->plugin);
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/cull-hf-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    *state = f;
+    return 0;
+}
+
+static const char *const files[] = {
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-00001-of-00003.safetensors",
+    "model-00002-of-00003.safetensors",
+    "model-00003-of-00003.safetensors",
+};
+enum { N_FILES = sizeof files / sizeof *files };
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char path[256];
+
+    for (size_t i = 0; i < N_FILES; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
+        assert_true(unlink(path) == 0 || errno == ENOENT);
+    }
+    assert_int_equal(rmdir(f->folder), 0);
+    fake_host_free(f->host);
+    test_free(f);
+    return 0;
+}
+
+static char *read_all(const char *path, size_t *n)
+{
+    FILE *file = fopen(path, "rb");
+    struct stat st;
+
+    if (!file)
+        return NULL;
+    assert_int_equal(stat(path, &st), 0);
+    *n = (size_t)st.st_size;
+    char *bytes = test_calloc(*n + 1, 1);
+    assert_int_equal(fread(bytes, 1, *n, file), *n);
+    fclose(file);
+    return bytes;
+}
+
+static void write_all(const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+// Copy a golden checkpoint into the fixture's folder.
+static void copy(fixture *f, const char *name)
+{
+    char path[512];
+    size_t n;
+
+    for (size_t i = 0; i < N_FILES; i++) {
+        (void)snprintf(path, sizeof path, GOLDEN "%s/%s", name, files[i]);
+        char *bytes = read_all(path, &n);
+        (void)snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
+        (void)unlink(path);
+        if (bytes)
+            write_all(path, bytes, n);
+        test_free(bytes);
+    }
+}
+
+static char *find(char *bytes, size_t n, const char *text)
+{
+    const size_t m = strlen(text);
+
+    for (size_t i = 0; i + m <= n; i++)
+        if (memcmp(bytes + i, text, m) == 0)
+            return bytes + i;
+    return NULL;
+}
+
+// Replace the first `from` of a file by `to`; from NULL: cut the file in half; to NULL: remove it.
+static void damage(fixture *f, const char *name, const char *from, const char *to)
+{
+    char path[256];
+    size_t n;
+
+    (void)snprintf(path, sizeof path, "%s/%s", f->folder, name);
+    if (!to && !from) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    char *bytes = read_all(path, &n);
+    assert_non_null(bytes);
+    if (!from) {
+        write_all(path, bytes, n / 2);
+        test_free(bytes);
+        return;
+    }
+    char *at = find(bytes, n, from);
+    if (!at)
+        fail_msg("%s has no %s", name, from);
+    const size_t before = (size_t)(at - bytes), skip = before + strlen(from), m = strlen(to);
+    char *out = test_calloc(n + m, 1);
+    memcpy(out, bytes, before);
+    memcpy(out + before, to, m);
+    memcpy(out + before + m, bytes + skip, n - skip);
+    write_all(path, out, before + m + n - skip);
+    test_free(out);
+    test_free(bytes);
+}
+
+static cull_status open_folder(fixture *f, const char *folder, uint32_t what, cull_model **model)
+{
+    fake_set(f->host, f->plugin, f->settings, "path", folder);
+    return f->hf->open(fake_ctx(f->host), f->settings, what, model);
+}
+
+static const struct {
+    const char *checkpoint, *file, *from, *to, *sentence;
+    cull_status status;
+} damages[] = {
+#define CONFIG(model, from, to, sentence, status)                                                  \
+    {                                                                                              \
+        model, "config.json", from, to, sentence, CULL_##status                                    \
+    }
+#define WEIGHTS(model, from, to, sentence, status)                                                 \
+    {                                                                                              \
+        model, "model.safetensors", from, to, sentence, CULL_##status                              \
+    }
+#define INDEX(from, to, sentence, status)                                                          \
+    {                                                                                              \
+        "qwen3_moe", "model.safetensors.index.json", from, to, sentence, CULL_##status             \
+    }
+    // ---- config.json as a file
+    { "mixtral", "config.json", NULL, NULL, "config.json", CULL_EIO },
+    CONFIG("mixtral", NULL, "", "config.json:", EFORMAT),
+    CONFIG("mixtral", "\"vocab_size\": 320", "\"vocab_size\": 320, \"vocab_size\": 320",
+           "duplicate", EFORMAT),
+    CONFIG("mixtral", "{", "[{", "config.json:", EFORMAT),
+    // ---- what it says
+    CONFIG("mixtral", "\"model_type\": \"mixtral\"", "\"model_type\": \"llama\"",
+           "model_type \"llama\" is not supported (supported: mixtral, olmoe, qwen2_moe", ENOTSUP),
+    CONFIG("mixtral", "\"model_type\": \"mixtral\"", "\"model_type\": 3",
+           "model_type must be a text, but is 3", EFORMAT),
+    CONFIG("mixtral", "\"model_type\": \"mixtral\",", "", "model_type is missing", EFORMAT),
+    CONFIG("mixtral", "\"silu\"", "\"gelu\"",
+           "hidden_act \"gelu\" is not supported (supported: silu", ENOTSUP),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"dynamic\", \"factor\": 2.0",
+           "rope_parameters.rope_type \"dynamic\" is not supported (supported: default, linear, "
+           "llama3",
+           ENOTSUP),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"yarn\", \"factor\": \"4\"",
+           "rope_parameters.factor must be a number, but is \"4\"", EFORMAT),
+    CONFIG("mixtral", "\"rope_type\": \"default\"",
+           "\"rope_type\": \"longrope\", \"short_factor\": [1, 2]",
+           "short_factor must be a list with a number for each pair", EFORMAT),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"partial_rotary_factor\": 0.5",
+           "mixtral does not support a partial_rotary_factor of 0.5", ENOTSUP),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"mrope_section\": [1, 2]",
+           "mrope_section is not supported", ENOTSUP),
+    CONFIG("mixtral", "\"hidden_size\": 64", "\"hidden_size\": \"64\"",
+           "hidden_size must be an integer of at least 1 and below 2^31, but is \"64\"", EFORMAT),
+    CONFIG("mixtral", "\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size must be",
+           EFORMAT),
+    CONFIG("mixtral", "\"hidden_size\": 64", "\"hidden_size\": 72", "must be [320, 72]", EFORMAT),
+    CONFIG("mixtral", "\"num_local_experts\": 8,", "", "num_local_experts is missing", EFORMAT),
+    CONFIG("mixtral", "\"num_local_experts\": 8", "\"num_local_experts\": 9",
+           "tensor \"model.layers.0.block_sparse_moe.gate.weight\" is [8, 64], but by config.json "
+           "it must be [9, 64]",
+           EFORMAT),
+    CONFIG("mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 9",
+           "9 experts a token are more than the 8 there are", EFORMAT),
+    CONFIG("mixtral", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4",
+           "tensor \"model.layers.3.input_layernorm.weight\" is missing", EFORMAT),
+    CONFIG("mixtral", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2000000000",
+           "num_hidden_layers is 2000000000", EFORMAT),
+    CONFIG("mixtral", "\"num_attention_heads\": 4", "\"num_attention_heads\": 5",
+           "hidden_size 64 is not a multiple of num_attention_heads 5", EFORMAT),
+    CONFIG("mixtral", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3",
+           "num_attention_heads 4 is not a multiple of num_key_value_heads 3", EFORMAT),
+    CONFIG("mixtral", "\"use_cache\"",
+           "\"quantization_config\": {\"quant_method\": \"gptq\"}, \"use_cache\"",
+           "quantization_config.quant_method \"gptq\" is not supported (supported: fp8)", ENOTSUP),
+    CONFIG("mixtral", "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": 0",
+           "tie_word_embeddings must be true or false, but is 0", EFORMAT),
+    CONFIG("deepseek_v3", "\"n_group\": 4", "\"n_group\": 3",
+           "16 experts do not make 3 equal groups", EFORMAT),
+    CONFIG("deepseek_v3", "\"topk_group\": 2", "\"topk_group\": 0", "topk_group must be", EFORMAT),
+    CONFIG("deepseek_v3", "\"n_group\": 4", "\"n_group\": 16", "groups of one expert", EFORMAT),
+    CONFIG("deepseek_v3", "\"num_experts_per_tok\": 4", "\"num_experts_per_tok\": 9",
+           "2 groups of 4 experts cannot give 9 experts a token", EFORMAT),
+    CONFIG("deepseek_v3", "\"use_cache\"", "\"scoring_func\": \"softmax\", \"use_cache\"",
+           "scoring_func \"softmax\" is not supported (supported: \"sigmoid\")", ENOTSUP),
+    CONFIG("deepseek_v2", "\"greedy\"", "\"best\"",
+           "topk_method \"best\" is not supported (supported: greedy, group_limited_greedy)",
+           ENOTSUP),
+    CONFIG("deepseek_v3-fp8", "128,", "100,", "weight_scale_inv\" is [", EFORMAT),
+    CONFIG("deepseek_v3-fp8", "\"fp8\"", "\"mxfp4\"", "quant_method \"mxfp4\" is not supported",
+           ENOTSUP),
+    CONFIG("deepseek_v3-fp8", "\"quantization_config\"", "\"quantisation_config\"",
+           "is F8_E4M3, but config.json has no fp8 quantization_config", EFORMAT),
+    CONFIG("phimoe", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 3",
+           "phimoe routes to 2 experts a token, not 3", ENOTSUP),
+    CONFIG("gpt_oss", "\"full_attention\"", "\"chunked_attention\"",
+           "layer_types \"chunked_attention\" is not supported", ENOTSUP),
+    CONFIG("gpt_oss", "\"full_attention\",", "",
+           "layer_types must be a list with a word for each layer", EFORMAT),
+    CONFIG("qwen2_moe", "\"mlp_only_layers\": []", "\"mlp_only_layers\": [\"a\"]",
+           "mlp_only_layers must be a list of integers", EFORMAT),
+    CONFIG("qwen2_moe", "\"mlp_only_layers\": []", "\"mlp_only_layers\": [1]",
+           "tensor \"model.layers.1.mlp.gate_proj.weight\" is missing", EFORMAT),
+    // ---- the weights
+    { "mixtral", "model.safetensors", NULL, NULL, "neither model.safetensors nor", CULL_EIO },
+    WEIGHTS("mixtral", NULL, "", "model.safetensors: ", EFORMAT),
+    WEIGHTS("mixtral", "\"model.layers.1.self_attn.q_proj.weight\"",
+            "\"model.layers.1.self_attn.q_prox.weight\"",
+            "tensor \"model.layers.1.self_attn.q_proj.weight\" is missing", EFORMAT),
+    WEIGHTS("mixtral", "\"model.layers.2.block_sparse_moe.experts.7.w2.weight\"",
+            "\"model.layers.2.block_sparse_moe.experts.8.w2.weight\"",
+            "tensor \"model.layers.2.block_sparse_moe.experts.7.w2.weight\" is missing", EFORMAT),
+    WEIGHTS("mixtral", "\"BF16\"", "\"I16\" ", "cannot be of type I16", ENOTSUP),
+    WEIGHTS("mixtral", "[320,64]", "[64,320]",
+            "is [64, 320], but by config.json it must be [320, 64]", EFORMAT),
+    CONFIG("mixtral", "\"num_local_experts\": 8",
+           "\"num_local_experts\": 8, \"quantization_config\": 3",
+           "quantization_config must be an object, but is 3", EFORMAT),
+    // ---- the index
+    INDEX("\"weight_map\"", "\"weight_nap\"", "weight_map must list tensors", EFORMAT),
+    INDEX("model-00001-of-00003.safetensors", "../model-00001.safetensors",
+          "must be mapped to the bare name", EFORMAT),
+    INDEX("model-00001-of-00003.safetensors", "model-00004-of-00003.safetensors",
+          "model-00004-of-00003.safetensors", EIO),
+    INDEX("\"model-00001-of-00003.safetensors\"", "\"model-00002-of-00003.safetensors\"",
+          "is not in model-00002-of-00003.safetensors but in model-00001-of-00003.safetensors",
+          EFORMAT),
+    INDEX("\"weight_map\": {", "\"weight_map\": {\"ghost\": \"model-00001-of-00003.safetensors\",",
+          "tensor \"ghost\" is not in model-00001-of-00003.safetensors", EFORMAT),
+    INDEX("\"weight_map\": {", "\"weight_map\": {\"ghost\": 3,",
+          "\"ghost\" must be mapped to the bare name", EFORMAT),
+    { "qwen3_moe", "model-00002-of-00003.safetensors", NULL, NULL,
+      "model-00002-of-00003.safetensors", CULL_EIO },
+};
+
+static void test_damages(void **state)
+{
+    fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        cull_model *model = NULL;
+        copy(f, damages[i].checkpoint);
+        damage(f, damages[i].file, damages[i].from, damages[i].to);
+        assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model),
+                     damages[i].status, damages[i].sentence);
+        assert_null(model);
+    }
+}
+
+// The same tensor in two shards.
+static void test_twice(void **state)
+{
+    fixture *f = *state;
+    cull_model *model = NULL;
+    char from[256], to[256];
+    size_t n;
+
+    copy(f, "qwen3_moe");
+    (void)snprintf(from, sizeof from, "%s/model-00001-of-00003.safetensors", f->folder);
+    (void)snprintf(to, sizeof to, "%s/model-00002-of-00003.safetensors", f->folder);
+    char *bytes = read_all(from, &n);
+    write_all(to, bytes, n);
+    test_free(bytes);
+    assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), CULL_EFORMAT,
+                 "is in both");
+}
+
+static bool has_note(fixture *f, const cull_model *model, const char *part)
+{
+    const char *const *texts;
+    const size_t n = f->hf->notes(model, &texts);
+
+    for (size_t i = 0; i < n; i++)
+        if (strstr(texts[i], part))
+            return true;
+    for (size_t i = 0; i < n; i++)
+        print_error("note: %s\n", texts[i]);
+    return false;
+}
+
+static void test_notes(void **state)
+{
+    fixture *f = *state;
+    cull_model *model;
+    const char *const *texts;
+
+    assert_ok(f->host, open_folder(f, GOLDEN "deepseek_v3-yarn-mtp", CULL_OPEN_WEIGHTS, &model));
+    assert_true(has_note(f, model, "multi-token-prediction (MTP) layer 3 is left out"));
+    assert_int_equal(f->hf->notes(model, &texts), 1);
+    f->hf->close(model);
+
+    copy(f, "mixtral");
+    damage(f, "config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2, \"my_key\": 1");
+    assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
+    assert_true(has_note(f, model, "layer 2 is left out"));
+    assert_true(has_note(f, model, "my_key has no meaning for mixtral"));
+    f->hf->close(model);
+
+    copy(f, "qwen2_moe"); // biases that config.json does not speak of
+    damage(f, "config.json", "\"qkv_bias\": true", "\"qkv_bias\": false");
+    assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
+    assert_true(has_note(f, model, "9 tensors belong to no part of qwen2_moe"));
+    f->hf->close(model);
+}
+
+static void test_facts(void **state)
+{
+    fixture *f = *state;
+    cull_model *model;
+
+    assert_ok(f->host, open_folder(f, GOLDEN "olmoe", CULL_OPEN_WEIGHTS, &model));
+    const cull_model_facts *facts = f->hf->facts(model);
+    const uint64_t expert = 3 * 64 * 24, other = 2 * 64 + 4 * 64 * 64 + 2 * 64 + 16 * 64;
+    assert_string_equal(facts->arch, "olmoe");
+    assert_string_equal(facts->dtype, "bf16");
+    assert_int_equal(strlen(facts->fingerprint), 32);
+    assert_int_equal(facts->L, 3);
+    assert_int_equal(facts->params_expert, 3 * 16 * expert);
+    assert_int_equal(facts->params_total, 3 * (16 * expert + other) + 2 * 320 * 64 + 64);
+    assert_int_equal(facts->params_active, facts->params_total - 3 * 12 * expert);
+    assert_int_equal(facts->bytes, 2 * facts->params_total);
+    const cull_layer_facts *layer = f->hf->layer_facts(model, 1);
+    assert_int_equal(layer->expert_params, expert);
+    assert_int_equal(layer->other_params, other);
+    assert_int_equal(layer->kv_width, 2 * 64);
+    assert_int_equal(layer->bytes, 2 * (16 * expert + other));
+    assert_false(layer->has_side);
+    assert_false(layer->renormalise);
+    assert_int_equal(layer->parts & (1u << CULL_PART_ROUTER), 1u << CULL_PART_ROUTER);
+    f->hf->close(model);
+
+    assert_ok(f->host, open_folder(f, GOLDEN "gpt_oss-mxfp4", CULL_OPEN_WEIGHTS, &model));
+    assert_string_equal(f->hf->facts(model)->dtype, "mxfp4");
+    assert_int_equal(f->hf->layer_facts(model, 0)->expert_params, 3 * 64 * 32 + 2 * 32 + 64);
+    assert_int_equal(f->hf->layer_facts(model, 0)->window, 16);
+    assert_int_equal(f->hf->layer_facts(model, 1)->window, 0);
+    f->hf->close(model);
+
+    assert_ok(f->host, open_folder(f, GOLDEN "deepseek_v2", CULL_OPEN_WEIGHTS, &model));
+    assert_int_equal(f->hf->layer_facts(model, 0)->E, 0);
+    assert_true(f->hf->layer_facts(model, 0)->has_side);
+    assert_int_equal(f->hf->layer_facts(model, 1)->kv_width, 4 * (16 + 8 + 16));
+    f->hf->close(model);
+}
+
+// Two checkpoints that differ in a byte of config.json have different fingerprints; the same one
+// has the same.
+static void test_fingerprint(void **state)
+{
+    fixture *f = *state;
+    cull_model *a, *b, *c;
+
+    copy(f, "mixtral");
+    assert_ok(f->host, open_folder(f, GOLDEN "mixtral", CULL_OPEN_WEIGHTS, &a));
+    assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &b));
+    damage(f, "config.json", "\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06");
+    assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &c));
+    assert_string_equal(f->hf->facts(a)->fingerprint, f->hf->facts(b)->fingerprint);
+    assert_string_not_equal(f->hf->facts(b)->fingerprint, f->hf->facts(c)->fingerprint);
+    f->hf->close(a);
+    f->hf->close(b);
+    f->hf->close(c);
+}
+
+static void test_matrix(void **state)
+{
+    fixture *f = *state;
+    cull_model *model;
+    cull_matrix m;
+    cull_ctx *ctx = fake_ctx(f->host);
+
+    assert_ok(f->host, open_folder(f, GOLDEN "gpt_oss", CULL_OPEN_WEIGHTS, &model));
+    assert_ok(f->host, f->hf->matrix(ctx, model, cull_at_expert(1, CULL_PART_UP, 7), &m));
+    assert_int_equal(m.rows, 32);
+    assert_int_equal(m.cols, 64);
+    assert_int_equal(m.row_stride, 2);
+    assert_int_equal(m.bias_stride, 2);
+    assert_fails(f->host, f->hf->matrix(ctx, model, cull_at_expert(1, CULL_PART_UP, 8), &m),
+                 CULL_ENOTSUP, "layer 1 has no matrix up (expert 8)");
+    assert_fails(f->host, f->hf->matrix(ctx, model, cull_at(1, CULL_PART_SHARED_UP), &m),
+                 CULL_ENOTSUP, "layer 1 has no matrix shared_up");
+    assert_fails(f->host, f->hf->matrix(ctx, model, cull_at(3, CULL_PART_Q), &m), CULL_ENOTSUP,
+                 "layer 3 has no matrix q");
+    f->hf->close(model);
+}
+
+static void test_places(void **state)
+{
+    fixture *f = *state;
+    cull_model *model;
+    char path[256];
+
+    assert_fails(f->host, open_folder(f, "/nowhere/org/name", CULL_OPEN_WEIGHTS, &model), CULL_EIO,
+                 "/nowhere/org/name is not a folder, and org/name is not in the Hub cache");
+    (void)snprintf(path, sizeof path, "%s/hub", f->folder);
+    assert_int_equal(setenv("HF_HUB_CACHE", path, 1), 0);
+    char command[2048];
+    (void)snprintf(command, sizeof command,
+                   "mkdir -p %s/models--org--name/refs %s/models--org--name/snapshots && "
+                   "echo abc > %s/models--org--name/refs/main && "
+                   "cp -r " GOLDEN "mixtral %s/models--org--name/snapshots/abc",
+                   path, path, path, path);
+    assert_int_equal(system(command), 0);
+    assert_ok(f->host, open_folder(f, "/nowhere/org/name", CULL_OPEN_WEIGHTS, &model));
+    assert_string_equal(f->hf->facts(model)->arch, "mixtral");
+    f->hf->close(model);
+    (void)snprintf(command, sizeof command, "rm -r %s", path);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(unsetenv("HF_HUB_CACHE"), 0);
+}
+
+// A folder with a tokenizer and nothing else is enough to tokenize.
+static void test_tokenizer_only(void **state)
+{
+    fixture *f = *state;
+    cull_model *model;
+    cull_ctx *ctx = fake_ctx(f->host);
+    int32_t *ids;
+    char *text;
+    size_t n, len;
+
+    assert_ok(f->host, open_folder(f, CULL_SOURCE_DIR "/models/tinyworld-mixtral",
+                                   CULL_OPEN_TOKENIZER, &model));
+    assert_ok(f->host, f->hf->encode(ctx, model, "a tale", 6, 0, &ids, &n));
+    assert_ok(f->host, f->hf->decode(ctx, model, ids, n, 0, &text, &len));
+    assert_string_equal(text, "a tale");
+    f->hf->close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(test_damages),     TEST(test_twice),  TEST(test_notes),  TEST(test_facts),
+        TEST(test_fingerprint), TEST(test_matrix), TEST(test_places), TEST(test_tokenizer_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
