@@ -11,15 +11,20 @@ static void put(tk_text *out, uint32_t code)
     tk_text_add(out, s, tk_char_put(s, code));
 }
 
-// The end of the run of s that begins at `from`, is not all ASCII, and ends before two ASCII
-// characters: nothing composes or is reordered across its ends, as the first of the two is a
-// starter of its own.
+// The end of the run of s that begins at `from` and is not all ASCII. It ends before two ASCII
+// characters, as the first of the two is a starter that nothing before it changes, and before what
+// the normal form leaves alone; nothing composes or is reordered across its ends.
 static size_t run_end(tk_str s, size_t from)
 {
     size_t end = from;
-    while (end < s.n &&
-           !((unsigned char)s.s[end] < 0x80 && end > from && (unsigned char)s.s[end - 1] < 0x80))
-        end++;
+    bool ascii = false;
+    while (end < s.n) {
+        const bool now = (unsigned char)s.s[end] < 0x80;
+        if ((now && ascii) || (!now && tk_is_newer(tk_char(s.s + end))))
+            break;
+        ascii = now;
+        end += tk_char_length(s.s[end]);
+    }
     return end;
 }
 
@@ -56,9 +61,13 @@ static void normal_form(const tk_normalizer *step, tk_rewriting *work)
             plain++;
         const size_t start = plain < s.n && plain > from ? plain - 1 : plain;
         tk_text_add(work->out, s.s + from, start - from);
-        from = plain < s.n ? run_end(s, plain) : s.n;
+        from = run_end(s, plain);
         if (from > start)
             normalize_run(step, work, (tk_str){ s.s + start, from - start });
+        while (from < s.n && (unsigned char)s.s[from] >= 0x80 && tk_is_newer(tk_char(s.s + from))) {
+            tk_text_add(work->out, s.s + from, tk_char_length(s.s[from]));
+            from += tk_char_length(s.s[from]);
+        }
     }
 }
 
@@ -94,7 +103,7 @@ static void lowercase(const tk_normalizer *step, tk_rewriting *work)
         if (code == 0x130) // İ is the one letter that becomes two
             tk_text_add(work->out, "i\xcc\x87", 3);
         else
-            put(work->out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)code));
+            put(work->out, tk_lower(code));
     }
 }
 
@@ -111,20 +120,13 @@ static void strip(const tk_normalizer *step, tk_rewriting *work)
     tk_text_add(work->out, s.s, s.n);
 }
 
-static bool is_mark(uint32_t code)
-{
-    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
-    return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
-           category == UTF8PROC_CATEGORY_ME;
-}
-
 static void strip_accents(const tk_normalizer *step, tk_rewriting *work)
 {
     (void)step;
     const tk_str s = work->in;
     for (size_t i = 0, n; i < s.n; i += n) {
         n = tk_char_length(s.s[i]);
-        if (!is_mark(tk_char(s.s + i)))
+        if (!tk_is_mark(tk_char(s.s + i)))
             tk_text_add(work->out, s.s + i, n);
         else if (work->out->n == 0)
             work->first = false;

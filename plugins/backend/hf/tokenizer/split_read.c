@@ -3,10 +3,23 @@
 
 #include <string.h>
 
-// Pre-tokenizers that are one split by a fixed pattern. Rust's \w is Alphabetic, M, Nd, Pc and
-// Join_Control.
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
-#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+// Pre-tokenizers that are one split by a fixed pattern, with the properties that Rust's library
+// (Unicode 17), its crate regex (\w: Alphabetic, M, Nd, Pc, Join_Control) and its crate
+// unicode_categories (Unicode 7) give to characters.
+#define NUMBER "[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]"
+#define WORD   "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
+#define GPT2   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define NEW_PUNCTUATION                                                                            \
+    "\\x{61D}\\x{9FD}\\x{A76}\\x{C77}\\x{C84}\\x{1B4E}-\\x{1B4F}\\x{1B7D}-\\x{1B7F}"               \
+    "\\x{2E43}-\\x{2E4F}\\x{2E52}-\\x{2E5D}\\x{10D6E}\\x{10EAD}\\x{10F55}-\\x{10F59}"              \
+    "\\x{10F86}-\\x{10F89}\\x{113D4}-\\x{113D5}\\x{113D7}-\\x{113D8}\\x{1144B}-\\x{1144F}"         \
+    "\\x{1145A}-\\x{1145B}\\x{1145D}\\x{11660}-\\x{1166C}\\x{116B9}\\x{1183B}"                     \
+    "\\x{11944}-\\x{11946}\\x{119E2}\\x{11A3F}-\\x{11A46}\\x{11A9A}-\\x{11A9C}"                    \
+    "\\x{11A9E}-\\x{11AA2}\\x{11B00}-\\x{11B09}\\x{11BE1}\\x{11C41}-\\x{11C45}"                    \
+    "\\x{11C70}-\\x{11C71}\\x{11EF7}-\\x{11EF8}\\x{11F43}-\\x{11F4F}\\x{11FFF}"                    \
+    "\\x{12FF1}-\\x{12FF2}\\x{16D6D}-\\x{16D6F}\\x{16E97}-\\x{16E9A}\\x{16FE2}\\x{1E5FF}"          \
+    "\\x{1E95E}-\\x{1E95F}"
+#define PUNCTUATION "[[!-/:-@\\[-`{-~\\p{P}\\x{166D}\\x{111C9}]&&[^" NEW_PUNCTUATION "]]"
 
 static tk_step *new_step(const tk_node *node, tk_steps *steps, cull_status *status)
 {
@@ -88,7 +101,7 @@ static cull_status read_digits(const tk_node *node, tk_pattern **list, tk_steps 
     const tk_node each = tk_field(node, "individual_digits");
     bool individual;
     TK_TRY(tk_get_bool(&each, false, &individual));
-    return add_split(node, "\\p{N}", individual ? TK_ISOLATED : TK_CONTIGUOUS, false, list, steps);
+    return add_split(node, NUMBER, individual ? TK_ISOLATED : TK_CONTIGUOUS, false, list, steps);
 }
 
 // Files from before prepend_scheme say add_prefix_space.
@@ -144,7 +157,7 @@ static cull_status read_punctuation(const tk_node *node, tk_pattern **list, tk_s
     tk_behaviour what = TK_ISOLATED;
     if (!tk_absent(&behaviour))
         TK_TRY(get_behaviour(&behaviour, &what));
-    return add_split(node, "[!-/:-@\\[-`{-~\\p{P}]", what, false, list, steps);
+    return add_split(node, PUNCTUATION, what, false, list, steps);
 }
 
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps);

@@ -1,4 +1,5 @@
-// Properties of characters as Rust's standard library and its crate regex see them.
+// Properties of characters as `tokenizers` sees them: its normal forms and accents are those of
+// Unicode 9, the rest is that of Rust's standard library.
 #ifndef HF_TOKENIZER_UNICODE_H
 #define HF_TOKENIZER_UNICODE_H
 
@@ -7,5 +8,9 @@
 
 bool tk_is_space(uint32_t code); // White_Space
 bool tk_is_word(uint32_t code);  // \w: Alphabetic, M, Nd, Pc, Join_Control
+
+bool tk_is_mark(uint32_t code);   // an accent to be stripped
+bool tk_is_newer(uint32_t code);  // the normal forms leave it alone, and nothing composes across it
+uint32_t tk_lower(uint32_t code); // but for U+0130, which becomes two characters
 
 #endif
