@@ -3,27 +3,35 @@
 
 #include <string.h>
 
-static cull_status read_token(const tk_node *node, tk_added *token)
+cull_status tk_added_options(const tk_node *node, bool normalized, tk_added *token)
 {
-    TK_TRY(tk_only(node, "id content single_word lstrip rstrip normalized special"));
     const struct {
         const char *key;
         bool otherwise, *out;
     } flags[] = {
-        { "single_word", false, &token->single_word }, { "lstrip", false, &token->lstrip },
-        { "rstrip", false, &token->rstrip },           { "normalized", true, &token->normalized },
-        { "special", false, &token->special },
+        { "single_word", false, &token->single_word },
+        { "lstrip", false, &token->lstrip },
+        { "rstrip", false, &token->rstrip },
+        { "normalized", normalized, &token->normalized },
     };
-    const tk_node id = tk_field(node, "id"), content = tk_field(node, "content");
-    size_t value = 0;
-    TK_TRY(tk_get_count(&id, TK_MOST_IDS - 1, &value));
-    token->id = (int32_t)value;
-    TK_TRY(tk_get_string(&content, &token->content));
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         const tk_node flag = tk_field(node, flags[i].key);
         TK_TRY(tk_get_bool(&flag, flags[i].otherwise, flags[i].out));
     }
     return CULL_OK;
+}
+
+static cull_status read_token(const tk_node *node, tk_added *token)
+{
+    TK_TRY(tk_only(node, "id content single_word lstrip rstrip normalized special"));
+    const tk_node id = tk_field(node, "id"), content = tk_field(node, "content");
+    const tk_node special = tk_field(node, "special");
+    size_t value = 0;
+    TK_TRY(tk_get_count(&id, TK_MOST_IDS - 1, &value));
+    token->id = (int32_t)value;
+    TK_TRY(tk_get_string(&content, &token->content));
+    TK_TRY(tk_get_bool(&special, false, &token->special));
+    return tk_added_options(node, true, token);
 }
 
 cull_status tk_added_read(const tk_node *node, tk_added **added, size_t *n)
@@ -138,7 +146,8 @@ void tk_trie_cut(const tk_trie *trie, const tk_added *added, tk_str s, tk_segmen
             stop = blanks_after(s, stop);
         if (done < start)
             add_segment(out, done, start, -1);
-        add_segment(out, start, stop, token);
+        if (start < stop) // not when the token before has taken its blanks
+            add_segment(out, start, stop, token);
         done = stop;
     }
     if (done < s.n)

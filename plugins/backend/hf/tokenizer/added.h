@@ -7,6 +7,7 @@
 
 typedef struct tk_added {
     tk_str content;
+    tk_str form; // the content, normalised where the token asks for it
     int32_t id;
     bool special, normalized;
     bool single_word;    // not next to a word character
@@ -37,6 +38,8 @@ typedef struct tk_segments {
     bool failed;
 } tk_segments;
 
+// single_word, lstrip, rstrip, normalized.
+cull_status tk_added_options(const tk_node *node, bool normalized, tk_added *token);
 cull_status tk_added_read(const tk_node *node, tk_added **added, size_t *n);
 
 // room: bytes of all tokens that will be entered.

@@ -71,7 +71,7 @@ static inline bool tk_bpe_seam(const tk_bpe *bpe, uint32_t a, uint32_t b)
     }
 }
 
-cull_status tk_bpe_read(const tk_node *model, size_t extra, tk_bpe *bpe);
+cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe);
 // Append the ids of a word. bytes: it is raw, and each byte stands for its byte-level letter.
 void tk_bpe_encode(const tk_bpe *bpe, tk_bpe_work *work, tk_str word, bool bytes, tk_ids *out);
 void tk_bpe_work_init(tk_bpe_work *work, size_t bytes); // bytes: of the text to come

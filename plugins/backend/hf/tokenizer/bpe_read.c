@@ -105,9 +105,13 @@ static cull_status read_merges(const tk_node *node, tk_bpe *bpe, tk_text *joined
     bpe->merge_mask = bpe->seam_mask = slots - 1;
     for (size_t i = 0; i < slots; i++)
         bpe->merge[i].pair = bpe->seam[i] = TK_NO_PAIR;
+    size_t rank = 0;
     for (size_t i = 0; i < bpe->n_merges; i++) {
         const tk_node item = tk_item(node, i);
-        TK_TRY(read_merge(&item, bpe, i, joined));
+        const char *line = json_string_value(item.json);
+        if (line && strncmp(line, "#version", 8) == 0) // as merges.txt begins
+            continue;
+        TK_TRY(read_merge(&item, bpe, rank++, joined));
     }
     return CULL_OK;
 }
@@ -136,6 +140,7 @@ static cull_status read_options(const tk_node *model, tk_bpe *bpe)
         return CULL_OK;
     tk_str token;
     TK_TRY(tk_get_string(&unk, &token));
+    bpe->seams = bpe->seams && token.n > 0;
     bpe->unk = tk_vocab_find(&bpe->vocab, token); // −1 fails where it is needed, as in `tokenizers`
     return CULL_OK;
 }
@@ -155,7 +160,7 @@ static void find_letters(tk_bpe *bpe)
     }
 }
 
-cull_status tk_bpe_read(const tk_node *model, size_t extra, tk_bpe *bpe)
+cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe)
 {
     const tk_node type = tk_field(model, "type"), vocab = tk_field(model, "vocab");
     const tk_node merges = tk_field(model, "merges");
@@ -166,7 +171,7 @@ cull_status tk_bpe_read(const tk_node *model, size_t extra, tk_bpe *bpe)
     TK_TRY(tk_only(model,
                    "type dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk "
                    "byte_fallback ignore_merges vocab merges"));
-    TK_TRY(tk_vocab_read(&vocab, extra, &bpe->vocab));
+    TK_TRY(tk_vocab_read(&vocab, &bpe->vocab));
     TK_TRY(read_options(model, bpe));
     find_letters(bpe);
     tk_text joined = { 0 };

@@ -1,6 +1,13 @@
+// tokenizer_config.json and special_tokens_map.json, as transformers 5 reads them beside a
+// tokenizer.json.
+//
+// Tokens that they name and the tokenizer lacks are added to it. add_bos_token and add_eos_token
+// have no effect there: the post-processor of tokenizer.json is used as it is (transformers 5.23,
+// PreTrainedTokenizerBase._from_pretrained drops both).
 #include "parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,52 +24,196 @@ cull_status tk_read_file(const tk_file *file, size_t flags, json_t **root)
     const char *bytes;
     size_t n;
     TK_TRY(ctx->host->read_file(ctx, file->name, &bytes, &n));
+    if (n > TK_MOST_BYTES)
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %zu bytes are too many for such a file",
+                               file->name, n);
     return tk_parse(file, bytes, n, flags, root);
 }
 
-// A special token: "text", {"content": "text", …} or null.
-static cull_status get_token(const tk_node *node, tk_str *out)
+typedef struct tk_found { // what the files say, in the order of reading
+    cull_ctx *ctx;
+    tk_config *config;
+    size_t room;
+} tk_found;
+
+static bool is_token(const tk_node *node)
+{
+    return json_is_string(node->json) || json_is_string(json_object_get(node->json, "content"));
+}
+
+// A token: "text", or {"content": "text", …} with options.
+static cull_status read_token(const tk_node *node, tk_added *token)
+{
+    *token = (tk_added){ .special = true };
+    if (json_is_string(node->json))
+        return tk_get_string(node, &token->content);
+    const tk_node content = tk_field(node, "content"), special = tk_field(node, "special");
+    TK_TRY(tk_get_string(&content, &token->content));
+    TK_TRY(tk_get_bool(&special, false, &token->special));
+    return tk_added_options(node, !token->special, token);
+}
+
+static cull_status add(tk_found *found, const tk_added *token)
+{
+    tk_config *config = found->config;
+    if (config->n_tokens == found->room) {
+        const size_t room = 2 * found->room + 32;
+        tk_added *tokens = found->ctx->host->alloc(found->ctx, room, sizeof *tokens);
+        if (!tokens)
+            return CULL_ENOMEM;
+        if (config->n_tokens > 0)
+            memcpy(tokens, config->tokens, config->n_tokens * sizeof *tokens);
+        config->tokens = tokens;
+        found->room = room;
+    }
+    config->tokens[config->n_tokens++] = *token;
+    return CULL_OK;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const tk_added *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+// {"0": {"content": …}, …}, in the order of the ids.
+static cull_status read_decoder(const tk_node *node, tk_found *found)
 {
     if (tk_absent(node))
         return CULL_OK;
-    if (!json_is_object(node->json))
-        return tk_get_string(node, out);
-    const tk_node content = tk_field(node, "content");
-    return tk_get_string(&content, out);
+    TK_TRY(tk_get_object(node));
+    for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
+        const tk_node field = tk_field(node, json_object_iter_key(i));
+        tk_added token;
+        char *end;
+        const long id = strtol(field.key, &end, 10);
+        if (*end || id < 0 || id >= TK_MOST_IDS)
+            return tk_wrong(&field, CULL_EFORMAT, "the key is not an id");
+        if (!json_is_object(field.json))
+            return tk_wrong(&field, CULL_EFORMAT, "not an object");
+        TK_TRY(read_token(&field, &token));
+        token.id = (int32_t)id;
+        TK_TRY(add(found, &token));
+    }
+    tk_config *config = found->config;
+    config->n_explicit = config->n_tokens;
+    if (config->n_tokens > 0)
+        qsort(config->tokens, config->n_tokens, sizeof *config->tokens, by_id);
+    return CULL_OK;
 }
 
-static cull_status read_config(const tk_node *root, tk_config *config)
+static cull_status add_named(const tk_node *node, tk_found *found, tk_str *content)
 {
-    const tk_node bos = tk_field(root, "bos_token"), eos = tk_field(root, "eos_token");
-    const tk_node add_bos = tk_field(root, "add_bos_token"),
-                  add_eos = tk_field(root, "add_eos_token");
-    TK_TRY(tk_get_object(root));
-    TK_TRY(get_token(&bos, &config->bos));
-    TK_TRY(get_token(&eos, &config->eos));
-    config->rebuild = add_bos.json || add_eos.json;
-    TK_TRY(tk_get_bool(&add_bos, false, &config->add_bos));
-    return tk_get_bool(&add_eos, false, &config->add_eos);
+    tk_added token;
+    TK_TRY(read_token(node, &token));
+    token.special = true;
+    if (content)
+        *content = token.content;
+    return add(found, &token);
 }
 
-static cull_status read_one(cull_ctx *ctx, const char *folder, const char *name,
-                            cull_status (*read)(const tk_node *, tk_config *), tk_config *config)
+static const char *const names[] = { "bos_token", "eos_token", "unk_token",  "sep_token",
+                                     "pad_token", "cls_token", "mask_token", NULL };
+
+// The seven tokens that have a role; what the map says counts.
+static cull_status read_roles(const tk_node *config, const tk_node *map, tk_found *found)
 {
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+    tk_str *contents[] = { &found->config->bos, &found->config->eos };
+    for (size_t i = 0; names[i]; i++) {
+        tk_node field = tk_field(map, names[i]);
+        if (tk_absent(&field))
+            field = tk_field(config, names[i]);
+        if (tk_absent(&field))
+            continue;
+        if (!is_token(&field))
+            return tk_wrong(&field, CULL_EFORMAT, "not a token");
+        TK_TRY(add_named(&field, found, i < 2 ? contents[i] : NULL));
+    }
+    return CULL_OK;
+}
+
+static bool has_role(const char *key)
+{
+    for (size_t i = 0; names[i]; i++) {
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Every item of a list, or field of an object, that is a token.
+static cull_status read_all(const tk_node *node, bool only_tokens, tk_found *found)
+{
+    for (size_t i = 0; i < json_array_size(node->json); i++) {
+        const tk_node item = tk_item(node, i);
+        if (is_token(&item))
+            TK_TRY(add_named(&item, found, NULL));
+    }
+    for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
+        const tk_node field = tk_field(node, json_object_iter_key(i));
+        const size_t n = strlen(field.key);
+        const bool named =
+            n > 6 && strcmp(field.key + n - 6, "_token") == 0 && !has_role(field.key);
+        if ((named || !only_tokens) && is_token(&field))
+            TK_TRY(add_named(&field, found, NULL));
+    }
+    return CULL_OK;
+}
+
+static cull_status read_others(const tk_node *root, tk_found *found)
+{
+    const tk_node extra = tk_field(root, "extra_special_tokens");
+    const tk_node old = tk_field(root, "additional_special_tokens");
+    TK_TRY(read_all(root, true, found));
+    return read_all(tk_absent(&extra) ? &old : &extra, false, found);
+}
+
+static cull_status read_both(const tk_node *config, const tk_node *map, tk_found *found)
+{
+    const tk_node decoder = tk_field(config, "added_tokens_decoder");
+    const tk_node split = tk_field(config, "split_special_tokens");
+    const tk_node none = { .file = map->file };
+    bool splits;
+    if (config->json)
+        TK_TRY(tk_get_object(config));
+    if (map->json)
+        TK_TRY(tk_get_object(map));
+    TK_TRY(tk_get_bool(&split, false, &splits));
+    if (splits)
+        return tk_wrong(&split, CULL_ENOTSUP, "special tokens in the text are always found");
+    TK_TRY(read_decoder(&decoder, found));
+    if (decoder.json) // then the map is not looked at
+        map = &none;
+    TK_TRY(read_roles(config, map, found));
+    TK_TRY(read_others(config, found));
+    return read_others(map, found);
+}
+
+static cull_status open_one(cull_ctx *ctx, const char *folder, const char *name, char path[4096],
+                            tk_file *file, json_t **json)
+{
+    if (snprintf(path, 4096, "%s/%s", folder, name) >= 4096)
         return ctx->host->fail(ctx, CULL_EIO, "%s: the name is too long", folder);
-    const tk_file file = { ctx, path };
-    json_t *json;
-    TK_TRY(tk_read_file(&file, JSON_DECODE_INT_AS_REAL, &json));
-    if (!json)
-        return CULL_OK;
-    const tk_node root = tk_root(&file, json);
-    const cull_status status = read(&root, config);
-    json_decref(json);
-    return status;
+    *file = (tk_file){ ctx, path };
+    return tk_read_file(file, JSON_DECODE_INT_AS_REAL, json);
 }
 
 cull_status tk_config_read(cull_ctx *ctx, const char *folder, tk_config *config)
 {
     *config = (tk_config){ 0 };
-    return read_one(ctx, folder, "tokenizer_config.json", read_config, config);
+    char path[2][4096];
+    tk_file file[2];
+    json_t *json[2] = { NULL, NULL };
+    tk_found found = { ctx, config, 0 };
+    cull_status status =
+        open_one(ctx, folder, "tokenizer_config.json", path[0], &file[0], &json[0]);
+    if (status == CULL_OK)
+        status = open_one(ctx, folder, "special_tokens_map.json", path[1], &file[1], &json[1]);
+    if (status == CULL_OK) {
+        const tk_node root = tk_root(&file[0], json[0]), map = tk_root(&file[1], json[1]);
+        status = read_both(&root, &map, &found);
+    }
+    json_decref(json[0]);
+    json_decref(json[1]);
+    return status;
 }

@@ -51,9 +51,8 @@ static void normalize_run(const tk_normalizer *step, tk_rewriting *work, tk_str 
     work->failed = true;
 }
 
-static void normal_form(const tk_normalizer *step, tk_rewriting *work)
+static void put_normal(const tk_normalizer *step, tk_rewriting *work, tk_str s)
 {
-    const tk_str s = work->in;
     size_t from = 0;
     while (from < s.n) {
         size_t plain = from; // up to the first character that is not ASCII
@@ -71,10 +70,20 @@ static void normal_form(const tk_normalizer *step, tk_rewriting *work)
     }
 }
 
+static void normal_form(const tk_normalizer *step, tk_rewriting *work)
+{
+    put_normal(step, work, (tk_str){ work->in.s, work->head });
+    work->head = work->out->n;
+    work->out->n = 0;
+    put_normal(step, work, work->in);
+}
+
 static void prepend(const tk_normalizer *step, tk_rewriting *work)
 {
     if (work->in.n > 0)
         tk_text_add(work->out, step->text.s, step->text.n);
+    if (work->head > 0)
+        work->head += work->out->n;
     tk_text_add(work->out, work->in.s, work->in.n);
 }
 
@@ -88,8 +97,8 @@ static void replace(const tk_normalizer *step, tk_rewriting *work)
         tk_text_add(work->out, s.s + from, match.start - from);
         tk_text_add(work->out, step->text.s, step->text.n);
         from = match.end;
-        if (work->out->n == 0 && from > 0)
-            work->first = false;
+        if (match.start < work->head && from > 0)
+            work->head = work->out->n;
     }
     tk_text_add(work->out, s.s + from, s.n - from);
 }
@@ -98,13 +107,17 @@ static void lowercase(const tk_normalizer *step, tk_rewriting *work)
 {
     (void)step;
     const tk_str s = work->in;
+    size_t head = 0;
     for (size_t i = 0; i < s.n; i += tk_char_length(s.s[i])) {
         const uint32_t code = tk_char(s.s + i);
         if (code == 0x130) // İ is the one letter that becomes two
             tk_text_add(work->out, "i\xcc\x87", 3);
         else
             put(work->out, tk_lower(code));
+        if (i < work->head)
+            head = work->out->n;
     }
+    work->head = head;
 }
 
 static void strip(const tk_normalizer *step, tk_rewriting *work)
@@ -113,7 +126,7 @@ static void strip(const tk_normalizer *step, tk_rewriting *work)
     while (step->left && s.n > 0 && tk_is_space(tk_char(s.s))) {
         const size_t n = tk_char_length(*s.s);
         s = (tk_str){ s.s + n, s.n - n };
-        work->first = false;
+        work->head = 0;
     }
     while (step->right && s.n > 0 && tk_is_space(tk_char(s.s + tk_char_start(s.s, s.n))))
         s.n = tk_char_start(s.s, s.n);
@@ -129,20 +142,23 @@ static void strip_accents(const tk_normalizer *step, tk_rewriting *work)
         if (!tk_is_mark(tk_char(s.s + i)))
             tk_text_add(work->out, s.s + i, n);
         else if (work->out->n == 0)
-            work->first = false;
+            work->head = 0;
     }
 }
 
 static void letters(const tk_normalizer *step, tk_rewriting *work)
 {
     (void)step;
-    tk_text_add_letters(work->out, work->in.s, work->in.n);
+    const size_t head = work->head;
+    tk_text_add_letters(work->out, work->in.s, head);
+    work->head = work->out->n;
+    tk_text_add_letters(work->out, work->in.s + head, work->in.n - head);
 }
 
-tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segment, bool *first)
+tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segment, size_t *head)
 {
     work->in = segment;
-    work->first = *first;
+    work->head = *head;
     for (size_t i = 0; i < steps->n && !work->failed; i++) {
         work->out = &work->text[i % 2];
         work->out->n = 0;
@@ -150,7 +166,7 @@ tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segm
         work->failed = work->failed || work->out->failed;
         work->in = (tk_str){ work->out->s, work->out->n };
     }
-    *first = work->first;
+    *head = work->head;
     return work->in;
 }
 
@@ -176,6 +192,8 @@ static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_norma
     tk_pattern *compiled;
     TK_TRY(tk_get_string(&content, &step->text));
     TK_TRY(tk_pattern_read(&pattern, list, &compiled));
+    if (tk_pattern_matches_empty(compiled)) // what the library then does is not what it says
+        return tk_wrong(&pattern, CULL_ENOTSUP, "a pattern that matches the empty text");
     step->pattern = compiled;
     return CULL_OK;
 }

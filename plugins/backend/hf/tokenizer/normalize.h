@@ -28,16 +28,16 @@ typedef struct tk_rewriting {
     tk_matcher *matcher;
     tk_str in;
     tk_text *out; // one of `text`
-    bool first;   // in begins where the text begins
+    size_t head;  // so many bytes of in stem from the text's first character, or stand before it
     tk_text text[2];
     int32_t *codes; // of the run being normalised
     size_t room;
     bool failed;
 } tk_rewriting;
 
-// The rewritten segment, which lives until the next call; *first stays true while its first
-// character is the text's first.
-tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segment, bool *first);
+// The rewritten segment, which lives until the next call. *head: the bytes that stem from the whole
+// text's first character, before and after.
+tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segment, size_t *head);
 void tk_rewriting_release(tk_rewriting *work);
 
 #endif

@@ -15,7 +15,10 @@ struct hf_tokenizer {
     tk_bpe bpe;
     tk_added *added; // (n_added) with the ids that they really have
     size_t n_added;
-    uint8_t *special;  // (bpe.vocab.size) by id
+    tk_vocab contents; // to places in added
+    size_t size;       // one more than the greatest id
+    tk_str *name;      // (size) what decoding sees; s is NULL where there is none
+    uint8_t *special;  // (size)
     tk_trie raw;       // added tokens that are looked for in the text as it is
     tk_trie rewritten; // … in the normalised text, by their normalised content
     tk_normalizers normalizers;
@@ -26,17 +29,22 @@ struct hf_tokenizer {
     int32_t bos, eos;
 };
 
-// tokenizer_config.json and special_tokens_map.json, which need not be there: which tokens are BOS
-// and EOS, and whether they are added whatever the post-processor says.
+// What tokenizer_config.json and special_tokens_map.json say; neither needs to be there.
 typedef struct tk_config {
-    tk_str bos, eos; // s is NULL: none
-    bool add_bos, add_eos;
-    bool rebuild; // the post-processor: add_bos and add_eos are said explicitly
+    tk_str bos, eos;  // s is NULL: none
+    tk_added *tokens; // (n_tokens) to be added
+    size_t n_tokens;
+    size_t n_explicit; // so many come first, and change tokens that are there; the others do not
 } tk_config;
 
 cull_status tk_config_read(cull_ctx *ctx, const char *folder, tk_config *config);
 
-// The bytes of folder/name, parsed. *root is NULL when there is no such file.
+// After bpe and normalizers: give the tokens ids, and make all that finds and writes them.
+cull_status tk_added_enter(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *tokens, size_t n,
+                           const tk_config *config);
+int32_t tk_token_id(const hf_tokenizer *tk, tk_str token); // −1: none, or token.s is NULL
+
+// The bytes of a file, parsed. *root is NULL when there is no such file.
 cull_status tk_read_file(const tk_file *file, size_t flags, json_t **root);
 
 #endif

@@ -78,6 +78,13 @@ cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, tk_pattern *
     return tk_pattern_regex(&regex, text, list, out);
 }
 
+bool tk_pattern_matches_empty(const tk_pattern *pattern)
+{
+    uint32_t empty = 0;
+    return pattern->code && pcre2_pattern_info(pattern->code, PCRE2_INFO_MATCHEMPTY, &empty) == 0 &&
+           empty;
+}
+
 void tk_patterns_free(tk_pattern *list)
 {
     for (; list; list = list->next)

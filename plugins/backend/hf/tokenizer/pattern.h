@@ -23,6 +23,7 @@ cull_status tk_pattern_regex(const tk_node *node, tk_str regex, tk_pattern **lis
                              tk_pattern **out);
 cull_status tk_pattern_literal(const tk_node *node, tk_str literal, tk_pattern **list,
                                tk_pattern **out);
+bool tk_pattern_matches_empty(const tk_pattern *pattern); // may it?
 void tk_patterns_free(tk_pattern *list);
 
 // The working memory of one call's matching.

@@ -134,6 +134,8 @@ static cull_status read_one(const tk_node *node, tk_post *post)
     cull_status status = kinds[kind].read(node, side);
     if (status == CULL_OK && (side[0].failed || side[1].failed))
         status = tk_no_memory(ctx);
+    if (status == CULL_OK && side[0].n + side[1].n > 0 && post->n_before + post->n_after > 0)
+        status = tk_wrong(node, CULL_ENOTSUP, "the second post-processor that adds tokens");
     if (status == CULL_OK)
         status = tk_post_wrap(ctx, post, side[0].v, side[0].n, side[1].v, side[1].n);
     tk_ids_free(&side[0]);

@@ -3,6 +3,7 @@
 // PCRE2's tables may be older than Oniguruma's, so characters that came with Unicode 15 to 16 are
 // listed by general category and added; where PCRE2 knows them they are merely listed twice.
 #include "translate.h"
+#include "unicode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,6 +149,15 @@ static void add_newer(const char *categories, tk_text *set)
             tk_put_code(set, since_14[i].last);
         }
     }
+}
+
+bool tk_since_14(uint32_t code, const char *categories)
+{
+    for (size_t i = 0; i < sizeof since_14 / sizeof *since_14; i++) {
+        if (code >= since_14[i].first && code <= since_14[i].last)
+            return among(since_14[i].category, categories, true);
+    }
+    return false;
 }
 
 bool tk_property(tk_str name, tk_text *set)

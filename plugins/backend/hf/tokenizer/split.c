@@ -106,77 +106,73 @@ static void split_all(const tk_step *step, tk_matcher *matcher, tk_words *words)
     words->spare = old;
 }
 
-// Before a text is rewritten: the buffer that the words do not stand in. The words keep their order
-// and lie one behind the other afterwards, so what stands at the text's beginning is noted first.
-static tk_text *rewrite(tk_words *words)
+static void put(const tk_step *step, tk_str s, tk_text *out)
 {
-    words->first = words->first && words->span.v[0].start == 0;
-    words->in = !words->in;
-    words->text[words->in].n = 0;
-    return &words->text[words->in];
-}
-
-static void mark_word(const tk_step *step, tk_str word, bool first, tk_text *out)
-{
-    const bool blank = step->mark.n == 1 && *step->mark.s == ' ';
-    const bool has =
-        word.n >= step->mark.n && tk_equal((tk_str){ word.s, step->mark.n }, step->mark);
-    const bool will = has || *word.s == ' '; // it becomes a mark
-    if (!will && (step->scheme == TK_ALWAYS || (step->scheme == TK_FIRST && first)))
-        tk_text_add(out, step->mark.s, step->mark.n);
+    if (step->kind == TK_LETTERS) {
+        tk_text_add_letters(out, s.s, s.n);
+        return;
+    }
     size_t from = 0;
-    for (size_t at; !blank && (at = tk_find(word, from, tk_cstr(" "))) != SIZE_MAX; from = at + 1) {
-        tk_text_add(out, word.s + from, at - from);
+    for (size_t at; (at = tk_find(s, from, tk_cstr(" "))) != SIZE_MAX; from = at + 1) {
+        tk_text_add(out, s.s + from, at - from);
         tk_text_add(out, step->mark.s, step->mark.n);
     }
-    tk_text_add(out, word.s + from, word.n - from);
+    tk_text_add(out, s.s + from, s.n - from);
 }
 
-static void mark_all(const tk_step *step, tk_words *words)
+static bool lacks_mark(const tk_step *step, tk_str word, bool first)
 {
-    tk_text *out = rewrite(words);
+    if (step->kind != TK_MARK || step->scheme == TK_NEVER || (step->scheme == TK_FIRST && !first))
+        return false;
+    return *word.s != ' ' && // which becomes a mark
+           !(word.n >= step->mark.n && tk_equal((tk_str){ word.s, step->mark.n }, step->mark));
+}
+
+// Rewrite every word into the buffer that they do not stand in. They keep their order and lie one
+// behind the other afterwards.
+static void rewrite(const tk_step *step, tk_words *words)
+{
+    words->in = !words->in;
+    tk_text *out = &words->text[words->in];
+    size_t head = 0;
+    out->n = 0;
     for (size_t i = 0; i < words->span.n; i++) {
         tk_span *span = &words->span.v[i];
         const tk_str word = { words->s + span->start, span->end - span->start };
+        const size_t before = words->head > span->start ? words->head - span->start : 0;
+        const size_t in_head = before < word.n ? before : word.n;
         const size_t start = out->n;
-        mark_word(step, word, words->first && i == 0, out);
+        if (lacks_mark(step, word, in_head > 0))
+            tk_text_add(out, step->mark.s, step->mark.n);
+        put(step, (tk_str){ word.s, in_head }, out);
+        if (in_head > 0)
+            head = out->n;
+        put(step, (tk_str){ word.s + in_head, word.n - in_head }, out);
         *span = (tk_span){ start, out->n };
     }
+    words->head = head;
     words->s = out->s;
 }
 
-static void write_letters(tk_words *words)
-{
-    tk_text *out = rewrite(words);
-    for (size_t i = 0; i < words->span.n; i++) {
-        tk_span *span = &words->span.v[i];
-        const size_t start = out->n;
-        tk_text_add_letters(out, words->s + span->start, span->end - span->start);
-        *span = (tk_span){ start, out->n };
-    }
-    words->s = out->s;
-    words->letters = false;
-}
-
-void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, bool first,
+void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, size_t head,
               tk_words *words)
 {
+    const tk_step letters = { .kind = TK_LETTERS };
     words->s = segment.s;
     words->letters = false;
-    words->first = first;
+    words->head = head;
     words->span.n = 0;
     if (segment.n > 0)
         tk_spans_add(&words->span, 0, segment.n);
     for (size_t i = 0; i < steps->n && words->span.n > 0 && !words->failed; i++) {
         const tk_step *step = &steps->step[i];
-        if (words->letters) // letters are written out only when a later step looks at them
-            write_letters(words);
+        if (words->letters) // they are written out only when a later step looks at them
+            rewrite(&letters, words);
+        words->letters = step->kind == TK_LETTERS;
         if (step->kind == TK_SPLIT)
             split_all(step, matcher, words);
         else if (step->kind == TK_MARK)
-            mark_all(step, words);
-        else
-            words->letters = true;
+            rewrite(step, words);
         words->failed = words->span.failed || words->spare.failed || words->text[0].failed ||
                         words->text[1].failed;
     }

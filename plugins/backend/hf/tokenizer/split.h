@@ -49,14 +49,16 @@ typedef struct tk_words {
     const char *s; // the text that spans point into: the segment itself, or one of `text`
     tk_spans span, spare;
     tk_text text[2];
-    int in;       // the buffer that was last written to
-    bool first;   // the text's beginning is theirs
+    int in; // the buffer that was last written to
+    size_t
+        head; // so many bytes of s stem from the whole text's first character, or stand before it
     bool letters; // each byte of s stands for its byte-level letter
     bool failed;
 } tk_words;
 
-// first: the segment begins where the text begins.
-void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, bool first,
+// head: so many bytes of the segment stem from the whole text's first character; 0 where it begins
+// later.
+void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, size_t head,
               tk_words *words);
 void tk_words_release(tk_words *words);
 

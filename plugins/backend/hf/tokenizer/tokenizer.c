@@ -23,12 +23,17 @@ bool hf_tokenizer_adds_bos(const hf_tokenizer *tokenizer)
 
 size_t hf_tokenizer_size(const hf_tokenizer *tokenizer)
 {
-    return tokenizer->bpe.vocab.size;
+    return tokenizer->size;
+}
+
+static tk_str name_of(const hf_tokenizer *tk, int32_t id)
+{
+    return id >= 0 && (size_t)id < tk->size ? tk->name[id] : (tk_str){ NULL, 0 };
 }
 
 const char *hf_tokenizer_token(const hf_tokenizer *tokenizer, int32_t id, size_t *n)
 {
-    const tk_str token = tk_vocab_token(&tokenizer->bpe.vocab, id);
+    const tk_str token = name_of(tokenizer, id);
     *n = token.n;
     return token.s;
 }
@@ -54,10 +59,10 @@ static void release(tk_encoding *work)
     free(work->ids.v);
 }
 
-static void encode_words(tk_encoding *work, tk_str segment, bool first)
+static void encode_words(tk_encoding *work, tk_str segment, size_t head)
 {
     tk_words *words = &work->words;
-    tk_split(&work->tk->steps, &work->matcher, segment, first, words);
+    tk_split(&work->tk->steps, &work->matcher, segment, head, words);
     for (size_t i = 0; i < words->span.n && !words->failed; i++) {
         const tk_span span = words->span.v[i];
         tk_bpe_encode(&work->tk->bpe, &work->bpe,
@@ -66,10 +71,10 @@ static void encode_words(tk_encoding *work, tk_str segment, bool first)
     }
 }
 
-static void encode_segment(tk_encoding *work, tk_str segment, bool first)
+static void encode_segment(tk_encoding *work, tk_str segment, size_t head)
 {
     const hf_tokenizer *tk = work->tk;
-    const tk_str s = tk_normalize(&tk->normalizers, &work->rewriting, segment, &first);
+    const tk_str s = tk_normalize(&tk->normalizers, &work->rewriting, segment, &head);
     work->inner.n = 0;
     tk_trie_cut(&tk->rewritten, tk->added, s, &work->inner);
     for (size_t i = 0; i < work->inner.n; i++) {
@@ -78,7 +83,7 @@ static void encode_segment(tk_encoding *work, tk_str segment, bool first)
             tk_ids_add(&work->ids, tk->added[cut->token].id);
         else
             encode_words(work, (tk_str){ s.s + cut->start, cut->end - cut->start },
-                         first && cut->start == 0);
+                         head > cut->start ? head - cut->start : 0);
     }
 }
 
@@ -92,7 +97,7 @@ static void encode_text(tk_encoding *work, tk_str text)
             tk_ids_add(&work->ids, tk->added[cut->token].id);
         else
             encode_segment(work, (tk_str){ text.s + cut->start, cut->end - cut->start },
-                           cut->start == 0);
+                           cut->start == 0 ? tk_char_length(*text.s) : 0);
     }
 }
 
@@ -156,7 +161,7 @@ static void list_tokens(const hf_tokenizer *tk, const int32_t *ids, size_t n, bo
                         tk_tokens *tokens)
 {
     for (size_t i = 0; i < n; i++) {
-        const tk_str token = tk_vocab_token(&tk->bpe.vocab, ids[i]);
+        const tk_str token = name_of(tk, ids[i]);
         if (!token.s || (!special && tk->special[ids[i]]))
             continue;
         if (!tk->has_decoder && tokens->span.n > 0)

@@ -102,7 +102,8 @@ bool tk_is_space(uint32_t code)
            code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
-// Alphabetic is L, Nl, and Other_Alphabetic, of which only enclosed letters are not M.
+// Alphabetic is L, Nl, and Other_Alphabetic, of which only enclosed letters are not M. utf8proc may
+// be older than the crate regex (Unicode 16).
 bool tk_is_word(uint32_t code)
 {
     switch (utf8proc_category((utf8proc_int32_t)code)) {
@@ -119,8 +120,8 @@ bool tk_is_word(uint32_t code)
     case UTF8PROC_CATEGORY_PC:
         return true;
     default:
-        return code == 0x200c || code == 0x200d || (code >= 0x24b6 && code <= 0x24e9) ||
-               (code >= 0x1f130 && code <= 0x1f149) || (code >= 0x1f150 && code <= 0x1f169) ||
-               (code >= 0x1f170 && code <= 0x1f189);
+        return tk_since_14(code, "L M Nd Pc") || code == 0x200c || code == 0x200d ||
+               (code >= 0x24b6 && code <= 0x24e9) || (code >= 0x1f130 && code <= 0x1f149) ||
+               (code >= 0x1f150 && code <= 0x1f169) || (code >= 0x1f170 && code <= 0x1f189);
     }
 }

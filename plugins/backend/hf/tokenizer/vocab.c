@@ -39,18 +39,13 @@ int32_t tk_vocab_find(const tk_vocab *vocab, tk_str token)
     return vocab->slot[slot_of(vocab, token)];
 }
 
-void tk_vocab_name(tk_vocab *vocab, tk_str token, int32_t id)
-{
-    vocab->token[id] = token;
-    if ((size_t)id >= vocab->size)
-        vocab->size = (size_t)id + 1;
-}
-
 void tk_vocab_add(tk_vocab *vocab, tk_str token, int32_t id)
 {
     vocab->slot[slot_of(vocab, token)] = id;
-    tk_vocab_name(vocab, token, id);
+    vocab->token[id] = token;
     vocab->n++;
+    if ((size_t)id >= vocab->size)
+        vocab->size = (size_t)id + 1;
 }
 
 static cull_status greatest_id(const tk_node *node, size_t *greatest)
@@ -83,14 +78,13 @@ cull_status tk_vocab_init(cull_ctx *ctx, size_t n, size_t top, tk_vocab *vocab)
     return CULL_OK;
 }
 
-cull_status tk_vocab_read(const tk_node *node, size_t extra, tk_vocab *vocab)
+cull_status tk_vocab_read(const tk_node *node, tk_vocab *vocab)
 {
     TK_TRY(tk_get_object(node));
     size_t greatest, bytes = 0, used = 0;
     TK_TRY(greatest_id(node, &greatest));
-    const size_t n = json_object_size(node->json);
     cull_ctx *ctx = node->file->ctx;
-    TK_TRY(tk_vocab_init(ctx, n, (greatest > n ? greatest : n) + extra + 1, vocab));
+    TK_TRY(tk_vocab_init(ctx, json_object_size(node->json), greatest + 1, vocab));
     const char *key;
     json_t *value;
     json_object_foreach(node->json, key, value) bytes += strlen(key);

@@ -18,12 +18,11 @@ typedef struct tk_vocab {
 
 // An empty one with room for n tokens, and for ids below `top`.
 cull_status tk_vocab_init(cull_ctx *ctx, size_t n, size_t top, tk_vocab *vocab);
-// {"token": id, …}, with room for ids that go on after the last, `extra` of them.
-cull_status tk_vocab_read(const tk_node *node, size_t extra, tk_vocab *vocab);
+// {"token": id, …}
+cull_status tk_vocab_read(const tk_node *node, tk_vocab *vocab);
 int32_t tk_vocab_find(const tk_vocab *vocab, tk_str token); // −1: none
 // `token` lives as long as the vocabulary; neither it nor the id is there yet.
 void tk_vocab_add(tk_vocab *vocab, tk_str token, int32_t id);
-void tk_vocab_name(tk_vocab *vocab, tk_str token, int32_t id); // to be found by its id only
 static inline tk_str tk_vocab_token(const tk_vocab *vocab, int64_t id)
 {
     return id >= 0 && (uint64_t)id < vocab->size ? vocab->token[id] : (tk_str){ NULL, 0 };
