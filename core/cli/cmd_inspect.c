@@ -114,12 +114,22 @@ static void print_memory(const cull_subject *s)
            amount((double)layer + rows, b, sizeof b));
 }
 
-static void print_tokenizer(const cull_subject *s)
+// A checkpoint without a tokenizer can still be traced and fed token ids: that is a remark, no
+// failure.
+static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject *s)
 {
-    const cull_model_facts *f = s->opened.facts;
-    printf("%-16s vocabulary %zu, BOS %d%s, EOS %d\n", "tokenizer", f->V, f->bos,
-           f->adds_bos ? " (put in front)" : "", f->eos);
-    printf("%-16s %zu\n", "positions", f->max_positions);
+    cull_subject text;
+    const bool ok = cull_model_open(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
+    if (ok) {
+        const cull_model_facts *f = text.opened.facts;
+        printf("%-16s vocabulary %zu, BOS %d%s, EOS %d\n", "tokenizer", s->opened.facts->V, f->bos,
+               f->adds_bos ? " (put in front)" : "", f->eos);
+    } else {
+        printf("%-16s cannot be used: %s\n", "tokenizer", cli->context.error.sentence);
+        cull_error_clear(&cli->context.ctx);
+    }
+    cull_subject_close(&text);
+    printf("%-16s %zu\n", "positions", s->opened.facts->max_positions);
 }
 
 static void print_notes(const cull_subject *s)
@@ -144,14 +154,14 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_model_open(cli, r.model, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &subject);
+        status = cull_model_open(cli, r.model, CULL_OPEN_WEIGHTS, &subject);
     if (status == CULL_OK) {
         printf("%-16s %s\n", "model", subject.opened.facts->source);
         printf("%-16s %s\n", "architecture", subject.opened.facts->arch);
         printf("%-16s %s\n", "fingerprint", subject.opened.facts->fingerprint);
         print_routing(&subject);
         print_params(subject.opened.facts);
-        print_tokenizer(&subject);
+        print_tokenizer(cli, r.model, &subject);
         print_memory(&subject);
         print_notes(&subject);
     }

@@ -170,6 +170,8 @@ static cull_status take_ends(hf_taker *t)
     t->params = t->bytes = 0;
     HF_TRY(hf_take_matrix(t, "model.embed_tokens", 0, s->V, s->D, false, &m->embed));
     HF_TRY(take_block_norm(t, "model.norm", &m->final_norm));
+    if (s->tied && hf_files_find(&m->files, "lm_head.weight"))
+        hf_note(t->ctx, m, "the head is stored, so that it is not tied to the embedding");
     m->head = m->embed;
     if (!s->tied || hf_files_find(&m->files, "lm_head.weight"))
         HF_TRY(hf_take_matrix(t, "lm_head", 0, s->V, s->D, s->head_bias, &m->head));
