@@ -65,7 +65,7 @@ static size_t next_size(const cull_arena *arena, size_t bytes)
     return bytes > usual / 2 ? bytes : usual;
 }
 
-void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size)
+static void *take(cull_arena *arena, size_t n, size_t size, bool zeroed)
 {
     if (size && n > (SIZE_MAX / 2) / size)
         return NULL;
@@ -82,7 +82,7 @@ void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size)
     chunk *c = &arena->chunk[arena->at];
     unsigned char *p = c->bytes + arena->used;
     CULL_UNPOISON(p, wanted);
-    if (arena->used < c->dirty) {
+    if (zeroed && arena->used < c->dirty) {
         const size_t old = c->dirty - arena->used;
         memset(p, 0, old < wanted ? old : wanted);
     }
@@ -90,6 +90,16 @@ void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size)
     if (c->dirty < arena->used)
         c->dirty = arena->used;
     return p;
+}
+
+void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size)
+{
+    return take(arena, n, size, true);
+}
+
+void *cull_arena_room(cull_arena *arena, size_t n, size_t size)
+{
+    return take(arena, n, size, false);
 }
 
 char *cull_arena_copy(cull_arena *arena, const void *bytes, size_t n)

@@ -16,6 +16,8 @@ void cull_arena_free(cull_arena *arena);
 
 // n × size bytes, or NULL when that overflows or there is no memory.
 void *cull_arena_alloc(cull_arena *arena, size_t n, size_t size);
+// The same, with whatever stood there before: for what is written whole before it is read.
+void *cull_arena_room(cull_arena *arena, size_t n, size_t size);
 char *cull_arena_copy(cull_arena *arena, const void *bytes, size_t n); // n bytes and a NUL
 char *cull_arena_printf(cull_arena *arena, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -102,7 +102,7 @@ static cull_status attend_item(void *arg, size_t i, size_t worker)
     const size_t first_pos = own->pos + own->n_kv - own->n_rows + it->first;
     const size_t root = t->kv->span[p.span[0]].pos;
     const size_t n_keys = first_pos + it->n - root; // up to the block's last row
-    float *scores = cull_arena_alloc(arena, it->n * n_keys, sizeof *scores);
+    float *scores = cull_arena_room(arena, it->n * n_keys, sizeof *scores);
     if (!scores)
         return cull_no_memory(t->run->ctx);
 
@@ -183,7 +183,7 @@ cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const 
     cull_arena *arena = cull_piece_arena(piece);
     const cull_mark mark = cull_arena_mark(arena);
     const size_t n = list_items(kv, a->H, NULL);
-    rows_of *item = cull_arena_alloc(arena, n, sizeof *item);
+    rows_of *item = cull_arena_room(arena, n, sizeof *item);
     if (!item)
         return cull_no_memory(run->ctx);
     (void)list_items(kv, a->H, item);

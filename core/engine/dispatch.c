@@ -145,7 +145,7 @@ static cull_status list_sources(dispatch *t)
         total += t->group[g].n;
         t->group[g].n = 0;
     }
-    t->source = cull_arena_alloc(t->arena, total, sizeof *t->source);
+    t->source = cull_arena_room(t->arena, total, sizeof *t->source);
     if (t->watch && t->watch->item) {
         t->gate = cull_arena_alloc(t->arena, total, sizeof *t->gate);
         t->slot_of = cull_arena_alloc(t->arena, total, sizeof *t->slot_of);
@@ -185,7 +185,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     cull_piece piece = t->outer ? cull_piece_outer(t->run) : cull_piece_inner(t->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
-    float *x = cull_arena_alloc(arena, it->n * t->D, sizeof *x);
+    float *x = cull_arena_room(arena, it->n * t->D, sizeof *x);
     float *y = t->y + (g->wave_row + it->first) * t->D;
     cull_taps taps = { 0 };
 
@@ -289,7 +289,7 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows)
     const cull_mark mark = cull_arena_mark(t->arena);
     size_t n = 0;
 
-    t->y = cull_arena_alloc(t->arena, rows * t->D, sizeof *t->y);
+    t->y = cull_arena_room(t->arena, rows * t->D, sizeof *t->y);
     t->item = cull_arena_alloc(t->arena, rows / CULL_ROW_BLOCK + (end - first), sizeof *t->item);
     if (!t->y || !t->item)
         return cull_no_memory(t->run->ctx);

@@ -82,12 +82,12 @@ static cull_status take_scratch(const scoring *t, cull_arena *arena, size_t room
 
     *s = (head_scratch){ 0 };
     s->row = cull_arena_alloc(arena, room, sizeof *s->row);
-    s->x = cull_arena_alloc(arena, room * D, sizeof *s->x);
-    s->hn = cull_arena_alloc(arena, room * D, sizeof *s->hn);
-    s->logits = cull_arena_alloc(arena, room * V, sizeof *s->logits);
+    s->x = cull_arena_room(arena, room * D, sizeof *s->x);
+    s->hn = cull_arena_room(arena, room * D, sizeof *s->hn);
+    s->logits = cull_arena_room(arena, room * V, sizeof *s->logits);
     s->sum = cull_arena_alloc(arena, room, sizeof *s->sum);
     s->dense_sum = cull_arena_alloc(arena, room, sizeof *s->dense_sum);
-    s->dense = dense ? cull_arena_alloc(arena, room * V, sizeof *s->dense) : NULL;
+    s->dense = dense ? cull_arena_room(arena, room * V, sizeof *s->dense) : NULL;
     if (!s->row || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum ||
         (dense && !s->dense))
         return cull_no_memory(t->run->ctx);
@@ -192,7 +192,7 @@ cull_status cull_head_logits(cull_run *run, size_t n, const float *h, float *log
         const cull_mark mark = cull_arena_mark(arena);
         const size_t count = n - i < most ? n - i : most;
         cull_piece piece = cull_piece_outer(run);
-        float *hn = cull_arena_alloc(arena, count * D, sizeof *hn);
+        float *hn = cull_arena_room(arena, count * D, sizeof *hn);
         if (!hn)
             return cull_no_memory(run->ctx);
         CULL_TRY(logits_of(&piece, count, h + i * D, hn, logits + i * V));
@@ -207,7 +207,7 @@ cull_status cull_head_argmax(cull_run *run, size_t n, const float *h, int32_t *b
     const size_t D = run->m->facts->D, V = run->m->facts->V;
     const size_t most = rows_at_once(run);
     const cull_mark mark = cull_arena_mark(arena);
-    float *logits = cull_arena_alloc(arena, (n < most ? n : most) * V, sizeof *logits);
+    float *logits = cull_arena_room(arena, (n < most ? n : most) * V, sizeof *logits);
 
     if (!logits)
         return cull_no_memory(run->ctx);

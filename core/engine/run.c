@@ -9,7 +9,7 @@
 static float *piece_scratch(cull_pass *pass, size_t n)
 {
     cull_piece *piece = pass->core;
-    float *p = cull_arena_alloc(cull_piece_arena(piece), n, sizeof *p);
+    float *p = cull_arena_room(cull_piece_arena(piece), n, sizeof *p);
 
     if (!p)
         (void)cull_no_memory(piece->run->ctx);

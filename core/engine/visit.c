@@ -40,7 +40,7 @@ static bool skips_moe(const cull_lane *lane, size_t l)
 
 static float *floats(cull_run *run, size_t n)
 {
-    float *p = cull_arena_alloc(run->worker[run->n_workers].arena, n, sizeof *p);
+    float *p = cull_arena_room(run->worker[run->n_workers].arena, n, sizeof *p);
     if (!p)
         (void)cull_no_memory(run->ctx);
     return p;
@@ -177,9 +177,9 @@ static cull_status resolve(cull_run *run, size_t l, cull_lane *lane)
     cull_arena *arena = run->worker[run->n_workers].arena;
     resolving t = { lane, lane->cut ? lane->cut->layer + l : NULL, K, run->m->facts->D };
 
-    lane->slot = cull_arena_alloc(arena, lane->n * K, sizeof *lane->slot);
+    lane->slot = cull_arena_room(arena, lane->n * K, sizeof *lane->slot);
     lane->slot_gate = floats(run, lane->n * K);
-    lane->slot_row = cull_arena_alloc(arena, lane->n * K, sizeof *lane->slot_row);
+    lane->slot_row = cull_arena_room(arena, lane->n * K, sizeof *lane->slot_row);
     if (!lane->slot || !lane->slot_gate || !lane->slot_row)
         return cull_no_memory(run->ctx);
     return cull_run_each(run, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);

@@ -1,4 +1,6 @@
 // A block around attention and experts: embedding, residuals, feed-forward parts.
+#include <cull/kernel.h>
+
 #include "pieces.h"
 #include "take.h"
 
@@ -25,6 +27,7 @@ typedef struct sum_job { // h = r + scale (a + b); b may be NULL
     size_t D;
 } sum_job;
 
+CULL_CLONES
 static void sum_block(void *arg, size_t first, size_t count)
 {
     const sum_job *job = arg;
@@ -48,19 +51,36 @@ typedef struct act_job {
     const float *u;
 } act_job;
 
+// g = silu(g) · u
+CULL_CLONES
+static void silu_times(size_t n, float *restrict g, const float *restrict u)
+{
+    for (size_t i = 0; i < n; i++)
+        g[i] = g[i] / (1.0f + cull_exp(-g[i])) * u[i];
+}
+
+// gpt-oss: g ≤ limit, |u| ≤ limit; g · σ(α g) · (u + 1)
+CULL_CLONES
+static void clamped_times(size_t n, float *restrict g, const float *restrict u, float limit,
+                          float alpha)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float a = g[i] < limit ? g[i] : limit;
+        const float b = u[i] < -limit ? -limit : (u[i] < limit ? u[i] : limit);
+        g[i] = a / (1.0f + cull_exp(-alpha * a)) * (b + 1.0f);
+    }
+}
+
 static void act_block(void *arg, size_t first, size_t count)
 {
     const act_job *job = arg;
-    const float limit = job->s->act_limit, alpha = job->s->act_alpha;
+    float *g = job->g + first * job->F;
+    const float *u = job->u + first * job->F;
 
-    for (size_t i = first * job->F; i < (first + count) * job->F; i++) {
-        if (job->act == HF_SILU) {
-            job->g[i] = job->g[i] / (1 + expf(-job->g[i])) * job->u[i];
-            continue;
-        }
-        const float g = fminf(job->g[i], limit), u = fminf(fmaxf(job->u[i], -limit), limit);
-        job->g[i] = g / (1 + expf(-alpha * g)) * (u + 1);
-    }
+    if (job->act == HF_SILU)
+        silu_times(count * job->F, g, u);
+    else
+        clamped_times(count * job->F, g, u, job->s->act_limit, job->s->act_alpha);
 }
 
 cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_where gate, size_t F, size_t n,

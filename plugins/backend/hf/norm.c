@@ -1,3 +1,5 @@
+#include <cull/kernel.h>
+
 #include "pieces.h"
 
 typedef struct norm_job {
@@ -8,13 +10,28 @@ typedef struct norm_job {
 } norm_job;
 
 // Zhang and Sennrich 2019: x / √(mean x² + ε) · w
+CULL_CLONES
+static double sum_squares(size_t n, const float *x)
+{
+    double lane[8] = { 0 };
+    double sum = 0;
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            lane[j] += (double)x[i + j] * (double)x[i + j];
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    for (size_t j = 0; j < 8; j++)
+        sum += lane[j];
+    return sum;
+}
+
 static void rms_row(const hf_norm *norm, const float *x, float *y)
 {
-    double sum = 0;
+    const float mean = (float)(sum_squares(norm->n, x) / (double)norm->n);
+    const float scale = 1 / sqrtf(mean + norm->eps);
 
-    for (size_t i = 0; i < norm->n; i++)
-        sum += (double)x[i] * x[i];
-    const float scale = 1 / sqrtf((float)(sum / (double)norm->n) + norm->eps);
     for (size_t i = 0; i < norm->n; i++)
         y[i] = norm->w[i] * (x[i] * scale);
 }
