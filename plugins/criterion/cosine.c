@@ -48,16 +48,14 @@ CULL_PLUGIN(
     CRITERION, cosine, "1.0", "how far a layer turns the residual stream",
     .doc =
         "Scores a layer by 1 minus the mean over tokens of cos(h_in, h_out): of the whole layer, "
-        "or of "
-        "its MoE sub-layer alone, cos(h, h + moe). Layers that hardly turn the stream score lowest "
-        "and "
-        "go first. With measure: angle it is the mean of arccos(cos) / pi, the angular distance of "
-        "Gromov et al.\n"
+        "or of its MoE sub-layer alone, cos(h, h + moe). Layers that hardly turn the stream score "
+        "lowest and go first. With measure: angle it is the mean of arccos(cos) / pi, the angular "
+        "distance of Gromov et al.\n"
         "\n"
         "Cost: statistic K, L D / 2 operations per token and layer.\n"
         "\n"
-        "Departures: cosines are clamped before the arccos, and the last block takes part like any "
-        "other (MoNE's Angular baseline does neither).",
+        "Departures: cosines are clamped before the arccos, and the last block takes part like "
+        "any other (MoNE's Angular baseline does neither).",
     .cite =
         "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), layer drop and block "
         "drop; Gromov et al.: The Unreasonable Ineffectiveness of the Deeper Layers.\n"
@@ -69,7 +67,6 @@ CULL_PLUGIN(
         "@article{gromov2024deeper,\n"
         "  title={The Unreasonable Ineffectiveness of the Deeper Layers},\n"
         "  author={Gromov, Andrey and Tirumala, Kushal and Shapourian, Hassan and Glorioso, Paolo "
-        "and "
-        "Roberts, Daniel A.},\n"
+        "and Roberts, Daniel A.},\n"
         "  journal={arXiv preprint arXiv:2403.17887}, year={2024}}",
     CULL_SETTINGS(params, struct settings));

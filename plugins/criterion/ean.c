@@ -74,9 +74,10 @@ static const cull_criterion ean = {
 
 CULL_PLUGIN(
     CRITERION, ean, "1.0", "expert activation norm: how large an expert's outputs are",
-    .doc = "With N the l2 norm of an expert's output before its gate: the sum of N over the tokens "
-           "routed to the expert (EAN), the mean of N (MAN), the mean of N^2 (MSAN), or the norm "
-           "of the mean output (REAP's ean_ca, in which outputs of opposite direction cancel).\n"
+    .doc = "With N the l2 norm of an expert's output before its gate: the sum of N over the "
+           "tokens routed to the expert (EAN), the mean of N (MAN), the mean of N^2 (MSAN), or "
+           "the norm of the mean output (REAP's ean_ca, in which outputs of opposite direction "
+           "cancel).\n"
            "\n"
            "Cost: statistic C, k D operations per token; `ca` takes D.\n"
            "\n"

@@ -40,22 +40,18 @@ CULL_PLUGIN_NAMED(
     "an expert's contribution, weighted by what the layer changes",
     .doc =
         "Scores expert e by the sum over its tokens of s g N: N the norm of its output, g its "
-        "gate, and "
-        "s = max(0, 1 - cos(h, h + o)) the share in which the routed experts' output o turns the "
-        "token's "
-        "residual stream h. Shared experts take no part in o. With `normalise` each layer's scores "
-        "are "
-        "divided by their sum, as the authors do to mix domains and as a ranking over all layers "
-        "(allocation global) may want.\n"
+        "gate, and s = max(0, 1 - cos(h, h + o)) the share in which the routed experts' output o "
+        "turns the token's residual stream h. Shared experts take no part in o. With `normalise` "
+        "each layer's scores are divided by their sum, as the authors do to mix domains and as a "
+        "ranking over all layers (allocation global) may want.\n"
         "\n"
         "Cost: statistic F, k D + 3 D operations per token.\n"
         "\n"
-        "Departures from the authors' code: each calibration token is counted once (their JSONL is "
-        "appended to, so that a rerun counts double); dropped experts leave the router's own "
-        "selection "
-        "rule, where theirs remap in a patched server. Their calibration, the 25 longest "
-        "demonstrations, "
-        "is a matter of the experiment's data. An expert without tokens scores 0.",
+        "Departures from the authors' code: each calibration token is counted once (their JSONL "
+        "is appended to, so that a rerun counts double); dropped experts leave the router's own "
+        "selection rule, where theirs remap in a patched server. Their calibration, the 25 "
+        "longest demonstrations, is a matter of the experiment's data. An expert without tokens "
+        "scores 0.",
     .cite =
         "Dong et al.: Domain-Specific Pruning of Large Mixture-of-Experts Models with Few-shot "
         "Demonstrations.\n"

@@ -17,9 +17,9 @@ static const char *const usages[] = {
 static const cull_param params[] = {
     CULL_P_CHOICE(
         struct settings, of, USAGE_COUNT, usages,
-        "count: tokens routed to the expert; gate-sum: the sum of its gates (RS); mean-gate: "
-        "that over the count; probability: the router's mean probability over all tokens, "
-        "chosen or not; gate-probability: the sum of gates over all tokens"),
+        "count: tokens routed to the expert; gate-sum: the sum of its gates (RS); mean-gate: that "
+        "over the count; probability: the router's mean probability over all tokens, chosen or "
+        "not; gate-probability: the sum of gates over all tokens"),
 };
 
 static double formula(const void *settings, const cull_layer_stats *s, size_t e)
@@ -45,11 +45,11 @@ static const cull_criterion frequency = {
 CULL_PLUGIN(
     CRITERION, frequency, "1.0", "how often, or how strongly, the router picks an expert",
     .doc =
-        "Scores expert e by n_e, the number of calibration tokens that are routed to it. The other "
-        "settings of `of` are the variants of the field on the same statistic: gate-sum is the "
-        "routing score RS = sum of g over routed tokens, mean-gate is RS / n_e (Unified's score "
-        "for DeepSeek), probability is the mean of p over all tokens, chosen or not (Unified's "
-        "score for Mixtral and Qwen), gate-probability is RS / N (MoNE's frequency).\n"
+        "Scores expert e by n_e, the number of calibration tokens that are routed to it. The "
+        "other settings of `of` are the variants of the field on the same statistic: gate-sum is "
+        "the routing score RS = sum of g over routed tokens, mean-gate is RS / n_e (Unified's "
+        "score for DeepSeek), probability is the mean of p over all tokens, chosen or not "
+        "(Unified's score for Mixtral and Qwen), gate-probability is RS / N (MoNE's frequency).\n"
         "\n"
         "Cost: statistic A, a few additions per routed token.\n"
         "\n"
@@ -57,12 +57,12 @@ CULL_PLUGIN(
         "renormalisation and scaling, where peers take the softmax over raw logits. An expert "
         "without tokens scores 0 (with `probability`, its mean probability); among equals the "
         "lower index goes first.",
-    .cite =
-        "He, Dong, Ding, Li: Towards Efficient Mixture of Experts: A Holistic Study of Compression "
-        "Techniques (Unified), section 4, expert drop. RS: the baseline of MoNE, section 4.\n"
-        "@article{he2024unified,\n"
-        "  title={Towards Efficient Mixture of Experts: A Holistic Study of Compression "
-        "Techniques},\n"
-        "  author={He, Shwai and Dong, Daize and Ding, Liang and Li, Ang},\n"
-        "  journal={arXiv preprint arXiv:2406.02500}, year={2024}}",
+    .cite = "He, Dong, Ding, Li: Towards Efficient Mixture of Experts: A Holistic Study of "
+            "Compression Techniques (Unified), section 4, expert drop. RS: the baseline of MoNE, "
+            "section 4.\n"
+            "@article{he2024unified,\n"
+            "  title={Towards Efficient Mixture of Experts: A Holistic Study of Compression "
+            "Techniques},\n"
+            "  author={He, Shwai and Dong, Daize and Ding, Liang and Li, Ang},\n"
+            "  journal={arXiv preprint arXiv:2406.02500}, year={2024}}",
     CULL_SETTINGS(params, struct settings));

@@ -40,9 +40,9 @@ static const cull_criterion gate = {
 CULL_PLUGIN(
     CRITERION, gate, "1.0", "the sum or the mean of an expert's gates",
     .doc = "Scores expert e by the sum of g over the tokens routed to it (RS, the routing score "
-           "that MoNE and SEER-MoE compare with), or by their mean, the gate that the expert "
-           "gets when it is chosen. The same numbers as frequency's gate-sum and mean-gate, "
-           "under the name that tables use.\n"
+           "that MoNE and SEER-MoE compare with), or by their mean, the gate that the expert gets "
+           "when it is chosen. The same numbers as frequency's gate-sum and mean-gate, under the "
+           "name that tables use.\n"
            "\n"
            "Cost: statistic A.\n"
            "\n"

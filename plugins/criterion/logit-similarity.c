@@ -62,23 +62,20 @@ CULL_PLUGIN_NAMED(
     "distance of experts by the cosine of their router logits",
     .doc =
         "M-SMoE calls two experts similar when their router logits over all tokens point the same "
-        "way: "
-        "similarity (cos + 1) / 2 of two columns of the N x E matrix of logits. The score is the "
-        "distance 1 - similarity, in [0, 1], since pairs are distances throughout.\n"
+        "way: similarity (cos + 1) / 2 of two columns of the N x E matrix of logits. The score is "
+        "the distance 1 - similarity, in [0, 1], since pairs are distances throughout.\n"
         "\n"
         "Cost: statistic G, E^2 / 2 operations per token; no logits are stored.\n"
         "\n"
         "Departures: REAP's port takes a distance of the rows of this matrix instead of the "
-        "matrix, and "
-        "MoNE's port overwrites it with every batch and fills one triangle only.",
+        "matrix, and MoNE's port overwrites it with every batch and fills one triangle only.",
     .cite =
         "Li, Zhang, Yadav, Sung, Cheng, Bansal, Chen: Merge, Then Compress: Demystify Efficient "
-        "SMoE "
-        "with Hints from Its Routing Policy (M-SMoE), section 3.\n"
+        "SMoE with Hints from Its Routing Policy (M-SMoE), section 3.\n"
         "@inproceedings{li2024msmoe,\n"
         "  title={Merge, Then Compress: Demystify Efficient {SMoE} with Hints from Its Routing "
         "Policy},\n"
-        "  author={Li, Pingzhi and Zhang, Zhenyu and Yadav, Prateek and Sung, Yi-Lin and Cheng, Yu "
-        "and Bansal, Mohit and Chen, Tianlong},\n"
+        "  author={Li, Pingzhi and Zhang, Zhenyu and Yadav, Prateek and Sung, Yi-Lin and Cheng, "
+        "Yu and Bansal, Mohit and Chen, Tianlong},\n"
         "  booktitle={ICLR}, year={2024}, note={arXiv 2310.01334}}",
     CULL_SETTINGS(params, struct settings));

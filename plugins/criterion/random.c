@@ -32,10 +32,9 @@ CULL_PLUGIN_NAMED(
     CRITERION, random_scores, "random", "1.0", "independent uniform numbers",
     .doc =
         "Each expert's score is drawn uniformly from [0, 1), from a random stream of its own for "
-        "each "
-        "layer, keyed by the trial's seed. The lowest of independent uniform scores are a uniform "
-        "subset, within a layer and over the whole model, so every allocation applies. A layer's "
-        "numbers do not depend on the other layers.\n"
+        "each layer, keyed by the trial's seed. The lowest of independent uniform scores are a "
+        "uniform subset, within a layer and over the whole model, so every allocation applies. A "
+        "layer's numbers do not depend on the other layers.\n"
         "\n"
         "Cost: none. Several seeds are needed to say anything: single random cuts differ widely.\n"
         "\n"

@@ -113,24 +113,17 @@ static const cull_criterion reap = {
 CULL_PLUGIN(
     CRITERION, reap, "1.0", "mean gated norm of an expert's output",
     .doc = "Scores expert e by the mean, over the tokens routed to it, of g N: N the l2 norm of "
-           "its output, "
-           "g its gate. The other settings of `of` are the family in the authors' code. keep_super "
-           "pins "
-           "the super experts of Su et al. by the authors' rule: they are pruned only when nothing "
-           "else "
-           "is left.\n"
+           "its output, g its gate. The other settings of `of` are the family in the authors' "
+           "code. keep_super pins the super experts of Su et al. by the authors' rule: they are "
+           "pruned only when nothing else is left.\n"
            "\n"
            "Cost: statistics A and C, k D operations per token.\n"
            "\n"
-           "Departures from the authors' code: g is the coefficient that the model really uses and "
-           "the "
-           "selection is the model's own; the authors select again by top-k of raw logits and "
-           "weight by "
-           "the softmax, which is wrong for sigmoid, biased and grouped routers, and 20 to 46 % "
-           "off the "
-           "true gate where Mixtral renormalises. Only the experts that a token chose are run. An "
-           "expert "
-           "without tokens scores 0 and goes first.",
+           "Departures from the authors' code: g is the coefficient that the model really uses "
+           "and the selection is the model's own; the authors select again by top-k of raw logits "
+           "and weight by the softmax, which is wrong for sigmoid, biased and grouped routers, "
+           "and 20 to 46 % off the true gate where Mixtral renormalises. Only the experts that a "
+           "token chose are run. An expert without tokens scores 0 and goes first.",
     .cite =
         "Lasby et al.: REAP the Experts: Why Pruning Prevails for One-Shot MoE Compression. Super "
         "experts: Su et al.: Unveiling Super Experts in Mixture-of-Experts Large Language Models "
@@ -138,7 +131,6 @@ CULL_PLUGIN(
         "@article{lasby2025reap,\n"
         "  title={{REAP} the Experts: Why Pruning Prevails for One-Shot {MoE} compression},\n"
         "  author={Lasby, Mike and Lazarevich, Ivan and Sinnadurai, Nish and Lie, Sean and "
-        "Ioannou, "
-        "Yani and Thangarasa, Vithursan},\n"
+        "Ioannou, Yani and Thangarasa, Vithursan},\n"
         "  journal={arXiv preprint arXiv:2510.13999}, year={2025}}",
     CULL_SETTINGS(params, struct settings));

@@ -28,8 +28,8 @@ static const cull_criterion variance = {
 CULL_PLUGIN(
     CRITERION, variance, "1.0", "how much an expert's output varies over its tokens",
     .doc =
-        "MoNE's phi_var = sqrt(sum over channels of Var(y_e)), over the tokens routed to e, of the "
-        "expert's output before its gate, with divisor n_e - 1.\n"
+        "MoNE's phi_var = sqrt(sum over channels of Var(y_e)), over the tokens routed to e, of "
+        "the expert's output before its gate, with divisor n_e - 1.\n"
         "\n"
         "Cost: statistic D, 3 k D float64 operations per token.\n"
         "\n"

@@ -84,22 +84,18 @@ CULL_PLUGIN_NAMED(
     STRATEGY, block_drop, "block-drop", "1.0",
     "whole layers go, the lowest or the least turning run",
     .doc = "Passes over whole layers, attention and experts: the lowest by their scores (cosine "
-           "with of: "
-           "block), or, with blocks: consecutive, the run of layers i … i + n - 1 whose input and "
-           "output "
-           "are nearest, by mean cosine (Unified) or mean angle (Gromov et al., Angular in MoNE's "
-           "tables). Ties go to the lower layer. A run must lie within layers that may be cut.\n"
+           "with of: block), or, with blocks: consecutive, the run of layers i … i + n - 1 whose "
+           "input and output are nearest, by mean cosine (Unified) or mean angle (Gromov et al., "
+           "Angular in MoNE's tables). Ties go to the lower layer. A run must lie within layers "
+           "that may be cut.\n"
            "\n"
            "Cost: statistic K; O(L^2).\n"
            "\n"
            "Departures from the authors' code: the gap of n layers is read from h_i and h_(i+n) "
-           "themselves "
-           "(Unified's consecutive mode reads column n, where gap n lies in column n - 1); the "
-           "last layer "
-           "may be in a run.",
+           "themselves (Unified's consecutive mode reads column n, where gap n lies in column n - "
+           "1); the last layer may be in a run.",
     .cite = "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), block drop; "
-            "Gromov et al.: "
-            "The Unreasonable Ineffectiveness of the Deeper Layers.\n"
+            "Gromov et al.: The Unreasonable Ineffectiveness of the Deeper Layers.\n"
             "@article{he2024unified,\n"
             "  title={Towards Efficient Mixture of Experts: A Holistic Study of Compression "
             "Techniques},\n"
@@ -108,7 +104,6 @@ CULL_PLUGIN_NAMED(
             "@article{gromov2024deeper,\n"
             "  title={The Unreasonable Ineffectiveness of the Deeper Layers},\n"
             "  author={Gromov, Andrey and Tirumala, Kushal and Shapourian, Hassan and Glorioso, "
-            "Paolo and "
-            "Roberts, Daniel A.},\n"
+            "Paolo and Roberts, Daniel A.},\n"
             "  journal={arXiv preprint arXiv:2403.17887}, year={2024}}",
     CULL_SETTINGS(params, struct settings));

@@ -52,10 +52,9 @@ static const cull_strategy fixed_k = {
 CULL_PLUGIN_NAMED(
     STRATEGY, fixed_k, "fixed-k", "1.0", "every token is served by k experts",
     .doc = "Lets the router choose k experts per token instead of the model's number, by its own "
-           "rule: the "
-           "gates are those of the k best, renormalised where the model does so. Nothing is "
-           "removed; what "
-           "is saved is compute, and the cost to compare by is active parameters per token.\n"
+           "rule: the gates are those of the k best, renormalised where the model does so. "
+           "Nothing is removed; what is saved is compute, and the cost to compare by is active "
+           "parameters per token.\n"
            "\n"
            "Cost: none.\n"
            "\n"

@@ -28,18 +28,14 @@ static const cull_strategy layer_drop = {
 CULL_PLUGIN_NAMED(
     STRATEGY, layer_drop, "layer-drop", "1.0", "the lowest layers lose their MoE sub-layer",
     .doc = "Ranks the layers by their scores (cosine with of: moe) and takes the MoE sub-layer, "
-           "norm, router "
-           "and experts, from the lowest; attention stays. Layers without one are passed over. "
-           "Ties go to "
-           "the lower layer. What is removed is the layer's routed experts, so the budget counts "
-           "as any "
-           "other's, in whole layers.\n"
+           "norm, router and experts, from the lowest; attention stays. Layers without one are "
+           "passed over. Ties go to the lower layer. What is removed is the layer's routed "
+           "experts, so the budget counts as any other's, in whole layers.\n"
            "\n"
            "Cost: a sort; the criterion's statistic K.\n"
            "\n"
-           "Departures: shared experts and dense parts that run beside the routed ones stay, since "
-           "they "
-           "are not part of the routed sub-layer whose effect is measured.",
+           "Departures: shared experts and dense parts that run beside the routed ones stay, "
+           "since they are not part of the routed sub-layer whose effect is measured.",
     .cite = "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), layer drop.\n"
             "@article{he2024unified,\n"
             "  title={Towards Efficient Mixture of Experts: A Holistic Study of Compression "

@@ -105,26 +105,21 @@ CULL_PLUGIN(
     "the experts with the lowest scores go: dropped, zeroed or made novices",
     .doc =
         "Ranks experts by any criterion's scores and lets the lowest go, as many as the budget "
-        "says: the "
-        "same share of every layer (allocation layer), the lowest of the whole model (global; no "
-        "layer "
-        "falls below the experts that a token needs, unless the action leaves the router alone), "
-        "or "
-        "the counts that another method arrived at (like). Ties go to the lower layer and index.\n"
+        "says: the same share of every layer (allocation layer), the lowest of the whole model "
+        "(global; no layer falls below the experts that a token needs, unless the action leaves "
+        "the router alone), or the counts that another method arrived at (like). Ties go to the "
+        "lower layer and index.\n"
         "\n"
-        "What `goes` means is the action's: drop masks the expert inside the router's own rule, so "
-        "that "
-        "the next best is chosen and gates are renormalised as the model does; zero, novice and "
-        "novice-gw leave the routing as it is and put 0, the mean output over routed tokens, or "
-        "sum(g^2 y) / sum(g^2) in the expert's place. An expert without tokens becomes a zero "
-        "novice.\n"
+        "What `goes` means is the action's: drop masks the expert inside the router's own rule, "
+        "so that the next best is chosen and gates are renormalised as the model does; zero, "
+        "novice and novice-gw leave the routing as it is and put 0, the mean output over routed "
+        "tokens, or sum(g^2 y) / sum(g^2) in the expert's place. An expert without tokens becomes "
+        "a zero novice.\n"
         "\n"
         "Cost: a sort. Novices take statistic D.\n"
         "\n"
         "Departures: no peer separates criterion, allocation and action; cuts by `score <= "
-        "threshold` "
-        "take more than was asked for on ties, and exact counts never do.",
+        "threshold` take more than was asked for on ties, and exact counts never do.",
     .cite = "The common step of frequency, EAN, REAP, EASY-EP and Unified pruning; novices: Zhang "
-            "et al., "
-            "MoNE (arXiv 2507.00390), section 3; the gate-weighted novice is ours.",
+            "et al., MoNE (arXiv 2507.00390), section 3; the gate-weighted novice is ours.",
     CULL_SETTINGS(params, struct settings));

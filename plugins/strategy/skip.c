@@ -47,26 +47,22 @@ static const cull_strategy skip = {
 CULL_PLUGIN(STRATEGY, skip, "1.0", "dynamic expert skipping: small second gates are left out",
             .doc =
                 "NAEE's dynamic skipping. A layer's threshold beta is the median over calibration "
-                "tokens of "
-                "g2 / g1, the second gate over the first. At inference an expert of a token is "
-                "left out when its "
-                "gate is below beta times the first one's, and the rest is renormalised where the "
-                "model does "
-                "so. The median of the dense model skips about half of the second experts.\n"
+                "tokens of g2 / g1, the second gate over the first. At inference an expert of a "
+                "token is left out when its gate is below beta times the first one's, and the "
+                "rest is renormalised where the model does so. The median of the dense model "
+                "skips about half of the second experts.\n"
                 "\n"
                 "Cost: statistic R. Nothing is removed; compare by active parameters per token.\n"
                 "\n"
                 "Departures: the authors' rule is for top-2; with more experts per token every "
-                "further one is "
-                "compared to the first, under the one threshold.",
+                "further one is compared to the first, under the one threshold.",
             .cite = "Lu, Liu, Xu, Zhou, Huang, Zhang, Yan, Li: Not All Experts are Equal: "
-                    "Efficient Expert Pruning "
-                    "and Skipping for Mixture-of-Experts Large Language Models, section 3.3.\n"
+                    "Efficient Expert Pruning and Skipping for Mixture-of-Experts Large Language "
+                    "Models, section 3.3.\n"
                     "@inproceedings{lu2024naee,\n"
-                    "  title={Not All Experts are Equal: Efficient Expert Pruning and Skipping for "
-                    "Mixture-of-Experts Large Language Models},\n"
+                    "  title={Not All Experts are Equal: Efficient Expert Pruning and Skipping "
+                    "for Mixture-of-Experts Large Language Models},\n"
                     "  author={Lu, Xudong and Liu, Qi and Xu, Yuhui and Zhou, Aojun and Huang, "
-                    "Siyuan and Zhang, "
-                    "Bo and Yan, Junchi and Li, Hongsheng},\n"
+                    "Siyuan and Zhang, Bo and Yan, Junchi and Li, Hongsheng},\n"
                     "  booktitle={ACL}, year={2024}, note={arXiv 2402.14800}}",
             CULL_SETTINGS(params, struct settings));

@@ -149,7 +149,7 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
             status = keep_one_each(ctx, set, view, l, label[l], out);
         ctx->host->rewind(ctx, mark);
         if (!ctx->host->progress(ctx, (double)(l + 1), (double)view->model->L))
-            return CULL_ECANCELED;
+            return ctx->host->fail(ctx, CULL_ECANCELED, "clustering was interrupted");
     }
     return status;
 }
@@ -174,51 +174,36 @@ CULL_PLUGIN_NAMED(
     "STUN's expert stage: cluster the experts, keep one of each cluster",
     .doc =
         "Clusters every layer's experts by a pairwise distance (similarity, for STUN) and keeps "
-        "one of "
-        "each cluster: its representative, the member whose flattened gate, up and down weights "
-        "are "
-        "nearest in l2 to the cluster's mean. The others leave the router. Selective "
-        "reconstruction: in "
-        "a layer left with fewer than kappa = 3 clusters every cluster takes the element-wise mean "
-        "of "
-        "its members' weights and router rows (float64 means, rounded to float32; biases stay the "
-        "representative's).\n"
+        "one of each cluster: its representative, the member whose flattened gate, up and down "
+        "weights are nearest in l2 to the cluster's mean. The others leave the router. Selective "
+        "reconstruction: in a layer left with fewer than kappa = 3 clusters every cluster takes "
+        "the element-wise mean of its members' weights and router rows (float64 means, rounded to "
+        "float32; biases stay the representative's).\n"
         "\n"
         "linkage: complete builds each layer's exact dendrogram, sorts all merges of the model by "
-        "height "
-        "and applies the lowest until the budget is met (allocation global: layers keep different "
-        "counts; allocation layer: the same share each). No threshold has to be searched and the "
-        "count "
-        "is exact. average and single are there for ablation.\n"
+        "height and applies the lowest until the budget is met (allocation global: layers keep "
+        "different counts; allocation layer: the same share each). No threshold has to be "
+        "searched and the count is exact. average and single are there for ablation.\n"
         "\n"
         "linkage: stun-greedy is the authors' algorithm: pairs by ascending distance below a "
-        "threshold "
-        "tau join unless some member is farther than tau from the pair's other expert, by "
-        "distances "
-        "not yet used up; cross pairs that do not touch the two experts go unchecked, so a cluster "
-        "may "
-        "hold pairs beyond tau. One tau for all layers is searched as they do (0.5, step 0.1, "
-        "doubled, "
-        "then halved).\n"
+        "threshold tau join unless some member is farther than tau from the pair's other expert, "
+        "by distances not yet used up; cross pairs that do not touch the two experts go "
+        "unchecked, so a cluster may hold pairs beyond tau. One tau for all layers is searched as "
+        "they do (0.5, step 0.1, doubled, then halved).\n"
         "\n"
         "Cost: O(E^3) a layer, and two readings of the weights of clusters of three and more. "
-        "Nothing "
-        "is run.\n"
+        "Nothing is run.\n"
         "\n"
-        "Departures from the authors' code: complete linkage by default. stun-greedy is cut to the "
-        "exact "
-        "count by the height of its merges where no threshold gives it; the authors' search stops "
-        "with "
-        "an error after ten equal totals, which ties among integer co-activations provoke. Their "
-        "limit "
-        "of one merge a layer is off by default (cap). No zero bias is written into the router.",
+        "Departures from the authors' code: complete linkage by default. stun-greedy is cut to "
+        "the exact count by the height of its merges where no threshold gives it; the authors' "
+        "search stops with an error after ten equal totals, which ties among integer "
+        "co-activations provoke. Their limit of one merge a layer is off by default (cap). No "
+        "zero bias is written into the router.",
     .cite = "Lee, Hwang, Qiao, Campos, Yao, He: STUN: Structured-Then-Unstructured Pruning for "
-            "Scalable MoE "
-            "Pruning, section 4.\n"
+            "Scalable MoE Pruning, section 4.\n"
             "@inproceedings{lee2025stun,\n"
             "  title={{STUN}: Structured-Then-Unstructured Pruning for Scalable {MoE} Pruning},\n"
             "  author={Lee, Jaeseong and Hwang, Seung-won and Qiao, Aurick and Campos, Daniel F "
-            "and Yao, "
-            "Zhewei and He, Yuxiong},\n"
+            "and Yao, Zhewei and He, Yuxiong},\n"
             "  booktitle={Proceedings of ACL}, year={2025}, note={arXiv 2409.06211}}",
     CULL_SETTINGS(params, struct settings));

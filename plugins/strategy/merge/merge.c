@@ -132,8 +132,8 @@ static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const 
     else if (set->weighted)
         ctx->host->log(
             ctx, CULL_WARN,
-            "layer %zu: no token reaches the %zu experts merged into expert %zu; they are "
-            "merged by a plain mean",
+            "layer %zu: no token reaches the %zu experts merged into expert %zu; they are merged "
+            "by a plain mean",
             group->layer, group->n, target);
 
     if (set->align && status == CULL_OK)
@@ -192,7 +192,7 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
         status = merge_layer(ctx, set, view, l, label[l], usage[l], out);
         ctx->host->rewind(ctx, mark);
         if (!ctx->host->progress(ctx, (double)(l + 1), (double)view->model->L))
-            return CULL_ECANCELED;
+            return ctx->host->fail(ctx, CULL_ECANCELED, "merging was interrupted");
     }
     return status;
 }
@@ -209,54 +209,42 @@ CULL_PLUGIN(
     STRATEGY, merge, "1.0", "groups of experts become one; the router stays as it is",
     .doc =
         "Groups each layer's experts by a pairwise distance and replaces every group by one "
-        "expert, the "
-        "mean of the members' gate, up and down matrices weighted by usage. The router keeps all "
-        "its "
-        "rows; the members' slots are served by the merged expert. A group of m counts as m - 1 "
-        "removed.\n"
+        "expert, the mean of the members' gate, up and down matrices weighted by usage. The "
+        "router keeps all its rows; the members' slots are served by the merged expert. A group "
+        "of m counts as m - 1 removed.\n"
         "\n"
         "groups: dominant is M-SMoE: the least used experts give up, over the whole model "
-        "(allocation "
-        "global) or the same number in each layer, at least one per layer staying, and each joins "
-        "the "
-        "nearest that stays (distance logit-similarity). groups: average is HC-SMoE: hierarchical "
-        "clustering (distance output-distance), cut at the layer's count, or, with allocation "
-        "global, "
-        "through all layers' dendrograms at one height.\n"
+        "(allocation global) or the same number in each layer, at least one per layer staying, "
+        "and each joins the nearest that stays (distance logit-similarity). groups: average is "
+        "HC-SMoE: hierarchical clustering (distance output-distance), cut at the layer's count, "
+        "or, with allocation global, through all layers' dendrograms at one height.\n"
         "\n"
         "align: true first permutes each member's neurons to match those of the group's most used "
         "expert: the assignment that maximises the inner products of gate rows, up rows and down "
         "columns (Hungarian method). A permutation alone changes no output.\n"
         "\n"
         "Cost: O(E^3) a layer; a reading of the weights of merged experts; with align O(F^2 (D + "
-        "F)) for "
-        "each, and F^2 floats.\n"
+        "F)) for each, and F^2 floats.\n"
         "\n"
         "Departures from the authors' code: usage counts all k experts of a token (both fix "
-        "top-2). A "
-        "group without any tokens is merged by a plain mean, and reported, where both leave an "
-        "expert "
-        "of zeros. M-SMoE aligns to expert 0, here to the group's dominant, and its Mixtral script "
-        "not "
-        "at all; HC-SMoE's scripts misspell `hierarchical` and so run k-means++, and its complete "
-        "linkage merges the farthest pair. Biases of experts, where there are any, stay the "
-        "dominant's.",
+        "top-2). A group without any tokens is merged by a plain mean, and reported, where both "
+        "leave an expert of zeros. M-SMoE aligns to expert 0, here to the group's dominant, and "
+        "its Mixtral script not at all; HC-SMoE's scripts misspell `hierarchical` and so run "
+        "k-means++, and its complete linkage merges the farthest pair. Biases of experts, where "
+        "there are any, stay the dominant's.",
     .cite =
         "M-SMoE: Li, Zhang, Yadav, Sung, Cheng, Bansal, Chen: Merge, Then Compress: Demystify "
-        "Efficient SMoE "
-        "with Hints from Its Routing Policy, section 3. HC-SMoE: Chen, Liu, Sun, Chao, Hsu, Lee: "
-        "Retraining-Free Merging of Sparse MoE via Hierarchical Clustering.\n"
+        "Efficient SMoE with Hints from Its Routing Policy, section 3. HC-SMoE: Chen, Liu, Sun, "
+        "Chao, Hsu, Lee: Retraining-Free Merging of Sparse MoE via Hierarchical Clustering.\n"
         "@inproceedings{li2024msmoe,\n"
         "  title={Merge, Then Compress: Demystify Efficient {SMoE} with Hints from Its Routing "
         "Policy},\n"
-        "  author={Li, Pingzhi and Zhang, Zhenyu and Yadav, Prateek and Sung, Yi-Lin and Cheng, Yu "
-        "and "
-        "Bansal, Mohit and Chen, Tianlong},\n"
+        "  author={Li, Pingzhi and Zhang, Zhenyu and Yadav, Prateek and Sung, Yi-Lin and Cheng, "
+        "Yu and Bansal, Mohit and Chen, Tianlong},\n"
         "  booktitle={ICLR}, year={2024}, note={arXiv 2310.01334}}\n"
         "@inproceedings{chen2025hcsmoe,\n"
         "  title={Retraining-Free Merging of Sparse {MoE} via Hierarchical Clustering},\n"
         "  author={Chen, I-Chun and Liu, Hsu-Shen and Sun, Wei-Fang and Chao, Chen-Hao and Hsu, "
-        "Yen-Chang "
-        "and Lee, Chun-Yi},\n"
+        "Yen-Chang and Lee, Chun-Yi},\n"
         "  booktitle={ICML}, year={2025}, note={arXiv 2410.08589}}",
     CULL_SETTINGS(params, struct settings));
