@@ -30,7 +30,7 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
                                  float *out)
 {
     (void)settings;
-    const input in = input_of(&view->stats->layer[where.layer], where);
+    const input in = view->stats ? input_of(&view->stats->layer[where.layer], where) : (input){ 0 };
 
     if (!in.sq)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "%s: no mean squares of its inputs were gathered",

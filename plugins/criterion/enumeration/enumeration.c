@@ -31,7 +31,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
         .layer = layer,
         .facts = &view->layer[layer],
         .before = view->before ? &view->before->layer[layer] : NULL,
-        .sample = view->stats->layer[layer].dense,
+        .sample = view->stats ? view->stats->layer[layer].dense : NULL,
         .objective = (enum objective)set->objective,
         .batch = (size_t)set->batch,
     };

@@ -1,6 +1,8 @@
 // SparseGPT: prune by the curvature of a layer's own squared error, and rewrite the weights that
 // stay.
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cull/cull.h>
 
@@ -128,24 +130,43 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
     return status;
 }
 
+// Experts whose statistics leave something open, in two lines at most.
+static void report(const stage *g)
+{
+    const cull_layer_stats *st = &g->view->stats->layer[g->layer];
+    const double inputs = (double)(st->D > st->F ? st->D : st->F);
+    char unrouted[256] = "";
+    char few[256] = "";
+    for (size_t e = 0; e < st->E; e++) {
+        if (!expert_stands(g->view->before, g->layer, e) || st->count[e] >= inputs)
+            continue;
+        char *list = st->count[e] <= 0 ? unrouted : few;
+        const size_t n = strlen(list);
+        if (n + 24 < sizeof few)
+            snprintf(list + n, sizeof few - n, " %zu", e);
+        else if (n + 4 < sizeof few && list[n - 1] != '.')
+            snprintf(list + n, sizeof few - n, " ...");
+    }
+    if (*unrouted)
+        g->ctx->host->log(
+            g->ctx, CULL_WARN,
+            "layer %zu: no token is routed to the experts%s; their weights are ranked by "
+            "magnitude alone",
+            g->layer, unrouted);
+    if (*few)
+        g->ctx->host->log(
+            g->ctx, CULL_INFO,
+            "layer %zu: fewer tokens than inputs reach the experts%s; the damping decides "
+            "where they leave it open",
+            g->layer, few);
+}
+
 static cull_status prune_expert(const stage *g, size_t e)
 {
     static const cull_part of_x[] = { CULL_PART_GATE, CULL_PART_UP };
     static const cull_part of_u[] = { CULL_PART_DOWN };
     const cull_layer_stats *st = &g->view->stats->layer[g->layer];
     const double tokens = st->count[e];
-    if (tokens <= 0)
-        g->ctx->host->log(
-            g->ctx, CULL_WARN,
-            "layer %zu, expert %zu: no token is routed to it; its weights are ranked by "
-            "magnitude alone",
-            g->layer, e);
-    else if (tokens < (double)st->D || tokens < (double)st->F)
-        g->ctx->host->log(
-            g->ctx, CULL_INFO,
-            "layer %zu, expert %zu: %.0f tokens for %zu and %zu inputs; the damping decides "
-            "in the directions that they leave open",
-            g->layer, e, tokens, st->D, st->F);
     const cull_status status =
         prune_sharing(g, e, st->x_hessian + e * st->D * st->D, st->D, tokens, 2, of_x);
     if (status != CULL_OK)
@@ -159,11 +180,12 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
 {
     (void)scores;
     const stage g = { ctx, settings, view, budget->sparsity, layer, out };
-    const cull_layer_stats *st = &view->stats->layer[layer];
+    const cull_layer_stats *st = view->stats ? &view->stats->layer[layer] : NULL;
     if (view->layer[layer].E == 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
-    if (!st->count || !st->x_hessian || !st->u_hessian)
+    if (!st || !st->count || !st->x_hessian || !st->u_hessian)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no Hessians were gathered", layer);
+    report(&g);
     for (size_t e = 0; e < view->layer[layer].E; e++) {
         if (!expert_stands(view->before, layer, e))
             continue;

@@ -82,7 +82,7 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
                         void *arg)
 {
     const cull_layer_facts *layer = &view->layer[l];
-    const double *count = view->stats->layer[l].count;
+    const double *count = view->stats ? view->stats->layer[l].count : NULL;
     const visitor v = { ctx, view, ctx->host->extension(ctx, CULL_EXT_WEIGHT_SCORES), fn, arg };
     if (!v.scores)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "this host offers no scores of weights");
