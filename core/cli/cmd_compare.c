@@ -7,12 +7,12 @@
 #include "cli/commands.h"
 #include "report/views.h"
 
-enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, WIDTH };
+enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, METRIC, WIDTH };
 
 typedef struct wanted {
     size_t n;
     const char **folders;
-    const char *format, *sort;
+    const char *format, *sort, *metric;
     size_t width;
     bool by_task;
 } wanted;
@@ -21,6 +21,7 @@ static const struct argp_option options[] = {
     { "format", FORMAT, "WORD", 0,
       "csv, json (tidy, every trial), md (as lm-eval's tables) or latex", 0 },
     { "by-task", BY_TASK, NULL, 0, "every task instead of means over tasks", 0 },
+    { "metric", METRIC, "WORD", 0, "this metric only, as acc_norm", 0 },
     { "sort", SORT, "WORD", 0, "sparsity (default), method, or a metric: best first", 0 },
     { "width", WIDTH, "N", 0, "columns of the screen (default: the terminal's)", 0 },
     { 0 },
@@ -49,6 +50,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case SORT:
         w->sort = arg;
+        return 0;
+    case METRIC:
+        w->metric = arg;
         return 0;
     case WIDTH:
         w->width = strtoul(arg, NULL, 10);
@@ -104,12 +108,12 @@ static size_t trials_of(const cull_frame *f, const char *model)
     return n;
 }
 
-static void print_legend(const wanted *w, const cull_measures *measures)
+static void print_legend(const wanted *w, const cull_measures *all, const cull_measures *shown)
 {
     bool geometric = false, plain = false;
-    for (size_t i = 0; i < measures->n; i++) {
-        geometric |= !measures->at[i].task && measures->at[i].law == CULL_LAW_EXP;
-        plain |= !measures->at[i].task && measures->at[i].law != CULL_LAW_EXP;
+    for (size_t i = 0; i < shown->n; i++) {
+        geometric |= !shown->at[i].task && shown->at[i].law == CULL_LAW_EXP;
+        plain |= !shown->at[i].task && shown->at[i].law != CULL_LAW_EXP;
     }
     printf("\n± standard error over items; removed: share of routed-expert parameters.");
     if (!w->by_task)
@@ -121,33 +125,61 @@ static void print_legend(const wanted *w, const cull_measures *measures)
                          : "");
     printf("\n* best of its sparsity, and separable from the runner-up (p ≤ 0.05, Holm over the "
            "table).\n");
+    for (size_t i = 0; !w->metric && i < all->n; i++)
+        if (cull_is_variant(all, &all->at[i]))
+            printf("%s is in the results too: --metric %s\n", all->at[i].label, all->at[i].label);
+}
+
+// One table, of the measures given.
+static cull_status show_table(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                              const cull_measures *measures, const wanted *w)
+{
+    cull_table table;
+    cull_view_options view = { .plain = w->by_task };
+    CULL_TRY(check_sort(ctx, measures, w->sort, &view));
+    CULL_TRY(cull_view_cells(ctx, frame, model, measures, &view, &table));
+    if (!w->format)
+        return cull_table_show(&table, stdout, w->width);
+    cull_table_latex(&table, stdout);
+    return table.status;
+}
+
+// Every task: a table a metric.
+static cull_status show_tasks(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                              const cull_measures *shown, const wanted *w)
+{
+    cull_measures each, of;
+    CULL_TRY(cull_measures_each(ctx, frame, &each));
+    for (size_t i = 0; i < shown->n; i++) {
+        if (!w->format)
+            printf("%s%s %s\n", i ? "\n" : "", shown->at[i].label,
+                   shown->at[i].higher_is_better ? "↑" : "↓");
+        CULL_TRY(cull_measures_of(ctx, &each, shown->at[i].label, &of));
+        CULL_TRY(show_table(ctx, frame, model, &of, w));
+    }
+    return CULL_OK;
 }
 
 static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
-    cull_measures measures;
-    cull_view_options view = { .plain = w->by_task };
+    cull_measures all, shown;
     CULL_TRY(cull_frame_check(ctx, frame));
-    CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &measures)
-                        : cull_measures_macro(ctx, frame, &measures));
-    CULL_TRY(check_sort(ctx, &measures, w->sort, &view));
+    CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &all)
+                        : cull_measures_macro(ctx, frame, &all));
+    CULL_TRY(cull_measures_main(ctx, &all, w->metric, &shown));
 
     for (size_t c = 0; c < frame->n_cells; c++) {
-        cull_table table;
         const char *model = frame->cell[c].model;
         if (!first_of_model(frame, c))
             continue;
-        CULL_TRY(cull_view_cells(ctx, frame, model, &measures, &view, &table));
-        if (w->format) {
-            cull_table_latex(&table, stdout);
-            continue;
-        }
-        printf("%s%s, %zu trials, %s\n", c ? "\n" : "", model, trials_of(frame, model),
-               frame->trial[frame->order[frame->cell[c].first]].precision);
-        CULL_TRY(cull_table_show(&table, stdout, w->width));
+        if (!w->format)
+            printf("%s%s, %zu trials, %s\n", c ? "\n" : "", model, trials_of(frame, model),
+                   frame->trial[frame->order[frame->cell[c].first]].precision);
+        CULL_TRY(w->by_task ? show_tasks(ctx, frame, model, &shown, w)
+                            : show_table(ctx, frame, model, &shown, w));
     }
     if (!w->format)
-        print_legend(w, &measures);
+        print_legend(w, &all, &shown);
     return CULL_OK;
 }
 

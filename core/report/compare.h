@@ -34,6 +34,15 @@ cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *frame,
 cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *frame,
                                cull_measures *out) CULL_MUST_CHECK;
 
+// Those of one metric.
+cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char *label,
+                             cull_measures *out) CULL_MUST_CHECK;
+// One measure for each metric that a first look needs, or for the metric asked for: acc_norm and
+// acc_bytes are variants of acc. Only labels are told apart: with tasks, the first one of each.
+cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
+                               cull_measures *out) CULL_MUST_CHECK;
+bool cull_is_variant(const cull_measures *all, const cull_measure *measure);
+
 typedef struct cull_estimate {
     double value;  // NaN: the cell lacks it
     double error;  // standard error over items, of the mean over seeds

@@ -37,6 +37,7 @@ typedef struct cull_row {
     size_t n;
     bool higher_is_better;
     const char *plugin, *conditions; // conditions: "key=value\n…", sorted
+    const char *file, *group;        // where the outcomes are
     enum cull_law law;
     cull_items items;
     const char *const *hash; // (n) of the documents, or NULL

@@ -15,7 +15,8 @@ cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_M
 cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 
 // The rows of a file's /metrics, with their items.
-cull_status cull_load_rows(loading *in, cull_h5_in *file, size_t trial) CULL_MUST_CHECK;
+cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path,
+                           size_t trial) CULL_MUST_CHECK;
 
 // Drop superseded trials, tell folders apart, and find columns and cells.
 cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;

@@ -112,7 +112,7 @@ static cull_status load_file(loading *in, const char *path, const char *folder)
     if (status == CULL_OK && !again && !added)
         status = loading_add_trial(in, &t);
     if (status == CULL_OK && again == added)
-        status = cull_load_rows(in, file, trial);
+        status = cull_load_rows(in, file, path, trial);
     cull_h5_close(file);
     return status;
 }

@@ -19,6 +19,7 @@ typedef struct tables {
 typedef struct reader {
     loading *in;
     cull_h5_in *file;
+    const char *path;
     size_t trial;
     cull_status status; // the first failure
 } reader;
@@ -233,7 +234,9 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .error = t->error[i],
                      .n = t->count[i] > 0 ? (size_t)t->count[i] : 0,
                      .higher_is_better = t->better[i] == 1,
-                     .plugin = t->plugin[t->evaluation[i]] };
+                     .plugin = t->plugin[t->evaluation[i]],
+                     .file = r->path,
+                     .group = t->group[i] };
     row.conditions = conditions(r, t, i);
     find_items(r, t->group[i], filter_of(t, i), &row);
     if (!row.items.a || !agrees(&row)) {
@@ -247,9 +250,9 @@ static void load_row(reader *r, const tables *t, size_t i)
         r->status = loading_add_row(r->in, &row);
 }
 
-cull_status cull_load_rows(loading *in, cull_h5_in *file, size_t trial)
+cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path, size_t trial)
 {
-    reader r = { .in = in, .file = file, .trial = trial };
+    reader r = { .in = in, .file = file, .path = path, .trial = trial };
     tables t = { 0 };
 
     read_tables(&r, &t);

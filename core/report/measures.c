@@ -102,3 +102,50 @@ cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *f, cull_measures
     }
     return CULL_OK;
 }
+
+bool cull_is_variant(const cull_measures *all, const cull_measure *measure)
+{
+    bool acc = false;
+    for (size_t i = 0; i < all->n; i++)
+        acc |= same(all->at[i].label, "acc");
+    return acc && (same(measure->label, "acc_norm") || same(measure->label, "acc_bytes"));
+}
+
+static bool has_label(const cull_measures *some, const char *label)
+{
+    for (size_t i = 0; i < some->n; i++)
+        if (same(some->at[i].label, label))
+            return true;
+    return false;
+}
+
+cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char *label,
+                             cull_measures *out)
+{
+    cull_measure *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+    *out = (cull_measures){ .at = at };
+    if (!at)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < all->n; i++)
+        if (same(all->at[i].label, label))
+            at[out->n++] = all->at[i];
+    return CULL_OK;
+}
+
+cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
+                               cull_measures *out)
+{
+    cull_measure *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+    *out = (cull_measures){ .at = at };
+    if (!at)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < all->n; i++) {
+        const cull_measure *m = &all->at[i];
+        const bool wanted = label ? same(m->label, label) : !cull_is_variant(all, m);
+        if (wanted && !has_label(out, m->label))
+            at[out->n++] = *m;
+    }
+    if (label && out->n == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "--metric: the results hold no \"%s\"", label);
+    return CULL_OK;
+}

@@ -108,17 +108,28 @@ static size_t terminal_width(FILE *out)
     return fd >= 0 && isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-// The columns of one part: the fixed ones, and from `first` on as many as fit; at least one.
+// The end of the columns that stay together with column c.
+static size_t group_end(const cull_table *t, size_t c)
+{
+    do
+        c++;
+    while (c < t->n_columns && t->column[c].joined);
+    return c;
+}
+
+// The columns of one part: the fixed ones, and from `first` on as many groups as fit; at least one.
 static size_t part_end(const cull_table *t, size_t first, size_t width)
 {
     size_t used = 0, c = first;
     for (size_t i = 0; i < t->fixed; i++)
         used += column_width(t, i) + 1;
     while (c < t->n_columns) {
-        used += column_width(t, c) + 1;
+        const size_t end = group_end(t, c);
+        for (size_t i = c; i < end; i++)
+            used += column_width(t, i) + 1;
         if (width && used > width + 1 && c > first)
             break;
-        c++;
+        c = end;
     }
     return c;
 }

@@ -13,6 +13,7 @@
 typedef struct cull_table_column {
     const char *name;
     bool right;  // aligned to the right
+    bool joined; // is shown beside the column before it
     bool number; // JSON shows its cells as numbers, an empty one as null
 } cull_table_column;
 

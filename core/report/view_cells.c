@@ -262,16 +262,16 @@ static const char *heading(cull_ctx *ctx, const cull_measure *m, bool plain)
     const char *arrow = m->higher_is_better ? "↑" : "↓";
 
     if (m->task)
-        return cull_arena_printf(arena, "%s %s %s", m->task, m->label, arrow);
-    return plain ? cull_arena_printf(arena, "%s %s", m->label, arrow)
-                 : cull_arena_printf(arena, "%s %s of %zu", m->label, arrow, m->k);
+        return plain ? m->task : cull_arena_printf(arena, "%s %s %s", m->task, m->label, arrow);
+    return cull_arena_printf(arena, "%s %s of %zu", m->label, arrow, m->k);
 }
 
 static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, cull_table *out)
 {
     static const cull_table_column fixed[FIXED] = {
-        { "sparsity", true, true }, { "method", false, false }, { "allocation", false, false },
-        { "removed", true, false }, { "active", true, false },  { "seeds", true, true },
+        { "sparsity", true, false, true },     { "method", false, false, false },
+        { "allocation", false, false, false }, { "removed", true, false, false },
+        { "active", true, false, false },      { "seeds", true, false, true },
     };
     const size_t room = FIXED + 3 * v->measures->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
@@ -287,11 +287,11 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
         const char *name = heading(v->ctx, &v->measures->at[j], v->options->plain);
         if (!name)
             return cull_no_memory(v->ctx);
-        column[n++] = (cull_table_column){ name, true, false };
+        column[n++] = (cull_table_column){ name, true, false, false };
         if (!v->options->plain && sd)
-            column[n++] = (cull_table_column){ "sd", true, false };
+            column[n++] = (cull_table_column){ "sd", true, true, false };
         if (!v->options->plain)
-            column[n++] = (cull_table_column){ "to dense [95 %]", true, false };
+            column[n++] = (cull_table_column){ "to dense [95 %]", true, true, false };
     }
     *out = cull_table_new(v->ctx, n, n_fixed, column);
     return out->status;
