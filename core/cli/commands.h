@@ -15,6 +15,7 @@
     X(trace, "write what every layer computes")                                                    \
     X(list, "list the plugins")                                                                    \
     X(describe, "what a plugin does, and its settings")                                            \
+    X(check, "test a plugin of your own")                                                          \
     X(compare, "results side by side")
 
 typedef struct cull_command {
