@@ -146,7 +146,8 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where wher
                          (unsigned)where.expert, (unsigned)where.layer);
     *rows = router ? facts->E : down ? (size_t)D : facts->F;
     *cols = down ? facts->F : (size_t)D;
-    *bias = NULL;
+    if (bias)
+        *bias = NULL;
     float *m = cull_scratch(ctx, *rows * *cols, sizeof *m);
     if (!m)
         return CULL_ENOMEM;
