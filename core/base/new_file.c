@@ -12,6 +12,8 @@
 
 static cull_status io_error(cull_ctx *ctx, const char *path, const char *what, int error)
 {
+    if (error == ENOMEM)
+        return cull_no_memory(ctx);
     return cull_fail(ctx, CULL_EIO, "%s: cannot be %s: %s", path, what, strerror(error));
 }
 

@@ -220,11 +220,11 @@ cull_status cull_header_parse(cull_ctx *ctx, cull_arena *arena, const char *path
         return cull_fail(ctx, CULL_EFORMAT, "%s: not a safetensors file: its header is no object",
                          path);
     json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!root && (json_error_code(&error) == json_error_out_of_memory || !error.text[0]))
+        return cull_no_memory(ctx); // jansson leaves no text where it got none
     if (!root)
-        return json_error_code(&error) == json_error_out_of_memory
-                   ? cull_no_memory(ctx)
-                   : cull_fail(ctx, CULL_EFORMAT, "%s: its header at byte %d: %s", path,
-                               error.position, error.text);
+        return cull_fail(ctx, CULL_EFORMAT, "%s: its header at byte %d: %s", path, error.position,
+                         error.text);
     const cull_status status = read_header(ctx, arena, path, root, data_bytes, out);
     json_decref(root);
     return status;

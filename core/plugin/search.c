@@ -81,23 +81,25 @@ static bool below(const char *path, const char *folder, size_t n)
     return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-// An installed tree may have been moved, so the folder is first looked for beside the program's.
+// The build's program uses the build's plugins. An installed tree may have been moved, and may even
+// lie within the build tree, so the folder beside the program's comes next.
 static cull_status add_own(cull_ctx *ctx, size_t *n, cull_folder *folder)
 {
     static const char build[] = CULL_BUILD_PLUGINS;
-    const size_t tree = strlen(build) - strlen("/plugins");
-    const size_t before = *n;
+    const size_t tree = strlen(build) - strlen("/plugins"), before = *n;
     char here[4096];
 
     folder_of_program(here, sizeof here);
-    if (below(here, build, tree))
+    if (strlen(here) == tree && below(here, build, tree))
         return add(ctx, build, true, n, folder);
     const char *beside = cull_arena_printf(cull_context_of(ctx)->scratch,
                                            "%s/../" CULL_INSTALL_LIBDIR "/cull/plugins", here);
     if (!beside)
         return cull_no_memory(ctx);
     CULL_TRY(add(ctx, beside, true, n, folder));
-    return *n > before ? CULL_OK : add(ctx, CULL_INSTALL_PLUGINS, true, n, folder);
+    if (*n > before)
+        return CULL_OK;
+    return add(ctx, below(here, build, tree) ? build : CULL_INSTALL_PLUGINS, true, n, folder);
 }
 
 cull_status cull_search_folders(cull_ctx *ctx, size_t *n, cull_folder **out)

@@ -53,12 +53,16 @@ typedef struct cull_where {
 
 static inline cull_where cull_at(size_t layer, cull_part part)
 {
-    return (cull_where){ (uint32_t)layer, (uint32_t)part, CULL_NONE };
+    const cull_where where = { (uint32_t)layer, (uint32_t)part, CULL_NONE };
+
+    return where;
 }
 
 static inline cull_where cull_at_expert(size_t layer, cull_part part, size_t expert)
 {
-    return (cull_where){ (uint32_t)layer, (uint32_t)part, (uint32_t)expert };
+    const cull_where where = { (uint32_t)layer, (uint32_t)part, (uint32_t)expert };
+
+    return where;
 }
 
 // What is known of one layer without touching its weights.

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/new_file.h"
 #include "base/sigbus.h"
 #include "support/fake_host.h"
 #include "support/test.h"
@@ -219,11 +220,14 @@ static void planted_links_are_not_followed(void **state)
 
     (void)state;
     const char *path = in_dir("full");
+    char prefix[CULL_TEMPORARY_PREFIX];
+    cull_temporary_prefix(prefix);
     const char *temporary =
-        cull_arena_printf(host->context.alloc, "%s.tmp.%ld", path, (long)getpid());
+        cull_arena_printf(host->context.alloc, "%s/%s%ld.full", dir, prefix, (long)getpid());
     assert_int_equal(symlink("/dev/full", temporary), 0); // O_NOFOLLOW refuses what was planted
     assert_fails(host, cull_safetensors_create(ctx, path, 1, &big, 0, NULL, &w), CULL_EIO,
                  "cannot be created");
+    unlink(temporary);
 }
 
 static void shrunk_file_ends_with_a_sentence(void **state)

@@ -1,0 +1,26 @@
+# cmake --install: the program, its plugins, and the SDK (headers, CMake package, pkg-config file).
+include(CMakePackageConfigHelpers)
+
+set(CULL_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/cull)
+set(CULL_PLUGIN_DIR ${CMAKE_INSTALL_LIBDIR}/cull/plugins)
+
+install(TARGETS cull RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+get_property(modules GLOBAL PROPERTY CULL_PLUGINS)
+if(modules)
+  install(TARGETS ${modules} LIBRARY DESTINATION ${CULL_PLUGIN_DIR})
+endif()
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/cull DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+set_target_properties(cull_abi PROPERTIES EXPORT_NAME abi)
+install(TARGETS cull_abi EXPORT cull-targets)
+install(EXPORT cull-targets NAMESPACE cull:: DESTINATION ${CULL_CMAKE_DIR})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/cull-config.cmake.in ${PROJECT_BINARY_DIR}/cull-config.cmake
+  INSTALL_DESTINATION ${CULL_CMAKE_DIR} PATH_VARS CULL_PLUGIN_DIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cull-config-version.cmake COMPATIBILITY SameMinorVersion
+  ARCH_INDEPENDENT)
+install(FILES ${PROJECT_BINARY_DIR}/cull-config.cmake ${PROJECT_BINARY_DIR}/cull-config-version.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/CullPlugin.cmake DESTINATION ${CULL_CMAKE_DIR})
+
+file(RELATIVE_PATH CULL_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(${CMAKE_CURRENT_LIST_DIR}/cull.pc.in ${PROJECT_BINARY_DIR}/cull.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/cull.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

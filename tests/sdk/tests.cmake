@@ -1,0 +1,2 @@
+add_test(NAME sdk COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/sdk/sdk.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(sdk PROPERTIES TIMEOUT 600)
