@@ -84,8 +84,10 @@ static inline cull_status link_layers(cull_ctx *ctx, const cull_view *view,
         if (left->layer[l] == 0)
             continue;
         status = cloud_of(ctx, view, scores, l, &cloud);
+        if (status != CULL_OK)
+            return status;
         size_t *size = (size_t *)ctx->host->scratch(ctx, cloud.n + 1, sizeof *size);
-        if (status != CULL_OK || !size)
+        if (!size)
             return CULL_ENOMEM;
         const size_t found = agglomerate(linkage, cloud.n, cloud.d, size, merges + n);
         name_merges(&cloud, found, merges + n);

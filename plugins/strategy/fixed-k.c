@@ -1,8 +1,6 @@
 // Fixed k: every token is served by k experts, fewer than the model was trained with.
 #include <cull/cull.h>
 
-#include "common/allowance.h"
-
 struct settings {
     int64_t k;
 };
@@ -25,17 +23,15 @@ static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_v
 
     (void)scores, (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        const size_t E = view->layer[l].E;
+        const size_t K = view->layer[l].K;
 
-        if (E == 0 || (budget && budget->frozen && budget->frozen[l]))
+        if (view->layer[l].E == 0 || (budget && budget->frozen && budget->frozen[l]))
             continue;
-        size_t left = 0;
-        for (size_t e = 0; e < E; e++)
-            left += out->layer[l].action[e] != CULL_ACTION_DROP;
-        if (k > left)
+        if (k > K)
             return ctx->host->fail(ctx, CULL_EINVAL,
-                                   "layer %zu has %zu experts to choose from, fewer than k = %zu",
-                                   l, left, k);
+                                   "k = %zu: layer %zu was made for %zu experts per token, and "
+                                   "fixed-k only takes fewer",
+                                   k, l, K);
         out->layer[l].k = k;
     }
     return CULL_OK;
