@@ -62,6 +62,20 @@ static json_t *or_else(json_t *object, const char *key, json_t *otherwise)
     return json_incref(value);
 }
 
+// `tasks`: the names of the tasks that a group averages, with a blank between; NULL: it is a task.
+static void put_members(sections *s, const char *task, json_t *results, const char *tasks)
+{
+    json_t *list = json_array();
+    for (const char *name = tasks ? tasks : ""; *name;) {
+        const size_t n = strcspn(name, " ");
+        json_array_append_new(list, json_stringn(name, n));
+        name += n + (name[n] == ' ');
+    }
+    json_object_set_new(s->subtasks, task, list);
+    if (tasks)
+        json_object_set(s->groups, task, results);
+}
+
 static void put_task(sections *s, const cull_row *row)
 {
     json_t *config = json_object();
@@ -75,7 +89,7 @@ static void put_task(sections *s, const cull_row *row)
     json_object_set_new(
         s->samples, row->task,
         json_pack("{s:I,s:I}", "original", (json_int_t)row->n, "effective", (json_int_t)row->n));
-    json_object_set_new(s->subtasks, row->task, json_array());
+    put_members(s, row->task, of, json_string_value(json_object_get(config, "tasks")));
     json_object_set_new(config, "task", json_string(row->task));
     json_object_set_new(s->configs, row->task, config);
 }
@@ -83,9 +97,6 @@ static void put_task(sections *s, const cull_row *row)
 static void put_value(sections *s, const cull_row *row)
 {
     char key[160];
-    // A row without items is an average over tasks.
-    const bool group = row->law == CULL_LAW_NONE && !json_object_get(s->versions, row->task) &&
-                       !row->conditions[0];
     if (!json_object_get(s->results, row->task))
         put_task(s, row);
     json_t *of = member(s->results, row->task);
@@ -95,8 +106,6 @@ static void put_value(sections *s, const cull_row *row)
     json_object_set_new(of, key, real(row->error, "N/A"));
     json_object_set_new(member(s->higher, row->task), row->metric,
                         json_boolean(row->higher_is_better));
-    if (group)
-        json_object_set(s->groups, row->task, of);
 }
 
 static json_t *config(const char *model_args, const cull_frame_trial *trial)
