@@ -203,6 +203,8 @@ static void put_condition(cull_table *t, size_t column, const cull_row *row, con
     }
 }
 
+enum { N_LM_EVAL = 9 }; // its columns
+
 static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
                                const cull_measure *m, cull_table *out)
 {
@@ -210,24 +212,27 @@ static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_ro
     double error;
     CULL_TRY(error_of(ctx, f, row, m, &error));
 
+    const size_t at = out->n_columns - N_LM_EVAL; // where lm-eval's own columns begin
     cull_table_row(out);
-    cull_table_set(out, 0, trial->model);
-    cull_table_set(out, 1, trial->method);
-    put_real(out, 2, trial->sparsity);
-    cull_table_set(out, 3, trial->allocation);
-    put_real(out, 4, trial->seed);
-    cull_table_set(out, 5, row->task);
-    put_condition(out, 6, row, "version");
-    cull_table_set(out, 7, row->filter);
-    put_condition(out, 8, row, "n_shot");
-    cull_table_set(out, 9, f->column[row->column].label);
-    cull_table_set(out, 10, row->higher_is_better ? "↑" : "↓");
-    cull_table_printf(out, 11, "%.4f", row->value);
-    cull_table_set(out, 12, "±");
+    if (at > 0) {
+        cull_table_set(out, 0, trial->model);
+        cull_table_set(out, 1, trial->method);
+        put_real(out, 2, trial->sparsity);
+        cull_table_set(out, 3, trial->allocation);
+        put_real(out, 4, trial->seed);
+    }
+    cull_table_set(out, at, row->task);
+    put_condition(out, at + 1, row, "version");
+    cull_table_set(out, at + 2, row->filter);
+    put_condition(out, at + 3, row, "n_shot");
+    cull_table_set(out, at + 4, row->metric);
+    cull_table_set(out, at + 5, row->higher_is_better ? "↑" : "↓");
+    cull_table_printf(out, at + 6, "%.4f", row->value);
+    cull_table_set(out, at + 7, "±");
     if (isnan(error))
-        cull_table_set(out, 13, "N/A");
+        cull_table_set(out, at + 8, "N/A");
     else
-        cull_table_printf(out, 13, "%.4f", error);
+        cull_table_printf(out, at + 8, "%.4f", error);
     return out->status;
 }
 
@@ -242,6 +247,8 @@ cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, cull_table
         { "", false, false, false },       { "Value", true, false, true },
         { "", false, false, false },       { "Stderr", true, false, true },
     };
-    *out = cull_table_new(ctx, sizeof columns / sizeof columns[0], 0, columns);
+    const size_t all = sizeof columns / sizeof columns[0];
+    const size_t cell = frame->n_trials > 1 ? 0 : all - N_LM_EVAL; // a single trial needs no name
+    *out = cull_table_new(ctx, all - cell, 0, columns + cell);
     return each_row(ctx, frame, put_lm_eval, out);
 }

@@ -24,7 +24,7 @@ cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *
 // table.
 cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *out) CULL_MUST_CHECK;
 
-// The same in the layout of lm-eval's tables, in front the cell.
+// The same in the layout of lm-eval's tables, in front the cell where there are several trials.
 cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame,
                               cull_table *out) CULL_MUST_CHECK;
 

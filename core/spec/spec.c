@@ -358,7 +358,7 @@ static const struct {
     { "question", false, read_question },
     { "models", true, read_models },
     { "calibrate", false, read_calibrate },
-    { "methods", true, cull_read_methods },
+    { "methods", false, cull_read_methods },
     { "sparsities", false, read_sparsities },
     { "allocations", false, read_allocations },
     { "seeds", false, read_seeds },
@@ -469,7 +469,11 @@ cull_status cull_spec_read(cull_ctx *ctx, const cull_spec_source *source, cull_r
         .ctx = ctx, .problems = problems, .registry = registry, .source = source, .spec = out
     };
     r.binder.problems = problems;
-    CULL_TRY(cull_read_file(ctx, source->file, &out->text, &out->text_size));
+    if (source->text) {
+        out->text = source->text;
+        out->text_size = strlen(source->text);
+    } else
+        CULL_TRY(cull_read_file(ctx, source->file, &out->text, &out->text_size));
     if (!name_parts(&r, source->file))
         return cull_no_memory(ctx);
     const cull_node *root = read_tree(&r);

@@ -96,6 +96,7 @@ enum { CULL_DENSE_TOKENS = 4096 };
 
 typedef struct cull_spec_source {
     const char *file;
+    const char *text; // what stands in it, NUL-ended; NULL: the file is read
     size_t n_overrides;
     const char *const *overrides; // --set
     bool trust_plugins;           // may the file name shared objects?

@@ -188,41 +188,65 @@ static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, 
 }
 
 // The means of the member tasks that have this metric, gathered in `of`; how many.
-static size_t members(const exam_means *means, size_t n, const size_t *member, size_t metric,
-                      summary *of)
+static size_t members(const exam_means *means, const task_group *group, size_t metric, summary *of)
 {
     size_t have = 0;
-    for (size_t i = 0; i < n; i++) {
-        const exam_means *m = &means[member ? member[i] : i];
+    for (size_t i = 0; i < group->n; i++) {
+        const exam_means *m = &means[group->member[i]];
         if (m->has[metric])
             of[have++] = m->mean[metric];
     }
     return have;
 }
 
+// The names of its tasks, with a blank between.
+static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *group,
+                                cull_report *out)
+{
+    span *part = ctx->host->alloc(ctx, 2 * group->n, sizeof *part), text;
+    if (!part)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < group->n; i++) {
+        part[2 * i] = span_of(i ? " " : "");
+        part[2 * i + 1] = span_of(e->task[group->member[i]].task.name);
+    }
+    const cull_status status = span_join(ctx, 2 * group->n, part, &text);
+    return status == CULL_OK ? out->attribute(ctx, out, group->name, "tasks", text.s) : status;
+}
+
+// The average of a group's tasks for each metric that `least` of them have.
+static cull_status average(cull_ctx *ctx, const exam *e, const exam_means *means,
+                           const task_group *group, size_t least,
+                           summary (*average_of)(size_t n, const summary *), cull_report *out)
+{
+    size_t reported = 0;
+    summary *of = ctx->host->alloc(ctx, group->n, sizeof *of);
+    cull_status status = of ? CULL_OK : CULL_ENOMEM;
+    for (size_t m = 0; status == CULL_OK && m < EXAM_N_MEANS; m++) {
+        const size_t n = members(means, group, m, of);
+        if (n < least)
+            continue;
+        reported++;
+        status =
+            exam_value(ctx, out, group->name, exam_mean_names[m], "none", average_of(n, of), 1);
+    }
+    return status == CULL_OK && reported ? name_members(ctx, e, group, out) : status;
+}
+
 static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *means, cull_report *out)
 {
-    cull_status status = CULL_OK;
-    summary *of = ctx->host->alloc(ctx, e->n, sizeof *of);
-    if (!of)
+    size_t *all = ctx->host->alloc(ctx, e->n, sizeof *all);
+    if (!all)
         return CULL_ENOMEM;
-    for (size_t m = 0; m < EXAM_N_MEANS; m++) {
-        for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++) {
-            const size_t n = members(means, e->group[g].n, e->group[g].member, m, of);
-            if (n)
-                status = exam_value(ctx, out, e->group[g].name, exam_mean_names[m], "none",
-                                    summary_pooled(n, of), 1);
-        }
-        const size_t n = members(means, e->n, NULL, m, of);
-        if (status != CULL_OK || n < 2)
-            continue;
-        status =
-            exam_value(ctx, out, "pooled", exam_mean_names[m], "none", summary_pooled(n, of), 1);
-        if (status == CULL_OK)
-            status =
-                exam_value(ctx, out, "macro", exam_mean_names[m], "none", summary_macro(n, of), 1);
-    }
-    return status;
+    for (size_t i = 0; i < e->n; i++)
+        all[i] = i;
+    const task_group pooled = { "pooled", e->n, all }, macro = { "macro", e->n, all };
+    cull_status status = CULL_OK;
+    for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++)
+        status = average(ctx, e, means, &e->group[g], 1, summary_pooled, out);
+    if (status == CULL_OK)
+        status = average(ctx, e, means, &pooled, 2, summary_pooled, out);
+    return status == CULL_OK ? average(ctx, e, means, &macro, 2, summary_macro, out) : status;
 }
 
 cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,

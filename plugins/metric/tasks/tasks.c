@@ -5,27 +5,32 @@
 
 #include "build.h"
 #include "common/exam.h"
+#include "common/task_file.h"
 
 struct settings {
-    cull_texts names, data;
+    cull_texts names, data, files;
     int64_t shots, protocol, bos, length, limit, max_new;
 };
 
 static const cull_param params[] = {
-    CULL_P_TEXTS(
-        struct settings, names, CULL_REQUIRED,
-        "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande gsm8k "
-        "gsm8k_cot "
-        "wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other mmlu_social_sciences "
-        "mmlu_humanities"),
-    CULL_P_PATHS(struct settings, data, CULL_REQUIRED,
+    CULL_P_TEXTS(struct settings, names, 0,
+                 "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande gsm8k "
+                 "gsm8k_cot wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other "
+                 "mmlu_social_sciences mmlu_humanities"),
+    CULL_P_PATHS(struct settings, data, 0,
                  "the datasets' files or globs: NAME.jsonl with the documents that are evaluated, "
                  "NAME.train.jsonl with those that shots come from (MMLU: dev); .gz is unpacked"),
+    CULL_P_PATHS(
+        struct settings, files, 0,
+        "request files or globs, one task each, of any kind (their forms: metrics choices and "
+        "generation)"),
     CULL_P_INT(
         struct settings, shots, -1, -1, 1000,
-        "examples in front of each question; -1: the task's own (gsm8k 5, gsm8k_cot 8, else 0)"),
+        "examples in front of each question of `names`; -1: the task's own (gsm8k 5, gsm8k_cot 8, "
+        "else 0)"),
     CULL_P_INT(struct settings, limit, 0, 0, 1 << 30, "documents of each task; 0: all"),
-    CULL_P_INT(struct settings, max_new, 256, 1, 1 << 20, "tokens generated at most"),
+    CULL_P_INT(struct settings, max_new, 256, 1, 1 << 20,
+               "tokens generated at most, where a document says nothing else"),
     LM_PROTOCOL_PARAMS(struct settings),
 };
 
@@ -92,7 +97,7 @@ static cull_status make_plan(cull_ctx *ctx, cull_texts names, plan *p)
     return status;
 }
 
-static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *out)
+static cull_status build_named(cull_ctx *ctx, const struct settings *set, task_list *out)
 {
     plan p;
     const building how = { .data = set->data,
@@ -101,8 +106,8 @@ static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *o
                            .max_new = (size_t)set->max_new,
                            .resample = set->protocol == LM_EVAL_0_4_13 };
     cull_status status = make_plan(ctx, set->names, &p);
-    task *tasks = status == CULL_OK ? ctx->host->alloc(ctx, p.n + 1, sizeof *tasks) : NULL;
-    if (!tasks)
+    task *made = status == CULL_OK ? ctx->host->alloc(ctx, p.n + 1, sizeof *made) : NULL;
+    if (!made)
         return status == CULL_OK ? CULL_ENOMEM : status;
     for (size_t i = 0; status == CULL_OK && i < p.n; i++) {
         task_spec *spec = ctx->host->alloc(ctx, 1, sizeof *spec);
@@ -112,10 +117,68 @@ static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *o
             return ctx->host->fail(
                 ctx, CULL_EINVAL, "there is no task \"%s\" (cull describe metric tasks lists them)",
                 p.name[i]);
-        status = task_build(ctx, spec, &how, &tasks[i]);
+        status = task_build(ctx, spec, &how, &made[i]);
     }
-    *out = (task_list){ .n = p.n, .task = tasks, .n_groups = p.n_groups, .group = p.group };
+    *out = (task_list){ .n = p.n, .task = made, .n_groups = p.n_groups, .group = p.group };
     return status;
+}
+
+static cull_status read_files(cull_ctx *ctx, const struct settings *set, task_list *out)
+{
+    static const answer_filter none = { .name = "none" };
+    const task_reading how = { .kinds = ~0u,
+                               .limit = (size_t)set->limit,
+                               .delimiter = "",
+                               .max_new = (size_t)set->max_new,
+                               .n_filters = 1,
+                               .filter = &none };
+    return task_files_read(ctx, set->files, &how, out);
+}
+
+// The tasks and groups of both lists; the second's members move up by the first's tasks.
+static cull_status append(cull_ctx *ctx, const task_list *first, const task_list *second,
+                          task_list *out)
+{
+    const size_t n = first->n + second->n, n_groups = first->n_groups + second->n_groups;
+    task *all = ctx->host->alloc(ctx, n, sizeof *all);
+    task_group *group = ctx->host->alloc(ctx, n_groups + 1, sizeof *group);
+    if (!all || !group)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        all[i] = i < first->n ? first->task[i] : second->task[i - first->n];
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(all[k].name, all[i].name) == 0)
+                return ctx->host->fail(ctx, CULL_EINVAL, "task \"%s\" is named twice", all[i].name);
+    }
+    for (size_t g = 0; g < n_groups; g++) {
+        if (g < first->n_groups) {
+            group[g] = first->group[g];
+            continue;
+        }
+        group[g] = second->group[g - first->n_groups];
+        size_t *member = ctx->host->alloc(ctx, group[g].n, sizeof *member);
+        if (!member)
+            return CULL_ENOMEM;
+        for (size_t i = 0; i < group[g].n; i++)
+            member[i] = group[g].member[i] + first->n;
+        group[g].member = member;
+    }
+    *out = (task_list){ .n = n, .task = all, .n_groups = n_groups, .group = group };
+    return CULL_OK;
+}
+
+static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *out)
+{
+    task_list named = { 0 }, read = { 0 };
+    cull_status status = CULL_OK;
+    if (set->names.n + set->files.n == 0)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "neither `names` nor `files` says what to evaluate");
+    if (set->names.n)
+        status = build_named(ctx, set, &named);
+    if (status == CULL_OK && set->files.n)
+        status = read_files(ctx, set, &read);
+    return status == CULL_OK ? append(ctx, &named, &read, out) : status;
 }
 
 static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text *text,
@@ -145,7 +208,8 @@ CULL_PLUGIN(
            "tasks of the "
            "pruning papers, GSM8K (5 shots and chain of thought) and wikitext, from the datasets "
            "as the hub has "
-           "them, a JSON object a line. Shots are drawn as Python's random.Random(1234).sample "
+           "them, a JSON object a line, and request files of any kind beside them. Shots are drawn "
+           "as Python's random.Random(1234).sample "
            "does, one "
            "generator a task, in document order. The eight shots of gsm8k_cot are no part of Cull: "
            "tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "

@@ -1,0 +1,150 @@
+// cull eval MODEL --tasks …: evaluate one checkpoint without an experiment file.
+//
+// It is an experiment of one model and no method, so that its results are trials like all others:
+// what is there is not computed again, and `cull compare` takes the folder.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/eval_show.h"
+#include "cli/eval_text.h"
+#include "cli/experiment.h"
+#include "flow/trial.h"
+
+typedef struct request {
+    cull_eval_wanted wanted;
+    const char *folder, *json;
+} request;
+
+enum { TASKS = 0x200, DATA, SHOTS, LIMIT, PROTOCOL, BOS, LENGTH, METRIC, LM_EVAL };
+
+static const struct argp_option options[] = {
+    { "tasks", TASKS, "LIST", 0,
+      "names of published tasks (cull describe metric tasks) and request files, by commas", 0 },
+    { "data", DATA, "PATH", 0,
+      "folder of the published tasks' datasets: NAME.jsonl, NAME.train.jsonl", 0 },
+    { "shots", SHOTS, "N", 0, "examples in front of each question (default: the task's own)", 0 },
+    { "limit", LIMIT, "N", 0, "documents of each task (default: all)", 0 },
+    { "protocol", PROTOCOL, "WORD", 0, "lm-eval-0.4.13 (default), lm-eval-0.4.7 or lm-eval-0.4.0",
+      0 },
+    { "bos", BOS, "WORD", 0, "protocol (default), add or none", 0 },
+    { "length", LENGTH, "N", 0, "longest input (default: the model's positions)", 0 },
+    { "metric", METRIC, "YAML", 0,
+      "one more metric, as in an experiment: \"perplexity: {files: a.txt, seqlen: 256}\"", 0 },
+    { "output", 'o', "DIR", 0, "the folder of the results (default: results/eval-NAME)", 0 },
+    { "lm-eval", LM_EVAL, "FILE.json", 0, "also write the results as lm-eval's results JSON", 0 },
+    { 0 },
+};
+
+static error_t add_metric(cull_eval_wanted *w, const char *text)
+{
+    const char **more = cull_grow(w->metrics, w->n_metrics, w->n_metrics + 1, sizeof *more);
+    if (!more)
+        return ENOMEM;
+    w->metrics = more;
+    w->metrics[w->n_metrics++] = text;
+    return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    cull_eval_wanted *w = &r->wanted;
+    switch (key) {
+    case TASKS:
+        w->tasks = arg;
+        return 0;
+    case DATA:
+        w->data = arg;
+        return 0;
+    case SHOTS:
+        w->shots = arg;
+        return 0;
+    case LIMIT:
+        w->limit = arg;
+        return 0;
+    case PROTOCOL:
+        w->protocol = arg;
+        return 0;
+    case BOS:
+        w->bos = arg;
+        return 0;
+    case LENGTH:
+        w->length = arg;
+        return 0;
+    case METRIC:
+        return add_metric(w, arg);
+    case LM_EVAL:
+        r->json = arg;
+        return 0;
+    case 'o':
+        r->folder = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (w->model)
+            argp_error(state, "\"%s\" is one argument too many", arg);
+        w->model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!w->model || (!w->tasks && w->n_metrics == 0))
+            argp_error(state, "a model and tasks are needed: cull eval MODEL --tasks LIST");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static cull_status compute(cull_cli *cli, const char *text, const char *folder, cull_experiment *e,
+                           size_t argc, const char *const *argv, cull_tally *tally)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    cull_spec_source source;
+    CULL_TRY(cull_experiment_source(ctx, &cli->options, "eval", &source));
+    source.text = text;
+    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
+    const cull_flow_options flow = {
+        .engine = { .memory = cli->options.memory }, .folder = folder, .argc = argc, .argv = argv
+    };
+    return cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, &flow, tally);
+}
+
+static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e, size_t argc,
+                            const char *const *argv, cull_tally *tally)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const char *text, *name;
+    CULL_TRY(cull_eval_text(ctx, &r->wanted, &text, &name));
+    const char *folder =
+        r->folder ? r->folder
+                  : cull_arena_printf(cull_context_of(ctx)->alloc, "results/eval-%s", name);
+    if (!folder)
+        return cull_no_memory(ctx);
+    CULL_TRY(compute(cli, text, folder, e, argc, argv, tally));
+    return tally->failed ? CULL_OK : cull_eval_show(ctx, folder, name, r->wanted.model, r->json);
+}
+
+int cull_cmd_eval(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = {
+        "MODEL",
+        "Evaluate a checkpoint on published tasks, request files or any metric, and show the table "
+        "that "
+        "lm-evaluation-harness shows. What is in the folder of the results is not computed again.",
+        options, parse
+    };
+    request r = { 0 };
+    cull_experiment e = { 0 };
+    cull_tally tally = { 0 };
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    if (cull_cli_begin(cli) != CULL_OK)
+        return cull_cli_failed(cli);
+    const cull_status status =
+        evaluate(cli, &r, &e, (size_t)argc, (const char *const *)argv, &tally);
+    cull_experiment_close(&e);
+    cull_free(r.wanted.metrics);
+    if (status != CULL_OK)
+        return cull_experiment_failed(cli, status);
+    return tally.failed ? CULL_EXIT_SOME_FAILED : CULL_EXIT_DONE;
+}
