@@ -1,0 +1,1 @@
+add_dependencies(${program} criterion-enumeration strategy-combinatorial)
