@@ -1,5 +1,6 @@
 file(GLOB targets CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_*.c)
 set(fuzz_libraries_config hf_backend cull_test_support) # what a target needs beside the core
+set(fuzz_libraries_tokenizer hf_tokenizer)
 
 foreach(target ${targets})
   get_filename_component(name ${target} NAME_WE)

@@ -1,0 +1,1 @@
+target_link_libraries(test-unit-tokenizer-refusals PRIVATE hf_tokenizer)
