@@ -45,26 +45,17 @@ void tk_text_add(tk_text *text, const char *s, size_t n)
     text->n += n;
 }
 
-void tk_spans_add(tk_spans *spans, size_t start, size_t end)
+bool tk_spans_more(tk_spans *spans)
 {
-    if (spans->failed)
-        return;
-    if (!tk_grow(&spans->v, spans->n, &spans->room, 1, sizeof *spans->v)) {
-        spans->failed = true;
-        return;
-    }
-    spans->v[spans->n++] = (tk_span){ start, end };
+    spans->failed =
+        spans->failed || !tk_grow(&spans->v, spans->n, &spans->room, 1, sizeof *spans->v);
+    return !spans->failed;
 }
 
-void tk_ids_add(tk_ids *ids, int32_t id)
+bool tk_ids_more(tk_ids *ids)
 {
-    if (ids->failed)
-        return;
-    if (!tk_grow(&ids->v, ids->n, &ids->room, 1, sizeof *ids->v)) {
-        ids->failed = true;
-        return;
-    }
-    ids->v[ids->n++] = id;
+    ids->failed = ids->failed || !tk_grow(&ids->v, ids->n, &ids->room, 1, sizeof *ids->v);
+    return !ids->failed;
 }
 
 bool tk_equal(tk_str a, tk_str b)

@@ -43,8 +43,20 @@ bool tk_grow(void *items, size_t n, size_t *room, size_t more, size_t size);
 void tk_text_free(tk_text *text);
 void tk_ids_free(tk_ids *ids);
 void tk_text_add(tk_text *text, const char *s, size_t n);
-void tk_spans_add(tk_spans *spans, size_t start, size_t end);
-void tk_ids_add(tk_ids *ids, int32_t id);
+bool tk_spans_more(tk_spans *spans); // room for one more, or failed is set
+bool tk_ids_more(tk_ids *ids);
+
+static inline void tk_spans_add(tk_spans *spans, size_t start, size_t end)
+{
+    if (spans->n < spans->room || tk_spans_more(spans))
+        spans->v[spans->n++] = (tk_span){ start, end };
+}
+
+static inline void tk_ids_add(tk_ids *ids, int32_t id)
+{
+    if (ids->n < ids->room || tk_ids_more(ids))
+        ids->v[ids->n++] = id;
+}
 
 bool tk_equal(tk_str a, tk_str b);
 tk_str tk_cstr(const char *s);
