@@ -66,11 +66,11 @@ bool cull_bind_value(const cull_binder *b, const char *who, const cull_param *pa
     return status == CULL_OK;
 }
 
-static bool bind_pair(const cull_binder *b, const cull_plugin *plugin, const cull_param *param,
+static bool bind_pair(const cull_binder *b, const char *whose, const cull_param *param,
                       const cull_node *value, void *settings)
 {
     char who[160];
-    snprintf(who, sizeof who, "%s%s%s", plugin->name, *plugin->name ? "." : "", param->name);
+    snprintf(who, sizeof who, "%s%s%s", whose, *whose ? "." : "", param->name);
     return cull_bind_value(b, who, param, value, settings);
 }
 
@@ -109,7 +109,8 @@ static bool bind_map(const cull_binder *b, const cull_plugin *plugin, const cull
         if (row != SIZE_MAX) {
             given[row] = true;
             good =
-                bind_pair(b, plugin, cull_setting_at(plugin, row), map->item[i], settings) && good;
+                bind_pair(b, plugin->name, cull_setting_at(plugin, row), map->item[i], settings) &&
+                good;
         } else if (!owned || row_of(owned, map->key[i]->text) == SIZE_MAX) {
             add_unknown(b, plugin, owned, map->key[i]);
             good = false;
@@ -144,8 +145,8 @@ void *cull_bind(const cull_binder *b, const cull_plugin *plugin, cull_place plac
     return good ? settings : NULL;
 }
 
-bool cull_bind_owned(const cull_binder *b, const cull_plugin *owned, const cull_node *map,
-                     void *settings, bool *given)
+bool cull_bind_owned(const cull_binder *b, const cull_plugin *owned, const char *whose,
+                     const cull_node *map, void *settings, bool *given)
 {
     bool good = true;
     for (size_t i = 0; map && map->kind == CULL_MAP && i < map->n; i++) {
@@ -153,7 +154,7 @@ bool cull_bind_owned(const cull_binder *b, const cull_plugin *owned, const cull_
         if (row == SIZE_MAX)
             continue;
         given[row] = true;
-        good = bind_pair(b, owned, cull_setting_at(owned, row), map->item[i], settings) && good;
+        good = bind_pair(b, whose, cull_setting_at(owned, row), map->item[i], settings) && good;
     }
     return good;
 }

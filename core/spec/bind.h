@@ -22,10 +22,11 @@ void *cull_bind(const cull_binder *binder, const cull_plugin *plugin, cull_place
                 const cull_node *map, const cull_plugin *owned);
 
 // Of the keys of `map` only those that `owned` has, into `settings`, which holds the defaults; the
-// other keys are not looked at. `given` (n_params flags) says which were there. false: there were
+// other keys are not looked at. `given` (n_params flags) says which were there;
+// problems name them as `whose`. false: there were
 // problems.
-bool cull_bind_owned(const cull_binder *binder, const cull_plugin *owned, const cull_node *map,
-                     void *settings, bool *given);
+bool cull_bind_owned(const cull_binder *binder, const cull_plugin *owned, const char *whose,
+                     const cull_node *map, void *settings, bool *given);
 
 // One value of one row of a table; `who` names it in problems.
 bool cull_bind_value(const cull_binder *binder, const char *who, const cull_param *param,

@@ -77,7 +77,8 @@ static void read_strategy(cull_reader *r, const cull_node *node, cull_stage *sta
     if (!cull_read_use(r, CULL_STRATEGY, node, &strategy_table, &stage->strategy, &settings))
         return;
     if (cull_setting_find(stage->strategy.plugin, "experts") == NULL) {
-        cull_bind_owned(&r->binder, &strategy_table, settings, &owned, given);
+        cull_bind_owned(&r->binder, &strategy_table, stage->strategy.plugin->name, settings, &owned,
+                        given);
         read_share(stage, settings, &owned);
     }
     if (owned.propagate || owned.inputs)
@@ -98,7 +99,7 @@ static void read_stage(cull_reader *r, const cull_node *node, cull_stage *stage)
         cull_unknown_key(r, "a stage", node->key[i], keys);
     struct owned owned = { 0 };
     bool given[sizeof stage_params / sizeof *stage_params] = { 0 };
-    cull_bind_owned(&r->binder, &stage_table, node, &owned, given);
+    cull_bind_owned(&r->binder, &stage_table, "", node, &owned, given);
     stage->recalibrate = owned.recalibrate;
     stage->propagate = owned.propagate;
     const cull_node *criterion = cull_node_get(node, "criterion");

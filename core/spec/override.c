@@ -136,7 +136,10 @@ cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *t
     }
     override o = { .problems = problems, .place = { file, 0, 0 } };
     const char *value = *(equals + 1) ? equals + 1 : "~";
+    const size_t before = problems->n;
     o.value = cull_tree_parse(problems, file, value, strlen(value));
+    for (size_t i = before; i < problems->n; i++)
+        problems->at[i].place.line = 0;
     if (o.value)
         drop_lines(o.value);
     return o.value ? set(&o, root, path) : NULL;

@@ -136,7 +136,8 @@ static void read_calibrate(cull_reader *r, const cull_node *node)
     bool given[1] = { false };
     if (!cull_read_use(r, CULL_DATA, node, &calibrate_table, &r->spec->calibrate, &settings))
         return;
-    if (cull_bind_owned(&r->binder, &calibrate_table, settings, &owned, given))
+    if (cull_bind_owned(&r->binder, &calibrate_table, r->spec->calibrate.plugin->name, settings,
+                        &owned, given))
         r->spec->dense_rows = owned.dense_rows;
 }
 
@@ -304,6 +305,7 @@ static void read_plugins(cull_reader *r, const cull_node *node)
 static void read_precision(cull_reader *r, const cull_node *node)
 {
     static const char *const words[] = { "auto", "f32", "bf16", "bf16x2", NULL };
+    r->spec->precision_place = node->place;
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
         if (!strcmp(words[i], node->text))
             r->spec->precision = words[i];

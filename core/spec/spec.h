@@ -88,6 +88,7 @@ typedef struct cull_spec {
     int64_t dense_rows; // rows of the dense subsample; 0: as many as hold CULL_DENSE_TOKENS
     cull_place layers_place;
     cull_ints only, except; // layers that may be cut, and not
+    cull_place precision_place;
     const char *precision, *store;
     const char *folder; // NULL: results/<name>
 } cull_spec;
