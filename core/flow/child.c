@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared 
 {
     cull_context *context = cull_context_of(ctx);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // a crash is told, not kept
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (context->pool)

@@ -87,7 +87,8 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
         CULL_TRY(cull_while(
             ctx,
             cull_subject_open(ctx, &spec->models[m], CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
-            "opening model \"%s\"", spec->models[m].name));
+            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
+            spec->models[m].place.line, spec->models[m].place.column));
         const cull_model_facts *facts = s->opened.facts;
         if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))
             cull_fit_model(plan, m, facts, s->layer, s->frozen, problems);

@@ -57,6 +57,7 @@ void cull_problem_add(cull_problems *problems, cull_place place, const char *fmt
         .frame = problems->frame,
     };
     va_end(args);
+    problems->said++;
     if (!new.sentence || !make_room(problems))
         problems->lost = true;
     else if (!known(problems, &new))

@@ -27,6 +27,7 @@ typedef struct cull_problems {
     cull_ctx *ctx;
     size_t n, room;
     cull_problem *at;
+    size_t said;       // how often one was added, repetitions included
     const char *frame; // given to the problems that are added next; NULL: none
     bool lost;         // there was no memory for one
 } cull_problems;

@@ -180,9 +180,9 @@ static cull_node *make_tree(cull_problems *problems, const char *file, yaml_docu
     const size_t nodes = (size_t)(doc->nodes.top - doc->nodes.start) + 1;
     builder b = { .problems = problems, .file = file, .doc = doc };
     b.made = cull_scratch(problems->ctx, nodes, sizeof *b.made);
-    const size_t before = problems->n;
+    const size_t before = problems->said;
     cull_node *root = b.made ? make(&b, 1, 0) : NULL;
-    if (!root && problems->n == before)
+    if (!root && problems->said == before)
         problems->lost = true;
     return root;
 }

@@ -1,0 +1,45 @@
+# What the tests of whole runs share: sourced with CULL (the program), SOURCE and BINARY (the trees) set.
+set -u
+DIR=$(mktemp -d)
+trap 'rm -rf "$DIR"' EXIT
+cd "$DIR" || exit 1
+OUT=$DIR/out
+
+# A small experiment on standard output: methods (indented) on standard input, sparsities as the argument.
+experiment()
+{
+    cat << END
+models:     { tiny: { hf: { path: $SOURCE/models/tinyworld-mixtral } } }
+calibrate:  { text: { files: $SOURCE/models/tinyworld/text/facts.calibration.txt, length: 128, rows: 4 } }
+sparsities: $1
+metrics:
+  - perplexity: { files: $SOURCE/models/tinyworld/text/facts.heldout.txt, length: 128, rows_per_file: 2 }
+methods:
+END
+    cat
+}
+
+fail()
+{
+    echo "failed: $*" >&2
+    [ -f log ] && cat log >&2
+    exit 1
+}
+
+# run STATUS ARGUMENT...: a run that ends so; what it says is in ./log.
+run()
+{
+    expected=$1
+    shift
+    "$CULL" run "$@" -o "$OUT" 2> log
+    status=$?
+    [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: run $*"
+}
+
+says() { grep -q -- "$1" log || fail "it does not say: $1"; }
+trials() { find "$OUT/trials" -name '*.h5' 2> /dev/null | wc -l; }
+has_trials() { [ "$(trials)" -eq "$1" ] || fail "$(trials) trials where $1 were expected"; }
+
+# Names, sizes, times and contents of what must not change.
+state_of() { (cd "$1" && find . -type f ! -name log.jsonl ! -name index.h5 -exec stat -c '%n %s %Y' {} + -exec cksum {} + | sort); }
+no_leftovers() { [ -z "$(find "$OUT" -name '*tmp*')" ] || fail "leftovers: $(find "$OUT" -name '*tmp*')"; }

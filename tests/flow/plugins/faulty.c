@@ -1,0 +1,97 @@
+// Plugins with one fault each, to see that it costs their own trials and nothing else.
+#include <math.h>
+#include <stdlib.h>
+
+#include <cull/cull.h>
+
+static cull_status fill(const cull_view *view, double value, cull_scores *out)
+{
+    for (size_t l = 0; l < view->model->L; l++)
+        for (size_t e = 0; e < view->layer[l].E; e++)
+            out->expert[l][e] = e == 3 && l == 1 ? value : (double)e;
+    return CULL_OK;
+}
+
+static cull_status score_crash(cull_ctx *ctx, const void *settings, const cull_view *view,
+                               size_t layer, cull_scores *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)layer;
+    (void)view;
+    (void)out;
+    abort();
+}
+
+static cull_status score_loop(cull_ctx *ctx, const void *settings, const cull_view *view,
+                              size_t layer, cull_scores *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)layer;
+    (void)out;
+    for (volatile size_t turns = 0; view;)
+        turns++;
+    return CULL_OK;
+}
+
+static cull_status score_undefined(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                   size_t layer, cull_scores *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)layer;
+    return fill(view, NAN, out);
+}
+
+#define CRITERION(word, symbol)                                                                    \
+    static const cull_criterion symbol = {                                                         \
+        .size = sizeof symbol,                                                                     \
+        .form = CULL_FORM_EXPERT,                                                                  \
+        .score = score_##symbol,                                                                   \
+    };                                                                                             \
+    static const cull_plugin plugin_##symbol = {                                                   \
+        .size = sizeof plugin_##symbol,                                                            \
+        .kind = CULL_CRITERION,                                                                    \
+        .name = word,                                                                              \
+        .version = "1.0",                                                                          \
+        .brief = "for tests",                                                                      \
+        .vtable = &symbol,                                                                         \
+    };
+
+CRITERION("crash", crash)
+CRITERION("loop", loop)
+CRITERION("nan", undefined)
+
+// Takes one expert more than it may.
+static cull_status select_more(cull_ctx *ctx, const void *settings, const cull_view *view,
+                               const cull_scores *scores, const cull_budget *budget, size_t layer,
+                               cull_cut *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)scores;
+    (void)layer;
+    for (size_t l = 0; l < view->model->L; l++)
+        for (size_t e = 0; e <= budget->remove[l]; e++)
+            out->layer[l].action[e] = CULL_ACTION_DROP;
+    return CULL_OK;
+}
+
+static const cull_strategy more = {
+    .size = sizeof more,
+    .accepts = CULL_FORM_NONE,
+    .emits = 1u << CULL_ACTION_DROP,
+    .select = select_more,
+};
+
+static const cull_plugin plugin_more = {
+    .size = sizeof plugin_more,
+    .kind = CULL_STRATEGY,
+    .name = "more",
+    .version = "1.0",
+    .brief = "for tests",
+    .vtable = &more,
+};
+
+CULL_MODULE("faulty", "1.0", "MIT", &plugin_crash, &plugin_loop, &plugin_undefined, &plugin_more);
