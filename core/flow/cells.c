@@ -125,9 +125,7 @@ static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluate
             .evaluate = phase,
             .started = started,
         };
-        const cull_trial_axes axes = cull_axes_of(s, finding.cell);
-        CULL_TRY(cull_while(s->ctx, cull_record_cell(s, &finding), "recording trial %s",
-                            cull_trial_slug(s->ctx, &axes)));
+        CULL_TRY(cull_record_cell(s, &finding));
         s->cell[c].state = CULL_DONE;
         cull_arena_clear(cull_context_of(s->ctx)->scratch);
     }
