@@ -22,7 +22,7 @@ static const cull_criterion magnitude = {
 CULL_PLUGIN(
     CRITERION, magnitude, "1.0", "the absolute value of a weight",
     .doc = "The score of a weight is |w|; no calibration is needed. The classical baseline ranks "
-           "all weights of a matrix together: strategy unstructured with group: tensor.\n"
+           "all weights of a matrix together: strategy unstructured with group: tensor.\n\n"
            "Departures from the authors' code (Wanda's and OWL's baseline): exactly floor(N*s) "
            "weights go, ties leftmost first; 'w <= sorted[int(N*s)]' removes one more and all "
            "ties.",

@@ -226,6 +226,13 @@ static void other_routers_are_refused(void **state)
         s->gate[t * SMALL_E + t % SMALL_E] = 1;
     assert_fails(host, c->score(fake_ctx(host), settings, &s->view, 0, &scores), CULL_ENOTSUP,
                  "neither a softmax nor a sigmoid");
+    cull_cut *before = cull_cut_new(fake_ctx(host), 1, 1, &s->facts.E);
+    assert_non_null(before);
+    before->layer[0].action[2] = CULL_ACTION_NOVICE;
+    s->view.before = before;
+    assert_fails(host, c->score(fake_ctx(host), settings, &s->view, 0, &scores), CULL_ENOTSUP,
+                 "replaced experts");
+    s->view.before = NULL;
     s->facts.gate_on_input = true;
     assert_fails(host, c->score(fake_ctx(host), settings, &s->view, 0, &scores), CULL_ENOTSUP,
                  "layer 0");

@@ -16,6 +16,16 @@ static bool left_to_router(const losses_of *of, size_t e)
     return !of->before || !of->before->action || of->before->action[e] != CULL_ACTION_DROP;
 }
 
+// Does something else than its own output stand for an expert? J does not know it.
+static bool replaced(const losses_of *of)
+{
+    for (size_t e = 0; of->before && of->before->action && e < of->facts->E; e++)
+        if (of->before->action[e] == CULL_ACTION_NOVICE ||
+            of->before->action[e] == CULL_ACTION_ALIAS)
+            return true;
+    return false;
+}
+
 static double logit(const prepare *p, size_t t, size_t e)
 {
     return (double)p->of->sample->logits[t * p->q->E + e];
@@ -136,6 +146,12 @@ static cull_status find_rule(prepare *p)
                                   "layer %zu: %zu experts per token are not "
                                   "within 1 and %d",
                                   p->of->layer, q->rule.K, MOST_CHOSEN);
+    if (replaced(p->of))
+        return p->ctx->host->fail(
+            p->ctx, CULL_ENOTSUP,
+            "layer %zu: the losses of subsets are not known where an earlier stage "
+            "replaced experts by constants or by one another",
+            p->of->layer);
     if (facts->gate_on_input || facts->topk_group < facts->n_group ||
         (before && before->skip_ratio > 0))
         return p->ctx->host->fail(

@@ -117,7 +117,7 @@ CULL_PLUGIN(
            "sets and "
            "the loss. On the models where both could be run, plain greedy removal (beam: 1, swaps: "
            "0) found "
-           "the optimum each time, but nothing guarantees that.\n"
+           "the optimum each time, but nothing guarantees that.\n\n"
            "Cost: C(n, keep) losses, or about beam * (n^2 - keep^2)/2 + swaps * keep * (n - keep).",
     .cite = "Lu et al.: Not All Experts are Equal (NAEE). ACL 2024. arXiv:2402.14800, section 3; "
             "the greedy "
