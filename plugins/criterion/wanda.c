@@ -4,6 +4,7 @@
 #include <cull/cull.h>
 
 #include "common/parts.h"
+#include "common/stats.h"
 
 // Σ x² per input channel of a matrix, and over how many tokens.
 typedef struct input {
@@ -30,7 +31,8 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
                                  float *out)
 {
     (void)settings;
-    const input in = view->stats ? input_of(&view->stats->layer[where.layer], where) : (input){ 0 };
+    const cull_layer_stats *st = stats_of_layer(view, where.layer);
+    const input in = st ? input_of(st, where) : (input){ 0 };
 
     if (!in.sq)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "%s: no mean squares of its inputs were gathered",

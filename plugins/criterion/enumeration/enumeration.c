@@ -1,6 +1,8 @@
 // Enumeration: the exact output error of every set of experts that might be kept.
 #include "losses.h"
 
+#include "common/stats.h"
+
 struct settings {
     int64_t objective; // enum objective
     int64_t inputs;
@@ -27,11 +29,12 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
                          cull_scores *out)
 {
     const struct settings *set = settings;
+    const cull_layer_stats *st = stats_of_layer(view, layer);
     const losses_of of = {
         .layer = layer,
         .facts = &view->layer[layer],
         .before = view->before ? &view->before->layer[layer] : NULL,
-        .sample = view->stats ? view->stats->layer[layer].dense : NULL,
+        .sample = st ? st->dense : NULL,
         .objective = (enum objective)set->objective,
         .batch = (size_t)set->batch,
     };

@@ -9,6 +9,7 @@
 #include "common/choose.h"
 #include "common/masks.h"
 #include "common/parts.h"
+#include "common/stats.h"
 #include "sweep.h"
 
 struct settings {
@@ -180,7 +181,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
 {
     (void)scores;
     const stage g = { ctx, settings, view, budget->sparsity, layer, out };
-    const cull_layer_stats *st = view->stats ? &view->stats->layer[layer] : NULL;
+    const cull_layer_stats *st = stats_of_layer(view, layer);
     if (view->layer[layer].E == 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
     if (!st || !st->count || !st->x_hessian || !st->u_hessian)

@@ -3,6 +3,7 @@
 
 #include "common/masks.h"
 #include "common/parts.h"
+#include "common/stats.h"
 
 static const char *const groups[] = { "row", "tensor", "share", NULL };
 static const char *const spreads[] = { "uniform", "owl", NULL };
@@ -82,7 +83,8 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
                         void *arg)
 {
     const cull_layer_facts *layer = &view->layer[l];
-    const double *count = view->stats ? view->stats->layer[l].count : NULL;
+    const cull_layer_stats *st = stats_of_layer(view, l);
+    const double *count = st ? st->count : NULL;
     const visitor v = { ctx, view, ctx->host->extension(ctx, CULL_EXT_WEIGHT_SCORES), fn, arg };
     if (!v.scores)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "this host offers no scores of weights");
