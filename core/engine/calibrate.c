@@ -297,5 +297,5 @@ cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
     if (cost)
         cull_cost_add(cost, &c.run.cost);
     end_pass(&c);
-    return cull_while(ctx, st, "while calibrating");
+    return st;
 }

@@ -206,7 +206,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     CULL_TRY(cull_while(
         t->run->ctx,
         t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n, x, y),
-        "while computing expert %zu of layer %zu", g->e, t->l));
+        "computing expert %zu of layer %zu", g->e, t->l));
     cull_arena_rewind(arena, inner);
     if (it->acc)
         CULL_TRY(observe(t, g, it, arena, x, y));

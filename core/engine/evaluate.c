@@ -258,5 +258,5 @@ cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_opened *m,
         cull_cost_add(cost, &t.run.cost);
     cull_pass_end(&t.run);
     cull_run_release(&t.run);
-    return cull_while(ctx, st, "while evaluating");
+    return st;
 }

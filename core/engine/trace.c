@@ -91,5 +91,5 @@ cull_status cull_trace_pass(cull_ctx *ctx, const cull_opened *m, const cull_engi
         st = trace_layers(&t, options, cut, &forest, h);
     cull_free(h);
     cull_run_release(&t.run);
-    return cull_while(ctx, st, "while tracing");
+    return st;
 }

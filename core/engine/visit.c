@@ -257,5 +257,5 @@ cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane 
     const cull_status st = visit(run, l, n_lanes, lane, watch);
 
     cull_arena_rewind(arena, mark);
-    return cull_while(run->ctx, st, "while computing layer %zu", l);
+    return cull_while(run->ctx, st, "computing layer %zu", l);
 }
