@@ -103,17 +103,19 @@ static void print_cost(const char *what, const cull_cost *c, double flops_per_se
 // Small matrices reach about a third of what a square product does.
 static const double efficiency = 0.33;
 
-static void print_costs(const cull_cli *cli, const cull_experiment *e)
+static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
 {
     const double speed = efficiency * cull_measure_speed() * (double)cull_pool_threads(cli->pool);
     for (size_t m = 0; m < e->inputs.n; m++) {
         cull_cost calibrate, evaluate;
-        cull_estimate_cost(&e->plan, &e->inputs, m, cli->options.memory, &calibrate, &evaluate);
+        CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,
+                                    &calibrate, &evaluate));
         printf("model %s:\n", e->spec.models[m].name);
         if (calibrate.passes > 0)
             print_cost("calibrate", &calibrate, speed);
         print_cost("evaluate", &evaluate, speed);
     }
+    return CULL_OK;
 }
 
 int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
@@ -139,7 +141,7 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
         printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e.plan.n_cells, e.plan.grid,
                e.spec.n_models);
         print_shared(&e);
-        print_costs(cli, &e);
+        status = print_costs(cli, &e);
     }
     cull_experiment_close(&e);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, status);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "engine/blocks.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
 // table.
@@ -97,52 +98,96 @@ static size_t distinct_variants(const cull_plan *plan, size_t model)
     return n;
 }
 
-static double request_tokens(const cull_inputs *inputs, const cull_subject *s)
+// Rows of one variant over all requests: what they share of their beginnings is computed once.
+static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const cull_subject *s,
+                                double *rows)
 {
-    double tokens = 0;
+    size_t n = 0, at = 0;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
-        tokens += (double)s->asked[i].tokens;
-    return tokens;
+        n += s->asked[i].requests.n;
+    cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
+    size_t *end = cull_scratch(ctx, n + 1, sizeof *end);
+    cull_forest forest;
+    *rows = 0;
+    if (!ids || !end)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+        for (size_t j = 0; j < s->asked[i].requests.n; j++) {
+            const cull_request *r = &s->asked[i].requests.at[j];
+            if (r->kind == CULL_SCORE)
+                ids[at++] = (cull_ids){ r->ids, r->n - 1 };
+            else
+                *rows += (double)(r->n + r->max_new);
+        }
+    CULL_TRY(cull_forest_build(ctx, at, ids, true, s->opened.facts->rope_switch, &forest, end));
+    *rows += (double)forest.n_rows;
+    return CULL_OK;
 }
 
-// One layer of weights, the rows that are under way, what is kept of answers and statistics.
-static double peak(const cull_subject *s, double rows, uint64_t memory, double kept)
+// The program and its libraries, before a model is touched.
+static const double program_bytes = 60e6;
+
+// Mapped weights of two layers (the next is fetched meanwhile), the hidden states of all rows that
+// are under way, one block's scratch, and what is kept.
+static double peak(const cull_subject *s, double rows, double histories, uint64_t memory,
+                   double kept)
 {
     const cull_model_facts *f = s->opened.facts;
-    uint64_t layer = 0, widest = 0;
+    const cull_engine_options options = { .memory = memory };
+    uint64_t layer = 0, floats = 0;
     for (size_t l = 0; l < f->L; l++) {
         layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
-        widest = s->layer[l]->F > widest ? s->layer[l]->F : widest;
+        const uint64_t here = cull_visit_floats(&s->opened, l);
+        floats = here > floats ? here : floats;
     }
-    double active = rows * (double)(6 * f->D + widest) * sizeof(float);
-    if (memory > 0)
-        active = fmin(active, (double)memory);
-    return (double)layer + active + kept + 64e6;
+    const double hidden = fmin(rows * histories * (double)f->D * sizeof(float),
+                               (double)cull_memory_limit(&options) / 2);
+    const double block =
+        fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
+    const double scratch = block * histories * (double)floats * sizeof(float);
+    return program_bytes + 2 * (double)layer + hidden + scratch + kept;
 }
 
-void cull_estimate_cost(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                        uint64_t memory, cull_cost *calibrate, cull_cost *evaluate)
+// Answers are kept until the pass ends.
+static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, double variants)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+        for (size_t j = 0; j < s->asked[i].requests.n; j++) {
+            const cull_request *r = &s->asked[i].requests.at[j];
+            bytes += sizeof(cull_answer);
+            if (r->wants & CULL_WANT_TOKENS)
+                bytes += (double)r->scored * sizeof(float);
+        }
+    return bytes * variants;
+}
+
+cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                               size_t model, uint64_t memory, cull_cost *calibrate,
+                               cull_cost *evaluate)
 {
     const cull_subject *s = &inputs->at[model];
     const double variants = (double)distinct_variants(plan, model);
-    const double tokens = request_tokens(inputs, s);
     const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
+    double tokens, rows = 0;
+    CULL_TRY(request_rows(ctx, inputs, s, &tokens));
     const double one = tokens * (flops_per_token(s) + head);
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, model, calibrate);
-    double rows = 0;
     for (size_t i = 0; i < s->n_rows; i++)
         rows = fmax(rows, (double)s->rows[i].tokens);
-    calibrate->peak_bytes = peak(s, rows, memory, calibrate->stats_bytes);
+    calibrate->peak_bytes = peak(s, rows, 1, memory, calibrate->stats_bytes);
+    calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     *evaluate = (cull_cost){
         .passes = 1,
         .tokens = variants * tokens,
         .flops = variants * one,
         .bytes = (double)s->opened.facts->bytes,
-        .peak_bytes = peak(s, variants * tokens, memory, calibrate->stats_bytes),
+        .peak_bytes = peak(s, tokens, variants, memory,
+                           calibrate->stats_bytes + answer_bytes(inputs, s, variants)),
         .forward_equivalents = variants,
     };
-    calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
+    return CULL_OK;
 }
 
 static double now(void)

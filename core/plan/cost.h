@@ -15,8 +15,9 @@ typedef struct cull_cost {
 } cull_cost;
 
 // One model's share of the plan, calibration and evaluation. memory: --memory, 0: none.
-void cull_estimate_cost(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                        uint64_t memory, cull_cost *calibrate, cull_cost *evaluate);
+cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                               size_t model, uint64_t memory, cull_cost *calibrate,
+                               cull_cost *evaluate) CULL_MUST_CHECK;
 
 // Floating-point operations per second that this machine's matrix product reaches, measured in a
 // few milliseconds on one thread.

@@ -6,84 +6,6 @@
 #include "plan/fit.h"
 #include "plugin/settings.h"
 
-// ---- what a stage amounts to ----
-
-static const cull_strategy *strategy_of(const cull_stage *stage)
-{
-    return stage->strategy.plugin->vtable;
-}
-
-static const cull_criterion *criterion_of(const cull_stage *stage)
-{
-    return stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
-}
-
-uint32_t cull_stage_emits(const cull_stage *stage)
-{
-    const cull_strategy *s = strategy_of(stage);
-    return s->emits_for ? s->emits_for(stage->strategy.settings) : s->emits;
-}
-
-uint32_t cull_stage_needs(const cull_stage *stage)
-{
-    const cull_strategy *s = strategy_of(stage);
-    const cull_criterion *c = criterion_of(stage);
-    uint32_t needs = s->needs_for ? s->needs_for(stage->strategy.settings) : s->needs;
-    if (c)
-        needs |= c->needs_for ? c->needs_for(stage->criterion.settings) : c->needs;
-    return needs;
-}
-
-cull_unit cull_stage_unit(const cull_stage *stage)
-{
-    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
-                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
-    const uint32_t emits = cull_stage_emits(stage);
-    if (strategy_of(stage)->flags & CULL_NO_BUDGET)
-        return CULL_UNIT_NONE;
-    if (emits & experts)
-        return CULL_UNIT_EXPERT;
-    if (emits & CULL_EMITS_SKIP)
-        return CULL_UNIT_LAYER;
-    return emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX) ? CULL_UNIT_WEIGHT : CULL_UNIT_NONE;
-}
-
-bool cull_stage_visits(const cull_stage *stage)
-{
-    const uint32_t in_visit = CULL_STAT_I | CULL_STAT_J;
-    return (strategy_of(stage)->flags & CULL_BY_LAYER) &&
-           (stage->propagate || (cull_stage_needs(stage) & in_visit));
-}
-
-double cull_method_shares(const cull_method *method)
-{
-    double kept = 1;
-    for (size_t i = 0; i < method->n; i++)
-        if (!isnan(method->stage[i].share))
-            kept *= 1 - method->stage[i].share;
-    return 1 - kept;
-}
-
-static bool has_observer(const cull_stage *stage)
-{
-    const cull_criterion *c = criterion_of(stage);
-    return c && c->observer;
-}
-
-static bool draws(const cull_stage *stage)
-{
-    const cull_criterion *c = criterion_of(stage);
-    return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
-}
-
-static bool random_rows(const cull_spec *spec)
-{
-    if (!spec->calibrate.plugin)
-        return false;
-    const cull_data *data = spec->calibrate.plugin->vtable;
-    return data->random && data->random(spec->calibrate.settings);
-}
-
 // ---- which axes matter to a method ----
 
 typedef struct axes {
@@ -99,8 +21,9 @@ static axes axes_of(const cull_spec *spec, const cull_method *method)
         a.budget = a.budget || unit != CULL_UNIT_NONE;
         a.sparsity = a.sparsity || (unit != CULL_UNIT_NONE && isnan(stage->share));
         a.allocation = a.allocation || unit == CULL_UNIT_EXPERT;
-        a.seed = a.seed || draws(stage) ||
-                 ((cull_stage_needs(stage) || has_observer(stage)) && random_rows(spec));
+        a.seed =
+            a.seed || cull_stage_draws(stage) ||
+            ((cull_stage_needs(stage) || cull_stage_observes(stage)) && cull_rows_random(spec));
     }
     return a;
 }
@@ -185,7 +108,7 @@ static cull_status add_observer(maker *m, cull_gather *g, const cull_use *use)
 static cull_status find_statistics(maker *m, const cull_method *method, cull_step *step)
 {
     const cull_stage *stage = step->spec;
-    if (!step->needs && !has_observer(stage)) {
+    if (!step->needs && !cull_stage_observes(stage)) {
         step->gather = CULL_NOT;
         return CULL_OK;
     }
@@ -196,11 +119,11 @@ static cull_status find_statistics(maker *m, const cull_method *method, cull_ste
     }
     if (from == 0)
         on = CULL_NOT;
-    const uint64_t seed = random_rows(m->spec) ? step->seed : 0;
+    const uint64_t seed = cull_rows_random(m->spec) ? step->seed : 0;
     CULL_TRY(find_gather(m, step->model, on, seed, &step->gather));
     cull_gather *g = &m->plan->gather[step->gather];
     g->groups |= step->needs & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J);
-    return has_observer(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
+    return cull_stage_observes(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
 }
 
 static cull_status add_step(maker *m, cull_step *step, size_t *index)
@@ -252,18 +175,11 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
         step.sparsity = m->spec->sparsities[p.sparsity].value;
     CULL_TRY(find_statistics(m, d->method, &step));
-    step.seeded = draws(spec) || (step.gather != CULL_NOT && random_rows(m->spec)) ||
+    step.seeded = cull_stage_draws(spec) ||
+                  (step.gather != CULL_NOT && cull_rows_random(m->spec)) ||
                   (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
                   (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
     return add_step(m, &step, out);
-}
-
-size_t cull_expert_stage(const cull_method *method)
-{
-    for (size_t i = 0; i < method->n; i++)
-        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_EXPERT)
-            return i;
-    return CULL_NOT;
 }
 
 // `like: METHOD`: the counts at which METHOD's expert stage arrives when it may spread the taker's
@@ -318,17 +234,25 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     return CULL_OK;
 }
 
+// Counts that are taken from a method which draws numbers differ by seed as it does.
+static bool donor_draws(const cull_spec *spec, const cull_allocation *a)
+{
+    return a->kind == CULL_ALLOCATE_LIKE && axes_of(spec, &spec->methods[a->donor]).seed;
+}
+
 static cull_status make_method(maker *m, size_t model, size_t method)
 {
     const cull_spec *spec = m->spec;
     const axes a = axes_of(spec, &spec->methods[method]);
     const size_t sparsities = a.sparsity ? spec->n_sparsities : 1;
     const size_t allocations = a.allocation ? spec->n_allocations : 1;
-    const size_t seeds = a.seed ? spec->n_seeds : 1;
     for (size_t s = 0; s < sparsities; s++)
-        for (size_t l = 0; l < allocations; l++)
-            for (size_t r = 0; r < seeds; r++)
-                CULL_TRY(make_cell(m, method, a, (point){ model, s, l, r }));
+        for (size_t l = 0; l < allocations; l++) {
+            axes here = a;
+            here.seed = a.seed || (a.allocation && donor_draws(spec, &spec->allocations[l]));
+            for (size_t r = 0; r < (here.seed ? spec->n_seeds : 1); r++)
+                CULL_TRY(make_cell(m, method, here, (point){ model, s, l, r }));
+        }
     return CULL_OK;
 }
 

@@ -82,7 +82,10 @@ cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *
 cull_unit cull_stage_unit(const cull_stage *stage);
 uint32_t cull_stage_needs(const cull_stage *stage); // statistics of criterion and strategy
 uint32_t cull_stage_emits(const cull_stage *stage);
-bool cull_stage_visits(const cull_stage *stage); // decided inside the layers' visit
+bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
+bool cull_stage_draws(const cull_stage *stage);    // random numbers
+bool cull_rows_random(const cull_spec *spec);      // are the calibration rows drawn?
+bool cull_stage_visits(const cull_stage *stage);   // decided inside the layers' visit
 
 size_t
 cull_expert_stage(const cull_method *method); // its first stage that removes experts, or CULL_NOT

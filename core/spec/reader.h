@@ -27,6 +27,7 @@ void cull_elements_of(const cull_node *node, cull_elements *out);
 bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const cull_plugin *owned,
                    cull_use *out, const cull_node **settings);
 
+void cull_read_sections(cull_reader *r, const cull_node *root);
 void cull_read_methods(cull_reader *r, const cull_node *node);
 
 // "… has no key "x"; did you mean "y"?" for a key that is none of `known` (NULL-terminated).

@@ -1,0 +1,88 @@
+// What a stage and a method amount to, from the tables of their plugins.
+#include <math.h>
+
+#include "plan/plan.h"
+
+static const cull_strategy *strategy_of(const cull_stage *stage)
+{
+    return stage->strategy.plugin->vtable;
+}
+
+static const cull_criterion *criterion_of(const cull_stage *stage)
+{
+    return stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
+}
+
+uint32_t cull_stage_emits(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+    return s->emits_for ? s->emits_for(stage->strategy.settings) : s->emits;
+}
+
+uint32_t cull_stage_needs(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+    const cull_criterion *c = criterion_of(stage);
+    uint32_t needs = s->needs_for ? s->needs_for(stage->strategy.settings) : s->needs;
+    if (c)
+        needs |= c->needs_for ? c->needs_for(stage->criterion.settings) : c->needs;
+    return needs;
+}
+
+cull_unit cull_stage_unit(const cull_stage *stage)
+{
+    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
+                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
+    const uint32_t emits = cull_stage_emits(stage);
+    if (strategy_of(stage)->flags & CULL_NO_BUDGET)
+        return CULL_UNIT_NONE;
+    if (emits & experts)
+        return CULL_UNIT_EXPERT;
+    if (emits & CULL_EMITS_SKIP)
+        return CULL_UNIT_LAYER;
+    return emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX) ? CULL_UNIT_WEIGHT : CULL_UNIT_NONE;
+}
+
+bool cull_stage_visits(const cull_stage *stage)
+{
+    const uint32_t in_visit = CULL_STAT_I | CULL_STAT_J;
+    return (strategy_of(stage)->flags & CULL_BY_LAYER) &&
+           (stage->propagate || (cull_stage_needs(stage) & in_visit));
+}
+
+double cull_method_shares(const cull_method *method)
+{
+    double kept = 1;
+    for (size_t i = 0; i < method->n; i++)
+        if (!isnan(method->stage[i].share))
+            kept *= 1 - method->stage[i].share;
+    return 1 - kept;
+}
+
+bool cull_stage_observes(const cull_stage *stage)
+{
+    const cull_criterion *c = criterion_of(stage);
+    return c && c->observer;
+}
+
+bool cull_stage_draws(const cull_stage *stage)
+{
+    const cull_criterion *c = criterion_of(stage);
+    return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
+}
+
+bool cull_rows_random(const cull_spec *spec)
+{
+    if (!spec->calibrate.plugin)
+        return false;
+    const cull_data *data = spec->calibrate.plugin->vtable;
+    return data->random && data->random(spec->calibrate.settings);
+}
+
+size_t cull_expert_stage(const cull_method *method)
+{
+    for (size_t i = 0; i < method->n; i++)
+        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_EXPERT)
+            return i;
+    return CULL_NOT;
+}

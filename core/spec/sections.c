@@ -1,0 +1,311 @@
+// The top-level keys of an experiment, one function each.
+#include <math.h>
+#include <string.h>
+
+#include "plugin/settings.h"
+#include "spec/reader.h"
+
+static void read_question(cull_reader *r, const cull_node *node)
+{
+    if (node->kind == CULL_SCALAR)
+        r->spec->question = node->text;
+    else
+        cull_problem_add(r->problems, node->place, "question is a text, not %s",
+                         cull_node_kind_name(node));
+}
+
+static void read_models(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    if (node->kind != CULL_MAP || node->n == 0) {
+        cull_problem_add(r->problems, node->place, "models is a map of names to backends, not %s",
+                         node->kind == CULL_MAP ? "an empty one" : cull_node_kind_name(node));
+        return;
+    }
+    spec->models = cull_take(r->ctx, node->n, sizeof *spec->models);
+    if (!spec->models) {
+        r->problems->lost = true;
+        return;
+    }
+    for (size_t i = 0; i < node->n; i++) {
+        cull_model_spec *model = &spec->models[spec->n_models++];
+        *model = (cull_model_spec){ .place = node->key[i]->place, .name = node->key[i]->text };
+        cull_problems_while(r->problems, "reading model \"%s\"", model->name);
+        cull_read_use(r, CULL_BACKEND, node->item[i], NULL, &model->backend, NULL);
+    }
+    cull_problems_while(r->problems, NULL);
+}
+
+struct calibrate_owned {
+    int64_t dense_rows;
+};
+
+static const cull_param calibrate_params[] = {
+    CULL_P_INT(struct calibrate_owned, dense_rows, 0, 1, 1e9,
+               "rows of the subsample on which all experts are run"),
+};
+
+static const cull_plugin calibrate_table = {
+    .size = sizeof calibrate_table,
+    .name = "calibrate",
+    CULL_SETTINGS(calibrate_params, struct calibrate_owned),
+};
+
+static void read_calibrate(cull_reader *r, const cull_node *node)
+{
+    const cull_node *settings;
+    struct calibrate_owned owned = { 0 };
+    bool given[1] = { false };
+    if (!cull_read_use(r, CULL_DATA, node, &calibrate_table, &r->spec->calibrate, &settings))
+        return;
+    if (cull_bind_owned(&r->binder, &calibrate_table, r->spec->calibrate.plugin->name, settings,
+                        &owned, given))
+        r->spec->dense_rows = owned.dense_rows;
+}
+
+struct number {
+    double real;
+    int64_t integer;
+};
+
+static const cull_param sparsity_param =
+    CULL_P_REAL(struct number, real, 0, 0.0, 1.0, "the fraction that goes");
+static const cull_param seed_param =
+    CULL_P_INT(struct number, integer, 0, 0, CULL_ANY_HI, "drives sampling and chance");
+
+// One number of a list that may not hold it twice.
+static bool read_number(cull_reader *r, const char *who, const cull_param *param,
+                        const cull_node *node, struct number *out)
+{
+    *out = (struct number){ 0 };
+    return cull_bind_value(&r->binder, who, param, node, out);
+}
+
+static void read_sparsities(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    cull_elements list;
+    cull_elements_of(node, &list);
+    spec->sparsities = cull_take(r->ctx, list.n + 1, sizeof *spec->sparsities);
+    for (size_t i = 0; spec->sparsities && i < list.n; i++) {
+        struct number s;
+        if (!read_number(r, "sparsities", &sparsity_param, list.at[i], &s))
+            continue;
+        if (s.real >= 1)
+            cull_problem_add(r->problems, list.at[i]->place,
+                             "sparsities: 1 would leave nothing of the experts");
+        for (size_t j = 0; j < spec->n_sparsities; j++)
+            if (spec->sparsities[j].value == s.real)
+                cull_problem_add(r->problems, list.at[i]->place, "sparsities: %s is here twice",
+                                 list.at[i]->text);
+        spec->sparsities[spec->n_sparsities++] = (cull_sparsity){ list.at[i]->place, s.real };
+    }
+}
+
+static void read_seeds(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    cull_elements list;
+    cull_elements_of(node, &list);
+    spec->seeds = cull_take(r->ctx, list.n + 1, sizeof *spec->seeds);
+    for (size_t i = 0; spec->seeds && i < list.n; i++) {
+        struct number s;
+        if (!read_number(r, "seeds", &seed_param, list.at[i], &s))
+            continue;
+        for (size_t j = 0; j < spec->n_seeds; j++)
+            if (spec->seeds[j].value == (uint64_t)s.integer)
+                cull_problem_add(r->problems, list.at[i]->place, "seeds: %s is here twice",
+                                 list.at[i]->text);
+        spec->seeds[spec->n_seeds++] = (cull_seed){ list.at[i]->place, (uint64_t)s.integer };
+    }
+    if (list.n == 0)
+        cull_problem_add(r->problems, node->place, "seeds: the list is empty");
+}
+
+static void read_allocation(cull_reader *r, const cull_node *node, cull_allocation *out)
+{
+    static const char *const words[] = { "layer", "global", NULL };
+    *out = (cull_allocation){ .place = node->place };
+    if (node->kind == CULL_MAP && node->n == 1 && !strcmp(node->key[0]->text, "like") &&
+        node->item[0]->kind == CULL_SCALAR) {
+        out->kind = CULL_ALLOCATE_LIKE;
+        out->place = node->item[0]->place;
+        out->like = node->item[0]->text;
+        out->label =
+            cull_arena_printf(cull_context_of(r->ctx)->alloc, "like:%s", node->item[0]->text);
+        if (!out->label)
+            r->problems->lost = true;
+        return;
+    }
+    for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
+        if (!strcmp(node->text, words[i])) {
+            out->kind = (enum cull_allocation_kind)i;
+            out->label = words[i];
+            return;
+        }
+    const char *near = node->kind == CULL_SCALAR ? cull_nearest(node->text, words) : NULL;
+    cull_problem_add(r->problems, node->place,
+                     "an allocation is layer, global, or { like: METHOD }%s%s%s",
+                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+static void read_allocations(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    cull_elements list;
+    cull_elements_of(node, &list);
+    spec->allocations = cull_take(r->ctx, list.n + 1, sizeof *spec->allocations);
+    for (size_t i = 0; spec->allocations && i < list.n; i++)
+        read_allocation(r, list.at[i], &spec->allocations[spec->n_allocations++]);
+    if (list.n == 0)
+        cull_problem_add(r->problems, node->place, "allocations: the list is empty");
+}
+
+static void read_metrics(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    cull_elements list;
+    cull_elements_of(node, &list);
+    spec->metrics = cull_take(r->ctx, list.n + 1, sizeof *spec->metrics);
+    for (size_t i = 0; spec->metrics && i < list.n; i++) {
+        cull_problems_while(r->problems, "reading metric %zu", i + 1);
+        cull_read_use(r, CULL_METRIC, list.at[i], NULL, &spec->metrics[spec->n_metrics++], NULL);
+    }
+    cull_problems_while(r->problems, NULL);
+    if (list.n == 0)
+        cull_problem_add(r->problems, node->place, "metrics: the list is empty");
+}
+
+struct layers_owned {
+    cull_ints only, except;
+};
+
+static const cull_param layers_params[] = {
+    CULL_P_INTS(struct layers_owned, only, 0, "layers that may be cut"),
+    CULL_P_INTS(struct layers_owned, except, 0, "layers that may not"),
+};
+
+static const cull_plugin layers_table = {
+    .size = sizeof layers_table,
+    .name = "layers",
+    CULL_SETTINGS(layers_params, struct layers_owned),
+};
+
+static void read_layers(cull_reader *r, const cull_node *node)
+{
+    const struct layers_owned *owned =
+        cull_bind(&r->binder, &layers_table, node->place, node, NULL);
+    if (!owned)
+        return;
+    r->spec->layers_place = node->place;
+    r->spec->only = owned->only;
+    r->spec->except = owned->except;
+}
+
+// Plugins that the file names are code: the loader decides whether it may run.
+static void read_plugins(cull_reader *r, const cull_node *node)
+{
+    cull_elements list;
+    cull_elements_of(node, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        const cull_node *file = list.at[i];
+        if (file->kind != CULL_SCALAR || cull_node_is_null(file)) {
+            cull_problem_add(r->problems, file->place, "plugins: a file is expected, not %s",
+                             cull_node_kind_name(file));
+            continue;
+        }
+        const char *base = file->place.line > 0 ? r->binder.base : NULL;
+        if (cull_registry_declare(r->ctx, r->registry, base, file->text,
+                                  r->source->trust_plugins) != CULL_OK) {
+            cull_problem_add(r->problems, file->place, "%s",
+                             cull_context_of(r->ctx)->error.sentence);
+            cull_error_clear(r->ctx);
+        }
+    }
+}
+
+static void read_precision(cull_reader *r, const cull_node *node)
+{
+    static const char *const words[] = { "auto", "f32", "bf16", "bf16x2", NULL };
+    r->spec->precision_place = node->place;
+    for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
+        if (!strcmp(words[i], node->text))
+            r->spec->precision = words[i];
+    if (!r->spec->precision)
+        cull_problem_add(r->problems, node->place,
+                         "precision: one of auto, f32, bf16, bf16x2 is expected");
+}
+
+struct output_owned {
+    const char *folder, *store;
+};
+
+static const cull_param output_params[] = {
+    CULL_P_TEXT(struct output_owned, folder, NULL, CULL_NO_KEY, "where results go"),
+    CULL_P_TEXT(struct output_owned, store, "f32", 0, "type of novices and rewritten matrices"),
+};
+
+static const cull_plugin output_table = {
+    .size = sizeof output_table,
+    .name = "output",
+    CULL_SETTINGS(output_params, struct output_owned),
+};
+
+static void read_output(cull_reader *r, const cull_node *node)
+{
+    static const char *const stores[] = { "f32", "bf16", "f16", "model", NULL };
+    if (node->kind == CULL_SCALAR && !cull_node_is_null(node)) {
+        r->spec->folder = node->text;
+        return;
+    }
+    const struct output_owned *owned =
+        cull_bind(&r->binder, &output_table, node->place, node, NULL);
+    if (!owned)
+        return;
+    r->spec->folder = owned->folder;
+    for (size_t i = 0; stores[i]; i++)
+        if (!strcmp(stores[i], owned->store))
+            r->spec->store = stores[i];
+    const cull_node *store = cull_node_get(node, "store");
+    if (store && strcmp(r->spec->store, owned->store))
+        cull_problem_add(r->problems, store->place,
+                         "output.store: one of f32, bf16, f16, model is expected");
+}
+
+// Plugins come first, for the others may be theirs.
+static const struct {
+    const char *key;
+    bool required;
+    void (*read)(cull_reader *, const cull_node *);
+} sections[] = {
+    { "plugins", false, read_plugins },
+    { "question", false, read_question },
+    { "models", true, read_models },
+    { "calibrate", false, read_calibrate },
+    { "methods", false, cull_read_methods },
+    { "sparsities", false, read_sparsities },
+    { "allocations", false, read_allocations },
+    { "seeds", false, read_seeds },
+    { "metrics", true, read_metrics },
+    { "layers", false, read_layers },
+    { "precision", false, read_precision },
+    { "output", false, read_output },
+};
+enum { N_SECTIONS = sizeof sections / sizeof *sections };
+
+void cull_read_sections(cull_reader *r, const cull_node *root)
+{
+    const char *known[N_SECTIONS + 1] = { NULL };
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        known[i] = sections[i].key;
+    for (size_t i = 0; i < root->n; i++)
+        cull_unknown_key(r, "an experiment", root->key[i], known);
+    for (size_t i = 0; i < N_SECTIONS; i++) {
+        const cull_node *value = cull_node_get(root, sections[i].key);
+        if (value)
+            sections[i].read(r, value);
+        else if (sections[i].required)
+            cull_problem_add(r->problems, root->place, "the key \"%s\" is missing",
+                             sections[i].key);
+    }
+}
