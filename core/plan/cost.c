@@ -98,9 +98,14 @@ static size_t distinct_variants(const cull_plan *plan, size_t model)
     return n;
 }
 
-// Rows of one variant over all requests: what they share of their beginnings is computed once.
+// One variant's rows over all requests, and those of them that are scored: what requests share of
+// their beginnings is computed once.
+typedef struct asked_rows {
+    double rows, scored;
+} asked_rows;
+
 static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const cull_subject *s,
-                                double *rows)
+                                asked_rows *out)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -108,7 +113,7 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
     size_t *end = cull_scratch(ctx, n + 1, sizeof *end);
     cull_forest forest;
-    *rows = 0;
+    *out = (asked_rows){ 0, 0 };
     if (!ids || !end)
         return CULL_ENOMEM;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -117,15 +122,23 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
             if (r->kind == CULL_SCORE)
                 ids[at++] = (cull_ids){ r->ids, r->n - 1 };
             else
-                *rows += (double)(r->n + r->max_new);
+                out->rows += (double)(r->n + r->max_new);
+            out->scored += (double)(r->kind == CULL_SCORE ? r->scored : r->max_new);
         }
     CULL_TRY(cull_forest_build(ctx, at, ids, true, s->opened.facts->rope_switch, &forest, end));
-    *rows += (double)forest.n_rows;
+    out->rows += (double)forest.n_rows;
     return CULL_OK;
 }
 
 // The program and its libraries, before a model is touched.
 static const double program_bytes = 60e6;
+
+// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
+// it, the normalised input, queries, keys, values, what was attended to and its projection.
+static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
+{
+    return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
+}
 
 // Mapped weights of two layers (the next is fetched meanwhile), the hidden states of all rows that
 // are under way, one block's scratch, and what is kept.
@@ -137,7 +150,7 @@ static double peak(const cull_subject *s, double rows, double histories, uint64_
     uint64_t layer = 0, floats = 0;
     for (size_t l = 0; l < f->L; l++) {
         layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
-        const uint64_t here = cull_visit_floats(&s->opened, l);
+        const uint64_t here = live_floats(f, s->layer[l]);
         floats = here > floats ? here : floats;
     }
     const double hidden = fmin(rows * histories * (double)f->D * sizeof(float),
@@ -169,9 +182,10 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     const cull_subject *s = &inputs->at[model];
     const double variants = (double)distinct_variants(plan, model);
     const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
-    double tokens, rows = 0;
-    CULL_TRY(request_rows(ctx, inputs, s, &tokens));
-    const double one = tokens * (flops_per_token(s) + head);
+    asked_rows asked;
+    double rows = 0;
+    CULL_TRY(request_rows(ctx, inputs, s, &asked));
+    const double one = asked.rows * flops_per_token(s) + asked.scored * head;
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, model, calibrate);
     for (size_t i = 0; i < s->n_rows; i++)
@@ -180,10 +194,10 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     *evaluate = (cull_cost){
         .passes = 1,
-        .tokens = variants * tokens,
+        .tokens = variants * asked.rows,
         .flops = variants * one,
         .bytes = (double)s->opened.facts->bytes,
-        .peak_bytes = peak(s, tokens, variants, memory,
+        .peak_bytes = peak(s, asked.rows, variants, memory,
                            calibrate->stats_bytes + answer_bytes(inputs, s, variants)),
         .forward_equivalents = variants,
     };
