@@ -100,12 +100,10 @@ static void print_cost(const char *what, const cull_cost *c, double flops_per_se
            ceil(c->flops / flops_per_second));
 }
 
-// Small matrices reach about a third of what a square product does.
-static const double efficiency = 0.33;
-
 static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
 {
-    const double speed = efficiency * cull_measure_speed() * (double)cull_pool_threads(cli->pool);
+    const double speed =
+        CULL_PASS_EFFICIENCY * cull_measure_speed() * (double)cull_pool_threads(cli->pool);
     for (size_t m = 0; m < e->inputs.n; m++) {
         cull_cost calibrate, evaluate;
         CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,

@@ -99,6 +99,9 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
                   "%zu trials: %zu were there, %zu done, %zu failed, %zu left; results in %s",
                   e->plan.n_cells, tally->there, tally->done, tally->failed,
                   e->plan.n_cells - tally->there - tally->done - tally->failed, options_of.folder);
+    if (tally->equivalents > 0)
+        cull_log_line(cli->log, CULL_INFO, "%.1f forward equivalents were computed",
+                      tally->equivalents);
     return status;
 }
 

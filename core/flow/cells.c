@@ -54,14 +54,25 @@ static void enter(cull_study *s, wave *w, size_t c)
 // Answers are kept until a pass ends: so many bytes they may take.
 enum { ANSWER_BYTES = 256 };
 
+// What a killed run loses is its last wave: no longer than this, if that costs little reading.
+static const double wave_seconds = 600;
+
+static size_t variants_in_time(const cull_study *s, size_t model)
+{
+    const double each = s->dense_flops[model] / s->speed;
+    return each > 0 && wave_seconds / each < 1e6 ? (size_t)(wave_seconds / each) : SIZE_MAX;
+}
+
 static size_t most_variants(const cull_study *s, size_t model, const wave *w)
 {
     const uint64_t room = s->options->engine.memory ? s->options->engine.memory / 4 : 1u << 30;
     size_t requests = 1;
     for (size_t i = 0; i < w->n_metrics; i++)
         requests += s->inputs->at[model].asked[w->metric[i]].requests.n;
-    const uint64_t most = room / ((uint64_t)requests * ANSWER_BYTES);
-    return most > 1 ? (size_t)most : 1;
+    size_t most = (size_t)(room / ((uint64_t)requests * ANSWER_BYTES));
+    if (variants_in_time(s, model) < most)
+        most = variants_in_time(s, model);
+    return most > 1 ? most : 1;
 }
 
 // The next wanted cells that miss the same metrics as the first one.
@@ -150,6 +161,7 @@ static cull_status run_wave(cull_study *s, size_t model, const wave *w)
     const double started = now(CLOCK_REALTIME), wall = now(CLOCK_MONOTONIC),
                  cpu = now(CLOCK_PROCESS_CPUTIME_ID), share = 1 / (double)w->n_variants;
     cull_status status = cull_evaluate(s->ctx, &job, found, &cost);
+    s->equivalents += s->dense_flops[model] > 0 ? (double)cost.flops / s->dense_flops[model] : 0;
     cull_phase phase = {
         .name = "evaluate",
         .wall_s = (now(CLOCK_MONOTONIC) - wall) * share,

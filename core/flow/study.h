@@ -44,6 +44,9 @@ typedef struct cull_study {
     cull_statistics *statistics; // (n_gathers)
     size_t *sharers;             // (n_gathers) wanted cells that rest on it
     cull_progressed *cell;       // (n_cells)
+    double speed;                // multiply-adds × 2 a second, about
+    double *dense_flops;         // [model] of one dense evaluation
+    double equivalents;          // of dense evaluations, computed so far
     cull_provenance provenance;  // what is the same for all trials
 } cull_study;
 

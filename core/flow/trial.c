@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "plan/cost.h"
 #include "plan/key.h"
 #include "record/folder.h"
 
@@ -118,8 +119,13 @@ static cull_status set_up(cull_study *s)
     s->cell = cull_take(s->ctx, plan->n_cells, sizeof *s->cell);
     if (!s->layers || !s->made || !s->statistics || !s->sharers || !s->cell)
         return CULL_ENOMEM;
+    s->dense_flops = cull_take(s->ctx, s->inputs->n, sizeof *s->dense_flops);
+    if (!s->dense_flops)
+        return CULL_ENOMEM;
     for (size_t m = 0; m < s->inputs->n; m++)
         CULL_TRY(copy_layers(s, m));
+    s->speed = CULL_PASS_EFFICIENCY * cull_measure_speed() *
+               (double)cull_pool_threads(cull_context_of(s->ctx)->pool);
     s->provenance = (cull_provenance){
         .config_yaml = s->spec->text,
         .argc = s->options->argc,
@@ -137,11 +143,32 @@ static void release(cull_study *s)
         cull_image_release(&s->made[i].result);
 }
 
+static bool wanted(const cull_study *s, size_t model)
+{
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        if (s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED)
+            return true;
+    return false;
+}
+
+static double calibration_equivalents(const cull_study *s)
+{
+    double sum = 0;
+    for (size_t g = 0; s->statistics && g < s->plan->n_gathers; g++) {
+        const double one = s->dense_flops ? s->dense_flops[s->plan->gather[g].model] : 0;
+        sum += one > 0 ? (double)s->statistics[g].cost.flops / one : 0;
+    }
+    return sum;
+}
+
 static cull_status run_models(cull_study *s, cull_tally *tally)
 {
     CULL_TRY(set_up(s));
     CULL_TRY(look_around(s, tally));
     for (size_t m = 0; m < s->inputs->n; m++) {
+        if (!wanted(s, m))
+            continue;
+        CULL_TRY(cull_dense_flops(s->ctx, s->inputs, m, &s->dense_flops[m]));
         CULL_TRY(cull_make_cuts(s, m));
         CULL_TRY(cull_evaluate_cells(s, m));
     }
@@ -173,6 +200,7 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
         const cull_status indexed = cull_index_write(ctx, options->folder);
         status = status == CULL_OK ? indexed : status;
     }
+    out->equivalents = study.equivalents + calibration_equivalents(&study);
     release(&study);
     if (lock >= 0)
         close(lock);

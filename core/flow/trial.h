@@ -8,6 +8,7 @@ typedef struct cull_tally { // of cells
     size_t there;           // complete before the run
     size_t done;            // completed by it
     size_t failed;
+    double equivalents; // what was computed, in dense evaluations of its model on all metrics
 } cull_tally;
 
 // Runs what is missing. The folder is locked meanwhile; temporary files of dead processes are

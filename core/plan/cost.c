@@ -175,17 +175,30 @@ static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, dou
     return bytes * variants;
 }
 
+static double flops_of(const cull_subject *s, const asked_rows *asked)
+{
+    const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
+    return asked->rows * flops_per_token(s) + asked->scored * head;
+}
+
+cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
+{
+    asked_rows asked;
+    CULL_TRY(request_rows(ctx, inputs, &inputs->at[model], &asked));
+    *flops = flops_of(&inputs->at[model], &asked);
+    return CULL_OK;
+}
+
 cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                size_t model, uint64_t memory, cull_cost *calibrate,
                                cull_cost *evaluate)
 {
     const cull_subject *s = &inputs->at[model];
     const double variants = (double)distinct_variants(plan, model);
-    const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
     asked_rows asked;
     double rows = 0;
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
-    const double one = asked.rows * flops_per_token(s) + asked.scored * head;
+    const double one = flops_of(s, &asked);
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, model, calibrate);
     for (size_t i = 0; i < s->n_rows; i++)

@@ -19,8 +19,13 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
                                size_t model, uint64_t memory, cull_cost *calibrate,
                                cull_cost *evaluate) CULL_MUST_CHECK;
 
+// Multiply-adds × 2 of one dense evaluation on all metrics: a forward equivalent.
+cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
+                             double *flops) CULL_MUST_CHECK;
+
 // Floating-point operations per second that this machine's matrix product reaches, measured in a
 // few milliseconds on one thread.
 double cull_measure_speed(void);
+#define CULL_PASS_EFFICIENCY 0.33 // small matrices, routing, attention
 
 #endif
