@@ -108,6 +108,23 @@ static size_t trials_of(const cull_frame *f, const char *model)
     return n;
 }
 
+// "mixtral, 17 trials, f32, allocation layer", of the model of a cell.
+static void print_heading(const cull_frame *f, size_t cell)
+{
+    const char *model = f->cell[cell].model, *allocation = "";
+    bool one = true;
+    for (size_t c = 0; c < f->n_cells; c++) {
+        const char *own = f->cell[c].allocation;
+        if (strcmp(f->cell[c].model, model) != 0 || !*own)
+            continue;
+        one &= !*allocation || strcmp(own, allocation) == 0;
+        allocation = own;
+    }
+    printf("%s%s, %zu trials, %s", cell ? "\n" : "", model, trials_of(f, model),
+           f->trial[f->order[f->cell[cell].first]].precision);
+    printf(one && *allocation ? ", allocation %s\n" : "\n", allocation);
+}
+
 static void print_legend(const wanted *w, const cull_measures *all, const cull_measures *shown)
 {
     bool geometric = false, plain = false;
@@ -173,8 +190,7 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
         if (!first_of_model(frame, c))
             continue;
         if (!w->format)
-            printf("%s%s, %zu trials, %s\n", c ? "\n" : "", model, trials_of(frame, model),
-                   frame->trial[frame->order[frame->cell[c].first]].precision);
+            print_heading(frame, c);
         CULL_TRY(w->by_task ? show_tasks(ctx, frame, model, &shown, w)
                             : show_table(ctx, frame, model, &shown, w));
     }

@@ -17,7 +17,8 @@
     X(list, "list the plugins")                                                                    \
     X(describe, "what a plugin does, and its settings")                                            \
     X(check, "test a plugin of your own")                                                          \
-    X(compare, "results side by side")
+    X(compare, "results side by side")                                                             \
+    X(report, "everything that results say, as a page")
 
 typedef struct cull_command {
     const char *name, *brief;

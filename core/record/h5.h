@@ -32,10 +32,9 @@ typedef struct cull_h5_array {
 
 typedef struct cull_h5 cull_h5;
 
-enum { CULL_H5_LARGE = 1u }; // lay the file out on disk
-
-// NULL: reported in ctx.
-cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint32_t flags);
+// bytes: 0, or about how large a file that is laid out on disk will be; that there is room for it
+// is checked first. NULL: reported in ctx.
+cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes);
 cull_status cull_h5_commit(cull_h5 *file) CULL_MUST_CHECK; // frees it
 void cull_h5_abandon(cull_h5 *file);                       // NULL is fine
 

@@ -69,7 +69,7 @@ static hid_t layout(const cull_h5 *file, const cull_h5_array *array)
 
     if (ok >= 0 && missing(array->type))
         ok = H5Pset_fill_value(how, cull_h5_memory_type(array->type), missing(array->type));
-    if (ok < 0 || bytes < SMALL || array->type == 's' || file->flags & CULL_H5_LARGE)
+    if (ok < 0 || bytes < SMALL || array->type == 's' || file->on_disk)
         return how;
 
     for (size_t i = 0; i < array->rank; i++)

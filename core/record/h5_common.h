@@ -11,7 +11,7 @@
 struct cull_h5 {
     cull_ctx *ctx;
     char *path;
-    uint32_t flags;
+    bool on_disk;
     hid_t file;         // −1: none
     cull_new_file disk; // the temporary file of a LARGE one
     cull_status status; // the first failure

@@ -1,8 +1,6 @@
 #include "record/h5_common.h"
 
-#include <hdf5_hl.h>
-#include <math.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -44,7 +42,7 @@ cull_arena *cull_h5_arena(const cull_h5 *file)
 static hid_t open_new(const cull_h5 *file)
 {
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS), what = H5Pcreate(H5P_FILE_CREATE);
-    const char *name = file->flags & CULL_H5_LARGE ? file->disk.temporary : file->path;
+    const char *name = file->on_disk ? file->disk.temporary : file->path;
     hid_t made = -1;
 
     herr_t ok = H5Pset_libver_bounds(how, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110);
@@ -54,7 +52,7 @@ static hid_t open_new(const cull_h5 *file)
         ok = H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     if (ok >= 0)
         ok = H5Pset_file_locking(how, false, true);
-    if (ok >= 0 && !(file->flags & CULL_H5_LARGE))
+    if (ok >= 0 && !file->on_disk)
         ok = H5Pset_fapl_core(how, (size_t)1 << 20, false);
     if (ok >= 0)
         made = H5Fcreate(name, H5F_ACC_TRUNC, what, how);
@@ -63,7 +61,18 @@ static hid_t open_new(const cull_h5 *file)
     return made;
 }
 
-cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint32_t flags)
+// HDF5 does not recover from a disk that fills up, so that the room is asked for before it begins.
+static cull_status begin_on_disk(cull_h5 *file, uint64_t bytes)
+{
+    CULL_TRY(cull_new_file_begin(file->ctx, &file->disk, file->path));
+    const int error = posix_fallocate(file->disk.fd, 0, (off_t)bytes);
+    if (error)
+        return cull_fail(file->ctx, CULL_EIO, "%s: cannot be written (%llu bytes): %s", file->path,
+                         (unsigned long long)bytes, strerror(error));
+    return CULL_OK;
+}
+
+cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes)
 {
     cull_h5_quiet();
     cull_h5 *file = cull_alloc(1, sizeof *file);
@@ -75,9 +84,9 @@ cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint32_t flags)
         return NULL;
     }
 
-    *file = (cull_h5){ .ctx = ctx, .path = copy, .flags = flags, .file = -1, .disk.fd = -1 };
-    if (flags & CULL_H5_LARGE)
-        file->status = cull_new_file_begin(ctx, &file->disk, path);
+    *file = (cull_h5){ .ctx = ctx, .path = copy, .on_disk = bytes > 0, .file = -1, .disk.fd = -1 };
+    if (file->on_disk)
+        file->status = begin_on_disk(file, bytes);
     if (file->status == CULL_OK && (file->file = open_new(file)) < 0)
         cull_h5_failed(file, "the file", "itself");
     if (file->status == CULL_OK)
@@ -106,9 +115,9 @@ cull_status cull_h5_commit(cull_h5 *file)
 {
     if (file->status == CULL_OK && H5Fflush(file->file, H5F_SCOPE_GLOBAL) < 0)
         cull_h5_failed(file, "the file", "itself");
-    if (file->status == CULL_OK && !(file->flags & CULL_H5_LARGE))
+    if (file->status == CULL_OK && !file->on_disk)
         commit_image(file);
-    if (file->status == CULL_OK && file->flags & CULL_H5_LARGE) {
+    if (file->status == CULL_OK && file->on_disk) {
         if (H5Fclose(file->file) < 0)
             cull_h5_failed(file, "the file", "itself");
         else

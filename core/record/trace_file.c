@@ -133,11 +133,23 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_opene
     }
 }
 
+// About how many bytes the file takes.
+static uint64_t expected(const cull_opened *model, const cull_trace *trace)
+{
+    const cull_model_facts *f = model->facts;
+    const uint64_t N = (uint64_t)trace->n_seq * trace->len;
+    const uint64_t router = f->L * (most(model, false) + 2 * most(model, true));
+
+    return 65536 + 4 * N *
+                       (1 + (trace->logits ? f->V : 0) + (trace->hidden ? (f->L + 1) * f->D : 0) +
+                        (trace->router_logits ? router : 0));
+}
+
 cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_opened *model,
                              const cull_trace *trace)
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
-    cull_h5 *file = cull_h5_create(ctx, path, CULL_H5_LARGE);
+    cull_h5 *file = cull_h5_create(ctx, path, expected(model, trace));
     if (!file)
         return cull_context_of(ctx)->error.status;
 

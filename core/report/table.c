@@ -117,21 +117,28 @@ static size_t group_end(const cull_table *t, size_t c)
     return c;
 }
 
-// The columns of one part: the fixed ones, and from `first` on as many groups as fit; at least one.
+static size_t widths(const cull_table *t, size_t first, size_t end) // with the blanks between
+{
+    size_t used = 0;
+    for (size_t c = first; c < end; c++)
+        used += column_width(t, c) + 1;
+    return used;
+}
+
+// The columns of one part: the fixed ones, and from `first` on as many groups as fit. Of a group
+// that is too wide by itself as many columns as fit; at least one.
 static size_t part_end(const cull_table *t, size_t first, size_t width)
 {
-    size_t used = 0, c = first;
-    for (size_t i = 0; i < t->fixed; i++)
-        used += column_width(t, i) + 1;
-    while (c < t->n_columns) {
-        const size_t end = group_end(t, c);
-        for (size_t i = c; i < end; i++)
-            used += column_width(t, i) + 1;
-        if (width && used > width + 1 && c > first)
-            break;
-        c = end;
-    }
-    return c;
+    const size_t fixed = widths(t, 0, t->fixed), room = width + 1;
+    size_t end = group_end(t, first);
+
+    if (width == 0)
+        return t->n_columns;
+    while (end > first + 1 && fixed + widths(t, first, end) > room)
+        end--;
+    while (end < t->n_columns && fixed + widths(t, first, group_end(t, end)) <= room)
+        end = group_end(t, end);
+    return end;
 }
 
 // Where some cell of a column has its star, the others have a blank there.

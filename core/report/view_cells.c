@@ -174,16 +174,19 @@ static cull_status gather(view *v)
 
 // ---- the table ----------------------------------------------------------------------------------
 
-// Which of the fixed columns say something: sparsity, method, allocation, removed, active, seeds.
+// Which of the fixed columns say something (an allocation that all share does not): sparsity,
+// method, allocation, removed, active, seeds.
 static void useful(const view *v, bool use[FIXED])
 {
+    const char *allocation = NULL;
     use[0] = use[1] = use[3] = true;
     for (size_t i = 0; i < v->n; i++) {
         if (v->cell[i] == SIZE_MAX)
             continue;
         const cull_cell *cell = &v->frame->cell[v->cell[i]];
         const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
-        use[2] |= *cell->allocation != '\0';
+        use[2] |= *cell->allocation && allocation && strcmp(cell->allocation, allocation) != 0;
+        allocation = *cell->allocation ? cell->allocation : allocation;
         use[4] |= t->active > 0;
         use[5] |= cell->n_trials > 1;
     }

@@ -191,7 +191,7 @@ static void what_makes_no_sense_is_refused(void **state)
     fake_host *host = *state;
     static const uint8_t actions[] = { 0, 9, 0, 0 }, alias[] = { 0, 4, 0, 0 },
                          novice[] = { 0, 3, 0, 0 };
-    static const int32_t kept[] = { 3, 1 }, target[] = { 0, 2, 2, 3 };
+    static const int32_t kept[] = { 3, 1, 0 }, target[] = { 0, 2, 2, 3 };
     static const float nan_row[] = { NAN };
     const struct {
         cull_entry entry;

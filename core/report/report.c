@@ -1,0 +1,234 @@
+#include "report/report.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/new_file.h"
+#include "record/h5.h"
+#include "report/report_parts.h"
+
+// ---- what the sections share --------------------------------------------------------------------
+
+const char *report_method(const report *r, size_t cell)
+{
+    const cull_cell *c = &r->frame->cell[cell];
+    if (!r->allocations || !*c->allocation)
+        return c->method;
+    const char *name =
+        cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s, %s", c->method, c->allocation);
+    return name ? name : c->method;
+}
+
+static bool comes_before(const cull_cell *a, const cull_cell *b)
+{
+    if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
+        return isnan(b->sparsity) || a->sparsity < b->sparsity;
+    const int order = strcmp(a->method, b->method);
+    return order ? order < 0 : strcmp(a->allocation, b->allocation) < 0;
+}
+
+size_t *report_cells(const report *r, const char *model, size_t *n)
+{
+    const cull_frame *f = r->frame;
+    size_t *cells = cull_take(r->ctx, f->n_cells + 1, sizeof *cells);
+    *n = 0;
+    for (size_t c = 0; cells && c < f->n_cells; c++) {
+        if (f->cell[c].dense || strcmp(f->cell[c].model, model) != 0)
+            continue;
+        size_t at = (*n)++;
+        for (; at > 0 && comes_before(&f->cell[c], &f->cell[cells[at - 1]]); at--)
+            cells[at] = cells[at - 1];
+        cells[at] = c;
+    }
+    return cells;
+}
+
+// ---- numbers ------------------------------------------------------------------------------------
+
+// Adjust the differences to dense of one model: its table is the family.
+static cull_status adjust(const report *r, const char *model, numbers *n)
+{
+    const size_t cells = r->frame->n_cells, m = n->measures.n;
+    double *p = cull_scratch(r->ctx, cells * m + 1, sizeof *p);
+    if (!p)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < cells * m; i++)
+        p[i] = strcmp(r->frame->cell[i / m].model, model) == 0 ? n->to_dense[i].d.p : NAN;
+    CULL_TRY(cull_holm(r->ctx, cells * m, p, p));
+    for (size_t i = 0; i < cells * m; i++)
+        if (strcmp(r->frame->cell[i / m].model, model) == 0)
+            n->p[i] = p[i];
+    return CULL_OK;
+}
+
+static cull_status compute(const report *r, numbers *n)
+{
+    const cull_frame *f = r->frame;
+    const size_t m = n->measures.n, room = f->n_cells * m + 1;
+    n->estimate = cull_take(r->ctx, room, sizeof *n->estimate);
+    n->to_dense = cull_take(r->ctx, room, sizeof *n->to_dense);
+    n->p = cull_take(r->ctx, room, sizeof *n->p);
+    n->best = cull_take(r->ctx, room, sizeof *n->best);
+    if (!n->estimate || !n->to_dense || !n->p || !n->best)
+        return CULL_ENOMEM;
+
+    for (size_t c = 0; c < f->n_cells; c++) {
+        const size_t dense = cull_frame_dense(f, f->cell[c].model);
+        for (size_t j = 0; j < m; j++) {
+            const size_t at = number_at(n, c, j);
+            CULL_TRY(cull_estimate_of(r->ctx, f, c, &n->measures.at[j], &n->estimate[at]));
+            n->to_dense[at].d = (cull_difference){ NAN, NAN, NAN, NAN, NAN, NAN };
+            if (dense != SIZE_MAX && dense != c)
+                CULL_TRY(
+                    cull_compare_cells(r->ctx, f, dense, c, &n->measures.at[j], &n->to_dense[at]));
+        }
+    }
+    for (size_t i = 0; i < r->n_models; i++)
+        CULL_TRY(adjust(r, r->model[i], n));
+    return cull_find_best(r->ctx, f, &n->measures, n->best);
+}
+
+static cull_status find_models(report *r)
+{
+    const cull_frame *f = r->frame;
+    r->model = cull_take(r->ctx, f->n_cells + 1, sizeof *r->model);
+    if (!r->model)
+        return CULL_ENOMEM;
+    const char *allocation = NULL;
+    for (size_t c = 0; c < f->n_cells; c++) {
+        bool known = false;
+        for (size_t i = 0; i < r->n_models; i++)
+            known |= strcmp(r->model[i], f->cell[c].model) == 0;
+        if (!known)
+            r->model[r->n_models++] = f->cell[c].model;
+        if (!*f->cell[c].allocation)
+            continue;
+        r->allocations |= allocation && strcmp(allocation, f->cell[c].allocation) != 0;
+        allocation = f->cell[c].allocation;
+    }
+    return CULL_OK;
+}
+
+// ---- the page -----------------------------------------------------------------------------------
+
+// The question of the first trial's experiment, or "".
+static const char *question(const report *r)
+{
+    cull_h5_in *file;
+    cull_h5_shape shape;
+    const void *data = NULL;
+    const char *text = "";
+    if (cull_h5_open(r->ctx, r->frame->trial[0].path, &file) == CULL_OK &&
+        cull_h5_get(file, "/provenance/config_resolved", 's', &shape, &data) == CULL_OK &&
+        shape.n) {
+        json_t *config = json_loads(((const char *const *)data)[0], 0, NULL);
+        const char *asked = json_string_value(json_object_get(config, "question"));
+        const char *copy =
+            asked ? cull_arena_copy(cull_context_of(r->ctx)->alloc, asked, strlen(asked)) : NULL;
+        text = copy ? copy : "";
+        json_decref(config);
+    }
+    cull_h5_close(file);
+    cull_error_clear(r->ctx);
+    return text;
+}
+
+static void put_opening(const report *r)
+{
+    const char *asked = question(r), *title = *asked ? asked : "Results";
+    const char *last = "";
+    for (size_t i = 0; i < r->frame->n_trials; i++)
+        if (strcmp(r->frame->trial[i].finished, last) > 0)
+            last = r->frame->trial[i].finished;
+
+    cull_page_head(r->page, title);
+    cull_buf_puts(r->page, "<header><h1>");
+    cull_page_text(r->page, title);
+    cull_buf_printf(r->page,
+                    "</h1><p class=\"note\">%zu trial%s of %zu model%s, %s; the last one "
+                    "finished %.10s. Cull %s.</p>\n",
+                    r->frame->n_trials, r->frame->n_trials == 1 ? "" : "s", r->n_models,
+                    r->n_models == 1 ? "" : "s", r->frame->trial[0].precision, last, CULL_VERSION);
+    cull_buf_puts(r->page,
+                  "<nav><a href=\"#verdict\">Verdict</a><a href=\"#curves\">Curves</a>"
+                  "<a href=\"#experts\">Experts</a><a href=\"#cost\">Cost</a>"
+                  "<a href=\"#flips\">Flips</a><a href=\"#origin\">Origin</a></nav></header>\n");
+}
+
+typedef cull_status (*section_fn)(const report *r, const char *model);
+
+static cull_status put_section(const report *r, const char *id, const char *title, const char *note,
+                               section_fn put)
+{
+    cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s</p>\n", id,
+                    title, note);
+    for (size_t i = 0; i < r->n_models; i++) {
+        if (r->n_models > 1) {
+            cull_buf_puts(r->page, "<h3>");
+            cull_page_text(r->page, r->model[i]);
+            cull_buf_puts(r->page, "</h3>\n");
+        }
+        CULL_TRY(put(r, r->model[i]));
+    }
+    cull_buf_puts(r->page, "</section>\n");
+    return CULL_OK;
+}
+
+static cull_status put_page(report *r)
+{
+    put_opening(r);
+    CULL_TRY(put_section(
+        r, "verdict", "Verdict",
+        "Values with their standard error over items; means over tasks, of perplexities the "
+        "geometric "
+        "one. To dense: paired difference with its 95 % interval, coloured where it may be "
+        "claimed; "
+        "p: exact McNemar, paired t or studentised paired bootstrap, adjusted by Holm over the "
+        "model’s "
+        "table. Kept: share of dense’s quality. Bold: best of its sparsity and separable from the "
+        "runner-up. With several seeds: their mean and standard deviation (sd), which is part of "
+        "every interval.",
+        report_verdict));
+    CULL_TRY(
+        put_section(r, "curves", "Sparsity and quality",
+                    "Bands are 95 % intervals: of a value by itself on the left, of the paired "
+                    "difference to dense on the right, which is the one to compare by.",
+                    report_curves));
+    CULL_TRY(
+        put_section(r, "experts", "Experts",
+                    "Rows are layers, columns experts: rank of the score within its layer, from "
+                    "dark (lowest, goes first) to bright. Struck out: not kept.",
+                    report_experts));
+    CULL_TRY(put_section(r, "cost", "Cost and quality",
+                         "What is kept of the model against what it still does.", report_cost));
+    CULL_TRY(
+        put_section(r, "flips", "Flips",
+                    "Share of the answers that change against dense, over all tasks with right and "
+                    "wrong answers. Two models of equal accuracy may still answer differently.",
+                    report_flips));
+    cull_buf_puts(r->page, "<section id=\"origin\"><h2>Origin</h2>\n");
+    CULL_TRY(report_origin(r));
+    cull_buf_puts(r->page, "</section>\n");
+    cull_page_tail(r->page);
+    return r->page->failed ? cull_no_memory(r->ctx) : CULL_OK;
+}
+
+cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *path)
+{
+    cull_buf page = CULL_BUF_INIT;
+    report r = { .ctx = ctx, .frame = frame, .page = &page };
+    cull_measures all;
+
+    CULL_TRY(find_models(&r));
+    CULL_TRY(cull_measures_macro(ctx, frame, &all));
+    CULL_TRY(cull_measures_main(ctx, &all, NULL, &r.macro.measures));
+    CULL_TRY(cull_measures_each(ctx, frame, &r.each.measures));
+    CULL_TRY(compute(&r, &r.macro));
+    CULL_TRY(compute(&r, &r.each));
+    cull_status status = put_page(&r);
+    if (status == CULL_OK)
+        status = cull_write_file(ctx, path, page.s, page.n);
+    cull_buf_release(&page);
+    return status;
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# compare.sh CULL FOLDER: every form of `cull compare`.
+cull=$1 folder=$2
+fail() { echo "$*" >&2; exit 1; }
+
+table=$("$cull" compare "$folder") || fail "compare fails"
+echo "$table" | grep -q '^ .* dense ' || fail "dense is no row"
+echo "$table" | grep -q ' random .* 3 ' || fail "three seeds are no cell"
+echo "$table" | grep -Eq ' 0\.5 +reap .*\*' || fail "reap is not marked as the best at 0.5"
+
+"$cull" compare "$folder" --width 80 | LC_ALL=C sed -n '/^ /s/[^ -~]//gp' | grep -Eq '.{81}' &&
+    fail "a line is wider than the screen"
+"$cull" compare "$folder" --by-task | grep -q 'facts' || fail "--by-task shows no tasks"
+"$cull" compare "$folder" --sort acc | awk '/^ /{ print $2 }' | grep -q . || fail "--sort fails"
+
+head=model,method,sparsity,achieved,allocation,seed,task,metric,filter,value,stderr,n
+csv=$("$cull" compare "$folder" --format csv) || fail "csv fails"
+echo "$csv" | head -1 | grep -q "^$head," || fail "the csv has other columns"
+test "$(echo "$csv" | wc -l)" = 45 || fail "11 trials with 4 values are not 44 rows"
+"$cull" compare "$folder" --format md | sed -n 2p | grep -Eq '^(\|-+:?)+\|$' || fail "md is no table"
+"$cull" compare "$folder" --format latex | grep -q '\\bottomrule' || fail "latex has no rules"
+"$cull" compare "$folder" --format json | grep -q '"metric": "acc"' || fail "json fails"
+
+"$cull" compare "$folder" --sort nonsense 2>/dev/null && fail "a metric that is not there is accepted"
+"$cull" compare /nowhere/at/all 2>/dev/null
+test $? = 2 || fail "a missing folder is no usage error"
+exit 0
