@@ -58,7 +58,7 @@ def documents(evaluated, folder):
     files = sorted(p for p in folder.glob("*.jsonl"))
     known = set()
     for path in files:
-        lines = [json.loads(line) for line in path.open(encoding="utf-8") if line.strip()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         name = lines[0].get("task", path.stem)
         if name not in evaluated:
             print(f"{name}: not in the trial", file=sys.stderr)
