@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""tools/: request files from what lm-eval logged, evaluated, and replayed.
+
+usage: test_tools.py SOURCE_DIR CULL
+
+logs/ is what lm-evaluation-harness 0.4.13 wrote with --model dummy --log_samples for the documents of
+tests/golden/evaluation/docs, whose prompts and scores stand in tests/golden/evaluation/mixtral.
+"""
+import hashlib
+import json
+import math
+import pathlib
+import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE, CULL = pathlib.Path(sys.argv[1]), sys.argv[2]
+LOGS, GOLDEN = SOURCE / "tests/tools/logs", SOURCE / "tests/golden/evaluation/mixtral"
+TASKS = {"0shot": ["arc_easy", "copa", "edge"], "3shot": ["mmlu_astronomy", "mmlu_philosophy", "winogrande"]}
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def tool(name, *args):
+    return subprocess.run([sys.executable, SOURCE / "tools" / name, *args], capture_output=True, text=True)
+
+
+class Tools(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def export(self, job):
+        out = self.folder / job
+        done = tool("export_requests.py", LOGS / job, "-o", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return out, json.loads((out / "metadata.json").read_text(encoding="utf-8"))
+
+    def evaluate(self, requests):
+        table = self.folder / "table.json"
+        done = subprocess.run([CULL, "eval", SOURCE / "models/tinyworld-mixtral", "--tasks", f"{requests}/*.jsonl",
+                               "-o", self.folder / "results", "--lm-eval", table, "--quiet"],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(table.read_text(encoding="utf-8"))
+
+    def check(self, ours, theirs):
+        for key, value in theirs.items():
+            if "," in key and isinstance(value, float):
+                self.assertTrue(math.isclose(ours[key], value, rel_tol=1e-4, abs_tol=1e-9), key)
+
+    def test_choices(self):
+        for job, tasks in TASKS.items():
+            out, metadata = self.export(job)
+            for task in tasks:
+                golden = rows(GOLDEN / job / f"{task}.jsonl")
+                ours = rows(out / f"{task}.jsonl")
+                self.assertEqual(len(ours), len(golden))
+                for a, b in zip(ours, golden):
+                    self.assertEqual([(r["ctx"], r["cont"]) for r in a["requests"]],
+                                     [(r["ctx"], r["cont"]) for r in b["requests"]])
+                    for key in ("gold", "len_chars", "prompt_hash", "doc_hash"):
+                        self.assertEqual(a.get(key), b.get(key), f"{task} {key}")
+            results = json.loads((GOLDEN / job / "results.json").read_text(encoding="utf-8"))
+            table = self.evaluate(out)["results"]
+            for task in tasks:
+                self.check(table[task], results["results"][task])
+        self.assertEqual(metadata["groups"], {"mmlu_two": ["mmlu_astronomy", "mmlu_philosophy"]})
+        self.check(table["mmlu_two"], results["groups"]["mmlu_two"])
+
+    def test_generation_and_rolling(self):
+        out, metadata = self.export("gen")
+        golden = rows(GOLDEN / "gsm8k/gsm8k.jsonl")
+        for a, b in zip(rows(out / "gsm8k.jsonl"), golden, strict=True):  # two filters, one line
+            self.assertEqual(a["requests"][0]["ctx"], b["ctx"])
+            self.assertEqual(a["requests"][0]["until"], b["gen_kwargs"]["until"])
+            self.assertEqual(a["target"], b["gold"])
+        self.assertEqual([f["name"] for f in metadata["tasks"]["gsm8k"]["filters"]],
+                         ["strict-match", "flexible-extract"])
+        for a, b in zip(rows(out / "wikitext.jsonl"), rows(GOLDEN / "wikitext/wikitext.jsonl"), strict=True):
+            self.assertEqual((a["requests"][0]["text"], a["words"], a["bytes"]), (b["text"], b["words"], b["bytes"]))
+        table = self.evaluate(out)["results"]
+        for job in ("gsm8k", "wikitext"):
+            results = json.loads((GOLDEN / job / "results.json").read_text(encoding="utf-8"))
+            self.check(table[job], results["results"][job])
+
+    def test_tampered(self):
+        logs = self.folder / "logs"
+        shutil.copytree(LOGS / "0shot", logs)
+        path = next(logs.glob("samples_copa_*.jsonl"))
+        path.write_text(path.read_text(encoding="utf-8").replace("The kettle", "A kettle"), encoding="utf-8")
+        done = tool("export_requests.py", logs, "-o", self.folder / "out")
+        self.assertIn("the prompt is not the one that prompt_hash was made of", done.stderr)
+        self.assertFalse((self.folder / "out/copa.jsonl").exists())
+
+    def test_replay(self):
+        try:
+            import h5py  # noqa: F401
+        except ModuleNotFoundError:
+            self.skipTest("no h5py")
+        out, _ = self.export("0shot")
+        self.evaluate(out)
+        trial, = (self.folder / "results/trials").glob("*.h5")
+        done = tool("replay.py", trial, out, "-o", self.folder / "cache", "--samples", self.folder / "samples")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        database = sqlite3.connect(self.folder / "cache_rank0.db")
+        cache = dict(database.execute("SELECT key, value FROM unnamed"))
+        database.close()
+        for b in rows(GOLDEN / "0shot/arc_easy.jsonl"):
+            for r in b["requests"]:
+                call = json.dumps(["loglikelihood", r["ctx"], r["cont"]])
+                ll, greedy = pickle.loads(cache[hashlib.sha256(call.encode()).hexdigest()])
+                self.assertLessEqual(abs(ll - r["ll"]), 1e-4 * max(1, abs(r["ll"])))
+                self.assertEqual(greedy, r["greedy"])
+        sample = rows(next((self.folder / "samples").glob("samples_copa_*.jsonl")))[0]
+        self.assertEqual(sample["arguments"]["gen_args_0"]["arg_0"], "The kettle began to sing because")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

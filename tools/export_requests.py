@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Turn what lm-evaluation-harness logs into request files for Cull.
+
+    lm_eval run --model dummy --tasks TASKS --log_samples --output_path LOGS
+    tools/export_requests.py LOGS -o REQUESTS
+    cull eval MODEL --tasks 'REQUESTS/*.jsonl'
+
+LOGS needs the datasets but no model: the prompts are rendered, shots and description included. REQUESTS
+receives one TASK.jsonl per task, a line per document, and metadata.json (the format:
+plugins/common/task_file.h). Every prompt is checked against the hash that lm-eval noted.
+"""
+import argparse
+import hashlib
+import json
+import pathlib
+import sys
+
+
+def lines(path):
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as error:
+                sys.exit(f"{path}:{number}: not JSON: {error.msg}")
+
+
+def arguments(sample):
+    """The requests of a document, each as the list of its arguments."""
+    calls = sample["arguments"]
+    if isinstance(calls, dict):
+        calls = [calls[f"gen_args_{i}"] for i in range(len(calls))]
+    return [[c[f"arg_{i}"] for i in range(len(c))] if isinstance(c, dict) else list(c) for c in calls]
+
+
+def whole_number(text):
+    return int(text) if isinstance(text, int) or (isinstance(text, str) and text.isdigit()) else None
+
+
+def gold_of_contexts(sample, config):
+    """Partial evaluation: the target is the continuation, the answer stands in the document."""
+    doc, field = sample["doc"], config.get("doc_to_text")
+    if config["task"].startswith("winogrande"):
+        return int(doc["answer"]) - 1
+    if isinstance(field, str) and whole_number(doc.get(field)) is not None:
+        return int(doc[field])
+    raise ValueError("several contexts, and nothing says which is right")
+
+
+def gold_of_choices(sample, choices, config):
+    """The target is the number of a choice, several of them, or (COPA) the text of one."""
+    target = sample["target"]
+    if isinstance(target, str) and target.startswith("[") and target.endswith("]"):
+        target = json.loads(target)
+    if isinstance(target, list):
+        return [int(t) for t in target]
+    field, number = config.get("doc_to_target"), whole_number(target)
+    text = isinstance(field, str) and isinstance(sample["doc"].get(field), str)
+    if target in choices and (number is None or text):
+        return choices.index(target)
+    if number is None:
+        raise ValueError(f"the target {target!r} is none of the choices")
+    return number
+
+
+def choice_document(sample, config):
+    calls, delimiter = arguments(sample), config.get("target_delimiter", " ")
+    if "acc_mutual_info" in [m.get("metric") for m in config.get("metric_list", [])]:
+        calls = calls[: len(calls) // 2]  # the other half are the choices without context
+    out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
+    if len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1:
+        return {**out, "gold": gold_of_contexts(sample, config)}
+    choices = [cont[len(delimiter):] if cont.startswith(delimiter) else cont for _, cont in calls]
+    return {**out, "gold": gold_of_choices(sample, choices, config),
+            "len_chars": [len(c) for c in choices], "len_bytes": [len(c.encode()) for c in choices]}
+
+
+def loglikelihood_document(sample, config):
+    (ctx, cont), = arguments(sample)
+    return {"requests": [{"ctx": ctx, "cont": cont}]}
+
+
+def rolling_document(sample, config):
+    (text,), = arguments(sample)
+    out = {"requests": [{"text": text}]}
+    for key, metric in (("words", "word_perplexity"), ("bytes", "byte_perplexity")):
+        if metric in sample:  # of the page before any detokeniser
+            out[key] = int(sample[metric][1])
+    return out
+
+
+def generate_document(sample, config):
+    (ctx, how), = arguments(sample)[:1]
+    if how.get("do_sample") and how.get("temperature", 1) > 0:
+        raise ValueError("answers are drawn at random; Cull decodes greedily")
+    until = how.get("until") or []
+    request = {"ctx": ctx, "until": [until] if isinstance(until, str) else until, "gen_kwargs": how}
+    for alias in ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens"):
+        if how.get(alias) is not None:
+            request["max"] = int(how[alias])
+            break
+    return {"requests": [request], "target": sample["target"]}
+
+
+DOCUMENTS = {"multiple_choice": choice_document, "loglikelihood": loglikelihood_document,
+             "loglikelihood_rolling": rolling_document, "generate_until": generate_document}
+
+
+def filters(config, warn):
+    """The filters that are one regular expression, or nothing, and then the first answer."""
+    out = []
+    for entry in config.get("filter_list") or [{"name": "none", "filter": [{"function": "take_first"}]}]:
+        steps = [s for s in entry["filter"] if s["function"] != "take_first"]
+        if len(steps) > 1 or any(s["function"] != "regex" for s in steps):
+            warn(f"filter {entry['name']} is left out: {[s['function'] for s in steps]}")
+            continue
+        made = {"name": entry["name"]}
+        if steps:
+            made["pattern"] = steps[0].get("regex_pattern", r"#### (\-?[0-9\.\,]+)")
+            made["select"] = steps[0].get("group_select", 0)
+            made["fallback"] = steps[0].get("fallback", "[invalid]")
+        out.append(made)
+    return out
+
+
+def metadata_of(name, config, results, warn):
+    metrics = config.get("metric_list") or []
+    out = {"version": str(results["versions"].get(name, "")), "n_shot": results["n-shot"].get(name) or 0,
+           "metrics": [m["metric"] for m in metrics if isinstance(m.get("metric"), str)]}
+    if config["output_type"] == "generate_until":
+        out["filters"] = filters(config, warn)
+        for m in metrics:
+            if m.get("metric") == "exact_match":
+                out["ignore"] = m.get("regexes_to_ignore") or []
+                out["ignore_case"] = bool(m.get("ignore_case"))
+                if m.get("ignore_punctuation") or m.get("ignore_numbers"):
+                    warn("punctuation and numbers are not ignored here: scores will differ")
+    return out
+
+
+def export_task(path, name, config, out):
+    """One line per document; a task with several filters logs each document once per filter."""
+    if config["output_type"] not in DOCUMENTS:
+        raise ValueError(f"{path}: output type {config['output_type']} is unknown")
+    seen = {}
+    for number, sample in lines(path):
+        if sample["doc_id"] in seen:
+            continue
+        try:
+            made = DOCUMENTS[config["output_type"]](sample, config)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
+        first = arguments(sample)[0][0]
+        hashed = hashlib.sha256(first.encode()).hexdigest()
+        if sample.get("prompt_hash", hashed) != hashed:
+            raise ValueError(f"{path}:{number}: the prompt is not the one that prompt_hash was made of")
+        seen[sample["doc_id"]] = {"task": name, "doc_id": sample["doc_id"], **made,
+                                  "doc_hash": sample.get("doc_hash"), "prompt_hash": hashed}
+    with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+        for doc_id in sorted(seen):
+            file.write(json.dumps(seen[doc_id], ensure_ascii=False) + "\n")
+    return len(seen)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("logs", type=pathlib.Path, help="folder that lm-eval wrote, or one above it")
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder for the request files")
+    args = parser.parse_args()
+    found = sorted(args.logs.rglob("results_*.json"), key=lambda p: p.name)
+    if not found:
+        sys.exit(f"{args.logs}: no results_*.json below it (was --output_path given?)")
+    args.output.mkdir(parents=True, exist_ok=True)
+    metadata = {"source": "lm-evaluation-harness", "tasks": {}, "groups": {}}
+    for path in found:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        stamp = path.stem.removeprefix("results_")
+        metadata["lm_eval_version"] = results.get("lm_eval_version")
+        for group, members in results.get("group_subtasks", {}).items():
+            if members:
+                metadata["groups"][group] = members
+        for name, config in results["configs"].items():
+            samples = path.with_name(f"samples_{name}_{stamp}.jsonl")
+            if not samples.exists():
+                sys.exit(f"{samples}: not there (was --log_samples given?)")
+            warn = lambda text, name=name: print(f"{name}: {text}", file=sys.stderr)
+            try:
+                n = export_task(samples, name, config, args.output)
+            except ValueError as error:
+                warn(f"left out: {error}")
+                continue
+            metadata["tasks"][name] = metadata_of(name, config, results, warn)
+            print(f"{name}: {n} documents")
+    # Groups of groups (mmlu) are spelled out to tasks.
+    groups = metadata["groups"]
+    leaves = lambda names: [t for n in names for t in (leaves(groups[n]) if n in groups else [n])]
+    metadata["groups"] = {name: leaves(members) for name, members in groups.items()}
+    text = json.dumps(metadata, ensure_ascii=False, indent=1)
+    (args.output / "metadata.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
