@@ -18,6 +18,9 @@ typedef struct calibrating {
     cull_block *block;
     const cull_block *now; // the block in hand
     float *h, *next;       // (n_rows, D)
+    float *before;         // (n_rows, D) h in the model as it was before the deciding stage
+    float *target;         // (rows of the subsample, D) that model's routed output
+    size_t n_target;       // rows of it so far
     float **history;       // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
     uint8_t *chosen;
     uint32_t *group;
@@ -122,7 +125,7 @@ static cull_status begin_layer(calibrating *c, size_t l)
 // ----------------------------------------------------------------------
 
 static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut,
-                                const cull_watch *watch, float *out)
+                                const cull_watch *watch, const float *in, float *out)
 {
     const size_t D = c->run.m->facts->D;
 
@@ -133,7 +136,7 @@ static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut,
                            .kv = &b->kv,
                            .beyond = b->beyond,
                            .cut = cut,
-                           .h_in = c->h + b->first_row * D,
+                           .h_in = in + b->first_row * D,
                            .h_out = out + b->first_row * D };
         CULL_TRY(cull_visit_layer(&c->run, l, 1, &lane, watch));
     }
@@ -194,6 +197,28 @@ static cull_status add_history(calibrating *c, size_t l)
     return CULL_OK;
 }
 
+static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                               const float *norm)
+{
+    calibrating *c = arg;
+    const size_t D = run->m->facts->D;
+
+    (void)l, (void)norm;
+    for (size_t i = 0; i < lane->n; i++)
+        if (c->chosen[c->now->first_row + i])
+            memcpy(c->target + c->n_target++ * D, lane->h_out + i * D, D * sizeof *c->target);
+    return CULL_OK;
+}
+
+// The model as it was before the deciding stage runs along, for what subsets are compared with.
+static cull_status run_before(calibrating *c, size_t l)
+{
+    const cull_watch watch = { .arg = c, .moe = keep_target };
+
+    c->n_target = 0;
+    return c->before ? visit_blocks(c, l, c->cal->cut, &watch, c->before, c->before) : CULL_OK;
+}
+
 static cull_status run_layer(calibrating *c, size_t l)
 {
     const cull_calibration *cal = c->cal;
@@ -201,8 +226,9 @@ static cull_status run_layer(calibrating *c, size_t l)
     const cull_cut *cut = again ? cal->deciding : cal->cut;
 
     cull_layer_enter(&c->run, l);
+    CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
-    CULL_TRY(visit_blocks(c, l, cut, &c->watch, again ? c->next : c->h));
+    CULL_TRY(visit_blocks(c, l, cut, &c->watch, c->h, again ? c->next : c->h));
     CULL_TRY(cull_gather_finish(&c->gather, c->forest.n_rows));
     if (c->gather.E)
         cull_sampler_finish(&c->sampler);
@@ -210,7 +236,7 @@ static cull_status run_layer(calibrating *c, size_t l)
         CULL_TRY(cal->decide(cal->decide_arg, c->run.ctx, l, cull_stats_store_view(c->gather.store),
                              cal->deciding));
         if (again)
-            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, c->h));
+            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, c->h, c->h));
     }
     c->gather.stats->dense = NULL;
     c->gather.stats->x_hessian = c->gather.stats->u_hessian = NULL;
@@ -243,12 +269,20 @@ static cull_status begin_pass(calibrating *c, const cull_engine_options *options
     c->h = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->h);
     if (c->cal->decide && c->cal->propagate)
         c->next = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->next);
+    if (c->next && (c->cal->groups & CULL_STAT_J)) {
+        c->before = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->before);
+        c->sampler.target = c->target = cull_alloc(c->sampler.N * facts->D, sizeof *c->target);
+        if (!c->before || !c->target)
+            return cull_no_memory(ctx);
+    }
     if (c->cal->groups & CULL_STAT_K)
         c->history = cull_alloc(facts->L + 1, sizeof *c->history);
     if (!c->h || (c->cal->decide && c->cal->propagate && !c->next) ||
         ((c->cal->groups & CULL_STAT_K) && !c->history))
         return cull_no_memory(ctx);
     CULL_TRY(cull_embed_rows(&c->run, c->forest.n_rows, c->forest.ids, c->h));
+    if (c->before)
+        memcpy(c->before, c->h, c->forest.n_rows * facts->D * sizeof *c->before);
     return add_history(c, 0);
 }
 
@@ -259,6 +293,8 @@ static void end_pass(calibrating *c)
     cull_free(c->history);
     cull_free(c->h);
     cull_free(c->next);
+    cull_free(c->before);
+    cull_free(c->target);
     cull_free(c->chosen);
     cull_free(c->group);
     cull_pass_end(&c->run);

@@ -24,6 +24,12 @@ cull_status cull_sampler_begin(cull_sampler *s)
     if (!s->sample.logits || !s->sample.gram || !s->sample.gate || !s->sample.weight ||
         !s->sample.group)
         return cull_no_memory(s->g->run->ctx);
+    if (s->target) {
+        s->sample.cross = cull_alloc(N * E, sizeof(float));
+        s->sample.offset = cull_alloc(N, sizeof(double));
+        if (!s->sample.cross || !s->sample.offset)
+            return cull_no_memory(s->g->run->ctx);
+    }
     s->g->stats->dense = &s->sample;
     return CULL_OK;
 }
@@ -35,6 +41,8 @@ void cull_sampler_release(cull_sampler *s)
     cull_free((void *)(uintptr_t)s->sample.gate);
     cull_free((void *)(uintptr_t)s->sample.weight);
     cull_free((void *)(uintptr_t)s->sample.group);
+    cull_free((void *)(uintptr_t)s->sample.cross);
+    cull_free((void *)(uintptr_t)s->sample.offset);
     s->sample = (cull_dense_sample){ 0 };
 }
 
@@ -43,6 +51,7 @@ typedef struct chunk { // some rows of the subsample and all experts' outputs fo
     const cull_cut *cut;
     size_t n, at;   // at: of the first among the subsample
     const float *x; // (n, D)
+    float *moe;     // (n, D) the routed output
     float *y;       // (E, n, D)
 } chunk;
 
@@ -109,6 +118,30 @@ static cull_status add_grams(void *arg, size_t block, size_t worker)
     return CULL_OK;
 }
 
+// Against another routed output: F_t r and ‖r‖².
+static cull_status add_crosses(void *arg, size_t t, size_t worker)
+{
+    const chunk *c = arg;
+    const cull_gather *g = c->s->g;
+    const float *moe = c->moe + t * g->D;
+    const float *target = c->s->target + (c->at + t) * g->D;
+    float *cross = (float *)(uintptr_t)c->s->sample.cross + (c->at + t) * g->E;
+    double offset = 0.0;
+
+    (void)worker;
+    for (size_t d = 0; d < g->D; d++)
+        offset += ((double)moe[d] - (double)target[d]) * ((double)moe[d] - (double)target[d]);
+    ((double *)(uintptr_t)c->s->sample.offset)[c->at + t] = offset;
+    for (size_t e = 0; e < g->E; e++) {
+        const float *y = c->y + (e * c->n + t) * g->D;
+        double sum = 0.0;
+        for (size_t d = 0; d < g->D; d++)
+            sum += (double)y[d] * ((double)moe[d] - (double)target[d]);
+        cross[e] = (float)sum;
+    }
+    return CULL_OK;
+}
+
 static cull_status run_chunk(chunk *c)
 {
     cull_gather *g = c->s->g;
@@ -116,9 +149,10 @@ static cull_status run_chunk(chunk *c)
     CULL_TRY(cull_run_each(g->run, g->E, run_expert, c));
     if (c->s->want & CULL_STAT_M)
         CULL_TRY(cull_run_each(g->run, g->E, add_mean, c));
-    if (c->s->want & CULL_STAT_J)
-        return cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c);
-    return CULL_OK;
+    if (!(c->s->want & CULL_STAT_J))
+        return CULL_OK;
+    CULL_TRY(cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c));
+    return c->s->target ? cull_run_each(g->run, c->n, add_crosses, c) : CULL_OK;
 }
 
 // Logits and coefficients of row i of the lane become token t of the subsample.
@@ -145,13 +179,16 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t firs
     const size_t most = fit < lane->n ? fit : lane->n;
     float *x = cull_arena_alloc(arena, most * g->D, sizeof *x);
     float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
-    chunk c = { s, lane->cut, 0, s->n_done, x, y };
+    float *moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof *moe) : NULL;
+    chunk c = { s, lane->cut, 0, s->n_done, x, moe, y };
 
-    if (!x || !y)
+    if (!x || !y || (s->target && !moe))
         return cull_no_memory(g->run->ctx);
     for (size_t i = 0; i < lane->n; i++) {
         if (s->chosen[first_row + i]) {
             memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
+            if (moe)
+                memcpy(moe + c.n * g->D, lane->h_out + i * g->D, g->D * sizeof *moe);
             if (s->want & CULL_STAT_J)
                 copy_routing(s, lane, i, c.at + c.n, s->group[first_row + i]);
             c.n++;

@@ -13,6 +13,7 @@ typedef struct cull_sampler {
     size_t n_done;            // of them, so far, in the layer in hand
     cull_dense_sample sample; // of the layer in hand, arrays from cull_alloc
     uint32_t want;            // CULL_STAT_J and CULL_STAT_M, or one of them
+    const float *target;      // J: (N, D) routed outputs to compare with; NULL: the layer's own
 } cull_sampler;
 
 cull_status cull_sampler_begin(cull_sampler *s) CULL_MUST_CHECK; // a layer

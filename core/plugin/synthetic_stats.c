@@ -258,7 +258,12 @@ static cull_status count_j(counting *c, cull_dense_sample *sample)
         weight[t] = 1 / residual;
         group[t] = (uint32_t)(t / 12);
     }
-    *sample = (cull_dense_sample){ DENSE, c->rows->logits, gram, c->rows->gate_of, weight, group };
+    *sample = (cull_dense_sample){ .N = DENSE,
+                                   .logits = c->rows->logits,
+                                   .gram = gram,
+                                   .gate = c->rows->gate_of,
+                                   .weight = weight,
+                                   .group = group };
     c->out->dense = sample;
     return CULL_OK;
 }

@@ -45,6 +45,10 @@ typedef struct cull_dense_sample {
     const float *gate;     // (N, E) the dense coefficients, 0 where not chosen
     const double *weight;  // (N) 1 / squared norm of the residual stream after the layer
     const uint32_t *group; // (N) ordinal of the row (sequence) a token comes from, ascending
+    // Where earlier layers are already cut (inputs: progressive): r = the layer's routed output on the inputs
+    // that it then sees, minus the one in the model as it was before this stage. Else NULL.
+    const float *cross;   // (N, E) inner products of the expert outputs with r
+    const double *offset; // (N) squared norm of r
 } cull_dense_sample;
 
 typedef struct cull_layer_stats {
