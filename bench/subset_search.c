@@ -119,8 +119,12 @@ static cull_dense_sample *sample_of(cull_ctx *ctx, const problem *p)
         weight[t] = 1;
         group[t] = (uint32_t)(t / SEQUENCE);
     }
-    *sample = (cull_dense_sample){ TOKENS, logits, need(ctx, n * p->E, sizeof(float)),
-                                   gate,   weight, group };
+    *sample = (cull_dense_sample){ .N = TOKENS,
+                                   .logits = logits,
+                                   .gram = need(ctx, n * p->E, sizeof(float)),
+                                   .gate = gate,
+                                   .weight = weight,
+                                   .group = group };
     return sample;
 }
 

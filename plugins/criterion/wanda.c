@@ -64,20 +64,15 @@ static const cull_criterion wanda = {
 CULL_PLUGIN(
     CRITERION, wanda, "1.0",
     "the absolute value of a weight times the root mean square of its input",
-    .doc =
-        "The score of w[i,j] is |w[i,j]| sqrt(sum_t x_j^2 / n), the sum over the n tokens that "
-        "reach the "
-        "matrix: those routed to an expert, all for attention, shared and dense parts. The inputs "
-        "of an "
-        "expert's down projection are its activations u. Meant for comparison within an output row "
-        "(strategy unstructured, group: row).\n\n"
-        "Cost: one pass of calibration, D + F sums per token and expert; then a selection per "
-        "row.\n\n"
-        "Departures from the authors' code: the normaliser counts tokens, not calls, which leaves "
-        "masks "
-        "within a row as they are and makes experts comparable (OWL). An expert without tokens "
-        "falls back "
-        "to |w|, which is logged; the ports skip it, delete its leftmost columns, or crash.",
+    .doc = "The score of w[i,j] is |w[i,j]| sqrt(sum_t x_j^2 / n), the sum over the n tokens "
+           "that reach the matrix: those routed to an expert, all for attention, shared and "
+           "dense parts. The inputs of an expert's down projection are its activations u. Meant "
+           "for comparison within an output row (strategy unstructured, group: row).\n\n"
+           "Cost: one pass of calibration, D + F sums per token and expert; then a selection per "
+           "row.\n\n"
+           "Departures from the authors' code: the normaliser counts tokens, not calls, which "
+           "leaves masks within a row as they are and makes experts comparable (OWL). An expert "
+           "without tokens falls back to |w|, which is logged; the ports skip it, delete its "
+           "leftmost columns, or crash.",
     .cite = "Sun, Liu, Bair, Kolter: A Simple and Effective Pruning Approach for Large Language "
-            "Models. "
-            "ICLR 2024. arXiv:2306.11695, section 3.");
+            "Models. ICLR 2024. arXiv:2306.11695, section 3.");

@@ -309,9 +309,84 @@ static void olmoe_variants_are_golden(void **state)
     check_model("tinyworld-olmoe", 12 + 17 + 8);
 }
 
+// ---- inputs: progressive
+// ---------------------------------------------------------------------------------
+
+enum { SAMPLE = 9 * 256 };
+
+typedef struct norms { // ‖routed output of the dense model‖² of each token of the subsample
+    bool known;
+    double sq[TINYWORLD_L][SAMPLE];
+    size_t shifted; // tokens whose output has changed
+} norms;
+
+// Σ g y, as seen through the Gram matrix: its squared norm, and its product with r.
+static double output_norm(const cull_dense_sample *s, size_t E, size_t t, double *with_r)
+{
+    const float *g = s->gate + t * E;
+    double sum = 0;
+    *with_r = 0;
+    for (size_t i = 0; i < E; i++) {
+        for (size_t j = 0; j < E; j++)
+            sum += (double)g[i] * (double)g[j] * (double)s->gram[(t * E + i) * E + j];
+        if (s->cross)
+            *with_r += (double)g[i] * (double)s->cross[t * E + i];
+    }
+    return sum;
+}
+
+// First the dense model's norms; then, with experts going layer by layer, the same norms from the
+// changed outputs and what they differ by: ‖o − r‖² = ‖o‖² − 2 o·r + ‖r‖².
+static cull_status compare_norms(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
+                                 cull_cut *cut)
+{
+    norms *n = arg;
+    const cull_dense_sample *s = stats->layer[l].dense;
+    (void)ctx;
+    assert_int_equal(s->N, SAMPLE);
+    assert_true((s->cross != NULL) == n->known);
+    for (size_t t = 0; t < SAMPLE; t++) {
+        double with_r = 0;
+        const double sq = output_norm(s, stats->layer[l].E, t, &with_r);
+        if (!n->known) {
+            n->sq[l][t] = sq;
+            continue;
+        }
+        const double target = sq - 2 * with_r + s->offset[t];
+        if (fabs(target - n->sq[l][t]) > 1e-4 * (n->sq[l][t] + s->offset[t]))
+            fail_msg("layer %zu, token %zu: the target's norm is %g, not %g", l, t, target,
+                     n->sq[l][t]);
+        n->shifted += s->offset[t] > 0;
+        assert_true(l > 0 || s->offset[t] == 0);
+    }
+    if (n->known)
+        memset(cut->layer[l].action, CULL_ACTION_DROP, 4);
+    return CULL_OK;
+}
+
+static void progressive_inputs_keep_the_dense_target(void **state)
+{
+    (void)state;
+    variants *v = variants_open("tinyworld-mixtral");
+    norms *n = test_calloc(1, sizeof *n);
+    cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_J,
+                             .dense_rows = 9,
+                             .decide = compare_norms,
+                             .decide_arg = n,
+                             .deciding = tinyworld_cut(v->world) };
+    variants_calibrate(v, &how);
+    n->known = true;
+    how.propagate = true;
+    variants_calibrate(v, &how);
+    assert_in_range(n->shifted, SAMPLE, 3 * SAMPLE);
+    test_free(n);
+    variants_close(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(progressive_inputs_keep_the_dense_target),
         cmocka_unit_test(mixtral_variants_are_golden),
         cmocka_unit_test(olmoe_variants_are_golden),
     };

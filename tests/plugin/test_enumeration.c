@@ -140,7 +140,12 @@ static small *small_new(void)
         s->weight[t] = 1;
         s->group[t] = (uint32_t)(t / 20);
     }
-    s->sample = (cull_dense_sample){ SMALL_N, s->logits, s->gram, s->gate, s->weight, s->group };
+    s->sample = (cull_dense_sample){ .N = SMALL_N,
+                                     .logits = s->logits,
+                                     .gram = s->gram,
+                                     .gate = s->gate,
+                                     .weight = s->weight,
+                                     .group = s->group };
     s->facts = (cull_layer_facts){
         .size = sizeof s->facts, .E = SMALL_E, .K = 2, .n_group = 1, .topk_group = 1
     };
@@ -214,6 +219,47 @@ static void routers_of_several_kinds(void **state)
     }
 }
 
+// Earlier layers are cut: the output is off by r before anything is dropped here, and a loss is ‖δ
+// + r‖².
+static void a_shifted_output_counts(void **state)
+{
+    (void)state;
+    const cull_plugin *p = fake_plugin(host, "criterion", "enumeration");
+    const cull_criterion *c = p->vtable;
+    void *settings = fake_settings(host, p);
+    small *s = small_new();
+    float cross[SMALL_N * SMALL_E]; // r itself, since the outputs are orthonormal
+    double offset[SMALL_N] = { 0 };
+    double g[SMALL_E];
+    double h[SMALL_E];
+    fake_set(host, p, settings, "objective", "sq");
+    s->facts.renormalise = true;
+    for (size_t t = 0; t < SMALL_N; t++) {
+        gates(s, t, 63, false, 1, g);
+        for (size_t e = 0; e < SMALL_E; e++) {
+            s->gate[t * SMALL_E + e] = (float)g[e];
+            cross[t * SMALL_E + e] = (float)((t + 2 * e) % 5) / 8 - 0.25F;
+            offset[t] += pow((double)cross[t * SMALL_E + e], 2);
+        }
+    }
+    s->sample.cross = cross;
+    s->sample.offset = offset;
+    cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_SUBSET };
+    assert_ok(host, c->score(fake_ctx(host), settings, &s->view, 0, &scores));
+    for (uint64_t set = 3; set < 64; set += 4) {
+        double want = 0;
+        double got = 0;
+        for (size_t t = 0; t < SMALL_N; t++) {
+            gates(s, t, 63, false, 1, g);
+            gates(s, t, set, false, 1, h);
+            for (size_t e = 0; e < SMALL_E; e++)
+                want += pow(h[e] - g[e] + (double)cross[t * SMALL_E + e], 2);
+        }
+        assert_ok(host, scores.subset.eval(fake_ctx(host), scores.subset.self, 1, 1, &set, &got));
+        assert_close(&got, &want, 1, 1e-6, 0);
+    }
+}
+
 static void other_routers_are_refused(void **state)
 {
     (void)state;
@@ -266,9 +312,9 @@ static void threads_do_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixtral_as_golden),        cmocka_unit_test(olmoe_as_golden),
-        cmocka_unit_test(routers_of_several_kinds), cmocka_unit_test(other_routers_are_refused),
-        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(mixtral_as_golden),         cmocka_unit_test(olmoe_as_golden),
+        cmocka_unit_test(routers_of_several_kinds),  cmocka_unit_test(a_shifted_output_counts),
+        cmocka_unit_test(other_routers_are_refused), cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests_name("enumeration", tests, setup, teardown);
 }

@@ -20,7 +20,7 @@ static const cull_param params[] = {
     CULL_P_CHOICE(
         struct settings, inputs, 0, inputs,
         "the layer's inputs come from the dense model, or from one whose earlier layers are "
-        "already cut (progressive)"),
+        "already cut (progressive); its target is the dense model's output either way"),
     CULL_P_INT(struct settings, batch, 1, 1, 1000000,
                "peer: sequences whose errors are added before the root; the authors' code has 8"),
 };
@@ -58,29 +58,23 @@ static const cull_criterion enumeration = {
 CULL_PLUGIN(
     CRITERION, enumeration, "1.0",
     "the exact error of a layer's output for any set of kept experts",
-    .doc =
-        "Keeping a set of experts means: dropped logits are minus infinity, softmax, the K largest "
-        "again, "
-        "renormalised where the model does. The loss of a set is the distance of the layer's "
-        "routed "
-        "output from the full one, over a subsample of the calibration's tokens. It is computed "
-        "from the "
-        "Gram matrix G of each token's E expert outputs as d'Gd, d the change of the coefficients "
-        "(changes below 1e-12 count as none, so that dropping experts that no token uses costs "
-        "exactly "
-        "nothing). Shared experts cancel.\n\n"
-        "Cost: all E experts on the subsample, E^2 numbers per token; then O(N K^2) per set, "
-        "whatever D "
-        "is, where the authors run the layer's forward for each set.\n\n"
-        "Routers: softmax or sigmoid gates, with or without renormalisation and a common factor; "
-        "checked "
-        "against the gates that the model used. Others (group-limited, with a selection bias, "
-        "SparseMixer, gates on inputs) are refused.\n\n"
-        "Departures from the authors' code: float64 sums, where their float32 noise decides exact "
-        "ties; "
-        "with inputs: progressive the target is the full layer on the inputs that it then sees.",
-    .cite = "Lu, Liu, Xu, Zhou, Huang, Zhang, Yan, Li: Not All Experts are Equal: Efficient Expert "
-            "Pruning "
-            "and Skipping for Mixture-of-Experts Large Language Models (NAEE). ACL 2024. "
-            "arXiv:2402.14800, section 3.",
+    .doc = "Keeping a set of experts means: dropped logits are minus infinity, softmax, the K "
+           "largest again, renormalised where the model does. The loss of a set is the distance "
+           "of the layer's routed output from the full one, over a subsample of the "
+           "calibration's tokens. It is computed from the Gram matrix G of each token's E expert "
+           "outputs as d'Gd, d the change of the coefficients (changes below 1e-12 count as "
+           "none, so that dropping experts that no token uses costs exactly nothing). Shared "
+           "experts cancel. With inputs: progressive the output that earlier cuts already "
+           "changed by r is compared with the dense model's, d'Gd + 2 d'Fr + r'r, F the expert "
+           "outputs; what earlier stages of the method did counts as dense.\n\n"
+           "Cost: all E experts on the subsample, E^2 numbers per token; then O(N K^2) per set, "
+           "whatever D is, where the authors run the layer's forward for each set.\n\n"
+           "Routers: softmax or sigmoid gates, with or without renormalisation and a common "
+           "factor; checked against the gates that the model used. Others (group-limited, with a "
+           "selection bias, SparseMixer, gates on inputs) are refused.\n\n"
+           "Departures from the authors' code: float64 sums, where their float32 noise decides "
+           "exact ties.",
+    .cite = "Lu, Liu, Xu, Zhou, Huang, Zhang, Yan, Li: Not All Experts are Equal: Efficient "
+            "Expert Pruning and Skipping for Mixture-of-Experts Large Language Models (NAEE). ACL "
+            "2024. arXiv:2402.14800, section 3.",
     CULL_SETTINGS(params, struct settings));

@@ -35,7 +35,16 @@ static double quadratic(const float *gram, size_t E, size_t n, const uint16_t *a
             cross += delta[j] * (double)row[at[j]];
         error += delta[i] * (2 * cross + delta[i] * (double)row[at[i]]);
     }
-    return error > 0 ? error : 0;
+    return error;
+}
+
+// 2 δᵀ F r + ‖r‖²: what is added where the output differs by r before anything is dropped.
+static double shifted(const losses *q, size_t t, size_t n, const uint16_t *at, const double *delta)
+{
+    double error = q->offset[t];
+    for (size_t i = 0; i < n; i++)
+        error += 2 * delta[i] * (double)q->cross[t * q->E + at[i]];
+    return error;
 }
 
 // The squared error of token t when only `set` is kept.
@@ -64,7 +73,7 @@ static double token_error(const losses *q, size_t t, const uint64_t *set, const 
         }
     }
     if (n == chosen && q->rule.renormalise) // the same choice as before
-        return 0;
+        return q->cross ? q->offset[t] : 0;
 
     if (!q->rule.renormalise)
         sum = q->rule.sigmoid ? 1 : mass_of(mass, kept, q->E);
@@ -77,7 +86,9 @@ static double token_error(const losses *q, size_t t, const uint64_t *set, const 
         at[changed] = at[i];
         delta[changed++] = d;
     }
-    return quadratic(q->gram + t * q->E * q->E, q->E, changed, at, delta);
+    const double error = quadratic(q->gram + t * q->E * q->E, q->E, changed, at, delta) +
+                         (q->cross ? shifted(q, t, changed, at, delta) : 0);
+    return error > 0 ? error : 0;
 }
 
 typedef struct batch {

@@ -4,6 +4,8 @@
 // Keeping a set changes them by δ = c(set) − c(all), and the output by a squared error of δᵀ G δ,
 // where G (E, E) holds the inner products of the token's expert outputs. δ has at most 2K entries,
 // so a loss costs O(N·K²), whatever D is.
+// Where the layer's inputs come from earlier layers that are already cut, its output differs from
+// the target by some r even before, and the error is ‖Fᵀδ + r‖², F (E, D) the expert outputs.
 #ifndef ENUMERATION_LOSSES_H
 #define ENUMERATION_LOSSES_H
 
@@ -36,6 +38,8 @@ typedef struct losses {
     enum objective objective;
     const float *gram;    // (N, E, E)
     const double *weight; // (N)
+    const float *cross;   // (N, E) F r, and
+    const double *offset; // (N) ‖r‖², see above; or NULL
     uint16_t *order;      // (N, A) experts, largest logit first, ties to the lower index
     double *mass;         // (N, E) of the largest logit: 1 (exp); 0 for experts that are not left
     double *base;         // (N, K) coefficients of the first K of `order` when all A are kept

@@ -193,7 +193,9 @@ cull_status losses_init(cull_ctx *ctx, losses *q, const losses_of *of)
                    .E = of->facts->E,
                    .objective = of->objective,
                    .gram = of->sample->gram,
-                   .weight = of->sample->weight };
+                   .weight = of->sample->weight,
+                   .cross = of->sample->cross,
+                   .offset = of->sample->offset };
     for (size_t e = 0; e < q->E; e++)
         q->A += left_to_router(of, e);
     cull_status status = find_rule(&p);

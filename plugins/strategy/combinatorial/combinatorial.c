@@ -107,19 +107,15 @@ static const cull_strategy combinatorial = {
 
 CULL_PLUGIN(
     STRATEGY, combinatorial, "1.0", "drop the set of experts whose common loss is least",
-    .doc = "Tries every set of kept experts of the size that the budget asks for, in lexicographic "
-           "order; "
-           "the first of the smallest losses wins, so of experts that no token uses those with the "
-           "higher "
-           "index go. Where a layer has more sets than `limit`, a beam search removes one expert "
-           "at a time "
-           "and exchanges kept and dropped ones afterwards; the log says so, with the number of "
-           "sets and "
-           "the loss. On the models where both could be run, plain greedy removal (beam: 1, swaps: "
-           "0) found "
-           "the optimum each time, but nothing guarantees that.\n\n"
-           "Cost: C(n, keep) losses, or about beam * (n^2 - keep^2)/2 + swaps * keep * (n - keep).",
+    .doc = "Tries every set of kept experts of the size that the budget asks for, in "
+           "lexicographic order; the first of the smallest losses wins, so of experts that no "
+           "token uses those with the higher index go. Where a layer has more sets than `limit`, "
+           "a beam search removes one expert at a time and exchanges kept and dropped ones "
+           "afterwards; the log says so, with the number of sets and the loss. On the models "
+           "where both could be run, plain greedy removal (beam: 1, swaps: 0) found the optimum "
+           "each time, but nothing guarantees that.\n\n"
+           "Cost: C(n, keep) losses, or about beam * (n^2 - keep^2)/2 + swaps * keep * (n - "
+           "keep).",
     .cite = "Lu et al.: Not All Experts are Equal (NAEE). ACL 2024. arXiv:2402.14800, section 3; "
-            "the greedy "
-            "removal and the beam are ours.",
+            "the greedy removal and the beam are ours.",
     CULL_SETTINGS(params, struct settings));

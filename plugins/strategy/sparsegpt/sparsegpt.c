@@ -208,31 +208,22 @@ static const cull_strategy sparsegpt = {
     .select = select_layer,
 };
 
-CULL_PLUGIN(STRATEGY, sparsegpt, "1.0",
-            "prune by curvature, and let the weights that stay make up for it",
-            .doc = "H = 2/n sum x x' over the n tokens routed to an expert, damped by `damp` of "
-                   "its mean diagonal; "
-                   "U is the upper Cholesky factor of its inverse. Blocks of columns from left to "
-                   "right: when a block "
-                   "is reached, the floor(count * sparsity) smallest w^2/U_ii^2 of it, all rows "
-                   "pooled, are chosen "
-                   "(with m: the smallest of each group of m inputs, when the group is reached); "
-                   "then column by column "
-                   "each removed weight w is spread over those to the right of it, w_j -= w "
-                   "U_ij/U_ii. All of it in "
-                   "float64; the result is stored as float32. Experts' matrices only.\n\n"
-                   "Cost: Hessians of (D^2 + F^2) numbers per expert, one layer at a time; then "
-                   "O(D^3 + F^3) per "
-                   "expert, and O(rows cols^2) per matrix.\n\n"
-                   "Departures from the authors' code: exactly floor(count * sparsity) weights of "
-                   "a block go, where "
-                   "'<= threshold' removes one more; an expert without tokens is pruned by "
-                   "magnitude instead of "
-                   "zeroed whole; where the Hessian cannot be factorised, the damping is raised "
-                   "tenfold. Both are "
-                   "logged. Inputs that are always zero take part in the mean of the diagonal with "
-                   "1, as there.",
-            .cite = "Frantar, Alistarh: SparseGPT: Massive Language Models Can be Accurately "
-                    "Pruned in One-Shot. "
-                    "ICML 2023. arXiv:2301.00774, section 3.",
-            CULL_SETTINGS(params, struct settings));
+CULL_PLUGIN(
+    STRATEGY, sparsegpt, "1.0", "prune by curvature, and let the weights that stay make up for it",
+    .doc = "H = 2/n sum x x' over the n tokens routed to an expert, damped by `damp` of its mean "
+           "diagonal; U is the upper Cholesky factor of its inverse. Blocks of columns from left "
+           "to right: when a block is reached, the floor(count * sparsity) smallest w^2/U_ii^2 "
+           "of it, all rows pooled, are chosen (with m: the smallest of each group of m inputs, "
+           "when the group is reached); then column by column each removed weight w is spread "
+           "over those to the right of it, w_j -= w U_ij/U_ii. All of it in float64; the result "
+           "is stored as float32. Experts' matrices only.\n\n"
+           "Cost: Hessians of (D^2 + F^2) numbers per expert, one layer at a time; then O(D^3 + "
+           "F^3) per expert, and O(rows cols^2) per matrix.\n\n"
+           "Departures from the authors' code: exactly floor(count * sparsity) weights of a "
+           "block go, where '<= threshold' removes one more; an expert without tokens is pruned "
+           "by magnitude instead of zeroed whole; where the Hessian cannot be factorised, the "
+           "damping is raised tenfold. Both are logged. Inputs that are always zero take part in "
+           "the mean of the diagonal with 1, as there.",
+    .cite = "Frantar, Alistarh: SparseGPT: Massive Language Models Can be Accurately Pruned in "
+            "One-Shot. ICML 2023. arXiv:2301.00774, section 3.",
+    CULL_SETTINGS(params, struct settings));
