@@ -190,7 +190,7 @@ static int32_t whole(const tk_bpe *bpe, tk_bpe_work *work, tk_str word, bool byt
         return tk_vocab_find(&bpe->vocab, word);
     work->letters.n = 0;
     tk_text_add_letters(&work->letters, word.s, word.n);
-    return tk_vocab_find(&bpe->vocab, (tk_str){ work->letters.s, work->letters.n });
+    return tk_vocab_find(&bpe->vocab, tk_text_str(&work->letters));
 }
 
 void tk_bpe_encode(const tk_bpe *bpe, tk_bpe_work *work, tk_str word, bool bytes, tk_ids *out)

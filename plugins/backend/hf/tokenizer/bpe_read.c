@@ -86,7 +86,7 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
     tk_text_add(joined, side[1].s + bpe->prefix.n, side[1].n - bpe->prefix.n);
     if (joined->failed)
         return tk_no_memory(node->file->ctx);
-    TK_TRY(in_vocab(node, bpe, (tk_str){ joined->s, joined->n }, &id));
+    TK_TRY(in_vocab(node, bpe, tk_text_str(joined), &id));
     enter_merge(bpe, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank, id);
     enter_seam(bpe, side[0], side[1]);
     return CULL_OK;

@@ -7,7 +7,7 @@
 static tk_str token_at(const tk_tokens *tokens, size_t i)
 {
     const tk_span span = tokens->span.v[i];
-    return (tk_str){ tokens->text.s + span.start, span.end - span.start };
+    return (tk_str){ tk_text_str(&tokens->text).s + span.start, span.end - span.start };
 }
 
 // Everything since `start` is one token.
@@ -170,7 +170,7 @@ tk_str tk_decode(const tk_decoders *steps, tk_decoding *work)
         work->failed = work->failed || work->out->text.failed || work->out->span.failed;
         work->in = work->out;
     }
-    return (tk_str){ work->in->text.s, work->in->text.n };
+    return tk_text_str(&work->in->text);
 }
 
 void tk_decoding_release(tk_decoding *work)

@@ -164,7 +164,7 @@ tk_str tk_normalize(const tk_normalizers *steps, tk_rewriting *work, tk_str segm
         work->out->n = 0;
         steps->step[i].apply(&steps->step[i], work);
         work->failed = work->failed || work->out->failed;
-        work->in = (tk_str){ work->out->s, work->out->n };
+        work->in = tk_text_str(work->out);
     }
     *head = work->head;
     return work->in;

@@ -63,6 +63,12 @@ tk_str tk_cstr(const char *s);
 // Where `needle` (not empty) first stands in s[from, n), or SIZE_MAX.
 size_t tk_find(tk_str s, size_t from, tk_str needle);
 
+// What a text holds, which is never NULL.
+static inline tk_str tk_text_str(const tk_text *text)
+{
+    return (tk_str){ text->s ? text->s : "", text->n };
+}
+
 // Length of the character that begins with this byte; the text is valid.
 static inline size_t tk_char_length(char c)
 {
