@@ -159,23 +159,6 @@ static const cull_layer_facts *hf_layer_facts(const cull_model *m, size_t l)
     return &m->layer[l].facts;
 }
 
-static const cull_matrix *find_matrix(const cull_model *m, cull_where where)
-{
-    if (where.layer == CULL_NONE)
-        return where.part == CULL_PART_EMBED  ? &m->embed
-               : where.part == CULL_PART_HEAD ? &m->head
-                                              : NULL;
-    if (where.layer >= m->s.L || where.part >= CULL_N_PARTS)
-        return NULL;
-    const hf_layer *layer = &m->layer[where.layer];
-    if (where.expert == CULL_NONE)
-        return &layer->part[where.part];
-    if (where.expert >= layer->facts.E || where.part < CULL_PART_GATE ||
-        where.part > CULL_PART_DOWN)
-        return NULL;
-    return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
-}
-
 static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where where, cull_matrix *out)
 {
     static const char *const words[] = {
@@ -183,7 +166,7 @@ static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where wher
         CULL_PARTS(WORD)
 #undef WORD
     };
-    const cull_matrix *found = find_matrix(m, where);
+    const cull_matrix *found = hf_matrix_place(m, where);
 
     if (found && found->rows) {
         *out = *found;
