@@ -231,4 +231,8 @@ const cull_safetensors_ext cull_safetensors_service = {
     .prefetch = cull_safetensors_prefetch,
     .release = cull_safetensors_release,
     .fingerprint = cull_safetensors_fingerprint,
+    .create = cull_safetensors_create,
+    .put = cull_safetensors_put,
+    .finish = cull_safetensors_finish,
+    .abandon = cull_safetensors_abandon,
 };

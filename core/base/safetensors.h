@@ -39,19 +39,6 @@ bool cull_dtype_of_word(const char *word, cull_dtype *out);
 // Elements times bits of a shape, in bytes; false: that overflows, or is no whole number of bytes.
 bool cull_tensor_bytes(cull_dtype dtype, size_t rank, const size_t *shape, size_t *bytes);
 
-typedef struct cull_entry { // a tensor to be written
-    const char *name;
-    cull_dtype dtype;
-    size_t rank;
-    size_t shape[CULL_MAX_RANK];
-} cull_entry;
-
-typedef struct cull_pair { // of __metadata__
-    const char *key, *value;
-} cull_pair;
-
-typedef struct cull_safetensors_writer cull_safetensors_writer;
-
 // Begin `path` under a temporary name beside it (base/new_file.h). __metadata__ is {"format":"pt"}
 // and the pairs. Tensors are laid out by descending alignment (the order of CULL_DTYPES), then by
 // name.

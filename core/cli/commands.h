@@ -14,6 +14,7 @@
     X(inspect, "what a checkpoint is, and whether it can be used")                                 \
     X(tokenize, "texts to token ids, and back")                                                    \
     X(trace, "write what every layer computes")                                                    \
+    X(export, "a variant as a checkpoint, or as lists of what it keeps")                           \
     X(list, "list the plugins")                                                                    \
     X(describe, "what a plugin does, and its settings")                                            \
     X(check, "test a plugin of your own")                                                          \

@@ -79,6 +79,13 @@ enum { // open
     CULL_OPEN_WEIGHTS = 2u,
 };
 
+typedef struct cull_save { // how a variant is to be written as a checkpoint
+    uint32_t size;
+    const char *folder;   // exists, empty
+    bool dequantise;      // FP8 and MXFP4 become BF16
+    uint64_t shard_bytes; // of tensors in one file, at most (a tensor is never split)
+} cull_save;
+
 typedef struct cull_backend {
     uint32_t size;
 
@@ -117,6 +124,9 @@ typedef struct cull_backend {
                           uint32_t flags, char **text, size_t *len);
     // [call] (optional) Notes about the checkpoint for `cull inspect`: "MTP layer 61 is left out".
     size_t (*notes)(const cull_model *, const char *const **texts);
+    // [call] (optional) Write the variant as a complete checkpoint of the same kind: what it computes when it is
+    // opened is what the variant computes. CULL_ENOTSUP, with the reason, where the format cannot say it.
+    cull_status (*save)(cull_ctx *, const cull_model *, const cull_cut *, const cull_save *);
 } cull_backend;
 
 #endif

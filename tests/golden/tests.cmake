@@ -3,3 +3,8 @@ add_test(NAME golden-more-architectures COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/mor
   $<TARGET_FILE:test-golden-architectures> ${CMAKE_CURRENT_SOURCE_DIR}/support/make_checkpoints.py)
 set_tests_properties(golden-more-architectures PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 target_link_libraries(test-golden-tokenizer PRIVATE hf_tokenizer)
+
+# Exports of every architecture, loaded by transformers.
+add_test(NAME golden-exports COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_exports.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/architectures)
+set_tests_properties(golden-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)

@@ -1,4 +1,4 @@
-// Optional service "cull.safetensors/1": read safetensors files, checked and memory-mapped.
+// Optional service "cull.safetensors/1": read safetensors files, checked and memory-mapped; write them.
 //
 // Every rule of the format is checked when a file is opened, so that views never leave the mapping. The
 // mapping is private and read only; a file that shrinks meanwhile ends the program with SIGBUS, which the
@@ -12,6 +12,18 @@
 #define CULL_EXT_SAFETENSORS "cull.safetensors/1"
 
 typedef struct cull_safetensors cull_safetensors;
+typedef struct cull_safetensors_writer cull_safetensors_writer;
+
+typedef struct cull_entry { // a tensor to be written
+    const char *name;
+    cull_dtype dtype;
+    size_t rank;
+    size_t shape[CULL_MAX_RANK];
+} cull_entry;
+
+typedef struct cull_pair { // of __metadata__
+    const char *key, *value;
+} cull_pair;
 
 typedef struct cull_safetensors_ext {
     uint32_t size;
@@ -29,6 +41,14 @@ typedef struct cull_safetensors_ext {
     void (*release)(const cull_safetensors *, const void *data, size_t bytes);
     // [any] 128-bit fingerprint of header, size and sampled pages, as 32 hex digits and a NUL.
     void (*fingerprint)(const cull_safetensors *, char out[33]);
+    // [call] Write a file of n tensors: begin it, put each one's bytes in pieces that follow each other, finish.
+    // It appears under its name only when it is finished; finish frees the writer, also on failure. abandon
+    // leaves nothing behind.
+    cull_status (*create)(cull_ctx *, const char *path, size_t n, const cull_entry *entries, size_t n_pairs,
+                          const cull_pair *pairs, cull_safetensors_writer **out);
+    cull_status (*put)(cull_ctx *, cull_safetensors_writer *, size_t i, const void *data, size_t bytes);
+    cull_status (*finish)(cull_ctx *, cull_safetensors_writer *);
+    void (*abandon)(cull_safetensors_writer *);
 } cull_safetensors_ext;
 
 #endif

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "hub.h"
 #include "pieces.h"
+#include "save/save.h"
 #include "tokenizer/tokenizer.h"
 
 struct settings {
@@ -119,7 +120,7 @@ static cull_status open_tokenizer(cull_ctx *ctx, cull_model *m)
     return CULL_OK;
 }
 
-static void hf_close(cull_model *m)
+void hf_close(cull_model *m)
 {
     if (!m)
         return;
@@ -127,16 +128,15 @@ static void hf_close(cull_model *m)
     hf_tokenizer_close(m->tokenizer);
 }
 
-static cull_status hf_open(cull_ctx *ctx, const void *settings, uint32_t what, cull_model **out)
+cull_status hf_open_folder(cull_ctx *ctx, const char *folder, uint32_t what, cull_model **out)
 {
-    const struct settings *set = settings;
     cull_model *m = ctx->host->alloc(ctx, 1, sizeof *m);
 
     if (!m)
         return CULL_ENOMEM;
     m->facts =
         (cull_model_facts){ .size = sizeof m->facts, .bos = -1, .eos = -1, .logit_scale = 1 };
-    cull_status status = hf_hub_folder(ctx, set->path, &m->facts.source);
+    cull_status status = hf_hub_folder(ctx, folder, &m->facts.source);
     if (status == CULL_OK && (what & CULL_OPEN_WEIGHTS))
         status = open_weights(ctx, m);
     if (status == CULL_OK && (what & CULL_OPEN_TOKENIZER))
@@ -149,6 +149,12 @@ static cull_status hf_open(cull_ctx *ctx, const void *settings, uint32_t what, c
     return CULL_OK;
 }
 
+static cull_status hf_open(cull_ctx *ctx, const void *settings, uint32_t what, cull_model **out)
+{
+    const struct settings *set = settings;
+    return hf_open_folder(ctx, set->path, what, out);
+}
+
 static const cull_model_facts *hf_model_facts(const cull_model *m)
 {
     return &m->facts;
@@ -159,23 +165,6 @@ static const cull_layer_facts *hf_layer_facts(const cull_model *m, size_t l)
     return &m->layer[l].facts;
 }
 
-static const cull_matrix *find_matrix(const cull_model *m, cull_where where)
-{
-    if (where.layer == CULL_NONE)
-        return where.part == CULL_PART_EMBED  ? &m->embed
-               : where.part == CULL_PART_HEAD ? &m->head
-                                              : NULL;
-    if (where.layer >= m->s.L || where.part >= CULL_N_PARTS)
-        return NULL;
-    const hf_layer *layer = &m->layer[where.layer];
-    if (where.expert == CULL_NONE)
-        return &layer->part[where.part];
-    if (where.expert >= layer->facts.E || where.part < CULL_PART_GATE ||
-        where.part > CULL_PART_DOWN)
-        return NULL;
-    return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
-}
-
 static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where where, cull_matrix *out)
 {
     static const char *const words[] = {
@@ -183,7 +172,7 @@ static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where wher
         CULL_PARTS(WORD)
 #undef WORD
     };
-    const cull_matrix *found = find_matrix(m, where);
+    const cull_matrix *found = hf_matrix_place(m, where);
 
     if (found && found->rows) {
         *out = *found;
@@ -240,6 +229,7 @@ static const cull_backend hf = {
     .encode = hf_encode,
     .decode = hf_decode,
     .notes = hf_notes,
+    .save = hf_save,
 };
 
 CULL_PLUGIN(

@@ -8,9 +8,10 @@ static cull_status take_norm(hf_taker *t, const char *name, size_t n, float eps,
                              hf_norm *out)
 {
     *out = (hf_norm){ .n = n, .eps = eps };
-    HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ".weight"), 1, &n, &out->w));
-    return layer_norm ? hf_take_vector(t, hf_taker_name(t, name, 0, ".bias"), 1, &n, &out->b)
-                      : CULL_OK;
+    HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
+    return layer_norm
+               ? hf_take_vector(t, hf_taker_name(t, name, 0, ".bias"), HF_VECTOR, 1, &n, &out->b)
+               : CULL_OK;
 }
 
 static cull_status take_block_norm(hf_taker *t, const char *name, hf_norm *out)
@@ -19,106 +20,111 @@ static cull_status take_block_norm(hf_taker *t, const char *name, hf_norm *out)
     return take_norm(t, name, s->D, (float)s->eps, t->m->arch->norm == HF_LAYER, out);
 }
 
-static cull_status take_gqa(hf_taker *t, hf_layer *layer)
+static cull_status take_gqa(hf_taker *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
+    hf_layer *layer = &t->m->layer[l];
     const size_t q = s->H * s->hd, kv = s->KV * s->hd;
-    const bool whole = t->m->arch->qk_norm == HF_QK_WHOLE;
+    const bool whole = t->m->arch->qk_norm == HF_QK_WHOLE, bias = s->qkv_bias;
     const float eps = (float)s->eps;
-    cull_matrix *part = layer->part;
 
-    HF_TRY(hf_take_matrix(t, "self_attn.q_proj", 0, q, s->D, s->qkv_bias, &part[CULL_PART_Q]));
-    HF_TRY(hf_take_matrix(t, "self_attn.k_proj", 0, kv, s->D, s->qkv_bias, &part[CULL_PART_K]));
-    HF_TRY(hf_take_matrix(t, "self_attn.v_proj", 0, kv, s->D, s->qkv_bias, &part[CULL_PART_V]));
-    HF_TRY(hf_take_matrix(t, "self_attn.o_proj", 0, s->D, q, s->o_bias, &part[CULL_PART_O]));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, bias));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", kv, s->D, bias));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", kv, s->D, bias));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, q, s->o_bias));
     if (s->qk_norm) {
         HF_TRY(take_norm(t, "self_attn.q_norm", whole ? q : s->hd, eps, false, &layer->q_norm));
         HF_TRY(take_norm(t, "self_attn.k_norm", whole ? kv : s->hd, eps, false, &layer->k_norm));
     }
     if (t->m->arch->sinks)
-        HF_TRY(
-            hf_take_vector(t, hf_taker_name(t, "self_attn.sinks", 0, ""), 1, &s->H, &layer->sinks));
+        HF_TRY(hf_take_vector(t, hf_taker_name(t, "self_attn.sinks", 0, ""), HF_VECTOR, 1, &s->H,
+                              &layer->sinks));
     layer->facts.kv_width = 2 * kv;
     return CULL_OK;
 }
 
-static cull_status take_mla(hf_taker *t, hf_layer *layer)
+static cull_status take_mla(hf_taker *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
-    const size_t q = s->H * (s->nope + s->rope);
+    hf_layer *layer = &t->m->layer[l];
+    const size_t q = s->H * (s->nope + s->rope), latent = s->kv_rank + s->rope;
+    const size_t kv = s->H * (s->nope + s->v_width), mixed = s->H * s->v_width;
     const float eps = 1e-6f; // of the latents' norms, whatever config.json says
-    cull_matrix *part = layer->part;
+    const bool bias = s->qkv_bias;
 
     if (s->q_rank) {
-        HF_TRY(hf_take_matrix(t, "self_attn.q_a_proj", 0, s->q_rank, s->D, s->qkv_bias,
-                              &part[CULL_PART_Q_A]));
+        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
+                              bias));
         HF_TRY(take_norm(t, "self_attn.q_a_layernorm", s->q_rank, eps, false, &layer->q_a_norm));
-        HF_TRY(
-            hf_take_matrix(t, "self_attn.q_b_proj", 0, q, s->q_rank, false, &part[CULL_PART_Q_B]));
+        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
+                              false));
     } else {
-        HF_TRY(hf_take_matrix(t, "self_attn.q_proj", 0, q, s->D, false, &part[CULL_PART_Q]));
+        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, false));
     }
-    HF_TRY(hf_take_matrix(t, "self_attn.kv_a_proj_with_mqa", 0, s->kv_rank + s->rope, s->D,
-                          s->qkv_bias, &part[CULL_PART_KV_A]));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
+                          s->D, bias));
     HF_TRY(take_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, eps, false, &layer->kv_norm));
-    HF_TRY(hf_take_matrix(t, "self_attn.kv_b_proj", 0, s->H * (s->nope + s->v_width), s->kv_rank,
-                          false, &part[CULL_PART_KV_B]));
-    HF_TRY(hf_take_matrix(t, "self_attn.o_proj", 0, s->D, s->H * s->v_width, s->o_bias,
-                          &part[CULL_PART_O]));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
+                          false));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
     layer->facts.kv_width = s->H * (s->nope + s->rope + s->v_width);
     return CULL_OK;
 }
 
-static cull_status take_router(hf_taker *t, hf_layer *layer)
+static cull_status take_router(hf_taker *t, size_t l)
 {
     const hf_router *router = &t->m->arch->router;
+    hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, flat[] = { E }, row[] = { 1, E };
 
-    HF_TRY(hf_take_matrix(t, router->name, 0, E, t->m->s.D, router->linear_bias,
-                          &layer->part[CULL_PART_ROUTER]));
+    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, t->m->s.D,
+                          router->linear_bias));
     if (!router->bias)
         return CULL_OK;
     const char *name = hf_taker_name(t, router->bias, 0, "");
     const hf_tensor *found = name ? hf_files_find(&t->m->files, name) : NULL;
     const bool as_row = found && found->t.rank == 2; // ERNIE keeps it as (1, E)
-    return hf_take_vector(t, name, as_row ? 2 : 1, as_row ? row : flat, &layer->bias);
+    return hf_take_vector(t, name, HF_ROUTER_BIAS, as_row ? 2 : 1, as_row ? row : flat,
+                          &layer->bias);
 }
 
 // The three matrices of a dense feed-forward part, whose ids begin with `first`.
-static cull_status take_glu(hf_taker *t, const hf_glu_names *name, cull_part first, size_t F,
-                            hf_layer *layer)
+static cull_status take_glu(hf_taker *t, size_t l, const hf_glu_names *name, cull_part first,
+                            size_t F)
 {
     const size_t D = t->m->s.D;
     const bool bias = t->m->s.ffn_bias;
+    hf_layer *layer = &t->m->layer[l];
 
-    HF_TRY(hf_take_matrix(t, name->gate, 0, F, D, bias, &layer->part[first]));
-    HF_TRY(hf_take_matrix(t, name->up, 0, F, D, bias, &layer->part[first + 1]));
-    HF_TRY(hf_take_matrix(t, name->down, 0, D, F, bias, &layer->part[first + 2]));
+    HF_TRY(hf_take_matrix(t, cull_at(l, first), name->gate, F, D, bias));
+    HF_TRY(hf_take_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
+    HF_TRY(hf_take_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
     layer->side = first;
     layer->side_F = F;
     layer->facts.has_side = true;
     return CULL_OK;
 }
 
-static cull_status take_side(hf_taker *t, hf_layer *layer)
+static cull_status take_side(hf_taker *t, size_t l)
 {
     const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
+    hf_layer *layer = &t->m->layer[l];
 
     if (layer->facts.E == 0)
-        return take_glu(t, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F, layer);
+        return take_glu(t, l, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F);
     if (s->parallel) {
         layer->parallel = true;
         HF_TRY(take_block_norm(t, "residual_layernorm", &layer->parallel_norm));
-        return take_glu(t, &arch->parallel, CULL_PART_DENSE_GATE, s->D, layer);
+        return take_glu(t, l, &arch->parallel, CULL_PART_DENSE_GATE, s->D);
     }
     if (s->shared_F == 0)
         return CULL_OK;
-    HF_TRY(take_glu(t, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F, layer));
+    HF_TRY(take_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
     if (!arch->shared_gate)
         return CULL_OK;
-    return hf_take_matrix(t, arch->shared_gate, 0, 1, s->D, false,
-                          &layer->part[CULL_PART_SHARED_ROUTER]);
+    return hf_take_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
+                          false);
 }
 
 static uint64_t parts_of(const hf_layer *layer)
@@ -133,21 +139,22 @@ static uint64_t parts_of(const hf_layer *layer)
     return parts;
 }
 
-static cull_status take_layer(hf_taker *t, hf_layer *layer)
+static cull_status take_layer(hf_taker *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
+    hf_layer *layer = &t->m->layer[l];
     cull_layer_facts *facts = &layer->facts;
 
     t->params = t->bytes = 0;
     HF_TRY(take_block_norm(t, "input_layernorm", &layer->attention_norm));
     HF_TRY(take_block_norm(t, "post_attention_layernorm", &layer->ffn_norm));
-    HF_TRY(t->m->arch->attention == HF_MLA ? take_mla(t, layer) : take_gqa(t, layer));
-    HF_TRY(take_side(t, layer));
+    HF_TRY((t->m->arch->attention == HF_MLA ? take_mla : take_gqa)(t, l));
+    HF_TRY(take_side(t, l));
     if (facts->E)
-        HF_TRY(take_router(t, layer));
+        HF_TRY(take_router(t, l));
     facts->other_params = t->params;
     if (facts->E)
-        HF_TRY(hf_take_experts(t, layer));
+        HF_TRY(hf_take_experts(t, l));
     facts->size = sizeof *facts;
     facts->expert_params = facts->E ? (t->params - facts->other_params) / facts->E : 0;
     facts->K = facts->E ? s->K : 0;
@@ -165,18 +172,25 @@ static cull_status take_ends(hf_taker *t)
 {
     cull_model *m = t->m;
     const hf_shape *s = &m->s;
+    const cull_where embed = { CULL_NONE, CULL_PART_EMBED, CULL_NONE };
+    const cull_where head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
+    const bool stored = hf_files_find(&m->files, "lm_head.weight");
 
-    t->prefix[0] = '\0';
-    t->params = t->bytes = 0;
-    HF_TRY(hf_take_matrix(t, "model.embed_tokens", 0, s->V, s->D, false, &m->embed));
+    m->ends = t->ctx->host->alloc(t->ctx, 2, sizeof *m->ends);
+    if (!m->ends)
+        return CULL_ENOMEM;
+    HF_TRY(hf_take_matrix(t, embed, "model.embed_tokens", s->V, s->D, false));
+    if (m->ends[0].dtype == CULL_DT_F8_E4M3)
+        return t->ctx->host->fail(t->ctx, CULL_ENOTSUP, "%s: an embedding in FP8 is not supported",
+                                  m->facts.source);
     HF_TRY(take_block_norm(t, "model.norm", &m->final_norm));
-    if (s->tied && hf_files_find(&m->files, "lm_head.weight"))
+    if (s->tied && stored)
         hf_note(t->ctx, m, "the head is stored, so that it is not tied to the embedding");
-    m->head = m->embed;
-    if (!s->tied || hf_files_find(&m->files, "lm_head.weight"))
-        HF_TRY(hf_take_matrix(t, "lm_head", 0, s->V, s->D, s->head_bias, &m->head));
+    m->ends[1] = m->ends[0];
+    if (!s->tied || stored)
+        HF_TRY(hf_take_matrix(t, head, "lm_head", s->V, s->D, s->head_bias));
     else if (s->head_bias)
-        HF_TRY(hf_take_bias(t, "lm_head.bias", &m->head));
+        HF_TRY(hf_take_bias(t, head, "lm_head.bias", &m->ends[1]));
     m->facts.params_total = t->params;
     m->facts.bytes = t->bytes;
     return CULL_OK;
@@ -191,7 +205,7 @@ cull_status hf_bind(cull_ctx *ctx, cull_model *m)
         hf_layer *layer = &m->layer[l];
         (void)snprintf(t.prefix, sizeof t.prefix, "model.layers.%zu.", l);
         hf_files_range(&m->files, t.prefix, &layer->first_tensor, &layer->end_tensor);
-        HF_TRY(take_layer(&t, layer));
+        HF_TRY(take_layer(&t, l));
     }
     return CULL_OK;
 }

@@ -6,15 +6,15 @@
 
 cull_status hf_embed(cull_pass *pass, const cull_model *m, size_t n, const int32_t *ids, float *h)
 {
-    const size_t D = m->s.D, width = m->embed.dtype == CULL_DT_F32 ? 4 : 2;
+    const size_t D = m->s.D, width = m->ends[0].dtype == CULL_DT_F32 ? 4 : 2;
 
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= m->s.V)
             return pass->ctx->host->fail(pass->ctx, CULL_EINVAL,
                                          "token %d is not in the vocabulary of %zu", (int)ids[i],
                                          m->s.V);
-        hf_widen(m->embed.dtype, (const unsigned char *)m->embed.data + (size_t)ids[i] * D * width,
-                 D, h + i * D);
+        hf_widen(m->ends[0].dtype,
+                 (const unsigned char *)m->ends[0].data + (size_t)ids[i] * D * width, D, h + i * D);
         for (size_t d = 0; m->s.embed_scale != 1 && d < D; d++)
             h[i * D + d] *= m->s.embed_scale;
     }

@@ -61,7 +61,7 @@ static const char *dtype_name(cull_dtype type)
 static void sum_up(cull_model *m)
 {
     cull_model_facts *f = &m->facts;
-    const cull_matrix *typical = &m->embed;
+    const cull_matrix *typical = m->ends;
 
     for (size_t l = m->s.L; l-- > 0;) {
         const hf_layer *layer = &m->layer[l];
@@ -99,7 +99,7 @@ static void note_strangers(cull_ctx *ctx, cull_model *m)
     for (size_t i = 0; i < m->files.n_tensors; i++) {
         const hf_tensor *t = &m->files.tensor[i];
         const long layer = layer_of(t->name);
-        if (t->used)
+        if (t->role)
             continue;
         if (layer >= (long)m->s.L) {
             if (layer != beyond)

@@ -59,14 +59,17 @@ struct cull_model {
     hf_shape s;
     hf_rope rope;
     hf_files files;
-    hf_layer *layer; // (L)
-    cull_matrix embed, head;
+    hf_layer *layer;   // (L)
+    cull_matrix *ends; // (2): embedding, head
     hf_norm final_norm;
     cull_model_facts facts;
     struct hf_tokenizer *tokenizer; // NULL: not opened
     size_t n_notes;
     const char **note;
 };
+
+// Where a matrix is described, or NULL where the model can have none; rows 0: it has none.
+cull_matrix *hf_matrix_place(const cull_model *, cull_where);
 
 // Add a note for `cull inspect`. A lack of memory loses it.
 void hf_note(cull_ctx *, cull_model *, const char *fmt, ...) CULL_PRINTF(3, 4);

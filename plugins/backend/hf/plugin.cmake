@@ -9,6 +9,6 @@ target_include_directories(hf_tokenizer PUBLIC ${entry})
 target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 
 # And the whole backend, for its fuzz target.
-file(GLOB backend CONFIGURE_DEPENDS ${entry}/*.c ${entry}/arch/*.c)
+file(GLOB backend CONFIGURE_DEPENDS ${entry}/*.c ${entry}/arch/*.c ${entry}/save/*.c)
 add_library(hf_backend STATIC EXCLUDE_FROM_ALL ${backend})
 target_link_libraries(hf_backend PUBLIC hf_tokenizer PkgConfig::XXHASH m)

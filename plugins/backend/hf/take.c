@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cull_dtype plain[] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16 };
+const cull_dtype hf_plain_types[3] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16 };
 static const cull_dtype stored[] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16, CULL_DT_F8_E4M3 };
 static const cull_dtype scales[] = { CULL_DT_F32, CULL_DT_F8_E8M0, CULL_DT_BF16, CULL_DT_F16 };
 
@@ -79,19 +79,17 @@ static const char *shape_text(char buf[128], size_t rank, const size_t *shape)
     return buf;
 }
 
-static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, size_t rank,
-                               const size_t *shape)
+static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, const hf_wanted *wanted)
 {
-    char is[128], wanted[128];
+    char is[128], must[128];
 
     return t->ctx->host->fail(
         t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is %s, but by config.json it must be %s",
         t->m->facts.source, found->name, shape_text(is, found->t.rank, found->t.shape),
-        shape_text(wanted, rank, shape));
+        shape_text(must, wanted->rank, wanted->shape));
 }
 
-cull_status hf_take(hf_taker *t, const char *name, size_t rank, const size_t *shape,
-                    const cull_dtype *types, size_t n_types, const hf_tensor **out)
+cull_status hf_take(hf_taker *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
 {
     if (!name)
         return CULL_ENOMEM;
@@ -99,12 +97,14 @@ cull_status hf_take(hf_taker *t, const char *name, size_t rank, const size_t *sh
     if (!found)
         return t->ctx->host->fail(t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is missing",
                                   t->m->facts.source, name);
-    if (found->t.rank != rank || memcmp(found->t.shape, shape, rank * sizeof *shape) != 0)
-        return wrong_shape(t, found, rank, shape);
-    for (size_t i = 0; i < n_types; i++)
-        if (found->t.dtype == types[i]) {
-            t->bytes += found->used ? 0 : found->t.bytes;
-            found->used = true;
+    if (found->t.rank != wanted->rank ||
+        memcmp(found->t.shape, wanted->shape, wanted->rank * sizeof *wanted->shape) != 0)
+        return wrong_shape(t, found, wanted);
+    for (size_t i = 0; i < wanted->n_types; i++)
+        if (found->t.dtype == wanted->types[i]) {
+            t->bytes += found->role ? 0 : found->t.bytes;
+            found->role = wanted->role;
+            found->where = wanted->where;
             *out = found;
             return CULL_OK;
         }
@@ -112,13 +112,16 @@ cull_status hf_take(hf_taker *t, const char *name, size_t rank, const size_t *sh
                               t->m->facts.source, name, dtype_word[found->t.dtype]);
 }
 
-cull_status hf_take_vector(hf_taker *t, const char *name, size_t rank, const size_t *shape,
-                           const float **out)
+cull_status hf_take_vector(hf_taker *t, const char *name, enum hf_role role, size_t rank,
+                           const size_t *shape, const float **out)
 {
+    const hf_wanted wanted = { role,           { CULL_NONE, CULL_N_PARTS, CULL_NONE },
+                               hf_plain_types, 3,
+                               rank,           shape };
     const hf_tensor *found;
     size_t n = 1;
 
-    HF_TRY(hf_take(t, name, rank, shape, plain, 3, &found));
+    HF_TRY(hf_take(t, name, &wanted, &found));
     for (size_t i = 0; i < rank; i++)
         n *= shape[i];
     float *wide = t->ctx->host->alloc(t->ctx, n, sizeof *wide);
@@ -131,20 +134,20 @@ cull_status hf_take_vector(hf_taker *t, const char *name, size_t rank, const siz
 }
 
 // An FP8 matrix's scales, one a block: value = q × scale, in spite of the name.
-static cull_status take_scales(hf_taker *t, const char *weight, cull_matrix *out)
+static cull_status take_scales(hf_taker *t, cull_where where, const char *weight, cull_matrix *out)
 {
     const hf_shape *s = &t->m->s;
-    const char *name = hf_text(t->ctx, "%s_scale_inv", weight);
     const hf_tensor *found;
 
     if (s->block_rows == 0)
-        return t->ctx->host->fail(
-            t->ctx, CULL_EFORMAT,
-            "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 quantization_config",
-            t->m->facts.source, weight);
+        return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                                  "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 "
+                                  "quantization_config",
+                                  t->m->facts.source, weight);
     const size_t shape[] = { (out->rows + s->block_rows - 1) / s->block_rows,
                              (out->cols + s->block_cols - 1) / s->block_cols };
-    HF_TRY(hf_take(t, name, 2, shape, scales, 4, &found));
+    const hf_wanted wanted = { HF_MATRIX_SCALE, where, scales, 4, 2, shape };
+    HF_TRY(hf_take(t, hf_text(t->ctx, "%s_scale_inv", weight), &wanted, &found));
     out->block_rows = s->block_rows;
     out->block_cols = s->block_cols;
     out->scale_stride = (ptrdiff_t)shape[1];
@@ -160,11 +163,13 @@ static cull_status take_scales(hf_taker *t, const char *weight, cull_matrix *out
     return CULL_OK;
 }
 
-cull_status hf_take_bias(hf_taker *t, const char *name, cull_matrix *matrix)
+cull_status hf_take_bias(hf_taker *t, cull_where where, const char *name, cull_matrix *matrix)
 {
-    const hf_tensor *found = NULL;
+    const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER_BIAS : HF_MATRIX_BIAS;
+    const hf_wanted wanted = { role, where, hf_plain_types, 3, 1, &matrix->rows };
+    const hf_tensor *found;
 
-    HF_TRY(hf_take(t, name, 1, &matrix->rows, plain, 3, &found));
+    HF_TRY(hf_take(t, name, &wanted, &found));
     matrix->bias = found->t.data;
     matrix->bias_dtype = found->t.dtype;
     matrix->bias_stride = 1;
@@ -172,14 +177,34 @@ cull_status hf_take_bias(hf_taker *t, const char *name, cull_matrix *matrix)
     return CULL_OK;
 }
 
-cull_status hf_take_matrix(hf_taker *t, const char *names, size_t expert, size_t rows, size_t cols,
-                           bool bias, cull_matrix *out)
+cull_matrix *hf_matrix_place(const cull_model *m, cull_where where)
 {
+    if (where.layer == CULL_NONE)
+        return where.part == CULL_PART_EMBED  ? &m->ends[0]
+               : where.part == CULL_PART_HEAD ? &m->ends[1]
+                                              : NULL;
+    if (where.layer >= m->s.L || where.part >= CULL_N_PARTS)
+        return NULL;
+    hf_layer *layer = &m->layer[where.layer];
+    if (where.expert == CULL_NONE)
+        return &layer->part[where.part];
+    if (where.expert >= layer->facts.E || where.part < CULL_PART_GATE ||
+        where.part > CULL_PART_DOWN)
+        return NULL;
+    return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
+}
+
+cull_status hf_take_matrix(hf_taker *t, cull_where where, const char *names, size_t rows,
+                           size_t cols, bool bias)
+{
+    const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER : HF_MATRIX;
+    const size_t shape[] = { rows, cols }, expert = where.expert == CULL_NONE ? 0 : where.expert;
     const char *name = hf_taker_name(t, names, expert, ".weight");
-    const size_t shape[] = { rows, cols };
+    const hf_wanted wanted = { role, where, stored, 4, 2, shape };
+    cull_matrix *out = hf_matrix_place(t->m, where);
     const hf_tensor *found;
 
-    HF_TRY(hf_take(t, name, 2, shape, stored, 4, &found));
+    HF_TRY(hf_take(t, name, &wanted, &found));
     *out = (cull_matrix){
         .size = sizeof *out,
         .rows = rows,
@@ -191,6 +216,6 @@ cull_status hf_take_matrix(hf_taker *t, const char *names, size_t expert, size_t
     };
     t->params += (uint64_t)rows * cols;
     if (found->t.dtype == CULL_DT_F8_E4M3)
-        HF_TRY(take_scales(t, name, out));
-    return bias ? hf_take_bias(t, hf_taker_name(t, names, expert, ".bias"), out) : CULL_OK;
+        HF_TRY(take_scales(t, where, name, out));
+    return bias ? hf_take_bias(t, where, hf_taker_name(t, names, expert, ".bias"), out) : CULL_OK;
 }

@@ -207,7 +207,7 @@ static void each_used(const hf_files *files, size_t first, size_t end,
                       void (*fn)(const cull_safetensors *, const void *, size_t))
 {
     for (size_t i = first; fn && i < end; i++)
-        if (files->tensor[i].used)
+        if (files->tensor[i].role)
             fn(files->file[files->tensor[i].file], files->tensor[i].t.data,
                files->tensor[i].t.bytes);
 }

@@ -9,11 +9,26 @@
 #include <cull/cull.h>
 #include <cull/ext/safetensors.h>
 
+enum hf_role { // what a used tensor is to the model; what `where` means
+    HF_UNUSED,
+    HF_VECTOR,       // a norm, sinks, a bias: belongs to no expert
+    HF_MATRIX,       // the weight of matrix `where`
+    HF_MATRIX_SCALE, // its FP8 scales
+    HF_MATRIX_BIAS,  // its bias
+    HF_STACK,        // all experts' matrices `where`, expert on axis 0 (GATE: of gate and up)
+    HF_STACK_BLOCKS, // the same in MXFP4, …
+    HF_STACK_SCALES, // … with its scales
+    HF_STACK_BIAS,   // all experts' biases, expert on axis 0
+    HF_ROUTER,       // the router's matrix, a row an expert
+    HF_ROUTER_BIAS,  // its bias, or what is added for the selection: an entry an expert
+};
+
 typedef struct hf_tensor {
     const char *name;
     cull_tensor t;
     size_t file;
-    bool used; // some weight is made of it
+    enum hf_role role;
+    cull_where where;
 } hf_tensor;
 
 typedef struct hf_files {

@@ -1,0 +1,104 @@
+// cull export TRIAL -o DIR: a variant as a checkpoint that others load, or as lists of the experts
+// it keeps.
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/model.h"
+#include "flow/export.h"
+
+typedef struct request {
+    const char *trial, *model, *out;
+    bool lists;
+    cull_export_options how;
+} request;
+
+enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD };
+
+static const struct argp_option options[] = {
+    { "output", 'o', "DIR", 0, "the folder to make, or with --layout jsonl the file", 0 },
+    { "model", MODEL, "MODEL", 0, "the model, where it is not (or no longer) where the trial says",
+      0 },
+    { "layout", LAYOUT, "checkpoint|jsonl", 0,
+      "jsonl: only the experts kept, a line for each layer", 0 },
+    { "dequantise", DEQUANTISE, NULL, 0, "store FP8 and MXFP4 weights as BF16", 0 },
+    { "shard", SHARD, "SIZE", 0, "largest size of a file of weights (5G)", 0 },
+    { 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    switch (key) {
+    case 'o':
+        r->out = arg;
+        return 0;
+    case MODEL:
+        r->model = arg;
+        return 0;
+    case LAYOUT:
+        r->lists = strcmp(arg, "jsonl") == 0;
+        if (!r->lists && strcmp(arg, "checkpoint") != 0)
+            argp_error(state, "--layout is checkpoint or jsonl, not %s", arg);
+        return 0;
+    case DEQUANTISE:
+        r->how.dequantise = true;
+        return 0;
+    case SHARD:
+        if (!cull_parse_bytes(arg, &r->how.shard_bytes) || r->how.shard_bytes == 0)
+            argp_error(state, "--shard takes a size like 5G, not %s", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (r->trial)
+            argp_error(state, "\"%s\" is one argument too many", arg);
+        r->trial = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!r->trial || !r->out)
+            argp_error(state, "two things are needed: cull export TRIAL -o DIR");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static cull_status export_trial(cull_cli *cli, request *r, cull_subject *subject)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    cull_recipe recipe;
+    cull_cut *cut;
+    size_t n = strlen(r->out);
+
+    CULL_TRY(cull_recipe_read(ctx, r->trial, &recipe));
+    if (!r->model && !recipe.model)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: a cut by itself names no model: give --model",
+                         r->trial);
+    CULL_TRY(cull_model_open(cli, r->model ? r->model : recipe.model, CULL_OPEN_WEIGHTS, subject));
+    CULL_TRY(cull_recipe_cut(ctx, &recipe, subject, &cut));
+    while (n > 1 && r->out[n - 1] == '/')
+        n--;
+    const char *out = cull_arena_copy(cli->context.alloc, r->out, n);
+    if (!out)
+        return cull_no_memory(ctx);
+    if (r->lists)
+        return cull_export_lists(ctx, subject, cut, out);
+    r->how.folder = out;
+    return cull_export_checkpoint(ctx, subject, cut, &r->how);
+}
+
+int cull_cmd_export(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = { "TRIAL",
+                                      "Write a trial's variant as a complete Hugging Face "
+                                      "checkpoint. TRIAL is a trial's .h5 file, or a cut's "
+                                      ".safetensors file together with --model. What the format "
+                                      "cannot say is refused with the reason.",
+                                      options, parse };
+    request r = { 0 };
+    cull_subject subject = { 0 };
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = export_trial(cli, &r, &subject);
+    cull_subject_close(&subject);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+}

@@ -1,0 +1,253 @@
+#include "flow/export.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/new_file.h"
+#include "base/text.h"
+#include "engine/variant.h"
+#include "flow/apply.h"
+#include "record/cut_file.h"
+#include "record/cut_names.h"
+#include "record/h5.h"
+
+static const uint64_t default_shard = 5000000000;
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+// The folder above the folder of a file: "results" of "results/trials/a.h5"; "." where it says
+// none.
+static const char *results_of(cull_ctx *ctx, const char *path)
+{
+    const char *file = strrchr(path, '/');
+    const char *folder = file;
+
+    while (folder && folder > path && folder[-1] != '/')
+        folder--;
+    if (!file)
+        return "..";
+    return folder == path
+               ? "."
+               : cull_arena_copy(cull_context_of(ctx)->alloc, path, (size_t)(folder - path - 1));
+}
+
+static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, const char *path, cull_recipe *out)
+{
+    const char *cut = NULL;
+    cull_buf joined = CULL_BUF_INIT;
+
+    CULL_TRY(cull_h5_get_text(file, "/model", "source", &out->model));
+    CULL_TRY(cull_h5_get_text(file, "/model", "fingerprint", &out->fingerprint));
+    CULL_TRY(cull_h5_get_text(file, "/cut", "file", &cut));
+    if (!cut || !*cut)
+        return cull_fail(ctx, CULL_EINVAL, "%s: a trial without a cut: it is the model as it is",
+                         path);
+    if (!out->model || !*out->model)
+        return cull_fail(ctx, CULL_EFORMAT, "%s: the trial does not say what model it is of", path);
+    cull_path_join(&joined, results_of(ctx, path), cut);
+    if (!joined.failed)
+        out->cut = cull_arena_copy(cull_context_of(ctx)->alloc, joined.s, joined.n);
+    cull_buf_release(&joined);
+    return out->cut ? CULL_OK : cull_no_memory(ctx);
+}
+
+cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out)
+{
+    cull_h5_in *file;
+    cull_cut_ids ids;
+
+    *out = (cull_recipe){ .fingerprint = "" };
+    if (ends_with(path, ".safetensors")) {
+        CULL_TRY(cull_cut_read_ids(ctx, path, &ids));
+        out->cut = path;
+        out->fingerprint =
+            cull_arena_copy(cull_context_of(ctx)->alloc, ids.model, strlen(ids.model));
+        return out->fingerprint ? CULL_OK : cull_no_memory(ctx);
+    }
+    if (!ends_with(path, ".h5"))
+        return cull_fail(ctx, CULL_EINVAL,
+                         "%s: neither a trial's .h5 file nor a cut's .safetensors file", path);
+    CULL_TRY(cull_h5_open(ctx, path, &file));
+    const cull_status status = read_trial(ctx, file, path, out);
+    cull_h5_close(file);
+    return status;
+}
+
+cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe, const cull_subject *subject,
+                            cull_cut **out)
+{
+    const cull_model_facts *facts = subject->opened.facts;
+
+    if (*recipe->fingerprint && strcmp(recipe->fingerprint, facts->fingerprint) != 0)
+        return cull_fail(ctx, CULL_EINVAL,
+                         "%s: made for a model with the fingerprint %s, but %s has %s", recipe->cut,
+                         recipe->fingerprint, facts->source, facts->fingerprint);
+    *out = cull_empty_cut(ctx, subject);
+    return *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
+}
+
+// ---- the checkpoint ----
+
+// Does storing change any of these numbers?
+static bool rounds(cull_dtype type, size_t n, const float *x)
+{
+    uint32_t stored;
+    float back;
+
+    for (size_t i = 0; i < n; i++) {
+        (void)cull_narrow(type, 1, x + i, &stored);
+        cull_widen(type, 1, &stored, &back);
+        if (back != x[i])
+            return true;
+    }
+    return false;
+}
+
+// A trial that was kept with more digits than the checkpoint has does not evaluate to quite the
+// same.
+static cull_status warn_of_rounding(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut)
+{
+    const char *word = subject->opened.facts->dtype;
+    cull_dtype type;
+    size_t n = 0;
+
+    CULL_TRY(cull_cut_store(ctx, "model", word, &type));
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        const cull_overlay *o = &cut->overlay[i];
+        n += o->kind == CULL_MATRIX && rounds(type, o->rows * o->cols, o->data);
+    }
+    if (n)
+        ctx->host->log(ctx, CULL_WARN,
+                       "%zu rewritten matrices are rounded to the checkpoint's %s; a trial with "
+                       "store: model is "
+                       "evaluated as it is exported",
+                       n, word);
+    return CULL_OK;
+}
+
+static const void *service(cull_ctx *ctx, const char *id)
+{
+    (void)ctx;
+    return strcmp(id, CULL_EXT_VARIANT) == 0 ? &cull_variant_service : NULL;
+}
+
+// Remove a folder and the files in it.
+static void remove_folder(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        (void)closedir(dir);
+    (void)rmdir(folder);
+}
+
+// ".tmp.HOST.PID.NAME" beside the folder; what a dead process leaves is told from what another is
+// writing.
+static cull_status name_temporary(cull_ctx *ctx, const char *folder, cull_buf *out)
+{
+    char prefix[CULL_TEMPORARY_PREFIX];
+    const char *slash = strrchr(folder, '/'), *name = slash ? slash + 1 : folder;
+
+    cull_temporary_prefix(prefix);
+    cull_buf_add(out, folder, (size_t)(name - folder));
+    cull_buf_printf(out, "%s%ld.%s", prefix, (long)getpid(), name);
+    return out->failed ? cull_no_memory(ctx) : CULL_OK;
+}
+
+static cull_status write_manifest(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
+                                  const char *folder)
+{
+    cull_buf path = CULL_BUF_INIT;
+
+    cull_path_join(&path, folder, "cull-kept.jsonl");
+    const cull_status status =
+        path.failed ? cull_no_memory(ctx) : cull_export_lists(ctx, subject, cut, path.s);
+    cull_buf_release(&path);
+    return status;
+}
+
+static cull_status write_into(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
+                              const cull_export_options *options, const char *temporary)
+{
+    cull_context *own = &subject->context;
+    const cull_save how = { .size = sizeof how,
+                            .folder = temporary,
+                            .dequantise = options->dequantise,
+                            .shard_bytes =
+                                options->shard_bytes ? options->shard_bytes : default_shard };
+
+    own->extension = service;
+    const cull_status status =
+        subject->opened.backend->save(&own->ctx, subject->opened.model, cut, &how);
+    if (status != CULL_OK) {
+        cull_error_copy(ctx, &own->ctx);
+        return status;
+    }
+    CULL_TRY(write_manifest(ctx, subject, cut, temporary));
+    if (rename(temporary, options->folder) != 0)
+        return cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(errno));
+    const int error = cull_sync_folder_of(options->folder);
+    return error ? cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(error)) : CULL_OK;
+}
+
+cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
+                                   const cull_export_options *options)
+{
+    cull_buf temporary = CULL_BUF_INIT;
+    struct stat st;
+
+    CULL_TRY(warn_of_rounding(ctx, subject, cut));
+    if (!subject->opened.backend->save)
+        return cull_fail(ctx, CULL_ENOTSUP, "backend %s writes no checkpoints",
+                         subject->spec->backend.plugin->name);
+    if (lstat(options->folder, &st) == 0)
+        return cull_fail(ctx, CULL_EINVAL, "%s: is there already", options->folder);
+    cull_status status = name_temporary(ctx, options->folder, &temporary);
+    if (status == CULL_OK) {
+        remove_folder(temporary.s);
+        if (mkdir(temporary.s, 0777) != 0)
+            status = cull_fail(ctx, CULL_EIO, "%s: %s", temporary.s, strerror(errno));
+        else if ((status = write_into(ctx, subject, cut, options, temporary.s)) != CULL_OK)
+            remove_folder(temporary.s);
+    }
+    cull_buf_release(&temporary);
+    return status;
+}
+
+// ---- the lists ----
+
+cull_status cull_export_lists(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
+                              const char *path)
+{
+    cull_buf text = CULL_BUF_INIT;
+
+    for (size_t l = 0; l < subject->opened.facts->L; l++) {
+        const char *comma = "";
+        if (subject->layer[l]->E == 0 || cut->layer[l].skip_layer)
+            continue;
+        cull_buf_printf(&text, "{\"layer\": %zu, \"kept\": [", l);
+        for (size_t e = 0; e < subject->layer[l]->E; e++)
+            if (cut->layer[l].action[e] == CULL_ACTION_BASE) {
+                cull_buf_printf(&text, "%s%zu", comma, e);
+                comma = ", ";
+            }
+        cull_buf_puts(&text, "]}\n");
+    }
+    const cull_status status = text.failed
+                                   ? cull_no_memory(ctx)
+                                   : cull_write_file(ctx, path, text.s ? text.s : "", text.n);
+    cull_buf_release(&text);
+    return status;
+}

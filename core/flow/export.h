@@ -1,0 +1,39 @@
+// export: a trial's cut → a checkpoint of its own, or the lists of what it keeps.
+//
+// A checkpoint is written into a temporary folder beside its place, opened again by the backend
+// that wrote it, and renamed: it is there whole, or not at all.
+#ifndef CULL_FLOW_EXPORT_H
+#define CULL_FLOW_EXPORT_H
+
+#include "plan/inputs.h"
+
+typedef struct cull_recipe { // what a trial was
+    const char *model;       // where it was opened
+    const char *fingerprint; // of the model; "" where it was not said
+    const char *cut;         // the cut's file
+} cull_recipe;
+
+// Of a trial's .h5 file, whose cut stands beside it in cuts/, or of a cut's .safetensors file
+// itself, which names no model: `model` is then the caller's, or NULL. Alloc arena.
+cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out) CULL_MUST_CHECK;
+
+// The recipe's cut for an opened model; refused where the model is another than the recipe's.
+cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe, const cull_subject *subject,
+                            cull_cut **out) CULL_MUST_CHECK;
+
+typedef struct cull_export_options {
+    const char *folder; // must not exist
+    bool dequantise;
+    uint64_t shard_bytes; // 0: 5 GB
+} cull_export_options;
+
+// The model's context gets the service that backends write with.
+cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
+                                   const cull_export_options *options) CULL_MUST_CHECK;
+
+// A line of JSON for each layer with experts: {"layer": 0, "kept": [0, 3, …]}, the experts in the
+// order that they have in an exported checkpoint.
+cull_status cull_export_lists(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
+                              const char *path) CULL_MUST_CHECK;
+
+#endif

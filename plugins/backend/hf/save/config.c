@@ -1,0 +1,234 @@
+// config.json, edited as text: what is not changed stays byte for byte. And the other files.
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "save/save.h"
+
+cull_status hf_write_file(cull_ctx *ctx, const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wbx");
+    const bool written =
+        file && fwrite(bytes, 1, n, file) == n && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    const int error = errno;
+
+    if (file && fclose(file) == 0 && written)
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EIO, "%s: %s", path, strerror(error));
+}
+
+// ---- a JSON object as text; it has been parsed before, so that it is known to be one ----
+
+// The quote that ends the string which begins here.
+static const char *end_of_string(const char *at)
+{
+    for (at++; *at != '"'; at++)
+        at += *at == '\\';
+    return at;
+}
+
+// The first character that is no part of the value which begins here, blanks after it included.
+static const char *skip_value(const char *at)
+{
+    int depth = 0;
+
+    for (; *at; at++) {
+        if (*at == '"')
+            at = end_of_string(at);
+        else if (*at == '{' || *at == '[')
+            depth++;
+        else if ((*at == '}' || *at == ']') && depth-- == 0)
+            return at;
+        else if (*at == ',' && depth == 0)
+            return at;
+    }
+    return at;
+}
+
+static const char *skip_blanks(const char *at)
+{
+    return at + strspn(at, " \t\r\n");
+}
+
+typedef struct member {
+    const char *begin;       // of the key
+    const char *value, *end; // of the value, blanks after it left out
+} member;
+
+static bool find_member(const char *text, const char *key, member *out)
+{
+    const size_t n = strlen(key);
+    const char *at = skip_blanks(skip_blanks(text) + 1);
+
+    while (*at == '"') {
+        const char *begin = at, *end = end_of_string(at);
+        const char *value = skip_blanks(strchr(end, ':') + 1), *after = skip_value(value);
+        if ((size_t)(end - begin) == n + 1 && memcmp(begin + 1, key, n) == 0) {
+            *out = (member){ begin, value, after };
+            while (strchr(" \t\r\n", out->end[-1]))
+                out->end--;
+            return true;
+        }
+        at = *after == ',' ? skip_blanks(after + 1) : after;
+    }
+    return false;
+}
+
+// Set a key, adding it in front where it is not there; NULL where there is no memory.
+static char *set_key(hf_saving *s, const char *text, const char *key, size_t n, const char *value)
+{
+    char name[64];
+    member m;
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)n, key);
+    if (find_member(text, name, &m))
+        return hf_text(s->ctx, "%.*s%s%s", (int)(m.value - text), text, value, m.end);
+    const char *inside = strchr(text, '{') + 1;
+    return hf_text(s->ctx, "%.*s\n  \"%s\": %s,%s", (int)(inside - text), text, name, value,
+                   inside);
+}
+
+// Every key of "a|b"; `add`: those too that are not there.
+static char *set_keys(hf_saving *s, char *text, const char *keys, bool add, size_t value)
+{
+    char number[32];
+    member m;
+
+    (void)snprintf(number, sizeof number, "%zu", value);
+    while (text && keys && *keys) {
+        const size_t n = strcspn(keys, "|");
+        char name[64];
+        (void)snprintf(name, sizeof name, "%.*s", (int)n, keys);
+        if (add || find_member(text, name, &m))
+            text = set_key(s, text, keys, n, number);
+        keys += n + (keys[n] == '|');
+    }
+    return text;
+}
+
+static char *remove_key(hf_saving *s, const char *text, const char *key)
+{
+    member m;
+
+    if (!find_member(text, key, &m))
+        return hf_text(s->ctx, "%s", text);
+    const char *end = skip_blanks(m.end);
+    if (*end == ',')
+        return hf_text(s->ctx, "%.*s%s", (int)(m.begin - text), text, skip_blanks(end + 1));
+    const char *begin = m.begin; // the last one: the comma before it goes
+    while (begin > text && begin[-1] != ',' && begin[-1] != '{')
+        begin--;
+    begin -= begin > text && begin[-1] == ',';
+    return hf_text(s->ctx, "%.*s\n%s", (int)(begin - text), text, end);
+}
+
+// layer_types without the layers that are gone.
+static char *shorten_types(hf_saving *s, char *text)
+{
+    member m;
+
+    if (s->L == s->m->s.L || !find_member(text, "layer_types", &m) || *m.value != '[')
+        return text;
+    char *list = hf_text(s->ctx, "[");
+    const char *at = skip_blanks(m.value + 1);
+    for (size_t l = 0; list && l < s->m->s.L && *at == '"'; l++) {
+        const char *end = strchr(at + 1, '"') + 1;
+        if (s->new_layer[l] != SIZE_MAX)
+            list = hf_text(s->ctx, "%s%s%.*s", list, list[1] ? ", " : "", (int)(end - at), at);
+        at = skip_blanks(end);
+        at = skip_blanks(at + (*at == ','));
+    }
+    return list ? hf_text(s->ctx, "%.*s%s]%s", (int)(m.value - text), text, list, m.end) : NULL;
+}
+
+cull_status hf_save_config(hf_saving *s)
+{
+    const hf_arch *arch = s->m->arch;
+    const char *from = hf_text(s->ctx, "%s/config.json", s->m->facts.source);
+    const char *to = hf_text(s->ctx, "%s/config.json", s->how->folder), *bytes;
+    size_t n;
+
+    if (!from || !to)
+        return CULL_ENOMEM;
+    HF_TRY(s->ctx->host->read_file(s->ctx, from, &bytes, &n));
+    char *text = hf_text(s->ctx, "%s", bytes);
+    if (s->E && s->E != s->m->s.E)
+        text = set_keys(s, text, arch->E.key, true, s->E);
+    if (s->K && s->K != s->m->s.K)
+        text = set_keys(s, text, arch->K.key, true, s->K);
+    if (s->L != s->m->s.L)
+        text = set_keys(s, text, "num_hidden_layers", true, s->L);
+    text = set_keys(s, text, arch->mtp, false, 0);
+    if (text && s->how->dequantise)
+        text = remove_key(s, text, "quantization_config");
+    text = text ? shorten_types(s, text) : NULL;
+    return text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM;
+}
+
+// ---- the other files ----
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+// Weights in any form, and what is written anew.
+static bool is_replaced(const char *name)
+{
+    static const char *const ends[] = { ".safetensors", ".safetensors.index.json",
+                                        ".bin",         ".bin.index.json",
+                                        ".pth",         ".pt",
+                                        ".gguf",        ".onnx",
+                                        ".h5",          ".msgpack" };
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(name, ends[i]))
+            return true;
+    return name[0] == '.' || strcmp(name, "config.json") == 0;
+}
+
+static cull_status copy_file(hf_saving *s, const char *name)
+{
+    const char *from = hf_text(s->ctx, "%s/%s", s->m->facts.source, name);
+    const char *to = hf_text(s->ctx, "%s/%s", s->how->folder, name);
+    char block[1 << 16];
+    size_t n;
+
+    if (!from || !to)
+        return CULL_ENOMEM;
+    FILE *in = fopen(from, "rb"), *out = in ? fopen(to, "wbx") : NULL;
+    bool ok = in && out;
+    while (ok && (n = fread(block, 1, sizeof block, in)) > 0)
+        ok = fwrite(block, 1, n, out) == n;
+    ok = ok && !ferror(in) && fflush(out) == 0 && fsync(fileno(out)) == 0;
+    const int error = errno;
+    if (in)
+        (void)fclose(in);
+    if (out)
+        ok = fclose(out) == 0 && ok;
+    return ok ? CULL_OK
+              : s->ctx->host->fail(s->ctx, CULL_EIO, "%s to %s: %s", from, to, strerror(error));
+}
+
+cull_status hf_save_rest(hf_saving *s)
+{
+    DIR *folder = opendir(s->m->facts.source);
+    cull_status status = CULL_OK;
+    struct dirent *entry;
+    struct stat st;
+
+    if (!folder)
+        return s->ctx->host->fail(s->ctx, CULL_EIO, "%s: %s", s->m->facts.source, strerror(errno));
+    while (status == CULL_OK && (entry = readdir(folder))) {
+        if (!is_replaced(entry->d_name) && fstatat(dirfd(folder), entry->d_name, &st, 0) == 0 &&
+            S_ISREG(st.st_mode))
+            status = copy_file(s, entry->d_name);
+    }
+    (void)closedir(folder);
+    return status;
+}

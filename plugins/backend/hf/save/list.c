@@ -1,0 +1,162 @@
+// The tensors of a checkpoint of the variant.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "save/save.h"
+
+// name with the layer's and the expert's new numbers; slot −1: its expert stays.
+static const char *renamed(hf_saving *s, const char *name, size_t layer, int32_t slot)
+{
+    static const char layers[] = "model.layers.", experts[] = ".experts.";
+    const char *rest = name, *at = slot < 0 ? NULL : strstr(name, experts);
+    char head[64] = "";
+
+    if (layer != CULL_NONE && strncmp(name, layers, sizeof layers - 1) == 0) {
+        (void)snprintf(head, sizeof head, "%s%zu", layers, s->new_layer[layer]);
+        rest = strchr(name + sizeof layers - 1, '.');
+    }
+    if (!at)
+        return hf_text(s->ctx, "%s%s", head, rest);
+    const char *number = at + sizeof experts - 1;
+    return hf_text(s->ctx, "%s%.*s%d%s", head, (int)(number - rest), rest, (int)slot,
+                   number + strspn(number, "0123456789"));
+}
+
+static cull_status add(hf_saving *s, const hf_out *out)
+{
+    if (!out->name)
+        return CULL_ENOMEM;
+    s->out[s->n++] = *out;
+    return CULL_OK;
+}
+
+// A tensor as it is stored, under its new name.
+static hf_out as_stored(hf_saving *s, const hf_tensor *t, size_t layer, int32_t slot)
+{
+    hf_out out = { .from = t,
+                   .name = renamed(s, t->name, layer, slot),
+                   .dtype = t->t.dtype,
+                   .rank = t->t.rank,
+                   .bytes = t->t.bytes,
+                   .layer = layer,
+                   .slot = slot };
+
+    memcpy(out.shape, t->t.shape, sizeof out.shape);
+    return out;
+}
+
+static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, int32_t slot)
+{
+    hf_out out = as_stored(s, t, layer, slot);
+
+    if (t->role == HF_MATRIX_SCALE && s->how->dequantise)
+        return CULL_OK;
+    if (hf_is_quantised(out.dtype) && s->how->dequantise) {
+        out.dtype = CULL_DT_BF16;
+        out.bytes *= 2;
+    }
+    return add(s, &out);
+}
+
+// A tensor of one expert: once for every slot that has this expert's matrices. A slot without any
+// has zeros of the shape that the expert's own have, or, for padding, the first expert's.
+static cull_status add_expert(hf_saving *s, const hf_tensor *t)
+{
+    const size_t l = t->where.layer;
+
+    for (int32_t j = 0; (size_t)j < s->E; j++) {
+        const int32_t content = hf_slot_content(s, l, j), own = s->slot[l][j];
+        const int32_t model = content >= 0 ? content : own >= 0 ? own : 0;
+        if (model == (int32_t)t->where.expert)
+            HF_TRY(add_matrix(s, t, l, j));
+    }
+    return CULL_OK;
+}
+
+// All experts in one tensor, or a router's row or entry for each: the axis of E entries becomes
+// shorter.
+static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    hf_out out = as_stored(s, t, layer, -1);
+    const size_t axis = t->role == HF_ROUTER_BIAS ? t->t.rank - 1 : 0;
+
+    out.bytes = t->t.bytes / t->t.shape[axis] * s->E;
+    out.shape[axis] = s->E;
+    return add(s, &out);
+}
+
+// MXFP4 blocks as the BF16 form has them, (E, cols, rows).
+static cull_status add_unpacked(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    hf_out out = as_stored(s, t, layer, -1);
+
+    out.name = out.name
+                   ? hf_text(s->ctx, "%.*s", (int)(strlen(out.name) - strlen("_blocks")), out.name)
+                   : NULL;
+    out.dtype = CULL_DT_BF16;
+    out.rank = 3;
+    out.shape[0] = s->E;
+    out.shape[1] = t->t.shape[2] * 32;
+    out.shape[2] = t->t.shape[1];
+    out.bytes = 2 * out.shape[0] * out.shape[1] * out.shape[2];
+    return add(s, &out);
+}
+
+// The layer that a tensor belongs to, by its name; CULL_NONE: none.
+static size_t layer_of(const hf_saving *s, const hf_tensor *t)
+{
+    for (size_t l = 0; l < s->m->s.L; l++) {
+        const size_t at = (size_t)(t - s->m->files.tensor);
+        if (at >= s->m->layer[l].first_tensor && at < s->m->layer[l].end_tensor)
+            return l;
+    }
+    return CULL_NONE;
+}
+
+static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    switch (t->role) {
+    case HF_UNUSED:
+        return CULL_OK;
+    case HF_VECTOR:
+    case HF_MATRIX:
+    case HF_MATRIX_SCALE:
+    case HF_MATRIX_BIAS:
+        return t->where.expert == CULL_NONE ? add_matrix(s, t, layer, -1) : add_expert(s, t);
+    case HF_STACK_BLOCKS:
+        return s->how->dequantise ? add_unpacked(s, t, layer) : add_stack(s, t, layer);
+    case HF_STACK_SCALES:
+        return s->how->dequantise ? CULL_OK : add_stack(s, t, layer);
+    case HF_STACK:
+    case HF_STACK_BIAS:
+    case HF_ROUTER:
+    case HF_ROUTER_BIAS:
+        return add_stack(s, t, layer);
+    }
+    return CULL_OK;
+}
+
+// No more tensors come out than this: each slot may repeat its expert's.
+static size_t at_most(const hf_saving *s)
+{
+    return s->m->files.n_tensors + s->m->s.L * s->E * 9;
+}
+
+cull_status hf_save_list(hf_saving *s)
+{
+    size_t layer = CULL_NONE;
+
+    s->out = s->ctx->host->alloc(s->ctx, at_most(s), sizeof *s->out);
+    if (!s->out)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < s->m->files.n_tensors; i++) {
+        const hf_tensor *t = &s->m->files.tensor[i];
+        if (layer == CULL_NONE || i < s->m->layer[layer].first_tensor ||
+            i >= s->m->layer[layer].end_tensor)
+            layer = layer_of(s, t);
+        if (layer == CULL_NONE || s->new_layer[layer] != SIZE_MAX)
+            HF_TRY(add_tensor(s, t, layer));
+    }
+    return CULL_OK;
+}

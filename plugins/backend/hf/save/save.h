@@ -1,0 +1,59 @@
+// Writing a variant as a checkpoint of its own.
+//
+// plan.c decides what becomes of layers and experts, and refuses what the format cannot say. list.c
+// lists the tensors to be written, each with where it comes from. tensors.c writes them, bytes as
+// they are wherever nothing changes them. config.c edits config.json as text, so that all else
+// stays as it was.
+#ifndef HF_SAVE_H
+#define HF_SAVE_H
+
+#include <cull/ext/variant.h>
+
+#include "model.h"
+
+enum { HF_PADDING = -1 }; // a slot that no expert stands behind, and that is never chosen
+
+typedef struct hf_out { // a tensor to be written
+    const hf_tensor *from;
+    const char *name;
+    cull_dtype dtype;
+    size_t rank, shape[CULL_MAX_RANK];
+    size_t bytes;
+    size_t layer; // of the model; CULL_NONE: none
+    int32_t slot; // HF_MATRIX and its like of one expert: its new number; else −1
+} hf_out;
+
+typedef struct hf_saving {
+    cull_ctx *ctx;
+    const cull_model *m;
+    const cull_cut *cut;
+    const cull_save *how;
+    const cull_variant_ext *variant;
+    // ---- plan.c
+    size_t *new_layer; // (L) its number, SIZE_MAX: gone
+    size_t L, E, K;    // of what is written; E: of every layer with experts
+    int32_t **slot; // [l] → (E) the expert behind each slot, or HF_PADDING; NULL in a dense layer
+    // ---- list.c
+    size_t n;
+    hf_out *out; // (n)
+} hf_saving;
+
+cull_status hf_save_plan(hf_saving *);
+cull_status hf_save_list(hf_saving *);
+cull_status hf_save_tensors(hf_saving *);
+cull_status hf_save_config(hf_saving *);
+cull_status hf_save_rest(hf_saving *); // tokenizer and other files
+
+// What the slot contributes: the expert whose matrices it has, or −1: nothing, or a constant.
+int32_t hf_slot_content(const hf_saving *, size_t l, int32_t slot);
+bool hf_is_quantised(cull_dtype);
+cull_status hf_write_file(cull_ctx *, const char *path, const char *bytes, size_t n);
+
+// backend.c: open a folder, and close it.
+cull_status hf_open_folder(cull_ctx *, const char *folder, uint32_t what, cull_model **out);
+void hf_close(cull_model *);
+
+// The backend's save.
+cull_status hf_save(cull_ctx *, const cull_model *, const cull_cut *, const cull_save *);
+
+#endif
