@@ -268,3 +268,46 @@ cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_abo
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return cull_while(ctx, status, "storing the cut");
 }
+
+// ---- rounding -----------------------------------------------------------------------------------
+
+cull_status cull_cut_store(cull_ctx *ctx, const char *word, const char *model_dtype,
+                           cull_dtype *out)
+{
+    const bool own = strcmp(word, "model") == 0;
+    const char *type = own ? model_dtype : word;
+
+    if (strcmp(type, "bf16") == 0)
+        *out = CULL_DT_BF16;
+    else if (strcmp(type, "f16") == 0)
+        *out = CULL_DT_F16;
+    else if (own || strcmp(type, "f32") == 0)
+        *out = CULL_DT_F32;
+    else
+        return cull_fail(ctx, CULL_EINVAL, "a cut is stored as f32, bf16, f16 or model, not \"%s\"",
+                         word);
+    return CULL_OK;
+}
+
+static void round_floats(cull_dtype store, size_t n, float *values)
+{
+    for (size_t i = 0; i < n; i++) {
+        float stored; // has room for any of the types
+        cull_narrow(store, 1, &values[i], &stored);
+        cull_widen(store, 1, &stored, &values[i]);
+    }
+}
+
+void cull_cut_round(cull_cut *cut, cull_dtype store)
+{
+    if (store == CULL_DT_F32)
+        return;
+    for (size_t l = 0; l < cut->L; l++)
+        for (size_t e = 0; e < cut->layer[l].E; e++)
+            if (cut->layer[l].action[e] == CULL_ACTION_NOVICE)
+                round_floats(store, cut->D, cut->layer[l].constant + e * cut->D);
+    for (size_t i = 0; i < cut->n_overlays; i++)
+        if (cut->overlay[i].kind == CULL_MATRIX) // the room is the cut's own
+            round_floats(store, cut->overlay[i].rows * cut->overlay[i].cols,
+                         (float *)(uintptr_t)cut->overlay[i].data);
+}

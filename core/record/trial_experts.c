@@ -302,6 +302,13 @@ void cull_put_experts(cull_h5 *file, const cull_trial *trial)
 
 // ---- per layer ----------------------------------------------------------------------------------
 
+static void put_layer_column(cull_h5 *file, const char *name, char type, size_t L, const void *data,
+                             const char *doc, const char *meanings)
+{
+    cull_h5_put(file, "/layers",
+                &(cull_h5_array){ name, type, 1, { "layer" }, { L }, data, NULL, doc, meanings });
+}
+
 void cull_put_layers(cull_h5 *file, const cull_trial *trial)
 {
     const size_t L = trial->model->L;
@@ -321,51 +328,13 @@ void cull_put_layers(cull_h5 *file, const cull_trial *trial)
         for (size_t e = 0; e < trial->layer[l]->E; e++)
             counts[L + l] += !cut || cut->action[e] == CULL_ACTION_BASE;
     }
-    const char *group = "/layers";
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "skip_layer",
-                                  'b',
-                                  1,
-                                  { "layer" },
-                                  { L },
-                                  skip,
-                                  NULL,
-                                  "is the whole layer passed over",
-                                  "no yes" });
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "skip_moe",
-                                  'b',
-                                  1,
-                                  { "layer" },
-                                  { L },
-                                  skip + L,
-                                  NULL,
-                                  "is its MoE sub-layer passed over",
-                                  "no yes" });
-    cull_h5_put(
-        file, group,
-        &(cull_h5_array){
-            "k", 'n', 1, { "layer" }, { L }, counts, NULL, "experts routed per token", NULL });
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "n_kept",
-                                  'n',
-                                  1,
-                                  { "layer" },
-                                  { L },
-                                  counts + L,
-                                  NULL,
-                                  "experts that stay as they are",
-                                  NULL });
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "skip_ratio",
-                                  'd',
-                                  1,
-                                  { "layer" },
-                                  { L },
-                                  ratio,
-                                  NULL,
-                                  "gates below this share of the first are dropped",
-                                  NULL });
+    put_layer_column(file, "skip_layer", 'b', L, skip, "is the whole layer passed over", "no yes");
+    put_layer_column(file, "skip_moe", 'b', L, skip + L, "is its MoE sub-layer passed over",
+                     "no yes");
+    put_layer_column(file, "k", 'n', L, counts, "experts routed per token", NULL);
+    put_layer_column(file, "n_kept", 'n', L, counts + L, "experts that stay as they are", NULL);
+    put_layer_column(file, "skip_ratio", 'd', L, ratio,
+                     "gates below this share of the first are dropped", NULL);
     const moe m = moe_of(file, trial);
     if (trial->n_scores)
         put_scores(file, &m, true);

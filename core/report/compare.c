@@ -163,7 +163,7 @@ static void add_seeds(const cull_frame *f, size_t base, size_t cell, const cull_
                       cull_comparison *out)
 {
     double variance = out->d.error * out->d.error;
-    double by_df = variance * variance / out->d.df;
+    double by_df = variance * variance / out->d.df; // 0 for a normal one
     const size_t cells[] = { base, cell };
     for (size_t i = 0; i < 2; i++) {
         const double n = (double)f->cell[cells[i]].n_trials;
@@ -218,6 +218,21 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     return CULL_OK;
 }
 
+// As two independent estimates, where the items cannot be paired.
+static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
+                            const cull_measure *m, cull_comparison *out)
+{
+    cull_estimate x, y;
+    CULL_TRY(cull_estimate_of(ctx, f, base, m, &x));
+    CULL_TRY(cull_estimate_of(ctx, f, cell, m, &y));
+    const double d = m->law == CULL_LAW_EXP ? log(y.value / x.value) : y.value - x.value;
+    out->d = cull_by_t(d, sqrt(x.spread * x.spread + y.spread * y.spread), INFINITY);
+    if (f->cell[base].n_trials > 1 || f->cell[cell].n_trials > 1)
+        add_seeds(f, base, cell, m, out);
+    out->test = CULL_TEST_UNPAIRED;
+    return CULL_OK;
+}
+
 cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
                                const cull_measure *m, cull_comparison *out)
 {
@@ -226,21 +241,8 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, 
         return CULL_OK;
 
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
-    cull_status status = CULL_OK;
-    if (may_pair(f, base, cell, m)) {
-        status = paired(ctx, f, base, cell, m, out);
-    } else {
-        cull_estimate x, y;
-        status = cull_estimate_of(ctx, f, base, m, &x);
-        if (status == CULL_OK)
-            status = cull_estimate_of(ctx, f, cell, m, &y);
-        if (status == CULL_OK) {
-            const bool exponent = m->law == CULL_LAW_EXP;
-            const double d = exponent ? log(y.value / x.value) : y.value - x.value;
-            out->d = cull_by_t(d, sqrt(x.spread * x.spread + y.spread * y.spread), INFINITY);
-            out->test = CULL_TEST_UNPAIRED;
-        }
-    }
+    const cull_status status = may_pair(f, base, cell, m) ? paired(ctx, f, base, cell, m, out)
+                                                          : unpaired(ctx, f, base, cell, m, out);
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return status;
 }

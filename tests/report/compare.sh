@@ -21,7 +21,7 @@ test "$(echo "$csv" | wc -l)" = 45 || fail "11 trials with 4 values are not 44 r
 "$cull" compare "$folder" --format latex | grep -q '\\bottomrule' || fail "latex has no rules"
 "$cull" compare "$folder" --format json | grep -q '"metric": "acc"' || fail "json fails"
 
-"$cull" compare "$folder" --sort nonsense 2>/dev/null && fail "a metric that is not there is accepted"
-"$cull" compare /nowhere/at/all 2>/dev/null
+"$cull" compare "$folder" --sort nonsense >/dev/null 2>&1 && fail "a metric that is not there is accepted"
+"$cull" compare /nowhere/at/all >/dev/null 2>&1
 test $? = 2 || fail "a missing folder is no usage error"
 exit 0

@@ -1,0 +1,129 @@
+#include "support/test.h"
+
+#include <cmocka.h>
+
+#include "report/table.h"
+#include "support/fake_host.h"
+
+static int make(void **state)
+{
+    *state = fake_host_new(1);
+    return 0;
+}
+
+static int clear(void **state)
+{
+    fake_host_free(*state);
+    return 0;
+}
+
+static cull_table example(fake_host *host)
+{
+    static const cull_table_column columns[] = {
+        { "name", false, false, false },
+        { "a value", true, false, true },
+        { "of it", true, true, false },
+        { "another", true, false, true },
+    };
+    cull_table t = cull_table_new(fake_ctx(host), 4, 1, columns);
+    cull_table_row(&t);
+    cull_table_set(&t, 0, "a, \"b\" | 50 % _x");
+    cull_table_set(&t, 1, "1.5");
+    cull_table_best(&t, 1);
+    cull_table_set(&t, 2, "±0.1");
+    cull_table_set(&t, 3, "inf");
+    cull_table_row(&t);
+    cull_table_set(&t, 0, "é");
+    cull_table_printf(&t, 1, "%d", -3);
+    assert_int_equal(t.status, CULL_OK);
+    return t;
+}
+
+static const char *text_of(FILE *out)
+{
+    static char text[4096];
+    rewind(out);
+    text[fread(text, 1, sizeof text - 1, out)] = '\0';
+    fclose(out);
+    return text;
+}
+
+static const char *written(fake_host *host, void (*write)(const cull_table *, FILE *))
+{
+    const cull_table t = example(host);
+    FILE *out = tmpfile();
+    write(&t, out);
+    return text_of(out);
+}
+
+static const char *shown(fake_host *host, size_t width)
+{
+    const cull_table t = example(host);
+    FILE *out = tmpfile();
+    assert_ok(host, cull_table_show(&t, out, width));
+    return text_of(out);
+}
+
+static void csv(void **state)
+{
+    assert_string_equal(written(*state, cull_table_csv), "name,a value,of it,another\n"
+                                                         "\"a, \"\"b\"\" | 50 % _x\",1.5,±0.1,inf\n"
+                                                         "é,-3,,\n");
+}
+
+static void json(void **state)
+{
+    assert_string_equal(
+        written(*state, cull_table_json),
+        "[\n {\"name\": \"a, \\\"b\\\" | 50 % _x\", \"a value\": 1.5, \"of it\": \"±0.1\", "
+        "\"another\": null},\n {\"name\": \"é\", \"a value\": -3, \"of it\": \"\", \"another\": "
+        "null}\n]\n");
+}
+
+static void markdown(void **state)
+{
+    assert_string_equal(written(*state, cull_table_markdown),
+                        "|name             |a value|of it|another|\n"
+                        "|-----------------|------:|----:|------:|\n"
+                        "|a, \"b\" \\| 50 % _x|**1.5**| ±0.1|    inf|\n"
+                        "|é                |     -3|     |       |\n");
+}
+
+static void latex(void **state)
+{
+    const char *text = written(*state, cull_table_latex);
+    assert_non_null(strstr(text, "\\begin{tabular}{lrrr}\n\\toprule\n"));
+    assert_non_null(strstr(text, "| 50 \\% \\_x & \\textbf{1.5} & $\\pm$0.1 & inf \\\\\n"));
+}
+
+static void a_terminal_with_room(void **state)
+{
+    assert_string_equal(shown(*state, 0), "name             a value of it another\n"
+                                          "a, \"b\" | 50 % _x    1.5*  ±0.1     inf\n"
+                                          "é                    -3        \n");
+}
+
+// What belongs together stays together; the fixed column is there again.
+static void a_narrow_one(void **state)
+{
+    assert_string_equal(shown(*state, 32), "name             a value of it\n"
+                                           "a, \"b\" | 50 % _x    1.5*  ±0.1\n"
+                                           "é                    -3  \n"
+                                           "\n"
+                                           "name             another\n"
+                                           "a, \"b\" | 50 % _x     inf\n"
+                                           "é                \n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(csv, make, clear),
+        cmocka_unit_test_setup_teardown(json, make, clear),
+        cmocka_unit_test_setup_teardown(markdown, make, clear),
+        cmocka_unit_test_setup_teardown(latex, make, clear),
+        cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
+        cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
