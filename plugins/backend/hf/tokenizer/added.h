@@ -7,7 +7,8 @@
 
 typedef struct tk_added {
     tk_str content;
-    tk_str form; // the content, normalised where the token asks for it
+    tk_str form;    // what decoding sees, and what is looked for where `normalized` says so
+    bool rewritten; // form is the normalised content
     int32_t id;
     bool special, normalized;
     bool single_word;    // not next to a word character

@@ -11,9 +11,11 @@ static void add(hf_tokenizer *tk, tk_added token, int32_t *next)
     const int32_t before = tk_vocab_find(&tk->contents, token.content);
     if (token.content.n == 0)
         return;
+    token.rewritten = token.normalized;
     if (before >= 0) {
         token.id = tk->added[before].id;
         token.special = token.special || tk->added[before].special;
+        token.rewritten = token.rewritten || tk->added[before].rewritten;
         tk->added[before] = token;
         return;
     }
@@ -24,6 +26,35 @@ static void add(hf_tokenizer *tk, tk_added token, int32_t *next)
         *next = token.id + 1;
     tk_vocab_add(&tk->contents, token.content, (int32_t)tk->n_added);
     tk->added[tk->n_added++] = token;
+}
+
+static bool is_named(const tk_vocab *named, tk_str content)
+{
+    return tk_vocab_find(named, content) >= 0;
+}
+
+// As transformers does: tokens of added_tokens_decoder change those that are there, tokens that are
+// named elsewhere become special, and others are only added.
+static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_config *config,
+                                  int32_t *next)
+{
+    tk_vocab named;
+    TK_TRY(tk_vocab_init(ctx, config->n_named, config->n_named, &named));
+    for (size_t i = config->n_explicit; i < config->n_named; i++) {
+        if (!is_named(&named, config->tokens[i].content))
+            tk_vocab_add(&named, config->tokens[i].content, (int32_t)i);
+    }
+    for (size_t i = 0; i < config->n_explicit; i++)
+        add(tk, config->tokens[i], next);
+    const size_t n = tk->n_added;
+    for (size_t i = 0; i < n; i++)
+        tk->added[i].special = tk->added[i].special || is_named(&named, tk->added[i].content);
+    for (size_t i = config->n_explicit; i < config->n_tokens; i++) {
+        const int32_t before = tk_vocab_find(&tk->contents, config->tokens[i].content);
+        if (before < 0 || (size_t)before >= n)
+            add(tk, config->tokens[i], next);
+    }
+    return CULL_OK;
 }
 
 static cull_status add_all(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *tokens, size_t n,
@@ -37,21 +68,17 @@ static cull_status add_all(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *toke
     TK_TRY(tk_vocab_init(ctx, most, most, &tk->contents));
     for (size_t i = 0; i < n; i++)
         add(tk, tokens[i], &next);
-    for (size_t i = 0; i < config->n_explicit; i++)
-        add(tk, config->tokens[i], &next);
-    for (size_t i = config->n_explicit; i < config->n_tokens; i++) {
-        if (tk_vocab_find(&tk->contents, config->tokens[i].content) < 0)
-            add(tk, config->tokens[i], &next);
-    }
-    return CULL_OK;
+    return add_configured(ctx, tk, config, &next);
 }
 
-// The form in which a token is found and written: normalised, if it asks for it.
-static cull_status set_form(cull_ctx *ctx, hf_tokenizer *tk, tk_rewriting *work, tk_added *token)
+// Normalised, if the token asks for it, or once did.
+static cull_status set_form(const tk_node *root, hf_tokenizer *tk, tk_rewriting *work,
+                            tk_added *token)
 {
     token->form = token->content;
-    if (!token->normalized)
+    if (!token->rewritten)
         return CULL_OK;
+    cull_ctx *ctx = root->file->ctx;
     size_t head = 0;
     const tk_str form = tk_normalize(&tk->normalizers, work, token->content, &head);
     if (work->failed || work->matcher->error)
@@ -62,22 +89,22 @@ static cull_status set_form(cull_ctx *ctx, hf_tokenizer *tk, tk_rewriting *work,
     if (form.n > 0)
         memcpy(copy, form.s, form.n);
     token->form = (tk_str){ copy, form.n };
-    return form.n > 0 ? CULL_OK
-                      : ctx->host->fail(ctx, CULL_ENOTSUP,
-                                        "the added token \"%.*s\" is empty once it is normalised",
-                                        (int)(token->content.n < 80 ? token->content.n : 80),
-                                        token->content.s);
+    return form.n > 0
+               ? CULL_OK
+               : tk_wrong(root, CULL_ENOTSUP,
+                          "the added token \"%.*s\" is empty once it is normalised",
+                          (int)(token->content.n < 80 ? token->content.n : 80), token->content.s);
 }
 
-static cull_status set_forms(cull_ctx *ctx, hf_tokenizer *tk)
+static cull_status set_forms(const tk_node *root, hf_tokenizer *tk)
 {
     tk_matcher matcher;
     if (!tk_matcher_init(&matcher))
-        return tk_no_memory(ctx);
+        return tk_no_memory(root->file->ctx);
     tk_rewriting work = { .matcher = &matcher };
     cull_status status = CULL_OK;
     for (size_t i = 0; i < tk->n_added && status == CULL_OK; i++)
-        status = set_form(ctx, tk, &work, &tk->added[i]);
+        status = set_form(root, tk, &work, &tk->added[i]);
     tk_rewriting_release(&work);
     tk_matcher_release(&matcher);
     return status;
@@ -110,23 +137,25 @@ static cull_status build_tries(cull_ctx *ctx, hf_tokenizer *tk)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < tk->n_added; i++)
-        bytes += tk->added[i].form.n;
+        bytes += tk->added[i].form.n + tk->added[i].content.n;
     TK_TRY(tk_trie_init(ctx, &tk->raw, bytes));
     TK_TRY(tk_trie_init(ctx, &tk->rewritten, bytes));
     for (size_t i = 0; i < 2 * tk->n_added; i++) {
         const size_t k = i % tk->n_added;
         const tk_added *token = &tk->added[k];
         if (token->special == (i >= tk->n_added))
-            tk_trie_enter(token->normalized ? &tk->rewritten : &tk->raw, token->form, k);
+            tk_trie_enter(token->normalized ? &tk->rewritten : &tk->raw,
+                          token->normalized ? token->form : token->content, k);
     }
     return CULL_OK;
 }
 
-cull_status tk_added_enter(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *tokens, size_t n,
+cull_status tk_added_enter(const tk_node *root, hf_tokenizer *tk, const tk_added *tokens, size_t n,
                            const tk_config *config)
 {
+    cull_ctx *ctx = root->file->ctx;
     TK_TRY(add_all(ctx, tk, tokens, n, config));
-    TK_TRY(set_forms(ctx, tk));
+    TK_TRY(set_forms(root, tk));
     TK_TRY(name_tokens(ctx, tk));
     return build_tries(ctx, tk);
 }

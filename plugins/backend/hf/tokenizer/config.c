@@ -102,11 +102,12 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
     return CULL_OK;
 }
 
-static cull_status add_named(const tk_node *node, tk_found *found, tk_str *content)
+// The role's own word makes a token special; in a list of more tokens their options count.
+static cull_status add_token(const tk_node *node, bool named, tk_found *found, tk_str *content)
 {
     tk_added token;
     TK_TRY(read_token(node, &token));
-    token.special = true;
+    token.special = token.special || named;
     if (content)
         *content = token.content;
     return add(found, &token);
@@ -127,7 +128,7 @@ static cull_status read_roles(const tk_node *config, const tk_node *map, tk_foun
             continue;
         if (!is_token(&field))
             return tk_wrong(&field, CULL_EFORMAT, "not a token");
-        TK_TRY(add_named(&field, found, i < 2 ? contents[i] : NULL));
+        TK_TRY(add_token(&field, true, found, i < 2 ? contents[i] : NULL));
     }
     return CULL_OK;
 }
@@ -141,31 +142,42 @@ static bool has_role(const char *key)
     return false;
 }
 
-// Every item of a list, or field of an object, that is a token.
-static cull_status read_all(const tk_node *node, bool only_tokens, tk_found *found)
+// Other fields of an object that are tokens: all, or those whose key ends in _token.
+static cull_status read_fields(const tk_node *node, bool all, tk_found *found)
 {
-    for (size_t i = 0; i < json_array_size(node->json); i++) {
-        const tk_node item = tk_item(node, i);
-        if (is_token(&item))
-            TK_TRY(add_named(&item, found, NULL));
-    }
     for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
         const tk_node field = tk_field(node, json_object_iter_key(i));
         const size_t n = strlen(field.key);
         const bool named =
             n > 6 && strcmp(field.key + n - 6, "_token") == 0 && !has_role(field.key);
-        if ((named || !only_tokens) && is_token(&field))
-            TK_TRY(add_named(&field, found, NULL));
+        if ((named || all) && is_token(&field))
+            TK_TRY(add_token(&field, true, found, NULL));
     }
     return CULL_OK;
 }
 
-static cull_status read_others(const tk_node *root, tk_found *found)
+static tk_node more_tokens(const tk_node *root)
 {
     const tk_node extra = tk_field(root, "extra_special_tokens");
-    const tk_node old = tk_field(root, "additional_special_tokens");
-    TK_TRY(read_all(root, true, found));
-    return read_all(tk_absent(&extra) ? &old : &extra, false, found);
+    return tk_absent(&extra) ? tk_field(root, "additional_special_tokens") : extra;
+}
+
+static cull_status read_named(const tk_node *root, tk_found *found)
+{
+    const tk_node more = tk_field(root, "extra_special_tokens");
+    TK_TRY(read_fields(root, false, found));
+    return read_fields(&more, true, found);
+}
+
+static cull_status read_more(const tk_node *root, tk_found *found)
+{
+    const tk_node more = more_tokens(root);
+    for (size_t i = 0; i < json_array_size(more.json); i++) {
+        const tk_node item = tk_item(&more, i);
+        if (is_token(&item))
+            TK_TRY(add_token(&item, false, found, NULL));
+    }
+    return CULL_OK;
 }
 
 static cull_status read_both(const tk_node *config, const tk_node *map, tk_found *found)
@@ -185,8 +197,11 @@ static cull_status read_both(const tk_node *config, const tk_node *map, tk_found
     if (decoder.json) // then the map is not looked at
         map = &none;
     TK_TRY(read_roles(config, map, found));
-    TK_TRY(read_others(config, found));
-    return read_others(map, found);
+    TK_TRY(read_named(config, found));
+    TK_TRY(read_named(map, found));
+    found->config->n_named = found->config->n_tokens;
+    TK_TRY(read_more(config, found));
+    return read_more(map, found);
 }
 
 static cull_status open_one(cull_ctx *ctx, const char *folder, const char *name, char path[4096],

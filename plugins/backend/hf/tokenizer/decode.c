@@ -196,63 +196,49 @@ static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_decoder
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_decoder *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
-    tk_pattern *compiled;
     TK_TRY(tk_get_string(&content, &step->text));
-    TK_TRY(tk_pattern_read(&pattern, list, &compiled));
-    step->pattern = compiled;
-    return CULL_OK;
+    return tk_pattern_read(&pattern, list, &step->pattern);
 }
 
 static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_decoder *step)
 {
     const tk_node replacement = tk_field(node, "replacement");
     tk_str mark;
-    tk_pattern *compiled;
     TK_TRY(tk_get_char(&replacement, &mark));
     TK_TRY(tk_get_scheme(node, &step->scheme));
-    TK_TRY(tk_pattern_literal(&replacement, mark, list, &compiled));
-    step->pattern = compiled;
-    return CULL_OK;
+    return tk_pattern_literal(&replacement, mark, list, &step->pattern);
 }
 
 static cull_status read_suffix(const tk_node *node, tk_pattern **list, tk_decoder *step)
 {
     const tk_node text = tk_field(node, "suffix");
     tk_str mark;
-    tk_pattern *compiled;
     TK_TRY(tk_get_string(&text, &mark));
-    TK_TRY(tk_pattern_literal(&text, mark, list, &compiled));
-    step->pattern = compiled;
-    return CULL_OK;
+    return tk_pattern_literal(&text, mark, list, &step->pattern);
 }
 
 static const struct {
-    const char *type, *options;
+    tk_kind kind;
     void (*apply)(const tk_decoder *, tk_decoding *);
-    cull_status (*read)(const tk_node *, tk_pattern **, tk_decoder *); // NULL: there are no options
+    cull_status (*read)(const tk_node *, tk_pattern **, tk_decoder *); // NULL: no options
 } kinds[] = {
-    { "Sequence", "type decoders", NULL, NULL },
-    { "BPEDecoder", "type suffix", suffix, read_suffix },
-    { "ByteFallback", "type", byte_fallback, NULL },
-    { "ByteLevel", "type add_prefix_space trim_offsets use_regex", byte_level, NULL },
-    { "Fuse", "type", fuse, NULL },
-    { "Metaspace", "type replacement prepend_scheme split add_prefix_space str_rep", metaspace,
+    { { "Sequence", "type decoders" }, NULL, NULL },
+    { { "BPEDecoder", "type suffix" }, suffix, read_suffix },
+    { { "ByteFallback", "type" }, byte_fallback, NULL },
+    { { "ByteLevel", "type add_prefix_space trim_offsets use_regex" }, byte_level, NULL },
+    { { "Fuse", "type" }, fuse, NULL },
+    { { "Metaspace", "type replacement prepend_scheme split add_prefix_space str_rep" },
+      metaspace,
       read_metaspace },
-    { "Replace", "type pattern content", replace, read_replace },
-    { "Strip", "type content start stop", strip, read_strip },
+    { { "Replace", "type pattern content" }, replace, read_replace },
+    { { "Strip", "type content start stop" }, strip, read_strip },
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_decoders *steps)
 {
-    TK_TRY(tk_get_object(node));
-    const tk_node type = tk_field(node, "type"), all = tk_field(node, "decoders");
-    const char *words[N_KINDS + 1] = { NULL };
-    size_t kind = 0, n = 0;
-    for (size_t i = 0; i < N_KINDS; i++)
-        words[i] = kinds[i].type;
-    TK_TRY(tk_get_word(&type, words, &kind));
-    TK_TRY(tk_only(node, kinds[kind].options));
+    const tk_node all = tk_field(node, "decoders");
+    size_t kind, n = 0;
+    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].apply) {
         if (steps->n == TK_MOST_DECODERS)
             return tk_wrong(node, CULL_ENOTSUP, "more than %d decoders", TK_MOST_DECODERS);

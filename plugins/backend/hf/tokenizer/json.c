@@ -164,3 +164,19 @@ cull_status tk_only(const tk_node *node, const char *known)
     }
     return CULL_OK;
 }
+
+cull_status tk_get_kind(const tk_node *node, const void *rows, size_t n, size_t row_size,
+                        size_t *found)
+{
+    TK_TRY(tk_get_object(node));
+    const tk_node type = tk_field(node, "type");
+    if (!json_is_string(type.json))
+        return expected(&type, "a word");
+    for (*found = 0; *found < n; ++*found) {
+        const tk_kind *kind = (const void *)((const char *)rows + *found * row_size);
+        if (strcmp(kind->type, json_string_value(type.json)) == 0)
+            return tk_only(node, kind->options);
+    }
+    return tk_wrong(&type, CULL_ENOTSUP, "\"%.80s\" is not known here",
+                    json_string_value(type.json));
+}

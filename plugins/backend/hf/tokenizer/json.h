@@ -50,6 +50,14 @@ cull_status tk_get_array(const tk_node *node, size_t *n);
 cull_status tk_get_object(const tk_node *node);
 // One of the words (NULL-terminated), as its index.
 cull_status tk_get_word(const tk_node *node, const char *const *words, size_t *out);
+// A component: {"type": word, …}. The rows of a table of what is known begin with a tk_kind; found
+// is the index of the one that has the word, and its options are all that the component has.
+typedef struct tk_kind {
+    const char *type;
+    const char *options; // separated by blanks
+} tk_kind;
+cull_status tk_get_kind(const tk_node *node, const void *rows, size_t n, size_t row_size,
+                        size_t *found);
 // Refuse fields of an object that are not among `known` (separated by blanks).
 cull_status tk_only(const tk_node *node, const char *known);
 

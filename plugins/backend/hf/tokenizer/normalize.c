@@ -189,12 +189,10 @@ static cull_status read_prepend(const tk_node *node, tk_pattern **list, tk_norma
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_normalizer *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
-    tk_pattern *compiled;
     TK_TRY(tk_get_string(&content, &step->text));
-    TK_TRY(tk_pattern_read(&pattern, list, &compiled));
-    if (tk_pattern_matches_empty(compiled)) // what the library then does is not what it says
+    TK_TRY(tk_pattern_read(&pattern, list, &step->pattern));
+    if (tk_pattern_matches_empty(step->pattern)) // what the library then does is not what it says
         return tk_wrong(&pattern, CULL_ENOTSUP, "a pattern that matches the empty text");
-    step->pattern = compiled;
     return CULL_OK;
 }
 
@@ -207,35 +205,28 @@ static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_normali
 }
 
 static const struct {
-    const char *type, *options;
+    tk_kind kind;
     tk_normalizer step;
-    cull_status (*read)(const tk_node *, tk_pattern **,
-                        tk_normalizer *); // NULL: there are no options
+    cull_status (*read)(const tk_node *, tk_pattern **, tk_normalizer *); // NULL: no options
 } kinds[] = {
-    { "Sequence", "type normalizers", { 0 }, NULL },
-    { "NFC", "type", { .apply = normal_form, .compose = true }, NULL },
-    { "NFD", "type", { .apply = normal_form }, NULL },
-    { "NFKC", "type", { .apply = normal_form, .compose = true, .compatible = true }, NULL },
-    { "NFKD", "type", { .apply = normal_form, .compatible = true }, NULL },
-    { "ByteLevel", "type", { .apply = letters }, NULL },
-    { "Lowercase", "type", { .apply = lowercase }, NULL },
-    { "Prepend", "type prepend", { .apply = prepend }, read_prepend },
-    { "Replace", "type pattern content", { .apply = replace }, read_replace },
-    { "Strip", "type strip_left strip_right", { .apply = strip }, read_strip },
-    { "StripAccents", "type", { .apply = strip_accents }, NULL },
+    { { "Sequence", "type normalizers" }, { 0 }, NULL },
+    { { "NFC", "type" }, { .apply = normal_form, .compose = true }, NULL },
+    { { "NFD", "type" }, { .apply = normal_form }, NULL },
+    { { "NFKC", "type" }, { .apply = normal_form, .compose = true, .compatible = true }, NULL },
+    { { "NFKD", "type" }, { .apply = normal_form, .compatible = true }, NULL },
+    { { "ByteLevel", "type" }, { .apply = letters }, NULL },
+    { { "Lowercase", "type" }, { .apply = lowercase }, NULL },
+    { { "Prepend", "type prepend" }, { .apply = prepend }, read_prepend },
+    { { "Replace", "type pattern content" }, { .apply = replace }, read_replace },
+    { { "Strip", "type strip_left strip_right" }, { .apply = strip }, read_strip },
+    { { "StripAccents", "type" }, { .apply = strip_accents }, NULL },
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_normalizers *steps)
 {
-    TK_TRY(tk_get_object(node));
-    const tk_node type = tk_field(node, "type"), all = tk_field(node, "normalizers");
-    const char *words[N_KINDS + 1] = { NULL };
-    size_t kind = 0, n = 0;
-    for (size_t i = 0; i < N_KINDS; i++)
-        words[i] = kinds[i].type;
-    TK_TRY(tk_get_word(&type, words, &kind));
-    TK_TRY(tk_only(node, kinds[kind].options));
+    const tk_node all = tk_field(node, "normalizers");
+    size_t kind, n = 0;
+    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].step.apply) {
         if (steps->n == TK_MOST_NORMALIZERS)
             return tk_wrong(node, CULL_ENOTSUP, "more than %d normalizers", TK_MOST_NORMALIZERS);

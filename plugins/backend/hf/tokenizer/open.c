@@ -29,7 +29,7 @@ static cull_status read_root(const tk_node *root, const char *folder, hf_tokeniz
     TK_TRY(tk_added_read(&added, &tokens, &n));
     TK_TRY(tk_bpe_read(&model, &tk->bpe));
     TK_TRY(read_components(root, tk));
-    TK_TRY(tk_added_enter(ctx, tk, tokens, n, &config));
+    TK_TRY(tk_added_enter(root, tk, tokens, n, &config));
     tk->bos = tk_token_id(tk, config.bos);
     tk->eos = tk_token_id(tk, config.eos);
     return CULL_OK;

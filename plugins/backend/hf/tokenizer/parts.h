@@ -34,13 +34,14 @@ typedef struct tk_config {
     tk_str bos, eos;  // s is NULL: none
     tk_added *tokens; // (n_tokens) to be added
     size_t n_tokens;
-    size_t n_explicit; // so many come first, and change tokens that are there; the others do not
+    size_t n_explicit; // so many come first, from added_tokens_decoder
+    size_t n_named;    // up to here, tokens with a role or a key of their own
 } tk_config;
 
 cull_status tk_config_read(cull_ctx *ctx, const char *folder, tk_config *config);
 
 // After bpe and normalizers: give the tokens ids, and make all that finds and writes them.
-cull_status tk_added_enter(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *tokens, size_t n,
+cull_status tk_added_enter(const tk_node *root, hf_tokenizer *tk, const tk_added *tokens, size_t n,
                            const tk_config *config);
 int32_t tk_token_id(const hf_tokenizer *tk, tk_str token); // −1: none, or token.s is NULL
 

@@ -21,7 +21,7 @@ static cull_status compile(const tk_node *node, tk_str regex, const tk_text *pcr
     return CULL_OK;
 }
 
-static tk_pattern *enter(const tk_node *node, tk_pattern **list)
+static tk_pattern *enter(const tk_node *node, tk_pattern **list, const tk_pattern **out)
 {
     cull_ctx *ctx = node->file->ctx;
     tk_pattern *pattern = ctx->host->alloc(ctx, 1, sizeof *pattern);
@@ -29,37 +29,39 @@ static tk_pattern *enter(const tk_node *node, tk_pattern **list)
         pattern->next = *list;
         *list = pattern;
     }
+    *out = pattern;
     return pattern;
 }
 
-cull_status tk_pattern_regex(const tk_node *node, tk_str regex, tk_pattern **list, tk_pattern **out)
+cull_status tk_pattern_regex(const tk_node *node, tk_str regex, tk_pattern **list,
+                             const tk_pattern **out)
 {
-    *out = enter(node, list);
-    if (!*out)
+    tk_pattern *pattern = enter(node, list, out);
+    if (!pattern)
         return CULL_ENOMEM;
     tk_text pcre = { 0 };
     cull_status status = tk_translate(node, regex, &pcre);
     if (status == CULL_OK && pcre.failed)
         status = tk_no_memory(node->file->ctx);
     if (status == CULL_OK)
-        status = compile(node, regex, &pcre, &(*out)->code);
+        status = compile(node, regex, &pcre, &pattern->code);
     tk_text_free(&pcre);
     return status;
 }
 
 cull_status tk_pattern_literal(const tk_node *node, tk_str literal, tk_pattern **list,
-                               tk_pattern **out)
+                               const tk_pattern **out)
 {
     if (literal.n == 0)
         return tk_wrong(node, CULL_ENOTSUP, "an empty pattern");
-    *out = enter(node, list);
-    if (!*out)
+    tk_pattern *pattern = enter(node, list, out);
+    if (!pattern)
         return CULL_ENOMEM;
-    (*out)->literal = literal;
+    pattern->literal = literal;
     return CULL_OK;
 }
 
-cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, tk_pattern **out)
+cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, const tk_pattern **out)
 {
     tk_str text;
     if (json_is_string(node->json)) {

@@ -17,12 +17,12 @@ typedef struct tk_pattern {
 
 // {"String": "…"} or {"Regex": "…"}, or a bare string for the former. The pattern is entered into
 // `list`, which tk_patterns_free lets go of.
-cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, tk_pattern **out);
+cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, const tk_pattern **out);
 // `regex` is a pattern of our own, in Oniguruma's syntax; node says where failures are reported.
 cull_status tk_pattern_regex(const tk_node *node, tk_str regex, tk_pattern **list,
-                             tk_pattern **out);
+                             const tk_pattern **out);
 cull_status tk_pattern_literal(const tk_node *node, tk_str literal, tk_pattern **list,
-                               tk_pattern **out);
+                               const tk_pattern **out);
 bool tk_pattern_matches_empty(const tk_pattern *pattern); // may it?
 void tk_patterns_free(tk_pattern *list);
 

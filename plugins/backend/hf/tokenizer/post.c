@@ -92,16 +92,15 @@ static cull_status read_nothing(const tk_node *node, tk_ids side[2])
 }
 
 static const struct {
-    const char *type, *options;
+    tk_kind kind;
     cull_status (*read)(const tk_node *, tk_ids side[2]);
 } kinds[] = {
-    { "Sequence", "type processors", NULL },
-    { "BertProcessing", "type cls sep", read_pair },
-    { "ByteLevel", "type add_prefix_space trim_offsets use_regex", read_nothing },
-    { "RobertaProcessing", "type cls sep trim_offsets add_prefix_space", read_pair },
-    { "TemplateProcessing", "type single pair special_tokens", read_template },
+    { { "Sequence", "type processors" }, NULL },
+    { { "BertProcessing", "type cls sep" }, read_pair },
+    { { "ByteLevel", "type add_prefix_space trim_offsets use_regex" }, read_nothing },
+    { { "RobertaProcessing", "type cls sep trim_offsets add_prefix_space" }, read_pair },
+    { { "TemplateProcessing", "type single pair special_tokens" }, read_template },
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static cull_status read_one(const tk_node *node, tk_post *post);
 
@@ -119,14 +118,8 @@ static cull_status read_sequence(const tk_node *node, tk_post *post)
 
 static cull_status read_one(const tk_node *node, tk_post *post)
 {
-    TK_TRY(tk_get_object(node));
-    const tk_node type = tk_field(node, "type");
-    const char *words[N_KINDS + 1] = { NULL };
-    size_t kind = 0;
-    for (size_t i = 0; i < N_KINDS; i++)
-        words[i] = kinds[i].type;
-    TK_TRY(tk_get_word(&type, words, &kind));
-    TK_TRY(tk_only(node, kinds[kind].options));
+    size_t kind;
+    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (!kinds[kind].read)
         return read_sequence(node, post);
     tk_ids side[2] = { { 0 }, { 0 } };

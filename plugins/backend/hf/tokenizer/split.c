@@ -13,57 +13,26 @@ void tk_words_release(tk_words *words)
 
 typedef struct tk_pieces { // of one word
     tk_spans *out;
-    size_t base;      // of the word in the text
-    size_t first;     // the word's first piece in out
-    bool was_match;   // the piece before
-    bool merged_next; // the last piece takes the next one in
+    size_t base;    // of the word in the text
+    size_t first;   // the word's first piece in out
+    bool was_match; // the piece before
 } tk_pieces;
-
-static void add(tk_pieces *pieces, size_t start, size_t end)
-{
-    tk_spans_add(pieces->out, pieces->base + start, pieces->base + end);
-}
-
-static void extend(tk_pieces *pieces, size_t start, size_t end)
-{
-    if (pieces->out->n > pieces->first && !pieces->out->failed)
-        pieces->out->v[pieces->out->n - 1].end = pieces->base + end;
-    else
-        add(pieces, start, end);
-}
 
 // The next piece of a word, which is a match of the pattern or what stands between two matches.
 static void piece(tk_pieces *pieces, tk_behaviour behaviour, size_t start, size_t end, bool match)
 {
-    switch (behaviour) {
-    case TK_REMOVED:
-        if (!match)
-            add(pieces, start, end);
-        break;
-    case TK_ISOLATED:
-        add(pieces, start, end);
-        break;
-    case TK_CONTIGUOUS:
-        if (match == pieces->was_match)
-            extend(pieces, start, end);
-        else
-            add(pieces, start, end);
-        break;
-    case TK_MERGED_WITH_PREVIOUS:
-        if (match && !pieces->was_match)
-            extend(pieces, start, end);
-        else
-            add(pieces, start, end);
-        break;
-    case TK_MERGED_WITH_NEXT: // only the last of neighbouring matches takes in what follows
-        if (pieces->merged_next && !match)
-            extend(pieces, start, end);
-        else
-            add(pieces, start, end);
-        pieces->merged_next = match;
-        break;
-    }
+    const bool was_match = pieces->was_match;
+    const bool joins = (behaviour == TK_CONTIGUOUS && match == was_match) ||
+                       (behaviour == TK_MERGED_WITH_PREVIOUS && match && !was_match) ||
+                       (behaviour == TK_MERGED_WITH_NEXT && !match && was_match);
+    tk_spans *out = pieces->out;
     pieces->was_match = match;
+    if (behaviour == TK_REMOVED && match)
+        return;
+    if (joins && out->n > pieces->first)
+        out->v[out->n - 1].end = pieces->base + end;
+    else
+        tk_spans_add(out, pieces->base + start, pieces->base + end);
 }
 
 static void drop_empty(tk_spans *spans, size_t from)

@@ -21,35 +21,20 @@
     "\\x{1E95E}-\\x{1E95F}"
 #define PUNCTUATION "[[!-/:-@\\[-`{-~\\p{P}\\x{166D}\\x{111C9}]&&[^" NEW_PUNCTUATION "]]"
 
-static tk_step *new_step(const tk_node *node, tk_steps *steps, cull_status *status)
+static cull_status add_step(const tk_node *node, tk_step step, tk_steps *steps)
 {
-    if (steps->n < TK_MOST_STEPS)
-        return &steps->step[steps->n++];
-    *status = tk_wrong(node, CULL_ENOTSUP, "more than %d steps", TK_MOST_STEPS);
-    return NULL;
+    if (steps->n == TK_MOST_STEPS)
+        return tk_wrong(node, CULL_ENOTSUP, "more than %d steps", TK_MOST_STEPS);
+    steps->step[steps->n++] = step;
+    return CULL_OK;
 }
 
 static cull_status add_split(const tk_node *node, const char *regex, tk_behaviour behaviour,
                              bool invert, tk_pattern **list, tk_steps *steps)
 {
-    cull_status status = CULL_OK;
-    tk_step *step = new_step(node, steps, &status);
-    if (!step)
-        return status;
-    tk_pattern *pattern;
-    TK_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &pattern));
-    *step =
-        (tk_step){ .kind = TK_SPLIT, .pattern = pattern, .behaviour = behaviour, .invert = invert };
-    return CULL_OK;
-}
-
-static cull_status add_mark(const tk_node *node, tk_str mark, tk_scheme scheme, tk_steps *steps)
-{
-    cull_status status = CULL_OK;
-    tk_step *step = new_step(node, steps, &status);
-    if (step)
-        *step = (tk_step){ .kind = TK_MARK, .mark = mark, .scheme = scheme };
-    return status;
+    tk_step step = { .kind = TK_SPLIT, .behaviour = behaviour, .invert = invert };
+    TK_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &step.pattern));
+    return add_step(node, step, steps);
 }
 
 static cull_status get_behaviour(const tk_node *node, tk_behaviour *out)
@@ -66,16 +51,11 @@ static cull_status read_split(const tk_node *node, tk_pattern **list, tk_steps *
 {
     const tk_node pattern = tk_field(node, "pattern"), behaviour = tk_field(node, "behavior");
     const tk_node invert = tk_field(node, "invert");
-    cull_status status = CULL_OK;
-    tk_step *step = new_step(node, steps, &status);
-    if (!step)
-        return status;
-    tk_pattern *compiled;
-    step->kind = TK_SPLIT;
-    TK_TRY(tk_pattern_read(&pattern, list, &compiled));
-    step->pattern = compiled;
-    TK_TRY(get_behaviour(&behaviour, &step->behaviour));
-    return tk_get_bool(&invert, false, &step->invert);
+    tk_step step = { .kind = TK_SPLIT };
+    TK_TRY(tk_pattern_read(&pattern, list, &step.pattern));
+    TK_TRY(get_behaviour(&behaviour, &step.behaviour));
+    TK_TRY(tk_get_bool(&invert, false, &step.invert));
+    return add_step(node, step, steps);
 }
 
 static cull_status read_byte_level(const tk_node *node, tk_pattern **list, tk_steps *steps)
@@ -85,15 +65,12 @@ static cull_status read_byte_level(const tk_node *node, tk_pattern **list, tk_st
     bool space, regex;
     TK_TRY(tk_get_bool(&prefix, true, &space));
     TK_TRY(tk_get_bool(&use_regex, true, &regex));
+    const tk_step mark = { .kind = TK_MARK, .mark = tk_cstr(" "), .scheme = TK_ALWAYS };
     if (space)
-        TK_TRY(add_mark(node, tk_cstr(" "), TK_ALWAYS, steps));
+        TK_TRY(add_step(node, mark, steps));
     if (regex)
         TK_TRY(add_split(node, GPT2, TK_ISOLATED, false, list, steps));
-    cull_status status = CULL_OK;
-    tk_step *step = new_step(node, steps, &status);
-    if (step)
-        step->kind = TK_LETTERS;
-    return status;
+    return add_step(node, (tk_step){ .kind = TK_LETTERS }, steps);
 }
 
 static cull_status read_digits(const tk_node *node, tk_pattern **list, tk_steps *steps)
@@ -122,23 +99,17 @@ cull_status tk_get_scheme(const tk_node *node, tk_scheme *out)
 static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_steps *steps)
 {
     const tk_node replacement = tk_field(node, "replacement"), split = tk_field(node, "split");
-    tk_str mark;
-    tk_scheme scheme;
+    tk_step mark = { .kind = TK_MARK };
+    tk_step cut = { .kind = TK_SPLIT, .behaviour = TK_MERGED_WITH_NEXT };
     bool splits;
-    TK_TRY(tk_get_char(&replacement, &mark));
-    TK_TRY(tk_get_scheme(node, &scheme));
+    TK_TRY(tk_get_char(&replacement, &mark.mark));
+    TK_TRY(tk_get_scheme(node, &mark.scheme));
     TK_TRY(tk_get_bool(&split, true, &splits));
-    TK_TRY(add_mark(node, mark, scheme, steps));
+    TK_TRY(add_step(node, mark, steps));
     if (!splits)
         return CULL_OK;
-    cull_status status = CULL_OK;
-    tk_step *step = new_step(node, steps, &status);
-    if (!step)
-        return status;
-    tk_pattern *pattern;
-    TK_TRY(tk_pattern_literal(node, mark, list, &pattern));
-    *step = (tk_step){ .kind = TK_SPLIT, .pattern = pattern, .behaviour = TK_MERGED_WITH_NEXT };
-    return CULL_OK;
+    TK_TRY(tk_pattern_literal(node, mark.mark, list, &cut.pattern));
+    return add_step(node, cut, steps);
 }
 
 static cull_status read_whitespace(const tk_node *node, tk_pattern **list, tk_steps *steps)
@@ -175,31 +146,25 @@ static cull_status read_sequence(const tk_node *node, tk_pattern **list, tk_step
 }
 
 static const struct {
-    const char *type, *options;
+    tk_kind kind;
     cull_status (*read)(const tk_node *, tk_pattern **, tk_steps *);
 } kinds[] = {
-    { "ByteLevel", "type add_prefix_space trim_offsets use_regex", read_byte_level },
-    { "Digits", "type individual_digits", read_digits },
-    { "Metaspace", "type replacement prepend_scheme split add_prefix_space str_rep",
+    { { "ByteLevel", "type add_prefix_space trim_offsets use_regex" }, read_byte_level },
+    { { "Digits", "type individual_digits" }, read_digits },
+    { { "Metaspace", "type replacement prepend_scheme split add_prefix_space str_rep" },
       read_metaspace },
-    { "Punctuation", "type behavior", read_punctuation },
-    { "Sequence", "type pretokenizers", read_sequence },
-    { "Split", "type pattern behavior invert", read_split },
-    { "Whitespace", "type", read_whitespace },
-    { "WhitespaceSplit", "type", read_whitespace_split },
+    { { "Punctuation", "type behavior" }, read_punctuation },
+    { { "Sequence", "type pretokenizers" }, read_sequence },
+    { { "Split", "type pattern behavior invert" }, read_split },
+    { { "Whitespace", "type" }, read_whitespace },
+    { { "WhitespaceSplit", "type" }, read_whitespace_split },
 };
 
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps)
 {
-    TK_TRY(tk_get_object(node));
-    const tk_node type = tk_field(node, "type");
-    const char *words[sizeof kinds / sizeof *kinds + 1] = { NULL };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        words[i] = kinds[i].type;
-    size_t word = 0;
-    TK_TRY(tk_get_word(&type, words, &word));
-    TK_TRY(tk_only(node, kinds[word].options));
-    return kinds[word].read(node, list, steps);
+    size_t kind;
+    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
+    return kinds[kind].read(node, list, steps);
 }
 
 cull_status tk_steps_read(const tk_node *node, tk_pattern **list, tk_steps *steps)
