@@ -5,10 +5,11 @@
 
 #include <cull/cut.h>
 
+// Bytes of a row.
 static inline size_t mask_stride(size_t cols)
 {
     return (cols + 7) / 8;
-} // bytes of a row
+}
 
 static inline bool mask_kept(const uint8_t *row, size_t c)
 {

@@ -7,8 +7,7 @@
 #include "support/test.h"
 #include "support/variants.h"
 
-// ---- one layer at a time
-// -----------------------------------------------------------------------------
+// ---- one layer at a time ----
 
 // A stage that decides by layer, and the cut that it fills.
 typedef struct stage {
@@ -74,8 +73,7 @@ static void add_all(variants *v, size_t n, const stage *stages)
         variants_add(v, stages[i].golden, stages[i].cut, CULL_ACTION_DROP);
 }
 
-// ---- weights, from the statistics at hand
-// --------------------------------------------------------------
+// ---- weights, from the statistics at hand ----
 
 // A stage of strategy unstructured on what `before` left; `owl` spreads its sparsity.
 static void prune(variants *v, const char *name, const cull_cut *before, const char *criterion,
@@ -133,8 +131,7 @@ static void prune_after(variants *v, const char *first, const cull_cut *before, 
     }
 }
 
-// ---- inside the pass: Hessians and the dense subsample
-// -------------------------------------------------
+// ---- inside the pass: Hessians and the dense subsample ----
 
 static stage *sparsegpt(variants *v, stage *s, const char *first, const cull_cut *before)
 {
@@ -198,8 +195,7 @@ static stage *searches(variants *v, stage *s, const cull_cut *before)
     return s;
 }
 
-// ---- the variants
-// --------------------------------------------------------------------------------------
+// ---- the variants ----
 
 // Experts as a golden list keeps them: "stun" of file stun, or a variant of file eval.
 static cull_cut *kept(variants *v, const char *of)
@@ -309,8 +305,7 @@ static void olmoe_variants_are_golden(void **state)
     check_model("tinyworld-olmoe", 12 + 17 + 8);
 }
 
-// ---- inputs: progressive
-// ---------------------------------------------------------------------------------
+// ---- inputs: progressive ----
 
 enum { SAMPLE = 9 * 256 };
 

@@ -201,8 +201,7 @@ static void what_is_left_of_earlier_stages(void **state)
     tinyworld_close(world);
 }
 
-// ---- losses of a test's own
-// ----------------------------------------------------------------------------
+// ---- losses of a test's own ----
 
 // Greedy's first removal (0) is part of no best set: experts 1 and 2 are worth nothing, but only
 // together.

@@ -110,8 +110,7 @@ static void olmoe_as_golden(void **state)
     with_model("tinyworld-olmoe", 1, (size_t[]){ 30 });
 }
 
-// ---- small samples of a test's own
-// -------------------------------------------------------------------
+// ---- small samples of a test's own ----
 
 enum { SMALL_E = 6, SMALL_N = 70 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "support/assert_close.h"
+#include "support/overlays.h"
 #include "support/test.h"
 #include "support/tinyworld.h"
 
@@ -78,29 +79,6 @@ static cull_cut *cut(gpt *q, double sparsity)
     return out;
 }
 
-static const cull_overlay *overlay_of(const cull_cut *from, cull_where where, uint32_t kind)
-{
-    const cull_overlay *found = NULL;
-    for (size_t i = cull_cut_first(from, where); i != SIZE_MAX; i = cull_cut_next(from, i))
-        if (from->overlay[i].kind == kind)
-            found = &from->overlay[i];
-    return found;
-}
-
-static bool kept(const cull_overlay *o, size_t r, size_t c)
-{
-    return ((const uint8_t *)o->data)[r * ((o->cols + 7) / 8) + c / 8] >> (c % 8) & 1;
-}
-
-static size_t gone_in_all(const cull_overlay *o)
-{
-    size_t n = 0;
-    for (size_t r = 0; r < o->rows; r++)
-        for (size_t c = 0; c < o->cols; c++)
-            n += !kept(o, r, c);
-    return n;
-}
-
 // tr((W − W') H (W − W')ᵀ)
 static double error_of(size_t rows, size_t cols, const float *w, const float *w2, const double *H)
 {
@@ -124,8 +102,8 @@ static void compare(gpt *q, golden *g, const cull_cut *got, cull_part part, cons
     size_t rows = 0;
     size_t cols = 0;
     const cull_where where = cull_at_expert(0, part, 0);
-    const cull_overlay *mask = overlay_of(got, where, CULL_MASK);
-    const cull_overlay *matrix = overlay_of(got, where, CULL_MATRIX);
+    const cull_overlay *mask = overlay_last(got, where, CULL_MASK);
+    const cull_overlay *matrix = overlay_last(got, where, CULL_MATRIX);
     const float *w = tinyworld_matrix(q->world, where, &rows, &cols);
     assert_non_null(mask);
     assert_non_null(matrix);
@@ -133,9 +111,7 @@ static void compare(gpt *q, golden *g, const cull_cut *got, cull_part part, cons
 
     snprintf(name, sizeof name, "%s%skeep", start, suffix);
     const uint8_t *keep = golden_u8(g, name, 2, NULL);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < cols; c++)
-            assert_int_equal(kept(mask, r, c), keep[r * cols + c]);
+    assert_int_equal(overlay_differs(mask, keep), 0);
     snprintf(name, sizeof name, "%s%sweight", start, suffix);
     assert_close((const float *)matrix->data, golden_f64(g, name, 2, NULL), rows * cols, 1e-5,
                  1e-7);
@@ -188,12 +164,12 @@ static void n_of_m_is_met(void **state)
     fake_set(host, q.plugin, q.settings, "block", "20");
     const cull_cut *got = cut(&q, 0.35);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
-        const cull_overlay *o = overlay_of(got, cull_at_expert(0, p, 0), CULL_MASK);
+        const cull_overlay *o = overlay_last(got, cull_at_expert(0, p, 0), CULL_MASK);
         for (size_t r = 0; r < o->rows; r++) {
             for (size_t group = 0; group < 11; group++) {
                 size_t n = 0;
                 for (size_t c = 12 * group; c < 12 * group + 12 && c < o->cols; c++)
-                    n += !kept(o, r, c);
+                    n += !overlay_keeps(o, r, c);
                 assert_int_equal(n, group < 10 ? 4 : 2);
             }
         }
@@ -215,10 +191,8 @@ static void no_tokens_fall_back_to_magnitude(void **state)
         char name[64];
         snprintf(name, sizeof name, "layer.0.expert.0.%s.magnitude50", tinyworld_w(p));
         const uint8_t *want = golden_u8(g, name, 2, NULL);
-        const cull_overlay *o = overlay_of(got, cull_at_expert(0, p, 0), CULL_MASK);
-        for (size_t r = 0; r < o->rows; r++)
-            for (size_t c = 0; c < o->cols; c++)
-                assert_int_equal(kept(o, r, c), want[r * o->cols + c]);
+        const cull_overlay *o = overlay_last(got, cull_at_expert(0, p, 0), CULL_MASK);
+        assert_int_equal(overlay_differs(o, want), 0);
     }
     golden_close(g);
     tinyworld_close(q.world);
@@ -242,13 +216,13 @@ static void too_few_tokens_raise_the_damping(void **state)
     fake_set(host, q.plugin, q.settings, "damp", "0");
     const cull_cut *got = cut(&q, 0.5);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
-        const cull_overlay *o = overlay_of(got, cull_at_expert(0, p, 0), CULL_MASK);
-        const float *w = overlay_of(got, cull_at_expert(0, p, 0), CULL_MATRIX)->data;
-        assert_int_equal(gone_in_all(o), o->rows * o->cols / 2);
+        const cull_overlay *o = overlay_last(got, cull_at_expert(0, p, 0), CULL_MASK);
+        const float *w = overlay_last(got, cull_at_expert(0, p, 0), CULL_MATRIX)->data;
+        assert_int_equal(o->rows * o->cols - overlay_kept(o), o->rows * o->cols / 2);
         for (size_t r = 0; r < o->rows; r++)
             for (size_t c = 0; c < o->cols; c++) {
                 assert_true(isfinite(w[r * o->cols + c]));
-                if (c < 2 || !kept(o, r, c))
+                if (c < 2 || !overlay_keeps(o, r, c))
                     assert_true(w[r * o->cols + c] == 0);
             }
     }
@@ -273,13 +247,14 @@ static void what_earlier_stages_zeroed_stays_zero(void **state)
     const cull_cut *both = cut(&q, 0.5);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
         const cull_where where = cull_at_expert(0, p, 0);
-        const cull_overlay *old = overlay_of(first, where, CULL_MASK);
-        const cull_overlay *new = overlay_of(both, where, CULL_MASK);
-        const float *w = overlay_of(both, where, CULL_MATRIX)->data;
-        assert_int_equal(gone_in_all(new), 4096 + 6144);
+        const cull_overlay *old = overlay_last(first, where, CULL_MASK);
+        const cull_overlay *new = overlay_last(both, where, CULL_MASK);
+        const float *w = overlay_last(both, where, CULL_MATRIX)->data;
+        assert_int_equal(new->rows *new->cols - overlay_kept(new), 4096 + 6144);
         for (size_t r = 0; r < old->rows; r++)
             for (size_t c = 0; c < old->cols; c++)
-                assert_true(kept(old, r, c) || (!kept(new, r, c) && w[r * old->cols + c] == 0));
+                assert_true(overlay_keeps(old, r, c) ||
+                            (!overlay_keeps(new, r, c) && w[r * old->cols + c] == 0));
     }
     golden_close(g);
     tinyworld_close(q.world);

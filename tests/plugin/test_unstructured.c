@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "support/assert_close.h"
+#include "support/overlays.h"
 #include "support/test.h"
 #include "support/tinyworld.h"
 
@@ -54,43 +55,11 @@ static cull_cut *cut_layer(bench *b, size_t l, double sparsity)
     return cut;
 }
 
-static const cull_overlay *overlay_of(const cull_cut *cut, cull_where where)
+static const cull_overlay *mask_of(const cull_cut *cut, cull_where where)
 {
-    const cull_overlay *found = NULL;
-    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
-        found = &cut->overlay[i];
-    assert_non_null(found);
-    return found;
-}
-
-static bool kept(const cull_overlay *o, size_t r, size_t c)
-{
-    return ((const uint8_t *)o->data)[r * ((o->cols + 7) / 8) + c / 8] >> (c % 8) & 1;
-}
-
-static size_t kept_in_row(const cull_overlay *o, size_t r)
-{
-    size_t n = 0;
-    for (size_t c = 0; c < o->cols; c++)
-        n += kept(o, r, c);
-    return n;
-}
-
-static size_t kept_in_all(const cull_overlay *o)
-{
-    size_t n = 0;
-    for (size_t r = 0; r < o->rows; r++)
-        n += kept_in_row(o, r);
-    return n;
-}
-
-static size_t differing(const cull_overlay *o, const uint8_t *want)
-{
-    size_t n = 0;
-    for (size_t r = 0; r < o->rows; r++)
-        for (size_t c = 0; c < o->cols; c++)
-            n += kept(o, r, c) != (want[r * o->cols + c] != 0);
-    return n;
+    const cull_overlay *mask = overlay_last(cut, where, CULL_MASK);
+    assert_non_null(mask);
+    return mask;
 }
 
 // Every mask of layer 0; where two metrics are nearer than float32 tells apart, that pair may be
@@ -108,7 +77,7 @@ static void wanda_as_golden(const char *model)
             const uint8_t *want = golden_u8(g, name, 2, NULL);
             strcat(name, "_gap");
             const double gap = golden_f64(g, name, 1, NULL)[0];
-            const size_t off = differing(overlay_of(cut, cull_at_expert(0, p, e)), want);
+            const size_t off = overlay_differs(mask_of(cut, cull_at_expert(0, p, e)), want);
             if (off > (gap < 1e-6 ? 2u : 0u))
                 fail_msg("%s: %zu entries differ, gap %g", name, off, gap);
         }
@@ -140,13 +109,13 @@ static void magnitude_per_tensor_as_golden(void **state)
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
         for (size_t e = 0; e < 16; e++) {
             char name[96];
-            const cull_overlay *o = overlay_of(cut, cull_at_expert(0, p, e));
+            const cull_overlay *o = mask_of(cut, cull_at_expert(0, p, e));
             snprintf(name, sizeof name, "layer.0.expert.%zu.%s.magnitude50_stats", e,
                      tinyworld_w(p));
-            assert_int_equal(kept_in_all(o), (size_t)golden_f64(g, name, 1, NULL)[0]);
+            assert_int_equal(overlay_kept(o), (size_t)golden_f64(g, name, 1, NULL)[0]);
             snprintf(name, sizeof name, "layer.0.expert.%zu.%s.magnitude50", e, tinyworld_w(p));
             if (e == 0)
-                assert_int_equal(differing(o, golden_u8(g, name, 2, NULL)), 0);
+                assert_int_equal(overlay_differs(o, golden_u8(g, name, 2, NULL)), 0);
         }
     }
     golden_close(g);
@@ -159,8 +128,9 @@ static void two_of_four_as_golden(void **state)
     bench b = bench_on("tinyworld-mixtral", "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
     fake_set(host, b.plugin, b.settings, "m", "4");
-    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_GATE, 0));
-    assert_int_equal(differing(o, golden_u8(g, "layer.0.expert.0.w1.wanda_2of4", 2, NULL)), 0);
+    const cull_overlay *o = mask_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_GATE, 0));
+    assert_int_equal(overlay_differs(o, golden_u8(g, "layer.0.expert.0.w1.wanda_2of4", 2, NULL)),
+                     0);
     golden_close(g);
     tinyworld_close(b.world);
 }
@@ -248,7 +218,7 @@ static void rows_give_up_the_floor(void **state)
             const cull_overlay *o = &cut->overlay[k];
             const size_t gone = (size_t)floor((double)o->cols * sparsities[i] + 1e-9);
             for (size_t r = 0; r < o->rows; r++)
-                assert_int_equal(kept_in_row(o, r), o->cols - gone);
+                assert_int_equal(overlay_kept_in_row(o, r), o->cols - gone);
         }
     }
     tinyworld_close(b.world);
@@ -266,7 +236,7 @@ static void n_of_m_is_met_with_a_short_tail(void **state)
             for (size_t g = 0; g < 11; g++) {
                 size_t n = 0;
                 for (size_t c = 12 * g; c < 12 * g + 12 && c < o->cols; c++)
-                    n += !kept(o, r, c);
+                    n += !overlay_keeps(o, r, c);
                 assert_int_equal(n, g < 10 ? 4 : 2);
             }
         }
@@ -292,12 +262,12 @@ static void earlier_stages_are_respected(void **state)
         assert_int_equal(both->n_overlays, 48 + 39);
         for (size_t k = first->n_overlays; k < both->n_overlays; k++) {
             const cull_overlay *o = &both->overlay[k];
-            const cull_overlay *old = overlay_of(first, o->where);
+            const cull_overlay *old = mask_of(first, o->where);
             assert_true(o->where.expert < 3 || o->where.expert > 5);
-            assert_int_equal(kept_in_all(o), (kept_in_all(old) + 1) / 2);
+            assert_int_equal(overlay_kept(o), (overlay_kept(old) + 1) / 2);
             for (size_t r = 0; r < o->rows; r++)
                 for (size_t c = 0; c < o->cols; c++)
-                    assert_true(kept(old, r, c) || !kept(o, r, c));
+                    assert_true(overlay_keeps(old, r, c) || !overlay_keeps(o, r, c));
         }
         tinyworld_close(b.world);
     }
@@ -317,8 +287,7 @@ static void other_parts_on_request_never_the_router(void **state)
     tinyworld_close(b.world);
 }
 
-// ---- scores of a test's own
-// -------------------------------------------------------------------------
+// ---- scores of a test's own ----
 
 static cull_status ramp(cull_ctx *ctx, const void *settings, const cull_view *view,
                         cull_where where, size_t rows, size_t cols, const float *w, float *out)
@@ -354,15 +323,15 @@ static void ties_go_to_the_lower_index(void **state)
     static const cull_criterion all_equal = { .size = sizeof all_equal, .score_weights = flat };
     bench b = bench_on("tinyworld-mixtral", "wanda");
     b.world->criterion = &all_equal;
-    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
+    const cull_overlay *o = mask_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
     for (size_t r = 0; r < o->rows; r++)
         for (size_t c = 0; c < o->cols; c++)
-            assert_int_equal(kept(o, r, c), c >= 32);
+            assert_int_equal(overlay_keeps(o, r, c), c >= 32);
     fake_set(host, b.plugin, b.settings, "group", "tensor");
-    o = overlay_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
+    o = mask_of(cut_layer(&b, 0, 0.25), cull_at_expert(0, CULL_PART_UP, 2));
     for (size_t r = 0; r < o->rows; r++)
         for (size_t c = 0; c < o->cols; c++)
-            assert_int_equal(kept(o, r, c), r >= 32);
+            assert_int_equal(overlay_keeps(o, r, c), r >= 32);
     tinyworld_close(b.world);
 }
 
@@ -374,12 +343,12 @@ static void share_does_not_see_the_scale_of_a_row(void **state)
     bench b = bench_on("tinyworld-mixtral", "wanda");
     b.world->criterion = &ramps;
     fake_set(host, b.plugin, b.settings, "group", "share");
-    const cull_overlay *o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
+    const cull_overlay *o = mask_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
     for (size_t r = 0; r < o->rows; r++)
-        assert_in_range(kept_in_row(o, r), 63, 65);
+        assert_in_range(overlay_kept_in_row(o, r), 63, 65);
     fake_set(host, b.plugin, b.settings, "group", "tensor");
-    o = overlay_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
-    assert_int_equal(kept_in_row(o, 0), 0);
+    o = mask_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_UP, 2));
+    assert_int_equal(overlay_kept_in_row(o, 0), 0);
     tinyworld_close(b.world);
 }
 

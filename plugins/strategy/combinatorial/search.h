@@ -33,8 +33,7 @@ cull_status search_exact(const search *s, found *out);
 // and a dropped candidate, while that helps.
 cull_status search_beam(const search *s, size_t width, size_t swaps, found *out);
 
-// ---- sets
-// ------------------------------------------------------------------------------------------
+// ---- sets ----
 
 static inline bool set_has(const uint64_t *set, size_t e)
 {

@@ -182,7 +182,8 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     (void)scores;
     const stage g = { ctx, settings, view, budget->sparsity, layer, out };
     const cull_layer_stats *st = stats_of_layer(view, layer);
-    if (view->layer[layer].E == 0 || (budget->frozen && budget->frozen[layer]))
+    if (view->layer[layer].E == 0 || budget->sparsity <= 0 ||
+        (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
     if (!st || !st->count || !st->x_hessian || !st->u_hessian)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no Hessians were gathered", layer);

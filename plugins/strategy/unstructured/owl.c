@@ -8,8 +8,7 @@ enum { SLICES = 64 };
 static const double least = 0.01;
 static const double most = 0.999;
 
-// ---- the share of outliers
-// -------------------------------------------------------------------------
+// ---- the share of outliers ----
 
 typedef struct pool {
     double sum, n, threshold, outliers;
@@ -78,8 +77,7 @@ static cull_status outlier_percent(cull_ctx *ctx, const struct settings *set, co
     return status;
 }
 
-// ---- from shares to sparsities
-// ---------------------------------------------------------------------
+// ---- from shares to sparsities ----
 
 static double within(double s, double low)
 {

@@ -142,7 +142,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
 {
     (void)scores;
     pruning p = { settings, view, budget->sparsity, out };
-    if (budget->frozen && budget->frozen[layer])
+    if (p.sparsity <= 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
     if (p.set->m > 0 && mask_quota((size_t)p.set->m, p.sparsity) == 0)
         ctx->host->log(ctx, CULL_WARN, "layer %zu: of every %zu weights none go at sparsity %.4g",
