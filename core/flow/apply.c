@@ -49,7 +49,7 @@ static cull_status round_to_store(cull_ctx *ctx, const cull_subject *s, const ch
 }
 
 cull_status cull_apply(cull_ctx *ctx, const cull_subject *s, const char *store, cull_cut *cut,
-                       const cull_stats *stats, cull_variant *out)
+                       cull_traffic usage, cull_variant *out)
 {
     *out = (cull_variant){ .cut = cut };
     if (cut) {
@@ -57,5 +57,5 @@ cull_status cull_apply(cull_ctx *ctx, const cull_subject *s, const char *store, 
             CULL_TRY(check_overlay(ctx, s, &cut->overlay[i]));
         CULL_TRY(round_to_store(ctx, s, store, cut));
     }
-    return cull_measure_cut(ctx, &s->opened, cut, s->frozen, stats, &out->measure);
+    return cull_measure_cut(ctx, &s->opened, cut, s->frozen, usage, &out->measure);
 }

@@ -13,10 +13,9 @@ typedef struct cull_variant {
     cull_measure measure;
 } cull_variant;
 
-// `cut` is rounded in place. Overlays and slots that do not fit the model are CULL_EPLUGIN. stats:
-// see cull_measure_cut.
+// `cut` is rounded in place. Overlays and slots that do not fit the model are CULL_EPLUGIN.
 cull_status cull_apply(cull_ctx *ctx, const cull_subject *subject, const char *store, cull_cut *cut,
-                       const cull_stats *stats, cull_variant *out) CULL_MUST_CHECK;
+                       cull_traffic usage, cull_variant *out) CULL_MUST_CHECK;
 
 // An empty cut of the model: every expert as it is.
 cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_subject *subject);

@@ -291,6 +291,13 @@ cull_status cull_calibrate_visit(cull_ctx *ctx, const cull_calibrate_job *job,
     return status;
 }
 
+cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job, cull_statistics *out)
+{
+    cull_calibration c = { .groups = CULL_STAT_A };
+    out->store = new_store(ctx, job, c.groups);
+    return out->store ? pass(ctx, job, &c, out->store, out) : CULL_ENOMEM;
+}
+
 void cull_statistics_release(cull_statistics *statistics)
 {
     cull_stats_store_free(statistics->store);

@@ -43,6 +43,10 @@ typedef struct cull_visit {
 cull_status cull_calibrate_visit(cull_ctx *ctx, const cull_calibrate_job *job,
                                  const cull_visit *visit, cull_statistics *out) CULL_MUST_CHECK;
 
+// Only tokens per expert (A) of job->on, not cached: what a router that skips really runs.
+cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job,
+                                 cull_statistics *out) CULL_MUST_CHECK;
+
 void cull_statistics_release(cull_statistics *statistics);
 
 #endif

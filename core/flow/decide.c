@@ -42,7 +42,8 @@ static cull_status measure_before(cull_study *s, const cull_step *step, cull_mea
         *out = s->made[step->before].variant.measure;
         return CULL_OK;
     }
-    return cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen, NULL, out);
+    return cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen, (cull_traffic){ 0 },
+                            out);
 }
 
 static const cull_stats *stats_of(const cull_study *s, const cull_step *step)
@@ -116,6 +117,39 @@ static bool rested_on(const cull_plan *plan, size_t i)
     return false;
 }
 
+static bool skips(const cull_cut *cut)
+{
+    for (size_t l = 0; l < cut->L; l++)
+        if (cut->layer[l].skip_ratio > 0)
+            return true;
+    return false;
+}
+
+// How many experts a skipping router really runs shows only when it runs: the calibration rows are
+// counted on the variant itself.
+static cull_status measure_running(cull_study *s, size_t i)
+{
+    const cull_step *step = &s->plan->step[i];
+    const cull_subject *subject = &s->inputs->at[step->model];
+    cull_made *made = &s->made[i];
+    if (subject->n_rows == 0)
+        return CULL_OK;
+    const cull_gather gather = { .model = step->model, .seed = subject->rows[0].seed };
+    const cull_calibrate_job job = { .subject = subject,
+                                     .gather = &gather,
+                                     .on = made->result.cut,
+                                     .folder = s->options->folder,
+                                     .engine = &s->options->engine };
+    cull_statistics counted = { 0 };
+    cull_status status = cull_calibrate_count(s->ctx, &job, &counted);
+    if (status == CULL_OK)
+        status = cull_measure_cut(s->ctx, &subject->opened, made->result.cut, subject->frozen,
+                                  (cull_traffic){ cull_stats_store_view(counted.store), true },
+                                  &made->variant.measure);
+    cull_statistics_release(&counted);
+    return status;
+}
+
 // What the stage decided is checked against its budget and becomes a variant.
 static cull_status accept(cull_study *s, size_t i, const cull_budget *budget,
                           const cull_measure *before)
@@ -124,7 +158,9 @@ static cull_status accept(cull_study *s, size_t i, const cull_budget *budget,
     const cull_subject *subject = &s->inputs->at[step->model];
     cull_made *made = &s->made[i];
     cull_status status = cull_apply(s->ctx, subject, s->spec->store, made->result.cut,
-                                    stats_of(s, step), &made->variant);
+                                    (cull_traffic){ stats_of(s, step), false }, &made->variant);
+    if (status == CULL_OK && skips(made->result.cut))
+        status = measure_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
     if (status == CULL_OK)
         status = cull_budget_check(s->ctx, step, subject, budget, before, &made->variant.measure,

@@ -121,24 +121,36 @@ static cull_status params_of_experts(cull_ctx *ctx, const layer_measure *m, bool
     return CULL_OK;
 }
 
-// What runs for a token: k experts, chosen as often as on the calibration rows among those not
-// dropped.
-static double active_of_experts(const layer_measure *m, const double *params, const double *count)
+typedef struct pick_counts { // of one layer
+    const double *count;     // (E) or NULL
+    double tokens;           // behind the counts where they are the variant's own; else 0
+} pick_counts;
+
+static double params_served(const cull_layer_cut *cut, const double *params, size_t e)
+{
+    return params[cut && cut->action[e] == CULL_ACTION_ALIAS ? cut->target[e] : e];
+}
+
+// What runs for a token: what was counted on the variant, or else k experts, chosen among those not
+// dropped as often as in the dense model.
+static double active_of_experts(const layer_measure *m, const double *params, const pick_counts *p)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
-    double weight = 0, sum = 0, kept = 0;
-    for (size_t pass = 0; pass < 2 && weight <= 0; pass++, count = NULL)
-        for (size_t e = 0; e < m->facts->E; e++) {
-            const int action = cut ? cut->action[e] : CULL_ACTION_BASE;
-            if (action == CULL_ACTION_DROP)
-                continue;
-            const double w = count ? count[e] : 1;
-            weight += w;
-            kept += pass == 0 ? 1 : 0;
-            sum += w * params[action == CULL_ACTION_ALIAS ? cut->target[e] : e];
-        }
-    const double k = cut && cut->k ? (double)cut->k : (double)m->facts->K;
-    return weight > 0 ? fmin(k, kept) * sum / weight : 0;
+    double weight = 0, sum = 0, uniform = 0, kept = 0;
+    for (size_t e = 0; e < m->facts->E; e++) {
+        if (cut && cut->action[e] == CULL_ACTION_DROP)
+            continue;
+        kept += 1;
+        uniform += params_served(cut, params, e);
+        weight += p->count ? p->count[e] : 0;
+        sum += p->count ? p->count[e] * params_served(cut, params, e) : 0;
+    }
+    if (p->tokens > 0)
+        return sum / p->tokens;
+    const double k = fmin(cut && cut->k ? (double)cut->k : (double)m->facts->K, kept);
+    if (weight > 0)
+        return k * sum / weight;
+    return kept > 0 ? k * uniform / kept : 0;
 }
 
 static cull_status router_params(cull_ctx *ctx, const layer_measure *m, double *row)
@@ -166,7 +178,7 @@ static cull_status other_gone(cull_ctx *ctx, const layer_measure *m, double *gon
 }
 
 static cull_status measure_layer(cull_ctx *ctx, const layer_measure *m, bool frozen,
-                                 const cull_layer_stats *stats)
+                                 const pick_counts *picks)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t E = m->facts->E;
@@ -193,7 +205,7 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_measure *m, bool fro
     sum->all_kept -= experts - kept + other;
     sum->layers_gone += passed;
     const double dense_active = (double)m->facts->K * (double)m->facts->expert_params;
-    const double active = passed ? 0 : active_of_experts(m, params, stats ? stats->count : NULL);
+    const double active = passed ? 0 : active_of_experts(m, params, picks);
     sum->active_kept -= (E ? dense_active - active : 0) + other;
     return CULL_OK;
 }
@@ -235,7 +247,7 @@ static bool exportable(const cull_opened *model, const cull_cut *cut)
 }
 
 cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull_cut *cut,
-                             const uint8_t *frozen, const cull_stats *stats, cull_measure *out)
+                             const uint8_t *frozen, cull_traffic usage, cull_measure *out)
 {
     const cull_model_facts *facts = model->facts;
     *out = (cull_measure){ .exportable = !cut || exportable(model, cut) };
@@ -246,8 +258,13 @@ cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull
     out->active_total = out->active_kept = (double)facts->params_active;
     for (size_t l = 0; l < facts->L; l++) {
         const layer_measure m = { model, cut, cull_layer_of(model, l), l, out };
-        const bool counted = stats && (stats->groups & CULL_STAT_A);
-        CULL_TRY(measure_layer(ctx, &m, frozen[l], counted ? &stats->layer[l] : NULL));
+        const cull_stats *stats = usage.stats;
+        pick_counts picks = { 0 };
+        if (stats && (stats->groups & CULL_STAT_A)) {
+            picks.count = stats->layer[l].count;
+            picks.tokens = usage.of_variant ? (double)stats->layer[l].tokens : 0;
+        }
+        CULL_TRY(measure_layer(ctx, &m, frozen[l], &picks));
     }
     return CULL_OK;
 }

@@ -21,10 +21,15 @@ typedef struct cull_measure {
     bool exportable;                  // as a checkpoint of the same architecture
 } cull_measure;
 
-// `cut` NULL is the dense model; `stats` (may be NULL) tells how often the experts are chosen: with
-// none, all alike. frozen: (L), 1 where nothing may be cut. `gone` is alloc memory.
+// How often the experts are chosen: statistics of group A, or NULL, when all are chosen alike.
+typedef struct cull_traffic {
+    const cull_stats *stats;
+    bool of_variant; // gathered on the cut model itself, so that the counts are what really runs
+} cull_traffic;
+
+// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. `gone` is alloc memory.
 cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull_cut *cut,
-                             const uint8_t *frozen, const cull_stats *stats,
+                             const uint8_t *frozen, cull_traffic usage,
                              cull_measure *out) CULL_MUST_CHECK;
 
 // Weights of matrix `where` that the cut's overlays leave, of rows × cols.

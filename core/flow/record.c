@@ -261,7 +261,8 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
     const cull_subject *subject = &s->inputs->at[cell->model];
     cull_measure m;
     if (cell->step == CULL_NOT)
-        CULL_TRY(cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen, NULL, &m));
+        CULL_TRY(cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen,
+                                  (cull_traffic){ 0 }, &m));
     else
         m = s->made[cell->step].variant.measure;
     *out = (cull_cut_summary){
