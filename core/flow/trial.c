@@ -175,6 +175,13 @@ static cull_status run_models(cull_study *s, cull_tally *tally)
     return CULL_OK;
 }
 
+// The index is derived: what took it away is made good by the next run.
+static bool has_index(cull_ctx *ctx, const char *folder)
+{
+    const char *path = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/index.h5", folder);
+    return path && access(path, F_OK) == 0;
+}
+
 cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
                             cull_inputs *inputs, const cull_flow_options *options, cull_tally *out)
 {
@@ -196,7 +203,7 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
         out->failed += study.cell[c].state == CULL_FAILED;
     }
     out->done -= out->there < out->done ? out->there : out->done;
-    if (out->done > 0) {
+    if (out->done > 0 || (study.cell && !has_index(ctx, options->folder))) {
         const cull_status indexed = cull_index_write(ctx, options->folder);
         status = status == CULL_OK ? indexed : status;
     }
