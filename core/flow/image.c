@@ -246,7 +246,8 @@ static cull_status map_file(cull_ctx *ctx, FILE *file, cull_stage_result *out)
     if (fstat(fileno(file), &st) != 0 || st.st_size <= 0)
         return cull_fail(ctx, CULL_EPLUGIN, "the stage's child left nothing behind");
     map->bytes = (size_t)st.st_size;
-    map->at = mmap(NULL, map->bytes, PROT_READ, MAP_PRIVATE, fileno(file), 0);
+    // writable: what is stored in fewer digits is rounded in place (flow/apply.c)
+    map->at = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0);
     if (map->at == MAP_FAILED)
         return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be mapped: %s",
                          strerror(errno));
