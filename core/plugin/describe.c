@@ -106,12 +106,24 @@ static void put_type(cull_buf *out, const cull_param *p)
         cull_buf_printf(out, " (%s)", p->unit);
 }
 
+// Can it stand in a line without quotes?
+static bool is_plain(const char *text)
+{
+    const char *c = text;
+
+    while ((unsigned char)*c > ' ' && *c != 0x7f)
+        c++;
+    return c > text && !*c;
+}
+
 static void put_default(cull_buf *out, const cull_param *p, const void *defaults)
 {
     if (p->flags & CULL_REQUIRED)
         cull_buf_puts(out, "required");
     else if (cull_setting_is_list(p))
         cull_buf_puts(out, "none");
+    else if (p->type == CULL_TEXT && p->def_text && !is_plain(p->def_text))
+        cull_buf_json(out, p->def_text, strlen(p->def_text));
     else
         cull_setting_show(p, defaults, out);
 }
@@ -265,7 +277,8 @@ cull_status cull_describe(cull_ctx *ctx, const cull_plugin *plugin, bool markdow
                         plugin->brief);
     if (plugin->doc)
         put_prose(out, plugin->doc, 0, markdown);
-    cull_buf_puts(out, "\n");
+    if (plugin->kind == CULL_CRITERION || plugin->kind == CULL_STRATEGY)
+        cull_buf_puts(out, "\n");
     put_declared(out, plugin, defaults, markdown);
     put_settings(out, plugin, defaults, markdown);
     if (plugin->cite && *plugin->cite) {
