@@ -50,6 +50,10 @@ expect "No faults." "$cull" check "$work/by-hand.so"
 cp "$plugin" "$(pkg-config --variable=pluginsdir cull)"
 expect "influence" "$cull" list criterion
 
+# An experiment with it
+expect "4 done, 0 failed" "$cull" run "$source/plugins/template/experiment.yaml" -o "$work/results"
+expect "influence" "$cull" compare "$work/results"
+
 # The build's own plugins keep their contracts
 for file in "$build"/plugins/*.so; do
     expect "No faults" "$build/cull" check "$file"
