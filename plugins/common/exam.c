@@ -102,7 +102,8 @@ cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *t
             return status;
         next += tasks->task[t].n;
     }
-    return gather(ctx, total, n_docs, docs, state, out);
+    const cull_status status = exam_key(ctx, tasks, &out->key);
+    return status == CULL_OK ? gather(ctx, total, n_docs, docs, state, out) : status;
 }
 
 // ---- score --------------------------------------------------------------------------------------
