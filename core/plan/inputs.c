@@ -235,6 +235,7 @@ static cull_status key_of_requests(cull_ctx *ctx, const cull_subject *s, cull_as
         hash_request(hash, &asked->requests.at[i]);
         asked->tokens += asked->requests.at[i].n + asked->requests.at[i].max_new;
     }
+    cull_hash_text(hash, asked->requests.key ? asked->requests.key : "");
     asked->key = cull_hash_key(hash);
     cull_hash_free(hash);
     return status;

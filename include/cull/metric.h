@@ -35,6 +35,8 @@ typedef struct cull_requests {
     size_t n;
     cull_request *at; // host->alloc
     void *state;      // the metric's own, host->alloc, read-only in score()
+    const char *key;  // (optional) what beside the requests and settings determines score()'s numbers,
+                      // in any form: right answers, filters; part of the evaluation's identity
 } cull_requests;
 
 typedef struct cull_answer {

@@ -20,6 +20,9 @@ typedef struct exam {
     size_t length;
 } exam;
 
+// SHA-256 over all that exam_score goes by, 64 hex digits in alloc memory.
+cull_status exam_key(cull_ctx *, const task_list *, const char **out);
+
 // One row of the tidy table before it is reported: means over tasks are made of these.
 enum { EXAM_ACC, EXAM_ACC_NORM, EXAM_ACC_BYTES, EXAM_EXACT, EXAM_N_MEANS };
 extern const char *const exam_mean_names[EXAM_N_MEANS];
@@ -34,8 +37,7 @@ typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_reques
                                 const cull_answer *answers, cull_report *out, exam_means *means);
 exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
 
-// ---- short hands for reports
-// --------------------------------------------------------------------------
+// ---- short hands for reports --------------------------------------------------------------------
 
 cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better);

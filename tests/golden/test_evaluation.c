@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/sha256.h"
 #include "engine/engine.h"
+#include "support/lm_golden.h"
 #include "support/model.h"
 #include "support/report.h"
 
@@ -34,33 +34,14 @@ typedef struct job {
     const char *prefix;           // theirs: with this in front
 } job;
 
-// ---- golden lines
-// -------------------------------------------------------------------------------------
-
-static json_t *read_lines(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *line = NULL;
-    size_t room = 0;
-    json_t *all = json_array();
-    if (!f)
-        fail_msg("%s cannot be read", path);
-    while (getline(&line, &room, f) > 0) {
-        json_t *value = json_loads(line, JSON_ALLOW_NUL, NULL);
-        assert_non_null(value);
-        json_array_append_new(all, value);
-    }
-    free(line);
-    fclose(f);
-    return all;
-}
+// ---- golden files -------------------------------------------------------------------------------
 
 static json_t *golden_rows(const job *j, const char *task)
 {
     char path[512];
     snprintf(path, sizeof path, GOLDEN "/%s/%s/%s%s.jsonl", j->model, j->name,
              j->prefix ? j->prefix : "", task);
-    return read_lines(path);
+    return lm_golden_lines(path);
 }
 
 static json_t *golden_results(const job *j)
@@ -72,104 +53,6 @@ static json_t *golden_results(const job *j)
     if (!results)
         fail_msg("%s: %s", path, why.text);
     return results;
-}
-
-static double number(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_number(value))
-        fail_msg("no number \"%s\"", key);
-    return json_number_value(value);
-}
-
-static const char *string(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-// ---- requests
-// -----------------------------------------------------------------------------------------
-
-static void check_fed(const cull_request *r, const json_t *q, const char *where)
-{
-    char hex[65], text[32];
-    sha256 h;
-    sha256_init(&h);
-    for (size_t i = 0; i + 1 < r->n; i++) {
-        const int n = snprintf(text, sizeof text, i ? " %d" : "%d", (int)r->ids[i]);
-        sha256_add(&h, text, (size_t)n);
-    }
-    sha256_hex(&h, hex);
-    if ((double)(r->n - 1) != number(q, "fed") || strncmp(hex, string(q, "fed_sha256"), 16) != 0)
-        fail_msg("%s: other ids are fed", where);
-}
-
-static void check_pair(const cull_request *r, const json_t *q, const char *where)
-{
-    const json_t *ids = json_object_get(q, "cont_ids");
-    assert_int_equal(r->kind, CULL_SCORE);
-    if ((double)r->scored != number(q, "n_tokens"))
-        fail_msg("%s: %zu tokens are scored, not %g", where, r->scored, number(q, "n_tokens"));
-    for (size_t i = 0; i < json_array_size(ids); i++)
-        assert_int_equal(r->ids[r->n - r->scored + i], json_integer_value(json_array_get(ids, i)));
-    if (ids)
-        check_fed(r, q, where);
-    else if ((double)r->n != number(q, "n_ctx") + number(q, "n_tokens"))
-        fail_msg("%s: %zu ids, not %g + %g", where, r->n, number(q, "n_ctx"),
-                 number(q, "n_tokens"));
-}
-
-static void check_ll(const cull_answer *a, const json_t *q, const char *where)
-{
-    const double ll = number(q, "ll"), off = fabs(a->ll - ll) / fmax(1, fabs(ll));
-    if (!(off <= 1e-4))
-        fail_msg("%s: log-likelihood %.8g, not %.8g", where, a->ll, ll);
-    if (json_object_get(q, "greedy") && a->greedy != json_is_true(json_object_get(q, "greedy")))
-        fail_msg("%s: another greedy flag", where);
-}
-
-// The context that is fed, as the tokenizer encodes it.
-static void check_context(fake_host *host, const cull_text *text, const cull_request *r,
-                          const json_t *row, const char *where)
-{
-    const json_t *ctx = json_object_get(row, "ctx");
-    int32_t *ids;
-    size_t n;
-    assert_int_equal(r->kind, CULL_GENERATE);
-    if ((double)r->n != number(row, "n_ctx_fed"))
-        fail_msg("%s: %zu ids are fed, not %g", where, r->n, number(row, "n_ctx_fed"));
-    if (!json_is_string(ctx))
-        return;
-    assert_ok(host, text->encode(fake_ctx(host), text, json_string_value(ctx),
-                                 json_string_length(ctx), CULL_SPECIAL, &ids, &n));
-    assert_true((double)n == number(row, "n_ctx") && n >= r->n);
-    assert_memory_equal(ids + n - r->n, r->ids, r->n * sizeof *ids);
-}
-
-static void check_generated(const cull_answer *a, const json_t *row, const char *where)
-{
-    const json_t *ids = json_object_get(row, "gen_ids"), *text = json_object_get(row, "text");
-    if (number(row, "min_margin") < 1e-3)
-        return; // another summation order may rightly decide otherwise
-    bool same = a->n == json_array_size(ids);
-    for (size_t i = 0; same && i < a->n; i++)
-        same = a->ids[i] == json_integer_value(json_array_get(ids, i));
-    if (!same)
-        fail_msg("%s: other ids are generated", where);
-    if (a->text_len != json_string_length(text) ||
-        memcmp(a->text, json_string_value(text), a->text_len) != 0)
-        fail_msg("%s: another text: %.*s", where, (int)a->text_len, a->text);
-}
-
-// The golden answer to a request, as the engine would give it.
-static cull_answer canned(const json_t *q)
-{
-    const json_t *text = json_object_get(q, "text");
-    if (!json_object_get(q, "ll"))
-        return (cull_answer){ .text = json_string_value(text),
-                              .text_len = json_string_length(text) };
-    return (cull_answer){ .ll = number(q, "ll"),
-                          .greedy = json_is_true(json_object_get(q, "greedy")) };
 }
 
 typedef void (*visit)(void *arg, size_t request, const json_t *row, const json_t *q,
@@ -209,27 +92,26 @@ static void visit_request(void *arg, size_t i, const json_t *row, const json_t *
     if (i >= c->requests->n)
         fail_msg("%s: only %zu requests are made", where, c->requests->n);
     const cull_request *r = &c->requests->at[i];
-    c->golden[i] = canned(q);
+    c->golden[i] = lm_golden_answer(q);
     if (json_object_get(q, "fed") || (json_object_get(row, "requests")))
-        check_pair(r, q, where);
+        lm_check_pair(r, q, where);
     else if (json_object_get(row, "windows"))
-        assert_true((double)r->scored == number(q, "n_tokens") &&
-                    (double)r->n == number(q, "n_tokens") + number(q, "n_ctx"));
+        assert_true((double)r->scored == lm_number(q, "n_tokens") &&
+                    (double)r->n == lm_number(q, "n_tokens") + lm_number(q, "n_ctx"));
     else if (json_object_get(row, "gen_ids"))
-        check_context(c->host, c->text, r, row, where);
+        lm_check_context(c->host, c->text, r, row, where);
 }
 
 static void visit_answer(void *arg, size_t i, const json_t *row, const json_t *q, const char *where)
 {
     const check *c = arg;
     if (json_object_get(row, "gen_ids"))
-        check_generated(&c->engine[i], row, where);
+        lm_check_generated(&c->engine[i], row, where);
     else
-        check_ll(&c->engine[i], q, where);
+        lm_check_ll(&c->engine[i], q, where);
 }
 
-// ---- metrics
-// ------------------------------------------------------------------------------------------
+// ---- metrics ------------------------------------------------------------------------------------
 
 static void check_value(const seen_report *seen, const job *j, const char *task, const char *theirs,
                         const char *key, const json_t *results, double tolerance)
@@ -238,7 +120,7 @@ static void check_value(const seen_report *seen, const job *j, const char *task,
     const char *comma = strchr(key, ',');
     snprintf(metric, sizeof metric, "%.*s", (int)(comma - key), key);
     const cull_value *v = seen_value(seen, task, metric, comma + 1);
-    const double want = number(results, key);
+    const double want = lm_number(results, key);
     if (!(fabs(v->value - want) <= tolerance * fmax(1, fabs(want))))
         fail_msg("%s %s: %s is %.12g, not %.12g", j->name, theirs, key, v->value, want);
     snprintf(se, sizeof se, "%s_stderr,%s", metric, comma + 1);
@@ -282,18 +164,18 @@ static void check_document(const seen_report *seen, const char *task, size_t d, 
     const json_t *metrics = json_object_get(row, "metrics"), *value;
     const char *key;
     if (json_object_get(row, "requests")) {
-        assert_true(entry(seen_column(seen, task, "gold", 'i'), d) == number(row, "gold"));
-        assert_true(entry(seen_column(seen, task, "pred", 'i'), d) == number(row, "pred"));
+        assert_true(entry(seen_column(seen, task, "gold", 'i'), d) == lm_number(row, "gold"));
+        assert_true(entry(seen_column(seen, task, "pred", 'i'), d) == lm_number(row, "pred"));
         if (json_object_get(row, "pred_norm") && seen_has_column(seen, task, "pred_norm"))
             assert_true(entry(seen_column(seen, task, "pred_norm", 'i'), d) ==
-                        number(row, "pred_norm"));
+                        lm_number(row, "pred_norm"));
         json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
             assert_true(entry(seen_column(seen, task, key, 'd'), d) == json_number_value(value));
         return;
     }
     if (!json_object_get(row, "filtered")) {
-        assert_true(entry(seen_column(seen, task, "words", 'i'), d) == number(row, "words"));
-        assert_true(entry(seen_column(seen, task, "bytes", 'i'), d) == number(row, "bytes"));
+        assert_true(entry(seen_column(seen, task, "words", 'i'), d) == lm_number(row, "words"));
+        assert_true(entry(seen_column(seen, task, "bytes", 'i'), d) == lm_number(row, "bytes"));
         return;
     }
     const cull_column *exact = seen_column(seen, task, "exact_match", 'd');
@@ -303,12 +185,11 @@ static void check_document(const seen_report *seen, const char *task, size_t d, 
     {
         const size_t at = d * exact->shape[1] + f++;
         assert_string_equal(((const char *const *)extracted->data)[at], json_string_value(value));
-        assert_true(entry(exact, at) == number(json_object_get(metrics, key), "exact_match"));
+        assert_true(entry(exact, at) == lm_number(json_object_get(metrics, key), "exact_match"));
     }
 }
 
-// ---- a job
-// --------------------------------------------------------------------------------------------
+// ---- a job --------------------------------------------------------------------------------------
 
 static void *job_settings(fake_host *host, const cull_plugin *plugin, const job *j)
 {
@@ -385,8 +266,7 @@ static void run_job(const job *j, bool engine)
     fake_host_free(host);
 }
 
-// ---- the jobs
-// -----------------------------------------------------------------------------------------
+// ---- the jobs -----------------------------------------------------------------------------------
 
 #define TINYWORLD                                                                                  \
     "arithmetic", "code", "compare", "facts", "pronouns", "recall", "stories", "translate"

@@ -226,6 +226,12 @@ static void test_metadata(void **state)
     assert_true(seen_value(seen, "m", "acc", "none")->value == 0.5);
     assert_int_equal(seen_value(seen, "m", "acc", "none")->n, 2);
     assert_false(seen_has_value(seen, "none", "acc", "none"));
+
+    const char *before = requests.key; // metadata is part of what an evaluation is
+    folder.n--;
+    temp_text(&folder, "metadata.json", "{}");
+    assert_ok(host, prepare(settings));
+    assert_string_not_equal(before, requests.key);
     temp_end(&folder);
 }
 

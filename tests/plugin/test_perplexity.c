@@ -195,13 +195,34 @@ static void check_line(fixture *f, const char *name, const json_t *line)
     assert_true(fabs(seen_value(f->seen, name, "perplexity", "none")->value - ppl) <= 1e-4 * ppl);
 }
 
+// The held-out texts of five domains, and a file of all of them that `join` makes one text of.
+static void write_all(fixture *f, const char *files[6])
+{
+    static const char *const stems[] = { "arithmetic", "compare", "problems", "recall",
+                                         "translate" };
+    cull_ctx *ctx = fake_ctx(f->host);
+    FILE *joined = fopen(files[5] = temp_path(&f->files, "all.jsonl"), "wb");
+    assert_non_null(joined);
+    for (size_t i = 0; i < 5; i++) {
+        const char *bytes;
+        size_t n;
+        char *file = cull_take(ctx, 256, 1);
+        snprintf(file, 256, CULL_SOURCE_DIR "/models/tinyworld/text/%s.heldout.txt", stems[i]);
+        files[i] = file;
+        assert_ok(f->host, ctx->host->read_file(ctx, file, &bytes, &n));
+        json_t *text = json_pack("{s:s#}", "text", bytes, n);
+        json_dumpf(text, joined, JSON_COMPACT);
+        fputc('\n', joined);
+        json_decref(text);
+    }
+    fclose(joined);
+}
+
 // Wanda's windows of the held-out texts, and of all of them joined
 // (tests/golden/evaluation/README.md).
 static void test_golden(void **state)
 {
     const char *model = *state;
-    static const char *const stems[] = { "arithmetic", "compare", "problems", "recall",
-                                         "translate" };
     fixture f;
     test_model m;
     char path[256], line[65536];
@@ -211,22 +232,7 @@ static void test_golden(void **state)
     f.text = m.text;
 
     const char *files[6];
-    json_t *texts[5];
-    FILE *joined = fopen(files[5] = temp_path(&f.files, "all.jsonl"), "wb");
-    assert_non_null(joined);
-    for (size_t i = 0; i < 5; i++) {
-        const char *bytes;
-        size_t n;
-        char *file = cull_take(fake_ctx(f.host), 256, 1);
-        snprintf(file, 256, CULL_SOURCE_DIR "/models/tinyworld/text/%s.heldout.txt", stems[i]);
-        files[i] = file;
-        assert_ok(f.host, fake_ctx(f.host)->host->read_file(fake_ctx(f.host), file, &bytes, &n));
-        texts[i] = json_pack("{s:s#}", "text", bytes, n);
-        json_dumpf(texts[i], joined, JSON_COMPACT);
-        fputc('\n', joined);
-        json_decref(texts[i]);
-    }
-    fclose(joined);
+    write_all(&f, files);
     fake_set_list(f.host, f.plugin, f.settings, "files", 6, files);
     set(&f, "seqlen", "256");
     set(&f, "bos", "once");

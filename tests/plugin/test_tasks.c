@@ -240,51 +240,58 @@ static void test_groups(void **state)
     temp_end(&folder);
 }
 
-static void test_refused(void **state)
+static const struct {
+    const char *task, *document, *complaint;
+} bad_documents[] = {
+    { "arc_easy",
+      "{\"question\":\"q\",\"choices\":{\"text\":[\"a\",\"b\"],\"label\":[\"A\",\"B\"]},"
+      "\"answerKey\":\"C\"}",
+      "\"answerKey\" is \"C\", which is none of choices.label" },
+    { "arc_easy", "{\"question\":\"q\",\"answerKey\":\"C\"}",
+      "\"choices.text\" is nothing, not a list of texts" },
+    { "boolq", "{\"passage\":\"p\",\"question\":\"q\",\"label\":2}",
+      "\"label\" names none of the 2 choices" },
+    { "boolq", "{\"passage\":\"p\",\"label\":1}", "\"question\" is nothing, not a text" },
+    { "copa",
+      "{\"premise\":\"p.\",\"choice1\":\"\",\"choice2\":\"b\",\"question\":\"cause\",\"label\":"
+      "0}",
+      "\"choice1\" is empty" },
+    { "copa",
+      "{\"premise\":\"p.\",\"choice1\":\"a\",\"choice2\":\"b\",\"question\":\"why\",\"label\":"
+      "0}",
+      "\"question\" is \"why\", not cause or effect" },
+    { "winogrande",
+      "{\"sentence\":\"no gap\",\"option1\":\"a\",\"option2\":\"b\",\"answer\":\"1\"}",
+      "\"sentence\" has no _" },
+    { "winogrande",
+      "{\"sentence\":\"a _ gap\",\"option1\":\"a\",\"option2\":\"b\",\"answer\":\"3\"}",
+      "\"answer\" names none of the 2 choices" },
+    { "hellaswag", "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":\"x\"}",
+      "there is no \"label\"" },
+    { "gsm8k", "{\"question\":\"q\"}", "\"answer\" is nothing, not a text" },
+    { "wikitext", "{\"text\":\"q\"}", "there is no \"page\"" },
+    { "piqa", "[1]", "the line is not a JSON object" },
+};
+
+static void test_bad_documents(void **state)
 {
     (void)state;
-    static const struct {
-        const char *task, *document, *complaint;
-    } bad[] = {
-        { "arc_easy",
-          "{\"question\":\"q\",\"choices\":{\"text\":[\"a\",\"b\"],\"label\":[\"A\",\"B\"]},"
-          "\"answerKey\":\"C\"}",
-          "\"answerKey\" is \"C\", which is none of choices.label" },
-        { "arc_easy", "{\"question\":\"q\",\"answerKey\":\"C\"}",
-          "\"choices.text\" is nothing, not a list of texts" },
-        { "boolq", "{\"passage\":\"p\",\"question\":\"q\",\"label\":2}",
-          "\"label\" names none of the 2 choices" },
-        { "boolq", "{\"passage\":\"p\",\"label\":1}", "\"question\" is nothing, not a text" },
-        { "copa",
-          "{\"premise\":\"p.\",\"choice1\":\"\",\"choice2\":\"b\",\"question\":\"cause\",\"label\":"
-          "0}",
-          "\"choice1\" is empty" },
-        { "copa",
-          "{\"premise\":\"p.\",\"choice1\":\"a\",\"choice2\":\"b\",\"question\":\"why\",\"label\":"
-          "0}",
-          "\"question\" is \"why\", not cause or effect" },
-        { "winogrande",
-          "{\"sentence\":\"no gap\",\"option1\":\"a\",\"option2\":\"b\",\"answer\":\"1\"}",
-          "\"sentence\" has no _" },
-        { "winogrande",
-          "{\"sentence\":\"a _ gap\",\"option1\":\"a\",\"option2\":\"b\",\"answer\":\"3\"}",
-          "\"answer\" names none of the 2 choices" },
-        { "hellaswag",
-          "{\"activity_label\":\"l\",\"ctx_a\":\"a\",\"ctx_b\":\"b\",\"endings\":\"x\"}",
-          "there is no \"label\"" },
-        { "gsm8k", "{\"question\":\"q\"}", "\"answer\" is nothing, not a text" },
-        { "wikitext", "{\"text\":\"q\"}", "there is no \"page\"" },
-        { "piqa", "[1]", "the line is not a JSON object" },
-    };
     const cull_text text = byte_text(1024);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < sizeof bad_documents / sizeof *bad_documents; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s.jsonl", bad[i].task);
-        const char *path = temp_text(&files, name, bad[i].document);
+        snprintf(name, sizeof name, "%s.jsonl", bad_documents[i].task);
+        const char *path = temp_text(&files, name, bad_documents[i].document);
         char part[200];
-        snprintf(part, sizeof part, "%s:1: %s", path, bad[i].complaint);
-        assert_fails(host, prepare(settings_of(bad[i].task, path, "0"), &text), CULL_EFORMAT, part);
+        snprintf(part, sizeof part, "%s:1: %s", path, bad_documents[i].complaint);
+        assert_fails(host, prepare(settings_of(bad_documents[i].task, path, "0"), &text),
+                     CULL_EFORMAT, part);
     }
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    const cull_text text = byte_text(1024);
     const char *path =
         temp_text(&files, "boolq.jsonl", "{\"passage\":\"p\",\"question\":\"q\",\"label\":1}\n");
     assert_fails(host, prepare(settings_of("boolq", path, "1"), &text), CULL_EINVAL,
@@ -303,10 +310,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canned),
-        cmocka_unit_test(test_chain_of_thought),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_canned),  cmocka_unit_test(test_chain_of_thought),
+        cmocka_unit_test(test_groups),  cmocka_unit_test(test_bad_documents),
+        cmocka_unit_test(test_missing),
     };
     return cmocka_run_group_tests_name("metric tasks", tests, setup, teardown);
 }

@@ -14,8 +14,8 @@ struct settings {
 
 static const cull_param params[] = {
     CULL_P_PATHS(struct settings, files, CULL_REQUIRED,
-                 "files or globs: .jsonl with [ID, …] or {\"ids\": [ID, …]} a line, or .npy of two "
-                 "dimensions, int32 or int64"),
+                 "files or globs: .jsonl with [ID, …] or {\"ids\": [ID, …]} a line, or .npy of "
+                 "two dimensions, int32 or int64"),
     CULL_P_INT(struct settings, rows, 0, 0, 1 << 30,
                "rows in all, from the first on; 0: all; fewer than asked for is an error"),
 };

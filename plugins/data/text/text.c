@@ -139,12 +139,12 @@ static const cull_data text = { .size = sizeof text, .random = random, .load = l
 CULL_PLUGIN(
     DATA, text, "1.0", "rows of running text, of a fixed number of tokens",
     .doc = "Each document is encoded once as a whole, without special tokens, and cut into "
-           "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: false`; "
-           "a last partial row is dropped, and no row crosses two documents. Of more rows than are "
-           "wanted it takes the first, or with `take: sample` a sample without repetition that the "
-           "seed draws, in their order.",
+           "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: "
+           "false`; a last partial row is dropped, and no row crosses two documents. Of more rows "
+           "than are wanted it takes the first, or with `take: sample` a sample without "
+           "repetition that the seed draws, in their order.",
     .cite =
         "The calibration sets of Wanda (Sun et al., ICLR 2024, section 4) and SparseGPT (Frantar "
-        "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, "
-        "`take: sample`, `rows: 128`, `bos: false`.",
+        "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, `take: "
+        "sample`, `rows: 128`, `bos: false`.",
     CULL_SETTINGS(params, struct settings));

@@ -46,18 +46,13 @@ static const cull_metric choices = { .size = sizeof choices, .prepare = prepare,
 CULL_PLUGIN(
     METRIC, choices, "1.0", "accuracy on choice tasks, scored as lm-evaluation-harness does",
     .doc = "A line of a task file is {\"context\", \"choices\", \"gold\"}, or {\"requests\": "
-           "[{\"ctx\", \"cont\"}, …], "
-           "\"gold\", \"len_chars\", \"len_bytes\"} as tools/export_requests.py writes it from "
-           "lm-eval's own "
-           "samples. Trailing white space of a context moves to the continuation; context and "
-           "whole are encoded "
-           "separately; what is too long loses ids on the left. acc: the largest log-likelihood, "
-           "the first of "
+           "[{\"ctx\", \"cont\"}, …], \"gold\", \"len_chars\", \"len_bytes\"} as "
+           "tools/export_requests.py writes it from lm-eval's own samples. Trailing white space "
+           "of a context moves to the continuation; context and whole are encoded separately; "
+           "what is too long loses ids on the left. acc: the largest log-likelihood, the first of "
            "equals; acc_norm: divided by the choice's code points without the delimiter (its own "
-           "leading blank "
-           "counts); acc_bytes: by its UTF-8 bytes. \"pooled\" is over the documents of all tasks, "
-           "\"macro\" the "
-           "mean over tasks.",
+           "leading blank counts); acc_bytes: by its UTF-8 bytes. \"pooled\" is over the "
+           "documents of all tasks, \"macro\" the mean over tasks.",
     .cite = "L. Gao et al., lm-evaluation-harness 0.4.13 (0.4.7, 0.4.0), lm_eval/api/task.py and "
             "lm_eval/models/huggingface.py.",
     CULL_SETTINGS(params, struct settings));

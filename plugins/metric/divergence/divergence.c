@@ -100,8 +100,8 @@ CULL_PLUGIN(
     .doc =
         "Over disjoint windows of the files, at every target: KL(dense || variant) of the next "
         "token's distribution in nats, and whether both models' likeliest token is the same. Each "
-        "file is a task; \"pooled\" is over all windows. The dense model is run along once for all "
-        "variants.",
+        "file is a task; \"pooled\" is over all windows. The dense model is run along once for "
+        "all variants.",
     .cite = "S. Kullback, R. Leibler, On Information and Sufficiency, 1951; used for compressed "
             "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024.",
     CULL_SETTINGS(params, struct settings));

@@ -17,11 +17,10 @@ static const cull_param params[] = {
                "tokens generated at most, where a document says nothing else"),
     CULL_P_TEXTS(struct settings, filters, 0,
                  "how an answer is taken from the text: NAME=PATTERN, the first match, or "
-                 "NAME[-1]=PATTERN, the "
-                 "last; none: the text as it is"),
+                 "NAME[-1]=PATTERN, the last; none: the text as it is"),
     CULL_P_TEXTS(struct settings, ignore, 0,
-                 "patterns that are deleted from answer and target, in this order, before they are "
-                 "compared"),
+                 "patterns that are deleted from answer and target, in this order, before they "
+                 "are compared"),
     CULL_P_BOOL(struct settings, ignore_case, false, "compare in lower case"),
     CULL_P_INT(struct settings, limit, 0, 0, 1 << 30, "documents of each task; 0: all"),
     LM_PROTOCOL_PARAMS(struct settings),
@@ -78,15 +77,12 @@ CULL_PLUGIN(
     METRIC, generation, "1.0", "exact match of greedily generated answers",
     .doc =
         "A line of a task file is {\"context\", \"until\": [STOP, …], \"target\"} or "
-        "{\"requests\": [{\"ctx\", "
-        "\"until\", \"max\"}], \"target\"}. The context keeps its last length - max_new ids; "
-        "decoding is "
-        "greedy until a stop string, EOS or max_new ids; the text is cut at the first of each "
-        "stop, and "
-        "each filter takes an answer from it ([invalid] where nothing matches). exact_match is its "
-        "equality with the target after the cleaning that `ignore` and `ignore_case` ask for. "
-        "GSM8K's "
-        "filters are built into the metric `tasks`.",
+        "{\"requests\": [{\"ctx\", \"until\", \"max\"}], \"target\"}. The context keeps its last "
+        "length - max_new ids; decoding is greedy until a stop string, EOS or max_new ids; the "
+        "text is cut at the first of each stop, and each filter takes an answer from it "
+        "([invalid] where nothing matches). exact_match is its equality with the target after the "
+        "cleaning that `ignore` and `ignore_case` ask for. GSM8K's filters are built into the "
+        "metric `tasks`.",
     .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/filters/extraction.py and "
             "lm_eval/api/metrics.py exact_match.",
     CULL_SETTINGS(params, struct settings));

@@ -21,12 +21,11 @@ static const cull_param params[] = {
     WINDOWS_PARAMS(struct settings),
     CULL_P_CHOICE(
         struct settings, windows, DISJOINT, ways,
-        "windows that stand side by side, or every token with as much context as lm-eval's rolling "
-        "log-likelihood gives it (seqlen is then the longest input)"),
+        "windows that stand side by side, or every token with as much context as lm-eval's "
+        "rolling log-likelihood gives it (seqlen is then the longest input)"),
 };
 
-// ---- rolling
-// ------------------------------------------------------------------------------------------
+// ---- rolling ------------------------------------------------------------------------------------
 
 static cull_status rolling_task(cull_ctx *ctx, const text_file *file, task *out)
 {
@@ -71,8 +70,7 @@ static cull_status prepare_rolling(cull_ctx *ctx, const struct settings *set, co
     return exam_prepare(ctx, &lm, &(task_list){ .n = set->files.n, .task = tasks }, out);
 }
 
-// ---- disjoint windows
-// ---------------------------------------------------------------------------------
+// ---- disjoint windows ---------------------------------------------------------------------------
 
 static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text *text,
                            cull_requests *out)
@@ -153,20 +151,15 @@ static const cull_metric perplexity = { .size = sizeof perplexity,
 CULL_PLUGIN(
     METRIC, perplexity, "1.0", "perplexity of text files, in disjoint windows or rolling",
     .doc =
-        "Each file is a task, \"pooled\" is over all windows. Disjoint windows of `seqlen` ids are "
-        "fed "
-        "alone and scored on their seqlen - 1 inner targets; perplexity = exp(mean over targets). "
-        "`bos: once` is the manner of Wanda and SparseGPT: one tokenizer call for the whole text. "
-        "Their "
-        "WikiText-2 is the test rows joined by two newlines (a jsonl file with `join: "
-        "\"\\n\\n\"`), their C4 "
-        "`{first: 1100, join: \" \", rows_per_file: 256}` of validation shard 0, both with seqlen "
-        "2048. "
-        "`windows: rolling` is lm-evaluation-harness's loglikelihood_rolling and yields "
-        "word_perplexity, "
-        "byte_perplexity and bits_per_byte per document.",
+        "Each file is a task, \"pooled\" is over all windows. Disjoint windows of `seqlen` ids "
+        "are fed alone and scored on their seqlen - 1 inner targets; perplexity = exp(mean over "
+        "targets). `bos: once` is the manner of Wanda and SparseGPT: one tokenizer call for the "
+        "whole text. Their WikiText-2 is the test rows joined by two newlines (a jsonl file with "
+        "`join: \"\\n\\n\"`), their C4 `{first: 1100, join: \" \", rows_per_file: 256}` of "
+        "validation shard 0, both with seqlen 2048. `windows: rolling` is lm-evaluation-harness's "
+        "loglikelihood_rolling and yields word_perplexity, byte_perplexity and bits_per_byte per "
+        "document.",
     .cite = "M. Sun et al., A Simple and Effective Pruning Approach for Large Language Models "
-            "(Wanda), ICLR "
-            "2024, lib/eval.py; E. Frantar, D. Alistarh, SparseGPT, ICML 2023; L. Gao et al., "
-            "lm-evaluation-harness 0.4.13, lm_eval/utils.py get_rolling_token_windows.",
+            "(Wanda), ICLR 2024, lib/eval.py; E. Frantar, D. Alistarh, SparseGPT, ICML 2023; L. "
+            "Gao et al., lm-evaluation-harness 0.4.13, lm_eval/utils.py get_rolling_token_windows.",
     CULL_SETTINGS(params, struct settings));

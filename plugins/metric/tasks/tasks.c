@@ -14,8 +14,8 @@ struct settings {
 
 static const cull_param params[] = {
     CULL_P_TEXTS(struct settings, names, 0,
-                 "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande gsm8k "
-                 "gsm8k_cot wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other "
+                 "arc_easy arc_challenge boolq copa hellaswag openbookqa piqa rte winogrande "
+                 "gsm8k gsm8k_cot wikitext, mmlu_SUBJECT, or the groups mmlu mmlu_stem mmlu_other "
                  "mmlu_social_sciences mmlu_humanities"),
     CULL_P_PATHS(struct settings, data, 0,
                  "the datasets' files or globs: NAME.jsonl with the documents that are evaluated, "
@@ -204,22 +204,17 @@ static const cull_metric tasks = { .size = sizeof tasks, .prepare = prepare, .sc
 
 CULL_PLUGIN(
     METRIC, tasks, "1.0", "published tasks as lm-evaluation-harness asks and scores them",
-    .doc = "Prompts, shots, filters and metrics of lm-evaluation-harness 0.4.13 for the ten choice "
-           "tasks of the "
-           "pruning papers, GSM8K (5 shots and chain of thought) and wikitext, from the datasets "
-           "as the hub has "
-           "them, a JSON object a line, and request files of any kind beside them. Shots are drawn "
-           "as Python's random.Random(1234).sample "
-           "does, one "
-           "generator a task, in document order. The eight shots of gsm8k_cot are no part of Cull: "
-           "tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "
-           "lm-evaluation-harness. Groups "
-           "are averaged over documents, with the pooled standard error.",
+    .doc = "Prompts, shots, filters and metrics of lm-evaluation-harness 0.4.13 for the ten "
+           "choice tasks of the pruning papers, GSM8K (5 shots and chain of thought) and "
+           "wikitext, from the datasets as the hub has them, a JSON object a line, and request "
+           "files of any kind beside them. Shots are drawn as Python's random.Random(1234).sample "
+           "does, one generator a task, in document order. The eight shots of gsm8k_cot are no "
+           "part of Cull: tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "
+           "lm-evaluation-harness. Groups are averaged over documents, with the pooled standard "
+           "error.",
     .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/tasks; ARC: Clark et al. 2018; "
-            "BoolQ: Clark et "
-            "al. 2019; COPA: Roemmele et al. 2011; HellaSwag: Zellers et al. 2019; MMLU: Hendrycks "
-            "et al. 2021; "
-            "OpenBookQA: Mihaylov et al. 2018; PIQA: Bisk et al. 2020; RTE: Wang et al. 2019 "
-            "(GLUE); WinoGrande: "
-            "Sakaguchi et al. 2020; GSM8K: Cobbe et al. 2021; WikiText: Merity et al. 2016.",
+            "BoolQ: Clark et al. 2019; COPA: Roemmele et al. 2011; HellaSwag: Zellers et al. "
+            "2019; MMLU: Hendrycks et al. 2021; OpenBookQA: Mihaylov et al. 2018; PIQA: Bisk et "
+            "al. 2020; RTE: Wang et al. 2019 (GLUE); WinoGrande: Sakaguchi et al. 2020; GSM8K: "
+            "Cobbe et al. 2021; WikiText: Merity et al. 2016.",
     CULL_SETTINGS(params, struct settings));
