@@ -1,6 +1,5 @@
 #include "plugin/registry.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,52 +225,12 @@ static cull_status refuse(cull_registry *registry, const char *path)
     return CULL_OK;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-// The names of a folder's .so files, sorted, in the scratch arena.
-static cull_status list_folder(cull_registry *registry, const char *folder, size_t *n,
-                               const char ***out)
-{
-    cull_arena *arena = registry->context.scratch;
-    DIR *dir = opendir(folder);
-    size_t room = 0;
-
-    *n = 0;
-    *out = NULL;
-    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        const size_t length = strlen(entry->d_name);
-        if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
-            continue;
-        if (*n == room) {
-            room = room ? 2 * room : 64;
-            const char **more = cull_arena_alloc(arena, room, sizeof *more);
-            if (more && *n)
-                memcpy(more, *out, *n * sizeof *more);
-            *out = more;
-        }
-        const char *copy = *out ? cull_arena_copy(arena, entry->d_name, length) : NULL;
-        if (!copy) {
-            closedir(dir);
-            return cull_no_memory(own(registry));
-        }
-        (*out)[(*n)++] = copy;
-    }
-    if (dir)
-        closedir(dir);
-    if (*n)
-        qsort(*out, *n, sizeof **out, by_text);
-    return CULL_OK;
-}
-
 static cull_status load_folder(cull_registry *registry, const cull_folder *folder, size_t *bad)
 {
     const char **name = NULL;
     size_t n = 0;
 
-    CULL_TRY(list_folder(registry, folder->path, &n, &name));
+    CULL_TRY(cull_search_list(own(registry), folder->path, &n, &name));
     for (size_t i = 0; i < n; i++) {
         const char *path =
             cull_arena_printf(registry->context.scratch, "%s/%s", folder->path, name[i]);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE // secure_getenv
 #include "plugin/search.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,4 +111,52 @@ cull_status cull_search_folders(cull_ctx *ctx, size_t *n, cull_folder **out)
         return CULL_ENOMEM;
     CULL_TRY(add_environment(ctx, n, *out));
     return add_own(ctx, n, *out);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_library(const char *name)
+{
+    const size_t n = strlen(name);
+
+    return n > 3 && strcmp(name + n - 3, ".so") == 0;
+}
+
+static cull_status append(cull_ctx *ctx, const char *name, size_t *n, size_t *room,
+                          const char ***out)
+{
+    cull_arena *arena = cull_context_of(ctx)->scratch;
+
+    if (*n == *room) {
+        *room = *room ? 2 * *room : 64;
+        const char **more = cull_arena_alloc(arena, *room, sizeof *more);
+        if (!more)
+            return cull_no_memory(ctx);
+        if (*n)
+            memcpy(more, *out, *n * sizeof *more);
+        *out = more;
+    }
+    (*out)[*n] = cull_arena_copy(arena, name, strlen(name));
+    return (*out)[(*n)++] ? CULL_OK : cull_no_memory(ctx);
+}
+
+cull_status cull_search_list(cull_ctx *ctx, const char *folder, size_t *n, const char ***out)
+{
+    DIR *dir = opendir(folder);
+    cull_status status = CULL_OK;
+    size_t room = 0;
+
+    *n = 0;
+    *out = NULL;
+    for (const struct dirent *entry; status == CULL_OK && dir && (entry = readdir(dir));)
+        if (is_library(entry->d_name))
+            status = append(ctx, entry->d_name, n, &room, out);
+    if (dir)
+        closedir(dir);
+    if (*n && status == CULL_OK)
+        qsort(*out, *n, sizeof **out, by_text);
+    return status;
 }

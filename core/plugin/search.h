@@ -14,4 +14,8 @@ typedef struct cull_folder {
 // absolute, do not exist or that everybody may write are passed over with a warning.
 cull_status cull_search_folders(cull_ctx *ctx, size_t *n, cull_folder **out) CULL_MUST_CHECK;
 
+// The names of a folder's .so files, sorted, in the scratch arena. A folder that is gone has none.
+cull_status cull_search_list(cull_ctx *ctx, const char *folder, size_t *n,
+                             const char ***out) CULL_MUST_CHECK;
+
 #endif
