@@ -63,6 +63,18 @@ static double difference(const stratum *s, const uint32_t *drawn, double *varian
     return r2 - r1;
 }
 
+// [0, n), unbiased, of 32 random bits (Lemire, Fast Random Integer Generation in an Interval,
+// 2019).
+static uint32_t draw_below(cull_rng *rng, uint32_t n)
+{
+    uint64_t product = (uint64_t)cull_rng_u32(rng) * n;
+
+    if ((uint32_t)product < n)
+        for (const uint32_t least = (0 - n) % n; (uint32_t)product < least;)
+            product = (uint64_t)cull_rng_u32(rng) * n;
+    return (uint32_t)(product >> 32);
+}
+
 // The mean over the strata, of a new draw if `rng` is given.
 static double mean_difference(size_t k, const stratum *strata, cull_rng *rng, uint32_t *drawn,
                               double *error)
@@ -71,7 +83,7 @@ static double mean_difference(size_t k, const stratum *strata, cull_rng *rng, ui
     for (size_t i = 0; i < k; i++) {
         double v;
         for (size_t j = 0; rng && j < strata[i].n; j++)
-            drawn[j] = (uint32_t)cull_rng_below(rng, strata[i].n);
+            drawn[j] = draw_below(rng, (uint32_t)strata[i].n);
         value += difference(&strata[i], rng ? drawn : NULL, &v) / (double)k;
         variance += v / (double)(k * k);
     }
@@ -102,11 +114,11 @@ static void conclude(size_t n, double *t, cull_difference *d)
     d->p = (1 + (double)beyond) / (1 + (double)n);
 }
 
-cull_status cull_bootstrap(cull_ctx *ctx, size_t k, const cull_items *first,
+cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
                            const cull_items *second, uint64_t seed, cull_difference *out)
 {
     stratum *strata = cull_scratch(ctx, k, sizeof *strata);
-    double *t = cull_scratch(ctx, CULL_RESAMPLES, sizeof *t);
+    double *t = cull_scratch(ctx, resamples, sizeof *t);
     size_t most = 1, fewest = SIZE_MAX;
     if (!strata || !t)
         return CULL_ENOMEM;
@@ -127,12 +139,12 @@ cull_status cull_bootstrap(cull_ctx *ctx, size_t k, const cull_items *first,
     cull_rng rng;
     size_t n = 0;
     cull_rng_init(&rng, seed, "report", "bootstrap");
-    for (size_t i = 0; i < CULL_RESAMPLES; i++) {
+    for (size_t i = 0; i < resamples; i++) {
         const double again = mean_difference(k, strata, &rng, drawn, &error);
         if (error > 0) // else one unit was drawn throughout
             t[n++] = (again - value) / error;
     }
-    if (n > CULL_RESAMPLES / 2)
+    if (n > resamples / 2)
         conclude(n, t, out);
     return CULL_OK;
 }

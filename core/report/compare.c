@@ -202,7 +202,7 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     }
     if (m->law != CULL_LAW_MEAN) {
         out->test = CULL_TEST_BOOTSTRAP;
-        return cull_bootstrap(ctx, m->k, first, second, 1, &out->d);
+        return cull_bootstrap(ctx, CULL_RESAMPLES, m->k, first, second, 1, &out->d);
     }
     for (size_t j = 0; j < m->k; j++) {
         cull_comparison one = { 0 };

@@ -58,7 +58,7 @@ cull_difference cull_by_t(double value, double error, double df);
 // models, and t* = (d* − d) / error* gives the interval d − t*(0.975) error … d − t*(0.025) error.
 // The same seed, the same numbers.
 enum { CULL_RESAMPLES = 10000 };
-cull_status cull_bootstrap(cull_ctx *ctx, size_t k, const cull_items *first,
+cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
                            const cull_items *second, uint64_t seed,
                            cull_difference *out) CULL_MUST_CHECK;
 

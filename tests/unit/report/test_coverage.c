@@ -10,7 +10,7 @@
 #include "report/stats.h"
 #include "support/fake_host.h"
 
-enum { TRIALS = 1500, MOST = 400 };
+enum { TRIALS = 1500, RESAMPLES = 2000, MOST = 400 };
 
 static fake_host *host;
 static cull_rng rng;
@@ -119,9 +119,9 @@ static void perplexities(void **state)
             s.a2[j] = s.b[j] * (base + 0.1 + 0.05 * (exp(0.5 * normal()) - exp(0.125)));
         }
         cull_difference d;
-        assert_ok(host,
-                  cull_bootstrap(fake_ctx(host), 1, &(cull_items){ .n = s.n, .a = s.a1, .b = s.b },
-                                 &(cull_items){ .n = s.n, .a = s.a2, .b = s.b }, i, &d));
+        assert_ok(host, cull_bootstrap(fake_ctx(host), RESAMPLES, 1,
+                                       &(cull_items){ .n = s.n, .a = s.a1, .b = s.b },
+                                       &(cull_items){ .n = s.n, .a = s.a2, .b = s.b }, i, &d));
         held += holds(&d, 0.1);
         cull_arena_rewind(host->context.scratch, mark);
     }

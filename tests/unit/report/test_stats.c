@@ -111,8 +111,8 @@ static void the_bootstrap(void **state)
     cull_difference d, again;
     x.a = numbers(host, data, "x", &x.n);
     y.a = numbers(host, data, "y", &y.n);
-    assert_ok(host, cull_bootstrap(fake_ctx(host), 1, &x, &y, 1, &d));
-    assert_ok(host, cull_bootstrap(fake_ctx(host), 1, &x, &y, 1, &again));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &again));
     assert_memory_equal(&d, &again, sizeof d);
     // BCa and the studentised one differ to second order: a tenth of the interval's half
     const double half = 0.5 * (number(want, "high") - number(want, "low"));
@@ -155,7 +155,7 @@ static void too_little_to_say(void **state)
     const cull_items x = { .n = 1, .a = one }, y = { .n = 1, .a = two };
     cull_difference d = cull_paired(&x, &y);
     assert_true(d.value == 0.25 && isnan(d.error) && isnan(d.low) && isnan(d.p));
-    assert_ok(host, cull_bootstrap(fake_ctx(host), 1, &x, &y, 1, &d));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
     assert_true(d.value == 0.25 && isnan(d.low));
     const cull_items s = { .n = 3, .a = same };
     d = cull_paired(&s, &s);
