@@ -3,12 +3,12 @@
 //     bench-forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS
 //
 // VARIANTS > 1 evaluates that many random half cuts at once. Prints seconds of each run, tokens, weight bytes
-// touched, and the peak resident set.
+// touched, and the peak of memory.
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "support/fake_host.h"
@@ -86,11 +86,9 @@ int main(int argc, char **argv)
         assert_ok(host, cull_evaluate_pass(fake_ctx(host), &m, NULL, variants, cut, n, list, answer, &cost));
         (void)printf("%s%.4f", r ? ", " : "", now() - t0);
     }
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    (void)printf("], \"weight_bytes\": %llu, \"gflop\": %.1f, \"peak_mib\": %ld}\n",
+    (void)printf("], \"weight_bytes\": %llu, \"gflop\": %.1f, \"peak_mib\": %llu}\n",
                  (unsigned long long)(cost.weight_bytes / runs), (double)cost.flops / 1e9 / (double)runs,
-                 usage.ru_maxrss / 1024);
+                 (unsigned long long)(cull_peak_memory() >> 20));
     m.backend->close(m.model);
     fake_host_free(host);
     return 0;

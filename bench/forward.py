@@ -7,7 +7,7 @@ PROGRAM is the built bench/forward. The checkpoint is made in FOLDER (default: a
 so that whatever else the machine does meets both. Prints the median time of each, their ratio with its spread, peak
 memory, and what VARIANTS random half cuts cost against as many runs of their own, in time and in weight bytes.
 """
-import argparse, json, pathlib, resource, statistics, subprocess, sys, tempfile, time
+import argparse, json, pathlib, statistics, subprocess, sys, tempfile, time
 
 ap = argparse.ArgumentParser()
 ap.add_argument("program")

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,4 +83,18 @@ char *cull_strdup(const char *s)
     char *copy = cull_alloc(n, 1);
 
     return copy ? memcpy(copy, s, n) : NULL;
+}
+
+uint64_t cull_peak_memory(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long long kib = 0;
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        (void)fclose(f);
+    return 1024 * (uint64_t)kib;
 }

@@ -5,12 +5,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *cull_alloc(size_t n, size_t size); // zeroed, aligned to 64; NULL: none, or overflow
 void *cull_grow(void *p, size_t old_n, size_t n,
                 size_t size); // as realloc; p is untouched on failure
 void cull_free(void *p);      // NULL is fine
 char *cull_strdup(const char *s);
+
+// Most bytes this program has had in memory at once, pages of mapped files included; 0: not known.
+// Since its own start: getrusage's figure would count what its parent had when it forked.
+uint64_t cull_peak_memory(void);
 
 void cull_torture_fail_after(size_t n); // the n-th allocation from now fails, SIZE_MAX: none
 size_t cull_torture_count(void);        // allocations so far

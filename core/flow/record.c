@@ -2,9 +2,9 @@
 // record/.
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "flow/study.h"
 #include "plugin/settings.h"
 #include "record/cut_file.h"
@@ -278,12 +278,6 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
     return CULL_OK;
 }
 
-static uint64_t peak_memory(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
-}
-
 static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *trial)
 {
     const size_t steps = f->cell->method == CULL_NOT ? 0 : s->spec->methods[f->cell->method].n;
@@ -313,7 +307,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
     }
     phases[trial->n_phases++] = *f->evaluate;
     for (size_t i = 0; i < trial->n_phases; i++)
-        phases[i].peak_rss_bytes = peak_memory();
+        phases[i].peak_rss_bytes = cull_peak_memory();
     trial->phases = phases;
     return CULL_OK;
 }

@@ -83,6 +83,20 @@ static void arena_keeps_what_came_before_a_mark(void **state)
     cull_arena_free(arena);
 }
 
+static void the_peak_stays_when_memory_went(void **state)
+{
+    const size_t n = (size_t)256 << 20;
+    unsigned char *p = cull_alloc(n, 1);
+
+    (void)state;
+    assert_non_null(p);
+    memset(p, 1, n);
+    cull_free(p);
+    const uint64_t peak = cull_peak_memory();
+    assert_true(peak >= n);
+    assert_true(peak < 64 * (uint64_t)n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +104,7 @@ int main(void)
         cmocka_unit_test(fails_on_demand),
         cmocka_unit_test(arena_pieces_are_zero_again),
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
+        cmocka_unit_test(the_peak_stays_when_memory_went),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
