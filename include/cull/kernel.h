@@ -10,7 +10,7 @@
 // clones give the same bits (no contraction, no reordering). Where that is not supported it means nothing.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) &&        \
     !defined(__SANITIZE_ADDRESS__)
-#define CULL_CLONES __attribute__((target_clones("default", "avx2", "arch=skylake-avx512")))
+#define CULL_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define CULL_CLONES
 #endif
