@@ -260,7 +260,7 @@ static void mask(fixture *f, size_t l, size_t e)
 {
     for (int p = 0; p < 3; p++) {
         cull_matrix m;
-        const cull_where where = cull_at_expert(l, CULL_PART_GATE + p, e);
+        const cull_where where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->model, where, &m));
         unsigned char *bits =
             cull_cut_overlay(fake_ctx(f->host), f->cut, where, CULL_MASK, m.rows, m.cols);
@@ -273,7 +273,7 @@ static void assert_masked(fixture *f, size_t l, size_t e)
 {
     for (int p = 0; p < 3; p++) {
         cull_matrix was, is;
-        const cull_where where = cull_at_expert(l, CULL_PART_GATE + p, e);
+        const cull_where where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->model, where, &was));
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->again, where, &is));
         for (size_t r = 0; r < was.rows; r++)

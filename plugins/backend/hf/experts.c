@@ -138,7 +138,7 @@ static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, blocks = cols / 32;
     const size_t block_shape[] = { E, rows, blocks, 16 }, scale_shape[] = { E, rows, blocks };
-    const cull_where where = cull_at(l, CULL_PART_GATE + which);
+    const cull_where where = cull_at(l, (cull_part)(CULL_PART_GATE + which));
     const hf_wanted q_wanted = { HF_STACK_BLOCKS, where, bytes8, 1, 4, block_shape };
     const hf_wanted scale_wanted = { HF_STACK_SCALES, where, bytes8, 1, 3, scale_shape };
     const hf_tensor *q, *scale;
