@@ -197,46 +197,66 @@ static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
                                   moe ? lane->h_out : NULL, lane->h_out);
 }
 
-static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                         const cull_watch *watch)
+// Pass 1 for all lanes. Only when every lane has read its h_in may a skipped one's be copied over
+// an h_out, which may be another's h_in.
+static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                                const cull_watch *watch)
 {
-    const cull_layer_facts *f = cull_layer_of(run->m, l);
-    size_t n_routed = 0;
-    float *norm = NULL;
+    for (size_t i = 0; i < n_lanes; i++) {
+        const cull_lane *same = lane + lane[i].attended;
+        if (skips_layer(lane + i, l))
+            continue;
+        if (same == lane + i)
+            CULL_TRY(attend(run, l, lane + i, watch));
+        lane[i].r = same->r;
+        lane[i].x = same->x;
+        lane[i].side = same->side;
+    }
+    for (size_t i = 0; i < n_lanes; i++)
+        if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
+            memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));
+    return CULL_OK;
+}
+
+static bool is_routed(const cull_run *run, const cull_lane *lane, size_t l)
+{
+    return cull_layer_of(run->m, l)->E && !skips_layer(lane, l) && !skips_moe(lane, l);
+}
+
+// Passes 2 to 4 for the lanes that have them. norm: [n][K] of the only lane, where the watch looks
+// at experts.
+static cull_status moe_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                             const cull_watch *watch, float **norm)
+{
     cull_lane **live = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *live);
+    size_t n = 0;
 
     if (!live)
         return cull_no_memory(run->ctx);
     for (size_t i = 0; i < n_lanes; i++) {
-        if (skips_layer(lane + i, l))
-            continue;
-        if (lane[i].attended == i) {
-            CULL_TRY(attend(run, l, lane + i, watch));
-        } else {
-            lane[i].r = lane[lane[i].attended].r;
-            lane[i].x = lane[lane[i].attended].x;
-            lane[i].side = lane[lane[i].attended].side;
-        }
-    }
-    for (size_t i = 0; i < n_lanes; i++) // only now may h_in be overwritten
-        if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
-            memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));
-    for (size_t i = 0; i < n_lanes; i++) {
-        if (f->E == 0 || skips_layer(lane + i, l) || skips_moe(lane + i, l))
+        if (!is_routed(run, lane + i, l))
             continue;
         CULL_TRY(route(run, l, lane + i, watch));
         CULL_TRY(resolve(run, l, lane + i));
-        live[n_routed++] = lane + i;
+        live[n++] = lane + i;
     }
-    if (watch && watch->item && n_routed == 1) {
-        norm = floats(run, live[0]->n * f->K);
-        if (!norm)
+    if (watch && watch->item && n == 1) {
+        *norm = floats(run, live[0]->n * cull_layer_of(run->m, l)->K);
+        if (!*norm)
             return CULL_ENOMEM;
     }
-    if (n_routed)
-        CULL_TRY(cull_dispatch(run, l, n_routed, live, watch, norm));
+    return n ? cull_dispatch(run, l, n, live, watch, *norm) : CULL_OK;
+}
+
+static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                         const cull_watch *watch)
+{
+    float *norm = NULL;
+
+    CULL_TRY(attend_lanes(run, l, n_lanes, lane, watch));
+    CULL_TRY(moe_lanes(run, l, n_lanes, lane, watch, &norm));
     for (size_t i = 0; i < n_lanes; i++) {
-        const bool routed = f->E && !skips_moe(lane + i, l);
+        const bool routed = is_routed(run, lane + i, l);
         if (skips_layer(lane + i, l))
             continue;
         if (routed && watch && watch->moe)

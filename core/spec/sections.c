@@ -267,7 +267,7 @@ static void read_output(cull_reader *r, const cull_node *node)
         if (!strcmp(stores[i], owned->store))
             r->spec->store = stores[i];
     const cull_node *store = cull_node_get(node, "store");
-    if (store && strcmp(r->spec->store, owned->store))
+    if (store && strcmp(r->spec->store, owned->store) != 0)
         cull_problem_add(r->problems, store->place,
                          "output.store: one of f32, bf16, f16, model is expected");
 }
