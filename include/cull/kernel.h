@@ -41,4 +41,13 @@ static inline float cull_exp(float x)
     return p * scale * keep;
 }
 
+// 1 / (1 + exp(−x)), by an exponential of at most 1: a compiler that works out the quotient of a clamped
+// exponential for every lane, wanted or not, would meet subnormals, which cost a hundred times more.
+static inline float cull_sigmoid(float x)
+{
+    const float t = cull_exp(x < 0.0f ? x : -x);
+
+    return (x < 0.0f ? t : 1.0f) / (1.0f + t);
+}
+
 #endif

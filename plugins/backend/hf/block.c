@@ -56,7 +56,7 @@ CULL_CLONES
 static void silu_times(size_t n, float *restrict g, const float *restrict u)
 {
     for (size_t i = 0; i < n; i++)
-        g[i] = g[i] / (1.0f + cull_exp(-g[i])) * u[i];
+        g[i] = g[i] * cull_sigmoid(g[i]) * u[i];
 }
 
 // gpt-oss: g ≤ limit, |u| ≤ limit; g · σ(α g) · (u + 1)
@@ -67,7 +67,7 @@ static void clamped_times(size_t n, float *restrict g, const float *restrict u, 
     for (size_t i = 0; i < n; i++) {
         const float a = g[i] < limit ? g[i] : limit;
         const float b = u[i] < -limit ? -limit : (u[i] < limit ? u[i] : limit);
-        g[i] = a / (1.0f + cull_exp(-alpha * a)) * (b + 1.0f);
+        g[i] = a * cull_sigmoid(alpha * a) * (b + 1.0f);
     }
 }
 
