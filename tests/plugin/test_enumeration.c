@@ -5,6 +5,7 @@
 
 #include "support/assert_close.h"
 #include "support/dense_sample.h"
+#include "support/subsets.h"
 #include "support/test.h"
 
 static fake_host *host;
@@ -35,31 +36,6 @@ static cull_subset_loss losses_of(tinyworld *world, size_t l, const char *object
     return scores.subset;
 }
 
-// All sets of r of E in lexicographic order of their members; 16 or 32 experts, so one word a set.
-static uint64_t *all_sets(size_t E, size_t r, size_t *n)
-{
-    uint64_t *sets = cull_take(fake_ctx(host), 12870, sizeof *sets);
-    size_t at[32];
-    *n = 0;
-    assert_non_null(sets);
-    for (size_t i = 0; i < r; i++)
-        at[i] = i;
-    for (;;) {
-        uint64_t set = 0;
-        for (size_t i = 0; i < r; i++)
-            set |= (uint64_t)1 << at[i];
-        sets[(*n)++] = set;
-        size_t i = r;
-        while (i > 0 && at[i - 1] == E - r + i - 1)
-            i--;
-        if (i == 0)
-            return sets;
-        at[i - 1]++;
-        for (; i < r; i++)
-            at[i] = at[i - 1] + 1;
-    }
-}
-
 // Losses as the golden ones, relative to the loss or, for sets that cost almost nothing, to the
 // energy.
 static void compare(tinyworld *world, golden *g, size_t l, size_t r)
@@ -67,7 +43,7 @@ static void compare(tinyworld *world, golden *g, size_t l, size_t r)
     char name[64];
     size_t n = 0;
     size_t count = 0;
-    const uint64_t *sets = all_sets(world->layer[l].E, r, &count);
+    const uint64_t *sets = subsets_all(host, world->layer[l].E, r, &count);
     snprintf(name, sizeof name, "layer.%zu.output_energy", l);
     const double energy = golden_numbers(g, name, &n)[0];
     const double tiny[] = { energy, sqrt(energy), 1 };
@@ -296,7 +272,7 @@ static void threads_do_not_matter(void **state)
         tinyworld *world = tinyworld_open(host, "tinyworld-mixtral");
         golden *g = tinyworld_golden(world, "subsets");
         size_t n = 0;
-        const uint64_t *sets = all_sets(16, 14, &n);
+        const uint64_t *sets = subsets_all(host, 16, 14, &n);
         world->layer_stats[0].dense = dense_sample_of(world, g, 0);
         const cull_subset_loss q = losses_of(world, 0, "peer");
         assert_ok(host, q.eval(fake_ctx(host), q.self, n, 1, sets, loss[i]));

@@ -12,7 +12,7 @@
 #include <cull/cull.h>
 
 enum {
-    BATCH = 512,      // sets that are evaluated together
+    BATCH = 2048,     // sets that are evaluated together
     BLOCK = 32,       // tokens of a block, whose sums are merged in order
     MOST_CHOSEN = 64, // experts per token
 };

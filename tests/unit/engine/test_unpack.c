@@ -82,11 +82,22 @@ static void test_exp(void **state)
     assert_true(cull_exp(-1000.0f) == 0.0f && cull_exp(0.0f) == 1.0f);
 }
 
+static void test_sigmoid(void **state)
+{
+    (void)state;
+    for (double x = -85.0; x < 85.0; x += 0.0371) {
+        const double want = 1.0 / (1.0 + exp(-(double)(float)x));
+        assert_true(fabs((double)cull_sigmoid((float)x) - want) <= 4e-7 * want);
+    }
+    assert_true(cull_sigmoid(0.0f) == 0.5f && cull_sigmoid(1000.0f) == 1.0f);
+    assert_true(cull_sigmoid(-1000.0f) == 0.0f && isnan(cull_sigmoid(NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_halves), cmocka_unit_test(test_e4m3), cmocka_unit_test(test_strides),
-        cmocka_unit_test(test_mxfp4),  cmocka_unit_test(test_exp),
+        cmocka_unit_test(test_mxfp4),  cmocka_unit_test(test_exp),  cmocka_unit_test(test_sigmoid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
