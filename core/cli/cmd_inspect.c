@@ -132,6 +132,24 @@ static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject
     printf("%-16s %zu\n", "positions", s->opened.facts->max_positions);
 }
 
+// What a cut may take, and what of it a checkpoint can say.
+static void print_uses(const cull_subject *s)
+{
+    const cull_model_facts *f = s->opened.facts;
+    size_t least = 0;
+
+    for (size_t l = 0; l < f->L; l++)
+        least = s->layer[l]->K > least ? s->layer[l]->K : least;
+    if (least)
+        printf(
+            "%-16s experts, to %zu a layer, or all to zeros or constants; weights of every part\n",
+            "can be pruned", least);
+    else
+        printf("%-16s weights only: there are no experts\n", "can be pruned");
+    if (f->exports)
+        printf("%-16s %s\n", "can be exported", f->exports);
+}
+
 static void print_notes(const cull_subject *s)
 {
     const char *const *texts = NULL;
@@ -163,6 +181,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
         print_params(subject.opened.facts);
         print_tokenizer(cli, r.model, &subject);
         print_memory(&subject);
+        print_uses(&subject);
         print_notes(&subject);
     }
     cull_subject_close(&subject);

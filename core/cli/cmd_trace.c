@@ -1,5 +1,5 @@
-// cull trace MODEL --ids FILE.jsonl -o OUT.h5: everything the layers compute, for comparison with
-// others.
+// cull trace MODEL --ids FILE.jsonl -o OUT.h5: everything the layers compute, of a model or one of
+// its variants, for comparison with others.
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,17 +7,20 @@
 #include "base/read_file.h"
 #include "cli/commands.h"
 #include "cli/model.h"
+#include "flow/export.h"
 #include "record/trace_file.h"
 
 typedef struct request {
-    const char *model, *ids, *out;
+    const char *model, *ids, *out, *cut;
 } request;
 
-enum { IDS = 0x200 };
+enum { IDS = 0x200, CUT };
 
 static const struct argp_option options[] = {
     { "ids", IDS, "FILE.jsonl", 0, "one JSON array of token ids a line, all equally long", 0 },
     { "output", 'o', "OUT.h5", 0, "the file to write", 0 },
+    { "cut", CUT, "TRIAL", 0, "a trial's .h5 file or a cut's .safetensors file: trace that variant",
+      0 },
     { 0 },
 };
 
@@ -30,6 +33,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'o':
         r->out = arg;
+        return 0;
+    case CUT:
+        r->cut = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (r->model)
@@ -135,13 +141,28 @@ static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, 
     return CULL_OK;
 }
 
+// The variant to trace; NULL: the model as it is.
+static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_subject *subject,
+                            cull_cut **out)
+{
+    cull_recipe recipe;
+
+    *out = NULL;
+    if (!path)
+        return CULL_OK;
+    CULL_TRY(cull_recipe_read(ctx, path, &recipe));
+    return cull_recipe_cut(ctx, &recipe, subject, out);
+}
+
 static cull_status trace(cull_cli *cli, const request *r, cull_subject *subject)
 {
     cull_ctx *ctx = &cli->context.ctx;
     sequences s;
+    cull_cut *cut;
     CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, subject));
     const cull_model_facts *facts = subject->opened.facts;
     CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
+    CULL_TRY(read_cut(ctx, r->cut, subject, &cut));
     const size_t N = s.n * s.len;
     cull_trace t = { .n_seq = s.n, .len = s.len, .ids = s.ids };
     t.logits = cull_take(ctx, N * facts->V, sizeof(float));
@@ -150,7 +171,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_subject *subject)
         return CULL_ENOMEM;
     CULL_TRY(make_router_room(ctx, subject, &t));
     const cull_engine_options engine = { .memory = cli->options.memory };
-    CULL_TRY(cull_trace_pass(ctx, &subject->opened, &engine, NULL, &t));
+    CULL_TRY(cull_trace_pass(ctx, &subject->opened, &engine, cut, &t));
     return cull_trace_write(ctx, r->out, &subject->opened, &t);
 }
 

@@ -95,6 +95,7 @@ typedef struct cull_model_facts {
     uint64_t bytes; // of all stored weights
     int32_t bos, eos; // token ids, −1: none
     bool adds_bos;    // the tokenizer puts BOS in front by itself
+    const char *exports; // what a checkpoint can say of a variant, for `cull inspect`; NULL: unknown
 } cull_model_facts;
 
 #endif

@@ -7,29 +7,32 @@ echo '
   wanda: { criterion: wanda, strategy: unstructured }
   merge: { criterion: logit-similarity, strategy: merge }
   mone:  { criterion: mone, strategy: mone }
+  skip:  { strategy: { skip: { ratio: 0.3 } } }
+allocations: [ layer, global ]
 output: { store: model }' | experiment '[ 0.5 ]' > e.yaml
 run 0 e.yaml
-has_trials 5
+has_trials 9
 "$CULL" compare "$OUT" --format csv > recorded || fail "compare"
 
 export_of() { find "$OUT/trials" -name "tiny-$1-*.h5"; }
 # The value of the perplexity in the rows of a table on standard input that match.
 perplexity_of() { grep "$1" | cut -d, -f10; }
 
-for method in reap wanda merge; do
-    "$CULL" export "$(export_of $method)" -o "exported-$method" 2> log || fail "export of $method"
-    [ -f "exported-$method/tokenizer.json" ] || fail "no tokenizer"
-    "$CULL" inspect "exported-$method" > inspected 2> log || fail "inspect"
+for trial in reap-s0.5-layer reap-s0.5-global wanda merge-s0.5-layer mone-s0.5-layer mone-s0.5-global; do
+    "$CULL" export "$(export_of $trial)" -o "exported-$trial" 2> log || fail "export of $trial"
+    [ -f "exported-$trial/tokenizer.json" ] || fail "no tokenizer"
+    "$CULL" inspect "exported-$trial" > inspected 2> log || fail "inspect"
     (
-        OUT=$DIR/out-$method
-        run 0 e.yaml --set "models.tiny.hf.path=$DIR/exported-$method" --set 'methods={random: {criterion: random, strategy: lowest}}'
+        OUT=$DIR/out-$trial method=${trial%%-*} allocation=${trial##*-}
+        run 0 e.yaml --set "models.tiny.hf.path=$DIR/exported-$trial" --set 'methods={random: {criterion: random, strategy: {lowest: {action: zero}}}}' --set 'allocations=[layer]'
         "$CULL" compare "$OUT" --format csv | perplexity_of ,dense, > is
-        perplexity_of ",$method," < recorded > was
-        paste is was | awk '{ d = $1 / $2 - 1; exit !($2 > 1 && d < 1e-6 && d > -1e-6) }' || fail "$method: $(cat is) where $(cat was) was recorded"
+        [ "$trial" = wanda ] && allocation= # which makes no difference to it
+        grep ",$allocation," recorded | perplexity_of ",$method," > was
+        paste is was | awk '{ d = $1 / $2 - 1; exit !($2 > 1 && d < 1e-6 && d > -1e-6) }' || fail "$trial: $(cat is) where $(cat was) was recorded"
     ) || exit 1
 done
-grep -q '"num_local_experts": 8' exported-reap/config.json || fail "config.json has the old number of experts"
-[ "$(wc -l < exported-reap/cull-kept.jsonl)" -eq 4 ] || fail "not a line a layer"
+grep -q '"num_local_experts": 8' exported-reap-s0.5-layer/config.json || fail "config.json has the old number of experts"
+[ "$(wc -l < exported-reap-s0.5-layer/cull-kept.jsonl)" -eq 4 ] || fail "not a line a layer"
 
 refused() { # STATUS, what it says, the arguments
     expected=$1 words=$2
@@ -38,14 +41,14 @@ refused() { # STATUS, what it says, the arguments
     [ $? -eq "$expected" ] || fail "export $*: not exit status $expected"
     says "$words"
 }
-refused 3 'no bias that a constant could be stored in' "$(export_of mone)" -o nothing
-refused 2 'is there already' "$(export_of reap)" -o exported-reap
+refused 3 'experts with small gates are skipped' "$(export_of skip)" -o nothing
+refused 2 'is there already' "$(export_of reap-s0.5-layer)" -o exported-reap-s0.5-layer
 refused 2 'it is the model as it is' "$(export_of dense)" -o nothing
-refused 2 'give --model' "$OUT"/cuts/*reap*.safetensors -o nothing
-refused 2 'made for a model with the fingerprint' "$(export_of reap)" --model "$SOURCE/models/tinyworld-olmoe" -o nothing
+refused 2 'give --model' "$OUT"/cuts/*reap*layer*.safetensors -o nothing
+refused 2 'made for a model with the fingerprint' "$(export_of reap-s0.5-layer)" --model "$SOURCE/models/tinyworld-olmoe" -o nothing
 refused 2 'neither a trial' e.yaml -o nothing
 refused 2 'two things are needed' -o nothing
 [ ! -e nothing ] && [ -z "$(find . -name '.tmp*')" ] || fail "leftovers"
 
-"$CULL" export "$(export_of merge)" --layout jsonl -o lists.jsonl || fail "lists"
+"$CULL" export "$(export_of merge-s0.5-layer)" --layout jsonl -o lists.jsonl || fail "lists"
 [ "$(wc -l < lists.jsonl)" -eq 4 ] || fail "not a line a layer in lists.jsonl"

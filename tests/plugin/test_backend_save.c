@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -387,38 +388,99 @@ static void test_novice(void **state)
     }
     f->hf->close(f->again);
     end(f);
-    begin(f, "mixtral");
-    f->cut->layer[2].action[4] = CULL_ACTION_NOVICE;
-    assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP,
-                 "no bias that a constant could be stored in");
+}
+
+// What the experts of layer 2 of a checkpoint in Cull's own layout must be: two constants among
+// stored ones.
+static void assert_constants(fixture *f, const cull_model *model)
+{
+    cull_ctx *ctx = fake_ctx(f->host);
+    const size_t D = f->hf->facts(model)->D;
+    cull_matrix down, was;
+
+    for (size_t e = 0; e < 4; e++) {
+        assert_ok(f->host, f->hf->matrix(ctx, model, cull_at_expert(2, CULL_PART_DOWN, e), &down));
+        assert_ok(f->host,
+                  f->hf->matrix(ctx, f->model, cull_at_expert(2, CULL_PART_DOWN, e), &was));
+        for (size_t d = 0; d < D; d++) {
+            const bool constant = e == 0 || e == 3;
+            assert_true(naive_bias(&down, d) == (constant ? (float)(e + d) / 8 : 0));
+            assert_true(naive_element(&down, d, 5) == (constant ? 0 : naive_element(&was, d, 5)));
+        }
+    }
+}
+
+// Elsewhere a constant needs Cull's own layout, and what is read from it can be written again.
+static void test_constants(void **state)
+{
+    fixture *f = *state;
+    static const char *const names[] = { "mixtral", "granitemoe", "deepseek_v3-fp8", "olmoe" };
+
+    for (size_t i = 0; i < 4; i++) {
+        cull_model *first;
+        begin(f, names[i]);
+        const size_t D = f->hf->facts(f->model)->D;
+        cull_layer_cut *cut = &f->cut->layer[2];
+        for (size_t e = 0; e < 4; e += 3) {
+            cut->action[e] = CULL_ACTION_NOVICE;
+            for (size_t d = 0; d < D; d++)
+                cut->constant[e * D + d] = (float)(e + d) / 8;
+        }
+        assert_ok(f->host, save(f, false, UINT64_MAX));
+        reopen(f);
+        assert_constants(f, f->again);
+        first = f->model;
+        f->model = f->again;
+        cut->action[0] = cut->action[3] = CULL_ACTION_BASE;
+        char folder[sizeof f->folder];
+        (void)strcpy(folder, f->folder);
+        (void)strcpy(f->folder, "/tmp/cull-save-XXXXXX");
+        assert_non_null(mkdtemp(f->folder));
+        assert_ok(f->host, save(f, false, UINT64_MAX));
+        reopen(f);
+        f->hf->close(f->model);
+        f->model = first;
+        assert_constants(f, f->again);
+        f->hf->close(f->again);
+        end(f);
+        assert_int_equal(rmdir(f->folder), 0);
+        (void)strcpy(f->folder, folder);
+        clear_folder(f->folder);
+    }
+    begin(f, "arctic");
+    f->cut->layer[1].action[4] = CULL_ACTION_NOVICE;
+    assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP, "transformers lacks");
     end(f);
 }
 
 // Layers that keep different numbers: padded by a bias where the router has one that keeps padding
-// out.
+// out, else in Cull's own layout.
 static void test_uneven(void **state)
 {
     fixture *f = *state;
-    static const char *const padded[] = { "deepseek_v3-fp8", "glm4_moe",      "minimax_m2",
-                                          "gpt_oss",         "gpt_oss-mxfp4", "deepseek_v3" };
-    static const char *const refused[] = { "mixtral",    "olmoe",  "qwen3_moe",
-                                           "granitemoe", "phimoe", "ernie4_5_moe" };
+    static const char *const names[] = {
+        "deepseek_v3-fp8", "glm4_moe",  "minimax_m2", "gpt_oss", "gpt_oss-mxfp4", "deepseek_v3",
+        "mixtral",         "qwen2_moe", "olmoe",      "phimoe",  "granitemoe",    "ernie4_5_moe",
+    };
 
-    for (size_t i = 0; i < 6; i++) {
-        begin(f, padded[i]);
+    for (size_t i = 0; i < 12; i++) {
+        char path[128];
+        begin(f, names[i]);
         drop(f, uneven);
         assert_ok(f->host, save(f, false, UINT64_MAX));
+        (void)snprintf(path, sizeof path, "%s/modeling_cull.py", f->folder);
+        assert_int_equal(access(path, F_OK) == 0, i >= 6);
         reopen(f);
-        assert_same(f, padded[i], 2e-6);
+        assert_same(f, names[i], 2e-6);
         end(f);
     }
-    for (size_t i = 0; i < 6; i++) {
-        begin(f, refused[i]);
-        drop(f, uneven);
-        assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP,
-                     "keep different numbers of experts");
-        end(f);
-    }
+    begin(f, "deepseek_v3"); // in four groups
+    drop(f, none);
+    f->cut->layer[1].action[1] = f->cut->layer[1].action[2] = f->cut->layer[1].action[3] =
+        CULL_ACTION_DROP;
+    assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP,
+                 "a group with one expert has no best two");
+    end(f);
 }
 
 static void test_layers(void **state)
@@ -459,10 +521,13 @@ static void test_rules(void **state)
     assert_int_equal(f->hf->layer_facts(f->again, 0)->K, 2);
     assert_same(f, "olmoe", 2e-6);
     clear_folder(f->folder);
-    f->cut->layer[1].k = 3;
-    assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP,
-                 "layers differ in the number of experts a token");
-    f->cut->layer[1].k = 2;
+    f->rule[1].k = f->cut->layer[1].k = 3;
+    assert_ok(f->host, save(f, false, UINT64_MAX));
+    reopen(f);
+    assert_int_equal(f->hf->layer_facts(f->again, 0)->K, 2);
+    assert_int_equal(f->hf->layer_facts(f->again, 1)->K, 3);
+    assert_same(f, "olmoe", 2e-6);
+    clear_folder(f->folder);
     f->cut->layer[1].skip_ratio = 0.3;
     assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP, "small gates are skipped");
     end(f);
@@ -480,8 +545,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_halves), TEST(test_copy),    TEST(test_dequantised), TEST(test_masks),
-        TEST(test_matrix), TEST(test_actions), TEST(test_novice),      TEST(test_uneven),
-        TEST(test_layers), TEST(test_rules),
+        TEST(test_matrix), TEST(test_actions), TEST(test_novice),      TEST(test_constants),
+        TEST(test_uneven), TEST(test_layers),  TEST(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Every golden checkpoint, cut to half of its experts by `cull export`, loaded in transformers: its logits are those
-that `cull trace` writes for it.
+"""Every golden checkpoint, cut in several ways and written by `cull export`, loaded in transformers: its logits are
+those that `cull trace` writes for it, and for the variant itself.
 
-    check_exports.py CULL GOLDEN-FOLDER
+    check_exports.py CULL GOLDEN-FOLDER [NAME…]
 
-Exits 77 where torch, transformers or h5py is missing. Arctic, which transformers lacks, is left out; quantised
-checkpoints are exported dequantised.
+Exits 77 where torch, transformers or h5py is missing. Arctic, which transformers lacks, is compared with the variant
+alone. Quantised checkpoints are exported as they are, and dequantised to BF16, which rounds: then only what is written
+is compared.
 """
+import glob
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,53 +22,126 @@ try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
-    from transformers import AutoModelForCausalLM
+    from make_checkpoints import dequantise_fp8
+    from transformers import AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
 TOLERANCE = 1e-3
+NOVICE = 3  # as in cull/cut.h
+# What a checkpoint cannot say, with the words of the refusal.
+REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks"}
 
 
-def make_cut(golden, path):
+def half(layer, experts, width):
     """Every other expert of each layer, beginning with the layer's own number."""
-    cut, routers = {}, load_file(golden)
-    for name, t in routers.items():
+    return {f"layer.{layer}.kept": torch.arange(layer % 2, experts, 2, dtype=torch.int32)}
+
+
+def uneven(layer, experts, width):
+    """Layers and, where there are some, groups that keep different numbers."""
+    gone = [e for e in range(experts) if e % 4 == 1 or (layer == 1 and e % 4 == 3 and e > 3)]
+    return {f"layer.{layer}.kept": torch.tensor([e for e in range(experts) if e not in gone], dtype=torch.int32)}
+
+
+def novices(layer, experts, width):
+    """Half of the experts as constants."""
+    generator = torch.Generator().manual_seed(layer)
+    action = torch.zeros(experts, dtype=torch.uint8)
+    action[layer % 2::2] = NOVICE
+    constants = torch.randn(int((action == NOVICE).sum()), width, generator=generator)
+    return {f"layer.{layer}.action": action, f"layer.{layer}.novice": constants.bfloat16().float()}
+
+
+def make_cut(golden, how, path):
+    cut = {}
+    width = golden["hidden.0"].shape[-1]
+    for name, t in golden.items():
         if name.startswith("route.") and name.endswith(".logits"):
-            layer, experts = int(name.split(".")[1]), t.shape[1]
-            cut[f"layer.{layer}.kept"] = torch.arange(layer % 2, experts, 2, dtype=torch.int32)
+            cut.update(how(int(name.split(".")[1]), t.shape[1], width))
     save_file(cut, path, metadata={"cull": "cut/1"})
 
 
-def check(cull, folder, work):
-    cut, out, trace = (os.path.join(work, n) for n in ("cut.safetensors", "out", "trace.h5"))
-    make_cut(os.path.join(folder, "golden.safetensors"), cut)
+def trace(cull, model, work, *more):
+    out = os.path.join(work, "trace.h5")
+    subprocess.run([cull, "trace", model, "--ids", os.path.join(work, "ids.jsonl"), "-o", out, "--quiet", *more],
+                   check=True)
+    with h5py.File(out) as h:
+        return torch.tensor(h["logits"][:])
+
+
+def without_fp8(folder, config):
+    """The same checkpoint in float32, as far as transformers goes: its FP8 needs a GPU."""
+    plain = folder + "-f32"
+    shutil.copytree(folder, plain, ignore=shutil.ignore_patterns("*.safetensors*"))
+    tensors = {}
+    for file in glob.glob(os.path.join(folder, "*.safetensors")):
+        tensors.update(load_file(file))
+    tensors = dequantise_fp8(tensors, config["quantization_config"]["weight_block_size"])
+    save_file({k: v.float().contiguous() for k, v in tensors.items()}, os.path.join(plain, "model.safetensors"),
+              metadata={"format": "pt"})
+    config = {k: v for k, v in config.items() if k != "quantization_config"}
+    with open(os.path.join(plain, "config.json"), "w") as f:
+        json.dump(config, f)
+    return plain
+
+
+def transformers_logits(folder, ids):
     with open(os.path.join(folder, "config.json")) as f:
-        quantised = "quantization_config" in json.load(f)
-    subprocess.run([cull, "export", cut, "--model", folder, "-o", out, "--shard", "100K"]
-                   + ["--dequantise"] * quantised, check=True)
-    model = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, attn_implementation="eager").eval()
-    ids = load_file(os.path.join(folder, "golden.safetensors"))["input_ids"].long()
+        config = json.load(f)
+    quantised = config.get("quantization_config", {}).get("quant_method")
+    how = dict(dtype=torch.float32, attn_implementation="eager", trust_remote_code=True)
+    if quantised == "fp8":
+        folder = without_fp8(folder, config)
+    if quantised == "mxfp4":
+        how["quantization_config"] = Mxfp4Config(dequantize=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, **how).eval()
+    with torch.no_grad():
+        return model(ids).logits
+
+
+def check(cull, folder, how, dequantise, work):
+    golden = load_file(os.path.join(folder, "golden.safetensors"))
+    cut, out = (os.path.join(work, n) for n in ("cut.safetensors", "out"))
+    make_cut(golden, how, cut)
+    with open(os.path.join(folder, "config.json")) as f:
+        arch = json.load(f)["model_type"]
+    done = subprocess.run([cull, "export", cut, "--model", folder, "-o", out, "--shard", "100K"]
+                          + ["--dequantise"] * dequantise, stderr=subprocess.PIPE, text=True)
+    reason = REFUSED.get((arch, how.__name__))
+    if reason:
+        return 0 if done.returncode == 3 and reason in done.stderr else float("inf")
+    done.check_returncode()
+    ids = golden["input_ids"].long()
     with open(os.path.join(work, "ids.jsonl"), "w") as f:
         f.writelines(json.dumps(row.tolist()) + "\n" for row in ids)
-    subprocess.run([cull, "trace", out, "--ids", f.name, "-o", trace, "--quiet"], check=True)
-    with torch.no_grad(), h5py.File(trace) as h:
-        return (model(ids).logits - torch.tensor(h["logits"][:])).abs().max().item()
+    written, worst = trace(cull, out, work), 0
+    if not dequantise:
+        worst = (written - trace(cull, folder, work, "--cut", cut)).abs().max().item()
+    if arch == "arctic":
+        return worst
+    return max(worst, (transformers_logits(out, ids) - written).abs().max().item())
 
 
 def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    cull, golden = sys.argv[1:]
+    cull, golden, *wanted = sys.argv[1:]
+    modules = tempfile.TemporaryDirectory()  # where transformers keeps code that checkpoints carry
+    transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
     failed = 0
-    for name in sorted(os.listdir(golden)):
+    for name in wanted or sorted(os.listdir(golden)):
         folder = os.path.join(golden, name)
-        if name == "arctic" or not os.path.exists(os.path.join(folder, "config.json")):
+        if not os.path.exists(os.path.join(folder, "config.json")):
             continue
-        with tempfile.TemporaryDirectory() as work:
-            worst = check(cull, folder, work)
-        print(f"{name:24} {worst:.2g}", flush=True)
-        failed += not worst <= TOLERANCE
+        with open(os.path.join(folder, "config.json")) as f:
+            forms = (False, True) if "quantization_config" in json.load(f) else (False,)
+        for how, dequantise in itertools.product((half, uneven, novices), forms):
+            with tempfile.TemporaryDirectory() as work:
+                worst = check(cull, folder, how, dequantise, work)
+            print(f"{name:24} {how.__name__:8} {'BF16' if dequantise else '':5} {worst:.2g}", flush=True)
+            failed += not worst <= TOLERANCE
     sys.exit(failed > 0)
 
 

@@ -127,6 +127,7 @@ typedef struct hf_arch {
     hf_num attention_scale; // key NULL: 1/√width
     bool sinks;             // self_attn.sinks (H)
     enum hf_windows windows;
+    size_t window;             // their width where config.json does not say; 0: none
     const char *window_switch; // a key that must be true for windows to count; NULL: none
     const char *window_layers; // HF_WINDOW_TYPES: only the first so many by default; NULL: all
 
@@ -163,6 +164,10 @@ typedef struct hf_arch {
     const char *const *noted;   // pairs key, why it is ignored: noted when true or non-zero
     const char *mtp;            // the key that counts multi-token-prediction layers
     cull_status (*adjust)(struct hf_config *, cull_model *); // what a table cannot say; may be NULL
+
+    // ---- what Cull's own layout needs, see differ.c
+    const char *transformers; // its class; NULL: transformers has none
+    const char *constants;    // their tensor; NULL: HF_CONSTANTS_NAME
 } hf_arch;
 
 // By the word in model_type, or NULL; all of them, NULL-terminated.

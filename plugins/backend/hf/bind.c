@@ -156,8 +156,9 @@ static cull_status take_layer(hf_taker *t, size_t l)
     if (facts->E)
         HF_TRY(hf_take_experts(t, l));
     facts->size = sizeof *facts;
-    facts->expert_params = facts->E ? (t->params - facts->other_params) / facts->E : 0;
-    facts->K = facts->E ? s->K : 0;
+    const size_t constants = (facts->E - layer->n_stored) * s->D;
+    facts->expert_params =
+        facts->E ? (t->params - facts->other_params - constants) / layer->n_stored : 0;
     facts->F = facts->E ? s->F : 0;
     facts->n_group = facts->E ? s->n_group : 1;
     facts->topk_group = facts->E ? s->topk_group : 1;

@@ -1,13 +1,14 @@
 // A layer's routed experts, in whichever layout the checkpoint has them.
 #include <string.h>
 
+#include "names.h"
 #include "take.h"
 
 enum { GATE, UP, DOWN }; // places in hf_layer.expert; parts CULL_PART_GATE + these
 
 static const cull_dtype bytes8[] = { CULL_DT_U8 };
 
-// One matrix of every expert out of a stack: expert e's begins at data + e × stride bytes.
+// One matrix of every stored expert out of a stack: they follow each other at `stride` bytes.
 typedef struct stack {
     const unsigned char *data;
     size_t stride;
@@ -16,11 +17,16 @@ typedef struct stack {
 
 static void unstack(hf_layer *layer, size_t which, const stack *s)
 {
+    const unsigned char *data = s->data;
+
     for (size_t e = 0; e < layer->facts.E; e++) {
         cull_matrix *m = &layer->expert[3 * e + which];
+        if (!hf_is_stored(layer, e))
+            continue;
         *m = s->like;
         m->size = sizeof *m;
-        m->data = s->data + e * s->stride;
+        m->data = data;
+        data += s->stride;
     }
 }
 
@@ -30,6 +36,8 @@ static cull_status take_each(hf_taker *t, const hf_glu_names *name, size_t l)
     const bool bias = t->m->arch->expert_bias;
 
     for (size_t e = 0; e < t->m->layer[l].facts.E; e++) {
+        if (!hf_is_stored(&t->m->layer[l], e))
+            continue;
         HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, D, bias));
         HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, D, bias));
         HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, D, F, bias));
@@ -59,8 +67,8 @@ static cull_status take_stacks(hf_taker *t, const hf_glu_names *name, size_t l,
 static cull_status take_rows(hf_taker *t, const hf_glu_names *name, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
-    const size_t E = layer->facts.E, D = t->m->s.D, F = t->m->s.F;
-    const size_t gate_up[] = { E, 2 * F, D }, down[] = { E, D, F };
+    const size_t n = layer->n_stored, D = t->m->s.D, F = t->m->s.F;
+    const size_t gate_up[] = { n, 2 * F, D }, down[] = { n, D, F };
     const hf_tensor *a, *b;
 
     HF_TRY(take_stacks(t, name, l, gate_up, down, &a, &b));
@@ -199,18 +207,59 @@ static cull_status refuse_more(hf_taker *t, const hf_glu_names *name, size_t l)
 }
 
 // The first layout whose tensors are there, else the published one.
-static cull_status choose(hf_taker *t, const hf_expert_layout **out)
+static cull_status choose(hf_taker *t, size_t l, const hf_expert_layout **out)
 {
     const hf_expert_layout *layout = t->m->arch->experts;
+    size_t e = 0; // the first that is stored
 
+    while (!hf_is_stored(&t->m->layer[l], e))
+        e++;
     for (*out = layout; layout->form; layout++) {
-        const char *name = hf_taker_name(t, layout->name.down, 0, suffix_of(layout->form));
+        const char *name = hf_taker_name(t, layout->name.down, e, suffix_of(layout->form));
         if (!name)
             return CULL_ENOMEM;
         if (hf_files_find(&t->m->files, name)) {
             *out = layout;
             break;
         }
+    }
+    return CULL_OK;
+}
+
+// An expert that is a constant: matrices of one zero, with the constant as down's bias.
+static void set_constant(cull_matrix *m, size_t rows, size_t cols, const float *bias)
+{
+    static const float zero;
+
+    *m = (cull_matrix){ .size = sizeof *m,
+                        .rows = rows,
+                        .cols = cols,
+                        .data = &zero,
+                        .dtype = CULL_DT_F32,
+                        .bias = bias,
+                        .bias_dtype = CULL_DT_F32,
+                        .bias_stride = bias ? 1 : 0 };
+}
+
+static cull_status take_constants(hf_taker *t, size_t l)
+{
+    hf_layer *layer = &t->m->layer[l];
+    const hf_arch *arch = t->m->arch;
+    const char *name = arch->constants ? arch->constants : HF_CONSTANTS_NAME;
+    const size_t D = t->m->s.D, F = t->m->s.F;
+    const size_t shape[] = { layer->facts.E - layer->n_stored, D };
+    const float *constant;
+
+    if (!layer->constant)
+        return CULL_OK;
+    HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ""), HF_CONSTANTS, 2, shape, &constant));
+    for (size_t e = 0; e < layer->facts.E; e++) {
+        if (hf_is_stored(layer, e))
+            continue;
+        set_constant(&layer->expert[3 * e + GATE], F, D, NULL);
+        set_constant(&layer->expert[3 * e + UP], F, D, NULL);
+        set_constant(&layer->expert[3 * e + DOWN], D, F, constant);
+        constant += D;
     }
     return CULL_OK;
 }
@@ -223,7 +272,8 @@ cull_status hf_take_experts(hf_taker *t, size_t l)
     layer->expert = t->ctx->host->alloc(t->ctx, layer->facts.E, 3 * sizeof *layer->expert);
     if (!layer->expert)
         return CULL_ENOMEM;
-    HF_TRY(choose(t, &layout));
+    HF_TRY(choose(t, l, &layout));
+    HF_TRY(take_constants(t, l));
     switch (layout->form) {
     case HF_EACH:
         HF_TRY(take_each(t, &layout->name, l));

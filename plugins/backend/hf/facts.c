@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "model.h"
+#include "save/save.h"
 #include "tokenizer/tokenizer.h"
 
 enum { MOST_NOTES = 64 };
@@ -63,17 +64,19 @@ static void sum_up(cull_model *m)
     cull_model_facts *f = &m->facts;
     const cull_matrix *typical = m->ends;
 
+    f->params_active = f->params_total; // embedding, head and last norm
     for (size_t l = m->s.L; l-- > 0;) {
         const hf_layer *layer = &m->layer[l];
-        const uint64_t routed = layer->facts.E * layer->facts.expert_params;
+        const uint64_t routed = layer->n_stored * layer->facts.expert_params +
+                                (layer->facts.E - layer->n_stored) * m->s.D;
         f->params_total += layer->facts.other_params + routed;
         f->params_expert += routed;
-        f->params_active += (layer->facts.E - layer->facts.K) * layer->facts.expert_params;
+        const size_t busy = layer->facts.K < layer->n_stored ? layer->facts.K : layer->n_stored;
+        f->params_active += layer->facts.other_params + busy * layer->facts.expert_params;
         f->bytes += layer->facts.bytes;
-        if (layer->expert)
-            typical = layer->expert;
+        for (size_t e = layer->facts.E; e-- > 0;)
+            typical = hf_is_stored(layer, e) ? &layer->expert[3 * e] : typical;
     }
-    f->params_active = f->params_total - f->params_active;
     f->dtype = dtype_name(typical->dtype);
 }
 
@@ -163,6 +166,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->D = m->s.D;
     f->V = m->s.V;
     f->rope_switch = m->rope.switch_at;
+    f->exports = hf_exports(ctx, m);
     if (m->files.n) {
         sum_up(m);
         note_strangers(ctx, m);

@@ -32,6 +32,8 @@ typedef struct hf_layer {
     const float *bias;               // (E) the router's correction, or NULL
     cull_matrix part[CULL_N_PARTS];  // rows 0: absent
     cull_matrix *expert;             // (E, 3): gate, up, down; NULL in a dense layer
+    const uint8_t *constant;         // (E) 1: a constant in an expert's place; NULL: none
+    size_t n_stored;                 // experts that have matrices
     size_t first_tensor, end_tensor; // in the files' order of names
 } hf_layer;
 
@@ -71,6 +73,12 @@ struct cull_model {
 // Where a matrix is described, or NULL where the model can have none; rows 0: it has none.
 cull_matrix *hf_matrix_place(const cull_model *, cull_where);
 
+// Has the expert matrices, or is it a constant?
+static inline bool hf_is_stored(const hf_layer *layer, size_t e)
+{
+    return !layer->constant || !layer->constant[e];
+}
+
 // Add a note for `cull inspect`. A lack of memory loses it.
 void hf_note(cull_ctx *, cull_model *, const char *fmt, ...) CULL_PRINTF(3, 4);
 // A copy of a text in the context's alloc memory, or NULL with a report.
@@ -87,6 +95,8 @@ char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 struct hf_config;
 cull_status hf_shape_read(struct hf_config *,
                           cull_model *);       // shape.c: config.json → s, rope, facts
+cull_status hf_differ_read(struct hf_config *,
+                           cull_model *);      // differ.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
 cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
 

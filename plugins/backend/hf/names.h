@@ -4,6 +4,8 @@
 
 #include "arch.h"
 
+#define HF_CONSTANTS_NAME "mlp.experts.constants"
+
 // Layout A, Mixtral's; and what transformers 5 calls both layouts in memory.
 #define HF_EXPERTS_W123                                                                            \
     {                                                                                              \

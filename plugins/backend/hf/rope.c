@@ -6,7 +6,7 @@
 
 enum { MOST_ROTATED = 65536 }; // channels of a head, before any tensor has been looked at
 
-#define WORKS "default, linear, llama3, longrope, yarn"
+#define WORKS "default, dynamic, linear, llama3, longrope, yarn"
 
 // What a config says of rotary embedding, in both its forms.
 typedef struct rope_config {
@@ -48,6 +48,13 @@ static cull_status read_linear(rope_config *c, hf_rope *rope)
         freq[j] /= factor;
     rope->freq = freq;
     return done(c, freq);
+}
+
+// Dynamic NTK scaling stretches θ only beyond max_position_embeddings, and no path is that long.
+static cull_status read_dynamic(rope_config *c, hf_rope *rope)
+{
+    (void)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
+    return read_default(c, rope);
 }
 
 static cull_status read_llama3(rope_config *c, hf_rope *rope)
@@ -193,8 +200,8 @@ static const struct {
     const char *type;
     cull_status (*read)(rope_config *, hf_rope *);
 } types[] = {
-    { "default", read_default }, { "linear", read_linear },     { "llama3", read_llama3 },
-    { "yarn", read_yarn },       { "longrope", read_longrope },
+    { "default", read_default }, { "dynamic", read_dynamic }, { "linear", read_linear },
+    { "llama3", read_llama3 },   { "yarn", read_yarn },       { "longrope", read_longrope },
 };
 
 // The rotated channels of a head of `width`.

@@ -5,6 +5,7 @@
 // by `scale`.
 //
 //   default    freq[j] = θ^(−2j/rot)
+//   dynamic    the same, for no path is longer than max_position_embeddings
 //   linear     … / factor
 //   llama3     long waves / factor, short ones kept, a ramp between (Llama 3.1)
 //   yarn       a ramp over j between freq and freq / factor (Peng et al. 2023, arXiv:2309.00071,

@@ -204,7 +204,8 @@ static cull_status read_windows(hf_config *c, cull_model *m)
     if (arch->windows == HF_WINDOW_NONE)
         return CULL_OK;
     const bool on = !arch->window_switch || hf_flag(c, KEY(arch->window_switch, 0));
-    const size_t size = hf_size(c, KEY("sliding_window", 0), 0);
+    const bool said = json_object_get(c->root, "sliding_window") != NULL;
+    const size_t size = hf_size(c, KEY("sliding_window", said ? 0 : (double)arch->window), 0);
     if (arch->windows == HF_WINDOW_TYPES)
         return read_window_types(c, m, on ? size : 0);
     for (size_t l = 0; l < m->s.L; l++)
@@ -311,5 +312,6 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     if (m->arch->adjust)
         HF_TRY(m->arch->adjust(c, m));
     HF_TRY(c->status);
-    return check_experts(c, m->arch, &m->s);
+    HF_TRY(check_experts(c, m->arch, &m->s));
+    return hf_differ_read(c, m);
 }

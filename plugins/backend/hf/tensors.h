@@ -21,6 +21,7 @@ enum hf_role { // what a used tensor is to the model; what `where` means
     HF_STACK_BIAS,   // all experts' biases, expert on axis 0
     HF_ROUTER,       // the router's matrix, a row an expert
     HF_ROUTER_BIAS,  // its bias, or what is added for the selection: an entry an expert
+    HF_CONSTANTS,    // what stands in experts' places, a row each
 };
 
 typedef struct hf_tensor {

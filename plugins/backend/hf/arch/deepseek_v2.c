@@ -51,4 +51,5 @@ const hf_arch hf_deepseek_v2 = {
     .ignored = ignored,
     .noted = noted,
     .adjust = adjust,
+    .transformers = "DeepseekV2ForCausalLM",
 };

@@ -35,4 +35,5 @@ const hf_arch hf_deepseek_v3 = {
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
     .must = must,
     .ignored = ignored,
+    .transformers = "DeepseekV3ForCausalLM",
 };

@@ -31,4 +31,5 @@ const hf_arch hf_ernie4_5_moe = {
     .dense = HF_DENSE_PROJ,
     .ffn_bias = HF_KEY("use_bias", 0),
     .ignored = ignored,
+    .transformers = "Ernie4_5_MoeForCausalLM",
 };

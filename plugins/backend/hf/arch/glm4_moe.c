@@ -28,4 +28,5 @@ const hf_arch hf_glm4_moe = {
     .shared = HF_SHARED_PROJ,
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
+    .transformers = "Glm4MoeForCausalLM",
 };

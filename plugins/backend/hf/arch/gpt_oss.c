@@ -13,6 +13,7 @@ const hf_arch hf_gpt_oss = {
     .o_bias = HF_KEY("attention_bias", 1),
     .sinks = true,
     .windows = HF_WINDOW_TYPES,
+    .window = 128,
     .yarn_default = true,
     .E = HF_NEEDS("num_local_experts"),
     .K = HF_NEEDS("num_experts_per_tok"),
@@ -26,4 +27,5 @@ const hf_arch hf_gpt_oss = {
     .experts = { { HF_COLUMNS, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } },
                  { HF_MXFP4, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } } },
     .ignored = ignored,
+    .transformers = "GptOssForCausalLM",
 };

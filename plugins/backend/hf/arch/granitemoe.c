@@ -24,4 +24,6 @@ const hf_arch hf_granitemoe = {
                      NULL,
                      "block_sparse_moe.output_linear.weight|block_sparse_moe.experts.down_"
                      "proj" } } },
+    .transformers = "GraniteMoeForCausalLM",
+    .constants = "block_sparse_moe.experts.constants",
 };

@@ -42,4 +42,5 @@ const hf_arch hf_minimax_m2 = {
     .mtp = "num_mtp_modules",
     .must = must,
     .ignored = ignored,
+    .transformers = "MiniMaxM2ForCausalLM",
 };

@@ -17,4 +17,5 @@ const hf_arch hf_mixtral = {
                 .renormalise = HF_CONSTANT(1) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
     .ignored = ignored,
+    .transformers = "MixtralForCausalLM",
 };

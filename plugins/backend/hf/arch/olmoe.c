@@ -17,4 +17,5 @@ const hf_arch hf_olmoe = {
                 .name = "mlp.gate",
                 .renormalise = HF_KEY("norm_topk_prob", 0) },
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
+    .transformers = "OlmoeForCausalLM",
 };

@@ -22,4 +22,5 @@ const hf_arch hf_phimoe = {
                 .jitter = HF_KEY("router_jitter_noise", 0.01) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
     .ignored = ignored,
+    .transformers = "PhimoeForCausalLM",
 };

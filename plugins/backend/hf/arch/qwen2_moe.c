@@ -9,6 +9,7 @@ const hf_arch hf_qwen2_moe = {
     .theta = 1e4,
     .qkv_bias = HF_KEY("qkv_bias", 1),
     .windows = HF_WINDOW_TYPES,
+    .window = 4096,
     .window_switch = "use_sliding_window",
     .window_layers = "max_window_layers",
     .E = HF_NEEDS("num_experts"),
@@ -28,4 +29,5 @@ const hf_arch hf_qwen2_moe = {
     .shared_gate = "mlp.shared_expert_gate",
     .dense = HF_DENSE_PROJ,
     .ignored = ignored,
+    .transformers = "Qwen2MoeForCausalLM",
 };

@@ -11,6 +11,7 @@ const hf_arch hf_qwen3_moe = {
     .o_bias = HF_KEY("attention_bias", 0),
     .qk_norm = HF_QK_HEAD,
     .windows = HF_WINDOW_ALL,
+    .window = 4096,
     .window_switch = "use_sliding_window",
     .E = HF_NEEDS(
         "num_local_experts|num_experts"), // transformers 5 writes the first, and prefers it
@@ -26,4 +27,5 @@ const hf_arch hf_qwen3_moe = {
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
     .dense = HF_DENSE_PROJ,
     .ignored = ignored,
+    .transformers = "Qwen3MoeForCausalLM",
 };

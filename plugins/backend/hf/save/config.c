@@ -145,6 +145,22 @@ static char *shorten_types(hf_saving *s, char *text)
     return list ? hf_text(s->ctx, "%.*s%s]%s", (int)(m.value - text), text, list, m.end) : NULL;
 }
 
+// What Cull's own layout adds to config.json, or takes from it again.
+static char *set_own(hf_saving *s, char *text)
+{
+    member m;
+
+    if (s->own) {
+        char *layers = hf_own_layers(s);
+        text = layers ? set_key(s, text, "cull_layers", strlen("cull_layers"), layers) : NULL;
+        return text ? set_key(s, text, "auto_map", strlen("auto_map"), HF_OWN_CLASS) : NULL;
+    }
+    if (!find_member(text, "cull_layers", &m))
+        return text;
+    text = remove_key(s, text, "cull_layers");
+    return text ? remove_key(s, text, "auto_map") : NULL;
+}
+
 cull_status hf_save_config(hf_saving *s)
 {
     const hf_arch *arch = s->m->arch;
@@ -166,7 +182,9 @@ cull_status hf_save_config(hf_saving *s)
     if (text && s->how->dequantise)
         text = remove_key(s, text, "quantization_config");
     text = text ? shorten_types(s, text) : NULL;
-    return text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM;
+    text = text ? set_own(s, text) : NULL;
+    HF_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
+    return s->own ? hf_save_modeling(s) : CULL_OK;
 }
 
 // ---- the other files ----
@@ -189,7 +207,7 @@ static bool is_replaced(const char *name)
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (ends_with(name, ends[i]))
             return true;
-    return name[0] == '.' || strcmp(name, "config.json") == 0;
+    return name[0] == '.' || strcmp(name, "config.json") == 0 || strcmp(name, HF_OWN_FILE) == 0;
 }
 
 static cull_status copy_file(hf_saving *s, const char *name)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
 #include "save/save.h"
 
 // name with the layer's and the expert's new numbers; slot −1: its expert stays.
@@ -60,15 +61,16 @@ static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, in
 }
 
 // A tensor of one expert: once for every slot that has this expert's matrices. A slot without any
-// has zeros of the shape that the expert's own have, or, for padding, the first expert's.
+// has zeros of the shape that the expert's own have, or, for padding, the first expert's; or, in
+// Cull's own layout, no tensor.
 static cull_status add_expert(hf_saving *s, const hf_tensor *t)
 {
     const size_t l = t->where.layer;
 
-    for (int32_t j = 0; (size_t)j < s->E; j++) {
+    for (int32_t j = 0; (size_t)j < s->rows[l]; j++) {
         const int32_t content = hf_slot_content(s, l, j), own = s->slot[l][j];
         const int32_t model = content >= 0 ? content : own >= 0 ? own : 0;
-        if (model == (int32_t)t->where.expert)
+        if (model == (int32_t)t->where.expert && hf_slot_stored(s, l, j))
             HF_TRY(add_matrix(s, t, l, j));
     }
     return CULL_OK;
@@ -80,9 +82,11 @@ static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     hf_out out = as_stored(s, t, layer, -1);
     const size_t axis = t->role == HF_ROUTER_BIAS ? t->t.rank - 1 : 0;
+    const bool router = t->role == HF_ROUTER || t->role == HF_ROUTER_BIAS;
+    const size_t n = router ? s->rows[layer] : hf_slots_stored(s, layer);
 
-    out.bytes = t->t.bytes / t->t.shape[axis] * s->E;
-    out.shape[axis] = s->E;
+    out.bytes = t->t.bytes / t->t.shape[axis] * n;
+    out.shape[axis] = n;
     return add(s, &out);
 }
 
@@ -96,7 +100,7 @@ static cull_status add_unpacked(hf_saving *s, const hf_tensor *t, size_t layer)
                    : NULL;
     out.dtype = CULL_DT_BF16;
     out.rank = 3;
-    out.shape[0] = s->E;
+    out.shape[0] = hf_slots_stored(s, layer);
     out.shape[1] = t->t.shape[2] * 32;
     out.shape[2] = t->t.shape[1];
     out.bytes = 2 * out.shape[0] * out.shape[1] * out.shape[2];
@@ -118,6 +122,7 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     switch (t->role) {
     case HF_UNUSED:
+    case HF_CONSTANTS: // written anew
         return CULL_OK;
     case HF_VECTOR:
     case HF_MATRIX:
@@ -140,7 +145,27 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
 // No more tensors come out than this: each slot may repeat its expert's.
 static size_t at_most(const hf_saving *s)
 {
-    return s->m->files.n_tensors + s->m->s.L * s->E * 9;
+    return s->m->files.n_tensors + s->m->s.L * (s->E * 9 + 1);
+}
+
+// What Cull's own layout has in the place of matrices: a row for each slot without any.
+static cull_status add_constants(hf_saving *s, size_t layer)
+{
+    static const hf_tensor constants = { .role = HF_CONSTANTS };
+    const char *name = s->m->arch->constants ? s->m->arch->constants : HF_CONSTANTS_NAME;
+    const size_t n = s->rows[layer] - hf_slots_stored(s, layer), D = s->m->s.D;
+
+    if (n == 0)
+        return CULL_OK;
+    const hf_out out = { .from = &constants,
+                         .name = hf_text(s->ctx, "model.layers.%zu.%s", s->new_layer[layer], name),
+                         .dtype = CULL_DT_F32,
+                         .rank = 2,
+                         .shape = { n, D },
+                         .bytes = n * D * sizeof(float),
+                         .layer = layer,
+                         .slot = -1 };
+    return add(s, &out);
 }
 
 cull_status hf_save_list(hf_saving *s)
@@ -158,5 +183,7 @@ cull_status hf_save_list(hf_saving *s)
         if (layer == CULL_NONE || s->new_layer[layer] != SIZE_MAX)
             HF_TRY(add_tensor(s, t, layer));
     }
+    for (size_t l = 0; l < s->m->s.L; l++)
+        HF_TRY(add_constants(s, l));
     return CULL_OK;
 }

@@ -11,45 +11,109 @@ static cull_status refuse(hf_saving *s, const char *why)
 
 static cull_status plan_layers(hf_saving *s)
 {
-    s->new_layer = s->ctx->host->alloc(s->ctx, s->m->s.L, sizeof *s->new_layer);
-    s->slot = s->ctx->host->alloc(s->ctx, s->m->s.L, sizeof *s->slot);
-    if (!s->new_layer || !s->slot)
+    const size_t L = s->m->s.L;
+
+    s->new_layer = s->ctx->host->alloc(s->ctx, L, sizeof *s->new_layer);
+    s->slot = s->ctx->host->alloc(s->ctx, L, sizeof *s->slot);
+    s->rows = s->ctx->host->alloc(s->ctx, L, sizeof *s->rows);
+    s->k = s->ctx->host->alloc(s->ctx, L, sizeof *s->k);
+    if (!s->new_layer || !s->slot || !s->rows || !s->k)
         return CULL_ENOMEM;
-    for (size_t l = 0; l < s->m->s.L; l++)
+    for (size_t l = 0; l < L; l++) {
+        const size_t E = s->m->layer[l].facts.E;
+        if (E && !(s->slot[l] = s->ctx->host->alloc(s->ctx, E, sizeof **s->slot)))
+            return CULL_ENOMEM;
         s->new_layer[l] = s->cut->layer[l].skip_layer ? SIZE_MAX : s->L++;
+    }
     return s->L ? CULL_OK : refuse(s, "no layer is left");
 }
 
-// Rules that act while running, and have no place in a checkpoint.
+// A layer with experts that stays.
+static bool is_sparse(const hf_saving *s, size_t l)
+{
+    return s->slot[l] && s->new_layer[l] != SIZE_MAX;
+}
+
+// Rules that act while running; only the number of experts a token has a place in a checkpoint.
 static cull_status check_rules(hf_saving *s)
 {
     for (size_t l = 0; l < s->m->s.L; l++) {
         const cull_layer_cut *cut = &s->cut->layer[l];
-        const size_t k = cut->k ? cut->k : s->m->s.K;
-        if (s->new_layer[l] == SIZE_MAX || !s->slot[l])
+        if (!is_sparse(s, l))
             continue;
         if (cut->skip_moe)
             return refuse(s, "no checkpoint can say that a layer's experts are passed over");
         if (cut->skip_ratio > 0)
             return refuse(s, "no checkpoint can say that experts with small gates are skipped");
-        if (s->K && k != s->K)
-            return refuse(s, "layers differ in the number of experts a token");
-        s->K = k;
+        s->k[l] = cut->k ? cut->k : s->m->layer[l].facts.K;
+        s->own |= s->K && s->k[l] != s->K;
+        s->K = s->k[l] > s->K ? s->k[l] : s->K;
+        if (s->m->arch->router.score == HF_SPARSEMIXER && s->k[l] != 2)
+            return refuse(s, "its router always chooses two");
+        if (s->m->arch == hf_arch_find("arctic") && s->k[l] == 1 && s->m->s.K > 1)
+            return refuse(s, "with one expert a token its gates are no longer renormalised");
     }
-    if (s->m->arch->router.score == HF_SPARSEMIXER && s->K && s->K != 2)
-        return refuse(s, "its router always chooses two");
-    if (s->m->arch == hf_arch_find("arctic") && s->K == 1 && s->m->s.K > 1)
-        return refuse(s, "with one expert a token its gates are no longer renormalised");
     return CULL_OK;
 }
 
-static bool has_padding_bias(const hf_saving *s)
+// ---- slots ----
+
+// The expert that stands in a slot after merges; −1: padding, or zeroed.
+static int32_t behind(const hf_saving *s, size_t l, int32_t slot)
 {
-    const hf_router *router = &s->m->arch->router;
+    const int32_t e = s->slot[l][slot];
+    const cull_layer_cut *cut = &s->cut->layer[l];
+
+    if (e == HF_PADDING || cut->action[e] == CULL_ACTION_ZERO)
+        return -1;
+    return cut->action[e] == CULL_ACTION_ALIAS ? (int32_t)cut->target[e] : e;
+}
+
+int32_t hf_slot_content(const hf_saving *s, size_t l, int32_t slot)
+{
+    const int32_t e = behind(s, l, slot);
+
+    if (e < 0 || s->cut->layer[l].action[e] == CULL_ACTION_NOVICE ||
+        !hf_is_stored(&s->m->layer[l], (size_t)e))
+        return -1;
+    return e;
+}
+
+const float *hf_slot_constant(const hf_saving *s, size_t l, int32_t slot)
+{
+    const int32_t e = behind(s, l, slot);
+
+    if (e < 0)
+        return NULL;
+    if (s->cut->layer[l].action[e] == CULL_ACTION_NOVICE)
+        return s->cut->layer[l].constant + (size_t)e * s->m->s.D;
+    return hf_is_stored(&s->m->layer[l], (size_t)e) ? NULL : s->m->layer[l].expert[3 * e + 2].bias;
+}
+
+bool hf_slot_stored(const hf_saving *s, size_t l, int32_t slot)
+{
+    return !s->own || hf_slot_content(s, l, slot) >= 0;
+}
+
+size_t hf_slots_stored(const hf_saving *s, size_t l)
+{
+    size_t n = 0;
+
+    for (int32_t j = 0; (size_t)j < s->rows[l]; j++)
+        n += hf_slot_stored(s, l, j);
+    return n;
+}
+
+// ---- experts ----
+
+// May padding be kept from being chosen by a bias, which leaves the gates of the others alone?
+static bool has_padding_bias(const hf_arch *arch)
+{
+    const hf_router *router = &arch->router;
     return router->linear_bias || (router->bias && router->score == HF_SIGMOID);
 }
 
-// How many experts of each group stay, at most; every layer is padded to that.
+// How many experts of each group stay, at most, and whether all groups of all layers keep as many.
 static cull_status widest(hf_saving *s, size_t *most, bool *even)
 {
     const size_t G = s->m->s.n_group;
@@ -58,9 +122,7 @@ static cull_status widest(hf_saving *s, size_t *most, bool *even)
     *even = true;
     for (size_t l = 0; l < s->m->s.L; l++) {
         const size_t E = s->m->layer[l].facts.E;
-        if (!E || s->new_layer[l] == SIZE_MAX)
-            continue;
-        for (size_t g = 0; g < G; g++) {
+        for (size_t g = 0; g < G && is_sparse(s, l); g++) {
             size_t kept = 0;
             for (size_t e = g * (E / G); e < (g + 1) * (E / G); e++)
                 kept += s->cut->layer[l].action[e] != CULL_ACTION_DROP;
@@ -73,25 +135,59 @@ static cull_status widest(hf_saving *s, size_t *most, bool *even)
     return CULL_OK;
 }
 
+// The kept experts of each group in order, and padding after them up to `most`; 0: none.
 static cull_status fill_slots(hf_saving *s, size_t l, size_t most)
 {
     const size_t G = s->m->s.n_group, E = s->m->layer[l].facts.E;
     int32_t *slot = s->slot[l];
-    size_t kept = 0;
+    size_t kept = 0, at = 0;
 
     for (size_t g = 0; g < G; g++) {
-        size_t n = 0;
         for (size_t e = g * (E / G); e < (g + 1) * (E / G); e++)
-            if (s->cut->layer[l].action[e] != CULL_ACTION_DROP)
-                slot[g * most + n++] = (int32_t)e;
-        kept += n;
-        for (; n < most; n++)
-            slot[g * most + n] = HF_PADDING;
+            if (s->cut->layer[l].action[e] != CULL_ACTION_DROP) {
+                slot[at++] = (int32_t)e;
+                kept++;
+            }
+        while (at < (g + 1) * most)
+            slot[at++] = HF_PADDING;
     }
-    if (kept < s->K)
+    s->rows[l] = at;
+    if (kept < s->k[l])
         return s->ctx->host->fail(
             s->ctx, CULL_ENOTSUP,
-            "layer %zu keeps %zu experts, but %zu a token are routed: lower k", l, kept, s->K);
+            "layer %zu keeps %zu experts, but %zu a token are routed: lower k", l, kept, s->k[l]);
+    return CULL_OK;
+}
+
+// Is some expert of the layer a constant, now or from the beginning?
+static bool has_constants(const hf_saving *s, size_t l)
+{
+    bool any = s->m->layer[l].constant != NULL;
+
+    for (size_t e = 0; e < s->m->layer[l].facts.E; e++)
+        any |= s->cut->layer[l].action[e] == CULL_ACTION_NOVICE;
+    return any;
+}
+
+// No published layout says that layers differ, or that an expert is a constant, unless experts have
+// biases.
+static cull_status check_own(hf_saving *s)
+{
+    if (!s->own)
+        return CULL_OK;
+    if (!s->m->arch->transformers)
+        return refuse(s, "its layers differ, or have constants in experts' places, which only "
+                         "Cull's own layout can say; and transformers lacks this architecture");
+    for (size_t l = 0; l < s->m->s.L; l++)
+        if (is_sparse(s, l) && hf_slots_stored(s, l) == 0)
+            return s->ctx->host->fail(
+                s->ctx, CULL_ENOTSUP,
+                "layer %zu keeps no expert but constants, which no checkpoint "
+                "can say",
+                l);
+    s->ctx->host->log(s->ctx, CULL_WARN,
+                      "layers differ, or have constants in experts' places: written in Cull's own "
+                      "layout, which transformers loads with trust_remote_code=True");
     return CULL_OK;
 }
 
@@ -102,19 +198,20 @@ static cull_status plan_experts(hf_saving *s)
     bool even;
 
     HF_TRY(widest(s, &most, &even));
-    if (!even && !has_padding_bias(s))
-        return refuse(
-            s,
-            G > 1 ? "its groups keep different numbers of experts"
-                  : "its layers keep different numbers of experts, and its router has no bias that "
-                    "would keep padding from being chosen");
+    if (!even && G > 1 && !has_padding_bias(s->m->arch))
+        return refuse(s, "its groups keep different numbers of experts, and its router has no bias "
+                         "that would keep padding from being chosen");
     if (G > 1 && s->m->s.topk_group * most < s->K)
         return refuse(s, "the chosen groups would have too few experts");
+    for (size_t l = 0; l < s->m->s.L; l++)
+        s->own |= is_sparse(s, l) && has_constants(s, l) &&
+                  s->m->arch->experts[0].form != HF_COLUMNS; // which has biases
+    s->own |= !even && !has_padding_bias(s->m->arch);
     s->E = G * most;
     for (size_t l = 0; l < s->m->s.L; l++)
-        if (s->slot[l] && s->new_layer[l] != SIZE_MAX)
-            HF_TRY(fill_slots(s, l, most));
-    return CULL_OK;
+        if (is_sparse(s, l))
+            HF_TRY(fill_slots(s, l, s->own && G == 1 ? 0 : most));
+    return check_own(s);
 }
 
 bool hf_is_quantised(cull_dtype type)
@@ -135,39 +232,25 @@ static cull_status check_overlays(hf_saving *s)
     return CULL_OK;
 }
 
-static cull_status check_actions(hf_saving *s)
-{
-    for (size_t l = 0; l < s->m->s.L; l++) {
-        const hf_layer *layer = &s->m->layer[l];
-        const bool constant = layer->expert && layer->expert[2].bias;
-        for (size_t e = 0; e < layer->facts.E; e++)
-            if (s->cut->layer[l].action[e] == CULL_ACTION_NOVICE && !constant)
-                return refuse(s, "its experts have no bias that a constant could be stored in");
-    }
-    return CULL_OK;
-}
-
-int32_t hf_slot_content(const hf_saving *s, size_t l, int32_t slot)
-{
-    const int32_t e = s->slot[l][slot];
-    const cull_layer_cut *cut = &s->cut->layer[l];
-
-    if (e == HF_PADDING || cut->action[e] == CULL_ACTION_ZERO ||
-        cut->action[e] == CULL_ACTION_NOVICE)
-        return -1;
-    return cut->action[e] == CULL_ACTION_ALIAS ? (int32_t)cut->target[e] : e;
-}
-
 cull_status hf_save_plan(hf_saving *s)
 {
     HF_TRY(plan_layers(s));
-    for (size_t l = 0; l < s->m->s.L; l++) {
-        const size_t E = s->m->layer[l].facts.E;
-        if (E && !(s->slot[l] = s->ctx->host->alloc(s->ctx, E, sizeof **s->slot)))
-            return CULL_ENOMEM;
-    }
     HF_TRY(check_rules(s));
-    HF_TRY(check_actions(s));
     HF_TRY(check_overlays(s));
     return plan_experts(s);
+}
+
+const char *hf_exports(cull_ctx *ctx, const cull_model *m)
+{
+    const hf_arch *arch = m->arch;
+    const char *own = arch->transformers ? "in Cull's own layout" : "not at all";
+    bool quantised = m->s.mxfp4 || m->s.block_rows;
+
+    return hf_text(ctx,
+                   "equal cuts as published; layers that keep different numbers %s; constants %s%s",
+                   has_padding_bias(arch) ? "padded, which a bias keeps out"
+                   : m->s.n_group > 1     ? "not at all"
+                                          : own,
+                   arch->experts[0].form == HF_COLUMNS ? "as biases" : own,
+                   quantised ? "; masked or rewritten weights only dequantised" : "");
 }

@@ -13,8 +13,8 @@ static cull_status verify(hf_saving *s)
         if (s->new_layer[l] == SIZE_MAX)
             continue;
         const cull_layer_facts *is = &again->layer[s->new_layer[l]].facts;
-        same = is->E == (was->E ? s->E : 0) && is->K == (was->E ? s->K : 0) &&
-               is->window == was->window && is->renormalise == was->renormalise;
+        same = is->E == s->rows[l] && is->K == s->k[l] && is->window == was->window &&
+               is->renormalise == was->renormalise;
     }
     hf_close(again);
     if (same)

@@ -3,7 +3,7 @@
 // plan.c decides what becomes of layers and experts, and refuses what the format cannot say. list.c
 // lists the tensors to be written, each with where it comes from. tensors.c writes them, bytes as
 // they are wherever nothing changes them. config.c edits config.json as text, so that all else
-// stays as it was.
+// stays as it was. own.c writes what Cull's own layout adds, where no published one will do.
 #ifndef HF_SAVE_H
 #define HF_SAVE_H
 
@@ -31,8 +31,11 @@ typedef struct hf_saving {
     const cull_variant_ext *variant;
     // ---- plan.c
     size_t *new_layer; // (L) its number, SIZE_MAX: gone
-    size_t L, E, K;    // of what is written; E: of every layer with experts
-    int32_t **slot; // [l] → (E) the expert behind each slot, or HF_PADDING; NULL in a dense layer
+    size_t L, E, K;    // of what is written; E: of the layer with most experts
+    size_t *rows, *k;  // (L) slots, a router's row each, and experts a token; 0 in a dense layer
+    int32_t *
+        *slot; // [l] → (rows) the expert behind each slot, or HF_PADDING; NULL in a dense layer
+    bool own;  // Cull's own layout: layers differ, and slots without matrices are constants
     // ---- list.c
     size_t n;
     hf_out *out; // (n)
@@ -44,10 +47,24 @@ cull_status hf_save_tensors(hf_saving *);
 cull_status hf_save_config(hf_saving *);
 cull_status hf_save_rest(hf_saving *); // tokenizer and other files
 
+// ---- own.c: Cull's own layout
+#define HF_OWN_FILE  "modeling_cull.py"
+#define HF_OWN_CLASS "{\"AutoModelForCausalLM\": \"modeling_cull.Model\"}"
+char *hf_own_layers(hf_saving *); // the value of "cull_layers", or NULL
+cull_status hf_save_modeling(hf_saving *);
+
 // What the slot contributes: the expert whose matrices it has, or −1: nothing, or a constant.
 int32_t hf_slot_content(const hf_saving *, size_t l, int32_t slot);
+// The constant (D) of a slot without matrices; NULL: nothing.
+const float *hf_slot_constant(const hf_saving *, size_t l, int32_t slot);
+// Has the slot matrices in what is written? How many have?
+bool hf_slot_stored(const hf_saving *, size_t l, int32_t slot);
+size_t hf_slots_stored(const hf_saving *, size_t l);
 bool hf_is_quantised(cull_dtype);
 cull_status hf_write_file(cull_ctx *, const char *path, const char *bytes, size_t n);
+
+// What a checkpoint of this model can say of a variant: a line, or NULL.
+const char *hf_exports(cull_ctx *, const cull_model *);
 
 // backend.c: open a folder, and close it.
 cull_status hf_open_folder(cull_ctx *, const char *folder, uint32_t what, cull_model **out);

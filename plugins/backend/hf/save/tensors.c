@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "save/save.h"
+#include "take.h"
 
 enum { BLOCK = 1 << 22 }; // bytes of zeros, or of numbers, in hand
 
@@ -15,6 +16,7 @@ typedef struct writing {
     unsigned char *bytes; // BLOCK bytes, or the largest slice
     unsigned char *row;   // stored numbers of the widest row
     float *numbers;       // BLOCK bytes, or the widest row
+    bool rounded;         // a constant in the place of a bias lost digits
 } writing;
 
 static cull_status put(writing *w, const hf_out *out, const void *bytes, size_t n)
@@ -99,13 +101,24 @@ static cull_status scatter(writing *w, const hf_out *out, cull_where where, size
     return CULL_OK;
 }
 
-// One expert's slice of a stack, with what the cut changes in it.
+// One expert's slice of a stack, which has none for constants.
+static const unsigned char *slice_of(const writing *w, const hf_out *out, uint32_t e)
+{
+    const hf_tensor *t = out->from;
+    size_t place = 0;
+
+    for (uint32_t i = 0; i < e; i++)
+        place += hf_is_stored(&w->s->m->layer[out->layer], i);
+    return (const unsigned char *)t->t.data + place * (t->t.bytes / t->t.shape[0]);
+}
+
+// The same, with what the cut changes in it.
 static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
 {
     const hf_tensor *t = out->from;
     const size_t bytes = t->t.bytes / t->t.shape[0],
                  parts = t->where.part == CULL_PART_GATE ? 2 : 1;
-    const unsigned char *slice = (const unsigned char *)t->t.data + e * bytes;
+    const unsigned char *slice = slice_of(w, out, e);
     bool any = false;
 
     for (uint32_t p = 0; p < parts; p++)
@@ -138,9 +151,11 @@ static cull_status put_stack(writing *w, const hf_out *out)
 {
     const hf_tensor *t = out->from;
 
-    for (int32_t j = 0; (size_t)j < w->s->E; j++) {
+    for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
         const int32_t content = hf_slot_content(w->s, out->layer, j);
         const size_t bytes = t->t.bytes / t->t.shape[0];
+        if (!hf_slot_stored(w->s, out->layer, j))
+            continue;
         if (content < 0)
             HF_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
         else if (out->dtype != t->t.dtype)
@@ -148,7 +163,7 @@ static cull_status put_stack(writing *w, const hf_out *out)
         else if (t->role == HF_STACK)
             HF_TRY(put_slice(w, out, (uint32_t)content));
         else
-            HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)content * bytes, bytes));
+            HF_TRY(put(w, out, slice_of(w, out, (uint32_t)content), bytes));
     }
     return CULL_OK;
 }
@@ -158,16 +173,17 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
 {
     const hf_tensor *t = out->from;
     const size_t n = t->t.shape[1], bytes = t->t.bytes / t->t.shape[0];
-    const cull_layer_cut *cut = &w->s->cut->layer[out->layer];
 
-    for (int32_t j = 0; (size_t)j < w->s->E; j++) {
-        const int32_t content = hf_slot_content(w->s, out->layer, j), e = w->s->slot[out->layer][j];
-        const bool novice = e >= 0 && cut->action[e] == CULL_ACTION_NOVICE;
+    for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
+        const int32_t content = hf_slot_content(w->s, out->layer, j);
+        const float *constant = hf_slot_constant(w->s, out->layer, j);
         if (content >= 0) {
             HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)content * bytes, bytes));
-        } else if (novice && t->where.part == CULL_PART_DOWN) {
-            if (!w->s->variant->narrow(out->dtype, n, cut->constant + (size_t)e * n, w->bytes))
+        } else if (constant && t->where.part == CULL_PART_DOWN) {
+            if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
                 return too_large(w, out);
+            hf_widen(out->dtype, w->bytes, n, w->numbers);
+            w->rounded |= memcmp(w->numbers, constant, n * sizeof *constant) != 0;
             HF_TRY(put(w, out, w->bytes, bytes));
         } else {
             HF_TRY(put_zeros(w, out, bytes));
@@ -180,10 +196,10 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
 static cull_status put_router(writing *w, const hf_out *out)
 {
     const hf_tensor *t = out->from;
-    const size_t bytes = out->bytes / w->s->E;
+    const size_t rows = w->s->rows[out->layer], bytes = out->bytes / rows;
     const float never = t->role == HF_ROUTER ? 0 : out->dtype == CULL_DT_F16 ? -6e4f : -1e9f;
 
-    for (int32_t j = 0; (size_t)j < w->s->E; j++) {
+    for (int32_t j = 0; (size_t)j < rows; j++) {
         const int32_t e = w->s->slot[out->layer][j];
         if (e == HF_PADDING && never < 0) {
             (void)w->s->variant->narrow(out->dtype, 1, &never, w->bytes);
@@ -195,6 +211,19 @@ static cull_status put_router(writing *w, const hf_out *out)
         } else {
             HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
         }
+    }
+    return CULL_OK;
+}
+
+static cull_status put_constants(writing *w, const hf_out *out)
+{
+    const size_t l = out->layer, bytes = out->shape[1] * sizeof(float);
+
+    for (int32_t j = 0; (size_t)j < w->s->rows[l]; j++) {
+        const float *constant = hf_slot_constant(w->s, l, j);
+        if (hf_slot_stored(w->s, l, j))
+            continue;
+        HF_TRY(constant ? put(w, out, constant, bytes) : put_zeros(w, out, bytes));
     }
     return CULL_OK;
 }
@@ -211,6 +240,8 @@ static cull_status put_tensor(writing *w, const hf_out *out)
     case HF_ROUTER:
     case HF_ROUTER_BIAS:
         return put_router(w, out);
+    case HF_CONSTANTS:
+        return put_constants(w, out);
     default:
         return put_matrix(w, out);
     }
@@ -329,6 +360,10 @@ cull_status hf_save_tensors(hf_saving *s)
                              : s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
     if (status == CULL_OK)
         status = write_shards(&w);
+    if (status == CULL_OK && w.rounded)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "constants are rounded to the type of the experts' biases; a trial with "
+                          "store: model is evaluated as it is exported");
     free(w.bytes);
     free(w.row);
     free(w.numbers);

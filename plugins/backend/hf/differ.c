@@ -1,0 +1,94 @@
+// Layers that differ: "cull_layers" of config.json, in Cull's own layout (docs/checkpoints.md). For
+// each layer it holds null, where all is as for the others, or
+//
+//     {"experts": E, "per_token": K, "constants": [e, …]}
+//
+// any of which may be missing. An expert that is a constant has no matrices, but a row of the
+// tensor experts.constants.
+#include "config.h"
+#include "model.h"
+
+enum { MOST_EXPERTS = 65536 }; // before any tensor has been looked at
+
+static cull_status wrong(hf_config *c, const char *what)
+{
+    return c->status =
+               c->ctx->host->fail(c->ctx, CULL_EFORMAT, "%s: %s%s", c->path, c->where, what);
+}
+
+static cull_status read_constants(hf_config *c, cull_model *m, hf_layer *layer)
+{
+    const json_t *list = hf_config_value(c, "constants");
+    const size_t E = layer->facts.E, n = json_array_size(list);
+    json_int_t last = -1;
+
+    if (!list)
+        return CULL_OK;
+    if (m->arch->experts[0].form == HF_COLUMNS)
+        return wrong(c, "constants: these experts have biases, which say the same");
+    uint8_t *constant = c->ctx->host->alloc(c->ctx, E, 1);
+    if (!constant)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(list, i);
+        const json_int_t e = json_integer_value(item);
+        if (!json_is_integer(item) || e <= last || e >= (json_int_t)E)
+            return hf_wrong(c, "constants", list, "a rising list of experts");
+        constant[e] = 1;
+        last = e;
+    }
+    if (!json_is_array(list) || n == 0 || n >= E)
+        return hf_wrong(c, "constants", list, "a list of some of the experts");
+    layer->constant = constant;
+    layer->n_stored = E - n;
+    return CULL_OK;
+}
+
+static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
+{
+    const size_t E = hf_size(c, (hf_num)HF_KEY("experts", (double)m->s.E), 1);
+    const size_t K = hf_size(c, (hf_num)HF_KEY("per_token", (double)m->s.K), 1);
+
+    HF_TRY(c->status);
+    if (layer->facts.E == 0)
+        return wrong(c, "experts: the layer is dense");
+    if (m->s.n_group > 1 && E != m->s.E)
+        return wrong(c, "experts: with groups all layers have the same number");
+    if (E > m->s.E || E > MOST_EXPERTS || K > E)
+        return wrong(c, "experts: more than config.json has, or fewer than a token needs");
+    if (m->arch->router.score == HF_SPARSEMIXER && K != 2)
+        return wrong(c, "per_token: this router chooses two");
+    layer->facts.E = layer->n_stored = E;
+    layer->facts.K = K;
+    HF_TRY(read_constants(c, m, layer));
+    const char *unread = hf_config_unread(c, 0);
+    return unread ? hf_refuse(c, "key", unread, "experts, per_token, constants") : c->status;
+}
+
+cull_status hf_differ_read(hf_config *c, cull_model *m)
+{
+    const json_t *list = hf_config_value(c, "cull_layers");
+    cull_status status = CULL_OK;
+
+    for (size_t l = 0; l < m->s.L; l++) {
+        m->layer[l].n_stored = m->layer[l].facts.E;
+        m->layer[l].facts.K = m->layer[l].facts.E ? m->s.K : 0;
+    }
+    if (list && (!json_is_array(list) || json_array_size(list) != m->s.L))
+        return hf_wrong(c, "cull_layers", list, "a list with an entry for each layer");
+    for (size_t l = 0; list && l < m->s.L && status == CULL_OK; l++) {
+        json_t *item = json_array_get(list, l);
+        const char *where = hf_text(c->ctx, "cull_layers[%zu].", l);
+        hf_config layer = { .ctx = c->ctx, .path = c->path, .where = where };
+        if (json_is_null(item))
+            continue;
+        if (!json_is_object(item))
+            return hf_wrong(c, "cull_layers", list, "a list of objects and null");
+        layer.root = json_incref(item);
+        layer.seen = json_object();
+        status = where && layer.seen ? read_layer(&layer, m, &m->layer[l])
+                                     : c->ctx->host->fail(c->ctx, CULL_ENOMEM, "out of memory");
+        hf_config_close(&layer);
+    }
+    return status;
+}

@@ -1,0 +1,58 @@
+"""A mixture of experts whose layers differ, written by Cull beside a checkpoint of its own layout.
+
+from_pretrained(…, trust_remote_code=True) uses it, with transformers 5. config.json's "cull_layers" has for each layer
+null, or the number of "experts" (rows of its router), how many there are "per_token", and which of them are
+"constants": these have no matrices, and yield the rows of the tensor experts.constants whatever they are given.
+"""
+import copy
+
+import torch
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+PER_TOKEN = ("num_experts_per_tok", "moe_k")
+
+
+def altered(config, names, number):
+    config = copy.deepcopy(config)
+    for name in names:
+        if hasattr(config, name):
+            setattr(config, name, number)
+    return config
+
+
+def with_constants(experts, count, constants, width):
+    """`experts`, which are those that have matrices, as `count` experts with constants among them."""
+
+    class ExpertsAndConstants(type(experts)):
+        def forward(self, hidden_states, index, weights):
+            place = torch.tensor(self.place, device=index.device)[index]
+            row = torch.tensor(self.row, device=index.device)[index]
+            weights = weights.to(hidden_states.dtype)
+            out = super().forward(hidden_states, place, weights.masked_fill(row >= 0, 0))
+            gate = weights.masked_fill(row < 0, 0)
+            return out + torch.einsum("nk,nkd->nd", gate, self.constants[row.clamp(min=0)].to(gate.dtype))
+
+    stored = [e for e in range(count) if e not in constants]
+    experts.__class__ = ExpertsAndConstants
+    experts.place = [stored.index(e) if e in stored else 0 for e in range(count)]
+    experts.row = [constants.index(e) if e in constants else -1 for e in range(count)]
+    experts.constants = torch.nn.Parameter(torch.zeros(len(constants), width))
+
+
+class Model(Stock):
+    def __init__(self, config):
+        super().__init__(config)
+        for layer, own in zip(self.model.layers, config.cull_layers):
+            if own is None:
+                continue
+            constants = own.get("constants", [])
+            config_of_layer = altered(altered(config, EXPERTS, own["experts"]), PER_TOKEN, own["per_token"])
+            for name, block in layer.named_children():
+                if not hasattr(block, "experts"):
+                    continue
+                block = type(block)(config_of_layer)
+                if constants:
+                    stored = altered(config_of_layer, EXPERTS, own["experts"] - len(constants))
+                    block.experts = type(block.experts)(stored)
+                    with_constants(block.experts, own["experts"], constants, config.hidden_size)
+                setattr(layer, name, block)
