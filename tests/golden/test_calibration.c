@@ -89,6 +89,20 @@ static void compare(model *t, size_t l, const char *name, const double *got, siz
             fail_msg("%s[%zu] is %.9g, not %.9g (largest %.3g)", full, i, got[i], want[i], most);
 }
 
+// The root of the summed variances of an expert's outputs.
+static void compare_spread(model *t, size_t l, const cull_layer_stats *s, const uint8_t *excused)
+{
+    double *spread = test_calloc(s->E, sizeof *spread);
+
+    for (size_t e = 0; e < s->E; e++) {
+        for (size_t d = 0; d < s->D; d++)
+            spread[e] += s->var[e * s->D + d];
+        spread[e] = sqrt(spread[e]);
+    }
+    compare(t, l, "phi_var", spread, s->E, excused, 1);
+    test_free(spread);
+}
+
 static void compare_layer(model *t, size_t l)
 {
     const cull_layer_stats *s = cull_stats_store_view(t->store)->layer + l;
@@ -116,6 +130,7 @@ static void compare_layer(model *t, size_t l)
     compare(t, l, "max_abs", s->max_abs, E, excused, 1);
     compare(t, l, "mean_y", s->mean, E * D, excused, D);
     compare(t, l, "var_y", s->var, E * D, excused, D);
+    compare_spread(t, l, s, excused);
     compare(t, l, "novice_gw", s->mean_gate, E * D, excused, D);
     compare(t, l, "easyep", s->easy_ep, E, excused, 1);
     compare(t, l, "logit_gram", s->logit_gram, E * E, NULL, 1);
@@ -160,6 +175,94 @@ static void test_statistics_olmoe(void **state)
 {
     (void)state;
     check_statistics("tinyworld-olmoe");
+}
+
+// ---- routing, token by token ----
+
+enum { TOKENS = 18432, MOST_E = 64 };
+
+// softmax(z) of all E
+static void probabilities(size_t E, const float *z, double *p)
+{
+    double sum = 0;
+
+    for (size_t e = 0; e < E; e++)
+        sum += p[e] = exp((double)z[e]);
+    for (size_t e = 0; e < E; e++)
+        p[e] /= sum;
+}
+
+static int falling(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+// How far the least chosen expert of a token is from the next.
+static double margin(size_t E, size_t K, const float *z)
+{
+    double p[MOST_E];
+
+    probabilities(E, z, p);
+    qsort(p, E, sizeof *p, falling);
+    return p[K - 1] - p[K];
+}
+
+static void compare_choices(model *t, size_t l, const float *z, const int32_t *chosen)
+{
+    const cull_layer_facts *f = cull_layer_of(&t->m, l);
+    char name[64];
+    size_t n = 0, near = 0;
+    double least = 1;
+
+    (void)snprintf(name, sizeof name, "layer.%zu.topk", l);
+    const uint8_t *want = golden_u8(t->stats, name, 2, (size_t[]){ TOKENS, f->K });
+    for (size_t i = 0; i < TOKENS; i++) {
+        const double m = margin(f->E, f->K, z + i * f->E);
+        uint64_t got_set = 0, want_set = 0;
+        for (size_t k = 0; k < f->K; k++) {
+            got_set |= (uint64_t)1 << chosen[i * f->K + k];
+            want_set |= (uint64_t)1 << want[i * f->K + k];
+        }
+        if (got_set != want_set && m >= 1e-5)
+            fail_msg("layer %zu, token %zu: other experts than the golden ones", l, i);
+        near += m < 1e-5;
+        least = m < least ? m : least;
+    }
+    (void)snprintf(name, sizeof name, "layer.%zu.margin_min", l);
+    assert_true(fabs(least - golden_numbers(t->stats, name, &n)[0]) <= 1e-6);
+    (void)snprintf(name, sizeof name, "layer.%zu.near_ties", l);
+    assert_true(fabs((double)near - golden_numbers(t->stats, name, &n)[0]) <= 2);
+}
+
+static void check_choices(const char *name)
+{
+    model *t = setup(name, 2);
+    const size_t L = t->m.facts->L;
+    cull_trace trace = { .n_seq = 72,
+                         .len = 256,
+                         .ids = golden_i32(t->ids, "ids", 2, (size_t[]){ 72, 256 }) };
+
+    trace.router_logits = cull_take(fake_ctx(t->host), L, sizeof *trace.router_logits);
+    trace.router_index = cull_take(fake_ctx(t->host), L, sizeof *trace.router_index);
+    assert_true(trace.router_logits && trace.router_index);
+    for (size_t l = 0; l < L; l++) {
+        const cull_layer_facts *f = cull_layer_of(&t->m, l);
+        trace.router_logits[l] = cull_take(fake_ctx(t->host), TOKENS * f->E, sizeof(float));
+        trace.router_index[l] = cull_take(fake_ctx(t->host), TOKENS * f->K, sizeof(int32_t));
+        assert_true(trace.router_logits[l] && trace.router_index[l]);
+    }
+    assert_ok(t->host, cull_trace_pass(fake_ctx(t->host), &t->m, NULL, NULL, &trace));
+    for (size_t l = 0; l < L; l++)
+        compare_choices(t, l, trace.router_logits[l], trace.router_index[l]);
+    teardown(t);
+}
+
+static void test_choices(void **state)
+{
+    (void)state;
+    check_choices("tinyworld-mixtral");
+    check_choices("tinyworld-olmoe");
 }
 
 // ---- perplexities: of each domain's 20 rows the first four, all of them if CULL_TEST_ALL is set
@@ -273,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statistics_mixtral),
         cmocka_unit_test(test_statistics_olmoe),
+        cmocka_unit_test(test_choices),
         cmocka_unit_test(test_perplexities_mixtral),
         cmocka_unit_test(test_same_bits),
     };

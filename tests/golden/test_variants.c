@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "record/cut_file.h"
 #include "support/test.h"
 #include "support/variants.h"
 
@@ -138,21 +139,20 @@ static void select_clusterings(variants *v)
 
 // Random variants come from another generator: their lists are evaluated as a published recipe
 // would be.
-static void select_lists(variants *v, const char *action, int seed, size_t keep)
+static void select_lists(variants *v, const char *action, const char *name)
 {
     const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = TINYWORLD_L };
-    char path[] = "/tmp/cull-lists-XXXXXX", name[64], word[40], setting[64];
+    char path[] = "/tmp/cull-lists-XXXXXX", word[40], setting[64];
     FILE *file = fdopen(mkstemp(path), "w");
 
     assert_non_null(file);
-    snprintf(name, sizeof name, "%s-random%d-%zu", action, seed, keep);
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         char tensor[96];
         snprintf(tensor, sizeof tensor, "%s.layer.%zu.kept", name, l);
-        const int32_t *kept = golden_i32(v->eval, tensor, 1, &keep);
+        const int32_t *kept = golden_i32(v->eval, tensor, 1, NULL);
 
         fprintf(file, "{\"%zu\": [", l);
-        for (size_t i = 0; i < keep; i++)
+        for (size_t i = 0; i < golden_tensor(v->eval, tensor).shape[0]; i++)
             fprintf(file, "%s%d", i ? ", " : "", kept[i]);
         fprintf(file, "]}\n");
     }
@@ -164,18 +164,48 @@ static void select_lists(variants *v, const char *action, int seed, size_t keep)
     unlink(path);
 }
 
-static void select_all(variants *v)
+static void select_random(variants *v)
 {
     const size_t E = v->world->layer[0].E;
+    char name[64];
 
+    for (int seed = 0; seed < 5; seed++) {
+        for (size_t keep = E / 2; keep <= 3 * E / 4; keep += E / 4) {
+            snprintf(name, sizeof name, "drop-random%d-%zu", seed, keep);
+            select_lists(v, "drop", name);
+            snprintf(name, sizeof name, "novice-random%d-%zu", seed, keep);
+            if (seed == 0)
+                select_lists(v, "novice", name);
+        }
+        snprintf(name, sizeof name, "drop-random%d-stuncounts", seed);
+        if (seed < 3)
+            select_lists(v, "drop", name);
+    }
+}
+
+// Novices as a checkpoint in bfloat16 holds them.
+static void select_rounded(variants *v)
+{
+    const size_t E = v->world->layer[0].E;
+    const cull_scores *scores = methods_score(v->world, "mone", NULL);
+
+    for (size_t keep = E / 2; keep <= 3 * E / 4; keep += E / 4) {
+        char name[64];
+        cull_cut *cut = methods_select(v->world, "lowest", WORDS("action=novice"), scores,
+                                       methods_budget(v->world, CULL_SCOPE_LAYER, E - keep, 0));
+        snprintf(name, sizeof name, "novice_bf16-mone_fused-%zu", keep);
+        cull_cut_round(cut, CULL_DT_BF16);
+        variants_add(v, name, cut, CULL_ACTION_NOVICE);
+    }
+}
+
+static void select_all(variants *v)
+{
     variants_add(v, "dense", NULL, CULL_ACTION_BASE);
     select_rankings(v);
     select_clusterings(v);
-    for (size_t keep = E / 2; keep <= 3 * E / 4; keep += E / 4) {
-        for (int seed = 0; seed < 5; seed++)
-            select_lists(v, "drop", seed, keep);
-        select_lists(v, "novice", 0, keep);
-    }
+    select_random(v);
+    select_rounded(v);
 }
 
 static void check_model(const char *name)
@@ -185,7 +215,7 @@ static void check_model(const char *name)
     variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C |
                                                          CULL_STAT_D | CULL_STAT_F });
     select_all(v);
-    assert_int_equal(v->n, 1 + 14 + 10 + 4 + 4 + 9 + 2 + 12);
+    assert_int_equal(v->n, 1 + 14 + 10 + 4 + 4 + 9 + 2 + 15 + 2);
     variants_check(v);
     variants_close(v);
 }

@@ -254,6 +254,36 @@ static void with_later_layers_seeing_the_pruned(variants *v)
     add_all(v, 1, &s);
 }
 
+// Counts and squares of inputs of the experts that STUN kept, within the tokens that may be routed
+// either way.
+static void stage_two_is_golden(variants *v)
+{
+    golden *stun = tinyworld_golden(v->world, "stun");
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        char name[40];
+        size_t n = 0, N = 0;
+        const cull_layer_stats *s = &v->world->view.stats->layer[l];
+        snprintf(name, sizeof name, "layer.%zu.near_ties", l);
+        const double near = golden_numbers(v->world->stats, name, &n)[0];
+        snprintf(name, sizeof name, "layer.%zu.kept", l);
+        const double *kept = golden_numbers(stun, name, &N);
+        snprintf(name, sizeof name, "layer.%zu.stage2_n", l);
+        const double *count = golden_numbers(stun, name, &n);
+        snprintf(name, sizeof name, "layer.%zu.stage2_sum_x2", l);
+        const double *sq = golden_f64(stun, name, 2, (size_t[]){ N, s->D });
+        double most = 0;
+        for (size_t i = 0; i < N * s->D; i++)
+            most = fmax(most, sq[i]);
+        for (size_t i = 0; i < N; i++) {
+            const size_t e = (size_t)kept[i];
+            assert_true(fabs(s->count[e] - count[i]) <= 2 * near);
+            if (s->count[e] == count[i])
+                assert_close(s->x_sq + e * s->D, sq + i * s->D, s->D, 0, 1e-5 * most);
+        }
+    }
+    golden_close(stun);
+}
+
 static void after_experts_went(variants *v)
 {
     static const char *const firsts[][2] = {
@@ -276,8 +306,10 @@ static void after_experts_went(variants *v)
             how.deciding = copy(v, before);
         }
         variants_calibrate(v, &how);
-        if (i == 0)
+        if (i == 0) {
+            stage_two_is_golden(v);
             add_all(v, 2, gpt);
+        }
         prune_after(v, firsts[i][1], before, i == 0);
     }
 }

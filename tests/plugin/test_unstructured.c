@@ -98,16 +98,15 @@ static void wanda_olmoe(void **state)
     wanda_as_golden("tinyworld-olmoe");
 }
 
-static void magnitude_per_tensor_as_golden(void **state)
+static void magnitude_as_golden(const char *model)
 {
-    (void)state;
-    bench b = bench_on("tinyworld-mixtral", "magnitude");
+    bench b = bench_on(model, "magnitude");
     golden *g = tinyworld_golden(b.world, "weights");
     fake_set(host, b.plugin, b.settings, "group", "tensor");
     b.world->view.stats = &(cull_stats){ .size = sizeof(cull_stats) }; // it needs none
     const cull_cut *cut = cut_layer(&b, 0, 0.5);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
-        for (size_t e = 0; e < 16; e++) {
+        for (size_t e = 0; e < b.world->layer[0].E; e++) {
             char name[96];
             const cull_overlay *o = mask_of(cut, cull_at_expert(0, p, e));
             snprintf(name, sizeof name, "layer.0.expert.%zu.%s.magnitude50_stats", e,
@@ -122,10 +121,16 @@ static void magnitude_per_tensor_as_golden(void **state)
     tinyworld_close(b.world);
 }
 
-static void two_of_four_as_golden(void **state)
+static void magnitude_per_tensor_as_golden(void **state)
 {
     (void)state;
-    bench b = bench_on("tinyworld-mixtral", "wanda");
+    magnitude_as_golden("tinyworld-mixtral");
+    magnitude_as_golden("tinyworld-olmoe");
+}
+
+static void two_of_four(const char *model)
+{
+    bench b = bench_on(model, "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
     fake_set(host, b.plugin, b.settings, "m", "4");
     const cull_overlay *o = mask_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_GATE, 0));
@@ -133,6 +138,46 @@ static void two_of_four_as_golden(void **state)
                      0);
     golden_close(g);
     tinyworld_close(b.world);
+}
+
+static void two_of_four_as_golden(void **state)
+{
+    (void)state;
+    two_of_four("tinyworld-mixtral");
+    two_of_four("tinyworld-olmoe");
+}
+
+// The scores of an expert's matrix, by the criterion alone.
+static const float *scores_of(bench *b, cull_where where, size_t *n)
+{
+    size_t rows = 0, cols = 0;
+    const float *w = tinyworld_matrix(b->world, where, &rows, &cols);
+    float *out = cull_take(fake_ctx(host), rows * cols, sizeof *out);
+    assert_non_null(out);
+    *n = rows * cols;
+    assert_ok(host, b->world->criterion->score_weights(fake_ctx(host), b->world->criterion_settings,
+                                                       &b->world->view, where, rows, cols, w, out));
+    return out;
+}
+
+// The percentage of a layer's scores above five times their mean; experts without tokens aside.
+static double outliers(bench *b, size_t l)
+{
+    double sum = 0, n = 0, above = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t e = 0; e < b->world->layer[l].E; e++)
+            for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
+                size_t size = 0;
+                if (b->world->layer_stats[l].count[e] == 0)
+                    continue;
+                const float *score = scores_of(b, cull_at_expert(l, p, e), &size);
+                for (size_t i = 0; i < size; i++) {
+                    sum += pass ? 0 : (double)score[i];
+                    above += pass && (double)score[i] > 5 * sum / n;
+                }
+                n += pass ? 0 : (double)size;
+            }
+    return 100 * above / n;
 }
 
 static void owl_as_golden(const char *model)
@@ -145,6 +190,9 @@ static void owl_as_golden(const char *model)
     assert_ok(host,
               b.strategy->spread(fake_ctx(host), b.settings, &b.world->view, NULL, &budget, s));
     assert_close(s, golden_f64(g, "model.owl50.sparsity", 1, NULL), TINYWORLD_L, 0, 1e-6);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        s[l] = outliers(&b, l);
+    assert_close(s, golden_f64(g, "model.owl50.outlier_percent", 1, NULL), TINYWORLD_L, 0, 1e-3);
     golden_close(g);
     tinyworld_close(b.world);
 }

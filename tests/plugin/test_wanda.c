@@ -50,6 +50,15 @@ static void metric_as_golden(void **state)
     golden_close(g);
 }
 
+static void metric_of_olmoe_as_golden(void **state)
+{
+    tinyworld *mixtral = world;
+    world = tinyworld_open(host, "tinyworld-olmoe");
+    metric_as_golden(state);
+    tinyworld_close(world);
+    world = mixtral;
+}
+
 static void parts_have_inputs_of_their_own(void **state)
 {
     (void)state;
@@ -110,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metric_as_golden),
+        cmocka_unit_test(metric_of_olmoe_as_golden),
         cmocka_unit_test(parts_have_inputs_of_their_own),
         cmocka_unit_test(unrouted_experts_fall_back_to_magnitude),
         cmocka_unit_test(missing_statistics_are_named),
