@@ -277,8 +277,8 @@ static void stage_two_is_golden(variants *v)
         for (size_t i = 0; i < N; i++) {
             const size_t e = (size_t)kept[i];
             assert_true(fabs(s->count[e] - count[i]) <= 2 * near);
-            if (s->count[e] == count[i])
-                assert_close(s->x_sq + e * s->D, sq + i * s->D, s->D, 0, 1e-5 * most);
+            if (s->count[e] == count[i]) // but tokens may have been exchanged
+                assert_close(s->x_sq + e * s->D, sq + i * s->D, s->D, 0, 5e-5 * most);
         }
     }
     golden_close(stun);
