@@ -12,23 +12,15 @@ static tinyworld *worlds[2];
 
 static int open_worlds(void **state)
 {
-    static const char *const names[] = { "tinyworld-mixtral", "tinyworld-olmoe" };
-
     (void)state;
-    host = fake_host_new(2);
-    for (size_t i = 0; i < 2; i++) {
-        worlds[i] = tinyworld_open(host, names[i]);
-        methods_stats(worlds[i]);
-    }
+    host = methods_open(worlds);
     return 0;
 }
 
 static int close_worlds(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++)
-        tinyworld_close(worlds[i]);
-    fake_host_free(host);
+    methods_close(host, worlds);
     return 0;
 }
 

@@ -173,3 +173,22 @@ void methods_assert_kept(tinyworld *world, golden *eval, const char *variant, co
                         cut->layer[l].action[e] == action);
     }
 }
+
+fake_host *methods_open(tinyworld *worlds[2])
+{
+    static const char *const names[] = { "tinyworld-mixtral", "tinyworld-olmoe" };
+    fake_host *host = fake_host_new(2);
+
+    for (size_t i = 0; i < 2; i++) {
+        worlds[i] = tinyworld_open(host, names[i]);
+        methods_stats(worlds[i]);
+    }
+    return host;
+}
+
+void methods_close(fake_host *host, tinyworld *worlds[2])
+{
+    for (size_t i = 0; i < 2; i++)
+        tinyworld_close(worlds[i]);
+    fake_host_free(host);
+}

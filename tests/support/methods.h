@@ -5,6 +5,10 @@
 
 #include "support/tinyworld.h"
 
+// Both embedded models with their statistics, on a host of their own.
+fake_host *methods_open(tinyworld *worlds[2]);
+void methods_close(fake_host *host, tinyworld *worlds[2]);
+
 // Adds to a world the groups A to G, K and M of its golden statistics (R: none are golden).
 void methods_stats(tinyworld *world);
 
