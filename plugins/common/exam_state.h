@@ -7,8 +7,9 @@
 
 typedef struct exam_task {
     task task;
-    const size_t *first; // (n + 1) document d has the requests first[d] … first[d + 1] − 1
-    char hash[65];       // SHA-256 of the task's requests
+    const size_t *first;      // (n + 1) document d has the requests first[d] … first[d + 1] − 1
+    const uint8_t *truncated; // (n) 1: a context lost ids
+    char hash[65];            // SHA-256 of the task's requests
 } exam_task;
 
 typedef struct exam {
@@ -52,7 +53,7 @@ typedef struct exam_column {
 
 cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n,
                          const exam_column *columns);
-// doc_hash, prompt_hash and cluster, where any document has one.
-cull_status exam_identity(cull_ctx *, cull_report *, const task *);
+// prompt_hash and truncated; doc_hash and cluster where any document has one.
+cull_status exam_identity(cull_ctx *, cull_report *, const exam_task *);
 
 #endif
