@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "report/frame_parts.h"
 
@@ -153,17 +154,32 @@ static const char *const *item_texts(reader *r, const char *group, const char *n
     return r->status == CULL_OK && shape.rank == 1 && shape.n == n ? data : NULL;
 }
 
-// Clusters as ordinals, in the order of their first members.
+typedef struct named {
+    const char *name;
+    size_t item;
+} named;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+// Clusters as ordinals; NULL where no two items share one, or all do.
 static const size_t *clusters(reader *r, size_t n, const char *const *names)
 {
     size_t *ordinal = names ? cull_take(r->in->ctx, n, sizeof *ordinal) : NULL;
+    named *sorted = ordinal ? cull_alloc(n ? n : 1, sizeof *sorted) : NULL;
     size_t known = 0;
-    for (size_t i = 0; ordinal && i < n; i++) {
-        size_t j = 0;
-        while (j < i && strcmp(names[j], names[i]) != 0)
-            j++;
-        ordinal[i] = j < i ? ordinal[j] : known++;
+    if (!sorted)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (named){ names[i], i };
+    qsort(sorted, n, sizeof *sorted, by_name);
+    for (size_t i = 0; i < n; i++) {
+        known += i == 0 || strcmp(sorted[i].name, sorted[i - 1].name) != 0;
+        ordinal[sorted[i].item] = known - 1;
     }
+    cull_free(sorted);
     return known > 1 && known < n ? ordinal : NULL;
 }
 
