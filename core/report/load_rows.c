@@ -73,14 +73,17 @@ static int by_text(const void *a, const void *b)
 }
 
 // How a task was measured: precision, the metric's attributes of the task, and its settings.
-// Settings that name files are left out: what was read is known by its hash. An attribute wins over
-// a setting of its name.
+// Settings that name files are left out: what was read is known by its hash; all of them where the
+// metric gives hashes of what it asked and of how it scored. An attribute wins over a setting of
+// its name.
 static const char *conditions(reader *r, const tables *t, size_t i)
 {
     cull_arena *arena = cull_context_of(r->in->ctx)->alloc;
     const size_t e = (size_t)t->evaluation[i];
     json_t *all = json_loads(t->attributes[e], 0, NULL), *set = json_loads(t->settings[e], 0, NULL);
     json_t *own = json_object_get(all, t->task[i]), *value;
+    const bool hashed =
+        json_object_get(own, "requests_hash") && json_object_get(own, "scoring_hash");
     const size_t most = json_object_size(own) + json_object_size(set) + 1;
     const char **line = cull_scratch(r->in->ctx, most, sizeof *line), *name;
     size_t n = 0;
@@ -93,7 +96,7 @@ static const char *conditions(reader *r, const tables *t, size_t i)
     json_object_foreach(set, name, value)
     {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        if (line && text && !json_object_get(own, name) && !strchr(text, '/'))
+        if (line && text && !hashed && !json_object_get(own, name) && !strchr(text, '/'))
             line[n++] = cull_arena_printf(arena, "%s=%s", name, text);
         free(text);
     }

@@ -64,6 +64,7 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     out->first = first;
     out->truncated = truncated;
     sha256_hex(&h, out->hash);
+    exam_task_key(t, out->scoring);
     return CULL_OK;
 }
 
@@ -201,7 +202,8 @@ static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, 
                                      { "length", length },
                                      { "n_shot", shots },
                                      { "version", t->task.version ? t->task.version : "" },
-                                     { "requests_hash", t->hash } };
+                                     { "requests_hash", t->hash },
+                                     { "scoring_hash", t->scoring } };
     cull_status status = CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < sizeof pairs / sizeof *pairs; i++)
         status = out->attribute(ctx, out, t->task.name, pairs[i][0], pairs[i][1]);
@@ -234,6 +236,31 @@ static size_t members(const exam_means *means, const task_group *group, size_t m
     return have;
 }
 
+static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group, const char *key,
+                             sha256 *h)
+{
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_hex(h, hex);
+    return out->attribute(ctx, out, group, key, hex);
+}
+
+// Hashes over those of the tasks: what is asked, and what is made of it.
+static cull_status hash_members(cull_ctx *ctx, const exam *e, const task_group *group,
+                                cull_report *out)
+{
+    sha256 requests, scoring;
+    sha256_init(&requests);
+    sha256_init(&scoring);
+    for (size_t i = 0; i < group->n; i++) {
+        sha256_add(&requests, e->task[group->member[i]].hash, 64);
+        sha256_add(&scoring, e->task[group->member[i]].scoring, 64);
+    }
+    const cull_status status = name_hash(ctx, out, group->name, "requests_hash", &requests);
+    return status == CULL_OK ? name_hash(ctx, out, group->name, "scoring_hash", &scoring) : status;
+}
+
 // The names of its tasks, with a blank between.
 static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *group,
                                 cull_report *out)
@@ -245,8 +272,10 @@ static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *
         part[2 * i] = span_of(i ? " " : "");
         part[2 * i + 1] = span_of(e->task[group->member[i]].task.name);
     }
-    const cull_status status = span_join(ctx, 2 * group->n, part, &text);
-    return status == CULL_OK ? out->attribute(ctx, out, group->name, "tasks", text.s) : status;
+    cull_status status = span_join(ctx, 2 * group->n, part, &text);
+    if (status == CULL_OK)
+        status = out->attribute(ctx, out, group->name, "tasks", text.s);
+    return status == CULL_OK ? hash_members(ctx, e, group, out) : status;
 }
 
 // The average of a group's tasks for each metric that `least` of them have.

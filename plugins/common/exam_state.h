@@ -9,7 +9,7 @@ typedef struct exam_task {
     task task;
     const size_t *first;      // (n + 1) document d has the requests first[d] … first[d + 1] − 1
     const uint8_t *truncated; // (n) 1: a context lost ids
-    char hash[65];            // SHA-256 of the task's requests
+    char hash[65], scoring[65]; // SHA-256 of what is asked, and of what is made of the answers
 } exam_task;
 
 typedef struct exam {
@@ -23,6 +23,7 @@ typedef struct exam {
 
 // SHA-256 over all that exam_score goes by, 64 hex digits in alloc memory.
 cull_status exam_key(cull_ctx *, const task_list *, const char **out);
+void exam_task_key(const task *, char out[65]); // … of one task
 
 // One row of the tidy table before it is reported: means over tasks are made of these.
 enum { EXAM_ACC, EXAM_ACC_NORM, EXAM_ACC_BYTES, EXAM_EXACT, EXAM_N_MEANS };
