@@ -7,11 +7,13 @@
 #include "cli/commands.h"
 #include "report/views.h"
 
-enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, METRIC, WIDTH };
+enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, METRIC, WHERE, WIDTH };
 
 typedef struct wanted {
     size_t n;
     const char **folders;
+    size_t n_where;
+    const char **where;
     const char *format, *sort, *metric;
     size_t width;
     bool by_task;
@@ -22,6 +24,9 @@ static const struct argp_option options[] = {
       "csv, json (tidy, every trial), md (as lm-eval's tables) or latex", 0 },
     { "by-task", BY_TASK, NULL, 0, "every task instead of means over tasks", 0 },
     { "metric", METRIC, "WORD", 0, "this metric only, as acc_norm", 0 },
+    { "where", WHERE, "KEY=VALUE", 0,
+      "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be repeated",
+      0 },
     { "sort", SORT, "WORD", 0, "sparsity (default), method, or a metric: best first", 0 },
     { "width", WIDTH, "N", 0, "columns of the screen (default: the terminal's)", 0 },
     { 0 },
@@ -35,6 +40,16 @@ static void parse_format(struct argp_state *state, const char *word, wanted *w)
             w->format = words[i];
     if (!w->format)
         argp_error(state, "--format: \"%s\" is none of csv, json, md, latex", word);
+}
+
+static error_t add(const char ***list, size_t *n, const char *text)
+{
+    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
+    if (!more)
+        return ENOMEM;
+    more[(*n)++] = text;
+    *list = more;
+    return 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -59,14 +74,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (w->width < 20 || w->width > 10000)
             argp_error(state, "--width: \"%s\" is not a width", arg);
         return 0;
-    case ARGP_KEY_ARG: {
-        const char **more = cull_grow(w->folders, w->n, w->n + 1, sizeof *more);
-        if (!more)
-            return ENOMEM;
-        w->folders = more;
-        w->folders[w->n++] = arg;
-        return 0;
-    }
+    case WHERE:
+        return add(&w->where, &w->n_where, arg);
+    case ARGP_KEY_ARG:
+        return add(&w->folders, &w->n, arg);
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which folder of results?");
         return 0;
@@ -120,7 +131,8 @@ static void print_heading(const cull_frame *f, size_t cell)
         one &= !*allocation || strcmp(own, allocation) == 0;
         allocation = own;
     }
-    printf("%s%s, %zu trials, %s", cell ? "\n" : "", model, trials_of(f, model),
+    const size_t trials = trials_of(f, model);
+    printf("%s%s, %zu trial%s, %s", cell ? "\n" : "", model, trials, trials == 1 ? "" : "s",
            f->trial[f->order[f->cell[cell].first]].precision);
     printf(one && *allocation ? ", allocation %s\n" : "\n", allocation);
 }
@@ -230,10 +242,12 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     cull_ctx *ctx = &cli->context.ctx;
     if (status == CULL_OK)
-        status = cull_frame_load(ctx, w.n, w.folders, &frame);
+        status =
+            cull_frame_load(ctx, w.n, w.folders, &(cull_conditions){ w.n_where, w.where }, &frame);
     if (status == CULL_OK)
         status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, w.format)
                                                             : show(ctx, &frame, &w);
     cull_free(w.folders);
+    cull_free(w.where);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

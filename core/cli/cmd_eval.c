@@ -18,7 +18,7 @@ typedef struct request {
     const char *folder, *json;
 } request;
 
-enum { TASKS = 0x200, DATA, SHOTS, LIMIT, PROTOCOL, BOS, LENGTH, METRIC, LM_EVAL };
+enum { TASKS = 0x200, DATA, SHOTS, SHOT_SEED, LIMIT, PROTOCOL, BOS, LENGTH, METRIC, LM_EVAL };
 
 static const struct argp_option options[] = {
     { "tasks", TASKS, "LIST", 0,
@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     { "data", DATA, "PATH", 0,
       "folder of the published tasks' datasets: NAME.jsonl, NAME.train.jsonl", 0 },
     { "shots", SHOTS, "N", 0, "examples in front of each question (default: the task's own)", 0 },
+    { "shot-seed", SHOT_SEED, "N", 0, "seed that draws them (default: 1234)", 0 },
     { "limit", LIMIT, "N", 0, "documents of each task (default: all)", 0 },
     { "protocol", PROTOCOL, "WORD", 0, "lm-eval-0.4.13 (default), lm-eval-0.4.7 or lm-eval-0.4.0",
       0 },
@@ -61,6 +62,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case SHOTS:
         w->shots = arg;
+        return 0;
+    case SHOT_SEED:
+        w->shot_seed = arg;
         return 0;
     case LIMIT:
         w->limit = arg;

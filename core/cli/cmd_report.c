@@ -9,13 +9,30 @@
 typedef struct wanted {
     size_t n;
     const char **folders;
+    size_t n_where;
+    const char **where;
     const char *out;
 } wanted;
 
+enum { WHERE = 0x200 };
+
 static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0, "the page (default: report.html)", 0 },
+    { "where", WHERE, "KEY=VALUE", 0,
+      "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be repeated",
+      0 },
     { 0 },
 };
+
+static error_t add(const char ***list, size_t *n, const char *text)
+{
+    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
+    if (!more)
+        return ENOMEM;
+    more[(*n)++] = text;
+    *list = more;
+    return 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -25,14 +42,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         w->out = arg;
         return 0;
-    case ARGP_KEY_ARG: {
-        const char **more = cull_grow(w->folders, w->n, w->n + 1, sizeof *more);
-        if (!more)
-            return ENOMEM;
-        w->folders = more;
-        w->folders[w->n++] = arg;
-        return 0;
-    }
+    case WHERE:
+        return add(&w->where, &w->n_where, arg);
+    case ARGP_KEY_ARG:
+        return add(&w->folders, &w->n, arg);
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which folder of results?");
         return 0;
@@ -57,7 +70,8 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     cull_ctx *ctx = &cli->context.ctx;
     if (status == CULL_OK)
-        status = cull_frame_load(ctx, w.n, w.folders, &frame);
+        status =
+            cull_frame_load(ctx, w.n, w.folders, &(cull_conditions){ w.n_where, w.where }, &frame);
     if (status == CULL_OK)
         status = cull_frame_check(ctx, &frame);
     if (status == CULL_OK)
@@ -65,5 +79,6 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         printf("%s\n", w.out);
     cull_free(w.folders);
+    cull_free(w.where);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

@@ -81,6 +81,7 @@ static void put_experiment(cull_buf *out, const cull_eval_wanted *w, const char 
         put_list(out, "files", w->tasks, FILES);
         put_list(out, "data", w->data, DATA);
         put_setting(out, "shots", w->shots);
+        put_setting(out, "shot_seed", w->shot_seed);
         put_setting(out, "limit", w->limit);
         put_setting(out, "protocol", w->protocol);
         put_setting(out, "bos", w->bos);

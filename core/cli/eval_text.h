@@ -9,7 +9,8 @@ typedef struct cull_eval_wanted {
     const char *model; // folder or id
     const char *tasks; // names and request files, by commas; NULL: none
     const char *data;  // folders, files or globs of the datasets, by commas; NULL: none
-    const char *shots, *limit, *protocol, *bos, *length; // as given; NULL: the metric's default
+    const char *shots, *shot_seed, *limit, *protocol, *bos,
+        *length; // as given; NULL: the metric's default
     size_t n_metrics;
     const char **metrics; // further metrics, as an experiment writes them
 } cull_eval_wanted;

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,37 +115,73 @@ static void conclude(size_t n, double *t, cull_difference *d)
     d->p = (1 + (double)beyond) / (1 + (double)n);
 }
 
+enum { BLOCK = 250 }; // resamples that share a random stream
+
+typedef struct resampling {
+    size_t n, k, most; // resamples, strata, units of the largest stratum
+    const stratum *strata;
+    uint64_t seed;
+    double value;    // of the units as they are
+    uint32_t *drawn; // (blocks, most)
+    double *t;       // (n) NaN: one unit was drawn throughout
+} resampling;
+
+static cull_status resample_block(void *arg, size_t block)
+{
+    const resampling *r = arg;
+    const size_t end = (block + 1) * BLOCK < r->n ? (block + 1) * BLOCK : r->n;
+    char stream[40];
+    cull_rng rng;
+
+    snprintf(stream, sizeof stream, "bootstrap %zu", block);
+    cull_rng_init(&rng, r->seed, "report", stream);
+    for (size_t i = block * BLOCK; i < end; i++) {
+        double error;
+        const double again =
+            mean_difference(r->k, r->strata, &rng, r->drawn + block * r->most, &error);
+        r->t[i] = error > 0 ? (again - r->value) / error : NAN;
+    }
+    return CULL_OK;
+}
+
+static cull_status resample(cull_ctx *ctx, resampling *r)
+{
+    const size_t blocks = (r->n + BLOCK - 1) / BLOCK;
+
+    r->t = cull_scratch(ctx, r->n, sizeof *r->t);
+    r->drawn = cull_scratch(ctx, blocks * r->most, sizeof *r->drawn);
+    if (!r->t || !r->drawn)
+        return CULL_ENOMEM;
+    return ctx->host->parallel(ctx, blocks, resample_block, r);
+}
+
 cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
                            const cull_items *second, uint64_t seed, cull_difference *out)
 {
     stratum *strata = cull_scratch(ctx, k, sizeof *strata);
-    double *t = cull_scratch(ctx, resamples, sizeof *t);
     size_t most = 1, fewest = SIZE_MAX;
-    if (!strata || !t)
+    if (!strata)
         return CULL_ENOMEM;
     for (size_t i = 0; i < k; i++) {
         CULL_TRY(gather(ctx, &first[i], &second[i], &strata[i]));
         most = strata[i].n > most ? strata[i].n : most;
         fewest = strata[i].n < fewest ? strata[i].n : fewest;
     }
-    uint32_t *drawn = cull_scratch(ctx, most, sizeof *drawn);
-    if (!drawn)
-        return CULL_ENOMEM;
 
     double error;
     const double value = mean_difference(k, strata, NULL, NULL, &error);
     *out = cull_by_t(value, fewest > 1 ? error : NAN, (double)fewest - 1);
     if (!(out->error > 0))
         return CULL_OK;
-    cull_rng rng;
+    resampling r = {
+        .n = resamples, .k = k, .most = most, .strata = strata, .seed = seed, .value = value
+    };
+    CULL_TRY(resample(ctx, &r));
     size_t n = 0;
-    cull_rng_init(&rng, seed, "report", "bootstrap");
-    for (size_t i = 0; i < resamples; i++) {
-        const double again = mean_difference(k, strata, &rng, drawn, &error);
-        if (error > 0) // else one unit was drawn throughout
-            t[n++] = (again - value) / error;
-    }
+    for (size_t i = 0; i < resamples; i++)
+        if (!isnan(r.t[i]))
+            r.t[n++] = r.t[i];
     if (n > resamples / 2)
-        conclude(n, t, out);
+        conclude(n, r.t, out);
     return CULL_OK;
 }

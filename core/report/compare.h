@@ -37,8 +37,9 @@ cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *frame,
 // Those of one metric.
 cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char *label,
                              cull_measures *out) CULL_MUST_CHECK;
-// One measure for each metric that a first look needs, or for the metric asked for: acc_norm and
-// acc_bytes are variants of acc. Only labels are told apart: with tasks, the first one of each.
+// One measure for each metric that a first look needs, or for the metric asked for: acc_bytes,
+// and among means acc_norm, are variants of acc. Only labels are told apart: with tasks, the
+// first one of each.
 cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
                                cull_measures *out) CULL_MUST_CHECK;
 bool cull_is_variant(const cull_measures *all, const cull_measure *measure);

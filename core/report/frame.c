@@ -339,7 +339,7 @@ static cull_status check_row(cull_ctx *ctx, const cull_frame *f, const cull_row 
     return cull_fail(
         ctx, CULL_EUSAGE,
         "%s of task \"%s\" was measured in two ways, which no table may mix: %s in %s, "
-        "but %s in %s",
+        "but %s in %s (--where KEY=VALUE takes one of them)",
         row->metric, row->task, there ? there : "less is known", f->trial[first->trial].path,
         here ? here : "less is known", f->trial[row->trial].path);
 }

@@ -71,12 +71,21 @@ typedef struct cull_frame {
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
 } cull_frame;
 
+// Which trials and values to load: all of n conditions "KEY=VALUE[,VALUE…]" hold. A key is a column
+// (model, method, sparsity, allocation, seed; task, metric, filter) or a condition of measurement
+// (precision, protocol, length, …; of hashes the beginning is enough). Dense trials need no method,
+// sparsity, allocation or seed. What lacks the key altogether is kept.
+typedef struct cull_conditions {
+    size_t n;
+    const char *const *at;
+} cull_conditions;
+
 // Load the trials of the folders (results folders, or their trials/). A trial that is met twice
 // counts once; of several with the same model, method, sparsity, allocation and seed in one folder
 // the last is taken, with a warning, and across folders the methods get the folders' names.
-// CULL_EUSAGE: a folder without trials.
+// CULL_EUSAGE: a folder without trials, a key that nothing has, nothing left. where: NULL: all.
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
-                            cull_frame *out) CULL_MUST_CHECK;
+                            const cull_conditions *where, cull_frame *out) CULL_MUST_CHECK;
 
 // Check that every column was measured in one way: CULL_EUSAGE, naming what differs and where.
 cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *frame) CULL_MUST_CHECK;

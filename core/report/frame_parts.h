@@ -18,6 +18,10 @@ cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path,
                            size_t trial) CULL_MUST_CHECK;
 
+// Leave out what does not meet the conditions.
+cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where,
+                              cull_frame *frame) CULL_MUST_CHECK;
+
 // Drop superseded trials, tell folders apart, and find columns and cells.
 cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;
 

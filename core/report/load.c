@@ -147,7 +147,8 @@ static cull_status load_folder(loading *in, const char *dir)
                : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", dir);
 }
 
-cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders, cull_frame *out)
+cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
+                            const cull_conditions *where, cull_frame *out)
 {
     loading in = { .ctx = ctx, .frame = out };
     *out = (cull_frame){ 0 };
@@ -155,5 +156,7 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
         CULL_TRY(load_folder(&in, folders[i]));
     if (out->n_trials == 0)
         return cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", n ? folders[0] : ".");
+    if (where)
+        CULL_TRY(cull_frame_filter(ctx, where, out));
     return cull_frame_arrange(ctx, out);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "report/frame_parts.h"
 
@@ -72,14 +73,17 @@ static int by_text(const void *a, const void *b)
 }
 
 // How a task was measured: precision, the metric's attributes of the task, and its settings.
-// Settings that name files are left out: what was read is known by its hash. An attribute wins over
-// a setting of its name.
+// Settings that name files are left out: what was read is known by its hash; all of them where the
+// metric gives hashes of what it asked and of how it scored. An attribute wins over a setting of
+// its name.
 static const char *conditions(reader *r, const tables *t, size_t i)
 {
     cull_arena *arena = cull_context_of(r->in->ctx)->alloc;
     const size_t e = (size_t)t->evaluation[i];
     json_t *all = json_loads(t->attributes[e], 0, NULL), *set = json_loads(t->settings[e], 0, NULL);
     json_t *own = json_object_get(all, t->task[i]), *value;
+    const bool hashed =
+        json_object_get(own, "requests_hash") && json_object_get(own, "scoring_hash");
     const size_t most = json_object_size(own) + json_object_size(set) + 1;
     const char **line = cull_scratch(r->in->ctx, most, sizeof *line), *name;
     size_t n = 0;
@@ -92,7 +96,7 @@ static const char *conditions(reader *r, const tables *t, size_t i)
     json_object_foreach(set, name, value)
     {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        if (line && text && !json_object_get(own, name) && !strchr(text, '/'))
+        if (line && text && !hashed && !json_object_get(own, name) && !strchr(text, '/'))
             line[n++] = cull_arena_printf(arena, "%s=%s", name, text);
         free(text);
     }
@@ -153,17 +157,32 @@ static const char *const *item_texts(reader *r, const char *group, const char *n
     return r->status == CULL_OK && shape.rank == 1 && shape.n == n ? data : NULL;
 }
 
-// Clusters as ordinals, in the order of their first members.
+typedef struct named {
+    const char *name;
+    size_t item;
+} named;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+// Clusters as ordinals; NULL where no two items share one, or all do.
 static const size_t *clusters(reader *r, size_t n, const char *const *names)
 {
     size_t *ordinal = names ? cull_take(r->in->ctx, n, sizeof *ordinal) : NULL;
+    named *sorted = ordinal ? cull_alloc(n ? n : 1, sizeof *sorted) : NULL;
     size_t known = 0;
-    for (size_t i = 0; ordinal && i < n; i++) {
-        size_t j = 0;
-        while (j < i && strcmp(names[j], names[i]) != 0)
-            j++;
-        ordinal[i] = j < i ? ordinal[j] : known++;
+    if (!sorted)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (named){ names[i], i };
+    qsort(sorted, n, sizeof *sorted, by_name);
+    for (size_t i = 0; i < n; i++) {
+        known += i == 0 || strcmp(sorted[i].name, sorted[i - 1].name) != 0;
+        ordinal[sorted[i].item] = known - 1;
     }
+    cull_free(sorted);
     return known > 1 && known < n ? ordinal : NULL;
 }
 

@@ -108,7 +108,8 @@ bool cull_is_variant(const cull_measures *all, const cull_measure *measure)
     bool acc = false;
     for (size_t i = 0; i < all->n; i++)
         acc |= same(all->at[i].label, "acc");
-    return acc && (same(measure->label, "acc_norm") || same(measure->label, "acc_bytes"));
+    return acc && (same(measure->label, "acc_bytes") ||
+                   (!measure->task && same(measure->label, "acc_norm")));
 }
 
 static bool has_label(const cull_measures *some, const char *label)

@@ -11,7 +11,7 @@ const char *const exam_mean_names[EXAM_N_MEANS] = { "acc", "acc_norm", "acc_byte
 
 // The requests of one document, in new memory.
 static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d,
-                       size_t *n, cull_request **out)
+                       size_t *n, cull_request **out, bool *truncated)
 {
     if (t->kind == TASK_ROLLING)
         return lm_score_rolling(ctx, lm, d->place, d->continuation[0], n, out);
@@ -20,9 +20,9 @@ static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const
     if (!*out)
         return CULL_ENOMEM;
     if (t->kind == TASK_GENERATE)
-        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until,
-                           *out);
-    return lm_score_pairs(ctx, lm, d->place, d->n, d->context, d->continuation, *out);
+        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until, *out,
+                           truncated);
+    return lm_score_pairs(ctx, lm, d->place, d->n, d->context, d->continuation, *out, truncated);
 }
 
 static void hash_request(sha256 *h, const cull_request *r)
@@ -45,12 +45,15 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     sha256 h;
     sha256_init(&h);
     size_t *first = ctx->host->alloc(ctx, t->n + 1, sizeof *first);
-    if (!first)
+    uint8_t *truncated = ctx->host->alloc(ctx, t->n, 1);
+    if (!first || !truncated)
         return CULL_ENOMEM;
     for (size_t d = 0; d < t->n; d++) {
-        const cull_status status = ask(ctx, lm, t, &t->document[d], &docs[d].n, &docs[d].at);
+        bool lost = false;
+        const cull_status status = ask(ctx, lm, t, &t->document[d], &docs[d].n, &docs[d].at, &lost);
         if (status != CULL_OK)
             return status;
+        truncated[d] = lost;
         first[d] = *total;
         *total += docs[d].n;
         for (size_t i = 0; i < docs[d].n; i++)
@@ -59,7 +62,9 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     first[t->n] = *total;
     out->task = *t;
     out->first = first;
+    out->truncated = truncated;
     sha256_hex(&h, out->hash);
+    exam_task_key(t, out->scoring);
     return CULL_OK;
 }
 
@@ -142,10 +147,22 @@ cull_status exam_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t 
     return status;
 }
 
-cull_status exam_identity(cull_ctx *ctx, cull_report *out, const task *t)
+static cull_status hash_prompt(cull_ctx *ctx, const task *t, const document *d, const char **out)
 {
+    const span prompt = t->kind == TASK_ROLLING ? d->continuation[0] : d->context[0];
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_of(prompt.s, prompt.n, hex);
+    *out = hex;
+    return CULL_OK;
+}
+
+cull_status exam_identity(cull_ctx *ctx, cull_report *out, const exam_task *of)
+{
+    const task *t = &of->task;
     static const char *const names[3] = { "doc_hash", "prompt_hash", "cluster" };
-    static const char *const docs[3] = { "hash of the document, as the request file gives it",
+    static const char *const docs[3] = { "hash of the document, lm-eval's or the request file's",
                                          "SHA-256 of the first context",
                                          "documents of one cluster are not independent" };
     const char **text[3];
@@ -155,18 +172,24 @@ cull_status exam_identity(cull_ctx *ctx, cull_report *out, const task *t)
             return CULL_ENOMEM;
     for (size_t d = 0; d < t->n; d++) {
         const document *doc = &t->document[d];
-        const char *const have[3] = { doc->doc_hash, doc->prompt_hash, doc->cluster };
+        const char *have[3] = { doc->doc_hash, doc->prompt_hash, doc->cluster };
+        if (!have[1] && hash_prompt(ctx, t, doc, &have[1]) != CULL_OK)
+            return CULL_ENOMEM;
         for (size_t i = 0; i < 3; i++) {
             text[i][d] = have[i] ? have[i] : "";
             any[i] |= have[i] != NULL;
         }
     }
-    exam_column columns[3];
+    exam_column columns[4];
     for (size_t i = 0; i < 3; i++)
         columns[i] = (exam_column){
             .name = names[i], .doc = docs[i], .type = 's', .data = any[i] ? text[i] : NULL
         };
-    return exam_columns(ctx, out, t, 3, columns);
+    columns[3] = (exam_column){ .name = "truncated",
+                                .doc = "1: a context lost ids on the left, to fit the length",
+                                .type = 'b',
+                                .data = of->truncated };
+    return exam_columns(ctx, out, t, 4, columns);
 }
 
 static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, cull_report *out)
@@ -179,11 +202,26 @@ static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, 
                                      { "length", length },
                                      { "n_shot", shots },
                                      { "version", t->task.version ? t->task.version : "" },
-                                     { "requests_hash", t->hash } };
+                                     { "requests_hash", t->hash },
+                                     { "scoring_hash", t->scoring } };
     cull_status status = CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < sizeof pairs / sizeof *pairs; i++)
         status = out->attribute(ctx, out, t->task.name, pairs[i][0], pairs[i][1]);
     return status;
+}
+
+// The names along the axis `filter`, with a comma between.
+static cull_status name_filters(cull_ctx *ctx, const task *t, cull_report *out)
+{
+    span *part = ctx->host->alloc(ctx, 2 * t->n_filters, sizeof *part), text;
+    if (!part)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < t->n_filters; i++) {
+        part[2 * i] = span_of(i ? "," : "");
+        part[2 * i + 1] = span_of(t->filter[i].name);
+    }
+    const cull_status status = span_join(ctx, 2 * t->n_filters, part, &text);
+    return status == CULL_OK ? out->attribute(ctx, out, t->name, "filters", text.s) : status;
 }
 
 // The means of the member tasks that have this metric, gathered in `of`; how many.
@@ -198,6 +236,31 @@ static size_t members(const exam_means *means, const task_group *group, size_t m
     return have;
 }
 
+static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group, const char *key,
+                             sha256 *h)
+{
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_hex(h, hex);
+    return out->attribute(ctx, out, group, key, hex);
+}
+
+// Hashes over those of the tasks: what is asked, and what is made of it.
+static cull_status hash_members(cull_ctx *ctx, const exam *e, const task_group *group,
+                                cull_report *out)
+{
+    sha256 requests, scoring;
+    sha256_init(&requests);
+    sha256_init(&scoring);
+    for (size_t i = 0; i < group->n; i++) {
+        sha256_add(&requests, e->task[group->member[i]].hash, 64);
+        sha256_add(&scoring, e->task[group->member[i]].scoring, 64);
+    }
+    const cull_status status = name_hash(ctx, out, group->name, "requests_hash", &requests);
+    return status == CULL_OK ? name_hash(ctx, out, group->name, "scoring_hash", &scoring) : status;
+}
+
 // The names of its tasks, with a blank between.
 static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *group,
                                 cull_report *out)
@@ -209,8 +272,10 @@ static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *
         part[2 * i] = span_of(i ? " " : "");
         part[2 * i + 1] = span_of(e->task[group->member[i]].task.name);
     }
-    const cull_status status = span_join(ctx, 2 * group->n, part, &text);
-    return status == CULL_OK ? out->attribute(ctx, out, group->name, "tasks", text.s) : status;
+    cull_status status = span_join(ctx, 2 * group->n, part, &text);
+    if (status == CULL_OK)
+        status = out->attribute(ctx, out, group->name, "tasks", text.s);
+    return status == CULL_OK ? hash_members(ctx, e, group, out) : status;
 }
 
 // The average of a group's tasks for each metric that `least` of them have.
@@ -262,9 +327,11 @@ cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_
         const exam_task *one = &e->task[t];
         cull_status status = scorers[one->task.kind](ctx, one, requests, answers, out, &means[t]);
         if (status == CULL_OK)
-            status = exam_identity(ctx, out, &one->task);
+            status = exam_identity(ctx, out, one);
         if (status == CULL_OK)
             status = attributes(ctx, e, one, out);
+        if (status == CULL_OK && one->task.kind == TASK_GENERATE)
+            status = name_filters(ctx, &one->task, out);
         if (status != CULL_OK)
             return status;
     }

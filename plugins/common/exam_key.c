@@ -61,6 +61,14 @@ static void add_task(sha256 *h, const task *t)
         add_document(h, &t->document[d]);
 }
 
+void exam_task_key(const task *t, char out[65])
+{
+    sha256 h;
+    sha256_init(&h);
+    add_task(&h, t);
+    sha256_hex(&h, out);
+}
+
 cull_status exam_key(cull_ctx *ctx, const task_list *tasks, const char **out)
 {
     sha256 h;

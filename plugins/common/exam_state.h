@@ -7,8 +7,9 @@
 
 typedef struct exam_task {
     task task;
-    const size_t *first; // (n + 1) document d has the requests first[d] … first[d + 1] − 1
-    char hash[65];       // SHA-256 of the task's requests
+    const size_t *first;      // (n + 1) document d has the requests first[d] … first[d + 1] − 1
+    const uint8_t *truncated; // (n) 1: a context lost ids
+    char hash[65], scoring[65]; // SHA-256 of what is asked, and of what is made of the answers
 } exam_task;
 
 typedef struct exam {
@@ -22,6 +23,7 @@ typedef struct exam {
 
 // SHA-256 over all that exam_score goes by, 64 hex digits in alloc memory.
 cull_status exam_key(cull_ctx *, const task_list *, const char **out);
+void exam_task_key(const task *, char out[65]); // … of one task
 
 // One row of the tidy table before it is reported: means over tasks are made of these.
 enum { EXAM_ACC, EXAM_ACC_NORM, EXAM_ACC_BYTES, EXAM_EXACT, EXAM_N_MEANS };
@@ -52,7 +54,7 @@ typedef struct exam_column {
 
 cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n,
                          const exam_column *columns);
-// doc_hash, prompt_hash and cluster, where any document has one.
-cull_status exam_identity(cull_ctx *, cull_report *, const task *);
+// prompt_hash and truncated; doc_hash and cluster where any document has one.
+cull_status exam_identity(cull_ctx *, cull_report *, const exam_task *);
 
 #endif

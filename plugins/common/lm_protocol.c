@@ -146,7 +146,8 @@ static cull_status score_pair(cull_ctx *ctx, const lm_encoder *lm, const char *p
 }
 
 cull_status lm_score_pairs(cull_ctx *ctx, const lm_encoder *lm, const char *place, size_t n,
-                           const span *context, const span *continuation, cull_request *out)
+                           const span *context, const span *continuation, cull_request *out,
+                           bool *truncated)
 {
     cull_status status = CULL_OK;
     int32_t *ids = NULL;
@@ -161,6 +162,8 @@ cull_status lm_score_pairs(cull_ctx *ctx, const lm_encoder *lm, const char *plac
         if (status == CULL_OK)
             status = score_pair(ctx, lm, place, context[i], (tokens){ ids, n_ids }, continuation[i],
                                 &out[i]);
+        if (status == CULL_OK && out[i].n - out[i].scored < n_ids)
+            *truncated = true;
     }
     return status;
 }
@@ -196,7 +199,8 @@ cull_status lm_score_rolling(cull_ctx *ctx, const lm_encoder *lm, const char *pl
 }
 
 cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, span context,
-                        size_t max_new, size_t n_until, const char *const *until, cull_request *out)
+                        size_t max_new, size_t n_until, const char *const *until, cull_request *out,
+                        bool *truncated)
 {
     int32_t *ids;
     size_t n;
@@ -225,6 +229,7 @@ cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, 
         stop[n_until++] = eos.s;
     }
     const tokens kept = last((tokens){ ids, n }, lm->length - max_new);
+    *truncated = kept.n < n;
     *out = (cull_request){ .kind = CULL_GENERATE,
                            .ids = kept.ids,
                            .n = kept.n,

@@ -50,19 +50,21 @@ cull_status lm_encoder_init(cull_ctx *, const cull_text *, int64_t protocol, int
 cull_status lm_encode(cull_ctx *, const lm_encoder *, span text, int32_t **ids, size_t *n);
 
 // The n requests of a document's pairs (n); contexts that are the same memory are encoded once.
-// `place` goes in front of complaints: nothing to score, or more to score than L.
+// `place` goes in front of complaints: nothing to score, or more to score than L. *truncated
+// becomes true where a context lost ids.
 cull_status lm_score_pairs(cull_ctx *, const lm_encoder *, const char *place, size_t n,
-                           const span *context, const span *continuation, cull_request *out);
+                           const span *context, const span *continuation, cull_request *out,
+                           bool *truncated);
 
 // Rolling windows of a text: L targets a window, one token of context, more for the last. *out in
 // alloc.
 cull_status lm_score_rolling(cull_ctx *, const lm_encoder *, const char *place, span text,
                              size_t *n, cull_request **out);
 
-// Greedy continuation of a context that keeps its last L − max_new ids; EOS's text is one more
-// stop.
+// Greedy continuation of a context that keeps its last L − max_new ids (*truncated: it had more);
+// EOS's text is one more stop.
 cull_status lm_generate(cull_ctx *, const lm_encoder *, const char *place, span context,
-                        size_t max_new, size_t n_until, const char *const *until,
-                        cull_request *out);
+                        size_t max_new, size_t n_until, const char *const *until, cull_request *out,
+                        bool *truncated);
 
 #endif

@@ -21,6 +21,13 @@ test "$(echo "$csv" | wc -l)" = 45 || fail "11 trials with 4 values are not 44 r
 "$cull" compare "$folder" --format latex | grep -q '\\bottomrule' || fail "latex has no rules"
 "$cull" compare "$folder" --format json | grep -q '"metric": "acc"' || fail "json fails"
 
+only=$("$cull" compare "$folder" --where method=reap --where sparsity=0.5) || fail "--where fails"
+echo "$only" | grep -q ' reap ' || fail "--where leaves out what meets it"
+echo "$only" | grep -q ' random ' && fail "--where keeps what does not meet it"
+echo "$only" | grep -q ' dense ' || fail "--where method=… leaves out dense"
+"$cull" compare "$folder" --where method=nonsense >/dev/null 2>&1 && fail "--where finds a method that is not there"
+"$cull" compare "$folder" --where mehtod=reap 2>&1 | grep -q 'mehtod' || fail "--where takes an unknown key"
+
 "$cull" compare "$folder" --sort nonsense >/dev/null 2>&1 && fail "a metric that is not there is accepted"
 "$cull" compare /nowhere/at/all >/dev/null 2>&1
 test $? = 2 || fail "a missing folder is no usage error"

@@ -1,7 +1,9 @@
 #include "build.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/sha256.h"
 #include "render.h"
 #include "shots.h"
 
@@ -44,7 +46,8 @@ static cull_status open_shots(cull_ctx *ctx, const task_spec *spec, const buildi
     cull_status status = span_join(ctx, 2, (span[]){ span_of(file), span_of(".train") }, &name);
     if (status == CULL_OK && k > 0)
         status = find_file(ctx, how, spec->name, spec->pool ? spec->pool : name.s, &path);
-    return status == CULL_OK ? shots_init(ctx, spec, k, path, how->resample, out) : status;
+    return status == CULL_OK ? shots_init(ctx, spec, k, path, how->shot_seed, how->resample, out)
+                             : status;
 }
 
 // ---- one document -------------------------------------------------------------------------------
@@ -164,6 +167,44 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
 
 // ---- all of them --------------------------------------------------------------------------------
 
+static cull_status hash_text(cull_ctx *ctx, const char *text, size_t n, const char **out)
+{
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_of(text, n, hex);
+    *out = hex;
+    return CULL_OK;
+}
+
+// Python writes \u001f where jansson writes \u001F; nothing else is escaped with \u.
+static void lower_escapes(char *json)
+{
+    for (char *s = json; (s = strchr(s, '\\')) != NULL; s += 2)
+        for (size_t i = 2; s[1] == 'u' && i < 6; i++)
+            s[i] = (char)(s[i] >= 'A' && s[i] <= 'F' ? s[i] + ('a' - 'A') : s[i]);
+}
+
+// As lm-eval names a document: SHA-256 of Python's json.dumps(doc, indent=2, ensure_ascii=False).
+static cull_status hash_document(cull_ctx *ctx, const json_t *json, document *d)
+{
+    char *text = json_dumps(json, JSON_INDENT(2));
+    if (!text)
+        return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
+    lower_escapes(text);
+    const cull_status status = hash_text(ctx, text, strlen(text), &d->doc_hash);
+    free(text);
+    return status;
+}
+
+// Documents that share the text in this field are not independent.
+static cull_status find_cluster(cull_ctx *ctx, const char *field, json_t *json, document *d)
+{
+    span text;
+    const cull_status status = json_get_text(ctx, d->place, json, field, &text);
+    return status == CULL_OK ? hash_text(ctx, text.s, text.n, &d->cluster) : status;
+}
+
 static cull_status build_document(cull_ctx *ctx, const task_spec *spec, json_t *json, shots *s,
                                   document *d)
 {
@@ -171,8 +212,14 @@ static cull_status build_document(cull_ctx *ctx, const task_spec *spec, json_t *
     if (!json_is_object(json))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: the line is not a JSON object", d->place);
     cull_status status = shots_next(ctx, s, d->place, json, &front);
+    if (status == CULL_OK && !spec->hash_derived)
+        status = hash_document(ctx, json, d);
     if (status == CULL_OK && spec->derive)
         status = spec->derive(ctx, d->place, json);
+    if (status == CULL_OK && spec->hash_derived)
+        status = hash_document(ctx, json, d);
+    if (status == CULL_OK && spec->cluster)
+        status = find_cluster(ctx, spec->cluster, json, d);
     if (status != CULL_OK)
         return status;
     return (spec->kind == TASK_CHOICE ? build_choice : build_text)(ctx, spec, json, front, d);

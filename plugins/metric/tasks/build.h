@@ -9,6 +9,7 @@
 typedef struct building {
     cull_texts data; // files: NAME.jsonl, NAME.train.jsonl, .gz too
     int64_t shots;   // −1: the task's own
+    uint32_t shot_seed;
     size_t limit, max_new;
     bool resample; // see shots.h
 } building;

@@ -1,4 +1,5 @@
 // What lm-evaluation-harness does to documents in Python before it renders them.
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/regex.h"
@@ -59,7 +60,12 @@ static cull_status hellaswag(cull_ctx *ctx, const char *place, json_t *doc, cons
         return status == CULL_OK ? CULL_ENOMEM : status;
     for (size_t i = 0; status == CULL_OK && i < n; i++)
         status = clean(ctx, brackets, ending[i], &choice[i]);
-    return status == CULL_OK ? set_list(ctx, doc, "choices", n, choice) : status;
+    if (status == CULL_OK)
+        status = set_list(ctx, doc, "choices", n, choice);
+    const char *right = json_string_value(json_object_get(doc, "label"));
+    return status == CULL_OK && right && *right
+               ? set(ctx, doc, "gold", json_integer(strtoll(right, NULL, 10)))
+               : status;
 }
 
 cull_status derive_hellaswag(cull_ctx *ctx, const char *place, json_t *doc)

@@ -2,8 +2,6 @@
 
 #include "render.h"
 
-enum { SEED = 1234 };
-
 void shots_free(shots *s)
 {
     jsonl_free(&s->pool);
@@ -37,10 +35,10 @@ static cull_status render_pool(cull_ctx *ctx, shots *s)
 }
 
 cull_status shots_init(cull_ctx *ctx, const task_spec *spec, size_t k, const char *pool_path,
-                       bool resample, shots *out)
+                       uint32_t seed, bool resample, shots *out)
 {
     *out = (shots){ .spec = spec, .k = k, .resample = resample };
-    py_random_seed(&out->random, SEED);
+    py_random_seed(&out->random, seed);
     if (k == 0)
         return CULL_OK;
     const cull_status status = jsonl_read(ctx, pool_path, 0, &out->pool);

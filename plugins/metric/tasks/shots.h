@@ -17,7 +17,7 @@ typedef struct shots {
 
 // k may be 0: no pool is read. Free in any case.
 cull_status shots_init(cull_ctx *, const task_spec *, size_t k, const char *pool_path,
-                       bool resample, shots *out);
+                       uint32_t seed, bool resample, shots *out);
 void shots_free(shots *);
 // The shots of the next document, joined; documents must come in order. `doc` as it was read.
 cull_status shots_next(cull_ctx *, shots *, const char *place, const json_t *doc, span *out);

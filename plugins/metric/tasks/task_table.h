@@ -7,7 +7,7 @@
 
 // Which documents of the pool become shots (lm_eval/api/samplers.py).
 enum shots_rule {
-    SHOTS_DRAWN,          // random.Random(1234).sample(pool, k), one generator a task
+    SHOTS_DRAWN,          // random.Random(seed).sample(pool, k), one generator a task
     SHOTS_DRAWN_BUT_SELF, // sample(pool, k + 1) without the document itself: no test split of its
                           // own
     SHOTS_FIRST,          // the first k
@@ -30,6 +30,8 @@ typedef struct task_spec {
     task_kind kind;
     // (optional) enters fields into a document, what lm-eval's process_docs and functions do
     cull_status (*derive)(cull_ctx *, const char *place, json_t *doc);
+    bool hash_derived;   // doc_hash is of the document with these fields: process_docs made them
+    const char *cluster; // field of a text that several documents may share; NULL: none
     const char *description; // template; NULL: none
     const char *question; // template of the context; ROLLING: of the text whose words are counted
     const char *contexts; // path of a list: one context a choice, `answer` the continuation of all

@@ -9,7 +9,7 @@
 
 struct settings {
     cull_texts names, data, files;
-    int64_t shots, protocol, bos, length, limit, max_new;
+    int64_t shots, shot_seed, protocol, bos, length, limit, max_new;
 };
 
 static const cull_param params[] = {
@@ -28,6 +28,8 @@ static const cull_param params[] = {
         struct settings, shots, -1, -1, 1000,
         "examples in front of each question of `names`; -1: the task's own (gsm8k 5, gsm8k_cot 8, "
         "else 0)"),
+    CULL_P_INT(struct settings, shot_seed, 1234, 0, UINT32_MAX,
+               "of the generator that draws them, lm-eval's fewshot_random_seed"),
     CULL_P_INT(struct settings, limit, 0, 0, 1 << 30, "documents of each task; 0: all"),
     CULL_P_INT(struct settings, max_new, 256, 1, 1 << 20,
                "tokens generated at most, where a document says nothing else"),
@@ -102,6 +104,7 @@ static cull_status build_named(cull_ctx *ctx, const struct settings *set, task_l
     plan p;
     const building how = { .data = set->data,
                            .shots = set->shots,
+                           .shot_seed = (uint32_t)set->shot_seed,
                            .limit = (size_t)set->limit,
                            .max_new = (size_t)set->max_new,
                            .resample = set->protocol == LM_EVAL_0_4_13 };
@@ -208,7 +211,8 @@ CULL_PLUGIN(
            "choice tasks of the pruning papers, GSM8K (5 shots and chain of thought) and "
            "wikitext, from the datasets as the hub has them, a JSON object a line, and request "
            "files of any kind beside them. Shots are drawn as Python's random.Random(1234).sample "
-           "does, one generator a task, in document order. The eight shots of gsm8k_cot are no "
+           "does (shot_seed for 1234), one generator a task, in document order. The eight shots of "
+           "gsm8k_cot are no "
            "part of Cull: tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "
            "lm-evaluation-harness. Groups are averaged over documents, with the pooled standard "
            "error.",

@@ -68,7 +68,7 @@ static void put(fake_host *host, const spec *s)
 static void load(fake_host *host, size_t n, cull_frame *frame)
 {
     const char *const folders[] = { folder, other };
-    assert_ok(host, cull_frame_load(fake_ctx(host), n, folders, frame));
+    assert_ok(host, cull_frame_load(fake_ctx(host), n, folders, NULL, frame));
 }
 
 static size_t cell_of(const cull_frame *f, const char *method)
@@ -296,8 +296,8 @@ static void nothing_to_compare(void **state)
     fake_host *host = *state;
     cull_frame f;
     const char *const none[] = { "/tmp/cull-there-is-no-such-folder", folder };
-    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none, &f), CULL_EUSAGE, "No such file");
-    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none + 1, &f), CULL_EUSAGE,
+    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none, NULL, &f), CULL_EUSAGE, "No such file");
+    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none + 1, NULL, &f), CULL_EUSAGE,
                  "holds no finished trials");
 }
 
