@@ -113,6 +113,13 @@ static bool has_padding_bias(const hf_arch *arch)
     return router->linear_bias || (router->bias && router->score == HF_SIGMOID);
 }
 
+// transformers scores a group by its best two, also where there is one group.
+static bool needs_two(const cull_model *m)
+{
+    const hf_router *router = &m->arch->router;
+    return router->n_group.key && router->group_score == HF_GROUP_TOP2;
+}
+
 // How many experts of each group stay, at most, and whether all groups of all layers keep as many.
 static cull_status widest(hf_saving *s, size_t *most, bool *even)
 {
@@ -128,7 +135,7 @@ static cull_status widest(hf_saving *s, size_t *most, bool *even)
                 kept += s->cut->layer[l].action[e] != CULL_ACTION_DROP;
             *even &= *most == 0 || kept == *most;
             *most = kept > *most ? kept : *most;
-            if (kept == 1 && G > 1 && s->m->arch->router.group_score == HF_GROUP_TOP2)
+            if (kept == 1 && needs_two(s->m))
                 return refuse(s, "a group with one expert has no best two");
         }
     }
