@@ -140,6 +140,8 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
                e.spec.n_models);
         print_shared(&e);
         status = print_costs(cli, &e);
+        if (status == CULL_OK)
+            status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
     }
     cull_experiment_close(&e);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, status);

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/experiment.h"
 #include "flow/trial.h"
+#include "plan/cost.h"
 #include "record/folder.h"
 
 static const double plugin_seconds = 3600;
@@ -81,6 +82,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     cull_spec_source source;
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
+    CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const cull_flow_options options_of = {
         .engine = { .memory = cli->options.memory },
         .plugin_seconds = r->seconds,

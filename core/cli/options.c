@@ -21,7 +21,9 @@ static const struct argp_option common[] = {
     { NULL, 0, NULL, 0, "Common options:", 10 },
     { "set", SET, "KEY=VALUE", 0, "change a value of the experiment", 10 },
     { "threads", THREADS, "N", 0, "threads (default: one per usable CPU)", 10 },
-    { "memory", MEMORY, "BYTES", 0, "memory for activations, as 8G (default: half of what is free)",
+    { "memory", MEMORY, "BYTES", 0,
+      "most memory to be resident, mapped weights included, as 8G (default: activations take half "
+      "of what is free)",
       10 },
     { "precision", PRECISION, "WORD", 0, "auto, f32, bf16 or bf16x2", 10 },
     { "plugin", PLUGIN, "FILE", 0, "load a plugin", 10 },

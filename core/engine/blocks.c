@@ -1,5 +1,6 @@
 #include "engine/blocks.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { BLOCK_ROWS_MOST = 1 << 14, BLOCK_ROWS_LEAST = 256 };
@@ -58,9 +59,35 @@ static uint64_t available(void)
     return (uint64_t)kib << 10;
 }
 
-uint64_t cull_memory_limit(const cull_engine_options *options)
+// Where one number of the embedding's table is needed, the system maps pages around it.
+static const double pages_around = 65536;
+
+static double table_bytes(const cull_opened *m, double rows)
 {
-    return options && options->memory ? options->memory : available() / 2;
+    uint64_t ends = m->facts->bytes;
+
+    for (size_t l = 0; l < m->facts->L; l++)
+        ends -= cull_layer_of(m, l)->bytes;
+    const double table = (double)m->facts->V * (double)m->facts->D * 2;
+    return fmin(fmin((double)ends, table), rows * pages_around);
+}
+
+uint64_t cull_memory_fixed(const cull_opened *m, double rows)
+{
+    static const uint64_t program = 60000000;
+    uint64_t layer = 0;
+
+    for (size_t l = 0; l < m->facts->L; l++)
+        layer = cull_layer_of(m, l)->bytes > layer ? cull_layer_of(m, l)->bytes : layer;
+    return program + layer + (uint64_t)table_bytes(m, rows);
+}
+
+uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *options)
+{
+    if (!options || !options->memory)
+        return available() / 2;
+    const uint64_t fixed = cull_memory_fixed(m, INFINITY);
+    return options->memory > fixed ? options->memory - fixed : 0;
 }
 
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes)
@@ -72,7 +99,7 @@ size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options,
         floats = here > floats ? here : floats;
     }
     const uint64_t rows =
-        cull_memory_limit(options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
+        cull_memory_limit(m, options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
     if (rows > BLOCK_ROWS_MOST)
         return BLOCK_ROWS_MOST;
     return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;

@@ -18,8 +18,13 @@ cull_status cull_blocks_make(cull_ctx *ctx, cull_arena *arena, const cull_forest
                              size_t n, size_t most, size_t *n_blocks,
                              cull_block **blocks) CULL_MUST_CHECK;
 
-// Bytes that a pass may take for activations and scratch.
-uint64_t cull_memory_limit(const cull_engine_options *options);
+// What is resident whatever the rows are: the program, the embedding's table as far as so many rows
+// touch it, and the largest layer, mapped as a whole. The next one is read ahead into the page
+// cache, but not mapped yet.
+uint64_t cull_memory_fixed(const cull_opened *m, double rows);
+// Bytes that a pass may take for activations and scratch: what the option leaves beside the above,
+// or half of what is free.
+uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *options);
 
 // Rows of one block so that n_lanes lanes of them fit a quarter of the limit.
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes);

@@ -178,7 +178,7 @@ static size_t outer_trees(const evaluating *t, size_t first)
 {
     const cull_forest *f = &t->forest;
     const uint64_t row_bytes = (uint64_t)t->streams.most * t->run.m->facts->D * sizeof(float);
-    const uint64_t most = cull_memory_limit(t->options) / 2 / row_bytes;
+    const uint64_t most = cull_memory_limit(t->run.m, t->options) / 2 / row_bytes;
     size_t n = 0, rows = 0;
 
     while (first + n < f->n_trees && (n == 0 || rows + f->tree[first + n].n_rows <= most))

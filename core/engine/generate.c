@@ -380,7 +380,7 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
                           const cull_request *const *requests, cull_answer *answers)
 {
     const size_t L = run->m->facts->L;
-    const uint64_t room = cull_memory_limit(options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
+    const uint64_t room = cull_memory_limit(run->m, options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
     size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
     cull_status st = which ? CULL_OK : CULL_ENOMEM;
 

@@ -130,9 +130,6 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     return CULL_OK;
 }
 
-// The program and its libraries, before a model is touched.
-static const double program_bytes = 60e6;
-
 // Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
 // it, the normalised input, queries, keys, values, what was attended to and its projection.
 static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
@@ -140,25 +137,23 @@ static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *l
     return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
 }
 
-// Mapped weights of two layers (the next is fetched meanwhile), the hidden states of all rows that
-// are under way, one block's scratch, and what is kept.
+// What is there whatever the rows, the hidden states of those that are under way (at most `hidden`
+// bytes), one block's scratch, and what is kept.
 static double peak(const cull_subject *s, double rows, double histories, uint64_t memory,
-                   double kept)
+                   double most_hidden, double kept)
 {
     const cull_model_facts *f = s->opened.facts;
     const cull_engine_options options = { .memory = memory };
-    uint64_t layer = 0, floats = 0;
+    uint64_t floats = 0;
     for (size_t l = 0; l < f->L; l++) {
-        layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
         const uint64_t here = live_floats(f, s->layer[l]);
         floats = here > floats ? here : floats;
     }
-    const double hidden = fmin(rows * histories * (double)f->D * sizeof(float),
-                               (double)cull_memory_limit(&options) / 2);
+    const double hidden = fmin(rows * histories * (double)f->D * sizeof(float), most_hidden);
     const double block =
         fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
     const double scratch = block * histories * (double)floats * sizeof(float);
-    return program_bytes + 2 * (double)layer + hidden + scratch + kept;
+    return (double)cull_memory_fixed(&s->opened, rows) + hidden + scratch + kept;
 }
 
 // Answers are kept until the pass ends.
@@ -198,22 +193,40 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     asked_rows asked;
     double rows = 0;
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
+    const cull_engine_options engine = { .memory = memory };
+    const double half = (double)cull_memory_limit(&s->opened, &engine) / 2;
     const double one = flops_of(s, &asked);
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, model, calibrate);
     for (size_t i = 0; i < s->n_rows; i++)
         rows = fmax(rows, (double)s->rows[i].tokens);
-    calibrate->peak_bytes = peak(s, rows, 1, memory, calibrate->stats_bytes);
+    calibrate->peak_bytes = peak(s, rows, 1, memory, INFINITY, calibrate->stats_bytes);
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     *evaluate = (cull_cost){
         .passes = 1,
         .tokens = variants * asked.rows,
         .flops = variants * one,
         .bytes = (double)s->opened.facts->bytes,
-        .peak_bytes = peak(s, asked.rows, variants, memory,
+        .peak_bytes = peak(s, asked.rows, variants, memory, half,
                            calibrate->stats_bytes + answer_bytes(inputs, s, variants)),
         .forward_equivalents = variants,
     };
+    return CULL_OK;
+}
+
+cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                              uint64_t memory)
+{
+    for (size_t m = 0; memory && m < inputs->n; m++) {
+        cull_cost calibrate, evaluate;
+        CULL_TRY(cull_estimate_cost(ctx, plan, inputs, m, memory, &calibrate, &evaluate));
+        const double needed = fmax(calibrate.peak_bytes, evaluate.peak_bytes);
+        if (needed > (double)memory)
+            return cull_fail(ctx, CULL_EENV,
+                             "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB",
+                             (double)memory / 1e6, inputs->spec->models[m].name,
+                             ceil(needed / 1e6));
+    }
     return CULL_OK;
 }
 

@@ -19,6 +19,10 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
                                size_t model, uint64_t memory, cull_cost *calibrate,
                                cull_cost *evaluate) CULL_MUST_CHECK;
 
+// Refuse a limit (0: none) that what must be resident does not fit, naming what is needed.
+cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                              uint64_t memory) CULL_MUST_CHECK;
+
 // Multiply-adds × 2 of one dense evaluation on all metrics: a forward equivalent.
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
                              double *flops) CULL_MUST_CHECK;
