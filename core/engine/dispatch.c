@@ -284,12 +284,12 @@ static cull_status cut_items(dispatch *t, size_t first, size_t end, size_t *n)
     return CULL_OK;
 }
 
-static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows)
+static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, size_t room)
 {
     const cull_mark mark = cull_arena_mark(t->arena);
     size_t n = 0;
 
-    t->y = cull_arena_room(t->arena, rows * t->D, sizeof *t->y);
+    t->y = cull_arena_room(t->arena, room * t->D, sizeof *t->y);
     t->item = cull_arena_alloc(t->arena, rows / CULL_ROW_BLOCK + (end - first), sizeof *t->item);
     if (!t->y || !t->item)
         return cull_no_memory(t->run->ctx);
@@ -305,13 +305,18 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows)
 static cull_status run_waves(dispatch *t)
 {
     const size_t most = WAVE_BYTES / (t->D * sizeof(float));
+    size_t all = 0;
 
+    for (size_t g = 0; g < t->n_groups; g++)
+        all += t->group[g].n;
+    // All waves ask for as much, or each larger one would leave the last one's memory unused.
+    const size_t room = all < most ? all : most;
     for (size_t g = 0; g < t->n_groups;) {
         size_t end = g, rows = 0;
         while (end < t->n_groups && (end == g || rows + t->group[end].n <= most))
             rows += t->group[end++].n;
         if (rows)
-            CULL_TRY(run_wave(t, g, end, rows));
+            CULL_TRY(run_wave(t, g, end, rows, rows > room ? rows : room));
         g = end;
     }
     return CULL_OK;
