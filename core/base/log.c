@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "base/memory.h"
 #include "base/text.h"
 
-enum { LINE = 2048, WORD = 48, BAR = 20 };
+enum { LINE = 2048, WORD = 48, BAR = 20, SAID = 32 };
 
 typedef struct phase {
     bool on, shown;
@@ -25,6 +27,8 @@ struct cull_log {
     cull_level most;
     bool terminal;
     FILE *json;
+    uint64_t said[SAID]; // hashes of the last INFO lines: each is shown once
+    size_t n_said;
     pthread_mutex_t lock;
     phase phase;
 };
@@ -159,6 +163,19 @@ static void draw(cull_log *log, double now)
     fflush(stderr);
 }
 
+// Was this line shown before? If not, it is noted.
+static bool is_said(cull_log *log, const char *text)
+{
+    const uint64_t hash = XXH3_64bits(text, strlen(text));
+    const size_t n = log->n_said < SAID ? log->n_said : SAID;
+
+    for (size_t i = 0; i < n; i++)
+        if (log->said[i] == hash)
+            return true;
+    log->said[log->n_said++ % SAID] = hash;
+    return false;
+}
+
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args)
 {
     char text[LINE];
@@ -167,7 +184,7 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
-    if (level <= log->most) {
+    if (level <= log->most && !(level == CULL_INFO && is_said(log, text))) {
         erase_bar(log);
         if (level == CULL_INFO)
             fprintf(stderr, "%s\n", text);

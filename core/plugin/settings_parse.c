@@ -161,6 +161,26 @@ static cull_status expand(const reading *r, const char *text, bool first, glob_t
     return CULL_OK;
 }
 
+// "a/experiments/../models/x.txt" is a/models/x.txt. The last part stays as it is: hub caches name
+// files by links.
+static cull_status keep_file(const reading *r, char *path, const char **out)
+{
+    char *slash = strrchr(path, '/'), *folder = NULL;
+    if (strstr(path, "/../") && slash) {
+        *slash = '\0';
+        folder = realpath(path, NULL);
+        *slash = '/';
+    }
+    if (!folder)
+        return keep_text(r, path, out);
+    cull_buf tidy = CULL_BUF_INIT;
+    cull_path_join(&tidy, folder, slash + 1);
+    free(folder);
+    const cull_status status = tidy.failed ? no_memory(r) : keep_text(r, tidy.s, out);
+    cull_buf_release(&tidy);
+    return status;
+}
+
 // All files once, sorted by bytes, whatever the locale.
 static cull_status keep_found(const reading *r, const glob_t *found, cull_texts *out)
 {
@@ -173,7 +193,7 @@ static cull_status keep_found(const reading *r, const glob_t *found, cull_texts 
     qsort(found->gl_pathv, n, sizeof *found->gl_pathv, by_text);
     for (size_t i = 0; i < n; i++)
         if (!kept || strcmp(at[kept - 1], found->gl_pathv[i]) != 0)
-            CULL_TRY(keep_text(r, found->gl_pathv[i], &at[kept++]));
+            CULL_TRY(keep_file(r, found->gl_pathv[i], &at[kept++]));
     *out = (cull_texts){ kept, at };
     return CULL_OK;
 }

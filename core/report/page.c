@@ -9,11 +9,6 @@ static const char style[] =
     "@media (prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e4e7ea;--soft:#9aa4ae;"
     "--faint:#2d3339;--panel:#1c2024;--s0:#6ea8e6;--s1:#f08a63;--s2:#62c38d;--s3:#c094db;"
     "--s4:#ddb14a;--s5:#57bcc8;--s6:#ea7fa8;--s7:#a3adb8;--bad:#ff8a80;--good:#6fd39b}}\n"
-    "@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--faint:#ccc;--panel:#fff;"
-    "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"
-    "--s7:#5b6470;--bad:#b3261e;--good:#1e7b45}nav,.noprint{display:none}"
-    "details>*{display:block}.scroll{overflow:visible}table{font-size:.6rem}"
-    "section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
     "*{box-sizing:border-box}html{-webkit-text-size-adjust:100%}\n"
     "body{margin:0 auto;max-width:82rem;padding:1.5rem 1.25rem 4rem;background:var(--paper);"
     "color:var(--ink);font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\","
@@ -26,7 +21,7 @@ static const char style[] =
     "nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.8rem 0 0;font-size:.9rem}\n"
     ".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch;margin:.4rem 0 1rem}\n"
     "table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.22rem .5rem;text-align:left;white-space:nowrap}"
+    "th,td{padding:.22rem .42rem;text-align:left;white-space:nowrap}"
     "th{font-weight:600;border-bottom:1.5px solid var(--soft);vertical-align:bottom}"
     "td{border-bottom:1px solid var(--faint)}th.r,td.r{text-align:right}"
     "td.wrap{white-space:normal;min-width:14rem;overflow-wrap:anywhere}"
@@ -56,7 +51,17 @@ static const char style[] =
     ".3rem;background:var(--panel);color:var(--ink);"
     "border:1px solid var(--faint)}\n"
     "@media (max-width:40rem){body{padding:1rem .8rem 3rem;font-size:15px}h1{font-size:1.3rem}"
-    "th,td{padding:.2rem .5rem}}\n";
+    "table{font-size:.8rem}th,td{padding:.18rem .35rem}}\n"
+    // While the numbers scroll, the method's name stays.
+    "#verdict tr:not(:first-child) th:nth-child(2),#verdict td:nth-child(2),#flips td:nth-child(2)"
+    "{position:sticky;left:0;background:var(--paper)}\n"
+    // Last, so that it wins over what is above.
+    "@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--faint:#ccc;--panel:#fff;"
+    "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"
+    "--s7:#5b6470;--bad:#b3261e;--good:#1e7b45}@page{size:landscape;margin:12mm}"
+    "body{padding:0}nav,.noprint{display:none}.scroll{overflow:visible}table{font-size:.7rem}"
+    "th,td{padding:.1rem .25rem}section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
+    "@media print{details::details-content{content-visibility:visible;height:auto}}\n";
 
 void cull_page_text(cull_buf *page, const char *text)
 {
