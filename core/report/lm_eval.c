@@ -108,6 +108,13 @@ static void put_value(sections *s, const cull_row *row)
                         json_boolean(row->higher_is_better));
 }
 
+// Averages over whatever was evaluated together are no tasks or groups of lm-eval's.
+static bool is_ours(const cull_row *row)
+{
+    const bool average = row->conditions && strstr(row->conditions, "\ntasks=");
+    return average && (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0);
+}
+
 static json_t *config(const char *model_args, const cull_frame_trial *trial)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:o}", "model", "cull", "model_args", model_args,
@@ -127,7 +134,7 @@ static json_t *build(const cull_frame *frame, size_t trial, const char *model_ar
     s.higher = member(s.root, "higher_is_better");
     s.samples = member(s.root, "n-samples");
     for (size_t i = 0; i < frame->n_rows; i++)
-        if (frame->row[i].trial == trial)
+        if (frame->row[i].trial == trial && !is_ours(&frame->row[i]))
             put_value(&s, &frame->row[i]);
     json_object_set_new(s.root, "config", config(model_args, &frame->trial[trial]));
     json_object_set_new(s.root, "evaluator", json_string("cull " CULL_VERSION));

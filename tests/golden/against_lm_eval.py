@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Cull's native tasks against lm-evaluation-harness: random documents in the hub's schemas, with all the
+oddities that real ones have, are put to both, and every prompt, log-likelihood, flag, metric and standard
+error must agree.
+
+usage: against_lm_eval.py CULL MODEL [SEED [DOCUMENTS [JOB]]]      exits 77 where lm_eval or h5py is not installed
+
+JOB, part of a job's name (main), runs those jobs alone. Log-likelihoods agree to 1e-4 · max(1, |LL|), standard
+errors to 1e-9.
+"""
+import hashlib
+import json
+import math
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", OMP_WAIT_POLICY="PASSIVE")
+try:
+    import datasets
+    import h5py
+    import torch
+    import lm_eval
+    import lm_eval.api.task
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.tasks import TaskManager
+    from lm_eval.utils import make_table
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+CULL, MODEL = sys.argv[1:3]
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+N = int(sys.argv[4]) if len(sys.argv) > 4 else 4
+ONLY = sys.argv[5] if len(sys.argv) > 5 else ""
+SUBJECTS = ["astronomy", "philosophy"]
+DATASETS = {("allenai/ai2_arc", "ARC-Easy"): "arc_easy", ("allenai/ai2_arc", "ARC-Challenge"): "arc_challenge",
+            ("aps/super_glue", "boolq"): "boolq", ("aps/super_glue", "copa"): "copa",
+            ("Rowan/hellaswag", None): "hellaswag", ("allenai/openbookqa", "main"): "openbookqa",
+            ("baber/piqa", None): "piqa", ("nyu-mll/glue", "rte"): "rte",
+            ("allenai/winogrande", "winogrande_xl"): "winogrande", ("openai/gsm8k", "main"): "gsm8k",
+            ("EleutherAI/wikitext_document_level", "wikitext-2-raw-v1"): "wikitext"}
+
+# ---- documents ----------------------------------------------------------------------------------
+
+PLAIN = """the owl carried a bell to mill and Mona said that 12 + 5 = 17 because it began snow in evening
+river Tahol stone apple quickly she They Because isn't well-known e.g. 3.5 1,200 $40 50% yes no True False""".split()
+ODD = ["naïve", "Øyvik", "存在", "🔥", "e\u0301", "a\u00a0b", "x\u200by", "İstanbul", "Straße", "ﬁsh", "ǆ", "ŉa", "\u2028", "\x1f", "\t",
+       "  ", "   ", "[title]", "[header] Bake", "[step]", "[", "]", "[a[b]c]", "[x] [title]  [y]", "<s>", "</s>", "_x", "{{x}}",
+       "{% if %}", "\\n", '"q"', "'s", "\r\n", "\n", "\n\n", "Question:", "Answer:", "A.", "<|im_end|>", "&amp;", "0", "\u3000", "١٢"]
+
+
+def text(rng, least=1, most=12, odd=0.15):
+    words = [rng.choice(ODD if rng.random() < odd else PLAIN) for _ in range(rng.randint(least, most))]
+    out = " ".join(words)
+    return rng.choice(["", "", "", "", " ", "\n"]) * (rng.random() < 0.3) + out + rng.choice(["", ".", "?", " ", "  "])
+
+
+def solid(rng, **how):
+    while not (out := text(rng, **how)).strip():
+        pass
+    return out
+
+
+def long(rng):
+    return solid(rng, least=150, most=900, odd=0.03) if rng.random() < 0.08 else solid(rng)
+
+
+def arc(rng):
+    n = rng.choice([3, 4, 4, 4, 5])
+    label = rng.choice([list("ABCDE"), list("12345")])[:n]
+    return {"id": "x", "question": long(rng), "choices": {"text": [solid(rng, most=6) for _ in label], "label": label},
+            "answerKey": rng.choice(label)}
+
+
+def openbookqa(rng):
+    doc = arc(rng)
+    doc["choices"] = {"text": [solid(rng, most=4) for _ in "ABCD"], "label": list("ABCD")}
+    doc["question_stem"] = doc.pop("question") + rng.choice(["", " ", "  "])
+    doc["answerKey"] = rng.choice(["", " "]) + rng.choice("ABCD")
+    return doc
+
+
+def boolq(rng):
+    return {"question": text(rng), "passage": long(rng), "idx": 0, "label": rng.randrange(2)}
+
+
+def copa(rng):
+    return {"premise": solid(rng), "choice1": solid(rng), "choice2": rng.choice("ÉßǆİaBŉ1") + text(rng),
+            "question": rng.choice(["cause", "effect"]), "idx": 0, "label": rng.randrange(2)}
+
+
+def hellaswag(rng):
+    return {"ind": 0, "activity_label": solid(rng, most=3), "ctx_a": long(rng), "ctx_b": rng.choice(["", text(rng), solid(rng).upper()]),
+            "ctx": "unused", "endings": [solid(rng, odd=0.3) + rng.choice(["", " [x]", "  "]) + "." for _ in range(4)],
+            "label": str(rng.randrange(4))}
+
+
+def mmlu(rng):
+    return {"question": long(rng), "subject": "x", "choices": [text(rng, most=5) for _ in range(4)], "answer": rng.randrange(4)}
+
+
+def piqa(rng):
+    return {"goal": long(rng), "sol1": solid(rng), "sol2": solid(rng), "label": rng.randrange(2)}
+
+
+def rte(rng):
+    return {"sentence1": long(rng), "sentence2": text(rng), "label": rng.randrange(2), "idx": 0}
+
+
+def winogrande(rng):
+    words = solid(rng).replace("_", "").split(" ")
+    gap = rng.randrange(len(words))
+    after = solid(rng, most=5).replace("_", "")
+    return {"sentence": " ".join(words[:gap]) + " _" + rng.choice([" ", "'s ", ", "]) + after, "option1": solid(rng, most=2),
+            "option2": solid(rng, most=2), "answer": rng.choice("12")}
+
+
+def gsm8k(rng):
+    number = rng.choice(["5", "-7", "1,234", "$12.50", "0.5", "18."])
+    return {"question": solid(rng), "answer": solid(rng) + "\n#### " + number}
+
+
+def wikitext(rng):
+    marks = [" @-@ ", " @,@ ", " @.@ ", " . ", " , ", " : ", " ; ", " ! ", " ? ", " ( a ) ", " [ b ] ", " { c } ", ' " d " ', " ' e ' ", "s ' ",
+             " 's ", " = = ", " = = = ", " = = = = ", " ° ", " \n ", "\n", " N ", " / x / ", " ( a ", ' " ', " ' ", " 1 N 2 "]
+    pieces = [rng.choice(marks) if rng.random() < 0.5 else rng.choice(PLAIN + ODD) for _ in range(rng.choice([20, 60, 700]))]
+    return {"page": " " + " ".join(pieces)}
+
+
+MAKE = {"arc_easy": arc, "arc_challenge": arc, "boolq": boolq, "copa": copa, "hellaswag": hellaswag, "openbookqa": openbookqa,
+        "piqa": piqa, "rte": rte, "winogrande": winogrande, "gsm8k": gsm8k, "wikitext": wikitext,
+        **{f"mmlu_{s}": mmlu for s in SUBJECTS}}
+
+
+def write_documents(folder, rng):
+    for name, make in MAKE.items():
+        pool = [make(rng) for _ in range(5 if name.startswith("mmlu") else rng.choice([9, 15, 40]))]
+        docs = [make(rng) for _ in range(N)]
+        for i in range(0, N, 4):  # documents that are in their own pool, once or twice
+            pool[rng.randrange(len(pool))] = docs[i]
+        for path, rows in ((f"{name}.jsonl", docs), (f"{name}.train.jsonl", pool)):
+            (folder / path).write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+
+
+def redirect(folder):
+    def load(path=None, name=None, **_):
+        stem = "mmlu_" + name if path == "cais/mmlu" else DATASETS[path, name]
+        rows = lambda file: datasets.Dataset.from_list([json.loads(l) for l in (folder / file).open(encoding="utf-8", newline="\n")])
+        main, pool = rows(f"{stem}.jsonl"), rows(f"{stem}.train.jsonl")
+        return datasets.DatasetDict(train=pool, validation=main, test=main, dev=pool)
+
+    lm_eval.api.task.datasets.load_dataset = load
+
+
+# ---- both ---------------------------------------------------------------------------------------
+
+def theirs(lm, tasks, shots, seed):
+    return lm_eval.simple_evaluate(model=lm, tasks=tasks, num_fewshot=shots, log_samples=True, bootstrap_iters=0,
+                                   fewshot_random_seed=seed, task_manager=TASK_MANAGER)
+
+
+def ours(folder, data, tasks, shots, settings):
+    command = [CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", ",".join(tasks), "--data", data, "-o", folder,
+               "--lm-eval", folder / "results.json", *settings]
+    if shots is not None:
+        command += ["--shots", str(shots)]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    (trial,) = (folder / "trials").glob("*.h5")
+    return h5py.File(trial), json.loads((folder / "results.json").read_text())
+
+
+class Check:
+    def __init__(self):
+        self.bad, self.n, self.worst = 0, 0, 0.0
+
+    def wrong(self, *what):
+        self.bad += 1
+        if self.bad <= 40:
+            print("WRONG", *what, flush=True)
+
+    def close(self, a, b, tolerance, *what):
+        self.n += 1
+        if math.isnan(a) and math.isnan(b):
+            return True
+        off = abs(a - b) / max(1, abs(b))
+        if not off <= tolerance:
+            self.wrong(*what, a, "not", b)
+        return off <= tolerance
+
+    def document(self, name, s, group, row):
+        first = next(iter(s["arguments"][0].values())) if isinstance(s["arguments"][0], dict) else s["arguments"][0][0]
+        h = hashlib.sha256(first.encode()).hexdigest()
+        if group["prompt_hash"][row].decode() != h:
+            return self.wrong(name, s["doc_id"], "prompt", repr(first[-300:]))
+        if group["doc_hash"][row].decode() != s["doc_hash"]:
+            self.wrong(name, s["doc_id"], "doc_hash", repr(s["doc"])[:200])
+        if "exact_match" in group:
+            if group["text"][row].decode() != s["resps"][0][0]:
+                return self.wrong(name, s["doc_id"], "text", repr(group["text"][row].decode()), repr(s["resps"][0][0]))
+            f = group.attrs["filters"].split(",").index(s["filter"])
+            if group["extracted"][row, f].decode() != s["filtered_resps"][0]:
+                self.wrong(name, s["doc_id"], "filter", s["filter"], group["extracted"][row, f], s["filtered_resps"])
+            return self.close(group["exact_match"][row, f], float(s["exact_match"]), 0, name, s["doc_id"], "exact_match")
+        if "words" in group:
+            return self.close(group["loglik"][row], s["word_perplexity"][0], 1e-4, name, s["doc_id"], "ll")
+        resps = [r[0] if isinstance(r[0], (tuple, list)) else r for r in s["resps"]]
+        for c, (ll, greedy) in enumerate(resps):
+            ll, greedy = float(ll), str(greedy) == "True"
+            if not self.close(group["loglik"][row, c], ll, 1e-4, name, s["doc_id"], c, "ll"):
+                continue
+            self.worst = max(self.worst, abs(group["loglik"][row, c] - ll) / max(1, abs(ll)))
+            if bool(group["greedy"][row, c]) != greedy:
+                self.wrong(name, s["doc_id"], c, "greedy")
+        for m in ("acc", "acc_norm"):
+            if m in s and m in group and group["margin"][row] > 1e-3:
+                self.close(group[m][row], float(s[m]), 0, name, s["doc_id"], m, repr(s["arguments"]))
+
+    def table(self, got, want):
+        """lm-eval's own table code reads our results JSON, and makes the rows that it makes of its own."""
+        cell = lambda line: [c.strip() for c in line.split("|")]
+        rows = lambda text: sorted((c[3], c[5]) for c in map(cell, text.splitlines()[2:]))
+        if rows(make_table(want)) != rows(make_table(got)):
+            self.wrong("another table:", make_table(got))
+
+    def job(self, what, want, trial, got):
+        before = self.bad
+        for name, samples in want["samples"].items():
+            group = trial["eval"][name]
+            for s in samples:
+                self.document(name, s, group, s["doc_id"])
+        if self.bad > before:
+            return
+        for part in ("results", "groups"):
+            for name, values in want.get(part, {}).items():
+                for key, value in values.items():
+                    if not isinstance(value, (int, float)) or "," not in key or key.startswith("sample"):
+                        continue
+                    if name not in got[part] or key not in got[part][name]:
+                        self.wrong(what, part, name, key, "missing")
+                        continue
+                    x = got[part][name][key]
+                    perplexity = "perplexity" in key or "bits" in key
+                    self.close(math.log(x) if perplexity else x, math.log(value) if perplexity else value, 1e-4 if perplexity else 1e-9,
+                               what, name, key)
+
+
+def replay(check, tmp, lm, tasks):
+    """The prompts that lm-eval logs without a model, answered by Cull, and scored by lm-eval from its cache."""
+    dummy = dict(model="dummy", tasks=tasks, log_samples=True, bootstrap_iters=0, task_manager=TASK_MANAGER)
+    logged, tools = lm_eval.simple_evaluate(**dummy), pathlib.Path(__file__).resolve().parents[2] / "tools"
+    tracker = EvaluationTracker(output_path=str(tmp / "logs"))
+    samples = logged.pop("samples")
+    tracker.save_results_aggregated(results=logged, samples=samples)
+    for task in samples:
+        tracker.save_results_samples(task_name=task, samples=samples[task])
+    run = lambda *command: subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    run(sys.executable, tools / "export_requests.py", tmp / "logs", "-o", tmp / "requests")
+    run(CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", f"{tmp}/requests/*.jsonl", "-o", tmp / "replayed")
+    (trial,) = (tmp / "replayed/trials").glob("*.h5")
+    run(sys.executable, tools / "replay.py", trial, tmp / "requests", "-o", tmp / "cache")
+    got = lm_eval.simple_evaluate(**dummy, use_cache=str(tmp / "cache"))
+    want = lm_eval.simple_evaluate(**{**dummy, "model": lm})
+    for name, values in want["results"].items():
+        for key, value in values.items():
+            if isinstance(value, float) and "," in key:
+                logs = (lambda x: math.log(x)) if "perplexity" in key else (lambda x: x)
+                check.close(logs(got["results"][name][key]), logs(value), 1e-4, "replay", name, key)
+
+
+def main():
+    check = Check()
+    torch.set_num_threads(2)
+    rng = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        data = tmp / "data"
+        data.mkdir()
+        write_documents(data, rng)
+        redirect(data)
+        hf = lambda **how: HFLM(pretrained=MODEL, dtype="float32", device="cpu", batch_size=1, **how)
+        eos = hf().tokenizer.eos_token_id
+        choice = [t for t in MAKE if t not in ("gsm8k", "wikitext")]
+        jobs = [("0 shots", {}, choice + ["wikitext"], 0, 1234, []),
+                ("1 shot", {}, choice, 1, 1234, []),
+                ("5 shots", {}, choice, 5, 7, ["--shot-seed", 7]),
+                ("length 96", {"max_length": 96}, choice + ["wikitext"], 0, 1234, ["--length", 96]),
+                ("0.4.7", {"add_bos_token": False}, choice, 2, 99, ["--protocol", "lm-eval-0.4.7", "--shot-seed", 99]),
+                ("0.4.0", {"add_bos_token": False, "prefix_token_id": eos}, choice + ["wikitext"], 0, 1234, ["--protocol", "lm-eval-0.4.0"]),
+                ("gsm8k", {}, ["gsm8k"], None, 1234, [])]
+        for what, how, tasks, shots, seed, settings in jobs:
+            if ONLY not in what:
+                continue
+            want = theirs(hf(**how), tasks, shots, seed)
+            trial, got = ours(tmp / what.replace(" ", "-"), data, tasks, shots, settings)
+            check.job(what, want, trial, got)
+            check.table(got, want)
+            trial.close()
+            print(f"{what}: {check.n} comparisons, {check.bad} wrong, worst ll {check.worst:.1e}", flush=True)
+        if ONLY in "replay":
+            replay(check, tmp, hf(), choice + ["wikitext", "gsm8k"])
+            print(f"replay: {check.n} comparisons, {check.bad} wrong", flush=True)
+    sys.exit(check.bad > 0)
+
+
+TASK_MANAGER = TaskManager()
+main()
