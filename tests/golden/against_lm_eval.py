@@ -178,7 +178,8 @@ def ours(folder, data, tasks, shots, settings):
 
 class Check:
     def __init__(self):
-        self.bad, self.n, self.worst = 0, 0, 0.0
+        self.bad, self.n, self.ties, self.worst = 0, 0, 0, 0.0
+        self.lm = None
 
     def wrong(self, *what):
         self.bad += 1
@@ -193,6 +194,16 @@ class Check:
         if not off <= tolerance:
             self.wrong(*what, a, "not", b)
         return off <= tolerance
+
+    def near_tie(self, pair):
+        """Does some row's router choose by less than rounding? Then another order of summation may rightly
+        choose another expert."""
+        context, continuation = self.lm._encode_pair(*pair)
+        ids = torch.tensor([(context + continuation)[-(self.lm.max_length + 1):-1]])
+        with torch.no_grad():
+            routers = self.lm.model(ids, output_router_logits=True).router_logits
+        top = [r.softmax(-1).topk(3, -1).values for r in routers]
+        return min((t[:, 1] - t[:, 2]).min().item() for t in top) < 2e-6
 
     def document(self, name, s, group, row):
         first = next(iter(s["arguments"][0].values())) if isinstance(s["arguments"][0], dict) else s["arguments"][0][0]
@@ -213,6 +224,11 @@ class Check:
         resps = [r[0] if isinstance(r[0], (tuple, list)) else r for r in s["resps"]]
         for c, (ll, greedy) in enumerate(resps):
             ll, greedy = float(ll), str(greedy) == "True"
+            pair = s["arguments"][c]
+            pair = tuple(pair.values()) if isinstance(pair, dict) else pair
+            if abs(group["loglik"][row, c] - ll) > 1e-4 * max(1, abs(ll)) and self.near_tie(pair):
+                self.ties += 1
+                continue
             if not self.close(group["loglik"][row, c], ll, 1e-4, name, s["doc_id"], c, "ll"):
                 continue
             self.worst = max(self.worst, abs(group["loglik"][row, c] - ll) / max(1, abs(ll)))
@@ -297,16 +313,18 @@ def main():
         for what, how, tasks, shots, seed, settings in jobs:
             if ONLY not in what:
                 continue
-            want = theirs(hf(**how), tasks, shots, seed)
+            check.lm = hf(**how)
+            want = theirs(check.lm, tasks, shots, seed)
             trial, got = ours(tmp / what.replace(" ", "-"), data, tasks, shots, settings)
             check.job(what, want, trial, got)
             check.table(got, want)
             trial.close()
-            print(f"{what}: {check.n} comparisons, {check.bad} wrong, worst ll {check.worst:.1e}", flush=True)
+            print(f"{what}: {check.n} comparisons, {check.bad} wrong, worst ll {check.worst:.1e}, "
+                  f"{check.ties} requests at a router's tie", flush=True)
         if ONLY in "replay":
             replay(check, tmp, hf(), choice + ["wikitext", "gsm8k"])
             print(f"replay: {check.n} comparisons, {check.bad} wrong", flush=True)
-    sys.exit(check.bad > 0)
+    sys.exit(check.bad > 0 or check.ties > 3)
 
 
 TASK_MANAGER = TaskManager()
