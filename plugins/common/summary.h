@@ -23,7 +23,8 @@ static inline summary summary_of(size_t n, const double *x)
     return (summary){ mean, error, n };
 }
 
-// Of the documents of all tasks together: pooled_sample_stderr.
+// Of the documents of all tasks together: pooled_sample_stderr. A task of one document has no error,
+// and then lm-eval gives its group none.
 static inline summary summary_pooled(size_t n, const summary *of)
 {
     double sum = 0, variance = 0;
@@ -32,7 +33,7 @@ static inline summary summary_pooled(size_t n, const summary *of)
         const double size = (double)of[i].n;
         items += of[i].n;
         sum += size * of[i].mean;
-        variance += of[i].n > 1 ? (size - 1) * of[i].stderr_ * of[i].stderr_ * size : 0;
+        variance += (size - 1) * of[i].stderr_ * of[i].stderr_ * size;
     }
     const double all = (double)items;
     const double error = items > n ? sqrt(variance / (double)(items - n) / all) : NAN;
