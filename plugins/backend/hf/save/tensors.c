@@ -247,6 +247,15 @@ static cull_status put_tensor(writing *w, const hf_out *out)
     }
 }
 
+// The layer of tensor i is done with where the next one is of another: let its pages go.
+static void release_after(const hf_saving *s, size_t i)
+{
+    const size_t l = s->out[i].layer;
+
+    if (l != CULL_NONE && (i + 1 == s->n || s->out[i + 1].layer != l))
+        hf_files_release(&s->m->files, s->m->layer[l].first_tensor, s->m->layer[l].end_tensor);
+}
+
 // Tensors [first, end) as one file.
 static cull_status write_shard(writing *w, const char *path, size_t first, size_t end)
 {
@@ -268,6 +277,7 @@ static cull_status write_shard(writing *w, const char *path, size_t first, size_
     w->first = first;
     for (size_t i = first; i < end && status == CULL_OK; i++) {
         status = put_tensor(w, &w->s->out[i]);
+        release_after(w->s, i);
         if (status == CULL_OK && !ctx->host->progress(ctx, (double)i + 1, (double)w->s->n))
             status = ctx->host->fail(ctx, CULL_ECANCELED, "interrupted");
     }
