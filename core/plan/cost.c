@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "engine/blocks.h"
-#include "engine/visit.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
 // table.
@@ -131,6 +130,13 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     return CULL_OK;
 }
 
+// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
+// it, the normalised input, queries, keys, values, what was attended to and its projection.
+static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
+{
+    return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
+}
+
 // What is there whatever the rows, the hidden states of those that are under way (at most `hidden`
 // bytes), one block's scratch, and what is kept.
 static double peak(const cull_subject *s, double rows, double histories, uint64_t memory,
@@ -138,9 +144,9 @@ static double peak(const cull_subject *s, double rows, double histories, uint64_
 {
     const cull_model_facts *f = s->opened.facts;
     const cull_engine_options options = { .memory = memory };
-    size_t floats = 0;
+    uint64_t floats = 0;
     for (size_t l = 0; l < f->L; l++) {
-        const size_t here = cull_visit_floats(&s->opened, l);
+        const uint64_t here = live_floats(f, s->layer[l]);
         floats = here > floats ? here : floats;
     }
     const double hidden = fmin(rows * histories * (double)f->D * sizeof(float), most_hidden);
