@@ -36,8 +36,7 @@ const char *cull_status_text(cull_status status)
     return "an unknown status";
 }
 
-// ---- failures
-// -----------------------------------------------------------------------------------------
+// ---- failures ----
 
 static void vfail(cull_ctx *ctx, cull_status status, const char *fmt, va_list args)
 {
@@ -131,8 +130,7 @@ void cull_error_text(const cull_error *error, char *buf, size_t size)
     }
 }
 
-// ---- services
-// -----------------------------------------------------------------------------------------
+// ---- services ----
 
 void *cull_take(cull_ctx *ctx, size_t n, size_t size)
 {

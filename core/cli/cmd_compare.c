@@ -86,7 +86,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-// ---- what is shown ------------------------------------------------------------------------------
+// ---- what is shown ----
 
 static cull_status check_sort(cull_ctx *ctx, const cull_measures *measures, const char *word,
                               cull_view_options *out)

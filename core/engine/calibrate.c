@@ -26,8 +26,7 @@ typedef struct calibrating {
     uint32_t *group;
 } calibrating;
 
-// ---- the dense subsample
-// ------------------------------------------------------------------------------
+// ---- the dense subsample ----
 
 // dense_rows sequences of n, evenly spread, the first included.
 static bool sampled(size_t i, size_t n, size_t want)
@@ -121,8 +120,7 @@ static cull_status begin_layer(calibrating *c, size_t l)
     return cull_sampler_begin(&c->sampler);
 }
 
-// ---- the stream of hidden states
-// ----------------------------------------------------------------------
+// ---- the stream of hidden states ----
 
 static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut,
                                 const cull_watch *watch, const float *in, float *out)
@@ -244,8 +242,7 @@ static cull_status run_layer(calibrating *c, size_t l)
     return add_history(c, l + 1);
 }
 
-// ---- the pass
-// -----------------------------------------------------------------------------------------
+// ---- the pass ----
 
 static cull_status begin_pass(calibrating *c, const cull_engine_options *options)
 {

@@ -40,8 +40,7 @@ typedef struct cull_cost_seen {
     uint64_t flops;        // multiply-adds × 2 in linear()
 } cull_cost_seen;
 
-// ---- calibration
-// --------------------------------------------------------------------------------------
+// ---- calibration ----
 
 typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
     const cull_observer *observer;
@@ -74,8 +73,7 @@ cull_status cull_calibrate_pass(cull_ctx *, const cull_opened *, const cull_engi
                                 const cull_calibration *, cull_stats_store *out,
                                 cull_cost_seen *cost) CULL_MUST_CHECK;
 
-// ---- evaluation
-// ---------------------------------------------------------------------------------------
+// ---- evaluation ----
 
 // Answers of n_variants × n requests, answers[v * n + i]; cuts[v] NULL is dense. Arrays inside the
 // answers live in the context's alloc arena. `done` (may be NULL) is told how far it is. Requests
@@ -86,8 +84,7 @@ cull_status cull_evaluate_pass(cull_ctx *, const cull_opened *, const cull_engin
                                const cull_request *const *requests, cull_answer *answers,
                                cull_cost_seen *cost) CULL_MUST_CHECK;
 
-// ---- trace
-// --------------------------------------------------------------------------------------------
+// ---- trace ----
 
 // Everything a layer computed, for sequences of equal length; all arrays are the caller's, NULL:
 // not wanted.

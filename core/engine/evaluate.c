@@ -23,8 +23,7 @@ typedef struct evaluating {
     cull_query *query;
 } evaluating;
 
-// ---- requests become a forest and queries
-// -------------------------------------------------------------
+// ---- requests become a forest and queries ----
 
 static cull_status check_request(cull_ctx *ctx, const cull_request *r, size_t i)
 {
@@ -91,8 +90,7 @@ static cull_status build_queries(evaluating *t)
     return CULL_OK;
 }
 
-// ---- answers
-// ------------------------------------------------------------------------------------------
+// ---- answers ----
 
 static cull_status begin_answers(evaluating *t)
 {
@@ -170,8 +168,7 @@ static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
     return st;
 }
 
-// ---- the pass
-// -----------------------------------------------------------------------------------------
+// ---- the pass ----
 
 // Trees whose hidden states, of all histories, fit half of the limit.
 static size_t outer_trees(const evaluating *t, size_t first)

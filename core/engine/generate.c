@@ -44,8 +44,7 @@ static size_t kv_bytes_per_row(const cull_run *run)
     return floats * sizeof(float);
 }
 
-// ---- one pass of some rows through all layers
-// ---------------------------------------------------------
+// ---- one pass of some rows through all layers ----
 
 static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv,
                                   const size_t *variant)
@@ -75,8 +74,7 @@ static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const i
                            .attended = i };
 }
 
-// ---- stop rules
-// ---------------------------------------------------------------------------------------
+// ---- stop rules ----
 
 static cull_status decode(const generating *g, sequence *s)
 {
@@ -121,8 +119,7 @@ static void finish(const generating *g, size_t v, size_t i)
         s->text[a->text_len] = '\0';
 }
 
-// ---- prompts
-// ------------------------------------------------------------------------------------------
+// ---- prompts ----
 
 static cull_status prefill_block(generating *g, const cull_block *b, float *const *h)
 {
@@ -201,8 +198,7 @@ static cull_status prefill(generating *g)
     return st;
 }
 
-// ---- steps
-// --------------------------------------------------------------------------------------------
+// ---- steps ----
 
 // The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope
 // switch.
@@ -298,8 +294,7 @@ static cull_status step_all(generating *g, bool *more)
     return CULL_OK;
 }
 
-// ---- a batch of requests
-// ------------------------------------------------------------------------------
+// ---- a batch of requests ----
 
 static cull_status make_sequences(generating *g)
 {

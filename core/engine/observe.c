@@ -8,8 +8,7 @@
 #include "engine/taps.h"
 #include <cull/kernel.h>
 
-// ---- one block of an expert's rows
-// --------------------------------------------------------------------
+// ---- one block of an expert's rows ----
 
 // The head of an item's accumulator; mean (D), m2 (D), g2y (D), x_sq (D), u_sq (F) and the
 // observers' follow.
@@ -199,8 +198,7 @@ static void merge_item(void *arg, size_t e, const double *acc)
             merge_observer(g, i, acc + g->observer_at[i]);
 }
 
-// ---- rows
-// ---------------------------------------------------------------------------------------------
+// ---- rows ----
 
 // A block's sums: prob (E), coact (E, E), easy (E), grams (E, E) twice, then the observers'.
 typedef struct row_blocks {
@@ -438,8 +436,7 @@ static cull_status add_cosines(void *arg, cull_run *run, size_t l, const cull_la
     return CULL_OK;
 }
 
-// ---- a layer's beginning and end
-// ----------------------------------------------------------------------
+// ---- a layer's beginning and end ----
 
 static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
 {

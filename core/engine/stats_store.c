@@ -176,8 +176,7 @@ uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_
     return n * sizeof(double);
 }
 
-// ---- files
-// --------------------------------------------------------------------------------------------
+// ---- files ----
 
 // The tensors of a store, listed before they are written. Names live in the context's scratch
 // arena.

@@ -4,8 +4,7 @@
 
 #include "base/memory.h"
 
-// ---- keys of layer cuts
-// -------------------------------------------------------------------------------
+// ---- keys of layer cuts ----
 
 static bool layer_untouched(const cull_cut *cut, size_t l)
 {
@@ -90,8 +89,7 @@ cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants,
     return CULL_OK;
 }
 
-// ---- a block of rows through the layers
-// ---------------------------------------------------------------
+// ---- a block of rows through the layers ----
 
 cull_status cull_streams_begin(cull_run *run, cull_streams *s, size_t n_rows)
 {

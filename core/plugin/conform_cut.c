@@ -32,8 +32,7 @@ typedef struct toll {
     const char *unsound;
 } toll;
 
-// ---- scores
-// -------------------------------------------------------------------------------------------
+// ---- scores ----
 
 static cull_status set_loss(cull_ctx *ctx, const void *self, size_t n, size_t words,
                             const uint64_t *sets, double *loss)
@@ -108,8 +107,7 @@ static void make_budget(attempt *a)
     }
 }
 
-// ---- what was taken
-// -----------------------------------------------------------------------------------
+// ---- what was taken ----
 
 static const char *layer_fault(const cull_layer_cut *layer)
 {
@@ -170,8 +168,7 @@ static bool touches(const attempt *a, size_t l)
     return layer->skip_layer || layer->skip_moe;
 }
 
-// ---- judging
-// ------------------------------------------------------------------------------------------
+// ---- judging ----
 
 // What is wrong with the amount taken, or NULL.
 static const char *amount_fault(const attempt *a, const toll *t)

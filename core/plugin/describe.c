@@ -9,8 +9,7 @@
 
 enum { WIDTH = 80 };
 
-// ---- prose
-// --------------------------------------------------------------------------------------------
+// ---- prose ----
 
 // One paragraph, n bytes, folded at WIDTH columns and indented.
 static void fold(cull_buf *out, const char *text, size_t n, size_t indent)
@@ -60,8 +59,7 @@ static void put_prose(cull_buf *out, const char *text, size_t indent, bool markd
         cull_buf_puts(out, "```\n");
 }
 
-// ---- settings
-// -----------------------------------------------------------------------------------------
+// ---- settings ----
 
 static const char *type_word(cull_type type)
 {
@@ -176,8 +174,7 @@ static void put_settings(cull_buf *out, const cull_plugin *plugin, const void *d
         (markdown ? put_row_markdown : put_row)(out, cull_setting_at(plugin, i), defaults);
 }
 
-// ---- what the vtable declares
-// -------------------------------------------------------------------------
+// ---- what the vtable declares ----
 
 typedef struct bit {
     uint32_t mask;

@@ -19,8 +19,7 @@
 #define MAJOR(abi)   ((unsigned)(abi) >> 16)
 #define MINOR(abi)   ((unsigned)(abi)&0xffffu)
 
-// ---- the file
-// -----------------------------------------------------------------------------------------
+// ---- the file ----
 
 // dlopen maps what the headers promise; where the file is shorter, touching it ends the program.
 // The section headers stand at the end of a library, so they tell whether it is whole.
@@ -80,8 +79,7 @@ static cull_status open_module(cull_ctx *ctx, const char *path, const cull_modul
     return CULL_OK;
 }
 
-// ---- the module
-// ---------------------------------------------------------------------------------------
+// ---- the module ----
 
 static cull_status check_module(cull_ctx *ctx, const char *path, const cull_module *module)
 {

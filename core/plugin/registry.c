@@ -51,8 +51,7 @@ void cull_registry_free(cull_registry *registry)
     cull_free(registry);
 }
 
-// ---- entering
-// -----------------------------------------------------------------------------------------
+// ---- entering ----
 
 static int compare(cull_kind kind, const char *name, const cull_plugin *plugin)
 {
@@ -195,8 +194,7 @@ cull_status cull_registry_declare(cull_ctx *ctx, cull_registry *registry, const 
     return hand_over(ctx, registry, status);
 }
 
-// ---- the folders
-// --------------------------------------------------------------------------------------
+// ---- the folders ----
 
 static bool was_refused(const cull_registry *registry, const char *path)
 {
@@ -341,8 +339,7 @@ const char *cull_registry_nearest(cull_registry *registry, cull_kind kind, const
     return nearest;
 }
 
-// ---- what is there
-// ------------------------------------------------------------------------------------
+// ---- what is there ----
 
 size_t cull_registry_count(const cull_registry *registry)
 {

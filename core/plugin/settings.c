@@ -87,8 +87,7 @@ const cull_param *cull_settings_missing(const cull_plugin *plugin, const bool *g
     return NULL;
 }
 
-// ---- content keys
-// -------------------------------------------------------------------------------------
+// ---- content keys ----
 
 // A file counts by its base name and content, anything else by its path.
 static cull_status hash_path(cull_ctx *ctx, const char *path, cull_hash *hash)
@@ -196,8 +195,7 @@ cull_status cull_settings_hash(cull_ctx *ctx, const cull_plugin *plugin, const v
     return CULL_OK;
 }
 
-// ---- showing
-// ------------------------------------------------------------------------------------------
+// ---- showing ----
 
 // The shortest decimal that reads back as the same double.
 static void show_real(double x, cull_buf *out)

@@ -120,8 +120,7 @@ static cull_status make_layer(cull_ctx *ctx, cull_synthetic *w, size_t l)
     return CULL_OK;
 }
 
-// ---- what the view offers
-// -----------------------------------------------------------------------------
+// ---- what the view offers ----
 
 static const char *const part_words[] = {
 #define WORD(name, word) word,
@@ -189,8 +188,7 @@ static const void *extension(cull_ctx *ctx, const char *id)
                                                      : NULL;
 }
 
-// ---- making
-// -------------------------------------------------------------------------------------------
+// ---- making ----
 
 static void make_facts(cull_synthetic *w)
 {

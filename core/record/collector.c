@@ -76,7 +76,7 @@ static cull_status add_value(cull_ctx *ctx, cull_report *report, const cull_valu
     return CULL_OK;
 }
 
-// ---- columns ------------------------------------------------------------------------------------
+// ---- columns ----
 
 static size_t rank_of(const cull_column *column)
 {

@@ -64,7 +64,7 @@ static void narrow(recipe *r, size_t n, const float *from, void *to)
                               cull_dtype_word(r->about->store));
 }
 
-// ---- what a layer's slots hold ------------------------------------------------------------------
+// ---- what a layer's slots hold ----
 
 static void add_novices(recipe *r, size_t l)
 {
@@ -132,7 +132,7 @@ static void add_rules(recipe *r)
         add(r, "skip_ratio", CULL_DT_F64, 1, &L, ratio, 0);
 }
 
-// ---- overlays -----------------------------------------------------------------------------------
+// ---- overlays ----
 
 // The last overlay of a kind on the matrix of overlay i; SIZE_MAX: none.
 static size_t last_of(const cull_cut *cut, size_t i, uint32_t kind)
@@ -193,7 +193,7 @@ static const void *overlay_bytes(recipe *r, size_t i)
     return out;
 }
 
-// ---- the file -----------------------------------------------------------------------------------
+// ---- the file ----
 
 static void describe(recipe *r)
 {
@@ -269,7 +269,7 @@ cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_abo
     return cull_while(ctx, status, "storing the cut");
 }
 
-// ---- rounding -----------------------------------------------------------------------------------
+// ---- rounding ----
 
 cull_status cull_cut_store(cull_ctx *ctx, const char *word, const char *model_dtype,
                            cull_dtype *out)

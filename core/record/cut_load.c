@@ -59,7 +59,7 @@ static double real_at(const void *data, size_t i)
     return value;
 }
 
-// ---- slots --------------------------------------------------------------------------------------
+// ---- slots ----
 
 static cull_status load_actions(const source *s, size_t l, cull_layer_cut *layer, bool *given)
 {
@@ -177,7 +177,7 @@ static cull_status load_slots(const source *s, size_t l)
     return load_novices(s, l, layer);
 }
 
-// ---- rules --------------------------------------------------------------------------------------
+// ---- rules ----
 
 static cull_status load_rules(const source *s)
 {
@@ -209,7 +209,7 @@ static cull_status load_rules(const source *s)
     return CULL_OK;
 }
 
-// ---- overlays -----------------------------------------------------------------------------------
+// ---- overlays ----
 
 static cull_status check_place(const source *s, const char *name, cull_where where)
 {
@@ -283,7 +283,7 @@ static cull_status load_overlays(const source *s)
     return CULL_OK;
 }
 
-// ---- the file -----------------------------------------------------------------------------------
+// ---- the file ----
 
 static cull_status check_size(const source *s, const char *key, size_t have)
 {

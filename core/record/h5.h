@@ -66,7 +66,7 @@ void cull_h5_part(cull_h5 *file, const char *group, const cull_h5_array *array, 
 void cull_h5_document(cull_h5 *file, const char *group, const char *name, const char *text,
                       const char *doc);
 
-// ---- reading ------------------------------------------------------------------------------------
+// ---- reading ----
 
 typedef struct cull_h5_in cull_h5_in;
 

@@ -59,7 +59,7 @@ void cull_h5_close(cull_h5_in *file)
     cull_free(file);
 }
 
-// ---- names --------------------------------------------------------------------------------------
+// ---- names ----
 
 bool cull_h5_has(cull_h5_in *file, const char *path)
 {
@@ -131,7 +131,7 @@ cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t
     return CULL_OK;
 }
 
-// ---- values -------------------------------------------------------------------------------------
+// ---- values ----
 
 // n texts read through `read(handle, type, buffer)` into the alloc arena.
 typedef herr_t (*read_fn)(hid_t handle, hid_t type, void *buffer);

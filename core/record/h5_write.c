@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-// ---- failures -----------------------------------------------------------------------------------
+// ---- failures ----
 
 void cull_h5_failed(cull_h5 *file, const char *what, const char *name)
 {
@@ -36,7 +36,7 @@ cull_arena *cull_h5_arena(const cull_h5 *file)
     return cull_context_of(file->ctx)->scratch;
 }
 
-// ---- the file -----------------------------------------------------------------------------------
+// ---- the file ----
 
 // HDF5 1.8 can read it; the order of making is kept, as netCDF wants.
 static hid_t open_new(const cull_h5 *file)
@@ -140,7 +140,7 @@ void cull_h5_abandon(cull_h5 *file)
     cull_free(file);
 }
 
-// ---- groups and attributes ----------------------------------------------------------------------
+// ---- groups and attributes ----
 
 void cull_h5_group(cull_h5 *file, const char *group)
 {

@@ -53,7 +53,7 @@ cull_status cull_provenance_here(cull_ctx *ctx, cull_provenance *out)
     return CULL_OK;
 }
 
-// ---- in the file --------------------------------------------------------------------------------
+// ---- in the file ----
 
 static void put_plugins(cull_h5 *file, size_t n, const cull_plugin_used *plugins)
 {

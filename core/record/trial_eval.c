@@ -160,7 +160,7 @@ static void put_evaluation_table(cull_h5 *file, cull_arena *arena, size_t n,
                 names[c], 's', 1, { "evaluation" }, { n }, column[c], NULL, docs[c], NULL });
 }
 
-// ---- the tidy table -----------------------------------------------------------------------------
+// ---- the tidy table ----
 
 typedef struct rows {
     size_t n;

@@ -33,7 +33,7 @@ static const cull_layer_cut *cut_of(const moe *m, size_t i)
     return m->trial->cut ? &m->trial->cut->layer[m->layer[i]] : NULL;
 }
 
-// ---- per expert ---------------------------------------------------------------------------------
+// ---- per expert ----
 
 static void put_flags(cull_h5 *file, const moe *m)
 {
@@ -131,7 +131,7 @@ static void put_density(cull_h5 *file, const moe *m)
                                   NULL });
 }
 
-// ---- statistics ---------------------------------------------------------------------------------
+// ---- statistics ----
 
 static double mean_variance(const cull_layer_stats *s, size_t e)
 {
@@ -300,7 +300,7 @@ void cull_put_experts(cull_h5 *file, const cull_trial *trial)
     put_scores(file, &m, false);
 }
 
-// ---- per layer ----------------------------------------------------------------------------------
+// ---- per layer ----
 
 static void put_layer_column(cull_h5 *file, const char *name, char type, size_t L, const void *data,
                              const char *doc, const char *meanings)

@@ -18,7 +18,7 @@ void cull_utc(double seconds, char text[CULL_TIME])
         strftime(text, CULL_TIME, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-// ---- names --------------------------------------------------------------------------------------
+// ---- names ----
 
 // A word of an experiment as a part of a file's name.
 static void add_word(cull_buf *buf, const char *word)
@@ -79,7 +79,7 @@ const char *cull_trial_cut_name(cull_ctx *ctx, const cull_trial_axes *axes, cons
     return file_name(ctx, axes, id, "cuts", ".safetensors");
 }
 
-// ---- groups -------------------------------------------------------------------------------------
+// ---- groups ----
 
 static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
 {
@@ -261,7 +261,7 @@ static void put_timing(cull_h5 *file, const cull_trial *trial)
         put_phase_reals(file, trial, field);
 }
 
-// ---- files --------------------------------------------------------------------------------------
+// ---- files ----
 
 static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug)
 {

@@ -15,7 +15,7 @@
 #include "base/context.h"
 #include "record/collector.h"
 
-// ---- a trial ------------------------------------------------------------------------------------
+// ---- a trial ----
 
 typedef struct cull_trial_axes { // the cell of the grid; what tables are grouped by
     const char *model,
@@ -139,7 +139,7 @@ cull_status cull_trial_write(cull_ctx *, const char *dir, const cull_trial *tria
 cull_status cull_trial_write_added(cull_ctx *, const char *dir,
                                    const cull_trial *trial) CULL_MUST_CHECK;
 
-// ---- what a folder holds ------------------------------------------------------------------------
+// ---- what a folder holds ----
 
 typedef struct cull_present { // one finished trial, its siblings taken together
     char id[33];

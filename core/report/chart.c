@@ -68,7 +68,7 @@ static bool fit(const cull_chart *c, frame *f)
     return true;
 }
 
-// ---- axes ---------------------------------------------------------------------------------------
+// ---- axes ----
 
 static double nice_step(double range, size_t ticks) // 1, 2 or 5 times a power of ten
 {
@@ -153,7 +153,7 @@ static void axes(cull_buf *page, const frame *f)
     cull_buf_puts(page, "</text>\n");
 }
 
-// ---- data ---------------------------------------------------------------------------------------
+// ---- data ----
 
 static bool drawn(const cull_chart *c, const cull_point *p)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- a cell's items -----------------------------------------------------------------------------
+// ---- a cell's items ----
 
 static const cull_row *row_of(const cull_frame *f, size_t cell, size_t seed, size_t column)
 {
@@ -84,7 +84,7 @@ static double over_seeds(const cull_frame *f, size_t cell, const cull_measure *m
     return mean;
 }
 
-// ---- estimates ----------------------------------------------------------------------------------
+// ---- estimates ----
 
 // Error of one column of a cell over its items, on the averaged scale; as the metric says where
 // there are no items.
@@ -126,7 +126,7 @@ cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell, co
     return CULL_OK;
 }
 
-// ---- differences --------------------------------------------------------------------------------
+// ---- differences ----
 
 static bool same_documents(const cull_row *a, const cull_row *b)
 {
@@ -247,7 +247,7 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, 
     return status;
 }
 
-// ---- the best -----------------------------------------------------------------------------------
+// ---- the best ----
 
 static bool compete(const cull_frame *f, size_t a, size_t b)
 {

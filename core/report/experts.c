@@ -5,7 +5,7 @@
 
 #include "record/h5.h"
 
-// ---- loading ------------------------------------------------------------------------------------
+// ---- loading ----
 
 static cull_status matrix(cull_ctx *ctx, cull_h5_in *file, const char *name, char type,
                           const cull_experts *e, const void **data)
@@ -59,7 +59,7 @@ cull_status cull_experts_load(cull_ctx *ctx, const char *path, cull_experts *out
     return cull_while(ctx, status, "reading %s", path);
 }
 
-// ---- agreement ----------------------------------------------------------------------------------
+// ---- agreement ----
 
 void cull_rank_layers(size_t L, size_t E, const double *score, double *rank)
 {

@@ -23,7 +23,7 @@ static bool same_column(const cull_row *a, const cull_row *b)
     return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
 }
 
-// ---- growing ------------------------------------------------------------------------------------
+// ---- growing ----
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
 {
@@ -57,7 +57,7 @@ cull_status loading_add_row(loading *in, const cull_row *row)
     return CULL_OK;
 }
 
-// ---- trials of one name -------------------------------------------------------------------------
+// ---- trials of one name ----
 
 static bool same_cell(const cull_frame_trial *a, const cull_frame_trial *b)
 {
@@ -169,7 +169,7 @@ static cull_status tell_folders_apart(cull_ctx *ctx, cull_frame *f)
     return CULL_OK;
 }
 
-// ---- columns ------------------------------------------------------------------------------------
+// ---- columns ----
 
 // Number the rows by column: `representative` gets the first row of each. Rows of a column that
 // `split` marks must also have been measured in one way.
@@ -277,7 +277,7 @@ static cull_status find_columns(cull_ctx *ctx, cull_frame *f)
     return CULL_OK;
 }
 
-// ---- cells --------------------------------------------------------------------------------------
+// ---- cells ----
 
 static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
 {
@@ -327,7 +327,7 @@ size_t cull_frame_dense(const cull_frame *frame, const char *model)
     return SIZE_MAX;
 }
 
-// ---- may it be compared? ------------------------------------------------------------------------
+// ---- may it be compared? ----
 
 static cull_status check_row(cull_ctx *ctx, const cull_frame *f, const cull_row *first,
                              const cull_row *row)

@@ -8,7 +8,7 @@
 #include "record/h5.h"
 #include "report/frame_parts.h"
 
-// ---- one trial ----------------------------------------------------------------------------------
+// ---- one trial ----
 
 static cull_status read_reals(cull_h5_in *file, cull_frame_trial *t)
 {
@@ -71,7 +71,7 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
     return read_timing(file, t);
 }
 
-// ---- folders ------------------------------------------------------------------------------------
+// ---- folders ----
 
 // The folder that holds the trials: `dir` itself or its trials/.
 static cull_status trials_of(cull_ctx *ctx, const char *dir, const char **out)

@@ -65,7 +65,7 @@ static void read_tables(reader *r, tables *t)
                           r->in->frame->trial[r->trial].path);
 }
 
-// ---- conditions ---------------------------------------------------------------------------------
+// ---- conditions ----
 
 static int by_text(const void *a, const void *b)
 {
@@ -118,7 +118,7 @@ static const char *conditions(reader *r, const tables *t, size_t i)
     return text;
 }
 
-// ---- items --------------------------------------------------------------------------------------
+// ---- items ----
 
 // A numeric array of the row's group with n items, NULL where there is none such. `filter` is the
 // column to take of a (doc, filter) array.

@@ -14,7 +14,7 @@ void cull_page_head(cull_buf *page, const char *title);
 void cull_page_tail(cull_buf *page);
 void cull_page_text(cull_buf *page, const char *text); // escaped
 
-// ---- charts -------------------------------------------------------------------------------------
+// ---- charts ----
 
 typedef struct cull_point {
     double x, y;

@@ -8,7 +8,7 @@
 #include "record/h5.h"
 #include "report/report_parts.h"
 
-// ---- what the sections share --------------------------------------------------------------------
+// ---- what the sections share ----
 
 const char *report_method(const report *r, size_t cell)
 {
@@ -44,7 +44,7 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
     return cells;
 }
 
-// ---- numbers ------------------------------------------------------------------------------------
+// ---- numbers ----
 
 // Adjust the differences to dense of one model: its table is the family.
 static cull_status adjust(const report *r, const char *model, numbers *n)
@@ -110,7 +110,7 @@ static cull_status find_models(report *r)
     return CULL_OK;
 }
 
-// ---- the page -----------------------------------------------------------------------------------
+// ---- the page ----
 
 // The question of the first trial's experiment, or "".
 static const char *question(const report *r)

@@ -46,7 +46,7 @@ static cull_status find_lines(const report *r, const char *model, lines *out)
     return CULL_OK;
 }
 
-// ---- points -------------------------------------------------------------------------------------
+// ---- points ----
 
 // Value with the 95 % band of its error, seeds included.
 static cull_point value_point(const numbers *n, size_t cell, size_t measure, double x)
@@ -104,7 +104,7 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
     return CULL_OK;
 }
 
-// ---- curves -------------------------------------------------------------------------------------
+// ---- curves ----
 
 static cull_status put_curve(const report *r, const lines *l, const numbers *n, size_t measure,
                              size_t dense, point_fn point, bool small, const char *title)
@@ -185,7 +185,7 @@ cull_status report_curves(const report *r, const char *model)
     return CULL_OK;
 }
 
-// ---- cost ---------------------------------------------------------------------------------------
+// ---- cost ----
 
 enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
 

@@ -31,7 +31,7 @@ static cull_status load(const report *r, size_t cell, known *out)
     return CULL_OK;
 }
 
-// ---- grids --------------------------------------------------------------------------------------
+// ---- grids ----
 
 // Is this the highest sparsity of its method?
 static bool is_highest(const report *r, size_t n, const known *all, size_t i)
@@ -71,7 +71,7 @@ static cull_status put_grid(const report *r, const known *k)
     return CULL_OK;
 }
 
-// ---- agreement ----------------------------------------------------------------------------------
+// ---- agreement ----
 
 static void put_share(cull_buf *page, double value, double from, double to)
 {

@@ -61,7 +61,7 @@ static flips all_tasks(const report *r, size_t dense, size_t cell)
     return sum;
 }
 
-// ---- examples -----------------------------------------------------------------------------------
+// ---- examples ----
 
 // The file of requests behind a task, where it still is as it was: …/<task>.jsonl. NULL: not to be
 // had.
@@ -217,7 +217,7 @@ static void put_examples(const report *r, size_t dense, size_t cell)
     }
 }
 
-// ---- the table ----------------------------------------------------------------------------------
+// ---- the table ----
 
 cull_status report_flips(const report *r, const char *model)
 {

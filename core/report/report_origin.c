@@ -46,7 +46,7 @@ static cull_status read_origin(cull_h5_in *file, origin *o)
     return get_texts(file, "/provenance/plugins/name", &o->n_plugins, &o->name);
 }
 
-// ---- tables -------------------------------------------------------------------------------------
+// ---- tables ----
 
 static void put_trials(const report *r, const origin *all)
 {
@@ -123,7 +123,7 @@ static void put_conditions(const report *r)
     cull_buf_puts(r->page, "</tbody></table></div></details>\n");
 }
 
-// ---- the difference between two trials ----------------------------------------------------------
+// ---- the difference between two trials ----
 
 static const char script[] =
     "(function(){var d=JSON.parse(document.getElementById('configs').textContent),"
@@ -182,7 +182,7 @@ static void put_differences(const report *r, const origin *all)
     cull_buf_puts(r->page, "</script></div>\n");
 }
 
-// ---- literature ---------------------------------------------------------------------------------
+// ---- literature ----
 
 static bool seen_before(const origin *all, size_t trial, size_t plugin)
 {

@@ -5,7 +5,7 @@
 
 #include "report/report_parts.h"
 
-// ---- numbers ------------------------------------------------------------------------------------
+// ---- numbers ----
 
 void report_value(cull_buf *page, double value, enum cull_law law)
 {
@@ -72,7 +72,7 @@ static const char *verdict(const numbers *n, size_t cell, size_t measure)
     return up == n->measures.at[measure].higher_is_better ? "better" : "worse";
 }
 
-// ---- the verdict --------------------------------------------------------------------------------
+// ---- the verdict ----
 
 static void put_heading(const report *r, const cull_measure *m)
 {
@@ -180,7 +180,7 @@ static void put_cell_names(const report *r, size_t cell, bool seeds, bool remove
         cull_buf_printf(r->page, "<td class=\"r soft\">%zu</td>", c->n_trials);
 }
 
-// ---- by task ------------------------------------------------------------------------------------
+// ---- by task ----
 
 // Is the measure a task of this label?
 static bool is_of(const cull_measure *m, const char *label)

@@ -20,7 +20,7 @@ double cull_sd(size_t n, const double *x)
     return n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
 }
 
-// ---- errors of ratios ---------------------------------------------------------------------------
+// ---- errors of ratios ----
 
 static double b_of(const cull_items *items, size_t i)
 {
@@ -117,7 +117,7 @@ double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
     return cull_ratio_stderr(&(cull_items){ .n = n, .a = x, .cluster = cluster }, df);
 }
 
-// ---- differences --------------------------------------------------------------------------------
+// ---- differences ----
 
 cull_difference cull_by_t(double value, double error, double df)
 {
@@ -161,7 +161,7 @@ double cull_pooled_stderr(size_t k, const size_t *n, const double *error)
     return sqrt(squares / (total - (double)k) / total);
 }
 
-// ---- several comparisons ------------------------------------------------------------------------
+// ---- several comparisons ----
 
 typedef struct ranked {
     double p;

@@ -11,7 +11,7 @@
 
 #include "base/context.h"
 
-// ---- distributions ------------------------------------------------------------------------------
+// ---- distributions ----
 
 double cull_t_cdf(double t, double df);      // Student's
 double cull_t_quantile(double p, double df); // 0 < p < 1; df may be INFINITY: the normal
@@ -19,7 +19,7 @@ double cull_t_quantile(double p, double df); // 0 < p < 1; df may be INFINITY: t
 // coins.
 double cull_mcnemar(size_t b, size_t c);
 
-// ---- one model ----------------------------------------------------------------------------------
+// ---- one model ----
 
 double cull_mean(size_t n, const double *x);
 double cull_sd(size_t n, const double *x); // divisor n − 1; NaN for n < 2
@@ -39,7 +39,7 @@ double cull_ratio(const cull_items *items); // Σa/Σb
 // Error of a ratio by linearisation: of the mean of (a − R b)/b̄. df as above.
 double cull_ratio_stderr(const cull_items *items, double *df);
 
-// ---- two models ---------------------------------------------------------------------------------
+// ---- two models ----
 
 typedef struct cull_difference { // of the second model to the first one
     double value, error, df;     // df: degrees of freedom of the error
@@ -62,7 +62,7 @@ cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull
                            const cull_items *second, uint64_t seed,
                            cull_difference *out) CULL_MUST_CHECK;
 
-// ---- several ------------------------------------------------------------------------------------
+// ---- several ----
 
 // Mean of k independent estimates: its error is √Σ error² / k, its degrees of freedom Welch and
 // Satterthwaite's.

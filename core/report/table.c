@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-// ---- making -------------------------------------------------------------------------------------
+// ---- making ----
 
 cull_table cull_table_new(cull_ctx *ctx, size_t n_columns, size_t fixed,
                           const cull_table_column *columns)
@@ -75,7 +75,7 @@ void cull_table_best(cull_table *t, size_t column)
         cell_at(t, t->n_rows - 1, column)->best = true;
 }
 
-// ---- on a terminal ------------------------------------------------------------------------------
+// ---- on a terminal ----
 
 static size_t width_of(const char *text)
 {

@@ -8,7 +8,7 @@ static const cull_table_cell *cell_at(const cull_table *t, size_t row, size_t co
     return &t->cell[row * t->n_columns + column];
 }
 
-// ---- csv ----------------------------------------------------------------------------------------
+// ---- csv ----
 
 static void csv_text(const char *text, FILE *out)
 {
@@ -41,7 +41,7 @@ void cull_table_csv(const cull_table *t, FILE *out)
     }
 }
 
-// ---- json ---------------------------------------------------------------------------------------
+// ---- json ----
 
 static void json_text(const char *text, FILE *out)
 {
@@ -76,7 +76,7 @@ void cull_table_json(const cull_table *t, FILE *out)
     fputs("\n]\n", out);
 }
 
-// ---- markdown -----------------------------------------------------------------------------------
+// ---- markdown ----
 
 static size_t width_of(const char *text)
 {
@@ -139,7 +139,7 @@ void cull_table_markdown(const cull_table *t, FILE *out)
     }
 }
 
-// ---- latex --------------------------------------------------------------------------------------
+// ---- latex ----
 
 static void latex_text(const char *text, FILE *out)
 {

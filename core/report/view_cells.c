@@ -29,7 +29,7 @@ static const shown *shown_of(const view *v, size_t cell, size_t measure)
     return &v->shown[cell * v->measures->n + measure];
 }
 
-// ---- numbers ------------------------------------------------------------------------------------
+// ---- numbers ----
 
 static void add_number(char *to, size_t room, double x, enum cull_law law)
 {
@@ -85,7 +85,7 @@ static void difference_text(char *to, size_t room, const cull_difference *d, enu
                  high);
 }
 
-// ---- rows ---------------------------------------------------------------------------------------
+// ---- rows ----
 
 static double rank_of(const view *v, size_t cell, size_t measure)
 {
@@ -172,7 +172,7 @@ static cull_status gather(view *v)
     return CULL_OK;
 }
 
-// ---- the table ----------------------------------------------------------------------------------
+// ---- the table ----
 
 // Which of the fixed columns say something (an allocation that all share does not): sparsity,
 // method, allocation, removed, active, seeds.

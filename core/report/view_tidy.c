@@ -189,7 +189,7 @@ cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *o
     return each_row(ctx, frame, put_tidy, out);
 }
 
-// ---- lm-eval's layout ---------------------------------------------------------------------------
+// ---- lm-eval's layout ----
 
 // The value of "key=value" in the row's conditions; "" where it is not said.
 static void put_condition(cull_table *t, size_t column, const cull_row *row, const char *key)

@@ -7,7 +7,7 @@
 
 const char *const exam_mean_names[EXAM_N_MEANS] = { "acc", "acc_norm", "acc_bytes", "exact_match" };
 
-// ---- prepare ------------------------------------------------------------------------------------
+// ---- prepare ----
 
 // The requests of one document, in new memory.
 static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d,
@@ -111,7 +111,7 @@ cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *t
     return status == CULL_OK ? gather(ctx, total, n_docs, docs, state, out) : status;
 }
 
-// ---- score --------------------------------------------------------------------------------------
+// ---- score ----
 
 cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better)

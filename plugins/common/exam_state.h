@@ -39,7 +39,7 @@ typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_reques
                                 const cull_answer *answers, cull_report *out, exam_means *means);
 exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
 
-// ---- short hands for reports --------------------------------------------------------------------
+// ---- short hands for reports ----
 
 cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better);

@@ -142,7 +142,7 @@ cull_status py_replace(cull_ctx *ctx, span text, const char *old, const char *ne
     return CULL_OK;
 }
 
-// ---- case ---------------------------------------------------------------------------------------
+// ---- case ----
 //
 // Simple mappings are utf8proc's; of the special ones those of single letters that have no context
 // but for the final sigma, as Python has them.

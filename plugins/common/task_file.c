@@ -12,7 +12,7 @@ static cull_status bad(cull_ctx *ctx, const char *place, const char *what)
     return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %s", place, what);
 }
 
-// ---- the parts of a line ------------------------------------------------------------------------
+// ---- the parts of a line ----
 
 static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
 {
@@ -107,7 +107,7 @@ static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, j
     return status == CULL_OK ? json_get_text(ctx, d->place, line, "target", &d->target) : status;
 }
 
-// ---- the forms ----------------------------------------------------------------------------------
+// ---- the forms ----
 
 static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, json_t *line,
                                         document *d)
@@ -202,7 +202,7 @@ static cull_status read_form(cull_ctx *ctx, const task_reading *how, json_t *lin
     return bad(ctx, d->place, "there is none of \"choices\", \"until\", \"text\" and \"requests\"");
 }
 
-// ---- a document, a file -------------------------------------------------------------------------
+// ---- a document, a file ----
 
 static cull_status check_prompt(cull_ctx *ctx, const document *d)
 {

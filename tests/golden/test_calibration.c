@@ -265,8 +265,7 @@ static void test_choices(void **state)
     check_choices("tinyworld-olmoe");
 }
 
-// ---- perplexities: of each domain's 20 rows the first four, all of them if CULL_TEST_ALL is set
-// ----
+// ---- perplexities: of each domain's 20 rows the first four, all of them if CULL_TEST_ALL is set ----
 
 static size_t rows_of_domain(void)
 {

@@ -36,7 +36,7 @@ typedef struct job {
     bool again;                   // the requests of an earlier job: the engine is not asked twice
 } job;
 
-// ---- golden files -------------------------------------------------------------------------------
+// ---- golden files ----
 
 static json_t *golden_rows(const job *j, const char *task)
 {
@@ -125,7 +125,7 @@ static void visit_answer(void *arg, size_t i, const json_t *row, const json_t *q
         lm_check_ll(&c->engine[i], q, where);
 }
 
-// ---- metrics ------------------------------------------------------------------------------------
+// ---- metrics ----
 
 static void check_value(const seen_report *seen, const job *j, const char *task, const char *theirs,
                         const char *key, const json_t *results, double tolerance)
@@ -203,7 +203,7 @@ static void check_document(const seen_report *seen, const char *task, size_t d, 
     }
 }
 
-// ---- a job --------------------------------------------------------------------------------------
+// ---- a job ----
 
 static void *job_settings(fake_host *host, const cull_plugin *plugin, const job *j)
 {
@@ -287,7 +287,7 @@ static void run_job(const job *j)
     fake_host_free(host);
 }
 
-// ---- the jobs -----------------------------------------------------------------------------------
+// ---- the jobs ----
 
 // clang-format off
 #define TINYWORLD                                                                                  \

@@ -9,8 +9,7 @@
 #include "support/test.h"
 #include "support/variants.h"
 
-// ---- select
-// -------------------------------------------------------------------------------------------
+// ---- select ----
 
 static const struct criterion {
     const char *golden, *name;

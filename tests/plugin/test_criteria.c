@@ -105,8 +105,7 @@ static void scores_are_golden(void **state)
     }
 }
 
-// ---- permuting the experts permutes the scores
-// --------------------------------------------------------
+// ---- permuting the experts permutes the scores ----
 
 static const size_t *order; // (E) expert e of the permuted world is expert order[e] of the true one
 
@@ -195,8 +194,7 @@ static void permuting_experts_permutes_scores(void **state)
     }
 }
 
-// ---- rules that goldens do not reach
-// ------------------------------------------------------------------
+// ---- rules that goldens do not reach ----
 
 static void experts_without_tokens_score_zero(void **state)
 {
@@ -318,8 +316,7 @@ static void cosine_reads_the_hidden_states(void **state)
     }
 }
 
-// ---- random
-// -------------------------------------------------------------------------------------------
+// ---- random ----
 
 static void random_is_seeded_by_layer(void **state)
 {

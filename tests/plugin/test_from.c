@@ -166,8 +166,7 @@ static void bad_lists_are_refused(void **state)
                      bad[i].part);
 }
 
-// ---- cut files
-// ----------------------------------------------------------------------------------------
+// ---- cut files ----
 
 static const char *loaded;
 

@@ -44,8 +44,7 @@ static double *copy_of(const double *x, size_t n)
     return out;
 }
 
-// ---- below the vtable
-// ---------------------------------------------------------------------------------
+// ---- below the vtable ----
 
 static void dendrograms_are_golden(void **state)
 {
@@ -138,8 +137,7 @@ static void greedy_rejection_is_golden(void **state)
     }
 }
 
-// ---- through the vtable
-// -------------------------------------------------------------------------------
+// ---- through the vtable ----
 
 static void clusters_keep_golden_representatives(void **state)
 {

@@ -215,8 +215,7 @@ static void mone_is_lowest_with_novices(void **state)
     }
 }
 
-// ---- budgets and ties
-// ---------------------------------------------------------------------------------
+// ---- budgets and ties ----
 
 static size_t removed(const cull_cut *cut, size_t l)
 {

@@ -183,8 +183,7 @@ static void groups_without_tokens_take_the_plain_mean(void **state)
     assert_close(merged, (const double *)sum, rows * cols, 1e-7, 1e-12);
 }
 
-// ---- merging identical experts changes nothing
-// --------------------------------------------------------
+// ---- merging identical experts changes nothing ----
 
 static size_t twin[64];            // whose weights an expert has
 static const size_t *neuron_order; // (F) how an odd expert's neurons are turned; NULL: not at all
@@ -287,8 +286,7 @@ static void alignment_finds_the_permutation(void **state)
     }
 }
 
-// ---- assignment
-// ---------------------------------------------------------------------------------------
+// ---- assignment ----
 
 static double best_by_enumeration(size_t n, const float *cost, size_t row, unsigned used)
 {

@@ -7,7 +7,7 @@
 #include "common/sha256.h"
 #include "support/test.h"
 
-// ---- golden lines -------------------------------------------------------------------------------
+// ---- golden lines ----
 
 json_t *lm_golden_lines(const char *path)
 {
@@ -40,7 +40,7 @@ const char *lm_string(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-// ---- requests -----------------------------------------------------------------------------------
+// ---- requests ----
 
 static void check_fed(const cull_request *r, const json_t *q, const char *where)
 {

@@ -25,7 +25,7 @@ static const cull_param params[] = {
         "rolling log-likelihood gives it (seqlen is then the longest input)"),
 };
 
-// ---- rolling ------------------------------------------------------------------------------------
+// ---- rolling ----
 
 static cull_status rolling_task(cull_ctx *ctx, const text_file *file, task *out)
 {
@@ -70,7 +70,7 @@ static cull_status prepare_rolling(cull_ctx *ctx, const struct settings *set, co
     return exam_prepare(ctx, &lm, &(task_list){ .n = set->files.n, .task = tasks }, out);
 }
 
-// ---- disjoint windows ---------------------------------------------------------------------------
+// ---- disjoint windows ----
 
 static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text *text,
                            cull_requests *out)

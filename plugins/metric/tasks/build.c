@@ -50,7 +50,7 @@ static cull_status open_shots(cull_ctx *ctx, const task_spec *spec, const buildi
                              : status;
 }
 
-// ---- one document -------------------------------------------------------------------------------
+// ---- one document ----
 
 // In front of every question: the description and the shots.
 static cull_status with_front(cull_ctx *ctx, const task_spec *spec, span front, span question,
@@ -165,7 +165,7 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
     return with_front(ctx, spec, front, question, text);
 }
 
-// ---- all of them --------------------------------------------------------------------------------
+// ---- all of them ----
 
 static cull_status hash_text(cull_ctx *ctx, const char *text, size_t n, const char **out)
 {

@@ -25,7 +25,7 @@ static cull_status set_list(cull_ctx *ctx, json_t *doc, const char *key, size_t 
     return set(ctx, doc, key, list);
 }
 
-// ---- hellaswag: tasks/hellaswag/utils.py --------------------------------------------------------
+// ---- hellaswag: tasks/hellaswag/utils.py ----
 
 static cull_status clean(cull_ctx *ctx, const regex *brackets, span text, span *out)
 {
@@ -78,7 +78,7 @@ cull_status derive_hellaswag(cull_ctx *ctx, const char *place, json_t *doc)
     return status;
 }
 
-// ---- copa: tasks/super_glue/copa/utils.py -------------------------------------------------------
+// ---- copa: tasks/super_glue/copa/utils.py ----
 
 // The premise without its full stop, and how the choice follows from it.
 static cull_status copa_context(cull_ctx *ctx, const char *place, json_t *doc)
@@ -119,7 +119,7 @@ cull_status derive_copa(cull_ctx *ctx, const char *place, json_t *doc)
     return status == CULL_OK ? set_list(ctx, doc, "choices", 2, choice) : status;
 }
 
-// ---- winogrande: tasks/winogrande/preprocess_winogrande.py --------------------------------------
+// ---- winogrande: tasks/winogrande/preprocess_winogrande.py ----
 
 cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
 {
@@ -142,7 +142,7 @@ cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
     return status == CULL_OK ? set(ctx, doc, "target", json_of(py_strip(after))) : status;
 }
 
-// ---- gsm8k_cot: the number alone, where there is a worked answer --------------------------------
+// ---- gsm8k_cot: the number alone, where there is a worked answer ----
 
 cull_status derive_gsm8k_cot(cull_ctx *ctx, const char *place, json_t *doc)
 {
@@ -157,7 +157,7 @@ cull_status derive_gsm8k_cot(cull_ctx *ctx, const char *place, json_t *doc)
     return set(ctx, doc, "target", json_of(py_strip(answer)));
 }
 
-// ---- wikitext: tasks/wikitext/preprocess_wikitext.py --------------------------------------------
+// ---- wikitext: tasks/wikitext/preprocess_wikitext.py ----
 
 typedef struct rewrite {
     const char *from, *to;

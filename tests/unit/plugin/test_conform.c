@@ -8,8 +8,7 @@
 #include "support/fake_host.h"
 #include "support/test.h"
 
-// ---- what is told
-// -------------------------------------------------------------------------------------
+// ---- what is told ----
 
 typedef struct told {
     size_t faults, fine, untested;
@@ -41,8 +40,7 @@ static told run(const cull_plugin *plugin)
             fail_msg("wanted a fault with \"%s\", got %zu: %s", says, told_.faults, told_.fault);  \
     } while (0)
 
-// ---- criteria
-// -----------------------------------------------------------------------------------------
+// ---- criteria ----
 
 static void for_each(const cull_view *view, cull_scores *out,
                      double (*f)(const cull_view *, size_t l, size_t e))
@@ -130,8 +128,7 @@ static void criteria(void **state)
     assert_non_null(strstr(of_criterion(0, score_refused).fault, "not today"));
 }
 
-// ---- strategies
-// ---------------------------------------------------------------------------------------
+// ---- strategies ----
 
 // Drop `more` experts beyond the budget, from the front (step 1) or the end (−1), of frozen layers
 // too.
@@ -193,8 +190,7 @@ static void strategies(void **state)
     assert_faulty(&plugin, "fewer experts go than the budget asks for");
 }
 
-// ---- the made-up model
-// --------------------------------------------------------------------------------
+// ---- the made-up model ----
 
 // The statistics of a permuted world are those of the plain one in another order.
 static void the_world_permutes(void **state)

@@ -47,7 +47,7 @@ cull_status hf_save_tensors(hf_saving *);
 cull_status hf_save_config(hf_saving *);
 cull_status hf_save_rest(hf_saving *); // tokenizer and other files
 
-// ---- own.c: Cull's own layout
+// ---- own.c: Cull's own layout ----
 #define HF_OWN_FILE  "modeling_cull.py"
 #define HF_OWN_CLASS "{\"AutoModelForCausalLM\": \"modeling_cull.Model\"}"
 char *hf_own_layers(hf_saving *); // the value of "cull_layers", or NULL
