@@ -122,7 +122,7 @@ static void check(const char *experiment, size_t n_golden)
 
     assert_non_null(mkdtemp(folder));
     run(experiment, folder);
-    assert_ok(host, cull_frame_load(fake_ctx(host), 1, folders, &f));
+    assert_ok(host, cull_frame_load(fake_ctx(host), 1, folders, NULL, &f));
     for (size_t m = 0; m < 2; m++) {
         char path[512], name[128];
         (void)snprintf(path, sizeof path,
