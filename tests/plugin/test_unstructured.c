@@ -400,6 +400,21 @@ static void share_does_not_see_the_scale_of_a_row(void **state)
     tinyworld_close(b.world);
 }
 
+static void n_of_m_fits_rows_alone(void **state)
+{
+    (void)state;
+    bench b = bench_on("tinyworld-mixtral", "magnitude");
+    const cull_budget budget = { .size = sizeof budget, .sparsity = 0.5 };
+    const cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_WEIGHT };
+    fake_set(host, b.plugin, b.settings, "group", "tensor");
+    fake_set(host, b.plugin, b.settings, "m", "4");
+    assert_fails(host,
+                 b.strategy->select(fake_ctx(host), b.settings, &b.world->view, &scores, &budget, 0,
+                                    tinyworld_cut(b.world)),
+                 CULL_EINVAL, "group: tensor does not fit");
+    tinyworld_close(b.world);
+}
+
 static void a_score_that_is_not_finite_is_named(void **state)
 {
     (void)state;
@@ -423,6 +438,7 @@ int main(void)
         cmocka_unit_test(wanda_olmoe),
         cmocka_unit_test(magnitude_per_tensor_as_golden),
         cmocka_unit_test(two_of_four_as_golden),
+        cmocka_unit_test(n_of_m_fits_rows_alone),
         cmocka_unit_test(owl_mixtral),
         cmocka_unit_test(owl_olmoe),
         cmocka_unit_test(owl_weighs_layers_by_what_is_left),

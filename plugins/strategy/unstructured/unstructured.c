@@ -144,6 +144,11 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     pruning p = { settings, view, budget->sparsity, out };
     if (p.sparsity <= 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
+    if (p.set->m > 0 && p.set->group != GROUP_ROW)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "n:m sparsity (m: %zu) chooses within an output row, which group: "
+                               "%s does not fit",
+                               (size_t)p.set->m, groups[p.set->group]);
     if (p.set->m > 0 && mask_quota((size_t)p.set->m, p.sparsity) == 0)
         ctx->host->log(ctx, CULL_WARN, "layer %zu: of every %zu weights none go at sparsity %.4g",
                        layer, (size_t)p.set->m, p.sparsity);
