@@ -1,0 +1,186 @@
+// What is asked together, and on how many threads, must not show in the answers: the same bits for
+// any number of threads, and within 1e-6 however requests and variants are grouped.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "engine/stats_store.h"
+#include "support/model.h"
+#include "support/test.h"
+
+enum { QUESTIONS = 12, ANSWERS = 3, N = QUESTIONS * ANSWERS, VARIANTS = 3, LONGEST = 96 };
+
+typedef struct asked {
+    fake_host *host;
+    test_model model;
+    int32_t ids[N][LONGEST];
+    cull_request request[N];
+    const cull_request *list[N];
+    const cull_cut *cut[VARIANTS];
+} asked;
+
+// Answers to a question share its words; some are the beginning of others.
+static void ask(asked *a)
+{
+    cull_rng rng;
+
+    cull_rng_init(&rng, 5, "test", "grouping");
+    for (size_t q = 0; q < QUESTIONS; q++) {
+        const size_t shared = 20 + 5 * q;
+        int32_t words[LONGEST];
+        for (size_t i = 0; i < LONGEST; i++)
+            words[i] = (int32_t)cull_rng_below(&rng, a->model.opened.facts->V);
+        for (size_t j = 0; j < ANSWERS; j++) {
+            const size_t r = q * ANSWERS + j, scored = 1 + 3 * j;
+            memcpy(a->ids[r], words, sizeof words);
+            if (j == 2)
+                a->ids[r][shared] = words[shared] ? 0 : 1;
+            a->request[r] = (cull_request){ .wants = CULL_WANT_GREEDY | CULL_WANT_KL,
+                                            .ids = a->ids[r],
+                                            .n = shared + scored,
+                                            .scored = scored };
+            a->list[r] = a->request + r;
+        }
+    }
+}
+
+// Dense, every third expert dropped, and every second one in the last layer alone.
+static void make_cuts(asked *a)
+{
+    const cull_model_facts *f = a->model.opened.facts;
+    size_t E[8];
+
+    assert_true(f->L <= 8);
+    for (size_t l = 0; l < f->L; l++)
+        E[l] = cull_layer_of(&a->model.opened, l)->E;
+    for (size_t v = 1; v < VARIANTS; v++) {
+        cull_cut *cut = cull_cut_new(fake_ctx(a->host), f->L, f->D, E);
+        assert_non_null(cut);
+        for (size_t l = v == 1 ? 0 : f->L - 1; l < f->L; l++)
+            for (size_t e = 0; e < E[l]; e += v == 1 ? 3 : 2)
+                cut->layer[l].action[e] = CULL_ACTION_DROP;
+        a->cut[v] = cut;
+    }
+}
+
+static asked *open_on(size_t threads)
+{
+    asked *a = calloc(1, sizeof *a);
+
+    assert_non_null(a);
+    a->host = fake_host_new(threads);
+    test_model_open(a->host, CULL_SOURCE_DIR "/models/tinyworld-mixtral", CULL_OPEN_WEIGHTS,
+                    &a->model);
+    ask(a);
+    make_cuts(a);
+    return a;
+}
+
+static void close_all(asked *a)
+{
+    test_model_close(&a->model);
+    fake_host_free(a->host);
+    free(a);
+}
+
+static void evaluate(asked *a, size_t v, size_t n_variants, size_t first, size_t n,
+                     cull_answer *answer)
+{
+    assert_ok(a->host, cull_evaluate_pass(fake_ctx(a->host), &a->model.opened, NULL, n_variants,
+                                          a->cut + v, n, a->list + first, answer, NULL));
+}
+
+static void threads_leave_every_bit(void **state)
+{
+    cull_answer one[VARIANTS * N], more[VARIANTS * N];
+    asked *a = open_on(1);
+
+    (void)state;
+    evaluate(a, 0, VARIANTS, 0, N, one);
+    close_all(a);
+    for (size_t threads = 2; threads <= 5; threads += 3) {
+        a = open_on(threads);
+        evaluate(a, 0, VARIANTS, 0, N, more);
+        for (size_t i = 0; i < VARIANTS * N; i++) {
+            assert_memory_equal(&one[i].ll, &more[i].ll, sizeof one[i].ll);
+            assert_memory_equal(&one[i].kl, &more[i].kl, sizeof one[i].kl);
+            assert_int_equal(one[i].greedy, more[i].greedy);
+        }
+        close_all(a);
+    }
+}
+
+static void company_moves_less_than_a_millionth(void **state)
+{
+    cull_answer all[VARIANTS * N], alone;
+    asked *a = open_on(2);
+    double worst = 0;
+
+    (void)state;
+    evaluate(a, 0, VARIANTS, 0, N, all);
+    for (size_t v = 0; v < VARIANTS; v++)
+        for (size_t i = 0; i < N; i++) {
+            evaluate(a, v, 1, i, 1, &alone);
+            worst = fmax(worst, fabs(alone.ll / all[v * N + i].ll - 1));
+        }
+    print_message("largest relative difference: %.2g\n", worst);
+    assert_true(worst < 1e-6);
+    close_all(a);
+}
+
+// Statistics of the questions on `threads` threads, in one block of memory of the caller's.
+static void statistics(size_t threads, cull_stats_store **out, asked **open)
+{
+    asked *a = *open = open_on(threads);
+    const cull_layer_facts *facts[8];
+    cull_sequence at[N];
+    const cull_sequences rows = { sizeof rows, N, at };
+    const uint32_t groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G;
+    const cull_calibration how = { .rows = &rows, .groups = groups };
+
+    for (size_t i = 0; i < N; i++)
+        at[i] = (cull_sequence){ a->ids[i], LONGEST, "test", i };
+    for (size_t l = 0; l < a->model.opened.facts->L; l++)
+        facts[l] = cull_layer_of(&a->model.opened, l);
+    *out = cull_stats_store_new(fake_ctx(a->host), a->model.opened.facts, facts, groups);
+    assert_non_null(*out);
+    assert_ok(a->host,
+              cull_calibrate_pass(fake_ctx(a->host), &a->model.opened, NULL, &how, *out, NULL));
+}
+
+static void threads_leave_every_statistic(void **state)
+{
+    cull_stats_store *one, *more;
+    asked *a, *b;
+
+    (void)state;
+    statistics(1, &one, &a);
+    statistics(3, &more, &b);
+    for (size_t l = 0; l < a->model.opened.facts->L; l++) {
+        const cull_layer_stats *x = cull_stats_store_layer(one, l);
+        const cull_layer_stats *y = cull_stats_store_layer(more, l);
+        const size_t E = cull_layer_of(&a->model.opened, l)->E, D = a->model.opened.facts->D;
+        assert_memory_equal(x->count, y->count, E * sizeof *x->count);
+        assert_memory_equal(x->prob_sum, y->prob_sum, E * sizeof *x->prob_sum);
+        assert_memory_equal(x->coact, y->coact, E * E * sizeof *x->coact);
+        assert_memory_equal(x->norm_sum, y->norm_sum, E * sizeof *x->norm_sum);
+        assert_memory_equal(x->var, y->var, E * D * sizeof *x->var);
+        assert_memory_equal(x->logit_gram, y->logit_gram, E * E * sizeof *x->logit_gram);
+    }
+    cull_stats_store_free(one);
+    cull_stats_store_free(more);
+    close_all(a);
+    close_all(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_leave_every_bit),
+        cmocka_unit_test(company_moves_less_than_a_millionth),
+        cmocka_unit_test(threads_leave_every_statistic),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
