@@ -11,6 +11,7 @@
 #include "support/model.h"
 #include "support/report.h"
 #include "support/temp_files.h"
+#include "support/test_data.h"
 
 #define EVALUATION CULL_SOURCE_DIR "/tests/golden/evaluation"
 
@@ -158,6 +159,9 @@ static const char *const own_shots[][2] = {
 
 static void test_chain_of_thought(void **state)
 {
+    char path[512];
+    const char *own = test_data_gsm8k("gsm8k_cot_own", path, sizeof path);
+
     (void)state;
     char shots[4096] = "";
     for (size_t i = 0; i < 8; i++) {
@@ -176,7 +180,7 @@ static void test_chain_of_thought(void **state)
     void *settings = settings_of("gsm8k_cot", data[0], "-1");
     fake_set_list(host, plugin, settings, "data", 2, data);
     assert_ok(host, prepare(settings, &m.text));
-    json_t *rows = lines_of(EVALUATION "/mixtral/gsm8k/gsm8k_cot_own.jsonl");
+    json_t *rows = lines_of(own);
     assert_int_equal(requests.n, json_array_size(rows));
     for (size_t i = 0; i < requests.n; i++) {
         const json_t *row = json_array_get(rows, i);
