@@ -9,6 +9,7 @@ tests/golden/evaluation/docs, whose prompts and scores stand in tests/golden/eva
 import hashlib
 import json
 import math
+import os
 import pathlib
 import pickle
 import shutil
@@ -74,21 +75,30 @@ class Tools(unittest.TestCase):
         self.assertEqual(metadata["groups"], {"mmlu_two": ["mmlu_astronomy", "mmlu_philosophy"]})
         self.check(table["mmlu_two"], results["groups"]["mmlu_two"])
 
-    def test_generation_and_rolling(self):
+    def test_generation(self):
+        data = os.environ.get("CULL_TEST_DATA")  # golden answers to GSM8K are test-only: beside that folder
+        folder = pathlib.Path(data or "") / "../golden/evaluation/mixtral/gsm8k"
+        if not data or not folder.is_dir():
+            self.skipTest("no golden answers to GSM8K")
         out, metadata = self.export("gen")
-        golden = rows(GOLDEN / "gsm8k/gsm8k.jsonl")
+        golden = rows(folder / "gsm8k.jsonl")
         for a, b in zip(rows(out / "gsm8k.jsonl"), golden, strict=True):  # two filters, one line
             self.assertEqual(a["requests"][0]["ctx"], b["ctx"])
             self.assertEqual(a["requests"][0]["until"], b["gen_kwargs"]["until"])
             self.assertEqual(a["target"], b["gold"])
         self.assertEqual([f["name"] for f in metadata["tasks"]["gsm8k"]["filters"]],
                          ["strict-match", "flexible-extract"])
+        self.check_job(out, folder)
+
+    def test_rolling(self):
+        out, _ = self.export("gen")
         for a, b in zip(rows(out / "wikitext.jsonl"), rows(GOLDEN / "wikitext/wikitext.jsonl"), strict=True):
             self.assertEqual((a["requests"][0]["text"], a["words"], a["bytes"]), (b["text"], b["words"], b["bytes"]))
-        table = self.evaluate(out)["results"]
-        for job in ("gsm8k", "wikitext"):
-            results = json.loads((GOLDEN / job / "results.json").read_text(encoding="utf-8"))
-            self.check(table[job], results["results"][job])
+        self.check_job(out, GOLDEN / "wikitext")
+
+    def check_job(self, requests, golden):
+        results = json.loads((golden / "results.json").read_text(encoding="utf-8"))
+        self.check(self.evaluate(requests)["results"][golden.name], results["results"][golden.name])
 
     def test_tampered(self):
         logs = self.folder / "logs"
