@@ -11,6 +11,7 @@
 #include "bench.h"
 #include "engine/engine.h"
 #include "support/fake_host.h"
+#include "support/opened.h"
 #include "support/test.h"
 
 static const char *const criteria[] = { "random", "frequency", "gate", "variance",
@@ -20,21 +21,9 @@ enum { N_CRITERIA = sizeof criteria / sizeof *criteria };
 typedef struct bench {
     fake_host *host;
     cull_opened m;
-    const cull_layer_facts **facts; // (L)
+    const cull_layer_facts *const *facts; // (L)
     cull_sequences rows;
 } bench;
-
-static cull_opened open_model(fake_host *host, const char *path)
-{
-    const cull_plugin *hf = fake_plugin(host, "backend", "hf");
-    void *settings = fake_settings(host, hf);
-    cull_opened m = { .backend = hf->vtable };
-
-    fake_set(host, hf, settings, "path", path);
-    assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));
-    m.facts = m.backend->facts(m.model);
-    return m;
-}
 
 static void make_rows(bench *b, size_t n, size_t length)
 {
@@ -126,11 +115,8 @@ int main(int argc, char **argv)
     const size_t length = argc == 5 ? strtoul(argv[3], NULL, 10) : 512;
     bench b = { .host = fake_host_new(argc == 5 ? strtoul(argv[4], NULL, 10) : 0) };
 
-    b.m = open_model(b.host, argv[1]);
-    b.facts = cull_take(fake_ctx(b.host), b.m.facts->L, sizeof *b.facts);
-    assert_non_null(b.facts);
-    for (size_t l = 0; l < b.m.facts->L; l++)
-        b.facts[l] = cull_layer_of(&b.m, l);
+    b.m = opened_at(b.host, argv[1]);
+    b.facts = opened_facts(b.host, &b.m);
     make_rows(&b, n, length);
 
     printf(
@@ -138,7 +124,7 @@ int main(int argc, char **argv)
         "most)\n",
         N_CRITERIA, n, length, b.m.facts->L, cull_pool_threads(b.host->pool), BENCH_RUNS);
     compare(&b, needs(b.host));
-    b.m.backend->close(b.m.model);
+    opened_close(&b.m);
     fake_host_free(b.host);
     return 0;
 }

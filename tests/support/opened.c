@@ -4,18 +4,24 @@
 
 #include "support/test.h"
 
-cull_opened opened_new(fake_host *host, const char *path)
+cull_opened opened_at(fake_host *host, const char *path)
 {
     const cull_plugin *hf = fake_plugin(host, "backend", "hf");
     void *settings = fake_settings(host, hf);
     cull_opened m = { .backend = hf->vtable };
-    char full[1024];
 
-    (void)snprintf(full, sizeof full, "%s/%s", CULL_SOURCE_DIR, path);
-    fake_set(host, hf, settings, "path", full);
+    fake_set(host, hf, settings, "path", path);
     assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));
     m.facts = m.backend->facts(m.model);
     return m;
+}
+
+cull_opened opened_new(fake_host *host, const char *path)
+{
+    char full[1024];
+
+    (void)snprintf(full, sizeof full, "%s/%s", CULL_SOURCE_DIR, path);
+    return opened_at(host, full);
 }
 
 void opened_close(cull_opened *m)

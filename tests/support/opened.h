@@ -5,8 +5,10 @@
 #include "engine/engine.h"
 #include "support/fake_host.h"
 
-// `path` below the source folder. Fails the test when it cannot be opened.
+// Both fail the test when the checkpoint cannot be opened; `opened_new` looks below the source
+// folder.
 cull_opened opened_new(fake_host *host, const char *path);
+cull_opened opened_at(fake_host *host, const char *path);
 void opened_close(cull_opened *m);
 
 // The layers' facts as the statistics' store wants them, in the host's memory.
