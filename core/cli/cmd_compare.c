@@ -3,30 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "report/views.h"
 
-enum { FORMAT = 'f', BY_TASK = 'b', SORT = 0x200, METRIC, WHERE, WIDTH };
+enum { FORMAT = 'f', BY_TASK = 'b', PAIRS = 'p', SORT = 0x200, METRIC, WIDTH };
 
 typedef struct wanted {
-    size_t n;
-    const char **folders;
-    size_t n_where;
-    const char **where;
+    cull_folders folders;
     const char *format, *sort, *metric;
     size_t width;
-    bool by_task;
+    bool by_task, pairs;
 } wanted;
 
 static const struct argp_option options[] = {
     { "format", FORMAT, "WORD", 0,
       "csv, json (tidy, every trial), md (as lm-eval's tables) or latex", 0 },
     { "by-task", BY_TASK, NULL, 0, "every task instead of means over tasks", 0 },
-    { "metric", METRIC, "WORD", 0, "this metric only, as acc_norm", 0 },
-    { "where", WHERE, "KEY=VALUE", 0,
-      "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be repeated",
+    { "pairs", PAIRS, NULL, 0,
+      "every task and pair: both values, the difference, p and flips (as checkpoints are shown)",
       0 },
+    { "metric", METRIC, "WORD", 0, "this metric only, as acc_norm", 0 },
+    CULL_FOLDERS_OPTION,
     { "sort", SORT, "WORD", 0, "sparsity (default), method, or a metric: best first", 0 },
     { "width", WIDTH, "N", 0, "columns of the screen (default: the terminal's)", 0 },
     { 0 },
@@ -42,16 +40,6 @@ static void parse_format(struct argp_state *state, const char *word, wanted *w)
         argp_error(state, "--format: \"%s\" is none of csv, json, md, latex", word);
 }
 
-static error_t add(const char ***list, size_t *n, const char *text)
-{
-    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
-    if (!more)
-        return ENOMEM;
-    more[(*n)++] = text;
-    *list = more;
-    return 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
@@ -62,6 +50,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case BY_TASK:
         w->by_task = true;
+        return 0;
+    case PAIRS:
+        w->pairs = true;
         return 0;
     case SORT:
         w->sort = arg;
@@ -74,15 +65,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (w->width < 20 || w->width > 10000)
             argp_error(state, "--width: \"%s\" is not a width", arg);
         return 0;
-    case WHERE:
-        return add(&w->where, &w->n_where, arg);
-    case ARGP_KEY_ARG:
-        return add(&w->folders, &w->n, arg);
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which folder of results?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cull_folders_parse(key, arg, state, &w->folders);
     }
 }
 
@@ -146,17 +130,36 @@ static void print_legend(const wanted *w, const cull_measures *all, const cull_m
     }
     printf("\n± standard error over items; removed: share of routed-expert parameters.");
     if (!w->by_task)
-        printf(" to dense: paired difference\nwith its 95 %% interval.%s%s",
-               plain ? " Metrics of several tasks: their mean" : "",
-               geometric ? plain ? ", perplexities their geometric mean."
-                                 : " Perplexities of several tasks: their geometric mean."
-               : plain   ? "."
-                         : "");
+        printf(
+            " to dense: paired difference\nwith its 95 %% interval (of checkpoints: to the first "
+            "one).%s%s",
+            plain ? " Metrics of several tasks: their mean" : "",
+            geometric ? plain ? ", perplexities their geometric mean."
+                              : " Perplexities of several tasks: their geometric mean."
+            : plain   ? "."
+                      : "");
     printf("\n* best of its sparsity, and separable from the runner-up (p ≤ 0.05, Holm over the "
            "table).\n");
     for (size_t i = 0; !w->metric && i < all->n; i++)
         if (cull_is_variant(all, &all->at[i]))
             printf("%s is in the results too: --metric %s\n", all->at[i].label, all->at[i].label);
+}
+
+static void print_legend_of_pairs(void)
+{
+    printf("\n± standard error over items; difference: paired, with its 95 %% interval, of "
+           "perplexities their ratio.\np: exact McNemar where answers are right or wrong, else "
+           "paired t, or studentised paired\nbootstrap for perplexities; Holm: p adjusted over the "
+           "table. to wrong, to right: answers\nthat change. * the better one of two that are "
+           "separable (p ≤ 0.05, Holm over the table).\n");
+}
+
+static cull_status print_table(const cull_table *table, const wanted *w)
+{
+    if (!w->format)
+        return cull_table_show(table, stdout, w->width);
+    cull_table_latex(table, stdout);
+    return table->status;
 }
 
 // One table, of the measures given.
@@ -167,10 +170,22 @@ static cull_status show_table(cull_ctx *ctx, const cull_frame *frame, const char
     cull_view_options view = { .plain = w->by_task };
     CULL_TRY(check_sort(ctx, measures, w->sort, &view));
     CULL_TRY(cull_view_cells(ctx, frame, model, measures, &view, &table));
-    if (!w->format)
-        return cull_table_show(&table, stdout, w->width);
-    cull_table_latex(&table, stdout);
-    return table.status;
+    return print_table(&table, w);
+}
+
+static cull_status show_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                              const wanted *w)
+{
+    cull_table table;
+    CULL_TRY(cull_view_pairs(ctx, frame, model, w->metric, &table));
+    return print_table(&table, w);
+}
+
+// Checkpoints are set side by side task by task, unless means are asked for by the way of sorting.
+static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
+{
+    const size_t dense = cull_frame_dense(f, model);
+    return w->pairs || (!w->by_task && !w->sort && dense != SIZE_MAX && f->cell[dense].checkpoint);
 }
 
 // Every task: a table a metric.
@@ -192,6 +207,7 @@ static cull_status show_tasks(cull_ctx *ctx, const cull_frame *frame, const char
 static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
     cull_measures all, shown;
+    size_t n_pairs = 0, n_cells = 0; // tables of either kind
     CULL_TRY(cull_frame_check(ctx, frame));
     CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &all)
                         : cull_measures_macro(ctx, frame, &all));
@@ -203,10 +219,16 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
             continue;
         if (!w->format)
             print_heading(frame, c);
-        CULL_TRY(w->by_task ? show_tasks(ctx, frame, model, &shown, w)
-                            : show_table(ctx, frame, model, &shown, w));
+        const bool pairs = by_pairs(frame, model, w);
+        CULL_TRY(pairs        ? show_pairs(ctx, frame, model, w)
+                 : w->by_task ? show_tasks(ctx, frame, model, &shown, w)
+                              : show_table(ctx, frame, model, &shown, w));
+        n_pairs += pairs;
+        n_cells += !pairs;
     }
-    if (!w->format)
+    if (!w->format && n_pairs)
+        print_legend_of_pairs();
+    if (!w->format && n_cells)
         print_legend(w, &all, &shown);
     return CULL_OK;
 }
@@ -232,7 +254,8 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
     static const cull_usage usage = {
         "DIR...",
         "Show the results of one or more folders: a row for each method and sparsity, the metrics "
-        "with their errors, and the paired difference to the dense model.",
+        "with their errors, and the paired difference to the dense model. Checkpoints, as "
+        "`cull eval` left them, are set beside the first one task by task.",
         options, parse
     };
     wanted w = { 0 };
@@ -242,12 +265,10 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     cull_ctx *ctx = &cli->context.ctx;
     if (status == CULL_OK)
-        status =
-            cull_frame_load(ctx, w.n, w.folders, &(cull_conditions){ w.n_where, w.where }, &frame);
+        status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
         status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, w.format)
                                                             : show(ctx, &frame, &w);
-    cull_free(w.folders);
-    cull_free(w.where);
+    cull_folders_release(&w.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

@@ -1,57 +1,28 @@
 // cull report DIR... -o report.html: everything that results say, on one page.
 #include <stdio.h>
-#include <string.h>
 
-#include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "report/report.h"
 
 typedef struct wanted {
-    size_t n;
-    const char **folders;
-    size_t n_where;
-    const char **where;
+    cull_folders folders;
     const char *out;
 } wanted;
 
-enum { WHERE = 0x200 };
-
 static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0, "the page (default: report.html)", 0 },
-    { "where", WHERE, "KEY=VALUE", 0,
-      "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be repeated",
-      0 },
+    CULL_FOLDERS_OPTION,
     { 0 },
 };
-
-static error_t add(const char ***list, size_t *n, const char *text)
-{
-    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
-    if (!more)
-        return ENOMEM;
-    more[(*n)++] = text;
-    *list = more;
-    return 0;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
-
-    switch (key) {
-    case 'o':
-        w->out = arg;
-        return 0;
-    case WHERE:
-        return add(&w->where, &w->n_where, arg);
-    case ARGP_KEY_ARG:
-        return add(&w->folders, &w->n, arg);
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which folder of results?");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != 'o')
+        return cull_folders_parse(key, arg, state, &w->folders);
+    w->out = arg;
+    return 0;
 }
 
 int cull_cmd_report(cull_cli *cli, int argc, char **argv)
@@ -70,15 +41,13 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     cull_ctx *ctx = &cli->context.ctx;
     if (status == CULL_OK)
-        status =
-            cull_frame_load(ctx, w.n, w.folders, &(cull_conditions){ w.n_where, w.where }, &frame);
+        status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
         status = cull_frame_check(ctx, &frame);
     if (status == CULL_OK)
         status = cull_report_write(ctx, &frame, w.out);
     if (status == CULL_OK)
         printf("%s\n", w.out);
-    cull_free(w.folders);
-    cull_free(w.where);
+    cull_folders_release(&w.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

@@ -251,9 +251,11 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, 
 
 static bool compete(const cull_frame *f, size_t a, size_t b)
 {
-    return !f->cell[a].dense && !f->cell[b].dense &&
-           strcmp(f->cell[a].model, f->cell[b].model) == 0 &&
-           f->cell[a].sparsity == f->cell[b].sparsity; // NaN competes with nothing
+    const cull_cell *x = &f->cell[a], *y = &f->cell[b];
+    if (strcmp(x->model, y->model) != 0)
+        return false;
+    return (x->checkpoint && y->checkpoint) ||
+           (!x->dense && !y->dense && x->sparsity == y->sparsity); // NaN is equal to nothing
 }
 
 // The best of the cells that compete with `cell`, other than `but`; SIZE_MAX: none.

@@ -42,6 +42,8 @@ cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char
 // first one of each.
 cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
                                cull_measures *out) CULL_MUST_CHECK;
+// Is the column a sum over others: "macro", "pooled", a group without items of its own?
+bool cull_is_sum(const cull_frame *frame, size_t column);
 bool cull_is_variant(const cull_measures *all, const cull_measure *measure);
 
 typedef struct cull_estimate {
@@ -77,7 +79,8 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t ba
                                const cull_measure *measure, cull_comparison *out) CULL_MUST_CHECK;
 
 // For each measure, cells that may be called best: among the cells of one model and sparsity (dense
-// and those without a sparsity aside) the best one, where it differs from the runner-up with p ≤
+// and those without a sparsity aside), and among checkpoints that were evaluated as they are, the
+// best one, where it differs from the runner-up with p ≤
 // 0.05 by Holm's adjustment over the whole table. best: (n_cells, measures->n), zeroed by the
 // caller.
 cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame, const cull_measures *measures,

@@ -13,16 +13,6 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static bool equal(double a, double b) // NaN equals NaN
-{
-    return a == b || (isnan(a) && isnan(b));
-}
-
-static bool same_column(const cull_row *a, const cull_row *b)
-{
-    return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
-}
-
 // ---- growing ----
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
@@ -59,28 +49,17 @@ cull_status loading_add_row(loading *in, const cull_row *row)
 
 // ---- trials of one name ----
 
-static bool same_cell(const cull_frame_trial *a, const cull_frame_trial *b)
-{
-    return same(a->model, b->model) && same(a->method, b->method) &&
-           same(a->allocation, b->allocation) && equal(a->sparsity, b->sparsity);
-}
-
-static bool same_name(const cull_frame_trial *a, const cull_frame_trial *b)
-{
-    return same_cell(a, b) && equal(a->seed, b->seed) && same(a->precision, b->precision);
-}
-
 // Does the trial have a row of this task, metric and filter?
 static bool has_row(const cull_frame *f, size_t trial, const cull_row *row)
 {
     for (size_t i = 0; i < f->n_rows; i++)
-        if (f->row[i].trial == trial && same_column(&f->row[i], row))
+        if (f->row[i].trial == trial && cull_same_column(&f->row[i], row))
             return true;
     return false;
 }
 
 // Leave out the trials that have an heir. Rows of a dense trial that its heir lacks pass to the
-// heir.
+// heir, if it is of the same weights.
 static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
 {
     size_t *number = cull_scratch(ctx, f->n_trials, sizeof *number), n = 0, rows = 0;
@@ -89,7 +68,8 @@ static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
     for (size_t i = 0; i < f->n_rows; i++) {
         cull_row *row = &f->row[i];
         const size_t to = heir[row->trial];
-        if (to != SIZE_MAX && f->trial[to].dense && !has_row(f, to, row))
+        if (to != SIZE_MAX && f->trial[to].dense && !has_row(f, to, row) &&
+            same(f->trial[to].fingerprint, f->trial[row->trial].fingerprint))
             row->trial = to;
     }
     for (size_t i = 0; i < f->n_trials; i++) // numbers first: rows still know the old ones
@@ -108,7 +88,7 @@ static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
 }
 
 // Of the trials of one name in one folder the last one counts: an experiment that was changed and
-// run again. Of a model's dense trials the last one, wherever it is.
+// run again. Of the dense trials of the same weights the last one, wherever it is.
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
     size_t *heir = cull_scratch(ctx, f->n_trials, sizeof *heir), dropped = 0;
@@ -118,55 +98,22 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
         size_t last = i;
         for (size_t j = 0; j < f->n_trials; j++) {
             const int order = strcmp(f->trial[j].finished, f->trial[last].finished);
-            const bool rival = same_name(&f->trial[i], &f->trial[j]) &&
-                               (f->trial[i].dense || same(f->trial[i].folder, f->trial[j].folder));
+            const bool weights = same(f->trial[i].fingerprint, f->trial[j].fingerprint);
+            const bool rival =
+                cull_same_name(&f->trial[i], &f->trial[j]) &&
+                ((f->trial[i].dense && weights) || same(f->trial[i].folder, f->trial[j].folder));
             if (rival && (order > 0 || (order == 0 && j > last)))
                 last = j;
         }
         heir[i] = last == i ? SIZE_MAX : last;
-        dropped += last != i && !f->trial[i].dense;
+        dropped += last != i && (!f->trial[i].dense ||
+                                 !same(f->trial[i].fingerprint, f->trial[last].fingerprint));
     }
     if (dropped)
         ctx->host->log(ctx, CULL_WARN,
                        "left out: %zu trial%s with the same name as a later one of its folder",
                        dropped, dropped == 1 ? "" : "s");
     return leave_out(ctx, f, heir);
-}
-
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
-// Trials of one name in two folders: their methods get the folders' names.
-static cull_status tell_folders_apart(cull_ctx *ctx, cull_frame *f)
-{
-    const char **method = cull_scratch(ctx, f->n_trials, sizeof *method);
-    bool several = false;
-    if (!method)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < f->n_trials; i++)
-        several |= !same(f->trial[i].folder, f->trial[0].folder);
-    if (!several)
-        return CULL_OK;
-    for (size_t i = 0; i < f->n_trials; i++) {
-        bool twice = false;
-        for (size_t j = 0; j < f->n_trials && !f->trial[i].dense; j++)
-            for (size_t k = 0; k < f->n_trials && !twice; k++) // a twin of any trial of the method
-                twice = same(f->trial[j].method, f->trial[i].method) &&
-                        same(f->trial[j].folder, f->trial[i].folder) &&
-                        !same(f->trial[j].folder, f->trial[k].folder) &&
-                        same_name(&f->trial[j], &f->trial[k]);
-        method[i] = !twice ? f->trial[i].method
-                           : cull_arena_printf(cull_context_of(ctx)->alloc, "%s (%s)",
-                                               f->trial[i].method, last_part(f->trial[i].folder));
-        if (!method[i])
-            return cull_no_memory(ctx);
-    }
-    for (size_t i = 0; i < f->n_trials; i++)
-        f->trial[i].method = method[i];
-    return CULL_OK;
 }
 
 // ---- columns ----
@@ -180,7 +127,7 @@ static size_t number_columns(cull_frame *f, const bool *split, const size_t *bas
     for (size_t i = 0; i < f->n_rows; i++) {
         cull_row *row = &f->row[i];
         size_t c = 0;
-        while (c < n && !(same_column(representative[c], row) &&
+        while (c < n && !(cull_same_column(representative[c], row) &&
                           (!split || !split[base[i]] ||
                            same(representative[c]->conditions, row->conditions))))
             c++;
@@ -225,7 +172,7 @@ static cull_status describe_columns(cull_ctx *ctx, cull_frame *f, const cull_row
     for (size_t c = 0; c < f->n_columns; c++) {
         const cull_row *row = first[c], *twin = NULL;
         for (size_t d = 0; d < f->n_columns && !twin; d++)
-            twin = d != c && same_column(row, first[d]) ? first[d] : NULL;
+            twin = d != c && cull_same_column(row, first[d]) ? first[d] : NULL;
         f->column[c] = (cull_column_of){ row->task,   row->metric,
                                          row->filter, label(ctx, row, twin),
                                          row->plugin, row->higher_is_better,
@@ -289,7 +236,7 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
     for (size_t i = 0; i < f->n_trials; i++) {
         cull_frame_trial *t = &f->trial[i];
         size_t c = 0, j = 0;
-        while (j < i && !same_cell(&f->trial[j], t))
+        while (j < i && !cull_same_cell(&f->trial[j], t))
             j++;
         c = j < i ? f->trial[j].cell : f->n_cells++;
         if (j == i)
@@ -297,7 +244,8 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
                                       .method = t->method,
                                       .allocation = t->allocation,
                                       .sparsity = t->sparsity,
-                                      .dense = t->dense };
+                                      .dense = t->dense,
+                                      .checkpoint = t->checkpoint };
         f->cell[c].n_trials++;
         t->cell = c;
     }
@@ -314,7 +262,7 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
 cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame)
 {
     CULL_TRY(drop_superseded(ctx, frame));
-    CULL_TRY(tell_folders_apart(ctx, frame));
+    CULL_TRY(cull_frame_name(ctx, frame));
     CULL_TRY(find_columns(ctx, frame));
     return find_cells(ctx, frame);
 }
@@ -349,6 +297,7 @@ cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *f)
     for (size_t i = 0; i < f->n_trials; i++)
         for (size_t j = 0; j < i; j++)
             if (same(f->trial[i].model, f->trial[j].model) &&
+                same(f->trial[i].weights, f->trial[j].weights) &&
                 !same(f->trial[i].fingerprint, f->trial[j].fingerprint))
                 return cull_fail(
                     ctx, CULL_EUSAGE,

@@ -14,12 +14,14 @@
 typedef struct cull_frame_trial {
     const char *path, *folder, *id;
     const char *model, *method, *allocation, *precision, *fingerprint, *finished;
-    double sparsity;                       // NaN: none
+    const char *weights; // the model that was run; `model` is whose table it is in
+    double sparsity;     // NaN: none
     double achieved, achieved_all, active; // fractions of parameters removed; active: per token
     double seed;                           // NaN: none
     double kept_all, kept_active, wall_s, calibrate_s, flops;
     bool dense;
-    size_t cell; // trials that differ only in their seed share a cell
+    bool checkpoint; // evaluated as it is, and set beside others: see cull_frame_load
+    size_t cell;     // trials that differ only in their seed share a cell
 } cull_frame_trial;
 
 // How a row's value follows from its items: Σa/Σb, or a function of it.
@@ -57,7 +59,7 @@ typedef struct cull_column_of { // a task and a metric of it
 typedef struct cull_cell { // one method at one sparsity and allocation, over its seeds
     const char *model, *method, *allocation;
     double sparsity;
-    bool dense;
+    bool dense, checkpoint;
     size_t n_trials, first; // trials of the cell: order[first …]
 } cull_cell;
 
@@ -81,8 +83,15 @@ typedef struct cull_conditions {
 } cull_conditions;
 
 // Load the trials of the folders (results folders, or their trials/). A trial that is met twice
-// counts once; of several with the same model, method, sparsity, allocation and seed in one folder
-// the last is taken, with a warning, and across folders the methods get the folders' names.
+// counts once, with what either folder measured; of several with the same model, method, sparsity,
+// allocation and seed in one folder the last is taken, with a warning, and across folders the
+// methods get the folders' names.
+//
+// What a trial is compared to is its model's dense trial. A checkpoint that a folder evaluates as
+// it is (`cull eval`) is no variant that Cull made: it becomes a row of the first model's table,
+// under its own name, and so does the dense trial of that model where all are such. Models of one
+// name and different weights get the folders' names.
+//
 // CULL_EUSAGE: a folder without trials, a key that nothing has, nothing left. where: NULL: all.
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
                             const cull_conditions *where, cull_frame *out) CULL_MUST_CHECK;

@@ -67,6 +67,7 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
     if (strlen(t->id) != 32)
         return cull_fail(ctx, CULL_EFORMAT, "%s: is not a trial", t->path);
     t->dense = strcmp(t->method, "dense") == 0;
+    t->weights = t->model;
     CULL_TRY(read_reals(file, t));
     return read_timing(file, t);
 }
@@ -97,13 +98,30 @@ static bool is_known(const loading *in, const char *id, size_t *trial)
     return false;
 }
 
-// One file: a trial, or an evaluation that was added to a trial that was met before.
+// Drop the rows from `before` on that their trial has already.
+static void drop_known(cull_frame *f, size_t before)
+{
+    size_t n = before;
+    for (size_t i = before; i < f->n_rows; i++) {
+        const cull_row *row = &f->row[i];
+        bool known = false;
+        for (size_t j = 0; j < before && !known; j++)
+            known = f->row[j].trial == row->trial && cull_same_column(&f->row[j], row) &&
+                    strcmp(f->row[j].conditions, row->conditions) == 0;
+        if (!known)
+            f->row[n++] = *row;
+    }
+    f->n_rows = n;
+}
+
+// One file: a trial, what a second folder knows of it, or an evaluation that was added to it.
 static cull_status load_file(loading *in, const char *path, const char *folder)
 {
     cull_ctx *ctx = in->ctx;
     cull_h5_in *file;
     cull_frame_trial t = { .path = path, .folder = folder };
     size_t trial = in->frame->n_trials;
+    const size_t before = in->frame->n_rows;
     CULL_TRY(cull_h5_open(ctx, path, &file));
 
     cull_status status = read_trial(ctx, file, &t);
@@ -111,8 +129,10 @@ static cull_status load_file(loading *in, const char *path, const char *folder)
     const bool added = strstr(path, ".eval-") != NULL;
     if (status == CULL_OK && !again && !added)
         status = loading_add_trial(in, &t);
-    if (status == CULL_OK && again == added)
+    if (status == CULL_OK && (again || !added))
         status = cull_load_rows(in, file, path, trial);
+    if (status == CULL_OK && again)
+        drop_known(in->frame, before);
     cull_h5_close(file);
     return status;
 }

@@ -7,8 +7,7 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-// Is the column a sum over others?
-static bool is_sum(const cull_frame *f, size_t c)
+bool cull_is_sum(const cull_frame *f, size_t c)
 {
     const cull_column_of *column = &f->column[c];
     if (same(column->task, "macro") || same(column->task, "pooled"))
@@ -61,7 +60,7 @@ static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull
                          .law = of->law,
                          .higher_is_better = of->higher_is_better };
     for (size_t c = first; c < f->n_columns; c++) {
-        if (!same(f->column[c].label, of->label) || is_sum(f, c))
+        if (!same(f->column[c].label, of->label) || cull_is_sum(f, c))
             continue;
         CULL_TRY(check_mean(ctx, of, &f->column[c]));
         column[m->k++] = c;
@@ -78,7 +77,7 @@ cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *f, cull_measure
     if (!at)
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_columns; c++) {
-        bool known = is_sum(f, c);
+        bool known = cull_is_sum(f, c);
         for (size_t i = 0; i < out->n; i++)
             known |= same(at[i].label, f->column[c].label);
         if (!known)

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/show.h"
 #include "report/views.h"
 
-enum { FIXED = 6, ROOM = 96 };
+enum { FIXED = 6 };
 
 // What is shown of one cell and measure.
 typedef struct shown {
@@ -27,62 +28,6 @@ typedef struct view {
 static const shown *shown_of(const view *v, size_t cell, size_t measure)
 {
     return &v->shown[cell * v->measures->n + measure];
-}
-
-// ---- numbers ----
-
-static void add_number(char *to, size_t room, double x, enum cull_law law)
-{
-    const double size = fabs(x);
-
-    if (isnan(x))
-        snprintf(to, room, "–");
-    else if (law == CULL_LAW_EXP && size >= 1e5)
-        snprintf(to, room, "%.2e", x);
-    else
-        snprintf(to, room, "%.*f",
-                 size >= 1000          ? 1
-                 : size >= 100         ? 2
-                 : law == CULL_LAW_EXP ? 3
-                                       : 4,
-                 x);
-}
-
-static void value_text(char *to, size_t room, const cull_estimate *e, enum cull_law law)
-{
-    char value[ROOM], error[ROOM];
-    add_number(value, sizeof value, e->value, law);
-    add_number(error, sizeof error, e->error, law);
-    if (isnan(e->value) || isnan(e->error))
-        snprintf(to, room, "%s", value);
-    else
-        snprintf(to, room, "%s ±%s", value, error);
-}
-
-static void sd_text(char *to, size_t room, const cull_estimate *e, enum cull_law law)
-{
-    char sd[ROOM];
-    add_number(sd, sizeof sd, e->sd, law);
-    snprintf(to, room, "%s", isnan(e->sd) ? "" : sd);
-}
-
-// "+3.5 % [2.9, 4.1]" of perplexities, "−0.0105 [−0.0190, −0.0021]" of the rest.
-static void difference_text(char *to, size_t room, const cull_difference *d, enum cull_law law)
-{
-    const bool ratio = law == CULL_LAW_EXP;
-    const double value = ratio ? 100 * expm1(d->value) : d->value;
-    const double low = ratio ? 100 * expm1(d->low) : d->low;
-    const double high = ratio ? 100 * expm1(d->high) : d->high;
-    const int digits = !ratio ? 4 : fabs(value) < 100 ? 1 : 0;
-    const char *unit = ratio ? " %" : "";
-
-    if (isnan(value))
-        snprintf(to, room, "–");
-    else if (isnan(low) || isnan(high))
-        snprintf(to, room, "%+.*f%s", digits, value, unit);
-    else
-        snprintf(to, room, "%+.*f%s [%+.*f, %+.*f]", digits, value, unit, digits, low, digits,
-                 high);
 }
 
 // ---- rows ----
@@ -179,7 +124,7 @@ static cull_status gather(view *v)
 static void useful(const view *v, bool use[FIXED])
 {
     const char *allocation = NULL;
-    use[0] = use[1] = use[3] = true;
+    use[1] = true;
     for (size_t i = 0; i < v->n; i++) {
         if (v->cell[i] == SIZE_MAX)
             continue;
@@ -187,46 +132,54 @@ static void useful(const view *v, bool use[FIXED])
         const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
         use[2] |= *cell->allocation && allocation && strcmp(cell->allocation, allocation) != 0;
         allocation = *cell->allocation ? cell->allocation : allocation;
+        use[0] |= !isnan(cell->sparsity);
+        use[3] |= !cell->dense && !isnan(t->achieved);
         use[4] |= t->active > 0;
         use[5] |= cell->n_trials > 1;
     }
 }
 
-static void put_percent(cull_table *t, size_t column, double fraction)
+static void percent(char *to, size_t room, double fraction)
 {
     if (!isnan(fraction))
-        cull_table_printf(t, column, "%.1f %%", 100 * fraction);
+        snprintf(to, room, "%.1f %%", 100 * fraction);
 }
 
-static size_t put_cell(const view *v, size_t cell, const bool use[FIXED], cull_table *t)
+// The text of a fixed column.
+static void fixed_text(const view *v, const cull_cell *c, size_t column, char *to, size_t room)
 {
-    const cull_cell *c = cell == SIZE_MAX ? NULL : &v->frame->cell[cell];
-    size_t at = 0;
     double achieved = 0, active = 0;
-    for (size_t s = 0; c && s < c->n_trials; s++) {
+    for (size_t s = 0; s < c->n_trials; s++) {
         const cull_frame_trial *trial = &v->frame->trial[v->frame->order[c->first + s]];
         achieved += trial->achieved / (double)c->n_trials;
         active += trial->active / (double)c->n_trials;
     }
+    *to = '\0';
+    if (column == 0 && !isnan(c->sparsity))
+        snprintf(to, room, "%g", c->sparsity);
+    else if (column == 1 || column == 2)
+        snprintf(to, room, "%s", column == 1 ? c->method : c->allocation);
+    else if ((column == 3 || column == 4) && !c->dense)
+        percent(to, room, column == 3 ? achieved : active);
+    else if (column == 5)
+        snprintf(to, room, "%zu", c->n_trials);
+}
 
-    if (c && !isnan(c->sparsity))
-        cull_table_printf(t, at, "%g", c->sparsity);
-    cull_table_set(t, ++at, c ? c->method : "dense");
-    if (use[2])
-        cull_table_set(t, ++at, c ? c->allocation : "");
-    at++;
-    if (c && !c->dense)
-        put_percent(t, at, achieved);
-    if (use[4]) {
-        at++;
-        if (c && !c->dense)
-            put_percent(t, at, active);
+// The fixed columns that are used; the first one after them is returned.
+static size_t put_cell(const view *v, size_t cell, const bool use[FIXED], cull_table *t)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < FIXED; i++) {
+        char text[CULL_SHOWN];
+        if (!use[i])
+            continue;
+        if (cell != SIZE_MAX)
+            fixed_text(v, &v->frame->cell[cell], i, text, sizeof text);
+        else
+            snprintf(text, sizeof text, "%s", i == 1 ? "dense" : "");
+        cull_table_set(t, at++, text);
     }
-    if (use[5] && c)
-        cull_table_printf(t, ++at, "%zu", c->n_trials);
-    else if (use[5])
-        at++;
-    return at + 1;
+    return at;
 }
 
 static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_table *t)
@@ -234,9 +187,9 @@ static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_ta
     for (size_t j = 0; j < v->measures->n; j++) {
         const shown *s = cell == SIZE_MAX ? NULL : shown_of(v, cell, j);
         const enum cull_law law = v->measures->at[j].law;
-        char text[3 * ROOM];
+        char text[CULL_SHOWN];
         if (s) {
-            value_text(text, sizeof text, &s->estimate, law);
+            cull_show_value(text, sizeof text, &s->estimate, law);
             cull_table_set(t, at, text);
             if (s->best)
                 cull_table_best(t, at);
@@ -247,12 +200,12 @@ static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_ta
         if (v->options->plain)
             continue;
         if (sd && s) {
-            sd_text(text, sizeof text, &s->estimate, law);
+            cull_show_sd(text, sizeof text, &s->estimate, law);
             cull_table_set(t, at, text);
         }
         at += sd;
         if (s && !v->frame->cell[cell].dense) {
-            difference_text(text, sizeof text, &s->to_dense.d, law);
+            cull_show_difference(text, sizeof text, &s->to_dense.d, law);
             cull_table_set(t, at, text);
         }
         at++;
@@ -278,6 +231,9 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
     };
     const size_t room = FIXED + 3 * v->measures->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
+    const size_t dense = cull_frame_dense(v->frame, v->model);
+    const char *to = dense != SIZE_MAX && v->frame->cell[dense].checkpoint ? "difference [95 %]"
+                                                                           : "to dense [95 %]";
     size_t n = 0;
     if (!column)
         return CULL_ENOMEM;
@@ -294,7 +250,7 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
         if (!v->options->plain && sd)
             column[n++] = (cull_table_column){ "sd", true, true, false };
         if (!v->options->plain)
-            column[n++] = (cull_table_column){ "to dense [95 %]", true, true, false };
+            column[n++] = (cull_table_column){ to, true, true, false };
     }
     *out = cull_table_new(v->ctx, n, n_fixed, column);
     return out->status;

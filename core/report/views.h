@@ -20,6 +20,14 @@ cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *
                             const cull_measures *measures, const cull_view_options *options,
                             cull_table *out) CULL_MUST_CHECK;
 
+// One row a measure and cell of the model that is compared to its dense one: both values, the
+// paired difference with its 95 % interval, p and p by Holm over the table, flips. Tasks come
+// first, then means over tasks; sums that a metric reports itself are left out. The better of two
+// values that are separable (p ≤ 0.05 by Holm) is set apart. metric: its label, NULL: those of a
+// first look. CULL_EUSAGE where the model has nothing to compare to.
+cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                            const char *metric, cull_table *out) CULL_MUST_CHECK;
+
 // Every value of every trial, with the paired difference to its model's dense trial: the tidy
 // table.
 cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *out) CULL_MUST_CHECK;

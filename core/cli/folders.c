@@ -1,0 +1,42 @@
+#include "cli/folders.h"
+
+#include <errno.h>
+
+#include "base/memory.h"
+
+static error_t add(const char ***list, size_t *n, const char *text)
+{
+    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
+    if (!more)
+        return ENOMEM;
+    more[(*n)++] = text;
+    *list = more;
+    return 0;
+}
+
+error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_folders *folders)
+{
+    switch (key) {
+    case CULL_FOLDERS_WHERE:
+        return add(&folders->where, &folders->n_where, arg);
+    case ARGP_KEY_ARG:
+        return add(&folders->at, &folders->n, arg);
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which folder of results?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders, cull_frame *out)
+{
+    const cull_conditions where = { folders->n_where, folders->where };
+    return cull_frame_load(ctx, folders->n, folders->at, &where, out);
+}
+
+void cull_folders_release(cull_folders *folders)
+{
+    cull_free(folders->at);
+    cull_free(folders->where);
+}

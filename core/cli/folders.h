@@ -1,0 +1,33 @@
+// The arguments of commands that read results: folders, and what of them is wanted.
+#ifndef CULL_CLI_FOLDERS_H
+#define CULL_CLI_FOLDERS_H
+
+#include "cli/cli.h"
+#include "report/frame.h"
+
+typedef struct cull_folders {
+    size_t n;
+    const char **at;
+    size_t n_where;
+    const char **where;
+} cull_folders;
+
+enum { CULL_FOLDERS_WHERE = 0x400 };
+
+// An entry of a command's options.
+#define CULL_FOLDERS_OPTION                                                                        \
+    {                                                                                              \
+        "where", CULL_FOLDERS_WHERE, "KEY=VALUE", 0,                                               \
+            "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be "  \
+            "repeated",                                                                            \
+            0                                                                                      \
+    }
+
+// What a command's parser does not know itself.
+error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_folders *folders);
+
+cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders,
+                              cull_frame *out) CULL_MUST_CHECK;
+void cull_folders_release(cull_folders *folders);
+
+#endif

@@ -1,0 +1,176 @@
+#include <math.h>
+#include <string.h>
+
+#include "report/show.h"
+#include "report/views.h"
+
+typedef struct pair {
+    const cull_measure *measure;
+    size_t cell;
+    cull_estimate base, own;
+    cull_comparison difference;
+} pair;
+
+typedef struct pairs {
+    cull_ctx *ctx;
+    const cull_frame *frame;
+    size_t dense, n;
+    pair *at;      // (n)
+    double *holm;  // (n)
+    bool several;  // more than one cell besides dense
+    bool outcomes; // any flips?
+} pairs;
+
+// The tasks' measures and then the means, of one metric or those of a first look.
+static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
+                               cull_measures *out)
+{
+    cull_measures each, macro, main;
+    CULL_TRY(cull_measures_each(ctx, f, &each));
+    CULL_TRY(cull_measures_macro(ctx, f, &macro));
+    CULL_TRY(cull_measures_main(ctx, &macro, metric, &main));
+    cull_measure *at = cull_take(ctx, each.n + main.n + 1, sizeof *at);
+    *out = (cull_measures){ .at = at };
+    if (!at)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < each.n; i++) {
+        const cull_measure *m = &each.at[i];
+        const bool wanted = metric ? strcmp(m->label, metric) == 0 : !cull_is_variant(&each, m);
+        if (wanted && !cull_is_sum(f, m->column[0]))
+            at[out->n++] = *m;
+    }
+    for (size_t i = 0; i < main.n; i++)
+        if (!main.at[i].task)
+            at[out->n++] = main.at[i];
+    return CULL_OK;
+}
+
+static cull_status add_pair(pairs *p, const cull_measure *m, size_t cell)
+{
+    pair *at = &p->at[p->n];
+    *at = (pair){ .measure = m, .cell = cell };
+    CULL_TRY(cull_estimate_of(p->ctx, p->frame, p->dense, m, &at->base));
+    CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &at->own));
+    CULL_TRY(cull_compare_cells(p->ctx, p->frame, p->dense, cell, m, &at->difference));
+    if (isnan(at->base.value) || isnan(at->own.value)) // nothing to set side by side
+        return CULL_OK;
+    p->outcomes |= at->difference.flips;
+    p->n++;
+    return CULL_OK;
+}
+
+static cull_status gather(pairs *p, const char *model, const cull_measures *measures)
+{
+    const cull_frame *f = p->frame;
+    size_t cells = 0;
+    p->at = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->at);
+    p->holm = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->holm);
+    if (!p->at || !p->holm)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < f->n_cells; c++)
+        cells += c != p->dense && strcmp(f->cell[c].model, model) == 0;
+    p->several = cells > 1;
+    for (size_t j = 0; j < measures->n; j++)
+        for (size_t c = 0; c < f->n_cells; c++)
+            if (c != p->dense && strcmp(f->cell[c].model, model) == 0)
+                CULL_TRY(add_pair(p, &measures->at[j], c));
+    for (size_t i = 0; i < p->n; i++)
+        p->holm[i] = p->at[i].difference.d.p;
+    return cull_holm(p->ctx, p->n, p->holm, p->holm);
+}
+
+// ---- the table ----
+
+static void put_p(cull_table *t, size_t column, double p)
+{
+    if (isnan(p))
+        cull_table_set(t, column, "–");
+    else if (p < 0.0001)
+        cull_table_set(t, column, "<0.0001");
+    else
+        cull_table_printf(t, column, "%.4f", p);
+}
+
+// "reap", "reap 0.5", "reap 0.5, global".
+static void put_name(const cull_cell *c, cull_table *t, size_t column)
+{
+    char sparsity[32] = "";
+    if (!isnan(c->sparsity))
+        snprintf(sparsity, sizeof sparsity, " %g", c->sparsity);
+    cull_table_printf(t, column, "%s%s%s%s", c->method, sparsity, *c->allocation ? ", " : "",
+                      c->allocation);
+}
+
+static void put_pair(const pairs *p, size_t i, cull_table *t)
+{
+    const pair *x = &p->at[i];
+    const cull_measure *m = x->measure;
+    const bool separable = p->holm[i] <= 0.05, up = x->difference.d.value > 0;
+    char text[CULL_SHOWN];
+    size_t at = 0;
+
+    cull_table_row(t);
+    if (m->task)
+        cull_table_set(t, at++, m->task);
+    else
+        cull_table_printf(t, at++, "mean of %zu", m->k);
+    cull_table_printf(t, at++, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
+    if (p->several)
+        put_name(&p->frame->cell[x->cell], t, at++);
+    for (size_t own = 0; own < 2; own++) {
+        cull_show_value(text, sizeof text, own ? &x->own : &x->base, m->law);
+        cull_table_set(t, at, text);
+        if (separable && (up == m->higher_is_better) == (own == 1))
+            cull_table_best(t, at);
+        at++;
+    }
+    cull_show_difference(text, sizeof text, &x->difference.d, m->law);
+    cull_table_set(t, at++, text);
+    put_p(t, at++, x->difference.d.p);
+    put_p(t, at++, p->holm[i]);
+    if (p->outcomes && x->difference.flips) {
+        cull_table_printf(t, at, "%zu", x->difference.to_wrong);
+        cull_table_printf(t, at + 1, "%zu", x->difference.to_right);
+    }
+}
+
+static cull_status make_columns(const pairs *p, cull_table *out)
+{
+    const cull_frame *f = p->frame;
+    size_t n = 0, only = p->n ? p->at[0].cell : p->dense;
+    cull_table_column column[10];
+    column[n++] = (cull_table_column){ "task", false, false, false };
+    column[n++] = (cull_table_column){ "metric", false, false, false };
+    if (p->several)
+        column[n++] = (cull_table_column){ "of", false, false, false };
+    const size_t fixed = n;
+    column[n++] = (cull_table_column){ f->cell[p->dense].method, true, false, false };
+    column[n++] =
+        (cull_table_column){ p->several ? "value" : f->cell[only].method, true, false, false };
+    column[n++] = (cull_table_column){ "difference [95 %]", true, false, false };
+    column[n++] = (cull_table_column){ "p", true, false, false };
+    column[n++] = (cull_table_column){ "Holm", true, false, false };
+    if (p->outcomes) {
+        column[n++] = (cull_table_column){ "to wrong", true, false, false };
+        column[n++] = (cull_table_column){ "to right", true, false, false };
+    }
+    *out = cull_table_new(p->ctx, n, fixed, column);
+    return out->status;
+}
+
+cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                            const char *metric, cull_table *out)
+{
+    pairs p = { .ctx = ctx, .frame = frame, .dense = cull_frame_dense(frame, model) };
+    cull_measures measures;
+    if (p.dense == SIZE_MAX)
+        return cull_fail(ctx, CULL_EUSAGE,
+                         "\"%s\" has no dense trial, so there are no pairs to set side by side",
+                         model);
+    CULL_TRY(measures_of(ctx, frame, metric, &measures));
+    CULL_TRY(gather(&p, model, &measures));
+    CULL_TRY(make_columns(&p, out));
+    for (size_t i = 0; i < p.n; i++)
+        put_pair(&p, i, out);
+    return out->status;
+}
