@@ -19,6 +19,13 @@ void cull_buf_clear(cull_buf *buf)
         buf->s[0] = '\0';
 }
 
+void cull_buf_cut(cull_buf *buf, size_t n)
+{
+    buf->n = n;
+    if (buf->s)
+        buf->s[n] = '\0';
+}
+
 // Make room for n more bytes and a NUL.
 static bool reserve(cull_buf *buf, size_t n)
 {

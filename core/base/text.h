@@ -21,6 +21,7 @@ typedef struct cull_buf {
     }
 void cull_buf_release(cull_buf *buf);
 void cull_buf_clear(cull_buf *buf);
+void cull_buf_cut(cull_buf *buf, size_t n); // to its first n ≤ buf->n bytes
 void cull_buf_add(cull_buf *buf, const void *bytes, size_t n);
 void cull_buf_puts(cull_buf *buf, const char *text);
 void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -115,3 +115,27 @@ void cull_page_legend(cull_buf *page, size_t n, const cull_series *series)
     }
     cull_buf_puts(page, "</div>\n");
 }
+
+static void put_cell(cull_buf *page, const char *element, bool right, const cull_table_cell *cell)
+{
+    cull_buf_printf(page, "<%s class=\"%s%s\">", element, right ? "r" : "",
+                    cell->best ? " best" : "");
+    cull_page_text(page, cell->text);
+    cull_buf_printf(page, "</%s>", element);
+}
+
+void cull_page_table(cull_buf *page, const cull_table *table)
+{
+    cull_buf_puts(page, "<div class=\"scroll\"><table><thead><tr>");
+    for (size_t c = 0; c < table->n_columns; c++)
+        put_cell(page, "th", table->column[c].right,
+                 &(cull_table_cell){ table->column[c].name, false });
+    cull_buf_puts(page, "</tr></thead>\n<tbody>\n");
+    for (size_t r = 0; r < table->n_rows; r++) {
+        cull_buf_puts(page, "<tr>");
+        for (size_t c = 0; c < table->n_columns; c++)
+            put_cell(page, "td", table->column[c].right, &table->cell[r * table->n_columns + c]);
+        cull_buf_puts(page, "</tr>\n");
+    }
+    cull_buf_puts(page, "</tbody></table></div>\n");
+}

@@ -7,12 +7,15 @@
 #define CULL_REPORT_PAGE_H
 
 #include "base/text.h"
+#include "report/table.h"
 
 enum { CULL_SERIES_COLOURS = 8 };
 
 void cull_page_head(cull_buf *page, const char *title);
 void cull_page_tail(cull_buf *page);
 void cull_page_text(cull_buf *page, const char *text); // escaped
+
+void cull_page_table(cull_buf *page, const cull_table *table); // wide ones scroll
 
 // ---- charts ----
 

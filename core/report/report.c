@@ -107,6 +107,12 @@ static cull_status find_models(report *r)
         r->allocations |= allocation && strcmp(allocation, f->cell[c].allocation) != 0;
         allocation = f->cell[c].allocation;
     }
+    for (size_t i = 0; i < f->n_trials; i++) {
+        bool known = false;
+        for (size_t j = 0; j < i && !known; j++)
+            known = strcmp(f->trial[j].weights, f->trial[i].weights) == 0;
+        r->n_weights += !known;
+    }
     return CULL_OK;
 }
 
@@ -134,7 +140,46 @@ static const char *question(const report *r)
     return text;
 }
 
-static void put_opening(const report *r)
+typedef cull_status (*section_fn)(const report *r, const char *model);
+
+typedef struct section {
+    const char *id, *name, *title, *note;
+    section_fn put;
+} section;
+
+static const section sections[] = {
+    { "verdict", "Verdict", "Verdict",
+      "Values with their standard error over items; means over tasks, of perplexities the "
+      "geometric "
+      "one. To dense (of checkpoints: to the first one): paired difference with its 95 % interval, "
+      "coloured where it may be claimed; p: exact McNemar, paired t or studentised paired "
+      "bootstrap, "
+      "adjusted by Holm over the model’s table. Kept: share of dense’s quality. Bold: best of its "
+      "sparsity and separable from the runner-up. With several seeds: their mean and standard "
+      "deviation (sd), which is part of every interval.",
+      report_verdict },
+    { "curves", "Curves", "Sparsity and quality",
+      "Bands are 95 % intervals: of a value by itself on the left, of the paired difference to "
+      "dense "
+      "on the right, which is the one to compare by.",
+      report_curves },
+    { "experts", "Experts", "Experts",
+      "Rows are layers, columns experts: rank of the score within its layer, from dark (lowest, "
+      "goes "
+      "first) to bright. Struck out: not kept.",
+      report_experts },
+    { "cost", "Cost", "Cost and quality", "What is kept of the model against what it still does.",
+      report_cost },
+    { "flips", "Flips", "Flips",
+      "Share of the answers that change against dense, over all tasks with right and wrong "
+      "answers. "
+      "Two models of equal accuracy may still answer differently.",
+      report_flips },
+};
+enum { N_SECTIONS = sizeof sections / sizeof *sections };
+
+// The head of the page, with links to the sections that there are.
+static void put_opening(const report *r, cull_buf *page, const bool there[N_SECTIONS])
 {
     const char *asked = question(r), *title = *asked ? asked : "Results";
     const char *last = "";
@@ -142,82 +187,65 @@ static void put_opening(const report *r)
         if (strcmp(r->frame->trial[i].finished, last) > 0)
             last = r->frame->trial[i].finished;
 
-    cull_page_head(r->page, title);
-    cull_buf_puts(r->page, "<header><h1>");
-    cull_page_text(r->page, title);
-    cull_buf_printf(r->page,
+    cull_page_head(page, title);
+    cull_buf_puts(page, "<header><h1>");
+    cull_page_text(page, title);
+    cull_buf_printf(page,
                     "</h1><p class=\"note\">%zu trial%s of %zu model%s, %s; the last one "
-                    "finished %.10s. Cull %s.</p>\n",
-                    r->frame->n_trials, r->frame->n_trials == 1 ? "" : "s", r->n_models,
-                    r->n_models == 1 ? "" : "s", r->frame->trial[0].precision, last, CULL_VERSION);
-    cull_buf_puts(r->page,
-                  "<nav><a href=\"#verdict\">Verdict</a><a href=\"#curves\">Curves</a>"
-                  "<a href=\"#experts\">Experts</a><a href=\"#cost\">Cost</a>"
-                  "<a href=\"#flips\">Flips</a><a href=\"#origin\">Origin</a></nav></header>\n");
+                    "finished %.10s. Cull %s.</p>\n<nav>",
+                    r->frame->n_trials, r->frame->n_trials == 1 ? "" : "s", r->n_weights,
+                    r->n_weights == 1 ? "" : "s", r->frame->trial[0].precision, last, CULL_VERSION);
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        if (there[i])
+            cull_buf_printf(page, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].name);
+    cull_buf_puts(page, "<a href=\"#origin\">Origin</a></nav></header>\n");
 }
 
-typedef cull_status (*section_fn)(const report *r, const char *model);
-
-static cull_status put_section(const report *r, const char *id, const char *title, const char *note,
-                               section_fn put)
+// A section of every model; none where no model has anything to say.
+static cull_status put_section(const report *r, const section *s, bool *there)
 {
-    cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s</p>\n", id,
-                    title, note);
+    const size_t before = r->page->n;
+    *there = false;
+    cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s</p>\n", s->id,
+                    s->title, s->note);
     for (size_t i = 0; i < r->n_models; i++) {
+        const size_t mark = r->page->n;
         if (r->n_models > 1) {
             cull_buf_puts(r->page, "<h3>");
             cull_page_text(r->page, r->model[i]);
             cull_buf_puts(r->page, "</h3>\n");
         }
-        CULL_TRY(put(r, r->model[i]));
+        const size_t named = r->page->n;
+        CULL_TRY(s->put(r, r->model[i]));
+        if (r->page->n == named)
+            cull_buf_cut(r->page, mark);
+        else
+            *there = true;
     }
     cull_buf_puts(r->page, "</section>\n");
+    if (!*there)
+        cull_buf_cut(r->page, before);
     return CULL_OK;
 }
 
-static cull_status put_page(report *r)
+static cull_status put_page(report *r, cull_buf *page)
 {
-    put_opening(r);
-    CULL_TRY(put_section(
-        r, "verdict", "Verdict",
-        "Values with their standard error over items; means over tasks, of perplexities the "
-        "geometric "
-        "one. To dense: paired difference with its 95 % interval, coloured where it may be "
-        "claimed; "
-        "p: exact McNemar, paired t or studentised paired bootstrap, adjusted by Holm over the "
-        "model’s "
-        "table. Kept: share of dense’s quality. Bold: best of its sparsity and separable from the "
-        "runner-up. With several seeds: their mean and standard deviation (sd), which is part of "
-        "every interval.",
-        report_verdict));
-    CULL_TRY(
-        put_section(r, "curves", "Sparsity and quality",
-                    "Bands are 95 % intervals: of a value by itself on the left, of the paired "
-                    "difference to dense on the right, which is the one to compare by.",
-                    report_curves));
-    CULL_TRY(
-        put_section(r, "experts", "Experts",
-                    "Rows are layers, columns experts: rank of the score within its layer, from "
-                    "dark (lowest, goes first) to bright. Struck out: not kept.",
-                    report_experts));
-    CULL_TRY(put_section(r, "cost", "Cost and quality",
-                         "What is kept of the model against what it still does.", report_cost));
-    CULL_TRY(
-        put_section(r, "flips", "Flips",
-                    "Share of the answers that change against dense, over all tasks with right and "
-                    "wrong answers. Two models of equal accuracy may still answer differently.",
-                    report_flips));
+    bool there[N_SECTIONS];
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        CULL_TRY(put_section(r, &sections[i], &there[i]));
     cull_buf_puts(r->page, "<section id=\"origin\"><h2>Origin</h2>\n");
     CULL_TRY(report_origin(r));
     cull_buf_puts(r->page, "</section>\n");
-    cull_page_tail(r->page);
-    return r->page->failed ? cull_no_memory(r->ctx) : CULL_OK;
+    put_opening(r, page, there);
+    cull_buf_add(page, r->page->s, r->page->n);
+    cull_page_tail(page);
+    return page->failed || r->page->failed ? cull_no_memory(r->ctx) : CULL_OK;
 }
 
 cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *path)
 {
-    cull_buf page = CULL_BUF_INIT;
-    report r = { .ctx = ctx, .frame = frame, .page = &page };
+    cull_buf page = CULL_BUF_INIT, body = CULL_BUF_INIT;
+    report r = { .ctx = ctx, .frame = frame, .page = &body };
     cull_measures all;
 
     CULL_TRY(find_models(&r));
@@ -226,9 +254,10 @@ cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char
     CULL_TRY(cull_measures_each(ctx, frame, &r.each.measures));
     CULL_TRY(compute(&r, &r.macro));
     CULL_TRY(compute(&r, &r.each));
-    cull_status status = put_page(&r);
+    cull_status status = put_page(&r, &page);
     if (status == CULL_OK)
         status = cull_write_file(ctx, path, page.s, page.n);
     cull_buf_release(&page);
+    cull_buf_release(&body);
     return status;
 }

@@ -34,6 +34,8 @@ static cull_status find_lines(const report *r, const char *model, lines *out)
     for (size_t i = 0; i < n; i++) {
         size_t at;
         const char *name = report_method(r, cells[i]);
+        if (r->frame->cell[cells[i]].checkpoint) // of which neither sparsity nor cost is known
+            continue;
         if (!is_known(out, name, &at)) {
             out->cell[at] = cull_take(r->ctx, n, sizeof *out->cell[at]);
             if (!out->cell[at])
@@ -159,6 +161,8 @@ cull_status report_curves(const report *r, const char *model)
     const numbers *n = &r->macro;
     const size_t dense = cull_frame_dense(r->frame, model);
     CULL_TRY(find_lines(r, model, &l));
+    if (l.n == 0)
+        return CULL_OK;
     CULL_TRY(put_legend(r, &l));
 
     for (size_t j = 0; j < n->measures.n; j++) {
@@ -250,6 +254,8 @@ cull_status report_cost(const report *r, const char *model)
     lines l;
     const size_t dense = cull_frame_dense(r->frame, model);
     CULL_TRY(find_lines(r, model, &l));
+    if (l.n == 0)
+        return CULL_OK;
     CULL_TRY(put_legend(r, &l));
     for (size_t j = 0; j < r->macro.measures.n; j++) {
         cull_buf_puts(r->page, "<div class=\"pair\">");

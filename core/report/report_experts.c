@@ -200,10 +200,14 @@ cull_status report_experts(const report *r, const char *model)
     if (!cells || !all)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
+        if (r->frame->cell[cells[i]].checkpoint) // nothing was cut
+            continue;
         CULL_TRY(load(r, cells[i], &all[used]));
         total += all[used].experts.L * all[used].experts.E;
         used += all[used].experts.L > 0;
     }
+    if (used == 0)
+        return CULL_OK;
     cull_buf_puts(r->page, "<div class=\"grids\">\n");
     for (size_t i = 0; i < used; i++)
         if (total <= MANY || is_highest(r, used, all, i))

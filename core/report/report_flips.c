@@ -202,19 +202,18 @@ static void put_examples(const report *r, size_t dense, size_t cell)
 
     cull_buf_puts(r->page, "<details><summary>");
     cull_page_text(r->page, report_method(r, cell));
-    cull_buf_printf(r->page,
-                    " at %g</summary><div class=\"scroll\"><table><thead><tr><th>document</th>"
-                    "<th>context</th><th>right (dense)</th><th>now</th></tr></thead><tbody>\n",
-                    r->frame->cell[cell].sparsity);
+    if (!isnan(r->frame->cell[cell].sparsity))
+        cull_buf_printf(r->page, " at %g", r->frame->cell[cell].sparsity);
+    cull_buf_puts(r->page,
+                  "</summary><div class=\"scroll\"><table><thead><tr><th>document</th>"
+                  "<th>context</th><th>right (dense)</th><th>now</th></tr></thead><tbody>\n");
     for (size_t j = 0; j < r->each.measures.n && shown < EXAMPLES; j++)
         if (counts(&r->each.measures.at[j]))
             shown += put_examples_of(r, dense, cell, &r->each.measures.at[j],
                                      each < EXAMPLES - shown ? each : EXAMPLES - shown);
     cull_buf_puts(r->page, "</tbody></table></div></details>\n");
-    if (shown == 0 && !r->page->failed) { // nothing to be had: as if it had not been begun
-        r->page->n = before;
-        r->page->s[before] = '\0';
-    }
+    if (shown == 0) // nothing to be had: as if it had not been begun
+        cull_buf_cut(r->page, before);
 }
 
 // ---- the table ----

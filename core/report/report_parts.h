@@ -18,7 +18,7 @@ typedef struct report {
     cull_ctx *ctx;
     const cull_frame *frame;
     cull_buf *page;
-    size_t n_models;
+    size_t n_models, n_weights; // tables, and the models that were run
     const char **model;
     bool allocations, several_models;
     numbers macro, each;

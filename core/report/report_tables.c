@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/report_parts.h"
+#include "report/views.h"
 
 // ---- numbers ----
 
@@ -172,7 +173,7 @@ static void put_cell_names(const report *r, size_t cell, bool seeds, bool remove
     cull_buf_puts(r->page, "</td><td>");
     cull_page_text(r->page, report_method(r, cell));
     cull_buf_puts(r->page, "</td>");
-    if (removed && c->dense)
+    if (removed && (c->dense || isnan(achieved)))
         cull_buf_puts(r->page, "<td></td>");
     else if (removed)
         cull_buf_printf(r->page, "<td class=\"r soft\">%.1f %%</td>", 100 * achieved);
@@ -222,6 +223,21 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
     cull_buf_puts(r->page, "</tbody></table></div>\n</details>\n");
 }
 
+// ---- pairs ----
+
+static cull_status put_pairs(const report *r, const char *model)
+{
+    cull_table table;
+    CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, NULL, &table));
+    cull_buf_puts(r->page, "<details open><summary>Every task</summary>\n"
+                           "<p class=\"note\">p: exact McNemar where answers are right or wrong; "
+                           "Holm: p adjusted over this table. To wrong, to right: answers that "
+                           "change. Bold: the better one of two that are separable.</p>\n");
+    cull_page_table(r->page, &table);
+    cull_buf_puts(r->page, "</details>\n");
+    return CULL_OK;
+}
+
 cull_status report_verdict(const report *r, const char *model)
 {
     size_t n;
@@ -247,6 +263,8 @@ cull_status report_verdict(const report *r, const char *model)
         cull_buf_puts(r->page, "</tr>\n");
     }
     cull_buf_puts(r->page, "</tbody></table></div>\n");
+    if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
+        return put_pairs(r, model);
     for (size_t j = 0; j < r->macro.measures.n; j++)
         if (!r->macro.measures.at[j].task)
             put_task_table(r, r->macro.measures.at[j].label, dense, n, cells);

@@ -11,6 +11,9 @@ echo "$table" | grep -Eq ' 0\.5 +reap .*\*' || fail "reap is not marked as the b
 "$cull" compare "$folder" --width 80 | LC_ALL=C sed -n '/^ /s/[^ -~]//gp' | grep -Eq '.{81}' &&
     fail "a line is wider than the screen"
 "$cull" compare "$folder" --by-task | grep -q 'facts' || fail "--by-task shows no tasks"
+pairs=$("$cull" compare "$folder" --pairs --metric acc) || fail "--pairs fails"
+echo "$pairs" | grep -Eq '^facts .* reap 0\.5.* [+-]0\.[0-9]+ \[' || fail "--pairs shows no paired difference"
+echo "$pairs" | grep -q 'Holm' || fail "--pairs adjusts nothing"
 "$cull" compare "$folder" --sort acc | awk '/^ /{ print $2 }' | grep -q . || fail "--sort fails"
 
 head=model,method,sparsity,achieved,allocation,seed,task,metric,filter,value,stderr,n
