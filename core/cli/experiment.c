@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow/fits.h"
 #include "plan/key.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
@@ -30,7 +31,12 @@ static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
 {
     CULL_TRY(cull_spec_read(ctx, source, registry, problems, &e->spec));
     CULL_TRY(cull_plan_make(ctx, &e->spec, problems, &e->plan));
-    return cull_inputs_open(ctx, &e->plan, problems, &e->inputs);
+    const cull_status status = cull_inputs_open(ctx, &e->plan, problems, &e->inputs);
+    if (status != CULL_OK && status != CULL_EUSAGE) // a model could not be opened
+        return status;
+    cull_error_clear(ctx); // counts problems; there may be more
+    CULL_TRY(cull_fit_cuts(ctx, &e->spec, &e->inputs, problems));
+    return cull_problems_status(problems);
 }
 
 static void print_problems(const cull_problems *problems)

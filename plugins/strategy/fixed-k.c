@@ -15,26 +15,34 @@ static const cull_param params[] = {
       .hi = CULL_ANY_HI },
 };
 
-static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
-                               const cull_scores *scores, const cull_budget *budget, size_t layer,
-                               cull_cut *out)
+// The rule rests on the model's facts alone, so that planning makes the whole of it.
+static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
+                             const cull_budget *budget, cull_cut *out)
 {
     const size_t k = (size_t)((const struct settings *)settings)->k;
 
-    (void)scores, (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        const size_t K = view->layer[l].K;
+        const size_t earlier = out->layer[l].k;
+        const size_t K = earlier ? earlier : view->layer[l].K;
 
         if (view->layer[l].E == 0 || (budget && budget->frozen && budget->frozen[l]))
             continue;
         if (k > K)
             return ctx->host->fail(ctx, CULL_EINVAL,
-                                   "k = %zu: layer %zu was made for %zu experts per token, and "
-                                   "fixed-k only takes fewer",
-                                   k, l, K);
+                                   "k = %zu: layer %zu %s %zu experts per token, and fixed-k only "
+                                   "takes fewer",
+                                   k, l, earlier ? "is already cut to" : "was made for", K);
         out->layer[l].k = k;
     }
     return CULL_OK;
+}
+
+static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
+                               const cull_scores *scores, const cull_budget *budget, size_t layer,
+                               cull_cut *out)
+{
+    (void)scores, (void)layer;
+    return make_rule(ctx, settings, view, budget, out);
 }
 
 static const cull_strategy fixed_k = {
@@ -43,6 +51,7 @@ static const cull_strategy fixed_k = {
     .emits = CULL_EMITS_RULE,
     .flags = CULL_NO_BUDGET,
     .select = select_rule,
+    .fits = make_rule,
 };
 
 CULL_PLUGIN_NAMED(

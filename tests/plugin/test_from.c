@@ -178,9 +178,19 @@ static cull_status load(cull_ctx *ctx, const char *file, cull_cut *cut)
     return CULL_OK;
 }
 
+static const char *made_for = "";
+
+static cull_status ids(cull_ctx *ctx, const char *file, cull_cut_ids *out)
+{
+    (void)ctx, (void)file;
+    *out = (cull_cut_ids){ 0 };
+    snprintf(out->model, sizeof out->model, "%s", made_for);
+    return CULL_OK;
+}
+
 static const void *with_cut_files(cull_ctx *ctx, const char *id)
 {
-    static const cull_cut_file_ext ext = { .size = sizeof ext, .load = load };
+    static const cull_cut_file_ext ext = { .size = sizeof ext, .load = load, .ids = ids };
 
     (void)ctx;
     return strcmp(id, CULL_EXT_CUT_FILE) == 0 ? &ext : NULL;
@@ -203,9 +213,20 @@ static void cut_files_go_through_the_host(void **state)
     host->context.extension = with_cut_files;
     assert_ok(host, from->select(fake_ctx(host), p.settings, &world->view, &none, NULL,
                                  CULL_ALL_LAYERS, cut));
-    host->context.extension = before;
     assert_string_equal(loaded, "/somewhere/cut.safetensors");
     assert_true(cut->layer[2].skip_moe);
+
+    world->facts.fingerprint = "00000000000000000000000000000001";
+    for (int other = 0; other < 2; other++) {
+        made_for = other ? "00000000000000000000000000000002" : world->facts.fingerprint;
+        const cull_status status = from->select(fake_ctx(host), p.settings, &world->view, &none,
+                                                NULL, CULL_ALL_LAYERS, cut);
+        if (other)
+            assert_fails(host, status, CULL_EINVAL, made_for);
+        else
+            assert_ok(host, status);
+    }
+    host->context.extension = before;
 }
 
 int main(void)

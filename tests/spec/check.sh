@@ -1,6 +1,7 @@
 #!/bin/sh
-# check.sh CULL CASE: `cull plan CASE.yaml` refuses the experiment, with status 2 and exactly the text of CASE.error.
-# CASE.set, where it is there, holds an override. With CULL_TEST_WRITE set, the text is written instead.
+# check.sh CULL CASE: `cull plan CASE.yaml` refuses the experiment, with status 2 and exactly the text of CASE.error
+# (paths told from the folder of the cases). CASE.set, where it is there, holds an override. With CULL_TEST_WRITE set,
+# the text is written instead.
 cd "$(dirname "$0")/cases" || exit 1
 set -- "$1" "$2" "$(mktemp)"
 trap 'rm -f "$3"' EXIT
@@ -10,6 +11,7 @@ else
     "$1" plan "$2.yaml" --quiet 2> "$3"
 fi
 status=$?
+sed -i "s|$PWD/||g" "$3"
 if [ -n "$CULL_TEST_WRITE" ]; then
     cp "$3" "$2.error"
 fi

@@ -43,30 +43,70 @@ static cull_status load_cut_file(cull_ctx *ctx, const char *path, cull_cut *out)
     return file->load(ctx, path, out);
 }
 
+// A file that says which model it was made for is for no other, whatever its shapes.
+static cull_status check_model(cull_ctx *ctx, const char *path, const cull_model_facts *model)
+{
+    const cull_cut_file_ext *file = ctx->host->extension(ctx, CULL_EXT_CUT_FILE);
+    cull_cut_ids ids;
+
+    if (!file)
+        return CULL_OK;
+    const cull_status status = file->ids(ctx, path, &ids);
+    if (status != CULL_OK || !*ids.model || !model->fingerprint || !*model->fingerprint ||
+        strcmp(ids.model, model->fingerprint) == 0)
+        return status;
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "%s: made for a model with the fingerprint %s, but %s has %s", path,
+                           ids.model, model->source, model->fingerprint);
+}
+
+static cull_status use_cut_file(cull_ctx *ctx, const char *path, const cull_view *view,
+                                cull_cut *out)
+{
+    const cull_status status = check_model(ctx, path, view->model);
+
+    return status == CULL_OK ? load_cut_file(ctx, path, out) : status;
+}
+
 static cull_status apply_list(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                               size_t l, const uint8_t *listed, cull_cut *out)
+{
+    for (size_t e = 0; e < view->layer[l].E; e++) {
+        if (listed[e] != (set->lists == LISTS_REMOVED) || !expert_stands(view->before, l, e))
+            continue;
+        const cull_status status = remove_expert(ctx, view, l, e, (enum removal)set->action, out);
+        if (status != CULL_OK)
+            return status;
+    }
+    return CULL_OK;
+}
+
+// Lists that drop experts must leave each layer as many as every token needs.
+static cull_status check_list(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                              size_t l, const uint8_t *listed)
 {
     const size_t E = view->layer[l].E, K = view->layer[l].K;
     size_t stay = 0;
 
-    for (size_t e = 0; e < E; e++) {
-        const bool goes = listed[e] == (set->lists == LISTS_REMOVED);
-
-        if (!expert_stands(view->before, l, e))
-            continue;
-        stay += !goes;
-        if (goes) {
-            const cull_status status =
-                remove_expert(ctx, view, l, e, (enum removal)set->action, out);
-            if (status != CULL_OK)
-                return status;
-        }
-    }
+    for (size_t e = 0; e < E; e++)
+        stay += listed[e] != (set->lists == LISTS_REMOVED) &&
+                (!view->before || expert_stands(view->before, l, e));
     if (set->action == REMOVAL_DROP && stay < K)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "%s: layer %zu keeps %zu experts, but every token needs %zu",
                                set->path, l, stay, K);
     return CULL_OK;
+}
+
+static cull_status read_all(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                            struct lists *lists)
+{
+    cull_status status = read_lists(ctx, view, set->path, lists);
+
+    for (size_t l = 0; l < view->model->L && status == CULL_OK; l++)
+        if (lists->named[l])
+            status = check_list(ctx, set, view, l, lists->listed[l]);
+    return status;
 }
 
 static cull_status select_experts(cull_ctx *ctx, const void *settings, const cull_view *view,
@@ -79,12 +119,28 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
 
     (void)scores, (void)budget, (void)layer;
     if (is_cut_file(set))
-        return load_cut_file(ctx, set->path, out);
-    status = read_lists(ctx, view, set->path, &lists);
+        return use_cut_file(ctx, set->path, view, out);
+    status = read_all(ctx, set, view, &lists);
     for (size_t l = 0; l < view->model->L && status == CULL_OK; l++)
         if (lists.named[l])
             status = apply_list(ctx, set, view, l, lists.listed[l], out);
     return status;
+}
+
+// All but the novices of lists, which take statistics.
+static cull_status fits(cull_ctx *ctx, const void *settings, const cull_view *view,
+                        const cull_budget *budget, cull_cut *out)
+{
+    const struct settings *set = settings;
+    struct lists lists;
+
+    if (is_cut_file(set) && !view->before)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "%s: a stored cut is whole and must come before other stages",
+                               set->path);
+    if (is_cut_file(set) || (view->before && removal_needs((enum removal)set->action) == 0))
+        return select_experts(ctx, settings, view, NULL, budget, CULL_ALL_LAYERS, out);
+    return read_all(ctx, set, view, &lists);
 }
 
 static uint32_t needs_for(const void *settings)
@@ -104,12 +160,15 @@ static const cull_strategy from = {
     .flags = CULL_NO_BUDGET,
     .needs_for = needs_for,
     .select = select_experts,
+    .fits = fits,
 };
 
 CULL_PLUGIN(STRATEGY, from, "1.0", "a cut from a file: a stored cut, or published lists of experts",
             .doc = "Evaluates a cut that is given whole. A cut file (.safetensors, as every trial "
                    "leaves one behind) brings its slot tables, novices, masks and matrices and "
-                   "needs no calibration. Lists of experts, as papers publish them, are JSON: one "
+                   "needs no calibration; one "
+                   "that names another model than the one it is used on is refused. Lists of "
+                   "experts, as papers publish them, are JSON: one "
                    "object {\"LAYER\": [EXPERT, …], …} or several in a row (jsonl), experts "
                    "numbered from 0; layers that are not named stay as they are. `lists` says "
                    "whether they hold the experts that stay or those that go, `action` what "

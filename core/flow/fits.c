@@ -1,0 +1,94 @@
+#include "flow/fits.h"
+
+#include "base/cut.h"
+#include "flow/apply.h"
+#include "flow/scene.h"
+
+typedef struct fitting {
+    cull_ctx *ctx;
+    const cull_subject *subject;
+    const cull_layer_facts *layers; // (L)
+    const cull_method *method;
+    cull_problems *problems;
+} fitting;
+
+// A strategy's refusal becomes a problem of the experiment; a want of memory stays a failure.
+static cull_status refused(fitting *f, const cull_use *use, cull_status status)
+{
+    char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
+    if (status == CULL_OK || status == CULL_ENOMEM)
+        return status;
+    cull_error_text(&cull_context_of(f->ctx)->error, text, sizeof text);
+    cull_error_clear(f->ctx);
+    cull_problem_add(f->problems, use->place, "method \"%s\" on model \"%s\": %s", f->method->name,
+                     f->subject->spec->name, text);
+    return CULL_OK;
+}
+
+// *known: the cut of the stages so far, NULL from where it takes statistics to know it.
+static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut **known)
+{
+    const cull_strategy *strategy = stage->strategy.plugin->vtable;
+    const cull_cut *before = *known;
+    *known = NULL;
+    if (!strategy->fits)
+        return CULL_OK;
+    cull_cut *cut = before ? cull_cut_copy(f->ctx, before) : cull_empty_cut(f->ctx, f->subject);
+    if (!cut)
+        return CULL_ENOMEM;
+    const cull_step step = { .spec = stage };
+    const cull_budget budget = { .size = sizeof budget, .frozen = f->subject->frozen };
+    cull_scene scene;
+    cull_scene_init(&scene, &step, f->subject, f->layers, NULL, before, NULL);
+    scene.view.weights = NULL;
+    cull_scene_enter(f->ctx, &scene, stage->strategy.plugin->name);
+    const cull_status status =
+        strategy->fits(f->ctx, stage->strategy.settings, &scene.view, &budget, cut);
+    if (status == CULL_OK && cull_stage_needs(stage) == 0)
+        *known = cut;
+    return refused(f, &stage->strategy, status);
+}
+
+static cull_status fit_model(fitting *f, const cull_spec *spec)
+{
+    const size_t L = f->subject->opened.facts->L;
+    cull_layer_facts *layers = cull_take(f->ctx, L + 1, sizeof *layers);
+    if (!layers)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++)
+        layers[l] = *f->subject->layer[l];
+    f->layers = layers;
+    for (size_t m = 0; m < spec->n_methods; m++) {
+        const cull_cut *known = cull_empty_cut(f->ctx, f->subject);
+        if (!known)
+            return CULL_ENOMEM;
+        f->method = &spec->methods[m];
+        for (size_t i = 0; i < f->method->n; i++)
+            CULL_TRY(fit_stage(f, &f->method->stage[i], &known));
+    }
+    return CULL_OK;
+}
+
+// In a context of its own: what was loaded to be looked at is gone afterwards.
+static cull_status fit_apart(cull_ctx *ctx, const cull_spec *spec, const cull_subject *subject,
+                             cull_problems *problems)
+{
+    const cull_context *parent = cull_context_of(ctx);
+    cull_context own;
+    if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
+        return cull_no_memory(ctx);
+    fitting f = { .ctx = &own.ctx, .subject = subject, .problems = problems };
+    const cull_status status = fit_model(&f, spec);
+    if (status != CULL_OK)
+        cull_error_copy(ctx, &own.ctx);
+    cull_context_release(&own);
+    return status;
+}
+
+cull_status cull_fit_cuts(cull_ctx *ctx, const cull_spec *spec, const cull_inputs *inputs,
+                          cull_problems *problems)
+{
+    for (size_t m = 0; m < inputs->n; m++)
+        CULL_TRY(fit_apart(ctx, spec, &inputs->at[m], problems));
+    return CULL_OK;
+}
