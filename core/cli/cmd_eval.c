@@ -12,6 +12,7 @@
 #include "cli/eval_text.h"
 #include "cli/experiment.h"
 #include "flow/trial.h"
+#include "plan/cost.h"
 
 typedef struct request {
     cull_eval_wanted wanted;
@@ -108,6 +109,7 @@ static cull_status compute(cull_cli *cli, const char *text, const char *folder, 
     CULL_TRY(cull_experiment_source(ctx, &cli->options, "eval", &source));
     source.text = text;
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
+    CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const cull_flow_options flow = {
         .engine = { .memory = cli->options.memory }, .folder = folder, .argc = argc, .argv = argv
     };

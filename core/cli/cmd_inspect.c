@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/model.h"
+#include "plan/memory.h"
 
 typedef struct request {
     const char *model;
@@ -97,21 +98,21 @@ static void print_params(const cull_model_facts *f)
     printf("%-16s %s, %sB\n", "stored as", f->dtype, amount((double)f->bytes, a, sizeof a));
 }
 
-// One layer's weights, and activations of some thousand tokens, half of it widened.
-static void print_memory(const cull_subject *s)
+// Of a pass over some thousand tokens; with --memory, of one that keeps to it.
+static cull_status print_memory(cull_cli *cli, const cull_subject *s)
 {
+    static const double rows = 16384;
     const cull_model_facts *f = s->opened.facts;
+    const uint64_t memory = cli->options.memory;
     const uint32_t groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
                             CULL_STAT_G | CULL_STAT_H | CULL_STAT_M | CULL_STAT_R;
-    uint64_t layer = 0;
     char a[32], b[32];
-    for (size_t l = 0; l < f->L; l++)
-        layer = s->layer[l]->bytes > layer ? s->layer[l]->bytes : layer;
     const double stats = (double)cull_stats_store_bytes(f, s->layer, groups);
-    const double rows = 16384.0 * (double)f->D * sizeof(float) * 8;
+    const double calibration = cull_rows_peak(s, rows, stats, memory);
     printf("%-16s calibration about %sB, evaluation about %sB (16 k tokens at once)\n",
-           "memory needed", amount((double)layer + rows + stats, a, sizeof a),
-           amount((double)layer + rows, b, sizeof b));
+           "memory needed", amount(calibration, a, sizeof a),
+           amount(cull_rows_peak(s, rows, 0, memory), b, sizeof b));
+    return cull_memory_suffices(&cli->context.ctx, f->source, calibration, memory);
 }
 
 // A checkpoint without a tokenizer can still be traced and fed token ids: that is a remark, no
@@ -180,7 +181,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
         print_routing(&subject);
         print_params(subject.opened.facts);
         print_tokenizer(cli, r.model, &subject);
-        print_memory(&subject);
+        status = print_memory(cli, &subject);
         print_uses(&subject);
         print_notes(&subject);
     }

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "flow/export.h"
+#include "plan/memory.h"
 #include "record/trace_file.h"
 
 typedef struct request {
@@ -120,6 +121,21 @@ static cull_status read_sequences(cull_ctx *ctx, const char *path, const cull_mo
 
 // ---- the trace ----
 
+// Everything that is traced is kept until it is written.
+static cull_status check_memory(cull_ctx *ctx, const cull_subject *subject, const sequences *s,
+                                const cull_cut *cut, uint64_t memory)
+{
+    const cull_model_facts *facts = subject->opened.facts;
+    const double N = (double)(s->n * s->len);
+    double numbers = (double)facts->V + (double)(facts->L + 1) * (double)facts->D;
+
+    for (size_t l = 0; l < facts->L; l++)
+        numbers += (double)(subject->layer[l]->E + 2 * subject->layer[l]->K);
+    const double kept = N * numbers * sizeof(float) + cull_cut_bytes(cut);
+    return cull_memory_suffices(ctx, facts->source, cull_rows_peak(subject, N, kept, memory),
+                                memory);
+}
+
 static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, cull_trace *t)
 {
     const size_t L = subject->opened.facts->L, N = t->n_seq * t->len;
@@ -163,6 +179,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_subject *subject)
     const cull_model_facts *facts = subject->opened.facts;
     CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
     CULL_TRY(read_cut(ctx, r->cut, subject, &cut));
+    CULL_TRY(check_memory(ctx, subject, &s, cut, cli->options.memory));
     const size_t N = s.n * s.len;
     cull_trace t = { .n_seq = s.n, .len = s.len, .ids = s.ids };
     t.logits = cull_take(ctx, N * facts->V, sizeof(float));

@@ -7,6 +7,22 @@
 
 enum { DENSE_BYTES = 128 << 20, GRAM_TOKENS = 16 };
 
+// Rows whose outputs of all experts are held at once.
+static size_t chunk_rows(size_t E, size_t D, size_t n)
+{
+    const size_t fit = DENSE_BYTES / (E * D * sizeof(float)) + 1;
+    return fit < n ? fit : n;
+}
+
+uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups)
+{
+    if (E == 0 || !(groups & (CULL_STAT_J | CULL_STAT_M)))
+        return 0;
+    const uint64_t outputs = (uint64_t)chunk_rows(E, D, N) * (E + 1) * D * sizeof(float);
+    const uint64_t each = (uint64_t)(E * E + 2 * E) * sizeof(float) + 2 * sizeof(double);
+    return outputs + (groups & CULL_STAT_J ? N * each : 0);
+}
+
 cull_status cull_sampler_begin(cull_sampler *s)
 {
     const size_t E = s->g->E, N = s->N;
@@ -175,8 +191,7 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t firs
     cull_gather *g = s->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    const size_t fit = DENSE_BYTES / (g->E * g->D * sizeof(float)) + 1;
-    const size_t most = fit < lane->n ? fit : lane->n;
+    const size_t most = chunk_rows(g->E, g->D, lane->n);
     float *x = cull_arena_alloc(arena, most * g->D, sizeof *x);
     float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
     float *moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof *moe) : NULL;

@@ -5,7 +5,8 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "engine/blocks.h"
+#include "engine/forest.h"
+#include "plan/memory.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
 // table.
@@ -56,6 +57,18 @@ static bool visited(const cull_plan *plan, size_t g, bool propagate)
     return false;
 }
 
+// A plain pass serves steps that are decided after it, and those whose ratios need all layers.
+static bool gathered(const cull_plan *plan, size_t g)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *step = &plan->step[i];
+        const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
+        if (step->gather == g && (!step->visit || strategy->spread))
+            return true;
+    }
+    return false;
+}
+
 static uint32_t needs_in_visit(const cull_plan *plan, size_t g)
 {
     uint32_t needs = 0;
@@ -74,38 +87,18 @@ static void calibration_cost(const cull_plan *plan, const cull_subject *s, size_
             continue;
         const cull_rows *rows = cull_rows_of(s, gather->seed);
         const uint32_t in_visit = needs_in_visit(plan, g);
-        add_calibration(s, rows, gather->groups, out);
+        if (gathered(plan, g))
+            add_calibration(s, rows, gather->groups, out);
         if (visited(plan, g, false))
             add_calibration(s, rows, in_visit, out);
         for (size_t i = 0; i < plan->n_steps; i++)
             if (plan->step[i].gather == g && plan->step[i].visit && plan->step[i].spec->propagate)
                 add_calibration(s, rows, plan->step[i].needs, out);
-        out->stats_bytes +=
-            (double)cull_stats_store_bytes(s->opened.facts, s->layer, gather->groups);
     }
 }
-
-static size_t distinct_variants(const cull_plan *plan, size_t model)
-{
-    size_t n = 0;
-    for (size_t c = 0; c < plan->n_cells; c++) {
-        bool first = plan->cell[c].model == model;
-        for (size_t b = 0; b < c && first; b++)
-            if (plan->cell[b].model == model && plan->cell[b].step == plan->cell[c].step)
-                first = false;
-        n += first;
-    }
-    return n;
-}
-
-// One variant's rows over all requests, and those of them that are scored: what requests share of
-// their beginnings is computed once.
-typedef struct asked_rows {
-    double rows, scored;
-} asked_rows;
 
 static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const cull_subject *s,
-                                asked_rows *out)
+                                cull_asked_rows *out)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -113,7 +106,7 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
     size_t *end = cull_scratch(ctx, n + 1, sizeof *end);
     cull_forest forest;
-    *out = (asked_rows){ 0, 0 };
+    *out = (cull_asked_rows){ 0 };
     if (!ids || !end)
         return CULL_ENOMEM;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -122,63 +115,23 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
             if (r->kind == CULL_SCORE)
                 ids[at++] = (cull_ids){ r->ids, r->n - 1 };
             else
-                out->rows += (double)(r->n + r->max_new);
+                out->generating += (double)(r->n + r->max_new);
             out->scored += (double)(r->kind == CULL_SCORE ? r->scored : r->max_new);
         }
     CULL_TRY(cull_forest_build(ctx, at, ids, true, s->opened.facts->rope_switch, &forest, end));
-    out->rows += (double)forest.n_rows;
+    out->scoring = (double)forest.n_rows;
     return CULL_OK;
 }
 
-// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
-// it, the normalised input, queries, keys, values, what was attended to and its projection.
-static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
-{
-    return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
-}
-
-// What is there whatever the rows, the hidden states of those that are under way (at most `hidden`
-// bytes), one block's scratch, and what is kept.
-static double peak(const cull_subject *s, double rows, double histories, uint64_t memory,
-                   double most_hidden, double kept)
-{
-    const cull_model_facts *f = s->opened.facts;
-    const cull_engine_options options = { .memory = memory };
-    uint64_t floats = 0;
-    for (size_t l = 0; l < f->L; l++) {
-        const uint64_t here = live_floats(f, s->layer[l]);
-        floats = here > floats ? here : floats;
-    }
-    const double hidden = fmin(rows * histories * (double)f->D * sizeof(float), most_hidden);
-    const double block =
-        fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
-    const double scratch = block * histories * (double)floats * sizeof(float);
-    return (double)cull_memory_fixed(&s->opened, rows) + hidden + scratch + kept;
-}
-
-// Answers are kept until the pass ends.
-static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, double variants)
-{
-    double bytes = 0;
-    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
-        for (size_t j = 0; j < s->asked[i].requests.n; j++) {
-            const cull_request *r = &s->asked[i].requests.at[j];
-            bytes += sizeof(cull_answer);
-            if (r->wants & CULL_WANT_TOKENS)
-                bytes += (double)r->scored * sizeof(float);
-        }
-    return bytes * variants;
-}
-
-static double flops_of(const cull_subject *s, const asked_rows *asked)
+static double flops_of(const cull_subject *s, const cull_asked_rows *asked)
 {
     const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
-    return asked->rows * flops_per_token(s) + asked->scored * head;
+    return (asked->scoring + asked->generating) * flops_per_token(s) + asked->scored * head;
 }
 
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
 {
-    asked_rows asked;
+    cull_asked_rows asked;
     CULL_TRY(request_rows(ctx, inputs, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);
     return CULL_OK;
@@ -189,26 +142,20 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
                                cull_cost *evaluate)
 {
     const cull_subject *s = &inputs->at[model];
-    const double variants = (double)distinct_variants(plan, model);
-    asked_rows asked;
-    double rows = 0;
+    const double variants = (double)cull_distinct_variants(plan, model);
+    cull_asked_rows asked;
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
-    const cull_engine_options engine = { .memory = memory };
-    const double half = (double)cull_memory_limit(&s->opened, &engine) / 2;
     const double one = flops_of(s, &asked);
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, model, calibrate);
-    for (size_t i = 0; i < s->n_rows; i++)
-        rows = fmax(rows, (double)s->rows[i].tokens);
-    calibrate->peak_bytes = peak(s, rows, 1, memory, INFINITY, calibrate->stats_bytes);
+    calibrate->peak_bytes = cull_calibration_peak(plan, s, model, memory);
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     *evaluate = (cull_cost){
         .passes = 1,
-        .tokens = variants * asked.rows,
+        .tokens = variants * (asked.scoring + asked.generating),
         .flops = variants * one,
         .bytes = (double)s->opened.facts->bytes,
-        .peak_bytes = peak(s, asked.rows, variants, memory, half,
-                           calibrate->stats_bytes + answer_bytes(inputs, s, variants)),
+        .peak_bytes = cull_evaluation_peak(plan, inputs, model, &asked, memory),
         .forward_equivalents = variants,
     };
     return CULL_OK;
@@ -220,12 +167,8 @@ cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_i
     for (size_t m = 0; memory && m < inputs->n; m++) {
         cull_cost calibrate, evaluate;
         CULL_TRY(cull_estimate_cost(ctx, plan, inputs, m, memory, &calibrate, &evaluate));
-        const double needed = fmax(calibrate.peak_bytes, evaluate.peak_bytes);
-        if (needed > (double)memory)
-            return cull_fail(ctx, CULL_EENV,
-                             "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB",
-                             (double)memory / 1e6, inputs->spec->models[m].name,
-                             ceil(needed / 1e6));
+        CULL_TRY(cull_memory_suffices(ctx, inputs->spec->models[m].name,
+                                      fmax(calibrate.peak_bytes, evaluate.peak_bytes), memory));
     }
     return CULL_OK;
 }

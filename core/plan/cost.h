@@ -5,12 +5,11 @@
 #include "plan/inputs.h"
 
 typedef struct cull_cost {
-    size_t passes;      // over the weights
-    double tokens;      // (token, variant) rows through all layers, before histories are shared
-    double flops;       // multiply-adds × 2
-    double bytes;       // of weights, read
-    double stats_bytes; // of statistics kept
-    double peak_bytes;  // resident, mapped pages included
+    size_t passes;     // over the weights
+    double tokens;     // (token, variant) rows through all layers, before histories are shared
+    double flops;      // multiply-adds × 2
+    double bytes;      // of weights, read
+    double peak_bytes; // resident, mapped pages included
     double forward_equivalents; // flops over those of one dense evaluation
 } cull_cost;
 

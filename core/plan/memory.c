@@ -1,0 +1,209 @@
+#include "plan/memory.h"
+
+#include <math.h>
+
+#include "base/cut.h"
+#include "engine/blocks.h"
+
+// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
+// it, the normalised input, queries, keys, values, what was attended to and its projection.
+static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
+{
+    return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
+}
+
+// What is there whatever the rows, and one block's scratch.
+static double ground(const cull_subject *s, double rows, double histories, uint64_t memory)
+{
+    const cull_model_facts *f = s->opened.facts;
+    const cull_engine_options options = { .memory = memory };
+    uint64_t floats = 0;
+
+    for (size_t l = 0; l < f->L; l++) {
+        const uint64_t here = live_floats(f, s->layer[l]);
+        floats = here > floats ? here : floats;
+    }
+    const double block =
+        fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
+    return (double)cull_memory_fixed(&s->opened, rows) +
+           block * histories * (double)floats * sizeof(float);
+}
+
+static double hidden(const cull_subject *s, double rows)
+{
+    return rows * (double)s->opened.facts->D * sizeof(float);
+}
+
+double cull_rows_peak(const cull_subject *s, double rows, double kept, uint64_t memory)
+{
+    return ground(s, rows, 1, memory) + hidden(s, rows) + kept;
+}
+
+// ---- cuts ----
+
+double cull_cut_bytes(const cull_cut *cut)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; cut && i < cut->n_overlays; i++)
+        bytes += (double)cull_overlay_bytes(cut->overlay[i].kind, cut->overlay[i].rows,
+                                            cut->overlay[i].cols);
+    return bytes;
+}
+
+// The overlays of all cuts: a bit a weight where weights are masked, a float where they are
+// rewritten.
+static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *step = &plan->step[i];
+        if (step->model != model)
+            continue;
+        const double gone =
+            step->unit == CULL_UNIT_EXPERT && !isnan(step->sparsity) ? step->sparsity : 0;
+        const double weights = (1 - gone) * (double)s->opened.facts->params_expert;
+        if (step->emits & CULL_EMITS_MASK)
+            bytes += weights / 8;
+        if (step->emits & CULL_EMITS_MATRIX)
+            bytes += weights * sizeof(float);
+    }
+    return bytes;
+}
+
+// ---- calibration ----
+
+// What a pass holds beside the hidden states: all of them of earlier layers (K), and of one layer
+// the Hessians (I) and the dense subsample (J, M).
+static double beside(const cull_subject *s, const cull_rows *rows, uint32_t groups)
+{
+    const cull_model_facts *f = s->opened.facts;
+    const double D = (double)f->D;
+    double most = 0;
+
+    for (size_t l = 0; l < f->L; l++) {
+        const double E = (double)s->layer[l]->E, F = (double)s->layer[l]->F;
+        double here = groups & CULL_STAT_I ? E * (D * D + F * F) * sizeof(double) : 0;
+        here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, rows->dense_tokens, groups);
+        most = fmax(most, here);
+    }
+    return most + (groups & CULL_STAT_K ? (double)f->L * hidden(s, (double)rows->tokens) : 0);
+}
+
+// One pass. A stage that later layers are to see runs each layer again from the states it was given
+// (`propagate`), and one that compares subsets has the model before the stage run along.
+static double pass_peak(const cull_subject *s, const cull_rows *rows, uint32_t groups,
+                        bool propagate, uint64_t memory)
+{
+    const bool along = propagate && (groups & CULL_STAT_J);
+    const double copies = 1 + propagate + along;
+
+    return ground(s, (double)rows->tokens, 1, memory) + copies * hidden(s, (double)rows->tokens) +
+           (along ? hidden(s, (double)rows->dense_tokens) : 0) + beside(s, rows, groups) +
+           (double)cull_stats_store_bytes(s->opened.facts, s->layer, groups);
+}
+
+// All passes of one set of statistics: the plain one, that of the stages which only look at layers,
+// and one for each stage that changes what later layers see.
+static double gather_peak(const cull_plan *plan, const cull_subject *s, size_t g, uint64_t memory)
+{
+    const cull_rows *rows = cull_rows_of(s, plan->gather[g].seed);
+    double peak = pass_peak(s, rows, plan->gather[g].groups, false, memory);
+    uint32_t looked = 0;
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *step = &plan->step[i];
+        if (step->gather != g || !step->visit)
+            continue;
+        if (step->spec->propagate)
+            peak = fmax(peak, pass_peak(s, rows, step->needs, true, memory));
+        else
+            looked |= step->needs;
+    }
+    return looked ? fmax(peak, pass_peak(s, rows, looked, false, memory)) : peak;
+}
+
+double cull_calibration_peak(const cull_plan *plan, const cull_subject *s, size_t model,
+                             uint64_t memory)
+{
+    double peak = 0;
+
+    for (size_t g = 0; g < plan->n_gathers; g++)
+        if (plan->gather[g].model == model)
+            peak = fmax(peak, gather_peak(plan, s, g, memory));
+    return peak > 0 ? peak + overlay_bytes(plan, s, model) : 0;
+}
+
+// ---- evaluation ----
+
+size_t cull_distinct_variants(const cull_plan *plan, size_t model)
+{
+    size_t n = 0;
+
+    for (size_t c = 0; c < plan->n_cells; c++) {
+        bool first = plan->cell[c].model == model;
+        for (size_t b = 0; b < c && first; b++)
+            if (plan->cell[b].model == model && plan->cell[b].step == plan->cell[c].step)
+                first = false;
+        n += first;
+    }
+    return n;
+}
+
+// Answers are kept until the pass ends.
+static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, double variants)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+        for (size_t j = 0; j < s->asked[i].requests.n; j++) {
+            const cull_request *r = &s->asked[i].requests.at[j];
+            bytes += sizeof(cull_answer);
+            if (r->wants & CULL_WANT_TOKENS)
+                bytes += (double)r->scored * sizeof(float);
+        }
+    return bytes * variants;
+}
+
+// The statistics stay until their model's trials are done.
+static double statistics_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
+{
+    double bytes = 0;
+
+    for (size_t g = 0; g < plan->n_gathers; g++)
+        if (plan->gather[g].model == model)
+            bytes +=
+                (double)cull_stats_store_bytes(s->opened.facts, s->layer, plan->gather[g].groups);
+    return bytes;
+}
+
+// Scoring holds hidden states of all histories, generation the K/V of all layers, each within half
+// of the limit.
+double cull_evaluation_peak(const cull_plan *plan, const cull_inputs *inputs, size_t model,
+                            const cull_asked_rows *asked, uint64_t memory)
+{
+    const cull_subject *s = &inputs->at[model];
+    const cull_engine_options engine = { .memory = memory };
+    const double half = (double)cull_memory_limit(&s->opened, &engine) / 2;
+    const double variants = (double)cull_distinct_variants(plan, model);
+    double kv = 0;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        kv += (double)s->layer[l]->kv_width * sizeof(float);
+    const double scoring = fmin(hidden(s, asked->scoring) * variants, half);
+    const double together = fmin(asked->generating, half / fmax(kv * variants, 1));
+    const double generating = together * variants * kv + hidden(s, together) * variants;
+    return ground(s, fmax(asked->scoring, asked->generating), variants, memory) +
+           fmax(scoring, generating) + statistics_bytes(plan, s, model) +
+           overlay_bytes(plan, s, model) + answer_bytes(inputs, s, variants);
+}
+
+cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, double needed, uint64_t memory)
+{
+    if (!memory || needed <= (double)memory)
+        return CULL_OK;
+    return cull_fail(ctx, CULL_EENV,
+                     "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB",
+                     (double)memory / 1e6, model, ceil(needed / 1e6));
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# --memory: every command that opens a model's weights keeps to it, or says in a sentence that it is too little.
+. "$SOURCE/tests/flow/common.sh"
+
+MODEL=$SOURCE/models/tinyworld-mixtral
+echo '
+  reap: { criterion: reap, strategy: lowest }' | experiment '[ 0.5 ]' > e.yaml
+echo '[5, 6, 7, 8, 9, 10]' > ids.jsonl
+TEXT="perplexity: { files: $SOURCE/models/tinyworld/text/facts.heldout.txt, length: 64, rows_per_file: 1 }"
+
+refused() { # ARGUMENT…: exit status 3, and one sentence that says how much it would be
+    "$CULL" "$@" --memory 1M > printed 2> log
+    status=$?
+    [ $status -eq 3 ] || fail "exit status $status: $*"
+    [ "$(wc -l < log)" -eq 1 ] || fail "not one line: $*"
+    says '^error: --memory of 1 MB is too little for model ".*": it needs [0-9]* MB$'
+}
+enough() { "$CULL" "$@" --memory 400M --quiet > printed 2> log || fail "$*"; }
+
+refused run e.yaml -o "$OUT"
+[ ! -e "$OUT" ] || fail "the refused run left a folder"
+refused plan e.yaml
+refused inspect "$MODEL"
+refused eval "$MODEL" --metric "$TEXT" -o evaluated
+[ ! -e evaluated ] || fail "the refused evaluation left a folder"
+refused trace "$MODEL" --ids ids.jsonl -o trace.h5
+[ ! -e trace.h5 ] || fail "the refused trace left a file"
+
+enough run e.yaml -o "$OUT"
+enough plan e.yaml
+enough inspect "$MODEL"
+enough eval "$MODEL" --metric "$TEXT" -o evaluated
+enough trace "$MODEL" --ids ids.jsonl -o trace.h5
+TRIAL=$(find "$OUT/trials" -name 'tiny-reap-*.h5')
+refused export "$TRIAL" -o exported
+[ ! -e exported ] || fail "the refused export left a folder"
+enough export "$TRIAL" -o exported

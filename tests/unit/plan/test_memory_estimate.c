@@ -1,0 +1,144 @@
+// What a plan says of peak memory: which passes hold which copies of the hidden states.
+#include "plan/cost.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "support/fake_host.h"
+#include "support/test.h"
+
+enum { ROWS = 6, LENGTH = 64 };
+
+static fake_host *host;
+static cull_registry *registry;
+
+static int setup(void **state)
+{
+    (void)state;
+    host = fake_host_new(1);
+    registry = cull_registry_new(fake_ctx(host));
+    return registry ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    cull_registry_free(registry);
+    fake_host_free(host);
+    return 0;
+}
+
+static void write_experiment(const char *path, const char *method)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
+            "calibrate: { text: { files: %s/models/tinyworld/text/facts.calibration.txt, rows: %d, "
+            "length: %d } }\n"
+            "metrics: { perplexity: { files: %s/models/tinyworld/text/facts.heldout.txt, length: "
+            "64, rows_per_file: 2 } }\n"
+            "sparsities: 0.5\nmethods: { m: %s }\n",
+            CULL_SOURCE_DIR, CULL_SOURCE_DIR, ROWS, LENGTH, CULL_SOURCE_DIR, method);
+    assert_int_equal(fclose(file), 0);
+}
+
+typedef struct estimate {
+    cull_cost calibrate, evaluate;
+    size_t D, L, V, tokens;
+    double expert_weights;
+    cull_status with[2]; // of cull_check_memory: with all that is needed, and a byte less
+} estimate;
+
+static estimate estimate_of(const char *method)
+{
+    char path[] = "/tmp/cull-memory-XXXXXX";
+    const int fd = mkstemp(path);
+    cull_ctx *ctx = fake_ctx(host);
+    cull_problems problems;
+    cull_spec spec;
+    cull_plan plan;
+    cull_inputs inputs;
+    estimate e;
+
+    assert_true(fd >= 0 && close(fd) == 0);
+    write_experiment(path, method);
+    const cull_spec_source source = { .file = path };
+    cull_problems_init(&problems, ctx);
+    assert_ok(host, cull_spec_read(ctx, &source, registry, &problems, &spec));
+    unlink(path);
+    assert_ok(host, cull_plan_make(ctx, &spec, &problems, &plan));
+    assert_ok(host, cull_inputs_open(ctx, &plan, &problems, &inputs));
+    assert_ok(host, cull_inputs_load(ctx, &plan, &inputs));
+    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, &e.calibrate, &e.evaluate));
+    const cull_model_facts *facts = inputs.at[0].opened.facts;
+    e.D = facts->D;
+    e.L = facts->L;
+    e.V = facts->V;
+    e.expert_weights = (double)facts->params_expert;
+    e.tokens = inputs.at[0].rows[0].tokens;
+    e.with[0] = cull_check_memory(ctx, &plan, &inputs, 1u << 30);
+    e.with[1] = cull_check_memory(ctx, &plan, &inputs, 1u << 20);
+    cull_inputs_close(&inputs);
+    return e;
+}
+
+static void assert_bytes(double is, double expected)
+{
+    assert_true(is > expected - 1 && is < expected + 1);
+}
+
+static void pruned_states_are_a_second_copy(void **state)
+{
+    (void)state;
+    const estimate looks = estimate_of("[ { criterion: wanda, strategy: unstructured } ]");
+    const estimate changes =
+        estimate_of("[ { criterion: wanda, strategy: unstructured, propagate: pruned } ]");
+    const double copy = (double)(ROWS * LENGTH * looks.D * sizeof(float));
+
+    assert_int_equal(looks.tokens, ROWS * LENGTH);
+    assert_bytes(changes.calibrate.peak_bytes - looks.calibrate.peak_bytes, copy);
+    assert_bytes(changes.evaluate.peak_bytes, looks.evaluate.peak_bytes);
+}
+
+static void masks_are_a_bit_a_weight(void **state)
+{
+    (void)state;
+    const estimate experts = estimate_of("[ { criterion: frequency, strategy: lowest } ]");
+    const estimate weights = estimate_of("[ { criterion: magnitude, strategy: unstructured } ]");
+    const double more = weights.evaluate.peak_bytes - experts.evaluate.peak_bytes;
+
+    assert_true(more > 0.9 * experts.expert_weights / 8);
+    assert_true(more < 1.1 * experts.expert_weights / 8);
+}
+
+static void earlier_states_stay_for_cosines_of_layers(void **state)
+{
+    (void)state;
+    const estimate without = estimate_of("[ { criterion: frequency, strategy: lowest } ]");
+    const estimate with = estimate_of("[ { criterion: cosine, strategy: layer-drop } ]");
+    const double copies = (double)(ROWS * LENGTH * with.L * with.D * sizeof(float));
+    const double more = with.calibrate.peak_bytes - without.calibrate.peak_bytes;
+
+    assert_true(more > 0.9 * copies && more < 1.3 * copies);
+}
+
+static void too_little_is_refused(void **state)
+{
+    (void)state;
+    const estimate e = estimate_of("[ { criterion: frequency, strategy: lowest } ]");
+    assert_int_equal(e.with[0], CULL_OK);
+    assert_int_equal(e.with[1], CULL_EENV);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pruned_states_are_a_second_copy, setup, teardown),
+        cmocka_unit_test_setup_teardown(masks_are_a_bit_a_weight, setup, teardown),
+        cmocka_unit_test_setup_teardown(earlier_states_stay_for_cosines_of_layers, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_little_is_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
