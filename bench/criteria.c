@@ -69,12 +69,12 @@ static double cpu_now(void)
 static seconds pass(bench *b, uint32_t groups)
 {
     cull_ctx *ctx = fake_ctx(b->host);
-    const cull_calibration how = { .rows = &b->rows, .groups = groups };
     cull_stats_store *store = cull_stats_store_new(ctx, b->m.facts, b->facts, groups);
+    const cull_calibration how = { .rows = &b->rows, .groups = groups, .out = store };
 
     assert_non_null(store);
     const seconds start = { bench_now(), cpu_now() };
-    assert_ok(b->host, cull_calibrate_pass(ctx, &b->m, NULL, &how, store, NULL));
+    assert_ok(b->host, cull_calibrate_pass(ctx, &b->m, NULL, 1, &how, NULL));
     const seconds took = { bench_now() - start.wall, cpu_now() - start.cpu };
     cull_stats_store_free(store);
     return took;

@@ -1,334 +1,108 @@
-// One calibration pass: every layer is visited once, its statistics gathered, and where a stage
-// decides layer by layer, decided and run again.
-#include <math.h>
-#include <string.h>
-
+// One pass over the weights: every layer is mapped once, and all calibrations go through it in
+// turn. Those whose hidden states do not fit the memory limit together are taken in waves.
 #include "base/memory.h"
-#include "engine/blocks.h"
-#include "engine/dense_sample.h"
+#include "engine/calibrating.h"
 
-typedef struct calibrating {
+typedef struct pass {
     cull_run run;
-    cull_gather gather;
-    cull_watch watch, own; // own: the gather's, wrapped by `watch`
-    cull_sampler sampler;
-    const cull_calibration *cal;
-    cull_forest forest;
-    size_t n_blocks;
-    cull_block *block;
-    const cull_block *now; // the block in hand
-    float *h, *next;       // (n_rows, D)
-    float *before;         // (n_rows, D) h in the model as it was before the deciding stage
-    float *target;         // (rows of the subsample, D) that model's routed output
-    size_t n_target;       // rows of it so far
-    float **history;       // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
-    uint8_t *chosen;
-    uint32_t *group;
-} calibrating;
+    const cull_engine_options *options;
+    const cull_calibration *cal; // (n)
+    cull_cost_seen *cost;        // (n), or NULL
+    double rows, done;           // of all calibrations; of the waves that are over
+} pass;
 
-// ---- the dense subsample ----
-
-// dense_rows sequences of n, evenly spread, the first included.
-static bool sampled(size_t i, size_t n, size_t want)
+static double rows_of(const cull_calibration *cal)
 {
-    if (want == 0 || want >= n)
-        return true;
-    const size_t j = (i * want + n - 1) / n; // the only one that could land on i
+    double rows = 0;
 
-    return j < want && j * n / want == i;
+    for (size_t i = 0; i < cal->rows->n; i++)
+        rows += (double)cal->rows->at[i].n;
+    return rows;
 }
 
-static cull_status choose_sample(calibrating *c, const size_t *end)
+static void charge(cull_cost_seen *to, const cull_cost_seen *before, const cull_cost_seen *now)
 {
-    const size_t n = c->cal->rows->n;
+    to->rows += now->rows - before->rows;
+    to->flops += now->flops - before->flops;
+}
 
-    c->chosen = cull_alloc(c->forest.n_rows, 1);
-    c->group = cull_alloc(c->forest.n_rows, sizeof *c->group);
-    if (!c->chosen || !c->group)
-        return cull_no_memory(c->run.ctx);
+static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_calibrating *c)
+{
+    cull_layer_enter(&p->run, l);
     for (size_t i = 0; i < n; i++) {
-        const cull_segment *s = c->forest.segment + end[i];
-        for (size_t r = s->first; r < s->first + s->n; r++) {
-            c->group[r] = (uint32_t)i;
-            c->chosen[r] = sampled(i, n, c->cal->dense_rows);
-            c->sampler.N += c->chosen[r];
-        }
+        const cull_cost_seen before = p->run.cost;
+        CULL_TRY(cull_calibrating_layer(&c[i], l));
+        if (!p->cost)
+            continue;
+        charge(&p->cost[first + i], &before, &p->run.cost);
+        p->cost[first + i].weight_bytes += cull_layer_of(p->run.m, l)->bytes / n;
     }
-    c->sampler.g = &c->gather;
-    c->sampler.chosen = c->chosen;
-    c->sampler.group = c->group;
-    c->sampler.want = c->cal->groups & (CULL_STAT_J | CULL_STAT_M);
+    cull_layer_leave(&p->run, l);
     return CULL_OK;
 }
 
-static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane,
-                             const float *norm)
+static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c)
 {
-    calibrating *c = arg;
+    const size_t L = p->run.m->facts->L;
+    double rows = 0;
 
-    CULL_TRY(c->own.moe(c->own.arg, run, l, lane, norm));
-    if (c->sampler.want)
-        return cull_sampler_add(&c->sampler, lane, c->now->first_row);
-    return CULL_OK;
-}
-
-static cull_status watch_after(void *arg, cull_run *run, size_t l, const cull_lane *lane)
-{
-    calibrating *c = arg;
-
-    CULL_TRY(c->own.after(c->own.arg, run, l, lane));
-    if (c->sampler.want & CULL_STAT_J) {
-        size_t before = 0;
-        for (size_t r = 0; r < c->now->first_row; r++)
-            before += c->chosen[r];
-        cull_sampler_weigh(&c->sampler, lane, c->now->first_row, before);
+    for (size_t i = 0; i < n; i++) {
+        CULL_TRY(cull_calibrating_begin(&c[i], &p->run, &p->cal[first + i], p->options));
+        rows += rows_of(&p->cal[first + i]);
     }
-    return CULL_OK;
-}
-
-static void begin_item(void *arg, size_t e, double *acc, cull_taps *taps)
-{
-    calibrating *c = arg;
-    c->own.begin_item(c->own.arg, e, acc, taps);
-}
-
-static cull_status item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
-{
-    calibrating *c = arg;
-    return c->own.item(c->own.arg, rows, acc, norm);
-}
-
-static void merge_item(void *arg, size_t e, const double *acc)
-{
-    calibrating *c = arg;
-    c->own.merge_item(c->own.arg, e, acc);
-}
-
-// The gather's callbacks, with the calibration's own around them.
-static cull_status begin_layer(calibrating *c, size_t l)
-{
-    CULL_TRY(cull_gather_begin(&c->gather, l, &c->own));
-    c->watch = c->own;
-    c->watch.arg = c;
-    c->watch.after = watch_after;
-    if (c->gather.E == 0)
-        return CULL_OK;
-    c->watch.begin_item = begin_item;
-    c->watch.item = item;
-    c->watch.merge_item = merge_item;
-    c->watch.moe = watch_moe;
-    return cull_sampler_begin(&c->sampler);
-}
-
-// ---- the stream of hidden states ----
-
-static cull_status visit_blocks(calibrating *c, size_t l, const cull_cut *cut,
-                                const cull_watch *watch, const float *in, float *out)
-{
-    const size_t D = c->run.m->facts->D;
-
-    for (size_t i = 0; i < c->n_blocks; i++) {
-        const cull_block *b = c->now = c->block + i;
-        cull_lane lane = { .n = b->n_rows,
-                           .pos = c->forest.pos + b->first_row,
-                           .kv = &b->kv,
-                           .beyond = b->beyond,
-                           .cut = cut,
-                           .h_in = in + b->first_row * D,
-                           .h_out = out + b->first_row * D };
-        CULL_TRY(cull_visit_layer(&c->run, l, 1, &lane, watch));
-    }
-    return CULL_OK;
-}
-
-typedef struct pair_sum { // cosines of two layers' states, by row blocks
-    const float *a, *b;
-    size_t n, D;
-    double *cos, *angle;
-} pair_sum;
-
-static cull_status pair_block(void *arg, size_t block, size_t worker)
-{
-    const pair_sum *p = arg;
-    const size_t first = block * CULL_ROW_BLOCK;
-    const size_t end = first + CULL_ROW_BLOCK < p->n ? first + CULL_ROW_BLOCK : p->n;
-
-    (void)worker;
-    for (size_t i = first; i < end; i++) {
-        const double c = cull_cosine(p->a + i * p->D, p->b + i * p->D, p->D);
-        p->cos[block] += c;
-        p->angle[block] += acos(c > 1.0 ? 1.0 : (c < -1.0 ? -1.0 : c)) / acos(-1.0);
-    }
-    return CULL_OK;
-}
-
-// K: the state after layer l − 1 against all earlier ones.
-static cull_status add_history(calibrating *c, size_t l)
-{
-    cull_arena *arena = c->run.worker[c->run.n_workers].arena;
-    cull_stats *stats = cull_stats_store_edit(c->gather.store);
-    const size_t side = c->run.m->facts->L + 1, D = c->run.m->facts->D, n = c->forest.n_rows;
-    const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
-
-    if (!c->history)
-        return CULL_OK;
-    for (size_t i = 0; i < l; i++) {
-        const cull_mark mark = cull_arena_mark(arena);
-        pair_sum p = { c->history[i], c->h, n, D, NULL, NULL };
-        p.cos = cull_arena_alloc(arena, blocks, sizeof *p.cos);
-        p.angle = cull_arena_alloc(arena, blocks, sizeof *p.angle);
-        if (!p.cos || !p.angle)
-            return cull_no_memory(c->run.ctx);
-        CULL_TRY(cull_run_each(&c->run, blocks, pair_block, &p));
-        for (size_t b = 0; b < blocks; b++) {
-            ((double *)(uintptr_t)stats->cos_sum)[i * side + l] += p.cos[b];
-            ((double *)(uintptr_t)stats->angle_sum)[i * side + l] += p.angle[b];
-        }
-        cull_arena_rewind(arena, mark);
-    }
-    if (l + 1 == side)
-        return CULL_OK;
-    c->history[l] = cull_alloc(n * D, sizeof(float));
-    if (!c->history[l])
-        return cull_no_memory(c->run.ctx);
-    memcpy(c->history[l], c->h, n * D * sizeof(float));
-    return CULL_OK;
-}
-
-static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_lane *lane,
-                               const float *norm)
-{
-    calibrating *c = arg;
-    const size_t D = run->m->facts->D;
-
-    (void)l, (void)norm;
-    for (size_t i = 0; i < lane->n; i++)
-        if (c->chosen[c->now->first_row + i])
-            memcpy(c->target + c->n_target++ * D, lane->h_out + i * D, D * sizeof *c->target);
-    return CULL_OK;
-}
-
-// The model as it was before the deciding stage runs along, for what subsets are compared with.
-static cull_status run_before(calibrating *c, size_t l)
-{
-    const cull_watch watch = { .arg = c, .moe = keep_target };
-
-    c->n_target = 0;
-    return c->before ? visit_blocks(c, l, c->cal->cut, &watch, c->before, c->before) : CULL_OK;
-}
-
-static cull_status run_layer(calibrating *c, size_t l)
-{
-    const cull_calibration *cal = c->cal;
-    const bool again = cal->decide && cal->propagate;
-    const cull_cut *cut = again ? cal->deciding : cal->cut;
-
-    cull_layer_enter(&c->run, l);
-    CULL_TRY(run_before(c, l));
-    CULL_TRY(begin_layer(c, l));
-    CULL_TRY(visit_blocks(c, l, cut, &c->watch, c->h, again ? c->next : c->h));
-    CULL_TRY(cull_gather_finish(&c->gather, c->forest.n_rows));
-    if (c->gather.E)
-        cull_sampler_finish(&c->sampler);
-    if (cal->decide) {
-        CULL_TRY(cal->decide(cal->decide_arg, c->run.ctx, l, cull_stats_store_view(c->gather.store),
-                             cal->deciding));
-        if (again)
-            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, c->h, c->h));
-    }
-    c->gather.stats->dense = NULL;
-    c->gather.stats->x_hessian = c->gather.stats->u_hessian = NULL;
-    cull_layer_leave(&c->run, l);
-    return add_history(c, l + 1);
-}
-
-// ---- the pass ----
-
-static cull_status begin_pass(calibrating *c, const cull_engine_options *options)
-{
-    cull_ctx *ctx = c->run.ctx;
-    const cull_model_facts *facts = c->run.m->facts;
-    const cull_sequences *rows = c->cal->rows;
-    cull_ids *seq = cull_scratch(ctx, rows->n, sizeof *seq);
-    size_t *end = cull_scratch(ctx, rows->n, sizeof *end);
-
-    if (!seq || !end)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < rows->n; i++) {
-        if (rows->at[i].n == 0)
-            return cull_fail(ctx, CULL_EINVAL, "calibration row %zu is empty", i);
-        seq[i] = (cull_ids){ rows->at[i].ids, rows->at[i].n };
-    }
-    CULL_TRY(cull_forest_build(ctx, rows->n, seq, false, facts->rope_switch, &c->forest, end));
-    CULL_TRY(choose_sample(c, end));
-    CULL_TRY(cull_blocks_make(ctx, cull_context_of(ctx)->scratch, &c->forest, 0, c->forest.n_trees,
-                              cull_block_rows(c->run.m, options, 1), &c->n_blocks, &c->block));
-    c->h = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->h);
-    if (c->cal->decide && c->cal->propagate)
-        c->next = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->next);
-    if (c->next && (c->cal->groups & CULL_STAT_J)) {
-        c->before = cull_alloc(c->forest.n_rows * facts->D, sizeof *c->before);
-        c->sampler.target = c->target = cull_alloc(c->sampler.N * facts->D, sizeof *c->target);
-        if (!c->before || !c->target)
-            return cull_no_memory(ctx);
-    }
-    if (c->cal->groups & CULL_STAT_K)
-        c->history = cull_alloc(facts->L + 1, sizeof *c->history);
-    if (!c->h || (c->cal->decide && c->cal->propagate && !c->next) ||
-        ((c->cal->groups & CULL_STAT_K) && !c->history))
-        return cull_no_memory(ctx);
-    CULL_TRY(cull_embed_rows(&c->run, c->forest.n_rows, c->forest.ids, c->h));
-    if (c->before)
-        memcpy(c->before, c->h, c->forest.n_rows * facts->D * sizeof *c->before);
-    return add_history(c, 0);
-}
-
-static void end_pass(calibrating *c)
-{
-    for (size_t i = 0; c->history && i <= c->run.m->facts->L; i++)
-        cull_free(c->history[i]);
-    cull_free(c->history);
-    cull_free(c->h);
-    cull_free(c->next);
-    cull_free(c->before);
-    cull_free(c->target);
-    cull_free(c->chosen);
-    cull_free(c->group);
-    cull_pass_end(&c->run);
-    cull_sampler_release(&c->sampler);
-    cull_gather_release(&c->gather);
-    cull_run_release(&c->run);
-}
-
-static cull_status run_pass(calibrating *c, const cull_engine_options *options)
-{
-    const size_t L = c->run.m->facts->L;
-
-    CULL_TRY(begin_pass(c, options));
-    cull_pass_begin(&c->run, "calibrating", c->forest.n_rows);
     for (size_t l = 0; l < L; l++) {
-        CULL_TRY(run_layer(c, l));
-        CULL_TRY(cull_pass_tell(&c->run, (double)(l + 1) / (double)L));
+        CULL_TRY(run_layer(p, l, first, n, c));
+        CULL_TRY(cull_pass_tell(&p->run, (p->done + rows * (double)(l + 1) / (double)L) / p->rows));
     }
-    cull_stats_store_edit(c->gather.store)->tokens = c->forest.n_rows;
+    p->done += rows;
+    for (size_t i = 0; p->cost && i < n; i++)
+        p->cost[first + i].passes++;
     return CULL_OK;
+}
+
+size_t cull_calibrate_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
+                           const cull_calibration *cal)
+{
+    const uint64_t room = cull_memory_limit(m, options) / 2;
+    uint64_t taken = 0;
+    size_t fit = 0;
+
+    while (fit < n && (taken += cull_calibrating_bytes(m, &cal[fit])) <= room)
+        fit++;
+    return fit ? fit : 1;
+}
+
+static cull_status run_waves(pass *p, size_t n)
+{
+    cull_status status = CULL_OK;
+
+    for (size_t first = 0, fit; first < n && status == CULL_OK; first += fit) {
+        fit = cull_calibrate_wave(p->run.m, p->options, n - first, p->cal + first);
+        cull_calibrating *c = cull_alloc(fit, sizeof *c);
+        if (!c)
+            return cull_no_memory(p->run.ctx);
+        status = run_wave(p, first, fit, c);
+        for (size_t i = 0; i < fit; i++)
+            cull_calibrating_end(&c[i]);
+        cull_free(c);
+    }
+    return status;
 }
 
 cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
-                                const cull_engine_options *options, const cull_calibration *cal,
-                                cull_stats_store *out, cull_cost_seen *cost)
+                                const cull_engine_options *options, size_t n,
+                                const cull_calibration *cal, cull_cost_seen *cost)
 {
-    const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
-    calibrating c = { .cal = cal };
-    cull_status st = cull_stats_store_require(out, groups);
+    pass p = { .options = options, .cal = cal, .cost = cost };
+    cull_status status = cull_run_init(&p.run, ctx, m);
 
-    if (st == CULL_OK)
-        st = cull_run_init(&c.run, ctx, m);
-    c.gather = (cull_gather){ .run = &c.run, .cal = cal, .store = out, .groups = groups };
-    if (st == CULL_OK)
-        st = run_pass(&c, options);
-    if (cost)
-        cull_cost_add(cost, &c.run.cost);
-    end_pass(&c);
-    return st;
+    for (size_t i = 0; i < n; i++)
+        p.rows += rows_of(&cal[i]);
+    if (status == CULL_OK) {
+        cull_pass_begin(&p.run, "calibrating", (size_t)p.rows);
+        status = run_waves(&p, n);
+        cull_pass_end(&p.run);
+    }
+    cull_run_release(&p.run);
+    return status;
 }

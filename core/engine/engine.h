@@ -40,6 +40,8 @@ typedef struct cull_cost_seen {
     uint64_t flops;        // multiply-adds × 2 in linear()
 } cull_cost_seen;
 
+void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass);
+
 // ---- calibration ----
 
 typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
@@ -64,13 +66,16 @@ typedef struct cull_calibration {
     cull_observer_use *observers;
     cull_decide_fn decide; // or NULL
     void *decide_arg;
-    cull_cut *deciding; // what decide fills; starts as a copy of `cut`
-    bool propagate;     // later layers see the pruned layer
+    cull_cut *deciding;    // what decide fills; starts as a copy of `cut`
+    bool propagate;        // later layers see the pruned layer
+    cull_stats_store *out; // filled; made with cull_stats_store_new(…)
 } cull_calibration;
 
-// One pass over the weights. Fills `out`, made with cull_stats_store_new(…).
+// One pass over the weights for all n calibrations, each on its own rows and variant. Where their
+// hidden states do not fit the memory limit together, a pass for each wave of them. cost: (n), what
+// each added, with its share of the weights that were read; or NULL.
 cull_status cull_calibrate_pass(cull_ctx *, const cull_opened *, const cull_engine_options *,
-                                const cull_calibration *, cull_stats_store *out,
+                                size_t n, const cull_calibration *,
                                 cull_cost_seen *cost) CULL_MUST_CHECK;
 
 // ---- evaluation ----

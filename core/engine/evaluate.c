@@ -233,6 +233,7 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     for (size_t first = 0; first < t->forest.n_trees;) {
         const size_t n = outer_trees(t, first);
         CULL_TRY(run_trees(t, first, n));
+        t->run.cost.passes++;
         first += n;
     }
     return cull_generate(&t->run, t->options, t->n_variants, cuts, t->n, t->request, t->answer);

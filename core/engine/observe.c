@@ -42,8 +42,6 @@ static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
 
 static cull_status begin_hessians(cull_gather *g)
 {
-    cull_free(g->x_hessian);
-    cull_free(g->u_hessian);
     g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
     g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
     if (!g->x_hessian || !g->u_hessian)
@@ -133,6 +131,15 @@ cull_status cull_gather_finish(cull_gather *g, uint64_t tokens)
                                 : ((double)g->ratio[n / 2 - 1] + (double)g->ratio[n / 2]) / 2.0;
     }
     return CULL_OK;
+}
+
+void cull_gather_leave(cull_gather *g)
+{
+    cull_free(g->x_hessian);
+    cull_free(g->u_hessian);
+    g->x_hessian = g->u_hessian = NULL;
+    g->stats->x_hessian = g->stats->u_hessian = NULL;
+    g->stats->dense = NULL;
 }
 
 void cull_gather_release(cull_gather *g)

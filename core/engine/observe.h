@@ -25,6 +25,7 @@ typedef struct cull_gather {
 
 cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch) CULL_MUST_CHECK;
 cull_status cull_gather_finish(cull_gather *g, uint64_t tokens) CULL_MUST_CHECK;
+void cull_gather_leave(cull_gather *g); // I and J of the layer in hand go
 void cull_gather_release(cull_gather *g);
 
 // cos of two rows of n, in float64; 0 where one of them is 0.

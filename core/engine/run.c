@@ -135,7 +135,7 @@ cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where)
 
 void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass)
 {
-    to->passes++;
+    to->passes += pass->passes;
     to->rows += pass->rows;
     to->weight_bytes += pass->weight_bytes;
     to->flops += pass->flops;

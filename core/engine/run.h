@@ -29,7 +29,6 @@ typedef struct cull_run {
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m) CULL_MUST_CHECK;
 void cull_run_release(cull_run *run);
-void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass); // one pass more
 
 // fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
 cull_status cull_run_each(cull_run *run, size_t n,

@@ -1,38 +1,8 @@
 #include "flow/calibrate.h"
 
-#include <glob.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "base/safetensors.h"
-
-static const char letters[] = {
-#define LETTER(letter, text) #letter[0],
-    CULL_STAT_GROUPS(LETTER)
-#undef LETTER
-};
-
-static void letters_of(uint32_t groups, char *out)
-{
-    for (size_t i = 0; i < CULL_N_STAT_GROUPS; i++)
-        if (groups & 1u << i)
-            *out++ = letters[i];
-    *out = '\0';
-}
-
-static uint32_t groups_of(const char *word, size_t n)
-{
-    uint32_t groups = 0;
-    for (size_t c = 0; c < n; c++) {
-        const char *at = memchr(letters, word[c], sizeof letters);
-        if (!at)
-            return 0;
-        groups |= 1u << (at - letters);
-    }
-    return groups;
-}
+#include "flow/cache.h"
 
 static double now(clockid_t clock)
 {
@@ -41,127 +11,10 @@ static double now(clockid_t clock)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-// ---- the cache ----
-
-static const char *cache_name(cull_ctx *ctx, const cull_calibrate_job *job, const char *key,
-                              const char *what)
-{
-    const char *name = cull_arena_printf(
-        cull_context_of(ctx)->alloc, "%s/calibration/%s.%s.safetensors", job->folder, key, what);
-    if (!name)
-        cull_no_memory(ctx);
-    return name;
-}
-
-// Reads those files of the gather that hold a wanted group. A damaged one is said and gathered
-// anew.
-static cull_status read_cache(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t wanted,
-                              cull_stats_store *store)
-{
-    const char *pattern = cache_name(ctx, job, job->gather->key.hex, "*");
-    if (!pattern)
-        return CULL_ENOMEM;
-    glob_t found;
-    const int failed = glob(pattern, 0, NULL, &found);
-    for (size_t i = 0; !failed && i < found.gl_pathc; i++) {
-        const char *word = strrchr(found.gl_pathv[i], '/') + 1 + strlen(job->gather->key.hex) + 1;
-        if (!(groups_of(word, strcspn(word, ".")) & wanted & ~cull_stats_store_view(store)->groups))
-            continue;
-        if (cull_stats_store_load(ctx, store, found.gl_pathv[i]) == CULL_OK)
-            continue;
-        cull_log_line(cull_context_of(ctx)->log, CULL_WARN, "%s; gathered anew",
-                      cull_context_of(ctx)->error.sentence);
-        cull_error_clear(ctx);
-    }
-    if (!failed)
-        globfree(&found);
-    return CULL_OK;
-}
-
-static cull_status read_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
-                                 double **acc, bool *found)
-{
-    const cull_subject *s = job->subject;
-    const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
-    struct stat st;
-    cull_safetensors *file;
-    *found = false;
-    if (!path)
-        return CULL_ENOMEM;
-    if (stat(path, &st) != 0)
-        return CULL_OK;
-    CULL_TRY(cull_safetensors_open(ctx, path, &file));
-    bool good = true;
-    for (size_t l = 0; l < s->opened.facts->L; l++) {
-        const cull_use *use = job->gather->observers[i];
-        const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
-        const size_t n = observer->doubles(use->settings, s->layer[l]);
-        char name[40];
-        cull_tensor tensor;
-        snprintf(name, sizeof name, "layer.%zu", l);
-        if (n == 0)
-            continue;
-        if (!cull_safetensors_find(file, name, &tensor) || tensor.dtype != CULL_DT_F64 ||
-            tensor.bytes != n * sizeof(double))
-            good = false;
-        else
-            memcpy(acc[l], tensor.data, tensor.bytes);
-    }
-    cull_safetensors_close(file);
-    *found = good;
-    return CULL_OK;
-}
-
-static cull_status write_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
-                                  double *const *acc)
-{
-    const cull_subject *s = job->subject;
-    const cull_use *use = job->gather->observers[i];
-    const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
-    const size_t L = s->opened.facts->L;
-    const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
-    cull_entry *entry = cull_scratch(ctx, L, sizeof *entry);
-    size_t n = 0, *layer = cull_scratch(ctx, L, sizeof *layer);
-    if (!path || !entry || !layer)
-        return CULL_ENOMEM;
-    for (size_t l = 0; l < L; l++) {
-        const size_t doubles = observer->doubles(use->settings, s->layer[l]);
-        if (doubles == 0)
-            continue;
-        char *name = cull_arena_printf(cull_context_of(ctx)->scratch, "layer.%zu", l);
-        if (!name)
-            return cull_no_memory(ctx);
-        layer[n] = l;
-        entry[n++] = (cull_entry){ name, CULL_DT_F64, 1, { doubles } };
-    }
-    cull_safetensors_writer *writer;
-    CULL_TRY(cull_safetensors_create(ctx, path, n, entry, 0, NULL, &writer));
-    for (size_t j = 0; j < n; j++) {
-        const cull_status status =
-            cull_safetensors_put(ctx, writer, j, acc[layer[j]], entry[j].shape[0] * sizeof(double));
-        if (status != CULL_OK) {
-            cull_safetensors_abandon(writer);
-            return status;
-        }
-    }
-    return cull_safetensors_finish(ctx, writer);
-}
-
-static cull_status write_cache(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups,
-                               const cull_stats_store *store)
-{
-    char word[CULL_N_STAT_GROUPS + 1];
-    letters_of(groups, word);
-    const char *path = cache_name(ctx, job, job->gather->key.hex, word);
-    return path ? cull_stats_store_save(ctx, store, path) : CULL_ENOMEM;
-}
-
-// ---- passes ----
-
-static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job,
-                                  cull_statistics *out)
+static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job)
 {
     const cull_gather *g = job->gather;
+    cull_statistics *out = job->out;
     const size_t L = job->subject->opened.facts->L;
     out->n_observers = g->n_observers;
     out->observer = cull_take(ctx, g->n_observers + 1, sizeof *out->observer);
@@ -183,43 +36,6 @@ static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job,
     return out->observer ? CULL_OK : CULL_ENOMEM;
 }
 
-static cull_status pass(cull_ctx *ctx, const cull_calibrate_job *job, cull_calibration *c,
-                        cull_stats_store *store, cull_statistics *out)
-{
-    const cull_rows *rows = cull_rows_of(job->subject, job->gather->seed);
-    const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-    c->rows = &rows->sequences;
-    c->dense_rows = rows->dense_rows;
-    c->cut = job->on;
-    const cull_status status =
-        cull_calibrate_pass(ctx, &job->subject->opened, job->engine, c, store, &out->cost);
-    out->wall_s += now(CLOCK_MONOTONIC) - wall;
-    out->cpu_s += now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    return cull_while(ctx, status, "calibrating model \"%s\"", job->subject->spec->name);
-}
-
-static cull_stats_store *new_store(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups)
-{
-    return cull_stats_store_new(ctx, job->subject->opened.facts, job->subject->layer, groups);
-}
-
-// The observers of the gather that the cache lacks; found[i] says which it had.
-static cull_status missing_observers(cull_ctx *ctx, const cull_calibrate_job *job,
-                                     cull_statistics *out, bool *found, cull_calibration *c)
-{
-    if (!out->observer)
-        CULL_TRY(make_observers(ctx, job, out));
-    c->observers = cull_scratch(ctx, out->n_observers + 1, sizeof *c->observers);
-    if (!c->observers)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < out->n_observers; i++) {
-        CULL_TRY(read_observer(ctx, job, i, out->observer[i].acc, &found[i]));
-        if (!found[i])
-            c->observers[c->n_observers++] = out->observer[i];
-    }
-    return CULL_OK;
-}
-
 // Experts that no token reaches get their scores by each criterion's own rule: never silently.
 static void report_unrouted(cull_ctx *ctx, const cull_calibrate_job *job, const cull_stats *stats)
 {
@@ -237,65 +53,174 @@ static void report_unrouted(cull_ctx *ctx, const cull_calibrate_job *job, const 
     cull_buf_release(&text);
 }
 
-cull_status cull_calibrate(cull_ctx *ctx, const cull_calibrate_job *job, cull_statistics *out)
+static cull_stats_store *new_store(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups)
 {
-    const uint32_t wanted = job->gather->groups;
-    bool *found = cull_scratch(ctx, job->gather->n_observers + 1, sizeof *found);
-    if (!found)
+    return cull_stats_store_new(ctx, job->subject->opened.facts, job->subject->layer, groups);
+}
+
+// What a job asks of a pass.
+typedef struct request {
+    const cull_calibrate_job *job;
+    cull_calibration how; // its `out` is the request's own
+    bool *found;          // (n_observers) in the cache
+} request;
+
+static bool asks(const request *r)
+{
+    return r->how.groups || r->how.n_observers || r->how.decide;
+}
+
+// The observers of the gather that the cache lacks.
+static cull_status missing_observers(cull_ctx *ctx, request *r)
+{
+    cull_statistics *out = r->job->out;
+    if (!out->observer)
+        CULL_TRY(make_observers(ctx, r->job));
+    r->found = cull_take(ctx, out->n_observers + 1, sizeof *r->found);
+    r->how.observers = cull_take(ctx, out->n_observers + 1, sizeof *r->how.observers);
+    if (!r->found || !r->how.observers)
         return CULL_ENOMEM;
+    for (size_t i = 0; i < out->n_observers; i++) {
+        CULL_TRY(cull_cache_read_observer(ctx, r->job, i, out->observer[i].acc, &r->found[i]));
+        if (!r->found[i])
+            r->how.observers[r->how.n_observers++] = out->observer[i];
+    }
+    return CULL_OK;
+}
+
+static cull_status look_in_cache(cull_ctx *ctx, request *r)
+{
+    cull_statistics *out = r->job->out;
+    const uint32_t wanted = r->job->gather->groups;
     if (out->store && (cull_stats_store_view(out->store)->groups & wanted) == wanted)
         return CULL_OK;
     if (!out->store)
-        out->store = new_store(ctx, job, 0);
+        out->store = new_store(ctx, r->job, 0);
     if (!out->store)
         return CULL_ENOMEM;
-    cull_calibration c = { 0 };
-    CULL_TRY(read_cache(ctx, job, wanted, out->store));
-    CULL_TRY(missing_observers(ctx, job, out, found, &c));
-    c.groups = wanted & ~cull_stats_store_view(out->store)->groups;
-    if (c.groups == 0 && c.n_observers == 0)
-        return CULL_OK;
-    cull_stats_store *fresh = new_store(ctx, job, c.groups);
-    if (!fresh)
-        return CULL_ENOMEM;
-    cull_status status = pass(ctx, job, &c, fresh, out);
-    if (status == CULL_OK && c.groups)
-        status = write_cache(ctx, job, c.groups, fresh);
-    if (status == CULL_OK && c.groups)
-        status = read_cache(ctx, job, wanted, out->store);
-    for (size_t i = 0; i < out->n_observers && status == CULL_OK; i++)
-        if (!found[i])
-            status = write_observer(ctx, job, i, out->observer[i].acc);
-    if (status == CULL_OK && (c.groups & CULL_STAT_A))
-        report_unrouted(ctx, job, cull_stats_store_view(fresh));
-    cull_stats_store_free(fresh);
-    return status;
+    CULL_TRY(cull_cache_read(ctx, r->job, wanted, out->store));
+    CULL_TRY(missing_observers(ctx, r));
+    r->how.groups = wanted & ~cull_stats_store_view(out->store)->groups;
+    return CULL_OK;
 }
 
-cull_status cull_calibrate_visit(cull_ctx *ctx, const cull_calibrate_job *job,
-                                 const cull_visit *visit, cull_statistics *out)
+static request request_of(const cull_calibrate_job *job)
 {
-    cull_calibration c = {
-        .groups = visit->groups,
-        .decide = visit->decide,
-        .decide_arg = visit->arg,
-        .deciding = visit->deciding,
-        .propagate = visit->propagate,
+    const cull_rows *rows = cull_rows_of(job->subject, job->gather->seed);
+    return (request){
+        .job = job,
+        .how = { .rows = &rows->sequences, .dense_rows = rows->dense_rows, .cut = job->on },
     };
-    cull_stats_store *store =
-        new_store(ctx, job, visit->groups & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J));
-    if (!store)
+}
+
+static cull_status prepare(cull_ctx *ctx, const cull_calibrate_job *job, request *r)
+{
+    *r = request_of(job);
+    if (!job->visit)
+        return look_in_cache(ctx, r);
+    r->how.groups = job->visit->groups;
+    r->how.decide = job->visit->decide;
+    r->how.decide_arg = job->visit->arg;
+    r->how.deciding = job->visit->deciding;
+    r->how.propagate = job->visit->propagate;
+    return CULL_OK;
+}
+
+// Time by the share of the arithmetic.
+static void charge(const request *r, const cull_cost_seen *cost, double part, double wall,
+                   double cpu)
+{
+    cull_statistics *out = r->job->out;
+    cull_cost_add(&out->cost, cost);
+    out->wall_s += wall * part;
+    out->cpu_s += cpu * part;
+}
+
+static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
+{
+    const cull_calibrate_job *job = asking[0]->job;
+    const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    cull_calibration *how = cull_take(ctx, n, sizeof *how);
+    cull_cost_seen *cost = cull_take(ctx, n, sizeof *cost);
+    double flops = 0;
+    if (!how || !cost)
         return CULL_ENOMEM;
-    const cull_status status = pass(ctx, job, &c, store, out);
-    cull_stats_store_free(store);
+    for (size_t i = 0; i < n; i++)
+        how[i] = asking[i]->how;
+    cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG,
+                  "model \"%s\": a pass over the weights for %zu calibration%s",
+                  job->subject->spec->name, n, n == 1 ? "" : "s");
+    CULL_TRY(cull_while(ctx,
+                        cull_calibrate_pass(ctx, &job->subject->opened, job->engine, n, how, cost),
+                        "calibrating model \"%s\"", job->subject->spec->name));
+    for (size_t i = 0; i < n; i++)
+        flops += (double)cost[i].flops;
+    for (size_t i = 0; i < n; i++)
+        charge(asking[i], &cost[i], flops > 0 ? (double)cost[i].flops / flops : 1 / (double)n,
+               now(CLOCK_MONOTONIC) - wall, now(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    return CULL_OK;
+}
+
+// Into the cache, and from there, as the next run will find it, into what the steps see.
+static cull_status keep(cull_ctx *ctx, const request *r)
+{
+    const cull_calibrate_job *job = r->job;
+    if (job->visit)
+        return CULL_OK;
+    if (r->how.groups) {
+        CULL_TRY(cull_cache_write(ctx, job, r->how.groups, r->how.out));
+        CULL_TRY(cull_cache_read(ctx, job, job->gather->groups, job->out->store));
+    }
+    for (size_t i = 0; i < job->out->n_observers; i++)
+        if (!r->found[i])
+            CULL_TRY(cull_cache_write_observer(ctx, job, i, job->out->observer[i].acc));
+    if (r->how.groups & CULL_STAT_A)
+        report_unrouted(ctx, job, cull_stats_store_view(r->how.out));
+    return CULL_OK;
+}
+
+static cull_status run_requests(cull_ctx *ctx, size_t n, request *r)
+{
+    const request **asking = cull_take(ctx, n + 1, sizeof *asking);
+    size_t n_asking = 0;
+    if (!asking)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        if (!asks(&r[i]))
+            continue;
+        r[i].how.out =
+            new_store(ctx, r[i].job, r[i].how.groups & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J));
+        if (!r[i].how.out)
+            return CULL_ENOMEM;
+        asking[n_asking++] = &r[i];
+    }
+    if (n_asking > 0)
+        CULL_TRY(pass(ctx, n_asking, asking));
+    for (size_t i = 0; i < n_asking; i++)
+        CULL_TRY(keep(ctx, asking[i]));
+    return CULL_OK;
+}
+
+cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *job)
+{
+    request *r = cull_take(ctx, n + 1, sizeof *r);
+    cull_status status = r ? CULL_OK : CULL_ENOMEM;
+    for (size_t i = 0; i < n && status == CULL_OK; i++)
+        status = prepare(ctx, &job[i], &r[i]);
+    if (status == CULL_OK)
+        status = run_requests(ctx, n, r);
+    for (size_t i = 0; r && i < n; i++)
+        cull_stats_store_free(r[i].how.out);
     return status;
 }
 
-cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job, cull_statistics *out)
+cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job)
 {
-    cull_calibration c = { .groups = CULL_STAT_A };
-    out->store = new_store(ctx, job, c.groups);
-    return out->store ? pass(ctx, job, &c, out->store, out) : CULL_ENOMEM;
+    request r = request_of(job);
+    const request *asking = &r;
+    job->out->store = r.how.out = new_store(ctx, job, CULL_STAT_A);
+    r.how.groups = CULL_STAT_A;
+    return r.how.out ? pass(ctx, 1, &asking) : CULL_ENOMEM;
 }
 
 void cull_statistics_release(cull_statistics *statistics)

@@ -1,8 +1,7 @@
 // calibrate: rows and a model, perhaps cut already → statistics.
 //
-// Statistics are cached in <folder>/calibration/<key>.<letters>.safetensors, the letters naming the
-// groups in the file, and a criterion's own in <key of its own>.observer.safetensors. What is there
-// is read; what is not is gathered in one pass over the weights and added.
+// What the cache has (cache.h) is read; what it has not is gathered in one pass over the weights,
+// for all variants and rows together, and added.
 #ifndef CULL_FLOW_CALIBRATE_H
 #define CULL_FLOW_CALIBRATE_H
 
@@ -16,22 +15,8 @@ typedef struct cull_statistics {
     double wall_s, cpu_s;
 } cull_statistics;
 
-typedef struct cull_calibrate_job {
-    const cull_subject *subject;
-    const cull_gather *gather;
-    const cull_key *observer_keys; // (gather->n_observers)
-    const cull_cut *on;            // NULL: the dense model
-    const char *folder;
-    const cull_engine_options *engine;
-} cull_calibrate_job;
-
-// The gather's groups and observers, from the cache or a pass. `out` is kept between calls: what it
-// has is not read again.
-cull_status cull_calibrate(cull_ctx *ctx, const cull_calibrate_job *job,
-                           cull_statistics *out) CULL_MUST_CHECK;
-
-// One pass in which layers are decided: groups besides what the cache holds are gathered anew, and
-// I and J while a layer is visited. See cull_decide_fn.
+// Layers are decided in the pass: groups besides what the cache holds are gathered anew, and I and
+// J while a layer is visited. See cull_decide_fn.
 typedef struct cull_visit {
     uint32_t groups;
     cull_decide_fn decide;
@@ -40,12 +25,23 @@ typedef struct cull_visit {
     bool propagate;
 } cull_visit;
 
-cull_status cull_calibrate_visit(cull_ctx *ctx, const cull_calibrate_job *job,
-                                 const cull_visit *visit, cull_statistics *out) CULL_MUST_CHECK;
+typedef struct cull_calibrate_job {
+    const cull_subject *subject;
+    const cull_gather *gather;
+    const cull_key *observer_keys; // (gather->n_observers)
+    const cull_cut *on;            // NULL: the dense model
+    const cull_visit *visit;       // NULL: the gather's groups and observers are wanted
+    const char *folder;
+    const cull_engine_options *engine;
+    cull_statistics *out; // kept between calls: what it has is not read again
+} cull_calibrate_job;
+
+// The statistics of n jobs on one model, each from the cache, or all together from one pass over
+// the weights.
+cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *job) CULL_MUST_CHECK;
 
 // Only tokens per expert (A) of job->on, not cached: what a router that skips really runs.
-cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job,
-                                 cull_statistics *out) CULL_MUST_CHECK;
+cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job) CULL_MUST_CHECK;
 
 void cull_statistics_release(cull_statistics *statistics);
 

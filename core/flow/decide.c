@@ -1,10 +1,8 @@
-// One step at a time: its statistics, its decision, its variant.
+// One step at a time: its decision, its variant.
 #include <string.h>
 
 #include "base/cut.h"
-#include "flow/stage.h"
 #include "flow/steps.h"
-#include "plan/key.h"
 #include "record/cut_file.h"
 
 static const cull_method *method_of(const cull_study *s, const cull_step *step)
@@ -67,34 +65,6 @@ static double *const *observed_of(const cull_study *s, const cull_step *step)
     return NULL;
 }
 
-// ---- calibrate ----
-
-static cull_status calibrate_job(cull_study *s, size_t g, cull_calibrate_job *job)
-{
-    const cull_gather *gather = &s->plan->gather[g];
-    cull_key *keys = cull_take(s->ctx, gather->n_observers + 1, sizeof *keys);
-    if (!keys)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < gather->n_observers; i++)
-        CULL_TRY(cull_observer_key(s->ctx, s->registry, gather, gather->observers[i], &keys[i]));
-    *job = (cull_calibrate_job){
-        .subject = &s->inputs->at[gather->model],
-        .gather = gather,
-        .observer_keys = keys,
-        .on = gather->on == CULL_NOT ? NULL : s->made[gather->on].variant.cut,
-        .folder = s->options->folder,
-        .engine = &s->options->engine,
-    };
-    return CULL_OK;
-}
-
-cull_status cull_calibrate_gather(cull_study *s, size_t g)
-{
-    cull_calibrate_job job;
-    CULL_TRY(calibrate_job(s, g, &job));
-    return cull_calibrate(s->ctx, &job, &s->statistics[g]);
-}
-
 // ---- score and select, apply ----
 
 static cull_status store_step(cull_study *s, size_t i)
@@ -135,13 +105,14 @@ static cull_status measure_running(cull_study *s, size_t i)
     if (subject->n_rows == 0)
         return CULL_OK;
     const cull_gather gather = { .model = step->model, .seed = subject->rows[0].seed };
+    cull_statistics counted = { 0 };
     const cull_calibrate_job job = { .subject = subject,
                                      .gather = &gather,
                                      .on = made->result.cut,
                                      .folder = s->options->folder,
-                                     .engine = &s->options->engine };
-    cull_statistics counted = { 0 };
-    cull_status status = cull_calibrate_count(s->ctx, &job, &counted);
+                                     .engine = &s->options->engine,
+                                     .out = &counted };
+    cull_status status = cull_calibrate_count(s->ctx, &job);
     if (status == CULL_OK)
         status = cull_measure_cut(s->ctx, &subject->opened, made->result.cut, subject->frozen,
                                   (cull_traffic){ cull_stats_store_view(counted.store), true },
@@ -151,9 +122,9 @@ static cull_status measure_running(cull_study *s, size_t i)
 }
 
 // What the stage decided is checked against its budget and becomes a variant.
-static cull_status accept(cull_study *s, size_t i, const cull_budget *budget,
-                          const cull_measure *before)
+cull_status cull_accept_step(cull_study *s, const cull_bench *b)
 {
+    const size_t i = b->step;
     const cull_step *step = &s->plan->step[i];
     const cull_subject *subject = &s->inputs->at[step->model];
     cull_made *made = &s->made[i];
@@ -163,8 +134,8 @@ static cull_status accept(cull_study *s, size_t i, const cull_budget *budget,
         status = measure_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
     if (status == CULL_OK)
-        status = cull_budget_check(s->ctx, step, subject, budget, before, &made->variant.measure,
-                                   made->result.cut);
+        status = cull_budget_check(s->ctx, step, subject, &b->budget, &b->before,
+                                   &made->variant.measure, made->result.cut);
     cull_context_of(s->ctx)->owner = NULL;
     CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
                         step->spec->strategy.plugin->name));
@@ -174,21 +145,13 @@ static cull_status accept(cull_study *s, size_t i, const cull_budget *budget,
     return CULL_OK;
 }
 
-typedef struct bench { // all that one stage's decision needs
-    cull_stage_job job;
-    cull_measure before;
-    cull_budget budget;
-    double *sparsity; // (L) visits
-    size_t step;
-} bench;
-
-static cull_status prepare(cull_study *s, size_t i, bench *b)
+cull_status cull_prepare_step(cull_study *s, size_t i, cull_bench *b)
 {
     const cull_step *step = &s->plan->step[i];
     const cull_subject *subject = &s->inputs->at[step->model];
     const cull_measure *donor =
         step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.measure;
-    *b = (bench){ .step = i };
+    *b = (cull_bench){ .step = i };
     b->job = (cull_stage_job){
         .step = step,
         .subject = subject,
@@ -210,101 +173,8 @@ static cull_status prepare(cull_study *s, size_t i, bench *b)
 
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
-    bench b;
-    CULL_TRY(prepare(s, i, &b));
+    cull_bench b;
+    CULL_TRY(cull_prepare_step(s, i, &b));
     CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
-    return accept(s, i, &b.budget, &b.before);
-}
-
-// ---- decided inside the layers' visit ----
-
-typedef struct visitors { // the steps that are decided in one pass
-    cull_study *study;
-    size_t n;
-    bench *bench; // (n)
-} visitors;
-
-static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
-                                cull_cut *deciding)
-{
-    const visitors *v = arg;
-    cull_study *s = v->study;
-    (void)deciding; // the only visitor's own cut, where the pass goes on with it
-    for (size_t i = 0; i < v->n; i++) {
-        bench *b = &v->bench[i];
-        cull_made *made = &s->made[b->step];
-        if (made->state != CULL_WANTED || b->budget.frozen[l])
-            continue;
-        b->job.stats = stats;
-        const cull_status status = cull_stage_visit(ctx, &b->job, l, b->sparsity[l], &made->result);
-        if (status != CULL_OK)
-            CULL_TRY(cull_fail_step(s, b->step, status));
-    }
-    return CULL_OK;
-}
-
-static cull_status prepare_visit(cull_study *s, size_t i, bench *b)
-{
-    const cull_step *step = &s->plan->step[i];
-    const size_t L = s->inputs->at[step->model].opened.facts->L;
-    const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
-    CULL_TRY(prepare(s, i, b));
-    b->sparsity = cull_take(s->ctx, L, sizeof *b->sparsity);
-    if (!b->sparsity)
-        return CULL_ENOMEM;
-    if (strategy->spread)
-        return cull_stage_spread(s->ctx, &b->job, b->sparsity);
-    for (size_t l = 0; l < L; l++)
-        b->sparsity[l] = b->budget.sparsity;
-    return CULL_OK;
-}
-
-static cull_status visit_together(cull_study *s, size_t g, size_t n, const size_t *steps)
-{
-    visitors v = { .study = s, .n = n };
-    cull_calibrate_job job;
-    cull_visit visit = { .decide = decide_layer, .arg = &v };
-    v.bench = cull_take(s->ctx, n, sizeof *v.bench);
-    if (!v.bench)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const cull_status status = prepare_visit(s, steps[i], &v.bench[i]);
-        if (status != CULL_OK)
-            CULL_TRY(cull_fail_step(s, steps[i], status));
-        visit.groups |= CULL_STAT_A | s->plan->step[steps[i]].needs;
-    }
-    visit.propagate = s->plan->step[steps[0]].spec->propagate;
-    visit.deciding = s->made[steps[0]].result.cut;
-    CULL_TRY(calibrate_job(s, g, &job));
-    CULL_TRY(cull_calibrate_visit(s->ctx, &job, &visit, &s->statistics[g]));
-    for (size_t i = 0; i < n; i++) {
-        if (s->made[steps[i]].state != CULL_WANTED)
-            continue;
-        const cull_status status = accept(s, steps[i], &v.bench[i].budget, &v.bench[i].before);
-        if (status != CULL_OK)
-            CULL_TRY(cull_fail_step(s, steps[i], status));
-    }
-    return CULL_OK;
-}
-
-// Those that only look share a pass; one that changes what later layers see has its own.
-cull_status cull_decide_in_visit(cull_study *s, size_t g, size_t n, const size_t *steps)
-{
-    size_t *together = cull_take(s->ctx, n, sizeof *together), shared = 0;
-    bool spreads = false;
-    if (!together)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const cull_step *step = &s->plan->step[steps[i]];
-        spreads = spreads || ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread;
-    }
-    if (spreads)
-        CULL_TRY(cull_calibrate_gather(s, g));
-    for (size_t i = 0; i < n; i++) {
-        if (!s->plan->step[steps[i]].spec->propagate)
-            together[shared++] = steps[i];
-        else
-            CULL_TRY(visit_together(s, g, 1, &steps[i]));
-    }
-    return shared ? visit_together(s, g, shared, together) : CULL_OK;
+    return cull_accept_step(s, &b);
 }

@@ -1,5 +1,5 @@
 // From the plan's steps to cuts. Steps rest on gathers and gathers on steps, so the work goes round
-// by round: everything whose ground is laid, until nothing is left.
+// by round: everything whose ground is laid, in one pass over the weights, until nothing is left.
 #include "flow/steps.h"
 
 bool cull_own_failure(cull_status status)
@@ -38,13 +38,13 @@ static const char *reason_below(const cull_study *s, const cull_step *step)
     return "";
 }
 
-// The wanted steps of one gather (CULL_NOT: of none) whose ground is laid.
-static size_t ready_steps(cull_study *s, size_t model, size_t g, size_t *steps)
+// The wanted steps whose ground is laid.
+static size_t ready_steps(cull_study *s, size_t model, size_t *steps)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->plan->n_steps; i++) {
         const cull_step *step = &s->plan->step[i];
-        if (step->model != model || step->gather != g || s->made[i].state != CULL_WANTED)
+        if (step->model != model || s->made[i].state != CULL_WANTED)
             continue;
         const cull_state laid = ground(s, step);
         if (laid == CULL_FAILED) {
@@ -57,29 +57,67 @@ static size_t ready_steps(cull_study *s, size_t model, size_t g, size_t *steps)
     return n;
 }
 
-static cull_status make_ready(cull_study *s, size_t g, size_t n, const size_t *steps)
+// How a step comes to its decision.
+typedef enum manner {
+    AT_ONCE,   // from the statistics of all layers
+    VISITING,  // layer by layer, inside a pass
+    SPREADING, // likewise, after it has spread its budget by the statistics of all layers
+} manner;
+
+static manner manner_of(const cull_step *step)
 {
-    size_t *visits = cull_take(s->ctx, n + 1, sizeof *visits), n_visits = 0;
-    bool at_once = false;
-    if (!visits)
-        return CULL_ENOMEM;
+    if (!step->visit)
+        return AT_ONCE;
+    return ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread ? SPREADING
+                                                                                : VISITING;
+}
+
+static size_t of_manner(const cull_study *s, manner want, size_t n, const size_t *steps,
+                        size_t *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        if (manner_of(&s->plan->step[steps[i]]) == want)
+            out[found++] = steps[i];
+    return found;
+}
+
+// The gathers, each once, of steps that want all layers' statistics.
+static size_t gathers_of(const cull_study *s, size_t n, const size_t *steps, size_t *out)
+{
+    size_t found = 0;
     for (size_t i = 0; i < n; i++) {
-        if (s->plan->step[steps[i]].visit)
-            visits[n_visits++] = steps[i];
-        else
-            at_once = true;
+        const cull_step *step = &s->plan->step[steps[i]];
+        bool seen = step->gather == CULL_NOT || manner_of(step) == VISITING;
+        for (size_t g = 0; g < found && !seen; g++)
+            seen = out[g] == step->gather;
+        if (!seen)
+            out[found++] = step->gather;
     }
-    if (at_once && g != CULL_NOT)
-        CULL_TRY(cull_calibrate_gather(s, g));
+    return found;
+}
+
+static cull_status decide_at_once(cull_study *s, size_t n, const size_t *steps)
+{
     for (size_t i = 0; i < n; i++) {
-        if (s->plan->step[steps[i]].visit)
-            continue;
         const cull_status status = cull_decide_step(s, steps[i]);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, steps[i], status));
         cull_arena_clear(cull_context_of(s->ctx)->scratch);
     }
-    return n_visits ? cull_decide_in_visit(s, g, n_visits, visits) : CULL_OK;
+    return CULL_OK;
+}
+
+static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
+{
+    size_t *gather = cull_take(s->ctx, n, sizeof *gather);
+    size_t *some = cull_take(s->ctx, n, sizeof *some);
+    if (!gather || !some)
+        return CULL_ENOMEM;
+    const size_t n_gathers = gathers_of(s, n, steps, gather);
+    CULL_TRY(cull_make_pass(s, n_gathers, gather, of_manner(s, VISITING, n, steps, some), some));
+    CULL_TRY(decide_at_once(s, of_manner(s, AT_ONCE, n, steps, some), some));
+    return cull_make_pass(s, 0, NULL, of_manner(s, SPREADING, n, steps, some), some);
 }
 
 cull_status cull_make_cuts(cull_study *s, size_t model)
@@ -90,17 +128,7 @@ cull_status cull_make_cuts(cull_study *s, size_t model)
     for (size_t c = 0; c < s->plan->n_cells; c++)
         if (s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED)
             CULL_TRY(cull_want_step(s, s->plan->cell[c].step));
-    for (size_t before = SIZE_MAX, left = SIZE_MAX - 1; left > 0 && left < before;) {
-        before = left;
-        for (size_t g = 0; g <= s->plan->n_gathers; g++) {
-            const size_t which = g < s->plan->n_gathers ? g : CULL_NOT;
-            const size_t n = ready_steps(s, model, which, steps);
-            if (n > 0)
-                CULL_TRY(make_ready(s, which, n, steps));
-        }
-        left = 0;
-        for (size_t i = 0; i < s->plan->n_steps; i++)
-            left += s->plan->step[i].model == model && s->made[i].state == CULL_WANTED;
-    }
+    for (size_t n; (n = ready_steps(s, model, steps)) > 0;)
+        CULL_TRY(make_ready(s, n, steps));
     return CULL_OK;
 }

@@ -63,12 +63,13 @@ static cull_sequences sequences(model *t, const char *tensor, size_t n)
 static void calibrate(model *t, uint32_t groups, const cull_cut *cut)
 {
     const cull_sequences rows = sequences(t, "ids", 72);
-    const cull_calibration cal = { .rows = &rows, .groups = groups, .cut = cut };
+    cull_calibration cal = { .rows = &rows, .groups = groups, .cut = cut };
 
     t->store =
         cull_stats_store_new(fake_ctx(t->host), t->m.facts, opened_facts(t->host, &t->m), groups);
     assert_non_null(t->store);
-    assert_ok(t->host, cull_calibrate_pass(fake_ctx(t->host), &t->m, NULL, &cal, t->store, NULL));
+    cal.out = t->store;
+    assert_ok(t->host, cull_calibrate_pass(fake_ctx(t->host), &t->m, NULL, 1, &cal, NULL));
 }
 
 // 1e-5 of the tensor's largest magnitude, but for experts whose counts differ by a near-tie.
@@ -265,7 +266,8 @@ static void test_choices(void **state)
     check_choices("tinyworld-olmoe");
 }
 
-// ---- perplexities: of each domain's 20 rows the first four, all of them if CULL_TEST_ALL is set ----
+// ---- perplexities: of each domain's 20 rows the first four, all of them if CULL_TEST_ALL is set
+// ----
 
 static size_t rows_of_domain(void)
 {

@@ -108,14 +108,15 @@ static cull_stats_store *outputs(fixture *f, const cull_cut *cut)
     cull_sequence at[N_SEQ];
     const cull_sequences rows = { sizeof rows, N_SEQ, at };
     const uint32_t groups = CULL_STAT_A | CULL_STAT_D;
-    const cull_calibration how = { .rows = &rows, .groups = groups, .cut = cut };
+    cull_calibration how = { .rows = &rows, .groups = groups, .cut = cut };
     cull_stats_store *store =
         cull_stats_store_new(ctx, f->m.facts, opened_facts(f->host, &f->m), groups);
 
     for (size_t i = 0; i < N_SEQ; i++)
         at[i] = (cull_sequence){ f->ids + i * LEN, LEN, "golden", i };
     assert_non_null(store);
-    assert_ok(f->host, cull_calibrate_pass(ctx, &f->m, NULL, &how, store, NULL));
+    how.out = store;
+    assert_ok(f->host, cull_calibrate_pass(ctx, &f->m, NULL, 1, &how, NULL));
     return store;
 }
 

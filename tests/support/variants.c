@@ -63,8 +63,9 @@ void variants_calibrate(variants *v, const cull_calibration *how)
     assert_non_null(store);
     v->store[v->n_passes++] = store;
     calibration.rows = &rows;
-    assert_ok(v->host, cull_calibrate_pass(fake_ctx(v->host), &v->model.opened, NULL, &calibration,
-                                           store, NULL));
+    calibration.out = store;
+    assert_ok(v->host, cull_calibrate_pass(fake_ctx(v->host), &v->model.opened, NULL, 1,
+                                           &calibration, NULL));
     v->world->view.stats = cull_stats_store_view(store);
 }
 

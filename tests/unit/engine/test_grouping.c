@@ -1,5 +1,6 @@
 // What is asked together, and on how many threads, must not show in the answers: the same bits for
-// any number of threads, and within 1e-6 however requests and variants are grouped.
+// any number of threads, and within 1e-6 however requests and variants are grouped. Statistics have
+// the same bits in any company.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,37 +130,44 @@ static void company_moves_less_than_a_millionth(void **state)
     close_all(a);
 }
 
-// Statistics of the questions on `threads` threads, in one block of memory of the caller's.
-static void statistics(size_t threads, cull_stats_store **out, asked **open)
-{
-    asked *a = *open = open_on(threads);
-    const cull_layer_facts *facts[8];
-    cull_sequence at[N];
-    const cull_sequences rows = { sizeof rows, N, at };
-    const uint32_t groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G;
-    const cull_calibration how = { .rows = &rows, .groups = groups };
+// ---- calibration ----
 
-    for (size_t i = 0; i < N; i++)
-        at[i] = (cull_sequence){ a->ids[i], LONGEST, "test", i };
+enum { GROUPS = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G };
+
+typedef struct calibrated { // questions [first, first + n) under a cut, and what they gave
+    cull_sequence at[N];
+    cull_sequences rows;
+    cull_calibration how;
+} calibrated;
+
+static void begin_calibration(asked *a, size_t first, size_t n, const cull_cut *cut, calibrated *c)
+{
+    const cull_layer_facts *facts[8];
+
+    for (size_t i = 0; i < n; i++)
+        c->at[i] = (cull_sequence){ a->ids[first + i], LONGEST, "test", i };
     for (size_t l = 0; l < a->model.opened.facts->L; l++)
         facts[l] = cull_layer_of(&a->model.opened, l);
-    *out = cull_stats_store_new(fake_ctx(a->host), a->model.opened.facts, facts, groups);
-    assert_non_null(*out);
-    assert_ok(a->host,
-              cull_calibrate_pass(fake_ctx(a->host), &a->model.opened, NULL, &how, *out, NULL));
+    c->rows = (cull_sequences){ sizeof c->rows, n, c->at };
+    c->how = (cull_calibration){ .rows = &c->rows, .groups = GROUPS, .cut = cut };
+    c->how.out = cull_stats_store_new(fake_ctx(a->host), a->model.opened.facts, facts, GROUPS);
+    assert_non_null(c->how.out);
 }
 
-static void threads_leave_every_statistic(void **state)
+static void calibrate(asked *a, const cull_engine_options *options, size_t n,
+                      const cull_calibration *how, cull_cost_seen *cost)
 {
-    cull_stats_store *one, *more;
-    asked *a, *b;
+    assert_ok(a->host,
+              cull_calibrate_pass(fake_ctx(a->host), &a->model.opened, options, n, how, cost));
+}
 
-    (void)state;
-    statistics(1, &one, &a);
-    statistics(3, &more, &b);
+static void assert_same_statistics(const asked *a, const calibrated *one, const calibrated *other)
+{
+    assert_int_equal(cull_stats_store_view(one->how.out)->tokens,
+                     cull_stats_store_view(other->how.out)->tokens);
     for (size_t l = 0; l < a->model.opened.facts->L; l++) {
-        const cull_layer_stats *x = cull_stats_store_layer(one, l);
-        const cull_layer_stats *y = cull_stats_store_layer(more, l);
+        const cull_layer_stats *x = cull_stats_store_layer(one->how.out, l);
+        const cull_layer_stats *y = cull_stats_store_layer(other->how.out, l);
         const size_t E = cull_layer_of(&a->model.opened, l)->E, D = a->model.opened.facts->D;
         assert_memory_equal(x->count, y->count, E * sizeof *x->count);
         assert_memory_equal(x->prob_sum, y->prob_sum, E * sizeof *x->prob_sum);
@@ -168,10 +176,79 @@ static void threads_leave_every_statistic(void **state)
         assert_memory_equal(x->var, y->var, E * D * sizeof *x->var);
         assert_memory_equal(x->logit_gram, y->logit_gram, E * E * sizeof *x->logit_gram);
     }
-    cull_stats_store_free(one);
-    cull_stats_store_free(more);
+}
+
+static void threads_leave_every_statistic(void **state)
+{
+    calibrated one, more;
+    asked *a = open_on(1), *b = open_on(3);
+
+    (void)state;
+    begin_calibration(a, 0, N, NULL, &one);
+    begin_calibration(b, 0, N, NULL, &more);
+    calibrate(a, NULL, 1, &one.how, NULL);
+    calibrate(b, NULL, 1, &more.how, NULL);
+    assert_same_statistics(a, &one, &more);
+    cull_stats_store_free(one.how.out);
+    cull_stats_store_free(more.how.out);
     close_all(a);
     close_all(b);
+}
+
+enum { TOGETHER = 3 };
+
+// Three calibrations on rows and variants of their own, one by one and in one call under a limit of
+// memory (0: none): the same bits.
+static void calibrate_together(uint64_t memory, cull_cost_seen *cost)
+{
+    asked *a = open_on(2);
+    calibrated alone[TOGETHER], together[TOGETHER];
+    const cull_engine_options options = { .memory = memory };
+    cull_calibration how[TOGETHER];
+
+    for (size_t i = 0; i < TOGETHER; i++) {
+        begin_calibration(a, 5 * i, N - 10 * i, a->cut[i], &alone[i]);
+        begin_calibration(a, 5 * i, N - 10 * i, a->cut[i], &together[i]);
+        calibrate(a, &options, 1, &alone[i].how, NULL);
+        how[i] = together[i].how;
+    }
+    calibrate(a, &options, TOGETHER, how, cost);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        assert_same_statistics(a, &alone[i], &together[i]);
+        cull_stats_store_free(alone[i].how.out);
+        cull_stats_store_free(together[i].how.out);
+    }
+    close_all(a);
+}
+
+static uint64_t layer_bytes(void)
+{
+    asked *a = open_on(1);
+    uint64_t bytes = 0;
+
+    for (size_t l = 0; l < a->model.opened.facts->L; l++)
+        bytes += cull_layer_of(&a->model.opened, l)->bytes;
+    close_all(a);
+    return bytes;
+}
+
+// Together they read the weights once; in waves, where memory is short, once each.
+static void calibrations_share_a_pass(void **state)
+{
+    const uint64_t once = layer_bytes();
+    cull_cost_seen shared[TOGETHER] = { 0 }, waves[TOGETHER] = { 0 };
+    uint64_t all = 0;
+
+    (void)state;
+    calibrate_together(0, shared);
+    for (size_t i = 0; i < TOGETHER; i++)
+        all += shared[i].weight_bytes;
+    assert_in_range(all, once - 100 * TOGETHER, once); // shares are whole bytes
+    calibrate_together(1, waves);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        assert_int_equal(waves[i].weight_bytes, once);
+        assert_int_equal(waves[i].flops, shared[i].flops);
+    }
 }
 
 int main(void)
@@ -180,6 +257,7 @@ int main(void)
         cmocka_unit_test(threads_leave_every_bit),
         cmocka_unit_test(company_moves_less_than_a_millionth),
         cmocka_unit_test(threads_leave_every_statistic),
+        cmocka_unit_test(calibrations_share_a_pass),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
