@@ -104,6 +104,19 @@ static void compare_spread(model *t, size_t l, const cull_layer_stats *s, const 
     test_free(spread);
 }
 
+// Tokens that chose both; a near-tie may move any of them.
+static void compare_pairs(model *t, size_t l, const cull_layer_stats *s, double near)
+{
+    char name[64];
+    size_t n;
+
+    (void)snprintf(name, sizeof name, "layer.%zu.coact", l);
+    const double *want = golden_numbers(t->stats, name, &n);
+    assert_int_equal(n, s->E * s->E);
+    for (size_t i = 0; i < n; i++)
+        assert_true(fabs(s->coact[i] - want[i]) <= near);
+}
+
 static void compare_layer(model *t, size_t l)
 {
     const cull_layer_stats *s = cull_stats_store_view(t->store)->layer + l;
@@ -120,6 +133,7 @@ static void compare_layer(model *t, size_t l)
         assert_true(fabs(s->count[e] - count[e]) <= near);
         excused[e] = s->count[e] != count[e];
     }
+    compare_pairs(t, l, s, near);
     compare(t, l, "sum_g", s->gate_sum, E, excused, 1);
     compare(t, l, "sum_g2", s->gate_sq, E, excused, 1);
     compare(t, l, "sum_p", s->prob_sum, E, NULL, 1);

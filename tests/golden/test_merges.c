@@ -77,40 +77,19 @@ static void select_layers(variants *v)
         }
 }
 
-static void check_model(const char *name)
+static void select_all(variants *v)
 {
-    variants *v = variants_open(name);
-
-    golden_close(v->eval);
-    v->eval = tinyworld_golden(v->world, "more");
-    variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_G | CULL_STAT_K |
-                                                         CULL_STAT_M | CULL_STAT_R });
     select_merges(v);
     select_rules(v);
     select_layers(v);
-    assert_int_equal(v->n, 16 + 3 + 4);
-    variants_check(v);
-    variants_close(v);
-}
-
-static void mixtral_variants_are_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-mixtral");
-}
-
-static void olmoe_variants_are_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-olmoe");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixtral_variants_are_golden),
-        cmocka_unit_test(olmoe_variants_are_golden),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return variants_main(&(variants_plan){ .name = "merges",
+                                           .file = "more",
+                                           .groups = CULL_STAT_A | CULL_STAT_G | CULL_STAT_K |
+                                                     CULL_STAT_M | CULL_STAT_R,
+                                           .select = select_all,
+                                           .n = 16 + 3 + 4 });
 }

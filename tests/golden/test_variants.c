@@ -207,36 +207,12 @@ static void select_all(variants *v)
     select_rounded(v);
 }
 
-static void check_model(const char *name)
-{
-    variants *v = variants_open(name);
-
-    variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C |
-                                                         CULL_STAT_D | CULL_STAT_F });
-    select_all(v);
-    assert_int_equal(v->n, 1 + 14 + 10 + 4 + 4 + 9 + 2 + 15 + 2);
-    variants_check(v);
-    variants_close(v);
-}
-
-static void mixtral_variants_are_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-mixtral");
-}
-
-static void olmoe_variants_are_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-olmoe");
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixtral_variants_are_golden),
-        cmocka_unit_test(olmoe_variants_are_golden),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return variants_main(&(variants_plan){ .name = "variants",
+                                           .file = "eval",
+                                           .groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C |
+                                                     CULL_STAT_D | CULL_STAT_F,
+                                           .select = select_all,
+                                           .n = 1 + 14 + 10 + 4 + 4 + 9 + 2 + 15 + 2 });
 }

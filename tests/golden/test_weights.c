@@ -197,25 +197,6 @@ static stage *searches(variants *v, stage *s, const cull_cut *before)
 
 // ---- the variants ----
 
-// Experts as a golden list keeps them: "stun" of file stun, or a variant of file eval.
-static cull_cut *kept(variants *v, const char *of)
-{
-    const bool stun = strcmp(of, "stun") == 0;
-    golden *g = stun ? tinyworld_golden(v->world, "stun") : v->eval;
-    cull_cut *cut = tinyworld_cut(v->world);
-    for (size_t l = 0; l < TINYWORLD_L; l++) {
-        char name[96];
-        snprintf(name, sizeof name, "%s%slayer.%zu.kept", stun ? "" : of, stun ? "" : ".", l);
-        const int32_t *ids = golden_i32(g, name, 1, NULL);
-        memset(cut->layer[l].action, CULL_ACTION_DROP, cut->layer[l].E);
-        for (size_t i = 0; i < golden_tensor(g, name).shape[0]; i++)
-            cut->layer[l].action[ids[i]] = CULL_ACTION_BASE;
-    }
-    if (stun)
-        golden_close(g);
-    return cut;
-}
-
 static void from_the_dense_model(variants *v)
 {
     const cull_cut *none = tinyworld_cut(v->world);
@@ -254,36 +235,6 @@ static void with_later_layers_seeing_the_pruned(variants *v)
     add_all(v, 1, &s);
 }
 
-// Counts and squares of inputs of the experts that STUN kept, within the tokens that may be routed
-// either way.
-static void stage_two_is_golden(variants *v)
-{
-    golden *stun = tinyworld_golden(v->world, "stun");
-    for (size_t l = 0; l < TINYWORLD_L; l++) {
-        char name[40];
-        size_t n = 0, N = 0;
-        const cull_layer_stats *s = &v->world->view.stats->layer[l];
-        snprintf(name, sizeof name, "layer.%zu.near_ties", l);
-        const double near = golden_numbers(v->world->stats, name, &n)[0];
-        snprintf(name, sizeof name, "layer.%zu.kept", l);
-        const double *kept = golden_numbers(stun, name, &N);
-        snprintf(name, sizeof name, "layer.%zu.stage2_n", l);
-        const double *count = golden_numbers(stun, name, &n);
-        snprintf(name, sizeof name, "layer.%zu.stage2_sum_x2", l);
-        const double *sq = golden_f64(stun, name, 2, (size_t[]){ N, s->D });
-        double most = 0;
-        for (size_t i = 0; i < N * s->D; i++)
-            most = fmax(most, sq[i]);
-        for (size_t i = 0; i < N; i++) {
-            const size_t e = (size_t)kept[i];
-            assert_true(fabs(s->count[e] - count[i]) <= 2 * near);
-            if (s->count[e] == count[i]) // but tokens may have been exchanged
-                assert_close(s->x_sq + e * s->D, sq + i * s->D, s->D, 0, 5e-5 * most);
-        }
-    }
-    golden_close(stun);
-}
-
 static void after_experts_went(variants *v)
 {
     static const char *const firsts[][2] = {
@@ -293,7 +244,7 @@ static void after_experts_went(variants *v)
         { "drop-easyep-global", "easyep-global+" },
     };
     for (size_t i = 0; i < 4; i++) {
-        const cull_cut *before = kept(v, firsts[i][0]);
+        const cull_cut *before = variants_kept(v, firsts[i][0]);
         stage gpt[2];
         deciding d = { v, 2, gpt };
         cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_H, .cut = before };
@@ -306,10 +257,8 @@ static void after_experts_went(variants *v)
             how.deciding = copy(v, before);
         }
         variants_calibrate(v, &how);
-        if (i == 0) {
-            stage_two_is_golden(v);
+        if (i == 0)
             add_all(v, 2, gpt);
-        }
         prune_after(v, firsts[i][1], before, i == 0);
     }
 }
@@ -337,83 +286,9 @@ static void olmoe_variants_are_golden(void **state)
     check_model("tinyworld-olmoe", 12 + 17 + 8);
 }
 
-// ---- inputs: progressive ----
-
-enum { SAMPLE = 9 * 256 };
-
-typedef struct norms { // ‖routed output of the dense model‖² of each token of the subsample
-    bool known;
-    double sq[TINYWORLD_L][SAMPLE];
-    size_t shifted; // tokens whose output has changed
-} norms;
-
-// Σ g y, as seen through the Gram matrix: its squared norm, and its product with r.
-static double output_norm(const cull_dense_sample *s, size_t E, size_t t, double *with_r)
-{
-    const float *g = s->gate + t * E;
-    double sum = 0;
-    *with_r = 0;
-    for (size_t i = 0; i < E; i++) {
-        for (size_t j = 0; j < E; j++)
-            sum += (double)g[i] * (double)g[j] * (double)s->gram[(t * E + i) * E + j];
-        if (s->cross)
-            *with_r += (double)g[i] * (double)s->cross[t * E + i];
-    }
-    return sum;
-}
-
-// First the dense model's norms; then, with experts going layer by layer, the same norms from the
-// changed outputs and what they differ by: ‖o − r‖² = ‖o‖² − 2 o·r + ‖r‖².
-static cull_status compare_norms(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
-                                 cull_cut *cut)
-{
-    norms *n = arg;
-    const cull_dense_sample *s = stats->layer[l].dense;
-    (void)ctx;
-    assert_int_equal(s->N, SAMPLE);
-    assert_true((s->cross != NULL) == n->known);
-    for (size_t t = 0; t < SAMPLE; t++) {
-        double with_r = 0;
-        const double sq = output_norm(s, stats->layer[l].E, t, &with_r);
-        if (!n->known) {
-            n->sq[l][t] = sq;
-            continue;
-        }
-        const double target = sq - 2 * with_r + s->offset[t];
-        if (fabs(target - n->sq[l][t]) > 1e-4 * (n->sq[l][t] + s->offset[t]))
-            fail_msg("layer %zu, token %zu: the target's norm is %g, not %g", l, t, target,
-                     n->sq[l][t]);
-        n->shifted += s->offset[t] > 0;
-        assert_true(l > 0 || s->offset[t] == 0);
-    }
-    if (n->known)
-        memset(cut->layer[l].action, CULL_ACTION_DROP, 4);
-    return CULL_OK;
-}
-
-static void progressive_inputs_keep_the_dense_target(void **state)
-{
-    (void)state;
-    variants *v = variants_open("tinyworld-mixtral");
-    norms *n = test_calloc(1, sizeof *n);
-    cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_J,
-                             .dense_rows = 9,
-                             .decide = compare_norms,
-                             .decide_arg = n,
-                             .deciding = tinyworld_cut(v->world) };
-    variants_calibrate(v, &how);
-    n->known = true;
-    how.propagate = true;
-    variants_calibrate(v, &how);
-    assert_in_range(n->shifted, SAMPLE, 3 * SAMPLE);
-    test_free(n);
-    variants_close(v);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(progressive_inputs_keep_the_dense_target),
         cmocka_unit_test(mixtral_variants_are_golden),
         cmocka_unit_test(olmoe_variants_are_golden),
     };

@@ -105,6 +105,24 @@ static void scores_are_golden(void **state)
     }
 }
 
+// The golden mode c has the weight that Cull's has unless told otherwise.
+static void both_has_the_golden_mu(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < 2; w++) {
+        golden *stun = tinyworld_golden(worlds[w], "stun");
+        const size_t one = 1, n = worlds[w]->layer[0].E * worlds[w]->layer[0].E;
+        char mu[32];
+
+        snprintf(mu, sizeof mu, "mu=%.17g", golden_f64(stun, "mu", 1, &one)[0]);
+        const cull_scores *plain = methods_score(worlds[w], "similarity", WORDS("mode=both"));
+        const cull_scores *told = methods_score(worlds[w], "similarity", WORDS("mode=both", mu));
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            assert_memory_equal(plain->pair[l], told->pair[l], n * sizeof(double));
+        golden_close(stun);
+    }
+}
+
 // ---- permuting the experts permutes the scores ----
 
 static const size_t *order; // (E) expert e of the permuted world is expert order[e] of the true one
@@ -377,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_are_golden),
+        cmocka_unit_test(both_has_the_golden_mu),
         cmocka_unit_test(permuting_experts_permutes_scores),
         cmocka_unit_test(experts_without_tokens_score_zero),
         cmocka_unit_test(easy_ep_normalises_layers),

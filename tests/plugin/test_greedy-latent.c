@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "strategy/greedy-latent/reconstruct.h"
 #include "strategy/greedy-latent/reject.h"
 #include "support/assert_close.h"
 #include "support/test.h"
@@ -133,6 +134,43 @@ static void greedy_rejection_is_golden(void **state)
                 for (size_t e = 0; e < E; e++)
                     assert_int_equal(label[e], want[e]);
             }
+        golden_close(stun);
+    }
+}
+
+// Each member's distance to its cluster's mean; the nearest represents the cluster.
+static void distances_to_means_are_golden(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < 2; w++) {
+        const size_t E = worlds[w]->layer[0].E;
+        golden *stun = tinyworld_golden(worlds[w], "stun");
+
+        for (size_t l = 0; l < TINYWORLD_L; l++) {
+            const int32_t *label = layer_i32(stun, l, "cluster", E);
+            const int32_t *rep = layer_i32(stun, l, "representative", E);
+            char name[64];
+
+            snprintf(name, sizeof name, "layer.%zu.dist_to_mean", l);
+            const double *want = golden_f64(stun, name, 1, &E);
+            for (size_t first = 0; first < E; first++) {
+                size_t member[64], n = 0, nearest = 0;
+                double far[64];
+
+                for (size_t e = first; e < E; e++)
+                    if ((size_t)label[e] == first)
+                        member[n++] = e;
+                if (n == 0)
+                    continue;
+                const struct group group = { .layer = l, .n = n, .expert = member };
+                assert_ok(host, distances_to_mean(fake_ctx(host), &worlds[w]->view, &group, far));
+                assert_ok(host,
+                          find_representative(fake_ctx(host), &worlds[w]->view, &group, &nearest));
+                assert_int_equal(nearest, rep[first]);
+                for (size_t i = 0; i < n; i++)
+                    assert_true(fabs(far[i] - want[member[i]]) <= 1e-12 * (1.0 + far[i]));
+            }
+        }
         golden_close(stun);
     }
 }
@@ -396,6 +434,7 @@ int main(void)
         cmocka_unit_test(dendrograms_are_golden),
         cmocka_unit_test(linkages_differ),
         cmocka_unit_test(greedy_rejection_is_golden),
+        cmocka_unit_test(distances_to_means_are_golden),
         cmocka_unit_test(clusters_keep_golden_representatives),
         cmocka_unit_test(variants_are_golden),
         cmocka_unit_test(means_are_golden),

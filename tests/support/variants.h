@@ -43,7 +43,22 @@ void variants_calibrate(variants *v, const cull_calibration *how);
 void variants_add(variants *v, const char *golden, const cull_cut *cut, uint8_t action);
 
 // Evaluates all variants in one pass: their kept lists are the golden ones, their perplexities on a
-// held-out row of every third domain (of each, if CULL_TEST_ALL is set) within 1e-3.
+// held-out row of every third domain within 1e-3; if CULL_TEST_ALL is set, those of each domain and
+// of all together, on all rows.
 void variants_check(variants *v);
+
+// What the experts that a golden list keeps leave of the dense model: "stun" of file stun, or a
+// variant of the file that is open as `eval`.
+cull_cut *variants_kept(variants *v, const char *of);
+
+// A test program's main: for both embedded models the statistics of `groups` are gathered, `select`
+// adds n variants from them, and all are checked against golden file `file`.
+typedef struct variants_plan {
+    const char *name, *file;
+    uint32_t groups;
+    void (*select)(variants *v);
+    size_t n;
+} variants_plan;
+int variants_main(const variants_plan *plan);
 
 #endif

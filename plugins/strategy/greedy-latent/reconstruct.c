@@ -28,6 +28,21 @@ static cull_status add_distances(cull_ctx *ctx, const cull_view *view, const str
     return status;
 }
 
+cull_status distances_to_mean(cull_ctx *ctx, const cull_view *view, const struct group *group,
+                              double *far)
+{
+    cull_status status = CULL_OK;
+
+    for (size_t i = 0; i < group->n; i++)
+        far[i] = 0.0;
+    for (size_t p = 0; p < N_EXPERT_PARTS && status == CULL_OK; p++)
+        if (part_present(&view->layer[group->layer], expert_parts[p]))
+            status = add_distances(ctx, view, group, expert_parts[p], far);
+    for (size_t i = 0; i < group->n; i++)
+        far[i] = sqrt(far[i]);
+    return status;
+}
+
 cull_status find_representative(cull_ctx *ctx, const cull_view *view, const struct group *group,
                                 size_t *out)
 {
@@ -40,15 +55,11 @@ cull_status find_representative(cull_ctx *ctx, const cull_view *view, const stru
     double *far = (double *)ctx->host->scratch(ctx, group->n, sizeof *far);
     if (!far)
         return CULL_ENOMEM;
-    for (size_t p = 0; p < N_EXPERT_PARTS; p++) {
-        if (!part_present(&view->layer[group->layer], expert_parts[p]))
-            continue;
-        const cull_status status = add_distances(ctx, view, group, expert_parts[p], far);
-        if (status != CULL_OK)
-            return status;
-    }
+    const cull_status status = distances_to_mean(ctx, view, group, far);
+    if (status != CULL_OK)
+        return status;
     for (size_t i = 1; i < group->n; i++)
-        if (sqrt(far[i]) < sqrt(far[nearest]))
+        if (far[i] < far[nearest])
             nearest = i;
     *out = group->expert[nearest];
     return CULL_OK;

@@ -4,6 +4,11 @@
 
 #include "common/average.h"
 
+// far[i]: how far, in l2, the flattened (gate, up, down) weights of the group's member i are from
+// the group's mean.
+cull_status distances_to_mean(cull_ctx *ctx, const cull_view *view, const struct group *group,
+                              double *far);
+
 // The member of the group whose flattened (gate, up, down) weights are nearest, in l2, to the
 // group's mean; the first of equals.
 cull_status find_representative(cull_ctx *ctx, const cull_view *view, const struct group *group,

@@ -60,9 +60,8 @@ static cull_status add_outliers(void *arg, cull_ctx *ctx, const scored *m)
     return measure(ctx, m, p->threshold, &ignored, &p->outliers);
 }
 
-// D: the percentage of the layer's scores above `outlier` times their mean.
-static cull_status outlier_percent(cull_ctx *ctx, const struct settings *set, const cull_view *view,
-                                   size_t l, double *percent)
+cull_status outlier_percent(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                            size_t l, double *percent)
 {
     pool p = { 0 };
     cull_status status = each_matrix(ctx, set, view, l, true, add_sum, &p);

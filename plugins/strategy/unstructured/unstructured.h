@@ -32,6 +32,11 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
                         bool routed, cull_status (*fn)(void *arg, cull_ctx *, const scored *),
                         void *arg);
 
+// D of OWL: the percentage of the layer's scores above `outlier` times their mean; experts without
+// tokens take no part.
+cull_status outlier_percent(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                            size_t l, double *percent);
+
 // The sparsity of each layer (L) by the outliers of its scores.
 cull_status owl(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                 const cull_budget *budget, double *sparsity);
