@@ -235,9 +235,14 @@ static void compare_choices(model *t, size_t l, const float *z, const int32_t *c
     for (size_t i = 0; i < TOKENS; i++) {
         const double m = margin(f->E, f->K, z + i * f->E);
         uint64_t got_set = 0, want_set = 0;
+        double p[MOST_E];
+        probabilities(f->E, z + i * f->E, p);
         for (size_t k = 0; k < f->K; k++) {
-            got_set |= (uint64_t)1 << chosen[i * f->K + k];
+            const int32_t got = chosen[i * f->K + k];
+            got_set |= (uint64_t)1 << got;
             want_set |= (uint64_t)1 << want[i * f->K + k];
+            if (fabs(p[got] - p[want[i * f->K + k]]) >= 1e-5) // in falling order, too
+                fail_msg("layer %zu, token %zu: expert %d is choice %zu", l, i, got, k);
         }
         if (got_set != want_set && m >= 1e-5)
             fail_msg("layer %zu, token %zu: other experts than the golden ones", l, i);
