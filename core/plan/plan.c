@@ -196,6 +196,7 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
     *spec = from->stage[cull_expert_stage(from)];
     spec->recalibrate = spec->propagate = false;
     spec->share = taker->stage[stage].share;
+    spec->share_place = a->place;
     if (isnan(spec->share))
         spec->share =
             1 - (1 - m->spec->sparsities[p.sparsity].value) / (1 - cull_method_shares(taker));
