@@ -90,6 +90,18 @@ uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *opti
     return options->memory > fixed ? options->memory - fixed : 0;
 }
 
+size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
+                        const uint64_t *bytes)
+{
+    const uint64_t room = cull_memory_limit(m, options) / 2;
+    uint64_t taken = 0;
+    size_t fit = 0;
+
+    while (fit < n && (taken += bytes[fit]) <= room)
+        fit++;
+    return fit ? fit : 1;
+}
+
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes)
 {
     size_t floats = 1;

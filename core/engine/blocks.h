@@ -26,6 +26,10 @@ uint64_t cull_memory_fixed(const cull_opened *m, double rows);
 // or half of what is free.
 uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *options);
 
+// How many of n things of so many bytes fit half of it together: the first ones, at least one.
+size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
+                        const uint64_t *bytes);
+
 // Rows of one block so that n_lanes lanes of them fit a quarter of the limit.
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes);
 

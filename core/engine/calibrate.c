@@ -60,24 +60,15 @@ static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c
     return CULL_OK;
 }
 
-size_t cull_calibrate_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
-                           const cull_calibration *cal)
-{
-    const uint64_t room = cull_memory_limit(m, options) / 2;
-    uint64_t taken = 0;
-    size_t fit = 0;
-
-    while (fit < n && (taken += cull_calibrating_bytes(m, &cal[fit])) <= room)
-        fit++;
-    return fit ? fit : 1;
-}
-
 static cull_status run_waves(pass *p, size_t n)
 {
-    cull_status status = CULL_OK;
+    uint64_t *bytes = cull_scratch(p->run.ctx, n + 1, sizeof *bytes);
+    cull_status status = bytes ? CULL_OK : CULL_ENOMEM;
 
+    for (size_t i = 0; bytes && i < n; i++)
+        bytes[i] = cull_calibrating_bytes(p->run.m, &p->cal[i]);
     for (size_t first = 0, fit; first < n && status == CULL_OK; first += fit) {
-        fit = cull_calibrate_wave(p->run.m, p->options, n - first, p->cal + first);
+        fit = cull_memory_wave(p->run.m, p->options, n - first, bytes + first);
         cull_calibrating *c = cull_alloc(fit, sizeof *c);
         if (!c)
             return cull_no_memory(p->run.ctx);

@@ -2,6 +2,8 @@
 // by round: everything whose ground is laid, in one pass over the weights, until nothing is left.
 #include "flow/steps.h"
 
+#include "plan/passes.h"
+
 bool cull_own_failure(cull_status status)
 {
     return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
@@ -57,27 +59,12 @@ static size_t ready_steps(cull_study *s, size_t model, size_t *steps)
     return n;
 }
 
-// How a step comes to its decision.
-typedef enum manner {
-    AT_ONCE,   // from the statistics of all layers
-    VISITING,  // layer by layer, inside a pass
-    SPREADING, // likewise, after it has spread its budget by the statistics of all layers
-} manner;
-
-static manner manner_of(const cull_step *step)
-{
-    if (!step->visit)
-        return AT_ONCE;
-    return ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread ? SPREADING
-                                                                                : VISITING;
-}
-
-static size_t of_manner(const cull_study *s, manner want, size_t n, const size_t *steps,
+static size_t of_manner(const cull_study *s, cull_manner want, size_t n, const size_t *steps,
                         size_t *out)
 {
     size_t found = 0;
     for (size_t i = 0; i < n; i++)
-        if (manner_of(&s->plan->step[steps[i]]) == want)
+        if (cull_manner_of(&s->plan->step[steps[i]]) == want)
             out[found++] = steps[i];
     return found;
 }
@@ -88,7 +75,7 @@ static size_t gathers_of(const cull_study *s, size_t n, const size_t *steps, siz
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
         const cull_step *step = &s->plan->step[steps[i]];
-        bool seen = step->gather == CULL_NOT || manner_of(step) == VISITING;
+        bool seen = step->gather == CULL_NOT || cull_manner_of(step) == CULL_VISITING;
         for (size_t g = 0; g < found && !seen; g++)
             seen = out[g] == step->gather;
         if (!seen)
@@ -115,9 +102,10 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
     if (!gather || !some)
         return CULL_ENOMEM;
     const size_t n_gathers = gathers_of(s, n, steps, gather);
-    CULL_TRY(cull_make_pass(s, n_gathers, gather, of_manner(s, VISITING, n, steps, some), some));
-    CULL_TRY(decide_at_once(s, of_manner(s, AT_ONCE, n, steps, some), some));
-    return cull_make_pass(s, 0, NULL, of_manner(s, SPREADING, n, steps, some), some);
+    CULL_TRY(
+        cull_make_pass(s, n_gathers, gather, of_manner(s, CULL_VISITING, n, steps, some), some));
+    CULL_TRY(decide_at_once(s, of_manner(s, CULL_AT_ONCE, n, steps, some), some));
+    return cull_make_pass(s, 0, NULL, of_manner(s, CULL_SPREADING, n, steps, some), some);
 }
 
 cull_status cull_make_cuts(cull_study *s, size_t model)

@@ -38,62 +38,14 @@ static double extra_flops(const cull_subject *s, const cull_rows *rows, uint32_t
     return flops;
 }
 
-static void add_calibration(const cull_subject *s, const cull_rows *rows, uint32_t groups,
-                            cull_cost *out)
+static void calibration_cost(const cull_plan *plan, const cull_subject *s,
+                             const cull_passes *passes, cull_cost *out)
 {
-    const double flops = (double)rows->tokens * flops_per_token(s) + extra_flops(s, rows, groups);
-    out->passes++;
-    out->tokens += (double)rows->tokens;
-    out->flops += flops;
-    out->bytes += (double)s->opened.facts->bytes;
-}
-
-static bool visited(const cull_plan *plan, size_t g, bool propagate)
-{
-    for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->step[i].gather == g && plan->step[i].visit &&
-            plan->step[i].spec->propagate == propagate)
-            return true;
-    return false;
-}
-
-// A plain pass serves steps that are decided after it, and those whose ratios need all layers.
-static bool gathered(const cull_plan *plan, size_t g)
-{
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const cull_step *step = &plan->step[i];
-        const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
-        if (step->gather == g && (!step->visit || strategy->spread))
-            return true;
-    }
-    return false;
-}
-
-static uint32_t needs_in_visit(const cull_plan *plan, size_t g)
-{
-    uint32_t needs = 0;
-    for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->step[i].gather == g && plan->step[i].visit)
-            needs |= plan->step[i].needs;
-    return needs;
-}
-
-static void calibration_cost(const cull_plan *plan, const cull_subject *s, size_t model,
-                             cull_cost *out)
-{
-    for (size_t g = 0; g < plan->n_gathers; g++) {
-        const cull_gather *gather = &plan->gather[g];
-        if (gather->model != model)
-            continue;
-        const cull_rows *rows = cull_rows_of(s, gather->seed);
-        const uint32_t in_visit = needs_in_visit(plan, g);
-        if (gathered(plan, g))
-            add_calibration(s, rows, gather->groups, out);
-        if (visited(plan, g, false))
-            add_calibration(s, rows, in_visit, out);
-        for (size_t i = 0; i < plan->n_steps; i++)
-            if (plan->step[i].gather == g && plan->step[i].visit && plan->step[i].spec->propagate)
-                add_calibration(s, rows, plan->step[i].needs, out);
+    for (size_t i = 0; i < passes->n; i++) {
+        const cull_planned *p = &passes->at[i];
+        const cull_rows *rows = cull_rows_of(s, plan->gather[p->gather].seed);
+        out->tokens += (double)rows->tokens;
+        out->flops += (double)rows->tokens * flops_per_token(s) + extra_flops(s, rows, p->groups);
     }
 }
 
@@ -146,9 +98,13 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     cull_asked_rows asked;
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
     const double one = flops_of(s, &asked);
+    cull_passes passes;
+    CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
     *calibrate = (cull_cost){ 0 };
-    calibration_cost(plan, s, model, calibrate);
-    calibrate->peak_bytes = cull_calibration_peak(plan, s, model, memory);
+    calibration_cost(plan, s, &passes, calibrate);
+    CULL_TRY(cull_calibration_peak(ctx, plan, s, &passes, memory, &calibrate->passes,
+                                   &calibrate->peak_bytes));
+    calibrate->bytes = (double)calibrate->passes * (double)s->opened.facts->bytes;
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     *evaluate = (cull_cost){
         .passes = 1,

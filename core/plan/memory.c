@@ -74,9 +74,8 @@ static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t
 
 // ---- calibration ----
 
-// What a pass holds beside the hidden states: all of them of earlier layers (K), and of one layer
-// the Hessians (I) and the dense subsample (J, M).
-static double beside(const cull_subject *s, const cull_rows *rows, uint32_t groups)
+// The Hessians (I) and the dense subsample (J, M) of a layer: there while it is visited.
+static double in_layer(const cull_subject *s, const cull_rows *rows, uint32_t groups)
 {
     const cull_model_facts *f = s->opened.facts;
     const double D = (double)f->D;
@@ -88,51 +87,61 @@ static double beside(const cull_subject *s, const cull_rows *rows, uint32_t grou
         here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, rows->dense_tokens, groups);
         most = fmax(most, here);
     }
-    return most + (groups & CULL_STAT_K ? (double)f->L * hidden(s, (double)rows->tokens) : 0);
+    return most;
 }
 
-// One pass. A stage that later layers are to see runs each layer again from the states it was given
-// (`propagate`), and one that compares subsets has the model before the stage run along.
-static double pass_peak(const cull_subject *s, const cull_rows *rows, uint32_t groups,
-                        bool propagate, uint64_t memory)
+// What stays from layer to layer: the hidden states, those of all earlier layers (K), a second copy
+// where later layers see what is decided, and where subsets are compared, the model before along
+// with it.
+static double states(const cull_subject *s, const cull_rows *rows, const cull_planned *p)
 {
-    const bool along = propagate && (groups & CULL_STAT_J);
-    const double copies = 1 + propagate + along;
+    const bool along = p->propagate && (p->groups & CULL_STAT_J);
+    const double layers = p->groups & CULL_STAT_K ? (double)s->opened.facts->L : 0;
 
-    return ground(s, (double)rows->tokens, 1, memory) + copies * hidden(s, (double)rows->tokens) +
-           (along ? hidden(s, (double)rows->dense_tokens) : 0) + beside(s, rows, groups) +
-           (double)cull_stats_store_bytes(s->opened.facts, s->layer, groups);
+    return (1 + p->propagate + along + layers) * hidden(s, (double)rows->tokens) +
+           (along ? hidden(s, (double)rows->dense_tokens) : 0);
 }
 
-// All passes of one set of statistics: the plain one, that of the stages which only look at layers,
-// and one for each stage that changes what later layers see.
-static double gather_peak(const cull_plan *plan, const cull_subject *s, size_t g, uint64_t memory)
+// Calibrations [p, p + n): all their states and statistics, and one's layer.
+static double wave_peak(const cull_plan *plan, const cull_subject *s, size_t n,
+                        const cull_planned *p, uint64_t memory)
 {
-    const cull_rows *rows = cull_rows_of(s, plan->gather[g].seed);
-    double peak = pass_peak(s, rows, plan->gather[g].groups, false, memory);
-    uint32_t looked = 0;
+    double rows = 0, kept = 0, visited = 0;
 
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const cull_step *step = &plan->step[i];
-        if (step->gather != g || !step->visit)
-            continue;
-        if (step->spec->propagate)
-            peak = fmax(peak, pass_peak(s, rows, step->needs, true, memory));
-        else
-            looked |= step->needs;
+    for (size_t i = 0; i < n; i++) {
+        const cull_rows *r = cull_rows_of(s, plan->gather[p[i].gather].seed);
+        rows = fmax(rows, (double)r->tokens);
+        visited = fmax(visited, in_layer(s, r, p[i].groups));
+        kept += states(s, r, &p[i]) +
+                (double)cull_stats_store_bytes(s->opened.facts, s->layer, p[i].groups);
     }
-    return looked ? fmax(peak, pass_peak(s, rows, looked, false, memory)) : peak;
+    return ground(s, rows, 1, memory) + kept + visited;
 }
 
-double cull_calibration_peak(const cull_plan *plan, const cull_subject *s, size_t model,
-                             uint64_t memory)
+cull_status cull_calibration_peak(cull_ctx *ctx, const cull_plan *plan, const cull_subject *s,
+                                  const cull_passes *passes, uint64_t memory, size_t *n_waves,
+                                  double *peak)
 {
-    double peak = 0;
+    const cull_engine_options options = { .memory = memory };
+    uint64_t *bytes = cull_scratch(ctx, passes->n + 1, sizeof *bytes);
 
-    for (size_t g = 0; g < plan->n_gathers; g++)
-        if (plan->gather[g].model == model)
-            peak = fmax(peak, gather_peak(plan, s, g, memory));
-    return peak > 0 ? peak + overlay_bytes(plan, s, model) : 0;
+    *n_waves = 0;
+    *peak = 0;
+    if (!bytes)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < passes->n; i++)
+        bytes[i] = (uint64_t)states(s, cull_rows_of(s, plan->gather[passes->at[i].gather].seed),
+                                    &passes->at[i]);
+    for (size_t first = 0, n; first < passes->n; first += n, ++*n_waves) {
+        const cull_planned *p = passes->at + first;
+        for (n = 1; first + n < passes->n && p[n].pass == p->pass;)
+            n++;
+        n = cull_memory_wave(&s->opened, &options, n, bytes + first);
+        *peak = fmax(*peak, wave_peak(plan, s, n, p, memory));
+    }
+    if (passes->n > 0)
+        *peak += overlay_bytes(plan, s, plan->gather[passes->at[0].gather].model);
+    return CULL_OK;
 }
 
 // ---- evaluation ----

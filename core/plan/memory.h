@@ -5,10 +5,14 @@
 #define CULL_PLAN_MEMORY_H
 
 #include "plan/inputs.h"
+#include "plan/passes.h"
 
-// Of all calibration passes of the model, or 0 where there is none; of its evaluation.
-double cull_calibration_peak(const cull_plan *plan, const cull_subject *subject, size_t model,
-                             uint64_t memory);
+// Of all calibration passes of the model, 0 where there is none, and in how many waves over the
+// weights they are made.
+cull_status cull_calibration_peak(cull_ctx *ctx, const cull_plan *plan, const cull_subject *subject,
+                                  const cull_passes *passes, uint64_t memory, size_t *n_waves,
+                                  double *peak) CULL_MUST_CHECK;
+// Of its evaluation.
 typedef struct cull_asked_rows { // of one variant, over all requests
     double scoring, generating;  // rows: what requests share of their beginnings counts once
     double scored;               // rows whose next token is asked for

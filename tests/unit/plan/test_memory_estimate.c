@@ -124,6 +124,27 @@ static void earlier_states_stay_for_cosines_of_layers(void **state)
     assert_true(more > 0.9 * copies && more < 1.3 * copies);
 }
 
+// One for the first stage and one for what it left; one where sets are searched while a layer is
+// visited, and one more where masks are spread over all layers first.
+static void passes_are_counted(void **state)
+{
+    (void)state;
+    const estimate two =
+        estimate_of("[ { criterion: frequency, strategy: { lowest: { experts: 0.25 } } }, "
+                    "{ criterion: wanda, strategy: unstructured, recalibrate: true } ]");
+    const estimate inside =
+        estimate_of("[ { criterion: enumeration, strategy: { combinatorial: { inputs: progressive "
+                    "} } } ]");
+    const estimate after =
+        estimate_of("[ { criterion: wanda, strategy: unstructured, propagate: pruned } ]");
+
+    assert_int_equal(two.calibrate.passes, 2);
+    assert_int_equal(inside.calibrate.passes, 1);
+    assert_int_equal(after.calibrate.passes, 2);
+    assert_bytes(two.calibrate.bytes, 2 * two.evaluate.bytes);
+    assert_bytes(two.calibrate.tokens, 2.0 * ROWS * LENGTH);
+}
+
 static void too_little_is_refused(void **state)
 {
     (void)state;
@@ -138,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pruned_states_are_a_second_copy, setup, teardown),
         cmocka_unit_test_setup_teardown(masks_are_a_bit_a_weight, setup, teardown),
         cmocka_unit_test_setup_teardown(earlier_states_stay_for_cosines_of_layers, setup, teardown),
+        cmocka_unit_test_setup_teardown(passes_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(too_little_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

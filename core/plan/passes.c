@@ -1,0 +1,94 @@
+#include "plan/passes.h"
+
+#include <stdlib.h>
+
+#include "base/context.h"
+
+cull_manner cull_manner_of(const cull_step *step)
+{
+    if (!step->visit)
+        return CULL_AT_ONCE;
+    return ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread ? CULL_SPREADING
+                                                                                : CULL_VISITING;
+}
+
+// The round in which a step is decided: after what it starts from, what it takes counts from, and
+// what its statistics are gathered on. Steps stand after those that they rest on.
+static size_t round_of(const cull_plan *plan, const size_t *round, const cull_step *step)
+{
+    const size_t on = step->gather == CULL_NOT ? CULL_NOT : plan->gather[step->gather].on;
+    const size_t rests[] = { step->before, step->donor, on };
+    size_t after = 0;
+
+    for (size_t i = 0; i < 3; i++)
+        if (rests[i] != CULL_NOT && round[rests[i]] + 1 > after)
+            after = round[rests[i]] + 1;
+    return after;
+}
+
+static bool shares(const cull_planned *p, const cull_planned *with)
+{
+    if (p->gather != with->gather || p->visit != with->visit || p->propagate || with->propagate)
+        return false;
+    return !p->visit || p->pass == with->pass;
+}
+
+// Statistics are gathered once, for the first that wants them; visits that only look are shared
+// within a pass.
+static void add(cull_passes *p, cull_planned one)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (shares(&p->at[i], &one)) {
+            p->at[i].groups |= one.groups;
+            p->at[i].pass = one.pass < p->at[i].pass ? one.pass : p->at[i].pass;
+            return;
+        }
+    p->at[p->n++] = one;
+}
+
+// A round is a pass for statistics and visits that wait for none of them, and one for visits that
+// do.
+static void add_step(const cull_plan *plan, const cull_step *step, size_t round, cull_passes *p)
+{
+    const cull_manner manner = cull_manner_of(step);
+
+    if (manner != CULL_VISITING)
+        add(p, (cull_planned){ .pass = 2 * round,
+                               .gather = step->gather,
+                               .groups = plan->gather[step->gather].groups });
+    if (manner != CULL_AT_ONCE)
+        add(p, (cull_planned){ .pass = 2 * round + (manner == CULL_SPREADING),
+                               .gather = step->gather,
+                               .groups = CULL_STAT_A | step->needs,
+                               .visit = true,
+                               .propagate = step->spec->propagate });
+}
+
+static int by_pass(const void *a, const void *b)
+{
+    const cull_planned *x = a, *y = b;
+    if (x->pass != y->pass)
+        return x->pass < y->pass ? -1 : 1;
+    return (x->gather > y->gather) - (x->gather < y->gather);
+}
+
+cull_status cull_plan_passes(cull_ctx *ctx, const cull_plan *plan, size_t model, cull_passes *out)
+{
+    size_t *round = cull_scratch(ctx, plan->n_steps + 1, sizeof *round);
+
+    *out = (cull_passes){ .at = cull_scratch(ctx, 2 * plan->n_steps + 1, sizeof *out->at) };
+    if (!round || !out->at)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        round[i] = round_of(plan, round, &plan->step[i]);
+        if (plan->step[i].model == model && plan->step[i].gather != CULL_NOT)
+            add_step(plan, &plan->step[i], round[i], out);
+    }
+    qsort(out->at, out->n, sizeof *out->at, by_pass);
+    for (size_t i = 0, last = SIZE_MAX, number = 0; i < out->n; i++) {
+        number += i > 0 && out->at[i].pass != last;
+        last = out->at[i].pass;
+        out->at[i].pass = number;
+    }
+    return CULL_OK;
+}
