@@ -55,15 +55,18 @@ double cull_cut_bytes(const cull_cut *cut)
 // rewritten.
 static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
 {
-    double bytes = 0;
+    double bytes = 0, experts = 0;
 
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        if (!s->frozen[l])
+            experts += (double)s->layer[l]->E * (double)s->layer[l]->expert_params;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
         if (step->model != model)
             continue;
         const double gone =
             step->unit == CULL_UNIT_EXPERT && !isnan(step->sparsity) ? step->sparsity : 0;
-        const double weights = (1 - gone) * (double)s->opened.facts->params_expert;
+        const double weights = (1 - gone) * experts;
         if (step->emits & CULL_EMITS_MASK)
             bytes += weights / 8;
         if (step->emits & CULL_EMITS_MATRIX)

@@ -474,13 +474,45 @@ static void test_uneven(void **state)
         assert_same(f, names[i], 2e-6);
         end(f);
     }
-    begin(f, "deepseek_v3"); // in four groups
-    drop(f, none);
-    f->cut->layer[1].action[1] = f->cut->layer[1].action[2] = f->cut->layer[1].action[3] =
-        CULL_ACTION_DROP;
-    assert_fails(f->host, save(f, false, UINT64_MAX), CULL_ENOTSUP,
-                 "a group with one expert has no best two");
-    end(f);
+}
+
+// Of four groups of four.
+static bool leaves_two(size_t l, size_t e)
+{
+    return l == 1 && e >= 1 && e < 3;
+}
+static bool leaves_one(size_t l, size_t e)
+{
+    return l == 1 && e >= 1 && e < 4;
+}
+static bool leaves_none(size_t l, size_t e)
+{
+    return l == 1 && e < 4;
+}
+static bool leaves_few(size_t l, size_t e) // 2, 0, 0 and 3, where two groups give a token four
+{
+    return l == 1 && e >= 2 && e < 13;
+}
+
+// Groups that keep different numbers: padded while a stock router still chooses alike, else in
+// Cull's own layout, which says how many each has.
+static void test_uneven_groups(void **state)
+{
+    static bool (*const gone[])(size_t, size_t) = { leaves_two, leaves_one, leaves_none,
+                                                    leaves_few };
+    fixture *f = *state;
+    char path[128];
+
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
+        begin(f, "deepseek_v3");
+        drop(f, gone[i]);
+        assert_ok(f->host, save(f, false, UINT64_MAX));
+        (void)snprintf(path, sizeof path, "%s/modeling_cull.py", f->folder);
+        assert_int_equal(access(path, F_OK) == 0, i > 0);
+        reopen(f);
+        assert_same(f, "deepseek_v3", 2e-6);
+        end(f);
+    }
 }
 
 static void test_layers(void **state)
@@ -544,9 +576,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_halves), TEST(test_copy),    TEST(test_dequantised), TEST(test_masks),
-        TEST(test_matrix), TEST(test_actions), TEST(test_novice),      TEST(test_constants),
-        TEST(test_uneven), TEST(test_layers),  TEST(test_rules),
+        TEST(test_halves), TEST(test_copy),          TEST(test_dequantised), TEST(test_masks),
+        TEST(test_matrix), TEST(test_actions),       TEST(test_novice),      TEST(test_constants),
+        TEST(test_uneven), TEST(test_uneven_groups), TEST(test_layers),      TEST(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every golden checkpoint, cut in several ways and written by `cull export`, loaded in transformers: its logits are
-those that `cull trace` writes for it, and for the variant itself.
+those that `cull trace` writes for it, and for the variant itself. The first way is a user's: an experiment that prunes
+by frequency to half, `cull run`, `cull export TRIAL`.
 
     check_exports.py CULL GOLDEN-FOLDER [NAME…]
 
@@ -22,7 +23,7 @@ try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
-    from make_checkpoints import dequantise_fp8
+    from make_checkpoints import CASES, dequantise_fp8, make
     from transformers import AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
@@ -34,17 +35,75 @@ NOVICE = 3  # as in cull/cut.h
 REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks"}
 
 
-def half(layer, experts, width):
-    """Every other expert of each layer, beginning with the layer's own number."""
-    return {f"layer.{layer}.kept": torch.arange(layer % 2, experts, 2, dtype=torch.int32)}
+EXPERIMENT = """
+models:     {{ m: {{ hf: {{ path: {model} }} }} }}
+calibrate:  {{ ids: {{ files: {work}/calibration.jsonl }} }}
+methods:    {{ frequency: {{ criterion: frequency, strategy: lowest }} }}
+sparsities: 0.5
+metrics:    {{ perplexity: {{ files: {work}/text.txt, length: 16 }} }}
+"""
 
 
+def byte_tokenizer():
+    """Every byte a token, in the letters of byte-level BPE."""
+    letters = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or 174 <= b]
+    rest = [b for b in range(256) if b not in letters]
+    names = {b: chr(b) for b in letters} | {b: chr(256 + i) for i, b in enumerate(rest)}
+    return {"version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None, "decoder": None,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            "model": {"type": "BPE", "vocab": {names[b]: b for b in range(256)}, "merges": []}}
+
+
+def frequency(cull, folder, golden, work):
+    """Half of the experts, by a run: the model that was pruned, which has a tokenizer now, and its trial."""
+    model = os.path.join(work, "model")
+    shutil.copytree(folder, model, ignore=shutil.ignore_patterns("golden*"))
+    with open(os.path.join(model, "tokenizer.json"), "w") as f:
+        json.dump(byte_tokenizer(), f)
+    ids = torch.randint(256, (8, 40), generator=torch.Generator().manual_seed(5))
+    with open(os.path.join(work, "calibration.jsonl"), "w") as f:
+        f.writelines(json.dumps(row.tolist()) + "\n" for row in ids)
+    with open(os.path.join(work, "text.txt"), "w") as f:
+        f.write("Half of the experts are gone, and who misses them?\n")
+    with open(os.path.join(work, "half.yaml"), "w") as f:
+        f.write(EXPERIMENT.format(model=model, work=work))
+    subprocess.run([cull, "run", os.path.join(work, "half.yaml"), "-o", os.path.join(work, "results"), "--quiet"],
+                   check=True)
+    trial, = glob.glob(os.path.join(work, "results", "trials", "m-frequency-*.h5"))
+    return model, trial, [trial]
+
+
+def by_hand(layers):
+    """A cut made of what `layers` says of each layer."""
+
+    def made(cull, folder, golden, work):
+        cut, width = {}, golden["hidden.0"].shape[-1]
+        for name, t in golden.items():
+            if name.startswith("route.") and name.endswith(".logits"):
+                cut.update(layers(int(name.split(".")[1]), t.shape[1], width))
+        path = os.path.join(work, "cut.safetensors")
+        save_file(cut, path, metadata={"cull": "cut/1"})
+        return folder, path, [path, "--model", folder]
+
+    made.__name__ = layers.__name__
+    return made
+
+
+@by_hand
 def uneven(layer, experts, width):
     """Layers and, where there are some, groups that keep different numbers."""
     gone = [e for e in range(experts) if e % 4 == 1 or (layer == 1 and e % 4 == 3 and e > 3)]
     return {f"layer.{layer}.kept": torch.tensor([e for e in range(experts) if e not in gone], dtype=torch.int32)}
 
 
+@by_hand
+def scattered(layer, experts, width):
+    """Few experts, drawn: groups keep different numbers, one or none among them."""
+    kept = torch.randperm(experts, generator=torch.Generator().manual_seed(layer))[: max(4, experts * (4 + layer) // 10)]
+    return {f"layer.{layer}.kept": kept.sort().values.int()}
+
+
+@by_hand
 def novices(layer, experts, width):
     """Half of the experts as constants."""
     generator = torch.Generator().manual_seed(layer)
@@ -52,15 +111,6 @@ def novices(layer, experts, width):
     action[layer % 2::2] = NOVICE
     constants = torch.randn(int((action == NOVICE).sum()), width, generator=generator)
     return {f"layer.{layer}.action": action, f"layer.{layer}.novice": constants.bfloat16().float()}
-
-
-def make_cut(golden, how, path):
-    cut = {}
-    width = golden["hidden.0"].shape[-1]
-    for name, t in golden.items():
-        if name.startswith("route.") and name.endswith(".logits"):
-            cut.update(how(int(name.split(".")[1]), t.shape[1], width))
-    save_file(cut, path, metadata={"cull": "cut/1"})
 
 
 def trace(cull, model, work, *more):
@@ -103,11 +153,11 @@ def transformers_logits(folder, ids):
 
 def check(cull, folder, how, dequantise, work):
     golden = load_file(os.path.join(folder, "golden.safetensors"))
-    cut, out = (os.path.join(work, n) for n in ("cut.safetensors", "out"))
-    make_cut(golden, how, cut)
+    out = os.path.join(work, "out")
+    folder, cut, exported = how(cull, folder, golden, work)
     with open(os.path.join(folder, "config.json")) as f:
         arch = json.load(f)["model_type"]
-    done = subprocess.run([cull, "export", cut, "--model", folder, "-o", out, "--shard", "100K"]
+    done = subprocess.run([cull, "export", *exported, "-o", out, "--shard", "100K"]
                           + ["--dequantise"] * dequantise, stderr=subprocess.PIPE, text=True)
     reason = REFUSED.get((arch, how.__name__))
     if reason:
@@ -130,17 +180,22 @@ def main():
     cull, golden, *wanted = sys.argv[1:]
     modules = tempfile.TemporaryDirectory()  # where transformers keeps code that checkpoints carry
     transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
+    more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway
+    if not wanted:
+        make(os.path.join(more.name, "deepseek_v2-groups"), *CASES["v2-groups"], 0)
+    found = [os.path.join(parent, name) for parent in (golden, more.name)
+             for name in wanted or sorted(os.listdir(parent))]
     failed = 0
-    for name in wanted or sorted(os.listdir(golden)):
-        folder = os.path.join(golden, name)
+    for folder in found:
+        name = os.path.basename(folder)
         if not os.path.exists(os.path.join(folder, "config.json")):
             continue
         with open(os.path.join(folder, "config.json")) as f:
             forms = (False, True) if "quantization_config" in json.load(f) else (False,)
-        for how, dequantise in itertools.product((half, uneven, novices), forms):
+        for how, dequantise in itertools.product((frequency, uneven, scattered, novices), forms):
             with tempfile.TemporaryDirectory() as work:
                 worst = check(cull, folder, how, dequantise, work)
-            print(f"{name:24} {how.__name__:8} {'BF16' if dequantise else '':5} {worst:.2g}", flush=True)
+            print(f"{name:24} {how.__name__:9} {'BF16' if dequantise else '':5} {worst:.2g}", flush=True)
             failed += not worst <= TOLERANCE
     sys.exit(failed > 0)
 

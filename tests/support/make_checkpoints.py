@@ -92,7 +92,7 @@ CASES = {
     "qwen3-window": ("qwen3_moe", dict(QWEN3, use_sliding_window=True, sliding_window=5, head_dim=16), {}),
     "qwen3-yarn": ("qwen3_moe", dict(QWEN3, head_dim=32, rope_parameters=YARN), dict(legacy=True, shard="60KB")),
     "qwen3-old-key": ("qwen3_moe", dict(QWEN3, mlp_only_layers=[1]), dict(rename={"num_local_experts": "num_experts"})),
-    "v2-groups": ("deepseek_v2", dict(V2, topk_method="group_limited_greedy", n_group=4, topk_group=2,
+    "v2-groups": ("deepseek_v2", dict(V2, n_routed_experts=16, topk_method="group_limited_greedy", n_group=4, topk_group=2,
                                       routed_scaling_factor=16.0), {}),
     "v2-no-q-lora": ("deepseek_v2", dict(V2, q_lora_rank=None, n_group=4, topk_group=2, first_k_dense_replace=2), {}),
     "v2-bias": ("deepseek_v2", dict(V2, attention_bias=True, mlp_bias=True), dict(dtype="f32")),

@@ -160,8 +160,9 @@ static cull_status take_layer(hf_taker *t, size_t l)
     facts->expert_params =
         facts->E ? (t->params - facts->other_params - constants) / layer->n_stored : 0;
     facts->F = facts->E ? s->F : 0;
-    facts->n_group = facts->E ? s->n_group : 1;
-    facts->topk_group = facts->E ? s->topk_group : 1;
+    const bool grouped = facts->E && !layer->group_end; // else no plugin could know which is which
+    facts->n_group = grouped ? s->n_group : 1;
+    facts->topk_group = grouped ? s->topk_group : 1;
     facts->renormalise = s->renormalise;
     facts->bytes = t->bytes;
     facts->parts = parts_of(layer);

@@ -1,10 +1,10 @@
 // Layers that differ: "cull_layers" of config.json, in Cull's own layout (docs/checkpoints.md). For
 // each layer it holds null, where all is as for the others, or
 //
-//     {"experts": E, "per_token": K, "constants": [e, …]}
+//     {"experts": E, "per_token": K, "groups": [n, …], "constants": [e, …]}
 //
-// any of which may be missing. An expert that is a constant has no matrices, but a row of the
-// tensor experts.constants.
+// any of which may be missing. Groups of a group-limited router are runs of n experts. An expert
+// that is a constant has no matrices, but a row of the tensor experts.constants.
 #include "config.h"
 #include "model.h"
 
@@ -44,6 +44,59 @@ static cull_status read_constants(hf_config *c, cull_model *m, hf_layer *layer)
     return CULL_OK;
 }
 
+// Equal groups need no list.
+static cull_status read_groups(hf_config *c, const cull_model *m, hf_layer *layer)
+{
+    const json_t *list = hf_config_value(c, "groups");
+    const size_t G = m->s.n_group, E = layer->facts.E;
+    bool equal = true;
+    size_t end = 0;
+
+    if (!list)
+        return CULL_OK;
+    if (!json_is_array(list) || json_array_size(list) != G || G == 1)
+        return hf_wrong(c, "groups", list, "a number of experts for each of n_group groups");
+    layer->group_end = c->ctx->host->alloc(c->ctx, G, sizeof *layer->group_end);
+    if (!layer->group_end)
+        return CULL_ENOMEM;
+    for (size_t g = 0; g < G; g++) {
+        const json_t *item = json_array_get(list, g);
+        const json_int_t n = json_integer_value(item);
+        if (!json_is_integer(item) || n < 0 || n > (json_int_t)(E - end))
+            return hf_wrong(c, "groups", list, "numbers that add up to the layer's experts");
+        end += (size_t)n;
+        layer->group_end[g] = end;
+        equal &= (size_t)n * G == E;
+    }
+    if (end != E)
+        return hf_wrong(c, "groups", list, "numbers that add up to the layer's experts");
+    if (equal && (m->arch->router.group_score != HF_GROUP_TOP2 || E >= 2 * G))
+        layer->group_end = NULL;
+    return CULL_OK;
+}
+
+// Groups that no list gives the sizes of are equal.
+static cull_status check_groups(hf_config *c, const cull_model *m, const hf_layer *layer)
+{
+    const hf_shape *s = &m->s;
+    const cull_host *host = c->ctx->host;
+    const size_t G = s->n_group, E = layer->facts.E;
+
+    if (G == 1 || E == 0 || layer->group_end)
+        return CULL_OK;
+    if (E % G != 0)
+        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups",
+                          c->path, E, G);
+    if (m->arch->router.group_score == HF_GROUP_TOP2 && E / G < 2)
+        return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two",
+                          c->path);
+    if (s->topk_group * (E / G) < layer->facts.K)
+        return host->fail(c->ctx, CULL_EFORMAT,
+                          "%s: %zu groups of %zu experts cannot give %zu experts a token", c->path,
+                          s->topk_group, E / G, layer->facts.K);
+    return CULL_OK;
+}
+
 static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
 {
     const size_t E = hf_size(c, (hf_num)HF_KEY("experts", (double)m->s.E), 1);
@@ -52,17 +105,17 @@ static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
     HF_TRY(c->status);
     if (layer->facts.E == 0)
         return wrong(c, "experts: the layer is dense");
-    if (m->s.n_group > 1 && E != m->s.E)
-        return wrong(c, "experts: with groups all layers have the same number");
     if (E > m->s.E || E > MOST_EXPERTS || K > E)
         return wrong(c, "experts: more than config.json has, or fewer than a token needs");
     if (m->arch->router.score == HF_SPARSEMIXER && K != 2)
         return wrong(c, "per_token: this router chooses two");
     layer->facts.E = layer->n_stored = E;
     layer->facts.K = K;
+    HF_TRY(read_groups(c, m, layer));
     HF_TRY(read_constants(c, m, layer));
     const char *unread = hf_config_unread(c, 0);
-    return unread ? hf_refuse(c, "key", unread, "experts, per_token, constants") : c->status;
+    return unread ? hf_refuse(c, "key", unread, "experts, per_token, groups, constants")
+                  : c->status;
 }
 
 cull_status hf_differ_read(hf_config *c, cull_model *m)
@@ -90,5 +143,7 @@ cull_status hf_differ_read(hf_config *c, cull_model *m)
                                      : c->ctx->host->fail(c->ctx, CULL_ENOMEM, "out of memory");
         hf_config_close(&layer);
     }
+    for (size_t l = 0; l < m->s.L && status == CULL_OK; l++)
+        status = check_groups(c, m, &m->layer[l]);
     return status;
 }

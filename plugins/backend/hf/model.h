@@ -34,6 +34,7 @@ typedef struct hf_layer {
     cull_matrix *expert;             // (E, 3): gate, up, down; NULL in a dense layer
     const uint8_t *constant;         // (E) 1: a constant in an expert's place; NULL: none
     size_t n_stored;                 // experts that have matrices
+    size_t *group_end;               // (n_group) of each the end, where they differ; NULL: equal
     size_t first_tensor, end_tensor; // in the files' order of names
 } hf_layer;
 
@@ -79,6 +80,16 @@ static inline bool hf_is_stored(const hf_layer *layer, size_t e)
     return !layer->constant || !layer->constant[e];
 }
 
+// Experts [hf_group_begin(g), hf_group_begin(g + 1)) of layer l are its group g.
+static inline size_t hf_group_begin(const cull_model *m, size_t l, size_t g)
+{
+    const hf_layer *layer = &m->layer[l];
+
+    if (layer->group_end)
+        return g ? layer->group_end[g - 1] : 0;
+    return g * (layer->facts.E / m->s.n_group);
+}
+
 // Add a note for `cull inspect`. A lack of memory loses it.
 void hf_note(cull_ctx *, cull_model *, const char *fmt, ...) CULL_PRINTF(3, 4);
 // A copy of a text in the context's alloc memory, or NULL with a report.
@@ -94,7 +105,7 @@ char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 // ---- open.c's stages, in order ----
 struct hf_config;
 cull_status hf_shape_read(struct hf_config *,
-                          cull_model *);       // shape.c: config.json → s, rope, facts
+                          cull_model *); // shape.c: config.json → s, rope, facts
 cull_status hf_differ_read(struct hf_config *,
                            cull_model *);      // differ.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers

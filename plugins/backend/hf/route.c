@@ -5,6 +5,7 @@
 
 typedef struct route_job {
     const cull_model *m;
+    size_t l;
     const hf_layer *layer;
     const cull_rule *rule; // may be NULL
     const cull_routed *out;
@@ -87,17 +88,21 @@ static float group_score(enum hf_group_score kind, size_t n, const float *choice
 // Group-limited routing (DeepSeek-V2, section 2.2.2): only the best groups' experts may be chosen.
 static void limit_groups(const route_job *job, float *choice)
 {
-    const cull_layer_facts *facts = &job->layer->facts;
-    const size_t G = facts->n_group, n = facts->E / G;
+    const cull_model *m = job->m;
+    const size_t G = m->s.n_group;
     float score[HF_MOST_GROUPS];
 
-    for (size_t g = 0; g < G; g++)
-        score[g] = group_score(job->m->arch->router.group_score, n, choice + g * n);
+    for (size_t g = 0; g < G; g++) {
+        const size_t first = hf_group_begin(m, job->l, g), end = hf_group_begin(m, job->l, g + 1);
+        score[g] = group_score(m->arch->router.group_score, end - first, choice + first);
+    }
     for (size_t g = 0; g < G; g++) {
         size_t better = 0;
         for (size_t o = 0; o < G; o++)
             better += score[o] > score[g] || (score[o] == score[g] && o < g);
-        for (size_t e = g * n; better >= facts->topk_group && e < (g + 1) * n; e++)
+        if (better < m->s.topk_group)
+            continue;
+        for (size_t e = hf_group_begin(m, job->l, g); e < hf_group_begin(m, job->l, g + 1); e++)
             choice[e] = -INFINITY;
     }
 }
@@ -185,7 +190,7 @@ static void route_row(const route_job *job, const float *logits, float *score, f
     size_t n;
 
     score_row(job, logits, score, choice);
-    if (job->layer->facts.n_group > 1)
+    if (job->m->s.n_group > 1)
         limit_groups(job, choice);
     n = router->score == HF_SPARSEMIXER ? pick_mixed(job, logits, choice, index, gate)
                                         : pick_top(job, score, choice, index, gate);
@@ -223,6 +228,7 @@ cull_status hf_route(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
     float *logits = out->logits ? out->logits : pass->engine->scratch(pass, n * E);
     route_job job = {
         .m = m,
+        .l = l,
         .layer = layer,
         .rule = rule,
         .out = out,

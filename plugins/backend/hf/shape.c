@@ -113,7 +113,6 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
 static cull_status check_experts(hf_config *c, const hf_arch *arch, const hf_shape *s)
 {
     const cull_host *host = c->ctx->host;
-    const size_t in_group = s->E / s->n_group;
 
     if (s->K > s->E)
         return host->fail(c->ctx, CULL_EFORMAT,
@@ -122,18 +121,10 @@ static cull_status check_experts(hf_config *c, const hf_arch *arch, const hf_sha
     if (arch->router.score == HF_SPARSEMIXER && s->K != 2)
         return host->fail(c->ctx, CULL_ENOTSUP, "%s: %s routes to 2 experts a token, not %zu",
                           c->path, arch->model_type, s->K);
-    if (s->n_group == 1)
-        return CULL_OK;
-    if (s->n_group > HF_MOST_GROUPS || s->E % s->n_group != 0)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups",
-                          c->path, s->E, s->n_group);
-    if (arch->router.group_score == HF_GROUP_TOP2 && in_group < 2)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two",
-                          c->path);
-    if (s->topk_group > s->n_group || s->topk_group * in_group < s->K)
+    if (s->n_group > HF_MOST_GROUPS || s->topk_group > s->n_group)
         return host->fail(c->ctx, CULL_EFORMAT,
-                          "%s: %zu groups of %zu experts cannot give %zu experts a token", c->path,
-                          s->topk_group, in_group, s->K);
+                          "%s: %zu of %zu groups cannot be chosen (there may be %d)", c->path,
+                          s->topk_group, s->n_group, HF_MOST_GROUPS);
     return CULL_OK;
 }
 

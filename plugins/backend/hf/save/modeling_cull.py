@@ -1,8 +1,9 @@
 """A mixture of experts whose layers differ, written by Cull beside a checkpoint of its own layout.
 
 from_pretrained(…, trust_remote_code=True) uses it, with transformers 5. config.json's "cull_layers" has for each layer
-null, or the number of "experts" (rows of its router), how many there are "per_token", and which of them are
-"constants": these have no matrices, and yield the rows of the tensor experts.constants whatever they are given.
+null, or the number of "experts" (rows of its router), how many there are "per_token", how many each of the router's
+"groups" has, and which experts are "constants": these have no matrices, and yield the rows of the tensor
+experts.constants whatever they are given.
 """
 import copy
 
@@ -39,6 +40,33 @@ def with_constants(experts, count, constants, width):
     experts.constants = torch.nn.Parameter(torch.zeros(len(constants), width))
 
 
+def with_groups(router, sizes):
+    """`router`, which takes a token's experts from its best groups, with groups that have these sizes."""
+
+    class RouterOfGroups(type(router)):
+        def forward(self, hidden_states):
+            logits = hidden_states.reshape(-1, hidden_states.shape[-1]).float() @ self.weight.float().T
+            bias = getattr(self, "e_score_correction_bias", None)
+            scores = logits.softmax(-1) if bias is None else logits.sigmoid()
+            choice = scores if bias is None else scores + bias
+            counted = 1 if bias is None else 2  # of a group's experts, the best
+            groups = [group.topk(min(counted, group.shape[-1])).values for group in choice.split(self.sizes, -1)]
+            of_groups = [best.sum(-1) if best.shape[-1] else best.new_full(best.shape[:-1], -torch.inf)
+                         for best in groups]
+            chosen = torch.stack(of_groups, -1).topk(self.topk_group).indices
+            allowed = torch.zeros(len(logits), len(self.sizes), dtype=torch.bool, device=logits.device)
+            allowed = allowed.scatter(1, chosen, True)
+            allowed = allowed.repeat_interleave(torch.tensor(self.sizes, device=logits.device), -1)
+            best, index = choice.masked_fill(~allowed, -torch.inf).topk(self.top_k)
+            weights = scores.gather(1, index).masked_fill(best == -torch.inf, 0)
+            if getattr(self, "norm_topk_prob", False):
+                weights = weights / (weights.sum(-1, keepdim=True) + 1e-20)
+            return logits, weights * self.routed_scaling_factor, index
+
+    router.__class__ = RouterOfGroups
+    router.sizes = sizes
+
+
 class Model(Stock):
     def __init__(self, config):
         super().__init__(config)
@@ -51,6 +79,8 @@ class Model(Stock):
                 if not hasattr(block, "experts"):
                     continue
                 block = type(block)(config_of_layer)
+                if "groups" in own:
+                    with_groups(block.gate, own["groups"])
                 if constants:
                     stored = altered(config_of_layer, EXPERTS, own["experts"] - len(constants))
                     block.experts = type(block.experts)(stored)

@@ -21,6 +21,23 @@ static char *constants_of(hf_saving *s, size_t l)
     return text && *text ? hf_text(s->ctx, "%s]", text) : text;
 }
 
+// ", \"groups\": [2, 3]": how many slots are of each group, or "" where there are no groups.
+static char *groups_of(hf_saving *s, size_t l)
+{
+    const char *before = ", \"groups\": [";
+    char *text = hf_text(s->ctx, "%s", "");
+    size_t at = 0;
+
+    for (size_t g = 0; text && s->m->s.n_group > 1 && g < s->m->s.n_group; g++) {
+        const size_t first = at, end = hf_group_begin(s->m, l, g + 1);
+        while (at < s->rows[l] && (size_t)s->slot[l][at] < end)
+            at++;
+        text = hf_text(s->ctx, "%s%s%zu", text, before, at - first);
+        before = ", ";
+    }
+    return text && *text ? hf_text(s->ctx, "%s]", text) : text;
+}
+
 char *hf_own_layers(hf_saving *s)
 {
     const char *before = "[";
@@ -30,12 +47,14 @@ char *hf_own_layers(hf_saving *s)
         if (s->new_layer[l] == SIZE_MAX)
             continue;
         const char *constants = s->rows[l] ? constants_of(s, l) : NULL;
+        const char *groups = s->rows[l] ? groups_of(s, l) : NULL;
         if (!s->rows[l])
             text = hf_text(s->ctx, "%s%s\n    null", text, before);
         else
-            text = constants ? hf_text(s->ctx, "%s%s\n    {\"experts\": %zu, \"per_token\": %zu%s}",
-                                       text, before, s->rows[l], s->k[l], constants)
-                             : NULL;
+            text = constants && groups
+                       ? hf_text(s->ctx, "%s%s\n    {\"experts\": %zu, \"per_token\": %zu%s%s}",
+                                 text, before, s->rows[l], s->k[l], groups, constants)
+                       : NULL;
         before = ",";
     }
     return text ? hf_text(s->ctx, "%s\n  ]", text) : NULL;

@@ -113,44 +113,68 @@ static bool has_padding_bias(const hf_arch *arch)
     return router->linear_bias || (router->bias && router->score == HF_SIGMOID);
 }
 
-// transformers scores a group by its best two, also where there is one group.
-static bool needs_two(const cull_model *m)
+// Experts that a group keeps.
+static size_t kept_in(const hf_saving *s, size_t l, size_t g)
 {
-    const hf_router *router = &m->arch->router;
-    return router->n_group.key && router->group_score == HF_GROUP_TOP2;
+    size_t kept = 0;
+
+    for (size_t e = hf_group_begin(s->m, l, g); e < hf_group_begin(s->m, l, g + 1); e++)
+        kept += s->cut->layer[l].action[e] != CULL_ACTION_DROP;
+    return kept;
 }
 
-// How many experts of each group stay, at most, and whether all groups of all layers keep as many.
-static cull_status widest(hf_saving *s, size_t *most, bool *even)
+// Would a stock router choose as the variant's does, with padding that is never among the best? It
+// scores a group by its best two, also where there is one group, and takes a token's experts from
+// whichever groups are chosen, the smallest of all perhaps.
+static bool routes_alike(const hf_saving *s, size_t l)
 {
+    const hf_router *router = &s->m->arch->router;
     const size_t G = s->m->s.n_group;
+    const size_t least = router->n_group.key && router->group_score == HF_GROUP_TOP2 ? 2 : 1;
+    size_t kept[HF_MOST_GROUPS], reach = 0;
 
-    *most = 0;
-    *even = true;
-    for (size_t l = 0; l < s->m->s.L; l++) {
-        const size_t E = s->m->layer[l].facts.E;
-        for (size_t g = 0; g < G && is_sparse(s, l); g++) {
-            size_t kept = 0;
-            for (size_t e = g * (E / G); e < (g + 1) * (E / G); e++)
-                kept += s->cut->layer[l].action[e] != CULL_ACTION_DROP;
-            *even &= *most == 0 || kept == *most;
-            *most = kept > *most ? kept : *most;
-            if (kept == 1 && needs_two(s->m))
-                return refuse(s, "a group with one expert has no best two");
-        }
+    for (size_t g = 0; g < G; g++) {
+        size_t at = g, n = kept_in(s, l, g);
+        if (n < least)
+            return false;
+        for (; at > 0 && kept[at - 1] > n; at--)
+            kept[at] = kept[at - 1];
+        kept[at] = n;
     }
-    return CULL_OK;
+    for (size_t g = 0; g < s->m->s.topk_group; g++)
+        reach += kept[g];
+    return reach >= s->k[l];
+}
+
+typedef struct extent { // of the groups of all layers
+    size_t most;        // experts that one keeps
+    bool even;          // all keep as many
+    bool alike;         // a stock router can choose among them
+} extent;
+
+static extent measure_groups(const hf_saving *s)
+{
+    extent x = { .even = true, .alike = true };
+
+    for (size_t l = 0; l < s->m->s.L; l++) {
+        for (size_t g = 0; g < s->m->s.n_group && is_sparse(s, l); g++) {
+            const size_t kept = kept_in(s, l, g);
+            x.even &= x.most == 0 || kept == x.most;
+            x.most = kept > x.most ? kept : x.most;
+        }
+        x.alike &= !is_sparse(s, l) || routes_alike(s, l);
+    }
+    return x;
 }
 
 // The kept experts of each group in order, and padding after them up to `most`; 0: none.
 static cull_status fill_slots(hf_saving *s, size_t l, size_t most)
 {
-    const size_t G = s->m->s.n_group, E = s->m->layer[l].facts.E;
     int32_t *slot = s->slot[l];
     size_t kept = 0, at = 0;
 
-    for (size_t g = 0; g < G; g++) {
-        for (size_t e = g * (E / G); e < (g + 1) * (E / G); e++)
+    for (size_t g = 0; g < s->m->s.n_group; g++) {
+        for (size_t e = hf_group_begin(s->m, l, g); e < hf_group_begin(s->m, l, g + 1); e++)
             if (s->cut->layer[l].action[e] != CULL_ACTION_DROP) {
                 slot[at++] = (int32_t)e;
                 kept++;
@@ -200,24 +224,16 @@ static cull_status check_own(hf_saving *s)
 
 static cull_status plan_experts(hf_saving *s)
 {
-    const size_t G = s->m->s.n_group;
-    size_t most;
-    bool even;
+    const extent x = measure_groups(s);
 
-    HF_TRY(widest(s, &most, &even));
-    if (!even && G > 1 && !has_padding_bias(s->m->arch))
-        return refuse(s, "its groups keep different numbers of experts, and its router has no bias "
-                         "that would keep padding from being chosen");
-    if (G > 1 && s->m->s.topk_group * most < s->K)
-        return refuse(s, "the chosen groups would have too few experts");
+    s->own |= !x.alike || (!x.even && !has_padding_bias(s->m->arch));
     for (size_t l = 0; l < s->m->s.L; l++)
         s->own |= is_sparse(s, l) && has_constants(s, l) &&
                   s->m->arch->experts[0].form != HF_COLUMNS; // which has biases
-    s->own |= !even && !has_padding_bias(s->m->arch);
-    s->E = G * most;
+    s->E = s->m->s.n_group * x.most;
     for (size_t l = 0; l < s->m->s.L; l++)
         if (is_sparse(s, l))
-            HF_TRY(fill_slots(s, l, s->own && G == 1 ? 0 : most));
+            HF_TRY(fill_slots(s, l, s->own ? 0 : x.most));
     return check_own(s);
 }
 
@@ -255,9 +271,7 @@ const char *hf_exports(cull_ctx *ctx, const cull_model *m)
 
     return hf_text(ctx,
                    "equal cuts as published; layers that keep different numbers %s; constants %s%s",
-                   has_padding_bias(arch) ? "padded, which a bias keeps out"
-                   : m->s.n_group > 1     ? "not at all"
-                                          : own,
+                   has_padding_bias(arch) ? "padded, which a bias keeps out" : own,
                    arch->experts[0].form == HF_COLUMNS ? "as biases" : own,
                    quantised ? "; masked or rewritten weights only dequantised" : "");
 }
