@@ -16,10 +16,11 @@
 
 typedef struct request {
     cull_eval_wanted wanted;
-    const char *folder, *json;
+    const char *folder;
+    cull_lm_output out;
 } request;
 
-enum { TASKS = 0x200, DATA, SHOTS, SHOT_SEED, LIMIT, PROTOCOL, BOS, LENGTH, METRIC, LM_EVAL };
+enum { TASKS = 0x200, DATA, SHOTS, SHOT_SEED, LIMIT, PROTOCOL, BOS, LENGTH, METRIC };
 
 static const struct argp_option options[] = {
     { "tasks", TASKS, "LIST", 0,
@@ -36,7 +37,7 @@ static const struct argp_option options[] = {
     { "metric", METRIC, "YAML", 0,
       "one more metric, as in an experiment: \"perplexity: {files: a.txt, seqlen: 256}\"", 0 },
     { "output", 'o', "DIR", 0, "the folder of the results (default: results/eval-NAME)", 0 },
-    { "lm-eval", LM_EVAL, "FILE.json", 0, "also write the results as lm-eval's results JSON", 0 },
+    CULL_LM_OPTIONS,
     { 0 },
 };
 
@@ -81,9 +82,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case METRIC:
         return add_metric(w, arg);
-    case LM_EVAL:
-        r->json = arg;
-        return 0;
     case 'o':
         r->folder = arg;
         return 0;
@@ -97,7 +95,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "a model and tasks are needed: cull eval MODEL --tasks LIST");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cull_lm_parse(key, arg, state, &r->out);
     }
 }
 
@@ -128,7 +126,7 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
     if (!folder)
         return cull_no_memory(ctx);
     CULL_TRY(compute(cli, text, folder, e, argc, argv, tally));
-    return tally->failed ? CULL_OK : cull_eval_show(ctx, folder, name, r->wanted.model, r->json);
+    return tally->failed ? CULL_OK : cull_eval_show(cli, folder, name, &r->out);
 }
 
 int cull_cmd_eval(cull_cli *cli, int argc, char **argv)

@@ -11,6 +11,7 @@
     X(run, "compute what is missing of an experiment")                                             \
     X(plan, "check an experiment; show its trials and their cost")                                 \
     X(eval, "evaluate a checkpoint on tasks")                                                      \
+    X(replay, "a trial's answers in lm-eval's forms")                                              \
     X(inspect, "what a checkpoint is, and whether it can be used")                                 \
     X(tokenize, "texts to token ids, and back")                                                    \
     X(trace, "write what every layer computes")                                                    \

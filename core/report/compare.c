@@ -251,7 +251,7 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, 
 
 static bool compete(const cull_frame *f, size_t a, size_t b)
 {
-    const cull_cell *x = &f->cell[a], *y = &f->cell[b];
+    const cull_frame_cell *x = &f->cell[a], *y = &f->cell[b];
     if (strcmp(x->model, y->model) != 0)
         return false;
     return (x->checkpoint && y->checkpoint) ||

@@ -240,12 +240,12 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
             j++;
         c = j < i ? f->trial[j].cell : f->n_cells++;
         if (j == i)
-            f->cell[c] = (cull_cell){ .model = t->model,
-                                      .method = t->method,
-                                      .allocation = t->allocation,
-                                      .sparsity = t->sparsity,
-                                      .dense = t->dense,
-                                      .checkpoint = t->checkpoint };
+            f->cell[c] = (cull_frame_cell){ .model = t->model,
+                                            .method = t->method,
+                                            .allocation = t->allocation,
+                                            .sparsity = t->sparsity,
+                                            .dense = t->dense,
+                                            .checkpoint = t->checkpoint };
         f->cell[c].n_trials++;
         t->cell = c;
     }

@@ -39,6 +39,7 @@ typedef struct cull_row {
     size_t n;
     bool higher_is_better;
     const char *plugin, *conditions; // conditions: "key=value\n…", sorted
+    const char *settings;            // of the metric, as JSON
     const char *file, *group;        // where the outcomes are
     enum cull_law law;
     cull_items items;
@@ -56,19 +57,19 @@ typedef struct cull_column_of { // a task and a metric of it
     const char *conditions; // of its first row
 } cull_column_of;
 
-typedef struct cull_cell { // one method at one sparsity and allocation, over its seeds
+typedef struct cull_frame_cell { // one method at one sparsity and allocation, over its seeds
     const char *model, *method, *allocation;
     double sparsity;
     bool dense, checkpoint;
     size_t n_trials, first; // trials of the cell: order[first …]
-} cull_cell;
+} cull_frame_cell;
 
 typedef struct cull_frame {
     size_t n_trials, n_rows, n_columns, n_cells;
     cull_frame_trial *trial;
     cull_row *row;
     cull_column_of *column;
-    cull_cell *cell;
+    cull_frame_cell *cell;
     size_t *order;       // trials, by cell
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
 } cull_frame;
@@ -82,10 +83,10 @@ typedef struct cull_conditions {
     const char *const *at;
 } cull_conditions;
 
-// Load the trials of the folders (results folders, or their trials/). A trial that is met twice
-// counts once, with what either folder measured; of several with the same model, method, sparsity,
-// allocation and seed in one folder the last is taken, with a warning, and across folders the
-// methods get the folders' names.
+// Load the trials of the folders (results folders, their trials/, or a trial's file). A trial that
+// is met twice counts once, with what either folder measured; of several with the same model,
+// method, sparsity, allocation and seed in one folder the last is taken, with a warning, and across
+// folders the methods get the folders' names.
 //
 // What a trial is compared to is its model's dense trial. A checkpoint that a folder evaluates as
 // it is (`cull eval`) is no variant that Cull made: it becomes a row of the first model's table,

@@ -143,16 +143,9 @@ static json_t *build(const cull_frame *frame, size_t trial, const char *model_ar
     return s.root;
 }
 
-cull_status cull_lm_eval_results(cull_ctx *ctx, const cull_frame *frame, const char *model,
+cull_status cull_lm_eval_results(cull_ctx *ctx, const cull_frame *frame, size_t trial,
                                  const char *model_args, const char *path)
 {
-    size_t trial = 0;
-    while (trial < frame->n_trials &&
-           !(frame->trial[trial].dense && strcmp(frame->trial[trial].model, model) == 0))
-        trial++;
-    if (trial == frame->n_trials)
-        return cull_fail(ctx, CULL_EINVAL, "there are no results of the model \"%s\" itself",
-                         model);
     json_t *root = build(frame, trial, model_args);
     char *text = json_dumps(root, JSON_INDENT(2));
     json_decref(root);

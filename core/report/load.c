@@ -74,18 +74,47 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
 
 // ---- folders ----
 
-// The folder that holds the trials: `dir` itself or its trials/.
-static cull_status trials_of(cull_ctx *ctx, const char *dir, const char **out)
+typedef struct place { // where trials are looked for
+    const char *dir;   // the folder that holds their files
+    const char *only;  // the trial's file without its ending, NULL: all of them
+} place;
+
+// The file of one trial: what was added to it lies beside it.
+static cull_status place_of_file(cull_ctx *ctx, const char *path, place *out)
+{
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *end = strstr(name, ".eval-");
+    size_t n = end ? (size_t)(end - name) : strlen(name);
+    if (!end && n > 3 && strcmp(name + n - 3, ".h5") == 0)
+        n -= 3;
+    out->only = cull_arena_copy(arena, name, n);
+    out->dir = slash ? cull_arena_copy(arena, path, (size_t)(slash - path)) : ".";
+    return out->only && out->dir ? CULL_OK : cull_no_memory(ctx);
+}
+
+// A trial's file, a folder of trials, or one with trials/ in it.
+static cull_status place_of(cull_ctx *ctx, const char *path, place *out)
 {
     struct stat st;
-    cull_arena *arena = cull_context_of(ctx)->alloc;
-    const char *below = cull_arena_printf(arena, "%s/trials", dir);
+    const char *below = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", path);
     if (!below)
         return cull_no_memory(ctx);
-    if (stat(dir, &st) != 0)
-        return cull_fail(ctx, CULL_EUSAGE, "%s: %s", dir, strerror(errno));
-    *out = stat(below, &st) == 0 && S_ISDIR(st.st_mode) ? below : dir;
+    if (stat(path, &st) != 0)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: %s", path, strerror(errno));
+    if (S_ISREG(st.st_mode))
+        return place_of_file(ctx, path, out);
+    *out = (place){ stat(below, &st) == 0 && S_ISDIR(st.st_mode) ? below : path, NULL };
     return CULL_OK;
+}
+
+static bool is_wanted(const place *where, const char *name, bool added)
+{
+    const size_t n = where->only ? strlen(where->only) : 0;
+    if ((strstr(name, ".eval-") != NULL) != added || strcmp(name, "index.h5") == 0)
+        return false;
+    return !where->only || (strncmp(name, where->only, n) == 0 &&
+                            (strcmp(name + n, ".h5") == 0 || strncmp(name + n, ".eval-", 6) == 0));
 }
 
 static bool is_known(const loading *in, const char *id, size_t *trial)
@@ -140,17 +169,18 @@ static cull_status load_file(loading *in, const char *path, const char *folder)
 static cull_status load_folder(loading *in, const char *dir)
 {
     cull_ctx *ctx = in->ctx;
-    const char *trials = NULL, *const * names;
+    place where = { 0 };
+    const char *const *names;
     size_t n, before = in->frame->n_trials;
-    CULL_TRY(trials_of(ctx, dir, &trials));
-    CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &names));
+    CULL_TRY(place_of(ctx, dir, &where));
+    CULL_TRY(cull_folder_list(ctx, where.dir, ".h5", &n, &names));
 
     for (int added = 0; added <= 1; added++) // trials before what was added to them
         for (size_t i = 0; i < n; i++) {
-            if ((strstr(names[i], ".eval-") != NULL) != added || strcmp(names[i], "index.h5") == 0)
+            if (!is_wanted(&where, names[i], added))
                 continue;
             const char *path =
-                cull_arena_printf(cull_context_of(ctx)->alloc, "%s/%s", trials, names[i]);
+                cull_arena_printf(cull_context_of(ctx)->alloc, "%s/%s", where.dir, names[i]);
             if (!path)
                 return cull_no_memory(ctx);
             const cull_status status = load_file(in, path, dir);

@@ -254,6 +254,7 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .n = t->count[i] > 0 ? (size_t)t->count[i] : 0,
                      .higher_is_better = t->better[i] == 1,
                      .plugin = t->plugin[t->evaluation[i]],
+                     .settings = t->settings[t->evaluation[i]],
                      .file = r->path,
                      .group = t->group[i] };
     row.conditions = conditions(r, t, i);

@@ -12,7 +12,7 @@
 
 const char *report_method(const report *r, size_t cell)
 {
-    const cull_cell *c = &r->frame->cell[cell];
+    const cull_frame_cell *c = &r->frame->cell[cell];
     if (!r->allocations || !*c->allocation)
         return c->method;
     const char *name =
@@ -20,7 +20,7 @@ const char *report_method(const report *r, size_t cell)
     return name ? name : c->method;
 }
 
-static bool comes_before(const cull_cell *a, const cull_cell *b)
+static bool comes_before(const cull_frame_cell *a, const cull_frame_cell *b)
 {
     if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
         return isnan(b->sparsity) || a->sparsity < b->sparsity;

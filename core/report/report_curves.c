@@ -195,7 +195,7 @@ enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
 
 static double cost_of(const report *r, size_t cell, size_t which)
 {
-    const cull_cell *c = &r->frame->cell[cell];
+    const cull_frame_cell *c = &r->frame->cell[cell];
     double sum = 0;
     for (size_t s = 0; s < c->n_trials; s++) {
         const cull_frame_trial *t = &r->frame->trial[r->frame->order[c->first + s]];

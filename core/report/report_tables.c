@@ -162,7 +162,7 @@ static void put_measures(const report *r, size_t dense, size_t cell)
 
 static void put_cell_names(const report *r, size_t cell, bool seeds, bool removed)
 {
-    const cull_cell *c = &r->frame->cell[cell];
+    const cull_frame_cell *c = &r->frame->cell[cell];
     double achieved = 0;
     for (size_t s = 0; s < c->n_trials; s++)
         achieved += r->frame->trial[r->frame->order[c->first + s]].achieved / (double)c->n_trials;

@@ -56,7 +56,7 @@ static size_t sort_measure(const view *v)
 
 static int order(const view *v, size_t a, size_t b)
 {
-    const cull_cell *x = &v->frame->cell[a], *y = &v->frame->cell[b];
+    const cull_frame_cell *x = &v->frame->cell[a], *y = &v->frame->cell[b];
     const size_t measure = sort_measure(v);
     const int quality =
         v->measures->n ? by_number(-rank_of(v, a, measure), -rank_of(v, b, measure)) : 0;
@@ -128,7 +128,7 @@ static void useful(const view *v, bool use[FIXED])
     for (size_t i = 0; i < v->n; i++) {
         if (v->cell[i] == SIZE_MAX)
             continue;
-        const cull_cell *cell = &v->frame->cell[v->cell[i]];
+        const cull_frame_cell *cell = &v->frame->cell[v->cell[i]];
         const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
         use[2] |= *cell->allocation && allocation && strcmp(cell->allocation, allocation) != 0;
         allocation = *cell->allocation ? cell->allocation : allocation;
@@ -146,7 +146,8 @@ static void percent(char *to, size_t room, double fraction)
 }
 
 // The text of a fixed column.
-static void fixed_text(const view *v, const cull_cell *c, size_t column, char *to, size_t room)
+static void fixed_text(const view *v, const cull_frame_cell *c, size_t column, char *to,
+                       size_t room)
 {
     double achieved = 0, active = 0;
     for (size_t s = 0; s < c->n_trials; s++) {

@@ -92,7 +92,7 @@ static void put_p(cull_table *t, size_t column, double p)
 }
 
 // "reap", "reap 0.5", "reap 0.5, global".
-static void put_name(const cull_cell *c, cull_table *t, size_t column)
+static void put_name(const cull_frame_cell *c, cull_table *t, size_t column)
 {
     char sparsity[32] = "";
     if (!isnan(c->sparsity))

@@ -30,13 +30,13 @@ static cull_status by_trial(cull_ctx *ctx, const cull_frame *frame, cull_frame *
     for (size_t i = 0; i < frame->n_trials; i++) {
         const cull_frame_trial *t = &frame->trial[i];
         out->order[i] = i;
-        out->cell[i] = (cull_cell){ .model = t->model,
-                                    .method = t->method,
-                                    .allocation = t->allocation,
-                                    .sparsity = t->sparsity,
-                                    .dense = t->dense,
-                                    .n_trials = 1,
-                                    .first = i };
+        out->cell[i] = (cull_frame_cell){ .model = t->model,
+                                          .method = t->method,
+                                          .allocation = t->allocation,
+                                          .sparsity = t->sparsity,
+                                          .dense = t->dense,
+                                          .n_trials = 1,
+                                          .first = i };
     }
     return CULL_OK;
 }

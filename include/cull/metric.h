@@ -82,11 +82,23 @@ typedef struct cull_report { // [call]
     void *core;
 } cull_report;
 
+// A document as lm-evaluation-harness logs it before it is answered.
+typedef struct cull_document {
+    uint32_t size;
+    const char *json;       // {"doc_id", "doc", "target", "arguments", "doc_hash", "prompt_hash", …}
+    const char *method;     // loglikelihood, loglikelihood_rolling or generate_until
+    size_t n;               // calls of it
+    const char *const *key; // (n) what lm-eval's response cache files each call under
+} cull_document;
+
 typedef struct cull_metric {
     uint32_t size;
     cull_status (*prepare)(cull_ctx *, const void *settings, const cull_text *, cull_requests *out);
     cull_status (*score)(cull_ctx *, const void *settings, const cull_requests *,
                          const cull_answer *answers, cull_report *out);
+    // (optional) Document `doc` of a task: row `doc` of the task's columns.
+    cull_status (*document)(cull_ctx *, const cull_requests *, const char *task, size_t doc,
+                            cull_document *out);
 } cull_metric;
 
 #endif

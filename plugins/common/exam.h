@@ -21,5 +21,8 @@
 cull_status exam_prepare(cull_ctx *, const lm_encoder *, const task_list *, cull_requests *out);
 cull_status exam_score(cull_ctx *, const cull_requests *, const cull_answer *answers,
                        cull_report *out);
+// A document as lm-eval's samples have it, for cull_metric.document.
+cull_status exam_document(cull_ctx *, const cull_requests *, const char *task, size_t doc,
+                          cull_document *out);
 
 #endif

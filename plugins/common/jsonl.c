@@ -1,6 +1,7 @@
 #include "common/jsonl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY };
@@ -227,5 +228,17 @@ cull_status json_get_optional(cull_ctx *ctx, const char *place, json_t *object, 
     const cull_status status = json_get_text(ctx, place, object, key, &text);
     if (status == CULL_OK)
         *out = text.s;
+    return status;
+}
+
+cull_status json_keep(cull_ctx *ctx, const json_t *value, size_t flags, const char **out)
+{
+    span copy;
+    char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+    if (!text)
+        return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
+    const cull_status status = span_copy(ctx, span_of(text), &copy);
+    free(text);
+    *out = copy.s;
     return status;
 }

@@ -41,6 +41,9 @@ cull_status json_get_optional(cull_ctx *, const char *place, json_t *, const cha
 // The text of a value that must be one; `what` names it.
 cull_status json_text(cull_ctx *, const char *place, json_t *, const char *what, span *out);
 
+// A value as text in alloc memory, NUL-ended; flags: jansson's.
+cull_status json_keep(cull_ctx *, const json_t *, size_t flags, const char **out);
+
 const char *json_kind(const json_t *); // "a number", "nothing", …
 
 #endif

@@ -36,6 +36,8 @@ typedef struct document {
     size_t max_new;
     const char *cluster, *doc_hash; // or NULL
     const char *prompt_hash;        // SHA-256 of the first context, or NULL
+    const char *source;             // the document itself, as JSON
+    const char *gen_kwargs; // GENERATE: lm-eval's, a JSON object; its until null: as above; or NULL
 } document;
 
 // What is made of a generated text before it is compared: re.findall(pattern)[select], stripped.

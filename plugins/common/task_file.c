@@ -104,6 +104,8 @@ static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, j
     cull_status status = json_get_text(ctx, d->place, from, key, context);
     if (status == CULL_OK)
         status = read_until(ctx, from, d);
+    if (status == CULL_OK && json_is_object(json_object_get(from, "gen_kwargs")))
+        status = json_keep(ctx, json_object_get(from, "gen_kwargs"), 0, &d->gen_kwargs);
     return status == CULL_OK ? json_get_text(ctx, d->place, line, "target", &d->target) : status;
 }
 
@@ -229,6 +231,8 @@ static cull_status read_document(cull_ctx *ctx, const task_reading *how, json_t 
         status = json_get_optional(ctx, d->place, line, "prompt_hash", &d->prompt_hash);
     if (d->max_new == 0)
         d->max_new = how->max_new;
+    if (status == CULL_OK)
+        status = json_keep(ctx, line, 0, &d->source);
     return status == CULL_OK ? check_prompt(ctx, d) : status;
 }
 

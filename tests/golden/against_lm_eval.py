@@ -269,8 +269,34 @@ class Check:
                                what, name, key)
 
 
-def replay(check, tmp, lm, tasks):
-    """The prompts that lm-eval logs without a model, answered by Cull, and scored by lm-eval from its cache."""
+def sample_files(check, folder, stamp, want):
+    """Our sample files hold what lm-eval's do, but for the numbers' last digits and targets given as numbers."""
+    for task, samples in want["samples"].items():
+        ours = {(s["doc_id"], s["filter"]): s for s in map(json.loads, (folder / f"samples_{task}_{stamp}.jsonl").open(encoding="utf-8"))}
+        for s in samples:
+            calls = {f"gen_args_{i}": {f"arg_{j}": a for j, a in enumerate(args)} for i, args in enumerate(s["arguments"])}
+            got = ours.pop((s["doc_id"], s["filter"]), {})
+            same = {"doc": s["doc"], "arguments": calls, "doc_hash": s["doc_hash"], "prompt_hash": s["prompt_hash"]}
+            if task != "copa" and not task.startswith("winogrande"):
+                same["target_hash"] = s["target_hash"]
+            for key, value in same.items():
+                check.n += 1
+                if got.get(key) != value:
+                    check.wrong("sample", task, s["doc_id"], key, repr(got.get(key)), "not", repr(value))
+            for m in s["metrics"]:
+                if m in got and isinstance(s[m], (int, float)):
+                    check.close(got[m], s[m], 0, "sample", task, s["doc_id"], m)
+                elif m in got:
+                    check.close(got[m][1], s[m][1], 0, "sample", task, s["doc_id"], m)
+                else:
+                    check.wrong("sample", task, s["doc_id"], m, "missing")
+        if ours:
+            check.wrong("samples too many", task, list(ours))
+
+
+def replay(check, tmp, lm, tasks, data):
+    """lm-eval, with a model that does nothing, scores Cull's answers out of its own response cache: those to the
+    prompts that lm-eval logged, and those to the prompts that Cull rendered itself."""
     dummy = dict(model="dummy", tasks=tasks, log_samples=True, bootstrap_iters=10, task_manager=TASK_MANAGER)
     logged, tools = lm_eval.simple_evaluate(**dummy), pathlib.Path(__file__).resolve().parents[2] / "tools"
     tracker = EvaluationTracker(output_path=str(tmp / "logs"))
@@ -280,16 +306,20 @@ def replay(check, tmp, lm, tasks):
         tracker.save_results_samples(task_name=task, samples=samples[task])
     run = lambda *command: subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
     run(sys.executable, tools / "export_requests.py", tmp / "logs", "-o", tmp / "requests")
-    run(CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", f"{tmp}/requests/*.jsonl", "-o", tmp / "replayed")
-    (trial,) = (tmp / "replayed/trials").glob("*.h5")
-    run(sys.executable, tools / "replay.py", trial, tmp / "requests", "-o", tmp / "cache")
-    got = lm_eval.simple_evaluate(**dummy, use_cache=str(tmp / "cache"))
+    run(CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", f"{tmp}/requests/*.jsonl", "-o", tmp / "replayed",
+        "--cache", tmp / "cache-logged")
+    run(CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", ",".join(tasks), "--data", data, "-o", tmp / "native")
+    (trial,) = (tmp / "native/trials").glob("*.h5")
+    run(CULL, "replay", trial, "-q", "--lm-eval", tmp / "results_native.json", "--log-samples", "--cache", tmp / "cache-native")
     want = lm_eval.simple_evaluate(**{**dummy, "model": lm})
-    for name, values in want["results"].items():
-        for key, value in values.items():
-            if isinstance(value, float) and "," in key:
-                logs = (lambda x: math.log(x)) if "perplexity" in key else (lambda x: x)
-                check.close(logs(got["results"][name][key]), logs(value), 1e-4, "replay", name, key)
+    for cache in ("cache-logged", "cache-native"):
+        got = lm_eval.simple_evaluate(**dummy, use_cache=str(tmp / cache))
+        for name, values in want["results"].items():
+            for key, value in values.items():
+                if isinstance(value, float) and "," in key:
+                    logs = (lambda x: math.log(x)) if "perplexity" in key else (lambda x: x)
+                    check.close(logs(got["results"][name][key]), logs(value), 1e-4, "replay", cache, name, key)
+    sample_files(check, tmp, "native", want)
 
 
 def main():
@@ -324,7 +354,7 @@ def main():
             print(f"{what}: {check.n} comparisons, {check.bad} wrong, worst ll {check.worst:.1e}, "
                   f"{check.ties} requests at a router's tie", flush=True)
         if ONLY in "replay":
-            replay(check, tmp, hf(), choice + ["wikitext", "gsm8k"])
+            replay(check, tmp, hf(), choice + ["wikitext", "gsm8k"], data)
             print(f"replay: {check.n} comparisons, {check.bad} wrong", flush=True)
     sys.exit(check.bad > 0 or check.ties > 3)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tools/: request files from what lm-eval logged, evaluated, and replayed.
+"""tools/ and cull replay: request files from what lm-eval logged, evaluated, and given back.
 
 usage: test_tools.py SOURCE_DIR CULL
 
@@ -110,14 +110,11 @@ class Tools(unittest.TestCase):
         self.assertFalse((self.folder / "out/copa.jsonl").exists())
 
     def test_replay(self):
-        try:
-            import h5py  # noqa: F401
-        except ModuleNotFoundError:
-            self.skipTest("no h5py")
         out, _ = self.export("0shot")
         self.evaluate(out)
         trial, = (self.folder / "results/trials").glob("*.h5")
-        done = tool("replay.py", trial, out, "-o", self.folder / "cache", "--samples", self.folder / "samples")
+        done = subprocess.run([CULL, "replay", trial, "--lm-eval", self.folder / "results_1.json", "--log-samples",
+                               "--cache", self.folder / "cache", "--quiet"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         database = sqlite3.connect(self.folder / "cache_rank0.db")
         cache = dict(database.execute("SELECT key, value FROM unnamed"))
@@ -128,8 +125,26 @@ class Tools(unittest.TestCase):
                 ll, greedy = pickle.loads(cache[hashlib.sha256(call.encode()).hexdigest()])
                 self.assertLessEqual(abs(ll - r["ll"]), 1e-4 * max(1, abs(r["ll"])))
                 self.assertEqual(greedy, r["greedy"])
-        sample = rows(next((self.folder / "samples").glob("samples_copa_*.jsonl")))[0]
-        self.assertEqual(sample["arguments"]["gen_args_0"]["arg_0"], "The kettle began to sing because")
+        for task in TASKS["0shot"]:
+            ours = rows(self.folder / f"samples_{task}_1.jsonl")
+            theirs = rows(next((LOGS / "0shot").glob(f"samples_{task}_*.jsonl")))
+            for a, b in zip(ours, theirs, strict=True):
+                for key in ("arguments", "doc_hash", "prompt_hash", "filter"):
+                    self.assertEqual(a[key], b[key], f"{task} {key}")
+                self.assertEqual([len(r[0]) for r in a["resps"]], [len(r[0]) for r in b["resps"]])
+                self.assertLessEqual(set(b["metrics"]), set(a["metrics"]))
+
+    def test_changed_requests(self):
+        out, _ = self.export("0shot")
+        self.evaluate(out)
+        trial, = (self.folder / "results/trials").glob("*.h5")
+        path = out / "copa.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(reversed(lines)), encoding="utf-8")
+        done = subprocess.run([CULL, "replay", trial, "--cache", self.folder / "cache", "--quiet"], capture_output=True,
+                              text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("have its files changed?", done.stderr)
 
 
 if __name__ == "__main__":

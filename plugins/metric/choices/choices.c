@@ -41,7 +41,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static const cull_metric choices = { .size = sizeof choices, .prepare = prepare, .score = score };
+static const cull_metric choices = {
+    .size = sizeof choices, .prepare = prepare, .score = score, .document = exam_document
+};
 
 CULL_PLUGIN(
     METRIC, choices, "1.0", "accuracy on choice tasks, scored as lm-evaluation-harness does",

@@ -69,9 +69,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static const cull_metric generation = { .size = sizeof generation,
-                                        .prepare = prepare,
-                                        .score = score };
+static const cull_metric generation = {
+    .size = sizeof generation, .prepare = prepare, .score = score, .document = exam_document
+};
 
 CULL_PLUGIN(
     METRIC, generation, "1.0", "exact match of greedily generated answers",

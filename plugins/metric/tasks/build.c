@@ -162,6 +162,7 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
     d->target = answer;
     d->n_until = spec->n_until;
     d->until = spec->until;
+    d->gen_kwargs = spec->gen_kwargs;
     return with_front(ctx, spec, front, question, text);
 }
 
@@ -194,7 +195,7 @@ static cull_status hash_document(cull_ctx *ctx, const json_t *json, document *d)
     lower_escapes(text);
     const cull_status status = hash_text(ctx, text, strlen(text), &d->doc_hash);
     free(text);
-    return status;
+    return status == CULL_OK ? json_keep(ctx, json, 0, &d->source) : status;
 }
 
 // Documents that share the text in this field are not independent.

@@ -24,9 +24,9 @@ static const answer_filter cot_filters[] = {
       "[invalid]" }, // with one more character
     FLEXIBLE,
 };
-#define GSM8K(stops, filters)                                                                      \
+#define GSM8K(stops, filters, kwargs)                                                              \
     .kind = TASK_GENERATE, .n_until = sizeof(stops) / sizeof *(stops), .until = (stops),           \
-    .n_filters = sizeof(filters) / sizeof *(filters), .filter = (filters),                         \
+    .gen_kwargs = (kwargs), .n_filters = sizeof(filters) / sizeof *(filters), .filter = (filters), \
     .cleaning = { sizeof gsm8k_ignore / sizeof *gsm8k_ignore, gsm8k_ignore, true }
 
 static const task_spec specs[] = {
@@ -107,7 +107,8 @@ static const task_spec specs[] = {
     { .name = "gsm8k",
       .version = "3.0",
       .shots = 5,
-      GSM8K(gsm8k_until, gsm8k_filters),
+      GSM8K(gsm8k_until, gsm8k_filters,
+            "{\"until\": null, \"do_sample\": false, \"temperature\": 0.0}"),
       .question = "Question: {question}\nAnswer:",
       .answer = "{answer}" },
     { .name = "gsm8k_cot",
@@ -116,7 +117,7 @@ static const task_spec specs[] = {
       .pool = "gsm8k_cot.train",
       .shots = 8,
       .shots_rule = SHOTS_FIRST,
-      GSM8K(cot_until, cot_filters),
+      GSM8K(cot_until, cot_filters, "{\"do_sample\": false, \"until\": null}"),
       .derive = derive_gsm8k_cot,
       .question = "Q: {question}\nA:",
       .answer = "{target}" },

@@ -44,6 +44,7 @@ typedef struct task_spec {
     uint32_t metrics;
     size_t n_until;
     const char *const *until;
+    const char *gen_kwargs; // of lm-eval's task, with null for until
     size_t n_filters;
     const answer_filter *filter;
     answer_cleaning cleaning;

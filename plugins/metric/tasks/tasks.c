@@ -203,7 +203,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static const cull_metric tasks = { .size = sizeof tasks, .prepare = prepare, .score = score };
+static const cull_metric tasks = {
+    .size = sizeof tasks, .prepare = prepare, .score = score, .document = exam_document
+};
 
 CULL_PLUGIN(
     METRIC, tasks, "1.0", "published tasks as lm-evaluation-harness asks and scores them",

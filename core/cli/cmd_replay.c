@@ -1,0 +1,59 @@
+// cull replay TRIAL: what a recorded trial was asked and answered, in lm-eval's forms.
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/lm_output.h"
+
+typedef struct request {
+    const char *trial;
+    cull_lm_output out;
+} request;
+
+static const struct argp_option options[] = { CULL_LM_OPTIONS, { 0 } };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (r->trial)
+            argp_error(state, "\"%s\" is one argument too many", arg);
+        r->trial = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!r->trial || (!r->out.json && !r->out.cache))
+            argp_error(state, "a trial and a form are needed: cull replay TRIAL.h5 --lm-eval "
+                              "FILE.json --log-samples, or --cache P");
+        return 0;
+    default:
+        return cull_lm_parse(key, arg, state, &r->out);
+    }
+}
+
+static cull_status replay(cull_cli *cli, const request *r)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    cull_frame frame;
+    CULL_TRY(cull_frame_load(ctx, 1, &r->trial, NULL, &frame));
+    if (frame.n_trials != 1)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: holds %zu trials; name the file of one", r->trial,
+                         frame.n_trials);
+    return cull_lm_write(cli, &frame, 0, &r->out);
+}
+
+int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
+{
+    static const cull_usage usage = {
+        "TRIAL.h5",
+        "Write what a recorded trial was asked and answered as lm-evaluation-harness does: its "
+        "results JSON, its samples, and its response cache, from which lm-eval itself makes any "
+        "metric. The prompts are made again: the model's folder and the datasets must be there.",
+        options, parse
+    };
+    request r = { 0 };
+    cull_cli_parse(cli, &usage, &r, argc, argv);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = replay(cli, &r);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+}
