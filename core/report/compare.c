@@ -162,20 +162,17 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
 static void add_seeds(const cull_frame *f, size_t base, size_t cell, const cull_measure *m,
                       cull_comparison *out)
 {
-    double variance = out->d.error * out->d.error;
-    double by_df = variance * variance / out->d.df; // 0 for a normal one
+    cull_error_part parts[3] = { { out->d.error, out->d.df } };
     const size_t cells[] = { base, cell };
+    size_t k = 1;
     for (size_t i = 0; i < 2; i++) {
         const double n = (double)f->cell[cells[i]].n_trials;
         double sd;
         (void)over_seeds(f, cells[i], m, &sd);
-        if (n < 2)
-            continue;
-        const double v = sd * sd / n;
-        variance += v;
-        by_df += v * v / (n - 1);
+        if (n > 1)
+            parts[k++] = (cull_error_part){ sd / sqrt(n), n - 1 };
     }
-    out->d = cull_by_t(out->d.value, sqrt(variance), variance * variance / by_df);
+    out->d = cull_by_parts(out->d.value, k, parts);
     out->test = CULL_TEST_T;
 }
 

@@ -131,6 +131,44 @@ cull_difference cull_by_t(double value, double error, double df)
     };
 }
 
+// Half the interval that leaves out `tails`.
+static double half_width(size_t k, const cull_error_part *parts, double tails)
+{
+    double sum = 0, variance = 0;
+    for (size_t i = 0; i < k; i++) {
+        const double v = parts[i].error * parts[i].error;
+        variance += v;
+        sum += v > 0 ? v * cull_t_quantile(1 - tails / 2, parts[i].df) : 0;
+    }
+    return sum / sqrt(variance);
+}
+
+cull_difference cull_by_parts(double value, size_t k, const cull_error_part *parts)
+{
+    double variance = 0, by_df = 0, low = 0, high = 1;
+    for (size_t i = 0; i < k; i++) {
+        const double v = parts[i].error * parts[i].error;
+        variance += v;
+        by_df += v * v / parts[i].df;
+    }
+    cull_difference d =
+        cull_by_t(value, sqrt(variance), by_df > 0 ? variance * variance / by_df : INFINITY);
+    if (k < 2 || !(variance > 0))
+        return d;
+    const double half = half_width(k, parts, 0.05);
+    d.low = value - half;
+    d.high = value + half;
+    for (int i = 0; i < 50; i++) { // p: the tails outside the interval that ends at 0
+        const double middle = 0.5 * (low + high);
+        if (half_width(k, parts, middle) > fabs(value))
+            low = middle;
+        else
+            high = middle;
+    }
+    d.p = high;
+    return d;
+}
+
 cull_difference cull_paired(const cull_items *first, const cull_items *second)
 {
     double df;

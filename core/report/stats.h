@@ -53,10 +53,19 @@ cull_difference cull_paired(const cull_items *first, const cull_items *second);
 // A difference with this error, its interval and p by Student's t.
 cull_difference cull_by_t(double value, double error, double df);
 
-// The same for the mean over k pairs of sets of items (strata: tasks), by a studentised bootstrap:
-// items (or clusters) are drawn with replacement within each stratum, the same ones for both
-// models, and t* = (d* − d) / error* gives the interval d − t*(0.975) error … d − t*(0.025) error.
-// The same seed, the same numbers.
+// A difference whose error has k independent parts, each with degrees of freedom of its own.
+// Cochran's approximation (Biometrics 20, 1964): every part's own quantile of Student's t, weighted
+// by its variance. Unlike Satterthwaite's it holds with two or three seeds, erring to the wide
+// side; df is Satterthwaite's.
+typedef struct cull_error_part {
+    double error, df;
+} cull_error_part;
+cull_difference cull_by_parts(double value, size_t k, const cull_error_part *parts);
+
+// As cull_paired for the mean over k pairs of sets of items (strata: tasks), by a studentised
+// bootstrap: items (or clusters) are drawn with replacement within each stratum, the same ones for
+// both models, and t* = (d* − d) / error* gives the interval d − t*(0.975) error … d − t*(0.025)
+// error. The same seed, the same numbers.
 enum { CULL_RESAMPLES = 10000 };
 cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
                            const cull_items *second, uint64_t seed,
