@@ -44,7 +44,7 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
     cull_scene_enter(f->ctx, &scene, stage->strategy.plugin->name);
     const cull_status status =
         strategy->fits(f->ctx, stage->strategy.settings, &scene.view, &budget, cut);
-    if (status == CULL_OK && cull_stage_needs(stage) == 0)
+    if (status == CULL_OK && (strategy->flags & CULL_NO_BUDGET) && cull_stage_needs(stage) == 0)
         *known = cut;
     return refused(f, &stage->strategy, status);
 }

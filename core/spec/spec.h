@@ -93,7 +93,7 @@ typedef struct cull_spec {
     const char *folder; // NULL: results/<name>
 } cull_spec;
 
-enum { CULL_DENSE_TOKENS = 4096 };
+enum { CULL_DENSE_TOKENS = 8192 };
 
 typedef struct cull_spec_source {
     const char *file;

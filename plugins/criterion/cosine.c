@@ -17,7 +17,7 @@ static const cull_param params[] = {
         "block: input and output of the whole layer (for block-drop); moe: the residual stream "
         "before and after the MoE sub-layer (for layer-drop)"),
     CULL_P_CHOICE(struct settings, measure, MEASURE_COSINE, measure_words,
-                  "of a block: cosine: 1 minus the mean cosine; angle: the mean angle over pi"),
+                  "cosine: 1 minus the mean cosine; angle: the mean angle over pi, of: block only"),
 };
 
 static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *view, size_t layer,
@@ -26,7 +26,11 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
     const struct settings *set = settings;
     const cull_stats *s = view->stats;
 
-    (void)ctx, (void)layer;
+    (void)layer;
+    if (set->of == OF_MOE && set->measure == MEASURE_ANGLE)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "measure: angle is of whole layers (of: block); of the MoE "
+                               "sub-layer there are cosines alone");
     for (size_t l = 0; l < view->model->L; l++) {
         if (set->of == OF_BLOCK)
             out->layer[l] = block_distance(s, l, l + 1, (enum measure)set->measure);
@@ -47,15 +51,19 @@ static const cull_criterion cosine = {
 CULL_PLUGIN(
     CRITERION, cosine, "1.0", "how far a layer turns the residual stream",
     .doc =
-        "Scores a layer by 1 minus the mean over tokens of cos(h_in, h_out): of the whole layer, "
-        "or of its MoE sub-layer alone, cos(h, h + moe). Layers that hardly turn the stream score "
-        "lowest and go first. With measure: angle it is the mean of arccos(cos) / pi, the angular "
-        "distance of Gromov et al.\n"
+        "Scores a layer by 1 minus the mean over all calibration tokens of cos(h_in, h_out), the "
+        "residual stream before and after it: of the whole layer, or (of: moe) of its MoE "
+        "sub-layer alone, cos(h, h + o) with o all that the sub-layer adds. Layers that hardly "
+        "turn the stream score lowest and go first. With measure: angle it is the mean of "
+        "arccos(cos) / pi, the angular distance of Gromov et al. The last layer's output is taken "
+        "before the final norm.\n"
         "\n"
-        "Cost: statistic K, L D / 2 operations per token and layer.\n"
+        "Cost: statistic K, which compares all pairs of layers' hidden states: about L D / 2 "
+        "operations per token and layer.\n"
         "\n"
-        "Departures: cosines are clamped before the arccos, and the last block takes part like "
-        "any other (MoNE's Angular baseline does neither).",
+        "Departures from the authors' code: MoNE's Angular baseline does not clamp cosines before "
+        "the arccos and never considers the last layer; here they are clamped, and it takes part "
+        "like any other. A layer without experts has no sub-layer to lose and is passed over.",
     .cite =
         "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), layer drop and block "
         "drop; Gromov et al.: The Unreasonable Ineffectiveness of the Deeper Layers.\n"

@@ -15,7 +15,8 @@ static const cull_param params[] = {
     CULL_P_CHOICE(
         struct settings, blocks, BLOCKS_DISCRETE, block_words,
         "discrete: the lowest layers, by the criterion's scores or, without a criterion, by how "
-        "far each turns the stream; consecutive: the run of layers that turns it least"),
+        "far each turns the stream; consecutive: the run of layers that turns it least, without a "
+        "criterion"),
     CULL_P_CHOICE(
         struct settings, measure, MEASURE_COSINE, measure_words,
         "without a criterion: cosine: 1 minus the mean cosine; angle: the mean angle over pi"),
@@ -60,6 +61,10 @@ static cull_status select_layers(cull_ctx *ctx, const void *settings, const cull
         return CULL_ENOMEM;
     if (layers_to_go(view, budget) >= L)
         return ctx->host->fail(ctx, CULL_EBUDGET, "block-drop cannot take all %zu layers", L);
+    if (scored && set->blocks == BLOCKS_CONSECUTIVE)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "blocks: consecutive measures whole runs itself; the criterion's "
+                               "scores are of single layers and must be left out");
 
     for (size_t l = 0; l < L && !scored; l++)
         turn[l] = block_distance(view->stats, l, l + 1, measure);
@@ -84,10 +89,14 @@ CULL_PLUGIN_NAMED(
     STRATEGY, block_drop, "block-drop", "1.0",
     "whole layers go, the lowest or the least turning run",
     .doc = "Passes over whole layers, attention and experts: the lowest by their scores (cosine "
-           "with of: block), or, with blocks: consecutive, the run of layers i … i + n - 1 whose "
-           "input and output are nearest, by mean cosine (Unified) or mean angle (Gromov et al., "
-           "Angular in MoNE's tables). Ties go to the lower layer. A run must lie within layers "
-           "that may be cut.\n"
+           "with of: block, which is also what is taken without a criterion), or, with blocks: "
+           "consecutive, the run of layers i … i + n - 1 whose input h_i and output h_(i+n) are "
+           "nearest, by mean cosine (Unified) or mean angle (Gromov et al., Angular in MoNE's "
+           "tables). Ties go to the lower layer. A run must lie within layers that may be cut.\n"
+           "\n"
+           "The budget counts routed experts, in whole layers: n is the sparsity times L, rounded "
+           "down. The attention that goes with them is beside it; the trial records it in the "
+           "sparsity of all parameters.\n"
            "\n"
            "Cost: statistic K; O(L^2).\n"
            "\n"

@@ -34,8 +34,9 @@ CULL_PLUGIN_NAMED(
            "\n"
            "Cost: a sort; the criterion's statistic K.\n"
            "\n"
-           "Departures: shared experts and dense parts that run beside the routed ones stay, "
-           "since they are not part of the routed sub-layer whose effect is measured.",
+           "Departures from the authors' code: shared experts and dense parts that run beside the "
+           "routed ones stay, where theirs go with the sub-layer; the cosine measures what all of "
+           "them add. In models without such parts, as Mixtral and OLMoE, there is no difference.",
     .cite = "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), layer drop.\n"
             "@article{he2024unified,\n"
             "  title={Towards Efficient Mixture of Experts: A Holistic Study of Compression "

@@ -44,6 +44,29 @@ static cull_scores *layer_scores(double a, double b, double c, double d)
     return scores;
 }
 
+// What a setting or a criterion could not change is refused rather than ignored.
+static void what_does_not_fit_is_refused(void **state)
+{
+    const methods_plugin run =
+        methods_load(world, "strategy", "block-drop", WORDS("blocks=consecutive"));
+    const methods_plugin angle =
+        methods_load(world, "criterion", "cosine", WORDS("of=moe", "measure=angle"));
+    const cull_strategy *strategy = run.vtable;
+    const cull_criterion *criterion = angle.vtable;
+    cull_scores *scores = layer_scores(0.3, 0.1, 0.1, 0.2);
+
+    (void)state;
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), run.settings, &world->view, scores,
+                                  methods_budget(world, CULL_SCOPE_GLOBAL, 1, 0), CULL_ALL_LAYERS,
+                                  tinyworld_cut(world)),
+                 CULL_EINVAL, "must be left out");
+    assert_fails(
+        host,
+        criterion->score(fake_ctx(host), angle.settings, &world->view, CULL_ALL_LAYERS, scores),
+        CULL_EINVAL, "of: block");
+}
+
 static void the_lowest_layers_go(void **state)
 {
     const cull_scores *scores = layer_scores(0.3, 0.1, 0.1, 0.2);
@@ -149,6 +172,7 @@ static void all_layers_are_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(the_lowest_layers_go),
         cmocka_unit_test(frozen_dense_and_gone_layers_stay),
         cmocka_unit_test(shares_by_layer_are_heeded),

@@ -136,6 +136,23 @@ static cull_status prune(void *arg, cull_ctx *ctx, const scored *m)
     return mask ? choose(ctx, &c, mask) : CULL_ENOMEM;
 }
 
+static cull_status check_groups(cull_ctx *ctx, const struct settings *set)
+{
+    if (set->m == 0 || set->group == GROUP_ROW)
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "n:m sparsity (m: %zu) chooses within an output row, which group: %s "
+                           "does not fit",
+                           (size_t)set->m, groups[set->group]);
+}
+
+static cull_status fits(cull_ctx *ctx, const void *settings, const cull_view *view,
+                        const cull_budget *budget, cull_cut *out)
+{
+    (void)view, (void)budget, (void)out;
+    return check_groups(ctx, settings);
+}
+
 static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_view *view,
                                 const cull_scores *scores, const cull_budget *budget, size_t layer,
                                 cull_cut *out)
@@ -144,11 +161,9 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     pruning p = { settings, view, budget->sparsity, out };
     if (p.sparsity <= 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
-    if (p.set->m > 0 && p.set->group != GROUP_ROW)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "n:m sparsity (m: %zu) chooses within an output row, which group: "
-                               "%s does not fit",
-                               (size_t)p.set->m, groups[p.set->group]);
+    const cull_status status = check_groups(ctx, p.set);
+    if (status != CULL_OK)
+        return status;
     if (p.set->m > 0 && mask_quota((size_t)p.set->m, p.sparsity) == 0)
         ctx->host->log(ctx, CULL_WARN, "layer %zu: of every %zu weights none go at sparsity %.4g",
                        layer, (size_t)p.set->m, p.sparsity);
@@ -179,6 +194,7 @@ static const cull_strategy unstructured = {
     .flags = CULL_BY_LAYER,
     .needs_for = needs_for,
     .select = select_layer,
+    .fits = fits,
     .spread = spread,
 };
 
