@@ -229,12 +229,10 @@ static cull_status put_pairs(const report *r, const char *model)
 {
     cull_table table;
     CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, NULL, &table));
-    cull_buf_puts(r->page, "<details open><summary>Every task</summary>\n"
-                           "<p class=\"note\">p: exact McNemar where answers are right or wrong; "
+    cull_buf_puts(r->page, "<p class=\"note\">p: exact McNemar where answers are right or wrong; "
                            "Holm: p adjusted over this table. To wrong, to right: answers that "
                            "change. Bold: the better one of two that are separable.</p>\n");
     cull_page_table(r->page, &table);
-    cull_buf_puts(r->page, "</details>\n");
     return CULL_OK;
 }
 
@@ -245,6 +243,8 @@ cull_status report_verdict(const report *r, const char *model)
     bool seeds = false;
     if (!cells)
         return CULL_ENOMEM;
+    if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
+        return put_pairs(r, model);
     for (size_t i = 0; i < n; i++)
         seeds |= r->frame->cell[cells[i]].n_trials > 1;
 
@@ -263,8 +263,6 @@ cull_status report_verdict(const report *r, const char *model)
         cull_buf_puts(r->page, "</tr>\n");
     }
     cull_buf_puts(r->page, "</tbody></table></div>\n");
-    if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
-        return put_pairs(r, model);
     for (size_t j = 0; j < r->macro.measures.n; j++)
         if (!r->macro.measures.at[j].task)
             put_task_table(r, r->macro.measures.at[j].label, dense, n, cells);

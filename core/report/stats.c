@@ -158,7 +158,7 @@ cull_difference cull_by_parts(double value, size_t k, const cull_error_part *par
     const double half = half_width(k, parts, 0.05);
     d.low = value - half;
     d.high = value + half;
-    for (int i = 0; i < 50; i++) { // p: the tails outside the interval that ends at 0
+    for (int i = 0; i < 34; i++) { // p: the tails outside the interval that ends at 0
         const double middle = 0.5 * (low + high);
         if (half_width(k, parts, middle) > fabs(value))
             low = middle;

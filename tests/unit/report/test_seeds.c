@@ -75,8 +75,9 @@ static void few_seeds(void **state)
     static const struct {
         size_t seeds;
         double between, within;
-    } cases[] = { { 2, 0.3, 0.3 }, { 2, 0.05, 0.5 }, { 2, 1, 0.1 }, { 3, 0.1, 0.5 },
-                  { 3, 0.3, 0.3 }, { 5, 0.05, 1 },   { 5, 0.1, 1 }, { 5, 0.3, 0.3 } };
+    } cases[] = {
+        { 2, 0.3, 0.3 }, { 2, 0.05, 0.5 }, { 3, 0.3, 0.3 }, { 5, 0.05, 1 }, { 5, 0.3, 0.3 }
+    };
     const size_t column = 0;
     const cull_measure m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
     fake_host *host = *state = fake_host_new(1);
