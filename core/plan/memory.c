@@ -6,10 +6,14 @@
 #include "engine/blocks.h"
 
 // Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
-// it, the normalised input, queries, keys, values, what was attended to and its projection.
-static uint64_t live_floats(const cull_model_facts *f, const cull_layer_facts *layer)
+// it, the normalised input, queries, keys, values, what was attended to and its projection; and of
+// the histories before it what their experts are going to need.
+static double live_floats(const cull_model_facts *f, const cull_layer_facts *layer,
+                          double histories)
 {
-    return (uint64_t)(layer->has_side ? 8 : 7) * f->D + 2 * layer->kv_width;
+    const double D = (double)f->D, side = layer->has_side ? 1 : 0;
+
+    return (7 + side) * D + 2 * (double)layer->kv_width + (histories - 1) * (2 + side) * D;
 }
 
 // What is there whatever the rows, and one block's scratch.
@@ -17,16 +21,13 @@ static double ground(const cull_subject *s, double rows, double histories, uint6
 {
     const cull_model_facts *f = s->opened.facts;
     const cull_engine_options options = { .memory = memory };
-    uint64_t floats = 0;
+    double floats = 0;
 
-    for (size_t l = 0; l < f->L; l++) {
-        const uint64_t here = live_floats(f, s->layer[l]);
-        floats = here > floats ? here : floats;
-    }
+    for (size_t l = 0; l < f->L; l++)
+        floats = fmax(floats, live_floats(f, s->layer[l], histories));
     const double block =
         fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
-    return (double)cull_memory_fixed(&s->opened, rows) +
-           block * histories * (double)floats * sizeof(float);
+    return (double)cull_memory_fixed(&s->opened, rows) + block * floats * sizeof(float);
 }
 
 static double hidden(const cull_subject *s, double rows)
@@ -52,7 +53,8 @@ double cull_cut_bytes(const cull_cut *cut)
 }
 
 // The overlays of all cuts: a bit a weight where weights are masked, a float where they are
-// rewritten.
+// rewritten. How many experts a merge rewrites shows only when it groups them: from one of each
+// layer to all that stay, or as many as go.
 static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
 {
     double bytes = 0, experts = 0;
@@ -64,13 +66,13 @@ static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t
         const cull_step *step = &plan->step[i];
         if (step->model != model)
             continue;
-        const double gone =
-            step->unit == CULL_UNIT_EXPERT && !isnan(step->sparsity) ? step->sparsity : 0;
-        const double weights = (1 - gone) * experts;
+        const bool merges = step->unit == CULL_UNIT_EXPERT && !isnan(step->sparsity);
+        const double rewritten =
+            merges ? fmin(step->sparsity, 1 - step->sparsity) / 2 * experts : experts;
         if (step->emits & CULL_EMITS_MASK)
-            bytes += weights / 8;
+            bytes += experts / 8;
         if (step->emits & CULL_EMITS_MATRIX)
-            bytes += weights * sizeof(float);
+            bytes += rewritten * sizeof(float);
     }
     return bytes;
 }
