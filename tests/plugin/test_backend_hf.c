@@ -410,6 +410,39 @@ static void test_facts(void **state)
     f->hf->close(model);
 }
 
+// Where config.json leaves sliding_window out, it is what transformers 5.23's class has; null is
+// none.
+static void test_default_windows(void **state)
+{
+    static const struct {
+        const char *name, *from, *to;
+        size_t window[3];
+    } cases[] = {
+        { "gpt_oss", "\"sliding_window\": 16,", "", { 128, 0, 128 } },
+        { "qwen3_moe", "\"sliding_window\": null,", "", { 4096, 4096, 4096 } },
+        { "qwen3_moe", "\"sliding_window\": null,", "\"sliding_window\": 7,", { 7, 7, 7 } },
+        { "qwen2_moe", "\"sliding_window\": 0,", "", { 4096, 0, 0 } },
+        { "mixtral", "\"sliding_window\": null,", "", { 0, 0, 0 } },
+        { "phimoe", "\"sliding_window\": null,", "", { 0, 0, 0 } },
+    };
+    fixture *f = *state;
+    cull_model *model;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copy(f, cases[i].name);
+        damage(f, "config.json", cases[i].from, cases[i].to);
+        if (strncmp(cases[i].name, "qwen", 4) == 0)
+            damage(f, "config.json", "\"use_sliding_window\": false",
+                   "\"use_sliding_window\": true");
+        if (strcmp(cases[i].name, "qwen2_moe") == 0) // its layers are listed
+            damage(f, "config.json", "\"full_attention\"", "\"sliding_attention\"");
+        assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
+        for (size_t l = 0; l < 3; l++)
+            assert_int_equal(f->hf->layer_facts(model, l)->window, cases[i].window[l]);
+        f->hf->close(model);
+    }
+}
+
 // Two checkpoints that differ in a byte of config.json have different fingerprints; the same one
 // has the same.
 static void test_fingerprint(void **state)
@@ -498,8 +531,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_damages),     TEST(test_twice),  TEST(test_notes),  TEST(test_facts),
-        TEST(test_fingerprint), TEST(test_matrix), TEST(test_places), TEST(test_tokenizer_only),
+        TEST(test_damages), TEST(test_twice),           TEST(test_notes),
+        TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint),
+        TEST(test_matrix),  TEST(test_places),          TEST(test_tokenizer_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

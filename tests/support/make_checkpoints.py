@@ -114,6 +114,7 @@ CASES = {
     "phimoe-tied": ("phimoe", dict(PHI, tie_word_embeddings=True), dict(dtype="f32")),
     "phimoe-fused": ("phimoe", PHI, dict(fused=True)),
     "oss-types": ("gpt_oss", dict(OSS, layer_types=["full_attention", "sliding_attention", "full_attention"]), {}),
+    "oss-default-window": ("gpt_oss", OSS, dict(without=["sliding_window"], length=160)),
     "oss-plain": ("gpt_oss", dict(OSS, rope_parameters=dict(rope_type="default", rope_theta=1e4), head_dim=24,
                                   num_experts_per_tok=3), dict(dtype="f32")),
     "oss-limit": ("gpt_oss", dict(OSS, swiglu_limit=0.3, swiglu_alpha=1.2, attention_bias=False), {}),
@@ -377,6 +378,8 @@ def make(folder, kind, options, how, seed):
         tensors = load_file(os.path.join(t, "model.safetensors"))
         with open(os.path.join(t, "config.json")) as f:
             saved = json.load(f)
+    for key in how.get("without", ()):
+        del saved[key]
     exact = tensors
     if how.get("fp8"):
         tensors = quantise_fp8(tensors, how["fp8"], how.get("e8m0"))
@@ -403,7 +406,7 @@ def make(folder, kind, options, how, seed):
         saved["rope_parameters"].pop("partial_rotary_factor", None)
         saved["rotary_dim"] = how["rotary_dim"]
     write(folder, tensors, saved, how)
-    ids = torch.randint(3, VOCABULARY, (SEQUENCES, LENGTH), generator=generator)
+    ids = torch.randint(3, VOCABULARY, (SEQUENCES, how.get("length", LENGTH)), generator=generator)
     if not how.get("keep"):
         save_golden(folder, ids, *capture(model, ids))
         return
