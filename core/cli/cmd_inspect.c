@@ -137,11 +137,16 @@ static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject
 static void print_uses(const cull_subject *s)
 {
     const cull_model_facts *f = s->opened.facts;
+    uint64_t whole = 0;
     size_t least = 0;
 
-    for (size_t l = 0; l < f->L; l++)
+    for (size_t l = 0; l < f->L; l++) {
         least = s->layer[l]->K > least ? s->layer[l]->K : least;
-    if (least)
+        whole += (uint64_t)s->layer[l]->E * s->layer[l]->expert_params;
+    }
+    if (whole > f->params_expert)
+        printf("%-16s no: there are constants in the place of experts\n", "can be pruned");
+    else if (least)
         printf(
             "%-16s experts, to %zu a layer, or all to zeros or constants; weights of every part\n",
             "can be pruned", least);

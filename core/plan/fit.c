@@ -295,11 +295,41 @@ static void fit_total(const cull_plan *plan, const cull_step *step, double share
                          plan->spec->models[step->model].name, experts - gone, experts, least);
 }
 
+// Experts that are constants already hold fewer parameters than facts.expert_params says of each.
+static bool has_constants(const cull_model_facts *facts, const cull_layer_facts *const *layer)
+{
+    uint64_t whole = 0;
+
+    for (size_t l = 0; l < facts->L; l++)
+        whole += (uint64_t)layer[l]->E * layer[l]->expert_params;
+    return facts->params_expert < whole;
+}
+
+// A budget counts whole experts, and scores compare them: a constant is neither.
+static bool fit_whole_experts(const cull_plan *plan, size_t model, const cull_model_facts *facts,
+                              const cull_layer_facts *const *layer, cull_problems *problems)
+{
+    if (!has_constants(facts, layer))
+        return true;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (plan->step[i].model != model || plan->step[i].unit == CULL_UNIT_NONE)
+            continue;
+        cull_problem_add(problems, plan->spec->models[model].place,
+                         "model \"%s\" has constants in the place of experts: it can be evaluated, "
+                         "but not pruned again (prune the model it was made of)",
+                         plan->spec->models[model].name);
+        return false;
+    }
+    return true;
+}
+
 void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts *facts,
                     const cull_layer_facts *const *layer, const uint8_t *frozen,
                     cull_problems *problems)
 {
     size_t experts = 0;
+    if (!fit_whole_experts(plan, model, facts, layer, problems))
+        return;
     for (size_t l = 0; l < facts->L; l++)
         experts += layer[l]->E;
     for (size_t i = 0; i < plan->n_steps; i++) {
