@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,6 +116,23 @@ void cull_new_file_abandon(cull_new_file *file)
     cull_free(file->temporary);
     cull_free(file->path);
     *file = (cull_new_file){ .fd = -1 };
+}
+
+cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd)
+{
+    cull_buf path = CULL_BUF_INIT;
+    char prefix[CULL_TEMPORARY_PREFIX];
+
+    cull_temporary_prefix(prefix);
+    cull_buf_printf(&path, "%s/%s%ld.XXXXXX", folder, prefix, (long)getpid());
+    *fd = path.failed ? -1 : mkstemp(path.s);
+    if (*fd < 0)
+        (void)cull_fail(ctx, CULL_EIO, "%s: a temporary file cannot be made: %s", folder,
+                        strerror(errno));
+    else
+        (void)unlink(path.s);
+    cull_buf_release(&path);
+    return *fd < 0 ? CULL_EIO : CULL_OK;
 }
 
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)

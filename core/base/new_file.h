@@ -24,6 +24,9 @@ void cull_new_file_abandon(cull_new_file *file);
 enum { CULL_TEMPORARY_PREFIX = 72 };
 void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX]);
 
+// A file in `folder` that has no name any more and goes with its last descriptor.
+cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd) CULL_MUST_CHECK;
+
 // The whole of a file in one call.
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,
                             size_t bytes) CULL_MUST_CHECK;

@@ -108,9 +108,10 @@ static cull_status compute(cull_cli *cli, const char *text, const char *folder, 
     source.text = text;
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
-    const cull_flow_options flow = {
-        .engine = { .memory = cli->options.memory }, .folder = folder, .argc = argc, .argv = argv
-    };
+    const cull_flow_options flow = { .engine = { .memory = cli->options.memory, .spill = folder },
+                                     .folder = folder,
+                                     .argc = argc,
+                                     .argv = argv };
     return cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, &flow, tally);
 }
 

@@ -84,7 +84,7 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_subject *subject
         return cull_export_lists(ctx, subject, cut, out);
     r->how.folder = out;
     CULL_TRY(cull_memory_suffices(ctx, subject->opened.facts->source,
-                                  cull_rows_peak(subject, 0, cull_cut_bytes(cut), 0),
+                                  cull_rows_peak(subject, 0, 0, cull_cut_bytes(cut), 0),
                                   cli->options.memory));
     return cull_export_checkpoint(ctx, subject, cut, &r->how);
 }

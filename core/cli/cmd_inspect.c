@@ -108,10 +108,10 @@ static cull_status print_memory(cull_cli *cli, const cull_subject *s)
                             CULL_STAT_G | CULL_STAT_H | CULL_STAT_M | CULL_STAT_R;
     char a[32], b[32];
     const double stats = (double)cull_stats_store_bytes(f, s->layer, groups);
-    const double calibration = cull_rows_peak(s, rows, stats, memory);
+    const double calibration = cull_rows_peak(s, rows, 0, stats, memory);
     printf("%-16s calibration about %sB, evaluation about %sB (16 k tokens at once)\n",
            "memory needed", amount(calibration, a, sizeof a),
-           amount(cull_rows_peak(s, rows, 0, memory), b, sizeof b));
+           amount(cull_rows_peak(s, rows, 0, 0, memory), b, sizeof b));
     return cull_memory_suffices(&cli->context.ctx, f->source, calibration, memory);
 }
 

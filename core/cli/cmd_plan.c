@@ -91,13 +91,17 @@ static void print_shared(const cull_experiment *e)
 
 static void print_cost(const char *what, const cull_cost *c, double flops_per_second)
 {
-    char tokens[32], flops[32], bytes[32], memory[32];
+    char tokens[32], flops[32], bytes[32], memory[32], spilled[32];
     printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
-           "peak %sB, about %.0f s\n",
+           "peak %sB, about %.0f s",
            what, c->passes, c->passes == 1 ? "" : "es", amount(c->tokens, tokens, sizeof tokens),
            amount(c->flops, flops, sizeof flops), c->forward_equivalents,
            amount(c->bytes, bytes, sizeof bytes), amount(c->peak_bytes, memory, sizeof memory),
            ceil(c->flops / flops_per_second));
+    if (c->spilled_bytes > 0)
+        printf(", %sB of hidden states kept in a file",
+               amount(c->spilled_bytes, spilled, sizeof spilled));
+    putchar('\n');
 }
 
 static cull_status print_costs(cull_cli *cli, const cull_experiment *e)

@@ -83,16 +83,17 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
+    const char *folder = folder_of(ctx, r, &e->spec);
     const cull_flow_options options_of = {
-        .engine = { .memory = cli->options.memory },
+        .engine = { .memory = cli->options.memory, .spill = folder },
         .plugin_seconds = r->seconds,
-        .folder = folder_of(ctx, r, &e->spec),
+        .folder = folder,
         .argc = argc,
         .argv = argv,
     };
-    if (!options_of.folder)
+    if (!folder)
         return CULL_ENOMEM;
-    CULL_TRY(open_log(ctx, options_of.folder));
+    CULL_TRY(open_log(ctx, folder));
     for (size_t i = 0; i < e->plan.n_notes; i++)
         cull_log_line(cli->log, CULL_INFO, "%s", e->plan.note[i]);
     const cull_status status =

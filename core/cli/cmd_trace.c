@@ -132,8 +132,8 @@ static cull_status check_memory(cull_ctx *ctx, const cull_subject *subject, cons
     for (size_t l = 0; l < facts->L; l++)
         numbers += (double)(subject->layer[l]->E + 2 * subject->layer[l]->K);
     const double kept = N * numbers * sizeof(float) + cull_cut_bytes(cut);
-    return cull_memory_suffices(ctx, facts->source, cull_rows_peak(subject, N, kept, memory),
-                                memory);
+    return cull_memory_suffices(ctx, facts->source,
+                                cull_rows_peak(subject, N, (double)s->len, kept, memory), memory);
 }
 
 static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, cull_trace *t)

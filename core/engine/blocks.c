@@ -74,7 +74,7 @@ static double table_bytes(const cull_opened *m, double rows)
 
 uint64_t cull_memory_fixed(const cull_opened *m, double rows)
 {
-    static const uint64_t program = 60000000;
+    static const uint64_t program = 80000000;
     uint64_t layer = 0;
 
     for (size_t l = 0; l < m->facts->L; l++)
@@ -100,6 +100,21 @@ size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options
     while (fit < n && (taken += bytes[fit]) <= room)
         fit++;
     return fit ? fit : 1;
+}
+
+cull_keeping cull_keep_states(const cull_opened *m, const cull_engine_options *options,
+                              uint64_t bytes, bool whole)
+{
+    const uint64_t room = cull_memory_limit(m, options) / 2;
+    const double parts = room ? ceil((double)bytes / (double)room) : INFINITY;
+    const double again = (parts - 1) * (double)m->facts->bytes;
+    const double file = 2.0 * (double)m->facts->L * (double)bytes;
+
+    if (bytes <= room)
+        return (cull_keeping){ 1, false };
+    if (options && options->spill && (whole || file < again))
+        return (cull_keeping){ 1, true };
+    return (cull_keeping){ whole || parts > (double)SIZE_MAX ? 1 : (size_t)parts, false };
 }
 
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes)
@@ -133,6 +148,17 @@ cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *
         const size_t count = n - i < EMBED_ROWS ? n - i : EMBED_ROWS;
         CULL_TRY(run->m->backend->embed(&piece.pass, run->m->model, count, ids + i,
                                         h + i * run->m->facts->D));
+    }
+    return CULL_OK;
+}
+
+cull_status cull_embed_states(cull_run *run, size_t n, const int32_t *ids,
+                              const cull_states *states)
+{
+    for (size_t i = 0; i < n; i += CULL_STATES_AT_ONCE) {
+        const size_t count = n - i < CULL_STATES_AT_ONCE ? n - i : CULL_STATES_AT_ONCE;
+        CULL_TRY(cull_embed_rows(run, count, ids + i, states->h + i * states->D));
+        cull_states_leave(states, i, count);
     }
     return CULL_OK;
 }

@@ -3,6 +3,7 @@
 #define CULL_ENGINE_BLOCKS_H
 
 #include "engine/forest.h"
+#include "engine/states.h"
 #include "engine/visit.h"
 
 typedef struct cull_block {
@@ -30,11 +31,23 @@ uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *opti
 size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
                         const uint64_t *bytes);
 
+// Where hidden states of so many bytes stay from layer to layer. What does not fit half of the
+// limit is taken in passes of a part of the rows each, which read the weights again, or kept in a
+// file that is read and written once a layer: whichever moves fewer bytes. `whole`: not in parts.
+typedef struct cull_keeping {
+    size_t passes;
+    bool spilled;
+} cull_keeping;
+cull_keeping cull_keep_states(const cull_opened *m, const cull_engine_options *options,
+                              uint64_t bytes, bool whole);
+
 // Rows of one block so that n_lanes lanes of them fit a quarter of the limit.
 size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes);
 
 // Embeddings of rows [0, n) into h (n, D).
 cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *h) CULL_MUST_CHECK;
+cull_status cull_embed_states(cull_run *run, size_t n, const int32_t *ids,
+                              const cull_states *states) CULL_MUST_CHECK;
 // The final norm of n rows.
 cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn) CULL_MUST_CHECK;
 

@@ -102,7 +102,8 @@ static cull_status begin_layer(cull_calibrating *c, size_t l)
 // ---- the stream of hidden states ----
 
 static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *cut,
-                                const cull_watch *watch, const float *in, float *out)
+                                const cull_watch *watch, const cull_states *in,
+                                const cull_states *out)
 {
     const size_t D = c->run->m->facts->D;
 
@@ -113,11 +114,18 @@ static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *c
                            .kv = &b->kv,
                            .beyond = b->beyond,
                            .cut = cut,
-                           .h_in = in + b->first_row * D,
-                           .h_out = out + b->first_row * D };
+                           .h_in = in->h + b->first_row * D,
+                           .h_out = out->h + b->first_row * D };
         CULL_TRY(cull_visit_layer(c->run, l, 1, &lane, watch));
+        cull_states_leave(in, b->first_row, b->n_rows);
+        cull_states_leave(out, b->first_row, b->n_rows);
     }
     return CULL_OK;
+}
+
+static cull_status new_states(const cull_calibrating *c, cull_states *out)
+{
+    return cull_states_new(c->run->ctx, c->forest.n_rows, c->run->m->facts->D, c->spill, out);
 }
 
 typedef struct pair_sum { // cosines of two layers' states, by row blocks
@@ -141,36 +149,48 @@ static cull_status pair_block(void *arg, size_t block, size_t worker)
     return CULL_OK;
 }
 
+// Rows [first, first + n) of two layers' states; first is a multiple of the block.
+static cull_status add_pair(cull_calibrating *c, size_t i, size_t l, size_t first, size_t n)
+{
+    cull_arena *arena = c->run->worker[c->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_stats *stats = cull_stats_store_edit(c->gather.store);
+    const size_t side = c->run->m->facts->L + 1, D = c->run->m->facts->D;
+    const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
+    pair_sum p = { c->history[i].h + first * D, c->h.h + first * D, n, D, NULL, NULL };
+
+    p.cos = cull_arena_alloc(arena, blocks, sizeof *p.cos);
+    p.angle = cull_arena_alloc(arena, blocks, sizeof *p.angle);
+    if (!p.cos || !p.angle)
+        return cull_no_memory(c->run->ctx);
+    CULL_TRY(cull_run_each(c->run, blocks, pair_block, &p));
+    for (size_t b = 0; b < blocks; b++) {
+        ((double *)(uintptr_t)stats->cos_sum)[i * side + l] += p.cos[b];
+        ((double *)(uintptr_t)stats->angle_sum)[i * side + l] += p.angle[b];
+    }
+    cull_states_leave(&c->history[i], first, n);
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
 // K: the state after layer l − 1 against all earlier ones.
 static cull_status add_history(cull_calibrating *c, size_t l)
 {
-    cull_arena *arena = c->run->worker[c->run->n_workers].arena;
-    cull_stats *stats = cull_stats_store_edit(c->gather.store);
-    const size_t side = c->run->m->facts->L + 1, D = c->run->m->facts->D, n = c->forest.n_rows;
-    const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
+    const size_t rows = c->forest.n_rows;
 
     if (!c->history)
         return CULL_OK;
-    for (size_t i = 0; i < l; i++) {
-        const cull_mark mark = cull_arena_mark(arena);
-        pair_sum p = { c->history[i], c->h, n, D, NULL, NULL };
-        p.cos = cull_arena_alloc(arena, blocks, sizeof *p.cos);
-        p.angle = cull_arena_alloc(arena, blocks, sizeof *p.angle);
-        if (!p.cos || !p.angle)
-            return cull_no_memory(c->run->ctx);
-        CULL_TRY(cull_run_each(c->run, blocks, pair_block, &p));
-        for (size_t b = 0; b < blocks; b++) {
-            ((double *)(uintptr_t)stats->cos_sum)[i * side + l] += p.cos[b];
-            ((double *)(uintptr_t)stats->angle_sum)[i * side + l] += p.angle[b];
-        }
-        cull_arena_rewind(arena, mark);
+    for (size_t first = 0; first < rows; first += CULL_STATES_AT_ONCE) {
+        const size_t left = rows - first;
+        const size_t n = left < CULL_STATES_AT_ONCE ? left : CULL_STATES_AT_ONCE;
+        for (size_t i = 0; i < l; i++)
+            CULL_TRY(add_pair(c, i, l, first, n));
+        cull_states_leave(&c->h, first, n);
     }
-    if (l + 1 == side)
+    if (l == c->run->m->facts->L)
         return CULL_OK;
-    c->history[l] = cull_alloc(n * D, sizeof(float));
-    if (!c->history[l])
-        return cull_no_memory(c->run->ctx);
-    memcpy(c->history[l], c->h, n * D * sizeof(float));
+    CULL_TRY(new_states(c, &c->history[l]));
+    cull_states_copy(&c->h, &c->history[l], rows);
     return CULL_OK;
 }
 
@@ -193,7 +213,7 @@ static cull_status run_before(cull_calibrating *c, size_t l)
     const cull_watch watch = { .arg = c, .moe = keep_target };
 
     c->n_target = 0;
-    return c->before ? visit_blocks(c, l, c->cal->cut, &watch, c->before, c->before) : CULL_OK;
+    return c->before.h ? visit_blocks(c, l, c->cal->cut, &watch, &c->before, &c->before) : CULL_OK;
 }
 
 cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
@@ -204,7 +224,7 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 
     CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
-    CULL_TRY(visit_blocks(c, l, cut, &c->watch, c->h, again ? c->next : c->h));
+    CULL_TRY(visit_blocks(c, l, cut, &c->watch, &c->h, again ? &c->next : &c->h));
     CULL_TRY(cull_gather_finish(&c->gather, c->forest.n_rows));
     if (c->gather.E)
         cull_sampler_finish(&c->sampler);
@@ -212,7 +232,7 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
         CULL_TRY(cal->decide(cal->decide_arg, c->run->ctx, l,
                              cull_stats_store_view(c->gather.store), cal->deciding));
         if (again)
-            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, c->h, c->h));
+            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, &c->h, &c->h));
     }
     cull_gather_leave(&c->gather);
     cull_sampler_release(&c->sampler);
@@ -260,38 +280,39 @@ static cull_status make_forest(cull_calibrating *c, const cull_engine_options *o
 static cull_status make_states(cull_calibrating *c)
 {
     const cull_model_facts *facts = c->run->m->facts;
-    const size_t n = c->forest.n_rows * facts->D;
     const bool again = c->cal->decide && c->cal->propagate;
-    const bool before = again && (c->cal->groups & CULL_STAT_J);
 
-    c->h = cull_alloc(n, sizeof *c->h);
+    CULL_TRY(new_states(c, &c->h));
     if (again)
-        c->next = cull_alloc(n, sizeof *c->next);
-    if (before) {
-        c->before = cull_alloc(n, sizeof *c->before);
+        CULL_TRY(new_states(c, &c->next));
+    if (again && (c->cal->groups & CULL_STAT_J)) {
+        CULL_TRY(new_states(c, &c->before));
         c->sampler.target = c->target = cull_alloc(c->sampler.N * facts->D, sizeof *c->target);
+        if (!c->target)
+            return cull_no_memory(c->run->ctx);
     }
-    if (c->cal->groups & CULL_STAT_K)
-        c->history = cull_alloc(facts->L + 1, sizeof *c->history);
-    if (!c->h || (again && !c->next) || (before && (!c->before || !c->target)) ||
-        ((c->cal->groups & CULL_STAT_K) && !c->history))
-        return cull_no_memory(c->run->ctx);
-    return CULL_OK;
+    if (!(c->cal->groups & CULL_STAT_K))
+        return CULL_OK;
+    c->history = cull_alloc(facts->L + 1, sizeof *c->history);
+    return c->history ? CULL_OK : cull_no_memory(c->run->ctx);
 }
 
 cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cull_calibration *cal,
                                    const cull_engine_options *options)
 {
     const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
+    const uint64_t bytes = cull_calibrating_bytes(run->m, cal);
 
     *c = (cull_calibrating){ .run = run, .cal = cal };
+    if (cull_keep_states(run->m, options, bytes, true).spilled)
+        c->spill = options->spill;
     c->gather = (cull_gather){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
     CULL_TRY(cull_stats_store_require(cal->out, groups));
     CULL_TRY(make_forest(c, options));
     CULL_TRY(make_states(c));
-    CULL_TRY(cull_embed_rows(run, c->forest.n_rows, c->forest.ids, c->h));
-    if (c->before)
-        memcpy(c->before, c->h, c->forest.n_rows * run->m->facts->D * sizeof *c->before);
+    CULL_TRY(cull_embed_states(run, c->forest.n_rows, c->forest.ids, &c->h));
+    if (c->before.h)
+        cull_states_copy(&c->h, &c->before, c->forest.n_rows);
     cull_stats_store_edit(cal->out)->tokens = c->forest.n_rows;
     return add_history(c, 0);
 }
@@ -299,11 +320,11 @@ cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cul
 void cull_calibrating_end(cull_calibrating *c)
 {
     for (size_t i = 0; c->history && i <= c->run->m->facts->L; i++)
-        cull_free(c->history[i]);
+        cull_states_free(&c->history[i]);
     cull_free(c->history);
-    cull_free(c->h);
-    cull_free(c->next);
-    cull_free(c->before);
+    cull_states_free(&c->h);
+    cull_states_free(&c->next);
+    cull_states_free(&c->before);
     cull_free(c->target);
     cull_free(c->chosen);
     cull_free(c->group);

@@ -18,11 +18,12 @@ typedef struct cull_calibrating {
     size_t n_blocks;
     cull_block *block;
     const cull_block *now; // the block in hand
-    float *h, *next;       // (n_rows, D)
-    float *before;         // (n_rows, D) h in the model as it was before the deciding stage
+    const char *spill;     // the folder for states; NULL: memory
+    cull_states h, next;   // (n_rows, D)
+    cull_states before;    // (n_rows, D) h in the model as it was before the deciding stage
     float *target;         // (rows of the subsample, D) that model's routed output
     size_t n_target;       // rows of it so far
-    float **history;       // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
+    cull_states *history;  // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
     uint8_t *chosen;
     uint32_t *group;
 } cull_calibrating;

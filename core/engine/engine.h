@@ -17,7 +17,7 @@
 
 typedef struct cull_engine_options {
     uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
-    size_t row_block; // rows of a statistics block; 0: 512
+    const char *spill; // folder for hidden states that do not fit; NULL: rows are taken in parts
 } cull_engine_options;
 
 // A model that a backend has opened. Borrowed by everything below.

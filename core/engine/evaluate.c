@@ -134,7 +134,8 @@ static const cull_query *queries_in(const evaluating *t, size_t row0, size_t end
     return t->query + first;
 }
 
-static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
+// Rows [row0, end) of the streams, which stand from row `from` on.
+static cull_status score_rows(evaluating *t, size_t from, size_t row0, size_t end)
 {
     cull_streams *s = &t->streams;
     size_t n;
@@ -149,10 +150,10 @@ static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
     if (st == CULL_OK) {
         for (size_t q = 0; q < n; q++) {
             query[q] = in[q];
-            query[q].row -= row0;
+            query[q].row -= from;
         }
         for (size_t i = 0; i < s->n; i++) {
-            h[i] = s->stream[i].h;
+            h[i] = s->stream[i].states.h;
             score[i] = all + i * n;
         }
         st = cull_head_scores(&t->run, n, query, s->n, h, dense, score);
@@ -168,14 +169,30 @@ static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
     return st;
 }
 
+// Where states are in a file, so many rows at once as may be resident.
+static cull_status answer_rows(evaluating *t, size_t row0, size_t end)
+{
+    const cull_streams *s = &t->streams;
+    const size_t most = s->spill ? cull_block_rows(t->run.m, t->options, s->n) : end - row0;
+
+    for (size_t first = row0; first < end; first += most) {
+        const size_t n = end - first < most ? end - first : most;
+        CULL_TRY(score_rows(t, row0, first, first + n));
+        for (size_t i = 0; i < s->n; i++)
+            cull_states_leave(&s->stream[i].states, first - row0, n);
+    }
+    return CULL_OK;
+}
+
 // ---- the pass ----
 
-// Trees whose hidden states, of all histories, fit half of the limit.
+// Trees whose hidden states, of all histories, fit half of the limit; all, where they need not.
 static size_t outer_trees(const evaluating *t, size_t first)
 {
     const cull_forest *f = &t->forest;
     const uint64_t row_bytes = (uint64_t)t->streams.most * t->run.m->facts->D * sizeof(float);
-    const uint64_t most = cull_memory_limit(t->run.m, t->options) / 2 / row_bytes;
+    const uint64_t most =
+        t->streams.spill ? UINT64_MAX : cull_memory_limit(t->run.m, t->options) / 2 / row_bytes;
     size_t n = 0, rows = 0;
 
     while (first + n < f->n_trees && (n == 0 || rows + f->tree[first + n].n_rows <= most))
@@ -191,7 +208,8 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
     cull_status st = cull_streams_begin(&t->run, &t->streams, end - row0);
 
     if (st == CULL_OK)
-        st = cull_embed_rows(&t->run, end - row0, t->forest.ids + row0, t->streams.stream[0].h);
+        st = cull_embed_states(&t->run, end - row0, t->forest.ids + row0,
+                               &t->streams.stream[0].states);
     for (size_t l = 0; st == CULL_OK && l < L; l++) {
         st = cull_streams_layer(&t->run, &t->streams, l, &t->forest, first, n, t->options);
         if (st == CULL_OK)
@@ -213,6 +231,13 @@ static bool wants_dense(const evaluating *t)
     return false;
 }
 
+static cull_keeping keeping(const evaluating *t)
+{
+    const size_t n = t->forest.n_rows * t->streams.most * t->run.m->facts->D;
+
+    return cull_keep_states(t->run.m, t->options, n * sizeof(float), false);
+}
+
 static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
 {
     cull_ctx *ctx = t->run.ctx;
@@ -228,6 +253,8 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     CULL_TRY(begin_answers(t));
     CULL_TRY(build_forest(t));
     CULL_TRY(build_queries(t));
+    if (keeping(t).spilled)
+        t->streams.spill = t->options->spill;
     if (t->forest.n_trees)
         cull_pass_begin(&t->run, "evaluating", t->forest.n_rows);
     for (size_t first = 0; first < t->forest.n_trees;) {

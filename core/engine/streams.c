@@ -94,23 +94,20 @@ cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants,
 cull_status cull_streams_begin(cull_run *run, cull_streams *s, size_t n_rows)
 {
     size_t *all = cull_scratch(run->ctx, s->n_variants, sizeof *all);
-    float *h = cull_alloc(n_rows * run->m->facts->D, sizeof *h);
 
-    if (!all || !h) {
-        cull_free(h);
-        return cull_no_memory(run->ctx);
-    }
+    if (!all)
+        return CULL_ENOMEM;
     for (size_t v = 0; v < s->n_variants; v++)
         all[v] = v;
     s->n = 1;
-    s->stream[0] = (cull_stream){ h, s->n_variants, all };
-    return CULL_OK;
+    s->stream[0] = (cull_stream){ .n_variants = s->n_variants, .variant = all };
+    return cull_states_new(run->ctx, n_rows, run->m->facts->D, s->spill, &s->stream[0].states);
 }
 
 void cull_streams_clear(cull_streams *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        cull_free(s->stream[i].h);
+        cull_states_free(&s->stream[i].states);
     s->n = 0;
 }
 
@@ -142,7 +139,7 @@ static bool is_parted(const cull_streams *s, const cull_stream *of, size_t l, si
 
 // Part stream i by its variants' cuts of layer l: the first group stays, the others become new
 // streams.
-static cull_status part(cull_run *run, cull_streams *s, size_t i, size_t l, size_t n_floats,
+static cull_status part(cull_run *run, cull_streams *s, size_t i, size_t l, size_t n_rows,
                         size_t *n_branches, branch *out)
 {
     const cull_stream whole = s->stream[i];
@@ -162,11 +159,11 @@ static cull_status part(cull_run *run, cull_streams *s, size_t i, size_t l, size
                 variant[n++] = whole.variant[k];
         const bool stays = *n_branches == first_branch;
         const size_t to = stays ? i : s->n;
-        float *h = stays ? whole.h : cull_alloc(n_floats, sizeof *h);
-        if (!h)
-            return cull_no_memory(run->ctx);
-        s->stream[to] = (cull_stream){ h, n, variant };
+        s->stream[to] = (cull_stream){ whole.states, n, variant };
         s->n += !stays;
+        if (!stays)
+            CULL_TRY(
+                cull_states_new(run->ctx, n_rows, whole.states.D, s->spill, &s->stream[to].states));
         const cull_cut *cut = s->cut[whole.variant[j]];
         const bool own = cull_cut_before_router(cut, l);
         if (!own && plain == SIZE_MAX)
@@ -193,10 +190,14 @@ static cull_status visit_block(cull_run *run, cull_streams *s, size_t l, const c
                                .kv = &b->kv,
                                .beyond = b->beyond,
                                .cut = br[i].cut,
-                               .h_in = s->stream[br[i].from].h + (b->first_row - row0) * D,
-                               .h_out = s->stream[br[i].to].h + (b->first_row - row0) * D,
+                               .h_in = s->stream[br[i].from].states.h + (b->first_row - row0) * D,
+                               .h_out = s->stream[br[i].to].states.h + (b->first_row - row0) * D,
                                .attended = br[i].attended };
     CULL_TRY(cull_visit_layer(run, l, n, lane, NULL));
+    for (size_t i = 0; i < n; i++) {
+        cull_states_leave(&s->stream[br[i].from].states, b->first_row - row0, b->n_rows);
+        cull_states_leave(&s->stream[br[i].to].states, b->first_row - row0, b->n_rows);
+    }
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -209,7 +210,7 @@ cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const c
     const cull_mark mark = cull_arena_mark(arena);
     const cull_tree *last = f->tree + first_tree + n_trees - 1;
     const size_t row0 = f->tree[first_tree].first_row;
-    const size_t n_floats = (last->first_row + last->n_rows - row0) * run->m->facts->D;
+    const size_t n_rows = last->first_row + last->n_rows - row0;
     branch *br = cull_arena_alloc(arena, s->n_variants, sizeof *br);
     const size_t n_streams = s->n;
     size_t n = 0, n_blocks;
@@ -218,7 +219,7 @@ cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const c
     if (!br)
         return cull_no_memory(run->ctx);
     for (size_t i = 0; i < n_streams; i++)
-        CULL_TRY(part(run, s, i, l, n_floats, &n, br));
+        CULL_TRY(part(run, s, i, l, n_rows, &n, br));
     CULL_TRY(cull_blocks_make(run->ctx, arena, f, first_tree, n_trees,
                               cull_block_rows(run->m, options, n), &n_blocks, &block));
     cull_layer_enter(run, l);

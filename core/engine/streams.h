@@ -5,13 +5,14 @@
 #include "engine/blocks.h"
 
 typedef struct cull_stream {
-    float *h; // (n_rows, D)
+    cull_states states; // (n_rows, D)
     size_t n_variants;
     const size_t *variant; // which variants share this history
 } cull_stream;
 
 typedef struct cull_streams {
     size_t n_variants, L;
+    const char *spill;          // the folder for their states; NULL: memory
     const cull_cut *const *cut; // (n_variants)
     cull_key *key;              // (n_variants, L) of each layer's cut; equal keys, equal cuts
     size_t n, most;             // streams now, and at the end
@@ -22,8 +23,8 @@ typedef struct cull_streams {
 cull_status cull_streams_init(cull_ctx *ctx, size_t L, size_t n_variants,
                               const cull_cut *const *cut, cull_streams *out) CULL_MUST_CHECK;
 
-// One stream of all variants, with h (n_rows, D) not yet filled; then layer by layer through rows
-// [tree first, n trees) of the forest. The streams' h are released by cull_streams_clear.
+// One stream of all variants, with states (n_rows, D) not yet filled; then layer by layer through
+// rows [tree first, n trees) of the forest. The states are released by cull_streams_clear.
 cull_status cull_streams_begin(cull_run *run, cull_streams *s, size_t n_rows) CULL_MUST_CHECK;
 cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const cull_forest *f,
                                size_t first_tree, size_t n_trees,

@@ -22,23 +22,16 @@ typedef struct shared { // by parent and child
     char doing[CULL_DOING];
 } shared;
 
-// A file that has no name any more and goes with its last descriptor.
 static FILE *nameless_file(cull_ctx *ctx, const char *folder)
 {
-    cull_buf path = CULL_BUF_INIT;
-    char prefix[CULL_TEMPORARY_PREFIX];
-    cull_temporary_prefix(prefix);
-    cull_buf_printf(&path, "%s/%s%ld.stage.XXXXXX", folder, prefix, (long)getpid());
-    const int fd = path.failed ? -1 : mkstemp(path.s);
-    FILE *file = fd >= 0 ? fdopen(fd, "w+b") : NULL;
-    if (!file)
-        cull_fail(ctx, CULL_EIO, "%s: a temporary file cannot be made: %s", folder,
-                  strerror(errno));
-    if (fd >= 0)
-        unlink(path.s);
-    if (fd >= 0 && !file)
+    int fd;
+    if (cull_nameless_file(ctx, folder, &fd) != CULL_OK)
+        return NULL;
+    FILE *file = fdopen(fd, "w+b");
+    if (!file) {
         close(fd);
-    cull_buf_release(&path);
+        (void)cull_no_memory(ctx);
+    }
     return file;
 }
 

@@ -72,6 +72,8 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
         }
     CULL_TRY(cull_forest_build(ctx, at, ids, true, s->opened.facts->rope_switch, &forest, end));
     out->scoring = (double)forest.n_rows;
+    for (size_t i = 0; i < forest.n_trees; i++)
+        out->longest = fmax(out->longest, (double)forest.tree[i].n_rows);
     return CULL_OK;
 }
 
@@ -89,6 +91,14 @@ cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t mo
     return CULL_OK;
 }
 
+static void add_memory(const cull_subject *s, const cull_memory *m, cull_cost *out)
+{
+    out->passes = m->passes;
+    out->bytes = (double)m->passes * (double)s->opened.facts->bytes;
+    out->peak_bytes = m->peak;
+    out->spilled_bytes = m->spilled;
+}
+
 cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                size_t model, uint64_t memory, cull_cost *calibrate,
                                cull_cost *evaluate)
@@ -99,21 +109,20 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
     const double one = flops_of(s, &asked);
     cull_passes passes;
+    cull_memory calibrating;
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
+    CULL_TRY(cull_calibration_memory(ctx, plan, s, &passes, memory, &calibrating));
     *calibrate = (cull_cost){ 0 };
     calibration_cost(plan, s, &passes, calibrate);
-    CULL_TRY(cull_calibration_peak(ctx, plan, s, &passes, memory, &calibrate->passes,
-                                   &calibrate->peak_bytes));
-    calibrate->bytes = (double)calibrate->passes * (double)s->opened.facts->bytes;
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
+    add_memory(s, &calibrating, calibrate);
+    const cull_memory evaluating = cull_evaluation_memory(plan, inputs, model, &asked, memory);
     *evaluate = (cull_cost){
-        .passes = 1,
         .tokens = variants * (asked.scoring + asked.generating),
         .flops = variants * one,
-        .bytes = (double)s->opened.facts->bytes,
-        .peak_bytes = cull_evaluation_peak(plan, inputs, model, &asked, memory),
         .forward_equivalents = variants,
     };
+    add_memory(s, &evaluating, evaluate);
     return CULL_OK;
 }
 

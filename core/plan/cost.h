@@ -5,11 +5,12 @@
 #include "plan/inputs.h"
 
 typedef struct cull_cost {
-    size_t passes;     // over the weights
-    double tokens;     // (token, variant) rows through all layers, before histories are shared
-    double flops;      // multiply-adds × 2
-    double bytes;      // of weights, read
-    double peak_bytes; // resident, mapped pages included
+    size_t passes;        // over the weights
+    double tokens;        // (token, variant) rows through all layers, before histories are shared
+    double flops;         // multiply-adds × 2
+    double bytes;         // of weights, read
+    double peak_bytes;    // resident, mapped pages included
+    double spilled_bytes; // of hidden states, kept in a file
     double forward_equivalents; // flops over those of one dense evaluation
 } cull_cost;
 

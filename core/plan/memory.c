@@ -16,18 +16,35 @@ static double live_floats(const cull_model_facts *f, const cull_layer_facts *lay
     return (7 + side) * D + 2 * (double)layer->kv_width + (histories - 1) * (2 + side) * D;
 }
 
+// What a run can do about what does not fit: its results' folder takes it.
+static cull_engine_options options_of(uint64_t memory)
+{
+    return (cull_engine_options){ .memory = memory, .spill = "results" };
+}
+
+// Rows, and those of them that can only be computed together.
+typedef struct extent {
+    double rows, longest;
+} extent;
+
+static double block_rows(const cull_subject *s, extent e, double histories, uint64_t memory)
+{
+    const cull_engine_options options = options_of(memory);
+    const double fit = (double)cull_block_rows(&s->opened, &options, (size_t)histories);
+
+    return fmin(fmax(fit, e.longest), e.rows);
+}
+
 // What is there whatever the rows, and one block's scratch.
-static double ground(const cull_subject *s, double rows, double histories, uint64_t memory)
+static double ground(const cull_subject *s, extent e, double histories, uint64_t memory)
 {
     const cull_model_facts *f = s->opened.facts;
-    const cull_engine_options options = { .memory = memory };
     double floats = 0;
 
     for (size_t l = 0; l < f->L; l++)
         floats = fmax(floats, live_floats(f, s->layer[l], histories));
-    const double block =
-        fmin((double)cull_block_rows(&s->opened, &options, (size_t)histories), rows);
-    return (double)cull_memory_fixed(&s->opened, rows) + block * floats * sizeof(float);
+    return (double)cull_memory_fixed(&s->opened, e.rows) +
+           block_rows(s, e, histories, memory) * floats * sizeof(float);
 }
 
 static double hidden(const cull_subject *s, double rows)
@@ -35,9 +52,10 @@ static double hidden(const cull_subject *s, double rows)
     return rows * (double)s->opened.facts->D * sizeof(float);
 }
 
-double cull_rows_peak(const cull_subject *s, double rows, double kept, uint64_t memory)
+double cull_rows_peak(const cull_subject *s, double rows, double longest, double kept,
+                      uint64_t memory)
 {
-    return ground(s, rows, 1, memory) + hidden(s, rows) + kept;
+    return ground(s, (extent){ rows, longest }, 1, memory) + hidden(s, rows) + kept;
 }
 
 // ---- cuts ----
@@ -107,45 +125,60 @@ static double states(const cull_subject *s, const cull_rows *rows, const cull_pl
            (along ? hidden(s, (double)rows->dense_tokens) : 0);
 }
 
-// Calibrations [p, p + n): all their states and statistics, and one's layer.
-static double wave_peak(const cull_plan *plan, const cull_subject *s, size_t n,
-                        const cull_planned *p, uint64_t memory)
+static extent extent_of(const cull_rows *rows)
 {
-    double rows = 0, kept = 0, visited = 0;
+    extent e = { .rows = (double)rows->tokens };
+
+    for (size_t i = 0; i < rows->sequences.n; i++)
+        e.longest = fmax(e.longest, (double)rows->sequences.at[i].n);
+    return e;
+}
+
+// Calibrations [p, p + n), whose states are so many bytes: all of these and of the statistics, and
+// what one has of a layer.
+static void add_wave(const cull_plan *plan, const cull_subject *s, size_t n, const cull_planned *p,
+                     const uint64_t *bytes, uint64_t memory, cull_memory *out)
+{
+    const cull_engine_options options = options_of(memory);
+    double kept = 0, visited = 0;
+    extent most = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
         const cull_rows *r = cull_rows_of(s, plan->gather[p[i].gather].seed);
-        rows = fmax(rows, (double)r->tokens);
+        const extent e = extent_of(r);
+        const bool spilled = cull_keep_states(&s->opened, &options, bytes[i], true).spilled;
+        most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest) };
         visited = fmax(visited, in_layer(s, r, p[i].groups));
-        kept += states(s, r, &p[i]) +
-                (double)cull_stats_store_bytes(s->opened.facts, s->layer, p[i].groups);
+        kept +=
+            spilled ? (double)bytes[i] * block_rows(s, e, 1, memory) / e.rows : (double)bytes[i];
+        kept += (double)cull_stats_store_bytes(s->opened.facts, s->layer, p[i].groups);
+        out->spilled += spilled ? (double)bytes[i] : 0;
     }
-    return ground(s, rows, 1, memory) + kept + visited;
+    out->peak = fmax(out->peak, ground(s, most, 1, memory) + kept + visited);
+    out->passes++;
 }
 
-cull_status cull_calibration_peak(cull_ctx *ctx, const cull_plan *plan, const cull_subject *s,
-                                  const cull_passes *passes, uint64_t memory, size_t *n_waves,
-                                  double *peak)
+cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan, const cull_subject *s,
+                                    const cull_passes *passes, uint64_t memory, cull_memory *out)
 {
-    const cull_engine_options options = { .memory = memory };
+    const cull_engine_options options = options_of(memory);
     uint64_t *bytes = cull_scratch(ctx, passes->n + 1, sizeof *bytes);
 
-    *n_waves = 0;
-    *peak = 0;
+    *out = (cull_memory){ 0 };
     if (!bytes)
         return CULL_ENOMEM;
     for (size_t i = 0; i < passes->n; i++)
         bytes[i] = (uint64_t)states(s, cull_rows_of(s, plan->gather[passes->at[i].gather].seed),
                                     &passes->at[i]);
-    for (size_t first = 0, n; first < passes->n; first += n, ++*n_waves) {
+    for (size_t first = 0, n; first < passes->n; first += n) {
         const cull_planned *p = passes->at + first;
         for (n = 1; first + n < passes->n && p[n].pass == p->pass;)
             n++;
         n = cull_memory_wave(&s->opened, &options, n, bytes + first);
-        *peak = fmax(*peak, wave_peak(plan, s, n, p, memory));
+        add_wave(plan, s, n, p, bytes + first, memory, out);
     }
     if (passes->n > 0)
-        *peak += overlay_bytes(plan, s, plan->gather[passes->at[0].gather].model);
+        out->peak += overlay_bytes(plan, s, plan->gather[passes->at[0].gather].model);
     return CULL_OK;
 }
 
@@ -192,25 +225,41 @@ static double statistics_bytes(const cull_plan *plan, const cull_subject *s, siz
     return bytes;
 }
 
-// Scoring holds hidden states of all histories, generation the K/V of all layers, each within half
-// of the limit.
-double cull_evaluation_peak(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                            const cull_asked_rows *asked, uint64_t memory)
+// Generation holds the K/V of all layers for as many requests as fit half of the limit.
+static double generation_bytes(const cull_subject *s, double rows, double variants, double half)
 {
-    const cull_subject *s = &inputs->at[model];
-    const cull_engine_options engine = { .memory = memory };
-    const double half = (double)cull_memory_limit(&s->opened, &engine) / 2;
-    const double variants = (double)cull_distinct_variants(plan, model);
     double kv = 0;
 
     for (size_t l = 0; l < s->opened.facts->L; l++)
         kv += (double)s->layer[l]->kv_width * sizeof(float);
-    const double scoring = fmin(hidden(s, asked->scoring) * variants, half);
-    const double together = fmin(asked->generating, half / fmax(kv * variants, 1));
-    const double generating = together * variants * kv + hidden(s, together) * variants;
-    return ground(s, fmax(asked->scoring, asked->generating), variants, memory) +
-           fmax(scoring, generating) + statistics_bytes(plan, s, model) +
-           overlay_bytes(plan, s, model) + answer_bytes(inputs, s, variants);
+    const double together = fmin(rows, half / fmax(kv * variants, 1));
+    return together * variants * kv + hidden(s, together) * variants;
+}
+
+// Scoring holds the hidden states of all histories: within half of the limit, or in a file.
+cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
+                                   const cull_asked_rows *asked, uint64_t memory)
+{
+    const cull_subject *s = &inputs->at[model];
+    const cull_engine_options options = options_of(memory);
+    const double half = (double)cull_memory_limit(&s->opened, &options) / 2;
+    const double variants = (double)cull_distinct_variants(plan, model);
+    const double bytes = hidden(s, asked->scoring) * variants;
+    const extent all = { fmax(asked->scoring, asked->generating), asked->longest };
+    const cull_keeping keeping = cull_keep_states(&s->opened, &options, (uint64_t)bytes, false);
+    const double block =
+        block_rows(s, (extent){ asked->scoring, asked->longest }, variants, memory);
+    const double scoring =
+        keeping.spilled ? hidden(s, block) * variants : bytes / (double)keeping.passes;
+
+    return (cull_memory){
+        .peak = ground(s, all, variants, memory) +
+                fmax(scoring, generation_bytes(s, asked->generating, variants, half)) +
+                statistics_bytes(plan, s, model) + overlay_bytes(plan, s, model) +
+                answer_bytes(inputs, s, variants),
+        .passes = keeping.passes,
+        .spilled = keeping.spilled ? bytes : 0,
+    };
 }
 
 cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, double needed, uint64_t memory)

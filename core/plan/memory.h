@@ -7,21 +7,29 @@
 #include "plan/inputs.h"
 #include "plan/passes.h"
 
-// Of all calibration passes of the model, 0 where there is none, and in how many waves over the
-// weights they are made.
-cull_status cull_calibration_peak(cull_ctx *ctx, const cull_plan *plan, const cull_subject *subject,
-                                  const cull_passes *passes, uint64_t memory, size_t *n_waves,
-                                  double *peak) CULL_MUST_CHECK;
-// Of its evaluation.
+typedef struct cull_memory {
+    double peak;
+    size_t passes;  // over the weights, in as many as the rows need
+    double spilled; // hidden states kept in a file
+} cull_memory;
+
+// Of all calibrations of the model: zeros where there is none.
+cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
+                                    const cull_subject *subject, const cull_passes *passes,
+                                    uint64_t memory, cull_memory *out) CULL_MUST_CHECK;
+
 typedef struct cull_asked_rows { // of one variant, over all requests
     double scoring, generating;  // rows: what requests share of their beginnings counts once
     double scored;               // rows whose next token is asked for
+    double longest;              // rows that are computed at once: of requests with one beginning
 } cull_asked_rows;
-double cull_evaluation_peak(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                            const cull_asked_rows *asked, uint64_t memory);
+cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
+                                   const cull_asked_rows *asked, uint64_t memory);
 
-// Apart from any plan: `rows` rows of one variant, `kept` bytes beside them.
-double cull_rows_peak(const cull_subject *subject, double rows, double kept, uint64_t memory);
+// Apart from any plan: `rows` rows of one variant, in sequences of at most `longest`, and `kept`
+// bytes beside them.
+double cull_rows_peak(const cull_subject *subject, double rows, double longest, double kept,
+                      uint64_t memory);
 double cull_cut_bytes(const cull_cut *cut); // its overlays
 
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/rng.h"
 #include "engine/stats_store.h"
 #include "support/model.h"
+#include "support/temp_files.h"
 #include "support/test.h"
 
 enum { QUESTIONS = 12, ANSWERS = 3, N = QUESTIONS * ANSWERS, VARIANTS = 3, LONGEST = 96 };
@@ -132,7 +134,7 @@ static void company_moves_less_than_a_millionth(void **state)
 
 // ---- calibration ----
 
-enum { GROUPS = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G };
+enum { GROUPS = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G | CULL_STAT_K };
 
 typedef struct calibrated { // questions [first, first + n) under a cut, and what they gave
     cull_sequence at[N];
@@ -165,6 +167,10 @@ static void assert_same_statistics(const asked *a, const calibrated *one, const 
 {
     assert_int_equal(cull_stats_store_view(one->how.out)->tokens,
                      cull_stats_store_view(other->how.out)->tokens);
+    const size_t side = a->model.opened.facts->L + 1;
+    assert_memory_equal(cull_stats_store_view(one->how.out)->cos_sum,
+                        cull_stats_store_view(other->how.out)->cos_sum,
+                        side * side * sizeof(double));
     for (size_t l = 0; l < a->model.opened.facts->L; l++) {
         const cull_layer_stats *x = cull_stats_store_layer(one->how.out, l);
         const cull_layer_stats *y = cull_stats_store_layer(other->how.out, l);
@@ -251,6 +257,39 @@ static void calibrations_share_a_pass(void **state)
     }
 }
 
+// What does not fit the memory and is kept in a file: statistics of the same bits, answers as near
+// as in any other grouping, the weights read once, and no file left.
+static void what_is_spilled_comes_back(void **state)
+{
+    temp_files files;
+    cull_answer parts[VARIANTS * N], spilled[VARIANTS * N];
+    cull_cost_seen cost[2] = { 0 };
+    calibrated one, other;
+    asked *a = open_on(2);
+
+    (void)state;
+    temp_begin(&files);
+    const cull_engine_options in_parts = { .memory = 1 };
+    const cull_engine_options in_file = { .memory = 1, .spill = files.folder };
+    assert_ok(a->host, cull_evaluate_pass(fake_ctx(a->host), &a->model.opened, &in_parts, VARIANTS,
+                                          a->cut, N, a->list, parts, &cost[0]));
+    assert_ok(a->host, cull_evaluate_pass(fake_ctx(a->host), &a->model.opened, &in_file, VARIANTS,
+                                          a->cut, N, a->list, spilled, &cost[1]));
+    assert_int_equal(cost[0].passes, QUESTIONS);
+    assert_int_equal(cost[1].passes, 1);
+    for (size_t i = 0; i < VARIANTS * N; i++)
+        assert_true(fabs(spilled[i].ll / parts[i].ll - 1) < 1e-6);
+    begin_calibration(a, 0, N, a->cut[1], &one);
+    begin_calibration(a, 0, N, a->cut[1], &other);
+    calibrate(a, &in_parts, 1, &one.how, NULL);
+    calibrate(a, &in_file, 1, &other.how, NULL);
+    assert_same_statistics(a, &one, &other);
+    cull_stats_store_free(one.how.out);
+    cull_stats_store_free(other.how.out);
+    close_all(a);
+    assert_int_equal(rmdir(files.folder), 0); // empty
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +297,7 @@ int main(void)
         cmocka_unit_test(company_moves_less_than_a_millionth),
         cmocka_unit_test(threads_leave_every_statistic),
         cmocka_unit_test(calibrations_share_a_pass),
+        cmocka_unit_test(what_is_spilled_comes_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
