@@ -75,12 +75,15 @@ cull_status cull_lm_document(cull_ctx *ctx, const cull_lm_task *task, const cull
     return CULL_OK;
 }
 
-void cull_lm_float(double x, char out[32])
+void cull_lm_float(double x, char out[CULL_LM_FLOAT])
 {
+    char text[CULL_LM_FLOAT];
     int digits = 6;
     do
-        snprintf(out, 32, "%.*g", digits, x);
-    while (strtod(out, NULL) != x && ++digits <= 17);
-    if (!strpbrk(out, ".en")) // "-12", which Python would read as an int
+        snprintf(text, sizeof text, "%.*g", digits, x);
+    while (strtod(text, NULL) != x && ++digits <= 17);
+    // "-12" Python would read as an int.
+    memcpy(out, text, sizeof text);
+    if (!strpbrk(text, ".en"))
         strcat(out, ".0");
 }

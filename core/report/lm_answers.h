@@ -22,6 +22,7 @@ cull_status cull_lm_document(cull_ctx *ctx, const cull_lm_task *task, const cull
                              size_t i, cull_document *out) CULL_MUST_CHECK;
 
 // A number that Python's float() reads back as itself.
-void cull_lm_float(double x, char out[32]);
+enum { CULL_LM_FLOAT = 32 };
+void cull_lm_float(double x, char out[CULL_LM_FLOAT]);
 
 #endif

@@ -72,7 +72,7 @@ static void pickle_text(cull_buf *out, const char *text)
 // A text, a float, or the tuple (float, bool).
 static void pickle(cull_buf *out, const cull_lm_answers *a, size_t i, size_t c)
 {
-    char number[32];
+    char number[CULL_LM_FLOAT];
     if (a->text) {
         pickle_text(out, a->text[i]);
         return;

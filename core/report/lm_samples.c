@@ -10,7 +10,7 @@
 // "-0.5" of a log-likelihood, ["-0.5", "False"] of a pair's.
 static json_t *response(const cull_lm_answers *a, size_t i, size_t c)
 {
-    char text[32];
+    char text[CULL_LM_FLOAT];
     if (a->text)
         return json_string(a->text[i]);
     cull_lm_float(a->loglik[i * a->n_choices + c], text);
