@@ -74,8 +74,9 @@ CASES = {
     "mixtral-llama3": ("mixtral", dict(MIXTRAL, rope_parameters=LLAMA3), {}),
     "mixtral-linear": ("mixtral", dict(MIXTRAL, rope_parameters=dict(rope_type="linear", factor=3.0,
                                                                      rope_theta=1e4)), dict(legacy=True)),
-    "mixtral-dynamic": ("mixtral", dict(MIXTRAL, rope_parameters=dict(rope_type="dynamic", factor=4.0,
-                                                                      rope_theta=1e4)), dict(legacy=True)),
+    "mixtral-dynamic": ("mixtral", dict(MIXTRAL, head_dim=16,  # transformers fails where it is left out
+                                        rope_parameters=dict(rope_type="dynamic", factor=4.0, rope_theta=1e4)),
+                        dict(legacy=True)),
     "mixtral-longrope": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=longrope(8)), {}),
     "mixtral-longrope-short": ("mixtral", dict(MIXTRAL, head_dim=16, rope_parameters=longrope(8, 64)), {}),
     "olmoe-clip": ("olmoe", dict(OLMOE, clip_qkv=0.6, num_key_value_heads=2, norm_topk_prob=True), {}),
