@@ -38,7 +38,7 @@ static void make(world *w, size_t seeds)
         w->order[s] = s;
         w->at[s] = &w->row[s];
         w->row[s] = (cull_row){
-            .trial = s, .n = DOCS, .law = CULL_LAW_MEAN, .items = { DOCS, w->a[s], 0 }
+            .trial = s, .n = DOCS, .law = CULL_LAW_MEAN, .items = { .n = DOCS, .a = w->a[s] }
         };
     }
     w->cell[0] = (cull_frame_cell){ .dense = true, .n_trials = 1, .first = 0 };
