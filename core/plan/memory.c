@@ -70,27 +70,38 @@ double cull_cut_bytes(const cull_cut *cut)
     return bytes;
 }
 
+// Experts of layer l whose matrices the step rewrites, about.
+static double rewritten(const cull_step *step, const cull_layer_facts *layer)
+{
+    const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
+    const double share = isnan(step->spec->share) ? step->sparsity : step->spec->share;
+    const double gone =
+        step->unit == CULL_UNIT_EXPERT && !isnan(share) ? floor(share * (double)layer->E) : 0;
+
+    if (!(step->emits & CULL_EMITS_MATRIX))
+        return 0;
+    return strategy->rewrites ? strategy->rewrites(step->spec->strategy.settings, layer->E,
+                                                   layer->E - (size_t)gone)
+                              : (double)layer->E - gone;
+}
+
 // The overlays of all cuts: a bit a weight where weights are masked, a float where they are
-// rewritten. How many experts a merge rewrites shows only when it groups them: from one of each
-// layer to all that stay, or as many as go.
+// rewritten.
 static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
 {
-    double bytes = 0, experts = 0;
+    double bytes = 0;
 
-    for (size_t l = 0; l < s->opened.facts->L; l++)
-        if (!s->frozen[l])
-            experts += (double)s->layer[l]->E * (double)s->layer[l]->expert_params;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
         if (step->model != model)
             continue;
-        const bool merges = step->unit == CULL_UNIT_EXPERT && !isnan(step->sparsity);
-        const double rewritten =
-            merges ? fmin(step->sparsity, 1 - step->sparsity) / 2 * experts : experts;
-        if (step->emits & CULL_EMITS_MASK)
-            bytes += experts / 8;
-        if (step->emits & CULL_EMITS_MATRIX)
-            bytes += rewritten * sizeof(float);
+        for (size_t l = 0; l < s->opened.facts->L; l++) {
+            const cull_layer_facts *layer = s->layer[l];
+            const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
+            if (!s->frozen[l])
+                bytes += (masked + rewritten(step, layer) * sizeof(float)) *
+                         (double)layer->expert_params;
+        }
     }
     return bytes;
 }

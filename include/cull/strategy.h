@@ -32,6 +32,9 @@ typedef struct cull_strategy {
     // what of the cut is known without calibrating is left in it for the stages to come.
     cull_status (*fits)(cull_ctx *, const void *settings, const cull_view *, const cull_budget *,
                         cull_cut *out);
+    // (optional) About how many experts' matrices are rewritten in a layer where `left` of E stay: for the plan's
+    // memory. Without it, where CULL_EMITS_MATRIX is emitted, those of all that stay.
+    double (*rewrites)(const void *settings, size_t E, size_t left);
 } cull_strategy;
 
 // Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).

@@ -4,6 +4,15 @@
 
 #include "common/linkage.h"
 
+// How many clusters of more than one expert there will be, about, where E become `left`: at least
+// one, and no more than stay or go.
+static inline double merged_groups(size_t E, size_t left)
+{
+    const size_t most = left < E - left ? left : E - left;
+
+    return (double)most / 2;
+}
+
 // The experts of one layer that a stage may cluster, with their distances.
 struct cloud {
     size_t layer, n;

@@ -94,6 +94,7 @@ AT(cull_strategy, emits_for, 32);
 AT(cull_strategy, select, 40);
 AT(cull_strategy, spread, 48);
 AT(cull_strategy, fits, 56);
+AT(cull_strategy, rewrites, 64);
 
 AT(cull_data, size, 0);
 AT(cull_data, random, 8);

@@ -161,12 +161,22 @@ static uint32_t emits_for(const void *settings)
     return 1u << CULL_ACTION_DROP | (means ? (uint32_t)CULL_EMITS_MATRIX : 0u);
 }
 
+static double rewrites(const void *settings, size_t E, size_t left)
+{
+    const struct settings *set = settings;
+    const bool mean = set->reconstruct == KEEP_MEAN ||
+                      (set->reconstruct == KEEP_SELECTIVE && left < (size_t)set->kappa);
+
+    return mean ? merged_groups(E, left) : 0;
+}
+
 static const cull_strategy greedy_latent = {
     .size = sizeof greedy_latent,
     .accepts = CULL_FORM_PAIR,
     .emits = 1u << CULL_ACTION_DROP | CULL_EMITS_MATRIX,
     .emits_for = emits_for,
     .select = select_experts,
+    .rewrites = rewrites,
 };
 
 CULL_PLUGIN_NAMED(

@@ -197,12 +197,19 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
     return status;
 }
 
+static double rewrites(const void *settings, size_t E, size_t left)
+{
+    (void)settings;
+    return merged_groups(E, left);
+}
+
 static const cull_strategy merge = {
     .size = sizeof merge,
     .accepts = CULL_FORM_PAIR,
     .emits = 1u << CULL_ACTION_ALIAS | CULL_EMITS_MATRIX,
     .needs = CULL_STAT_A,
     .select = select_experts,
+    .rewrites = rewrites,
 };
 
 CULL_PLUGIN(
