@@ -102,6 +102,17 @@ size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options
     return fit ? fit : 1;
 }
 
+uint64_t cull_calibrating_bytes(const cull_opened *m, uint64_t rows, uint32_t groups, bool again)
+{
+    uint64_t states = 1; // in (rows, D)
+
+    if (again)
+        states += groups & CULL_STAT_J ? 2 : 1;
+    if (groups & CULL_STAT_K)
+        states += m->facts->L;
+    return rows * states * m->facts->D * sizeof(float);
+}
+
 cull_keeping cull_keep_states(const cull_opened *m, const cull_engine_options *options,
                               uint64_t bytes, bool whole)
 {

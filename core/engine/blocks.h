@@ -31,6 +31,11 @@ uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *opti
 size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
                         const uint64_t *bytes);
 
+// Bytes of a calibration's hidden states that stay from layer to layer, of so many rows: once, of
+// all earlier layers for K; `again`, where later layers see what is decided, also a copy to decide
+// from, and for J the model before along with it.
+uint64_t cull_calibrating_bytes(const cull_opened *m, uint64_t rows, uint32_t groups, bool again);
+
 // Where hidden states of so many bytes stay from layer to layer. What does not fit half of the
 // limit is taken in passes of a part of the rows each, which read the weights again, or kept in a
 // file that is read and written once a layer: whichever moves fewer bytes. `whole`: not in parts.

@@ -11,15 +11,6 @@ typedef struct pass {
     double rows, done;           // of all calibrations; of the waves that are over
 } pass;
 
-static double rows_of(const cull_calibration *cal)
-{
-    double rows = 0;
-
-    for (size_t i = 0; i < cal->rows->n; i++)
-        rows += (double)cal->rows->at[i].n;
-    return rows;
-}
-
 static void charge(cull_cost_seen *to, const cull_cost_seen *before, const cull_cost_seen *now)
 {
     to->rows += now->rows - before->rows;
@@ -48,7 +39,7 @@ static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c
 
     for (size_t i = 0; i < n; i++) {
         CULL_TRY(cull_calibrating_begin(&c[i], &p->run, &p->cal[first + i], p->options));
-        rows += rows_of(&p->cal[first + i]);
+        rows += (double)cull_calibration_rows(&p->cal[first + i]);
     }
     for (size_t l = 0; l < L; l++) {
         CULL_TRY(run_layer(p, l, first, n, c));
@@ -66,7 +57,7 @@ static cull_status run_waves(pass *p, size_t n)
     cull_status status = bytes ? CULL_OK : CULL_ENOMEM;
 
     for (size_t i = 0; bytes && i < n; i++)
-        bytes[i] = cull_calibrating_bytes(p->run.m, &p->cal[i]);
+        bytes[i] = cull_calibration_bytes(p->run.m, &p->cal[i]);
     for (size_t first = 0, fit; first < n && status == CULL_OK; first += fit) {
         fit = cull_memory_wave(p->run.m, p->options, n - first, bytes + first);
         cull_calibrating *c = cull_alloc(fit, sizeof *c);
@@ -88,7 +79,7 @@ cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
     cull_status status = cull_run_init(&p.run, ctx, m);
 
     for (size_t i = 0; i < n; i++)
-        p.rows += rows_of(&cal[i]);
+        p.rows += (double)cull_calibration_rows(&cal[i]);
     if (status == CULL_OK) {
         cull_pass_begin(&p.run, "calibrating", (size_t)p.rows);
         status = run_waves(&p, n);

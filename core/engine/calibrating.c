@@ -216,10 +216,16 @@ static cull_status run_before(cull_calibrating *c, size_t l)
     return c->before.h ? visit_blocks(c, l, c->cal->cut, &watch, &c->before, &c->before) : CULL_OK;
 }
 
+// Is a layer run again as it was decided?
+static bool runs_again(const cull_calibration *cal)
+{
+    return cal->decide && cal->propagate;
+}
+
 cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 {
     const cull_calibration *cal = c->cal;
-    const bool again = cal->decide && cal->propagate;
+    const bool again = runs_again(cal);
     const cull_cut *cut = again ? cal->deciding : cal->cut;
 
     CULL_TRY(run_before(c, l));
@@ -241,19 +247,18 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 
 // ---- from the first layer to the last ----
 
-uint64_t cull_calibrating_bytes(const cull_opened *m, const cull_calibration *cal)
+uint64_t cull_calibration_rows(const cull_calibration *cal)
 {
-    const bool again = cal->decide && cal->propagate;
-    uint64_t states = 1; // in (n_rows, D)
     uint64_t rows = 0;
 
-    if (again)
-        states += cal->groups & CULL_STAT_J ? 2 : 1;
-    if (cal->groups & CULL_STAT_K)
-        states += m->facts->L;
     for (size_t i = 0; i < cal->rows->n; i++)
         rows += cal->rows->at[i].n;
-    return rows * states * m->facts->D * sizeof(float);
+    return rows;
+}
+
+uint64_t cull_calibration_bytes(const cull_opened *m, const cull_calibration *cal)
+{
+    return cull_calibrating_bytes(m, cull_calibration_rows(cal), cal->groups, runs_again(cal));
 }
 
 static cull_status make_forest(cull_calibrating *c, const cull_engine_options *options)
@@ -280,7 +285,7 @@ static cull_status make_forest(cull_calibrating *c, const cull_engine_options *o
 static cull_status make_states(cull_calibrating *c)
 {
     const cull_model_facts *facts = c->run->m->facts;
-    const bool again = c->cal->decide && c->cal->propagate;
+    const bool again = runs_again(c->cal);
 
     CULL_TRY(new_states(c, &c->h));
     if (again)
@@ -301,10 +306,9 @@ cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cul
                                    const cull_engine_options *options)
 {
     const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
-    const uint64_t bytes = cull_calibrating_bytes(run->m, cal);
 
     *c = (cull_calibrating){ .run = run, .cal = cal };
-    if (cull_keep_states(run->m, options, bytes, true).spilled)
+    if (cull_keep_states(run->m, options, cull_calibration_bytes(run->m, cal), true).spilled)
         c->spill = options->spill;
     c->gather = (cull_gather){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
     CULL_TRY(cull_stats_store_require(cal->out, groups));

@@ -28,8 +28,8 @@ typedef struct cull_calibrating {
     uint32_t *group;
 } cull_calibrating;
 
-// Bytes of the hidden states that stay from layer to layer.
-uint64_t cull_calibrating_bytes(const cull_opened *m, const cull_calibration *cal);
+uint64_t cull_calibration_rows(const cull_calibration *cal);
+uint64_t cull_calibration_bytes(const cull_opened *m, const cull_calibration *cal);
 
 // Embeds the rows. Whatever begin returns, end releases; end may come at any time.
 cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cull_calibration *cal,

@@ -27,7 +27,6 @@ cull_status cull_sampler_begin(cull_sampler *s)
 {
     const size_t E = s->g->E, N = s->N;
 
-    cull_sampler_release(s);
     s->n_done = 0;
     if (E == 0 || !(s->want & CULL_STAT_J))
         return CULL_OK;

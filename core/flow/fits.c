@@ -51,13 +51,9 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
 
 static cull_status fit_model(fitting *f, const cull_spec *spec)
 {
-    const size_t L = f->subject->opened.facts->L;
-    cull_layer_facts *layers = cull_take(f->ctx, L + 1, sizeof *layers);
-    if (!layers)
+    f->layers = cull_scene_layers(f->ctx, f->subject);
+    if (!f->layers)
         return CULL_ENOMEM;
-    for (size_t l = 0; l < L; l++)
-        layers[l] = *f->subject->layer[l];
-    f->layers = layers;
     for (size_t m = 0; m < spec->n_methods; m++) {
         const cull_cut *known = cull_empty_cut(f->ctx, f->subject);
         if (!known)

@@ -111,13 +111,6 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
     return CULL_OK;
 }
 
-static cull_status add_gather(cull_study *s, size_t g, size_t *n, cull_calibrate_job *job)
-{
-    CULL_TRY(job_of(s, g, &job[*n]));
-    ++*n;
-    return CULL_OK;
-}
-
 cull_status cull_make_pass(cull_study *s, size_t n_gathers, const size_t *gather, size_t n_visiting,
                            const size_t *visiting)
 {
@@ -127,12 +120,12 @@ cull_status cull_make_pass(cull_study *s, size_t n_gathers, const size_t *gather
     if (!party || !job)
         return CULL_ENOMEM;
     for (size_t g = 0; g < n_gathers; g++)
-        CULL_TRY(add_gather(s, gather[g], &n, job));
+        CULL_TRY(job_of(s, gather[g], &job[n++]));
     for (size_t i = 0; i < n_visiting; i++)
         CULL_TRY(invite(s, n_visiting, visiting, i, party_of(s, visiting[i], &n_parties, party)));
     for (size_t p = 0; p < n_parties; p++) {
-        CULL_TRY(add_gather(s, party[p].gather, &n, job));
-        job[n - 1].visit = &party[p].visit;
+        CULL_TRY(job_of(s, party[p].gather, &job[n]));
+        job[n++].visit = &party[p].visit;
     }
     if (n > 0)
         CULL_TRY(cull_calibrate(s->ctx, n, job));

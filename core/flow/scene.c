@@ -55,6 +55,15 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where wher
     return CULL_OK;
 }
 
+cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject)
+{
+    const size_t L = subject->opened.facts->L;
+    cull_layer_facts *layers = cull_take(ctx, L + 1, sizeof *layers);
+    for (size_t l = 0; layers && l < L; l++)
+        layers[l] = *subject->layer[l];
+    return layers;
+}
+
 void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
                      const cull_layer_facts *layers, const cull_stats *stats,
                      const cull_cut *before, double *const *observed)

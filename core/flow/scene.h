@@ -12,7 +12,10 @@ typedef struct cull_scene {
     double *const *observed; // [l] the criterion's own statistic, or NULL
 } cull_scene;
 
-// `before`: the cut of the earlier stages, never NULL. `layers`: (L) facts, copied for the view.
+// The layers' facts (L), copied as views have them; NULL: no memory.
+cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject);
+
+// `before`: the cut of the earlier stages, never NULL. `layers`: as above.
 void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
                      const cull_layer_facts *layers, const cull_stats *stats,
                      const cull_cut *before, double *const *observed);

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "flow/scene.h"
 #include "plan/cost.h"
 #include "plan/key.h"
 #include "record/folder.h"
@@ -97,18 +98,6 @@ static cull_status look_around(cull_study *s, cull_tally *tally)
 
 // ---- the study ----
 
-static cull_status copy_layers(cull_study *s, size_t model)
-{
-    const cull_subject *subject = &s->inputs->at[model];
-    const size_t L = subject->opened.facts->L;
-    s->layers[model] = cull_take(s->ctx, L + 1, sizeof *s->layers[model]);
-    if (!s->layers[model])
-        return CULL_ENOMEM;
-    for (size_t l = 0; l < L; l++)
-        s->layers[model][l] = *subject->layer[l];
-    return CULL_OK;
-}
-
 static cull_status set_up(cull_study *s)
 {
     const cull_plan *plan = s->plan;
@@ -122,8 +111,11 @@ static cull_status set_up(cull_study *s)
     s->dense_flops = cull_take(s->ctx, s->inputs->n, sizeof *s->dense_flops);
     if (!s->dense_flops)
         return CULL_ENOMEM;
-    for (size_t m = 0; m < s->inputs->n; m++)
-        CULL_TRY(copy_layers(s, m));
+    for (size_t m = 0; m < s->inputs->n; m++) {
+        s->layers[m] = cull_scene_layers(s->ctx, &s->inputs->at[m]);
+        if (!s->layers[m])
+            return CULL_ENOMEM;
+    }
     s->speed = CULL_PASS_EFFICIENCY * cull_measure_speed() *
                (double)cull_pool_threads(cull_context_of(s->ctx)->pool);
     s->provenance = (cull_provenance){

@@ -124,16 +124,10 @@ static double in_layer(const cull_subject *s, const cull_rows *rows, uint32_t gr
     return most;
 }
 
-// What stays from layer to layer: the hidden states, those of all earlier layers (K), a second copy
-// where later layers see what is decided, and where subsets are compared, the model before along
-// with it.
-static double states(const cull_subject *s, const cull_rows *rows, const cull_planned *p)
+// What the model before a stage gives the subsample to be compared with.
+static double target_bytes(const cull_subject *s, const cull_rows *rows, const cull_planned *p)
 {
-    const bool along = p->propagate && (p->groups & CULL_STAT_J);
-    const double layers = p->groups & CULL_STAT_K ? (double)s->opened.facts->L : 0;
-
-    return (1 + p->propagate + along + layers) * hidden(s, (double)rows->tokens) +
-           (along ? hidden(s, (double)rows->dense_tokens) : 0);
+    return p->propagate && (p->groups & CULL_STAT_J) ? hidden(s, (double)rows->dense_tokens) : 0;
 }
 
 static extent extent_of(const cull_rows *rows)
@@ -162,7 +156,8 @@ static void add_wave(const cull_plan *plan, const cull_subject *s, size_t n, con
         visited = fmax(visited, in_layer(s, r, p[i].groups));
         kept +=
             spilled ? (double)bytes[i] * block_rows(s, e, 1, memory) / e.rows : (double)bytes[i];
-        kept += (double)cull_stats_store_bytes(s->opened.facts, s->layer, p[i].groups);
+        kept += target_bytes(s, r, &p[i]) +
+                (double)cull_stats_store_bytes(s->opened.facts, s->layer, p[i].groups);
         out->spilled += spilled ? (double)bytes[i] : 0;
     }
     out->peak = fmax(out->peak, ground(s, most, 1, memory) + kept + visited);
@@ -178,9 +173,12 @@ cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan, const 
     *out = (cull_memory){ 0 };
     if (!bytes)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < passes->n; i++)
-        bytes[i] = (uint64_t)states(s, cull_rows_of(s, plan->gather[passes->at[i].gather].seed),
-                                    &passes->at[i]);
+    for (size_t i = 0; i < passes->n; i++) {
+        const cull_planned *p = &passes->at[i];
+        bytes[i] = cull_calibrating_bytes(&s->opened,
+                                          cull_rows_of(s, plan->gather[p->gather].seed)->tokens,
+                                          p->groups, p->propagate);
+    }
     for (size_t first = 0, n; first < passes->n; first += n) {
         const cull_planned *p = passes->at + first;
         for (n = 1; first + n < passes->n && p[n].pass == p->pass;)
