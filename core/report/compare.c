@@ -158,21 +158,37 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
     }
 }
 
-// Add the spread between seeds of both cells to a difference over items.
-static void add_seeds(const cull_frame *f, size_t base, size_t cell, const cull_measure *m,
-                      cull_comparison *out)
+// What the seeds of a cell do to single items, squared, as it stands in the error of their mean over
+// seeds; `mean` has the items' means. One seed cannot tell.
+static double of_seeds_and_items(const cull_frame *f, size_t cell, size_t column,
+                                 const cull_items *mean)
 {
-    cull_error_part parts[3] = { { out->d.error, out->d.df } };
+    const size_t n = f->cell[cell].n_trials;
+    double squares = 0;
+    for (size_t s = 0; n > 1 && s < n; s++) {
+        const cull_difference own = cull_paired(mean, &row_of(f, cell, s, column)->items);
+        squares += own.error * own.error;
+    }
+    return n > 1 ? squares / (double)(n * (n - 1)) : 0;
+}
+
+// Add the spread between seeds of both cells to a difference over items. It holds what the seeds do
+// to single items, and so does the error over items: `twice`, which counts once (two crossed random
+// effects: the mean squares of seeds and of items less that of both).
+static void add_seeds(const cull_frame *f, size_t base, size_t cell, const cull_measure *m,
+                      double twice, cull_comparison *out)
+{
     const size_t cells[] = { base, cell };
-    size_t k = 1;
+    const double variance = fmax(0, out->d.error * out->d.error - twice);
+    cull_error_part seeds = { 0, INFINITY };
     for (size_t i = 0; i < 2; i++) {
         const double n = (double)f->cell[cells[i]].n_trials;
         double sd;
         (void)over_seeds(f, cells[i], m, &sd);
         if (n > 1)
-            parts[k++] = (cull_error_part){ sd / sqrt(n), n - 1 };
+            seeds = cull_add_errors(seeds, (cull_error_part){ sd / sqrt(n), n - 1 });
     }
-    out->d = cull_by_parts(out->d.value, k, parts);
+    out->d = cull_by_two_parts(out->d.value, (cull_error_part){ sqrt(variance), out->d.df }, seeds);
     out->test = CULL_TEST_T;
 }
 
@@ -182,19 +198,22 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     cull_items *first = cull_scratch(ctx, m->k, sizeof *first);
     cull_items *second = cull_scratch(ctx, m->k, sizeof *second);
     cull_difference *part = cull_scratch(ctx, m->k, sizeof *part);
+    double twice = 0;
     if (!first || !second || !part)
         return CULL_ENOMEM;
     for (size_t j = 0; j < m->k; j++) {
         CULL_TRY(items_of(ctx, f, base, m->column[j], &first[j]));
         CULL_TRY(items_of(ctx, f, cell, m->column[j], &second[j]));
         part[j] = cull_paired(&first[j], &second[j]);
+        twice += of_seeds_and_items(f, base, m->column[j], &first[j]) +
+                 of_seeds_and_items(f, cell, m->column[j], &second[j]);
     }
 
     const bool seeds = f->cell[base].n_trials > 1 || f->cell[cell].n_trials > 1;
     out->d = cull_macro(m->k, part);
     out->test = CULL_TEST_T;
     if (seeds) {
-        add_seeds(f, base, cell, m, out);
+        add_seeds(f, base, cell, m, twice / (double)(m->k * m->k), out);
         return CULL_OK;
     }
     if (m->law != CULL_LAW_MEAN) {
@@ -225,7 +244,7 @@ static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, siz
     const double d = m->law == CULL_LAW_EXP ? log(y.value / x.value) : y.value - x.value;
     out->d = cull_by_t(d, sqrt(x.spread * x.spread + y.spread * y.spread), INFINITY);
     if (f->cell[base].n_trials > 1 || f->cell[cell].n_trials > 1)
-        add_seeds(f, base, cell, m, out);
+        add_seeds(f, base, cell, m, 0, out);
     out->test = CULL_TEST_UNPAIRED;
     return CULL_OK;
 }

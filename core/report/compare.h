@@ -5,7 +5,7 @@
 // ratio.
 //
 // A cell with several seeds is represented by its items' means over the seeds; the spread between
-// seeds adds to the error of every difference (cull_by_parts).
+// seeds adds to the error of every difference (cull_by_two_parts).
 #ifndef CULL_REPORT_COMPARE_H
 #define CULL_REPORT_COMPARE_H
 

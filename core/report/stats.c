@@ -131,36 +131,46 @@ cull_difference cull_by_t(double value, double error, double df)
     };
 }
 
-// Half the interval that leaves out `tails`.
-static double half_width(size_t k, const cull_error_part *parts, double tails)
+// Σ variance² / df of a part: what adds up.
+static double doubt(cull_error_part part)
 {
-    double sum = 0, variance = 0;
-    for (size_t i = 0; i < k; i++) {
-        const double v = parts[i].error * parts[i].error;
-        variance += v;
-        sum += v > 0 ? v * cull_t_quantile(1 - tails / 2, parts[i].df) : 0;
-    }
-    return sum / sqrt(variance);
+    return part.error > 0 && part.df > 0 ? pow(part.error, 4) / part.df : 0;
 }
 
-cull_difference cull_by_parts(double value, size_t k, const cull_error_part *parts)
+cull_error_part cull_add_errors(cull_error_part a, cull_error_part b)
 {
-    double variance = 0, by_df = 0, low = 0, high = 1;
-    for (size_t i = 0; i < k; i++) {
-        const double v = parts[i].error * parts[i].error;
-        variance += v;
-        by_df += v * v / parts[i].df;
-    }
-    cull_difference d =
-        cull_by_t(value, sqrt(variance), by_df > 0 ? variance * variance / by_df : INFINITY);
-    if (k < 2 || !(variance > 0))
+    const double variance = a.error * a.error + b.error * b.error, sum = doubt(a) + doubt(b);
+    return (cull_error_part){ sqrt(variance), sum > 0 ? variance * variance / sum : INFINITY };
+}
+
+// The quantile of Student's t that leaves out `tails`, between those of the two parts; `share` is
+// that of the seeds in the variance.
+static double quantile_between(cull_error_part items, cull_error_part seeds, double share,
+                               double tails)
+{
+    const double of_items = pow(1 - share, 2.5), of_seeds = pow(share, 1.5);
+    double sum = 0;
+    if (of_items > 0)
+        sum += of_items * cull_t_quantile(1 - tails / 2, items.df);
+    if (of_seeds > 0)
+        sum += of_seeds * cull_t_quantile(1 - tails / 2, seeds.df);
+    return sum / (of_items + of_seeds);
+}
+
+cull_difference cull_by_two_parts(double value, cull_error_part items, cull_error_part seeds)
+{
+    const cull_error_part whole = cull_add_errors(items, seeds);
+    cull_difference d = cull_by_t(value, whole.error, whole.df);
+    if (!(whole.error > 0))
         return d;
-    const double half = half_width(k, parts, 0.05);
+    const double share = pow(seeds.error / whole.error, 2);
+    const double half = quantile_between(items, seeds, share, 0.05) * whole.error;
     d.low = value - half;
     d.high = value + half;
+    double low = 0, high = 1;
     for (int i = 0; i < 34; i++) { // p: the tails outside the interval that ends at 0
         const double middle = 0.5 * (low + high);
-        if (half_width(k, parts, middle) > fabs(value))
+        if (quantile_between(items, seeds, share, middle) * whole.error > fabs(value))
             low = middle;
         else
             high = middle;
@@ -179,14 +189,13 @@ cull_difference cull_paired(const cull_items *first, const cull_items *second)
 
 cull_difference cull_macro(size_t k, const cull_difference *parts)
 {
-    double value = 0, variance = 0, by_df = 0;
+    double value = 0;
+    cull_error_part sum = { 0, INFINITY };
     for (size_t i = 0; i < k; i++) {
-        const double v = parts[i].error * parts[i].error / (double)(k * k);
         value += parts[i].value / (double)k;
-        variance += v;
-        by_df += parts[i].df > 0 ? v * v / parts[i].df : 0;
+        sum = cull_add_errors(sum, (cull_error_part){ parts[i].error, parts[i].df });
     }
-    return cull_by_t(value, sqrt(variance), by_df > 0 ? variance * variance / by_df : INFINITY);
+    return cull_by_t(value, sum.error / (double)k, sum.df);
 }
 
 double cull_pooled_stderr(size_t k, const size_t *n, const double *error)
