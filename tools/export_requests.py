@@ -63,16 +63,22 @@ def gold_of_choices(sample, choices, config):
     return number
 
 
+def with_target(out, sample):
+    """The target too, where lm-eval logs another text than the gold number (COPA, WinoGrande)."""
+    return out if str(sample["target"]) == str(out["gold"]) else {**out, "target": str(sample["target"])}
+
+
 def choice_document(sample, config):
     calls, delimiter = arguments(sample), config.get("target_delimiter", " ")
     if "acc_mutual_info" in [m.get("metric") for m in config.get("metric_list", [])]:
         calls = calls[: len(calls) // 2]  # the other half are the choices without context
     out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
     if len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1:
-        return {**out, "gold": gold_of_contexts(sample, config)}
+        return with_target({**out, "gold": gold_of_contexts(sample, config)}, sample)
     choices = [cont[len(delimiter):] if cont.startswith(delimiter) else cont for _, cont in calls]
-    return {**out, "gold": gold_of_choices(sample, choices, config),
-            "len_chars": [len(c) for c in choices], "len_bytes": [len(c.encode()) for c in choices]}
+    out["gold"] = gold_of_choices(sample, choices, config)
+    return with_target({**out, "len_chars": [len(c) for c in choices], "len_bytes": [len(c.encode()) for c in choices]},
+                       sample)
 
 
 def loglikelihood_document(sample, config):

@@ -60,10 +60,10 @@ static json_t *named(const json_t *calls)
     return out;
 }
 
-// What lm-eval prints as the target: the number of a choice, a list of numbers, or a text.
+// What lm-eval logs as the target: the number of a choice, a list of numbers, or a text.
 static json_t *target_of(const task *t, const document *d)
 {
-    if (t->kind == TASK_GENERATE)
+    if (t->kind == TASK_GENERATE || d->target.s)
         return text_of(d->target);
     if (t->kind == TASK_ROLLING || d->n_gold == 0)
         return text_of(d->continuation[0]);

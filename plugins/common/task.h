@@ -30,7 +30,7 @@ typedef struct document {
     const int64_t *gold;                  // CHOICE: the right ones, in [0, n)
     const int64_t *len_chars, *len_bytes; // (n) of the choices without delimiter, or NULL
     int64_t words, bytes;                 // ROLLING: of the text as it was before any detokeniser
-    span target;                          // GENERATE
+    span target; // GENERATE; CHOICE: what lm-eval logs as the target; s NULL: the gold number
     size_t n_until;
     const char *const *until;
     size_t max_new;

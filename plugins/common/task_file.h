@@ -8,6 +8,7 @@
 //   {"requests": [{"ctx": T, "until": [T, …], "max": N}], "target": T}
 //   {"requests": [{"text": T}], "words": N, "bytes": N}
 //
+// choices also with "target", a text, where sample files are to show it instead of the gold number;
 // all with "task", "cluster", "doc_hash" and "prompt_hash" (SHA-256 of the first context, which is
 // checked) where they are known; other keys are the document's own and are passed over. A file
 // holds one task of one form. A file metadata.json beside it (tools/export_requests.py writes both)

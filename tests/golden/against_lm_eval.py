@@ -285,15 +285,14 @@ class Check:
 
 
 def sample_files(check, folder, stamp, want):
-    """Our sample files hold what lm-eval's do, but for the numbers' last digits and targets given as numbers."""
+    """Our sample files hold what lm-eval's do, but for the numbers' last digits."""
     for task, samples in want["samples"].items():
         ours = {(s["doc_id"], s["filter"]): s for s in map(json.loads, (folder / f"samples_{task}_{stamp}.jsonl").open(encoding="utf-8"))}
         for s in samples:
             calls = {f"gen_args_{i}": {f"arg_{j}": a for j, a in enumerate(args)} for i, args in enumerate(s["arguments"])}
             got = ours.pop((s["doc_id"], s["filter"]), {})
-            same = {"doc": s["doc"], "arguments": calls, "doc_hash": s["doc_hash"], "prompt_hash": s["prompt_hash"]}
-            if task != "copa" and not task.startswith("winogrande"):
-                same["target_hash"] = s["target_hash"]
+            same = {"doc": s["doc"], "arguments": calls, "doc_hash": s["doc_hash"], "prompt_hash": s["prompt_hash"],
+                    "target": str(s["target"]), "target_hash": s["target_hash"]}
             for key, value in same.items():
                 check.n += 1
                 if got.get(key) != value:

@@ -109,13 +109,27 @@ class Tools(unittest.TestCase):
         self.assertIn("the prompt is not the one that prompt_hash was made of", done.stderr)
         self.assertFalse((self.folder / "out/copa.jsonl").exists())
 
-    def test_replay(self):
-        out, _ = self.export("0shot")
+    def replay(self, job):
+        """The sample files and the cache of what Cull answers to the requests of a job, which lm-eval logged."""
+        out, _ = self.export(job)
         self.evaluate(out)
         trial, = (self.folder / "results/trials").glob("*.h5")
         done = subprocess.run([CULL, "replay", trial, "--lm-eval", self.folder / "results_1.json", "--log-samples",
                                "--cache", self.folder / "cache", "--quiet"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def check_samples(self, job):
+        for task in TASKS[job]:
+            ours = rows(self.folder / f"samples_{task}_1.jsonl")
+            theirs = rows(next((LOGS / job).glob(f"samples_{task}_*.jsonl")))
+            for a, b in zip(ours, theirs, strict=True):
+                for key in ("arguments", "target", "doc_hash", "prompt_hash", "target_hash", "filter"):
+                    self.assertEqual(a[key], b[key], f"{task} {key}")
+                self.assertEqual([len(r[0]) for r in a["resps"]], [len(r[0]) for r in b["resps"]])
+                self.assertLessEqual(set(b["metrics"]), set(a["metrics"]))
+
+    def test_replay(self):
+        self.replay("0shot")
         database = sqlite3.connect(self.folder / "cache_rank0.db")
         cache = dict(database.execute("SELECT key, value FROM unnamed"))
         database.close()
@@ -125,14 +139,11 @@ class Tools(unittest.TestCase):
                 ll, greedy = pickle.loads(cache[hashlib.sha256(call.encode()).hexdigest()])
                 self.assertLessEqual(abs(ll - r["ll"]), 1e-4 * max(1, abs(r["ll"])))
                 self.assertEqual(greedy, r["greedy"])
-        for task in TASKS["0shot"]:
-            ours = rows(self.folder / f"samples_{task}_1.jsonl")
-            theirs = rows(next((LOGS / "0shot").glob(f"samples_{task}_*.jsonl")))
-            for a, b in zip(ours, theirs, strict=True):
-                for key in ("arguments", "doc_hash", "prompt_hash", "filter"):
-                    self.assertEqual(a[key], b[key], f"{task} {key}")
-                self.assertEqual([len(r[0]) for r in a["resps"]], [len(r[0]) for r in b["resps"]])
-                self.assertLessEqual(set(b["metrics"]), set(a["metrics"]))
+        self.check_samples("0shot")
+
+    def test_targets_of_contexts(self):
+        self.replay("3shot")
+        self.check_samples("3shot")
 
     def test_changed_requests(self):
         out, _ = self.export("0shot")

@@ -133,6 +133,8 @@ static cull_status build_choice(cull_ctx *ctx, const task_spec *spec, json_t *js
         (spec->contexts ? build_contexts : build_choices)(ctx, spec, json, front, d);
     if (status == CULL_OK)
         status = find_gold(ctx, d->place, spec, json, d->n, gold);
+    if (status == CULL_OK && spec->answer)
+        status = render(ctx, d->place, spec->answer, json, &d->target);
     d->gold = gold;
     d->n_gold = 1;
     return status;

@@ -59,6 +59,7 @@ static const task_spec specs[] = {
       .shots_rule = SHOTS_DRAWN_BUT_SELF,
       .derive = derive_copa,
       .question = "{context}",
+      .answer = "{target}",
       .choices = "choices",
       .gold_rule = GOLD_NUMBER,
       .gold = "label" },
