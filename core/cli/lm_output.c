@@ -138,7 +138,7 @@ static bool leads(const cull_frame *f, size_t row)
         if (f->row[r].trial == own->trial && strcmp(f->row[r].task, own->task) == 0 &&
             same_evaluation(&f->row[r], own))
             return false;
-    return own->items.a != NULL;
+    return own->items.a && !own->group_of_tasks;
 }
 
 static cull_status write_tasks(cull_cli *cli, const cull_lm_task *of, const cull_row *evaluation,

@@ -87,7 +87,7 @@ static double over_seeds(const cull_frame *f, size_t cell, const cull_measure *m
 // ---- estimates ----
 
 // Error of one column of a cell over its items, on the averaged scale; as the metric says where
-// there are no items.
+// there are no items, and of a group of tasks, whose errors lm-eval pools.
 static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
                                 enum cull_law law, double *error, double *df)
 {
@@ -95,7 +95,7 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     cull_items items;
     *df = (double)row->n - 1;
     *error = row->error;
-    if (law == CULL_LAW_NONE)
+    if (law == CULL_LAW_NONE || (row->group_of_tasks && f->cell[cell].n_trials == 1))
         return CULL_OK;
     CULL_TRY(items_of(ctx, f, cell, column, &items));
     *error = cull_ratio_stderr(&items, df);
@@ -158,8 +158,8 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
     }
 }
 
-// What the seeds of a cell do to single items, squared, as it stands in the error of their mean over
-// seeds; `mean` has the items' means. One seed cannot tell.
+// What the seeds of a cell do to single items, squared, as it stands in the error of their mean
+// over seeds; `mean` has the items' means. One seed cannot tell.
 static double of_seeds_and_items(const cull_frame *f, size_t cell, size_t column,
                                  const cull_items *mean)
 {

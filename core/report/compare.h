@@ -42,7 +42,7 @@ cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char
 // first one of each.
 cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
                                cull_measures *out) CULL_MUST_CHECK;
-// Is the column a sum over others: "macro", "pooled", a group without items of its own?
+// Is the column a sum over others: "macro", "pooled", a group of tasks?
 bool cull_is_sum(const cull_frame *frame, size_t column);
 bool cull_is_variant(const cull_measures *all, const cull_measure *measure);
 

@@ -13,6 +13,18 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
+const char *cull_condition(const char *conditions, const char *key, size_t *n)
+{
+    const size_t k = strlen(key);
+    while (*conditions) {
+        *n = strcspn(conditions, "\n");
+        if (strncmp(conditions, key, k) == 0 && conditions[k] == '=')
+            return conditions;
+        conditions += *n + 1;
+    }
+    return NULL;
+}
+
 // ---- growing ----
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
@@ -173,16 +185,19 @@ static cull_status describe_columns(cull_ctx *ctx, cull_frame *f, const cull_row
         const cull_row *row = first[c], *twin = NULL;
         for (size_t d = 0; d < f->n_columns && !twin; d++)
             twin = d != c && cull_same_column(row, first[d]) ? first[d] : NULL;
-        f->column[c] = (cull_column_of){ row->task,   row->metric,
-                                         row->filter, label(ctx, row, twin),
-                                         row->plugin, row->higher_is_better,
-                                         row->law,    row->conditions };
+        f->column[c] = (cull_column_of){ row->task,      row->metric,
+                                         row->filter,    label(ctx, row, twin),
+                                         row->plugin,    row->higher_is_better,
+                                         false,          row->law,
+                                         row->conditions };
         if (!f->column[c].label)
             return cull_no_memory(ctx);
     }
     for (size_t i = 0; i < f->n_rows; i++)
         if (f->row[i].law == CULL_LAW_NONE)
             f->column[f->row[i].column].law = CULL_LAW_NONE;
+    for (size_t i = 0; i < f->n_rows; i++)
+        f->column[f->row[i].column].group_of_tasks |= f->row[i].group_of_tasks;
     return CULL_OK;
 }
 

@@ -42,6 +42,7 @@ typedef struct cull_row {
     const char *settings;            // of the metric, as JSON
     const char *file, *group;        // where the outcomes are
     enum cull_law law;
+    bool group_of_tasks; // the items are those of other rows of its trial
     cull_items items;
     const char *const *hash; // (n) of the documents, or NULL
     size_t column;
@@ -53,6 +54,7 @@ typedef struct cull_column_of { // a task and a metric of it
         *label; // the metric's name; with what sets it apart where one trial has two of a name
     const char *plugin;
     bool higher_is_better;
+    bool group_of_tasks;
     enum cull_law law;      // of its rows; NONE if any of them lacks its items
     const char *conditions; // of its first row
 } cull_column_of;
@@ -99,6 +101,9 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
 
 // Check that every column was measured in one way: CULL_EUSAGE, naming what differs and where.
 cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *frame) CULL_MUST_CHECK;
+
+// The line "key=…" of a row's conditions, its length in *n; NULL: none.
+const char *cull_condition(const char *conditions, const char *key, size_t *n);
 
 // The row of a trial and column, or NULL.
 static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)

@@ -18,6 +18,11 @@ cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path,
                            size_t trial) CULL_MUST_CHECK;
 
+// Give the rows of groups, from `first` on all of one file, the items of their tasks.
+cull_status cull_load_groups(loading *in, size_t first) CULL_MUST_CHECK;
+// Do the items give the value that the metric reported?
+bool cull_items_agree(const cull_row *row);
+
 // Leave out what does not meet the conditions.
 cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where,
                               cull_frame *frame) CULL_MUST_CHECK;

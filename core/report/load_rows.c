@@ -223,8 +223,7 @@ static void find_items(reader *r, const char *group, size_t filter, cull_row *ro
     items->n = items->a ? row->n : 0;
 }
 
-// Do the items give the value that the metric reported?
-static bool agrees(const cull_row *row)
+bool cull_items_agree(const cull_row *row)
 {
     const double ratio = cull_ratio(&row->items);
     const double value = row->law == CULL_LAW_EXP ? exp(ratio) : ratio;
@@ -259,7 +258,7 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .group = t->group[i] };
     row.conditions = conditions(r, t, i);
     find_items(r, t->group[i], filter_of(t, i), &row);
-    if (!row.items.a || !agrees(&row)) {
+    if (!row.items.a || !cull_items_agree(&row)) {
         row.items = (cull_items){ 0 };
         row.law = CULL_LAW_NONE;
     } else {
@@ -274,9 +273,10 @@ cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path, size
 {
     reader r = { .in = in, .file = file, .path = path, .trial = trial };
     tables t = { 0 };
+    const size_t first = in->frame->n_rows;
 
     read_tables(&r, &t);
     for (size_t i = 0; r.status == CULL_OK && i < t.n; i++)
         load_row(&r, &t, i);
-    return r.status;
+    return r.status == CULL_OK ? cull_load_groups(in, first) : r.status;
 }

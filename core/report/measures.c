@@ -10,25 +10,13 @@ static bool same(const char *a, const char *b)
 bool cull_is_sum(const cull_frame *f, size_t c)
 {
     const cull_column_of *column = &f->column[c];
-    if (same(column->task, "macro") || same(column->task, "pooled"))
+    if (same(column->task, "macro") || same(column->task, "pooled") || column->group_of_tasks)
         return true;
-    bool others = false; // a group: no items, where other tasks of the metric have them
+    bool others =
+        false; // a sum of ours or another's: no items, where other tasks of the metric have them
     for (size_t d = 0; d < f->n_columns; d++)
         others |= same(f->column[d].metric, column->metric) && f->column[d].law != CULL_LAW_NONE;
     return column->law == CULL_LAW_NONE && others;
-}
-
-// The line "key=…" of conditions, its length in *n; NULL: none.
-static const char *condition(const char *conditions, const char *key, size_t *n)
-{
-    const size_t k = strlen(key);
-    while (*conditions) {
-        *n = strcspn(conditions, "\n");
-        if (strncmp(conditions, key, k) == 0 && conditions[k] == '=')
-            return conditions;
-        conditions += *n + 1;
-    }
-    return NULL;
 }
 
 // Tasks may differ in their requests and shots, but not in how any request is put and scored.
@@ -37,8 +25,8 @@ static cull_status check_mean(cull_ctx *ctx, const cull_column_of *a, const cull
     static const char *const keys[] = { "precision", "protocol", "bos", "length" };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         size_t n = 0, m = 0;
-        const char *x = condition(a->conditions, keys[i], &n);
-        const char *y = condition(b->conditions, keys[i], &m);
+        const char *x = cull_condition(a->conditions, keys[i], &n);
+        const char *y = cull_condition(b->conditions, keys[i], &m);
         if ((x || y) && (!x || !y || n != m || memcmp(x, y, n) != 0))
             return cull_fail(
                 ctx, CULL_EUSAGE,

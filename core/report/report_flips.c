@@ -14,11 +14,11 @@ typedef struct flips {
     size_t n, to_wrong, to_right;
 } flips;
 
-// 0/1 outcomes of the measure "acc" or "exact_match" alone: variants of them count the same
-// documents again.
-static bool counts(const cull_measure *m)
+// 0/1 outcomes of a task's measure "acc" or "exact_match" alone: variants of them and groups count
+// the same documents again.
+static bool counts(const report *r, const cull_measure *m)
 {
-    return m->law == CULL_LAW_MEAN && m->k == 1 &&
+    return !cull_is_sum(r->frame, m->column[0]) && m->law == CULL_LAW_MEAN && m->k == 1 &&
            (strcmp(m->label, "acc") == 0 || strncmp(m->label, "exact_match", 11) == 0);
 }
 
@@ -56,7 +56,7 @@ static flips all_tasks(const report *r, size_t dense, size_t cell)
 {
     flips sum = { 0 };
     for (size_t j = 0; j < r->each.measures.n; j++)
-        if (counts(&r->each.measures.at[j]))
+        if (counts(r, &r->each.measures.at[j]))
             add_task(r, dense, cell, &r->each.measures.at[j], &sum);
     return sum;
 }
@@ -197,7 +197,7 @@ static void put_examples(const report *r, size_t dense, size_t cell)
     size_t tasks = 0, shown = 0;
     const size_t before = r->page->n;
     for (size_t j = 0; j < r->each.measures.n; j++)
-        tasks += counts(&r->each.measures.at[j]);
+        tasks += counts(r, &r->each.measures.at[j]);
     const size_t each = tasks >= EXAMPLES ? 1 : tasks ? EXAMPLES / tasks : 0;
 
     cull_buf_puts(r->page, "<details><summary>");
@@ -208,7 +208,7 @@ static void put_examples(const report *r, size_t dense, size_t cell)
                   "</summary><div class=\"scroll\"><table><thead><tr><th>document</th>"
                   "<th>context</th><th>right (dense)</th><th>now</th></tr></thead><tbody>\n");
     for (size_t j = 0; j < r->each.measures.n && shown < EXAMPLES; j++)
-        if (counts(&r->each.measures.at[j]))
+        if (counts(r, &r->each.measures.at[j]))
             shown += put_examples_of(r, dense, cell, &r->each.measures.at[j],
                                      each < EXAMPLES - shown ? each : EXAMPLES - shown);
     cull_buf_puts(r->page, "</tbody></table></div></details>\n");

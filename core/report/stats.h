@@ -58,16 +58,16 @@ typedef struct cull_error_part {
     double error, df;
 } cull_error_part;
 
-// Of the sum of two independent parts: √(a² + b²), with Welch and Satterthwaite's degrees of freedom.
-// Adding is associative; a part without an error adds nothing.
+// Of the sum of two independent parts: √(a² + b²), with Welch and Satterthwaite's degrees of
+// freedom. Adding is associative; a part without an error adds nothing.
 cull_error_part cull_add_errors(cull_error_part a, cull_error_part b);
 
 // A difference that is uncertain over items and, independently, over a few seeds. Satterthwaite's
 // degrees of freedom fail where one part has one or two (87 of 100 intervals hold); Cochran's
 // approximation (Biometrics 20, 1964), which weights each part's own quantile of Student's t by its
-// share u of the variance, errs to the wide side. Here the weights are u^2.5 for the items and u^1.5
-// for the seeds: from two seeds on, 93 to 97 of 100 intervals hold whatever the parts' true sizes
-// (found and held by simulation, tests/unit/report/test_seeds.c). df is Satterthwaite's.
+// share u of the variance, errs to the wide side. Here the weights are u^2.5 for the items and
+// u^1.5 for the seeds: from two seeds on, 93 to 97 of 100 intervals hold whatever the parts' true
+// sizes (found and held by simulation, tests/unit/report/test_seeds.c). df is Satterthwaite's.
 cull_difference cull_by_two_parts(double value, cull_error_part items, cull_error_part seeds);
 
 // As cull_paired for the mean over k pairs of sets of items (strata: tasks), by a studentised

@@ -21,7 +21,7 @@ typedef struct pairs {
     bool outcomes; // any flips?
 } pairs;
 
-// The tasks' measures and then the means, of one metric or those of a first look.
+// The measures of tasks and groups and then the means, of one metric or those of a first look.
 static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
                                cull_measures *out)
 {
@@ -36,7 +36,8 @@ static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *m
     for (size_t i = 0; i < each.n; i++) {
         const cull_measure *m = &each.at[i];
         const bool wanted = metric ? strcmp(m->label, metric) == 0 : !cull_is_variant(&each, m);
-        if (wanted && !cull_is_sum(f, m->column[0]))
+        const bool group = f->column[m->column[0]].group_of_tasks && strcmp(m->task, "pooled") != 0;
+        if (wanted && (group || !cull_is_sum(f, m->column[0])))
             at[out->n++] = *m;
     }
     for (size_t i = 0; i < main.n; i++)

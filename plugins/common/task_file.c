@@ -223,7 +223,8 @@ static cull_status read_document(cull_ctx *ctx, const task_reading *how, json_t 
                                  task_kind *kind)
 {
     cull_status status = read_form(ctx, how, line, d, kind);
-    if (status == CULL_OK && *kind == TASK_CHOICE && json_is_string(json_object_get(line, "target")))
+    if (status == CULL_OK && *kind == TASK_CHOICE &&
+        json_is_string(json_object_get(line, "target")))
         status = json_get_text(ctx, d->place, line, "target", &d->target);
     if (status == CULL_OK)
         status = json_get_optional(ctx, d->place, line, "cluster", &d->cluster);

@@ -6,6 +6,7 @@ usage: test_tools.py SOURCE_DIR CULL
 logs/ is what lm-evaluation-harness 0.4.13 wrote with --model dummy --log_samples for the documents of
 tests/golden/evaluation/docs, whose prompts and scores stand in tests/golden/evaluation/mixtral.
 """
+import csv
 import hashlib
 import json
 import math
@@ -14,6 +15,7 @@ import pathlib
 import pickle
 import shutil
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -144,6 +146,33 @@ class Tools(unittest.TestCase):
     def test_targets_of_contexts(self):
         self.replay("3shot")
         self.check_samples("3shot")
+
+    def test_groups_side_by_side(self):
+        """Two checkpoints: a group's documents are paired as its tasks' are."""
+        requests, _ = self.export("3shot")
+        acc = {}
+        for model in ("mixtral", "olmoe"):
+            done = subprocess.run([CULL, "eval", SOURCE / f"models/tinyworld-{model}", "--tasks", f"{requests}/*.jsonl",
+                                   "-o", self.folder / model, "--lm-eval", self.folder / f"results_{model}.json",
+                                   "--log-samples", "--quiet"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            acc[model] = {task: [r["acc"] for r in rows(self.folder / f"samples_{task}_{model}.jsonl")]
+                          for task in TASKS["3shot"]}
+        done = subprocess.run([CULL, "compare", self.folder / "mixtral", self.folder / "olmoe", "--format", "csv"],
+                              capture_output=True, text=True)
+        table = {r["task"]: r for r in csv.DictReader(done.stdout.splitlines()) if r["method"] == "tinyworld-olmoe"}
+        for group, tasks in (("mmlu_two", TASKS["3shot"][:2]), ("pooled", TASKS["3shot"])):
+            pairs = [p for t in tasks for p in zip(acc["mixtral"][t], acc["olmoe"][t], strict=True)]
+            lost, won = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+            tail = sum(math.comb(lost + won, i) for i in range(min(lost, won) + 1)) / 2 ** (lost + won)
+            row = table[group]
+            self.assertEqual(row["test"], "McNemar")
+            self.assertAlmostEqual(float(row["to_dense"]), (won - lost) / len(pairs), places=12)
+            self.assertAlmostEqual(float(row["p"]), min(1, 2 * tail), places=12)
+            differences = [b - a for a, b in pairs]
+            half = (float(row["to_dense_high"]) - float(row["to_dense_low"])) / 2
+            error = statistics.stdev(differences) / math.sqrt(len(pairs))
+            self.assertTrue(1.96 * error < half < 2.4 * error, (half, error))  # Student's t of 10 or more
 
     def test_changed_requests(self):
         out, _ = self.export("0shot")

@@ -99,9 +99,10 @@ static void few_seeds(void **state)
             held += d.d.low <= 0.1 && 0.1 <= d.d.high;
         }
         const double share = (double)held / TRIALS;
-        print_message("            %zu seeds, spread %g between them, %g of documents, %g of both: %.1f %%\n",
-                      cases[c].seeds, cases[c].spread.seeds, cases[c].spread.documents,
-                      cases[c].spread.both, 100 * share);
+        print_message(
+            "            %zu seeds, spread %g between them, %g of documents, %g of both: %.1f %%\n",
+            cases[c].seeds, cases[c].spread.seeds, cases[c].spread.documents, cases[c].spread.both,
+            100 * share);
         assert_true(share >= 0.93 && share <= 0.97);
     }
     fake_host_free(host);

@@ -1,0 +1,100 @@
+// Groups: a row that averages the documents of other tasks (mmlu, pooled) has their items, one
+// task's after the other's.
+#include <string.h>
+
+#include "report/frame_parts.h"
+
+// The first row of the group's evaluation that has its metric for the task: of several filters the
+// group averages the first.
+static const cull_row *member(const cull_frame *f, size_t first, const cull_row *group,
+                              const char *task, size_t n)
+{
+    for (size_t i = first; i < f->n_rows; i++) {
+        const cull_row *row = &f->row[i];
+        if (row != group && row->settings == group->settings &&
+            strcmp(row->metric, group->metric) == 0 && strncmp(row->task, task, n) == 0 &&
+            row->task[n] == '\0')
+            return row;
+    }
+    return NULL;
+}
+
+// The rows of `tasks`, names with a blank between, that have the group's metric; *k of them.
+static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
+                           const char *tasks, size_t length, const cull_row ***out, size_t *k)
+{
+    *k = 0;
+    *out = cull_scratch(ctx, length + 1, sizeof **out);
+    if (!*out)
+        return CULL_ENOMEM;
+    for (size_t at = 0; at < length;) {
+        size_t n = 0;
+        while (at + n < length && tasks[at + n] != ' ')
+            n++;
+        const cull_row *row = member(f, first, group, tasks + at, n);
+        if (row)
+            (*out)[(*k)++] = row;
+        at += n + 1;
+    }
+    return CULL_OK;
+}
+
+// Ordinals over all members; a document without a cluster is one.
+static size_t put_clusters(const cull_items *of, size_t before, size_t *to)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < of->n; i++) {
+        const size_t own = of->cluster ? of->cluster[i] : i;
+        to[i] = before + own;
+        most = own + 1 > most ? own + 1 : most;
+    }
+    return before + most;
+}
+
+static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, cull_row *group)
+{
+    double *a = cull_take(ctx, group->n + 1, sizeof *a);
+    size_t *cluster = cull_take(ctx, group->n + 1, sizeof *cluster), n = 0, known = 0;
+    const char **hash = cull_take(ctx, group->n + 1, sizeof *hash);
+    bool clustered = false, hashed = true;
+    if (!a || !cluster || !hash)
+        return CULL_ENOMEM;
+    for (size_t j = 0; j < k; j++) {
+        const cull_row *row = member[j];
+        if (row->law != CULL_LAW_MEAN || row->items.n > group->n - n)
+            return CULL_OK;
+        memcpy(a + n, row->items.a, row->items.n * sizeof *a);
+        known = put_clusters(&row->items, known, cluster + n);
+        clustered |= row->items.cluster != NULL;
+        for (size_t i = 0; row->hash && i < row->items.n; i++)
+            hash[n + i] = row->hash[i];
+        hashed &= row->hash != NULL;
+        n += row->items.n;
+    }
+    cull_row joined = *group;
+    joined.items = (cull_items){ .n = n, .a = a, .cluster = clustered ? cluster : NULL };
+    joined.hash = hashed ? hash : NULL;
+    joined.law = CULL_LAW_MEAN;
+    joined.group_of_tasks = true;
+    if (n == group->n && cull_items_agree(&joined))
+        *group = joined;
+    return CULL_OK;
+}
+
+cull_status cull_load_groups(loading *in, size_t first)
+{
+    const cull_frame *f = in->frame;
+    for (size_t i = first; i < f->n_rows; i++) {
+        cull_row *group = &f->row[i];
+        const cull_row **row;
+        size_t n, k;
+        const char *tasks = cull_condition(group->conditions, "tasks", &n);
+        const bool of_tasks = strcmp(group->task, "macro") == 0; // a mean of means
+        if (!tasks || of_tasks || group->law != CULL_LAW_NONE)
+            continue;
+        const size_t key = strlen("tasks=");
+        CULL_TRY(members(in->ctx, f, first, group, tasks + key, n - key, &row, &k));
+        CULL_TRY(join(in->ctx, k, row, group));
+    }
+    return CULL_OK;
+}
