@@ -50,21 +50,32 @@ double cull_t_cdf(double t, double df)
     return t > 0 ? 1 - tail : tail;
 }
 
+static double t_density(double t, double df)
+{
+    if (isinf(df))
+        return exp(-0.5 * t * t) / sqrt(2 * 3.141592653589793);
+    return exp(lgamma(0.5 * (df + 1)) - lgamma(0.5 * df) - 0.5 * (df + 1) * log1p(t * t / df)) /
+           sqrt(df * 3.141592653589793);
+}
+
+// By Newton's steps, halving the bracket where one leaves it.
 double cull_t_quantile(double p, double df)
 {
-    if (p < 0.5)
-        return -cull_t_quantile(1 - p, df);
+    if (p <= 0.5)
+        return p < 0.5 ? -cull_t_quantile(1 - p, df) : 0;
     double low = 0, high = 1;
     while (cull_t_cdf(high, df) < p && high < 1e10)
         high *= 2;
+    double t = 0.5 * (low + high);
     for (int i = 0; i < 200 && high - low > 1e-14 * high; i++) {
-        const double middle = 0.5 * (low + high);
-        if (cull_t_cdf(middle, df) < p)
-            low = middle;
-        else
-            high = middle;
+        const double off = cull_t_cdf(t, df) - p;
+        *(off < 0 ? &low : &high) = t;
+        const double step = off / t_density(t, df);
+        if (fabs(step) <= 1e-15 * t)
+            break;
+        t = t - step > low && t - step < high ? t - step : 0.5 * (low + high);
     }
-    return 0.5 * (low + high);
+    return t;
 }
 
 double cull_mcnemar(size_t b, size_t c)

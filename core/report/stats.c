@@ -157,6 +157,34 @@ static double quantile_between(cull_error_part items, cull_error_part seeds, dou
     return sum / (of_items + of_seeds);
 }
 
+// The tails that quantile_between puts at t > 0. They lie between those of either part alone; found
+// in their logarithm by the Illinois variant of false position.
+static double tails_between(cull_error_part items, cull_error_part seeds, double share, double t)
+{
+    const double of_items = 2 * cull_t_cdf(-t, items.df), of_seeds = 2 * cull_t_cdf(-t, seeds.df);
+    if (!(share > 0 && share < 1) || of_items == 0 || of_seeds == 0)
+        return share > 0.5 ? of_seeds : of_items;
+    double low = log(fmin(of_items, of_seeds)), high = log(fmax(of_items, of_seeds));
+    double at_low = quantile_between(items, seeds, share, exp(low)) - t;
+    double at_high = quantile_between(items, seeds, share, exp(high)) - t;
+    for (int i = 0; i < 100 && at_low > 0 && at_high < 0 && high - low > 1e-12; i++) {
+        const double middle = (low * at_high - high * at_low) / (at_high - at_low);
+        const double at = quantile_between(items, seeds, share, exp(middle)) - t;
+        if (fabs(at) < 1e-12 * t)
+            return exp(middle);
+        if (at > 0) {
+            low = middle;
+            at_low = at;
+            at_high /= 2;
+        } else {
+            high = middle;
+            at_high = at;
+            at_low /= 2;
+        }
+    }
+    return exp(0.5 * (low + high));
+}
+
 cull_difference cull_by_two_parts(double value, cull_error_part items, cull_error_part seeds)
 {
     const cull_error_part whole = cull_add_errors(items, seeds);
@@ -167,15 +195,7 @@ cull_difference cull_by_two_parts(double value, cull_error_part items, cull_erro
     const double half = quantile_between(items, seeds, share, 0.05) * whole.error;
     d.low = value - half;
     d.high = value + half;
-    double low = 0, high = 1;
-    for (int i = 0; i < 34; i++) { // p: the tails outside the interval that ends at 0
-        const double middle = 0.5 * (low + high);
-        if (quantile_between(items, seeds, share, middle) * whole.error > fabs(value))
-            low = middle;
-        else
-            high = middle;
-    }
-    d.p = high;
+    d.p = value == 0 ? 1 : tails_between(items, seeds, share, fabs(value) / whole.error);
     return d;
 }
 

@@ -9,7 +9,7 @@
 #include "report/compare.h"
 #include "support/fake_host.h"
 
-enum { TRIALS = 8000, DOCS = 60, SEEDS = 6 };
+enum { TRIALS = 4000, DOCS = 60, SEEDS = 6 };
 
 static cull_rng rng;
 
