@@ -20,8 +20,8 @@ static const cull_row *member(const cull_frame *f, size_t first, const cull_row 
 }
 
 // The rows of `tasks`, names with a blank between, that have the group's metric; *k of them.
-static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
-                           const char *tasks, size_t length, const cull_row ***out, size_t *k)
+static cull_status named(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
+                         const char *tasks, size_t length, const cull_row ***out, size_t *k)
 {
     *k = 0;
     *out = cull_scratch(ctx, length + 1, sizeof **out);
@@ -35,6 +35,23 @@ static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, con
         if (row)
             (*out)[(*k)++] = row;
         at += n + 1;
+    }
+    return CULL_OK;
+}
+
+// All rows of the evaluation that have the metric: what a metric without groups pools.
+static cull_status all(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
+                       const cull_row ***out, size_t *k)
+{
+    *k = 0;
+    *out = cull_scratch(ctx, f->n_rows - first + 1, sizeof **out);
+    if (!*out)
+        return CULL_ENOMEM;
+    for (size_t i = first; i < f->n_rows; i++) {
+        const cull_row *row = &f->row[i];
+        if (row != group && row->settings == group->settings &&
+            strcmp(row->metric, group->metric) == 0)
+            (*out)[(*k)++] = row;
     }
     return CULL_OK;
 }
@@ -53,17 +70,22 @@ static size_t put_clusters(const cull_items *of, size_t before, size_t *to)
 
 static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, cull_row *group)
 {
-    double *a = cull_take(ctx, group->n + 1, sizeof *a);
+    const enum cull_law law = k ? member[0]->law : CULL_LAW_NONE;
+    double *a = cull_take(ctx, group->n + 1, sizeof *a),
+           *b = cull_take(ctx, group->n + 1, sizeof *b);
     size_t *cluster = cull_take(ctx, group->n + 1, sizeof *cluster), n = 0, known = 0;
     const char **hash = cull_take(ctx, group->n + 1, sizeof *hash);
     bool clustered = false, hashed = true;
-    if (!a || !cluster || !hash)
+    if (!a || !b || !cluster || !hash)
         return CULL_ENOMEM;
     for (size_t j = 0; j < k; j++) {
         const cull_row *row = member[j];
-        if (row->law != CULL_LAW_MEAN || row->items.n > group->n - n)
+        if (law == CULL_LAW_NONE || row->law != law || row->items.n > group->n - n)
             return CULL_OK;
-        memcpy(a + n, row->items.a, row->items.n * sizeof *a);
+        for (size_t i = 0; i < row->items.n; i++) {
+            a[n + i] = row->items.a[i];
+            b[n + i] = row->items.b ? row->items.b[i] : 1;
+        }
         known = put_clusters(&row->items, known, cluster + n);
         clustered |= row->items.cluster != NULL;
         for (size_t i = 0; row->hash && i < row->items.n; i++)
@@ -73,8 +95,10 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
     }
     cull_row joined = *group;
     joined.items = (cull_items){ .n = n, .a = a, .cluster = clustered ? cluster : NULL };
+    if (law != CULL_LAW_MEAN)
+        joined.items.b = b;
     joined.hash = hashed ? hash : NULL;
-    joined.law = CULL_LAW_MEAN;
+    joined.law = law;
     joined.group_of_tasks = true;
     if (n == group->n && cull_items_agree(&joined))
         *group = joined;
@@ -89,11 +113,15 @@ cull_status cull_load_groups(loading *in, size_t first)
         const cull_row **row;
         size_t n, k;
         const char *tasks = cull_condition(group->conditions, "tasks", &n);
-        const bool of_tasks = strcmp(group->task, "macro") == 0; // a mean of means
-        if (!tasks || of_tasks || group->law != CULL_LAW_NONE)
+        const bool pooled = strcmp(group->task, "pooled") == 0;
+        const bool means = strcmp(group->task, "macro") == 0; // no items: a mean of means
+        if ((!tasks && !pooled) || means || group->law != CULL_LAW_NONE)
             continue;
         const size_t key = strlen("tasks=");
-        CULL_TRY(members(in->ctx, f, first, group, tasks + key, n - key, &row, &k));
+        if (tasks)
+            CULL_TRY(named(in->ctx, f, first, group, tasks + key, n - key, &row, &k));
+        else
+            CULL_TRY(all(in->ctx, f, first, group, &row, &k));
         CULL_TRY(join(in->ctx, k, row, group));
     }
     return CULL_OK;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "report/compare.h"
@@ -74,18 +75,76 @@ cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *f, cull_measure
     return CULL_OK;
 }
 
+// Is the task one of the names with a blank between?
+static bool is_named(const char *names, size_t length, const char *task)
+{
+    const size_t n = strlen(task);
+    for (size_t at = 0; at + n <= length; at++)
+        if ((at == 0 || names[at - 1] == ' ') && (at + n == length || names[at + n] == ' ') &&
+            memcmp(names + at, task, n) == 0)
+            return true;
+    return false;
+}
+
+// Is the value of column c the mean of the k columns, in all trials that have it?
+static bool is_mean(const cull_frame *f, size_t c, size_t k, const size_t *column)
+{
+    for (size_t i = 0; i < f->n_trials; i++) {
+        const cull_row *row = cull_frame_row(f, i, c);
+        double sum = 0;
+        for (size_t j = 0; row && j < k; j++) {
+            const cull_row *own = cull_frame_row(f, i, column[j]);
+            sum += own ? own->value : NAN;
+        }
+        if (row && !(fabs(sum / (double)k - row->value) <= 1e-9 * fmax(1, fabs(row->value))))
+            return false;
+    }
+    return k > 0;
+}
+
+// The columns of the tasks that a "macro" is the mean of; 0: it is not known to be one.
+static size_t tasks_of_macro(const cull_frame *f, size_t c, size_t *column)
+{
+    const cull_column_of *of = &f->column[c];
+    size_t n, k = 0;
+    const char *tasks = cull_condition(of->conditions, "tasks", &n);
+    if (!tasks || !same(of->task, "macro"))
+        return 0;
+    tasks += strlen("tasks=");
+    n -= strlen("tasks=");
+    for (size_t d = 0; d < f->n_columns; d++) {
+        const cull_column_of *own = &f->column[d];
+        bool known = !same(own->metric, of->metric) || !same(own->plugin, of->plugin) ||
+                     own->law != CULL_LAW_MEAN || cull_is_sum(f, d);
+        for (size_t j = 0; j < k; j++) // of several filters the first
+            known |= same(f->column[column[j]].task, own->task);
+        if (!known && is_named(tasks, n, own->task))
+            column[k++] = d;
+    }
+    return is_mean(f, c, k, column) ? k : 0;
+}
+
 cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *f, cull_measures *out)
 {
     const size_t n = f->n_columns;
     cull_measure *at = cull_take(ctx, n ? n : 1, sizeof *at);
-    size_t *column = cull_take(ctx, n ? n : 1, sizeof *column);
     *out = (cull_measures){ .n = n, .at = at };
-    if (!at || !column)
+    if (!at)
         return CULL_ENOMEM;
     for (size_t c = 0; c < n; c++) {
         const cull_column_of *of = &f->column[c];
-        column[c] = c;
-        at[c] = (cull_measure){ of->task, of->label, 1, &column[c], of->higher_is_better, of->law };
+        size_t *column = cull_take(ctx, same(of->task, "macro") ? n : 1, sizeof *column);
+        if (!column)
+            return CULL_ENOMEM;
+        const size_t k = tasks_of_macro(f, c, column);
+        if (k == 0)
+            column[0] = c;
+        at[c] = (cull_measure){ .task = of->task,
+                                .label = of->label,
+                                .k = k ? k : 1,
+                                .column = column,
+                                .higher_is_better = of->higher_is_better,
+                                .law = k ? CULL_LAW_MEAN : of->law };
     }
     return CULL_OK;
 }

@@ -36,8 +36,9 @@ static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *m
     for (size_t i = 0; i < each.n; i++) {
         const cull_measure *m = &each.at[i];
         const bool wanted = metric ? strcmp(m->label, metric) == 0 : !cull_is_variant(&each, m);
-        const bool group = f->column[m->column[0]].group_of_tasks && strcmp(m->task, "pooled") != 0;
-        if (wanted && (group || !cull_is_sum(f, m->column[0])))
+        const bool ours = strcmp(m->task, "pooled") == 0 || strcmp(m->task, "macro") == 0;
+        const bool group = f->column[i].group_of_tasks;
+        if (wanted && !ours && (group || !cull_is_sum(f, i)))
             at[out->n++] = *m;
     }
     for (size_t i = 0; i < main.n; i++)

@@ -173,6 +173,9 @@ class Tools(unittest.TestCase):
             half = (float(row["to_dense_high"]) - float(row["to_dense_low"])) / 2
             error = statistics.stdev(differences) / math.sqrt(len(pairs))
             self.assertTrue(1.96 * error < half < 2.4 * error, (half, error))  # Student's t of 10 or more
+        means = [statistics.mean(acc["olmoe"][t]) - statistics.mean(acc["mixtral"][t]) for t in TASKS["3shot"]]
+        self.assertEqual(table["macro"]["test"], "paired t")
+        self.assertAlmostEqual(float(table["macro"]["to_dense"]), statistics.mean(means), places=12)
 
     def test_changed_requests(self):
         out, _ = self.export("0shot")
