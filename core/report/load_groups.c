@@ -117,12 +117,14 @@ cull_status cull_load_groups(loading *in, size_t first)
         const bool means = strcmp(group->task, "macro") == 0; // no items: a mean of means
         if ((!tasks && !pooled) || means || group->law != CULL_LAW_NONE)
             continue;
+        const cull_mark mark = cull_arena_mark(cull_context_of(in->ctx)->scratch);
         const size_t key = strlen("tasks=");
         if (tasks)
             CULL_TRY(named(in->ctx, f, first, group, tasks + key, n - key, &row, &k));
         else
             CULL_TRY(all(in->ctx, f, first, group, &row, &k));
         CULL_TRY(join(in->ctx, k, row, group));
+        cull_arena_rewind(cull_context_of(in->ctx)->scratch, mark);
     }
     return CULL_OK;
 }

@@ -13,8 +13,8 @@ bool cull_is_sum(const cull_frame *f, size_t c)
     const cull_column_of *column = &f->column[c];
     if (same(column->task, "macro") || same(column->task, "pooled") || column->group_of_tasks)
         return true;
-    bool others =
-        false; // a sum of ours or another's: no items, where other tasks of the metric have them
+    // A metric of another's may sum up, too: no items, where other tasks of the metric have them.
+    bool others = false;
     for (size_t d = 0; d < f->n_columns; d++)
         others |= same(f->column[d].metric, column->metric) && f->column[d].law != CULL_LAW_NONE;
     return column->law == CULL_LAW_NONE && others;

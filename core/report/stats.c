@@ -158,16 +158,20 @@ static double quantile_between(cull_error_part items, cull_error_part seeds, dou
 }
 
 // The tails that quantile_between puts at t > 0. They lie between those of either part alone; found
-// in their logarithm by the Illinois variant of false position.
+// in their logarithm by the Illinois variant of false position. Least: LEAST_TAILS.
 static double tails_between(cull_error_part items, cull_error_part seeds, double share, double t)
 {
-    const double of_items = 2 * cull_t_cdf(-t, items.df), of_seeds = 2 * cull_t_cdf(-t, seeds.df);
-    if (!(share > 0 && share < 1) || of_items == 0 || of_seeds == 0)
-        return share > 0.5 ? of_seeds : of_items;
-    double low = log(fmin(of_items, of_seeds)), high = log(fmax(of_items, of_seeds));
+    const double LEAST_TAILS = 1e-15; // 1 less half of that is still told from 1
+    const double of_items = share < 1 ? 2 * cull_t_cdf(-t, items.df) : 0;
+    const double of_seeds = share > 0 ? 2 * cull_t_cdf(-t, seeds.df) : of_items;
+    const double most = fmax(of_items, of_seeds),
+                 least = share < 1 ? fmin(of_items, of_seeds) : most;
+    double low = log(fmax(least, LEAST_TAILS)), high = log(fmax(most, LEAST_TAILS));
     double at_low = quantile_between(items, seeds, share, exp(low)) - t;
     double at_high = quantile_between(items, seeds, share, exp(high)) - t;
-    for (int i = 0; i < 100 && at_low > 0 && at_high < 0 && high - low > 1e-12; i++) {
+    if (at_low <= 0 || at_high >= 0)
+        return exp(at_low <= 0 ? low : high);
+    for (int i = 0; i < 100 && high - low > 1e-12; i++) {
         const double middle = (low * at_high - high * at_low) / (at_high - at_low);
         const double at = quantile_between(items, seeds, share, exp(middle)) - t;
         if (fabs(at) < 1e-12 * t)

@@ -148,6 +148,38 @@ static void pooled_errors(void **state)
     close_to(cull_pooled_stderr(k, sizes, error), number(want, "value"), 1e-14);
 }
 
+// Items and seeds: interval and p say the same, and lie between what either part alone would say.
+static void two_parts(void **state)
+{
+    (void)state;
+    const cull_error_part items = { 0.3, 60 }, seeds = { 0.4, 1 }, none = { 0, INFINITY };
+    const cull_difference d = cull_by_two_parts(1, items, seeds);
+    close_to(d.error, 0.5, 1e-14);
+    close_to(d.df, 0.0625 / (0.0081 / 60 + 0.0256), 1e-12);
+    const double half = d.high - 1;
+    assert_true(half > 0.5 * 2.0003 && half < 0.5 * 12.7062);
+    close_to(cull_by_two_parts(half, items, seeds).p, 0.05, 1e-9);
+
+    double last = 1;
+    for (double value = 0.01; value < 1e6; value *= 1.7) {
+        const double p = cull_by_two_parts(value, items, seeds).p;
+        assert_true(p < last && p > 0);
+        assert_true(p >= cull_by_t(value, 0.5, 60).p && p <= cull_by_t(value, 0.5, 1).p);
+        close_to(cull_by_two_parts(-value, items, seeds).p, p, 0);
+        last = p;
+    }
+    assert_true(cull_by_two_parts(0, items, seeds).p == 1);
+
+    const cull_difference one = cull_by_t(0.7, 0.3, 60), other = cull_by_t(0.7, 0.4, 1);
+    close_to(cull_by_two_parts(0.7, items, none).p, one.p, 1e-9);
+    close_to(cull_by_two_parts(0.7, items, none).low, one.low, 1e-12);
+    close_to(cull_by_two_parts(0.7, (cull_error_part){ 0, 60 }, seeds).p, other.p, 1e-9);
+    const cull_error_part sum = cull_add_errors(cull_add_errors(items, seeds), seeds);
+    const cull_error_part same = cull_add_errors(items, cull_add_errors(seeds, seeds));
+    close_to(sum.error, same.error, 1e-14);
+    close_to(sum.df, same.df, 1e-12);
+}
+
 static void too_little_to_say(void **state)
 {
     fake_host *host = *state;
@@ -166,10 +198,11 @@ static void too_little_to_say(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distributions),    cmocka_unit_test(paired_differences),
-        cmocka_unit_test(clustered_errors), cmocka_unit_test(ratios),
-        cmocka_unit_test(the_bootstrap),    cmocka_unit_test(several_comparisons),
-        cmocka_unit_test(pooled_errors),    cmocka_unit_test(too_little_to_say),
+        cmocka_unit_test(distributions),     cmocka_unit_test(paired_differences),
+        cmocka_unit_test(clustered_errors),  cmocka_unit_test(ratios),
+        cmocka_unit_test(the_bootstrap),     cmocka_unit_test(several_comparisons),
+        cmocka_unit_test(pooled_errors),     cmocka_unit_test(two_parts),
+        cmocka_unit_test(too_little_to_say),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
