@@ -25,6 +25,18 @@ const char *cull_condition(const char *conditions, const char *key, size_t *n)
     return NULL;
 }
 
+bool cull_averages(const char *conditions, const char *task)
+{
+    size_t n = 0;
+    const char *line = cull_condition(conditions, "tasks", &n);
+    const size_t length = strlen(task);
+    for (size_t at = strlen("tasks="); line && at + length <= n; at++)
+        if ((line[at - 1] == '=' || line[at - 1] == ' ') && memcmp(line + at, task, length) == 0 &&
+            (at + length == n || line[at + length] == ' '))
+            return true;
+    return false;
+}
+
 // ---- growing ----
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
@@ -193,11 +205,12 @@ static cull_status describe_columns(cull_ctx *ctx, cull_frame *f, const cull_row
         if (!f->column[c].label)
             return cull_no_memory(ctx);
     }
-    for (size_t i = 0; i < f->n_rows; i++)
+    for (size_t i = 0; i < f->n_rows; i++) {
+        cull_column_of *column = &f->column[f->row[i].column];
+        column->group_of_tasks |= f->row[i].group_of_tasks;
         if (f->row[i].law == CULL_LAW_NONE)
-            f->column[f->row[i].column].law = CULL_LAW_NONE;
-    for (size_t i = 0; i < f->n_rows; i++)
-        f->column[f->row[i].column].group_of_tasks |= f->row[i].group_of_tasks;
+            column->law = CULL_LAW_NONE;
+    }
     return CULL_OK;
 }
 

@@ -104,6 +104,8 @@ cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *frame) CULL_MUST_C
 
 // The line "key=…" of a row's conditions, its length in *n; NULL: none.
 const char *cull_condition(const char *conditions, const char *key, size_t *n);
+// Does the line "tasks=…", names with a blank between, of a sum over tasks name this one?
+bool cull_averages(const char *conditions, const char *task);
 
 // The row of a trial and column, or NULL.
 static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)

@@ -4,54 +4,25 @@
 
 #include "report/frame_parts.h"
 
-// The first row of the group's evaluation that has its metric for the task: of several filters the
-// group averages the first.
-static const cull_row *member(const cull_frame *f, size_t first, const cull_row *group,
-                              const char *task, size_t n)
+// The rows of the group's evaluation that have its metric for the tasks it names, all where it
+// names none; of several filters the group averages the first. *k of them.
+static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
+                           bool names, const cull_row ***out, size_t *k)
 {
-    for (size_t i = first; i < f->n_rows; i++) {
-        const cull_row *row = &f->row[i];
-        if (row != group && row->settings == group->settings &&
-            strcmp(row->metric, group->metric) == 0 && strncmp(row->task, task, n) == 0 &&
-            row->task[n] == '\0')
-            return row;
-    }
-    return NULL;
-}
-
-// The rows of `tasks`, names with a blank between, that have the group's metric; *k of them.
-static cull_status named(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
-                         const char *tasks, size_t length, const cull_row ***out, size_t *k)
-{
+    const cull_row **at = cull_scratch(ctx, f->n_rows - first + 1, sizeof *at);
+    *out = at;
     *k = 0;
-    *out = cull_scratch(ctx, length + 1, sizeof **out);
-    if (!*out)
-        return CULL_ENOMEM;
-    for (size_t at = 0; at < length;) {
-        size_t n = 0;
-        while (at + n < length && tasks[at + n] != ' ')
-            n++;
-        const cull_row *row = member(f, first, group, tasks + at, n);
-        if (row)
-            (*out)[(*k)++] = row;
-        at += n + 1;
-    }
-    return CULL_OK;
-}
-
-// All rows of the evaluation that have the metric: what a metric without groups pools.
-static cull_status all(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
-                       const cull_row ***out, size_t *k)
-{
-    *k = 0;
-    *out = cull_scratch(ctx, f->n_rows - first + 1, sizeof **out);
-    if (!*out)
+    if (!at)
         return CULL_ENOMEM;
     for (size_t i = first; i < f->n_rows; i++) {
         const cull_row *row = &f->row[i];
-        if (row != group && row->settings == group->settings &&
-            strcmp(row->metric, group->metric) == 0)
-            (*out)[(*k)++] = row;
+        bool out_of_it = row == group || row->settings != group->settings ||
+                         strcmp(row->metric, group->metric) != 0 ||
+                         (names && !cull_averages(group->conditions, row->task));
+        for (size_t j = 0; j < *k; j++)
+            out_of_it |= strcmp(at[j]->task, row->task) == 0;
+        if (!out_of_it)
+            at[(*k)++] = row;
     }
     return CULL_OK;
 }
@@ -112,17 +83,13 @@ cull_status cull_load_groups(loading *in, size_t first)
         cull_row *group = &f->row[i];
         const cull_row **row;
         size_t n, k;
-        const char *tasks = cull_condition(group->conditions, "tasks", &n);
+        const bool names = cull_condition(group->conditions, "tasks", &n) != NULL;
         const bool pooled = strcmp(group->task, "pooled") == 0;
         const bool means = strcmp(group->task, "macro") == 0; // no items: a mean of means
-        if ((!tasks && !pooled) || means || group->law != CULL_LAW_NONE)
+        if ((!names && !pooled) || means || group->law != CULL_LAW_NONE)
             continue;
         const cull_mark mark = cull_arena_mark(cull_context_of(in->ctx)->scratch);
-        const size_t key = strlen("tasks=");
-        if (tasks)
-            CULL_TRY(named(in->ctx, f, first, group, tasks + key, n - key, &row, &k));
-        else
-            CULL_TRY(all(in->ctx, f, first, group, &row, &k));
+        CULL_TRY(members(in->ctx, f, first, group, names, &row, &k));
         CULL_TRY(join(in->ctx, k, row, group));
         cull_arena_rewind(cull_context_of(in->ctx)->scratch, mark);
     }

@@ -75,17 +75,6 @@ cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *f, cull_measure
     return CULL_OK;
 }
 
-// Is the task one of the names with a blank between?
-static bool is_named(const char *names, size_t length, const char *task)
-{
-    const size_t n = strlen(task);
-    for (size_t at = 0; at + n <= length; at++)
-        if ((at == 0 || names[at - 1] == ' ') && (at + n == length || names[at + n] == ' ') &&
-            memcmp(names + at, task, n) == 0)
-            return true;
-    return false;
-}
-
 // Is the value of column c the mean of the k columns, in all trials that have it?
 static bool is_mean(const cull_frame *f, size_t c, size_t k, const size_t *column)
 {
@@ -106,19 +95,16 @@ static bool is_mean(const cull_frame *f, size_t c, size_t k, const size_t *colum
 static size_t tasks_of_macro(const cull_frame *f, size_t c, size_t *column)
 {
     const cull_column_of *of = &f->column[c];
-    size_t n, k = 0;
-    const char *tasks = cull_condition(of->conditions, "tasks", &n);
-    if (!tasks || !same(of->task, "macro"))
+    size_t k = 0;
+    if (!same(of->task, "macro"))
         return 0;
-    tasks += strlen("tasks=");
-    n -= strlen("tasks=");
     for (size_t d = 0; d < f->n_columns; d++) {
         const cull_column_of *own = &f->column[d];
         bool known = !same(own->metric, of->metric) || !same(own->plugin, of->plugin) ||
                      own->law != CULL_LAW_MEAN || cull_is_sum(f, d);
         for (size_t j = 0; j < k; j++) // of several filters the first
             known |= same(f->column[column[j]].task, own->task);
-        if (!known && is_named(tasks, n, own->task))
+        if (!known && cull_averages(of->conditions, own->task))
             column[k++] = d;
     }
     return is_mean(f, c, k, column) ? k : 0;

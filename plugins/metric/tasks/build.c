@@ -133,8 +133,10 @@ static cull_status build_choice(cull_ctx *ctx, const task_spec *spec, json_t *js
         (spec->contexts ? build_contexts : build_choices)(ctx, spec, json, front, d);
     if (status == CULL_OK)
         status = find_gold(ctx, d->place, spec, json, d->n, gold);
-    if (status == CULL_OK && spec->answer)
-        status = render(ctx, d->place, spec->answer, json, &d->target);
+    if (status == CULL_OK && spec->text_target) { // without the delimiter
+        const span right = d->continuation[*gold];
+        d->target = (span){ right.s + 1, right.n - 1 };
+    }
     d->gold = gold;
     d->n_gold = 1;
     return status;

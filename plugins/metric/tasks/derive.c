@@ -116,10 +116,7 @@ cull_status derive_copa(cull_ctx *ctx, const char *place, json_t *doc)
         if (status == CULL_OK)
             status = span_join(ctx, 2, (span[]){ span_of(" "), choice[i] }, &choice[i]);
     }
-    if (status == CULL_OK)
-        status = set_list(ctx, doc, "choices", 2, choice);
-    const bool second = json_integer_value(json_object_get(doc, "label")) != 0;
-    return status == CULL_OK ? set(ctx, doc, "target", json_of(choice[second])) : status;
+    return status == CULL_OK ? set_list(ctx, doc, "choices", 2, choice) : status;
 }
 
 // ---- winogrande: tasks/winogrande/preprocess_winogrande.py ----

@@ -35,7 +35,8 @@ typedef struct task_spec {
     const char *description; // template; NULL: none
     const char *question; // template of the context; ROLLING: of the text whose words are counted
     const char *contexts; // path of a list: one context a choice, `answer` the continuation of all
-    const char *answer;   // template of the target; CHOICE: NULL where that is the gold number
+    const char *answer;   // template: GENERATE and ROLLING: the target; else only with `contexts`
+    bool text_target;     // CHOICE: lm-eval logs the right choice's text, not its number
     const char *choices;  // path of a list; or templates, each ended by a '|'
     enum gold_rule gold_rule;
     const char *gold;
