@@ -43,3 +43,15 @@ has_trials() { [ "$(trials)" -eq "$1" ] || fail "$(trials) trials where $1 were 
 # Names, sizes, times and contents of what must not change.
 state_of() { (cd "$1" && find . -type f ! -name log.jsonl ! -name index.h5 -exec stat -c '%n %s %Y' {} + -exec cksum {} + | sort); }
 no_leftovers() { [ -z "$(find "$OUT" -name '*tmp*')" ] || fail "leftovers: $(find "$OUT" -name '*tmp*')"; }
+
+# The rows of the table of results, in an order of their own.
+table() { "$CULL" compare "$OUT" --format csv > table || fail "compare"; sort table; }
+
+# same_values A B: two of those tables name the same rows, with values that differ by less than 1e-6 of them: as
+# they may where other rows stood side by side.
+same_values()
+{
+    cut -d, -f1-10 "$1" | paste -d, - "$2" |
+        awk -F, '{ for (i = 1; i <= 9; i++) if ($i != $(i + 10)) exit 1 }  # model … filter, and then the value
+                 $10 - $20 > 1e-6 * $20 || $20 - $10 > 1e-6 * $20 { exit 1 }'
+}
