@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const cull_difference NOTHING = { NAN, NAN, NAN, NAN, NAN, NAN };
+
 // ---- a cell's items ----
 
 static const cull_row *row_of(const cull_frame *f, size_t cell, size_t seed, size_t column)
@@ -71,58 +73,184 @@ static double seed_value(const cull_frame *f, size_t cell, size_t seed, const cu
     return sum / (double)m->k;
 }
 
-// Mean and standard deviation over the seeds.
-static double over_seeds(const cull_frame *f, size_t cell, const cull_measure *m, double *sd)
+// ---- seeds ----
+
+// How a difference between two cells varies over seeds. Where both had the same seeds, or one has
+// no choice of them, every seed gives a difference of its own: what the seed did to both (the same
+// calibration texts, say) cancels. Otherwise the seeds of either are independent.
+typedef struct run {
+    size_t base, cell; // NO_CELL: the values of `cell` alone
+    size_t n;          // seeds
+} run;
+
+enum { MAX_RUNS = 2 };
+static const size_t NO_CELL = SIZE_MAX;
+
+static run alone(const cull_frame *f, size_t cell)
 {
-    const double n = (double)f->cell[cell].n_trials;
+    return (run){ NO_CELL, cell, f->cell[cell].n_trials };
+}
+
+static bool same_seeds(const cull_frame *f, const cull_frame_cell *a, const cull_frame_cell *b)
+{
+    bool same = a->n_trials == b->n_trials;
+    for (size_t s = 0; same && s < a->n_trials; s++)
+        same = f->trial[f->order[a->first + s]].seed == f->trial[f->order[b->first + s]].seed;
+    return same;
+}
+
+static size_t find_runs(const cull_frame *f, size_t base, size_t cell, run out[MAX_RUNS])
+{
+    const cull_frame_cell *a = &f->cell[base], *b = &f->cell[cell];
+    if (a->n_trials > 1 && b->n_trials > 1 && !same_seeds(f, a, b)) {
+        out[0] = alone(f, base);
+        out[1] = alone(f, cell);
+        return 2;
+    }
+    out[0] = (run){ base, cell, a->n_trials > 1 ? a->n_trials : b->n_trials };
+    return 1;
+}
+
+// The trial of the cell that stands for seed s of a run.
+static size_t at_seed(const cull_frame *f, size_t cell, size_t s)
+{
+    return f->cell[cell].n_trials > 1 ? s : 0;
+}
+
+static double run_value(const cull_frame *f, const run *r, const cull_measure *m, size_t s)
+{
+    const double base = r->base == NO_CELL ? 0 : seed_value(f, r->base, at_seed(f, r->base, s), m);
+    return seed_value(f, r->cell, at_seed(f, r->cell, s), m) - base;
+}
+
+// Mean and standard deviation over the seeds.
+static double over_seeds(const cull_frame *f, const run *r, const cull_measure *m, double *sd)
+{
+    const double n = (double)r->n;
     double mean = 0, squares = 0;
-    for (size_t s = 0; s < f->cell[cell].n_trials; s++)
-        mean += seed_value(f, cell, s, m) / n;
-    for (size_t s = 0; s < f->cell[cell].n_trials; s++)
-        squares += pow(seed_value(f, cell, s, m) - mean, 2);
-    *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
+    for (size_t s = 0; s < r->n; s++)
+        mean += run_value(f, r, m, s) / n;
+    for (size_t s = 0; s < r->n; s++)
+        squares += pow(run_value(f, r, m, s) - mean, 2);
+    *sd = r->n > 1 ? sqrt(squares / (n - 1)) : NAN;
     return mean;
+}
+
+// Error of the runs' means.
+static cull_error_part seed_error(const cull_frame *f, const run *runs, size_t n_runs,
+                                  const cull_measure *m)
+{
+    cull_error_part sum = { 0, INFINITY };
+    for (size_t i = 0; i < n_runs; i++) {
+        const double n = (double)runs[i].n;
+        double sd;
+        (void)over_seeds(f, &runs[i], m, &sd);
+        sum = cull_add_errors(sum, (cull_error_part){ sd / sqrt(n), n - 1 });
+    }
+    return sum;
+}
+
+// What the seeds of a run do to single items of a column, squared, as it stands in the error of
+// their mean: Σ_s Σ_i (r_si − r̄_i)², over the seeds' residuals r, is Σ_s Σ_i r_si² − n Σ_i r̄_i².
+// `error`: over the items' means over the seeds.
+static double of_seeds_and_items(const cull_frame *f, const run *r, size_t column, double error)
+{
+    const double n = (double)r->n;
+    double df, squares = -n * error * error;
+    for (size_t s = 0; s < r->n; s++) {
+        const cull_row *base =
+            r->base == NO_CELL ? NULL : row_of(f, r->base, at_seed(f, r->base, s), column);
+        const cull_row *cell = row_of(f, r->cell, at_seed(f, r->cell, s), column);
+        squares += pow(cull_paired_stderr(base ? &base->items : NULL, &cell->items, &df), 2);
+    }
+    return fmax(0, squares) / (n * (n - 1));
+}
+
+// Add the spread between seeds to a difference over items. It holds what the seeds do to single
+// items, and so does the error over items: `twice`, which counts once (two crossed random effects:
+// the mean squares of seeds and of items less that of both).
+static cull_difference with_seeds(const cull_difference *d, double twice, cull_error_part seeds)
+{
+    const double variance = fmax(0, d->error * d->error - twice);
+
+    return cull_by_two_parts(d->value, (cull_error_part){ sqrt(variance), d->df }, seeds);
 }
 
 // ---- estimates ----
 
 // Error of one column of a cell over its items, on the averaged scale; as the metric says where
-// there are no items, and of a group of tasks, whose errors lm-eval pools.
+// there are no items, and of a group of tasks, whose errors lm-eval pools. twice: see with_seeds.
 static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
-                                enum cull_law law, double *error, double *df)
+                                enum cull_law law, cull_error_part *out, double *twice)
 {
     const cull_row *row = row_of(f, cell, 0, column);
+    const run r = alone(f, cell);
     cull_items items;
-    *df = (double)row->n - 1;
-    *error = row->error;
-    if (law == CULL_LAW_NONE || (row->group_of_tasks && f->cell[cell].n_trials == 1))
+    *out = (cull_error_part){ row->error, (double)row->n - 1 };
+    *twice = 0;
+    if (law == CULL_LAW_NONE || (row->group_of_tasks && r.n == 1))
         return CULL_OK;
     CULL_TRY(items_of(ctx, f, cell, column, &items));
-    *error = cull_ratio_stderr(&items, df);
+    out->error = cull_ratio_stderr(&items, &out->df);
+    if (r.n > 1)
+        *twice = of_seeds_and_items(f, &r, column, out->error);
+    return CULL_OK;
+}
+
+// The error over items of a measure of a cell.
+static cull_status measure_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
+                                 const cull_measure *m, cull_error_part *out, double *twice)
+{
+    const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
+    const double k = (double)m->k;
+    *out = (cull_error_part){ 0, INFINITY };
+    *twice = 0;
+    for (size_t j = 0; j < m->k; j++) {
+        cull_error_part one;
+        double of_column;
+        CULL_TRY(column_error(ctx, f, cell, m->column[j], m->law, &one, &of_column));
+        *out = cull_add_errors(*out, one);
+        *twice += of_column / (k * k);
+    }
+    out->error /= k;
+    cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return CULL_OK;
 }
 
 cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell, const cull_measure *m,
                              cull_estimate *out)
 {
-    *out = (cull_estimate){ NAN, NAN, NAN, NAN, f->cell[cell].n_trials, 0 };
+    const run r = alone(f, cell);
+    *out = (cull_estimate){ NAN, NAN, NAN, NAN, r.n, 0 };
     if (!has_measure(f, cell, m))
         return CULL_OK;
 
-    const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
-    double variance = 0, sd;
-    for (size_t j = 0; j < m->k; j++) {
-        double error, df;
-        CULL_TRY(column_error(ctx, f, cell, m->column[j], m->law, &error, &df));
-        variance += error * error / (double)(m->k * m->k);
+    cull_error_part items;
+    double twice, sd;
+    CULL_TRY(measure_error(ctx, f, cell, m, &items, &twice));
+    for (size_t j = 0; j < m->k; j++)
         out->n += row_of(f, cell, 0, m->column[j])->n;
-    }
-    const double mean = over_seeds(f, cell, m, &sd);
-    out->spread = sqrt(variance);
+    const double mean = over_seeds(f, &r, m, &sd);
+    out->spread = items.error;
     out->value = m->law == CULL_LAW_EXP ? exp(mean) : mean;
     out->error = m->law == CULL_LAW_EXP ? out->value * out->spread : out->spread; // delta method
     out->sd = m->law == CULL_LAW_EXP ? out->value * sd : sd;
-    cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
+    return CULL_OK;
+}
+
+cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *f, size_t cell, const cull_measure *m,
+                             cull_difference *out)
+{
+    const run r = alone(f, cell);
+    cull_error_part items;
+    double twice, sd;
+    *out = NOTHING;
+    if (!has_measure(f, cell, m))
+        return CULL_OK;
+    CULL_TRY(measure_error(ctx, f, cell, m, &items, &twice));
+    *out = cull_by_t(over_seeds(f, &r, m, &sd), items.error, items.df);
+    if (r.n > 1)
+        *out = with_seeds(out, twice, seed_error(f, &r, 1, m));
     return CULL_OK;
 }
 
@@ -158,46 +286,15 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
     }
 }
 
-// What the seeds of a cell do to single items, squared, as it stands in the error of their mean
-// over seeds; `mean` has the items' means. One seed cannot tell.
-static double of_seeds_and_items(const cull_frame *f, size_t cell, size_t column,
-                                 const cull_items *mean)
-{
-    const size_t n = f->cell[cell].n_trials;
-    double squares = 0;
-    for (size_t s = 0; n > 1 && s < n; s++) {
-        const cull_difference own = cull_paired(mean, &row_of(f, cell, s, column)->items);
-        squares += own.error * own.error;
-    }
-    return n > 1 ? squares / (double)(n * (n - 1)) : 0;
-}
-
-// Add the spread between seeds of both cells to a difference over items. It holds what the seeds do
-// to single items, and so does the error over items: `twice`, which counts once (two crossed random
-// effects: the mean squares of seeds and of items less that of both).
-static void add_seeds(const cull_frame *f, size_t base, size_t cell, const cull_measure *m,
-                      double twice, cull_comparison *out)
-{
-    const size_t cells[] = { base, cell };
-    const double variance = fmax(0, out->d.error * out->d.error - twice);
-    cull_error_part seeds = { 0, INFINITY };
-    for (size_t i = 0; i < 2; i++) {
-        const double n = (double)f->cell[cells[i]].n_trials;
-        double sd;
-        (void)over_seeds(f, cells[i], m, &sd);
-        if (n > 1)
-            seeds = cull_add_errors(seeds, (cull_error_part){ sd / sqrt(n), n - 1 });
-    }
-    out->d = cull_by_two_parts(out->d.value, (cull_error_part){ sqrt(variance), out->d.df }, seeds);
-    out->test = CULL_TEST_T;
-}
-
 static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
                           const cull_measure *m, cull_comparison *out)
 {
     cull_items *first = cull_scratch(ctx, m->k, sizeof *first);
     cull_items *second = cull_scratch(ctx, m->k, sizeof *second);
     cull_difference *part = cull_scratch(ctx, m->k, sizeof *part);
+    run runs[MAX_RUNS];
+    const size_t n_runs = find_runs(f, base, cell, runs);
+    const bool seeds = runs[0].n > 1;
     double twice = 0;
     if (!first || !second || !part)
         return CULL_ENOMEM;
@@ -205,15 +302,18 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
         CULL_TRY(items_of(ctx, f, base, m->column[j], &first[j]));
         CULL_TRY(items_of(ctx, f, cell, m->column[j], &second[j]));
         part[j] = cull_paired(&first[j], &second[j]);
-        twice += of_seeds_and_items(f, base, m->column[j], &first[j]) +
-                 of_seeds_and_items(f, cell, m->column[j], &second[j]);
+        for (size_t i = 0; seeds && i < n_runs; i++) {
+            double df, error = part[j].error;
+            if (runs[i].base == NO_CELL)
+                error = cull_ratio_stderr(runs[i].cell == cell ? &second[j] : &first[j], &df);
+            twice += of_seeds_and_items(f, &runs[i], m->column[j], error) / (double)(m->k * m->k);
+        }
     }
 
-    const bool seeds = f->cell[base].n_trials > 1 || f->cell[cell].n_trials > 1;
     out->d = cull_macro(m->k, part);
     out->test = CULL_TEST_T;
     if (seeds) {
-        add_seeds(f, base, cell, m, twice / (double)(m->k * m->k), out);
+        out->d = with_seeds(&out->d, twice, seed_error(f, runs, n_runs, m));
         return CULL_OK;
     }
     if (m->law != CULL_LAW_MEAN) {
@@ -243,8 +343,10 @@ static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, siz
     CULL_TRY(cull_estimate_of(ctx, f, cell, m, &y));
     const double d = m->law == CULL_LAW_EXP ? log(y.value / x.value) : y.value - x.value;
     out->d = cull_by_t(d, sqrt(x.spread * x.spread + y.spread * y.spread), INFINITY);
-    if (f->cell[base].n_trials > 1 || f->cell[cell].n_trials > 1)
-        add_seeds(f, base, cell, m, 0, out);
+    run runs[MAX_RUNS];
+    const size_t n_runs = find_runs(f, base, cell, runs);
+    if (runs[0].n > 1)
+        out->d = with_seeds(&out->d, 0, seed_error(f, runs, n_runs, m));
     out->test = CULL_TEST_UNPAIRED;
     return CULL_OK;
 }
@@ -252,7 +354,7 @@ static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, siz
 cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
                                const cull_measure *m, cull_comparison *out)
 {
-    *out = (cull_comparison){ .d = { NAN, NAN, NAN, NAN, NAN, NAN } };
+    *out = (cull_comparison){ .d = NOTHING };
     if (!has_measure(f, base, m) || !has_measure(f, cell, m))
         return CULL_OK;
 

@@ -5,7 +5,8 @@
 // ratio.
 //
 // A cell with several seeds is represented by its items' means over the seeds; the spread between
-// seeds adds to the error of every difference (cull_by_two_parts).
+// seeds adds to the error of every difference (cull_by_two_parts). Cells that had the same seeds
+// are compared seed by seed.
 #ifndef CULL_REPORT_COMPARE_H
 #define CULL_REPORT_COMPARE_H
 
@@ -56,6 +57,11 @@ typedef struct cull_estimate {
 
 cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *frame, size_t cell,
                              const cull_measure *measure, cull_estimate *out) CULL_MUST_CHECK;
+
+// The value on the scale where it is averaged (logarithms for EXP), with its interval over items
+// and seeds; p and df mean nothing.
+cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *frame, size_t cell,
+                             const cull_measure *measure, cull_difference *out) CULL_MUST_CHECK;
 
 enum cull_test {
     CULL_TEST_NONE,

@@ -254,6 +254,18 @@ static cull_status find_columns(cull_ctx *ctx, cull_frame *f)
 
 // ---- cells ----
 
+// The trials of a cell by their seeds; those without one, and of equal ones, as they were found.
+static void sort_by_seed(const cull_frame *f, size_t n, size_t *order)
+{
+    for (size_t i = 1; i < n; i++) {
+        const size_t trial = order[i];
+        size_t j = i;
+        for (; j > 0 && f->trial[order[j - 1]].seed > f->trial[trial].seed; j--)
+            order[j] = order[j - 1];
+        order[j] = trial;
+    }
+}
+
 static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
 {
     f->cell = cull_take(ctx, f->n_trials, sizeof *f->cell);
@@ -283,6 +295,7 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
         for (size_t i = 0; i < f->n_trials; i++)
             if (f->trial[i].cell == c)
                 f->order[n++] = i;
+        sort_by_seed(f, f->cell[c].n_trials, &f->order[f->cell[c].first]);
     }
     return CULL_OK;
 }

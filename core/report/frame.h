@@ -63,7 +63,7 @@ typedef struct cull_frame_cell { // one method at one sparsity and allocation, o
     const char *model, *method, *allocation;
     double sparsity;
     bool dense, checkpoint;
-    size_t n_trials, first; // trials of the cell: order[first …]
+    size_t n_trials, first; // trials of the cell, by seed: order[first …]
 } cull_frame_cell;
 
 typedef struct cull_frame {
@@ -72,7 +72,7 @@ typedef struct cull_frame {
     cull_row *row;
     cull_column_of *column;
     cull_frame_cell *cell;
-    size_t *order;       // trials, by cell
+    size_t *order;       // trials, by cell and seed
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
 } cull_frame;
 

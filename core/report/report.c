@@ -67,10 +67,11 @@ static cull_status compute(const report *r, numbers *n)
     const cull_frame *f = r->frame;
     const size_t m = n->measures.n, room = f->n_cells * m + 1;
     n->estimate = cull_take(r->ctx, room, sizeof *n->estimate);
+    n->interval = cull_take(r->ctx, room, sizeof *n->interval);
     n->to_dense = cull_take(r->ctx, room, sizeof *n->to_dense);
     n->p = cull_take(r->ctx, room, sizeof *n->p);
     n->best = cull_take(r->ctx, room, sizeof *n->best);
-    if (!n->estimate || !n->to_dense || !n->p || !n->best)
+    if (!n->estimate || !n->interval || !n->to_dense || !n->p || !n->best)
         return CULL_ENOMEM;
 
     for (size_t c = 0; c < f->n_cells; c++) {
@@ -78,6 +79,7 @@ static cull_status compute(const report *r, numbers *n)
         for (size_t j = 0; j < m; j++) {
             const size_t at = number_at(n, c, j);
             CULL_TRY(cull_estimate_of(r->ctx, f, c, &n->measures.at[j], &n->estimate[at]));
+            CULL_TRY(cull_interval_of(r->ctx, f, c, &n->measures.at[j], &n->interval[at]));
             n->to_dense[at].d = (cull_difference){ NAN, NAN, NAN, NAN, NAN, NAN };
             if (dense != SIZE_MAX && dense != c)
                 CULL_TRY(

@@ -50,27 +50,23 @@ static cull_status find_lines(const report *r, const char *model, lines *out)
 
 // ---- points ----
 
-// Value with the 95 % band of its error, seeds included.
+// On the scale where it is read: perplexities, and their ratios.
+static cull_point point_of(const cull_difference *d, enum cull_law law, double x)
+{
+    return law == CULL_LAW_EXP ? (cull_point){ x, exp(d->value), exp(d->low), exp(d->high), NULL }
+                               : (cull_point){ x, d->value, d->low, d->high, NULL };
+}
+
+// Value with its 95 % band, over items and seeds.
 static cull_point value_point(const numbers *n, size_t cell, size_t measure, double x)
 {
-    const cull_estimate *e = &n->estimate[number_at(n, cell, measure)];
-    const bool exponent = n->measures.at[measure].law == CULL_LAW_EXP;
-    const double seeds = e->seeds > 1 ? e->sd * e->sd / (double)e->seeds : 0;
-    const double scale = exponent ? e->value : 1;
-    const double half = 1.96 * sqrt(e->spread * e->spread + seeds / (scale * scale));
-
-    return (cull_point){ x, e->value, exponent ? e->value * exp(-half) : e->value - half,
-                         exponent ? e->value * exp(half) : e->value + half, NULL };
+    return point_of(&n->interval[number_at(n, cell, measure)], n->measures.at[measure].law, x);
 }
 
 // Difference to dense with its paired interval, as a ratio for perplexities.
 static cull_point difference_point(const numbers *n, size_t cell, size_t measure, double x)
 {
-    const cull_difference *d = &n->to_dense[number_at(n, cell, measure)].d;
-    const bool ratio = n->measures.at[measure].law == CULL_LAW_EXP;
-
-    return ratio ? (cull_point){ x, exp(d->value), exp(d->low), exp(d->high), NULL }
-                 : (cull_point){ x, d->value, d->low, d->high, NULL };
+    return point_of(&n->to_dense[number_at(n, cell, measure)].d, n->measures.at[measure].law, x);
 }
 
 typedef cull_point (*point_fn)(const numbers *n, size_t cell, size_t measure, double x);

@@ -9,6 +9,7 @@
 typedef struct numbers {
     cull_measures measures;
     cull_estimate *estimate;
+    cull_difference *interval; // of the estimate
     cull_comparison *to_dense;
     double *p; // of the differences to dense, by Holm over the model's table
     bool *best;

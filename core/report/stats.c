@@ -117,6 +117,11 @@ double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
     return cull_ratio_stderr(&(cull_items){ .n = n, .a = x, .cluster = cluster }, df);
 }
 
+double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df)
+{
+    return error_of(second->n, spread_of(first, second), df);
+}
+
 // ---- differences ----
 
 cull_difference cull_by_t(double value, double error, double df)
@@ -206,7 +211,7 @@ cull_difference cull_by_two_parts(double value, cull_error_part items, cull_erro
 cull_difference cull_paired(const cull_items *first, const cull_items *second)
 {
     double df;
-    const double error = error_of(second->n, spread_of(first, second), &df);
+    const double error = cull_paired_stderr(first, second, &df);
 
     return cull_by_t(cull_ratio(second) - cull_ratio(first), error, df);
 }

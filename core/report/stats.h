@@ -47,7 +47,9 @@ typedef struct cull_difference { // of the second model to the first one
     double p;                    // two-sided, of no difference
 } cull_difference;
 
-// R₂ − R₁ over the same items, by linearisation and Student's t.
+// Error of R₂ − R₁ over the same items, by linearisation. df as above.
+double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df);
+// R₂ − R₁ with that error, by Student's t.
 cull_difference cull_paired(const cull_items *first, const cull_items *second);
 
 // A difference with this error, its interval and p by Student's t.
