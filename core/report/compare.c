@@ -186,7 +186,7 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     const cull_row *row = row_of(f, cell, 0, column);
     const run r = alone(f, cell);
     cull_items items;
-    *out = (cull_error_part){ row->error, (double)row->n - 1 };
+    *out = (cull_error_part){ row->error, row->n > 1 ? (double)row->n - 1 : INFINITY };
     *twice = 0;
     if (law == CULL_LAW_NONE || (row->group_of_tasks && r.n == 1))
         return CULL_OK;
