@@ -1,0 +1,70 @@
+// Which cells may be called best.
+#include <math.h>
+#include <string.h>
+
+#include "report/compare.h"
+
+static bool compete(const cull_frame *f, size_t a, size_t b)
+{
+    const cull_frame_cell *x = &f->cell[a], *y = &f->cell[b];
+    if (strcmp(x->model, y->model) != 0)
+        return false;
+    return (x->checkpoint && y->checkpoint) ||
+           (!x->dense && !y->dense && x->sparsity == y->sparsity); // NaN is equal to nothing
+}
+
+// The best of the cells that compete with `cell`, other than `but`; SIZE_MAX: none.
+static cull_status find_top(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t but,
+                            const cull_measure *m, size_t *top)
+{
+    double most = -INFINITY;
+    *top = SIZE_MAX;
+    for (size_t c = 0; c < f->n_cells; c++) {
+        cull_estimate e;
+        if (c == but || !compete(f, cell, c))
+            continue;
+        CULL_TRY(cull_estimate_of(ctx, f, c, m, &e));
+        const double good = m->higher_is_better ? e.value : -e.value;
+        if (good > most) {
+            most = good;
+            *top = c;
+        }
+    }
+    return CULL_OK;
+}
+
+// Is the cell the first one of its group, so that the group is looked at once?
+static bool leads(const cull_frame *f, size_t cell)
+{
+    for (size_t c = 0; c < cell; c++)
+        if (compete(f, c, cell))
+            return false;
+    return compete(f, cell, cell);
+}
+
+cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measures *measures,
+                           bool *best)
+{
+    const size_t n = f->n_cells * measures->n;
+    double *p = cull_scratch(ctx, n ? n : 1, sizeof *p);
+    size_t *place = cull_scratch(ctx, n ? n : 1, sizeof *place), tests = 0;
+    if (!p || !place)
+        return CULL_ENOMEM;
+
+    for (size_t cell = 0; cell < f->n_cells; cell++)
+        for (size_t j = 0; leads(f, cell) && j < measures->n; j++) {
+            size_t top, second;
+            cull_comparison c;
+            CULL_TRY(find_top(ctx, f, cell, SIZE_MAX, &measures->at[j], &top));
+            CULL_TRY(find_top(ctx, f, cell, top, &measures->at[j], &second));
+            if (top == SIZE_MAX || second == SIZE_MAX)
+                continue;
+            CULL_TRY(cull_compare_cells(ctx, f, second, top, &measures->at[j], &c));
+            place[tests] = top * measures->n + j;
+            p[tests++] = c.d.p;
+        }
+    CULL_TRY(cull_holm(ctx, tests, p, p));
+    for (size_t i = 0; i < tests; i++)
+        best[place[i]] = p[i] <= 0.05;
+    return CULL_OK;
+}
