@@ -1,7 +1,6 @@
 #include "report/compare.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const cull_difference NOTHING = { NAN, NAN, NAN, NAN, NAN, NAN };

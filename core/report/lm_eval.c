@@ -111,8 +111,9 @@ static void put_value(sections *s, const cull_row *row)
 // Averages over whatever was evaluated together are no tasks or groups of lm-eval's.
 static bool is_ours(const cull_row *row)
 {
-    const bool average = row->conditions && strstr(row->conditions, "\ntasks=");
-    return average && (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0);
+    size_t n;
+    return cull_condition(row->conditions, "tasks", &n) &&
+           (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0);
 }
 
 static json_t *config(const char *model_args, const cull_frame_trial *trial)
