@@ -127,7 +127,7 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
     if (!folder)
         return cull_no_memory(ctx);
     CULL_TRY(compute(cli, text, folder, e, argc, argv, tally));
-    return tally->failed ? CULL_OK : cull_eval_show(cli, folder, name, &r->out);
+    return tally->failed ? CULL_OK : cull_eval_show(cli, folder, e, &r->out);
 }
 
 int cull_cmd_eval(cull_cli *cli, int argc, char **argv)

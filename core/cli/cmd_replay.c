@@ -2,26 +2,28 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "cli/lm_output.h"
 
 typedef struct request {
-    const char *trial;
+    cull_folders trial; // one file
     cull_lm_output out;
 } request;
 
-static const struct argp_option options[] = { CULL_LM_OPTIONS, { 0 } };
+static const struct argp_option options[] = { CULL_LM_OPTIONS, CULL_FOLDERS_OPTION, { 0 } };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (r->trial)
+        if (r->trial.n == 1)
             argp_error(state, "\"%s\" is one argument too many", arg);
-        r->trial = arg;
-        return 0;
+        return cull_folders_parse(key, arg, state, &r->trial);
+    case CULL_FOLDERS_WHERE:
+        return cull_folders_parse(key, arg, state, &r->trial);
     case ARGP_KEY_END:
-        if (!r->trial || (!r->out.json && !r->out.cache))
+        if (r->trial.n == 0 || (!r->out.json && !r->out.cache))
             argp_error(state, "a trial and a form are needed: cull replay TRIAL.h5 --lm-eval "
                               "FILE.json --log-samples, or --cache P");
         return 0;
@@ -30,14 +32,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static cull_status replay(cull_cli *cli, const request *r)
+// The file of an evaluation that was added to a trial, "….eval-KEY.h5", stands for that one alone.
+static cull_status only_named(cull_cli *cli, const char *path, cull_folders *folders)
+{
+    const char *slash = strrchr(path, '/'), *added = strstr(slash ? slash : path, ".eval-");
+    if (!added)
+        return CULL_OK;
+    const char *key = added + strlen(".eval-"), *end = strchr(key, '.');
+    const char *where = cull_arena_printf(cli->context.alloc, "evaluation=%.*s",
+                                          (int)(end ? (size_t)(end - key) : strlen(key)), key);
+    return where && cull_folders_where(folders, where) ? CULL_OK
+                                                       : cull_no_memory(&cli->context.ctx);
+}
+
+static cull_status replay(cull_cli *cli, request *r)
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_frame frame;
-    CULL_TRY(cull_frame_load(ctx, 1, &r->trial, NULL, &frame));
+    CULL_TRY(only_named(cli, r->trial.at[0], &r->trial));
+    CULL_TRY(cull_folders_load(ctx, &r->trial, &frame));
     if (frame.n_trials != 1)
-        return cull_fail(ctx, CULL_EUSAGE, "%s: holds %zu trials; name the file of one", r->trial,
-                         frame.n_trials);
+        return cull_fail(ctx, CULL_EUSAGE, "%s: holds %zu trials; name the file of one",
+                         r->trial.at[0], frame.n_trials);
     return cull_lm_write(cli, &frame, 0, &r->out);
 }
 
@@ -55,5 +71,6 @@ int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
         status = replay(cli, &r);
+    cull_folders_release(&r.trial);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

@@ -16,7 +16,8 @@ enum { NO_SPECIAL = 0x200, DECODE };
 
 static const struct argp_option options[] = {
     { "no-special", NO_SPECIAL, NULL, 0, "without what the post-processor adds", 0 },
-    { "decode", DECODE, NULL, 0, "from {\"ids\": […]} to {\"text\": …}, without special tokens", 0 },
+    { "decode", DECODE, NULL, 0, "from {\"ids\": […]} to {\"text\": …}, without special tokens",
+      0 },
     { 0 },
 };
 

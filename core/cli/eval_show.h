@@ -2,11 +2,12 @@
 #ifndef CULL_CLI_EVAL_SHOW_H
 #define CULL_CLI_EVAL_SHOW_H
 
+#include "cli/experiment.h"
 #include "cli/lm_output.h"
 
-// Print the folder's results as lm-eval's table to stdout; those of the model called `name` itself
-// are also written in the forms asked for.
-cull_status cull_eval_show(cull_cli *cli, const char *folder, const char *name,
+// Print what the experiment of one model and no method asked, from the folder of its results, as
+// lm-eval's table to stdout, and write it in the forms asked for.
+cull_status cull_eval_show(cull_cli *cli, const char *folder, const cull_experiment *e,
                            const cull_lm_output *out) CULL_MUST_CHECK;
 
 #endif

@@ -29,6 +29,11 @@ error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_fo
     }
 }
 
+bool cull_folders_where(cull_folders *folders, const char *condition)
+{
+    return add(&folders->where, &folders->n_where, condition) == 0;
+}
+
 cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders, cull_frame *out)
 {
     const cull_conditions where = { folders->n_where, folders->where };

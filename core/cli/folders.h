@@ -26,6 +26,9 @@ enum { CULL_FOLDERS_WHERE = 0x400 };
 // What a command's parser does not know itself.
 error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_folders *folders);
 
+// One more condition, borrowed; false: no memory.
+bool cull_folders_where(cull_folders *folders, const char *condition);
+
 cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders,
                               cull_frame *out) CULL_MUST_CHECK;
 void cull_folders_release(cull_folders *folders);

@@ -186,6 +186,23 @@ static cull_status write_answers(cull_cli *cli, const cull_frame *frame, cull_ex
     return status;
 }
 
+// lm-eval's forms know a task once.
+static cull_status check_once(cull_ctx *ctx, const cull_frame *f, size_t trial)
+{
+    for (size_t i = 0; i < f->n_rows; i++)
+        for (size_t j = 0; j < i; j++) {
+            const cull_row *a = &f->row[j], *b = &f->row[i];
+            if (a->trial != trial || b->trial != trial || strcmp(a->task, b->task) != 0 ||
+                strcmp(a->metric, b->metric) != 0 || strcmp(a->filter, b->filter) != 0)
+                continue;
+            return cull_fail(ctx, CULL_EUSAGE,
+                             "%s: task \"%s\" was evaluated in two ways; choose one: --where "
+                             "evaluation=%.16s, or %.16s",
+                             f->trial[trial].path, a->task, a->evaluation, b->evaluation);
+        }
+    return CULL_OK;
+}
+
 cull_status cull_lm_write(cull_cli *cli, const cull_frame *frame, size_t trial,
                           const cull_lm_output *out)
 {
@@ -193,6 +210,8 @@ cull_status cull_lm_write(cull_cli *cli, const cull_frame *frame, size_t trial,
     cull_experiment e = { 0 };
     const char *source;
     size_t n;
+    if (out->json || out->cache)
+        CULL_TRY(check_once(ctx, frame, trial));
     if (out->json) {
         CULL_TRY(source_of(ctx, frame->trial[trial].path, &source));
         CULL_TRY(cull_lm_eval_results(ctx, frame, trial, source, out->json));

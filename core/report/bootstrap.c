@@ -99,20 +99,23 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Interval and p of the observed difference from the resampled t.
+// Interval and p of the observed difference from the resampled t. Both leave out equal tails, so
+// that p ≤ 0.05 where the interval leaves out 0.
 static void conclude(size_t n, double *t, cull_difference *d)
 {
     qsort(t, n, sizeof *t, by_value);
     const double upper = t[(size_t)(0.975 * (double)(n - 1))];
     const double lower = t[(size_t)(0.025 * (double)(n - 1))];
-    const double seen = fabs(d->value) / d->error;
-    size_t beyond = 0;
-    for (size_t i = 0; i < n; i++)
-        beyond += fabs(t[i]) >= seen;
+    const double seen = d->value / d->error;
+    size_t above = 0, below = 0;
+    for (size_t i = 0; i < n; i++) {
+        above += t[i] >= seen;
+        below += t[i] <= seen;
+    }
 
     d->low = d->value - upper * d->error;
     d->high = d->value - lower * d->error;
-    d->p = (1 + (double)beyond) / (1 + (double)n);
+    d->p = fmin(1, 2 * (1 + (double)(above < below ? above : below)) / (1 + (double)n));
 }
 
 enum { BLOCK = 250 }; // resamples that share a random stream
@@ -121,9 +124,9 @@ typedef struct resampling {
     size_t n, k, most; // resamples, strata, units of the largest stratum
     const stratum *strata;
     uint64_t seed;
-    double value;    // of the units as they are
-    uint32_t *drawn; // (blocks, most)
-    double *t;       // (n) NaN: one unit was drawn throughout
+    double value, error; // of the units as they are
+    uint32_t *drawn;     // (blocks, most)
+    double *t;           // (n) NaN: one unit was drawn throughout, which rounding may hide
 } resampling;
 
 static cull_status resample_block(void *arg, size_t block)
@@ -139,7 +142,7 @@ static cull_status resample_block(void *arg, size_t block)
         double error;
         const double again =
             mean_difference(r->k, r->strata, &rng, r->drawn + block * r->most, &error);
-        r->t[i] = error > 0 ? (again - r->value) / error : NAN;
+        r->t[i] = error > 1e-9 * r->error ? (again - r->value) / error : NAN;
     }
     return CULL_OK;
 }
@@ -173,9 +176,13 @@ cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull
     *out = cull_by_t(value, fewest > 1 ? error : NAN, (double)fewest - 1);
     if (!(out->error > 0))
         return CULL_OK;
-    resampling r = {
-        .n = resamples, .k = k, .most = most, .strata = strata, .seed = seed, .value = value
-    };
+    resampling r = { .n = resamples,
+                     .k = k,
+                     .most = most,
+                     .strata = strata,
+                     .seed = seed,
+                     .value = value,
+                     .error = out->error };
     CULL_TRY(resample(ctx, &r));
     size_t n = 0;
     for (size_t i = 0; i < resamples; i++)

@@ -187,8 +187,12 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     cull_items items;
     *out = (cull_error_part){ row->error, row->n > 1 ? (double)row->n - 1 : INFINITY };
     *twice = 0;
-    if (law == CULL_LAW_NONE || (row->group_of_tasks && r.n == 1))
+    if (law == CULL_LAW_NONE)
         return CULL_OK;
+    if (row->group_of_tasks && r.n == 1) { // delta method
+        out->error /= law == CULL_LAW_EXP ? row->value : 1;
+        return CULL_OK;
+    }
     CULL_TRY(items_of(ctx, f, cell, column, &items));
     out->error = cull_ratio_stderr(&items, &out->df);
     if (r.n > 1)
@@ -285,6 +289,9 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
     }
 }
 
+// Fewer items than ten, all strata together, are too few to draw from: Student's t it is.
+enum { LEAST_DF = 9 };
+
 static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
                           const cull_measure *m, cull_comparison *out)
 {
@@ -315,7 +322,7 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
         out->d = with_seeds(&out->d, twice, seed_error(f, runs, n_runs, m));
         return CULL_OK;
     }
-    if (m->law != CULL_LAW_MEAN) {
+    if (m->law != CULL_LAW_MEAN && out->d.df >= LEAST_DF) {
         out->test = CULL_TEST_BOOTSTRAP;
         return cull_bootstrap(ctx, CULL_RESAMPLES, m->k, first, second, 1, &out->d);
     }

@@ -40,6 +40,7 @@ typedef struct cull_row {
     bool higher_is_better;
     const char *plugin, *conditions; // conditions: "key=value\n…", sorted
     const char *settings;            // of the metric, as JSON
+    const char *evaluation;          // key of what the metric was asked
     const char *file, *group;        // where the outcomes are
     enum cull_law law;
     bool group_of_tasks; // the items are those of other rows of its trial
@@ -77,9 +78,9 @@ typedef struct cull_frame {
 } cull_frame;
 
 // Which trials and values to load: all of n conditions "KEY=VALUE[,VALUE…]" hold. A key is a column
-// (model, method, sparsity, allocation, seed; task, metric, filter) or a condition of measurement
-// (precision, protocol, length, …; of hashes the beginning is enough). Dense trials need no method,
-// sparsity, allocation or seed. What lacks the key altogether is kept.
+// (model, method, sparsity, allocation, seed; task, metric, filter; evaluation) or a condition of
+// measurement (precision, protocol, length, …). Of hashes and evaluations the beginning is enough.
+// Dense trials need no method, sparsity, allocation or seed. What lacks the key altogether is kept.
 typedef struct cull_conditions {
     size_t n;
     const char *const *at;

@@ -14,7 +14,7 @@ typedef struct tables {
     const double *value, *error;
     const int64_t *count, *evaluation;
     const uint8_t *better;
-    const char *const *plugin, *const *settings, *const *attributes; // (n_evaluations)
+    const char *const *plugin, *const *key, *const *settings, *const *attributes; // (n_evaluations)
 } tables;
 
 typedef struct reader {
@@ -56,6 +56,7 @@ static void read_tables(reader *r, tables *t)
     t->better = column(r, "/metrics/higher_is_better", 'b', &t->n);
     t->evaluation = column(r, "/metrics/evaluation", 'i', &t->n);
     t->plugin = column(r, "/evaluations/metric", 's', &t->n_evaluations);
+    t->key = column(r, "/evaluations/key", 's', &t->n_evaluations);
     t->settings = column(r, "/evaluations/settings", 's', &t->n_evaluations);
     t->attributes = column(r, "/evaluations/attributes", 's', &t->n_evaluations);
     for (size_t i = 0; r->status == CULL_OK && i < t->n; i++)
@@ -167,7 +168,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const named *)a)->name, ((const named *)b)->name);
 }
 
-// Clusters as ordinals; NULL where no two items share one, or all do.
+// Clusters as ordinals, an item without one ("") alone; NULL where no two items share one, or all
+// do.
 static const size_t *clusters(reader *r, size_t n, const char *const *names)
 {
     size_t *ordinal = names ? cull_take(r->in->ctx, n, sizeof *ordinal) : NULL;
@@ -179,7 +181,7 @@ static const size_t *clusters(reader *r, size_t n, const char *const *names)
         sorted[i] = (named){ names[i], i };
     qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 0; i < n; i++) {
-        known += i == 0 || strcmp(sorted[i].name, sorted[i - 1].name) != 0;
+        known += i == 0 || !*sorted[i].name || strcmp(sorted[i].name, sorted[i - 1].name) != 0;
         ordinal[sorted[i].item] = known - 1;
     }
     cull_free(sorted);
@@ -203,6 +205,7 @@ static void find_items(reader *r, const char *group, size_t filter, cull_row *ro
         enum cull_law law;
     } known[] = {
         { "perplexity", "nll", "tokens", 1, CULL_LAW_EXP },
+        { "perplexity", "loglik", NULL, -1, CULL_LAW_EXP }, // a document, its only continuation
         { "word_perplexity", "loglik", "words", -1, CULL_LAW_EXP },
         { "byte_perplexity", "loglik", "bytes", -1, CULL_LAW_EXP },
         { "bits_per_byte", "loglik", "bytes", -1.4426950408889634, CULL_LAW_RATE },
@@ -216,8 +219,8 @@ static void find_items(reader *r, const char *group, size_t filter, cull_row *ro
             continue;
         row->law = known[i].law;
         items->a = scaled(r, row->n, item_column(r, group, known[i].a, row->n, 0), known[i].factor);
-        items->b = item_column(r, group, known[i].b, row->n, 0);
-        if (!items->b)
+        items->b = known[i].b ? item_column(r, group, known[i].b, row->n, 0) : NULL;
+        if (known[i].b && !items->b)
             items->a = NULL;
     }
     items->n = items->a ? row->n : 0;
@@ -254,6 +257,7 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .higher_is_better = t->better[i] == 1,
                      .plugin = t->plugin[t->evaluation[i]],
                      .settings = t->settings[t->evaluation[i]],
+                     .evaluation = t->key[t->evaluation[i]],
                      .file = r->path,
                      .group = t->group[i] };
     row.conditions = conditions(r, t, i);

@@ -21,7 +21,8 @@ static bool is_key(const condition *c, const char *key)
 // beginnings.
 static bool meets(const condition *c, const char *value, size_t n)
 {
-    const bool hash = c->key > 5 && memcmp(c->text + c->key - 5, "_hash", 5) == 0;
+    const bool hash =
+        (c->key > 5 && memcmp(c->text + c->key - 5, "_hash", 5) == 0) || is_key(c, "evaluation");
     for (const char *one = c->text + c->key + 1;;) {
         const size_t m = strcspn(one, ",");
         char *end, *rest;
@@ -72,8 +73,9 @@ static bool keeps_row(condition *c, const cull_row *row)
 {
     const char *const columns[][2] = { { "task", row->task },
                                        { "metric", row->metric },
-                                       { "filter", row->filter } };
-    for (size_t i = 0; i < 3; i++)
+                                       { "filter", row->filter },
+                                       { "evaluation", row->evaluation } };
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (is_key(c, columns[i][0])) {
             const bool is = meets(c, columns[i][1], strlen(columns[i][1]));
             c->known = true;

@@ -36,6 +36,18 @@ static json_t *load(const char *path)
     return value;
 }
 
+static size_t lines_of(const char *path)
+{
+    FILE *in = fopen(path, "rb");
+    size_t n = 0;
+    if (!in)
+        fail_msg("%s is not there", path);
+    for (int c; (c = fgetc(in)) != EOF;)
+        n += c == '\n';
+    fclose(in);
+    return n;
+}
+
 static void check_task(const char *name, json_t *ours, json_t *theirs)
 {
     const char *key;
@@ -97,6 +109,42 @@ static void test_table(void **state)
     }
 }
 
+// Two evaluations of a task in one folder: each run tells of its own, and a trial that has both is
+// replayed only where one is chosen.
+static void test_one_folder(void **state)
+{
+    (void)state;
+#define CODE "--tasks " CULL_SOURCE_DIR "/models/tinyworld/tasks/code.jsonl --limit "
+    static const struct {
+        const char *options;
+        size_t n;
+    } runs[] = { { CODE "20 --log-samples", 20 },
+                 { CODE "7 --log-samples", 7 },
+                 { CODE "20 --log-samples --bos none", 20 },
+                 { CODE "20 --log-samples", 20 } };
+    const char *json = temp_path(&files, "results_one.json");
+    double acc[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(run(runs[i].options, "one", json), 0);
+        json_t *root = load(json);
+        json_t *of = json_object_get(json_object_get(root, "results"), "code");
+        assert_int_equal(json_integer_value(json_object_get(of, "sample_len")), runs[i].n);
+        acc[i] = json_number_value(json_object_get(of, "acc,none"));
+        json_decref(root);
+        assert_int_equal(lines_of(temp_path(&files, "samples_code_one.jsonl")), runs[i].n);
+        assert_int_equal(lines_of(temp_path(&files, "out")), 5); // the table
+    }
+    assert_true(acc[0] == acc[3] && fabs(acc[1] * 7 - round(acc[1] * 7)) < 1e-9);
+
+    snprintf(command, sizeof command,
+             "cd %s/one/trials; trial=$(ls | grep -v eval-); " CULL_BINARY_DIR
+             "/cull replay $trial --lm-eval ../x.json 2> ../err && exit 1; "
+             "grep -q 'evaluated in two ways' ../err && for added in *.eval-*; do " CULL_BINARY_DIR
+             "/cull replay $added --lm-eval ../x.json || exit 1; done",
+             files.folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -130,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_tasks),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_one_folder),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests_name("cull eval", tests, setup, teardown);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "base/rng.h"
 #include "report/stats.h"
 #include "support/fake_host.h"
 
@@ -195,6 +196,30 @@ static void too_little_to_say(void **state)
     assert_true(isnan(cull_sd(1, one)) && isnan(cull_mean(0, one)));
 }
 
+// Interval and p never contradict each other, and a draw of one item throughout, of which rounding
+// leaves an error of 1e-17, counts for nothing.
+static void bootstraps_of_few(void **state)
+{
+    fake_host *host = *state;
+    cull_rng rng;
+    cull_rng_init(&rng, 5, "tests", "few");
+    for (size_t n = 3; n <= 12; n += 3)
+        for (size_t round = 0; round < 8; round++) {
+            double a[12], b[12], c[12];
+            for (size_t i = 0; i < n; i++) {
+                b[i] = 20 + floor(80 * cull_rng_uniform(&rng));
+                a[i] = b[i] * (2 + cull_rng_uniform(&rng));
+                c[i] = a[i] + b[i] * (0.3 * cull_rng_uniform(&rng) - 0.1);
+            }
+            const cull_items x = { .n = n, .a = a, .b = b }, y = { .n = n, .a = c, .b = b };
+            cull_difference d;
+            assert_ok(host, cull_bootstrap(fake_ctx(host), 2000, 1, &x, &y, 1, &d));
+            assert_true(d.high - d.low < 1e6);
+            assert_true((d.p < 0.049 && (d.low > 0 || d.high < 0)) ||
+                        (d.p > 0.051 && d.low < 0 && d.high > 0) || fabs(d.p - 0.05) <= 0.001);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,7 +227,7 @@ int main(void)
         cmocka_unit_test(clustered_errors),  cmocka_unit_test(ratios),
         cmocka_unit_test(the_bootstrap),     cmocka_unit_test(several_comparisons),
         cmocka_unit_test(pooled_errors),     cmocka_unit_test(two_parts),
-        cmocka_unit_test(too_little_to_say),
+        cmocka_unit_test(too_little_to_say), cmocka_unit_test(bootstraps_of_few),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
