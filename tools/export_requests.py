@@ -10,6 +10,7 @@ receives one TASK.jsonl per task, a line per document, and metadata.json (the fo
 plugins/common/task_file.h). Every prompt is checked against the hash that lm-eval noted.
 """
 import argparse
+import ast
 import hashlib
 import json
 import pathlib
@@ -47,20 +48,36 @@ def gold_of_contexts(sample, config):
     raise ValueError("several contexts, and nothing says which is right")
 
 
+def target_of(sample, config):
+    """The target as lm-eval had it before it was logged as a text: a document's field as it is; of a template
+    a list, where that is what it wrote."""
+    text, field = sample["target"], config.get("doc_to_target")
+    if isinstance(field, str) and field in sample["doc"] and str(sample["doc"][field]) == str(text):
+        return sample["doc"][field]
+    if isinstance(text, str) and len(text) > 1 and text[0] == "[" and text[-1] == "]":
+        try:
+            return ast.literal_eval(text)
+        except (SyntaxError, ValueError):
+            pass
+    return text
+
+
 def gold_of_choices(sample, choices, config):
     """The target is the number of a choice, several of them, or (COPA) the text of one."""
-    target = sample["target"]
-    if isinstance(target, str) and target.startswith("[") and target.endswith("]"):
-        target = json.loads(target)
+    target, field = target_of(sample, config), config.get("doc_to_target")
     if isinstance(target, list):
         return [int(t) for t in target]
-    field, number = config.get("doc_to_target"), whole_number(target)
-    text = isinstance(field, str) and isinstance(sample["doc"].get(field), str)
+    number, text = whole_number(target), isinstance(field, str) and isinstance(sample["doc"].get(field), str)
     if target in choices and (number is None or text):
         return choices.index(target)
     if number is None:
         raise ValueError(f"the target {target!r} is none of the choices")
     return number
+
+
+def others_score(config):
+    """Is what lm-eval makes of the answers a function of the task's, which nothing here can know?"""
+    return bool(config.get("process_results")) and config["output_type"] != "loglikelihood_rolling"
 
 
 def with_target(out, sample):
@@ -70,9 +87,13 @@ def with_target(out, sample):
 
 def choice_document(sample, config):
     calls, delimiter = arguments(sample), config.get("target_delimiter", " ")
+    if config.get("chat"):
+        delimiter = ""  # the template ends the question
     if "acc_mutual_info" in [m.get("metric") for m in config.get("metric_list", [])]:
         calls = calls[: len(calls) // 2]  # the other half are the choices without context
     out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
+    if others_score(config):
+        return {**out, "gold": None, "target": str(sample["target"])}
     if len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1:
         return with_target({**out, "gold": gold_of_contexts(sample, config)}, sample)
     choices = [cont[len(delimiter):] if cont.startswith(delimiter) else cont for _, cont in calls]
@@ -82,8 +103,9 @@ def choice_document(sample, config):
 
 
 def loglikelihood_document(sample, config):
-    (ctx, cont), = arguments(sample)
-    return {"requests": [{"ctx": ctx, "cont": cont}]}
+    calls = arguments(sample)
+    out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
+    return {**out, "gold": None, "target": str(sample["target"])} if others_score(config) or len(calls) > 1 else out
 
 
 def rolling_document(sample, config):
@@ -95,9 +117,31 @@ def rolling_document(sample, config):
     return out
 
 
+def choices_of(sample, config):
+    """doc_to_choice: the list itself, or a field of the document that holds it."""
+    choices = config["doc_to_choice"]
+    if isinstance(choices, str):
+        choices = sample["doc"].get(choices)
+    if isinstance(choices, dict):
+        choices = list(choices.values())
+    if not isinstance(choices, list):
+        raise ValueError("doc_to_choice is neither a list nor a field: the right text is not known")
+    return choices
+
+
+def right_texts(sample, config):
+    """{"target": what lm-eval logs, "targets": any of which is right}"""
+    out, target = {"target": str(sample["target"])}, target_of(sample, config)
+    if others_score(config):
+        return out
+    if config.get("doc_to_choice") is not None:
+        return {**out, "targets": [str(choices_of(sample, config)[int(target)])]}
+    return {**out, "targets": [str(t) for t in target]} if isinstance(target, list) and target else out
+
+
 def generate_document(sample, config):
     (ctx, how), = arguments(sample)[:1]
-    if how.get("do_sample") and how.get("temperature", 1) > 0:
+    if how.get("do_sample", how.get("temperature", 0) > 0) and how.get("temperature", 1) > 0:
         raise ValueError("answers are drawn at random; Cull decodes greedily")
     until = how.get("until") or []
     request = {"ctx": ctx, "until": [until] if isinstance(until, str) else until, "gen_kwargs": how}
@@ -105,7 +149,7 @@ def generate_document(sample, config):
         if how.get(alias) is not None:
             request["max"] = int(how[alias])
             break
-    return {"requests": [request], "target": sample["target"]}
+    return {"requests": [request], **right_texts(sample, config)}
 
 
 DOCUMENTS = {"multiple_choice": choice_document, "loglikelihood": loglikelihood_document,
@@ -129,19 +173,52 @@ def filters(config, warn):
     return out
 
 
+SCORED = {"multiple_choice": {"acc", "acc_norm", "acc_bytes"}, "loglikelihood": {"acc", "perplexity"},
+          "loglikelihood_rolling": {"word_perplexity", "byte_perplexity", "bits_per_byte"},
+          "generate_until": {"exact_match"}}
+
+
 def metadata_of(name, config, results, warn):
     metrics = config.get("metric_list") or []
     out = {"version": str(results["versions"].get(name, "")), "n_shot": results["n-shot"].get(name) or 0,
            "metrics": [m["metric"] for m in metrics if isinstance(m.get("metric"), str)]}
+    unscored = others_score(config) or (out["metrics"] and not SCORED[config["output_type"]] & set(out["metrics"]))
     if config["output_type"] == "generate_until":
         out["filters"] = filters(config, warn)
+        unscored = unscored or not out["filters"]
         for m in metrics:
             if m.get("metric") == "exact_match":
                 out["ignore"] = m.get("regexes_to_ignore") or []
                 out["ignore_case"] = bool(m.get("ignore_case"))
                 if m.get("ignore_punctuation") or m.get("ignore_numbers"):
                     warn("punctuation and numbers are not ignored here: scores will differ")
+    if unscored:
+        out["metrics"] = ["none"]
+        warn("lm-eval has its own way to score this task: give it Cull's answers (cull eval --cache)")
     return out
+
+
+def group_of(members, group, results):
+    """What lm-eval averages of a group's tasks, and whether every task counts alike; None: nothing.
+
+    The weights are not logged. They are those that give the group's value of the log; where both do, they
+    give one value for any answers only if the tasks are of one size, and then it does not matter."""
+    if "results" not in results:
+        return members
+    of_group, tasks = results["results"].get(group, {}), results["results"]
+    values = [k for k in of_group if "," in k and "_stderr," not in k]
+    if not values:
+        return None
+    for by_task in (False, True):
+        fits = True
+        for key in values:
+            have = [(tasks[t][key], 1 if by_task else tasks[t].get("sample_len", 1)) for t in members
+                    if key in tasks.get(t, {})]
+            mean = sum(value * n for value, n in have) / max(1, sum(n for _, n in have))
+            fits = fits and abs(mean - of_group[key]) <= 1e-9 * max(1, abs(mean))
+        if fits:
+            return {"tasks": members, "values": values, "by_task": by_task}
+    return None
 
 
 def export_task(path, name, config, out):
@@ -180,12 +257,19 @@ def main():
     metadata = {"source": "lm-evaluation-harness", "tasks": {}, "groups": {}}
     for path in found:
         results = json.loads(path.read_text(encoding="utf-8"))
+        if any("output_type" not in config for config in results["configs"].values()):
+            sys.exit(f"{path}: not written by lm-eval itself; its --log_samples are what is read")
         stamp = path.stem.removeprefix("results_")
         metadata["lm_eval_version"] = results.get("lm_eval_version")
-        for group, members in results.get("group_subtasks", {}).items():
-            if members:
-                metadata["groups"][group] = members
+        subtasks = results.get("group_subtasks", {})
+        leaves = lambda names: [t for n in names for t in (leaves(subtasks[n]) if subtasks.get(n) else [n])]
+        for group, members in subtasks.items():
+            # Groups of groups (mmlu) are spelled out to tasks.
+            made = group_of(leaves(members), group, results) if members else None
+            if made:
+                metadata["groups"][group] = made
         for name, config in results["configs"].items():
+            config = {**config, "chat": bool(results.get("chat_template"))}
             samples = path.with_name(f"samples_{name}_{stamp}.jsonl")
             if not samples.exists():
                 sys.exit(f"{samples}: not there (was --log_samples given?)")
@@ -197,10 +281,6 @@ def main():
                 continue
             metadata["tasks"][name] = metadata_of(name, config, results, warn)
             print(f"{name}: {n} documents")
-    # Groups of groups (mmlu) are spelled out to tasks.
-    groups = metadata["groups"]
-    leaves = lambda names: [t for n in names for t in (leaves(groups[n]) if n in groups else [n])]
-    metadata["groups"] = {name: leaves(members) for name, members in groups.items()}
     text = json.dumps(metadata, ensure_ascii=False, indent=1)
     (args.output / "metadata.json").write_text(text + "\n", encoding="utf-8")
 

@@ -24,7 +24,14 @@ static json_t *outcome(const cull_lm_answers *a, const cull_row *row, size_t i)
     const int64_t *per = strcmp(row->metric, "word_perplexity") == 0 ? a->words : a->bytes;
     if (per)
         return json_pack("[f, I]", a->loglik[i], (json_int_t)per[i]);
-    return json_real(row->items.a ? row->items.a[i] : a->loglik[i * a->n_choices]);
+    return json_real(row->law == CULL_LAW_MEAN ? row->items.a[i] : a->loglik[i * a->n_choices]);
+}
+
+// Does the row tell of what the task was asked?
+static bool tells_of(const cull_row *row, const cull_lm_task *task)
+{
+    return row->trial == task->row->trial && strcmp(row->task, task->row->task) == 0 &&
+           strcmp(row->evaluation, task->row->evaluation) == 0;
 }
 
 // What the metrics make of the document, under their names.
@@ -35,8 +42,7 @@ static void put_outcomes(const cull_lm_task *task, const cull_lm_answers *a, con
     json_object_set_new(sample, "metrics", names);
     for (size_t r = 0; r < task->frame->n_rows; r++) {
         const cull_row *row = &task->frame->row[r];
-        if (row->trial != task->row->trial || strcmp(row->task, task->row->task) != 0 ||
-            strcmp(row->group, task->row->group) != 0 || strcmp(row->filter, filter) != 0)
+        if (!tells_of(row, task) || strcmp(row->filter, filter) != 0)
             continue;
         json_array_append_new(names, json_string(row->metric));
         json_object_set_new(sample, row->metric, outcome(a, row, i));
@@ -76,9 +82,7 @@ static const char *filter_of(const cull_lm_task *task, size_t f)
 {
     for (size_t r = 0; r < task->frame->n_rows; r++) {
         const cull_row *row = &task->frame->row[r];
-        if (row->trial == task->row->trial && strcmp(row->task, task->row->task) == 0 &&
-            strcmp(row->group, task->row->group) == 0 &&
-            strcmp(row->metric, task->row->metric) == 0 && f-- == 0)
+        if (tells_of(row, task) && strcmp(row->metric, task->row->metric) == 0 && f-- == 0)
             return row->filter;
     }
     return NULL;

@@ -5,7 +5,7 @@
 #include "report/frame_parts.h"
 
 // The rows of the group's evaluation that have its metric for the tasks it names, all where it
-// names none; of several filters the group averages the first. *k of them.
+// names none; a group without a filter of its own averages the first of each. *k of them.
 static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, const cull_row *group,
                            bool names, const cull_row ***out, size_t *k)
 {
@@ -16,9 +16,11 @@ static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, con
         return CULL_ENOMEM;
     for (size_t i = first; i < f->n_rows; i++) {
         const cull_row *row = &f->row[i];
-        bool out_of_it = row == group || row->settings != group->settings ||
-                         strcmp(row->metric, group->metric) != 0 ||
-                         (names && !cull_averages(group->conditions, row->task));
+        bool out_of_it =
+            row == group || row->settings != group->settings ||
+            strcmp(row->metric, group->metric) != 0 ||
+            (names && !cull_averages(group->conditions, row->task)) ||
+            (strcmp(group->filter, "none") != 0 && strcmp(group->filter, row->filter) != 0);
         for (size_t j = 0; j < *k; j++)
             out_of_it |= strcmp(at[j]->task, row->task) == 0;
         if (!out_of_it)

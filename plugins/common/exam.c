@@ -5,8 +5,6 @@
 
 #include "common/sha256.h"
 
-const char *const exam_mean_names[EXAM_N_MEANS] = { "acc", "acc_norm", "acc_bytes", "exact_match" };
-
 // ---- prepare ----
 
 // The requests of one document, in new memory.
@@ -126,6 +124,13 @@ cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const 
                                      .higher_is_better = higher_is_better });
 }
 
+cull_status exam_mean_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
+                            const char *filter, summary of, exam_means *means)
+{
+    means->at[means->n++] = (exam_mean){ metric, filter, of };
+    return exam_value(ctx, out, name, metric, filter, of, 1);
+}
+
 cull_status exam_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,
                          const exam_column *columns)
 {
@@ -224,16 +229,57 @@ static cull_status name_filters(cull_ctx *ctx, const task *t, cull_report *out)
     return status == CULL_OK ? out->attribute(ctx, out, t->name, "filters", text.s) : status;
 }
 
-// The means of the member tasks that have this metric, gathered in `of`; how many.
-static size_t members(const exam_means *means, const task_group *group, size_t metric, summary *of)
+// Is the mean one of its metric and filter? filter NULL: the first one of its metric.
+static bool is_mean(const exam_means *means, size_t i, const char *metric, const char *filter)
+{
+    const exam_mean *m = &means->at[i];
+    bool first = true;
+    for (size_t j = 0; j < i; j++)
+        first &= strcmp(means->at[j].metric, metric) != 0;
+    return strcmp(m->metric, metric) == 0 && (filter ? strcmp(m->filter, filter) == 0 : first);
+}
+
+// The means of the member tasks that have this one, gathered in `of`; how many.
+static size_t members(const exam_means *means, const task_group *group, const char *metric,
+                      const char *filter, summary *of)
 {
     size_t have = 0;
     for (size_t i = 0; i < group->n; i++) {
         const exam_means *m = &means[group->member[i]];
-        if (m->has[metric])
-            of[have++] = m->mean[metric];
+        for (size_t k = 0; k < m->n; k++)
+            if (is_mean(m, k, metric, filter)) {
+                of[have++] = m->at[k].of;
+                break;
+            }
     }
     return have;
+}
+
+// Does the group average this?
+static bool is_averaged(const task_group *group, const exam_mean *m)
+{
+    bool wanted = group->n_values == 0;
+    for (size_t i = 0; i < group->n_values; i++) {
+        const size_t n = strlen(m->metric);
+        const char *value = group->value[i];
+        wanted |= strncmp(value, m->metric, n) == 0 && value[n] == ',' &&
+                  strcmp(value + n + 1, m->filter) == 0;
+    }
+    return wanted;
+}
+
+// Did member `i`, or one before it, report the mean already? filter NULL: whatever its filter.
+static bool is_known(const exam_means *means, const task_group *group, size_t i, size_t k,
+                     const char *metric, const char *filter)
+{
+    for (size_t j = 0; j <= i; j++) {
+        const exam_means *m = &means[group->member[j]];
+        for (size_t o = 0; o < (j == i ? k : m->n); o++)
+            if (strcmp(m->at[o].metric, metric) == 0 &&
+                (!filter || strcmp(m->at[o].filter, filter) == 0))
+                return true;
+    }
+    return false;
 }
 
 static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group, const char *key,
@@ -278,21 +324,33 @@ static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *
     return status == CULL_OK ? hash_members(ctx, e, group, out) : status;
 }
 
-// The average of a group's tasks for each metric that `least` of them have.
+// How the tasks of a group are averaged.
+typedef struct averaging {
+    size_t least;   // tasks that must have a value
+    bool by_filter; // each filter's by itself; else each task's first, under the name "none"
+    summary (*of)(size_t n, const summary *);
+} averaging;
+
 static cull_status average(cull_ctx *ctx, const exam *e, const exam_means *means,
-                           const task_group *group, size_t least,
-                           summary (*average_of)(size_t n, const summary *), cull_report *out)
+                           const task_group *group, averaging how, cull_report *out)
 {
     size_t reported = 0;
     summary *of = ctx->host->alloc(ctx, group->n, sizeof *of);
     cull_status status = of ? CULL_OK : CULL_ENOMEM;
-    for (size_t m = 0; status == CULL_OK && m < EXAM_N_MEANS; m++) {
-        const size_t n = members(means, group, m, of);
-        if (n < least)
-            continue;
-        reported++;
-        status =
-            exam_value(ctx, out, group->name, exam_mean_names[m], "none", average_of(n, of), 1);
+    for (size_t i = 0; i < group->n; i++) {
+        const exam_means *own = &means[group->member[i]];
+        for (size_t k = 0; status == CULL_OK && k < own->n; k++) {
+            const exam_mean *m = &own->at[k];
+            const char *filter = how.by_filter ? m->filter : NULL;
+            if (!is_averaged(group, m) || is_known(means, group, i, k, m->metric, filter))
+                continue;
+            const size_t n = members(means, group, m->metric, filter, of);
+            if (n < how.least)
+                continue;
+            reported++;
+            status = exam_value(ctx, out, group->name, m->metric, filter ? filter : "none",
+                                how.of(n, of), 1);
+        }
     }
     return status == CULL_OK && reported ? name_members(ctx, e, group, out) : status;
 }
@@ -304,13 +362,19 @@ static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *mean
         return CULL_ENOMEM;
     for (size_t i = 0; i < e->n; i++)
         all[i] = i;
-    const task_group pooled = { "pooled", e->n, all }, macro = { "macro", e->n, all };
+    const task_group pooled = { .name = "pooled", .n = e->n, .member = all };
+    const task_group macro = { .name = "macro", .n = e->n, .member = all };
     cull_status status = CULL_OK;
-    for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++)
-        status = average(ctx, e, means, &e->group[g], 1, summary_pooled, out);
+    for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++) {
+        const task_group *group = &e->group[g];
+        const averaging how = { 1, true, group->by_task ? summary_macro : summary_pooled };
+        status = average(ctx, e, means, group, how, out);
+    }
     if (status == CULL_OK)
-        status = average(ctx, e, means, &pooled, 2, summary_pooled, out);
-    return status == CULL_OK ? average(ctx, e, means, &macro, 2, summary_macro, out) : status;
+        status = average(ctx, e, means, &pooled, (averaging){ 2, false, summary_pooled }, out);
+    if (status == CULL_OK)
+        status = average(ctx, e, means, &macro, (averaging){ 2, false, summary_macro }, out);
+    return status;
 }
 
 cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,
@@ -325,6 +389,10 @@ cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_
         return CULL_ENOMEM;
     for (size_t t = 0; t < e->n; t++) {
         const exam_task *one = &e->task[t];
+        means[t].at = ctx->host->alloc(ctx, EXAM_MOST_METRICS * (one->task.n_filters + 1),
+                                       sizeof *means[t].at);
+        if (!means[t].at)
+            return CULL_ENOMEM;
         cull_status status = scorers[one->task.kind](ctx, one, requests, answers, out, &means[t]);
         if (status == CULL_OK)
             status = exam_identity(ctx, out, one);

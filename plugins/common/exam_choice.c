@@ -12,6 +12,7 @@ typedef struct scored { // of one task; (n) a document, (n, C) a choice
     int64_t *gold, *pred, *pred_norm;             // (n)
     double *margin, *margin_norm;                 // (n)
     double *acc, *acc_norm, *acc_bytes;           // (n)
+    double *mean;                                 // (n) log-likelihood over the choices
 } scored;
 
 static cull_status scored_new(cull_ctx *ctx, const task *t, scored *s)
@@ -22,8 +23,8 @@ static cull_status scored_new(cull_ctx *ctx, const task *t, scored *s)
         if (t->document[d].n > s->C)
             s->C = t->document[d].n;
     const size_t n = s->n, all = s->n * s->C;
-    double **const reals[] = { &s->loglik,      &s->by_chars, &s->by_bytes, &s->margin,
-                               &s->margin_norm, &s->acc,      &s->acc_norm, &s->acc_bytes };
+    double **const reals[] = { &s->loglik, &s->by_chars, &s->by_bytes,  &s->margin, &s->margin_norm,
+                               &s->acc,    &s->acc_norm, &s->acc_bytes, &s->mean };
     int64_t **const integers[] = { &s->cont_tokens, &s->len_chars, &s->len_bytes,
                                    &s->gold,        &s->pred,      &s->pred_norm };
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
@@ -100,19 +101,34 @@ static void decide(scored *s, size_t d, const document *doc, bool exact)
     s->acc_bytes[d] = right(doc, best(s->by_bytes + at, doc->n, &unused));
 }
 
+// What others score still has a value by which models can be told apart.
+static cull_status report_likelihood(cull_ctx *ctx, const task *t, const scored *s,
+                                     cull_report *out, exam_means *means)
+{
+    for (size_t d = 0; d < s->n; d++)
+        for (size_t c = 0; c < t->document[d].n; c++)
+            s->mean[d] += s->loglik[d * s->C + c] / (double)t->document[d].n;
+    return exam_mean_value(ctx, out, t->name, "loglikelihood", "none", summary_of(s->n, s->mean),
+                           means);
+}
+
 static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, cull_report *out,
                                 exam_means *means)
 {
-    const double *const outcome[] = { s->acc, s->acc_norm, s->acc_bytes };
-    static const uint32_t bit[] = { TASK_ACC | TASK_EXACT, TASK_ACC_NORM, TASK_ACC_BYTES };
+    const struct {
+        uint32_t bit;
+        const char *name;
+        const double *outcome;
+    } known[EXAM_MOST_METRICS] = { { TASK_ACC | TASK_EXACT, "acc", s->acc },
+                                   { TASK_ACC_NORM, "acc_norm", s->acc_norm },
+                                   { TASK_ACC_BYTES, "acc_bytes", s->acc_bytes } };
     cull_status status = CULL_OK;
-    for (size_t m = 0; status == CULL_OK && m < 3; m++) {
-        means->has[m] = (t->metrics & bit[m]) != 0;
-        if (!means->has[m])
-            continue;
-        means->mean[m] = summary_of(s->n, outcome[m]);
-        status = exam_value(ctx, out, t->name, exam_mean_names[m], "none", means->mean[m], 1);
-    }
+    if (!t->metrics)
+        return report_likelihood(ctx, t, s, out, means);
+    for (size_t m = 0; status == CULL_OK && m < EXAM_MOST_METRICS; m++)
+        if (t->metrics & known[m].bit)
+            status = exam_mean_value(ctx, out, t->name, known[m].name, "none",
+                                     summary_of(s->n, known[m].outcome), means);
     if (status != CULL_OK || !(t->metrics & TASK_EXACT))
         return status;
     const summary ll = summary_of(s->n, s->loglik);
@@ -124,8 +140,8 @@ static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, c
 static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s, cull_report *out)
 {
     const size_t C = s->C;
-    const bool exact = t->metrics & TASK_EXACT, norm = t->metrics & TASK_ACC_NORM,
-               bytes = t->metrics & TASK_ACC_BYTES;
+    const bool any = t->metrics, chosen = any && !(t->metrics & TASK_EXACT),
+               norm = t->metrics & TASK_ACC_NORM, bytes = t->metrics & TASK_ACC_BYTES;
     const exam_column columns[] = {
         { "loglik", "nat", "log-likelihood of the continuation", "choice", C, 'd', s->loglik },
         { "greedy", NULL, "1: greedy decoding writes the continuation; 255: no such choice",
@@ -136,17 +152,19 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
           norm ? s->len_chars : NULL },
         { "len_bytes", "bytes", "length that acc_bytes divides by", "choice", C, 'i',
           bytes ? s->len_bytes : NULL },
-        { "gold", NULL, "the right choice", NULL, 0, 'i', exact ? NULL : s->gold },
+        { "gold", NULL, "the right choice", NULL, 0, 'i', chosen ? s->gold : NULL },
         { "pred", NULL, "the likeliest choice, the first of equals", NULL, 0, 'i',
-          exact ? NULL : s->pred },
+          chosen ? s->pred : NULL },
         { "pred_norm", NULL, "the likeliest per code point", NULL, 0, 'i',
           norm ? s->pred_norm : NULL },
-        { "margin", "nat", "lead of pred over the next", NULL, 0, 'd', exact ? NULL : s->margin },
+        { "margin", "nat", "lead of pred over the next", NULL, 0, 'd', chosen ? s->margin : NULL },
         { "margin_norm", "nat", "lead of pred_norm over the next", NULL, 0, 'd',
           norm ? s->margin_norm : NULL },
-        { "acc", NULL, "1: right", NULL, 0, 'd', s->acc },
+        { "acc", NULL, "1: right", NULL, 0, 'd', any ? s->acc : NULL },
         { "acc_norm", NULL, "1: right per code point", NULL, 0, 'd', norm ? s->acc_norm : NULL },
         { "acc_bytes", NULL, "1: right per byte", NULL, 0, 'd', bytes ? s->acc_bytes : NULL },
+        { "loglikelihood", "nat", "mean of loglik over the choices", NULL, 0, 'd',
+          any ? NULL : s->mean },
     };
     return exam_columns(ctx, out, t, sizeof columns / sizeof *columns, columns);
 }

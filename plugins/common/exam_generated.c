@@ -55,10 +55,26 @@ static cull_status extract(cull_ctx *ctx, const answer_filter *f, const regex *p
     return status;
 }
 
-typedef struct outcome { // of one task, (n, filters) but for text and target
-    double *exact;
+typedef struct outcome { // of one task, (n, filters) but for text, target and tokens
+    double *exact, *tokens;
     const char **extracted, **text, **target;
 } outcome;
+
+// Is the cleaned answer any of the document's targets, cleaned?
+static cull_status compare(cull_ctx *ctx, const cleaner *c, span answer, const document *d,
+                           double *equal)
+{
+    const span *targets = d->n_targets ? d->targets : &d->target;
+    cull_status status = CULL_OK;
+    *equal = 0;
+    for (size_t i = 0; status == CULL_OK && i < (d->n_targets ? d->n_targets : 1); i++) {
+        span target;
+        status = clean(ctx, c, targets[i], &target);
+        if (status == CULL_OK && span_equal(answer, target))
+            *equal = 1;
+    }
+    return status;
+}
 
 static cull_status score_filter(cull_ctx *ctx, const exam_task *t, size_t f, const cleaner *c,
                                 const cull_answer *answers, outcome *o)
@@ -71,46 +87,55 @@ static cull_status score_filter(cull_ctx *ctx, const exam_task *t, size_t f, con
     for (size_t d = 0; status == CULL_OK && d < k->n; d++) {
         const cull_answer *a = &answers[t->first[d]];
         const size_t at = d * k->n_filters + f;
-        span answer = { a->text ? a->text : "", a->text ? a->text_len : 0 }, target;
+        span answer = { a->text ? a->text : "", a->text ? a->text_len : 0 }, copy;
         status = extract(ctx, &k->filter[f], pattern, answer, &answer);
         if (status == CULL_OK)
-            status = span_copy(ctx, answer, &target);
+            status = span_copy(ctx, answer, &copy);
         if (status != CULL_OK)
             break;
-        o->extracted[at] = target.s;
+        o->extracted[at] = copy.s;
         status = clean(ctx, c, answer, &answer);
         if (status == CULL_OK)
-            status = clean(ctx, c, k->document[d].target, &target);
-        if (status == CULL_OK)
-            o->exact[at] = span_equal(answer, target);
+            status = compare(ctx, c, answer, &k->document[d], &o->exact[at]);
     }
     regex_free(pattern);
     return status;
 }
 
-static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_report *out,
-                          exam_means *means)
+static cull_status report_matches(cull_ctx *ctx, const task *t, const outcome *o, cull_report *out,
+                                  exam_means *means)
 {
     double *one = ctx->host->alloc(ctx, t->n, sizeof *one);
     cull_status status = one ? CULL_OK : CULL_ENOMEM;
     for (size_t f = 0; status == CULL_OK && f < t->n_filters; f++) {
         for (size_t d = 0; d < t->n; d++)
             one[d] = o->exact[d * t->n_filters + f];
-        const summary mean = summary_of(t->n, one);
-        if (f == 0) {
-            means->has[EXAM_EXACT] = true;
-            means->mean[EXAM_EXACT] = mean;
-        }
-        status = exam_value(ctx, out, t->name, "exact_match", t->filter[f].name, mean, 1);
+        status = exam_mean_value(ctx, out, t->name, "exact_match", t->filter[f].name,
+                                 summary_of(t->n, one), means);
     }
+    return status;
+}
+
+static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_report *out,
+                          exam_means *means)
+{
+    const bool match = t->metrics & TASK_MATCH;
     const size_t F = t->n_filters;
+    const cull_status status =
+        match ? report_matches(ctx, t, o, out, means)
+              : exam_value(ctx, out, t->name, "answer_tokens", "none", summary_of(t->n, o->tokens),
+                           0); // for others to score
     const exam_column columns[] = {
-        { "exact_match", NULL, "1: the filtered answer is the target", "filter", F, 'd', o->exact },
+        { "exact_match", NULL, "1: the filtered answer is the target", "filter", F, 'd',
+          match ? o->exact : NULL },
+        { "answer_tokens", "tokens", "of what the model wrote", NULL, 0, 'd',
+          match ? NULL : o->tokens },
         { "extracted", NULL, "the filtered answer", "filter", F, 's', o->extracted },
         { "text", NULL, "what the model wrote, cut at the stop", NULL, 0, 's', o->text },
         { "target", NULL, "the reference before cleaning", NULL, 0, 's', o->target },
     };
-    return status == CULL_OK ? exam_columns(ctx, out, t, 4, columns) : status;
+    return status == CULL_OK ? exam_columns(ctx, out, t, sizeof columns / sizeof *columns, columns)
+                             : status;
 }
 
 static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_answer *answers,
@@ -118,10 +143,11 @@ static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_ans
 {
     const size_t n = t->task.n, all = n * t->task.n_filters;
     *o = (outcome){ .exact = ctx->host->alloc(ctx, all, sizeof *o->exact),
+                    .tokens = ctx->host->alloc(ctx, n, sizeof *o->tokens),
                     .extracted = ctx->host->alloc(ctx, all, sizeof *o->extracted),
                     .text = ctx->host->alloc(ctx, n, sizeof *o->text),
                     .target = ctx->host->alloc(ctx, n, sizeof *o->target) };
-    if (!o->exact || !o->extracted || !o->text || !o->target)
+    if (!o->exact || !o->tokens || !o->extracted || !o->text || !o->target)
         return CULL_ENOMEM;
     for (size_t d = 0; d < n; d++) {
         const cull_answer *a = &answers[t->first[d]];
@@ -130,6 +156,7 @@ static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_ans
         if (span_copy(ctx, answer, &text) != CULL_OK)
             return CULL_ENOMEM;
         o->text[d] = text.s;
+        o->tokens[d] = (double)a->n;
         o->target[d] = t->task.document[d].target.s;
     }
     return CULL_OK;

@@ -25,14 +25,18 @@ typedef struct exam {
 cull_status exam_key(cull_ctx *, const task_list *, const char **out);
 void exam_task_key(const task *, char out[65]); // … of one task
 
-// One row of the tidy table before it is reported: means over tasks are made of these.
-enum { EXAM_ACC, EXAM_ACC_NORM, EXAM_ACC_BYTES, EXAM_EXACT, EXAM_N_MEANS };
-extern const char *const exam_mean_names[EXAM_N_MEANS];
+// The means of a task over its documents, of which means over tasks are made.
+typedef struct exam_mean {
+    const char *metric, *filter;
+    summary of;
+} exam_mean;
 
 typedef struct exam_means {
-    bool has[EXAM_N_MEANS];
-    summary mean[EXAM_N_MEANS];
+    size_t n;
+    exam_mean *at; // room for one a metric and filter
 } exam_means;
+
+enum { EXAM_MOST_METRICS = 3 }; // of a task, with the same filter
 
 // Each reports its task; `answers` and `requests` are those of the whole exam.
 typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_requests *requests,
@@ -43,6 +47,9 @@ exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
 
 cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
                        const char *filter, summary of, int higher_is_better);
+// … a mean over documents, of which the more is the better.
+cull_status exam_mean_value(cull_ctx *, cull_report *, const char *name, const char *metric,
+                            const char *filter, summary of, exam_means *means);
 
 // Columns over the documents of a task: one number (or text) each, or `width` of them along `dim`.
 typedef struct exam_column {

@@ -23,8 +23,8 @@ static inline summary summary_of(size_t n, const double *x)
     return (summary){ mean, error, n };
 }
 
-// Of the documents of all tasks together: pooled_sample_stderr. A task of one document has no error,
-// and then lm-eval gives its group none.
+// Of the documents of all tasks together: pooled_sample_stderr. A task of one document has no
+// error, and then lm-eval gives its group none.
 static inline summary summary_pooled(size_t n, const summary *of)
 {
     double sum = 0, variance = 0;

@@ -19,7 +19,8 @@ enum {
     TASK_ACC_NORM = 2u,  // by the choice's length in code points
     TASK_ACC_BYTES = 4u, // in bytes
     TASK_EXACT = 8u,     // one continuation: is it what greedy decoding writes? and its perplexity
-};
+    TASK_MATCH = 16u,    // GENERATE: exact_match
+};                       // none of them: the answers are for others to score
 
 typedef struct document {
     const char *place; // "FILE:LINE"
@@ -31,6 +32,8 @@ typedef struct document {
     const int64_t *len_chars, *len_bytes; // (n) of the choices without delimiter, or NULL
     int64_t words, bytes;                 // ROLLING: of the text as it was before any detokeniser
     span target; // GENERATE; CHOICE: what lm-eval logs as the target; s NULL: the gold number
+    size_t n_targets;
+    const span *targets; // GENERATE: any of them is right; n_targets 0: the target alone
     size_t n_until;
     const char *const *until;
     size_t max_new;
@@ -62,16 +65,20 @@ typedef struct task {
     uint32_t metrics; // TASK_*
     size_t n;
     const document *document; // (n)
-    size_t n_filters;         // GENERATE: at least one
+    size_t n_filters;         // at least one; GENERATE alone makes use of them
     const answer_filter *filter;
     answer_cleaning cleaning;
 } task;
 
-// A set of tasks whose documents are averaged together ("mmlu_stem").
+// A set of tasks that are averaged ("mmlu_stem").
 typedef struct task_group {
     const char *name;
     size_t n;
     const size_t *member; // (n) indices of tasks
+    size_t n_values;
+    const char *const
+        *value;   // "METRIC,FILTER" that are averaged; n_values 0: all that the tasks have
+    bool by_task; // every task counts alike; else every document
 } task_group;
 
 typedef struct task_list {

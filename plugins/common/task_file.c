@@ -18,7 +18,7 @@ static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
 {
     json_t *gold = json_object_get(line, "gold");
     const bool list = json_is_array(gold);
-    if (!gold && d->n == 1)
+    if ((!gold && d->n == 1) || json_is_null(gold)) // null: it is for others to say
         return CULL_OK;
     if (!list && !json_is_integer(gold))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"gold\" is %s, not the number of a choice",
@@ -41,12 +41,15 @@ static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
 
 static cull_status read_until(cull_ctx *ctx, json_t *from, document *d)
 {
-    const span *until;
-    const char **stop;
-    cull_status status = json_get_texts(ctx, d->place, from, "until", &d->n_until, &until);
+    const span *until = NULL;
+    const json_t *list = json_object_get(from, "until");
+    cull_status status = CULL_OK;
+    if (!json_is_array(list) || json_array_size(list)) // an empty one: EOS alone stops it
+        status = json_get_texts(ctx, d->place, from, "until", &d->n_until, &until);
     if (status != CULL_OK)
         return status;
-    if (!(stop = ctx->host->alloc(ctx, d->n_until, sizeof *stop)))
+    const char **stop = ctx->host->alloc(ctx, d->n_until + 1, sizeof *stop);
+    if (!stop)
         return CULL_ENOMEM;
     for (size_t i = 0; i < d->n_until; i++) {
         if (until[i].n == 0)
@@ -93,6 +96,20 @@ static cull_status read_rolling(cull_ctx *ctx, json_t *from, json_t *line, docum
     return status == CULL_OK ? read_size(ctx, line, d->place, "bytes", &d->bytes) : status;
 }
 
+// The right answer; where there are several, "target" is what lm-eval logs of them.
+static cull_status read_targets(cull_ctx *ctx, json_t *line, document *d)
+{
+    const json_t *target = json_object_get(line, "target");
+    if (json_is_null(target)) { // it is for others to say
+        d->target = span_of("");
+        return CULL_OK;
+    }
+    const cull_status status = json_get_text(ctx, d->place, line, "target", &d->target);
+    if (status != CULL_OK || !json_object_get(line, "targets"))
+        return status;
+    return json_get_texts(ctx, d->place, line, "targets", &d->n_targets, &d->targets);
+}
+
 static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, json_t *line,
                                  document *d)
 {
@@ -106,7 +123,7 @@ static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, j
         status = read_until(ctx, from, d);
     if (status == CULL_OK && json_is_object(json_object_get(from, "gen_kwargs")))
         status = json_keep(ctx, json_object_get(from, "gen_kwargs"), 0, &d->gen_kwargs);
-    return status == CULL_OK ? json_get_text(ctx, d->place, line, "target", &d->target) : status;
+    return status == CULL_OK ? read_targets(ctx, line, d) : status;
 }
 
 // ---- the forms ----
@@ -270,11 +287,11 @@ static cull_status read_name(cull_ctx *ctx, const jsonl *file, size_t i, const c
 
 static const char *const kind_names[] = { "choices", "texts to measure", "texts to generate" };
 
-// The metrics that every document has the lengths for.
-static uint32_t possible(const task *t)
+// The metrics that every document has the right answer, and the lengths, for.
+static uint32_t possible(const task *t, bool answered)
 {
-    if (t->kind != TASK_CHOICE)
-        return 0;
+    if (t->kind != TASK_CHOICE || !answered)
+        return t->kind == TASK_GENERATE && answered ? TASK_MATCH : 0;
     uint32_t metrics = TASK_ACC | TASK_ACC_NORM | TASK_ACC_BYTES, single = TASK_EXACT;
     for (size_t d = 0; d < t->n; d++) {
         const document *doc = &t->document[d];
@@ -288,6 +305,11 @@ static uint32_t possible(const task *t)
     return single ? single : metrics;
 }
 
+static bool has_null(const json_t *line, const char *key)
+{
+    return json_is_null(json_object_get(line, key));
+}
+
 static cull_status read_lines(cull_ctx *ctx, const jsonl *file, const task_reading *how, task *out)
 {
     document *doc = ctx->host->alloc(ctx, file->n, sizeof *doc);
@@ -298,6 +320,7 @@ static cull_status read_lines(cull_ctx *ctx, const jsonl *file, const task_readi
                    .n_filters = how->n_filters,
                    .filter = how->filter,
                    .cleaning = how->cleaning };
+    bool answered = true;
     for (size_t i = 0; i < file->n; i++) {
         task_kind kind = TASK_CHOICE;
         if (!(doc[i].place = jsonl_place(ctx, file, i)))
@@ -311,8 +334,9 @@ static cull_status read_lines(cull_ctx *ctx, const jsonl *file, const task_readi
             return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %s in a file of %s", doc[i].place,
                                    kind_names[kind], kind_names[out->kind]);
         out->kind = kind;
+        answered &= !has_null(file->value[i], kind == TASK_GENERATE ? "target" : "gold");
     }
-    out->metrics = possible(out);
+    out->metrics = possible(out, answered);
     return CULL_OK;
 }
 

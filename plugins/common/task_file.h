@@ -1,7 +1,8 @@
 // Tasks from request files: jsonl, one document a line, in one of these forms.
 //
 //   {"context": T, "choices": [T, …], "gold": I}            each choice is a continuation
-//   {"context": T, "until": [T, …], "target": T, "max": N}  a text is generated and compared
+//   {"context": T, "until": [T, …], "target": T, "max": N}  a text is generated and compared; until
+//                                                           []: EOS alone stops it
 //   {"text": T}                                             a text whose likelihood is measured
 //   {"requests": [{"ctx": T, "cont": T}, …], "gold": I | [I, …], "len_chars": […], "len_bytes":
 //   […]}
@@ -9,15 +10,21 @@
 //   {"requests": [{"text": T}], "words": N, "bytes": N}
 //
 // choices also with "target", a text, where sample files are to show it instead of the gold number;
-// all with "task", "cluster", "doc_hash" and "prompt_hash" (SHA-256 of the first context, which is
-// checked) where they are known; other keys are the document's own and are passed over. A file
-// holds one task of one form. A file metadata.json beside it (tools/export_requests.py writes both)
-// may say more:
+// generated texts also with "targets", [T, …], any of which is right, and then "target" is for
+// sample files alone. gold or target null: Cull does not say what is right, and the task has a row
+// of what was answered (loglikelihood: the mean over the choices; answer_tokens), for others to
+// score. All with "task", "cluster", "doc_hash" and "prompt_hash" (SHA-256 of the first context,
+// which is checked) where they are known; other keys are the document's own and are passed over. A
+// file holds one task of one form. A file metadata.json beside it (tools/export_requests.py writes
+// both) may say more:
 //
 //   {"tasks": {NAME: {"version": T, "n_shot": N, "metrics": ["acc", …], "ignore": [PATTERN, …],
 //                     "ignore_case": B, "filters": [{"name": T, "pattern": T, "select": I,
 //                     "fallback": T}]}},
-//    "groups": {NAME: [TASK, …]}}
+//    "groups": {NAME: [TASK, …] | {"tasks": [TASK, …], "values": ["acc,none", …], "by_task": B}}}
+//
+// metrics that Cull does not know are left to others; none of them known: as with gold null. A
+// group averages all documents alike or (by_task) all tasks, of the values named or of all.
 #ifndef COMMON_TASK_FILE_H
 #define COMMON_TASK_FILE_H
 

@@ -148,9 +148,11 @@ def write_documents(folder, rng):
 
 
 def redirect(folder):
-    def load(path=None, name=None, **_):
-        stem = "mmlu_" + name if path == "cais/mmlu" else DATASETS[path, name]
+    def load(path=None, name=None, data_files=None, **_):
         rows = lambda file: datasets.Dataset.from_list([json.loads(l) for l in (folder / file).open(encoding="utf-8", newline="\n")])
+        if path == "json":
+            return datasets.DatasetDict(test=rows(data_files["test"]))
+        stem = "mmlu_" + name if path == "cais/mmlu" else DATASETS[path, name]
         main, pool = rows(f"{stem}.jsonl"), rows(f"{stem}.train.jsonl")
         return datasets.DatasetDict(train=pool, validation=main, test=main, dev=pool)
 
@@ -336,6 +338,116 @@ def replay(check, tmp, lm, tasks, data):
     sample_files(check, tmp, "native", want)
 
 
+# ---- tasks of kinds that the published ones are not of ----
+
+TASKS = {
+    "x_aliases": {"output_type": "generate_until", "doc_to_text": "{{q}} Answer:", "doc_to_target": "{{aliases}}",
+                  "generation_kwargs": {"until": ["\n"], "max_gen_toks": 6, "do_sample": False},
+                  "metric_list": [{"metric": "exact_match", "ignore_case": True}]},
+    "x_fields": {"output_type": "generate_until", "doc_to_text": "{{q}} It is", "doc_to_target": "aliases",
+                 "generation_kwargs": {"until": [], "max_gen_toks": 5, "do_sample": False}, "metric_list": [{"metric": "exact_match"}]},
+    "x_named": {"output_type": "generate_until", "doc_to_text": "{{q}} Answer:", "doc_to_target": "label", "doc_to_choice": "words",
+                "generation_kwargs": {"until": ["\n"], "max_gen_toks": 6, "do_sample": False}, "metric_list": [{"metric": "exact_match"}]},
+    "x_bracket": {"output_type": "generate_until", "doc_to_text": "{{q}} Answer:", "doc_to_target": "text",
+                  "generation_kwargs": {"until": ["\n"], "max_gen_toks": 6, "do_sample": False}, "metric_list": [{"metric": "exact_match"}]},
+    "x_two": {"output_type": "generate_until", "doc_to_text": "{{q}} Answer:", "doc_to_target": "word",
+              "generation_kwargs": {"until": ["\n"], "max_gen_toks": 6, "do_sample": False}, "metric_list": [{"metric": "exact_match"}],
+              "filter_list": [{"name": n, "filter": [{"function": "regex", "regex_pattern": p, "group_select": g}, {"function": "take_first"}]}
+                              for n, p, g in (("strict", "^ ?(\\w+)", 0), ("last", "(\\w+)", -1))]},
+    "x_three": {},
+    "x_weights": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "label", "doc_to_choice": "words",
+                  "metric_list": [{"metric": "acc"}], "process_results": "!function score.weigh"},
+    "x_several": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "golds", "doc_to_choice": "words",
+                  "metric_list": [{"metric": "acc"}]},
+    "x_listed": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "mark", "doc_to_choice": "marks",
+                 "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}]},
+    "x_last": {"output_type": "loglikelihood", "doc_to_text": "{{q}}", "doc_to_target": " {{word}}",
+               "metric_list": [{"metric": "perplexity", "aggregation": "perplexity"}, {"metric": "acc"}]},
+    "x_some": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "label", "doc_to_choice": "words",
+               "metric_list": [{"metric": "acc"}]},
+}
+TASKS["x_three"] = TASKS["x_two"]
+GROUPS = {"g_tasks": (["x_some", "x_several"], [{"metric": "acc", "weight_by_size": False}]),
+          "g_documents": (["x_listed", "x_last"], [{"metric": "acc", "weight_by_size": True}]),
+          "g_filters": (["x_two", "x_three"], [{"metric": "exact_match"}]),
+          "g_nothing": (["x_aliases", "x_fields"], None)}
+SCORE = """
+import math
+def weigh(doc, results):
+    p = [math.exp(ll) for ll, _ in results]
+    return {"acc": sum(x for x, y in zip(p, doc["words"]) if len(y) > 3) / sum(p)}
+"""
+
+
+def write_tasks(folder, rng, answers):
+    """The tasks' yaml and documents; answers: what a model wrote before, so that some of it is right."""
+    (folder / "score.py").write_text(SCORE)
+    for number, (name, how) in enumerate(TASKS.items()):
+        docs = []
+        for i in range(3 + number):
+            words = rng.sample(["owl", "bell", "snow", "Mona", "evening", "zwölf"], 3)
+            known = answers.get((name, i), "nothing") if i % 2 else "nothing"
+            doc = {"q": f"{solid(rng, odd=0.05)} {i}", "words": words, "label": rng.randrange(3), "golds": rng.sample(range(3), 2),
+                   "marks": ["[1]", "[2]", "[3]"], "mark": f"[{rng.randint(1, 3)}]", "aliases": [rng.choice(words), known],
+                   "word": (known.split() or ["x"])[-1], "text": known if i % 2 else "[1]"}
+            if name == "x_named":
+                doc["words"][doc["label"]] = known
+            docs.append(doc)
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(d, ensure_ascii=False) + "\n" for d in docs), encoding="utf-8")
+        body = {"task": name, "dataset_path": "json", "test_split": "test", **how, "metadata": {"version": 2},
+                "dataset_kwargs": {"data_files": {"test": str(folder / f"{name}.jsonl")}}}
+        text = json.dumps(body, indent=1).replace('"!function score.weigh"', "!function score.weigh")
+        (folder / f"{name}.yaml").write_text(text)
+    for name, (members, averages) in GROUPS.items():
+        (folder / f"{name}.yaml").write_text(json.dumps({"group": name, "task": members} | (
+            {"aggregate_metric_list": averages} if averages else {})))
+
+
+def exported(check, tmp, lm, rng):
+    """What lm-eval logs of them becomes request files; Cull's own numbers are lm-eval's where it gives any, and
+    lm-eval makes the others of Cull's answers."""
+    names, seed = list(GROUPS) + ["x_named", "x_bracket", "x_weights"], rng.random()
+    answers = {}
+    for number in range(2):
+        folder = tmp / f"tasks-{number}"
+        folder.mkdir()
+        write_tasks(folder, random.Random(seed), answers)
+        common = dict(tasks=names, log_samples=True, bootstrap_iters=10, task_manager=TaskManager(include_path=str(folder)))
+        want = lm_eval.simple_evaluate(model=lm, **common)
+        answers = {(t, s["doc_id"]): s["resps"][0][0] for t in want["samples"] for s in want["samples"][t] if isinstance(s["resps"][0][0], str)}
+    logged, tracker = lm_eval.simple_evaluate(model="dummy", **common), EvaluationTracker(output_path=str(tmp / "x-logs"))
+    samples = logged.pop("samples")
+    tracker.save_results_aggregated(results=logged, samples=samples)
+    for task in samples:
+        tracker.save_results_samples(task_name=task, samples=samples[task])
+    run = lambda *command: subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    run(sys.executable, pathlib.Path(__file__).resolve().parents[2] / "tools/export_requests.py", tmp / "x-logs", "-o", tmp / "x-requests")
+    run(CULL, "eval", MODEL, "-q", "--precision", "f32", "--tasks", f"{tmp}/x-requests/*.jsonl", "-o", tmp / "x-replayed",
+        "--cache", tmp / "x-cache", "--lm-eval", tmp / "results_x.json", "--log-samples")
+    own = json.loads((tmp / "results_x.json").read_text())["results"]
+    scored = lm_eval.simple_evaluate(model="dummy", **common, use_cache=str(tmp / "x-cache"))["results"]
+    logs = lambda key, x: math.log(x) if "perplexity" in key else x
+    for name, values in want["results"].items():
+        for key in (k for k, v in values.items() if isinstance(v, float) and "," in k):
+            check.close(logs(key, scored[name][key]), logs(key, values[key]), 1e-4, "scored by lm-eval", name, key)
+            if "_stderr" in key and "perplexity" in key:
+                continue  # lm-eval's is a bootstrap
+            if name == "x_weights":
+                if key in own[name]:
+                    check.wrong("exported", name, key, "is given though a function scores it")
+            elif key not in own.get(name, {}):
+                check.wrong("exported", name, key, "missing")
+            else:
+                check.close(logs(key, own[name][key]), logs(key, values[key]), 1e-4 if "perplexity" in key else 1e-9, "exported", name, key)
+    for name in own:
+        for key in (k for k in own[name] if "," in k and k not in want["results"].get(name, {})):
+            if not key.startswith(("acc_bytes", "loglikelihood")) and "_stderr" not in key:
+                check.wrong("exported", name, key, "is not lm-eval's")
+    right = [want["results"][t][k] for t, k in (("x_aliases", "exact_match,none"), ("x_named", "exact_match,none"), ("x_two", "exact_match,last"))]
+    if not all(0 < r < 1 for r in right):
+        check.wrong("exported", "the answers tell nothing apart", right)
+
+
 def main():
     check = Check()
     torch.set_num_threads(2)
@@ -370,6 +482,9 @@ def main():
         if ONLY in "replay":
             replay(check, tmp, hf(), choice + ["wikitext", "gsm8k"], data)
             print(f"replay: {check.n} comparisons, {check.bad} wrong", flush=True)
+        if ONLY in "exported":
+            exported(check, tmp, hf(), rng)
+            print(f"exported: {check.n} comparisons, {check.bad} wrong", flush=True)
     sys.exit(check.bad > 0 or check.ties > 3)
 
 

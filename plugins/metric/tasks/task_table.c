@@ -25,8 +25,9 @@ static const answer_filter cot_filters[] = {
     FLEXIBLE,
 };
 #define GSM8K(stops, filters, kwargs)                                                              \
-    .kind = TASK_GENERATE, .n_until = sizeof(stops) / sizeof *(stops), .until = (stops),           \
-    .gen_kwargs = (kwargs), .n_filters = sizeof(filters) / sizeof *(filters), .filter = (filters), \
+    .kind = TASK_GENERATE, .metrics = TASK_MATCH, .n_until = sizeof(stops) / sizeof *(stops),      \
+    .until = (stops), .gen_kwargs = (kwargs), .n_filters = sizeof(filters) / sizeof *(filters),    \
+    .filter = (filters),                                                                           \
     .cleaning = { sizeof gsm8k_ignore / sizeof *gsm8k_ignore, gsm8k_ignore, true }
 
 static const task_spec specs[] = {
