@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define XXH_STATIC_LINKING_ONLY // the state as a complete type, for memory of our own
 #include <xxhash.h>
 
 #include "base/memory.h"
+
+enum { BLOCK = 1 << 16 }; // of a file, at once
 
 struct cull_hash {
     XXH3_state_t state;
@@ -81,7 +84,6 @@ cull_key cull_key_of(const void *bytes, size_t n)
 
 int cull_key_of_file(const char *path, cull_key *out)
 {
-    enum { BLOCK = 1 << 16 };
     FILE *file = fopen(path, "rbe");
     if (!file)
         return errno;
@@ -101,5 +103,30 @@ int cull_key_of_file(const char *path, cull_key *out)
     cull_free(block);
     cull_hash_free(hash);
     fclose(file);
+    return failed;
+}
+
+int cull_key_of_start(int fd, uint64_t n, cull_key *out)
+{
+    cull_hash *hash = cull_hash_new();
+    unsigned char *block = cull_alloc(BLOCK, 1);
+    int failed = hash && block ? 0 : ENOMEM;
+    for (uint64_t at = 0; !failed && at < n;) {
+        const size_t want = n - at < BLOCK ? (size_t)(n - at) : BLOCK;
+        const ssize_t got = pread(fd, block, want, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) { // the file has become shorter
+            failed = got < 0 ? errno : EIO;
+            break;
+        }
+        cull_hash_bytes(hash, block, (size_t)got);
+        at += (uint64_t)got;
+    }
+    if (!failed)
+        *out = cull_hash_key(hash);
+
+    cull_free(block);
+    cull_hash_free(hash);
     return failed;
 }

@@ -47,7 +47,7 @@ cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *
         cull_new_file_abandon(file);
         return cull_no_memory(ctx);
     }
-    file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    file->fd = open(file->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file->fd >= 0)
         return CULL_OK;
 

@@ -5,6 +5,7 @@
 #define H5_USE_110_API // also with later libraries
 #include <hdf5.h>
 
+#include "base/hash.h"
 #include "base/new_file.h"
 #include "record/h5.h"
 
@@ -26,6 +27,14 @@ const char **cull_h5_clean(cull_h5 *file, size_t n, const char *const *texts);
 // n NULL: a single value.
 void cull_h5_attribute(cull_h5 *file, const char *where, const char *name, hid_t type,
                        const size_t *n, const void *value);
+
+// The seal of a finished file: "xxh3-128" and the key of all bytes before it, in hex. HDF5 does not
+// look behind its own end, and cuts the seal off when the file is opened for writing. So a file
+// with a seal is checked before HDF5 sees it, for HDF5 may crash on damage, or hang, or not notice;
+// one without (edited, repacked, of others' making) is read as it is.
+enum { CULL_H5_SEAL = 40 };
+void cull_h5_seal(char seal[CULL_H5_SEAL], const cull_key *key);
+cull_status cull_h5_check(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
 
 // Before each use of HDF5 in a thread: no messages of its own, no plugins.
 void cull_h5_quiet(void);

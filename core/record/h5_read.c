@@ -1,8 +1,6 @@
 #include "record/h5_common.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -22,8 +20,7 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
 {
     *out = NULL;
     cull_h5_quiet();
-    if (access(path, R_OK) != 0)
-        return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
+    CULL_TRY(cull_h5_check(ctx, path));
 
     cull_h5_in *file = cull_alloc(1, sizeof *file);
     char *copy = cull_strdup(path);

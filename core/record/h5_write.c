@@ -1,7 +1,9 @@
 #include "record/h5_common.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -95,10 +97,19 @@ cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes)
     return NULL;
 }
 
+// image: (n + CULL_H5_SEAL)
+static cull_status write_sealed(const cull_h5 *file, char *image, size_t n)
+{
+    const cull_key key = cull_key_of(image, n);
+
+    cull_h5_seal(image + n, &key);
+    return cull_write_file(file->ctx, file->path, image, n + CULL_H5_SEAL);
+}
+
 static void commit_image(cull_h5 *file)
 {
     const ssize_t n = H5Fget_file_image(file->file, NULL, 0);
-    void *image = n > 0 ? cull_alloc((size_t)n, 1) : NULL;
+    char *image = n > 0 ? cull_alloc((size_t)n + CULL_H5_SEAL, 1) : NULL;
 
     if (n <= 0)
         cull_h5_failed(file, "the file", "itself");
@@ -107,8 +118,27 @@ static void commit_image(cull_h5 *file)
     else if (H5Fget_file_image(file->file, image, (size_t)n) != n)
         cull_h5_failed(file, "the file", "itself");
     else
-        file->status = cull_write_file(file->ctx, file->path, image, (size_t)n);
+        file->status = write_sealed(file, image, (size_t)n);
     cull_free(image);
+}
+
+static cull_status commit_on_disk(cull_h5 *file)
+{
+    struct stat st;
+    char seal[CULL_H5_SEAL];
+    cull_key key;
+
+    int error = fstat(file->disk.fd, &st) != 0 ? errno : 0;
+    if (!error)
+        error = cull_key_of_start(file->disk.fd, (uint64_t)st.st_size, &key);
+    if (error == ENOMEM)
+        return cull_no_memory(file->ctx);
+    if (error)
+        return cull_fail(file->ctx, CULL_EIO, "%s: cannot be read back: %s", file->path,
+                         strerror(error));
+    cull_h5_seal(seal, &key);
+    CULL_TRY(cull_new_file_put(file->ctx, &file->disk, (uint64_t)st.st_size, seal, sizeof seal));
+    return cull_new_file_commit(file->ctx, &file->disk);
 }
 
 cull_status cull_h5_commit(cull_h5 *file)
@@ -121,7 +151,7 @@ cull_status cull_h5_commit(cull_h5 *file)
         if (H5Fclose(file->file) < 0)
             cull_h5_failed(file, "the file", "itself");
         else
-            file->status = cull_new_file_commit(file->ctx, &file->disk);
+            file->status = commit_on_disk(file);
         file->file = -1;
     }
     const cull_status status = file->status;

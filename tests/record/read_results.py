@@ -6,7 +6,9 @@ leave behind. Exits 77 where a module is missing.
 import glob
 import os
 import re
+import shutil
 import sys
+import tempfile
 
 try:
     import h5py
@@ -16,6 +18,12 @@ try:
 except ImportError as missing:
     print(missing)
     sys.exit(77)
+
+
+try:
+    import xxhash
+except ImportError:
+    xxhash = None
 
 
 def check_scales(group):
@@ -50,6 +58,20 @@ def check_trial(path):
         assert value == facts["acc"][()].mean()
 
 
+def check_checksum(path):
+    """The end of a file is the XXH3-128 of the rest; an edit with HDF5 takes it away."""
+    data = open(path, "rb").read()
+    assert data[-40:-32] == b"xxh3-128"
+    if xxhash:
+        assert data[-32:].decode() == xxhash.xxh3_128(data[:-40]).hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "edited.h5")
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["note"] = "edited"
+        assert b"xxh3-128" not in open(copy, "rb").read()[-40:]
+
+
 def readme_blocks(readme, trial, folder):
     text = open(readme, encoding="utf-8").read()
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
@@ -71,6 +93,7 @@ def main():
     assert len(trials) == 11, trials
     for path in trials:
         check_trial(path)
+        check_checksum(path)
     reap = next(path for path in trials if "reap-s0.5" in path)
     raw, array, table = list(readme_blocks(readme, reap, folder))[:3]
     assert raw["kept"].shape == (3, 8)

@@ -1,6 +1,7 @@
 #include "support/test.h"
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -96,6 +97,21 @@ static void everything_a_layer_computed(void **state)
     cull_h5_close(file);
 }
 
+static void damage_is_found(void **state)
+{
+    fake_host *host = *state;
+    cull_h5_in *file;
+    char end[48];
+    assert_ok(host, cull_trace_write(fake_ctx(host), path, &model, &trace));
+    const int fd = open(path, O_RDWR);
+    const off_t n = lseek(fd, 0, SEEK_END);
+    assert_int_equal(pread(fd, end, sizeof end, n - (off_t)sizeof end), sizeof end);
+    end[0] ^= 1;
+    assert_int_equal(pwrite(fd, end, sizeof end, n - (off_t)sizeof end), sizeof end);
+    close(fd);
+    assert_fails(host, cull_h5_open(fake_ctx(host), path, &file), CULL_EFORMAT, "is damaged");
+}
+
 static void a_full_disk_leaves_nothing(void **state)
 {
     fake_host *host = *state;
@@ -118,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everything_a_layer_computed, make, clear),
+        cmocka_unit_test_setup_teardown(damage_is_found, make, clear),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing, make, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,72 @@ static void a_damaged_file_counts_as_absent(void **state)
     made_free(m);
 }
 
+static const char *written(fake_host *host, size_t *bytes)
+{
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = finished(host);
+    cull_presents presents;
+    struct stat st;
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+    assert_ok(host, cull_trials_present(ctx, folder, &presents));
+    assert_int_equal(presents.n, 1);
+    assert_int_equal(stat(presents.at[0].path, &st), 0);
+    *bytes = (size_t)st.st_size;
+    made_free(m);
+    return presents.at[0].path;
+}
+
+static void flip(int fd, size_t at, unsigned char bits)
+{
+    unsigned char byte;
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= bits;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+}
+
+static void every_damage_is_found(void **state)
+{
+    fake_host *host = *state;
+    size_t n;
+    const char *path = written(host, &n);
+    const int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    cull_h5_in *file;
+    for (size_t i = 0; i < n; i += i < 128 || i + 128 >= n ? 1 : 61) { // its ends byte by byte
+        flip(fd, i, (unsigned char)(1u << i % 8));
+        assert_fails(host, cull_h5_open(fake_ctx(host), path, &file), CULL_EFORMAT,
+                     "is damaged: its checksum does not match");
+        flip(fd, i, (unsigned char)(1u << i % 8));
+    }
+
+    static const char zeros[64];
+    assert_int_equal(pwrite(fd, zeros, sizeof zeros, (off_t)(n - sizeof zeros)), sizeof zeros);
+    assert_fails(host, cull_h5_open(fake_ctx(host), path, &file), CULL_EFORMAT, "is damaged");
+    assert_int_equal(ftruncate(fd, (off_t)(n - 41)), 0); // with the last byte of HDF5
+    assert_fails(host, cull_h5_open(fake_ctx(host), path, &file), CULL_EFORMAT,
+                 "is not a whole HDF5 file");
+    close(fd);
+}
+
+// As HDF5 leaves it when it has written to it.
+static void a_file_without_a_checksum_is_read(void **state)
+{
+    fake_host *host = *state;
+    size_t n;
+    const char *path = written(host, &n), *text = "";
+    char before[8] = "";
+    const int fd = open(path, O_RDWR);
+    assert_int_equal(pread(fd, before, sizeof before, (off_t)(n - 40)), sizeof before);
+    assert_memory_equal(before, "xxh3-128", sizeof before);
+    assert_int_equal(ftruncate(fd, (off_t)(n - 40)), 0);
+    close(fd);
+    cull_h5_in *file;
+    assert_ok(host, cull_h5_open(fake_ctx(host), path, &file));
+    assert_ok(host, cull_h5_get_text(file, "/", "method", &text));
+    assert_string_equal(text, "reap");
+    cull_h5_close(file);
+}
+
 // A file may grow to a few kilobytes only, as on a disk that is full.
 static void a_full_disk_is_one_sentence(void **state)
 {
@@ -268,6 +334,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_later_metric_becomes_a_sibling, make, clear),
         cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, make, clear),
         cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, make, clear),
+        cmocka_unit_test_setup_teardown(every_damage_is_found, make, clear),
+        cmocka_unit_test_setup_teardown(a_file_without_a_checksum_is_read, make, clear),
         cmocka_unit_test_setup_teardown(a_full_disk_is_one_sentence, make, clear),
         cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_go, make, clear),
         cmocka_unit_test_setup_teardown(names_bear_any_word, make, clear),
