@@ -143,14 +143,16 @@ static void drop_known(cull_frame *f, size_t before)
     f->n_rows = n;
 }
 
-// One file: a trial, what a second folder knows of it, or an evaluation that was added to it.
-static cull_status load_file(loading *in, const char *path, const char *folder)
+// One file: a trial, what a second folder knows of it, or an evaluation that was added to it. Not
+// taken: it says nothing of any trial.
+static cull_status load_file(loading *in, const char *path, const char *folder, bool *taken)
 {
     cull_ctx *ctx = in->ctx;
     cull_h5_in *file;
     cull_frame_trial t = { .path = path, .folder = folder };
     size_t trial = in->frame->n_trials;
-    const size_t before = in->frame->n_rows;
+    const size_t before = in->frame->n_rows, trials = in->frame->n_trials;
+    *taken = false;
     CULL_TRY(cull_h5_open(ctx, path, &file));
 
     cull_status status = read_trial(ctx, file, &t);
@@ -163,6 +165,11 @@ static cull_status load_file(loading *in, const char *path, const char *folder)
     if (status == CULL_OK && again)
         drop_known(in->frame, before);
     cull_h5_close(file);
+    *taken = status == CULL_OK && (again || !added);
+    if (status != CULL_OK) { // nothing of it
+        in->frame->n_rows = before;
+        in->frame->n_trials = trials;
+    }
     return status;
 }
 
@@ -171,7 +178,7 @@ static cull_status load_folder(loading *in, const char *dir)
     cull_ctx *ctx = in->ctx;
     place where = { 0 };
     const char *const *names;
-    size_t n, before = in->frame->n_trials;
+    size_t n, n_taken = 0, n_left_out = 0;
     CULL_TRY(place_of(ctx, dir, &where));
     CULL_TRY(cull_folder_list(ctx, where.dir, ".h5", &n, &names));
 
@@ -183,7 +190,10 @@ static cull_status load_folder(loading *in, const char *dir)
                 cull_arena_printf(cull_context_of(ctx)->alloc, "%s/%s", where.dir, names[i]);
             if (!path)
                 return cull_no_memory(ctx);
-            const cull_status status = load_file(in, path, dir);
+            bool taken;
+            const cull_status status = load_file(in, path, dir, &taken);
+            n_taken += taken;
+            n_left_out += status == CULL_EFORMAT;
             if (status == CULL_EFORMAT) {
                 ctx->host->log(ctx, CULL_WARN, "left out: %s",
                                cull_context_of(ctx)->error.sentence);
@@ -192,9 +202,9 @@ static cull_status load_folder(loading *in, const char *dir)
                 return status;
             }
         }
-    return in->frame->n_trials > before || n > 0
-               ? CULL_OK
-               : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", dir);
+    return n_taken > 0 ? CULL_OK
+                       : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials%s", dir,
+                                   n_left_out ? " that can be read" : "");
 }
 
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,

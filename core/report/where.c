@@ -132,6 +132,8 @@ cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where, cull_
             return cull_fail(ctx, CULL_EUSAGE, "--where: nothing in the results has %s%.*s",
                              c[i].known ? "" : "the key ",
                              (int)(c[i].known ? strlen(c[i].text) : c[i].key), c[i].text);
+    if (rows == 0 && where->n == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: its trials hold no results", f->trial[0].folder);
     if (rows == 0)
         return cull_fail(ctx, CULL_EUSAGE, "--where: no result meets all conditions together");
 

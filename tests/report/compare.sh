@@ -34,4 +34,15 @@ echo "$only" | grep -q ' dense ' || fail "--where method=… leaves out dense"
 "$cull" compare "$folder" --sort nonsense >/dev/null 2>&1 && fail "a metric that is not there is accepted"
 "$cull" compare /nowhere/at/all >/dev/null 2>&1
 test $? = 2 || fail "a missing folder is no usage error"
+
+# A folder whose only trial is damaged is named, beside one that is whole.
+work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+mkdir "$work/damaged"
+for trial in "$folder"/trials/*-reap-*.h5; do cp "$trial" "$work/damaged/one.h5"; done
+printf 'wrong' | dd of="$work/damaged/one.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
+said=$("$cull" compare "$work/damaged" "$folder" 2>&1 >/dev/null)
+test $? = 2 || fail "a folder without a whole trial is no usage error"
+echo "$said" | grep -q 'left out: .*/one.h5: is damaged: its checksum does not match' || fail "the damage is not told: $said"
+echo "$said" | grep -q "$work/damaged: holds no finished trials that can be read" || fail "the folder is not named: $said"
+
 exit 0

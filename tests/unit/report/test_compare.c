@@ -1,12 +1,14 @@
 #include "support/test.h"
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "record/h5.h"
 #include "report/views.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"
@@ -301,6 +303,75 @@ static void nothing_to_compare(void **state)
                  "holds no finished trials");
 }
 
+// The folder's only file, from `from` bytes before its end on, filled with noise or, `cut`, gone.
+static void damage(const char *dir, off_t from, bool cut)
+{
+    char command[256], path[256] = "", noise[64];
+    memset(noise, 0x5a, sizeof noise);
+    snprintf(command, sizeof command, "ls '%s'/trials/*.h5", dir);
+    FILE *list = popen(command, "r");
+    assert_non_null(fgets(path, sizeof path, list));
+    pclose(list);
+    path[strcspn(path, "\n")] = '\0';
+    const int fd = open(path, O_RDWR);
+    const off_t at = lseek(fd, 0, SEEK_END) - from;
+    if (cut)
+        assert_int_equal(ftruncate(fd, at), 0);
+    else
+        assert_int_equal(pwrite(fd, noise, sizeof noise, at), sizeof noise);
+    close(fd);
+}
+
+static void a_folder_of_damaged_trials_is_none(void **state)
+{
+    fake_host *host = *state;
+    cull_frame f;
+    char sentence[128];
+    const char *const both[] = { folder, other };
+    put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
+    for (int cut = 0; cut <= 1; cut++) {
+        put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", other });
+        damage(other, 5000, cut);
+        snprintf(sentence, sizeof sentence, "%s: holds no finished trials that can be read", other);
+        assert_fails(host, cull_frame_load(fake_ctx(host), 2, both, NULL, &f), CULL_EUSAGE,
+                     sentence);
+    }
+}
+
+// Others' files have no checksum: what was read before the damage does not count.
+static void a_trial_whose_metrics_cannot_be_read_is_none(void **state)
+{
+    fake_host *host = *state;
+    cull_frame f;
+    static const char *const task[] = { "facts" };
+    const cull_conditions all = { 0 };
+    const char *const folders[] = { folder };
+    const char *path = cull_arena_printf(host->context.alloc, "%s/reap.h5", folder);
+    cull_h5 *file = cull_h5_create(fake_ctx(host), path, 0);
+    cull_h5_text(file, "/", "trial_id", "00000000000000000000000000000000");
+    cull_h5_text(file, "/", "method", "reap");
+    cull_h5_group(file, "/metrics");
+    cull_h5_put(file, "/metrics",
+                &(cull_h5_array){ "task", 's', 1, { "row" }, { 1 }, task, NULL, NULL, NULL });
+    assert_ok(host, cull_h5_commit(file));
+    assert_fails(host, cull_frame_load(fake_ctx(host), 1, folders, &all, &f), CULL_EUSAGE,
+                 "holds no finished trials that can be read");
+}
+
+static void trials_without_results_are_nothing_to_compare(void **state)
+{
+    fake_host *host = *state;
+    cull_frame f;
+    const cull_conditions all = { 0 };
+    const char *const folders[] = { folder };
+    made_trial *m = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
+    m->trial.n_evaluations = 0;
+    assert_ok(host, cull_trial_write(fake_ctx(host), folder, &m->trial));
+    made_free(m);
+    assert_fails(host, cull_frame_load(fake_ctx(host), 1, folders, &all, &f), CULL_EUSAGE,
+                 ": its trials hold no results");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +388,9 @@ int main(void)
         TEST(dense_trials_are_one),
         TEST(dense_is_always_a_row),
         TEST(nothing_to_compare),
+        TEST(a_folder_of_damaged_trials_is_none),
+        TEST(a_trial_whose_metrics_cannot_be_read_is_none),
+        TEST(trials_without_results_are_nothing_to_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
