@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -31,12 +32,26 @@ void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX])
     snprintf(prefix, CULL_TEMPORARY_PREFIX, ".tmp.%s.", host);
 }
 
+// What cannot be replaced by a file.
+static cull_status check_target(cull_ctx *ctx, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return CULL_OK;
+    if (S_ISDIR(st.st_mode))
+        return io_error(ctx, path, "written", EISDIR);
+    return cull_fail(ctx, CULL_EIO, "%s: cannot be written: it is not a regular file", path);
+}
+
 cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *path)
 {
     cull_buf name = CULL_BUF_INIT;
     char prefix[CULL_TEMPORARY_PREFIX];
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 
+    *file = (cull_new_file){ .fd = -1 };
+    CULL_TRY(check_target(ctx, path));
     cull_temporary_prefix(prefix);
     cull_buf_add(&name, path, (size_t)(base - path));
     cull_buf_printf(&name, "%s%ld.%s", prefix, (long)getpid(), base);
@@ -51,7 +66,7 @@ cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *
     if (file->fd >= 0)
         return CULL_OK;
 
-    const cull_status status = io_error(ctx, file->temporary, "created", errno);
+    const cull_status status = io_error(ctx, path, "created", errno);
     cull_new_file_abandon(file);
     return status;
 }
@@ -135,10 +150,58 @@ cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd)
     return *fd < 0 ? CULL_EIO : CULL_OK;
 }
 
+// The descriptor of this process's output that leads to the same file; −1: none.
+static int own_output(const struct stat *file)
+{
+    struct stat own;
+
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &own) == 0 && own.st_dev == file->st_dev && own.st_ino == file->st_ino)
+            return fd;
+    return -1;
+}
+
+bool cull_is_stream(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode) &&
+           (!S_ISREG(st.st_mode) || own_output(&st) >= 0);
+}
+
+static int open_stream(const char *path)
+{
+    struct stat st;
+    const int own = stat(path, &st) == 0 ? own_output(&st) : -1;
+
+    if (own < 0)
+        return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    (void)fflush(stdout); // what was printed before comes before
+    return fcntl(own, F_DUPFD_CLOEXEC, 0);
+}
+
+static cull_status write_stream(cull_ctx *ctx, const char *path, const char *data, size_t bytes)
+{
+    const int fd = open_stream(path);
+    int error = fd < 0 ? errno : 0;
+
+    for (size_t n = 0; !error && n < bytes;) {
+        const ssize_t wrote = write(fd, data + n, bytes - n);
+        if (wrote < 0 && errno != EINTR)
+            error = errno;
+        n += wrote > 0 ? (size_t)wrote : 0;
+    }
+    if (fd >= 0 && close(fd) && !error)
+        error = errno;
+    return error ? io_error(ctx, path, "written", error) : CULL_OK;
+}
+
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
 {
     cull_new_file file;
 
+    if (cull_is_stream(path))
+        return write_stream(ctx, path, data, bytes);
     CULL_TRY(cull_new_file_begin(ctx, &file, path));
     cull_status status = cull_new_file_put(ctx, &file, 0, data, bytes);
     if (status == CULL_OK)

@@ -27,7 +27,10 @@ void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX]);
 // A file in `folder` that has no name any more and goes with its last descriptor.
 cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd) CULL_MUST_CHECK;
 
-// The whole of a file in one call.
+// Does the path lead to a device, a pipe, or to where this process prints?
+bool cull_is_stream(const char *path);
+
+// The whole of a file in one call. A stream is written to, not replaced.
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,
                             size_t bytes) CULL_MUST_CHECK;
 // Make what was renamed into the folder of `path` last. 0, or errno.

@@ -1,6 +1,7 @@
 // cull report DIR... -o report.html: everything that results say, on one page.
 #include <stdio.h>
 
+#include "base/new_file.h"
 #include "cli/commands.h"
 #include "cli/folders.h"
 #include "report/report.h"
@@ -46,7 +47,7 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
         status = cull_frame_check(ctx, &frame);
     if (status == CULL_OK)
         status = cull_report_write(ctx, &frame, w.out);
-    if (status == CULL_OK)
+    if (status == CULL_OK && !cull_is_stream(w.out))
         printf("%s\n", w.out);
     cull_folders_release(&w.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);

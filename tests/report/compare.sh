@@ -45,4 +45,12 @@ test $? = 2 || fail "a folder without a whole trial is no usage error"
 echo "$said" | grep -q 'left out: .*/one.h5: is damaged: its checksum does not match' || fail "the damage is not told: $said"
 echo "$said" | grep -q "$work/damaged: holds no finished trials that can be read" || fail "the folder is not named: $said"
 
+"$cull" report "$folder" -o "$work/page.html" >"$work/name" || fail "report fails"
+test "$(cat "$work/name")" = "$work/page.html" || fail "report does not say what it wrote"
+# /dev/stdout leads there.
+"$cull" report "$folder" -o /proc/self/fd/1 >"$work/printed" || fail "report to standard output fails"
+cmp -s "$work/page.html" "$work/printed" || fail "report to standard output prints another page"
+"$cull" report "$folder" -o /proc/self/fd/1 | cmp -s - "$work/page.html" || fail "report to standard output fails in a pipe"
+"$cull" report "$folder" -o "$work/no/page.html" 2>&1 >/dev/null | grep -q "$work/no/page.html: cannot be created: " ||
+    fail "the file that cannot be made is not named"
 exit 0
