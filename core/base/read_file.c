@@ -28,6 +28,14 @@ static cull_status grow(cull_ctx *ctx, slurp *s)
     return CULL_OK;
 }
 
+// zlib puts what it takes for the name of an open file before its reason: "<fd:3>: …".
+static const char *reason(const char *text)
+{
+    const char *end = strncmp(text, "<fd:", 4) == 0 ? strstr(text, ">: ") : NULL;
+
+    return end ? end + 3 : text;
+}
+
 static cull_status read_all(cull_ctx *ctx, gzFile file, const char *path, slurp *s)
 {
     for (;;) {
@@ -47,7 +55,7 @@ static cull_status read_all(cull_ctx *ctx, gzFile file, const char *path, slurp 
             return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
         if (error == Z_BUF_ERROR)
             return cull_fail(ctx, CULL_EFORMAT, "%s: the compressed file is cut short", path);
-        return cull_fail(ctx, CULL_EFORMAT, "%s: cannot be unpacked: %s", path, text);
+        return cull_fail(ctx, CULL_EFORMAT, "%s: cannot be unpacked: %s", path, reason(text));
     }
 }
 

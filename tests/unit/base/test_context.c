@@ -1,4 +1,5 @@
 // The host's services: memory, failures and their frames, random streams, files, parallel.
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -108,6 +109,13 @@ static void files_plain_and_packed(void **state)
     assert_int_equal(host->context.n_files, 2);
     assert_string_equal(host->context.files[0].key.hex, host->context.files[1].key.hex);
 
+    const int fd = open(packed, O_RDWR); // the checksum is in the last eight bytes
+    const off_t crc = lseek(fd, 0, SEEK_END) - 8;
+    assert_int_equal(pwrite(fd, "wrong", 4, crc), 4);
+    close(fd);
+    char sentence[128];
+    snprintf(sentence, sizeof sentence, "%s: cannot be unpacked: incorrect data check", packed);
+    assert_fails(host, ctx->host->read_file(ctx, packed, &bytes, &n), CULL_EFORMAT, sentence);
     assert_int_equal(truncate(packed, 15), 0);
     assert_fails(host, ctx->host->read_file(ctx, packed, &bytes, &n), CULL_EFORMAT, "cut short");
     assert_fails(host, ctx->host->read_file(ctx, "/tmp", &bytes, &n), CULL_EIO, "not a regular");
