@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <cull/cull.h>
+
 #include "plugin/settings.h"
 #include "spec/reader.h"
 
@@ -161,6 +163,17 @@ static void read_allocations(cull_reader *r, const cull_node *node)
         cull_problem_add(r->problems, node->place, "allocations: the list is empty");
 }
 
+// What the metric itself has against its settings.
+static void check_metric(cull_reader *r, const cull_use *use)
+{
+    const cull_metric *metric = use->plugin ? use->plugin->vtable : NULL;
+    if (!metric || !metric->check || metric->check(r->ctx, use->settings) == CULL_OK)
+        return;
+    cull_problem_add(r->problems, use->place, "%s: %s", use->plugin->name,
+                     cull_context_of(r->ctx)->error.sentence);
+    cull_error_clear(r->ctx);
+}
+
 static void read_metrics(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
@@ -169,7 +182,11 @@ static void read_metrics(cull_reader *r, const cull_node *node)
     spec->metrics = cull_take(r->ctx, list.n + 1, sizeof *spec->metrics);
     for (size_t i = 0; spec->metrics && i < list.n; i++) {
         cull_problems_while(r->problems, "reading metric %zu", i + 1);
-        cull_read_use(r, CULL_METRIC, list.at[i], NULL, &spec->metrics[spec->n_metrics++], NULL);
+        cull_use *use = &spec->metrics[spec->n_metrics++];
+        const size_t before = r->problems->said;
+        cull_read_use(r, CULL_METRIC, list.at[i], NULL, use, NULL);
+        if (r->problems->said == before)
+            check_metric(r, use);
     }
     cull_problems_while(r->problems, NULL);
     if (list.n == 0)

@@ -99,6 +99,9 @@ typedef struct cull_metric {
     // (optional) Document `doc` of a task: row `doc` of the task's columns.
     cull_status (*document)(cull_ctx *, const cull_requests *, const char *task, size_t doc,
                             cull_document *out);
+    // (optional) Fails where settings cannot be meant, beyond what their table says: patterns that are none,
+    // two that exclude each other. Called while an experiment is read, before any model or file is opened.
+    cull_status (*check)(cull_ctx *, const void *settings);
 } cull_metric;
 
 #endif

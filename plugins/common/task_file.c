@@ -270,6 +270,22 @@ static const char *stem(cull_ctx *ctx, const char *path)
     return span_copy(ctx, name, &out) == CULL_OK ? out.s : NULL;
 }
 
+cull_status task_name_check(cull_ctx *ctx, const char *place, const char *name)
+{
+    static const char *const ours[] = { "pooled", "macro" };
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strpbrk(name, "/\n"))
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: \"%s\" cannot be the name of a task: results are kept under it",
+                               place, name);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (strcmp(name, ours[i]) == 0)
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: \"%s\" cannot be the name of a task: it is that of a mean "
+                                   "over all of them",
+                                   place, name);
+    return CULL_OK;
+}
+
 static cull_status read_name(cull_ctx *ctx, const jsonl *file, size_t i, const char *place,
                              const char **name)
 {
@@ -277,8 +293,10 @@ static cull_status read_name(cull_ctx *ctx, const jsonl *file, size_t i, const c
     const cull_status status = json_get_optional(ctx, place, file->value[i], "task", &given);
     if (status != CULL_OK)
         return status;
-    if (i == 0)
-        return (*name = given ? given : stem(ctx, file->path)) ? CULL_OK : CULL_ENOMEM;
+    if (i == 0) {
+        *name = given ? given : stem(ctx, file->path);
+        return *name ? task_name_check(ctx, place, *name) : CULL_ENOMEM;
+    }
     if (given && strcmp(given, *name) != 0)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: task \"%s\" in a file of task \"%s\"", place,
                                given, *name);

@@ -47,6 +47,9 @@ typedef struct task_reading {
 // wanted.
 cull_status task_files_read(cull_ctx *, cull_texts files, const task_reading *, task_list *out);
 
+// Can results be kept under the name? CULL_EFORMAT, at `place`, if not.
+cull_status task_name_check(cull_ctx *, const char *place, const char *name);
+
 // One filter "NAME=PATTERN" or "NAME[SELECT]=PATTERN", SELECT an index among the matches, −1 the
 // last.
 cull_status answer_filter_parse(cull_ctx *, const char *text, answer_filter *out);

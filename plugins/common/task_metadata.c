@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/task_file.h"
+
 static cull_status read_filter(cull_ctx *ctx, const char *path, json_t *from, answer_filter *out)
 {
     *out = (answer_filter){ .fallback = "[invalid]" };
@@ -163,8 +165,10 @@ static cull_status add_group(cull_ctx *ctx, const char *path, const char *name, 
                   &place) != CULL_OK)
         return CULL_ENOMEM;
     made.name = copy.s;
-    cull_status status = CULL_OK;
-    if (!json_is_array(from))
+    cull_status status = task_name_check(ctx, path, name);
+    if (status == CULL_OK && task_index(list, name) != SIZE_MAX)
+        status = ctx->host->fail(ctx, CULL_EFORMAT, "%s is a task, too", place.s);
+    if (status == CULL_OK && !json_is_array(from))
         status = json_get_list(ctx, place.s, from, "tasks", &names);
     if (status == CULL_OK)
         status = read_members(ctx, place.s, names, list, &made);

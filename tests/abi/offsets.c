@@ -103,6 +103,7 @@ AT(cull_metric, size, 0);
 AT(cull_metric, prepare, 8);
 AT(cull_metric, score, 16);
 AT(cull_metric, document, 24);
+AT(cull_metric, check, 32);
 AT(cull_backend, size, 0);
 AT(cull_backend, open, 8);
 AT(cull_backend, notes, 128);

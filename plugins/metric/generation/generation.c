@@ -2,6 +2,7 @@
 #include <cull/cull.h>
 
 #include "common/exam.h"
+#include "common/regex.h"
 #include "common/task_file.h"
 
 struct settings {
@@ -69,9 +70,34 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static const cull_metric generation = {
-    .size = sizeof generation, .prepare = prepare, .score = score, .document = exam_document
-};
+static cull_status check_pattern(cull_ctx *ctx, const char *place, const char *pattern)
+{
+    regex *made = NULL;
+    const cull_status status = regex_new(ctx, place, pattern, &made);
+    regex_free(made);
+    return status;
+}
+
+static cull_status check(cull_ctx *ctx, const void *settings)
+{
+    const struct settings *set = settings;
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < set->filters.n; i++) {
+        answer_filter filter;
+        status = answer_filter_parse(ctx, set->filters.at[i], &filter);
+        if (status == CULL_OK)
+            status = check_pattern(ctx, "filters", filter.pattern);
+    }
+    for (size_t i = 0; status == CULL_OK && i < set->ignore.n; i++)
+        status = check_pattern(ctx, "ignore", set->ignore.at[i]);
+    return status;
+}
+
+static const cull_metric generation = { .size = sizeof generation,
+                                        .prepare = prepare,
+                                        .score = score,
+                                        .document = exam_document,
+                                        .check = check };
 
 CULL_PLUGIN(
     METRIC, generation, "1.0", "exact match of greedily generated answers",

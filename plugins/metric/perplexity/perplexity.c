@@ -25,6 +25,20 @@ static const cull_param params[] = {
         "rolling log-likelihood gives it (seqlen is then the longest input)"),
 };
 
+static cull_status check(cull_ctx *ctx, const void *settings)
+{
+    const struct settings *set = settings;
+    if (set->windows != ROLLING)
+        return CULL_OK;
+    if (set->bos == TEXT_BOS_ROW)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "rolling windows take bos: once or none, since they have no rows");
+    if (set->rows_per_file)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "rolling windows cover all of a text: no rows_per_file");
+    return CULL_OK;
+}
+
 // ---- rolling ----
 
 static cull_status rolling_task(cull_ctx *ctx, const text_file *file, task *out)
@@ -48,12 +62,6 @@ static cull_status prepare_rolling(cull_ctx *ctx, const struct settings *set, co
 {
     lm_encoder lm;
     text_file *file;
-    if (set->bos == TEXT_BOS_ROW)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "rolling windows take bos: once or none, since they have no rows");
-    if (set->rows_per_file)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "rolling windows cover all of a text: no rows_per_file");
     const int64_t bos = set->bos == TEXT_BOS_ONCE ? LM_BOS_PROTOCOL : LM_BOS_NONE;
     cull_status status = lm_encoder_init(ctx, text, LM_EVAL_0_4_13, bos, set->seqlen, &lm);
     if (status == CULL_OK)
@@ -144,9 +152,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return status == CULL_OK && w->n > 1 ? report(ctx, out, "pooled", n, mean) : status;
 }
 
-static const cull_metric perplexity = { .size = sizeof perplexity,
-                                        .prepare = prepare,
-                                        .score = score };
+static const cull_metric perplexity = {
+    .size = sizeof perplexity, .prepare = prepare, .score = score, .check = check
+};
 
 CULL_PLUGIN(
     METRIC, perplexity, "1.0", "perplexity of text files, in disjoint windows or rolling",

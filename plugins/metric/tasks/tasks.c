@@ -99,6 +99,29 @@ static cull_status make_plan(cull_ctx *ctx, cull_texts names, plan *p)
     return status;
 }
 
+static cull_status find(cull_ctx *ctx, const char *name, task_spec *spec)
+{
+    if (task_find(ctx, name, spec))
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "there is no task \"%s\" (cull describe metric tasks lists them)", name);
+}
+
+static cull_status check(cull_ctx *ctx, const void *settings)
+{
+    const struct settings *set = settings;
+    cull_status status = CULL_OK;
+    if (set->names.n + set->files.n == 0)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "neither `names` nor `files` says what to evaluate");
+    for (size_t i = 0; status == CULL_OK && i < set->names.n; i++) {
+        task_spec spec;
+        if (!task_family_find(set->names.at[i]))
+            status = find(ctx, set->names.at[i], &spec);
+    }
+    return status;
+}
+
 static cull_status build_named(cull_ctx *ctx, const struct settings *set, task_list *out)
 {
     plan p;
@@ -116,11 +139,9 @@ static cull_status build_named(cull_ctx *ctx, const struct settings *set, task_l
         task_spec *spec = ctx->host->alloc(ctx, 1, sizeof *spec);
         if (!spec)
             return CULL_ENOMEM;
-        if (!task_find(ctx, p.name[i], spec))
-            return ctx->host->fail(
-                ctx, CULL_EINVAL, "there is no task \"%s\" (cull describe metric tasks lists them)",
-                p.name[i]);
-        status = task_build(ctx, spec, &how, &made[i]);
+        status = find(ctx, p.name[i], spec);
+        if (status == CULL_OK)
+            status = task_build(ctx, spec, &how, &made[i]);
     }
     *out = (task_list){ .n = p.n, .task = made, .n_groups = p.n_groups, .group = p.group };
     return status;
@@ -174,9 +195,6 @@ static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *o
 {
     task_list named = { 0 }, read = { 0 };
     cull_status status = CULL_OK;
-    if (set->names.n + set->files.n == 0)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "neither `names` nor `files` says what to evaluate");
     if (set->names.n)
         status = build_named(ctx, set, &named);
     if (status == CULL_OK && set->files.n)
@@ -203,9 +221,11 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static const cull_metric tasks = {
-    .size = sizeof tasks, .prepare = prepare, .score = score, .document = exam_document
-};
+static const cull_metric tasks = { .size = sizeof tasks,
+                                   .prepare = prepare,
+                                   .score = score,
+                                   .document = exam_document,
+                                   .check = check };
 
 CULL_PLUGIN(
     METRIC, tasks, "1.0", "published tasks as lm-evaluation-harness asks and scores them",
