@@ -4,6 +4,8 @@
 
 #include <utf8proc.h>
 
+#include "common/python_case.h"
+
 bool span_equal(span a, span b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
@@ -144,22 +146,63 @@ cull_status py_replace(cull_ctx *ctx, span text, const char *old, const char *ne
 
 // ---- case ----
 //
-// Simple mappings are utf8proc's; of the special ones those of single letters that have no context
-// but for the final sigma, as Python has them.
+// Simple mappings and categories are utf8proc's; what Unicode adds to them for single characters
+// and for the final sigma, Python's only context, stands here and in python_case.h.
 
-enum {
-    SHARP_S = 0xdf,
-    DOTTED_I = 0x130,
-    COMBINING_DOT = 0x307,
-    SIGMA = 0x3a3,
-    FINAL_SIGMA = 0x3c2
-};
+enum { DOTTED_I = 0x130, COMBINING_DOT = 0x307, SIGMA = 0x3a3, FINAL_SIGMA = 0x3c2 };
 
-static bool is_letter(int32_t c)
+static bool in_ranges(int32_t c, size_t n, const int32_t ranges[][2])
+{
+    for (size_t i = 0; i < n; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1])
+            return true;
+    return false;
+}
+
+// Unicode's Case_Ignorable: accents, modifiers and the marks inside words.
+static bool is_ignorable(int32_t c)
+{
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+        return true;
+    default:
+        return in_ranges(c, sizeof ignorable_marks / sizeof *ignorable_marks, ignorable_marks);
+    }
+}
+
+// Unicode's Cased, of what is not ignorable.
+static bool is_cased(int32_t c)
 {
     const utf8proc_category_t category = utf8proc_category(c);
     return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
-           category == UTF8PROC_CATEGORY_LT;
+           category == UTF8PROC_CATEGORY_LT ||
+           in_ranges(c, sizeof cased_signs / sizeof *cased_signs, cased_signs);
+}
+
+static bool cased_before(span text, size_t i)
+{
+    size_t step = 0;
+    while (i > 0) {
+        i = before(text, i);
+        const int32_t c = decode(text, i, &step);
+        if (!is_ignorable(c))
+            return is_cased(c);
+    }
+    return false;
+}
+
+static bool cased_after(span text, size_t i)
+{
+    for (size_t step = 1; i < text.n && step > 0; i += step) {
+        const int32_t c = decode(text, i, &step);
+        if (!is_ignorable(c))
+            return is_cased(c);
+    }
+    return false;
 }
 
 static size_t put(char *s, int32_t c)
@@ -174,21 +217,20 @@ static size_t put_lower(char *s, span text, size_t i, size_t next, int32_t c)
         const size_t n = put(s, 'i');
         return n + put(s + n, COMBINING_DOT);
     }
-    if (c == SIGMA) {
-        size_t step = 0;
-        const bool after = i > 0 && is_letter(decode(text, before(text, i), &step));
-        const bool ends = next >= text.n || !is_letter(decode(text, next, &step));
-        return put(s, after && ends ? FINAL_SIGMA : SIGMA + 32);
-    }
+    if (c == SIGMA)
+        return put(s, cased_before(text, i) && !cased_after(text, next) ? FINAL_SIGMA : SIGMA + 32);
     return put(s, utf8proc_tolower(c));
 }
 
 static size_t put_title(char *s, int32_t c)
 {
-    if (c == SHARP_S) {
-        memcpy(s, "Ss", 2);
-        return 2;
-    }
+    for (size_t i = 0; i < sizeof long_titles / sizeof *long_titles; i++)
+        if (long_titles[i].from == c) {
+            size_t n = 0;
+            for (size_t k = 0; k < 3 && long_titles[i].to[k]; k++)
+                n += put(s + n, long_titles[i].to[k]);
+            return n;
+        }
     return put(s, utf8proc_totitle(c));
 }
 
