@@ -5,26 +5,46 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "common/python_pattern.h"
+
 struct regex {
     pcre2_code *code;
     pcre2_match_data *match;
     uint32_t groups;
 };
 
+static const char *translate(cull_ctx *ctx, const char *pattern)
+{
+    size_t n;
+    python_pattern(pattern, SIZE_MAX, NULL, &n);
+    char *s = ctx->host->alloc(ctx, n + 1, 1);
+    if (s)
+        python_pattern(pattern, SIZE_MAX, s, &n);
+    return s;
+}
+
+// Where in the pattern as it is written PCRE2 stopped.
+static size_t written_at(const char *pattern, PCRE2_SIZE at)
+{
+    size_t n;
+    return python_pattern(pattern, at, NULL, &n);
+}
+
 cull_status regex_new(cull_ctx *ctx, const char *place, const char *pattern, regex **out)
 {
     regex *r = ctx->host->alloc(ctx, 1, sizeof *r);
+    const char *const translated = translate(ctx, pattern);
     pcre2_compile_context *how = pcre2_compile_context_create(NULL);
     int error = 0;
     PCRE2_SIZE at = 0;
 
     *out = NULL;
-    if (!r || !how) {
+    if (!r || !translated || !how) {
         pcre2_compile_context_free(how);
-        return r ? ctx->host->fail(ctx, CULL_ENOMEM, "out of memory") : CULL_ENOMEM;
+        return r && translated ? ctx->host->fail(ctx, CULL_ENOMEM, "out of memory") : CULL_ENOMEM;
     }
     pcre2_set_newline(how, PCRE2_NEWLINE_LF);
-    r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
+    r->code = pcre2_compile((PCRE2_SPTR)translated, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
                             &error, &at, how);
     pcre2_compile_context_free(how);
     if (!r->code) {
@@ -32,7 +52,7 @@ cull_status regex_new(cull_ctx *ctx, const char *place, const char *pattern, reg
         pcre2_get_error_message(error, why, sizeof why);
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: the pattern \"%s\" fails at its character %zu: %s", place,
-                               pattern, (size_t)at + 1, (const char *)why);
+                               pattern, written_at(pattern, at) + 1, (const char *)why);
     }
     r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
     if (!r->match) {

@@ -1,4 +1,5 @@
 // Regular expressions as Python's re has them, by PCRE2: UTF-8, Unicode classes, lines end in \n.
+// \s is str.isspace; python_pattern.c says what else is translated.
 #ifndef COMMON_REGEX_H
 #define COMMON_REGEX_H
 

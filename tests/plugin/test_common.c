@@ -143,12 +143,50 @@ static void test_find(void **state)
     find("\\w+", "\u00fcber x", 0, "\u00fcber");
 }
 
+static void replace(const char *pattern, const char *text, const char *want)
+{
+    regex *r;
+    span out;
+    assert_ok(host, regex_new(fake_ctx(host), "here", pattern, &r));
+    assert_ok(host, regex_replace(fake_ctx(host), r, span_of(text), "_", &out));
+    assert_text(out, want);
+    regex_free(r);
+}
+
+// Where PCRE2 would take a pattern otherwise than re.sub does; the texts are Python's.
+static void test_python_pattern(void **state)
+{
+    (void)state;
+    const char *odd = "a\x1c\x1f \u180e\u200b\u3000b";
+    replace("\\s", odd, "a___\u180e\u200b_b");
+    replace("\\S", odd, "_\x1c\x1f __\u3000_");
+    replace("[\\sb]", odd, "a___\u180e\u200b__");
+    replace("[^\\sb]", odd, "_\x1c\x1f __\u3000b");
+    replace("[\\S\x1c]", odd, "__\x1f __\u3000_");
+    replace("[^\\S\x1c]", odd, "a\x1c__\u180e\u200b_b");
+    replace("\\\\s", "\\s \\", "_ \\");
+    replace("[\\\\s]", "\\s ", "__ ");
+    replace("[]\\s]", "] s", "__s");
+    replace("[^]\\s]", "] s", "] _");
+    replace("\\[\\s]", "[ ] []", "_ []");
+    replace("(?#[)\\s", "[ \x1d", "[__");
+    replace("a(?#b)+", "aab", "_b");
+    replace("(?x) a # [\n \\s", "a\x1d ", "_ ");
+    replace("[[:alpha:]", "a[:b", "___b");
+    replace("[.!?.]", "a.!b", "a__b");
+    replace("^a{,2}$", "aa", "_");
+    replace("a\\Z", "a\n", "a\n");
+    replace("a$", "a\n", "_\n");
+}
+
 static void test_bad_pattern(void **state)
 {
     (void)state;
     regex *r;
     assert_fails(host, regex_new(fake_ctx(host), "tasks.jsonl", "a(b", &r), CULL_EFORMAT,
                  "tasks.jsonl: the pattern \"a(b\" fails at its character 4");
+    assert_fails(host, regex_new(fake_ctx(host), "tasks.jsonl", "\\s\\s**", &r), CULL_EFORMAT,
+                 "tasks.jsonl: the pattern \"\\s\\s**\" fails at its character 6");
 }
 
 // A group's error is lm_eval's pooled_sample_stderr.
@@ -167,10 +205,11 @@ static void test_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),       cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_sha256),      cmocka_unit_test(test_white_space),
-        cmocka_unit_test(test_case),        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_bad_pattern), cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_words),          cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_sha256),         cmocka_unit_test(test_white_space),
+        cmocka_unit_test(test_case),           cmocka_unit_test(test_find),
+        cmocka_unit_test(test_python_pattern), cmocka_unit_test(test_bad_pattern),
+        cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests_name("common", tests, setup, teardown);
 }
