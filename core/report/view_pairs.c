@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/show.h"
 #include "report/views.h"
 
@@ -14,11 +15,10 @@ typedef struct pair {
 typedef struct pairs {
     cull_ctx *ctx;
     const cull_frame *frame;
-    size_t dense, n;
-    pair *at;      // (n)
-    double *holm;  // (n)
-    bool several;  // more than one cell besides dense
-    bool outcomes; // any flips?
+    size_t dense, n, others; // others: cells besides dense
+    pair *at;                // (n)
+    double *holm;            // (n)
+    bool outcomes;           // any flips?
 } pairs;
 
 // The measures of tasks and groups and then the means, of one metric or those of a first look.
@@ -64,14 +64,12 @@ static cull_status add_pair(pairs *p, const cull_measure *m, size_t cell)
 static cull_status gather(pairs *p, const char *model, const cull_measures *measures)
 {
     const cull_frame *f = p->frame;
-    size_t cells = 0;
     p->at = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->at);
     p->holm = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->holm);
     if (!p->at || !p->holm)
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_cells; c++)
-        cells += c != p->dense && strcmp(f->cell[c].model, model) == 0;
-    p->several = cells > 1;
+        p->others += c != p->dense && strcmp(f->cell[c].model, model) == 0;
     for (size_t j = 0; j < measures->n; j++)
         for (size_t c = 0; c < f->n_cells; c++)
             if (c != p->dense && strcmp(f->cell[c].model, model) == 0)
@@ -79,6 +77,72 @@ static cull_status gather(pairs *p, const char *model, const cull_measures *meas
     for (size_t i = 0; i < p->n; i++)
         p->holm[i] = p->at[i].difference.d.p;
     return cull_holm(p->ctx, p->n, p->holm, p->holm);
+}
+
+// " 0.5", or nothing.
+static void show_sparsity(const cull_frame_cell *c, char *text, size_t room)
+{
+    *text = 0;
+    if (!isnan(c->sparsity))
+        snprintf(text, room, " %g", c->sparsity);
+}
+
+// ---- nothing to set side by side ----
+
+// "reap 0.5 has facts (acc), code (acc) and 3 more".
+static cull_status tell_cell(const pairs *p, const cull_measures *measures, size_t cell,
+                             cull_buf *out)
+{
+    enum { TOLD = 4 };
+    const cull_frame_cell *c = &p->frame->cell[cell];
+    char sparsity[32];
+    size_t n = 0;
+    show_sparsity(c, sparsity, sizeof sparsity);
+    cull_buf_printf(out, "%s%s has ", c->method, sparsity);
+    for (size_t i = 0; i < measures->n; i++) {
+        const cull_measure *m = &measures->at[i];
+        cull_estimate own;
+        CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &own));
+        if (!m->task || isnan(own.value))
+            continue;
+        if (n++ < TOLD)
+            cull_buf_printf(out, "%s%s (%s)", n > 1 ? ", " : "", m->task, m->label);
+    }
+    if (n > TOLD)
+        cull_buf_printf(out, " and %zu more", n - TOLD);
+    cull_buf_puts(out, n ? "" : "none");
+    return CULL_OK;
+}
+
+static cull_status tell_sides(const pairs *p, const char *model, const cull_measures *measures,
+                              cull_buf *out)
+{
+    enum { TOLD = 3 };
+    const cull_frame *f = p->frame;
+    size_t n = 0;
+    CULL_TRY(tell_cell(p, measures, p->dense, out));
+    for (size_t c = 0; c < f->n_cells; c++) {
+        if (c == p->dense || strcmp(f->cell[c].model, model) != 0 || n++ >= TOLD)
+            continue;
+        cull_buf_puts(out, "; ");
+        CULL_TRY(tell_cell(p, measures, c, out));
+    }
+    if (n > TOLD)
+        cull_buf_printf(out, "; and so on for %zu more", n - TOLD);
+    return CULL_OK;
+}
+
+static cull_status nothing_in_common(const pairs *p, const char *model,
+                                     const cull_measures *measures)
+{
+    cull_buf sides = CULL_BUF_INIT;
+    cull_status status = tell_sides(p, model, measures, &sides);
+    if (status == CULL_OK && sides.failed)
+        status = cull_fail(p->ctx, CULL_ENOMEM, "out of memory");
+    if (status == CULL_OK)
+        status = cull_fail(p->ctx, CULL_EUSAGE, "no values can be set side by side: %s", sides.s);
+    cull_buf_release(&sides);
+    return status;
 }
 
 // ---- the table ----
@@ -96,9 +160,8 @@ static void put_p(cull_table *t, size_t column, double p)
 // "reap", "reap 0.5", "reap 0.5, global".
 static void put_name(const cull_frame_cell *c, cull_table *t, size_t column)
 {
-    char sparsity[32] = "";
-    if (!isnan(c->sparsity))
-        snprintf(sparsity, sizeof sparsity, " %g", c->sparsity);
+    char sparsity[32];
+    show_sparsity(c, sparsity, sizeof sparsity);
     cull_table_printf(t, column, "%s%s%s%s", c->method, sparsity, *c->allocation ? ", " : "",
                       c->allocation);
 }
@@ -117,7 +180,7 @@ static void put_pair(const pairs *p, size_t i, cull_table *t)
     else
         cull_table_printf(t, at++, "mean of %zu", m->k);
     cull_table_printf(t, at++, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
-    if (p->several)
+    if (p->others > 1)
         put_name(&p->frame->cell[x->cell], t, at++);
     for (size_t own = 0; own < 2; own++) {
         cull_show_value(text, sizeof text, own ? &x->own : &x->base, m->law);
@@ -139,16 +202,16 @@ static void put_pair(const pairs *p, size_t i, cull_table *t)
 static cull_status make_columns(const pairs *p, cull_table *out)
 {
     const cull_frame *f = p->frame;
-    size_t n = 0, only = p->n ? p->at[0].cell : p->dense;
+    size_t n = 0, only = p->at[0].cell;
     cull_table_column column[10];
     column[n++] = (cull_table_column){ "task", false, false, false };
     column[n++] = (cull_table_column){ "metric", false, false, false };
-    if (p->several)
+    if (p->others > 1)
         column[n++] = (cull_table_column){ "of", false, false, false };
     const size_t fixed = n;
     column[n++] = (cull_table_column){ f->cell[p->dense].method, true, false, false };
     column[n++] =
-        (cull_table_column){ p->several ? "value" : f->cell[only].method, true, false, false };
+        (cull_table_column){ p->others > 1 ? "value" : f->cell[only].method, true, false, false };
     column[n++] = (cull_table_column){ "difference [95 %]", true, false, false };
     column[n++] = (cull_table_column){ "p", true, false, false };
     column[n++] = (cull_table_column){ "Holm", true, false, false };
@@ -171,6 +234,13 @@ cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *
                          model);
     CULL_TRY(measures_of(ctx, frame, metric, &measures));
     CULL_TRY(gather(&p, model, &measures));
+    if (p.others == 0)
+        return cull_fail(ctx, CULL_EUSAGE,
+                         "the results hold the dense trial of \"%s\" alone, so there is nothing to "
+                         "compare it to",
+                         model);
+    if (p.n == 0)
+        return nothing_in_common(&p, model, &measures);
     CULL_TRY(make_columns(&p, out));
     for (size_t i = 0; i < p.n; i++)
         put_pair(&p, i, out);

@@ -24,7 +24,7 @@ cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *
 // paired difference with its 95 % interval, p and p by Holm over the table, flips. Tasks come
 // first, then means over tasks; sums that a metric reports itself are left out. The better of two
 // values that are separable (p ≤ 0.05 by Holm) is set apart. metric: its label, NULL: those of a
-// first look. CULL_EUSAGE where the model has nothing to compare to.
+// first look. CULL_EUSAGE where the model has nothing to compare to, or nothing in common with it.
 cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
                             const char *metric, cull_table *out) CULL_MUST_CHECK;
 

@@ -36,7 +36,7 @@ static int clear(void **state)
 
 typedef struct checkpoint {
     const char *model, *fingerprint, *id;
-    size_t facts, code; // documents 0 … n − 1 that are answered rightly; code 0: not asked
+    size_t facts, code; // documents 0 … n − 1 that are answered rightly; 0: not asked
 } checkpoint;
 
 static const checkpoint whole = { "whole", "0f23456789abcdef0123456789abcdef",
@@ -58,8 +58,9 @@ static made_trial *made(fake_host *host, const checkpoint *c, const char *method
     m->trial.axes.model = c->model;
     m->model.fingerprint = c->fingerprint;
     m->trial.id = c->id;
-    made_report(fake_ctx(host), m,
-                &(made_task){ "facts", DOCS, right(host, c->facts), NULL, 0, NULL, protocol });
+    if (c->facts)
+        made_report(fake_ctx(host), m,
+                    &(made_task){ "facts", DOCS, right(host, c->facts), NULL, 0, NULL, protocol });
     if (c->code)
         made_report(fake_ctx(host), m,
                     &(made_task){ "code", DOCS, right(host, c->code), NULL, 0, NULL, protocol });
@@ -201,6 +202,31 @@ static void two_folders_of_one_checkpoint(void **state)
     assert_int_equal(f.n_rows, 4);
 }
 
+static void nothing_in_common(void **state)
+{
+    fake_host *host = *state;
+    checkpoint facts = whole, code = pruned;
+    facts.code = code.facts = 0;
+    put(host, 0, &facts, "a");
+    put(host, 1, &code, "a");
+    cull_frame f;
+    cull_table t;
+    load(host, 2, &f);
+    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", NULL, &t), CULL_EUSAGE,
+                 "no values can be set side by side: whole has facts (acc); pruned has code (acc)");
+}
+
+static void nothing_to_compare_to(void **state)
+{
+    fake_host *host = *state;
+    put(host, 0, &whole, "a");
+    cull_frame f;
+    cull_table t;
+    load(host, 1, &f);
+    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", NULL, &t), CULL_EUSAGE,
+                 "the dense trial of \"whole\" alone, so there is nothing to compare it to");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +237,8 @@ int main(void)
         TEST(models_of_one_name_are_told_apart),
         TEST(a_checkpoint_beside_an_experiment),
         TEST(two_folders_of_one_checkpoint),
+        TEST(nothing_in_common),
+        TEST(nothing_to_compare_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
