@@ -72,19 +72,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 // ---- what is shown ----
 
-static cull_status check_sort(cull_ctx *ctx, const cull_measures *measures, const char *word,
-                              cull_view_options *out)
+static cull_status check_sort(cull_ctx *ctx, const cull_measures *shown, const char *word)
 {
-    if (!word || strcmp(word, "sparsity") == 0)
+    if (!word || strcmp(word, "sparsity") == 0 || strcmp(word, "method") == 0)
         return CULL_OK;
-    out->sort = strcmp(word, "method") == 0 ? CULL_SORT_METHOD : CULL_SORT_MEASURE;
-    out->measure = word;
-    for (size_t i = 0; i < measures->n; i++)
-        if (strcmp(measures->at[i].label, word) == 0)
+    for (size_t i = 0; i < shown->n; i++)
+        if (strcmp(shown->at[i].label, word) == 0)
             return CULL_OK;
-    return out->sort == CULL_SORT_METHOD
-               ? CULL_OK
-               : cull_fail(ctx, CULL_EUSAGE, "--sort: there is no metric \"%s\"", word);
+    return cull_fail(ctx, CULL_EUSAGE, "--sort: there is no metric \"%s\"", word);
+}
+
+// How a table of these measures is sorted: by sparsity where the metric asked for is another's.
+static cull_view_options how_shown(const cull_measures *measures, const wanted *w)
+{
+    cull_view_options out = { .plain = w->by_task };
+    if (w->sort && strcmp(w->sort, "method") == 0)
+        out.sort = CULL_SORT_METHOD;
+    for (size_t i = 0; w->sort && i < measures->n; i++)
+        if (strcmp(measures->at[i].label, w->sort) == 0)
+            out = (cull_view_options){ CULL_SORT_MEASURE, w->sort, w->by_task };
+    return out;
 }
 
 static bool first_of_model(const cull_frame *f, size_t cell)
@@ -154,32 +161,19 @@ static void print_legend_of_pairs(void)
            "separable (p ≤ 0.05, Holm over the table).\n");
 }
 
-static cull_status print_table(const cull_table *table, const wanted *w)
-{
-    if (!w->format)
-        return cull_table_show(table, stdout, w->width);
-    cull_table_latex(table, stdout);
-    return table->status;
-}
+// ---- the tables, all made before the first is printed ----
 
-// One table, of the measures given.
-static cull_status show_table(cull_ctx *ctx, const cull_frame *frame, const char *model,
-                              const cull_measures *measures, const wanted *w)
-{
+typedef struct part {
+    size_t cell;                // the first one of the model
+    const cull_measure *metric; // that is above the table, or NULL
+    bool pairs;
     cull_table table;
-    cull_view_options view = { .plain = w->by_task };
-    CULL_TRY(check_sort(ctx, measures, w->sort, &view));
-    CULL_TRY(cull_view_cells(ctx, frame, model, measures, &view, &table));
-    return print_table(&table, w);
-}
+} part;
 
-static cull_status show_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
-                              const wanted *w)
-{
-    cull_table table;
-    CULL_TRY(cull_view_pairs(ctx, frame, model, w->metric, &table));
-    return print_table(&table, w);
-}
+typedef struct parts {
+    size_t n;
+    part *at;
+} parts;
 
 // Checkpoints are set side by side task by task, unless means are asked for by the way of sorting.
 static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
@@ -189,17 +183,58 @@ static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
 }
 
 // Every task: a table a metric.
-static cull_status show_tasks(cull_ctx *ctx, const cull_frame *frame, const char *model,
-                              const cull_measures *shown, const wanted *w)
+static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell,
+                             const cull_measures *shown, const wanted *w, parts *out)
 {
     cull_measures each, of;
     CULL_TRY(cull_measures_each(ctx, frame, &each));
     for (size_t i = 0; i < shown->n; i++) {
-        if (!w->format)
-            printf("%s%s %s\n", i ? "\n" : "", shown->at[i].label,
-                   shown->at[i].higher_is_better ? "↑" : "↓");
+        part *p = &out->at[out->n++];
+        *p = (part){ .cell = cell, .metric = &shown->at[i] };
         CULL_TRY(cull_measures_of(ctx, &each, shown->at[i].label, &of));
-        CULL_TRY(show_table(ctx, frame, model, &of, w));
+        const cull_view_options view = how_shown(&of, w);
+        CULL_TRY(cull_view_cells(ctx, frame, frame->cell[cell].model, &of, &view, &p->table));
+    }
+    return CULL_OK;
+}
+
+static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell,
+                             const cull_measures *shown, const wanted *w, parts *out)
+{
+    const char *model = frame->cell[cell].model;
+    const bool pairs = by_pairs(frame, model, w);
+    if (!pairs && w->by_task)
+        return add_tasks(ctx, frame, cell, shown, w, out);
+    part *p = &out->at[out->n++];
+    *p = (part){ .cell = cell, .pairs = pairs };
+    if (pairs)
+        return cull_view_pairs(ctx, frame, model, w->metric, &p->table);
+    const cull_view_options view = how_shown(shown, w);
+    return cull_view_cells(ctx, frame, model, shown, &view, &p->table);
+}
+
+static cull_status print_part(const cull_frame *frame, const part *p, bool first, const wanted *w)
+{
+    if (w->format) {
+        cull_table_latex(&p->table, stdout);
+        return p->table.status;
+    }
+    if (first)
+        print_heading(frame, p->cell);
+    if (p->metric)
+        printf("%s%s %s\n", first ? "" : "\n", p->metric->label,
+               p->metric->higher_is_better ? "↑" : "↓");
+    return cull_table_show(&p->table, stdout, w->width);
+}
+
+static cull_status print_parts(const cull_frame *frame, const parts *all, const wanted *w,
+                               bool *pairs, bool *cells)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        const part *p = &all->at[i];
+        CULL_TRY(print_part(frame, p, i == 0 || p[-1].cell != p->cell, w));
+        *pairs |= p->pairs;
+        *cells |= !p->pairs;
     }
     return CULL_OK;
 }
@@ -207,28 +242,23 @@ static cull_status show_tasks(cull_ctx *ctx, const cull_frame *frame, const char
 static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
     cull_measures all, shown;
-    size_t n_pairs = 0, n_cells = 0; // tables of either kind
+    bool pairs = false, cells = false; // are there tables of the kind?
     CULL_TRY(cull_frame_check(ctx, frame));
     CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &all)
                         : cull_measures_macro(ctx, frame, &all));
     CULL_TRY(cull_measures_main(ctx, &all, w->metric, &shown));
+    CULL_TRY(check_sort(ctx, &shown, w->sort));
 
-    for (size_t c = 0; c < frame->n_cells; c++) {
-        const char *model = frame->cell[c].model;
-        if (!first_of_model(frame, c))
-            continue;
-        if (!w->format)
-            print_heading(frame, c);
-        const bool pairs = by_pairs(frame, model, w);
-        CULL_TRY(pairs        ? show_pairs(ctx, frame, model, w)
-                 : w->by_task ? show_tasks(ctx, frame, model, &shown, w)
-                              : show_table(ctx, frame, model, &shown, w));
-        n_pairs += pairs;
-        n_cells += !pairs;
-    }
-    if (!w->format && n_pairs)
+    parts tables = { .at = cull_take(ctx, frame->n_cells * (shown.n + 1), sizeof *tables.at) };
+    if (!tables.at)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < frame->n_cells; c++)
+        if (first_of_model(frame, c))
+            CULL_TRY(add_parts(ctx, frame, c, &shown, w, &tables));
+    CULL_TRY(print_parts(frame, &tables, w, &pairs, &cells));
+    if (!w->format && pairs)
         print_legend_of_pairs();
-    if (!w->format && n_cells)
+    if (!w->format && cells)
         print_legend(w, &all, &shown);
     return CULL_OK;
 }

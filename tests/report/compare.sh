@@ -31,7 +31,9 @@ echo "$only" | grep -q ' dense ' || fail "--where method=… leaves out dense"
 "$cull" compare "$folder" --where method=nonsense >/dev/null 2>&1 && fail "--where finds a method that is not there"
 "$cull" compare "$folder" --where mehtod=reap 2>&1 | grep -q 'mehtod' || fail "--where takes an unknown key"
 
-"$cull" compare "$folder" --sort nonsense >/dev/null 2>&1 && fail "a metric that is not there is accepted"
+said=$("$cull" compare "$folder" --sort nonsense 2>/dev/null) && fail "a metric that is not there is accepted"
+test -z "$said" || fail "something is printed before the metric is known not to be there"
+"$cull" compare "$folder" --by-task --sort acc | grep -q '^perplexity' || fail "--by-task --sort acc shows acc alone"
 "$cull" compare /nowhere/at/all >/dev/null 2>&1
 test $? = 2 || fail "a missing folder is no usage error"
 
