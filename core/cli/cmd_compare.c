@@ -128,6 +128,14 @@ static void print_heading(const cull_frame *f, size_t cell)
     printf(one && *allocation ? ", allocation %s\n" : "\n", allocation);
 }
 
+static bool first_of_label(const cull_measures *all, size_t measure)
+{
+    for (size_t i = 0; i < measure; i++)
+        if (strcmp(all->at[i].label, all->at[measure].label) == 0)
+            return false;
+    return true;
+}
+
 static void print_legend(const wanted *w, const cull_measures *all, const cull_measures *shown)
 {
     bool geometric = false, plain = false;
@@ -148,7 +156,7 @@ static void print_legend(const wanted *w, const cull_measures *all, const cull_m
     printf("\n* best of its sparsity, and separable from the runner-up (p ≤ 0.05, Holm over the "
            "table).\n");
     for (size_t i = 0; !w->metric && i < all->n; i++)
-        if (cull_is_variant(all, &all->at[i]))
+        if (cull_is_variant(all, &all->at[i]) && first_of_label(all, i))
             printf("%s is in the results too: --metric %s\n", all->at[i].label, all->at[i].label);
 }
 

@@ -1,0 +1,17 @@
+# Request files, evaluated and compared: what cannot be is refused, and what is said is said once.
+. "$(dirname "$0")/common.sh"
+
+MODEL=$SOURCE/models/tinyworld-mixtral
+
+choices() # TASK WORD: a file of two questions
+{
+    for where in garden kitchen; do
+        echo "{\"context\": \"The $2 is in the\", \"choices\": [\"$where\", \"box\"], \"gold\": 0}"
+    done > "$1.jsonl"
+}
+
+choices a cup
+choices b ball
+"$CULL" eval "$MODEL" --tasks a.jsonl,b.jsonl -o evaluated > log 2>&1 || fail "eval"
+"$CULL" compare evaluated --by-task > log || fail "compare"
+[ "$(grep -c 'acc_bytes is in the results too' log)" -eq 1 ] || fail "the hint is not there once"
