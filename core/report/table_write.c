@@ -141,6 +141,7 @@ void cull_table_markdown(const cull_table *t, FILE *out)
 
 // ---- latex ----
 
+// Signs that print as themselves in LaTeX's default encoding, OT1, where "<" is "¡" and "|" a dash.
 static void latex_text(const char *text, FILE *out)
 {
     static const struct {
@@ -155,6 +156,10 @@ static void latex_text(const char *text, FILE *out)
         { "\\", "\\textbackslash{}" },
         { "~", "\\textasciitilde{}" },
         { "^", "\\textasciicircum{}" },
+        { "<", "$<$" },
+        { ">", "$>$" },
+        { "|", "\\textbar{}" },
+        { "\"", "\\texttt{\\char34}" }, // OT1 has it among the typewriter's alone
     };
     while (*text) {
         size_t n = 0;
@@ -165,6 +170,8 @@ static void latex_text(const char *text, FILE *out)
             }
         if (n == 0) {
             fprintf(out, strchr("#$%&_{}", *text) ? "\\%c" : "%c", *text);
+            if (*text == '-' && text[1] == '-') // would become a dash
+                fputs("{}", out);
             n = 1;
         }
         text += n;
@@ -186,6 +193,8 @@ void cull_table_latex(const cull_table *t, FILE *out)
         for (size_t c = 0; c < t->n_columns; c++) {
             const cull_table_cell *cell = cell_at(t, r, c);
             fputs(c ? " & " : "", out);
+            if (c == 0 && (*cell->text == '[' || *cell->text == '*'))
+                fputs("{}", out); // else an argument of the \\ above it
             fputs(cell->best ? "\\textbf{" : "", out);
             latex_text(cell->text, out);
             fputs(cell->best ? "}" : "", out);

@@ -93,7 +93,38 @@ static void latex(void **state)
 {
     const char *text = written(*state, cull_table_latex);
     assert_non_null(strstr(text, "\\begin{tabular}{lrrr}\n\\toprule\n"));
-    assert_non_null(strstr(text, "| 50 \\% \\_x & \\textbf{1.5} & $\\pm$0.1 & inf \\\\\n"));
+    assert_non_null(
+        strstr(text, "\\textbar{} 50 \\% \\_x & \\textbf{1.5} & $\\pm$0.1 & inf \\\\\n"));
+}
+
+// Whatever a name has prints as itself in OT1, LaTeX's default.
+static void latex_signs(void **state)
+{
+    static const cull_table_column column = { "p", false, false, false };
+    static const char *const pairs[][2] = {
+        { "<0.0001", "$<$0.0001" },
+        { "a>b|c", "a$>$b\\textbar{}c" },
+        { "\"a\"1", "\\texttt{\\char34}a\\texttt{\\char34}1" },
+        { "~^\\", "\\textasciitilde{}\\textasciicircum{}\\textbackslash{}" },
+        { "&%$#_{}", "\\&\\%\\$\\#\\_\\{\\}" },
+        { "a---b-c", "a-{}-{}-b-c" },
+        { "[x]", "{}[x]" },
+        { "*", "{}*" },
+        { "–−", "--$-$" },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char want[160];
+        cull_table t = cull_table_new(fake_ctx(*state), 1, 1, &column);
+        FILE *out = tmpfile();
+        cull_table_row(&t);
+        cull_table_set(&t, 0, pairs[i][0]);
+        assert_int_equal(t.status, CULL_OK);
+        cull_table_latex(&t, out);
+        snprintf(want, sizeof want, "\\midrule\n%s \\\\\n\\bottomrule\n", pairs[i][1]);
+        const char *text = text_of(out);
+        if (!strstr(text, want))
+            fail_msg("%s, not %s", text, want);
+    }
 }
 
 static void a_terminal_with_room(void **state)
@@ -122,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json, make, clear),
         cmocka_unit_test_setup_teardown(markdown, make, clear),
         cmocka_unit_test_setup_teardown(latex, make, clear),
+        cmocka_unit_test_setup_teardown(latex_signs, make, clear),
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
     };
