@@ -24,13 +24,19 @@ static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"gold\" is %s, not the number of a choice",
                                d->place, json_kind(gold));
     d->n_gold = list ? json_array_size(gold) : 1;
+    if (d->n_gold == 0)
+        return bad(ctx, d->place, "\"gold\" is empty, so that no choice is right");
     int64_t *right = ctx->host->alloc(ctx, d->n_gold + 1, sizeof *right);
     if (!right)
         return CULL_ENOMEM;
     for (size_t i = 0; i < d->n_gold; i++) {
         const json_t *one = list ? json_array_get(gold, i) : gold;
+        if (!json_is_integer(one))
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: entry %zu of \"gold\" is %s, not the number of a choice",
+                                   d->place, i, json_kind(one));
         right[i] = json_integer_value(one);
-        if (!json_is_integer(one) || right[i] < 0 || (size_t)right[i] >= d->n)
+        if (right[i] < 0 || (size_t)right[i] >= d->n)
             return ctx->host->fail(ctx, CULL_EFORMAT,
                                    "%s: \"gold\" is %lld, but there are %zu choices", d->place,
                                    (long long)right[i], d->n);
