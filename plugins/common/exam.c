@@ -17,6 +17,11 @@ static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const
     *out = ctx->host->alloc(ctx, d->n, sizeof **out);
     if (!*out)
         return CULL_ENOMEM;
+    if (d->own_max && d->max_new >= lm->length) // the line's fault, not the settings'
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: \"max\" is %zu, which leaves no room for a context in a length "
+                               "of %zu",
+                               d->place, d->max_new, lm->length);
     if (t->kind == TASK_GENERATE)
         return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until, *out,
                            truncated);

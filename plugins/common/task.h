@@ -37,6 +37,7 @@ typedef struct document {
     size_t n_until;
     const char *const *until;
     size_t max_new;
+    bool own_max;                   // its line says max_new
     const char *cluster, *doc_hash; // or NULL
     const char *prompt_hash;        // SHA-256 of the first context, or NULL
     const char *source;             // the document itself, as JSON

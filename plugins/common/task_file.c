@@ -69,6 +69,7 @@ static cull_status read_until(cull_ctx *ctx, json_t *from, document *d)
         if (status == CULL_OK && max_new < 1)
             status = bad(ctx, d->place, "\"max\" is less than 1");
         d->max_new = status == CULL_OK ? (size_t)max_new : 0;
+        d->own_max = true;
     }
     return status;
 }

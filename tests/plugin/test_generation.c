@@ -65,6 +65,11 @@ static void test_requests(void **state)
     assert_int_equal(r[1].n_until, 1);
     fake_set(host, plugin, settings, "max_new", "16");
     assert_fails(host, prepare(settings), CULL_EINVAL, "g.jsonl:1: 16 new tokens leave no room");
+    fake_set(host, plugin, settings, "tasks",
+             temp_text(&files, "m.jsonl",
+                       "{\"context\":\"ab\",\"until\":\"x\",\"target\":\"8\",\"max\":16}\n"));
+    assert_fails(host, prepare(settings), CULL_EFORMAT,
+                 "m.jsonl:1: \"max\" is 16, which leaves no room for a context in a length of 16");
 }
 
 static void test_filters(void **state)
