@@ -42,6 +42,18 @@ typedef struct asked { // the requests of one document
     cull_request *at;
 } asked;
 
+// A text without bytes counts in the sums, as in lm-eval; of such texts alone nothing can be
+// divided.
+static cull_status check_bytes(cull_ctx *ctx, const task *t)
+{
+    for (size_t d = 0; d < t->n; d++)
+        if (t->kind != TASK_ROLLING || t->document[d].bytes > 0)
+            return CULL_OK;
+    return ctx->host->fail(
+        ctx, CULL_EFORMAT, "%s: the text%s of task \"%s\" ha%s no bytes, so there is no perplexity",
+        t->document[0].place, t->n > 1 ? "s" : "", t->name, t->n > 1 ? "ve" : "s");
+}
+
 static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task *t, size_t *total,
                                 asked *docs, exam_task *out)
 {
@@ -51,6 +63,9 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     uint8_t *truncated = ctx->host->alloc(ctx, t->n, 1);
     if (!first || !truncated)
         return CULL_ENOMEM;
+    const cull_status checked = check_bytes(ctx, t);
+    if (checked != CULL_OK)
+        return checked;
     for (size_t d = 0; d < t->n; d++) {
         bool lost = false;
         const cull_status status = ask(ctx, lm, t, &t->document[d], &docs[d].n, &docs[d].at, &lost);

@@ -15,3 +15,13 @@ choices b ball
 "$CULL" eval "$MODEL" --tasks a.jsonl,b.jsonl -o evaluated > log 2>&1 || fail "eval"
 "$CULL" compare evaluated --by-task > log || fail "compare"
 [ "$(grep -c 'acc_bytes is in the results too' log)" -eq 1 ] || fail "the hint is not there once"
+
+# A text of no bytes: nothing to divide by alone, and nothing in the way of others.
+echo '{"text": ""}' > empty.jsonl
+"$CULL" eval "$MODEL" --tasks empty.jsonl -o empty > log 2>&1
+[ $? -eq 3 ] || fail "a text of no bytes has a perplexity"
+says 'empty.jsonl:1: the text of task "empty" has no bytes'
+echo '{"text": "The cup is in the garden"}' >> empty.jsonl
+"$CULL" eval "$MODEL" --tasks empty.jsonl -o empty > log 2>&1 || fail "an empty text beside another is refused"
+grep -q 'inf' log && fail "an empty text beside another makes a value infinite"
+exit 0

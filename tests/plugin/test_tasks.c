@@ -274,6 +274,9 @@ static const struct {
       "there is no \"label\"" },
     { "gsm8k", "{\"question\":\"q\"}", "\"answer\" is nothing, not a text" },
     { "wikitext", "{\"text\":\"q\"}", "there is no \"page\"" },
+    { "wikitext", "{\"page\":\"\"}", "the text of task \"wikitext\" has no bytes" },
+    { "wikitext", "{\"page\":\"\"}\n{\"page\":\"\"}",
+      "the texts of task \"wikitext\" have no bytes" },
     { "piqa", "[1]", "the line is not a JSON object" },
 };
 
@@ -290,6 +293,15 @@ static void test_bad_documents(void **state)
         assert_fails(host, prepare(settings_of(bad_documents[i].task, path, "0"), &text),
                      CULL_EFORMAT, part);
     }
+}
+
+// An empty page among others adds nothing to what is divided by.
+static void test_empty_page(void **state)
+{
+    (void)state;
+    const cull_text text = byte_text(1024);
+    const char *path = temp_text(&files, "wikitext.jsonl", "{\"page\":\"\"}\n{\"page\":\"ab\"}\n");
+    assert_ok(host, prepare(settings_of("wikitext", path, "0"), &text));
 }
 
 static void test_missing(void **state)
@@ -314,9 +326,9 @@ static void test_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canned),  cmocka_unit_test(test_chain_of_thought),
-        cmocka_unit_test(test_groups),  cmocka_unit_test(test_bad_documents),
-        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_canned),     cmocka_unit_test(test_chain_of_thought),
+        cmocka_unit_test(test_groups),     cmocka_unit_test(test_bad_documents),
+        cmocka_unit_test(test_empty_page), cmocka_unit_test(test_missing),
     };
     return cmocka_run_group_tests_name("metric tasks", tests, setup, teardown);
 }
