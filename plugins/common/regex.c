@@ -74,6 +74,14 @@ void regex_free(regex *r)
     r->code = NULL;
 }
 
+cull_status regex_check(cull_ctx *ctx, const char *place, const char *pattern)
+{
+    regex *made = NULL;
+    const cull_status status = regex_new(ctx, place, pattern, &made);
+    regex_free(made);
+    return status;
+}
+
 static span group(const regex *r, span text, uint32_t g)
 {
     const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->match);

@@ -10,6 +10,8 @@ typedef struct regex regex;
 // `place` says where the pattern comes from. Free what was made. CULL_EFORMAT: not a pattern.
 cull_status regex_new(cull_ctx *, const char *place, const char *pattern, regex **out);
 void regex_free(regex *);
+// Is it a pattern? As regex_new.
+cull_status regex_check(cull_ctx *, const char *place, const char *pattern);
 
 // re.findall(text)[select] as lm-evaluation-harness uses it: of a match with several groups the
 // first that is not empty, with one group that group, else all of the match. select < 0 counts from

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/regex.h"
 #include "common/task_file.h"
 
 static cull_status read_filter(cull_ctx *ctx, const char *path, json_t *from, answer_filter *out)
@@ -17,6 +18,8 @@ static cull_status read_filter(cull_ctx *ctx, const char *path, json_t *from, an
         status = json_get_optional(ctx, path, from, "fallback", &fallback);
     if (status == CULL_OK && json_object_get(from, "select"))
         status = json_get_int(ctx, path, from, "select", &out->select);
+    if (status == CULL_OK && out->pattern)
+        status = regex_check(ctx, path, out->pattern);
     if (status != CULL_OK)
         return status;
     out->name = name.s;
@@ -47,7 +50,9 @@ static cull_status read_cleaning(cull_ctx *ctx, const char *path, json_t *from, 
         return CULL_OK;
     const span *pattern;
     size_t n;
-    const cull_status status = json_get_texts(ctx, path, from, "ignore", &n, &pattern);
+    cull_status status = json_get_texts(ctx, path, from, "ignore", &n, &pattern);
+    for (size_t i = 0; status == CULL_OK && i < n; i++)
+        status = regex_check(ctx, path, pattern[i].s);
     if (status != CULL_OK)
         return status;
     const char **ignore = ctx->host->alloc(ctx, n, sizeof *ignore);

@@ -235,6 +235,80 @@ static void test_metadata(void **state)
     temp_end(&folder);
 }
 
+// A group averages the values that are named, of all tasks alike if it says so.
+static void test_groups(void **state)
+{
+    (void)state;
+    void *settings = fake_settings(host, plugin);
+    temp_files folder;
+    char glob[96];
+    temp_begin(&folder);
+    temp_text(&folder, "one.jsonl", "{\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n");
+    temp_text(&folder, "two.jsonl",
+              "{\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n"
+              "{\"context\":\"d\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n"
+              "{\"context\":\"e\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n");
+    fake_set(host, plugin, settings, "tasks", strcat(strcpy(glob, folder.folder), "/*.jsonl"));
+    temp_text(
+        &folder, "metadata.json",
+        "{\"groups\":{\"all\":[\"one\",\"two\"],"
+        "\"alike\":{\"tasks\":[\"one\",\"two\"],\"values\":[\"acc,none\"],\"by_task\":true}}}");
+    assert_ok(host, prepare(settings));
+    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 }, { .ll = -2 }, { .ll = -1 },
+                                    { .ll = -2 }, { .ll = -1 }, { .ll = -2 }, { .ll = -1 } };
+    seen_report *seen = score(answers);
+    assert_true(seen_value(seen, "all", "acc", "none")->value == 0.25);
+    assert_true(seen_value(seen, "alike", "acc", "none")->value == 0.5);
+    assert_true(seen_has_value(seen, "all", "acc_norm", "none"));
+    assert_false(seen_has_value(seen, "alike", "acc_norm", "none"));
+
+    static const char *const bad[][2] = {
+        { "[]", "this is a list, not an object" },
+        { "{\"groups\":5}", "\"groups\" is a number, not an object" },
+        { "{\"tasks\":[]}", "\"tasks\" is a list, not an object" },
+        { "{\"groups\":{\"g\":5}}", "group \"g\": this is a number, not an object" },
+        { "{\"groups\":{\"g\":[1]}}", "group \"g\": entry 0 is a number, not a task's name" },
+        { "{\"groups\":{\"g\":{\"tasks\":[\"one\"],\"by_task\":1}}}",
+          "group \"g\": \"by_task\" is a number, not true or false" },
+        { "{\"groups\":{\"one\":[\"one\"]}}", "group \"one\" is a task, too" },
+        { "{\"groups\":{\"macro\":[\"one\"]}}", "\"macro\" cannot be the name of a task" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        folder.n--;
+        temp_text(&folder, "metadata.json", bad[i][0]);
+        assert_fails(host, prepare(settings), CULL_EFORMAT, bad[i][1]);
+    }
+    temp_end(&folder);
+}
+
+// Where nobody says what is right, the answers are for others to score.
+static void test_unanswered(void **state)
+{
+    (void)state;
+    assert_ok(host, prepare_file(temp_text(
+                        &files, "open.jsonl",
+                        "{\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":null}\n")));
+    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 } };
+    seen_report *seen = score(answers);
+    assert_false(seen_has_value(seen, "open", "acc", "none"));
+    assert_true(seen_value(seen, "open", "loglikelihood", "none")->value == -1.5);
+    assert_false(seen_has_column(seen, "open", "gold") || seen_has_column(seen, "open", "acc"));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "a/b", "", ".", "..", "a\\nb", "pooled", "macro" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[128];
+        snprintf(text, sizeof text,
+                 "{\"task\":\"%s\",\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n",
+                 bad[i]);
+        assert_fails(host, prepare_file(temp_text(&files, "name.jsonl", text)), CULL_EFORMAT,
+                     "name.jsonl:1: \"");
+    }
+}
+
 static void test_prompt_hash(void **state)
 {
     (void)state;
@@ -324,7 +398,8 @@ int main(void)
         cmocka_unit_test(test_report),      cmocka_unit_test(test_single),
         cmocka_unit_test(test_kinds),       cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_prompt_hash), cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_twice),       cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_unanswered),  cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("metric choices", tests, setup, teardown);
 }

@@ -110,6 +110,41 @@ static void test_filters(void **state)
     assert_true(seen_value(seen, "n", "exact_match", "none")->value == 1);
 }
 
+// Any of several targets is right; without one the answers are for others to score; no stop but
+// EOS.
+static void test_targets(void **state)
+{
+    (void)state;
+    const cull_metric *metric = plugin->vtable;
+    void *settings = fake_settings(host, plugin);
+    fake_set(host, plugin, settings, "tasks",
+             temp_text(&files, "t.jsonl",
+                       "{\"context\":\"a\",\"until\":[],\"target\":\"['x', "
+                       "'y']\",\"targets\":[\"x\",\"y\"],\"max\":4}\n"
+                       "{\"context\":\"a\",\"until\":[],\"target\":\"['x', "
+                       "'y']\",\"targets\":[\"x\",\"y\"],\"max\":4}\n"));
+    assert_ok(host, prepare(settings));
+    assert_int_equal(requests.at[0].n_until, 1);
+    assert_string_equal(requests.at[0].until[0], "</s>");
+    const cull_answer answers[] = { answer("y"), answer("['x', 'y']") };
+    seen_report *seen = seen_new(host);
+    assert_ok(host, metric->score(fake_ctx(host), settings, &requests, answers, &seen->report));
+    assert_true(seen_value(seen, "t", "exact_match", "none")->value == 0.5);
+    const char *const *target = seen_column(seen, "t", "target", 's')->data;
+    assert_string_equal(target[0], "['x', 'y']");
+
+    settings = fake_settings(host, plugin);
+    fake_set(host, plugin, settings, "tasks",
+             temp_text(&files, "o.jsonl",
+                       "{\"context\":\"a\",\"until\":\"\\n\",\"target\":null,\"max\":4}\n"));
+    assert_ok(host, prepare(settings));
+    const cull_answer other[] = { { .text = "ab", .text_len = 2, .n = 3 } };
+    seen = seen_new(host);
+    assert_ok(host, metric->score(fake_ctx(host), settings, &requests, other, &seen->report));
+    assert_true(seen_value(seen, "o", "answer_tokens", "none")->value == 3);
+    assert_false(seen_has_value(seen, "o", "exact_match", "none"));
+}
+
 static void test_bad_filters(void **state)
 {
     (void)state;
@@ -135,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_bad_filters),
+        cmocka_unit_test(test_targets),
     };
     return cmocka_run_group_tests_name("metric generation", tests, setup, teardown);
 }

@@ -47,6 +47,10 @@ static cull_status prepare(fixture *f)
 {
     const cull_metric *metric = f->plugin->vtable;
     f->requests = (cull_requests){ .size = sizeof f->requests };
+    const cull_status status =
+        metric->check ? metric->check(fake_ctx(f->host), f->settings) : CULL_OK;
+    if (status != CULL_OK)
+        return status;
     return metric->prepare(fake_ctx(f->host), f->settings, &f->text, &f->requests);
 }
 

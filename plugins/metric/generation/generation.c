@@ -70,14 +70,6 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return exam_score(ctx, requests, answers, out);
 }
 
-static cull_status check_pattern(cull_ctx *ctx, const char *place, const char *pattern)
-{
-    regex *made = NULL;
-    const cull_status status = regex_new(ctx, place, pattern, &made);
-    regex_free(made);
-    return status;
-}
-
 static cull_status check(cull_ctx *ctx, const void *settings)
 {
     const struct settings *set = settings;
@@ -86,10 +78,10 @@ static cull_status check(cull_ctx *ctx, const void *settings)
         answer_filter filter;
         status = answer_filter_parse(ctx, set->filters.at[i], &filter);
         if (status == CULL_OK)
-            status = check_pattern(ctx, "filters", filter.pattern);
+            status = regex_check(ctx, "filters", filter.pattern);
     }
     for (size_t i = 0; status == CULL_OK && i < set->ignore.n; i++)
-        status = check_pattern(ctx, "ignore", set->ignore.at[i]);
+        status = regex_check(ctx, "ignore", set->ignore.at[i]);
     return status;
 }
 
