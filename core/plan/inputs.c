@@ -1,5 +1,6 @@
 #include "plan/inputs.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,13 +24,31 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
 
 // ---- one model ----
 
+// What a backend that was built earlier does not know of is zero.
+static cull_status copy_facts(cull_ctx *ctx, const cull_model_facts *from,
+                              const cull_model_facts **out)
+{
+    enum { LEAST = offsetof(cull_model_facts, exports) };
+    cull_model_facts *facts = cull_take(ctx, 1, sizeof *facts);
+    if (!facts)
+        return CULL_ENOMEM;
+    if (from->size < LEAST)
+        return cull_fail(ctx, CULL_EPLUGIN, "a model's facts of %u bytes; they have %d at least",
+                         (unsigned)from->size, LEAST);
+    memcpy(facts, from, from->size < sizeof *facts ? from->size : sizeof *facts);
+    facts->size = sizeof *facts;
+    *out = facts;
+    return CULL_OK;
+}
+
 static cull_status open_model(cull_subject *s, uint32_t what)
 {
     cull_ctx *ctx = &s->context.ctx;
     const cull_backend *backend = s->spec->backend.plugin->vtable;
     s->opened.backend = backend;
     CULL_TRY(backend->open(ctx, s->spec->backend.settings, what, &s->opened.model));
-    const cull_model_facts *facts = s->opened.facts = backend->facts(s->opened.model);
+    CULL_TRY(copy_facts(ctx, backend->facts(s->opened.model), &s->opened.facts));
+    const cull_model_facts *facts = s->opened.facts;
     s->layer = cull_take(ctx, facts->L + 1, sizeof *s->layer);
     s->frozen = cull_take(ctx, facts->L + 1, sizeof *s->frozen);
     if (!s->layer || !s->frozen)
@@ -45,6 +64,7 @@ static cull_status open_model(cull_subject *s, uint32_t what)
         .encode = encode,
         .decode = decode,
         .core = s,
+        .max_new = facts->max_new,
     };
     return CULL_OK;
 }

@@ -96,6 +96,13 @@ typedef struct cull_model_facts {
     int32_t bos, eos; // token ids, −1: none
     bool adds_bos;    // the tokenizer puts BOS in front by itself
     const char *exports; // what a checkpoint can say of a variant, for `cull inspect`; NULL: unknown
+    // How the checkpoint wants its answers (CULL_GENERATE); zeroes are plain greedy decoding.
+    const int32_t *stop; // (n_stop) ids that end one; NULL: eos does
+    size_t n_stop;
+    size_t max_new;            // of its ids, whatever a task says; 0: the task's
+    double repetition_penalty; // divides the positive logits of ids that were there, prompt and answer, and
+                               // multiplies the others; 0, 1: none
+    const char *no_answers;    // why they cannot be made, in a sentence; NULL: they can
 } cull_model_facts;
 
 #endif

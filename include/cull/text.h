@@ -17,6 +17,7 @@ typedef struct cull_text {
     cull_status (*decode)(cull_ctx *, const struct cull_text *, const int32_t *ids, size_t n,
                           uint32_t flags, char **text, size_t *len);
     void *core;
+    size_t max_new; // facts.max_new of the model
 } cull_text;
 
 #endif

@@ -108,6 +108,25 @@ AT(cull_backend, size, 0);
 AT(cull_backend, open, 8);
 AT(cull_backend, notes, 128);
 
+AT(cull_model_facts, size, 0);
+AT(cull_model_facts, arch, 8);
+AT(cull_model_facts, fingerprint, 32);
+AT(cull_model_facts, L, 40);
+AT(cull_model_facts, logit_scale, 80);
+AT(cull_model_facts, eos, 124);
+AT(cull_model_facts, exports, 136);
+AT(cull_model_facts, stop, 144);
+AT(cull_model_facts, n_stop, 152);
+AT(cull_model_facts, max_new, 160);
+AT(cull_model_facts, repetition_penalty, 168);
+AT(cull_model_facts, no_answers, 176);
+AT(cull_text, size, 0);
+AT(cull_text, bos, 4);
+AT(cull_text, encode, 24);
+AT(cull_text, decode, 32);
+AT(cull_text, core, 40);
+AT(cull_text, max_new, 48);
+
 AT(cull_view, size, 0);
 AT(cull_view, model, 8);
 AT(cull_view, layer, 16);

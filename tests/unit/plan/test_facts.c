@@ -1,0 +1,107 @@
+// What the core makes of the facts of a backend that was built when they were fewer.
+#include "plan/inputs.h"
+
+#include "support/fake_host.h"
+#include "support/test.h"
+
+static cull_model_facts told; // what the backend says
+static const int32_t ends[] = { 3 };
+
+static cull_status open(cull_ctx *ctx, const void *settings, uint32_t what, cull_model **out)
+{
+    (void)ctx, (void)settings, (void)what;
+    *out = (cull_model *)&told;
+    return CULL_OK;
+}
+
+static void close(cull_model *model)
+{
+    (void)model;
+}
+
+static const cull_model_facts *facts(const cull_model *model)
+{
+    (void)model;
+    return &told;
+}
+
+static const cull_backend vtable = {
+    .size = sizeof vtable, .open = open, .close = close, .facts = facts
+};
+static const cull_plugin plugin = {
+    .size = sizeof plugin, .kind = CULL_BACKEND, .name = "older", .vtable = &vtable
+};
+static const cull_model_spec spec = { .name = "m", .backend = { .plugin = &plugin } };
+
+static fake_host *host;
+
+static int setup(void **state)
+{
+    (void)state;
+    host = fake_host_new(1);
+    told = (cull_model_facts){ .size = sizeof told,
+                               .eos = 7,
+                               .exports = "all",
+                               .stop = ends,
+                               .n_stop = 1,
+                               .max_new = 5,
+                               .no_answers = "none" };
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_host_free(host);
+    return 0;
+}
+
+static void test_as_told(void **state)
+{
+    cull_subject s;
+
+    (void)state;
+    assert_ok(host, cull_subject_open(fake_ctx(host), &spec, 0, &s));
+    assert_ptr_equal(s.opened.facts->stop, ends);
+    assert_string_equal(s.opened.facts->no_answers, "none");
+    assert_int_equal(s.text.max_new, 5);
+    cull_subject_close(&s);
+}
+
+// What lies behind the struct's own end is not looked at.
+static void test_older(void **state)
+{
+    cull_subject s;
+
+    (void)state;
+    told.size = offsetof(cull_model_facts, stop);
+    assert_ok(host, cull_subject_open(fake_ctx(host), &spec, 0, &s));
+    assert_int_equal(s.opened.facts->eos, 7);
+    assert_string_equal(s.opened.facts->exports, "all");
+    assert_null(s.opened.facts->stop);
+    assert_int_equal(s.opened.facts->n_stop, 0);
+    assert_null(s.opened.facts->no_answers);
+    assert_int_equal(s.text.max_new, 0);
+    cull_subject_close(&s);
+}
+
+static void test_none(void **state)
+{
+    cull_subject s;
+
+    (void)state;
+    told.size = 0;
+    assert_fails(host, cull_subject_open(fake_ctx(host), &spec, 0, &s), CULL_EPLUGIN,
+                 "a model's facts of 0 bytes");
+    cull_subject_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_as_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_none, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
