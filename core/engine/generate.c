@@ -16,8 +16,6 @@ typedef struct sequence { // one request of one variant
     size_t n;     // ids made so far
     int32_t *ids; // (max_new)
     bool done;
-    char *text; // as decoded so far, in the context's alloc arena
-    size_t text_len;
 } sequence;
 
 typedef struct generating {
@@ -31,8 +29,10 @@ typedef struct generating {
     cull_forest forest;
     size_t *end;
     size_t store_rows;
-    float **store; // (n_variants, L)
-    sequence *seq; // (n_variants, n)
+    float **store;   // (n_variants, L)
+    sequence *seq;   // (n_variants, n)
+    size_t **window; // (n, n_until) ids at an answer's end in which a stop string is looked for
+    bool *seen;      // (V) all false between uses; NULL: nothing is penalised
 } generating;
 
 static size_t kv_bytes_per_row(const cull_run *run)
@@ -74,13 +74,37 @@ static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const i
                            .attended = i };
 }
 
-// ---- stop rules ----
+// ---- stop rules: those of transformers' generate() with lm-eval's stopping criteria ----
 
-static cull_status decode(const generating *g, sequence *s)
+// lm-eval looks for a stop string in as many ids as it has itself, and two more.
+static cull_status measure_stops(generating *g, size_t i)
 {
-    cull_run *run = g->run;
-    return run->m->backend->decode(run->ctx, run->m->model, s->ids, s->n, 0, &s->text,
-                                   &s->text_len);
+    const cull_opened *m = g->run->m;
+    const cull_request *r = g->request[g->which[i]];
+    cull_arena *arena = cull_context_of(g->run->ctx)->alloc;
+    const cull_mark mark = cull_arena_mark(arena);
+    int32_t *ids;
+
+    g->window[i] = cull_scratch(g->run->ctx, r->n_until + 1, sizeof **g->window);
+    if (!g->window[i])
+        return CULL_ENOMEM;
+    for (size_t u = 0; u < r->n_until; u++) {
+        CULL_TRY(m->backend->encode(g->run->ctx, m->model, r->until[u], strlen(r->until[u]), 0,
+                                    &ids, &g->window[i][u]));
+        g->window[i][u] += 2;
+    }
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+static bool ends(const cull_model_facts *facts, int32_t id)
+{
+    if (!facts->stop)
+        return id == facts->eos;
+    for (size_t i = 0; i < facts->n_stop; i++)
+        if (facts->stop[i] == id)
+            return true;
+    return false;
 }
 
 static size_t find_stop(const char *text, size_t len, const char *stop)
@@ -93,30 +117,101 @@ static size_t find_stop(const char *text, size_t len, const char *stop)
     return SIZE_MAX;
 }
 
-static cull_status take_token(const generating *g, const cull_request *r, sequence *s, int32_t id)
+// Stop strings are looked for in the text with special tokens: "<|im_end|>" is one in many models.
+static cull_status take_token(const generating *g, size_t i, sequence *s, int32_t id)
 {
+    const cull_opened *m = g->run->m;
+    const cull_request *r = g->request[g->which[i]];
+    const size_t *window = g->window[i];
+    cull_arena *arena = cull_context_of(g->run->ctx)->alloc; // what is decoded here is not kept
+    const cull_mark mark = cull_arena_mark(arena);
+    size_t n = 0, len = 0;
+    char *text = NULL;
+
     s->ids[s->n++] = id;
-    s->done = s->n >= r->max_new || id == g->run->m->facts->eos;
-    CULL_TRY(decode(g, s));
-    for (size_t i = 0; i < r->n_until && !s->done; i++)
-        s->done = find_stop(s->text, s->text_len, r->until[i]) != SIZE_MAX;
+    s->done = s->n >= r->max_new || ends(m->facts, id);
+    for (size_t u = 0; u < r->n_until && !s->done; u++) {
+        const size_t last = window[u] < s->n ? window[u] : s->n;
+        if (last != n)
+            CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids + s->n - last, last,
+                                        CULL_SPECIAL, &text, &len));
+        n = last;
+        s->done = find_stop(text, len, r->until[u]) != SIZE_MAX;
+    }
+    cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
-static void finish(const generating *g, size_t v, size_t i)
+// The answer's text has no special tokens, and is cut at each stop in turn.
+static cull_status finish(const generating *g, size_t v, size_t i)
 {
+    const cull_opened *m = g->run->m;
     const sequence *s = g->seq + v * g->n + i;
     const cull_request *r = g->request[g->which[i]];
     cull_answer *a = g->answer + v * g->n_all + g->which[i];
+    char *text;
 
-    *a = (cull_answer){ .ids = s->ids, .n = s->n, .text = s->text, .text_len = s->text_len };
-    for (size_t u = 0; u < r->n_until && s->text; u++) {
-        const size_t at = find_stop(s->text, a->text_len, r->until[u]);
+    *a = (cull_answer){ .ids = s->ids, .n = s->n };
+    CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len));
+    for (size_t u = 0; u < r->n_until; u++) {
+        const size_t at = find_stop(text, a->text_len, r->until[u]);
         if (at != SIZE_MAX)
             a->text_len = at;
     }
-    if (s->text)
-        s->text[a->text_len] = '\0';
+    text[a->text_len] = '\0';
+    a->text = text;
+    return CULL_OK;
+}
+
+// ---- the next id ----
+
+// One row's sequence.
+typedef struct chooser {
+    const generating *g;
+    size_t variant;
+    const size_t *seq; // of each row; NULL: row i is sequence i
+} chooser;
+
+static void penalise(const generating *g, size_t n, const int32_t *ids, float *logits)
+{
+    const float penalty = (float)g->run->m->facts->repetition_penalty;
+
+    for (size_t i = 0; i < n; i++) {
+        float *z = logits + ids[i];
+        if (!g->seen[ids[i]])
+            *z = *z < 0 ? *z * penalty : *z / penalty;
+        g->seen[ids[i]] = true;
+    }
+}
+
+// Ids of the prompt and of the answer so far, each once however often it was there.
+static void bend(void *arg, size_t row, float *logits)
+{
+    const chooser *c = arg;
+    const generating *g = c->g;
+    const size_t i = c->seq ? c->seq[row] : row;
+    const sequence *s = g->seq + c->variant * g->n + i;
+    const cull_request *r = g->request[g->which[i]];
+
+    penalise(g, r->n, r->ids, logits);
+    penalise(g, s->n, s->ids, logits);
+    for (size_t k = 0; k < r->n; k++)
+        g->seen[r->ids[k]] = false;
+    for (size_t k = 0; k < s->n; k++)
+        g->seen[s->ids[k]] = false;
+}
+
+static cull_status choose(const generating *g, size_t variant, const size_t *seq, size_t n,
+                          const float *h, int32_t *best)
+{
+    chooser c = { g, variant, seq };
+
+    CULL_TRY(cull_head_argmax(g->run, n, h, g->seen ? bend : NULL, &c, best));
+    for (size_t row = 0; row < n; row++) {
+        const size_t i = seq ? seq[row] : row;
+        CULL_TRY(take_token(g, i, g->seq + variant * g->n + i, best[row]));
+    }
+    return CULL_OK;
 }
 
 // ---- prompts ----
@@ -163,9 +258,7 @@ static cull_status first_tokens(generating *g, size_t v, const float *h)
         const cull_segment *s = g->forest.segment + g->end[i];
         memcpy(last + i * D, h + (s->first + s->n - 1) * D, D * sizeof *last);
     }
-    CULL_TRY(cull_head_argmax(g->run, g->n, last, best));
-    for (size_t i = 0; i < g->n; i++)
-        CULL_TRY(take_token(g, g->request[g->which[i]], g->seq + v * g->n + i, best[i]));
+    CULL_TRY(choose(g, v, NULL, g->n, last, best));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -262,14 +355,8 @@ static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena
                   s->h, lane);
     }
     CULL_TRY(through_layers(g, n, lane, kv, variant));
-    for (size_t i = 0; i < n; i++) {
-        CULL_TRY(cull_head_argmax(g->run, step[i].n, step[i].h, step[i].best));
-        for (size_t r = 0; r < step[i].n; r++) {
-            const size_t at = step[i].seq[r];
-            CULL_TRY(take_token(g, g->request[g->which[at]], g->seq + step[i].variant * g->n + at,
-                                step[i].best[r]));
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(choose(g, step[i].variant, step[i].seq, step[i].n, step[i].h, step[i].best));
     return CULL_OK;
 }
 
@@ -334,6 +421,16 @@ static size_t longest_answer(const generating *g)
     return most;
 }
 
+static cull_status make_seen(generating *g)
+{
+    const cull_model_facts *facts = g->run->m->facts;
+
+    if (facts->repetition_penalty == 0 || facts->repetition_penalty == 1)
+        return CULL_OK;
+    g->seen = cull_scratch(g->run->ctx, facts->V, sizeof *g->seen);
+    return g->seen ? CULL_OK : CULL_ENOMEM;
+}
+
 static cull_status run_batch(generating *g)
 {
     cull_ctx *ctx = g->run->ctx;
@@ -342,10 +439,14 @@ static cull_status run_batch(generating *g)
 
     g->end = cull_scratch(ctx, g->n, sizeof *g->end);
     g->seq = cull_scratch(ctx, g->n_variants * g->n, sizeof *g->seq);
-    if (!prompt || !g->end || !g->seq)
+    g->window = cull_scratch(ctx, g->n, sizeof *g->window);
+    if (!prompt || !g->end || !g->seq || !g->window)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < g->n; i++)
+    CULL_TRY(make_seen(g));
+    for (size_t i = 0; i < g->n; i++) {
         prompt[i] = (cull_ids){ g->request[g->which[i]]->ids, g->request[g->which[i]]->n };
+        CULL_TRY(measure_stops(g, i));
+    }
     CULL_TRY(cull_forest_build(ctx, g->n, prompt, true, g->run->m->facts->rope_switch, &g->forest,
                                g->end));
     CULL_TRY(make_sequences(g));
@@ -358,7 +459,7 @@ static cull_status run_batch(generating *g)
     cull_pass_end(g->run);
     for (size_t v = 0; v < g->n_variants; v++)
         for (size_t i = 0; i < g->n; i++)
-            finish(g, v, i);
+            CULL_TRY(finish(g, v, i));
     return CULL_OK;
 }
 
@@ -375,7 +476,8 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
                           const cull_request *const *requests, cull_answer *answers)
 {
     const size_t L = run->m->facts->L;
-    const uint64_t room = cull_memory_limit(run->m, options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
+    const uint64_t room =
+        cull_memory_limit(run->m, options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
     size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
     cull_status st = which ? CULL_OK : CULL_ENOMEM;
 

@@ -201,7 +201,9 @@ cull_status cull_head_logits(cull_run *run, size_t n, const float *h, float *log
     return CULL_OK;
 }
 
-cull_status cull_head_argmax(cull_run *run, size_t n, const float *h, int32_t *best)
+cull_status cull_head_argmax(cull_run *run, size_t n, const float *h,
+                             void (*bend)(void *arg, size_t row, float *logits), void *arg,
+                             int32_t *best)
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const size_t D = run->m->facts->D, V = run->m->facts->V;
@@ -214,8 +216,11 @@ cull_status cull_head_argmax(cull_run *run, size_t n, const float *h, int32_t *b
     for (size_t i = 0; i < n; i += most) {
         const size_t count = n - i < most ? n - i : most;
         CULL_TRY(cull_head_logits(run, count, h + i * D, logits));
-        for (size_t r = 0; r < count; r++)
+        for (size_t r = 0; r < count; r++) {
+            if (bend)
+                bend(arg, i + r, logits + r * V);
             best[i + r] = (int32_t)cull_row_argmax(V, logits + r * V);
+        }
     }
     cull_arena_rewind(arena, mark);
     return CULL_OK;

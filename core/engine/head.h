@@ -31,8 +31,10 @@ cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, s
 cull_status cull_head_logits(cull_run *run, size_t n, const float *h,
                              float *logits) CULL_MUST_CHECK;
 
-// The arg-max of each of n rows of h, the first of equals.
+// The arg-max of each of n rows of h, the first of equals, after `bend` (or NULL) has changed the
+// row's V logits.
 cull_status cull_head_argmax(cull_run *run, size_t n, const float *h,
+                             void (*bend)(void *arg, size_t row, float *logits), void *arg,
                              int32_t *best) CULL_MUST_CHECK;
 
 #endif

@@ -234,11 +234,26 @@ static void hash_request(cull_hash *hash, const cull_request *request)
         cull_hash_text(hash, request->until[i]);
 }
 
+// What beside the requests determines the answers that are generated. The words stand for the
+// rules of core/engine/generate.c and change with them.
+static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
+{
+    const bool listed = facts->stop != NULL;
+    const size_t n = listed ? facts->n_stop : 1;
+    const int32_t *stop = listed ? facts->stop : &facts->eos;
+    cull_hash_text(hash, "ends at ids, and at texts with special tokens");
+    cull_hash_u64(hash, n);
+    cull_hash_bytes(hash, stop, n * sizeof *stop);
+    cull_hash_f64(hash, facts->repetition_penalty ? facts->repetition_penalty : 1);
+}
+
 static cull_status check_request(cull_ctx *ctx, const cull_subject *s, const cull_request *request)
 {
     if (request->n == 0 || (request->kind == CULL_SCORE && request->scored >= request->n))
         return cull_fail(ctx, CULL_EPLUGIN, "a request has %zu tokens and scores %zu of them",
                          request->n, request->scored);
+    if (request->kind == CULL_GENERATE && s->opened.facts->no_answers)
+        return cull_fail(ctx, CULL_ENOTSUP, "%s", s->opened.facts->no_answers);
     const size_t fed = request->kind == CULL_SCORE ? request->n - 1 : request->n;
     CULL_TRY(check_ids(ctx, s, request->ids, fed, "a request"));
     return check_ids(ctx, s, request->ids + fed, request->n - fed, "a request");
@@ -250,11 +265,15 @@ static cull_status key_of_requests(cull_ctx *ctx, const cull_subject *s, cull_as
     if (!hash)
         return cull_no_memory(ctx);
     cull_status status = CULL_OK;
+    bool generates = false;
     for (size_t i = 0; i < asked->requests.n && status == CULL_OK; i++) {
         status = check_request(ctx, s, &asked->requests.at[i]);
         hash_request(hash, &asked->requests.at[i]);
+        generates |= asked->requests.at[i].kind == CULL_GENERATE;
         asked->tokens += asked->requests.at[i].n + asked->requests.at[i].max_new;
     }
+    if (generates)
+        hash_generation(hash, s->opened.facts);
     cull_hash_text(hash, asked->requests.key ? asked->requests.key : "");
     asked->key = cull_hash_key(hash);
     cull_hash_free(hash);

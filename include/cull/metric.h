@@ -17,7 +17,8 @@ enum { // cull_request.wants
 
 // SCORE: the last `scored` of the n ids are targets, each predicted from all ids before it; the ids are
 // fed as they are (BOS and truncation are the metric's affair), n − 1 ≤ the model's positions.
-// GENERATE: greedy continuation of the n ids until a stop string, EOS, or max_new ids.
+// GENERATE: greedy continuation of the n ids until one of the model's ids that end an answer, a stop string
+// in the last ids decoded with special tokens, or max_new ids.
 typedef struct cull_request {
     uint32_t kind; // 0 SCORE, 1 GENERATE
     uint32_t wants;

@@ -230,6 +230,8 @@ cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, 
     }
     const tokens kept = last((tokens){ ids, n }, lm->length - max_new);
     *truncated = kept.n < n;
+    if (lm->text->max_new) // the context has been cut for the task's own, as lm-eval's is
+        max_new = lm->text->max_new;
     *out = (cull_request){ .kind = CULL_GENERATE,
                            .ids = kept.ids,
                            .n = kept.n,

@@ -62,7 +62,8 @@ cull_status lm_score_rolling(cull_ctx *, const lm_encoder *, const char *place, 
                              size_t *n, cull_request **out);
 
 // Greedy continuation of a context that keeps its last L − max_new ids (*truncated: it had more);
-// EOS's text is one more stop.
+// EOS's text is one more stop. Where the model says how long an answer is, that is its length, for
+// so it is when transformers makes lm-eval's answers.
 cull_status lm_generate(cull_ctx *, const lm_encoder *, const char *place, span context,
                         size_t max_new, size_t n_until, const char *const *until, cull_request *out,
                         bool *truncated);

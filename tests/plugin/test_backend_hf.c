@@ -35,6 +35,7 @@ static int set_up(void **state)
 
 static const char *const files[] = {
     "config.json",
+    "generation_config.json",
     "model.safetensors",
     "model.safetensors.index.json",
     "model-00001-of-00003.safetensors",
@@ -315,6 +316,88 @@ static void test_damages(void **state)
 }
 
 // The same tensor in two shards.
+// What is said of answers; the answers themselves: tests/golden/test_generation.c.
+static const struct {
+    const char *text, *sentence; // the file; why no answers can be made, NULL: they can
+} generation[] = {
+    { "{\"num_beams\": 1, \"min_length\": 0, \"suppress_tokens\": [], \"token_healing\": false,"
+      " \"do_sample\": true, \"top_k\": 20, \"length_penalty\": 2, \"sequence_bias\": null}",
+      NULL },
+    { "{\"num_beams\": 4}", "generation_config.json: num_beams 4 changes what is generated" },
+    { "{\"num_return_sequences\": 2}", "num_return_sequences 2" },
+    { "{\"guidance_scale\": 1.5}", "guidance_scale 1.5" },
+    { "{\"encoder_repetition_penalty\": 1.1}", "encoder_repetition_penalty 1.1" },
+    { "{\"no_repeat_ngram_size\": 2}", "no_repeat_ngram_size 2" },
+    { "{\"encoder_no_repeat_ngram_size\": 2}", "encoder_no_repeat_ngram_size 2" },
+    { "{\"min_length\": 9}", "min_length 9" },
+    { "{\"min_new_tokens\": 9}", "min_new_tokens 9" },
+    { "{\"penalty_alpha\": 0.6}", "penalty_alpha 0.6" },
+    { "{\"sequence_bias\": [[[3], -1.0]]}", "sequence_bias [[[3],-1.0]]" },
+    { "{\"bad_words_ids\": [[3]]}", "bad_words_ids [[3]]" },
+    { "{\"forced_bos_token_id\": 0}", "forced_bos_token_id 0" },
+    { "{\"forced_eos_token_id\": [1]}", "forced_eos_token_id [1]" },
+    { "{\"exponential_decay_length_penalty\": [5, 1.1]}", "exponential_decay_length_penalty" },
+    { "{\"suppress_tokens\": [3]}", "suppress_tokens [3]" },
+    { "{\"begin_suppress_tokens\": [3]}", "begin_suppress_tokens [3]" },
+    { "{\"watermarking_config\": {\"bias\": 2}}", "watermarking_config {" },
+    { "{\"token_healing\": true}", "token_healing true" },
+    { "{\"stop_strings\": \"a\"}", "stop_strings \"a\"" },
+    { "{\"max_time\": 1}", "max_time 1" },
+};
+
+static const cull_model_facts *open_generation(fixture *f, const char *text, cull_model **model)
+{
+    char path[256];
+
+    (void)snprintf(path, sizeof path, "%s/generation_config.json", f->folder);
+    write_all(path, text, strlen(text));
+    assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, model));
+    return f->hf->facts(*model);
+}
+
+static void test_generation(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "{\"eos_token_id\": \"</s>\"}", "eos_token_id must be a token's number, or a list" },
+        { "{\"eos_token_id\": [1, 2.0]}", "but is [1,2.0]" },
+        { "{\"max_new_tokens\": 0}", "max_new_tokens must be an integer of at least 1" },
+        { "{\"repetition_penalty\": 0}", "repetition_penalty must be above zero, but is 0" },
+        { "{", "generation_config.json:1:" },
+    };
+    fixture *f = *state;
+    cull_model *model;
+
+    copy(f, "mixtral");
+    for (size_t i = 0; i < sizeof generation / sizeof *generation; i++) {
+        const char *why = open_generation(f, generation[i].text, &model)->no_answers;
+        const char *sentence = generation[i].sentence;
+        if (sentence ? !why || !strstr(why, sentence) : why != NULL)
+            fail_msg("%s: %s", generation[i].text, why ? why : "can be done");
+        f->hf->close(model);
+    }
+    const cull_model_facts *facts =
+        open_generation(f,
+                        "{\"eos_token_id\": [7, 9], \"max_new_tokens\": 5,"
+                        " \"repetition_penalty\": 1.5}",
+                        &model);
+    assert_int_equal(facts->n_stop, 2);
+    assert_int_equal(facts->stop[0], 7);
+    assert_int_equal(facts->stop[1], 9);
+    assert_int_equal(facts->max_new, 5);
+    assert_true(facts->repetition_penalty == 1.5);
+    f->hf->close(model);
+    facts = open_generation(f, "{}", &model); // config.json's EOS does not count beside it
+    assert_true(facts->stop && facts->n_stop == 0 && facts->max_new == 0);
+    f->hf->close(model);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char path[256];
+        (void)snprintf(path, sizeof path, "%s/generation_config.json", f->folder);
+        write_all(path, wrong[i][0], strlen(wrong[i][0]));
+        assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), CULL_EFORMAT,
+                     wrong[i][1]);
+    }
+}
+
 static void test_twice(void **state)
 {
     fixture *f = *state;
@@ -531,9 +614,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_damages), TEST(test_twice),           TEST(test_notes),
-        TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint),
-        TEST(test_matrix),  TEST(test_places),          TEST(test_tokenizer_only),
+        TEST(test_damages), TEST(test_generation),      TEST(test_twice),       TEST(test_notes),
+        TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint), TEST(test_matrix),
+        TEST(test_places),  TEST(test_tokenizer_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,8 @@ void test_model_open(fake_host *host, const char *path, uint32_t what, test_mode
                              .max_positions = m->facts->max_positions,
                              .encode = encode,
                              .decode = decode,
-                             .core = out };
+                             .core = out,
+                             .max_new = m->facts->max_new };
 }
 
 void test_model_close(test_model *model)

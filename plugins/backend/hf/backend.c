@@ -105,7 +105,8 @@ static cull_status open_weights(cull_ctx *ctx, cull_model *m)
     HF_TRY(hf_files_open(ctx, m->facts.source, &m->files));
     HF_TRY(read_config(ctx, config, m));
     HF_TRY(hf_bind(ctx, m));
-    return hf_facts_finish(ctx, m, config);
+    HF_TRY(hf_facts_finish(ctx, m, config));
+    return hf_generation_read(ctx, m, config);
 }
 
 // The tokenizer's own BOS and EOS stand above those of config.json.
@@ -238,6 +239,11 @@ CULL_PLUGIN(
         "Opens a folder with config.json and safetensors files (one, or shards with an index) and"
         " describes the layers' pieces to the engine. Weights stay as stored: BF16, F16, F32, FP8"
         " E4M3 with block scales, MXFP4. Whatever is wrong with a checkpoint is found when it is"
-        " opened; what is left out (MTP layers, tensors that belong to no part) is noted.",
+        " opened; what is left out (MTP layers, tensors that belong to no part) is noted."
+        " generation_config.json (without one, config.json) says what transformers' generate()"
+        " does in greedy decoding: every id of eos_token_id ends an answer, repetition_penalty is"
+        " applied, max_new_tokens stands above a task's; other keys that change answers"
+        " (min_new_tokens, no_repeat_ngram_size, suppress_tokens, …) are refused where answers are"
+        " generated, and only there.",
     .cite = "each architecture's paper is named in its file, plugins/backend/hf/arch",
     CULL_SETTINGS(params, struct settings));

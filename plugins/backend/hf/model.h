@@ -110,5 +110,7 @@ cull_status hf_differ_read(struct hf_config *,
                            cull_model *);      // differ.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
 cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
+// generation.c: what ends and bends answers → facts
+cull_status hf_generation_read(cull_ctx *, cull_model *, const char *config_path);
 
 #endif
