@@ -1,5 +1,7 @@
 #include "flow/evaluate.h"
 
+#include <math.h>
+
 static size_t count_requests(const cull_evaluate_job *job)
 {
     size_t n = 0;
@@ -8,12 +10,29 @@ static size_t count_requests(const cull_evaluate_job *job)
     return n;
 }
 
+// No metric can make a number of what is none; many would (of NaNs the first choice is as likely as
+// any).
+static cull_status check_answers(cull_ctx *ctx, const cull_requests *asked,
+                                 const cull_answer *answers)
+{
+    for (size_t i = 0; i < asked->n; i++)
+        if (asked->at[i].kind == CULL_SCORE && (isnan(answers[i].ll) || isnan(answers[i].kl)))
+            return cull_fail(ctx, CULL_ENUMERIC,
+                             "the log-likelihood of request %zu is not a number: the weights hold "
+                             "NaN or infinities, or lead to them",
+                             i);
+    return CULL_OK;
+}
+
 static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, size_t i,
                                 const cull_answer *answers, cull_collector *found)
 {
     const cull_use *use = &job->spec->metrics[job->metric[i]];
     const cull_metric *metric = use->plugin->vtable;
     CULL_TRY(cull_collector_init(ctx, found));
+    CULL_TRY(cull_while(ctx,
+                        check_answers(ctx, &job->subject->asked[job->metric[i]].requests, answers),
+                        "asking for metric %s", use->plugin->name));
     cull_context_of(ctx)->owner = use->plugin->name;
     return cull_while(ctx,
                       metric->score(ctx, use->settings,

@@ -42,13 +42,37 @@ static bool leads(const cull_frame *f, size_t cell)
     return compete(f, cell, cell);
 }
 
+// By Holm over the tests of one model, whose table it is.
+static cull_status adjust(cull_ctx *ctx, const cull_frame *f, size_t n, const size_t *cell,
+                          double *p)
+{
+    double *own = cull_scratch(ctx, n + 1, sizeof *own);
+    if (!own)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < n; t++) {
+        bool first = true;
+        for (size_t i = 0; i < n; i++) {
+            const bool of_it = strcmp(f->cell[cell[i]].model, f->cell[cell[t]].model) == 0;
+            own[i] = of_it ? p[i] : NAN;
+            first &= !of_it || i >= t;
+        }
+        if (!first)
+            continue;
+        CULL_TRY(cull_holm(ctx, n, own, own));
+        for (size_t i = 0; i < n; i++)
+            p[i] = strcmp(f->cell[cell[i]].model, f->cell[cell[t]].model) == 0 ? own[i] : p[i];
+    }
+    return CULL_OK;
+}
+
 cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measures *measures,
                            bool *best)
 {
     const size_t n = f->n_cells * measures->n;
     double *p = cull_scratch(ctx, n ? n : 1, sizeof *p);
     size_t *place = cull_scratch(ctx, n ? n : 1, sizeof *place), tests = 0;
-    if (!p || !place)
+    size_t *of = cull_scratch(ctx, n ? n : 1, sizeof *of);
+    if (!p || !place || !of)
         return CULL_ENOMEM;
 
     for (size_t cell = 0; cell < f->n_cells; cell++)
@@ -61,9 +85,10 @@ cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measur
                 continue;
             CULL_TRY(cull_compare_cells(ctx, f, second, top, &measures->at[j], &c));
             place[tests] = top * measures->n + j;
+            of[tests] = top;
             p[tests++] = c.d.p;
         }
-    CULL_TRY(cull_holm(ctx, tests, p, p));
+    CULL_TRY(adjust(ctx, f, tests, of, p));
     for (size_t i = 0; i < tests; i++)
         best[place[i]] = p[i] <= 0.05;
     return CULL_OK;

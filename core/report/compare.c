@@ -149,6 +149,12 @@ static cull_error_part seed_error(const cull_frame *f, const run *runs, size_t n
     return sum;
 }
 
+// An estimated variance; what is not known (NaN) stays so.
+static double not_below_zero(double x)
+{
+    return x < 0 ? 0 : x;
+}
+
 // What the seeds of a run do to single items of a column, squared, as it stands in the error of
 // their mean: Σ_s Σ_i (r_si − r̄_i)², over the seeds' residuals r, is Σ_s Σ_i r_si² − n Σ_i r̄_i².
 // `error`: over the items' means over the seeds.
@@ -162,7 +168,7 @@ static double of_seeds_and_items(const cull_frame *f, const run *r, size_t colum
         const cull_row *cell = row_of(f, r->cell, at_seed(f, r->cell, s), column);
         squares += pow(cull_paired_stderr(base ? &base->items : NULL, &cell->items, &df), 2);
     }
-    return fmax(0, squares) / (n * (n - 1));
+    return not_below_zero(squares) / (n * (n - 1));
 }
 
 // Add the spread between seeds to a difference over items. It holds what the seeds do to single
@@ -170,7 +176,7 @@ static double of_seeds_and_items(const cull_frame *f, const run *r, size_t colum
 // the mean squares of seeds and of items less that of both).
 static cull_difference with_seeds(const cull_difference *d, double twice, cull_error_part seeds)
 {
-    const double variance = fmax(0, d->error * d->error - twice);
+    const double variance = not_below_zero(d->error * d->error - twice);
 
     return cull_by_two_parts(d->value, (cull_error_part){ sqrt(variance), d->df }, seeds);
 }
@@ -178,7 +184,7 @@ static cull_difference with_seeds(const cull_difference *d, double twice, cull_e
 // ---- estimates ----
 
 // Error of one column of a cell over its items, on the averaged scale; as the metric says where
-// there are no items, and of a group of tasks, whose errors lm-eval pools. twice: see with_seeds.
+// there are no items. twice: see with_seeds.
 static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
                                 enum cull_law law, cull_error_part *out, double *twice)
 {
@@ -189,10 +195,6 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     *twice = 0;
     if (law == CULL_LAW_NONE)
         return CULL_OK;
-    if (row->group_of_tasks && r.n == 1) { // delta method
-        out->error /= law == CULL_LAW_EXP ? row->value : 1;
-        return CULL_OK;
-    }
     CULL_TRY(items_of(ctx, f, cell, column, &items));
     out->error = cull_ratio_stderr(&items, &out->df);
     if (r.n > 1)

@@ -87,7 +87,7 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t ba
 // For each measure, cells that may be called best: among the cells of one model and sparsity (dense
 // and those without a sparsity aside), and among checkpoints that were evaluated as they are, the
 // best one, where it differs from the runner-up with p ≤
-// 0.05 by Holm's adjustment over the whole table. best: (n_cells, measures->n), zeroed by the
+// 0.05 by Holm's adjustment over the model's table. best: (n_cells, measures->n), zeroed by the
 // caller.
 cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame, const cull_measures *measures,
                            bool *best) CULL_MUST_CHECK;

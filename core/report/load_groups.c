@@ -47,9 +47,10 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
     double *a = cull_take(ctx, group->n + 1, sizeof *a),
            *b = cull_take(ctx, group->n + 1, sizeof *b);
     size_t *cluster = cull_take(ctx, group->n + 1, sizeof *cluster), n = 0, known = 0;
+    size_t *stratum = cull_take(ctx, group->n + 1, sizeof *stratum);
     const char **hash = cull_take(ctx, group->n + 1, sizeof *hash);
     bool clustered = false, hashed = true;
-    if (!a || !b || !cluster || !hash)
+    if (!a || !b || !cluster || !stratum || !hash)
         return CULL_ENOMEM;
     for (size_t j = 0; j < k; j++) {
         const cull_row *row = member[j];
@@ -58,6 +59,7 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
         for (size_t i = 0; i < row->items.n; i++) {
             a[n + i] = row->items.a[i];
             b[n + i] = row->items.b ? row->items.b[i] : 1;
+            stratum[n + i] = j;
         }
         known = put_clusters(&row->items, known, cluster + n);
         clustered |= row->items.cluster != NULL;
@@ -68,7 +70,9 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
     }
     cull_row joined = *group;
     joined.items = (cull_items){ .n = n, .a = a, .cluster = clustered ? cluster : NULL };
-    if (law != CULL_LAW_MEAN)
+    if (law == CULL_LAW_MEAN)
+        joined.items.stratum = stratum;
+    else
         joined.items.b = b;
     joined.hash = hashed ? hash : NULL;
     joined.law = law;

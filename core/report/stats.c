@@ -55,61 +55,83 @@ static double residual(const cull_items *items, const linear *l, size_t i)
     return (items->a[i] - l->ratio * b_of(items, i)) / l->b_mean;
 }
 
-// √Σ_c (Σ_i∈c r_i)² / n with the correction for G clusters; without clusters every item is one. The
-// residuals of cluster members need not be neighbours, so that the sums are gathered in two sweeps
-// over `sum`.
+// Residuals of the difference second − first, or of second alone.
+typedef struct pair {
+    const cull_items *first, *second; // first may be NULL
+    linear l1, l2;
+} pair;
+
+static pair pair_of(const cull_items *first, const cull_items *second)
+{
+    return (pair){ first, second, first ? linear_of(first) : (linear){ 0 }, linear_of(second) };
+}
+
+static double residual_of_pair(const pair *p, size_t i)
+{
+    return residual(p->second, &p->l2, i) - (p->first ? residual(p->first, &p->l1, i) : 0);
+}
+
+// The items from `first` on that are of one stratum: their end, and the mean of their residuals;
+// all of them, of mean 0, where there are no strata.
+static size_t end_of_stratum(const pair *p, size_t first, double *mean)
+{
+    const size_t n = p->second->n, *stratum = p->second->stratum;
+    size_t end = stratum ? first : n;
+    double sum = 0;
+    for (; end < n && stratum[end] == stratum[first]; end++)
+        sum += residual_of_pair(p, end);
+    *mean = stratum ? sum / (double)(end - first) : 0;
+    return end;
+}
+
+// Σ_c (Σ_i∈c r_i)² over clusters, and their number; without clusters every item is one. The members
+// of a cluster need not be neighbours, but are of one stratum.
 typedef struct spread {
     double squares;
-    size_t clusters;
+    size_t clusters, strata;
 } spread;
 
-static double error_of(size_t n, spread s, double *df)
+static void add_stratum(const pair *p, size_t first, size_t end, double mean, spread *s)
 {
-    const double G = (double)s.clusters;
-    *df = G - 1;
-    return s.clusters > 1 ? sqrt(s.squares * G / (G - 1)) / (double)n : NAN;
-}
-
-// Residuals of the difference second − first, or of second alone.
-static double residual_of_pair(const cull_items *first, const linear *l1, const cull_items *second,
-                               const linear *l2, size_t i)
-{
-    return residual(second, l2, i) - (first ? residual(first, l1, i) : 0);
-}
-
-static spread spread_of(const cull_items *first, const cull_items *second)
-{
-    const linear l1 = first ? linear_of(first) : (linear){ 0 }, l2 = linear_of(second);
-    const size_t n = second->n, *cluster = second->cluster;
-    spread s = { 0 };
-
-    if (!cluster) {
-        for (size_t i = 0; i < n; i++) {
-            const double r = residual_of_pair(first, &l1, second, &l2, i);
-            s.squares += r * r;
-        }
-        s.clusters = n;
-        return s;
+    const size_t *cluster = p->second->cluster;
+    for (size_t i = first; i < end; i++) {
+        double sum = residual_of_pair(p, i) - mean;
+        bool opens = true;
+        for (size_t j = first; cluster && opens && j < i; j++)
+            opens = cluster[j] != cluster[i];
+        if (!opens)
+            continue;
+        for (size_t j = i + 1; cluster && j < end; j++)
+            if (cluster[j] == cluster[i])
+                sum += residual_of_pair(p, j) - mean;
+        s->squares += sum * sum;
+        s->clusters++;
     }
-    for (size_t c = 0; c < n; c++) { // ordinals are dense: few clusters, or short ones
-        double sum = 0;
-        size_t members = 0;
-        for (size_t i = 0; i < n; i++)
-            if (cluster[i] == c) {
-                sum += residual_of_pair(first, &l1, second, &l2, i);
-                members++;
-            }
-        if (members == 0)
-            break;
-        s.squares += sum * sum;
-        s.clusters++;
+}
+
+static spread spread_of(const pair *p)
+{
+    spread s = { 0 };
+    double mean;
+    for (size_t first = 0, end; first < p->second->n; first = end, s.strata++) {
+        end = end_of_stratum(p, first, &mean);
+        add_stratum(p, first, end, mean, &s);
     }
     return s;
 }
 
+// √Σ_c (Σ_i∈c r_i)² / n with the correction for G clusters in k strata.
+static double error_of(size_t n, spread s, double *df)
+{
+    const double G = (double)s.clusters;
+    *df = G - (double)s.strata;
+    return s.clusters > s.strata ? sqrt(s.squares * G / *df) / (double)n : NAN;
+}
+
 double cull_ratio_stderr(const cull_items *items, double *df)
 {
-    return error_of(items->n, spread_of(NULL, items), df);
+    const pair p = pair_of(NULL, items);
+    return error_of(items->n, spread_of(&p), df);
 }
 
 double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
@@ -119,7 +141,8 @@ double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
 
 double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df)
 {
-    return error_of(second->n, spread_of(first, second), df);
+    const pair p = pair_of(first, second);
+    return error_of(second->n, spread_of(&p), df);
 }
 
 // ---- differences ----
@@ -127,8 +150,10 @@ double cull_paired_stderr(const cull_items *first, const cull_items *second, dou
 cull_difference cull_by_t(double value, double error, double df)
 {
     const bool known = error > 0 && df > 0;
-    const double half = known ? cull_t_quantile(0.975, df) * error : error == 0 ? 0 : NAN;
     // items that never differ say nothing of how they might
+    const double half = known                      ? cull_t_quantile(0.975, df) * error
+                        : error == 0 && value == 0 ? 0
+                                                   : NAN;
     const double p = known ? 2 * cull_t_cdf(-fabs(value) / error, df) : value == 0 ? 1 : NAN;
 
     return (cull_difference){

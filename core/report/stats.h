@@ -33,10 +33,13 @@ typedef struct cull_items {
     size_t n;
     const double *a, *b;   // (n); b NULL: all 1
     const size_t *cluster; // (n) ordinals below n, or NULL: all independent
+    const size_t *stratum; // (n) ordinals, each stratum's items in a row, or NULL: one
 } cull_items;
 
 double cull_ratio(const cull_items *items); // Σa/Σb
-// Error of a ratio by linearisation: of the mean of (a − R b)/b̄. df as above.
+// Error of a ratio by linearisation: of the mean of (a − R b)/b̄. df as above. Strata (the tasks of
+// a group) are no sample: items differ from the mean of their own, and G less the number of strata
+// is divided by, which is how lm-eval pools the errors of a group's tasks.
 double cull_ratio_stderr(const cull_items *items, double *df);
 
 // ---- two models ----

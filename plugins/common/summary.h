@@ -57,7 +57,7 @@ static inline summary summary_macro(size_t n, const summary *of)
 // perplexity.
 static inline double perplexity_of(double mean_nll)
 {
-    return exp(fmin(mean_nll, 700.0));
+    return exp(mean_nll > 700 ? 700 : mean_nll);
 }
 
 #endif

@@ -298,7 +298,8 @@ static void nothing_to_compare(void **state)
     fake_host *host = *state;
     cull_frame f;
     const char *const none[] = { "/tmp/cull-there-is-no-such-folder", folder };
-    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none, NULL, &f), CULL_EUSAGE, "No such file");
+    assert_fails(host, cull_frame_load(fake_ctx(host), 1, none, NULL, &f), CULL_EUSAGE,
+                 "No such file");
     assert_fails(host, cull_frame_load(fake_ctx(host), 1, none + 1, NULL, &f), CULL_EUSAGE,
                  "holds no finished trials");
 }

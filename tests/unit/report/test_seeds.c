@@ -128,8 +128,29 @@ static void few_seeds(void **state)
     fake_host_free(host);
 }
 
+// Items whose spread is not known leave an interval unknown, however many seeds there are.
+static void unknown_items(void **state)
+{
+    static world w;
+    const size_t column = 0;
+    const cull_measure m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
+    fake_host *host = *state = fake_host_new(1);
+    cull_comparison d;
+    cull_difference interval;
+    make(&w, 1, 3);
+    draw(&w, (spreads){ 0.3, 0.3, 0.2, 0 });
+    for (size_t i = 0; i < 4; i++)
+        w.row[i].n = w.row[i].items.n = 1;
+    assert_ok(host, cull_compare_cells(fake_ctx(host), &w.frame, 0, 1, &m, &d));
+    assert_true(isnan(d.d.low) && isnan(d.d.high) && isnan(d.d.p));
+    assert_ok(host, cull_interval_of(fake_ctx(host), &w.frame, 1, &m, &interval));
+    assert_true(!isnan(interval.value) && isnan(interval.low));
+    fake_host_free(host);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(few_seeds) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(few_seeds),
+                                        cmocka_unit_test(unknown_items) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

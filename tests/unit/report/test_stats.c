@@ -196,6 +196,34 @@ static void too_little_to_say(void **state)
     assert_true(isnan(cull_sd(1, one)) && isnan(cull_mean(0, one)));
 }
 
+// Strata are pooled as lm-eval pools the errors of a group's tasks; clusters stay within them.
+static void strata(void **state)
+{
+    (void)state;
+    enum { N = 37 };
+    static const size_t n[] = { 12, 5, 20 };
+    double x[N], error[3], df;
+    size_t stratum[N], cluster[N], at = 0;
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t i = 0; i < n[k]; i++, at++) {
+            x[at] = 10 * (double)k + (double)((i * i * 7 + k) % 5);
+            stratum[at] = k;
+            cluster[at] = at;
+        }
+        error[k] = cull_stderr(n[k], x + at - n[k], NULL, &df);
+    }
+    const double want = cull_pooled_stderr(3, n, error);
+    close_to(cull_ratio_stderr(&(cull_items){ .n = N, .a = x, .stratum = stratum }, &df), want,
+             1e-13);
+    assert_true(df == N - 3);
+    const cull_items alone = { .n = N, .a = x, .stratum = stratum, .cluster = cluster };
+    close_to(cull_ratio_stderr(&alone, &df), want, 1e-13);
+    cluster[1] = 0;
+    const double pair = cull_ratio_stderr(&alone, &df);
+    assert_true(df == N - 4 && fabs(pair - want) > 1e-3 * want);
+    assert_true(cull_ratio_stderr(&(cull_items){ .n = N, .a = x }, &df) > 3 * want);
+}
+
 // Interval and p never contradict each other, and a draw of one item throughout, of which rounding
 // leaves an error of 1e-17, counts for nothing.
 static void bootstraps_of_few(void **state)
@@ -223,11 +251,17 @@ static void bootstraps_of_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distributions),     cmocka_unit_test(paired_differences),
-        cmocka_unit_test(clustered_errors),  cmocka_unit_test(ratios),
-        cmocka_unit_test(the_bootstrap),     cmocka_unit_test(several_comparisons),
-        cmocka_unit_test(pooled_errors),     cmocka_unit_test(two_parts),
-        cmocka_unit_test(too_little_to_say), cmocka_unit_test(bootstraps_of_few),
+        cmocka_unit_test(distributions),
+        cmocka_unit_test(paired_differences),
+        cmocka_unit_test(clustered_errors),
+        cmocka_unit_test(ratios),
+        cmocka_unit_test(the_bootstrap),
+        cmocka_unit_test(several_comparisons),
+        cmocka_unit_test(pooled_errors),
+        cmocka_unit_test(two_parts),
+        cmocka_unit_test(too_little_to_say),
+        cmocka_unit_test(bootstraps_of_few),
+        cmocka_unit_test(strata),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
