@@ -111,8 +111,19 @@ static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
     return CULL_OK;
 }
 
-// Of the trials of one name in one folder the last one counts: an experiment that was changed and
-// run again. Of the dense trials of the same weights the last one, wherever it is.
+// Does trial j stand in the way of trial i? Of one name, or of one cell and another recipe, in the
+// same folder: an experiment that was changed and run again. Dense trials of the same weights do
+// wherever they are.
+static bool is_rival(const cull_frame *f, size_t i, size_t j)
+{
+    const cull_frame_trial *a = &f->trial[i], *b = &f->trial[j];
+    const bool here = same(a->folder, b->folder);
+    if (cull_same_name(a, b))
+        return here || (a->dense && same(a->fingerprint, b->fingerprint));
+    return here && !a->dense && cull_same_cell(a, b) && !same(a->recipe, b->recipe);
+}
+
+// Of rivals the last one counts.
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
     size_t *heir = cull_scratch(ctx, f->n_trials, sizeof *heir), dropped = 0;
@@ -122,11 +133,7 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
         size_t last = i;
         for (size_t j = 0; j < f->n_trials; j++) {
             const int order = strcmp(f->trial[j].finished, f->trial[last].finished);
-            const bool weights = same(f->trial[i].fingerprint, f->trial[j].fingerprint);
-            const bool rival =
-                cull_same_name(&f->trial[i], &f->trial[j]) &&
-                ((f->trial[i].dense && weights) || same(f->trial[i].folder, f->trial[j].folder));
-            if (rival && (order > 0 || (order == 0 && j > last)))
+            if (is_rival(f, i, j) && (order > 0 || (order == 0 && j > last)))
                 last = j;
         }
         heir[i] = last == i ? SIZE_MAX : last;
@@ -134,9 +141,11 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
                                  !same(f->trial[i].fingerprint, f->trial[last].fingerprint));
     }
     if (dropped)
-        ctx->host->log(ctx, CULL_WARN,
-                       "left out: %zu trial%s with the same name as a later one of its folder",
-                       dropped, dropped == 1 ? "" : "s");
+        ctx->host->log(
+            ctx, CULL_WARN,
+            "left out: %zu trial%s with the name of a later one of its folder, which was "
+            "made otherwise",
+            dropped, dropped == 1 ? "" : "s");
     return leave_out(ctx, f, heir);
 }
 

@@ -14,6 +14,7 @@
 typedef struct cull_frame_trial {
     const char *path, *folder, *id;
     const char *model, *method, *allocation, *precision, *fingerprint, *finished;
+    const char *recipe;  // what made its cut, whatever the seed
     const char *weights; // the model that was run; `model` is whose table it is in
     double sparsity;     // NaN: none
     double achieved, achieved_all, active; // fractions of parameters removed; active: per token
@@ -88,8 +89,9 @@ typedef struct cull_conditions {
 
 // Load the trials of the folders (results folders, their trials/, or a trial's file). A trial that
 // is met twice counts once, with what either folder measured; of several with the same model,
-// method, sparsity, allocation and seed in one folder the last is taken, with a warning, and across
-// folders the methods get the folders' names.
+// method, sparsity, allocation and seed in one folder the last is taken, and of those that differ
+// in more than their seed those of the last one's recipe, with a warning; across folders the
+// methods get the folders' names.
 //
 // What a trial is compared to is its model's dense trial. A checkpoint that a folder evaluates as
 // it is (`cull eval`) is no variant that Cull made: it becomes a row of the first model's table,

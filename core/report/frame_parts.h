@@ -14,6 +14,9 @@ typedef struct loading {
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;
 cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 
+// What made the trial's cut, whatever its seed: stages and calibration, as a text to be compared.
+cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, const char **out) CULL_MUST_CHECK;
+
 // The rows of a file's /metrics, with their items.
 cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path,
                            size_t trial) CULL_MUST_CHECK;

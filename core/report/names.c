@@ -59,7 +59,8 @@ static bool model_is_taken(const cull_frame *f, size_t trial)
     return false;
 }
 
-// Has any trial of the method in this folder a twin in another one?
+// Has any trial of the method in this folder a twin in another one, or does another one mean
+// something else by the name?
 static bool method_is_taken(const cull_frame *f, size_t trial)
 {
     const cull_frame_trial *t = &f->trial[trial];
@@ -68,7 +69,8 @@ static bool method_is_taken(const cull_frame *f, size_t trial)
         if (!same(own->method, t->method) || !same(own->folder, t->folder))
             continue;
         for (size_t j = 0; j < f->n_trials; j++)
-            if (!same(f->trial[j].folder, t->folder) && cull_same_name(own, &f->trial[j]))
+            if (!same(f->trial[j].folder, t->folder) && cull_same_cell(own, &f->trial[j]) &&
+                (cull_same_name(own, &f->trial[j]) || !same(own->recipe, f->trial[j].recipe)))
                 return true;
     }
     return false;

@@ -266,6 +266,41 @@ static void folders_are_told_apart(void **state)
     assert_non_null(strstr(f.cell[1].method, "reap (cull-report-"));
 }
 
+// One name for two methods: no seeds of each other, wherever they are.
+static void recipes_are_told_apart(void **state)
+{
+    fake_host *host = *state;
+    static const char *const recipe[] = { "{\"method\":[1],\"seed\":1}",
+                                          "{\"method\":[1],\"seed\":2}",
+                                          "{\"method\":[2],\"seed\":3}" };
+    put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
+    for (size_t there = 0; there < 2; there++) {
+        for (size_t s = 0; s < 3; s++) {
+            made_trial *m =
+                prepare(host, &(spec){ "reap", 0.25, s + 1, 60 + 10 * s, 1.2, "a", NULL }, NULL);
+            m->trial.provenance.config_resolved = recipe[s];
+            m->trial.finished += 100 * (double)s;
+            assert_ok(host, cull_trial_write(fake_ctx(host), s == 2 && there ? other : folder,
+                                             &m->trial));
+            made_free(m);
+        }
+        cull_frame f;
+        load(host, 2 - !there, &f);
+        if (there) {
+            assert_int_equal(f.n_cells, 3); // dense, and one each
+            assert_int_equal(f.cell[1].n_trials, 2);
+            assert_non_null(strstr(f.cell[1].method, "reap (cull-report-"));
+        } else {
+            assert_int_equal(f.n_cells, 2);
+            assert_int_equal(f.cell[1].n_trials, 1); // the last one
+            assert_true(f.trial[f.order[f.cell[1].first]].seed == 3);
+            char command[128];
+            snprintf(command, sizeof command, "rm %s/trials/*seed3*", folder);
+            assert_int_equal(system(command), 0);
+        }
+    }
+}
+
 // A second experiment asked the dense model something else.
 static void dense_trials_are_one(void **state)
 {
@@ -386,6 +421,7 @@ int main(void)
         TEST(two_models_of_one_name),
         TEST(the_later_trial_of_a_name_counts),
         TEST(folders_are_told_apart),
+        TEST(recipes_are_told_apart),
         TEST(dense_trials_are_one),
         TEST(dense_is_always_a_row),
         TEST(nothing_to_compare),
