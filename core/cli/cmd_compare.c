@@ -224,6 +224,8 @@ static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell
 static cull_status print_part(const cull_frame *frame, const part *p, bool first, const wanted *w)
 {
     if (w->format) {
+        printf("%% %s%s%s\n", frame->cell[p->cell].model, p->metric ? ": " : "",
+               p->metric ? p->metric->label : "");
         cull_table_latex(&p->table, stdout);
         return p->table.status;
     }
@@ -271,16 +273,16 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
     return CULL_OK;
 }
 
-static cull_status list(cull_ctx *ctx, const cull_frame *frame, const char *format)
+static cull_status list(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
     cull_table table;
-    if (strcmp(format, "md") == 0) {
-        CULL_TRY(cull_view_lm_eval(ctx, frame, &table));
+    if (strcmp(w->format, "md") == 0) {
+        CULL_TRY(cull_view_lm_eval(ctx, frame, w->metric, &table));
         cull_table_markdown(&table, stdout);
         return CULL_OK;
     }
-    CULL_TRY(cull_view_tidy(ctx, frame, &table));
-    if (strcmp(format, "csv") == 0)
+    CULL_TRY(cull_view_tidy(ctx, frame, w->metric, &table));
+    if (strcmp(w->format, "csv") == 0)
         cull_table_csv(&table, stdout);
     else
         cull_table_json(&table, stdout);
@@ -305,7 +307,7 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
-        status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, w.format)
+        status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, &w)
                                                             : show(ctx, &frame, &w);
     cull_folders_release(&w.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);

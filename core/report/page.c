@@ -52,15 +52,18 @@ static const char style[] =
     "border:1px solid var(--faint)}\n"
     "@media (max-width:40rem){body{padding:1rem .8rem 3rem;font-size:15px}h1{font-size:1.3rem}"
     "table{font-size:.8rem}th,td{padding:.18rem .35rem}}\n"
-    // While the numbers scroll, the method's name stays.
-    "#verdict tr:not(:first-child) th:nth-child(2),#verdict td:nth-child(2),#flips td:nth-child(2)"
-    "{position:sticky;left:0;background:var(--paper)}\n"
+    // While the numbers scroll, sparsity and method stay.
+    "#verdict tr:first-child th:nth-child(-n+2),#verdict td:nth-child(-n+2),"
+    "#flips td:nth-child(2){position:sticky;left:0;background:var(--paper)}"
+    "#verdict tr:first-child th:first-child,#verdict td:first-child{min-width:4.6rem}"
+    "#verdict tr:first-child th:nth-child(2),#verdict td:nth-child(2){left:4.6rem}\n"
     // Last, so that it wins over what is above.
     "@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--faint:#ccc;--panel:#fff;"
     "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"
     "--s7:#5b6470;--bad:#b3261e;--good:#1e7b45}@page{size:landscape;margin:12mm}"
     "body{padding:0}nav,.noprint{display:none}.scroll{overflow:visible}table{font-size:.7rem}"
-    "th,td{padding:.1rem .25rem}section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
+    "th,td{padding:.1rem "
+    ".25rem;position:static!important}section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
     "@media print{details::details-content{content-visibility:visible;height:auto}}\n";
 
 void cull_page_text(cull_buf *page, const char *text)

@@ -136,8 +136,8 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
 static const char *title_of(const report *r, const cull_measure *m, const char *what)
 {
     cull_arena *arena = cull_context_of(r->ctx)->alloc;
-    return cull_arena_printf(arena, "%s %s%s", m->task ? m->task : m->label,
-                             m->higher_is_better ? "↑" : "↓", what);
+    return cull_arena_printf(arena, "%s%s%s %s%s", m->task ? m->task : "", m->task ? " " : "",
+                             m->label, m->higher_is_better ? "↑" : "↓", what);
 }
 
 static cull_status put_legend(const report *r, const lines *l)

@@ -87,7 +87,14 @@ static void put_heading(const report *r, const cull_measure *m)
     cull_buf_puts(r->page, m->higher_is_better ? " ↑" : " ↓");
 }
 
-static void put_head(const report *r, bool seeds)
+// Measures first … end − 1: as many as a printed page is wide.
+typedef struct range {
+    size_t first, end;
+} range;
+
+enum { PAGE_WIDE = 3 };
+
+static void put_head(const report *r, bool seeds, range of)
 {
     const cull_measures *m = &r->macro.measures;
     cull_buf_puts(r->page,
@@ -95,13 +102,13 @@ static void put_head(const report *r, bool seeds)
                   "sparsity</th><th rowspan=\"2\">method</th><th rowspan=\"2\" "
                   "class=\"r\">removed</th>");
     cull_buf_puts(r->page, seeds ? "<th rowspan=\"2\" class=\"r\">seeds</th>" : "");
-    for (size_t j = 0; j < m->n; j++) {
+    for (size_t j = of.first; j < of.end; j++) {
         cull_buf_puts(r->page, "<th colspan=\"4\">");
         put_heading(r, &m->at[j]);
         cull_buf_puts(r->page, "</th>");
     }
     cull_buf_puts(r->page, "</tr>\n<tr>");
-    for (size_t j = 0; j < m->n; j++)
+    for (size_t j = of.first; j < of.end; j++)
         cull_buf_puts(r->page,
                       "<th class=\"r\">value ± error</th><th class=\"r\">to dense [95 %]</th>"
                       "<th class=\"r\">p</th><th class=\"r\">kept</th>");
@@ -126,7 +133,8 @@ static void put_estimate(const report *r, const numbers *n, size_t cell, size_t 
     }
 }
 
-// What is left of dense's quality: acc over dense's, dense's perplexity over the cell's.
+// What is left of dense's quality: acc over dense's, dense's perplexity over the cell's. Of what
+// measures a distance to dense, nothing can be left.
 static void put_recovery(const report *r, const numbers *n, size_t dense, size_t cell,
                          size_t measure)
 {
@@ -134,14 +142,14 @@ static void put_recovery(const report *r, const numbers *n, size_t dense, size_t
     const double all = dense == SIZE_MAX ? NAN : n->estimate[number_at(n, dense, measure)].value;
     const double kept = n->measures.at[measure].higher_is_better ? own / all : all / own;
 
-    if (isfinite(kept))
+    if (isfinite(kept) && all != 0)
         cull_buf_printf(r->page, "%.1f %%", 100 * kept);
 }
 
-static void put_measures(const report *r, size_t dense, size_t cell)
+static void put_measures(const report *r, size_t dense, size_t cell, range of)
 {
     const numbers *n = &r->macro;
-    for (size_t j = 0; j < n->measures.n; j++) {
+    for (size_t j = of.first; j < of.end; j++) {
         const size_t at = number_at(n, cell, j);
         cull_buf_printf(r->page, "<td class=\"r%s\">", n->best[at] ? " best" : "");
         put_estimate(r, n, cell, j);
@@ -195,8 +203,11 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
     const numbers *n = &r->each;
     cull_buf_puts(r->page, "<details><summary>");
     cull_page_text(r->page, label);
-    cull_buf_puts(r->page, " of every task</summary>\n<div class=\"scroll\"><table><thead><tr><th "
-                           "class=\"r\">sparsity</th><th>method</th>");
+    cull_buf_puts(r->page,
+                  " of every task</summary>\n<p class=\"note\">Coloured and bold as above, "
+                  "adjusted by Holm over all values of all tasks of the model.</p>\n<div "
+                  "class=\"scroll\"><table><thead><tr><th "
+                  "class=\"r\">sparsity</th><th>method</th>");
     for (size_t j = 0; j < n->measures.n; j++)
         if (is_of(&n->measures.at[j], label)) {
             cull_buf_puts(r->page, "<th class=\"r\">");
@@ -236,19 +247,13 @@ static cull_status put_pairs(const report *r, const char *model)
     return CULL_OK;
 }
 
-cull_status report_verdict(const report *r, const char *model)
+static void put_verdicts(const report *r, size_t dense, size_t n, const size_t *cells, range of)
 {
-    size_t n;
-    const size_t *cells = report_cells(r, model, &n), dense = cull_frame_dense(r->frame, model);
     bool seeds = false;
-    if (!cells)
-        return CULL_ENOMEM;
-    if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
-        return put_pairs(r, model);
     for (size_t i = 0; i < n; i++)
         seeds |= r->frame->cell[cells[i]].n_trials > 1;
 
-    put_head(r, seeds);
+    put_head(r, seeds, of);
     for (size_t i = 0; i <= n; i++) {
         const size_t cell = i == 0 ? dense : cells[i - 1];
         if (cell == SIZE_MAX) {
@@ -259,10 +264,24 @@ cull_status report_verdict(const report *r, const char *model)
                                                    r->frame->cell[cells[i - 2]].sparsity);
         cull_buf_puts(r->page, opens ? "<tr class=\"group\">" : "<tr>");
         put_cell_names(r, cell, seeds, true);
-        put_measures(r, dense, cell);
+        put_measures(r, dense, cell, of);
         cull_buf_puts(r->page, "</tr>\n");
     }
     cull_buf_puts(r->page, "</tbody></table></div>\n");
+}
+
+cull_status report_verdict(const report *r, const char *model)
+{
+    size_t n;
+    const size_t *cells = report_cells(r, model, &n), dense = cull_frame_dense(r->frame, model);
+    const size_t measures = r->macro.measures.n;
+    if (!cells)
+        return CULL_ENOMEM;
+    if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
+        return put_pairs(r, model);
+    for (size_t j = 0; j < measures; j += PAGE_WIDE)
+        put_verdicts(r, dense, n, cells,
+                     (range){ j, j + PAGE_WIDE < measures ? j + PAGE_WIDE : measures });
     for (size_t j = 0; j < r->macro.measures.n; j++)
         if (!r->macro.measures.at[j].task)
             put_task_table(r, r->macro.measures.at[j].label, dense, n, cells);

@@ -152,8 +152,9 @@ static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *
 typedef cull_status (*row_fn)(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
                               const cull_measure *m, cull_table *out);
 
-// Every row, dense trials first.
-static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, row_fn put, cull_table *out)
+// Every row, or those of a metric, dense trials first.
+static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *metric, row_fn put,
+                            cull_table *out)
 {
     cull_frame f;
     cull_measures measures;
@@ -163,9 +164,11 @@ static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, row_fn put, 
         for (size_t i = 0; i < f.n_trials; i++)
             for (size_t c = 0; f.trial[i].dense == dense && c < f.n_columns; c++) {
                 const cull_row *row = cull_frame_row(&f, i, c);
-                if (row)
+                if (row && (!metric || strcmp(measures.at[c].label, metric) == 0))
                     CULL_TRY(put(ctx, &f, row, &measures.at[c], out));
             }
+    if (metric && out->n_rows == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "--metric: there is no metric \"%s\"", metric);
     return out->status;
 }
 
@@ -183,10 +186,11 @@ static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *
     return out->status;
 }
 
-cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *out)
+cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                           cull_table *out)
 {
     *out = cull_table_new(ctx, N_TIDY, 0, tidy);
-    return each_row(ctx, frame, put_tidy, out);
+    return each_row(ctx, frame, metric, put_tidy, out);
 }
 
 // ---- lm-eval's layout ----
@@ -236,7 +240,8 @@ static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_ro
     return out->status;
 }
 
-cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, cull_table *out)
+cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                              cull_table *out)
 {
     static const cull_table_column columns[] = {
         { "Model", false, false, false },  { "Method", false, false, false },
@@ -250,5 +255,5 @@ cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, cull_table
     const size_t all = sizeof columns / sizeof columns[0];
     const size_t cell = frame->n_trials > 1 ? 0 : all - N_LM_EVAL; // a single trial needs no name
     *out = cull_table_new(ctx, all - cell, 0, columns + cell);
-    return each_row(ctx, frame, put_lm_eval, out);
+    return each_row(ctx, frame, metric, put_lm_eval, out);
 }

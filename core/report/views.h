@@ -29,11 +29,12 @@ cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *
                             const char *metric, cull_table *out) CULL_MUST_CHECK;
 
 // Every value of every trial, with the paired difference to its model's dense trial: the tidy
-// table.
-cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, cull_table *out) CULL_MUST_CHECK;
+// table. metric: the label of those that are shown; NULL: all.
+cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                           cull_table *out) CULL_MUST_CHECK;
 
 // The same in the layout of lm-eval's tables, in front the cell where there are several trials.
-cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame,
+cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char *metric,
                               cull_table *out) CULL_MUST_CHECK;
 
 #endif
