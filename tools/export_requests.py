@@ -34,6 +34,10 @@ def arguments(sample):
     return [[c[f"arg_{i}"] for i in range(len(c))] if isinstance(c, dict) else list(c) for c in calls]
 
 
+class NotKnown(ValueError):
+    """The requests are clear; what is right, is not."""
+
+
 def whole_number(text):
     return int(text) if isinstance(text, int) or (isinstance(text, str) and text.isdigit()) else None
 
@@ -45,7 +49,7 @@ def gold_of_contexts(sample, config):
         return int(doc["answer"]) - 1
     if isinstance(field, str) and whole_number(doc.get(field)) is not None:
         return int(doc[field])
-    raise ValueError("several contexts, and nothing says which is right")
+    raise NotKnown("several contexts, and nothing says which is right")
 
 
 def target_of(sample, config):
@@ -71,18 +75,38 @@ def gold_of_choices(sample, choices, config):
     if target in choices and (number is None or text):
         return choices.index(target)
     if number is None:
-        raise ValueError(f"the target {target!r} is none of the choices")
+        raise NotKnown(f"the target {target!r} is none of the choices")
     return number
 
 
-def others_score(config):
-    """Is what lm-eval makes of the answers a function of the task's, which nothing here can know?"""
-    return bool(config.get("process_results")) and config["output_type"] != "loglikelihood_rolling"
+SCORED = {"multiple_choice": {"acc", "acc_norm", "acc_bytes"}, "loglikelihood": {"acc", "perplexity"},
+          "loglikelihood_rolling": {"word_perplexity", "byte_perplexity", "bits_per_byte"},
+          "generate_until": {"exact_match"}}
+
+
+def metrics_of(sample, config):
+    """What lm-eval itself made of a document; by the task's list where an old log does not say."""
+    listed = [m["metric"] for m in config.get("metric_list") or [] if isinstance(m.get("metric"), str)]
+    return list(sample.get("metrics") or listed)
+
+
+def others_score(sample, config):
+    """Does a function of the task's score it, which nothing here can know, or nothing that Cull has?"""
+    if config["output_type"] == "loglikelihood_rolling":
+        return False
+    metrics = metrics_of(sample, config)
+    return bool(config.get("process_results")) or bool(metrics and not SCORED[config["output_type"]] & set(metrics))
 
 
 def with_target(out, sample):
     """The target too, where lm-eval logs another text than the gold number (COPA, WinoGrande)."""
-    return out if str(sample["target"]) == str(out["gold"]) else {**out, "target": str(sample["target"])}
+    gold = out["gold"]
+    shown = str(gold[0] if isinstance(gold, list) and len(gold) == 1 else gold)
+    return out if str(sample["target"]) == shown else {**out, "target": str(sample["target"])}
+
+
+def unanswered(out, sample):
+    return {**out, "gold": None, "target": str(sample["target"])}
 
 
 def choice_document(sample, config):
@@ -92,12 +116,16 @@ def choice_document(sample, config):
     if "acc_mutual_info" in [m.get("metric") for m in config.get("metric_list", [])]:
         calls = calls[: len(calls) // 2]  # the other half are the choices without context
     out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
-    if others_score(config):
-        return {**out, "gold": None, "target": str(sample["target"])}
-    if len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1:
-        return with_target({**out, "gold": gold_of_contexts(sample, config)}, sample)
+    if others_score(sample, config):
+        return unanswered(out, sample)
     choices = [cont[len(delimiter):] if cont.startswith(delimiter) else cont for _, cont in calls]
-    out["gold"] = gold_of_choices(sample, choices, config)
+    by_context = len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1
+    try:
+        out["gold"] = gold_of_contexts(sample, config) if by_context else gold_of_choices(sample, choices, config)
+    except NotKnown:
+        return unanswered(out, sample)
+    if by_context:
+        return with_target(out, sample)
     return with_target({**out, "len_chars": [len(c) for c in choices], "len_bytes": [len(c.encode()) for c in choices]},
                        sample)
 
@@ -105,7 +133,7 @@ def choice_document(sample, config):
 def loglikelihood_document(sample, config):
     calls = arguments(sample)
     out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
-    return {**out, "gold": None, "target": str(sample["target"])} if others_score(config) or len(calls) > 1 else out
+    return unanswered(out, sample) if others_score(sample, config) or len(calls) > 1 else out
 
 
 def rolling_document(sample, config):
@@ -125,22 +153,27 @@ def choices_of(sample, config):
     if isinstance(choices, dict):
         choices = list(choices.values())
     if not isinstance(choices, list):
-        raise ValueError("doc_to_choice is neither a list nor a field: the right text is not known")
+        raise NotKnown("doc_to_choice is neither a list nor a field: the right text is not known")
     return choices
 
 
 def right_texts(sample, config):
     """{"target": what lm-eval logs, "targets": any of which is right}"""
     out, target = {"target": str(sample["target"])}, target_of(sample, config)
-    if others_score(config):
+    if others_score(sample, config):
         return out
     if config.get("doc_to_choice") is not None:
+        if whole_number(target) is None:
+            raise NotKnown("doc_to_choice, and a target that is no number")
         return {**out, "targets": [str(choices_of(sample, config)[int(target)])]}
     return {**out, "targets": [str(t) for t in target]} if isinstance(target, list) and target else out
 
 
 def generate_document(sample, config):
-    (ctx, how), = arguments(sample)[:1]
+    calls = arguments(sample)
+    if len(calls) > 1:
+        raise ValueError("several requests a document, of which one is an answer to be written")
+    (ctx, how), = calls
     if how.get("do_sample", how.get("temperature", 0) > 0) and how.get("temperature", 1) > 0:
         raise ValueError("answers are drawn at random; Cull decodes greedily")
     until = how.get("until") or []
@@ -149,7 +182,10 @@ def generate_document(sample, config):
         if how.get(alias) is not None:
             request["max"] = int(how[alias])
             break
-    return {"requests": [request], **right_texts(sample, config)}
+    try:
+        return {"requests": [request], **right_texts(sample, config)}
+    except NotKnown:
+        return {"requests": [request], "target": None}
 
 
 DOCUMENTS = {"multiple_choice": choice_document, "loglikelihood": loglikelihood_document,
@@ -173,25 +209,23 @@ def filters(config, warn):
     return out
 
 
-SCORED = {"multiple_choice": {"acc", "acc_norm", "acc_bytes"}, "loglikelihood": {"acc", "perplexity"},
-          "loglikelihood_rolling": {"word_perplexity", "byte_perplexity", "bits_per_byte"},
-          "generate_until": {"exact_match"}}
+PUNCTUATION, DIGITS = r"[!-/:-@\[-`{-~]", "[0-9]"  # Python's string.punctuation and string.digits
 
 
-def metadata_of(name, config, results, warn):
-    metrics = config.get("metric_list") or []
+def metadata_of(name, config, results, first, warn):
+    """first: a sample of the task's, and what became of it."""
+    sample, made = first
     out = {"version": str(results["versions"].get(name, "")), "n_shot": results["n-shot"].get(name) or 0,
-           "metrics": [m["metric"] for m in metrics if isinstance(m.get("metric"), str)]}
-    unscored = others_score(config) or (out["metrics"] and not SCORED[config["output_type"]] & set(out["metrics"]))
+           "metrics": metrics_of(sample, config)}
+    unscored = others_score(sample, config) or None in (made.get("gold", 0), made.get("target", 0))
     if config["output_type"] == "generate_until":
         out["filters"] = filters(config, warn)
         unscored = unscored or not out["filters"]
-        for m in metrics:
+        for m in config.get("metric_list") or []:
             if m.get("metric") == "exact_match":
-                out["ignore"] = m.get("regexes_to_ignore") or []
+                out["ignore"] = list(m.get("regexes_to_ignore") or []) + [PUNCTUATION] * bool(
+                    m.get("ignore_punctuation")) + [DIGITS] * bool(m.get("ignore_numbers"))
                 out["ignore_case"] = bool(m.get("ignore_case"))
-                if m.get("ignore_punctuation") or m.get("ignore_numbers"):
-                    warn("punctuation and numbers are not ignored here: scores will differ")
     if unscored:
         out["metrics"] = ["none"]
         warn("lm-eval has its own way to score this task: give it Cull's answers (cull eval --cache)")
@@ -239,10 +273,13 @@ def export_task(path, name, config, out):
             raise ValueError(f"{path}:{number}: the prompt is not the one that prompt_hash was made of")
         seen[sample["doc_id"]] = {"task": name, "doc_id": sample["doc_id"], **made,
                                   "doc_hash": sample.get("doc_hash"), "prompt_hash": hashed}
+        one = sample
+    if not seen:
+        raise ValueError(f"{path}: holds no documents")
     with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
         for doc_id in sorted(seen):
             file.write(json.dumps(seen[doc_id], ensure_ascii=False) + "\n")
-    return len(seen)
+    return len(seen), (one, seen[one["doc_id"]])
 
 
 def main():
@@ -275,11 +312,11 @@ def main():
                 sys.exit(f"{samples}: not there (was --log_samples given?)")
             warn = lambda text, name=name: print(f"{name}: {text}", file=sys.stderr)
             try:
-                n = export_task(samples, name, config, args.output)
+                n, first = export_task(samples, name, config, args.output)
             except ValueError as error:
-                warn(f"left out: {error}")
+                warn(f"left out: {error} (leave it out of lm_eval's --tasks, too, when Cull's answers go back)")
                 continue
-            metadata["tasks"][name] = metadata_of(name, config, results, warn)
+            metadata["tasks"][name] = metadata_of(name, config, results, first, warn)
             print(f"{name}: {n} documents")
     text = json.dumps(metadata, ensure_ascii=False, indent=1)
     (args.output / "metadata.json").write_text(text + "\n", encoding="utf-8")

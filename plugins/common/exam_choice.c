@@ -129,7 +129,7 @@ static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, c
         if (t->metrics & known[m].bit)
             status = exam_mean_value(ctx, out, t->name, known[m].name, "none",
                                      summary_of(s->n, known[m].outcome), means);
-    if (status != CULL_OK || !(t->metrics & TASK_EXACT))
+    if (status != CULL_OK || !(t->metrics & TASK_SURPRISE))
         return status;
     const summary ll = summary_of(s->n, s->loglik);
     return exam_value(
@@ -140,7 +140,7 @@ static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, c
 static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s, cull_report *out)
 {
     const size_t C = s->C;
-    const bool any = t->metrics, chosen = any && !(t->metrics & TASK_EXACT),
+    const bool any = t->metrics, chosen = any && !(t->metrics & (TASK_EXACT | TASK_SURPRISE)),
                norm = t->metrics & TASK_ACC_NORM, bytes = t->metrics & TASK_ACC_BYTES;
     const exam_column columns[] = {
         { "loglik", "nat", "log-likelihood of the continuation", "choice", C, 'd', s->loglik },
@@ -185,7 +185,7 @@ cull_status exam_score_choice(cull_ctx *ctx, const exam_task *t, const cull_requ
             else
                 no_choice(&s, d * s.C + c);
         }
-        decide(&s, d, doc, t->task.metrics & TASK_EXACT);
+        decide(&s, d, doc, t->task.metrics & (TASK_EXACT | TASK_SURPRISE));
     }
     status = report_means(ctx, &t->task, &s, out, means);
     return status == CULL_OK ? report_columns(ctx, &t->task, &s, out) : status;

@@ -18,8 +18,9 @@ enum {
     TASK_ACC = 1u,
     TASK_ACC_NORM = 2u,  // by the choice's length in code points
     TASK_ACC_BYTES = 4u, // in bytes
-    TASK_EXACT = 8u,     // one continuation: is it what greedy decoding writes? and its perplexity
+    TASK_EXACT = 8u,     // one continuation: is it what greedy decoding writes?
     TASK_MATCH = 16u,    // GENERATE: exact_match
+    TASK_SURPRISE = 32u, // one continuation: perplexity
 };                       // none of them: the answers are for others to score
 
 typedef struct document {

@@ -74,7 +74,7 @@ static void read_metrics(json_t *from, task *t)
     } known[] = { { "acc", TASK_ACC | TASK_EXACT },
                   { "acc_norm", TASK_ACC_NORM },
                   { "acc_bytes", TASK_ACC_BYTES },
-                  { "perplexity", TASK_EXACT },
+                  { "perplexity", TASK_SURPRISE },
                   { "exact_match", TASK_MATCH } };
     json_t *list = json_object_get(from, "metrics");
     uint32_t wanted = 0;
