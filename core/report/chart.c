@@ -104,8 +104,13 @@ static void log_ticks(cull_buf *page, const frame *f)
             y_tick(page, f, y);
         return;
     }
-    const size_t stride = f->y1 - f->y0 > log(50) ? 4 : f->y1 - f->y0 > log(8) ? 2 : 1;
-    for (int e = (int)floor(f->y0 / log(10)); e <= (int)ceil(f->y1 / log(10)); e++)
+    const double LINE = 13, decade = fabs(to_y(f, 10) - to_y(f, 1)); // in pixels
+    size_t stride = f->y1 - f->y0 > log(50) ? 4 : f->y1 - f->y0 > log(8) ? 2 : 1;
+    if (decade * log10(2) < LINE) // 5 and 10 would be one on the other
+        stride = sizeof firsts / sizeof firsts[0];
+    const int step = (int)ceil(LINE / decade);
+    for (int e = step * (int)floor(f->y0 / log(10) / step); e <= (int)ceil(f->y1 / log(10));
+         e += step)
         for (size_t i = 0; i < sizeof firsts / sizeof firsts[0]; i += stride) {
             const double y = firsts[i] * pow(10, e);
             if (log(y) >= f->y0 && log(y) <= f->y1)
