@@ -309,12 +309,40 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
     return CULL_OK;
 }
 
+// A value that some seeds of a cell lack is left blank in tables over seeds: say so, once.
+static void tell_gaps(cull_ctx *ctx, const cull_frame *f)
+{
+    size_t gaps = 0, cell = 0, column = 0, seeds = 0;
+    for (size_t c = 0; c < f->n_cells; c++)
+        for (size_t j = 0; j < f->n_columns; j++) {
+            size_t have = 0;
+            for (size_t s = 0; s < f->cell[c].n_trials; s++)
+                have += cull_frame_row(f, f->order[f->cell[c].first + s], j) != NULL;
+            if (have == 0 || have == f->cell[c].n_trials)
+                continue;
+            if (gaps++ == 0) {
+                cell = c;
+                column = j;
+                seeds = have;
+            }
+        }
+    if (gaps)
+        ctx->host->log(ctx, CULL_WARN,
+                       "left blank over seeds: %s of task \"%s\" of %s %g, which %zu of %zu seeds "
+                       "have%s",
+                       f->column[column].label, f->column[column].task, f->cell[cell].method,
+                       f->cell[cell].sparsity, seeds, f->cell[cell].n_trials,
+                       gaps > 1 ? ", and others like it" : "");
+}
+
 cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame)
 {
     CULL_TRY(drop_superseded(ctx, frame));
     CULL_TRY(cull_frame_name(ctx, frame));
     CULL_TRY(find_columns(ctx, frame));
-    return find_cells(ctx, frame);
+    CULL_TRY(find_cells(ctx, frame));
+    tell_gaps(ctx, frame);
+    return CULL_OK;
 }
 
 size_t cull_frame_dense(const cull_frame *frame, const char *model)

@@ -46,3 +46,13 @@ run 0 e.yaml --set "$more"
 run 0 e.yaml --set 'sparsities=[0.5, 0.75]'
 table > reordered
 same_values first reordered || fail "other numbers in another order"
+
+# A metric that one seed alone was asked is blank over seeds, and that is said.
+rm -r "$OUT"
+echo '  random: { criterion: random, strategy: lowest }' | experiment '[ 0.5 ]' > seeds.yaml
+run 0 seeds.yaml --set 'seeds=[1, 2]'
+"$CULL" compare "$OUT" > table 2> log || fail "compare of two seeds"
+[ ! -s log ] || fail "compare of two seeds warns"
+run 0 seeds.yaml --set 'seeds=[1]' --set "$more"
+"$CULL" compare "$OUT" > table 2> log || fail "compare of a gap"
+says 'left blank over seeds: .* random 0.5, which 1 of 2 seeds have'
