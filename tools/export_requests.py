@@ -69,10 +69,10 @@ def target_of(sample, config):
 def gold_of_choices(sample, choices, config):
     """The target is the number of a choice, several of them, or (COPA) the text of one."""
     target, field = target_of(sample, config), config.get("doc_to_target")
-    if isinstance(target, list):
+    if isinstance(target, list) and None not in map(whole_number, target):
         return [int(t) for t in target]
     number, text = whole_number(target), isinstance(field, str) and isinstance(sample["doc"].get(field), str)
-    if target in choices and (number is None or text):
+    if isinstance(target, str) and target in choices and (number is None or text):
         return choices.index(target)
     if number is None:
         raise NotKnown(f"the target {target!r} is none of the choices")
@@ -113,10 +113,9 @@ def choice_document(sample, config):
     calls, delimiter = arguments(sample), config.get("target_delimiter", " ")
     if config.get("chat"):
         delimiter = ""  # the template ends the question
-    if "acc_mutual_info" in [m.get("metric") for m in config.get("metric_list", [])]:
-        calls = calls[: len(calls) // 2]  # the other half are the choices without context
     out = {"requests": [{"ctx": ctx, "cont": cont} for ctx, cont in calls]}
-    if others_score(sample, config):
+    # With mutual information half of the calls are the choices without context: lm-eval tells them apart.
+    if others_score(sample, config) or "acc_mutual_info" in metrics_of(sample, config):
         return unanswered(out, sample)
     choices = [cont[len(delimiter):] if cont.startswith(delimiter) else cont for _, cont in calls]
     by_context = len(calls) > 1 and len({cont for _, cont in calls}) == 1 and len({ctx for ctx, _ in calls}) > 1
@@ -163,9 +162,10 @@ def right_texts(sample, config):
     if others_score(sample, config):
         return out
     if config.get("doc_to_choice") is not None:
-        if whole_number(target) is None:
-            raise NotKnown("doc_to_choice, and a target that is no number")
-        return {**out, "targets": [str(choices_of(sample, config)[int(target)])]}
+        choices, number = choices_of(sample, config), whole_number(target)
+        if number is None or number >= len(choices):
+            raise NotKnown("doc_to_choice, and a target that is the number of none of them")
+        return {**out, "targets": [str(choices[number])]}
     return {**out, "targets": [str(t) for t in target]} if isinstance(target, list) and target else out
 
 

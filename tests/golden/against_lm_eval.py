@@ -359,6 +359,8 @@ TASKS = {
                "generation_kwargs": {"until": ["\n"], "max_gen_toks": 6, "do_sample": False},
                "metric_list": [{"metric": "exact_match", "ignore_punctuation": True, "ignore_numbers": True, "regexes_to_ignore": [" "]}]},
     "x_hits": {"output_type": "loglikelihood", "doc_to_text": "{{q}}", "doc_to_target": " {{word}}", "metric_list": [{"metric": "acc"}]},
+    "x_mutual": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "label", "doc_to_choice": "words",
+                 "metric_list": [{"metric": "acc"}, {"metric": "acc_mutual_info"}]},
     "x_default": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "label", "doc_to_choice": "words"},
     "x_weights": {"output_type": "multiple_choice", "doc_to_text": "{{q}}", "doc_to_target": "label", "doc_to_choice": "words",
                   "metric_list": [{"metric": "acc"}], "process_results": "!function score.weigh"},
@@ -411,7 +413,7 @@ def write_tasks(folder, rng, answers):
 def exported(check, tmp, lm, rng):
     """What lm-eval logs of them becomes request files; Cull's own numbers are lm-eval's where it gives any, and
     lm-eval makes the others of Cull's answers."""
-    names, seed = list(GROUPS) + ["x_named", "x_bracket", "x_weights", "x_dots", "x_hits", "x_default"], rng.random()
+    names, seed = list(GROUPS) + ["x_named", "x_bracket", "x_weights", "x_dots", "x_hits", "x_mutual", "x_default"], rng.random()
     answers = {}
     for number in range(2):
         folder = tmp / f"tasks-{number}"
@@ -437,9 +439,9 @@ def exported(check, tmp, lm, rng):
             check.close(logs(key, scored[name][key]), logs(key, values[key]), 1e-4, "scored by lm-eval", name, key)
             if "_stderr" in key and "perplexity" in key:
                 continue  # lm-eval's is a bootstrap
-            if name == "x_weights":
+            if name in ("x_weights", "x_mutual"):
                 if key in own[name]:
-                    check.wrong("exported", name, key, "is given though a function scores it")
+                    check.wrong("exported", name, key, "is given though lm-eval alone can score it")
             elif key not in own.get(name, {}):
                 check.wrong("exported", name, key, "missing")
             else:
