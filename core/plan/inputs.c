@@ -244,7 +244,7 @@ static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
     cull_hash_text(hash, "ends at ids, and at texts with special tokens");
     cull_hash_u64(hash, n);
     cull_hash_bytes(hash, stop, n * sizeof *stop);
-    cull_hash_f64(hash, facts->repetition_penalty ? facts->repetition_penalty : 1);
+    cull_hash_f64(hash, facts->repetition_penalty != 0 ? facts->repetition_penalty : 1);
 }
 
 static cull_status check_request(cull_ctx *ctx, const cull_subject *s, const cull_request *request)
