@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,51 +83,50 @@ cull_key cull_key_of(const void *bytes, size_t n)
     return key_of(XXH3_128bits(bytes, n));
 }
 
-int cull_key_of_file(const char *path, cull_key *out)
+// Of the next `most` bytes, or as many as there are: *n. 0, or errno.
+static int hash_next(int fd, uint64_t most, cull_key *out, uint64_t *n)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return errno;
-
     cull_hash *hash = cull_hash_new();
     unsigned char *block = cull_alloc(BLOCK, 1);
     int failed = hash && block ? 0 : ENOMEM;
-    for (size_t n = 1; !failed && n;) {
-        n = fread(block, 1, BLOCK, file);
-        cull_hash_bytes(hash, block, n);
-        if (ferror(file))
-            failed = errno ? errno : EIO;
+    for (*n = 0; !failed && *n < most;) {
+        const ssize_t got = read(fd, block, most - *n < BLOCK ? (size_t)(most - *n) : BLOCK);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0)
+            break;
+        if (got < 0) {
+            failed = errno;
+            break;
+        }
+        cull_hash_bytes(hash, block, (size_t)got);
+        *n += (uint64_t)got;
     }
     if (!failed)
         *out = cull_hash_key(hash);
 
     cull_free(block);
     cull_hash_free(hash);
-    fclose(file);
+    return failed;
+}
+
+int cull_key_of_file(const char *path, cull_key *out)
+{
+    uint64_t n;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+
+    const int failed = hash_next(fd, UINT64_MAX, out, &n);
+    close(fd);
     return failed;
 }
 
 int cull_key_of_start(int fd, uint64_t n, cull_key *out)
 {
-    cull_hash *hash = cull_hash_new();
-    unsigned char *block = cull_alloc(BLOCK, 1);
-    int failed = hash && block ? 0 : ENOMEM;
-    for (uint64_t at = 0; !failed && at < n;) {
-        const size_t want = n - at < BLOCK ? (size_t)(n - at) : BLOCK;
-        const ssize_t got = pread(fd, block, want, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) { // the file has become shorter
-            failed = got < 0 ? errno : EIO;
-            break;
-        }
-        cull_hash_bytes(hash, block, (size_t)got);
-        at += (uint64_t)got;
-    }
-    if (!failed)
-        *out = cull_hash_key(hash);
-
-    cull_free(block);
-    cull_hash_free(hash);
-    return failed;
+    uint64_t got;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return errno;
+    const int failed = hash_next(fd, n, out, &got);
+    return failed ? failed : got < n ? EIO : 0; // the file has become shorter
 }

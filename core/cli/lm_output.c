@@ -41,7 +41,7 @@ static bool keeps_documents(const cull_cli *cli, const cull_row *row)
 
 static bool same_evaluation(const cull_row *a, const cull_row *b)
 {
-    return strcmp(a->plugin, b->plugin) == 0 && strcmp(a->settings, b->settings) == 0;
+    return strcmp(a->evaluation, b->evaluation) == 0;
 }
 
 // The trial's evaluations whose documents can be asked for, by their first rows; *n of them.
@@ -192,8 +192,7 @@ static cull_status check_once(cull_ctx *ctx, const cull_frame *f, size_t trial)
     for (size_t i = 0; i < f->n_rows; i++)
         for (size_t j = 0; j < i; j++) {
             const cull_row *a = &f->row[j], *b = &f->row[i];
-            if (a->trial != trial || b->trial != trial || strcmp(a->task, b->task) != 0 ||
-                strcmp(a->metric, b->metric) != 0 || strcmp(a->filter, b->filter) != 0)
+            if (a->trial != trial || b->trial != trial || !cull_same_column(a, b))
                 continue;
             return cull_fail(ctx, CULL_EUSAGE,
                              "%s: task \"%s\" was evaluated in two ways; choose one: --where "

@@ -42,25 +42,25 @@ static bool leads(const cull_frame *f, size_t cell)
     return compete(f, cell, cell);
 }
 
-// By Holm over the tests of one model, whose table it is.
-static cull_status adjust(cull_ctx *ctx, const cull_frame *f, size_t n, const size_t *cell,
-                          double *p)
+cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, const size_t *cell,
+                               double *p)
 {
     double *own = cull_scratch(ctx, n + 1, sizeof *own);
     if (!own)
         return CULL_ENOMEM;
-    for (size_t t = 0; t < n; t++) {
+    for (size_t c = 0; c < f->n_cells; c++) {
+        const char *model = f->cell[c].model;
         bool first = true;
-        for (size_t i = 0; i < n; i++) {
-            const bool of_it = strcmp(f->cell[cell[i]].model, f->cell[cell[t]].model) == 0;
-            own[i] = of_it ? p[i] : NAN;
-            first &= !of_it || i >= t;
-        }
+        for (size_t i = 0; i < c; i++)
+            first &= strcmp(f->cell[i].model, model) != 0;
         if (!first)
             continue;
+        for (size_t i = 0; i < n; i++)
+            own[i] = strcmp(f->cell[cell[i]].model, model) == 0 ? p[i] : NAN;
         CULL_TRY(cull_holm(ctx, n, own, own));
         for (size_t i = 0; i < n; i++)
-            p[i] = strcmp(f->cell[cell[i]].model, f->cell[cell[t]].model) == 0 ? own[i] : p[i];
+            if (strcmp(f->cell[cell[i]].model, model) == 0)
+                p[i] = own[i];
     }
     return CULL_OK;
 }
@@ -88,7 +88,7 @@ cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measur
             of[tests] = top;
             p[tests++] = c.d.p;
         }
-    CULL_TRY(adjust(ctx, f, tests, of, p));
+    CULL_TRY(cull_holm_by_model(ctx, f, tests, of, p));
     for (size_t i = 0; i < tests; i++)
         best[place[i]] = p[i] <= 0.05;
     return CULL_OK;

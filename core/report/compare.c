@@ -184,7 +184,7 @@ static cull_difference with_seeds(const cull_difference *d, double twice, cull_e
 // ---- estimates ----
 
 // Error of one column of a cell over its items, on the averaged scale; as the metric says where
-// there are no items. twice: see with_seeds.
+// there are no items. What with_seeds counts once is added to twice; NULL: not wanted.
 static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
                                 enum cull_law law, cull_error_part *out, double *twice)
 {
@@ -192,32 +192,32 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     const run r = alone(f, cell);
     cull_items items;
     *out = (cull_error_part){ row->error, row->n > 1 ? (double)row->n - 1 : INFINITY };
-    *twice = 0;
     if (law == CULL_LAW_NONE)
         return CULL_OK;
     CULL_TRY(items_of(ctx, f, cell, column, &items));
     out->error = cull_ratio_stderr(&items, &out->df);
-    if (r.n > 1)
-        *twice = of_seeds_and_items(f, &r, column, out->error);
+    if (twice && r.n > 1)
+        *twice += of_seeds_and_items(f, &r, column, out->error);
     return CULL_OK;
 }
 
-// The error over items of a measure of a cell.
+// The error over items of a measure of a cell; twice: see with_seeds, or NULL.
 static cull_status measure_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
                                  const cull_measure *m, cull_error_part *out, double *twice)
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
     const double k = (double)m->k;
     *out = (cull_error_part){ 0, INFINITY };
-    *twice = 0;
+    if (twice)
+        *twice = 0;
     for (size_t j = 0; j < m->k; j++) {
         cull_error_part one;
-        double of_column;
-        CULL_TRY(column_error(ctx, f, cell, m->column[j], m->law, &one, &of_column));
+        CULL_TRY(column_error(ctx, f, cell, m->column[j], m->law, &one, twice));
         *out = cull_add_errors(*out, one);
-        *twice += of_column / (k * k);
     }
     out->error /= k;
+    if (twice)
+        *twice /= k * k;
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return CULL_OK;
 }
@@ -231,8 +231,8 @@ cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell, co
         return CULL_OK;
 
     cull_error_part items;
-    double twice, sd;
-    CULL_TRY(measure_error(ctx, f, cell, m, &items, &twice));
+    double sd;
+    CULL_TRY(measure_error(ctx, f, cell, m, &items, NULL));
     for (size_t j = 0; j < m->k; j++)
         out->n += row_of(f, cell, 0, m->column[j])->n;
     const double mean = over_seeds(f, &r, m, &sd);

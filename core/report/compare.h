@@ -84,6 +84,11 @@ typedef struct cull_comparison { // of `cell` to `base`
 cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t base, size_t cell,
                                const cull_measure *measure, cull_comparison *out) CULL_MUST_CHECK;
 
+// Holm's adjustment of n comparisons within the table of each model: cell[i] is a cell of
+// comparison i's model. p that are NaN are no comparisons.
+cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *frame, size_t n, const size_t *cell,
+                               double *p) CULL_MUST_CHECK;
+
 // For each measure, cells that may be called best: among the cells of one model and sparsity (dense
 // and those without a sparsity aside), and among checkpoints that were evaluated as they are, the
 // best one, where it differs from the runner-up with p ≤

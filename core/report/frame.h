@@ -110,6 +110,9 @@ const char *cull_condition(const char *conditions, const char *key, size_t *n);
 // Does the line "tasks=…", names with a blank between, of a sum over tasks name this one?
 bool cull_averages(const char *conditions, const char *task);
 
+// Of one task, metric and filter?
+bool cull_same_column(const cull_row *a, const cull_row *b);
+
 // The row of a trial and column, or NULL.
 static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)
 {

@@ -46,20 +46,18 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
 
 // ---- numbers ----
 
-// Adjust the differences to dense of one model: its table is the family.
-static cull_status adjust(const report *r, const char *model, numbers *n)
+// p of the differences to dense, adjusted: a model's table is the family.
+static cull_status adjust(const report *r, numbers *n)
 {
-    const size_t cells = r->frame->n_cells, m = n->measures.n;
-    double *p = cull_scratch(r->ctx, cells * m + 1, sizeof *p);
-    if (!p)
+    const size_t m = n->measures.n, all = r->frame->n_cells * m;
+    size_t *cell = cull_scratch(r->ctx, all + 1, sizeof *cell);
+    if (!cell)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < cells * m; i++)
-        p[i] = strcmp(r->frame->cell[i / m].model, model) == 0 ? n->to_dense[i].d.p : NAN;
-    CULL_TRY(cull_holm(r->ctx, cells * m, p, p));
-    for (size_t i = 0; i < cells * m; i++)
-        if (strcmp(r->frame->cell[i / m].model, model) == 0)
-            n->p[i] = p[i];
-    return CULL_OK;
+    for (size_t i = 0; i < all; i++) {
+        cell[i] = i / m;
+        n->p[i] = n->to_dense[i].d.p;
+    }
+    return cull_holm_by_model(r->ctx, r->frame, all, cell, n->p);
 }
 
 static cull_status compute(const report *r, numbers *n)
@@ -86,8 +84,7 @@ static cull_status compute(const report *r, numbers *n)
                     cull_compare_cells(r->ctx, f, dense, c, &n->measures.at[j], &n->to_dense[at]));
         }
     }
-    for (size_t i = 0; i < r->n_models; i++)
-        CULL_TRY(adjust(r, r->model[i], n));
+    CULL_TRY(adjust(r, n));
     return cull_find_best(r->ctx, f, &n->measures, n->best);
 }
 

@@ -130,8 +130,7 @@ static double error_of(size_t n, spread s, double *df)
 
 double cull_ratio_stderr(const cull_items *items, double *df)
 {
-    const pair p = pair_of(NULL, items);
-    return error_of(items->n, spread_of(&p), df);
+    return cull_paired_stderr(NULL, items, df);
 }
 
 double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)

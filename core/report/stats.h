@@ -50,7 +50,7 @@ typedef struct cull_difference { // of the second model to the first one
     double p;                    // two-sided, of no difference
 } cull_difference;
 
-// Error of R₂ − R₁ over the same items, by linearisation. df as above.
+// Error of R₂ − R₁ over the same items, by linearisation; first NULL: of R₂. df as above.
 double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df);
 // R₂ − R₁ with that error, by Student's t.
 cull_difference cull_paired(const cull_items *first, const cull_items *second);

@@ -138,7 +138,7 @@ static cull_status nothing_in_common(const pairs *p, const char *model,
     cull_buf sides = CULL_BUF_INIT;
     cull_status status = tell_sides(p, model, measures, &sides);
     if (status == CULL_OK && sides.failed)
-        status = cull_fail(p->ctx, CULL_ENOMEM, "out of memory");
+        status = cull_no_memory(p->ctx);
     if (status == CULL_OK)
         status = cull_fail(p->ctx, CULL_EUSAGE, "no values can be set side by side: %s", sides.s);
     cull_buf_release(&sides);

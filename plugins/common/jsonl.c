@@ -191,6 +191,20 @@ cull_status json_get_texts(cull_ctx *ctx, const char *place, json_t *object, con
     return status;
 }
 
+cull_status json_get_strings(cull_ctx *ctx, const char *place, json_t *object, const char *key,
+                             size_t *n, const char *const **out)
+{
+    const span *text;
+    const cull_status status = json_get_texts(ctx, place, object, key, n, &text);
+    const char **string = status == CULL_OK ? ctx->host->alloc(ctx, *n, sizeof *string) : NULL;
+    if (!string)
+        return status == CULL_OK ? CULL_ENOMEM : status;
+    for (size_t i = 0; i < *n; i++)
+        string[i] = text[i].s;
+    *out = string;
+    return CULL_OK;
+}
+
 cull_status json_get_lengths(cull_ctx *ctx, const char *place, json_t *object, const char *key,
                              size_t n, const int64_t **out)
 {

@@ -32,6 +32,8 @@ cull_status json_get_list(cull_ctx *, const char *place, json_t *, const char *k
 // A list of texts, not empty, or one text.
 cull_status json_get_texts(cull_ctx *, const char *place, json_t *, const char *key, size_t *n,
                            const span **out);
+cull_status json_get_strings(cull_ctx *, const char *place, json_t *, const char *key, size_t *n,
+                             const char *const **out);
 // Integers: a list of n, or none at all (*out NULL).
 cull_status json_get_lengths(cull_ctx *, const char *place, json_t *, const char *key, size_t n,
                              const int64_t **out);

@@ -317,7 +317,8 @@ static uint32_t possible(const task *t, bool answered)
 {
     if (t->kind != TASK_CHOICE || !answered)
         return t->kind == TASK_GENERATE && answered ? TASK_MATCH : 0;
-    uint32_t metrics = TASK_ACC | TASK_ACC_NORM | TASK_ACC_BYTES, single = TASK_EXACT | TASK_SURPRISE;
+    uint32_t metrics = TASK_ACC | TASK_ACC_NORM | TASK_ACC_BYTES,
+             single = TASK_EXACT | TASK_SURPRISE;
     for (size_t d = 0; d < t->n; d++) {
         const document *doc = &t->document[d];
         if (!doc->len_chars)

@@ -48,21 +48,11 @@ static cull_status read_cleaning(cull_ctx *ctx, const char *path, json_t *from, 
     t->cleaning.ignore_case = json_is_true(json_object_get(from, "ignore_case"));
     if (json_array_size(json_object_get(from, "ignore")) == 0)
         return CULL_OK;
-    const span *pattern;
-    size_t n;
-    cull_status status = json_get_texts(ctx, path, from, "ignore", &n, &pattern);
-    for (size_t i = 0; status == CULL_OK && i < n; i++)
-        status = regex_check(ctx, path, pattern[i].s);
-    if (status != CULL_OK)
-        return status;
-    const char **ignore = ctx->host->alloc(ctx, n, sizeof *ignore);
-    if (!ignore)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        ignore[i] = pattern[i].s;
-    t->cleaning.n_ignore = n;
-    t->cleaning.ignore = ignore;
-    return CULL_OK;
+    answer_cleaning *c = &t->cleaning;
+    cull_status status = json_get_strings(ctx, path, from, "ignore", &c->n_ignore, &c->ignore);
+    for (size_t i = 0; status == CULL_OK && i < c->n_ignore; i++)
+        status = regex_check(ctx, path, c->ignore[i]);
+    return status;
 }
 
 // Report only what the task's own harness does, of what the documents allow.
@@ -118,7 +108,6 @@ static size_t task_index(const task_list *list, const char *name)
 // What a group averages of its tasks.
 static cull_status read_values(cull_ctx *ctx, const char *place, json_t *from, task_group *out)
 {
-    const span *value;
     json_t *by_task = json_object_get(from, "by_task");
     if (by_task && !json_is_boolean(by_task))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"by_task\" is %s, not true or false", place,
@@ -126,15 +115,7 @@ static cull_status read_values(cull_ctx *ctx, const char *place, json_t *from, t
     out->by_task = json_is_true(by_task);
     if (!json_object_get(from, "values"))
         return CULL_OK;
-    const cull_status status = json_get_texts(ctx, place, from, "values", &out->n_values, &value);
-    const char **text =
-        status == CULL_OK ? ctx->host->alloc(ctx, out->n_values, sizeof *text) : NULL;
-    if (!text)
-        return status == CULL_OK ? CULL_ENOMEM : status;
-    for (size_t i = 0; i < out->n_values; i++)
-        text[i] = value[i].s;
-    out->value = text;
-    return CULL_OK;
+    return json_get_strings(ctx, place, from, "values", &out->n_values, &out->value);
 }
 
 // The tasks of the group that are in the list.
