@@ -90,7 +90,7 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_wa
             return cull_no_memory(run->ctx);
         for (size_t e = 0; e < f->E; e++)
             allowed[e] = cut->action[e] != CULL_ACTION_DROP;
-        rule = (cull_rule){ allowed, cut->k, cut->skip_ratio };
+        rule = (cull_rule){ allowed, cut->k, cut->skip_ratio, cut->top_p };
     }
     lane->routed.index = cull_arena_alloc(arena, lane->n * f->K, sizeof(int32_t));
     lane->routed.gate = floats(run, lane->n * f->K);

@@ -13,7 +13,8 @@ static void form_names(uint32_t forms, char *buf, size_t size)
         const char *name;
     } names[] = { { CULL_FORM_NONE, "none" },     { CULL_FORM_LAYER, "layer" },
                   { CULL_FORM_EXPERT, "expert" }, { CULL_FORM_PAIR, "pair" },
-                  { CULL_FORM_WEIGHT, "weight" }, { CULL_FORM_SUBSET, "subset" } };
+                  { CULL_FORM_WEIGHT, "weight" }, { CULL_FORM_SUBSET, "subset" },
+                  { CULL_FORM_CHANNEL, "channel" } };
     size_t used = 0;
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -65,6 +65,7 @@ typedef struct cull_rule {
     const uint8_t *allowed; // (E) 0: dropped, masked inside the selection rule; NULL: all
     size_t k;               // experts per token; 0: the model's
     double skip_ratio;      // see cut.h
+    double top_p;           // see cut.h
 } cull_rule;
 
 typedef struct cull_routed {

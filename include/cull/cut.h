@@ -32,12 +32,16 @@ enum {
     CULL_EMITS_MATRIX = 1 << 9, // rewritten matrices
     CULL_EMITS_SKIP = 1 << 10,  // whole layers or MoE sub-layers
     CULL_EMITS_RULE = 1 << 11,  // a router rule, nothing removed
+    CULL_EMITS_CHANNELS = 1 << 12, // hidden units of experts, shared and dense parts
 };
 
-enum { CULL_MASK = 1, CULL_MATRIX = 2 };
+enum { CULL_MASK = 1, CULL_MATRIX = 2, CULL_CHANNELS = 3, CULL_BIAS = 4 };
 
 // A change to one matrix. MASK: bits, row-major, least significant first, each row begins a new byte,
 // 1 = kept. MATRIX: (rows, cols) float32 in its place; where both are given the mask applies to the matrix.
+// CHANNELS, of a down matrix with F columns: (1, F) bits as a mask's; a channel that is not kept is zero: its
+// row of gate and of up, their biases, and its column of down. BIAS, of a down matrix with D rows: (1, D)
+// float32 that are added to what it yields, before any gate.
 typedef struct cull_overlay {
     cull_where where;
     uint32_t kind;
@@ -54,6 +58,7 @@ typedef struct cull_layer_cut {
     bool skip_moe;     // only its MoE sub-layer
     size_t k;          // experts per token, 0: as the model has it
     double skip_ratio; // a pick whose gate is below skip_ratio × the first pick's is dropped; 0: none
+    double top_p;      // the fewest picks whose unbiased probabilities, over all experts, reach it; 0: k
 } cull_layer_cut;
 
 typedef struct cull_cut {

@@ -79,6 +79,7 @@ typedef struct cull_layer_facts {
     uint64_t bytes;             // of all stored weights of the layer
     uint64_t expert_params;     // weights and biases of one routed expert
     uint64_t other_params;      // all else in the layer
+    size_t side_F;              // width of the shared or dense part; 0: there is none
 } cull_layer_facts;
 
 typedef struct cull_model_facts {
@@ -103,6 +104,8 @@ typedef struct cull_model_facts {
     double repetition_penalty; // divides the positive logits of ids that were there, prompt and answer, and
                                // multiplies the others; 0, 1: none
     const char *no_answers;    // why they cannot be made, in a sentence; NULL: they can
+    // Why a checkpoint cannot say that all routed experts are narrower, in a sentence; NULL: it can.
+    const char *one_width;
 } cull_model_facts;
 
 #endif

@@ -14,7 +14,8 @@
     X(EXPERT, 4, "one number per expert")                                                          \
     X(PAIR, 8, "a distance for every two experts of a layer")                                      \
     X(WEIGHT, 16, "one number per weight")                                                         \
-    X(SUBSET, 32, "a loss for any kept set of a layer's experts")
+    X(SUBSET, 32, "a loss for any kept set of a layer's experts")                                  \
+    X(CHANNEL, 64, "one number per channel")
 
 enum cull_form {
 #define CULL_FORM_ENUM(name, bit, text) CULL_FORM_##name = bit,
@@ -38,6 +39,8 @@ typedef struct cull_scores {
     double *const *expert;   // EXPERT [l] → (E_l), NULL in a dense layer
     double *const *pair;     // PAIR [l] → (E_l, E_l), symmetric
     cull_subset_loss subset; // SUBSET: of the layer being decided
+    double *const *channel;  // CHANNEL [l] → (E_l, F_l), NULL in a dense layer
+    double *const *side;     // CHANNEL [l] → (side_F), NULL where no such part is asked for
 } cull_scores;
 
 #endif

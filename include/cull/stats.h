@@ -25,7 +25,10 @@
     X(J, "dense outputs on a subsample of tokens, one layer at a time")                            \
     X(K, "cosines between the layers' hidden states")                                              \
     X(M, "J's mean output of every expert over all tokens")                                        \
-    X(R, "quantiles of the ratio of second to first gate")
+    X(R, "quantiles of the ratio of second to first gate")                                         \
+    X(CHANNEL_MOMENTS, "mean and variance of every channel")                                       \
+    X(GATED_SQUARES, "squares of experts' inputs and channels, times the gate")                    \
+    X(GATED_PEAKS, "the largest of a channel's squares, times the gate")
 
 enum cull_stat {
 #define CULL_STAT_BIT(letter, text) CULL_STAT_BIT_##letter,
@@ -86,6 +89,16 @@ typedef struct cull_layer_stats {
     double moe_cos;
     // R: median over tokens of g₂/g₁, the second to the first gate
     double ratio_median;
+    // Of the channels u, the inputs of down, over routed tokens; 0 for an expert without any. Where the gate
+    // multiplies an expert's input, x and u hold it already and are not multiplied again.
+    const double *u_mean, *u_var; // CHANNEL_MOMENTS, each (E, F); var: divisor n_e − 1, 0 where n_e < 2
+    const double *gx_sq;          // GATED_SQUARES (E, D): Σ (g x)²
+    const double *gu_sq;          // GATED_SQUARES (E, F): Σ (g u)²
+    const double *gu_peak;        // GATED_PEAKS (E, F): max (g u)²
+    // The same of the shared or dense part's channels, each (side_F), over all tokens; g: the shared expert's own
+    // gate, 1 where it has none. NULL where there is no such part.
+    size_t side_F;
+    const double *side_mean, *side_var, *side_gu_sq, *side_gu_peak;
 } cull_layer_stats;
 
 typedef struct cull_stats {

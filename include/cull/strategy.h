@@ -8,6 +8,7 @@ enum {
     // CULL_USES_SEED = 1u (criterion.h)
     CULL_NO_BUDGET = 2u, // takes no sparsity: a runtime rule, or a cut that is given whole
     CULL_BY_LAYER = 4u,  // select is called once per layer, inside the visit where it must be
+    CULL_EITHER_WAY = 8u, // select is called for all layers at once, or, where cuts propagate, layer by layer
 };
 
 typedef struct cull_strategy {
@@ -35,6 +36,9 @@ typedef struct cull_strategy {
     // (optional) About how many experts' matrices are rewritten in a layer where `left` of E stay: for the plan's
     // memory. Without it, where CULL_EMITS_MATRIX is emitted, those of all that stay.
     double (*rewrites)(const void *settings, size_t E, size_t left);
+    // (optional) Which parts beside the routed experts give up channels too, so that their parameters are in the
+    // budget: bits of CULL_PART_SHARED_DOWN and CULL_PART_DENSE_DOWN.
+    uint64_t (*parts_for)(const void *settings);
 } cull_strategy;
 
 // Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).

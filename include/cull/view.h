@@ -35,6 +35,9 @@ typedef struct cull_budget {
     size_t total;          // experts, or layers; SCOPE_GLOBAL
     const size_t *least;   // (L) fewest experts that a layer must keep
     const uint8_t *frozen; // (L) 1: may not be cut
+    // Channels: parameters that may go, of the experts and of the parts that the strategy's parts_for adds.
+    const double *params; // (L), SCOPE_LAYER
+    double total_params;  // SCOPE_GLOBAL
 } cull_budget;
 
 #endif
