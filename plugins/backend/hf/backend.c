@@ -32,7 +32,7 @@ static const char *known_words(cull_ctx *ctx)
 
 static cull_status find_arch(hf_config *c, cull_model *m)
 {
-    const char *type = hf_word(c, "model_type", NULL), *known;
+    const char *type = hf_wrapper_type(c), *known;
 
     HF_TRY(c->status);
     if (!type)
@@ -80,19 +80,20 @@ static bool is_harmless(const char *key)
 
 static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
 {
-    hf_config c;
+    hf_wrapped w;
     const char *key;
-    cull_status status = hf_config_open(ctx, path, &c);
+    cull_status status = hf_wrapper_open(ctx, path, &w);
 
+    m->wrapped = w.depth > 0;
     if (status == CULL_OK)
-        status = find_arch(&c, m);
+        status = find_arch(&w.text, m);
     if (status == CULL_OK)
-        status = hf_shape_read(&c, m);
-    for (size_t i = 0; status == CULL_OK && (key = hf_config_unread(&c, i)); i++)
+        status = hf_shape_read(&w.text, m);
+    for (size_t i = 0; status == CULL_OK && (key = hf_config_unread(&w.text, i)); i++)
         if (!is_harmless(key))
-            hf_note(ctx, m, "config.json: %.60s has no meaning for %s and is ignored", key,
-                    m->arch->model_type);
-    hf_config_close(&c);
+            hf_note(ctx, m, "config.json: %s%.60s has no meaning for %s and is ignored",
+                    w.text.where, key, m->arch->model_type);
+    hf_wrapper_close(&w);
     return status;
 }
 

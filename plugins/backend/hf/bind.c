@@ -176,23 +176,27 @@ static cull_status take_ends(hf_taker *t)
     const hf_shape *s = &m->s;
     const cull_where embed = { CULL_NONE, CULL_PART_EMBED, CULL_NONE };
     const cull_where head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
-    const bool stored = hf_files_find(&m->files, "lm_head.weight");
+    const char *embedding = hf_text(t->ctx, "%sembed_tokens", m->base);
+    const char *norm = hf_text(t->ctx, "%snorm", m->base);
+    const char *weight = hf_text(t->ctx, "%s.weight", m->head);
+    const char *bias = hf_text(t->ctx, "%s.bias", m->head);
 
     m->ends = t->ctx->host->alloc(t->ctx, 2, sizeof *m->ends);
-    if (!m->ends)
+    if (!m->ends || !embedding || !norm || !weight || !bias)
         return CULL_ENOMEM;
-    HF_TRY(hf_take_matrix(t, embed, "model.embed_tokens", s->V, s->D, false));
+    const bool stored = hf_files_find(&m->files, weight);
+    HF_TRY(hf_take_matrix(t, embed, embedding, s->V, s->D, false));
     if (m->ends[0].dtype == CULL_DT_F8_E4M3)
         return t->ctx->host->fail(t->ctx, CULL_ENOTSUP, "%s: an embedding in FP8 is not supported",
                                   m->facts.source);
-    HF_TRY(take_block_norm(t, "model.norm", &m->final_norm));
+    HF_TRY(take_block_norm(t, norm, &m->final_norm));
     if (s->tied && stored)
         hf_note(t->ctx, m, "the head is stored, so that it is not tied to the embedding");
     m->ends[1] = m->ends[0];
     if (!s->tied || stored)
-        HF_TRY(hf_take_matrix(t, head, "lm_head", s->V, s->D, s->head_bias));
+        HF_TRY(hf_take_matrix(t, head, m->head, s->V, s->D, s->head_bias));
     else if (s->head_bias)
-        HF_TRY(hf_take_bias(t, head, "lm_head.bias", &m->ends[1]));
+        HF_TRY(hf_take_bias(t, head, bias, &m->ends[1]));
     m->facts.params_total = t->params;
     m->facts.bytes = t->bytes;
     return CULL_OK;
@@ -202,10 +206,11 @@ cull_status hf_bind(cull_ctx *ctx, cull_model *m)
 {
     hf_taker t = { .ctx = ctx, .m = m };
 
+    hf_wrapper_names(m);
     HF_TRY(take_ends(&t));
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
-        (void)snprintf(t.prefix, sizeof t.prefix, "model.layers.%zu.", l);
+        (void)snprintf(t.prefix, sizeof t.prefix, "%slayers.%zu.", m->base, l);
         hf_files_range(&m->files, t.prefix, &layer->first_tensor, &layer->end_tensor);
         HF_TRY(take_layer(&t, l));
     }

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include "model.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,11 +48,11 @@ void hf_config_close(hf_config *config)
     config->root = config->seen = NULL;
 }
 
-bool hf_config_sub(hf_config *config, const char *key, const char *where, hf_config *sub)
+bool hf_config_sub(hf_config *config, const char *key, hf_config *sub)
 {
     const json_t *value = hf_config_value(config, key);
 
-    *sub = (hf_config){ .ctx = config->ctx, .path = config->path, .where = where };
+    *sub = (hf_config){ .ctx = config->ctx, .path = config->path, .where = "" };
     if (!value || config->status != CULL_OK)
         return false;
     if (!json_is_object(value)) {
@@ -59,7 +61,8 @@ bool hf_config_sub(hf_config *config, const char *key, const char *where, hf_con
     }
     sub->root = json_incref((json_t *)(size_t)value);
     sub->seen = json_object();
-    if (!sub->seen)
+    sub->where = hf_text(config->ctx, "%s%s.", config->where, key);
+    if (!sub->seen || !sub->where)
         config->status = sub->status =
             config->ctx->host->fail(config->ctx, CULL_ENOMEM, "out of memory");
     return true;

@@ -13,10 +13,11 @@
 typedef struct hf_config {
     cull_ctx *ctx;
     const char *path;  // of the file, for messages
-    const char *where; // "" or "rope_scaling.", for messages
+    const char *where; // "" or "text_config.rope_scaling.", for messages
     json_t *root;      // an object
     json_t *seen;      // the keys read
     cull_status status;
+    struct hf_config *outer; // of a wrapper's language model: what it stands in; else NULL
 } hf_config;
 
 // Parse a JSON file whose top is an object; duplicate keys are refused. Close what was opened.
@@ -25,7 +26,7 @@ cull_status hf_config_open(cull_ctx *, const char *path, hf_config *out);
 void hf_config_close(hf_config *);
 // The object under `key`; false where it is absent or null. `sub` is to be closed, its status
 // collected.
-bool hf_config_sub(hf_config *, const char *key, const char *where, hf_config *sub);
+bool hf_config_sub(hf_config *, const char *key, hf_config *sub);
 
 // The value under the first of the keys "a|b" that is there and not null, or NULL.
 const json_t *hf_config_value(hf_config *, const char *keys);
@@ -44,5 +45,22 @@ cull_status hf_wrong(hf_config *, const char *key, const json_t *value, const ch
 const char *hf_config_unread(const hf_config *, size_t i);
 // Is `word` one of those in "a|b|c"?
 bool hf_one_of(const char *word, const char *list);
+
+// ---- wrapper.c: a language model inside another ----
+
+// The language model's own config: the whole file, or an object in it. It points into itself, so
+// that it must not be copied. Close it also after a failure.
+typedef struct hf_wrapped {
+    hf_config text;
+    hf_config outer[2]; // (depth) the file first
+    size_t depth;
+} hf_wrapped;
+
+cull_status hf_wrapper_open(cull_ctx *, const char *path, hf_wrapped *out);
+void hf_wrapper_close(hf_wrapped *);
+// The word for the language model's architecture; NULL: it, or a wrapper, is missing or unknown.
+const char *hf_wrapper_type(hf_config *text);
+// Is the head tied to the embedding? A wrapper's own key may count, or the language model's.
+bool hf_wrapper_ties(hf_config *text, bool tied);
 
 #endif

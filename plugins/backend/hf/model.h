@@ -62,6 +62,9 @@ struct cull_model {
     hf_shape s;
     hf_rope rope;
     hf_files files;
+    const char *base;  // of the names: "model.", or what a wrapper puts before "layers.0."
+    const char *head;  // "lm_head"
+    bool wrapped;      // it is the language model of a wrapper
     hf_layer *layer;   // (L)
     cull_matrix *ends; // (2): embedding, head
     hf_norm final_norm;
@@ -104,6 +107,7 @@ char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 
 // ---- open.c's stages, in order ----
 struct hf_config;
+void hf_wrapper_names(cull_model *); // wrapper.c: tensors → base, head
 cull_status hf_shape_read(struct hf_config *,
                           cull_model *); // shape.c: config.json → s, rope, facts
 cull_status hf_differ_read(struct hf_config *,

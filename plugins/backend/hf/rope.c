@@ -282,9 +282,8 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_
 
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
-    if (!hf_config_sub(config, "rope_scaling", "rope_scaling.", &c.sub) &&
-        config->status == CULL_OK)
-        (void)hf_config_sub(config, "rope_parameters", "rope_parameters.", &c.sub);
+    if (!hf_config_sub(config, "rope_scaling", &c.sub) && config->status == CULL_OK)
+        (void)hf_config_sub(config, "rope_parameters", &c.sub);
     cull_status status = config->status;
     if (status == CULL_OK)
         status = read_type(&c, width, rope);

@@ -13,7 +13,7 @@ static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->D = hf_size(c, NEEDS("hidden_size"), 1);
     s->V = hf_size(c, NEEDS("vocab_size"), 1);
     s->eps = hf_real(c, KEY("rms_norm_eps", arch->eps));
-    s->tied = hf_flag(c, KEY("tie_word_embeddings", arch->tied));
+    s->tied = hf_wrapper_ties(c, arch->tied);
     s->head_bias = hf_flag(c, arch->head_bias);
     s->embed_scale = arch->embed_scale.key ? (float)hf_real(c, arch->embed_scale) : 1;
     s->residual_scale = arch->residual_scale.key ? (float)hf_real(c, arch->residual_scale) : 1;
@@ -206,10 +206,12 @@ static cull_status read_windows(hf_config *c, cull_model *m)
 
 static cull_status read_quantization(hf_config *c, hf_shape *s, bool may_mxfp4)
 {
-    hf_config q;
+    hf_config q, *in = c;
 
-    if (!hf_config_sub(c, "quantization_config", "quantization_config.", &q))
-        return c->status;
+    while (in->outer && !hf_config_has(in, "quantization_config"))
+        in = in->outer;
+    if (!hf_config_sub(in, "quantization_config", &q))
+        return in->status;
     const char *works = may_mxfp4 ? "fp8, mxfp4" : "fp8";
     const char *method = hf_word(&q, "quant_method", "none");
     const char *format = hf_word(&q, "fmt", "e4m3");
@@ -238,6 +240,9 @@ static cull_status read_quantization(hf_config *c, hf_shape *s, bool may_mxfp4)
 static int32_t read_token(hf_config *c, const char *key)
 {
     const json_t *value = hf_config_value(c, key);
+
+    for (hf_config *outer = c->outer; outer && !value; outer = outer->outer)
+        value = hf_config_value(outer, key);
 
     if (json_is_array(value))
         value = json_array_get(value, 0);

@@ -22,6 +22,7 @@ enum hf_role { // what a used tensor is to the model; what `where` means
     HF_ROUTER,       // the router's matrix, a row an expert
     HF_ROUTER_BIAS,  // its bias, or what is added for the selection: an entry an expert
     HF_CONSTANTS,    // what stands in experts' places, a row each
+    HF_BESIDE,       // no part of what is computed; an export keeps it
 };
 
 typedef struct hf_tensor {

@@ -145,33 +145,31 @@ static char *shorten_types(hf_saving *s, char *text)
     return list ? hf_text(s->ctx, "%.*s%s]%s", (int)(m.value - text), text, list, m.end) : NULL;
 }
 
-// What Cull's own layout adds to config.json, or takes from it again.
+// What Cull's own layout adds to the language model's keys, or takes from them again.
 static char *set_own(hf_saving *s, char *text)
+{
+    if (!s->own)
+        return remove_key(s, text, "cull_layers");
+    char *layers = hf_own_layers(s);
+    return layers ? set_key(s, text, "cull_layers", strlen("cull_layers"), layers) : NULL;
+}
+
+// The same of the file's own keys.
+static char *set_own_code(hf_saving *s, char *text)
 {
     member m;
 
-    if (s->own) {
-        char *layers = hf_own_layers(s);
-        text = layers ? set_key(s, text, "cull_layers", strlen("cull_layers"), layers) : NULL;
-        return text ? set_key(s, text, "auto_map", strlen("auto_map"), HF_OWN_CLASS) : NULL;
-    }
-    if (!find_member(text, "cull_layers", &m))
-        return text;
-    text = remove_key(s, text, "cull_layers");
-    return text ? remove_key(s, text, "auto_map") : NULL;
+    if (s->own)
+        return set_key(s, text, "auto_map", strlen("auto_map"), HF_OWN_CLASS);
+    const char *module = find_member(text, "auto_map", &m) ? strstr(m.value, HF_OWN_MODULE) : NULL;
+    return module && module < m.end ? remove_key(s, text, "auto_map") : text;
 }
 
-cull_status hf_save_config(hf_saving *s)
+// The keys of the language model.
+static char *edit_model(hf_saving *s, char *text)
 {
     const hf_arch *arch = s->m->arch;
-    const char *from = hf_text(s->ctx, "%s/config.json", s->m->facts.source);
-    const char *to = hf_text(s->ctx, "%s/config.json", s->how->folder), *bytes;
-    size_t n;
 
-    if (!from || !to)
-        return CULL_ENOMEM;
-    HF_TRY(s->ctx->host->read_file(s->ctx, from, &bytes, &n));
-    char *text = hf_text(s->ctx, "%s", bytes);
     if (s->E && s->E != s->m->s.E)
         text = set_keys(s, text, arch->E.key, true, s->E);
     if (s->K && s->K != s->m->s.K)
@@ -182,7 +180,38 @@ cull_status hf_save_config(hf_saving *s)
     if (text && s->how->dequantise)
         text = remove_key(s, text, "quantization_config");
     text = text ? shorten_types(s, text) : NULL;
-    text = text ? set_own(s, text) : NULL;
+    return text ? set_own(s, text) : NULL;
+}
+
+// Where the object that holds them begins and ends: the file's own, or one in it.
+static member find_model(const char *text)
+{
+    static const char *const keys[] = { "thinker_config", "text_config" };
+    member model = { text, text, text + strlen(text) }, inside;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (find_member(model.value, keys[i], &inside) && *inside.value == '{')
+            model = inside;
+    return model;
+}
+
+cull_status hf_save_config(hf_saving *s)
+{
+    const char *from = hf_text(s->ctx, "%s/config.json", s->m->facts.source);
+    const char *to = hf_text(s->ctx, "%s/config.json", s->how->folder), *bytes;
+    size_t n;
+
+    if (!from || !to)
+        return CULL_ENOMEM;
+    HF_TRY(s->ctx->host->read_file(s->ctx, from, &bytes, &n));
+    const member model = find_model(bytes);
+    char *text = hf_text(s->ctx, "%.*s", (int)(model.end - model.value), model.value);
+    text = text ? edit_model(s, text) : NULL;
+    if (text)
+        text = hf_text(s->ctx, "%.*s%s%s", (int)(model.value - bytes), bytes, text, model.end);
+    if (text && s->how->dequantise)
+        text = remove_key(s, text, "quantization_config");
+    text = text ? set_own_code(s, text) : NULL;
     HF_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
     return s->own ? hf_save_modeling(s) : CULL_OK;
 }

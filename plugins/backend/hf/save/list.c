@@ -9,13 +9,14 @@
 // name with the layer's and the expert's new numbers; slot −1: its expert stays.
 static const char *renamed(hf_saving *s, const char *name, size_t layer, int32_t slot)
 {
-    static const char layers[] = "model.layers.", experts[] = ".experts.";
+    static const char layers[] = "layers.", experts[] = ".experts.";
     const char *rest = name, *at = slot < 0 ? NULL : strstr(name, experts);
+    const size_t before = strlen(s->m->base) + sizeof layers - 1;
     char head[64] = "";
 
-    if (layer != CULL_NONE && strncmp(name, layers, sizeof layers - 1) == 0) {
-        (void)snprintf(head, sizeof head, "%s%zu", layers, s->new_layer[layer]);
-        rest = strchr(name + sizeof layers - 1, '.');
+    if (layer != CULL_NONE) { // its name begins with base + "layers.N."
+        (void)snprintf(head, sizeof head, "%.*s%zu", (int)before, name, s->new_layer[layer]);
+        rest = strchr(name + before, '.');
     }
     if (!at)
         return hf_text(s->ctx, "%s%s", head, rest);
@@ -57,6 +58,18 @@ static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, in
         out.dtype = CULL_DT_BF16;
         out.bytes *= 2;
     }
+    return add(s, &out);
+}
+
+// What takes no part in text is written as it is.
+static cull_status add_beside(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    const hf_out out = as_stored(s, t, layer, -1);
+
+    if (hf_is_quantised(out.dtype) && s->how->dequantise)
+        return s->ctx->host->fail(
+            s->ctx, CULL_ENOTSUP,
+            "%s is quantised, and belongs to no part that could be dequantised", t->name);
     return add(s, &out);
 }
 
@@ -129,6 +142,8 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
     case HF_MATRIX_SCALE:
     case HF_MATRIX_BIAS:
         return t->where.expert == CULL_NONE ? add_matrix(s, t, layer, -1) : add_expert(s, t);
+    case HF_BESIDE:
+        return add_beside(s, t, layer);
     case HF_STACK_BLOCKS:
         return s->how->dequantise ? add_unpacked(s, t, layer) : add_stack(s, t, layer);
     case HF_STACK_SCALES:
@@ -158,7 +173,8 @@ static cull_status add_constants(hf_saving *s, size_t layer)
     if (n == 0)
         return CULL_OK;
     const hf_out out = { .from = &constants,
-                         .name = hf_text(s->ctx, "model.layers.%zu.%s", s->new_layer[layer], name),
+                         .name = hf_text(s->ctx, "%slayers.%zu.%s", s->m->base, s->new_layer[layer],
+                                         name),
                          .dtype = CULL_DT_F32,
                          .rank = 2,
                          .shape = { n, D },

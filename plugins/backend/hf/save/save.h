@@ -48,8 +48,9 @@ cull_status hf_save_config(hf_saving *);
 cull_status hf_save_rest(hf_saving *); // tokenizer and other files
 
 // ---- own.c: Cull's own layout ----
-#define HF_OWN_FILE  "modeling_cull.py"
-#define HF_OWN_CLASS "{\"AutoModelForCausalLM\": \"modeling_cull.Model\"}"
+#define HF_OWN_FILE   "modeling_cull.py"
+#define HF_OWN_MODULE "modeling_cull"
+#define HF_OWN_CLASS  "{\"AutoModelForCausalLM\": \"" HF_OWN_MODULE ".Model\"}"
 char *hf_own_layers(hf_saving *); // the value of "cull_layers", or NULL
 cull_status hf_save_modeling(hf_saving *);
 

@@ -1,0 +1,122 @@
+// Wrappers: models for images or sound with a language model inside. Their config.json keeps the
+// language model's keys in an object of its own, and its tensors stand below a prefix.
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "model.h"
+
+enum { OUTER = 1, INNER = 2 }; // whose tie_word_embeddings ties the head
+
+static const struct wrapper {
+    const char *model_type;
+    unsigned tied_by;
+    bool tied; // where neither says
+} wrappers[] = {
+    { "qwen3_vl_moe", OUTER, false },
+    { "qwen3_omni_moe", OUTER, false }, // the thinker's
+    { "qwen3_omni_moe_thinker", OUTER, false },
+    { "qwen3_5_moe", OUTER, false },
+    { "glm4v_moe", OUTER | INNER, false },
+    { "ernie4_5_vl_moe", OUTER, true },
+    { "minimax_m3_vl", OUTER | INNER, false },
+    { "gemma4", OUTER, true },
+    { "llama4", INNER, false },
+    { "mistral3", OUTER, true },
+};
+
+// Prefix of the tensors that stand before "embed_tokens", and the head's name; the first is that of
+// a language model alone.
+static const struct layout {
+    const char *base, *head;
+} layouts[] = {
+    { "model.", "lm_head" },
+    { "model.language_model.", "lm_head" },
+    { "language_model.model.", "language_model.lm_head" },
+    { "thinker.model.", "thinker.lm_head" },
+    { "thinker.model.language_model.", "thinker.lm_head" },
+};
+
+static const struct wrapper *find(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
+        if (strcmp(wrappers[i].model_type, model_type) == 0)
+            return &wrappers[i];
+    return NULL;
+}
+
+// The object under `key` becomes *in, and *outer what it was; how many objects that was.
+static size_t descend(hf_config *in, hf_config *outer, const char *key)
+{
+    hf_config inside;
+
+    if (!json_object_get(in->root, key) || !hf_config_sub(in, key, &inside))
+        return 0;
+    *outer = *in;
+    *in = inside;
+    in->outer = outer;
+    return 1;
+}
+
+cull_status hf_wrapper_open(cull_ctx *ctx, const char *path, hf_wrapped *out)
+{
+    *out = (hf_wrapped){ 0 };
+    HF_TRY(hf_config_open(ctx, path, &out->text));
+    out->depth = descend(&out->text, &out->outer[0], "thinker_config");
+    out->depth += descend(&out->text, &out->outer[out->depth], "text_config");
+    return out->text.status;
+}
+
+void hf_wrapper_close(hf_wrapped *w)
+{
+    hf_config_close(&w->text);
+    for (size_t i = 0; i < w->depth; i++)
+        hf_config_close(&w->outer[i]);
+}
+
+const char *hf_wrapper_type(hf_config *text)
+{
+    const char *inner = hf_word(text, "model_type", NULL), *type = inner;
+
+    for (hf_config *c = text->outer; c; c = c->outer) {
+        const char *word = hf_word(c, "model_type", NULL);
+        if (word && !find(word)) {
+            (void)hf_refuse(c, "model_type", word, "a language model, or a known wrapper of one");
+            text->status = c->status;
+            return NULL;
+        }
+        type = type ? type : word;
+    }
+    return type;
+}
+
+bool hf_wrapper_ties(hf_config *text, bool tied)
+{
+    const char *word = text->outer ? hf_word(text->outer, "model_type", "") : "";
+    const struct wrapper *wrapper = find(word);
+
+    if (!wrapper)
+        return hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", tied));
+    const bool inner = hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", 0));
+    const bool outer =
+        hf_flag(text->outer,
+                (hf_num)HF_KEY("tie_word_embeddings", wrapper->tied_by & OUTER && wrapper->tied));
+    text->status = text->status ? text->status : text->outer->status;
+    return (wrapper->tied_by & OUTER && outer) || (wrapper->tied_by & INNER && inner);
+}
+
+void hf_wrapper_names(cull_model *m)
+{
+    char name[64];
+
+    m->base = layouts[0].base;
+    m->head = layouts[0].head;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        (void)snprintf(name, sizeof name, "%sembed_tokens.weight", layouts[i].base);
+        if (!hf_files_find(&m->files, name))
+            continue;
+        m->base = layouts[i].base;
+        m->head = layouts[i].head;
+        return;
+    }
+}
