@@ -80,6 +80,9 @@ typedef struct cull_layer_facts {
     uint64_t expert_params;     // weights and biases of one routed expert
     uint64_t other_params;      // all else in the layer
     size_t side_F;              // width of the shared or dense part; 0: there is none
+    uint64_t channel_params;    // of one channel of a routed expert: its rows of gate and up, their biases, and its
+                                // column of down
+    uint64_t side_channel_params; // of one of the shared or dense part
 } cull_layer_facts;
 
 typedef struct cull_model_facts {

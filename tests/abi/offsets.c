@@ -78,6 +78,7 @@ AT(cull_criterion, needs_for, 16);
 AT(cull_criterion, score, 24);
 AT(cull_criterion, score_weights, 32);
 AT(cull_criterion, observer, 40);
+AT(cull_criterion, form_for, 48);
 AT(cull_observer, size, 0);
 AT(cull_observer, doubles, 8);
 AT(cull_observer, add_rows, 16);
