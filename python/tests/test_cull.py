@@ -1,0 +1,72 @@
+"""test_cull.py RESULTS CULL EXPERIMENT: the package against h5py on a folder, and a run through it.
+
+Exits 77 where a module is missing.
+"""
+import os
+import sys
+import tempfile
+import warnings
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "src"))
+try:
+    import h5py
+    import numpy as np
+    import cull
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)
+
+
+def check_frames(folder):
+    results = cull.load(folder)
+    assert len(results.trials) == len(results.metrics.trial.unique()) > 0
+    for trial, row in results.trials.iterrows():
+        with h5py.File(os.path.join(folder, "trials", row.file)) as file:
+            ours = results.metrics[results.metrics.trial == trial]
+            assert sorted(ours.value) == sorted(file["metrics/value"][()])
+            for task, group in file["eval"].items():
+                if "acc" in group:
+                    items = results.items[(results.items.trial == trial) & (results.items.task == task)]
+                    assert (items.acc.to_numpy() == group["acc"][()]).all(), task
+            experts = results.experts[results.experts.trial == trial]
+            kept = file["experts/kept"][()]
+            assert (experts.kept.to_numpy() == kept[kept != 255]).all()
+            whole = results.dataset.sel(trial=trial)
+            assert (whole.kept.to_numpy()[:, : kept.shape[1]] == kept).all()
+            assert whole.model == file.attrs["model"]
+
+
+def check_damaged(folder):
+    """A damaged file is a warning, not an end; an empty folder is an error."""
+    with tempfile.TemporaryDirectory() as copy:
+        os.mkdir(os.path.join(copy, "trials"))
+        try:
+            cull.load(copy)
+            raise AssertionError("an empty folder was loaded")
+        except FileNotFoundError as error:
+            assert copy in str(error)
+        with open(os.path.join(copy, "trials", "damaged.h5"), "wb") as file:
+            file.write(b"not HDF5")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert cull.load(copy).metrics.empty
+        assert "damaged.h5" in str(caught[0].message)
+
+
+def check_run(program, experiment):
+    with tempfile.TemporaryDirectory() as folder:
+        output = os.path.join(folder, "out")
+        options = ["--quiet", "--set", "sparsities=[0.5]", "--set", "seeds=[1]"]
+        results = cull.run(experiment, output, *options, program=program)
+        assert set(results.metrics.method) > {"dense"} and np.isfinite(results.metrics.value).all()
+        try:
+            cull.run(os.path.join(folder, "absent.yaml"), output, program=program)
+            raise AssertionError("a missing file was run")
+        except cull.CullError as error:
+            assert error.code != 0 and "absent.yaml" in str(error), error
+
+
+check_frames(sys.argv[1])
+check_damaged(sys.argv[1])
+check_run(sys.argv[2], sys.argv[3])
+print("read, damaged and run: as they should be")
