@@ -107,6 +107,20 @@ typedef struct hf_expert_layout {
     hf_glu_names name;
 } hf_expert_layout;
 
+// A key of config.json that is not read.
+typedef struct hf_key {
+    const char *key;     // "a|b": each of them
+    const char *neutral; // values, as JSON, that change nothing: "1|null"; HF_ANY: all do
+    const char *why;     // why another value is left out, with a warning; NULL: it is refused
+} hf_key;
+#define HF_ANY "*" // the reference's forward pass does not look at the key
+
+// Tensors that are left out, with a warning that says why.
+typedef struct hf_left {
+    const char *name; // in a layer the part after "model.layers.N.", else all; "…*": what begins so
+    const char *why;
+} hf_left;
+
 typedef struct hf_arch {
     const char *model_type, *also; // also: other words for the same, "a|b"
 
@@ -157,12 +171,10 @@ typedef struct hf_arch {
     hf_num ffn_bias;       // of dense and shared parts
     hf_glu_names parallel; // Arctic: a dense part beside attention's residual; gate NULL: none
 
-    // ---- what else config.json may hold
-    const char *const
-        *must; // pairs key, value as JSON ("sigmoid" or 1), NULL-terminated: if there, equal
-    const char *const *ignored; // keys that change nothing here, NULL-terminated
-    const char *const *noted;   // pairs key, why it is ignored: noted when true or non-zero
-    const char *mtp;            // the key that counts multi-token-prediction layers
+    // ---- what else a checkpoint may hold, see lists.h
+    const hf_key *keys;     // of config.json, ended by { 0 }; NULL: only those of all families
+    const hf_left *tensors; // ended by { 0 }; NULL: only those of all families
+    const char *mtp;        // the key that counts multi-token-prediction layers
     cull_status (*adjust)(struct hf_config *, cull_model *); // what a table cannot say; may be NULL
 
     // ---- what Cull's own layout needs, see differ.c

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "hub.h"
+#include "lists.h"
 #include "pieces.h"
 #include "save/save.h"
 #include "tokenizer/tokenizer.h"
@@ -46,42 +47,9 @@ static cull_status find_arch(hf_config *c, cull_model *m)
     return known ? hf_refuse(c, "model_type", type, known) : CULL_ENOMEM;
 }
 
-// Keys of config.json that say nothing about what the model computes.
-static bool is_harmless(const char *key)
-{
-    static const char words[] =
-        "architectures|transformers_version|torch_dtype|dtype|use_cache|initializer_range|"
-        "attention_dropout|"
-        "output_router_logits|router_aux_loss_coef|pad_token_id|pretraining_tp|auto_map|model_type|"
-        "_name_or_path|return_dict|output_hidden_states|output_attentions|torchscript|use_bfloat16|"
-        "tf_legacy_loss|pruned_heads|chunk_size_feed_forward|is_encoder_decoder|is_decoder|"
-        "cross_attention_hidden_size|add_cross_attention|tie_encoder_decoder|max_length|min_length|"
-        "do_sample|"
-        "early_stopping|num_beams|num_beam_groups|diversity_penalty|temperature|top_k|top_p|"
-        "typical_p|"
-        "repetition_penalty|length_penalty|no_repeat_ngram_size|encoder_no_repeat_ngram_size|bad_"
-        "words_ids|"
-        "num_return_sequences|output_scores|return_dict_in_generate|forced_bos_token_id|forced_eos_"
-        "token_id|"
-        "remove_invalid_values|exponential_decay_length_penalty|suppress_tokens|begin_suppress_"
-        "tokens|"
-        "finetuning_task|id2label|label2id|tokenizer_class|prefix|sep_token_id|decoder_start_token_"
-        "id|"
-        "task_specific_params|problem_type|_attn_implementation|_attn_implementation_autoset|attn_"
-        "implementation|"
-        "hidden_dropout|embd_pdrop|resid_pdrop|hidden_dropout_prob|unsloth_version|unsloth_fixed|"
-        "_experts_implementation|partial_rotary_factor|original_max_position_embeddings|initial_"
-        "context_length|"
-        "num_labels|quantization_config|rope_parameters|rope_scaling|rope_theta|aux_loss_alpha|seq_"
-        "aux|ep_size|"
-        "use_return_dict|name_or_path|language|use_flash_attention|image_token_id";
-    return hf_one_of(key, words);
-}
-
 static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
 {
     hf_wrapped w;
-    const char *key;
     cull_status status = hf_wrapper_open(ctx, path, &w);
 
     m->wrapped = w.depth > 0;
@@ -89,10 +57,6 @@ static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
         status = find_arch(&w.text, m);
     if (status == CULL_OK)
         status = hf_shape_read(&w.text, m);
-    for (size_t i = 0; status == CULL_OK && (key = hf_config_unread(&w.text, i)); i++)
-        if (!is_harmless(key))
-            hf_note(ctx, m, "config.json: %s%.60s has no meaning for %s and is ignored",
-                    w.text.where, key, m->arch->model_type);
     hf_wrapper_close(&w);
     return status;
 }
@@ -106,6 +70,7 @@ static cull_status open_weights(cull_ctx *ctx, cull_model *m)
     HF_TRY(hf_files_open(ctx, m->facts.source, &m->files));
     HF_TRY(read_config(ctx, config, m));
     HF_TRY(hf_bind(ctx, m));
+    HF_TRY(hf_lists_tensors(ctx, m));
     HF_TRY(hf_facts_finish(ctx, m, config));
     return hf_generation_read(ctx, m, config);
 }

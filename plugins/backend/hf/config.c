@@ -122,13 +122,21 @@ cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, co
     return config->status;
 }
 
-cull_status hf_refuse(hf_config *config, const char *key, const char *value, const char *works)
+cull_status hf_refuse_value(hf_config *config, const char *key, const char *json, const char *works)
 {
     if (config->status == CULL_OK)
-        config->status = config->ctx->host->fail(
-            config->ctx, CULL_ENOTSUP, "%s: %s%s \"%.60s\" is not supported (supported: %s)",
-            config->path, config->where, key, value, works);
+        config->status = config->ctx->host->fail(config->ctx, CULL_ENOTSUP,
+                                                 "%s: %s%s %.60s is not supported (supported: %s)",
+                                                 config->path, config->where, key, json, works);
     return config->status;
+}
+
+cull_status hf_refuse(hf_config *config, const char *key, const char *word, const char *works)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "\"%.60s\"", word);
+    return hf_refuse_value(config, key, text, works);
 }
 
 // The value of `num`, or NULL with *def set.

@@ -37,8 +37,9 @@ long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^
 double hf_real(hf_config *, hf_num);               // a finite number
 bool hf_flag(hf_config *, hf_num);                 // true or false
 const char *hf_word(hf_config *, const char *keys, const char *def); // lives as the JSON does
-// Refuse "what" under key, naming those that work.
-cull_status hf_refuse(hf_config *, const char *key, const char *value, const char *works);
+// Refuse the word, or the value as JSON, under key, naming those that work.
+cull_status hf_refuse(hf_config *, const char *key, const char *word, const char *works);
+cull_status hf_refuse_value(hf_config *, const char *key, const char *json, const char *works);
 cull_status hf_wrong(hf_config *, const char *key, const json_t *value, const char *wanted);
 
 // The i-th key that was never read and is not null, or NULL.

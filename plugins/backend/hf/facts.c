@@ -80,91 +80,6 @@ static void sum_up(cull_model *m)
     f->dtype = dtype_name(typical->dtype);
 }
 
-// Does a name begin with base + "layers."? Its length, or 0.
-static size_t before_layer(const cull_model *m, const char *name)
-{
-    static const char layers[] = "layers.";
-    const size_t n = strlen(m->base);
-    const bool begins =
-        strncmp(name, m->base, n) == 0 && strncmp(name + n, layers, sizeof layers - 1) == 0;
-
-    return begins ? n + sizeof layers - 1 : 0;
-}
-
-// The number N of "model.layers.N.…", or −1.
-static long layer_of(const cull_model *m, const char *name)
-{
-    const size_t before = before_layer(m, name);
-    char *end;
-
-    if (before == 0)
-        return -1;
-    const long n = strtol(name + before, &end, 10);
-    return *end == '.' && n >= 0 ? n : -1;
-}
-
-// Has the name a component that is, or begins with, "mtp"?
-static bool is_mtp(const char *name)
-{
-    return strncmp(name, "mtp", 3) == 0 || strstr(name, ".mtp");
-}
-
-// In a wrapper, what is no part of its language model: eyes, ears, a voice.
-static bool is_beside(const cull_model *m, const char *name)
-{
-    return m->wrapped && strncmp(name, m->base, strlen(m->base)) != 0 && !is_mtp(name);
-}
-
-// A run of tensors that belong to no part, named by its first.
-static void note_strangers(cull_ctx *ctx, cull_model *m)
-{
-    size_t strangers = 0, buffers = 0, beside = 0;
-    const char *first = NULL, *first_beside = NULL;
-    long beyond = -1;
-
-    for (size_t i = 0; i < m->files.n_tensors; i++) {
-        hf_tensor *t = &m->files.tensor[i];
-        const long layer = layer_of(m, t->name);
-        if (t->role)
-            continue;
-        if (is_beside(m, t->name)) {
-            t->role = HF_BESIDE;
-            first_beside = first_beside ? first_beside : t->name;
-            beside++;
-        } else if (layer >= (long)m->s.L) {
-            if (layer != beyond)
-                hf_note(ctx, m, "%s layer %ld is left out",
-                        (size_t)layer < m->s.L + m->s.mtp ? "multi-token-prediction (MTP)"
-                                                          : "beyond num_hidden_layers,",
-                        layer);
-            beyond = layer;
-        } else if (strstr(t->name, "rotary_emb.inv_freq")) {
-            buffers++;
-        } else {
-            first = first ? first : t->name;
-            strangers++;
-        }
-    }
-    if (beside)
-        hf_note(
-            ctx, m,
-            "%zu tensors beside the language model take no part in text, \"%s\" first; an export "
-            "keeps them",
-            beside, first_beside);
-    if (strangers && is_mtp(first))
-        hf_note(ctx, m,
-                "multi-token-prediction (MTP) parts are left out: %zu tensors, \"%s\" first",
-                strangers, first);
-    else if (strangers)
-        hf_note(ctx, m, "%zu tensors belong to no part of %s and are left out, \"%s\" first",
-                strangers, m->arch->model_type, first);
-    if (buffers)
-        hf_note(ctx, m, "%zu stored rotary_emb.inv_freq are left out: they follow from config.json",
-                buffers);
-    if (m->files.unlisted)
-        hf_note(ctx, m, "%zu tensors stand in the shards but not in the index", m->files.unlisted);
-}
-
 // XXH3-128 over config.json and each file's own fingerprint, in the order of the files' names.
 static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_path)
 {
@@ -200,9 +115,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->V = m->s.V;
     f->rope_switch = m->rope.switch_at;
     f->exports = hf_exports(ctx, m);
-    if (m->files.n) {
+    if (m->files.n)
         sum_up(m);
-        note_strangers(ctx, m);
-    }
     return fingerprint(ctx, m, config_path);
 }

@@ -61,7 +61,6 @@ static cull_status read_bends(hf_config *c, cull_model *m)
         free(text);
         if (!m->facts.no_answers)
             return CULL_ENOMEM;
-        hf_note(c->ctx, m, "no answers can be generated: %s", m->facts.no_answers);
     }
     return CULL_OK;
 }
@@ -85,19 +84,12 @@ static cull_status read_stops(hf_config *c, cull_model *m)
     }
     m->facts.stop = stop;
     m->facts.n_stop = n;
-    if (n > 1)
-        hf_note(c->ctx, m, "%s: any of %zu ids ends an answer", c->path, n);
     return CULL_OK;
 }
 
 static cull_status read_length(hf_config *c, cull_model *m)
 {
     m->facts.max_new = hf_size(c, (hf_num){ "max_new_tokens", 0 }, 1);
-    if (m->facts.max_new)
-        hf_note(c->ctx, m,
-                "%s: answers take max_new_tokens, %zu, for the longest, as transformers' do, "
-                "whatever a task says",
-                c->path, m->facts.max_new);
     return c->status;
 }
 
@@ -108,9 +100,6 @@ static cull_status read_penalty(hf_config *c, cull_model *m)
     if (!(m->facts.repetition_penalty > 0))
         return hf_wrong(c, "repetition_penalty", hf_config_value(c, "repetition_penalty"),
                         "above zero");
-    if (m->facts.repetition_penalty != 1)
-        hf_note(c->ctx, m, "%s: answers are generated with repetition_penalty %g", c->path,
-                m->facts.repetition_penalty);
     return CULL_OK;
 }
 

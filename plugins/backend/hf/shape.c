@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "lists.h"
 
 #define NEEDS(k)  ((hf_num)HF_NEEDS(k))
 #define KEY(k, d) ((hf_num)HF_KEY(k, d))
@@ -204,8 +204,17 @@ static cull_status read_windows(hf_config *c, cull_model *m)
     return c->status;
 }
 
-static cull_status read_quantization(hf_config *c, hf_shape *s, bool may_mxfp4)
+static cull_status read_quantization(hf_config *c, cull_model *m)
 {
+    // clang-format off
+    static const hf_key keys[] = {
+        { "activation_scheme", "\"dynamic\"|null", "activations are not quantised here" },
+        { "modules_to_not_convert|ignored_layers|modules_to_convert|dequantize", HF_ANY, NULL },
+        { 0 }
+    };
+    // clang-format on
+    const bool may_mxfp4 = m->arch->experts[0].form == HF_COLUMNS;
+    hf_shape *s = &m->s;
     hf_config q, *in = c;
 
     while (in->outer && !hf_config_has(in, "quantization_config"))
@@ -232,6 +241,8 @@ static cull_status read_quantization(hf_config *c, hf_shape *s, bool may_mxfp4)
         s->block_rows = block ? (size_t)rows : 128;
         s->block_cols = block ? (size_t)cols : 128;
     }
+    if (status == CULL_OK)
+        status = hf_lists_sub_keys(&q, m, keys);
     hf_config_close(&q);
     return status;
 }
@@ -250,31 +261,6 @@ static int32_t read_token(hf_config *c, const char *key)
                   json_integer_value(value) < -1))
         (void)hf_wrong(c, key, value, "a token's number");
     return json_is_integer(value) && c->status == CULL_OK ? (int32_t)json_integer_value(value) : -1;
-}
-
-// Keys that may only have one value, and keys that are ignored with a word.
-static cull_status read_musts(hf_config *c, cull_model *m)
-{
-    for (const char *const *must = m->arch->must; must && *must; must += 2) {
-        const json_t *value = hf_config_value(c, must[0]);
-        char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-        const bool equal = !value || (text && hf_one_of(text, must[1]));
-        if (!equal)
-            c->status = c->ctx->host->fail(c->ctx, CULL_ENOTSUP,
-                                           "%s: %s %.60s is not supported (supported: %s)", c->path,
-                                           must[0], text ? text : "?", must[1]);
-        free(text);
-        if (!equal)
-            return c->status;
-    }
-    for (const char *const *noted = m->arch->noted; noted && *noted; noted += 2) {
-        const json_t *value = hf_config_value(c, noted[0]);
-        if (value && (json_is_true(value) || json_number_value(value) != 0))
-            hf_note(c->ctx, m, "config.json: %s is ignored: %s", noted[0], noted[1]);
-    }
-    for (const char *const *key = m->arch->ignored; key && *key; key++)
-        (void)hf_config_value(c, *key);
-    return CULL_OK;
 }
 
 static cull_status allocate_layers(cull_ctx *ctx, hf_config *c, cull_model *m)
@@ -299,8 +285,7 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     HF_TRY(allocate_layers(c->ctx, c, m));
     HF_TRY(read_sparse(c, m));
     HF_TRY(read_windows(c, m));
-    HF_TRY(read_quantization(c, &m->s, m->arch->experts[0].form == HF_COLUMNS));
-    HF_TRY(read_musts(c, m));
+    HF_TRY(read_quantization(c, m));
     m->facts.logit_scale = m->arch->logit_divisor.key ? 1 / hf_real(c, m->arch->logit_divisor) : 1;
     m->facts.bos = read_token(c, "bos_token_id");
     m->facts.eos = read_token(c, "eos_token_id");
@@ -309,5 +294,6 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
         HF_TRY(m->arch->adjust(c, m));
     HF_TRY(c->status);
     HF_TRY(check_experts(c, m->arch, &m->s));
-    return hf_differ_read(c, m);
+    HF_TRY(hf_differ_read(c, m));
+    return hf_lists_keys(c, m);
 }

@@ -153,6 +153,27 @@ static cull_status open_single(cull_ctx *ctx, const char *folder, hf_files *file
     return list_tensors(ctx, folder, files);
 }
 
+// An index beside model.safetensors is not read, as transformers does not; but where it names
+// another file the two contradict each other.
+static cull_status look_beside(cull_ctx *ctx, const char *index, hf_files *files)
+{
+    json_t *root = is_file(index) ? json_load_file(index, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *tensor;
+    json_t *value;
+    cull_status status = CULL_OK;
+
+    json_object_foreach(json_object_get(root, "weight_map"), tensor, value)
+    {
+        const char *name = json_string_value(value);
+        if (files->beside || (name && strcmp(name, "model.safetensors") == 0))
+            continue;
+        files->beside = hf_text(ctx, "\"%.200s\"", name ? name : tensor);
+        status = files->beside ? CULL_OK : CULL_ENOMEM;
+    }
+    json_decref(root);
+    return status;
+}
+
 cull_status hf_files_open(cull_ctx *ctx, const char *folder, hf_files *files)
 {
     const char *single = hf_text(ctx, "%s/model.safetensors", folder);
@@ -164,8 +185,10 @@ cull_status hf_files_open(cull_ctx *ctx, const char *folder, hf_files *files)
         return CULL_ENOMEM;
     if (!files->st)
         return ctx->host->fail(ctx, CULL_EENV, "this Cull lacks the service " CULL_EXT_SAFETENSORS);
-    if (is_file(single))
+    if (is_file(single)) {
+        HF_TRY(look_beside(ctx, index, files));
         return open_single(ctx, folder, files);
+    }
     if (!is_file(index))
         return ctx->host->fail(ctx, CULL_EIO,
                                "%s: neither model.safetensors nor " INDEX

@@ -1,8 +1,9 @@
 // The tensors of a checkpoint's safetensors files, by name.
 //
 // A folder holds model.safetensors, or model.safetensors.index.json with the shards that it lists;
-// files that are not listed are not looked at. Invariants: names are unique over all files, sorted,
-// and where an index is, it names exactly the right file for each tensor it lists.
+// where both are, the first counts. Files that are not listed are not looked at. Invariants: names
+// are unique over all files, sorted, and where an index is, it names exactly the right file for
+// each tensor it lists.
 #ifndef HF_TENSORS_H
 #define HF_TENSORS_H
 
@@ -39,8 +40,9 @@ typedef struct hf_files {
     cull_safetensors **file; // (n)
     const char **name;       // (n) bare
     size_t n_tensors;
-    hf_tensor *tensor; // (n_tensors) by name
-    size_t unlisted;   // tensors in the shards that the index does not list
+    hf_tensor *tensor;  // (n_tensors) by name
+    size_t unlisted;    // tensors in the shards that the index does not list
+    const char *beside; // a file that an index beside model.safetensors names; NULL: none
 } hf_files;
 
 // Close what was opened, also after a failure.

@@ -4,14 +4,13 @@
 #include "model.h"
 #include "names.h"
 
-static const char *const ignored[] = { "moe_train_capacity_factor",
-                                       "moe_eval_capacity_factor",
-                                       "enable_expert_tensor_parallelism",
-                                       "moe_min_capacity",
-                                       "moe_token_dropping",
-                                       "quantization",
-                                       "enc_index",
-                                       NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "moe_train_capacity_factor|moe_eval_capacity_factor|moe_min_capacity|moe_token_dropping", HF_ANY, NULL },
+    { "enable_expert_tensor_parallelism|quantization|enc_index", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 // The authors' code asks parallel_attn_mlp_res, vLLM's asks use_residual.
 static cull_status adjust(hf_config *c, cull_model *m)
@@ -43,6 +42,6 @@ const hf_arch hf_arctic = {
     .experts = { HF_EXPERTS_W123 },
     .dense = { "block_sparse_moe.mlp.w1", "block_sparse_moe.mlp.w3", "block_sparse_moe.mlp.w2" },
     .parallel = { "residual_mlp.w1", "residual_mlp.w3", "residual_mlp.w2" },
-    .ignored = ignored,
+    .keys = keys,
     .adjust = adjust,
 };

@@ -5,10 +5,15 @@
 #include "model.h"
 #include "names.h"
 
-static const char *const must[] = { "scoring_func", "\"softmax\"", "moe_layer_freq", "1", NULL };
-static const char *const ignored[] = { "head_dim", "qk_head_dim", "num_key_value_heads", NULL };
-static const char *const noted[] = { "norm_topk_prob", "transformers never renormalises here",
-                                     NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "scoring_func", "\"softmax\"|null", NULL },
+    { "moe_layer_freq", "1|null", NULL },
+    { "norm_topk_prob", "false|null", "transformers never renormalises here" },
+    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 // Groups count only with topk_method "group_limited_greedy".
 static cull_status adjust(hf_config *c, cull_model *m)
@@ -47,9 +52,7 @@ const hf_arch hf_deepseek_v2 = {
     .shared = HF_SHARED_PROJ,
     .dense = HF_DENSE_PROJ,
     .ffn_bias = HF_KEY("mlp_bias", 0),
-    .must = must,
-    .ignored = ignored,
-    .noted = noted,
+    .keys = keys,
     .adjust = adjust,
     .transformers = "DeepseekV2ForCausalLM",
 };

@@ -1,9 +1,15 @@
 // DeepSeek-V3 (DeepSeek-AI 2024, arXiv:2412.19437), R1; Moonlight; Kimi-K2.
 #include "names.h"
 
-static const char *const must[] = { "scoring_func",   "\"sigmoid\"", "topk_method", "\"noaux_tc\"",
-                                    "moe_layer_freq", "1",           NULL };
-static const char *const ignored[] = { "head_dim", "qk_head_dim", "num_key_value_heads", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "scoring_func", "\"sigmoid\"|null", NULL },
+    { "topk_method", "\"noaux_tc\"|null", NULL },
+    { "moe_layer_freq", "1|null", NULL },
+    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_deepseek_v3 = {
     .model_type = "deepseek_v3",
@@ -33,7 +39,6 @@ const hf_arch hf_deepseek_v3 = {
     .shared = HF_SHARED_PROJ,
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
-    .must = must,
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "DeepseekV3ForCausalLM",
 };

@@ -1,7 +1,12 @@
 // ERNIE 4.5 (Baidu 2025, technical report).
 #include "names.h"
 
-static const char *const ignored[] = { "moe_capacity", "num_nextn_predict_layers", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "moe_capacity|num_nextn_predict_layers", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_ernie4_5_moe = {
     .model_type = "ernie4_5_moe",
@@ -30,6 +35,6 @@ const hf_arch hf_ernie4_5_moe = {
     .shared = HF_SHARED_PROJ,
     .dense = HF_DENSE_PROJ,
     .ffn_bias = HF_KEY("use_bias", 0),
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "Ernie4_5_MoeForCausalLM",
 };

@@ -2,7 +2,12 @@
 // with biases and a clamped activation, published in MXFP4.
 #include "names.h"
 
-static const char *const ignored[] = { "num_experts", "experts_per_token", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "num_experts|experts_per_token", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_gpt_oss = {
     .model_type = "gpt_oss",
@@ -26,6 +31,6 @@ const hf_arch hf_gpt_oss = {
                 .renormalise = HF_CONSTANT(1) },
     .experts = { { HF_COLUMNS, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } },
                  { HF_MXFP4, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } } },
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "GptOssForCausalLM",
 };

@@ -1,27 +1,19 @@
 // MiniMax-M2 (MiniMax 2025).
 #include "names.h"
 
-static const char *const must[] = { "scoring_func",
-                                    "\"sigmoid\"",
-                                    "use_qk_norm",
-                                    "true",
-                                    "qk_norm_type",
-                                    "\"per_layer\"",
-                                    "use_routing_bias",
-                                    "true",
-                                    "shared_intermediate_size",
-                                    "0",
-                                    NULL };
-static const char *const ignored[] = { "router_jitter_noise",
-                                       "num_experts",
-                                       "use_mtp",
-                                       "mtp_transformer_layers",
-                                       "mlp_intermediate_size",
-                                       "shared_moe_mode",
-                                       "layernorm_full_attention_beta",
-                                       "layernorm_linear_attention_beta",
-                                       "layernorm_mlp_beta",
-                                       NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "scoring_func", "\"sigmoid\"|null", NULL },
+    { "use_qk_norm", "true|null", NULL },
+    { "qk_norm_type", "\"per_layer\"|null", NULL },
+    { "use_routing_bias", "true|null", NULL },
+    { "shared_intermediate_size", "0|null", NULL },
+    { "router_jitter_noise|num_experts|use_mtp|mtp_transformer_layers|mlp_intermediate_size", HF_ANY, NULL },
+    { "shared_moe_mode|layernorm_full_attention_beta|layernorm_linear_attention_beta", HF_ANY, NULL },
+    { "layernorm_mlp_beta", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_minimax_m2 = {
     .model_type = "minimax_m2",
@@ -40,7 +32,6 @@ const hf_arch hf_minimax_m2 = {
                 .renormalise = HF_CONSTANT(1) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
     .mtp = "num_mtp_modules",
-    .must = must,
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "MiniMaxM2ForCausalLM",
 };

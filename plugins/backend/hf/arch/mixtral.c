@@ -1,7 +1,12 @@
 // Mixtral of Experts (Jiang et al. 2024, arXiv:2401.04088).
 #include "names.h"
 
-static const char *const ignored[] = { "router_jitter_noise", "num_experts", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "router_jitter_noise|num_experts", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_mixtral = {
     .model_type = "mixtral",
@@ -16,6 +21,6 @@ const hf_arch hf_mixtral = {
                 .name = "block_sparse_moe.gate|mlp.gate",
                 .renormalise = HF_CONSTANT(1) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "MixtralForCausalLM",
 };

@@ -1,7 +1,12 @@
 // Phi-3.5-MoE (Abdin et al. 2024, arXiv:2404.14219), routed by SparseMixer-v2 (arXiv:2409.12136).
 #include "names.h"
 
-static const char *const ignored[] = { "input_jitter_noise", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "input_jitter_noise", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_phimoe = {
     .model_type = "phimoe",
@@ -21,6 +26,6 @@ const hf_arch hf_phimoe = {
                 .name = "block_sparse_moe.gate|mlp.router",
                 .jitter = HF_KEY("router_jitter_noise", 0.01) },
     .experts = { HF_EXPERTS_W123, HF_EXPERTS_FUSED },
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "PhimoeForCausalLM",
 };

@@ -1,7 +1,12 @@
 // Qwen1.5-MoE and Qwen2-MoE (Yang et al. 2024, arXiv:2407.10671).
 #include "names.h"
 
-static const char *const ignored[] = { "max_window_layers", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "max_window_layers", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_qwen2_moe = {
     .model_type = "qwen2_moe",
@@ -28,6 +33,6 @@ const hf_arch hf_qwen2_moe = {
                 "mlp.shared_expert.down_proj" },
     .shared_gate = "mlp.shared_expert_gate",
     .dense = HF_DENSE_PROJ,
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "Qwen2MoeForCausalLM",
 };

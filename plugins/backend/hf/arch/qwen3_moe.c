@@ -1,7 +1,12 @@
 // Qwen3-MoE (Yang et al. 2025, arXiv:2505.09388).
 #include "names.h"
 
-static const char *const ignored[] = { "max_window_layers", NULL };
+// clang-format off
+static const hf_key keys[] = {
+    { "max_window_layers", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
 
 const hf_arch hf_qwen3_moe = {
     .model_type = "qwen3_moe",
@@ -26,6 +31,6 @@ const hf_arch hf_qwen3_moe = {
                 .renormalise = HF_KEY("norm_topk_prob", 0) },
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
     .dense = HF_DENSE_PROJ,
-    .ignored = ignored,
+    .keys = keys,
     .transformers = "Qwen3MoeForCausalLM",
 };

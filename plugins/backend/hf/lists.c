@@ -1,0 +1,297 @@
+// Keys and tensors that are not read: left out with a warning, without meaning, or refused.
+#include "lists.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// clang-format off
+// Of all families. What follows "without meaning" is looked at in training, by other programs, or
+// where answers are generated (generation.c reads it there).
+static const hf_key shared_keys[] = {
+    { "is_causal", "true", NULL },
+    { "per_layer_config", "null|{}|[]", NULL },
+    { "is_encoder_decoder|add_cross_attention|tie_encoder_decoder", "false|null", NULL },
+    { "pruned_heads", "null|{}", NULL },
+    // ---- without meaning
+    { "architectures|model_type|auto_map|transformers_version|_name_or_path|name_or_path", HF_ANY, NULL },
+    { "dtype|torch_dtype|use_bfloat16|torchscript|_attn_implementation|attn_implementation", HF_ANY, NULL },
+    { "_attn_implementation_autoset|_experts_implementation|use_flash_attention", HF_ANY, NULL },
+    { "use_cache|return_dict|use_return_dict|output_hidden_states|output_attentions", HF_ANY, NULL },
+    { "output_router_logits|router_aux_loss_coef|aux_loss_alpha|seq_aux|ep_size", HF_ANY, NULL },
+    { "initializer_range|attention_dropout|hidden_dropout|hidden_dropout_prob|embd_pdrop", HF_ANY, NULL },
+    { "resid_pdrop|pretraining_tp|tf_legacy_loss|is_decoder|cross_attention_hidden_size", HF_ANY, NULL },
+    { "chunk_size_feed_forward|num_labels|id2label|label2id|problem_type|finetuning_task", HF_ANY, NULL },
+    { "tokenizer_class|prefix|task_specific_params|language|image_token_id", HF_ANY, NULL },
+    { "pad_token_id|sep_token_id|decoder_start_token_id|unsloth_version|unsloth_fixed", HF_ANY, NULL },
+    { "max_length|min_length|do_sample|early_stopping|num_beams|num_beam_groups", HF_ANY, NULL },
+    { "diversity_penalty|temperature|top_k|top_p|typical_p|repetition_penalty", HF_ANY, NULL },
+    { "length_penalty|no_repeat_ngram_size|encoder_no_repeat_ngram_size|bad_words_ids", HF_ANY, NULL },
+    { "num_return_sequences|output_scores|return_dict_in_generate|forced_bos_token_id", HF_ANY, NULL },
+    { "forced_eos_token_id|remove_invalid_values|exponential_decay_length_penalty", HF_ANY, NULL },
+    { "suppress_tokens|begin_suppress_tokens|max_new_tokens", HF_ANY, NULL },
+    // ---- read where another key asks for them
+    { "original_max_position_embeddings|initial_context_length|rope_scaling", HF_ANY, NULL },
+    { 0 }
+};
+
+static const hf_left shared_tensors[] = {
+    { "self_attn.rotary_emb.inv_freq", "rotary frequencies follow from config.json" },
+    { 0 }
+};
+
+// Of what stands round the language model of a wrapper.
+static const hf_key wrapper_keys[] = {
+    { "vision_config|audio_config|talker_config|code2wav_config|thinker_config", HF_ANY, NULL },
+    { "image_token_id|video_token_id|audio_token_id|image_token_index|video_token_index", HF_ANY, NULL },
+    { "vision_start_token_id|vision_end_token_id|audio_start_token_id|audio_end_token_id", HF_ANY, NULL },
+    { "image_start_token_id|image_end_token_id|video_start_token_id|video_end_token_id", HF_ANY, NULL },
+    { "boi_token_index|eoi_token_index|boi_token_id|eoi_token_id|boa_token_id|eoa_token_id", HF_ANY, NULL },
+    { "enable_audio_output|initializer_range|im_start_token_id|im_end_token_id", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
+
+// ---- keys ----
+
+static const hf_key *find_key(const hf_key *list, const char *key)
+{
+    for (; list && list->key; list++)
+        if (hf_one_of(key, list->key))
+            return list;
+    return NULL;
+}
+
+// 1 and 1.0 are one number.
+static bool same(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b))
+        return json_number_value(a) == json_number_value(b);
+    return json_equal(a, b);
+}
+
+static bool is_neutral(const hf_key *rule, const json_t *value)
+{
+    if (strcmp(rule->neutral, HF_ANY) == 0)
+        return true;
+    for (const char *word = rule->neutral; *word;) {
+        const size_t n = strcspn(word, "|");
+        json_t *one = json_loadb(word, n, JSON_DECODE_ANY, NULL);
+        const bool equal = one && same(one, value);
+        json_decref(one);
+        if (equal)
+            return true;
+        word += n + (word[n] == '|');
+    }
+    return false;
+}
+
+// "1|null" → "1, null"
+static const char *listed(cull_ctx *ctx, const char *words)
+{
+    const char *text = hf_text(ctx, "%s", "");
+
+    for (size_t n; text && *words; words += n + (words[n] == '|')) {
+        n = strcspn(words, "|");
+        text = hf_text(ctx, "%s%s%.*s", text, *text ? ", " : "", (int)n, words);
+    }
+    return text ? text : words;
+}
+
+static cull_status judge(hf_config *c, cull_model *m, const hf_key *rule, const char *key,
+                         const json_t *value)
+{
+    if (rule && is_neutral(rule, value))
+        return CULL_OK;
+    if (!rule && json_is_null(value))
+        return CULL_OK;
+    if (!rule) {
+        hf_note(c->ctx, m, "config.json: %s%.60s has no meaning for %s and is ignored", c->where,
+                key, m->arch->model_type);
+        return CULL_OK;
+    }
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (rule->why)
+        hf_note(c->ctx, m, "config.json: %s%s %.60s is left out: %s", c->where, key,
+                text ? text : "?", rule->why);
+    else
+        (void)hf_refuse_value(c, key, text ? text : "?", listed(c->ctx, rule->neutral));
+    free(text);
+    return c->status;
+}
+
+static cull_status judge_all(hf_config *c, cull_model *m, const hf_key *own, const hf_key *shared)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(c->root, key, value)
+    {
+        const hf_key *rule = find_key(own, key);
+        if (!json_object_get(c->seen, key))
+            HF_TRY(judge(c, m, rule ? rule : find_key(shared, key), key, value));
+    }
+    return CULL_OK;
+}
+
+cull_status hf_lists_keys(hf_config *c, cull_model *m)
+{
+    for (hf_config *outer = c->outer; outer; outer = outer->outer)
+        HF_TRY(judge_all(outer, m, wrapper_keys, shared_keys));
+    return judge_all(c, m, m->arch->keys, shared_keys);
+}
+
+cull_status hf_lists_sub_keys(hf_config *c, cull_model *m, const hf_key *list)
+{
+    return judge_all(c, m, list, NULL);
+}
+
+// ---- tensors ----
+
+// The number N of "model.layers.N.…" with *rest at what follows it; −1, and *rest at what follows
+// the base, or at the name.
+static long layer_of(const cull_model *m, const char *name, const char **rest)
+{
+    static const char layers[] = "layers.";
+    const size_t n = strlen(m->base);
+    char *end;
+
+    *rest = name;
+    if (strncmp(name, m->base, n) != 0 || strncmp(name + n, layers, sizeof layers - 1) != 0)
+        return -1;
+    const long layer = strtol(name + n + sizeof layers - 1, &end, 10);
+    if (*end != '.' || layer < 0)
+        return -1;
+    *rest = end + 1;
+    return layer;
+}
+
+// Has the name a component that begins with "mtp"?
+static bool is_mtp(const char *name)
+{
+    return strncmp(name, "mtp", 3) == 0 || strstr(name, ".mtp");
+}
+
+// In a wrapper, what is no part of its language model: eyes, ears, a voice.
+static bool is_beside(const cull_model *m, const char *name)
+{
+    return m->wrapped && strncmp(name, m->base, strlen(m->base)) != 0 && !is_mtp(name);
+}
+
+static const hf_left *find_left(const hf_left *list, const char *name)
+{
+    for (; list && list->name; list++) {
+        const size_t n = strcspn(list->name, "*");
+        if (strncmp(name, list->name, n) == 0 && (list->name[n] == '*' || name[n] == '\0'))
+            return list;
+    }
+    return NULL;
+}
+
+// Does a name belong to a layout of experts? "*" is a number, and suffixes may follow.
+static bool is_of_layout(const hf_glu_names *glu, const char *name)
+{
+    const char *const of[] = { glu->gate, glu->up, glu->down };
+
+    for (size_t i = 0; i < 3; i++)
+        for (const char *one = of[i]; one && *one;) {
+            const size_t n = strcspn(one, "|"), before = strcspn(one, "*|");
+            const char *digits = name + before, *after = digits;
+            bool equal = strncmp(name, one, before) == 0;
+            if (equal && one[before] == '*') {
+                after += strspn(digits, "0123456789");
+                const size_t rest = n - before - 1;
+                equal = after > digits && strncmp(after, one + before + 1, rest) == 0;
+                after += equal ? rest : 0;
+            }
+            if (equal && (*after == '\0' || *after == '.' || *after == '_'))
+                return true;
+            one += n + (one[n] == '|');
+        }
+    return false;
+}
+
+static bool is_of_experts(const hf_arch *arch, const char *name)
+{
+    for (const hf_expert_layout *layout = arch->experts; layout->form; layout++)
+        if (is_of_layout(&layout->name, name))
+            return true;
+    return false;
+}
+
+// Runs of tensors that are left out for one reason: how many, and the first.
+typedef struct run {
+    const char *why, *first;
+    size_t n;
+} run;
+
+enum { MOST_RUNS = 16 };
+
+static const char beside_reason[] =
+    "beside the language model, no part in text; an export keeps it";
+
+static void count(run runs[MOST_RUNS], const char *why, const char *name)
+{
+    for (size_t i = 0; i < MOST_RUNS; i++) {
+        if (runs[i].why && strcmp(runs[i].why, why) != 0)
+            continue;
+        if (!runs[i].why)
+            runs[i] = (run){ why, name, 0 };
+        runs[i].n++;
+        return;
+    }
+}
+
+// Why a tensor that nobody has taken is left out; NULL: it is not to be there.
+static const char *reason(const cull_model *m, const hf_tensor *t)
+{
+    const char *rest;
+    const long layer = layer_of(m, t->name, &rest);
+    const hf_left *left = find_left(m->arch->tensors, rest);
+
+    if (is_beside(m, t->name))
+        return beside_reason;
+    if (layer >= (long)m->s.L)
+        return (size_t)layer < m->s.L + m->s.mtp ? "a multi-token-prediction (MTP) layer"
+                                                 : "a layer beyond num_hidden_layers";
+    if (!left)
+        left = find_left(shared_tensors, rest);
+    if (left)
+        return left->why;
+    if (layer < 0)
+        return is_mtp(t->name) ? "multi-token-prediction (MTP) parts"
+                               : "no part of this architecture";
+    return m->layer[layer].facts.E && is_of_experts(m->arch, rest)
+               ? "a second form of experts that are stored twice"
+               : NULL;
+}
+
+cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
+{
+    run runs[MOST_RUNS] = { 0 };
+
+    for (size_t i = 0; i < m->files.n_tensors; i++) {
+        hf_tensor *t = &m->files.tensor[i];
+        const char *why = t->role ? "" : reason(m, t);
+        if (!why)
+            return ctx->host->fail(ctx, CULL_ENOTSUP,
+                                   "%s: tensor \"%s\" is unknown, or by config.json not to be "
+                                   "there: what it does in its layer would be left out",
+                                   m->facts.source, t->name);
+        if (why == beside_reason)
+            t->role = HF_BESIDE;
+        if (*why)
+            count(runs, why, t->name);
+    }
+    for (size_t i = 0; i < MOST_RUNS && runs[i].why; i++)
+        hf_note(ctx, m, "%zu tensors are left out, \"%s\" first: %s", runs[i].n, runs[i].first,
+                runs[i].why);
+    if (m->files.unlisted)
+        hf_note(ctx, m, "%zu tensors stand in the shards but not in the index", m->files.unlisted);
+    if (m->files.beside)
+        hf_note(ctx, m,
+                "model.safetensors is read, as transformers does; the index beside it, "
+                "which names %s, is left out",
+                m->files.beside);
+    return CULL_OK;
+}
