@@ -184,7 +184,7 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
-    if (level <= log->most && !(level == CULL_INFO && is_said(log, text))) {
+    if (level <= log->most && !(level != CULL_ERROR && is_said(log, text))) {
         erase_bar(log);
         if (level == CULL_INFO)
             fprintf(stderr, "%s\n", text);

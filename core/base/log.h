@@ -16,6 +16,7 @@ cull_log *cull_log_new(cull_level most); // levels above `most` are not shown; N
 void cull_log_free(cull_log *log);
 bool cull_log_file(cull_log *log,
                    const char *path); // also append JSON lines there; false: errno says
+// A line; one that was shown before is shown no more, unless it is an error. The file has them all.
 void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...) CULL_PRINTF(3, 4);
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args);
 

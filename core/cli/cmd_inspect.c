@@ -120,7 +120,7 @@ static cull_status print_memory(cull_cli *cli, const cull_subject *s)
 static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject *s)
 {
     cull_subject text;
-    const bool ok = cull_model_open(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
+    const bool ok = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
     if (ok) {
         const cull_model_facts *f = text.opened.facts;
         printf("%-16s vocabulary %zu, BOS %d%s, EOS %d\n", "tokenizer", s->opened.facts->V, f->bos,
@@ -156,11 +156,26 @@ static void print_uses(const cull_subject *s)
         printf("%-16s %s\n", "can be exported", f->exports);
 }
 
+// How the checkpoint wants its answers, where that is not plain greedy decoding to one EOS.
+static void print_answers(const cull_model_facts *f)
+{
+    if (f->no_answers)
+        printf("%-16s cannot be generated: %s\n", "answers", f->no_answers);
+    if (f->n_stop > 1)
+        printf("%-16s end at any of %zu ids\n", "answers", f->n_stop);
+    if (f->max_new)
+        printf("%-16s take max_new_tokens, %zu, for the longest, whatever a task says\n", "answers",
+               f->max_new);
+    if (f->repetition_penalty != 0 && f->repetition_penalty != 1)
+        printf("%-16s are generated with repetition_penalty %g\n", "answers",
+               f->repetition_penalty);
+}
+
+// What every other command warns of.
 static void print_notes(const cull_subject *s)
 {
-    const char *const *texts = NULL;
-    const size_t n =
-        s->opened.backend->notes ? s->opened.backend->notes(s->opened.model, &texts) : 0;
+    const char *const *texts;
+    const size_t n = cull_subject_notes(s, &texts);
     for (size_t i = 0; i < n; i++)
         printf("%-16s %s\n", i ? "" : "notes", texts[i]);
 }
@@ -178,7 +193,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_model_open(cli, r.model, CULL_OPEN_WEIGHTS, &subject);
+        status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS, &subject);
     if (status == CULL_OK) {
         printf("%-16s %s\n", "model", subject.opened.facts->source);
         printf("%-16s %s\n", "architecture", subject.opened.facts->arch);
@@ -188,6 +203,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
         print_tokenizer(cli, r.model, &subject);
         status = print_memory(cli, &subject);
         print_uses(&subject);
+        print_answers(subject.opened.facts);
         print_notes(&subject);
     }
     cull_subject_close(&subject);

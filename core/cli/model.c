@@ -16,7 +16,7 @@ static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const 
     return CULL_OK;
 }
 
-cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
+cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
 {
     cull_ctx *ctx = &cli->context.ctx;
     const cull_plugin *backend = cull_registry_find(cli->registry, CULL_BACKEND, "hf");
@@ -33,4 +33,11 @@ cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what, cul
     *spec =
         (cull_model_spec){ .name = model, .backend = { .plugin = backend, .settings = settings } };
     return cull_subject_open(ctx, spec, what, out);
+}
+
+cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
+{
+    CULL_TRY(cull_model_examine(cli, model, what, out));
+    cull_subject_warn(out);
+    return CULL_OK;
 }

@@ -373,6 +373,7 @@ cull_status cull_record_cell(cull_study *s, const cull_finding *f)
         .started = f->started,
         .finished = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
     };
+    trial.n_notes = cull_subject_notes(subject, &trial.notes);
     CULL_TRY(provenance_of(s, f->cell, &trial));
     CULL_TRY(summary_of(s, f->cell, &trial.summary));
     CULL_TRY(calibration_of(s, f->cell, &trial));

@@ -93,6 +93,20 @@ void cull_subject_close(cull_subject *s)
     *s = (cull_subject){ 0 };
 }
 
+size_t cull_subject_notes(const cull_subject *s, const char *const **texts)
+{
+    *texts = NULL;
+    return s->opened.backend->notes ? s->opened.backend->notes(s->opened.model, texts) : 0;
+}
+
+void cull_subject_warn(const cull_subject *s)
+{
+    const char *const *texts;
+    const size_t n = cull_subject_notes(s, &texts);
+    for (size_t i = 0; i < n; i++)
+        cull_log_line(s->context.log, CULL_WARN, "%s: %s", s->opened.facts->source, texts[i]);
+}
+
 cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems *problems,
                              cull_inputs *out)
 {
@@ -109,6 +123,7 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
             cull_subject_open(ctx, &spec->models[m], CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
             "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
             spec->models[m].place.line, spec->models[m].place.column));
+        cull_subject_warn(s);
         const cull_model_facts *facts = s->opened.facts;
         if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))
             cull_fit_model(plan, m, facts, s->layer, s->frozen, problems);

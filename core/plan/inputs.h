@@ -58,5 +58,9 @@ const cull_rows *cull_rows_of(const cull_subject *subject, uint64_t seed);
 cull_status cull_subject_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
                               cull_subject *subject) CULL_MUST_CHECK;
 void cull_subject_close(cull_subject *subject);
+// What the backend notes of the checkpoint: whatever it leaves out. They live as the subject does.
+size_t cull_subject_notes(const cull_subject *subject, const char *const **texts);
+// Say them in the log, a warning each.
+void cull_subject_warn(const cull_subject *subject);
 
 #endif

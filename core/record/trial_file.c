@@ -124,6 +124,7 @@ static void put_model(cull_h5 *file, const cull_trial *trial)
     cull_h5_count(file, "/model", "params_expert", m->params_expert);
     cull_h5_count(file, "/model", "params_active", m->params_active);
     cull_h5_count(file, "/model", "bytes", m->bytes);
+    cull_h5_texts(file, "/model", "notes", trial->n_notes, trial->notes);
 }
 
 static void put_tensors(cull_h5 *file, size_t n, const cull_name_key *tensors)

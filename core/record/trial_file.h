@@ -100,6 +100,8 @@ typedef struct cull_trial {
 
     const cull_model_facts *model;
     const cull_layer_facts *const *layer; // [l], l < model->L
+    size_t n_notes;
+    const char *const *notes; // what is left out of the checkpoint, a sentence each
     size_t n_tensors;
     const cull_name_key *tensors; // hashes of the model's tensors; may be NULL
 
