@@ -199,7 +199,8 @@ size_t cull_forest_spans(const cull_forest *f, size_t first, size_t n, cull_span
                                s->first - row0,
                                s->n,
                                s->first - row0,
-                               s->n };
+                               s->n,
+                               0 };
     }
     return count;
 }

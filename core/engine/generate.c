@@ -1,6 +1,6 @@
-// Generation keeps the K/V of all layers: prompts share theirs as a forest, and every sequence has
-// a tail of its own. A step feeds one token of each unfinished sequence of every variant through
-// all layers.
+// Generation keeps the K/V of all layers, and the states of those that have one instead: prompts
+// share theirs as a forest, and every sequence has a tail of its own. A step feeds one token of
+// each unfinished sequence of every variant through all layers.
 #include "engine/generate.h"
 
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/head.h"
+#include "engine/scan.h"
 
 typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
@@ -30,18 +31,22 @@ typedef struct generating {
     size_t *end;
     size_t store_rows;
     float **store;   // (n_variants, L)
+    size_t n_slots;  // of states
+    size_t *slot;    // (n_segments + n) each prompt segment's, then each sequence's
+    float **states;  // (n_variants, L)
     sequence *seq;   // (n_variants, n)
     size_t **window; // (n, n_until) ids at an answer's end in which a stop string is looked for
     bool *seen;      // (V) all false between uses; NULL: nothing is penalised
 } generating;
 
-static size_t kv_bytes_per_row(const cull_run *run)
+// What a row and a sequence leave behind in all layers.
+static void kept_bytes(const cull_run *run, size_t *a_row, size_t *a_sequence)
 {
-    size_t floats = 0;
-
-    for (size_t l = 0; l < run->m->facts->L; l++)
-        floats += cull_layer_of(run->m, l)->kv_width;
-    return floats * sizeof(float);
+    *a_row = *a_sequence = 0;
+    for (size_t l = 0; l < run->m->facts->L; l++) {
+        *a_row += cull_layer_of(run->m, l)->kv_width * sizeof(float);
+        *a_sequence += cull_layer_of(run->m, l)->state_width * sizeof(float);
+    }
 }
 
 // ---- one pass of some rows through all layers ----
@@ -53,8 +58,10 @@ static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane
 
     for (size_t l = 0; l < L; l++) {
         cull_layer_enter(g->run, l);
-        for (size_t i = 0; i < n_lanes; i++)
+        for (size_t i = 0; i < n_lanes; i++) {
             kv[i].store = g->store[variant[i] * L + l];
+            kv[i].states = g->states[variant[i] * L + l];
+        }
         CULL_TRY(cull_visit_layer(g->run, l, n_lanes, lane, NULL));
         cull_layer_leave(g->run, l);
     }
@@ -231,10 +238,11 @@ static cull_status prefill_block(generating *g, const cull_block *b, float *cons
     for (size_t s = 0; s < b->kv.n_spans; s++) {
         span[s] = b->kv.span[s];
         span[s].kv_first += b->first_row;
+        span[s].slot = g->slot[g->forest.tree[b->first_tree].first_segment + s];
     }
     for (size_t v = 0; v < g->n_variants; v++) {
         variant[v] = v;
-        kv[v] = (cull_kv){ b->kv.n_spans, span, NULL, g->store_rows };
+        kv[v] = (cull_kv){ b->kv.n_spans, span, NULL, g->store_rows, NULL };
         fill_lane(g, v, v, b->n_rows, g->forest.pos + b->first_row, kv + v, b->beyond,
                   h[v] + b->first_row * D, lane);
     }
@@ -319,8 +327,10 @@ static cull_status list_step(const generating *g, size_t v, bool beyond, cull_ar
         return cull_no_memory(g->run->ctx);
     if (g->forest.n_trees)
         (void)cull_forest_spans(&g->forest, 0, g->forest.n_trees, out->span);
-    for (size_t s = 0; s < n_prompt_spans; s++)
+    for (size_t s = 0; s < n_prompt_spans; s++) {
         out->span[s].row_first = out->span[s].n_rows = 0;
+        out->span[s].slot = g->slot[s];
+    }
     for (size_t i = 0; i < g->n; i++) {
         const sequence *q = g->seq + v * g->n + i;
         const size_t pos = q->n_prompt + q->n - 1;
@@ -329,8 +339,9 @@ static cull_status list_step(const generating *g, size_t v, bool beyond, cull_ar
         out->seq[out->n] = i;
         out->ids[out->n] = q->ids[q->n - 1];
         out->pos[out->n] = (int32_t)pos;
-        out->span[n_prompt_spans + out->n] =
-            (cull_span){ q->parent, q->n_prompt, q->tail, q->n, out->n, 1 };
+        out->span[n_prompt_spans + out->n] = (cull_span){
+            q->parent, q->n_prompt, q->tail, q->n, out->n, 1, g->slot[n_prompt_spans + i]
+        };
         out->n++;
     }
     out->h = cull_arena_alloc(arena, out->n * D + 1, sizeof *out->h);
@@ -350,7 +361,7 @@ static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena
         step_lane *s = step + i;
         CULL_TRY(cull_embed_rows(g->run, s->n, s->ids, s->h));
         variant[i] = s->variant;
-        kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows };
+        kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows, NULL };
         fill_lane(g, i, s->variant, s->n, s->pos, kv + i, limit && (size_t)s->pos[0] + 1 > limit,
                   s->h, lane);
     }
@@ -383,6 +394,22 @@ static cull_status step_all(generating *g, bool *more)
 
 // ---- a batch of requests ----
 
+// A sequence stands behind its prompt's last segment, so that the last of those that share it goes
+// on in its slot: there are as many slots as sequences.
+static cull_status make_slots(generating *g)
+{
+    const size_t n_segments = g->forest.n_segments, n = n_segments + g->n;
+    size_t *parent = cull_scratch(g->run->ctx, n, sizeof *parent);
+
+    g->slot = cull_scratch(g->run->ctx, n, sizeof *g->slot);
+    if (!parent || !g->slot)
+        return CULL_ENOMEM;
+    for (size_t s = 0; s < n; s++)
+        parent[s] = s < n_segments ? g->forest.segment[s].parent : g->end[s - n_segments];
+    return cull_scan_slots(g->run->ctx, cull_context_of(g->run->ctx)->scratch, n, parent, true,
+                           g->slot, &g->n_slots);
+}
+
 static cull_status make_sequences(generating *g)
 {
     cull_run *run = g->run;
@@ -401,11 +428,13 @@ static cull_status make_sequences(generating *g)
         rows += r->max_new;
     }
     g->store_rows = rows;
+    CULL_TRY(make_slots(g));
     for (size_t v = 0; v < g->n_variants; v++)
         for (size_t l = 0; l < L; l++) {
-            g->store[v * L + l] =
-                cull_alloc(rows * cull_layer_of(run->m, l)->kv_width, sizeof(float));
-            if (!g->store[v * L + l])
+            const cull_layer_facts *facts = cull_layer_of(run->m, l);
+            g->store[v * L + l] = cull_alloc(rows * facts->kv_width, sizeof(float));
+            g->states[v * L + l] = cull_alloc(g->n_slots * facts->state_width, sizeof(float));
+            if (!g->store[v * L + l] || !g->states[v * L + l])
                 return cull_no_memory(run->ctx);
         }
     return CULL_OK;
@@ -476,11 +505,12 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
                           const cull_request *const *requests, cull_answer *answers)
 {
     const size_t L = run->m->facts->L;
-    const uint64_t room =
-        cull_memory_limit(run->m, options) / 2 / (kv_bytes_per_row(run) * n_variants + 1);
+    const uint64_t room = cull_memory_limit(run->m, options) / 2 / (n_variants ? n_variants : 1);
+    size_t row_bytes, sequence_bytes;
     size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
     cull_status st = which ? CULL_OK : CULL_ENOMEM;
 
+    kept_bytes(run, &row_bytes, &sequence_bytes);
     for (size_t first = 0; st == CULL_OK && first < n;) {
         generating g = { .run = run,
                          .options = options,
@@ -490,24 +520,27 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
                          .request = requests,
                          .which = which,
                          .answer = answers };
-        size_t rows = 0, i = first;
+        uint64_t bytes = 0;
+        size_t i = first;
         for (; i < n; i++) {
             if (requests[i]->kind != CULL_GENERATE)
                 continue;
             st = check_generate(run->ctx, requests[i], i);
-            const size_t more = requests[i]->n + requests[i]->max_new;
-            if (st != CULL_OK || (g.n && rows + more > room))
+            const uint64_t more =
+                (requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
+            if (st != CULL_OK || (g.n && bytes + more > room))
                 break;
-            rows += more;
+            bytes += more;
             which[g.n++] = i;
         }
         first = i;
-        g.store = cull_alloc(n_variants * L + 1, sizeof *g.store);
+        g.store = cull_alloc(2 * n_variants * L + 1, sizeof *g.store);
+        g.states = g.store ? g.store + n_variants * L : NULL;
         if (!g.store)
             st = cull_no_memory(run->ctx);
         if (st == CULL_OK && g.n)
             st = run_batch(&g);
-        for (size_t s = 0; g.store && s < n_variants * L; s++)
+        for (size_t s = 0; g.store && s < 2 * n_variants * L; s++)
             cull_free(g.store[s]);
         cull_free(g.store);
     }

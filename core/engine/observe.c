@@ -29,7 +29,7 @@ static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
     for (uint32_t p = 0; p < CULL_N_PARTS; p++) {
         cull_matrix m = { .size = sizeof m };
         if (!(facts->parts >> p & 1u) || p == CULL_PART_GATE || p == CULL_PART_UP ||
-            p == CULL_PART_DOWN)
+            p == CULL_PART_DOWN || cull_part_is_filter((cull_part)p))
             continue;
         CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model, cull_at(l, (cull_part)p),
                                             &m));

@@ -4,6 +4,7 @@
 
 #include "base/cut.h"
 #include "base/memory.h"
+#include "engine/scan.h"
 #include "engine/tile.h"
 
 static float *piece_scratch(cull_pass *pass, size_t n)
@@ -53,6 +54,8 @@ const cull_engine cull_engine_services = {
     .attention = cull_attention_rows,
     .scratch = piece_scratch,
     .rows = piece_rows,
+    .recur = cull_recur_rows,
+    .convolve = cull_convolve_rows,
 };
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m)

@@ -25,7 +25,8 @@ size_t cull_visit_floats(const cull_opened *m, size_t l)
 
     // r, side, x, and inside attend about q, k, v, the attended values and the dense parts' widths;
     // then routing and the experts' outputs, of which a wave holds a part
-    return 3 * D + 2 * f->kv_width + 6 * D + 2 * f->E + 8 * f->K + 2 * D;
+    const size_t attend = f->attend_width ? f->attend_width : 2 * f->kv_width + 6 * D;
+    return 3 * D + attend + 2 * f->E + 8 * f->K + 2 * D;
 }
 
 static bool skips_layer(const cull_lane *lane, size_t l)

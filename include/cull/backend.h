@@ -37,6 +37,56 @@ typedef struct cull_attention {
     const float *sinks;  // (H) an extra logit per head that takes part in the softmax only; or NULL
 } cull_attention;
 
+// A state that runs along the stream's paths beside K/V: S (k_width, v_width) of each of H heads, 0 before
+// a path's first row. At each row
+//
+//   S ← diag(exp g) S;   S ← S + k (β (v − Sᵀk))ᵀ  (without β: S + k vᵀ);   out = Sᵀ q
+//
+// a gated delta net (arXiv:2412.06464); with a decay per channel Kimi's delta attention (arXiv:2510.26692);
+// without β the selective scan of Mamba2 (arXiv:2405.21060).
+typedef struct cull_recurrence {
+    size_t H, KH;     // heads of v and S; of q and k: head h has those of h / (H / KH)
+    size_t k_width, v_width;
+    bool per_channel; // g is (n, H, k_width), else (n, H)
+    size_t state_at;  // where S stands among the layer's facts.state_width floats
+} cull_recurrence;
+
+// A causal convolution of each channel along the stream's paths, over zeros before a path's first row:
+//
+//   out[c] = bias[c] + Σ_j filter[c][j] x[c] of (taps − 1 − j) rows before;   then silu, if so
+typedef struct cull_convolution {
+    cull_where filter; // the matrix (channels, taps), with its bias
+    size_t channels, taps;
+    bool silu;
+    size_t state_at; // of the last inputs, as above
+} cull_convolution;
+
+enum { // what of a state is kept together
+    CULL_STATE_COLS = 32,      // columns of an S
+    CULL_STATE_CHANNELS = 256, // of a convolution
+};
+
+// Floats of a block of columns: S, and the decays since it was last scaled, as doubles.
+static inline size_t cull_state_floats(size_t k_width, size_t decays)
+{
+    return k_width * CULL_STATE_COLS + 2 * decays;
+}
+
+// Floats of what is kept at a path's end, for facts.state_width.
+static inline size_t cull_recurrence_floats(const cull_recurrence *r)
+{
+    const size_t blocks = (r->v_width + CULL_STATE_COLS - 1) / CULL_STATE_COLS;
+
+    return r->H * blocks * cull_state_floats(r->k_width, r->per_channel ? r->k_width : 1);
+}
+
+static inline size_t cull_convolution_floats(const cull_convolution *c)
+{
+    const size_t blocks = (c->channels + CULL_STATE_CHANNELS - 1) / CULL_STATE_CHANNELS;
+
+    return blocks * CULL_STATE_CHANNELS * (c->taps - 1);
+}
+
 typedef struct cull_engine { // the core's services to pieces
     uint32_t size;
     // y = x Wᵀ + b for n rows; x: (n, cols) with row stride ldx, y: (n, rows) with row stride ldy. [any]
@@ -50,6 +100,12 @@ typedef struct cull_engine { // the core's services to pieces
     // Run fn(arg, first, count) over blocks of n rows, on the pool or in place.
     void (*rows)(cull_pass *, size_t n, void (*fn)(void *arg, size_t first, size_t count),
                  void *arg);
+    // q, k (n, KH, k_width), v (n, H, v_width), g (n, H) or (n, H, k_width), at most 0, beta (n, H) or NULL
+    // → out (n, H, v_width). In attend only.
+    cull_status (*recur)(cull_pass *, const cull_recurrence *, const float *q, const float *k,
+                         const float *v, const float *g, const float *beta, float *out);
+    // x (n, channels) → out (n, channels), which is not x. In attend only.
+    cull_status (*convolve)(cull_pass *, const cull_convolution *, const float *x, float *out);
 } cull_engine;
 
 struct cull_pass {

@@ -34,7 +34,22 @@
     X(SHARED_ROUTER, "shared_router") /* the shared expert's own sigmoid gate */                   \
     X(DENSE_GATE, "dense_gate")       /* a dense or parallel feed-forward part */                  \
     X(DENSE_UP, "dense_up")                                                                        \
-    X(DENSE_DOWN, "dense_down")
+    X(DENSE_DOWN, "dense_down")                                                                    \
+    X(MIX_IN, "mix_in")       /* recurrent and convolutional layers: what enters, all in one */    \
+    X(MIX_Z, "mix_z")         /* … the gate of what leaves */                                      \
+    X(MIX_BA, "mix_ba")       /* … β and decay in one */                                           \
+    X(MIX_B, "mix_b")         /* … β */                                                            \
+    X(MIX_A, "mix_a")         /* … the decay */                                                    \
+    X(MIX_A_IN, "mix_a_in")   /* … through a narrow middle */                                      \
+    X(MIX_A_OUT, "mix_a_out")                                                                      \
+    X(MIX_Z_IN, "mix_z_in")                                                                        \
+    X(MIX_Z_OUT, "mix_z_out")                                                                      \
+    X(MIX_OUT, "mix_out")     /* … what leaves */                                                  \
+    X(CONV, "conv")           /* filters (channels, taps) of causal convolutions */                \
+    X(CONV_K, "conv_k")       /* … where q, k and v have one each */                               \
+    X(CONV_V, "conv_v")                                                                            \
+    X(LATENT_IN, "latent_in") /* into the narrower space of the routed experts, and back */        \
+    X(LATENT_OUT, "latent_out")
 
 typedef enum cull_part {
 #define CULL_PART_ENUM(name, word) CULL_PART_##name,
@@ -50,6 +65,12 @@ typedef struct cull_where {
     uint32_t part; // cull_part
     uint32_t expert;
 } cull_where;
+
+// Is the part a filter, which convolves instead of multiplying? Sums over inputs have none of it.
+static inline bool cull_part_is_filter(cull_part part)
+{
+    return part >= CULL_PART_CONV && part <= CULL_PART_CONV_V;
+}
 
 static inline cull_where cull_at(size_t layer, cull_part part)
 {
@@ -83,6 +104,8 @@ typedef struct cull_layer_facts {
     uint64_t channel_params;    // of one channel of a routed expert: its rows of gate and up, their biases, and its
                                 // column of down
     uint64_t side_channel_params; // of one of the shared or dense part
+    size_t state_width;  // floats that a path leaves behind at its end, beside K and V (backend.h)
+    size_t attend_width; // floats of scratch that attend takes for a row; 0: as K and V suggest
 } cull_layer_facts;
 
 typedef struct cull_model_facts {

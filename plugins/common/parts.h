@@ -7,8 +7,8 @@
 #include <cull/cut.h>
 
 enum part_class {
-    PART_OTHER, // embedding, head, routers: never pruned
-    PART_ATTENTION,
+    PART_OTHER, // embedding, head, routers, filters: never pruned
+    PART_ATTENTION, // and what stands in its place in recurrent layers
     PART_EXPERT,
     PART_SHARED,
     PART_DENSE,
@@ -25,6 +25,16 @@ static inline enum part_class part_class(cull_part part)
     case CULL_PART_Q_B:
     case CULL_PART_KV_A:
     case CULL_PART_KV_B:
+    case CULL_PART_MIX_IN:
+    case CULL_PART_MIX_Z:
+    case CULL_PART_MIX_BA:
+    case CULL_PART_MIX_B:
+    case CULL_PART_MIX_A:
+    case CULL_PART_MIX_A_IN:
+    case CULL_PART_MIX_A_OUT:
+    case CULL_PART_MIX_Z_IN:
+    case CULL_PART_MIX_Z_OUT:
+    case CULL_PART_MIX_OUT:
         return PART_ATTENTION;
     case CULL_PART_GATE:
     case CULL_PART_UP:
