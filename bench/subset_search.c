@@ -12,10 +12,11 @@
 #include <cull/cull.h>
 
 #include "base/context.h"
-#include "base/cut.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "bench.h"
+#include "cut/cut.h"
+#include "plugin/host.h"
 #include "plugin/settings.h"
 
 enum { TOKENS = 2304, SEQUENCE = 256, OUTPUTS = 32 };

@@ -7,7 +7,7 @@
 
 LOGS needs the datasets but no model: the prompts are rendered, shots and description included. REQUESTS
 receives one TASK.jsonl per task, a line per document, and metadata.json (the format:
-plugins/common/task_file.h). Every prompt is checked against the hash that lm-eval noted.
+plugins/common/lm_eval/task_file.h). Every prompt is checked against the hash that lm-eval noted.
 """
 import argparse
 import ast

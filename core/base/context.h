@@ -53,10 +53,6 @@ typedef struct cull_context {
     void *data;                                           // for whoever made the context
 } cull_context;
 
-// ENOMEM is the only failure. release frees both arenas.
-cull_status cull_context_init(cull_context *context, cull_pool *pool,
-                              cull_log *log) CULL_MUST_CHECK;
-void cull_context_release(cull_context *context);
 static inline cull_context *cull_context_of(cull_ctx *ctx)
 {
     return (cull_context *)ctx;

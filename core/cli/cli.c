@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "plugin/host.h"
 
 cull_status cull_cli_begin(cull_cli *cli)
 {

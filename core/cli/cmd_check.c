@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check/conform.h"
 #include "cli/commands.h"
-#include "plugin/conform.h"
 
 enum { TIME_LIMIT = 120 }; // seconds that a plugin's tests may take
 

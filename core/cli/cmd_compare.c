@@ -5,7 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/folders.h"
-#include "report/views.h"
+#include "report/tables/views.h"
 
 enum { FORMAT = 'f', BY_TASK = 'b', PAIRS = 'p', SORT = 0x200, METRIC, WIDTH };
 

@@ -11,8 +11,8 @@
 #include "cli/eval_show.h"
 #include "cli/eval_text.h"
 #include "cli/experiment.h"
-#include "flow/trial.h"
 #include "plan/cost.h"
+#include "study/run.h"
 
 typedef struct request {
     cull_eval_wanted wanted;

@@ -4,7 +4,7 @@
 #include "base/new_file.h"
 #include "cli/commands.h"
 #include "cli/folders.h"
-#include "report/report.h"
+#include "report/page/report.h"
 
 typedef struct wanted {
     cull_folders folders;

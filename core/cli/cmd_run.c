@@ -5,9 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/experiment.h"
-#include "flow/trial.h"
 #include "plan/cost.h"
 #include "record/folder.h"
+#include "study/run.h"
 
 static const double plugin_seconds = 3600;
 

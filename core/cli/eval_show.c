@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "plan/key.h"
-#include "report/views.h"
+#include "report/tables/views.h"
 
 // The folder may hold more, of this model and others: earlier runs'. "evaluation=KEY,KEY…"
 static cull_status this_run(cull_cli *cli, const cull_experiment *e, const char **out)

@@ -3,7 +3,7 @@
 #define CULL_CLI_FOLDERS_H
 
 #include "cli/cli.h"
-#include "report/frame.h"
+#include "results/frame.h"
 
 typedef struct cull_folders {
     size_t n;

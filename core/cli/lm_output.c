@@ -6,8 +6,8 @@
 
 #include "cli/experiment.h"
 #include "record/h5.h"
-#include "report/lm_eval.h"
-#include "report/lm_samples.h"
+#include "report/lm_eval/lm_eval.h"
+#include "report/lm_eval/lm_samples.h"
 
 error_t cull_lm_parse(int key, char *arg, struct argp_state *state, cull_lm_output *out)
 {

@@ -3,7 +3,7 @@
 #define CULL_CLI_LM_OUTPUT_H
 
 #include "cli/cli.h"
-#include "report/frame.h"
+#include "results/frame.h"
 
 typedef struct cull_lm_output {
     const char *json;  // its results; NULL: none

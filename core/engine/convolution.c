@@ -5,9 +5,9 @@
 
 #include <cull/kernel.h>
 
+#include "cut/unpack.h"
+#include "cut/variant.h"
 #include "engine/scan.h"
-#include "engine/unpack.h"
-#include "engine/variant.h"
 
 enum { CHANNELS = CULL_STATE_CHANNELS }; // of a part; the last one's state has room for as many
 

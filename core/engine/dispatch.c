@@ -7,7 +7,7 @@
 // do not depend on threads.
 #include <string.h>
 
-#include "base/cut.h"
+#include "cut/cut.h"
 #include "engine/visit.h"
 #include "math/rows.h"
 

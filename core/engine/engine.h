@@ -14,23 +14,12 @@
 
 #include "base/context.h"
 #include "engine/stats_store.h"
+#include "plugin/open_model.h"
 
 typedef struct cull_engine_options {
     uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
     const char *spill; // folder for hidden states that do not fit; NULL: rows are taken in parts
 } cull_engine_options;
-
-// A model that a backend has opened. Borrowed by everything below.
-typedef struct cull_opened {
-    const cull_backend *backend;
-    cull_model *model;
-    const cull_model_facts *facts;
-} cull_opened;
-
-static inline const cull_layer_facts *cull_layer_of(const cull_opened *m, size_t l)
-{
-    return m->backend->layer_facts(m->model, l);
-}
 
 // What a pass has cost; passes add to it.
 typedef struct cull_cost_seen {

@@ -8,11 +8,11 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "base/cut.h"
+#include "cut/cut.h"
+#include "cut/unpack.h"
+#include "engine/input_hooks.h"
 #include "engine/run.h"
-#include "engine/taps.h"
 #include "engine/tile.h"
-#include "engine/unpack.h"
 
 typedef struct product {
     cull_run *run;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "engine/observe_parts.h"
+#include "engine/observe_sums.h"
 
 void cull_sums_add(double *to, size_t n, const double *from)
 {

@@ -1,8 +1,8 @@
 // What calibration sees of one block of an expert's rows.
 #include <math.h>
 
-#include "engine/observe_parts.h"
-#include "engine/taps.h"
+#include "engine/input_hooks.h"
+#include "engine/observe_sums.h"
 #include <cull/kernel.h>
 
 // The head of an item's accumulator; mean (D), m2 (D), g2y (D), x_sq (D), u_sq (F) and the

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "engine/observe_parts.h"
+#include "engine/observe_sums.h"
 
 // A block's sums: prob (E), coact (E, E), easy (E), grams (E, E) twice, then the observers'.
 typedef struct row_blocks {

@@ -2,8 +2,8 @@
 
 #include <cblas.h>
 
-#include "base/cut.h"
 #include "base/memory.h"
+#include "cut/cut.h"
 #include "engine/scan.h"
 #include "engine/tile.h"
 
@@ -121,19 +121,6 @@ cull_piece cull_piece_inner(cull_run *run, size_t worker)
 cull_arena *cull_piece_arena(cull_piece *piece)
 {
     return piece->run->worker[piece->worker].arena;
-}
-
-cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where)
-{
-    cull_overlaid found = { .cut = cut, .first = cut ? cull_cut_first(cut, where) : SIZE_MAX };
-
-    for (size_t i = found.first; i != SIZE_MAX; i = cull_cut_next(cut, i)) {
-        if (cut->overlay[i].kind == CULL_MASK)
-            found.masked = true;
-        else
-            found.matrix = cut->overlay[i].data;
-    }
-    return found;
 }
 
 void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass)

@@ -9,6 +9,7 @@
 #include <cull/cull.h>
 
 #include "base/context.h"
+#include "cut/overlay.h"
 #include "engine/engine.h"
 
 typedef struct cull_worker { // one thread's scratch; the last one is the coordinator's
@@ -33,15 +34,6 @@ void cull_run_release(cull_run *run);
 // fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
 cull_status cull_run_each(cull_run *run, size_t n,
                           cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
-
-// The overlays of one matrix: the last MATRIX in place of the base's, and where its MASKs begin.
-typedef struct cull_overlaid {
-    const float *matrix; // (rows, cols), or NULL
-    const cull_cut *cut;
-    size_t first; // overlay of the matrix, SIZE_MAX: none
-    bool masked;
-} cull_overlaid;
-cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where);
 
 // What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry
 // that is NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an

@@ -1,7 +1,7 @@
 #include "flow/apply.h"
 
-#include "base/cut.h"
-#include "record/cut_file.h"
+#include "cut/cut.h"
+#include "cut/cut_file.h"
 
 cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_subject *subject)
 {

@@ -5,7 +5,7 @@
 #ifndef CULL_FLOW_APPLY_H
 #define CULL_FLOW_APPLY_H
 
-#include "flow/measure.h"
+#include "cut/cut_size.h"
 #include "plan/inputs.h"
 
 typedef struct cull_variant {

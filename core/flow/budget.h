@@ -7,7 +7,7 @@
 #ifndef CULL_FLOW_BUDGET_H
 #define CULL_FLOW_BUDGET_H
 
-#include "flow/measure.h"
+#include "cut/cut_size.h"
 #include "plan/inputs.h"
 
 // The stage's budget, given what the earlier stages left (`before`, measured), and for `like` what

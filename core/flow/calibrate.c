@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "flow/cache.h"
+#include "flow/calibration_cache.h"
 
 static double now(clockid_t clock)
 {

@@ -1,7 +1,7 @@
 // calibrate: rows and a model, perhaps cut already → statistics.
 //
-// What the cache has (cache.h) is read; what it has not is gathered in one pass over the weights,
-// for all variants and rows together, and added.
+// What the cache has (calibration_cache.h) is read; what it has not is gathered in one pass over
+// the weights, for all variants and rows together, and added.
 #ifndef CULL_FLOW_CALIBRATE_H
 #define CULL_FLOW_CALIBRATE_H
 

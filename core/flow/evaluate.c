@@ -1,4 +1,5 @@
 #include "flow/evaluate.h"
+#include "plugin/host.h"
 
 #include <math.h>
 

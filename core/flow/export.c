@@ -9,10 +9,10 @@
 
 #include "base/new_file.h"
 #include "base/text.h"
-#include "engine/variant.h"
+#include "cut/cut_file.h"
+#include "cut/cut_names.h"
+#include "cut/variant.h"
 #include "flow/apply.h"
-#include "record/cut_file.h"
-#include "record/cut_names.h"
 #include "record/h5.h"
 
 static const uint64_t default_shard = 5000000000;

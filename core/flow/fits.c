@@ -1,8 +1,9 @@
 #include "flow/fits.h"
 
-#include "base/cut.h"
+#include "cut/cut.h"
 #include "flow/apply.h"
-#include "flow/scene.h"
+#include "flow/stage_view.h"
+#include "plugin/host.h"
 
 typedef struct fitting {
     cull_ctx *ctx;

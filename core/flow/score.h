@@ -2,7 +2,7 @@
 #ifndef CULL_FLOW_SCORE_H
 #define CULL_FLOW_SCORE_H
 
-#include "flow/scene.h"
+#include "flow/stage_view.h"
 
 // What the stage's criterion yields; no scores where it has none or they come matrix by matrix.
 // `layer`: the layer to decide, or CULL_ALL_LAYERS. A score that is not finite is CULL_ENUMERIC,

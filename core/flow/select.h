@@ -2,7 +2,7 @@
 #ifndef CULL_FLOW_SELECT_H
 #define CULL_FLOW_SELECT_H
 
-#include "flow/scene.h"
+#include "flow/stage_view.h"
 
 // Each layer's own sparsity (L): the budget's, or as the strategy spreads it.
 cull_status cull_spread(cull_ctx *ctx, cull_scene *scene, const cull_scores *scores,

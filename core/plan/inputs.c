@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plan/fit.h"
+#include "plugin/host.h"
 
 // ---- the tokenizer as plugins see it ----
 

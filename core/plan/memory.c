@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "base/cut.h"
+#include "cut/cut.h"
 #include "engine/blocks.h"
 
 // Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "plugin/host.h"
 #include "plugin/search.h"
 
 struct cull_registry {

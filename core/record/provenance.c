@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "record/build_info.h"
 #include "record/trial_file.h"
-#include "record/trial_parts.h"
+#include "record/trial_groups.h"
 
 // The value of the first line "key : value" of a file of the system; "" where there is none.
 static const char *system_line(cull_ctx *ctx, const char *path, const char *key)

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "record/trial_parts.h"
+#include "record/trial_groups.h"
 
 static bool same(const char *a, const char *b)
 {

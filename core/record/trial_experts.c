@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/cut.h"
-#include "record/trial_parts.h"
+#include "cut/cut.h"
+#include "record/trial_groups.h"
 
 // The layers that have experts, and how many they have at most.
 typedef struct moe {

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "record/folder.h"
-#include "record/trial_parts.h"
+#include "record/trial_groups.h"
 
 void cull_utc(double seconds, char text[CULL_TIME])
 {

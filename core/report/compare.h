@@ -10,7 +10,7 @@
 #ifndef CULL_REPORT_COMPARE_H
 #define CULL_REPORT_COMPARE_H
 
-#include "report/frame.h"
+#include "results/frame.h"
 
 typedef struct cull_measure {
     const char *task;  // NULL: the macro mean

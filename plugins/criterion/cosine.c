@@ -1,7 +1,7 @@
 // Cosine: a layer that hardly turns its input can go.
 #include <cull/cull.h>
 
-#include "common/blocks.h"
+#include "common/prune/blocks.h"
 
 struct settings {
     int64_t of, measure;

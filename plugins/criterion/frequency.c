@@ -1,7 +1,7 @@
 // Frequency: keep the experts that the router uses most.
 #include <cull/cull.h>
 
-#include "common/usage.h"
+#include "common/prune/usage.h"
 
 struct settings {
     int64_t of;

@@ -1,7 +1,7 @@
 // Gate: keep the experts whose gates are large.
 #include <cull/cull.h>
 
-#include "common/usage.h"
+#include "common/prune/usage.h"
 
 struct settings {
     int64_t of;

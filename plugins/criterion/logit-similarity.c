@@ -3,7 +3,7 @@
 
 #include <cull/cull.h>
 
-#include "common/pairs.h"
+#include "common/prune/pairs.h"
 
 struct settings {
     int64_t of;

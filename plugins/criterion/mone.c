@@ -1,8 +1,8 @@
 // MoNE: an expert is redundant when it is seldom used and its output hardly varies.
 #include <cull/cull.h>
 
-#include "common/usage.h"
-#include "common/variance.h"
+#include "common/prune/usage.h"
+#include "common/prune/variance.h"
 
 struct settings {
     int64_t factors, frequency;

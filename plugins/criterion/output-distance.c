@@ -3,7 +3,7 @@
 
 #include <cull/cull.h>
 
-#include "common/pairs.h"
+#include "common/prune/pairs.h"
 
 static double distance(const void *arg, size_t i, size_t j)
 {

@@ -3,7 +3,7 @@
 
 #include <cull/cull.h>
 
-#include "common/score.h"
+#include "common/prune/score.h"
 
 struct settings {
     int64_t of;

@@ -3,8 +3,8 @@
 
 #include <cull/cull.h>
 
-#include "common/pairs.h"
-#include "common/parts.h"
+#include "common/prune/pairs.h"
+#include "common/prune/parts.h"
 
 struct settings {
     int64_t mode;

@@ -1,8 +1,8 @@
 // Variance: an expert whose output hardly varies can be replaced by a constant.
 #include <cull/cull.h>
 
-#include "common/score.h"
-#include "common/variance.h"
+#include "common/prune/score.h"
+#include "common/prune/variance.h"
 
 static double formula(const void *settings, const cull_layer_stats *s, size_t e)
 {

@@ -3,8 +3,8 @@
 
 #include <cull/cull.h>
 
-#include "common/parts.h"
-#include "common/stats.h"
+#include "common/prune/parts.h"
+#include "common/prune/stats.h"
 
 // Σ x² per input channel of a matrix, and over how many tokens.
 typedef struct input {

@@ -1,7 +1,7 @@
 // Block drop: whole layers that hardly turn the residual stream go, one by one or as a run.
 #include <cull/cull.h>
 
-#include "common/blocks.h"
+#include "common/prune/blocks.h"
 
 struct settings {
     int64_t blocks, measure;

@@ -1,7 +1,7 @@
 // Layer drop: the MoE sub-layers that hardly turn the residual stream go.
 #include <cull/cull.h>
 
-#include "common/blocks.h"
+#include "common/prune/blocks.h"
 
 static cull_status select_layers(cull_ctx *ctx, const void *settings, const cull_view *view,
                                  const cull_scores *scores, const cull_budget *budget, size_t layer,

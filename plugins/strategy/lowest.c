@@ -1,7 +1,7 @@
 // Lowest: the experts with the lowest scores go, by any action.
 #include <cull/cull.h>
 
-#include "common/lowest.h"
+#include "common/prune/lowest.h"
 
 struct settings {
     int64_t action, groups;

@@ -1,7 +1,7 @@
 // MoNE: the experts with the lowest scores become novices.
 #include <cull/cull.h>
 
-#include "common/lowest.h"
+#include "common/prune/lowest.h"
 
 struct settings {
     int64_t novice;

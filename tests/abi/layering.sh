@@ -1,6 +1,6 @@
 #!/bin/sh
-# Who may include whom: base and math nothing above them, no stage the command line, plugins only the SDK
-# and their own headers; and HDF5 only the recorder.
+# Who may include whom. Every room of core stands on the rooms listed beside it and on itself; plugins on the
+# SDK and their own headers.
 #     layering.sh SOURCE
 set -u
 cd "$1" || exit 1
@@ -20,16 +20,35 @@ includes() { # includes PATTERN PATH...
     grep -rnE --include='*.c' --include='*.h' "^ *# *include +$pattern" "$@" 2>/dev/null
 }
 
-refuse "core/base depends on nothing above it" \
-    "$(includes '"' core/base | grep -v '"base/')"
-refuse "core/math depends on base alone" \
-    "$(includes '"' core/math | grep -vE '"(base|math)/')"
-refuse "nothing depends on the command line" \
-    "$(includes '"cli/' core --exclude-dir=cli)"
-refuse "plan, spec and engine do not know the records" \
-    "$(includes '"record/' core/plan core/spec core/engine)"
+stands_on() { # stands_on ROOM ROOMS: ROOM includes nothing of core but ROOMS (a|b|c) and itself
+    refuse "core/$1 stands on: ${2:-nothing}" \
+        "$(includes '"' "core/$1" | grep -vE "\"($1${2:+|$2})/|\"plugin/open_model\\.h\"")"
+}
+
+stands_on base ''
+stands_on math 'base'
+stands_on cut 'base' # and on what an open model is, which is a pair of the SDK's pointers
+stands_on statistics 'base'
+stands_on plugin 'base|math|cut'
+stands_on check 'base|math|cut|statistics|plugin'
+stands_on spec 'base|plugin'
+stands_on engine 'base|math|cut|statistics|plugin'
+stands_on plan 'base|math|cut|statistics|plugin|spec|check|engine'
+stands_on record 'base|math|cut|statistics|plugin|check|engine'
+stands_on results 'base|math|cut|statistics|plugin|plan|record'
+stands_on flow 'base|math|cut|statistics|plugin|spec|check|engine|plan|record'
+stands_on study 'base|math|cut|statistics|plugin|spec|check|engine|plan|record|flow'
+stands_on report 'base|math|cut|statistics|plugin|plan|record|results'
+
+for room in core/*/; do
+    room=${room#core/}
+    case " base math cut statistics plugin check spec engine plan record results flow study report cli cmake " in
+    *" ${room%/} "*) ;;
+    *) refuse "a room without a rule in $0" "core/$room" ;;
+    esac
+done
 refuse "plugins include the SDK and their own headers" \
-    "$(includes '"(base|math|plugin|spec|plan|engine|flow|record|report|cli)/' plugins)"
+    "$(includes '"(base|math|cut|statistics|plugin|check|spec|plan|engine|flow|study|record|results|report|cli)/' plugins)"
 refuse "only core/record uses HDF5" \
     "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=record)"
 exit $failed

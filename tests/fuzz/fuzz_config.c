@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "fuzz/fuzz.h"
+#include "plugin/host.h"
 #include "support/naive_engine.h"
 
 #define GOLDEN CULL_SOURCE_DIR "/tests/golden/architectures/"

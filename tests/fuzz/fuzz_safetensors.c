@@ -2,6 +2,7 @@
 #include "base/safetensors.h"
 
 #include "fuzz/fuzz.h"
+#include "plugin/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {

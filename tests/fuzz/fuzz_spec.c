@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fuzz/fuzz.h"
+#include "plugin/host.h"
 #include "spec/spec.h"
 
 // Plugins are loaded once: that is slow, and the same for every input.

@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "fuzz/fuzz.h"
+#include "plugin/host.h"
 #include "tokenizer/tokenizer.h"
 
 // A folder with a tokenizer.json; what is read in its place are the input's bytes.

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "report/frame.h"
+#include "results/frame.h"
 #include "support/golden.h"
 #include "support/test.h"
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "engine/unpack.h"
+#include "cut/unpack.h"
 #include "support/golden.h"
 #include "support/opened.h"
 #include "support/test.h"

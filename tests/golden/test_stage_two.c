@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/cut.h"
+#include "cut/cut.h"
 #include "strategy/unstructured/unstructured.h"
 #include "support/assert_close.h"
 #include "support/test.h"

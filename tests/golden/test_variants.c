@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "record/cut_file.h"
+#include "cut/cut_file.h"
 #include "support/test.h"
 #include "support/variants.h"
 

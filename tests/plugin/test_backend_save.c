@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/variant.h"
+#include "cut/variant.h"
 #include "support/fake_host.h"
 #include "support/naive_engine.h"
 

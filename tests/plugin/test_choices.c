@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "common/sha256.h"
+#include "common/python/sha256.h"
 #include "support/byte_text.h"
 #include "support/report.h"
 #include "support/temp_files.h"

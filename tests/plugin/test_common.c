@@ -1,10 +1,10 @@
 // The parts that evaluation shares: Python's text and random numbers, SHA-256, patterns.
 #include "support/test.h"
 
-#include "common/python_random.h"
-#include "common/regex.h"
-#include "common/sha256.h"
-#include "common/summary.h"
+#include "common/lm_eval/summary.h"
+#include "common/python/python_random.h"
+#include "common/python/regex.h"
+#include "common/python/sha256.h"
 #include "support/fake_host.h"
 
 static fake_host *host;

@@ -3,8 +3,8 @@
 
 #include <utf8proc.h>
 
-#include "common/python_text.h"
-#include "common/sha256.h"
+#include "common/python/python_text.h"
+#include "common/python/sha256.h"
 #include "support/fake_host.h"
 
 static fake_host *host;

@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/rng.h"
+#include "plugin/host.h"
 #include "support/made_trial.h"
 
 enum { DOCS = 400, WINDOWS = 20, TOKENS = 255 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "plugin/host.h"
 #include "plugin/settings.h"
 #include "support/test.h"
 

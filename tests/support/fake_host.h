@@ -14,7 +14,7 @@
 #include <cull/cull.h>
 
 #include "base/context.h"
-#include "base/cut.h"
+#include "cut/cut.h"
 
 typedef struct fake_host {
     cull_context context;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/sha256.h"
+#include "common/python/sha256.h"
 #include "support/test.h"
 
 // ---- golden lines ----

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/cut.h"
 #include "base/hash.h"
+#include "cut/cut.h"
 
 const size_t made_experts[MADE_L] = { 0, 8, 8, 6 };
 

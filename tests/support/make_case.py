@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What Python's str does to the case of single characters.
 
-    make_case.py table  > plugins/common/python_case.h
+    make_case.py table  > plugins/common/python/python_case.h
     make_case.py digest      the SHA-256 that test_python_case.c expects: of all code points
 """
 import hashlib

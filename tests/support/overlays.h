@@ -2,7 +2,7 @@
 #ifndef CULL_TESTS_OVERLAYS_H
 #define CULL_TESTS_OVERLAYS_H
 
-#include "base/cut.h"
+#include "cut/cut.h"
 
 // The last overlay of that kind on a matrix; NULL: none.
 static inline const cull_overlay *overlay_last(const cull_cut *cut, cull_where where, uint32_t kind)

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "plugin/host.h"
 
 enum { MOST = 100000 };
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/cut.h"
 #include "base/read_file.h"
 #include "base/safetensors.h"
+#include "cut/cut.h"
 #include "plugin/describe.h"
 #include "plugin/registry.h"
 #include "plugin/settings.h"

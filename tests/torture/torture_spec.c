@@ -1,4 +1,5 @@
 // An experiment is read: every allocation fails once. (libyaml's own are not counted.)
+#include "plugin/host.h"
 #include "spec/spec.h"
 #include "torture/torture.h"
 

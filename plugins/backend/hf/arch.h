@@ -177,7 +177,7 @@ typedef struct hf_arch {
     const char *mtp;        // the key that counts multi-token-prediction layers
     cull_status (*adjust)(struct hf_config *, cull_model *); // what a table cannot say; may be NULL
 
-    // ---- what Cull's own layout needs, see differ.c
+    // ---- what Cull's own layout needs, see layer_overrides.c
     const char *transformers; // its class; NULL: transformers has none
     const char *constants;    // their tensor; NULL: HF_CONSTANTS_NAME
 } hf_arch;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "take.h"
+#include "load.h"
 
 static cull_status take_norm(hf_taker *t, const char *name, size_t n, float eps, bool layer_norm,
                              hf_norm *out)

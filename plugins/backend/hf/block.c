@@ -1,8 +1,8 @@
 // A block around attention and experts: embedding, residuals, feed-forward parts.
 #include <cull/kernel.h>
 
+#include "load.h"
 #include "pieces.h"
-#include "take.h"
 
 cull_status hf_embed(cull_pass *pass, const cull_model *m, size_t n, const int32_t *ids, float *h)
 {

@@ -1,8 +1,8 @@
 // A layer's routed experts, in whichever layout the checkpoint has them.
 #include <string.h>
 
+#include "load.h"
 #include "names.h"
-#include "take.h"
 
 enum { GATE, UP, DOWN }; // places in hf_layer.expert; parts CULL_PART_GATE + these
 

@@ -111,7 +111,7 @@ void hf_wrapper_names(cull_model *); // wrapper.c: tensors → base, head
 cull_status hf_shape_read(struct hf_config *,
                           cull_model *); // shape.c: config.json → s, rope, facts
 cull_status hf_differ_read(struct hf_config *,
-                           cull_model *);      // differ.c: what differs by layer
+                           cull_model *);      // layer_overrides.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
 cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
 // generation.c: what ends and bends answers → facts

@@ -1,7 +1,7 @@
 // Enumeration: the exact output error of every set of experts that might be kept.
 #include "losses.h"
 
-#include "common/stats.h"
+#include "common/prune/stats.h"
 
 struct settings {
     int64_t objective; // enum objective

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/jsonl.h"
+#include "common/text/jsonl.h"
 #include "npy.h"
 
 struct settings {

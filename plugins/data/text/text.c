@@ -1,7 +1,7 @@
 // Rows of running text: the calibration data of most papers.
 #include <cull/cull.h>
 
-#include "common/text_file.h"
+#include "common/text/text_file.h"
 
 enum take { TAKE_HEAD, TAKE_SAMPLE };
 static const char *const takes[] = { "head", "sample", NULL };

@@ -1,8 +1,8 @@
 // Which of several continuations is likeliest: request files of choice tasks.
 #include <cull/cull.h>
 
-#include "common/exam.h"
-#include "common/task_file.h"
+#include "common/lm_eval/scoring.h"
+#include "common/lm_eval/task_file.h"
 
 struct settings {
     cull_texts tasks;

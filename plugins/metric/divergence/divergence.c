@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "common/summary.h"
-#include "common/windows.h"
+#include "common/lm_eval/summary.h"
+#include "common/text/windows.h"
 
 struct settings {
     cull_texts files;

@@ -1,9 +1,9 @@
 // What a model writes, compared with what it should: request files of generation tasks.
 #include <cull/cull.h>
 
-#include "common/exam.h"
-#include "common/regex.h"
-#include "common/task_file.h"
+#include "common/lm_eval/scoring.h"
+#include "common/lm_eval/task_file.h"
+#include "common/python/regex.h"
 
 struct settings {
     cull_texts tasks, filters, ignore;

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/exam.h"
-#include "common/summary.h"
-#include "common/windows.h"
+#include "common/lm_eval/scoring.h"
+#include "common/lm_eval/summary.h"
+#include "common/text/windows.h"
 
 enum way { DISJOINT, ROLLING };
 static const char *const ways[] = { "disjoint", "rolling", NULL };

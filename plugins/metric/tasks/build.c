@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/sha256.h"
+#include "common/python/sha256.h"
 #include "render.h"
 #include "shots.h"
 

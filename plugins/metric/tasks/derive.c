@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/regex.h"
+#include "common/python/regex.h"
 #include "task_table.h"
 
 static json_t *json_of(span text)

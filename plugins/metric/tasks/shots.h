@@ -2,7 +2,7 @@
 #ifndef TASKS_SHOTS_H
 #define TASKS_SHOTS_H
 
-#include "common/python_random.h"
+#include "common/python/python_random.h"
 #include "task_table.h"
 
 typedef struct shots {

@@ -2,8 +2,8 @@
 #ifndef TASKS_TASK_TABLE_H
 #define TASKS_TASK_TABLE_H
 
-#include "common/jsonl.h"
-#include "common/task.h"
+#include "common/lm_eval/task.h"
+#include "common/text/jsonl.h"
 
 // Which documents of the pool become shots (lm_eval/api/samplers.py).
 enum shots_rule {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "build.h"
-#include "common/exam.h"
-#include "common/task_file.h"
+#include "common/lm_eval/scoring.h"
+#include "common/lm_eval/task_file.h"
 
 struct settings {
     cull_texts names, data, files;

@@ -1,7 +1,7 @@
 // Combinatorial: drop the set of experts whose loss, all together, is least.
 #include "search.h"
 
-#include "common/parts.h"
+#include "common/prune/parts.h"
 
 struct settings {
     int64_t limit, beam, swaps;

@@ -4,8 +4,8 @@
 #include <cull/cull.h>
 #include <cull/ext/cut_file.h>
 
-#include "common/parts.h"
-#include "common/removal.h"
+#include "common/prune/parts.h"
+#include "common/prune/removal.h"
 #include "lists.h"
 
 struct settings {

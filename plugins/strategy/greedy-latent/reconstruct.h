@@ -2,7 +2,7 @@
 #ifndef GREEDY_LATENT_RECONSTRUCT_H
 #define GREEDY_LATENT_RECONSTRUCT_H
 
-#include "common/average.h"
+#include "common/prune/average.h"
 
 // far[i]: how far, in l2, the flattened (gate, up, down) weights of the group's member i are from
 // the group's mean.

@@ -7,7 +7,7 @@
 #ifndef GREEDY_LATENT_REJECT_H
 #define GREEDY_LATENT_REJECT_H
 
-#include "common/clusters.h"
+#include "common/prune/clusters.h"
 
 // n clouds of experts, each with the most merges that it may make. out: (Σ experts).
 struct rejection {

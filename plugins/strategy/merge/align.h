@@ -2,7 +2,7 @@
 #ifndef MERGE_ALIGN_H
 #define MERGE_ALIGN_H
 
-#include "common/average.h"
+#include "common/prune/average.h"
 
 // neuron: (F) gets, for every neuron of expert `reference`, the neuron of expert e that is matched
 // to it: the one-to-one assignment with the largest Σ of inner products of gate rows, up rows and

@@ -2,9 +2,9 @@
 #include <cull/cull.h>
 
 #include "align.h"
-#include "common/clusters.h"
-#include "common/lowest.h"
-#include "common/usage.h"
+#include "common/prune/clusters.h"
+#include "common/prune/lowest.h"
+#include "common/prune/usage.h"
 
 struct settings {
     int64_t groups, usage;

@@ -6,10 +6,10 @@
 
 #include <cull/cull.h>
 
-#include "common/choose.h"
-#include "common/masks.h"
-#include "common/parts.h"
-#include "common/stats.h"
+#include "common/prune/choose.h"
+#include "common/prune/masks.h"
+#include "common/prune/parts.h"
+#include "common/prune/stats.h"
 #include "sweep.h"
 
 struct settings {

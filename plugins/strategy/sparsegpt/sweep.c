@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/masks.h"
-#include "common/rank.h"
+#include "common/prune/masks.h"
+#include "common/prune/rank.h"
 
 enum {
     SLICES = 64

@@ -1,7 +1,7 @@
 // Outlier Weighed Layerwise sparsity: layers with more outliers keep more.
 #include <math.h>
 
-#include "common/parts.h"
+#include "common/prune/parts.h"
 #include "unstructured.h"
 
 enum { SLICES = 64 };

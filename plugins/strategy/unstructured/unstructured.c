@@ -1,9 +1,9 @@
 // Unstructured pruning: the weights with the smallest scores go, matrix by matrix.
 #include "unstructured.h"
 
-#include "common/masks.h"
-#include "common/parts.h"
-#include "common/stats.h"
+#include "common/prune/masks.h"
+#include "common/prune/parts.h"
+#include "common/prune/stats.h"
 
 static const char *const groups[] = { "row", "tensor", "share", NULL };
 static const char *const spreads[] = { "uniform", "owl", NULL };

@@ -4,7 +4,7 @@
 
 #include <cull/cull.h>
 
-#include "common/choose.h"
+#include "common/prune/choose.h"
 
 enum spread { SPREAD_UNIFORM, SPREAD_OWL };
 

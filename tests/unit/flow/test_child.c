@@ -1,5 +1,5 @@
 // Work in a child: what it finds, and how its deaths are told.
-#include "flow/child.h"
+#include "flow/sandbox/child.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "report/stats.h"
+#include "statistics/stats.h"
 #include "support/fake_host.h"
 
 enum { TRIALS = 1500, RESAMPLES = 2000, MOST = 400 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "report/views.h"
+#include "report/tables/views.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"
 

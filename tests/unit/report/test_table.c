@@ -2,7 +2,7 @@
 
 #include <cmocka.h>
 
-#include "report/table.h"
+#include "report/tables/table.h"
 #include "support/fake_host.h"
 
 static int make(void **state)

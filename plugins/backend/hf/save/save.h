@@ -1,9 +1,10 @@
 // Writing a variant as a checkpoint of its own.
 //
-// plan.c decides what becomes of layers and experts, and refuses what the format cannot say. list.c
-// lists the tensors to be written, each with where it comes from. tensors.c writes them, bytes as
-// they are wherever nothing changes them. config.c edits config.json as text, so that all else
-// stays as it was. own.c writes what Cull's own layout adds, where no published one will do.
+// export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say.
+// tensor_list.c lists the tensors to be written, each with where it comes from. write_tensors.c
+// writes them, bytes as they are wherever nothing changes them. config_edit.c edits config.json as
+// text, so that all else stays as it was. cull_layout.c writes what Cull's own layout adds, where
+// no published one will do.
 #ifndef HF_SAVE_H
 #define HF_SAVE_H
 
@@ -29,14 +30,14 @@ typedef struct hf_saving {
     const cull_cut *cut;
     const cull_save *how;
     const cull_variant_ext *variant;
-    // ---- plan.c
+    // ---- export_plan.c
     size_t *new_layer; // (L) its number, SIZE_MAX: gone
     size_t L, E, K;    // of what is written; E: of the layer with most experts
     size_t *rows, *k;  // (L) slots, a router's row each, and experts a token; 0 in a dense layer
     int32_t *
         *slot; // [l] → (rows) the expert behind each slot, or HF_PADDING; NULL in a dense layer
     bool own;  // Cull's own layout: layers differ, and slots without matrices are constants
-    // ---- list.c
+    // ---- tensor_list.c
     size_t n;
     hf_out *out; // (n)
 } hf_saving;
@@ -47,7 +48,7 @@ cull_status hf_save_tensors(hf_saving *);
 cull_status hf_save_config(hf_saving *);
 cull_status hf_save_rest(hf_saving *); // tokenizer and other files
 
-// ---- own.c: Cull's own layout ----
+// ---- cull_layout.c: Cull's own layout ----
 #define HF_OWN_FILE   "modeling_cull.py"
 #define HF_OWN_MODULE "modeling_cull"
 #define HF_OWN_CLASS  "{\"AutoModelForCausalLM\": \"" HF_OWN_MODULE ".Model\"}"

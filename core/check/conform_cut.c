@@ -1,0 +1,298 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "check/conform.h"
+#include "check/synthetic.h"
+#include "cut/cut.h"
+#include "plugin/host.h"
+#include "plugin/settings.h"
+
+enum { LAYERS = CULL_SYNTHETIC_LAYERS, FROZEN = 2 };
+static const double sparsity = 0.5;
+
+// One cut of the made-up model, and what it was allowed.
+typedef struct attempt {
+    cull_context context;
+    cull_synthetic *world;
+    const cull_strategy *strategy;
+    uint32_t form, scope;
+    bool equal, frozen; // all scores alike; layer FROZEN may not be cut
+    size_t remove[LAYERS], least[LAYERS];
+    uint8_t locked[LAYERS];
+    cull_budget budget;
+    cull_scores scores;
+    cull_cut *cut;
+} attempt;
+
+// What a cut takes away.
+typedef struct toll {
+    size_t experts[LAYERS], layers;
+    size_t weights, of; // zeroed by masks, of those of all experts that may be cut
+    const char *unsound;
+} toll;
+
+// ---- scores ----
+
+static cull_status set_loss(cull_ctx *ctx, const void *self, size_t n, size_t words,
+                            const uint64_t *sets, double *loss)
+{
+    const double *value = self;
+
+    (void)ctx;
+    for (size_t i = 0; i < n; i++) {
+        loss[i] = 0;
+        for (size_t e = 0; e < 8; e++)
+            loss[i] += sets[i * words] >> e & 1 ? 0 : value[e];
+    }
+    return CULL_OK;
+}
+
+static cull_status make_scores(attempt *a)
+{
+    cull_ctx *ctx = &a->context.ctx;
+    double **expert = cull_take(ctx, LAYERS, sizeof *expert);
+    double **pair = cull_take(ctx, LAYERS, sizeof *pair);
+    double *layer = cull_take(ctx, LAYERS, sizeof *layer),
+           *of_set = cull_take(ctx, 8, sizeof *of_set);
+    cull_rng rng;
+
+    if (!expert || !pair || !layer || !of_set)
+        return CULL_ENOMEM;
+    cull_rng_init(&rng, 1, "conform", "scores");
+    for (size_t e = 0; e < 8; e++)
+        of_set[e] = a->equal ? 1 : cull_rng_uniform(&rng);
+    for (size_t l = 0; l < LAYERS; l++) {
+        const size_t E = a->world->layer[l].E;
+        layer[l] = a->equal ? 1 : cull_rng_uniform(&rng);
+        if (!E)
+            continue;
+        expert[l] = cull_take(ctx, E, sizeof **expert);
+        pair[l] = cull_take(ctx, E * E, sizeof **pair);
+        if (!expert[l] || !pair[l])
+            return CULL_ENOMEM;
+        for (size_t i = 0; i < E * E; i++) {
+            if (i < E)
+                expert[l][i] = a->equal ? 1 : cull_rng_uniform(&rng);
+            if (i / E < i % E)
+                pair[l][i] = pair[l][i % E * E + i / E] = a->equal ? 1 : cull_rng_uniform(&rng);
+        }
+    }
+    a->scores = (cull_scores){ .size = sizeof a->scores,
+                               .form = a->form,
+                               .L = LAYERS,
+                               .layer = layer,
+                               .expert = expert,
+                               .pair = pair,
+                               .subset = { set_loss, of_set } };
+    return CULL_OK;
+}
+
+static void make_budget(attempt *a)
+{
+    const bool by_layers = a->strategy->emits & CULL_EMITS_SKIP;
+
+    a->budget = (cull_budget){ .size = sizeof a->budget,
+                               .scope = a->scope,
+                               .sparsity = sparsity,
+                               .remove = a->remove,
+                               .least = a->least,
+                               .frozen = a->locked };
+    for (size_t l = 0; l < LAYERS; l++) {
+        const size_t E = a->world->layer[l].E;
+        a->locked[l] = a->frozen && l == FROZEN;
+        a->least[l] = a->world->layer[l].K;
+        a->remove[l] = a->locked[l] ? 0 : by_layers ? l == 0 : (size_t)((double)E * sparsity);
+        a->budget.total += a->remove[l];
+    }
+}
+
+// ---- what was taken ----
+
+static const char *layer_fault(const cull_layer_cut *layer)
+{
+    for (size_t e = 0; e < layer->E; e++) {
+        if (layer->action[e] > CULL_ACTION_ALIAS)
+            return "an action that there is not";
+        if (layer->target[e] >= layer->E)
+            return "an alias of an expert that there is not";
+        if (layer->action[e] == CULL_ACTION_ALIAS &&
+            layer->action[layer->target[e]] != CULL_ACTION_BASE)
+            return "an alias of an expert that is itself gone";
+    }
+    return NULL;
+}
+
+static size_t zeros(const cull_overlay *o)
+{
+    const uint8_t *bits = o->data;
+    const size_t row = cull_overlay_bytes(CULL_MASK, 1, o->cols);
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->rows * o->cols; i++)
+        n += !(bits[i / o->cols * row + i % o->cols / 8] >> i % o->cols % 8 & 1);
+    return n;
+}
+
+static toll count(const attempt *a)
+{
+    toll t = { 0 };
+
+    for (size_t l = 0; l < LAYERS; l++) {
+        const cull_layer_cut *layer = &a->cut->layer[l];
+        const char *fault = layer_fault(layer);
+        t.unsound = fault ? fault : t.unsound;
+        t.layers += layer->skip_layer || layer->skip_moe;
+        t.of += a->locked[l] ? 0 : layer->E * 3 * a->world->layer[l].F * a->world->facts.D;
+        for (size_t e = 0; e < layer->E; e++)
+            t.experts[l] += layer->action[e] != CULL_ACTION_BASE;
+    }
+    for (size_t i = 0; i < a->cut->n_overlays; i++) {
+        const cull_overlay *o = &a->cut->overlay[i];
+        if (o->kind == CULL_MASK && o->where.expert != CULL_NONE)
+            t.weights += zeros(o);
+    }
+    return t;
+}
+
+static bool touches(const attempt *a, size_t l)
+{
+    const cull_layer_cut *layer = &a->cut->layer[l];
+
+    for (size_t e = 0; e < layer->E; e++)
+        if (layer->action[e] != CULL_ACTION_BASE)
+            return true;
+    for (size_t i = 0; i < a->cut->n_overlays; i++)
+        if (a->cut->overlay[i].where.layer == l)
+            return true;
+    return layer->skip_layer || layer->skip_moe;
+}
+
+// ---- judging ----
+
+// What is wrong with the amount taken, or NULL.
+static const char *amount_fault(const attempt *a, const toll *t)
+{
+    size_t experts = 0;
+
+    for (size_t l = 0; l < LAYERS; l++) {
+        experts += t->experts[l];
+        if (a->scope == CULL_SCOPE_LAYER && t->experts[l] > a->remove[l])
+            return "more experts of a layer go than its budget allows";
+        if (a->world->layer[l].E && a->world->layer[l].E - t->experts[l] < a->least[l] &&
+            t->experts[l] && a->scope == CULL_SCOPE_GLOBAL)
+            return "a layer keeps fewer experts than it must";
+    }
+    if (a->strategy->emits & CULL_EMITS_SKIP)
+        return t->layers > a->budget.total ? "more layers go than the budget allows" : NULL;
+    if (experts > a->budget.total)
+        return "more experts go than the budget allows";
+    if ((double)t->weights > sparsity * (double)t->of)
+        return "more weights go than the budget allows";
+    if (!t->weights && experts + LAYERS < a->budget.total + 1)
+        return "fewer experts go than the budget asks for";
+    return NULL;
+}
+
+// Among equals the lower indices go: no expert stays that precedes one that goes.
+static bool lower_first(const attempt *a)
+{
+    for (size_t l = 0; l < LAYERS; l++) {
+        const cull_layer_cut *layer = &a->cut->layer[l];
+        for (size_t e = 1; e < layer->E; e++)
+            if (layer->action[e] != CULL_ACTION_BASE && layer->action[e - 1] == CULL_ACTION_BASE)
+                return false;
+    }
+    return true;
+}
+
+static cull_status run(attempt *a, const cull_plugin *plugin)
+{
+    cull_ctx *ctx = &a->context.ctx;
+    void *settings = NULL;
+
+    a->strategy = plugin->vtable;
+    CULL_TRY(cull_context_init(&a->context, NULL, NULL));
+    a->context.owner = plugin->name;
+    CULL_TRY(cull_settings_new(ctx, plugin, &settings));
+    const cull_strategy *s = a->strategy;
+    CULL_TRY(cull_synthetic_new(ctx, s->needs_for ? s->needs_for(settings) : s->needs, false,
+                                &a->world));
+    CULL_TRY(make_scores(a));
+    make_budget(a);
+    a->cut = cull_cut_copy(ctx, a->world->view.before);
+    if (!a->cut)
+        return CULL_ENOMEM;
+    if (!(s->flags & CULL_BY_LAYER))
+        return s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, CULL_ALL_LAYERS,
+                         a->cut);
+    for (size_t l = 0; l < LAYERS; l++)
+        if (a->world->layer[l].E && !a->locked[l])
+            CULL_TRY(s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, l, a->cut));
+    return CULL_OK;
+}
+
+static void judge(const cull_examiner *examiner, const attempt *a, const char *what)
+{
+    const toll t = count(a);
+    const char *amount = a->strategy->flags & CULL_NO_BUDGET ? NULL : amount_fault(a, &t);
+
+    if (t.unsound)
+        cull_verdict_say(examiner, CULL_FAULT, "%s: the cut has %s", what, t.unsound);
+    else if (a->frozen && touches(a, FROZEN))
+        cull_verdict_say(examiner, CULL_FAULT, "%s: a frozen layer is cut", what);
+    else if (amount)
+        cull_verdict_say(examiner, CULL_FAULT, "%s: %s", what, amount);
+    else if (a->equal && a->scope == CULL_SCOPE_LAYER && !lower_first(a))
+        cull_verdict_say(examiner, CULL_FAULT, "%s: a higher index goes before a lower one", what);
+    else
+        cull_verdict_say(examiner, CULL_FINE, "%s: %s", what,
+                         a->equal ? "the lower index goes first"
+                                  : "the cut is sound and within its budget");
+}
+
+static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin, uint32_t form,
+                        const char *name, uint32_t scope, bool equal)
+{
+    attempt a = { .form = form, .scope = scope, .equal = equal, .frozen = !equal };
+    char what[96];
+
+    snprintf(what, sizeof what, "%s, budget %s%s", name,
+             scope == CULL_SCOPE_LAYER ? "by layer" : "over all layers",
+             equal ? ", all equal" : "");
+    const cull_status status = run(&a, plugin);
+    if (status == CULL_ENOTSUP)
+        cull_verdict_say(examiner, CULL_UNTESTED, "%s: %s", what, a.context.error.sentence);
+    else if (status != CULL_OK)
+        cull_verdict_say(examiner, CULL_FAULT, "%s: it fails: %s", what, a.context.error.sentence);
+    else
+        judge(examiner, &a, what);
+    cull_context_release(&a.context);
+}
+
+void cull_conform_strategy(const cull_examiner *examiner, const cull_plugin *plugin)
+{
+    static const struct {
+        uint32_t bit;
+        const char *text;
+    } forms[] = {
+#define FORM(name, bits, words) { bits, words },
+        CULL_FORMS(FORM)
+#undef FORM
+    };
+    const cull_strategy *s = plugin->vtable;
+    const uint32_t merges = 1u << CULL_ACTION_ALIAS;
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (!(s->accepts & forms[i].bit))
+            continue;
+        attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_LAYER, false);
+        if (s->flags & CULL_NO_BUDGET)
+            continue;
+        if (!(s->flags & CULL_BY_LAYER))
+            attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_GLOBAL, false);
+        if (forms[i].bit == CULL_FORM_EXPERT && !(s->emits & merges))
+            attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_LAYER, true);
+    }
+}

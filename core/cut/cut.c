@@ -1,0 +1,180 @@
+#include "cut/cut.h"
+
+#include <string.h>
+
+// first[] is a hash table of overlay indices, open addressing, at most half full; overlays of the
+// same matrix are linked through next[], in the order of addition.
+typedef struct owned {
+    cull_cut cut; // first: a cull_cut * is an owned *
+    size_t room, slots;
+    cull_overlay *overlay; // [room]
+    size_t *next;          // [room]
+    size_t *last;          // [room] for the first of a chain: its end
+    size_t *first;         // [slots]
+} owned;
+
+static const owned *owned_of(const cull_cut *cut)
+{
+    return (const owned *)cut;
+}
+
+cull_cut *cull_cut_new(cull_ctx *ctx, size_t L, size_t D, const size_t *experts)
+{
+    owned *own = cull_take(ctx, 1, sizeof *own);
+    cull_layer_cut *layer = own ? cull_take(ctx, L, sizeof *layer) : NULL;
+    if (!layer)
+        return NULL;
+
+    own->cut = (cull_cut){ .size = sizeof own->cut, .L = L, .D = D, .layer = layer };
+    for (size_t l = 0; l < L; l++) {
+        const size_t E = experts[l];
+        layer[l].E = E;
+        layer[l].action = cull_take(ctx, E, sizeof *layer[l].action);
+        layer[l].target = cull_take(ctx, E, sizeof *layer[l].target);
+        layer[l].constant = cull_take(ctx, E * D, sizeof *layer[l].constant);
+        if (!layer[l].action || !layer[l].target || !layer[l].constant)
+            return NULL;
+        for (size_t e = 0; e < E; e++)
+            layer[l].target[e] = (uint32_t)e;
+    }
+    return &own->cut;
+}
+
+static void copy_layer(cull_layer_cut *to, const cull_layer_cut *from, size_t D)
+{
+    memcpy(to->action, from->action, from->E * sizeof *to->action);
+    memcpy(to->target, from->target, from->E * sizeof *to->target);
+    for (size_t e = 0; e < from->E; e++) // untouched constants cost no memory
+        if (from->action[e] == CULL_ACTION_NOVICE)
+            memcpy(to->constant + e * D, from->constant + e * D, D * sizeof *to->constant);
+    to->skip_layer = from->skip_layer;
+    to->skip_moe = from->skip_moe;
+    to->k = from->k;
+    to->skip_ratio = from->skip_ratio;
+}
+
+cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
+{
+    size_t *experts = cull_scratch(ctx, from->L, sizeof *experts);
+    if (!experts)
+        return NULL;
+    for (size_t l = 0; l < from->L; l++)
+        experts[l] = from->layer[l].E;
+
+    cull_cut *cut = cull_cut_new(ctx, from->L, from->D, experts);
+    if (!cut)
+        return NULL;
+    for (size_t l = 0; l < from->L; l++)
+        copy_layer(&cut->layer[l], &from->layer[l], from->D);
+    for (size_t i = 0; i < from->n_overlays; i++)
+        if (cull_cut_add(ctx, cut, &from->overlay[i]) != CULL_OK)
+            return NULL;
+    return cut;
+}
+
+size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols)
+{
+    const size_t row = kind == CULL_MASK                  ? cols / 8 + (cols % 8 != 0)
+                       : cols <= SIZE_MAX / sizeof(float) ? cols * sizeof(float)
+                                                          : SIZE_MAX;
+
+    return row && rows > SIZE_MAX / row ? SIZE_MAX : rows * row;
+}
+
+static bool same(cull_where a, cull_where b)
+{
+    return a.layer == b.layer && a.part == b.part && a.expert == b.expert;
+}
+
+// The slot of `where`, taken or free. There is always a free one.
+static size_t slot_of(const owned *own, cull_where where)
+{
+    uint64_t mixed = (uint64_t)where.layer << 40 ^ (uint64_t)where.expert << 8 ^ where.part;
+    mixed *= 0x9e3779b97f4a7c15u; // 2^64 / φ (Knuth, multiplicative hashing)
+    size_t slot = (size_t)(mixed >> 20) % own->slots;
+
+    while (own->first[slot] != SIZE_MAX && !same(own->overlay[own->first[slot]].where, where))
+        slot = (slot + 1) % own->slots;
+    return slot;
+}
+
+static void enter(owned *own, size_t i)
+{
+    const size_t slot = slot_of(own, own->overlay[i].where), first = own->first[slot];
+
+    own->next[i] = SIZE_MAX;
+    own->last[i] = i;
+    if (first == SIZE_MAX) {
+        own->first[slot] = i;
+    } else {
+        own->next[own->last[first]] = i;
+        own->last[first] = i;
+    }
+}
+
+static cull_status grow(cull_ctx *ctx, owned *own)
+{
+    const size_t n = own->cut.n_overlays, room = own->room ? 2 * own->room : 32;
+    cull_overlay *overlay = cull_take(ctx, room, sizeof *overlay);
+    size_t *next = cull_take(ctx, room, sizeof *next);
+    size_t *last = cull_take(ctx, room, sizeof *last);
+    size_t *first = cull_take(ctx, 2 * room, sizeof *first);
+    if (!overlay || !next || !last || !first)
+        return CULL_ENOMEM;
+
+    if (n)
+        memcpy(overlay, own->overlay, n * sizeof *overlay);
+    own->cut.overlay = own->overlay = overlay;
+    own->next = next;
+    own->last = last;
+    own->first = first;
+    own->room = room;
+    own->slots = 2 * room;
+    for (size_t i = 0; i < own->slots; i++)
+        first[i] = SIZE_MAX;
+    for (size_t i = 0; i < n; i++)
+        enter(own, i);
+    return CULL_OK;
+}
+
+cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
+{
+    owned *own = (owned *)cut;
+
+    if (cut->n_overlays == own->room)
+        CULL_TRY(grow(ctx, own));
+    own->overlay[cut->n_overlays] = *overlay;
+    enter(own, cut->n_overlays++);
+    return CULL_OK;
+}
+
+void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_where where, uint32_t kind, size_t rows,
+                       size_t cols)
+{
+    const size_t bytes = cull_overlay_bytes(kind, rows, cols);
+
+    if ((kind != CULL_MASK && kind != CULL_MATRIX) || where.part >= CULL_N_PARTS || !bytes ||
+        bytes == SIZE_MAX || (where.layer != CULL_NONE && where.layer >= cut->L)) {
+        cull_fail(
+            ctx, CULL_EPLUGIN,
+            "an overlay of kind %u for layer %u, part %u with %zu × %zu elements makes no sense",
+            kind, where.layer, where.part, rows, cols);
+        return NULL;
+    }
+
+    void *data = cull_take(ctx, bytes, 1);
+    const cull_overlay overlay = { where, kind, rows, cols, data };
+    return data && cull_cut_add(ctx, cut, &overlay) == CULL_OK ? data : NULL;
+}
+
+size_t cull_cut_first(const cull_cut *cut, cull_where where)
+{
+    const owned *own = owned_of(cut);
+
+    return own->slots ? own->first[slot_of(own, where)] : SIZE_MAX;
+}
+
+size_t cull_cut_next(const cull_cut *cut, size_t i)
+{
+    return owned_of(cut)->next[i];
+}

@@ -1,0 +1,61 @@
+// The cut as a file of its own: a recipe from which a variant can be rebuilt, evaluated or exported
+// without calibrating again.
+//
+// A safetensors file. __metadata__: format "cull-cut", version "1", L, D, store, model and
+// calibration (32 hex digits each, where known), and whatever else the writer notes. Tensors, l a
+// layer with experts:
+//
+//   layer.<l>.action      U8  (E)           cull_action of every expert
+//   layer.<l>.target      I32 (E)           who serves; itself but for ALIAS
+//   layer.<l>.kept        I32 (n)           the experts with action BASE, ascending
+//   layer.<l>.novice      store (n, D)      constants of the NOVICE experts, ascending; where there
+//   are any skip_layer, skip_moe  U8  (L)           1: passed over; where any is k I32 (L) experts
+//   per token, 0: the model's; where any is set skip_ratio            F64 (L)           where any
+//   is set <place>.mask          U8  (rows, bytes) bits, least significant first, 1 = kept
+//   <place>.matrix        store (rows, cols)
+//
+// <place> is layer.<l>.expert.<e>.<part>, layer.<l>.<part>, or <part>, with the words of model.h. A
+// mask has 8 × bytes columns, or, where that is no multiple of 8, __metadata__'s "<place>.cols". In
+// a file made by hand, either of action and kept is enough for a layer (an expert that is not kept
+// is dropped), target may be left out, and a layer that is not mentioned stays as it is.
+#ifndef CULL_CUT_CUT_FILE_H
+#define CULL_CUT_CUT_FILE_H
+
+#include <cull/cull.h>
+#include <cull/ext/cut_file.h>
+
+#include "base/context.h"
+
+typedef struct cull_cut_note { // one more entry of __metadata__
+    const char *name, *text;
+} cull_cut_note;
+
+typedef struct cull_cut_about {
+    const char *model, *calibration; // hex keys; NULL: not said
+    cull_dtype store;                // F32, BF16 or F16: type of novices and rewritten matrices
+    size_t n_notes;
+    const cull_cut_note *notes; // for readers: method, sparsity, …
+} cull_cut_about;
+
+// The word of an experiment's `store` setting as a dtype: "f32", "bf16", "f16", or "model" with the
+// model's own dtype, F32 where the model has another. CULL_EINVAL for any other word.
+cull_status cull_cut_store(cull_ctx *, const char *word, const char *model_dtype,
+                           cull_dtype *out) CULL_MUST_CHECK;
+
+// Round what the cut computes with (novices, rewritten matrices) to the numbers that `store` holds,
+// so that the variant that is evaluated is the one that is stored. F32: nothing changes.
+void cull_cut_round(cull_cut *cut, cull_dtype store);
+
+// Atomic: a temporary name, fsync, rename. Several masks of one matrix are stored as their
+// intersection, of several rewritten matrices the last.
+cull_status cull_cut_save(cull_ctx *, const cull_cut *cut, const cull_cut_about *about,
+                          const char *path) CULL_MUST_CHECK;
+
+// As the service's: see ext/cut_file.h. Everything is checked: shapes against the cut's, actions,
+// targets (an alias is served by a BASE expert of its layer), finite numbers, unknown tensors.
+cull_status cull_cut_load(cull_ctx *, const char *path, cull_cut *cut) CULL_MUST_CHECK;
+cull_status cull_cut_read_ids(cull_ctx *, const char *path, cull_cut_ids *out) CULL_MUST_CHECK;
+
+extern const cull_cut_file_ext cull_cut_file_service; // for the context's extension()
+
+#endif

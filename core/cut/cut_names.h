@@ -1,0 +1,24 @@
+// What writing and reading a cut file share: names of places, stored numbers.
+#ifndef CULL_CUT_CUT_NAMES_H
+#define CULL_CUT_CUT_NAMES_H
+
+#include <cull/cull.h>
+
+#define CULL_CUT_FORMAT "cut/1"
+
+enum { CULL_PLACE = 96 }; // room for a place's name with an ending
+
+// "layer.3.expert.5.up", "layer.3.q", "head".
+void cull_place_name(cull_where where, char name[CULL_PLACE]);
+// The place of a name with that ending (".mask"); false: it is no such name.
+bool cull_place_of(const char *name, const char *ending, cull_where *out);
+// The layer of "layer.3.action", given ".action".
+bool cull_layer_of_name(const char *name, const char *ending, uint32_t *layer);
+
+size_t cull_store_size(cull_dtype store); // of a number: F32, BF16, F16; 0: not a type for storing
+// n numbers to and from the stored type, rounded to nearest, ties to even. Unaligned stored data is
+// fine. false: a finite number became infinite.
+bool cull_narrow(cull_dtype store, size_t n, const float *from, void *to);
+void cull_widen(cull_dtype store, size_t n, const void *from, float *to);
+
+#endif

@@ -1,0 +1,41 @@
+// How much of a model a cut leaves: the same yardstick for every method.
+//
+// An expert that is dropped, zeroed or served by another counts as gone, one that a novice replaces
+// leaves the novice's D numbers; rewritten weights are kept, masked ones are gone. All counts are
+// parameters.
+#ifndef CULL_CUT_CUT_SIZE_H
+#define CULL_CUT_CUT_SIZE_H
+
+#include <cull/stats.h>
+
+#include "base/context.h"
+#include "plugin/open_model.h"
+
+typedef struct cull_measure {
+    double expert_total, expert_kept; // routed experts of all layers
+    double free_total, free_kept;     // of the layers that may be cut
+    double weights_found;       // of matrices of the experts that stay, in layers that may be cut
+    double weights_kept;        // of those, what no mask zeroes
+    double weight_rows;         // rows of those matrices
+    double all_total, all_kept; // the model
+    double active_total, active_kept; // run for a token, on average
+    size_t *gone;                     // (L) experts that no longer stand for themselves
+    size_t layers_gone;               // layers, or MoE sub-layers, passed over
+    bool exportable;                  // as a checkpoint of the same architecture
+} cull_measure;
+
+// How often the experts are chosen: statistics of group A, or NULL, when all are chosen alike.
+typedef struct cull_traffic {
+    const cull_stats *stats;
+    bool of_variant; // gathered on the cut model itself, so that the counts are what really runs
+} cull_traffic;
+
+// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. `gone` is alloc memory.
+cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull_cut *cut,
+                             const uint8_t *frozen, cull_traffic usage,
+                             cull_measure *out) CULL_MUST_CHECK;
+
+// Weights of matrix `where` that the cut's overlays leave, of rows × cols.
+uint64_t cull_kept_weights(const cull_cut *cut, cull_where where, size_t rows, size_t cols);
+
+#endif

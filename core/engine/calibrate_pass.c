@@ -1,0 +1,90 @@
+// One pass over the weights: every layer is mapped once, and all calibrations go through it in
+// turn. Those whose hidden states do not fit the memory limit together are taken in waves.
+#include "base/memory.h"
+#include "engine/calibration.h"
+
+typedef struct pass {
+    cull_run run;
+    const cull_engine_options *options;
+    const cull_calibration *cal; // (n)
+    cull_cost_seen *cost;        // (n), or NULL
+    double rows, done;           // of all calibrations; of the waves that are over
+} pass;
+
+static void charge(cull_cost_seen *to, const cull_cost_seen *before, const cull_cost_seen *now)
+{
+    to->rows += now->rows - before->rows;
+    to->flops += now->flops - before->flops;
+}
+
+static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_calibrating *c)
+{
+    cull_layer_enter(&p->run, l);
+    for (size_t i = 0; i < n; i++) {
+        const cull_cost_seen before = p->run.cost;
+        CULL_TRY(cull_calibrating_layer(&c[i], l));
+        if (!p->cost)
+            continue;
+        charge(&p->cost[first + i], &before, &p->run.cost);
+        p->cost[first + i].weight_bytes += cull_layer_of(p->run.m, l)->bytes / n;
+    }
+    cull_layer_leave(&p->run, l);
+    return CULL_OK;
+}
+
+static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c)
+{
+    const size_t L = p->run.m->facts->L;
+    double rows = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        CULL_TRY(cull_calibrating_begin(&c[i], &p->run, &p->cal[first + i], p->options));
+        rows += (double)cull_calibration_rows(&p->cal[first + i]);
+    }
+    for (size_t l = 0; l < L; l++) {
+        CULL_TRY(run_layer(p, l, first, n, c));
+        CULL_TRY(cull_pass_tell(&p->run, (p->done + rows * (double)(l + 1) / (double)L) / p->rows));
+    }
+    p->done += rows;
+    for (size_t i = 0; p->cost && i < n; i++)
+        p->cost[first + i].passes++;
+    return CULL_OK;
+}
+
+static cull_status run_waves(pass *p, size_t n)
+{
+    uint64_t *bytes = cull_scratch(p->run.ctx, n + 1, sizeof *bytes);
+    cull_status status = bytes ? CULL_OK : CULL_ENOMEM;
+
+    for (size_t i = 0; bytes && i < n; i++)
+        bytes[i] = cull_calibration_bytes(p->run.m, &p->cal[i]);
+    for (size_t first = 0, fit; first < n && status == CULL_OK; first += fit) {
+        fit = cull_memory_wave(p->run.m, p->options, n - first, bytes + first);
+        cull_calibrating *c = cull_alloc(fit, sizeof *c);
+        if (!c)
+            return cull_no_memory(p->run.ctx);
+        status = run_wave(p, first, fit, c);
+        for (size_t i = 0; i < fit; i++)
+            cull_calibrating_end(&c[i]);
+        cull_free(c);
+    }
+    return status;
+}
+
+cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
+                                const cull_engine_options *options, size_t n,
+                                const cull_calibration *cal, cull_cost_seen *cost)
+{
+    pass p = { .options = options, .cal = cal, .cost = cost };
+    cull_status status = cull_run_init(&p.run, ctx, m);
+
+    for (size_t i = 0; i < n; i++)
+        p.rows += (double)cull_calibration_rows(&cal[i]);
+    if (status == CULL_OK) {
+        cull_pass_begin(&p.run, "calibrating", (size_t)p.rows);
+        status = run_waves(&p, n);
+        cull_pass_end(&p.run);
+    }
+    cull_run_release(&p.run);
+    return status;
+}

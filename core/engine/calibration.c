@@ -1,0 +1,337 @@
+#include "engine/calibration.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+// ---- the dense subsample ----
+
+// dense_rows sequences of n, evenly spread, the first included.
+static bool sampled(size_t i, size_t n, size_t want)
+{
+    if (want == 0 || want >= n)
+        return true;
+    const size_t j = (i * want + n - 1) / n; // the only one that could land on i
+
+    return j < want && j * n / want == i;
+}
+
+static cull_status choose_sample(cull_calibrating *c, const size_t *end)
+{
+    const size_t n = c->cal->rows->n;
+
+    c->chosen = cull_alloc(c->forest.n_rows, 1);
+    c->group = cull_alloc(c->forest.n_rows, sizeof *c->group);
+    if (!c->chosen || !c->group)
+        return cull_no_memory(c->run->ctx);
+    for (size_t i = 0; i < n; i++) {
+        const cull_segment *s = c->forest.segment + end[i];
+        for (size_t r = s->first; r < s->first + s->n; r++) {
+            c->group[r] = (uint32_t)i;
+            c->chosen[r] = sampled(i, n, c->cal->dense_rows);
+            c->sampler.N += c->chosen[r];
+        }
+    }
+    c->sampler.g = &c->gather;
+    c->sampler.chosen = c->chosen;
+    c->sampler.group = c->group;
+    c->sampler.want = c->cal->groups & (CULL_STAT_J | CULL_STAT_M);
+    return CULL_OK;
+}
+
+static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                             const float *norm)
+{
+    cull_calibrating *c = arg;
+
+    CULL_TRY(c->own.moe(c->own.arg, run, l, lane, norm));
+    if (c->sampler.want)
+        return cull_sampler_add(&c->sampler, lane, c->now->first_row);
+    return CULL_OK;
+}
+
+static cull_status watch_after(void *arg, cull_run *run, size_t l, const cull_lane *lane)
+{
+    cull_calibrating *c = arg;
+
+    CULL_TRY(c->own.after(c->own.arg, run, l, lane));
+    if (c->sampler.want & CULL_STAT_J) {
+        size_t before = 0;
+        for (size_t r = 0; r < c->now->first_row; r++)
+            before += c->chosen[r];
+        cull_sampler_weigh(&c->sampler, lane, c->now->first_row, before);
+    }
+    return CULL_OK;
+}
+
+static void begin_item(void *arg, size_t e, double *acc, cull_taps *taps)
+{
+    cull_calibrating *c = arg;
+    c->own.begin_item(c->own.arg, e, acc, taps);
+}
+
+static cull_status item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
+{
+    cull_calibrating *c = arg;
+    return c->own.item(c->own.arg, rows, acc, norm);
+}
+
+static void merge_item(void *arg, size_t e, const double *acc)
+{
+    cull_calibrating *c = arg;
+    c->own.merge_item(c->own.arg, e, acc);
+}
+
+// The gather's callbacks, with the calibration's own around them.
+static cull_status begin_layer(cull_calibrating *c, size_t l)
+{
+    CULL_TRY(cull_gather_begin(&c->gather, l, &c->own));
+    c->watch = c->own;
+    c->watch.arg = c;
+    c->watch.after = watch_after;
+    if (c->gather.E == 0)
+        return CULL_OK;
+    c->watch.begin_item = begin_item;
+    c->watch.item = item;
+    c->watch.merge_item = merge_item;
+    c->watch.moe = watch_moe;
+    return cull_sampler_begin(&c->sampler);
+}
+
+// ---- the stream of hidden states ----
+
+static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *cut,
+                                const cull_watch *watch, const cull_states *in,
+                                const cull_states *out)
+{
+    const size_t D = c->run->m->facts->D;
+
+    for (size_t i = 0; i < c->n_blocks; i++) {
+        const cull_block *b = c->now = c->block + i;
+        cull_lane lane = { .n = b->n_rows,
+                           .pos = c->forest.pos + b->first_row,
+                           .kv = &b->kv,
+                           .beyond = b->beyond,
+                           .cut = cut,
+                           .h_in = in->h + b->first_row * D,
+                           .h_out = out->h + b->first_row * D };
+        CULL_TRY(cull_visit_layer(c->run, l, 1, &lane, watch));
+        cull_states_leave(in, b->first_row, b->n_rows);
+        cull_states_leave(out, b->first_row, b->n_rows);
+    }
+    return CULL_OK;
+}
+
+static cull_status new_states(const cull_calibrating *c, cull_states *out)
+{
+    return cull_states_new(c->run->ctx, c->forest.n_rows, c->run->m->facts->D, c->spill, out);
+}
+
+typedef struct pair_sum { // cosines of two layers' states, by row blocks
+    const float *a, *b;
+    size_t n, D;
+    double *cos, *angle;
+} pair_sum;
+
+static cull_status pair_block(void *arg, size_t block, size_t worker)
+{
+    const pair_sum *p = arg;
+    const size_t first = block * CULL_ROW_BLOCK;
+    const size_t end = first + CULL_ROW_BLOCK < p->n ? first + CULL_ROW_BLOCK : p->n;
+
+    (void)worker;
+    for (size_t i = first; i < end; i++) {
+        const double c = cull_cosine(p->a + i * p->D, p->b + i * p->D, p->D);
+        p->cos[block] += c;
+        p->angle[block] += acos(c > 1.0 ? 1.0 : (c < -1.0 ? -1.0 : c)) / acos(-1.0);
+    }
+    return CULL_OK;
+}
+
+// Rows [first, first + n) of two layers' states; first is a multiple of the block.
+static cull_status add_pair(cull_calibrating *c, size_t i, size_t l, size_t first, size_t n)
+{
+    cull_arena *arena = c->run->worker[c->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_stats *stats = cull_stats_store_edit(c->gather.store);
+    const size_t side = c->run->m->facts->L + 1, D = c->run->m->facts->D;
+    const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
+    pair_sum p = { c->history[i].h + first * D, c->h.h + first * D, n, D, NULL, NULL };
+
+    p.cos = cull_arena_alloc(arena, blocks, sizeof *p.cos);
+    p.angle = cull_arena_alloc(arena, blocks, sizeof *p.angle);
+    if (!p.cos || !p.angle)
+        return cull_no_memory(c->run->ctx);
+    CULL_TRY(cull_run_each(c->run, blocks, pair_block, &p));
+    for (size_t b = 0; b < blocks; b++) {
+        ((double *)(uintptr_t)stats->cos_sum)[i * side + l] += p.cos[b];
+        ((double *)(uintptr_t)stats->angle_sum)[i * side + l] += p.angle[b];
+    }
+    cull_states_leave(&c->history[i], first, n);
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// K: the state after layer l − 1 against all earlier ones.
+static cull_status add_history(cull_calibrating *c, size_t l)
+{
+    const size_t rows = c->forest.n_rows;
+
+    if (!c->history)
+        return CULL_OK;
+    for (size_t first = 0; first < rows; first += CULL_STATES_AT_ONCE) {
+        const size_t left = rows - first;
+        const size_t n = left < CULL_STATES_AT_ONCE ? left : CULL_STATES_AT_ONCE;
+        for (size_t i = 0; i < l; i++)
+            CULL_TRY(add_pair(c, i, l, first, n));
+        cull_states_leave(&c->h, first, n);
+    }
+    if (l == c->run->m->facts->L)
+        return CULL_OK;
+    CULL_TRY(new_states(c, &c->history[l]));
+    cull_states_copy(&c->h, &c->history[l], rows);
+    return CULL_OK;
+}
+
+static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                               const float *norm)
+{
+    cull_calibrating *c = arg;
+    const size_t D = run->m->facts->D;
+
+    (void)l, (void)norm;
+    for (size_t i = 0; i < lane->n; i++)
+        if (c->chosen[c->now->first_row + i])
+            memcpy(c->target + c->n_target++ * D, lane->h_out + i * D, D * sizeof *c->target);
+    return CULL_OK;
+}
+
+// The model as it was before the deciding stage runs along, for what subsets are compared with.
+static cull_status run_before(cull_calibrating *c, size_t l)
+{
+    const cull_watch watch = { .arg = c, .moe = keep_target };
+
+    c->n_target = 0;
+    return c->before.h ? visit_blocks(c, l, c->cal->cut, &watch, &c->before, &c->before) : CULL_OK;
+}
+
+// Is a layer run again as it was decided?
+static bool runs_again(const cull_calibration *cal)
+{
+    return cal->decide && cal->propagate;
+}
+
+cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
+{
+    const cull_calibration *cal = c->cal;
+    const bool again = runs_again(cal);
+    const cull_cut *cut = again ? cal->deciding : cal->cut;
+
+    CULL_TRY(run_before(c, l));
+    CULL_TRY(begin_layer(c, l));
+    CULL_TRY(visit_blocks(c, l, cut, &c->watch, &c->h, again ? &c->next : &c->h));
+    CULL_TRY(cull_gather_finish(&c->gather, c->forest.n_rows));
+    if (c->gather.E)
+        cull_sampler_finish(&c->sampler);
+    if (cal->decide) {
+        CULL_TRY(cal->decide(cal->decide_arg, c->run->ctx, l,
+                             cull_stats_store_view(c->gather.store), cal->deciding));
+        if (again)
+            CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, &c->h, &c->h));
+    }
+    cull_gather_leave(&c->gather);
+    cull_sampler_release(&c->sampler);
+    return add_history(c, l + 1);
+}
+
+// ---- from the first layer to the last ----
+
+uint64_t cull_calibration_rows(const cull_calibration *cal)
+{
+    uint64_t rows = 0;
+
+    for (size_t i = 0; i < cal->rows->n; i++)
+        rows += cal->rows->at[i].n;
+    return rows;
+}
+
+uint64_t cull_calibration_bytes(const cull_opened *m, const cull_calibration *cal)
+{
+    return cull_calibrating_bytes(m, cull_calibration_rows(cal), cal->groups, runs_again(cal));
+}
+
+static cull_status make_forest(cull_calibrating *c, const cull_engine_options *options)
+{
+    cull_ctx *ctx = c->run->ctx;
+    const cull_sequences *rows = c->cal->rows;
+    cull_ids *seq = cull_scratch(ctx, rows->n, sizeof *seq);
+    size_t *end = cull_scratch(ctx, rows->n, sizeof *end);
+
+    if (!seq || !end)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < rows->n; i++) {
+        if (rows->at[i].n == 0)
+            return cull_fail(ctx, CULL_EINVAL, "calibration row %zu is empty", i);
+        seq[i] = (cull_ids){ rows->at[i].ids, rows->at[i].n };
+    }
+    CULL_TRY(cull_forest_build(ctx, rows->n, seq, false, c->run->m->facts->rope_switch, &c->forest,
+                               end));
+    CULL_TRY(choose_sample(c, end));
+    return cull_blocks_make(ctx, cull_context_of(ctx)->scratch, &c->forest, 0, c->forest.n_trees,
+                            cull_block_rows(c->run->m, options, 1), &c->n_blocks, &c->block);
+}
+
+static cull_status make_states(cull_calibrating *c)
+{
+    const cull_model_facts *facts = c->run->m->facts;
+    const bool again = runs_again(c->cal);
+
+    CULL_TRY(new_states(c, &c->h));
+    if (again)
+        CULL_TRY(new_states(c, &c->next));
+    if (again && (c->cal->groups & CULL_STAT_J)) {
+        CULL_TRY(new_states(c, &c->before));
+        c->sampler.target = c->target = cull_alloc(c->sampler.N * facts->D, sizeof *c->target);
+        if (!c->target)
+            return cull_no_memory(c->run->ctx);
+    }
+    if (!(c->cal->groups & CULL_STAT_K))
+        return CULL_OK;
+    c->history = cull_alloc(facts->L + 1, sizeof *c->history);
+    return c->history ? CULL_OK : cull_no_memory(c->run->ctx);
+}
+
+cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cull_calibration *cal,
+                                   const cull_engine_options *options)
+{
+    const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
+
+    *c = (cull_calibrating){ .run = run, .cal = cal };
+    if (cull_keep_states(run->m, options, cull_calibration_bytes(run->m, cal), true).spilled)
+        c->spill = options->spill;
+    c->gather = (cull_gather){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
+    CULL_TRY(cull_stats_store_require(cal->out, groups));
+    CULL_TRY(make_forest(c, options));
+    CULL_TRY(make_states(c));
+    CULL_TRY(cull_embed_states(run, c->forest.n_rows, c->forest.ids, &c->h));
+    if (c->before.h)
+        cull_states_copy(&c->h, &c->before, c->forest.n_rows);
+    cull_stats_store_edit(cal->out)->tokens = c->forest.n_rows;
+    return add_history(c, 0);
+}
+
+void cull_calibrating_end(cull_calibrating *c)
+{
+    for (size_t i = 0; c->history && i <= c->run->m->facts->L; i++)
+        cull_states_free(&c->history[i]);
+    cull_free(c->history);
+    cull_states_free(&c->h);
+    cull_states_free(&c->next);
+    cull_states_free(&c->before);
+    cull_free(c->target);
+    cull_free(c->chosen);
+    cull_free(c->group);
+    cull_sampler_release(&c->sampler);
+    cull_gather_release(&c->gather);
+}

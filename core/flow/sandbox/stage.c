@@ -1,0 +1,174 @@
+#include "flow/sandbox/stage.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cut/cut.h"
+#include "flow/sandbox/child.h"
+#include "flow/score.h"
+#include "flow/select.h"
+
+typedef struct call { // into the child
+    const cull_stage_job *job;
+    cull_stage_result *result;
+    size_t layer;
+    double sparsity;
+} call;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void open_scene(const cull_stage_job *job, cull_scene *scene)
+{
+    cull_scene_init(scene, job->step, job->subject, job->layers, job->stats, job->before,
+                    job->observed);
+}
+
+static void doing(char *text, const cull_use *use, const char *kind, const char *what, size_t layer)
+{
+    if (!use->plugin)
+        return;
+    if (layer == CULL_ALL_LAYERS)
+        snprintf(text, CULL_DOING, "%s %s, %s", kind, use->plugin->name, what);
+    else
+        snprintf(text, CULL_DOING, "%s %s, %s layer %zu", kind, use->plugin->name, what, layer);
+}
+
+static void keep_scores(const cull_scores *scores, cull_stage_result *found)
+{
+    if (scores->form == CULL_FORM_LAYER)
+        found->layer = scores->layer;
+    if (scores->form == CULL_FORM_EXPERT)
+        found->expert = scores->expert;
+}
+
+// ---- all layers ----
+
+static cull_status select_all(cull_ctx *ctx, cull_scene *scene, const cull_stage_job *job,
+                              const cull_scores *scores, cull_cut *cut, char *text)
+{
+    const cull_strategy *strategy = job->step->spec->strategy.plugin->vtable;
+    const size_t L = job->subject->opened.facts->L;
+    if (!(strategy->flags & CULL_BY_LAYER))
+        return cull_select(ctx, scene, scores, job->budget, CULL_ALL_LAYERS, job->budget->sparsity,
+                           cut);
+    double *sparsity = cull_take(ctx, L, sizeof *sparsity);
+    if (!sparsity)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_spread(ctx, scene, scores, job->budget, sparsity));
+    for (size_t l = 0; l < L; l++) {
+        if (job->budget->frozen[l])
+            continue;
+        doing(text, &job->step->spec->strategy, "strategy", "selecting", l);
+        CULL_TRY(cull_select(ctx, scene, scores, job->budget, l, sparsity[l], cut));
+        cull_arena_clear(cull_context_of(ctx)->scratch);
+    }
+    return CULL_OK;
+}
+
+static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
+{
+    const call *c = arg;
+    const cull_stage *spec = c->job->step->spec;
+    cull_stage_result *found = c->result;
+    cull_scores scores;
+    cull_scene scene;
+    open_scene(c->job, &scene);
+    const double begin = now();
+    doing(text, &spec->criterion, "criterion", "scoring", CULL_ALL_LAYERS);
+    CULL_TRY(cull_score(ctx, &scene, CULL_ALL_LAYERS, &scores));
+    const double scored = now();
+    doing(text, &spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
+    CULL_TRY(select_all(ctx, &scene, c->job, &scores, found->cut, text));
+    keep_scores(&scores, found);
+    found->score_s = scored - begin;
+    found->select_s = now() - scored;
+    return cull_image_write(ctx, out, found, c->job->before->n_overlays);
+}
+
+cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_result *result)
+{
+    call c = { .job = job, .result = result };
+    const cull_child_job child = { job->folder, job->seconds, run_in_child, &c };
+    FILE *out;
+    CULL_TRY(cull_child_run(ctx, &child, &out));
+    const cull_status status = cull_image_read(ctx, out, CULL_ALL_LAYERS, result);
+    fclose(out);
+    return status;
+}
+
+// ---- layer by layer ----
+
+static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
+{
+    const call *c = arg;
+    const size_t L = c->job->subject->opened.facts->L;
+    const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = L };
+    cull_scores scores = none;
+    double *sparsity = cull_take(ctx, L, sizeof *sparsity);
+    cull_scene scene;
+    if (!sparsity)
+        return CULL_ENOMEM;
+    open_scene(c->job, &scene);
+    const cull_use *use = &c->job->step->spec->criterion;
+    if (use->plugin)
+        scores.form = ((const cull_criterion *)use->plugin->vtable)->form;
+    doing(text, &c->job->step->spec->strategy, "strategy", "spreading over layers",
+          CULL_ALL_LAYERS);
+    CULL_TRY(cull_spread(ctx, &scene, &scores, c->job->budget, sparsity));
+    if (fwrite(sparsity, sizeof *sparsity, L, out) != L)
+        return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be written: %s",
+                         strerror(errno));
+    return CULL_OK;
+}
+
+cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job, double *sparsity)
+{
+    const size_t L = job->subject->opened.facts->L;
+    call c = { .job = job };
+    const cull_child_job child = { job->folder, job->seconds, spread_in_child, &c };
+    FILE *out;
+    CULL_TRY(cull_child_run(ctx, &child, &out));
+    const bool good = fread(sparsity, sizeof *sparsity, L, out) == L;
+    fclose(out);
+    return good ? CULL_OK : cull_fail(ctx, CULL_EIO, "the results of a stage cannot be read");
+}
+
+static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
+{
+    const call *c = arg;
+    const cull_stage *spec = c->job->step->spec;
+    cull_stage_result *found = c->result;
+    const size_t first = found->cut->n_overlays;
+    cull_scores scores;
+    cull_scene scene;
+    open_scene(c->job, &scene);
+    const double begin = now();
+    doing(text, &spec->criterion, "criterion", "scoring", c->layer);
+    CULL_TRY(cull_score(ctx, &scene, c->layer, &scores));
+    const double scored = now();
+    doing(text, &spec->strategy, "strategy", "selecting", c->layer);
+    CULL_TRY(cull_select(ctx, &scene, &scores, c->job->budget, c->layer, c->sparsity, found->cut));
+    found->score_s = scored - begin;
+    found->select_s = now() - scored;
+    found->layer = NULL;
+    found->expert = NULL;
+    return cull_image_write(ctx, out, found, first);
+}
+
+cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
+                             double sparsity, cull_stage_result *result)
+{
+    call c = { job, result, layer, sparsity };
+    const cull_child_job child = { job->folder, job->seconds, visit_in_child, &c };
+    FILE *out;
+    CULL_TRY(cull_child_run(ctx, &child, &out));
+    const cull_status status = cull_image_read(ctx, out, layer, result);
+    fclose(out);
+    return status;
+}

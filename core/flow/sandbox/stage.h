@@ -1,0 +1,32 @@
+// One stage of one method: scored and selected in a child of its own, so that a plugin's crash,
+// loop or NaN costs that plugin's trials alone.
+#ifndef CULL_FLOW_SANDBOX_STAGE_H
+#define CULL_FLOW_SANDBOX_STAGE_H
+
+#include "flow/sandbox/stage_result.h"
+#include "flow/stage_view.h"
+
+typedef struct cull_stage_job {
+    const cull_step *step;
+    const cull_subject *subject;
+    const cull_layer_facts *layers; // (L)
+    const cull_cut *before;         // what the earlier stages left
+    const cull_stats *stats;
+    double *const *observed; // see stage_view.h
+    const cull_budget *budget;
+    const char *folder; // for the child's nameless file
+    double seconds;     // limit of one call; 0: none
+} cull_stage_job;
+
+// All layers. result->cut is a copy of `before`; it becomes the stage's cut.
+cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job,
+                           cull_stage_result *result) CULL_MUST_CHECK;
+
+// Inside the layers' visit: what each layer's own sparsity is (L), before any is decided; then
+// layer after layer.
+cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job,
+                              double *sparsity) CULL_MUST_CHECK;
+cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
+                             double sparsity, cull_stage_result *result) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,128 @@
+#include "flow/stage_view.h"
+
+#include <string.h>
+
+#include "cut/cut.h"
+#include "cut/cut_file.h"
+#include "cut/unpack.h"
+
+static const float *last_matrix(const cull_cut *cut, cull_where where)
+{
+    const float *matrix = NULL;
+    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
+        if (cut->overlay[i].kind == CULL_MATRIX)
+            matrix = cut->overlay[i].data;
+    return matrix;
+}
+
+static void apply_masks(const cull_cut *cut, cull_where where, size_t rows, size_t cols, float *w)
+{
+    const size_t bytes = (cols + 7) / 8;
+    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i)) {
+        const uint8_t *mask = cut->overlay[i].data;
+        if (cut->overlay[i].kind != CULL_MASK)
+            continue;
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < cols; c++)
+                if (!(mask[r * bytes + c / 8] >> (c % 8) & 1))
+                    w[r * cols + c] = 0;
+    }
+}
+
+static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where where, const float **w,
+                           size_t *rows, size_t *cols, const float **bias)
+{
+    const cull_opened *model = &((const cull_scene *)view->core)->subject->opened;
+    cull_matrix m = { .size = sizeof m };
+    CULL_TRY(model->backend->matrix(ctx, model->model, where, &m));
+    float *copy = ctx->host->scratch(ctx, m.rows * m.cols, sizeof *copy);
+    float *b = m.bias ? ctx->host->scratch(ctx, m.rows, sizeof *b) : NULL;
+    if (!copy || (m.bias && !b))
+        return CULL_ENOMEM;
+    const float *rewritten = last_matrix(view->before, where);
+    if (rewritten)
+        memcpy(copy, rewritten, m.rows * m.cols * sizeof *copy);
+    else
+        cull_unpack_rows(&m, 0, m.rows, copy);
+    apply_masks(view->before, where, m.rows, m.cols, copy);
+    if (b)
+        cull_unpack_bias(&m, 0, m.rows, b);
+    *w = copy;
+    *rows = m.rows;
+    *cols = m.cols;
+    if (bias)
+        *bias = b;
+    return CULL_OK;
+}
+
+cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject)
+{
+    const size_t L = subject->opened.facts->L;
+    cull_layer_facts *layers = cull_take(ctx, L + 1, sizeof *layers);
+    for (size_t l = 0; layers && l < L; l++)
+        layers[l] = *subject->layer[l];
+    return layers;
+}
+
+void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
+                     const cull_layer_facts *layers, const cull_stats *stats,
+                     const cull_cut *before, double *const *observed)
+{
+    *scene = (cull_scene){ .step = step, .subject = subject, .observed = observed };
+    scene->view = (cull_view){
+        .size = sizeof scene->view,
+        .model = subject->opened.facts,
+        .layer = layers,
+        .stats = stats,
+        .before = before,
+        .weights = weights,
+    };
+}
+
+// ---- services ----
+
+static const double *observed_layer(cull_ctx *ctx, const cull_view *view, size_t layer)
+{
+    const cull_scene *scene = view->core;
+    if (scene->observed && layer < view->model->L)
+        return scene->observed[layer];
+    cull_fail(ctx, CULL_ENOTSUP, "no statistic of its own was gathered for layer %zu", layer);
+    return NULL;
+}
+
+static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_where where,
+                                 size_t rows, size_t cols, const float *w, float *out)
+{
+    const cull_use *use = &((const cull_scene *)view->core)->step->spec->criterion;
+    const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
+    if (!criterion || !criterion->score_weights)
+        return cull_fail(ctx, CULL_ENOTSUP, "the stage has no criterion that scores weights");
+    cull_context *context = cull_context_of(ctx);
+    const char *owner = context->owner;
+    context->owner = use->plugin->name;
+    const cull_status status =
+        criterion->score_weights(ctx, use->settings, view, where, rows, cols, w, out);
+    context->owner = owner;
+    return status;
+}
+
+static const void *extension(cull_ctx *ctx, const char *id)
+{
+    static const cull_observed_ext observed = { observed_layer };
+    static const cull_weight_scores_ext scores = { weight_scores };
+    (void)ctx;
+    if (!strcmp(id, CULL_EXT_OBSERVED))
+        return &observed;
+    if (!strcmp(id, CULL_EXT_WEIGHT_SCORES))
+        return &scores;
+    return !strcmp(id, CULL_EXT_CUT_FILE) ? &cull_cut_file_service : NULL;
+}
+
+void cull_scene_enter(cull_ctx *ctx, cull_scene *scene, const char *owner)
+{
+    cull_context *context = cull_context_of(ctx);
+    scene->view.core = scene;
+    context->owner = owner;
+    context->seed = scene->step->seed;
+    context->extension = extension;
+}

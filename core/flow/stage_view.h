@@ -1,0 +1,26 @@
+// What a criterion and a strategy see of one stage: the view of DESIGN section 5, and the services
+// that belong to it (cull.observed/1, cull.weight-scores/1, cull.cut-file/1).
+#ifndef CULL_FLOW_STAGE_VIEW_H
+#define CULL_FLOW_STAGE_VIEW_H
+
+#include "plan/inputs.h"
+
+typedef struct cull_scene {
+    const cull_step *step;
+    const cull_subject *subject;
+    cull_view view;
+    double *const *observed; // [l] the criterion's own statistic, or NULL
+} cull_scene;
+
+// The layers' facts (L), copied as views have them; NULL: no memory.
+cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject);
+
+// `before`: the cut of the earlier stages, never NULL. `layers`: as above.
+void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
+                     const cull_layer_facts *layers, const cull_stats *stats,
+                     const cull_cut *before, double *const *observed);
+
+// The context becomes that of the scene's plugin `owner`: its random streams, its services.
+void cull_scene_enter(cull_ctx *ctx, cull_scene *scene, const char *owner);
+
+#endif

@@ -1,0 +1,17 @@
+// The parts of a trial's file, one function a group; for record/trial_*.c alone.
+#ifndef CULL_RECORD_TRIAL_GROUPS_H
+#define CULL_RECORD_TRIAL_GROUPS_H
+
+#include "record/h5.h"
+#include "record/trial_file.h"
+
+enum { CULL_TRIAL_SCHEMA = 1, CULL_TIME = 32 };
+
+void cull_utc(double seconds, char text[CULL_TIME]); // "2026-11-22T16:00:00Z"; "" for 0
+
+void cull_put_provenance(cull_h5 *file, const cull_provenance *provenance);
+void cull_put_layers(cull_h5 *file, const cull_trial *trial);  // per layer
+void cull_put_experts(cull_h5 *file, const cull_trial *trial); // per layer and expert
+void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations);
+
+#endif

@@ -1,0 +1,263 @@
+// Quality against sparsity, by method; quality against cost.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report/page/sections.h"
+
+// The methods of a model, each with its cells by sparsity.
+typedef struct lines {
+    size_t n;
+    const char **name;
+    size_t *n_cells, **cell; // (n)
+} lines;
+
+static bool is_known(const lines *l, const char *name, size_t *at)
+{
+    for (*at = 0; *at < l->n; ++*at)
+        if (strcmp(l->name[*at], name) == 0)
+            return true;
+    return false;
+}
+
+static cull_status find_lines(const report *r, const char *model, lines *out)
+{
+    size_t n;
+    const size_t *cells = report_cells(r, model, &n);
+    *out = (lines){ 0 };
+    out->name = cull_take(r->ctx, n + 1, sizeof *out->name);
+    out->n_cells = cull_take(r->ctx, n + 1, sizeof *out->n_cells);
+    out->cell = cull_take(r->ctx, n + 1, sizeof *out->cell);
+    if (!cells || !out->name || !out->n_cells || !out->cell)
+        return CULL_ENOMEM;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at;
+        const char *name = report_method(r, cells[i]);
+        if (r->frame->cell[cells[i]].checkpoint) // of which neither sparsity nor cost is known
+            continue;
+        if (!is_known(out, name, &at)) {
+            out->cell[at] = cull_take(r->ctx, n, sizeof *out->cell[at]);
+            if (!out->cell[at])
+                return CULL_ENOMEM;
+            out->name[at] = name;
+            out->n++;
+        }
+        out->cell[at][out->n_cells[at]++] = cells[i];
+    }
+    return CULL_OK;
+}
+
+// ---- points ----
+
+// On the scale where it is read: perplexities, and their ratios.
+static cull_point point_of(const cull_difference *d, enum cull_law law, double x)
+{
+    return law == CULL_LAW_EXP ? (cull_point){ x, exp(d->value), exp(d->low), exp(d->high), NULL }
+                               : (cull_point){ x, d->value, d->low, d->high, NULL };
+}
+
+// Value with its 95 % band, over items and seeds.
+static cull_point value_point(const numbers *n, size_t cell, size_t measure, double x)
+{
+    return point_of(&n->interval[number_at(n, cell, measure)], n->measures.at[measure].law, x);
+}
+
+// Difference to dense with its paired interval, as a ratio for perplexities.
+static cull_point difference_point(const numbers *n, size_t cell, size_t measure, double x)
+{
+    return point_of(&n->to_dense[number_at(n, cell, measure)].d, n->measures.at[measure].law, x);
+}
+
+typedef cull_point (*point_fn)(const numbers *n, size_t cell, size_t measure, double x);
+
+// The methods' points of one measure, from dense at sparsity 0 on.
+static cull_status make_series(const report *r, const lines *l, const numbers *n, size_t measure,
+                               size_t dense, point_fn point, cull_series **out, size_t *n_out)
+{
+    const bool ratio = n->measures.at[measure].law == CULL_LAW_EXP;
+    *out = cull_take(r->ctx, l->n + 1, sizeof **out);
+    *n_out = 0;
+    if (!*out)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < l->n; i++) {
+        cull_point *points = cull_take(r->ctx, l->n_cells[i] + 1, sizeof *points);
+        size_t k = 0;
+        if (!points)
+            return CULL_ENOMEM;
+        for (size_t j = 0; j < l->n_cells[i]; j++) {
+            const double x = r->frame->cell[l->cell[i][j]].sparsity;
+            if (isnan(x))
+                continue;
+            if (k == 0 && dense != SIZE_MAX) {
+                const double same = ratio ? 1 : 0;
+                points[k++] = point == value_point ? value_point(n, dense, measure, 0)
+                                                   : (cull_point){ 0, same, same, same, NULL };
+            }
+            points[k++] = point(n, l->cell[i][j], measure, x);
+        }
+        if (k > 0)
+            (*out)[(*n_out)++] = (cull_series){ l->name[i], i, k, points };
+    }
+    return CULL_OK;
+}
+
+// ---- curves ----
+
+static cull_status put_curve(const report *r, const lines *l, const numbers *n, size_t measure,
+                             size_t dense, point_fn point, bool small, const char *title)
+{
+    cull_series *series;
+    size_t n_series;
+    const cull_measure *m = &n->measures.at[measure];
+    CULL_TRY(make_series(r, l, n, measure, dense, point, &series, &n_series));
+    if (n_series == 0)
+        return CULL_OK;
+    const bool difference = point == difference_point;
+    const double reference = difference          ? m->law == CULL_LAW_EXP ? 1 : 0
+                             : dense == SIZE_MAX ? NAN
+                                                 : n->estimate[number_at(n, dense, measure)].value;
+    cull_buf_puts(r->page, "<figure>");
+    cull_page_chart(r->page, &(cull_chart){ .title = title,
+                                            .x_label = "sparsity",
+                                            .width = small ? 250 : 460,
+                                            .height = small ? 180 : 300,
+                                            .log_y = m->law == CULL_LAW_EXP,
+                                            .lines = true,
+                                            .percent_x = true,
+                                            .reference = reference,
+                                            .reference_name = small ? "" : "dense",
+                                            .n = n_series,
+                                            .series = series });
+    cull_buf_puts(r->page, "</figure>\n");
+    return CULL_OK;
+}
+
+static const char *title_of(const report *r, const cull_measure *m, const char *what)
+{
+    cull_arena *arena = cull_context_of(r->ctx)->alloc;
+    return cull_arena_printf(arena, "%s%s%s %s%s", m->task ? m->task : "", m->task ? " " : "",
+                             m->label, m->higher_is_better ? "↑" : "↓", what);
+}
+
+static cull_status put_legend(const report *r, const lines *l)
+{
+    cull_series *named = cull_take(r->ctx, l->n + 1, sizeof *named);
+    if (!named)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < l->n; i++)
+        named[i] = (cull_series){ l->name[i], i, 0, NULL };
+    cull_page_legend(r->page, l->n, named);
+    return CULL_OK;
+}
+
+cull_status report_curves(const report *r, const char *model)
+{
+    lines l;
+    const numbers *n = &r->macro;
+    const size_t dense = cull_frame_dense(r->frame, model);
+    CULL_TRY(find_lines(r, model, &l));
+    if (l.n == 0)
+        return CULL_OK;
+    CULL_TRY(put_legend(r, &l));
+
+    for (size_t j = 0; j < n->measures.n; j++) {
+        const cull_measure *m = &n->measures.at[j];
+        const bool ratio = m->law == CULL_LAW_EXP;
+        cull_buf_puts(r->page, "<div class=\"pair\">");
+        CULL_TRY(put_curve(r, &l, n, j, dense, value_point, false, title_of(r, m, "")));
+        if (dense != SIZE_MAX)
+            CULL_TRY(put_curve(r, &l, n, j, dense, difference_point, false,
+                               title_of(r, m, ratio ? ", times dense's" : ", less dense's")));
+        cull_buf_puts(r->page, "</div>\n");
+        if (m->task)
+            continue;
+        cull_buf_puts(r->page, "<details open><summary>");
+        cull_page_text(r->page, m->label);
+        cull_buf_puts(r->page, " by task</summary>\n<div class=\"small\">\n");
+        for (size_t t = 0; t < r->each.measures.n; t++)
+            if (strcmp(r->each.measures.at[t].label, m->label) == 0 &&
+                r->each.measures.at[t].law != CULL_LAW_NONE)
+                CULL_TRY(put_curve(r, &l, &r->each, t, dense, value_point, true,
+                                   title_of(r, &r->each.measures.at[t], "")));
+        cull_buf_puts(r->page, "</div></details>\n");
+    }
+    return CULL_OK;
+}
+
+// ---- cost ----
+
+enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
+
+static double cost_of(const report *r, size_t cell, size_t which)
+{
+    const cull_frame_cell *c = &r->frame->cell[cell];
+    double sum = 0;
+    for (size_t s = 0; s < c->n_trials; s++) {
+        const cull_frame_trial *t = &r->frame->trial[r->frame->order[c->first + s]];
+        const double costs[N_COSTS] = { 1 - t->achieved_all, 1 - t->active, t->calibrate_s };
+        sum += costs[which] / (double)c->n_trials;
+    }
+    return sum;
+}
+
+static cull_status put_cost(const report *r, const lines *l, size_t measure, size_t dense,
+                            size_t which)
+{
+    static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
+                                                "seconds of calibration" };
+    const numbers *n = &r->macro;
+    const cull_measure *m = &n->measures.at[measure];
+    cull_series *series = cull_take(r->ctx, l->n + 1, sizeof *series);
+    double low = INFINITY, high = -INFINITY;
+    if (!series)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < l->n; i++) {
+        cull_point *points = cull_take(r->ctx, l->n_cells[i], sizeof *points);
+        if (!points)
+            return CULL_ENOMEM;
+        for (size_t j = 0; j < l->n_cells[i]; j++) {
+            const double x = cost_of(r, l->cell[i][j], which);
+            points[j] = value_point(n, l->cell[i][j], measure, x);
+            low = fmin(low, x);
+            high = fmax(high, x);
+        }
+        series[i] = (cull_series){ l->name[i], i, l->n_cells[i], points };
+    }
+    const double least = which == COST_SECONDS ? 1 : 0.005;
+    if (!(high - low > least * fabs(which == COST_SECONDS ? 1 : high))) // all alike: nothing to see
+        return CULL_OK;
+    cull_buf_puts(r->page, "<figure>");
+    cull_page_chart(
+        r->page, &(cull_chart){ .title = title_of(r, m, ""),
+                                .x_label = names[which],
+                                .width = 390,
+                                .height = 270,
+                                .log_y = m->law == CULL_LAW_EXP,
+                                .percent_x = which != COST_SECONDS,
+                                .reference = dense == SIZE_MAX
+                                                 ? NAN
+                                                 : n->estimate[number_at(n, dense, measure)].value,
+                                .reference_name = "dense",
+                                .n = l->n,
+                                .series = series });
+    cull_buf_puts(r->page, "</figure>\n");
+    return CULL_OK;
+}
+
+cull_status report_cost(const report *r, const char *model)
+{
+    lines l;
+    const size_t dense = cull_frame_dense(r->frame, model);
+    CULL_TRY(find_lines(r, model, &l));
+    if (l.n == 0)
+        return CULL_OK;
+    CULL_TRY(put_legend(r, &l));
+    for (size_t j = 0; j < r->macro.measures.n; j++) {
+        cull_buf_puts(r->page, "<div class=\"pair\">");
+        for (size_t which = 0; which < N_COSTS; which++)
+            CULL_TRY(put_cost(r, &l, j, dense, which));
+        cull_buf_puts(r->page, "</div>\n");
+    }
+    return CULL_OK;
+}

@@ -1,0 +1,48 @@
+// The sections of the page; for report/report*.c alone.
+#ifndef CULL_REPORT_PAGE_SECTIONS_H
+#define CULL_REPORT_PAGE_SECTIONS_H
+
+#include "report/compare.h"
+#include "report/page/page.h"
+
+// Measures with all that is known of them, (n_cells, measures.n) each.
+typedef struct numbers {
+    cull_measures measures;
+    cull_estimate *estimate;
+    cull_difference *interval; // of the estimate
+    cull_comparison *to_dense;
+    double *p; // of the differences to dense, by Holm over the model's table
+    bool *best;
+} numbers;
+
+typedef struct report {
+    cull_ctx *ctx;
+    const cull_frame *frame;
+    cull_buf *page;
+    size_t n_models, n_weights; // tables, and the models that were run
+    const char **model;
+    bool allocations, several_models;
+    numbers macro, each;
+} report;
+
+static inline size_t number_at(const numbers *n, size_t cell, size_t measure)
+{
+    return cell * n->measures.n + measure;
+}
+
+// A cell's name without its sparsity: "reap", "reap, global".
+const char *report_method(const report *r, size_t cell);
+// Cells of a model that are not dense, by sparsity and then name; *n of them.
+size_t *report_cells(const report *r, const char *model, size_t *n);
+
+void report_value(cull_buf *page, double value, enum cull_law law); // a number as tables show it
+void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law);
+
+cull_status report_verdict(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_curves(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_experts(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_cost(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_flips(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_origin(const report *r) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,59 @@
+#include "report/tables/format_number.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { NUMBER = 96 };
+
+void cull_show_number(char *to, size_t room, double x, enum cull_law law)
+{
+    const double size = fabs(x);
+
+    if (isnan(x))
+        snprintf(to, room, "–");
+    else if (law == CULL_LAW_EXP && size >= 1e5)
+        snprintf(to, room, "%.2e", x);
+    else
+        snprintf(to, room, "%.*f",
+                 size >= 1000          ? 1
+                 : size >= 100         ? 2
+                 : law == CULL_LAW_EXP ? 3
+                                       : 4,
+                 x);
+}
+
+void cull_show_value(char *to, size_t room, const cull_estimate *e, enum cull_law law)
+{
+    char value[NUMBER], error[NUMBER];
+    cull_show_number(value, sizeof value, e->value, law);
+    cull_show_number(error, sizeof error, e->error, law);
+    if (isnan(e->value) || isnan(e->error))
+        snprintf(to, room, "%s", value);
+    else
+        snprintf(to, room, "%s ±%s", value, error);
+}
+
+void cull_show_sd(char *to, size_t room, const cull_estimate *e, enum cull_law law)
+{
+    char sd[NUMBER];
+    cull_show_number(sd, sizeof sd, e->sd, law);
+    snprintf(to, room, "%s", isnan(e->sd) ? "" : sd);
+}
+
+void cull_show_difference(char *to, size_t room, const cull_difference *d, enum cull_law law)
+{
+    const bool ratio = law == CULL_LAW_EXP;
+    const double value = ratio ? 100 * expm1(d->value) : d->value;
+    const double low = ratio ? 100 * expm1(d->low) : d->low;
+    const double high = ratio ? 100 * expm1(d->high) : d->high;
+    const int digits = !ratio ? 4 : fabs(value) < 100 ? 1 : 0;
+    const char *unit = ratio ? " %" : "";
+
+    if (isnan(value))
+        snprintf(to, room, "–");
+    else if (isnan(low) || isnan(high))
+        snprintf(to, room, "%+.*f%s", digits, value, unit);
+    else
+        snprintf(to, room, "%+.*f%s [%+.*f, %+.*f]", digits, value, unit, digits, low, digits,
+                 high);
+}

@@ -1,0 +1,17 @@
+// Numbers as the tables of `cull compare` show them, written into `room` bytes.
+#ifndef CULL_REPORT_TABLES_FORMAT_NUMBER_H
+#define CULL_REPORT_TABLES_FORMAT_NUMBER_H
+
+#include "report/compare.h"
+
+enum { CULL_SHOWN = 288 }; // room enough
+
+void cull_show_number(char *to, size_t room, double x, enum cull_law law); // "–" for NaN
+void cull_show_value(char *to, size_t room, const cull_estimate *e,
+                     enum cull_law law); // "0.61 ±0.02"
+void cull_show_sd(char *to, size_t room, const cull_estimate *e,
+                  enum cull_law law); // "" for one seed
+// "+3.5 % [+2.9, +4.1]" of perplexities, "−0.0105 [−0.0190, −0.0021]" of the rest.
+void cull_show_difference(char *to, size_t room, const cull_difference *d, enum cull_law law);
+
+#endif

@@ -1,0 +1,259 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/tables/views.h"
+
+// A number that reads back as itself; nothing for NaN.
+static void put_real(cull_table *t, size_t column, double x)
+{
+    char text[32];
+    if (isnan(x))
+        return;
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    cull_table_set(t, column, text);
+}
+
+// The tidy table compares trials, not cells: a frame in which every trial is a cell of its own.
+static cull_status by_trial(cull_ctx *ctx, const cull_frame *frame, cull_frame *out)
+{
+    *out = *frame;
+    out->n_cells = frame->n_trials;
+    out->cell = cull_take(ctx, frame->n_trials, sizeof *out->cell);
+    out->order = cull_take(ctx, frame->n_trials, sizeof *out->order);
+    if (!out->cell || !out->order)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < frame->n_trials; i++) {
+        const cull_frame_trial *t = &frame->trial[i];
+        out->order[i] = i;
+        out->cell[i] = (cull_frame_cell){ .model = t->model,
+                                          .method = t->method,
+                                          .allocation = t->allocation,
+                                          .sparsity = t->sparsity,
+                                          .dense = t->dense,
+                                          .n_trials = 1,
+                                          .first = i };
+    }
+    return CULL_OK;
+}
+
+static const char *test_name(enum cull_test test)
+{
+    static const char *const names[] = { "", "paired t", "McNemar", "paired bootstrap",
+                                         "unpaired" };
+    return names[test];
+}
+
+enum {
+    MODEL,
+    METHOD,
+    SPARSITY,
+    ACHIEVED,
+    ALLOCATION,
+    SEED,
+    TASK,
+    METRIC,
+    FILTER,
+    VALUE,
+    STDERR,
+    N,
+    HIGHER,
+    PRECISION,
+    ACHIEVED_ALL,
+    ACHIEVED_ACTIVE,
+    DELTA,
+    LOW,
+    HIGH,
+    P,
+    TEST,
+    TRIAL,
+    N_TIDY
+};
+
+static const cull_table_column tidy[N_TIDY] = {
+    [MODEL] = { "model", false, false, false },
+    [METHOD] = { "method", false, false, false },
+    [SPARSITY] = { "sparsity", true, false, true },
+    [ACHIEVED] = { "achieved", true, false, true },
+    [ALLOCATION] = { "allocation", false, false, false },
+    [SEED] = { "seed", true, false, true },
+    [TASK] = { "task", false, false, false },
+    [METRIC] = { "metric", false, false, false },
+    [FILTER] = { "filter", false, false, false },
+    [VALUE] = { "value", true, false, true },
+    [STDERR] = { "stderr", true, false, true },
+    [N] = { "n", true, false, true },
+    [HIGHER] = { "higher_is_better", true, false, true },
+    [PRECISION] = { "precision", false, false, false },
+    [ACHIEVED_ALL] = { "achieved_all", true, false, true },
+    [ACHIEVED_ACTIVE] = { "achieved_active", true, false, true },
+    [DELTA] = { "to_dense", true, false, true },
+    [LOW] = { "to_dense_low", true, false, true },
+    [HIGH] = { "to_dense_high", true, false, true },
+    [P] = { "p", true, false, true },
+    [TEST] = { "test", false, false, false },
+    [TRIAL] = { "trial", false, false, false },
+};
+
+static void put_row(const cull_frame *f, const cull_row *row, const cull_comparison *c,
+                    double error, cull_table *t)
+{
+    const cull_frame_trial *trial = &f->trial[row->trial];
+    const bool ratio = row->law == CULL_LAW_EXP;
+
+    cull_table_row(t);
+    cull_table_set(t, MODEL, trial->model);
+    cull_table_set(t, METHOD, trial->method);
+    put_real(t, SPARSITY, trial->sparsity);
+    put_real(t, ACHIEVED, trial->achieved);
+    cull_table_set(t, ALLOCATION, trial->allocation);
+    put_real(t, SEED, trial->seed);
+    cull_table_set(t, TASK, row->task);
+    cull_table_set(t, METRIC, f->column[row->column].label);
+    cull_table_set(t, FILTER, row->filter);
+    put_real(t, VALUE, row->value);
+    put_real(t, STDERR, error);
+    cull_table_printf(t, N, "%zu", row->n);
+    cull_table_set(t, HIGHER, row->higher_is_better ? "1" : "0");
+    cull_table_set(t, PRECISION, trial->precision);
+    put_real(t, ACHIEVED_ALL, trial->achieved_all);
+    put_real(t, ACHIEVED_ACTIVE, trial->active);
+    put_real(t, DELTA, ratio ? expm1(c->d.value) : c->d.value);
+    put_real(t, LOW, ratio ? expm1(c->d.low) : c->d.low);
+    put_real(t, HIGH, ratio ? expm1(c->d.high) : c->d.high);
+    put_real(t, P, c->d.p);
+    cull_table_set(t, TEST, test_name(c->test));
+    cull_table_set(t, TRIAL, trial->id);
+}
+
+// The model's dense trial: cell i of a frame by trial is trial i.
+static size_t dense_of(const cull_frame *f, size_t trial)
+{
+    return cull_frame_dense(f, f->trial[trial].model);
+}
+
+// The error of a row: as the metric reports it, or from its items.
+static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                            const cull_measure *m, double *error)
+{
+    cull_estimate e;
+    *error = row->error;
+    if (!isnan(row->error))
+        return CULL_OK;
+    CULL_TRY(cull_estimate_of(ctx, f, row->trial, m, &e));
+    *error = e.error;
+    return CULL_OK;
+}
+
+typedef cull_status (*row_fn)(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                              const cull_measure *m, cull_table *out);
+
+// Every row, or those of a metric, dense trials first.
+static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *metric, row_fn put,
+                            cull_table *out)
+{
+    cull_frame f;
+    cull_measures measures;
+    CULL_TRY(by_trial(ctx, frame, &f));
+    CULL_TRY(cull_measures_each(ctx, &f, &measures));
+    for (int dense = 1; dense >= 0; dense--)
+        for (size_t i = 0; i < f.n_trials; i++)
+            for (size_t c = 0; f.trial[i].dense == dense && c < f.n_columns; c++) {
+                const cull_row *row = cull_frame_row(&f, i, c);
+                if (row && (!metric || strcmp(measures.at[c].label, metric) == 0))
+                    CULL_TRY(put(ctx, &f, row, &measures.at[c], out));
+            }
+    if (metric && out->n_rows == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "--metric: there is no metric \"%s\"", metric);
+    return out->status;
+}
+
+static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                            const cull_measure *m, cull_table *out)
+{
+    const size_t dense = dense_of(f, row->trial);
+    const cull_row *base = dense == SIZE_MAX ? NULL : cull_frame_row(f, dense, row->column);
+    cull_comparison c = { .d = { NAN, NAN, NAN, NAN, NAN, NAN } };
+    double error;
+    if (base && base != row && strcmp(base->conditions, row->conditions) == 0)
+        CULL_TRY(cull_compare_cells(ctx, f, dense, row->trial, m, &c));
+    CULL_TRY(error_of(ctx, f, row, m, &error));
+    put_row(f, row, &c, error, out);
+    return out->status;
+}
+
+cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                           cull_table *out)
+{
+    *out = cull_table_new(ctx, N_TIDY, 0, tidy);
+    return each_row(ctx, frame, metric, put_tidy, out);
+}
+
+// ---- lm-eval's layout ----
+
+// The value of "key=value" in the row's conditions; "" where it is not said.
+static void put_condition(cull_table *t, size_t column, const cull_row *row, const char *key)
+{
+    const size_t k = strlen(key);
+    for (const char *line = row->conditions; *line;) {
+        const size_t n = strcspn(line, "\n");
+        if (n > k && strncmp(line, key, k) == 0 && line[k] == '=')
+            cull_table_printf(t, column, "%.*s", (int)(n - k - 1), line + k + 1);
+        line += n + (line[n] == '\n');
+    }
+}
+
+enum { N_LM_EVAL = 9 }; // its columns
+
+static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                               const cull_measure *m, cull_table *out)
+{
+    const cull_frame_trial *trial = &f->trial[row->trial];
+    double error;
+    CULL_TRY(error_of(ctx, f, row, m, &error));
+
+    const size_t at = out->n_columns - N_LM_EVAL; // where lm-eval's own columns begin
+    cull_table_row(out);
+    if (at > 0) {
+        cull_table_set(out, 0, trial->model);
+        cull_table_set(out, 1, trial->method);
+        put_real(out, 2, trial->sparsity);
+        cull_table_set(out, 3, trial->allocation);
+        put_real(out, 4, trial->seed);
+    }
+    cull_table_set(out, at, row->task);
+    put_condition(out, at + 1, row, "version");
+    cull_table_set(out, at + 2, row->filter);
+    put_condition(out, at + 3, row, "n_shot");
+    cull_table_set(out, at + 4, row->metric);
+    cull_table_set(out, at + 5, row->higher_is_better ? "↑" : "↓");
+    cull_table_printf(out, at + 6, "%.4f", row->value);
+    cull_table_set(out, at + 7, "±");
+    if (isnan(error))
+        cull_table_set(out, at + 8, "N/A");
+    else
+        cull_table_printf(out, at + 8, "%.4f", error);
+    return out->status;
+}
+
+cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                              cull_table *out)
+{
+    static const cull_table_column columns[] = {
+        { "Model", false, false, false },  { "Method", false, false, false },
+        { "Sparsity", true, false, true }, { "Allocation", false, false, false },
+        { "Seed", true, false, true },     { "Tasks", false, false, false },
+        { "Version", true, false, false }, { "Filter", false, false, false },
+        { "n-shot", true, false, false },  { "Metric", false, false, false },
+        { "", false, false, false },       { "Value", true, false, true },
+        { "", false, false, false },       { "Stderr", true, false, true },
+    };
+    const size_t all = sizeof columns / sizeof columns[0];
+    const size_t cell = frame->n_trials > 1 ? 0 : all - N_LM_EVAL; // a single trial needs no name
+    *out = cull_table_new(ctx, all - cell, 0, columns + cell);
+    return each_row(ctx, frame, metric, put_lm_eval, out);
+}

@@ -1,0 +1,43 @@
+// Steps of loading a frame; for report/load*.c and frame.c alone.
+#ifndef CULL_RESULTS_LOAD_H
+#define CULL_RESULTS_LOAD_H
+
+#include "record/h5.h"
+#include "results/frame.h"
+
+typedef struct loading {
+    cull_ctx *ctx;
+    cull_frame *frame;
+    size_t room_trials, room_rows;
+} loading;
+
+cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;
+cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
+
+// What made the trial's cut, whatever its seed: stages and calibration, as a text to be compared.
+cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, const char **out) CULL_MUST_CHECK;
+
+// The rows of a file's /metrics, with their items.
+cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path,
+                           size_t trial) CULL_MUST_CHECK;
+
+// Give the rows of groups, from `first` on all of one file, the items of their tasks.
+cull_status cull_load_groups(loading *in, size_t first) CULL_MUST_CHECK;
+// Do the items give the value that the metric reported?
+bool cull_items_agree(const cull_row *row);
+
+// Leave out what does not meet the conditions.
+cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where,
+                              cull_frame *frame) CULL_MUST_CHECK;
+
+// Of one method at one sparsity and allocation; and of one seed and precision, too.
+bool cull_same_cell(const cull_frame_trial *a, const cull_frame_trial *b);
+bool cull_same_name(const cull_frame_trial *a, const cull_frame_trial *b);
+
+// Tell folders apart, and let checkpoints that were evaluated as they are be rows of one table.
+cull_status cull_frame_name(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;
+
+// Drop superseded trials, tell folders apart, and find columns and cells.
+cull_status cull_frame_arrange(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;
+
+#endif

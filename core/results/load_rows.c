@@ -1,0 +1,286 @@
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "results/load.h"
+
+// The columns of /metrics and /evaluations.
+typedef struct tables {
+    size_t n, n_evaluations;
+    const char *const *task, *const *metric, *const *filter, *const *group;
+    const double *value, *error;
+    const int64_t *count, *evaluation;
+    const uint8_t *better;
+    const char *const *plugin, *const *key, *const *settings, *const *attributes; // (n_evaluations)
+} tables;
+
+typedef struct reader {
+    loading *in;
+    cull_h5_in *file;
+    const char *path;
+    size_t trial;
+    cull_status status; // the first failure
+} reader;
+
+// A one-dimensional array of *n entries; *n is set by the first of a table, and must agree for the
+// others.
+static const void *column(reader *r, const char *path, char type, size_t *n)
+{
+    cull_h5_shape shape;
+    const void *data = NULL;
+    if (r->status != CULL_OK)
+        return NULL;
+    r->status = cull_h5_get(r->file, path, type, &shape, &data);
+    if (r->status == CULL_OK && *n != SIZE_MAX && *n != shape.n)
+        r->status = cull_fail(r->in->ctx, CULL_EFORMAT, "%s: %s has %zu entries, not %zu",
+                              r->in->frame->trial[r->trial].path, path, shape.n, *n);
+    if (r->status != CULL_OK)
+        return NULL;
+    *n = shape.n;
+    return data;
+}
+
+static void read_tables(reader *r, tables *t)
+{
+    t->n = t->n_evaluations = SIZE_MAX;
+    t->task = column(r, "/metrics/task", 's', &t->n);
+    t->metric = column(r, "/metrics/metric", 's', &t->n);
+    t->filter = column(r, "/metrics/filter", 's', &t->n);
+    t->group = column(r, "/metrics/items", 's', &t->n);
+    t->value = column(r, "/metrics/value", 'd', &t->n);
+    t->error = column(r, "/metrics/stderr", 'd', &t->n);
+    t->count = column(r, "/metrics/n", 'i', &t->n);
+    t->better = column(r, "/metrics/higher_is_better", 'b', &t->n);
+    t->evaluation = column(r, "/metrics/evaluation", 'i', &t->n);
+    t->plugin = column(r, "/evaluations/metric", 's', &t->n_evaluations);
+    t->key = column(r, "/evaluations/key", 's', &t->n_evaluations);
+    t->settings = column(r, "/evaluations/settings", 's', &t->n_evaluations);
+    t->attributes = column(r, "/evaluations/attributes", 's', &t->n_evaluations);
+    for (size_t i = 0; r->status == CULL_OK && i < t->n; i++)
+        if (t->evaluation[i] < 0 || (size_t)t->evaluation[i] >= t->n_evaluations)
+            r->status =
+                cull_fail(r->in->ctx, CULL_EFORMAT, "%s: /metrics/evaluation is out of range",
+                          r->in->frame->trial[r->trial].path);
+}
+
+// ---- conditions ----
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// How a task was measured: precision, the metric's attributes of the task, and its settings.
+// Settings that name files are left out: what was read is known by its hash; all of them where the
+// metric gives hashes of what it asked and of how it scored. An attribute wins over a setting of
+// its name.
+static const char *conditions(reader *r, const tables *t, size_t i)
+{
+    cull_arena *arena = cull_context_of(r->in->ctx)->alloc;
+    const size_t e = (size_t)t->evaluation[i];
+    json_t *all = json_loads(t->attributes[e], 0, NULL), *set = json_loads(t->settings[e], 0, NULL);
+    json_t *own = json_object_get(all, t->task[i]), *value;
+    const bool hashed =
+        json_object_get(own, "requests_hash") && json_object_get(own, "scoring_hash");
+    const size_t most = json_object_size(own) + json_object_size(set) + 1;
+    const char **line = cull_scratch(r->in->ctx, most, sizeof *line), *name;
+    size_t n = 0;
+
+    if (line)
+        line[n++] =
+            cull_arena_printf(arena, "precision=%s", r->in->frame->trial[r->trial].precision);
+    json_object_foreach(own, name, value) if (line && json_is_string(value)) line[n++] =
+        cull_arena_printf(arena, "%s=%s", name, json_string_value(value));
+    json_object_foreach(set, name, value)
+    {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+        if (line && text && !hashed && !json_object_get(own, name) && !strchr(text, '/'))
+            line[n++] = cull_arena_printf(arena, "%s=%s", name, text);
+        free(text);
+    }
+    json_decref(all);
+    json_decref(set);
+
+    cull_buf joined = CULL_BUF_INIT;
+    for (size_t j = 0; j < n; j++)
+        if (!line[j])
+            n = 0;
+    if (n)
+        qsort(line, n, sizeof *line, by_text);
+    for (size_t j = 0; j < n; j++)
+        cull_buf_printf(&joined, "%s\n", line[j]);
+    const char *text = n && !joined.failed ? cull_arena_copy(arena, joined.s, joined.n) : NULL;
+    cull_buf_release(&joined);
+    if (!text && r->status == CULL_OK)
+        r->status = cull_no_memory(r->in->ctx);
+    return text;
+}
+
+// ---- items ----
+
+// A numeric array of the row's group with n items, NULL where there is none such. `filter` is the
+// column to take of a (doc, filter) array.
+static const double *item_column(reader *r, const char *group, const char *name, size_t n,
+                                 size_t filter)
+{
+    cull_h5_shape shape;
+    const void *data = NULL;
+    const char *path =
+        cull_arena_printf(cull_context_of(r->in->ctx)->scratch, "%s/%s", group, name);
+    if (r->status != CULL_OK || !path || !cull_h5_has(r->file, path))
+        return NULL;
+    r->status = cull_h5_get(r->file, path, 'd', &shape, &data);
+    if (r->status != CULL_OK || shape.rank < 1 || shape.rank > 2 || shape.shape[0] != n)
+        return NULL;
+    const double *from = data;
+    if (shape.rank == 1)
+        return from;
+
+    double *one = filter < shape.shape[1] ? cull_take(r->in->ctx, n, sizeof *one) : NULL;
+    for (size_t i = 0; one && i < n; i++)
+        one[i] = from[i * shape.shape[1] + filter];
+    return one;
+}
+
+// A text column of the row's group, or NULL.
+static const char *const *item_texts(reader *r, const char *group, const char *name, size_t n)
+{
+    cull_h5_shape shape;
+    const void *data = NULL;
+    const char *path =
+        cull_arena_printf(cull_context_of(r->in->ctx)->scratch, "%s/%s", group, name);
+    if (r->status != CULL_OK || !path || !cull_h5_has(r->file, path))
+        return NULL;
+    r->status = cull_h5_get(r->file, path, 's', &shape, &data);
+    return r->status == CULL_OK && shape.rank == 1 && shape.n == n ? data : NULL;
+}
+
+typedef struct named {
+    const char *name;
+    size_t item;
+} named;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
+
+// Clusters as ordinals, an item without one ("") alone; NULL where no two items share one, or all
+// do.
+static const size_t *clusters(reader *r, size_t n, const char *const *names)
+{
+    size_t *ordinal = names ? cull_take(r->in->ctx, n, sizeof *ordinal) : NULL;
+    named *sorted = ordinal ? cull_alloc(n ? n : 1, sizeof *sorted) : NULL;
+    size_t known = 0;
+    if (!sorted)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (named){ names[i], i };
+    qsort(sorted, n, sizeof *sorted, by_name);
+    for (size_t i = 0; i < n; i++) {
+        known += i == 0 || !*sorted[i].name || strcmp(sorted[i].name, sorted[i - 1].name) != 0;
+        ordinal[sorted[i].item] = known - 1;
+    }
+    cull_free(sorted);
+    return known > 1 && known < n ? ordinal : NULL;
+}
+
+static const double *scaled(reader *r, size_t n, const double *x, double factor)
+{
+    double *y = x ? cull_take(r->in->ctx, n, sizeof *y) : NULL;
+    for (size_t i = 0; y && i < n; i++)
+        y[i] = factor * x[i];
+    return y;
+}
+
+// The sums behind a value, by the names that columns have everywhere (cull/metric.h).
+static void find_items(reader *r, const char *group, size_t filter, cull_row *row)
+{
+    static const struct {
+        const char *metric, *a, *b;
+        double factor;
+        enum cull_law law;
+    } known[] = {
+        { "perplexity", "nll", "tokens", 1, CULL_LAW_EXP },
+        { "perplexity", "loglik", NULL, -1, CULL_LAW_EXP }, // a document, its only continuation
+        { "word_perplexity", "loglik", "words", -1, CULL_LAW_EXP },
+        { "byte_perplexity", "loglik", "bytes", -1, CULL_LAW_EXP },
+        { "bits_per_byte", "loglik", "bytes", -1.4426950408889634, CULL_LAW_RATE },
+    };
+    cull_items *items = &row->items;
+
+    items->a = item_column(r, group, row->metric, row->n, filter);
+    row->law = CULL_LAW_MEAN;
+    for (size_t i = 0; !items->a && i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(row->metric, known[i].metric) != 0)
+            continue;
+        row->law = known[i].law;
+        items->a = scaled(r, row->n, item_column(r, group, known[i].a, row->n, 0), known[i].factor);
+        items->b = known[i].b ? item_column(r, group, known[i].b, row->n, 0) : NULL;
+        if (known[i].b && !items->b)
+            items->a = NULL;
+    }
+    items->n = items->a ? row->n : 0;
+}
+
+bool cull_items_agree(const cull_row *row)
+{
+    const double ratio = cull_ratio(&row->items);
+    const double value = row->law == CULL_LAW_EXP ? exp(ratio) : ratio;
+
+    return fabs(value - row->value) <= 1e-6 * fmax(1, fabs(row->value)) ||
+           (isinf(value) && isinf(row->value));
+}
+
+// Which filter of its (task, metric) a row is: its place among the rows with that task and metric.
+static size_t filter_of(const tables *t, size_t i)
+{
+    size_t before = 0;
+    for (size_t j = 0; j < i; j++)
+        before += t->evaluation[j] == t->evaluation[i] && strcmp(t->task[j], t->task[i]) == 0 &&
+                  strcmp(t->metric[j], t->metric[i]) == 0;
+    return before;
+}
+
+static void load_row(reader *r, const tables *t, size_t i)
+{
+    cull_row row = { .trial = r->trial,
+                     .task = t->task[i],
+                     .metric = t->metric[i],
+                     .filter = t->filter[i],
+                     .value = t->value[i],
+                     .error = t->error[i],
+                     .n = t->count[i] > 0 ? (size_t)t->count[i] : 0,
+                     .higher_is_better = t->better[i] == 1,
+                     .plugin = t->plugin[t->evaluation[i]],
+                     .settings = t->settings[t->evaluation[i]],
+                     .evaluation = t->key[t->evaluation[i]],
+                     .file = r->path,
+                     .group = t->group[i] };
+    row.conditions = conditions(r, t, i);
+    find_items(r, t->group[i], filter_of(t, i), &row);
+    if (!row.items.a || !cull_items_agree(&row)) {
+        row.items = (cull_items){ 0 };
+        row.law = CULL_LAW_NONE;
+    } else {
+        row.items.cluster = clusters(r, row.n, item_texts(r, t->group[i], "cluster", row.n));
+        row.hash = item_texts(r, t->group[i], "doc_hash", row.n);
+    }
+    if (r->status == CULL_OK)
+        r->status = loading_add_row(r->in, &row);
+}
+
+cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path, size_t trial)
+{
+    reader r = { .in = in, .file = file, .path = path, .trial = trial };
+    tables t = { 0 };
+    const size_t first = in->frame->n_rows;
+
+    read_tables(&r, &t);
+    for (size_t i = 0; r.status == CULL_OK && i < t.n; i++)
+        load_row(&r, &t, i);
+    return r.status == CULL_OK ? cull_load_groups(in, first) : r.status;
+}

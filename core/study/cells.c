@@ -1,0 +1,191 @@
+// From cuts to recorded trials: wanted cells that miss the same metrics are evaluated together.
+#include <string.h>
+#include <time.h>
+
+#include "flow/evaluate.h"
+#include "study/study.h"
+
+static double now(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool same_metrics(const cull_study *s, size_t a, size_t b)
+{
+    return !memcmp(s->cell[a].missing, s->cell[b].missing, s->spec->n_metrics * sizeof(bool));
+}
+
+typedef struct wave { // cells that are evaluated in one pass
+    size_t n_cells, n_variants, n_metrics;
+    size_t *cell, *variant; // (n_cells) the cell, and which variant is its
+    size_t *step;           // (n_variants)
+    const cull_cut **cut;   // (n_variants)
+    size_t *metric;         // (n_metrics)
+} wave;
+
+static cull_status new_wave(cull_study *s, wave *w)
+{
+    const size_t n = s->plan->n_cells;
+    *w = (wave){ 0 };
+    w->cell = cull_take(s->ctx, n, sizeof *w->cell);
+    w->variant = cull_take(s->ctx, n, sizeof *w->variant);
+    w->step = cull_take(s->ctx, n, sizeof *w->step);
+    w->cut = cull_take(s->ctx, n, sizeof *w->cut);
+    w->metric = cull_take(s->ctx, s->spec->n_metrics, sizeof *w->metric);
+    return w->cell && w->variant && w->step && w->cut && w->metric ? CULL_OK : CULL_ENOMEM;
+}
+
+static void enter(cull_study *s, wave *w, size_t c)
+{
+    const size_t step = s->plan->cell[c].step;
+    size_t v = 0;
+    while (v < w->n_variants && w->step[v] != step)
+        v++;
+    if (v == w->n_variants) {
+        w->step[w->n_variants] = step;
+        w->cut[w->n_variants++] = step == CULL_NOT ? NULL : s->made[step].variant.cut;
+    }
+    w->cell[w->n_cells] = c;
+    w->variant[w->n_cells++] = v;
+}
+
+// Answers are kept until a pass ends: so many bytes they may take.
+enum { ANSWER_BYTES = 256 };
+
+// What a killed run loses is its last wave: no longer than this, if that costs little reading.
+static const double wave_seconds = 600;
+
+static size_t variants_in_time(const cull_study *s, size_t model)
+{
+    const double each = s->dense_flops[model] / s->speed;
+    return each > 0 && wave_seconds / each < 1e6 ? (size_t)(wave_seconds / each) : SIZE_MAX;
+}
+
+static size_t most_variants(const cull_study *s, size_t model, const wave *w)
+{
+    const uint64_t room = s->options->engine.memory ? s->options->engine.memory / 4 : 1u << 30;
+    size_t requests = 1;
+    for (size_t i = 0; i < w->n_metrics; i++)
+        requests += s->inputs->at[model].asked[w->metric[i]].requests.n;
+    size_t most = (size_t)(room / ((uint64_t)requests * ANSWER_BYTES));
+    if (variants_in_time(s, model) < most)
+        most = variants_in_time(s, model);
+    return most > 1 ? most : 1;
+}
+
+// The next wanted cells that miss the same metrics as the first one.
+static cull_status next_wave(cull_study *s, size_t model, wave *w)
+{
+    CULL_TRY(new_wave(s, w));
+    size_t first = SIZE_MAX, most = SIZE_MAX;
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        if (s->plan->cell[c].model != model || s->cell[c].state != CULL_WANTED)
+            continue;
+        if (first == SIZE_MAX) {
+            first = c;
+            for (size_t i = 0; i < s->spec->n_metrics; i++)
+                if (s->cell[c].missing[i])
+                    w->metric[w->n_metrics++] = i;
+            most = most_variants(s, model, w);
+        }
+        if (same_metrics(s, first, c) && w->n_variants < most)
+            enter(s, w, c);
+    }
+    return CULL_OK;
+}
+
+static void say_failed(cull_study *s, size_t c, const char *reason)
+{
+    const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
+    const char *slug = cull_trial_slug(s->ctx, &axes);
+    s->cell[c].state = CULL_FAILED;
+    cull_log_line(cull_context_of(s->ctx)->log, CULL_ERROR, "trial %s: %s", slug ? slug : "?",
+                  reason);
+}
+
+// Cells whose cut could not be made.
+static void give_up(cull_study *s, size_t model)
+{
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        const cull_cell *cell = &s->plan->cell[c];
+        if (cell->model == model && s->cell[c].state == CULL_WANTED && cell->step != CULL_NOT &&
+            s->made[cell->step].state != CULL_DONE)
+            say_failed(s, c, s->made[cell->step].reason ? s->made[cell->step].reason : "");
+    }
+}
+
+static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluated *found,
+                               const cull_phase *phase, double started)
+{
+    for (size_t i = 0; i < w->n_cells; i++) {
+        const size_t c = w->cell[i];
+        const cull_evaluated *of = &found[w->variant[i]];
+        char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
+        if (of->status != CULL_OK) {
+            cull_error_text(&of->error, text, sizeof text);
+            say_failed(s, c, text);
+            continue;
+        }
+        const cull_finding finding = {
+            .cell = &s->plan->cell[c],
+            .n = w->n_metrics,
+            .metric = w->metric,
+            .found = of->found,
+            .evaluate = phase,
+            .started = started,
+        };
+        CULL_TRY(cull_record_cell(s, &finding));
+        s->cell[c].state = CULL_DONE;
+        cull_arena_clear(cull_context_of(s->ctx)->scratch);
+    }
+    return CULL_OK;
+}
+
+static cull_status run_wave(cull_study *s, size_t model, const wave *w)
+{
+    cull_evaluated *found = cull_take(s->ctx, w->n_variants, sizeof *found);
+    cull_cost_seen cost = { 0 };
+    if (!found)
+        return CULL_ENOMEM;
+    const cull_evaluate_job job = {
+        .subject = &s->inputs->at[model],
+        .n_variants = w->n_variants,
+        .cuts = w->cut,
+        .n = w->n_metrics,
+        .metric = w->metric,
+        .spec = s->spec,
+        .engine = &s->options->engine,
+    };
+    const double started = now(CLOCK_REALTIME), wall = now(CLOCK_MONOTONIC),
+                 cpu = now(CLOCK_PROCESS_CPUTIME_ID), share = 1 / (double)w->n_variants;
+    cull_status status = cull_evaluate(s->ctx, &job, found, &cost);
+    s->equivalents += s->dense_flops[model] > 0 ? (double)cost.flops / s->dense_flops[model] : 0;
+    cull_phase phase = {
+        .name = "evaluate",
+        .wall_s = (now(CLOCK_MONOTONIC) - wall) * share,
+        .cpu_s = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) * share,
+        .flops = (double)cost.flops * share,
+        .weight_bytes = (uint64_t)((double)cost.weight_bytes * share),
+    };
+    for (size_t i = 0; i < w->n_metrics; i++)
+        phase.tokens += s->inputs->at[model].asked[w->metric[i]].tokens;
+    if (status == CULL_OK)
+        status = record_wave(s, w, found, &phase, started);
+    for (size_t v = 0; v < w->n_variants; v++)
+        cull_evaluated_release(w->n_metrics, &found[v]);
+    return status;
+}
+
+cull_status cull_evaluate_cells(cull_study *s, size_t model)
+{
+    give_up(s, model);
+    for (;;) {
+        wave w;
+        CULL_TRY(next_wave(s, model, &w));
+        if (w.n_cells == 0)
+            return CULL_OK;
+        CULL_TRY(run_wave(s, model, &w));
+    }
+}

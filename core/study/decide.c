@@ -1,0 +1,180 @@
+// One step at a time: its decision, its variant.
+#include <string.h>
+
+#include "cut/cut.h"
+#include "cut/cut_file.h"
+#include "study/steps.h"
+
+static const cull_method *method_of(const cull_study *s, const cull_step *step)
+{
+    return &s->spec->methods[step->method];
+}
+
+// The failure in the context becomes the step's own.
+cull_status cull_fail_step(cull_study *s, size_t i, cull_status status)
+{
+    const cull_step *step = &s->plan->step[i];
+    char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
+    if (!cull_own_failure(status))
+        return status;
+    cull_while(s->ctx, status, "making stage %zu of method \"%s\"", step->stage + 1,
+               method_of(s, step)->name);
+    cull_error_text(&cull_context_of(s->ctx)->error, text, sizeof text);
+    cull_error_clear(s->ctx);
+    s->made[i].state = CULL_FAILED;
+    s->made[i].reason = cull_arena_copy(cull_context_of(s->ctx)->alloc, text, strlen(text));
+    return s->made[i].reason ? CULL_OK : cull_no_memory(s->ctx);
+}
+
+static const cull_cut *cut_before(cull_study *s, const cull_step *step)
+{
+    if (step->before == CULL_NOT)
+        return cull_empty_cut(s->ctx, &s->inputs->at[step->model]);
+    return s->made[step->before].variant.cut;
+}
+
+static cull_status measure_before(cull_study *s, const cull_step *step, cull_measure *out)
+{
+    const cull_subject *subject = &s->inputs->at[step->model];
+    if (step->before != CULL_NOT) {
+        *out = s->made[step->before].variant.measure;
+        return CULL_OK;
+    }
+    return cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen, (cull_traffic){ 0 },
+                            out);
+}
+
+static const cull_stats *stats_of(const cull_study *s, const cull_step *step)
+{
+    static const cull_stats none = { .size = sizeof none };
+    const cull_stats_store *store =
+        step->gather == CULL_NOT ? NULL : s->statistics[step->gather].store;
+    return store ? cull_stats_store_view(store) : &none;
+}
+
+static double *const *observed_of(const cull_study *s, const cull_step *step)
+{
+    if (step->gather == CULL_NOT || !step->spec->criterion.plugin)
+        return NULL;
+    const cull_gather *g = &s->plan->gather[step->gather];
+    const cull_statistics *st = &s->statistics[step->gather];
+    for (size_t i = 0; i < st->n_observers; i++)
+        if (g->observers[i]->plugin == step->spec->criterion.plugin &&
+            g->observers[i]->settings == step->spec->criterion.settings)
+            return st->observer[i].acc;
+    return NULL;
+}
+
+// ---- score and select, apply ----
+
+static cull_status store_step(cull_study *s, size_t i)
+{
+    const cull_step *step = &s->plan->step[i];
+    const char *path = cull_step_file(s, step);
+    cull_cut_about about = { .model = s->inputs->at[step->model].opened.facts->fingerprint };
+    if (!path)
+        return cull_no_memory(s->ctx);
+    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, s->inputs->at[step->model].opened.facts->dtype,
+                            &about.store));
+    return cull_cut_save(s->ctx, s->made[i].result.cut, &about, path);
+}
+
+static bool rested_on(const cull_plan *plan, size_t i)
+{
+    for (size_t j = 0; j < plan->n_steps; j++)
+        if (plan->step[j].before == i)
+            return true;
+    return false;
+}
+
+static bool skips(const cull_cut *cut)
+{
+    for (size_t l = 0; l < cut->L; l++)
+        if (cut->layer[l].skip_ratio > 0)
+            return true;
+    return false;
+}
+
+// How many experts a skipping router really runs shows only when it runs: the calibration rows are
+// counted on the variant itself.
+static cull_status measure_running(cull_study *s, size_t i)
+{
+    const cull_step *step = &s->plan->step[i];
+    const cull_subject *subject = &s->inputs->at[step->model];
+    cull_made *made = &s->made[i];
+    if (subject->n_rows == 0)
+        return CULL_OK;
+    const cull_gather gather = { .model = step->model, .seed = subject->rows[0].seed };
+    cull_statistics counted = { 0 };
+    const cull_calibrate_job job = { .subject = subject,
+                                     .gather = &gather,
+                                     .on = made->result.cut,
+                                     .folder = s->options->folder,
+                                     .engine = &s->options->engine,
+                                     .out = &counted };
+    cull_status status = cull_calibrate_count(s->ctx, &job);
+    if (status == CULL_OK)
+        status = cull_measure_cut(s->ctx, &subject->opened, made->result.cut, subject->frozen,
+                                  (cull_traffic){ cull_stats_store_view(counted.store), true },
+                                  &made->variant.measure);
+    cull_statistics_release(&counted);
+    return status;
+}
+
+// What the stage decided is checked against its budget and becomes a variant.
+cull_status cull_accept_step(cull_study *s, const cull_bench *b)
+{
+    const size_t i = b->step;
+    const cull_step *step = &s->plan->step[i];
+    const cull_subject *subject = &s->inputs->at[step->model];
+    cull_made *made = &s->made[i];
+    cull_status status = cull_apply(s->ctx, subject, s->spec->store, made->result.cut,
+                                    (cull_traffic){ stats_of(s, step), false }, &made->variant);
+    if (status == CULL_OK && skips(made->result.cut))
+        status = measure_running(s, i);
+    cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
+    if (status == CULL_OK)
+        status = cull_budget_check(s->ctx, step, subject, &b->budget, &b->before,
+                                   &made->variant.measure, made->result.cut);
+    cull_context_of(s->ctx)->owner = NULL;
+    CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
+                        step->spec->strategy.plugin->name));
+    if (rested_on(s->plan, i) || step->visit)
+        CULL_TRY(store_step(s, i));
+    made->state = CULL_DONE;
+    return CULL_OK;
+}
+
+cull_status cull_prepare_step(cull_study *s, size_t i, cull_bench *b)
+{
+    const cull_step *step = &s->plan->step[i];
+    const cull_subject *subject = &s->inputs->at[step->model];
+    const cull_measure *donor =
+        step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.measure;
+    *b = (cull_bench){ .step = i };
+    b->job = (cull_stage_job){
+        .step = step,
+        .subject = subject,
+        .layers = s->layers[step->model],
+        .before = cut_before(s, step),
+        .stats = stats_of(s, step),
+        .observed = observed_of(s, step),
+        .budget = &b->budget,
+        .folder = s->options->folder,
+        .seconds = s->options->plugin_seconds,
+    };
+    if (!b->job.before)
+        return CULL_ENOMEM;
+    CULL_TRY(measure_before(s, step, &b->before));
+    CULL_TRY(cull_budget_make(s->ctx, step, subject, &b->before, donor, &b->budget));
+    s->made[i].result = (cull_stage_result){ .cut = cull_cut_copy(s->ctx, b->job.before) };
+    return s->made[i].result.cut ? CULL_OK : CULL_ENOMEM;
+}
+
+cull_status cull_decide_step(cull_study *s, size_t i)
+{
+    cull_bench b;
+    CULL_TRY(cull_prepare_step(s, i, &b));
+    CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
+    return cull_accept_step(s, &b);
+}

@@ -1,0 +1,390 @@
+// What a finished cell leaves behind: the plan's and the study's words turned into those of
+// record/.
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "cut/cut_file.h"
+#include "plugin/settings.h"
+#include "study/study.h"
+
+cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
+{
+    const bool dense = cell->method == CULL_NOT;
+    return (cull_trial_axes){
+        .model = s->spec->models[cell->model].name,
+        .method = dense ? "dense" : s->spec->methods[cell->method].name,
+        .allocation = cell->allocation,
+        .sparsity = cell->sparsity,
+        .seeded = cell->seeded,
+        .seed = cell->seed,
+        .precision = s->inputs->precision,
+    };
+}
+
+// ---- the settings, as JSON ----
+
+static void put_use(cull_buf *out, const cull_use *use)
+{
+    if (!use->plugin) {
+        cull_buf_puts(out, "null");
+        return;
+    }
+    cull_buf_puts(out, "{");
+    cull_buf_json(out, use->plugin->name, strlen(use->plugin->name));
+    cull_buf_puts(out, ":");
+    cull_settings_json(use->plugin, use->settings, out);
+    cull_buf_puts(out, "}");
+}
+
+static void put_name(cull_buf *out, const char *key, const char *text)
+{
+    cull_buf_printf(out, "\"%s\":", key);
+    cull_buf_json(out, text, strlen(text));
+}
+
+static void put_stage(cull_buf *out, const cull_stage *stage)
+{
+    cull_buf_puts(out, "{\"criterion\":");
+    put_use(out, &stage->criterion);
+    cull_buf_puts(out, ",\"strategy\":");
+    put_use(out, &stage->strategy);
+    if (!isnan(stage->share))
+        cull_buf_printf(out, ",\"experts\":%.17g", stage->share);
+    cull_buf_printf(out, ",\"recalibrate\":%s,\"propagate\":\"%s\"}",
+                    stage->recalibrate ? "true" : "false", stage->propagate ? "pruned" : "dense");
+}
+
+static void put_layers(cull_buf *out, const char *key, const cull_ints *layers)
+{
+    cull_buf_printf(out, "\"%s\":[", key);
+    for (size_t i = 0; i < layers->n; i++)
+        cull_buf_printf(out, "%s%lld", i ? "," : "", (long long)layers->at[i]);
+    cull_buf_puts(out, "]");
+}
+
+// This trial's settings with all defaults.
+static void put_config(cull_buf *out, const cull_study *s, const cull_cell *cell)
+{
+    const cull_spec *spec = s->spec;
+    cull_buf_puts(out, "{");
+    put_name(out, "question", spec->question);
+    cull_buf_puts(out, ",\"model\":{");
+    put_name(out, "name", spec->models[cell->model].name);
+    cull_buf_puts(out, ",\"backend\":");
+    put_use(out, &spec->models[cell->model].backend);
+    cull_buf_puts(out, "},\"calibrate\":");
+    put_use(out, &spec->calibrate);
+    cull_buf_printf(out, ",\"dense_rows\":%lld,\"method\":[", (long long)spec->dense_rows);
+    for (size_t i = 0; cell->method != CULL_NOT && i < spec->methods[cell->method].n; i++) {
+        cull_buf_puts(out, i ? "," : "");
+        put_stage(out, &spec->methods[cell->method].stage[i]);
+    }
+    if (isnan(cell->sparsity))
+        cull_buf_puts(out, "],\"sparsity\":null,");
+    else
+        cull_buf_printf(out, "],\"sparsity\":%.17g,", cell->sparsity);
+    put_name(out, "allocation", cell->allocation ? cell->allocation : "");
+    cull_buf_printf(out, ",\"seed\":%llu,\"metrics\":[", (unsigned long long)cell->seed);
+    for (size_t i = 0; i < spec->n_metrics; i++) {
+        cull_buf_puts(out, i ? "," : "");
+        put_use(out, &spec->metrics[i]);
+    }
+    cull_buf_puts(out, "],\"layers\":{");
+    put_layers(out, "only", &spec->only);
+    cull_buf_puts(out, ",");
+    put_layers(out, "except", &spec->except);
+    cull_buf_puts(out, "},");
+    put_name(out, "precision", s->inputs->precision);
+    cull_buf_puts(out, ",");
+    put_name(out, "store", spec->store);
+    cull_buf_puts(out, "}");
+}
+
+static const char *use_json(cull_ctx *ctx, const cull_use *use)
+{
+    cull_buf text = CULL_BUF_INIT;
+    cull_settings_json(use->plugin, use->settings, &text);
+    const char *kept =
+        text.failed ? NULL : cull_arena_copy(cull_context_of(ctx)->alloc, text.s, text.n);
+    cull_buf_release(&text);
+    return kept;
+}
+
+// ---- the parts of a trial ----
+
+static cull_status add_plugin(cull_study *s, const cull_use *use, cull_plugin_used *all, size_t *n)
+{
+    if (!use->plugin)
+        return CULL_OK;
+    const cull_registered *from = cull_registry_of(s->registry, use->plugin);
+    const char *settings = use_json(s->ctx, use);
+    if (!settings)
+        return cull_no_memory(s->ctx);
+    all[(*n)++] = (cull_plugin_used){
+        .kind = cull_kind_name(use->plugin->kind),
+        .name = use->plugin->name,
+        .version = use->plugin->version,
+        .path = from ? from->from->path : "",
+        .hash = from ? from->from->key.hex : "",
+        .settings = settings,
+        .cite = use->plugin->cite,
+    };
+    return CULL_OK;
+}
+
+static cull_status plugins_of(cull_study *s, const cull_cell *cell, cull_provenance *out)
+{
+    const cull_spec *spec = s->spec;
+    const cull_method *method = cell->method == CULL_NOT ? NULL : &spec->methods[cell->method];
+    const size_t most = 2 + (method ? 2 * method->n : 0) + spec->n_metrics;
+    cull_plugin_used *all = cull_take(s->ctx, most, sizeof *all);
+    if (!all)
+        return CULL_ENOMEM;
+    CULL_TRY(add_plugin(s, &spec->models[cell->model].backend, all, &out->n_plugins));
+    if (method)
+        CULL_TRY(add_plugin(s, &spec->calibrate, all, &out->n_plugins));
+    for (size_t i = 0; method && i < method->n; i++) {
+        CULL_TRY(add_plugin(s, &method->stage[i].criterion, all, &out->n_plugins));
+        CULL_TRY(add_plugin(s, &method->stage[i].strategy, all, &out->n_plugins));
+    }
+    for (size_t i = 0; i < spec->n_metrics; i++)
+        CULL_TRY(add_plugin(s, &spec->metrics[i], all, &out->n_plugins));
+    out->plugins = all;
+    return CULL_OK;
+}
+
+static cull_status files_of(cull_study *s, const cull_cell *cell, cull_provenance *out)
+{
+    const cull_context *context = &s->inputs->at[cell->model].context;
+    cull_name_key *files = cull_take(s->ctx, context->n_files + 1, sizeof *files);
+    if (!files)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < context->n_files; i++)
+        files[i] = (cull_name_key){ context->files[i].path, context->files[i].key.hex,
+                                    context->files[i].bytes };
+    out->files = files;
+    out->n_files = context->n_files;
+    return CULL_OK;
+}
+
+static cull_status seeds_of(cull_study *s, const cull_cell *cell, cull_provenance *out)
+{
+    cull_seed_used *seeds = cull_take(s->ctx, 2, sizeof *seeds);
+    if (!seeds)
+        return CULL_ENOMEM;
+    seeds[out->n_seeds++] = (cull_seed_used){ "method", cell->seed };
+    const size_t g = cell->step == CULL_NOT ? CULL_NOT : s->plan->step[cell->step].gather;
+    if (g != CULL_NOT)
+        seeds[out->n_seeds++] = (cull_seed_used){ "data", s->plan->gather[g].seed };
+    out->seeds = seeds;
+    return CULL_OK;
+}
+
+static cull_status provenance_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
+{
+    cull_buf config = CULL_BUF_INIT;
+    trial->provenance = s->provenance;
+    put_config(&config, s, cell);
+    trial->provenance.config_resolved =
+        config.failed ? NULL : cull_arena_copy(cull_context_of(s->ctx)->alloc, config.s, config.n);
+    cull_buf_release(&config);
+    if (!trial->provenance.config_resolved)
+        return cull_no_memory(s->ctx);
+    CULL_TRY(plugins_of(s, cell, &trial->provenance));
+    CULL_TRY(seeds_of(s, cell, &trial->provenance));
+    return files_of(s, cell, &trial->provenance);
+}
+
+// The stages' scores under their criteria's names, with the stage's number where two share one.
+static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
+{
+    const size_t n = cell->method == CULL_NOT ? 0 : s->spec->methods[cell->method].n;
+    cull_expert_score *scores = cull_take(s->ctx, n + 1, sizeof *scores);
+    if (!scores)
+        return CULL_ENOMEM;
+    for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
+        const cull_stage_result *found = &s->made[i].result;
+        const cull_step *step = &s->plan->step[i];
+        if (!found->expert && !found->layer)
+            continue;
+        const char *name = step->spec->criterion.plugin->name;
+        for (size_t j = 0; j < trial->n_scores; j++)
+            if (!strcmp(scores[j].criterion, name))
+                name = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s.%zu", name,
+                                         step->stage + 1);
+        if (!name)
+            return cull_no_memory(s->ctx);
+        scores[trial->n_scores++] = (cull_expert_score){
+            .criterion = name,
+            .expert = (const double *const *)found->expert,
+            .layer = found->layer,
+        };
+    }
+    trial->scores = scores;
+    return CULL_OK;
+}
+
+static size_t first_gather(const cull_study *s, const cull_cell *cell)
+{
+    size_t g = CULL_NOT;
+    for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
+        if (s->plan->step[i].gather != CULL_NOT)
+            g = s->plan->step[i].gather;
+    return g;
+}
+
+static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
+{
+    const size_t g = first_gather(s, cell);
+    if (g == CULL_NOT)
+        return CULL_OK;
+    trial->calibration_key = s->plan->gather[g].key.hex;
+    trial->calibration = use_json(s->ctx, &s->spec->calibrate);
+    if (!trial->calibration)
+        return cull_no_memory(s->ctx);
+    trial->calibration_rows =
+        &cull_rows_of(&s->inputs->at[cell->model], s->plan->gather[g].seed)->sequences;
+    if (s->statistics[g].store)
+        trial->stats = cull_stats_store_view(s->statistics[g].store);
+    return CULL_OK;
+}
+
+static double gone(double kept, double total)
+{
+    return total > 0 ? 1 - kept / total : 0;
+}
+
+static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_summary *out)
+{
+    const cull_subject *subject = &s->inputs->at[cell->model];
+    cull_measure m;
+    if (cell->step == CULL_NOT)
+        CULL_TRY(cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen,
+                                  (cull_traffic){ 0 }, &m));
+    else
+        m = s->made[cell->step].variant.measure;
+    *out = (cull_cut_summary){
+        .requested = cell->sparsity,
+        .expert = gone(m.expert_kept, m.expert_total),
+        .all = gone(m.all_kept, m.all_total),
+        .active = gone(m.active_kept, m.active_total),
+        .kept_expert = (uint64_t)llround(m.expert_kept),
+        .kept_all = (uint64_t)llround(m.all_kept),
+        .kept_active = m.active_kept,
+        .exportable = m.exportable,
+    };
+    return CULL_OK;
+}
+
+static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *trial)
+{
+    const size_t steps = f->cell->method == CULL_NOT ? 0 : s->spec->methods[f->cell->method].n;
+    cull_phase *phases = cull_take(s->ctx, 3 * steps + 1, sizeof *phases);
+    if (!phases)
+        return CULL_ENOMEM;
+    for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
+        const size_t g = s->plan->step[i].gather;
+        const cull_stage_result *made = &s->made[i].result;
+        if (g != CULL_NOT && s->statistics[g].wall_s > 0) {
+            const cull_statistics *st = &s->statistics[g];
+            const double share = 1 / (double)(s->sharers[g] ? s->sharers[g] : 1);
+            phases[trial->n_phases++] = (cull_phase){
+                .name = "calibrate",
+                .wall_s = st->wall_s * share,
+                .cpu_s = st->cpu_s * share,
+                .tokens =
+                    cull_rows_of(&s->inputs->at[f->cell->model], s->plan->gather[g].seed)->tokens,
+                .flops = (double)st->cost.flops * share,
+                .weight_bytes = (uint64_t)((double)st->cost.weight_bytes * share),
+            };
+        }
+        phases[trial->n_phases++] =
+            (cull_phase){ .name = "score", .wall_s = made->score_s, .cpu_s = made->score_s };
+        phases[trial->n_phases++] =
+            (cull_phase){ .name = "select", .wall_s = made->select_s, .cpu_s = made->select_s };
+    }
+    phases[trial->n_phases++] = *f->evaluate;
+    for (size_t i = 0; i < trial->n_phases; i++)
+        phases[i].peak_rss_bytes = cull_peak_memory();
+    trial->phases = phases;
+    return CULL_OK;
+}
+
+static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_trial *trial)
+{
+    const cull_progressed *cell = &s->cell[f->cell - s->plan->cell];
+    cull_evaluation *all = cull_take(s->ctx, f->n, sizeof *all);
+    if (!all)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n; i++) {
+        const cull_use *use = &s->spec->metrics[f->metric[i]];
+        all[i] = (cull_evaluation){
+            .metric = use->plugin->name,
+            .key = cell->keys[f->metric[i]].hex,
+            .settings = use_json(s->ctx, use),
+            .found = &f->found[i],
+        };
+        if (!all[i].settings)
+            return cull_no_memory(s->ctx);
+    }
+    trial->evaluations = all;
+    trial->n_evaluations = f->n;
+    return CULL_OK;
+}
+
+// The recipe stands before the trial that names it.
+static cull_status save_cut(cull_study *s, const cull_cell *cell, cull_trial *trial)
+{
+    if (cell->step == CULL_NOT)
+        return CULL_OK;
+    const cull_cut *cut = s->made[cell->step].variant.cut;
+    const char *name = cull_trial_cut_name(s->ctx, &trial->axes, cell->id.hex);
+    cull_cut_about about = { .model = trial->model->fingerprint,
+                             .calibration = trial->calibration_key };
+    if (!name)
+        return CULL_ENOMEM;
+    const char *path =
+        cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, name);
+    const cull_cut_note notes[] = { { "method", trial->axes.method },
+                                    { "experiment", s->spec->name } };
+    about.notes = notes;
+    about.n_notes = sizeof notes / sizeof *notes;
+    if (!path)
+        return cull_no_memory(s->ctx);
+    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, trial->model->dtype, &about.store));
+    trial->cut = cut;
+    trial->summary.file = name;
+    return cull_cut_save(s->ctx, cut, &about, path);
+}
+
+cull_status cull_record_cell(cull_study *s, const cull_finding *f)
+{
+    const cull_subject *subject = &s->inputs->at[f->cell->model];
+    const bool added = s->cell[f->cell - s->plan->cell].recorded;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    cull_trial trial = {
+        .id = f->cell->id.hex,
+        .axes = cull_axes_of(s, f->cell),
+        .model = subject->opened.facts,
+        .layer = subject->layer,
+        .started = f->started,
+        .finished = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
+    };
+    trial.n_notes = cull_subject_notes(subject, &trial.notes);
+    CULL_TRY(provenance_of(s, f->cell, &trial));
+    CULL_TRY(summary_of(s, f->cell, &trial.summary));
+    CULL_TRY(calibration_of(s, f->cell, &trial));
+    CULL_TRY(scores_of(s, f->cell, &trial));
+    CULL_TRY(phases_of(s, f, &trial));
+    CULL_TRY(evaluations_of(s, f, &trial));
+    if (added) {
+        if (f->cell->step != CULL_NOT)
+            trial.cut = s->made[f->cell->step].variant.cut;
+        return cull_trial_write_added(s->ctx, s->options->folder, &trial);
+    }
+    CULL_TRY(save_cut(s, f->cell, &trial));
+    return cull_trial_write(s->ctx, s->options->folder, &trial);
+}

@@ -1,0 +1,207 @@
+#include "study/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "flow/stage_view.h"
+#include "plan/cost.h"
+#include "plan/key.h"
+#include "record/folder.h"
+
+// ---- the folder ----
+
+// One run at a time: an flock of <folder>/.lock, which the system lets go with the process.
+static cull_status lock_folder(cull_ctx *ctx, const char *folder, int *lock)
+{
+    const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/.lock", folder);
+    if (!path)
+        return cull_no_memory(ctx);
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*lock < 0)
+        return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) != 0)
+        return cull_fail(ctx, CULL_EENV,
+                         errno == EWOULDBLOCK ? "%s: another run is at work in this folder (%s)"
+                                              : "%s: the folder cannot be locked: %s",
+                         folder, strerror(errno));
+    return CULL_OK;
+}
+
+static cull_status prepare_folder(cull_ctx *ctx, const char *folder, int *lock)
+{
+    size_t removed = 0;
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char *calibration = cull_arena_printf(arena, "%s/calibration", folder);
+    const char *cuts = cull_arena_printf(arena, "%s/cuts", folder);
+    if (!calibration || !cuts)
+        return cull_no_memory(ctx);
+    CULL_TRY(cull_make_folder(ctx, calibration));
+    CULL_TRY(cull_make_folder(ctx, cuts));
+    CULL_TRY(lock_folder(ctx, folder, lock));
+    CULL_TRY(cull_results_sweep(ctx, folder, &removed));
+    CULL_TRY(cull_folder_sweep(ctx, calibration, &removed));
+    if (removed > 0)
+        cull_log_line(cull_context_of(ctx)->log, CULL_INFO,
+                      "%zu temporary file%s of an earlier run removed", removed,
+                      removed == 1 ? "" : "s");
+    return CULL_OK;
+}
+
+// ---- what is wanted ----
+
+static cull_status look_at_cell(cull_study *s, size_t c, const cull_presents *presents)
+{
+    const size_t n = s->spec->n_metrics;
+    cull_progressed *cell = &s->cell[c];
+    const cull_present *present = cull_trial_exists(presents, s->plan->cell[c].id.hex);
+    cell->missing = cull_take(s->ctx, n, sizeof *cell->missing);
+    cell->keys = cull_take(s->ctx, n, sizeof *cell->keys);
+    if (!cell->missing || !cell->keys)
+        return CULL_ENOMEM;
+    cell->recorded = present;
+    cell->state = CULL_DONE;
+    for (size_t i = 0; i < n; i++) {
+        CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,
+                                     &cell->keys[i]));
+        cell->missing[i] = !present || !cull_evaluation_exists(present, cell->keys[i].hex);
+        if (cell->missing[i])
+            cell->state = CULL_WANTED;
+    }
+    return CULL_OK;
+}
+
+static void count_sharers(cull_study *s)
+{
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        if (s->cell[c].state != CULL_WANTED)
+            continue;
+        for (size_t i = s->plan->cell[c].step; i != CULL_NOT; i = s->plan->step[i].before)
+            if (s->plan->step[i].gather != CULL_NOT)
+                s->sharers[s->plan->step[i].gather]++;
+    }
+}
+
+static cull_status look_around(cull_study *s, cull_tally *tally)
+{
+    cull_presents presents;
+    CULL_TRY(cull_trials_present(s->ctx, s->options->folder, &presents));
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        CULL_TRY(look_at_cell(s, c, &presents));
+        tally->there += s->cell[c].state == CULL_DONE;
+    }
+    count_sharers(s);
+    return CULL_OK;
+}
+
+// ---- the study ----
+
+static cull_status set_up(cull_study *s)
+{
+    const cull_plan *plan = s->plan;
+    s->layers = cull_take(s->ctx, s->inputs->n, sizeof *s->layers);
+    s->made = cull_take(s->ctx, plan->n_steps + 1, sizeof *s->made);
+    s->statistics = cull_take(s->ctx, plan->n_gathers + 1, sizeof *s->statistics);
+    s->sharers = cull_take(s->ctx, plan->n_gathers + 1, sizeof *s->sharers);
+    s->cell = cull_take(s->ctx, plan->n_cells, sizeof *s->cell);
+    if (!s->layers || !s->made || !s->statistics || !s->sharers || !s->cell)
+        return CULL_ENOMEM;
+    s->dense_flops = cull_take(s->ctx, s->inputs->n, sizeof *s->dense_flops);
+    if (!s->dense_flops)
+        return CULL_ENOMEM;
+    for (size_t m = 0; m < s->inputs->n; m++) {
+        s->layers[m] = cull_scene_layers(s->ctx, &s->inputs->at[m]);
+        if (!s->layers[m])
+            return CULL_ENOMEM;
+    }
+    s->speed = CULL_PASS_EFFICIENCY * cull_measure_speed() *
+               (double)cull_pool_threads(cull_context_of(s->ctx)->pool);
+    s->provenance = (cull_provenance){
+        .config_yaml = s->spec->text,
+        .argc = s->options->argc,
+        .argv = s->options->argv,
+        .threads = cull_pool_threads(cull_context_of(s->ctx)->pool),
+    };
+    return cull_provenance_here(s->ctx, &s->provenance);
+}
+
+static void release(cull_study *s)
+{
+    for (size_t g = 0; s->statistics && g < s->plan->n_gathers; g++)
+        cull_statistics_release(&s->statistics[g]);
+    for (size_t i = 0; s->made && i < s->plan->n_steps; i++)
+        cull_image_release(&s->made[i].result);
+}
+
+static bool wanted(const cull_study *s, size_t model)
+{
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        if (s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED)
+            return true;
+    return false;
+}
+
+static double calibration_equivalents(const cull_study *s)
+{
+    double sum = 0;
+    for (size_t g = 0; s->statistics && g < s->plan->n_gathers; g++) {
+        const double one = s->dense_flops ? s->dense_flops[s->plan->gather[g].model] : 0;
+        sum += one > 0 ? (double)s->statistics[g].cost.flops / one : 0;
+    }
+    return sum;
+}
+
+static cull_status run_models(cull_study *s, cull_tally *tally)
+{
+    CULL_TRY(set_up(s));
+    CULL_TRY(look_around(s, tally));
+    for (size_t m = 0; m < s->inputs->n; m++) {
+        if (!wanted(s, m))
+            continue;
+        CULL_TRY(cull_dense_flops(s->ctx, s->inputs, m, &s->dense_flops[m]));
+        CULL_TRY(cull_make_cuts(s, m));
+        CULL_TRY(cull_evaluate_cells(s, m));
+    }
+    return CULL_OK;
+}
+
+// The index is derived: what took it away is made good by the next run.
+static bool has_index(cull_ctx *ctx, const char *folder)
+{
+    const char *path = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/index.h5", folder);
+    return path && access(path, F_OK) == 0;
+}
+
+cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
+                            cull_inputs *inputs, const cull_flow_options *options, cull_tally *out)
+{
+    cull_study study = {
+        .ctx = ctx,
+        .registry = registry,
+        .options = options,
+        .spec = plan->spec,
+        .plan = plan,
+        .inputs = inputs,
+    };
+    int lock = -1;
+    *out = (cull_tally){ 0 };
+    cull_status status = prepare_folder(ctx, options->folder, &lock);
+    if (status == CULL_OK)
+        status = run_models(&study, out);
+    for (size_t c = 0; study.cell && c < plan->n_cells; c++) {
+        out->done += study.cell[c].state == CULL_DONE;
+        out->failed += study.cell[c].state == CULL_FAILED;
+    }
+    out->done -= out->there < out->done ? out->there : out->done;
+    if (out->done > 0 || (study.cell && !has_index(ctx, options->folder))) {
+        const cull_status indexed = cull_index_write(ctx, options->folder);
+        status = status == CULL_OK ? indexed : status;
+    }
+    out->equivalents = study.equivalents + calibration_equivalents(&study);
+    release(&study);
+    if (lock >= 0)
+        close(lock);
+    return status;
+}

@@ -1,0 +1,21 @@
+// The order of things: an experiment, opened and planned, becomes trials on disk.
+#ifndef CULL_STUDY_RUN_H
+#define CULL_STUDY_RUN_H
+
+#include "study/study.h"
+
+typedef struct cull_tally { // of cells
+    size_t there;           // complete before the run
+    size_t done;            // completed by it
+    size_t failed;
+    double equivalents; // what was computed, in dense evaluations of its model on all metrics
+} cull_tally;
+
+// Runs what is missing. The folder is locked meanwhile; temporary files of dead processes are
+// removed. Cells that fail by a plugin's fault are logged and counted; finished ones are on disk
+// whatever happens.
+cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
+                            cull_inputs *inputs, const cull_flow_options *options,
+                            cull_tally *out) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,122 @@
+// From the plan's steps to cuts. Steps rest on gathers and gathers on steps, so the work goes round
+// by round: everything whose ground is laid, in one pass over the weights, until nothing is left.
+#include "study/steps.h"
+
+#include "plan/passes.h"
+
+bool cull_own_failure(cull_status status)
+{
+    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
+}
+
+static cull_state state_of(const cull_study *s, size_t i)
+{
+    return i == CULL_NOT ? CULL_DONE : s->made[i].state;
+}
+
+// A step's ground: what it starts from, what it takes counts from, what its statistics are gathered
+// on.
+static cull_state ground(const cull_study *s, const cull_step *step)
+{
+    const size_t on = step->gather == CULL_NOT ? CULL_NOT : s->plan->gather[step->gather].on;
+    const size_t rests[] = { step->before, step->donor, on };
+    cull_state worst = CULL_DONE;
+    for (size_t i = 0; i < 3; i++) {
+        if (state_of(s, rests[i]) == CULL_FAILED)
+            return CULL_FAILED;
+        if (state_of(s, rests[i]) != CULL_DONE)
+            worst = CULL_WANTED;
+    }
+    return worst;
+}
+
+static const char *reason_below(const cull_study *s, const cull_step *step)
+{
+    const size_t on = step->gather == CULL_NOT ? CULL_NOT : s->plan->gather[step->gather].on;
+    const size_t rests[] = { step->before, step->donor, on };
+    for (size_t i = 0; i < 3; i++)
+        if (state_of(s, rests[i]) == CULL_FAILED)
+            return s->made[rests[i]].reason;
+    return "";
+}
+
+// The wanted steps whose ground is laid.
+static size_t ready_steps(cull_study *s, size_t model, size_t *steps)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->plan->n_steps; i++) {
+        const cull_step *step = &s->plan->step[i];
+        if (step->model != model || s->made[i].state != CULL_WANTED)
+            continue;
+        const cull_state laid = ground(s, step);
+        if (laid == CULL_FAILED) {
+            s->made[i].state = CULL_FAILED;
+            s->made[i].reason = reason_below(s, step);
+        } else if (laid == CULL_DONE) {
+            steps[n++] = i;
+        }
+    }
+    return n;
+}
+
+static size_t of_manner(const cull_study *s, cull_manner want, size_t n, const size_t *steps,
+                        size_t *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        if (cull_manner_of(&s->plan->step[steps[i]]) == want)
+            out[found++] = steps[i];
+    return found;
+}
+
+// The gathers, each once, of steps that want all layers' statistics.
+static size_t gathers_of(const cull_study *s, size_t n, const size_t *steps, size_t *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        const cull_step *step = &s->plan->step[steps[i]];
+        bool seen = step->gather == CULL_NOT || cull_manner_of(step) == CULL_VISITING;
+        for (size_t g = 0; g < found && !seen; g++)
+            seen = out[g] == step->gather;
+        if (!seen)
+            out[found++] = step->gather;
+    }
+    return found;
+}
+
+static cull_status decide_at_once(cull_study *s, size_t n, const size_t *steps)
+{
+    for (size_t i = 0; i < n; i++) {
+        const cull_status status = cull_decide_step(s, steps[i]);
+        if (status != CULL_OK)
+            CULL_TRY(cull_fail_step(s, steps[i], status));
+        cull_arena_clear(cull_context_of(s->ctx)->scratch);
+    }
+    return CULL_OK;
+}
+
+static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
+{
+    size_t *gather = cull_take(s->ctx, n, sizeof *gather);
+    size_t *some = cull_take(s->ctx, n, sizeof *some);
+    if (!gather || !some)
+        return CULL_ENOMEM;
+    const size_t n_gathers = gathers_of(s, n, steps, gather);
+    CULL_TRY(
+        cull_make_pass(s, n_gathers, gather, of_manner(s, CULL_VISITING, n, steps, some), some));
+    CULL_TRY(decide_at_once(s, of_manner(s, CULL_AT_ONCE, n, steps, some), some));
+    return cull_make_pass(s, 0, NULL, of_manner(s, CULL_SPREADING, n, steps, some), some);
+}
+
+cull_status cull_make_cuts(cull_study *s, size_t model)
+{
+    size_t *steps = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *steps);
+    if (!steps)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        if (s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED)
+            CULL_TRY(cull_want_step(s, s->plan->cell[c].step));
+    for (size_t n; (n = ready_steps(s, model, steps)) > 0;)
+        CULL_TRY(make_ready(s, n, steps));
+    return CULL_OK;
+}

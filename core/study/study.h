@@ -1,0 +1,79 @@
+// An experiment under way: what of its plan is already there, is wanted, was made, or failed.
+#ifndef CULL_STUDY_STUDY_H
+#define CULL_STUDY_STUDY_H
+
+#include "flow/apply.h"
+#include "flow/budget.h"
+#include "flow/calibrate.h"
+#include "flow/sandbox/stage_result.h"
+#include "record/trial_file.h"
+
+typedef struct cull_flow_options {
+    cull_engine_options engine;
+    double plugin_seconds; // limit of one call of score or select; 0: none
+    const char *folder;    // of the results
+    size_t argc;
+    const char *const *argv;
+} cull_flow_options;
+
+typedef enum cull_state { CULL_IDLE, CULL_WANTED, CULL_DONE, CULL_FAILED } cull_state;
+
+typedef struct cull_made { // of a step
+    cull_state state;
+    cull_stage_result result;
+    cull_variant variant;
+    const char *reason; // FAILED: one sentence, and frames
+} cull_made;
+
+typedef struct cull_progressed { // of a cell
+    cull_state state;
+    bool recorded;  // its trial file is there; what is wanted is added
+    bool *missing;  // (n_metrics) evaluations that are wanted
+    cull_key *keys; // (n_metrics) of the evaluations
+} cull_progressed;
+
+typedef struct cull_study {
+    cull_ctx *ctx;
+    const cull_registry *registry;
+    const cull_flow_options *options;
+    const cull_spec *spec;
+    const cull_plan *plan;
+    cull_inputs *inputs;
+    cull_layer_facts **layers;   // [model] → (L), as views want them
+    cull_made *made;             // (n_steps)
+    cull_statistics *statistics; // (n_gathers)
+    size_t *sharers;             // (n_gathers) wanted cells that rest on it
+    cull_progressed *cell;       // (n_cells)
+    double speed;                // multiply-adds × 2 a second, about
+    double *dense_flops;         // [model] of one dense evaluation
+    double equivalents;          // of dense evaluations, computed so far
+    cull_provenance provenance;  // what is the same for all trials
+} cull_study;
+
+// Axes of a cell, as tables show them.
+cull_trial_axes cull_axes_of(const cull_study *study, const cull_cell *cell);
+
+// Make the cuts of all wanted steps of a model: calibrate, score, select, apply, in the order in
+// which they rest on each other. A step that fails by its plugin's fault is FAILED, with those that
+// rest on it; other failures are the call's.
+cull_status cull_make_cuts(cull_study *study, size_t model) CULL_MUST_CHECK;
+
+// Evaluate all wanted cells of a model whose cuts are made, and record each.
+cull_status cull_evaluate_cells(cull_study *study, size_t model) CULL_MUST_CHECK;
+
+// Write the trial, or what was added to it.
+typedef struct cull_finding {
+    const cull_cell *cell;
+    size_t n;             // metrics evaluated
+    const size_t *metric; // (n)
+    const cull_collector *found;
+    const cull_phase *evaluate;
+    double started;
+} cull_finding;
+
+cull_status cull_record_cell(cull_study *study, const cull_finding *finding) CULL_MUST_CHECK;
+
+// A failure that is the plugin's own: it costs its trials, not the run.
+bool cull_own_failure(cull_status status);
+
+#endif

@@ -1,0 +1,221 @@
+#include "load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const cull_dtype hf_plain_types[3] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16 };
+static const cull_dtype stored[] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16, CULL_DT_F8_E4M3 };
+static const cull_dtype scales[] = { CULL_DT_F32, CULL_DT_F8_E8M0, CULL_DT_BF16, CULL_DT_F16 };
+
+static const char *const dtype_word[] = {
+#define WORD(name, bits, word) word,
+    CULL_DTYPES(WORD)
+#undef WORD
+};
+
+static float half_to_float(uint16_t h)
+{
+    const int exponent = h >> 10 & 31, mantissa = h & 1023;
+    const float magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                            : exponent     ? ldexpf((float)(mantissa | 1024), exponent - 25)
+                                           : ldexpf((float)mantissa, -24);
+    return h & 0x8000 ? -magnitude : magnitude;
+}
+
+void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
+{
+    const unsigned char *bytes = from;
+
+    if (type == CULL_DT_F32) {
+        memcpy(out, from, n * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint16_t half;
+        memcpy(&half, bytes + 2 * i, 2);
+        if (type == CULL_DT_BF16) {
+            const uint32_t word = (uint32_t)half << 16;
+            memcpy(out + i, &word, sizeof word);
+        } else {
+            out[i] = half_to_float(half);
+        }
+    }
+}
+
+// prefix + the first of `names` (a word of "a|b") with '*' as the expert's number + suffix
+static char *compose(hf_taker *t, const char *name, size_t n, size_t expert, const char *suffix)
+{
+    const char *star = memchr(name, '*', n);
+
+    if (!star)
+        return hf_text(t->ctx, "%s%.*s%s", t->prefix, (int)n, name, suffix);
+    return hf_text(t->ctx, "%s%.*s%zu%.*s%s", t->prefix, (int)(star - name), name, expert,
+                   (int)(name + n - star - 1), star + 1, suffix);
+}
+
+const char *hf_taker_name(hf_taker *t, const char *names, size_t expert, const char *suffix)
+{
+    const char *first = NULL;
+
+    while (*names) {
+        const size_t n = strcspn(names, "|");
+        const char *name = compose(t, names, n, expert, suffix);
+        if (!name || hf_files_find(&t->m->files, name))
+            return name;
+        first = first ? first : name;
+        names += n + (names[n] == '|');
+    }
+    return first;
+}
+
+// "[4, 64]"
+static const char *shape_text(char buf[128], size_t rank, const size_t *shape)
+{
+    size_t at = (size_t)snprintf(buf, 128, "[");
+
+    for (size_t i = 0; i < rank && at < 100; i++)
+        at += (size_t)snprintf(buf + at, 128 - at, "%s%zu", i ? ", " : "", shape[i]);
+    (void)snprintf(buf + at, 128 - at, "]");
+    return buf;
+}
+
+static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, const hf_wanted *wanted)
+{
+    char is[128], must[128];
+
+    return t->ctx->host->fail(
+        t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is %s, but by config.json it must be %s",
+        t->m->facts.source, found->name, shape_text(is, found->t.rank, found->t.shape),
+        shape_text(must, wanted->rank, wanted->shape));
+}
+
+cull_status hf_take(hf_taker *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
+{
+    if (!name)
+        return CULL_ENOMEM;
+    hf_tensor *found = hf_files_find(&t->m->files, name);
+    if (!found)
+        return t->ctx->host->fail(t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is missing",
+                                  t->m->facts.source, name);
+    if (found->t.rank != wanted->rank ||
+        memcmp(found->t.shape, wanted->shape, wanted->rank * sizeof *wanted->shape) != 0)
+        return wrong_shape(t, found, wanted);
+    for (size_t i = 0; i < wanted->n_types; i++)
+        if (found->t.dtype == wanted->types[i]) {
+            t->bytes += found->role ? 0 : found->t.bytes;
+            found->role = wanted->role;
+            found->where = wanted->where;
+            *out = found;
+            return CULL_OK;
+        }
+    return t->ctx->host->fail(t->ctx, CULL_ENOTSUP, "%s: tensor \"%s\" cannot be of type %s",
+                              t->m->facts.source, name, dtype_word[found->t.dtype]);
+}
+
+cull_status hf_take_vector(hf_taker *t, const char *name, enum hf_role role, size_t rank,
+                           const size_t *shape, const float **out)
+{
+    const hf_wanted wanted = { role,           { CULL_NONE, CULL_N_PARTS, CULL_NONE },
+                               hf_plain_types, 3,
+                               rank,           shape };
+    const hf_tensor *found;
+    size_t n = 1;
+
+    HF_TRY(hf_take(t, name, &wanted, &found));
+    for (size_t i = 0; i < rank; i++)
+        n *= shape[i];
+    float *wide = t->ctx->host->alloc(t->ctx, n, sizeof *wide);
+    if (!wide)
+        return CULL_ENOMEM;
+    hf_widen(found->t.dtype, found->t.data, n, wide);
+    t->params += n;
+    *out = wide;
+    return CULL_OK;
+}
+
+// An FP8 matrix's scales, one a block: value = q × scale, in spite of the name.
+static cull_status take_scales(hf_taker *t, cull_where where, const char *weight, cull_matrix *out)
+{
+    const hf_shape *s = &t->m->s;
+    const hf_tensor *found;
+
+    if (s->block_rows == 0)
+        return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                                  "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 "
+                                  "quantization_config",
+                                  t->m->facts.source, weight);
+    const size_t shape[] = { (out->rows + s->block_rows - 1) / s->block_rows,
+                             (out->cols + s->block_cols - 1) / s->block_cols };
+    const hf_wanted wanted = { HF_MATRIX_SCALE, where, scales, 4, 2, shape };
+    HF_TRY(hf_take(t, hf_text(t->ctx, "%s_scale_inv", weight), &wanted, &found));
+    out->block_rows = s->block_rows;
+    out->block_cols = s->block_cols;
+    out->scale_stride = (ptrdiff_t)shape[1];
+    out->scale_dtype = found->t.dtype == CULL_DT_F8_E8M0 ? CULL_DT_F8_E8M0 : CULL_DT_F32;
+    out->scale = found->t.data;
+    if (found->t.dtype == CULL_DT_BF16 || found->t.dtype == CULL_DT_F16) {
+        float *wide = t->ctx->host->alloc(t->ctx, shape[0] * shape[1], sizeof *wide);
+        if (!wide)
+            return CULL_ENOMEM;
+        hf_widen(found->t.dtype, found->t.data, shape[0] * shape[1], wide);
+        out->scale = wide;
+    }
+    return CULL_OK;
+}
+
+cull_status hf_take_bias(hf_taker *t, cull_where where, const char *name, cull_matrix *matrix)
+{
+    const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER_BIAS : HF_MATRIX_BIAS;
+    const hf_wanted wanted = { role, where, hf_plain_types, 3, 1, &matrix->rows };
+    const hf_tensor *found;
+
+    HF_TRY(hf_take(t, name, &wanted, &found));
+    matrix->bias = found->t.data;
+    matrix->bias_dtype = found->t.dtype;
+    matrix->bias_stride = 1;
+    t->params += matrix->rows;
+    return CULL_OK;
+}
+
+cull_matrix *hf_matrix_place(const cull_model *m, cull_where where)
+{
+    if (where.layer == CULL_NONE)
+        return where.part == CULL_PART_EMBED  ? &m->ends[0]
+               : where.part == CULL_PART_HEAD ? &m->ends[1]
+                                              : NULL;
+    if (where.layer >= m->s.L || where.part >= CULL_N_PARTS)
+        return NULL;
+    hf_layer *layer = &m->layer[where.layer];
+    if (where.expert == CULL_NONE)
+        return &layer->part[where.part];
+    if (where.expert >= layer->facts.E || where.part < CULL_PART_GATE ||
+        where.part > CULL_PART_DOWN)
+        return NULL;
+    return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
+}
+
+cull_status hf_take_matrix(hf_taker *t, cull_where where, const char *names, size_t rows,
+                           size_t cols, bool bias)
+{
+    const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER : HF_MATRIX;
+    const size_t shape[] = { rows, cols }, expert = where.expert == CULL_NONE ? 0 : where.expert;
+    const char *name = hf_taker_name(t, names, expert, ".weight");
+    const hf_wanted wanted = { role, where, stored, 4, 2, shape };
+    cull_matrix *out = hf_matrix_place(t->m, where);
+    const hf_tensor *found;
+
+    HF_TRY(hf_take(t, name, &wanted, &found));
+    *out = (cull_matrix){
+        .size = sizeof *out,
+        .rows = rows,
+        .cols = cols,
+        .data = found->t.data,
+        .dtype = found->t.dtype,
+        .row_stride = (ptrdiff_t)cols,
+        .col_stride = 1,
+    };
+    t->params += (uint64_t)rows * cols;
+    if (found->t.dtype == CULL_DT_F8_E4M3)
+        HF_TRY(take_scales(t, where, name, out));
+    return bias ? hf_take_bias(t, where, hf_taker_name(t, names, expert, ".bias"), out) : CULL_OK;
+}

@@ -1,0 +1,381 @@
+// The contents of the tensors: byte copies, and numbers where the cut changes them.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+#include "save/save.h"
+
+enum { BLOCK = 1 << 22 }; // bytes of zeros, or of numbers, in hand
+
+typedef struct writing {
+    hf_saving *s;
+    const cull_safetensors_ext *st;
+    cull_safetensors_writer *writer;
+    size_t first;         // of the shard's tensors
+    unsigned char *bytes; // BLOCK bytes, or the largest slice
+    unsigned char *row;   // stored numbers of the widest row
+    float *numbers;       // BLOCK bytes, or the widest row
+    bool rounded;         // a constant in the place of a bias lost digits
+} writing;
+
+static cull_status put(writing *w, const hf_out *out, const void *bytes, size_t n)
+{
+    return w->st->put(w->s->ctx, w->writer, (size_t)(out - w->s->out) - w->first, bytes, n);
+}
+
+static cull_status put_zeros(writing *w, const hf_out *out, size_t n)
+{
+    memset(w->bytes, 0, n < BLOCK ? n : BLOCK);
+    for (; n > 0; n -= n < BLOCK ? n : BLOCK)
+        HF_TRY(put(w, out, w->bytes, n < BLOCK ? n : BLOCK));
+    return CULL_OK;
+}
+
+static cull_status too_large(writing *w, const hf_out *out)
+{
+    return w->s->ctx->host->fail(w->s->ctx, CULL_ENUMERIC,
+                                 "%s: a number does not fit its stored type", out->name);
+}
+
+static size_t width(cull_dtype type)
+{
+    return type == CULL_DT_F32 ? 4 : 2;
+}
+
+static bool changed(const writing *w, cull_where where)
+{
+    return w->s->variant->changed(w->s->cut, where);
+}
+
+// A matrix row by row as numbers.
+static cull_status put_numbers(writing *w, const hf_out *out, cull_where where, size_t first,
+                               size_t n)
+{
+    const cull_matrix *m = hf_matrix_place(w->s->m, where);
+    const size_t fit = BLOCK / sizeof(float) / m->cols, rows = fit ? fit : 1;
+
+    for (size_t r = first, left = n; left > 0;) {
+        const size_t now = left < rows ? left : rows;
+        w->s->variant->rows(w->s->cut, where, m, r, now, w->numbers);
+        if (!w->s->variant->narrow(out->dtype, now * m->cols, w->numbers, w->bytes))
+            return too_large(w, out);
+        HF_TRY(put(w, out, w->bytes, now * m->cols * width(out->dtype)));
+        r += now;
+        left -= now;
+    }
+    return CULL_OK;
+}
+
+static cull_status put_matrix(writing *w, const hf_out *out)
+{
+    const hf_tensor *t = out->from;
+    cull_where where = t->where;
+
+    if (out->slot >= 0) {
+        const int32_t content = hf_slot_content(w->s, out->layer, out->slot);
+        if (content < 0)
+            return put_zeros(w, out, out->bytes);
+        where.expert = (uint32_t)content;
+    }
+    if (t->role == HF_MATRIX && (changed(w, where) || out->dtype != t->t.dtype))
+        return put_numbers(w, out, where, 0, t->t.shape[0]);
+    return put(w, out, t->t.data, t->t.bytes);
+}
+
+// Matrix `where` into a slice of a stack: element (r, c) at offset + r × row_step + c × col_step.
+static cull_status scatter(writing *w, const hf_out *out, cull_where where, size_t offset,
+                           size_t row_step, size_t col_step)
+{
+    const cull_matrix *m = hf_matrix_place(w->s->m, where);
+    const size_t size = width(out->dtype);
+
+    for (size_t r = 0; r < m->rows; r++) {
+        w->s->variant->rows(w->s->cut, where, m, r, 1, w->numbers);
+        if (!w->s->variant->narrow(out->dtype, m->cols, w->numbers, w->row))
+            return too_large(w, out);
+        for (size_t c = 0; c < m->cols; c++)
+            memcpy(w->bytes + (offset + r * row_step + c * col_step) * size, w->row + c * size,
+                   size);
+    }
+    return CULL_OK;
+}
+
+// One expert's slice of a stack, which has none for constants.
+static const unsigned char *slice_of(const writing *w, const hf_out *out, uint32_t e)
+{
+    const hf_tensor *t = out->from;
+    size_t place = 0;
+
+    for (uint32_t i = 0; i < e; i++)
+        place += hf_is_stored(&w->s->m->layer[out->layer], i);
+    return (const unsigned char *)t->t.data + place * (t->t.bytes / t->t.shape[0]);
+}
+
+// The same, with what the cut changes in it.
+static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
+{
+    const hf_tensor *t = out->from;
+    const size_t bytes = t->t.bytes / t->t.shape[0],
+                 parts = t->where.part == CULL_PART_GATE ? 2 : 1;
+    const unsigned char *slice = slice_of(w, out, e);
+    bool any = false;
+
+    for (uint32_t p = 0; p < parts; p++)
+        any |= changed(w, (cull_where){ t->where.layer, t->where.part + p, e });
+    if (!any)
+        return put(w, out, slice, bytes);
+    memcpy(w->bytes, slice, bytes);
+    for (uint32_t p = 0; p < parts; p++) {
+        const cull_where where = { t->where.layer, t->where.part + p, e };
+        const cull_matrix *m = hf_matrix_place(w->s->m, where);
+        const size_t offset = (size_t)((const unsigned char *)m->data - slice) / width(out->dtype);
+        if (changed(w, where))
+            HF_TRY(scatter(w, out, where, offset, (size_t)m->row_stride, (size_t)m->col_stride));
+    }
+    return put(w, out, w->bytes, bytes);
+}
+
+// One expert's MXFP4 matrices in the BF16 form: (cols, rows), gate and up by turns.
+static cull_status put_unpacked(writing *w, const hf_out *out, uint32_t e)
+{
+    const size_t parts = out->from->where.part == CULL_PART_GATE ? 2 : 1;
+
+    for (uint32_t p = 0; p < parts; p++)
+        HF_TRY(scatter(w, out, (cull_where){ out->from->where.layer, out->from->where.part + p, e },
+                       p, parts, out->shape[2]));
+    return put(w, out, w->bytes, out->bytes / out->shape[0]);
+}
+
+static cull_status put_stack(writing *w, const hf_out *out)
+{
+    const hf_tensor *t = out->from;
+
+    for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
+        const int32_t content = hf_slot_content(w->s, out->layer, j);
+        const size_t bytes = t->t.bytes / t->t.shape[0];
+        if (!hf_slot_stored(w->s, out->layer, j))
+            continue;
+        if (content < 0)
+            HF_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
+        else if (out->dtype != t->t.dtype)
+            HF_TRY(put_unpacked(w, out, (uint32_t)content));
+        else if (t->role == HF_STACK)
+            HF_TRY(put_slice(w, out, (uint32_t)content));
+        else
+            HF_TRY(put(w, out, slice_of(w, out, (uint32_t)content), bytes));
+    }
+    return CULL_OK;
+}
+
+// Biases of a stack; a novice is the constant in the place of down's.
+static cull_status put_stack_bias(writing *w, const hf_out *out)
+{
+    const hf_tensor *t = out->from;
+    const size_t n = t->t.shape[1], bytes = t->t.bytes / t->t.shape[0];
+
+    for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
+        const int32_t content = hf_slot_content(w->s, out->layer, j);
+        const float *constant = hf_slot_constant(w->s, out->layer, j);
+        if (content >= 0) {
+            HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)content * bytes, bytes));
+        } else if (constant && t->where.part == CULL_PART_DOWN) {
+            if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
+                return too_large(w, out);
+            hf_widen(out->dtype, w->bytes, n, w->numbers);
+            w->rounded |= memcmp(w->numbers, constant, n * sizeof *constant) != 0;
+            HF_TRY(put(w, out, w->bytes, bytes));
+        } else {
+            HF_TRY(put_zeros(w, out, bytes));
+        }
+    }
+    return CULL_OK;
+}
+
+// A router's rows, or entries of its bias. A slot of padding is never chosen.
+static cull_status put_router(writing *w, const hf_out *out)
+{
+    const hf_tensor *t = out->from;
+    const size_t rows = w->s->rows[out->layer], bytes = out->bytes / rows;
+    const float never = t->role == HF_ROUTER ? 0 : out->dtype == CULL_DT_F16 ? -6e4f : -1e9f;
+
+    for (int32_t j = 0; (size_t)j < rows; j++) {
+        const int32_t e = w->s->slot[out->layer][j];
+        if (e == HF_PADDING && never < 0) {
+            (void)w->s->variant->narrow(out->dtype, 1, &never, w->bytes);
+            HF_TRY(put(w, out, w->bytes, bytes));
+        } else if (e == HF_PADDING) {
+            HF_TRY(put_zeros(w, out, bytes));
+        } else if (t->role == HF_ROUTER && changed(w, t->where)) {
+            HF_TRY(put_numbers(w, out, t->where, (size_t)e, 1));
+        } else {
+            HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
+        }
+    }
+    return CULL_OK;
+}
+
+static cull_status put_constants(writing *w, const hf_out *out)
+{
+    const size_t l = out->layer, bytes = out->shape[1] * sizeof(float);
+
+    for (int32_t j = 0; (size_t)j < w->s->rows[l]; j++) {
+        const float *constant = hf_slot_constant(w->s, l, j);
+        if (hf_slot_stored(w->s, l, j))
+            continue;
+        HF_TRY(constant ? put(w, out, constant, bytes) : put_zeros(w, out, bytes));
+    }
+    return CULL_OK;
+}
+
+static cull_status put_tensor(writing *w, const hf_out *out)
+{
+    switch (out->from->role) {
+    case HF_STACK:
+    case HF_STACK_BLOCKS:
+    case HF_STACK_SCALES:
+        return put_stack(w, out);
+    case HF_STACK_BIAS:
+        return put_stack_bias(w, out);
+    case HF_ROUTER:
+    case HF_ROUTER_BIAS:
+        return put_router(w, out);
+    case HF_CONSTANTS:
+        return put_constants(w, out);
+    default:
+        return put_matrix(w, out);
+    }
+}
+
+// The layer of tensor i is done with where the next one is of another: let its pages go.
+static void release_after(const hf_saving *s, size_t i)
+{
+    const size_t l = s->out[i].layer;
+
+    if (l != CULL_NONE && (i + 1 == s->n || s->out[i + 1].layer != l))
+        hf_files_release(&s->m->files, s->m->layer[l].first_tensor, s->m->layer[l].end_tensor);
+}
+
+// Tensors [first, end) as one file.
+static cull_status write_shard(writing *w, const char *path, size_t first, size_t end)
+{
+    cull_ctx *ctx = w->s->ctx;
+    cull_entry *entries = calloc(end - first, sizeof *entries);
+
+    if (!entries)
+        return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
+    for (size_t i = first; i < end; i++) {
+        const hf_out *out = &w->s->out[i];
+        entries[i - first] =
+            (cull_entry){ .name = out->name, .dtype = out->dtype, .rank = out->rank };
+        memcpy(entries[i - first].shape, out->shape, sizeof out->shape);
+    }
+    cull_status status = w->st->create(ctx, path, end - first, entries, 0, NULL, &w->writer);
+    free(entries);
+    if (status != CULL_OK)
+        return status;
+    w->first = first;
+    for (size_t i = first; i < end && status == CULL_OK; i++) {
+        status = put_tensor(w, &w->s->out[i]);
+        release_after(w->s, i);
+        if (status == CULL_OK && !ctx->host->progress(ctx, (double)i + 1, (double)w->s->n))
+            status = ctx->host->fail(ctx, CULL_ECANCELED, "interrupted");
+    }
+    if (status == CULL_OK)
+        return w->st->finish(ctx, w->writer);
+    w->st->abandon(w->writer);
+    return status;
+}
+
+// The end of the shard that begins at `first`.
+static size_t shard_end(const hf_saving *s, size_t first)
+{
+    uint64_t bytes = s->out[first].bytes;
+    size_t end = first + 1;
+
+    while (end < s->n && bytes + s->out[end].bytes <= s->how->shard_bytes)
+        bytes += s->out[end++].bytes;
+    return end;
+}
+
+static cull_status write_index(hf_saving *s, const char *const *shard)
+{
+    json_t *map = json_object(), *root = NULL;
+    json_int_t total = 0;
+    cull_status status = CULL_ENOMEM;
+
+    for (size_t i = 0; map && i < s->n; i++) {
+        total += (json_int_t)s->out[i].bytes;
+        if (json_object_set_new(map, s->out[i].name, json_string(shard[i])) != 0)
+            break;
+    }
+    root = json_pack("{s:{s:I},s:O}", "metadata", "total_size", total, "weight_map", map);
+    char *text = root && json_object_size(map) == s->n ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    const char *path =
+        text ? hf_text(s->ctx, "%s/model.safetensors.index.json", s->how->folder) : NULL;
+    if (path)
+        status = hf_write_file(s->ctx, path, text, strlen(text));
+    else
+        (void)s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
+    free(text);
+    json_decref(map);
+    json_decref(root);
+    return status;
+}
+
+static cull_status write_shards(writing *w)
+{
+    hf_saving *s = w->s;
+    const char **shard = s->ctx->host->alloc(s->ctx, s->n, sizeof *shard);
+    size_t count = 0, number = 0;
+
+    for (size_t i = 0; i < s->n; i = shard_end(s, i))
+        count++;
+    for (size_t i = 0, end; i < s->n; i = end) {
+        end = shard_end(s, i);
+        const char *name =
+            count == 1 ? "model.safetensors"
+                       : hf_text(s->ctx, "model-%05zu-of-%05zu.safetensors", ++number, count);
+        const char *path = name ? hf_text(s->ctx, "%s/%s", s->how->folder, name) : NULL;
+        if (!path || !shard)
+            return CULL_ENOMEM;
+        HF_TRY(write_shard(w, path, i, end));
+        for (size_t j = i; j < end; j++)
+            shard[j] = name;
+    }
+    return count == 1 ? CULL_OK : write_index(s, shard);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+cull_status hf_save_tensors(hf_saving *s)
+{
+    writing w = { .s = s, .st = s->m->files.st };
+    size_t widest = larger(s->m->s.D, s->m->s.F), slice = BLOCK;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const hf_out *out = &s->out[i];
+        widest = larger(widest, out->rank ? out->shape[out->rank - 1] : 1);
+        if (out->from->role == HF_STACK || out->from->role == HF_STACK_BLOCKS)
+            slice = larger(slice, out->bytes / out->shape[0]);
+    }
+    w.bytes = malloc(larger(slice, widest * sizeof(float)));
+    w.row = malloc(widest * sizeof(float));
+    w.numbers = malloc(larger(BLOCK, widest * sizeof(float)));
+    cull_status status = w.bytes && w.row && w.numbers
+                             ? CULL_OK
+                             : s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
+    if (status == CULL_OK)
+        status = write_shards(&w);
+    if (status == CULL_OK && w.rounded)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "constants are rounded to the type of the experts' biases; a trial with "
+                          "store: model is evaluated as it is exported");
+    free(w.bytes);
+    free(w.row);
+    free(w.numbers);
+    return status;
+}

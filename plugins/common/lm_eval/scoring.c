@@ -1,0 +1,427 @@
+#include "common/lm_eval/scoring_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/python/sha256.h"
+
+// ---- prepare ----
+
+// The requests of one document, in new memory.
+static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const document *d,
+                       size_t *n, cull_request **out, bool *truncated)
+{
+    if (t->kind == TASK_ROLLING)
+        return lm_score_rolling(ctx, lm, d->place, d->continuation[0], n, out);
+    *n = d->n;
+    *out = ctx->host->alloc(ctx, d->n, sizeof **out);
+    if (!*out)
+        return CULL_ENOMEM;
+    if (d->own_max && d->max_new >= lm->length) // the line's fault, not the settings'
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: \"max\" is %zu, which leaves no room for a context in a length "
+                               "of %zu",
+                               d->place, d->max_new, lm->length);
+    if (t->kind == TASK_GENERATE)
+        return lm_generate(ctx, lm, d->place, d->context[0], d->max_new, d->n_until, d->until, *out,
+                           truncated);
+    return lm_score_pairs(ctx, lm, d->place, d->n, d->context, d->continuation, *out, truncated);
+}
+
+static void hash_request(sha256 *h, const cull_request *r)
+{
+    const uint64_t numbers[4] = { r->kind, r->n, r->scored, r->max_new };
+    sha256_add(h, numbers, sizeof numbers);
+    sha256_add(h, r->ids, r->n * sizeof *r->ids);
+    for (size_t i = 0; i < r->n_until; i++)
+        sha256_add(h, r->until[i], strlen(r->until[i]) + 1);
+}
+
+typedef struct asked { // the requests of one document
+    size_t n;
+    cull_request *at;
+} asked;
+
+// A text without bytes counts in the sums, as in lm-eval; of such texts alone nothing can be
+// divided.
+static cull_status check_bytes(cull_ctx *ctx, const task *t)
+{
+    for (size_t d = 0; d < t->n; d++)
+        if (t->kind != TASK_ROLLING || t->document[d].bytes > 0)
+            return CULL_OK;
+    return ctx->host->fail(
+        ctx, CULL_EFORMAT, "%s: the text%s of task \"%s\" ha%s no bytes, so there is no perplexity",
+        t->document[0].place, t->n > 1 ? "s" : "", t->name, t->n > 1 ? "ve" : "s");
+}
+
+static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task *t, size_t *total,
+                                asked *docs, exam_task *out)
+{
+    sha256 h;
+    sha256_init(&h);
+    size_t *first = ctx->host->alloc(ctx, t->n + 1, sizeof *first);
+    uint8_t *truncated = ctx->host->alloc(ctx, t->n, 1);
+    if (!first || !truncated)
+        return CULL_ENOMEM;
+    const cull_status checked = check_bytes(ctx, t);
+    if (checked != CULL_OK)
+        return checked;
+    for (size_t d = 0; d < t->n; d++) {
+        bool lost = false;
+        const cull_status status = ask(ctx, lm, t, &t->document[d], &docs[d].n, &docs[d].at, &lost);
+        if (status != CULL_OK)
+            return status;
+        truncated[d] = lost;
+        first[d] = *total;
+        *total += docs[d].n;
+        for (size_t i = 0; i < docs[d].n; i++)
+            hash_request(&h, &docs[d].at[i]);
+    }
+    first[t->n] = *total;
+    out->task = *t;
+    out->first = first;
+    out->truncated = truncated;
+    sha256_hex(&h, out->hash);
+    exam_task_key(t, out->scoring);
+    return CULL_OK;
+}
+
+static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const asked *docs,
+                          exam *state, cull_requests *out)
+{
+    out->at = ctx->host->alloc(ctx, total, sizeof *out->at);
+    if (!out->at)
+        return CULL_ENOMEM;
+    for (size_t d = 0; d < n_docs; d++) {
+        memcpy(out->at + out->n, docs[d].at, docs[d].n * sizeof *out->at);
+        out->n += docs[d].n;
+    }
+    out->state = state;
+    return CULL_OK;
+}
+
+cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,
+                         cull_requests *out)
+{
+    size_t n_docs = 0, total = 0;
+    for (size_t t = 0; t < tasks->n; t++)
+        n_docs += tasks->task[t].n;
+    exam *state = ctx->host->alloc(ctx, 1, sizeof *state);
+    exam_task *each = ctx->host->alloc(ctx, tasks->n, sizeof *each);
+    asked *docs = ctx->host->alloc(ctx, n_docs, sizeof *docs);
+    if (!state || !each || !docs)
+        return CULL_ENOMEM;
+    *state = (exam){ .n = tasks->n,
+                     .n_groups = tasks->n_groups,
+                     .task = each,
+                     .group = tasks->group,
+                     .version = lm->version,
+                     .bos = lm->bos,
+                     .length = lm->length };
+    asked *next = docs;
+    for (size_t t = 0; t < tasks->n; t++) {
+        const cull_status status = prepare_task(ctx, lm, &tasks->task[t], &total, next, &each[t]);
+        if (status != CULL_OK)
+            return status;
+        next += tasks->task[t].n;
+    }
+    const cull_status status = exam_key(ctx, tasks, &out->key);
+    return status == CULL_OK ? gather(ctx, total, n_docs, docs, state, out) : status;
+}
+
+// ---- score ----
+
+cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
+                       const char *filter, summary of, int higher_is_better)
+{
+    return out->value(ctx, out,
+                      &(cull_value){ .task = name,
+                                     .metric = metric,
+                                     .filter = filter,
+                                     .value = of.mean,
+                                     .stderr_ = of.stderr_,
+                                     .n = of.n,
+                                     .higher_is_better = higher_is_better });
+}
+
+cull_status exam_mean_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
+                            const char *filter, summary of, exam_means *means)
+{
+    means->at[means->n++] = (exam_mean){ metric, filter, of };
+    return exam_value(ctx, out, name, metric, filter, of, 1);
+}
+
+cull_status exam_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,
+                         const exam_column *columns)
+{
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < n; i++) {
+        const exam_column *c = &columns[i];
+        if (!c->data)
+            continue;
+        status = out->column(ctx, out,
+                             &(cull_column){ .task = t->name,
+                                             .name = c->name,
+                                             .unit = c->unit,
+                                             .doc = c->doc,
+                                             .dims = { "doc", c->dim, NULL },
+                                             .shape = { t->n, c->dim ? c->width : 0, 0 },
+                                             .type = c->type,
+                                             .data = c->data });
+    }
+    return status;
+}
+
+static cull_status hash_prompt(cull_ctx *ctx, const task *t, const document *d, const char **out)
+{
+    const span prompt = t->kind == TASK_ROLLING ? d->continuation[0] : d->context[0];
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_of(prompt.s, prompt.n, hex);
+    *out = hex;
+    return CULL_OK;
+}
+
+cull_status exam_identity(cull_ctx *ctx, cull_report *out, const exam_task *of)
+{
+    const task *t = &of->task;
+    static const char *const names[3] = { "doc_hash", "prompt_hash", "cluster" };
+    static const char *const docs[3] = { "hash of the document, lm-eval's or the request file's",
+                                         "SHA-256 of the first context",
+                                         "documents of one cluster are not independent" };
+    const char **text[3];
+    bool any[3] = { false };
+    for (size_t i = 0; i < 3; i++)
+        if (!(text[i] = ctx->host->alloc(ctx, t->n, sizeof *text[i])))
+            return CULL_ENOMEM;
+    for (size_t d = 0; d < t->n; d++) {
+        const document *doc = &t->document[d];
+        const char *have[3] = { doc->doc_hash, doc->prompt_hash, doc->cluster };
+        if (!have[1] && hash_prompt(ctx, t, doc, &have[1]) != CULL_OK)
+            return CULL_ENOMEM;
+        for (size_t i = 0; i < 3; i++) {
+            text[i][d] = have[i] ? have[i] : "";
+            any[i] |= have[i] != NULL;
+        }
+    }
+    exam_column columns[4];
+    for (size_t i = 0; i < 3; i++)
+        columns[i] = (exam_column){
+            .name = names[i], .doc = docs[i], .type = 's', .data = any[i] ? text[i] : NULL
+        };
+    columns[3] = (exam_column){ .name = "truncated",
+                                .doc = "1: a context lost ids on the left, to fit the length",
+                                .type = 'b',
+                                .data = of->truncated };
+    return exam_columns(ctx, out, t, 4, columns);
+}
+
+static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, cull_report *out)
+{
+    char shots[24], length[24];
+    snprintf(shots, sizeof shots, "%zu", t->task.n_shot);
+    snprintf(length, sizeof length, "%zu", e->length);
+    const char *const pairs[][2] = { { "protocol", lm_versions[e->version] },
+                                     { "bos", lm_boses[e->bos] },
+                                     { "length", length },
+                                     { "n_shot", shots },
+                                     { "version", t->task.version ? t->task.version : "" },
+                                     { "requests_hash", t->hash },
+                                     { "scoring_hash", t->scoring } };
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < sizeof pairs / sizeof *pairs; i++)
+        status = out->attribute(ctx, out, t->task.name, pairs[i][0], pairs[i][1]);
+    return status;
+}
+
+// The names along the axis `filter`, with a comma between.
+static cull_status name_filters(cull_ctx *ctx, const task *t, cull_report *out)
+{
+    span *part = ctx->host->alloc(ctx, 2 * t->n_filters, sizeof *part), text;
+    if (!part)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < t->n_filters; i++) {
+        part[2 * i] = span_of(i ? "," : "");
+        part[2 * i + 1] = span_of(t->filter[i].name);
+    }
+    const cull_status status = span_join(ctx, 2 * t->n_filters, part, &text);
+    return status == CULL_OK ? out->attribute(ctx, out, t->name, "filters", text.s) : status;
+}
+
+// Is the mean one of its metric and filter? filter NULL: the first one of its metric.
+static bool is_mean(const exam_means *means, size_t i, const char *metric, const char *filter)
+{
+    const exam_mean *m = &means->at[i];
+    bool first = true;
+    for (size_t j = 0; j < i; j++)
+        first &= strcmp(means->at[j].metric, metric) != 0;
+    return strcmp(m->metric, metric) == 0 && (filter ? strcmp(m->filter, filter) == 0 : first);
+}
+
+// The means of the member tasks that have this one, gathered in `of`; how many.
+static size_t members(const exam_means *means, const task_group *group, const char *metric,
+                      const char *filter, summary *of)
+{
+    size_t have = 0;
+    for (size_t i = 0; i < group->n; i++) {
+        const exam_means *m = &means[group->member[i]];
+        for (size_t k = 0; k < m->n; k++)
+            if (is_mean(m, k, metric, filter)) {
+                of[have++] = m->at[k].of;
+                break;
+            }
+    }
+    return have;
+}
+
+// Does the group average this?
+static bool is_averaged(const task_group *group, const exam_mean *m)
+{
+    bool wanted = group->n_values == 0;
+    for (size_t i = 0; i < group->n_values; i++) {
+        const size_t n = strlen(m->metric);
+        const char *value = group->value[i];
+        wanted |= strncmp(value, m->metric, n) == 0 && value[n] == ',' &&
+                  strcmp(value + n + 1, m->filter) == 0;
+    }
+    return wanted;
+}
+
+// Did member `i`, or one before it, report the mean already? filter NULL: whatever its filter.
+static bool is_known(const exam_means *means, const task_group *group, size_t i, size_t k,
+                     const char *metric, const char *filter)
+{
+    for (size_t j = 0; j <= i; j++) {
+        const exam_means *m = &means[group->member[j]];
+        for (size_t o = 0; o < (j == i ? k : m->n); o++)
+            if (strcmp(m->at[o].metric, metric) == 0 &&
+                (!filter || strcmp(m->at[o].filter, filter) == 0))
+                return true;
+    }
+    return false;
+}
+
+static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group, const char *key,
+                             sha256 *h)
+{
+    char *hex = ctx->host->alloc(ctx, 65, 1);
+    if (!hex)
+        return CULL_ENOMEM;
+    sha256_hex(h, hex);
+    return out->attribute(ctx, out, group, key, hex);
+}
+
+// Hashes over those of the tasks: what is asked, and what is made of it.
+static cull_status hash_members(cull_ctx *ctx, const exam *e, const task_group *group,
+                                cull_report *out)
+{
+    sha256 requests, scoring;
+    sha256_init(&requests);
+    sha256_init(&scoring);
+    for (size_t i = 0; i < group->n; i++) {
+        sha256_add(&requests, e->task[group->member[i]].hash, 64);
+        sha256_add(&scoring, e->task[group->member[i]].scoring, 64);
+    }
+    const cull_status status = name_hash(ctx, out, group->name, "requests_hash", &requests);
+    return status == CULL_OK ? name_hash(ctx, out, group->name, "scoring_hash", &scoring) : status;
+}
+
+// The names of its tasks, with a blank between.
+static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *group,
+                                cull_report *out)
+{
+    span *part = ctx->host->alloc(ctx, 2 * group->n, sizeof *part), text;
+    if (!part)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < group->n; i++) {
+        part[2 * i] = span_of(i ? " " : "");
+        part[2 * i + 1] = span_of(e->task[group->member[i]].task.name);
+    }
+    cull_status status = span_join(ctx, 2 * group->n, part, &text);
+    if (status == CULL_OK)
+        status = out->attribute(ctx, out, group->name, "tasks", text.s);
+    return status == CULL_OK ? hash_members(ctx, e, group, out) : status;
+}
+
+// How the tasks of a group are averaged.
+typedef struct averaging {
+    size_t least;   // tasks that must have a value
+    bool by_filter; // each filter's by itself; else each task's first, under the name "none"
+    summary (*of)(size_t n, const summary *);
+} averaging;
+
+static cull_status average(cull_ctx *ctx, const exam *e, const exam_means *means,
+                           const task_group *group, averaging how, cull_report *out)
+{
+    size_t reported = 0;
+    summary *of = ctx->host->alloc(ctx, group->n, sizeof *of);
+    cull_status status = of ? CULL_OK : CULL_ENOMEM;
+    for (size_t i = 0; i < group->n; i++) {
+        const exam_means *own = &means[group->member[i]];
+        for (size_t k = 0; status == CULL_OK && k < own->n; k++) {
+            const exam_mean *m = &own->at[k];
+            const char *filter = how.by_filter ? m->filter : NULL;
+            if (!is_averaged(group, m) || is_known(means, group, i, k, m->metric, filter))
+                continue;
+            const size_t n = members(means, group, m->metric, filter, of);
+            if (n < how.least)
+                continue;
+            reported++;
+            status = exam_value(ctx, out, group->name, m->metric, filter ? filter : "none",
+                                how.of(n, of), 1);
+        }
+    }
+    return status == CULL_OK && reported ? name_members(ctx, e, group, out) : status;
+}
+
+static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *means, cull_report *out)
+{
+    size_t *all = ctx->host->alloc(ctx, e->n, sizeof *all);
+    if (!all)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < e->n; i++)
+        all[i] = i;
+    const task_group pooled = { .name = "pooled", .n = e->n, .member = all };
+    const task_group macro = { .name = "macro", .n = e->n, .member = all };
+    cull_status status = CULL_OK;
+    for (size_t g = 0; status == CULL_OK && g < e->n_groups; g++) {
+        const task_group *group = &e->group[g];
+        const averaging how = { 1, true, group->by_task ? summary_macro : summary_pooled };
+        status = average(ctx, e, means, group, how, out);
+    }
+    if (status == CULL_OK)
+        status = average(ctx, e, means, &pooled, (averaging){ 2, false, summary_pooled }, out);
+    if (status == CULL_OK)
+        status = average(ctx, e, means, &macro, (averaging){ 2, false, summary_macro }, out);
+    return status;
+}
+
+cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,
+                       cull_report *out)
+{
+    static exam_scorer *const scorers[] = { [TASK_CHOICE] = exam_score_choice,
+                                            [TASK_ROLLING] = exam_score_rolling,
+                                            [TASK_GENERATE] = exam_score_generated };
+    const exam *e = requests->state;
+    exam_means *means = ctx->host->alloc(ctx, e->n, sizeof *means);
+    if (!means)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < e->n; t++) {
+        const exam_task *one = &e->task[t];
+        means[t].at = ctx->host->alloc(ctx, EXAM_MOST_METRICS * (one->task.n_filters + 1),
+                                       sizeof *means[t].at);
+        if (!means[t].at)
+            return CULL_ENOMEM;
+        cull_status status = scorers[one->task.kind](ctx, one, requests, answers, out, &means[t]);
+        if (status == CULL_OK)
+            status = exam_identity(ctx, out, one);
+        if (status == CULL_OK)
+            status = attributes(ctx, e, one, out);
+        if (status == CULL_OK && one->task.kind == TASK_GENERATE)
+            status = name_filters(ctx, &one->task, out);
+        if (status != CULL_OK)
+            return status;
+    }
+    return averages(ctx, e, means, out);
+}
