@@ -20,7 +20,7 @@ enum { N_CRITERIA = sizeof criteria / sizeof *criteria };
 
 typedef struct bench {
     fake_host *host;
-    cull_opened m;
+    cull_open_model m;
     const cull_layer_facts *const *facts; // (L)
     cull_sequences rows;
 } bench;

@@ -16,7 +16,7 @@
 #include "support/test.h"
 
 // Half of each layer's experts, at random.
-static cull_cut *random_cut(fake_host *host, const cull_opened *m, cull_rng *rng)
+static cull_cut *random_cut(fake_host *host, const cull_open_model *m, cull_rng *rng)
 {
     size_t E[256];
 
@@ -35,7 +35,7 @@ static cull_cut *random_cut(fake_host *host, const cull_opened *m, cull_rng *rng
 
 typedef struct bench {
     fake_host *host;
-    cull_opened m;
+    cull_open_model m;
     size_t n, length, variants;
     const cull_request **request; // (n) one continuation of a token after `length` tokens
     const cull_cut **cut;         // (variants) NULL: the whole model

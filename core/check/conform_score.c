@@ -73,7 +73,7 @@ static cull_status score_all(outcome *o)
     return CULL_OK;
 }
 
-static cull_status score_matrix(outcome *o, cull_where where)
+static cull_status score_matrix(outcome *o, cull_matrix_id where)
 {
     cull_ctx *ctx = &o->context.ctx;
     const cull_view *view = &o->world->view;

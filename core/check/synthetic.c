@@ -128,7 +128,7 @@ static const char *const part_words[] = {
 #undef WORD
 };
 
-static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                            const float **out, size_t *rows, size_t *cols, const float **bias)
 {
     const cull_synthetic *w = view->core;
@@ -166,7 +166,7 @@ static const double *observed(cull_ctx *ctx, const cull_view *view, size_t layer
     return ((const cull_synthetic *)view->core)->rows[layer].observed;
 }
 
-static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                  size_t rows, size_t cols, const float *w, float *out)
 {
     (void)ctx;

@@ -309,18 +309,19 @@ static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t 
         uint32_t group;
         cull_status (*count)(counting *);
     } all[] = {
-        { CULL_STAT_A, count_a }, { CULL_STAT_B, count_b }, { CULL_STAT_C, count_c },
-        { CULL_STAT_D, count_d }, { CULL_STAT_F, count_f }, { CULL_STAT_G, count_g },
-        { CULL_STAT_H, count_h }, { CULL_STAT_I, count_i }, { CULL_STAT_M, count_m },
-        { CULL_STAT_R, count_r },
+        { CULL_STAT_ROUTING, count_a },       { CULL_STAT_COACTIVATION, count_b },
+        { CULL_STAT_OUTPUT_NORM, count_c },   { CULL_STAT_OUTPUT_MOMENTS, count_d },
+        { CULL_STAT_EASY_EP, count_f },       { CULL_STAT_LOGIT_GRAM, count_g },
+        { CULL_STAT_INPUT_SQUARES, count_h }, { CULL_STAT_HESSIAN, count_i },
+        { CULL_STAT_DENSE_MEAN, count_m },    { CULL_STAT_GATE_RATIO, count_r },
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (groups & all[i].group)
             CULL_TRY(all[i].count(c));
-    if (groups & CULL_STAT_J)
+    if (groups & CULL_STAT_DENSE_SAMPLE)
         CULL_TRY(count_j(c, sample));
-    for (size_t t = 0; (groups & CULL_STAT_K) && t < c->N; t++)
+    for (size_t t = 0; (groups & CULL_STAT_LAYER_COSINES) && t < c->N; t++)
         c->out->moe_cos += cosine_to_sum(c->rows->r + t * c->D, c->rows->moe + t * c->D, c->D);
     return CULL_OK;
 }
@@ -366,5 +367,5 @@ cull_status cull_synthetic_count(cull_ctx *ctx, cull_synthetic *w, uint32_t grou
         if (facts->E)
             CULL_TRY(count_layer(&c, &w->dense[l], groups));
     }
-    return groups & CULL_STAT_K ? count_streams(ctx, w) : CULL_OK;
+    return groups & CULL_STAT_LAYER_COSINES ? count_streams(ctx, w) : CULL_OK;
 }

@@ -72,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 // ---- what is shown ----
 
-static cull_status check_sort(cull_ctx *ctx, const cull_measures *shown, const char *word)
+static cull_status check_sort(cull_ctx *ctx, const cull_metric_views *shown, const char *word)
 {
     if (!word || strcmp(word, "sparsity") == 0 || strcmp(word, "method") == 0)
         return CULL_OK;
@@ -82,15 +82,15 @@ static cull_status check_sort(cull_ctx *ctx, const cull_measures *shown, const c
     return cull_fail(ctx, CULL_EUSAGE, "--sort: there is no metric \"%s\"", word);
 }
 
-// How a table of these measures is sorted: by sparsity where the metric asked for is another's.
-static cull_view_options how_shown(const cull_measures *measures, const wanted *w)
+// How a table of these metric views is sorted: by sparsity where the metric asked for is another's.
+static cull_view_options how_shown(const cull_metric_views *metric_views, const wanted *w)
 {
     cull_view_options out = { .plain = w->by_task };
     if (w->sort && strcmp(w->sort, "method") == 0)
         out.sort = CULL_SORT_METHOD;
-    for (size_t i = 0; w->sort && i < measures->n; i++)
-        if (strcmp(measures->at[i].label, w->sort) == 0)
-            out = (cull_view_options){ CULL_SORT_MEASURE, w->sort, w->by_task };
+    for (size_t i = 0; w->sort && i < metric_views->n; i++)
+        if (strcmp(metric_views->at[i].label, w->sort) == 0)
+            out = (cull_view_options){ CULL_SORT_METRIC, w->sort, w->by_task };
     return out;
 }
 
@@ -128,15 +128,16 @@ static void print_heading(const cull_frame *f, size_t cell)
     printf(one && *allocation ? ", allocation %s\n" : "\n", allocation);
 }
 
-static bool first_of_label(const cull_measures *all, size_t measure)
+static bool first_of_label(const cull_metric_views *all, size_t metric_view)
 {
-    for (size_t i = 0; i < measure; i++)
-        if (strcmp(all->at[i].label, all->at[measure].label) == 0)
+    for (size_t i = 0; i < metric_view; i++)
+        if (strcmp(all->at[i].label, all->at[metric_view].label) == 0)
             return false;
     return true;
 }
 
-static void print_legend(const wanted *w, const cull_measures *all, const cull_measures *shown)
+static void print_legend(const wanted *w, const cull_metric_views *all,
+                         const cull_metric_views *shown)
 {
     bool geometric = false, plain = false;
     for (size_t i = 0; i < shown->n; i++) {
@@ -172,8 +173,8 @@ static void print_legend_of_pairs(void)
 // ---- the tables, all made before the first is printed ----
 
 typedef struct part {
-    size_t cell;                // the first one of the model
-    const cull_measure *metric; // that is above the table, or NULL
+    size_t cell;                    // the first one of the model
+    const cull_metric_view *metric; // that is above the table, or NULL
     bool pairs;
     cull_table table;
 } part;
@@ -192,14 +193,14 @@ static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
 
 // Every task: a table a metric.
 static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell,
-                             const cull_measures *shown, const wanted *w, parts *out)
+                             const cull_metric_views *shown, const wanted *w, parts *out)
 {
-    cull_measures each, of;
-    CULL_TRY(cull_measures_each(ctx, frame, &each));
+    cull_metric_views each, of;
+    CULL_TRY(cull_metric_views_each(ctx, frame, &each));
     for (size_t i = 0; i < shown->n; i++) {
         part *p = &out->at[out->n++];
         *p = (part){ .cell = cell, .metric = &shown->at[i] };
-        CULL_TRY(cull_measures_of(ctx, &each, shown->at[i].label, &of));
+        CULL_TRY(cull_metric_views_of(ctx, &each, shown->at[i].label, &of));
         const cull_view_options view = how_shown(&of, w);
         CULL_TRY(cull_view_cells(ctx, frame, frame->cell[cell].model, &of, &view, &p->table));
     }
@@ -207,7 +208,7 @@ static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell
 }
 
 static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell,
-                             const cull_measures *shown, const wanted *w, parts *out)
+                             const cull_metric_views *shown, const wanted *w, parts *out)
 {
     const char *model = frame->cell[cell].model;
     const bool pairs = by_pairs(frame, model, w);
@@ -251,12 +252,12 @@ static cull_status print_parts(const cull_frame *frame, const parts *all, const 
 
 static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
-    cull_measures all, shown;
+    cull_metric_views all, shown;
     bool pairs = false, cells = false; // are there tables of the kind?
     CULL_TRY(cull_frame_check(ctx, frame));
-    CULL_TRY(w->by_task ? cull_measures_each(ctx, frame, &all)
-                        : cull_measures_macro(ctx, frame, &all));
-    CULL_TRY(cull_measures_main(ctx, &all, w->metric, &shown));
+    CULL_TRY(w->by_task ? cull_metric_views_each(ctx, frame, &all)
+                        : cull_metric_views_macro(ctx, frame, &all));
+    CULL_TRY(cull_metric_views_main(ctx, &all, w->metric, &shown));
     CULL_TRY(check_sort(ctx, &shown, w->sort));
 
     parts tables = { .at = cull_take(ctx, frame->n_cells * (shown.n + 1), sizeof *tables.at) };

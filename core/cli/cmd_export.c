@@ -62,7 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static cull_status export_trial(cull_cli *cli, request *r, cull_subject *subject)
+static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *prepared)
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_recipe recipe;
@@ -73,20 +73,20 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_subject *subject
     if (!r->model && !recipe.model)
         return cull_fail(ctx, CULL_EUSAGE, "%s: a cut by itself names no model: give --model",
                          r->trial);
-    CULL_TRY(cull_model_open(cli, r->model ? r->model : recipe.model, CULL_OPEN_WEIGHTS, subject));
-    CULL_TRY(cull_recipe_cut(ctx, &recipe, subject, &cut));
+    CULL_TRY(cull_model_open(cli, r->model ? r->model : recipe.model, CULL_OPEN_WEIGHTS, prepared));
+    CULL_TRY(cull_recipe_cut(ctx, &recipe, prepared, &cut));
     while (n > 1 && r->out[n - 1] == '/')
         n--;
     const char *out = cull_arena_copy(cli->context.alloc, r->out, n);
     if (!out)
         return cull_no_memory(ctx);
     if (r->lists)
-        return cull_export_lists(ctx, subject, cut, out);
+        return cull_export_lists(ctx, prepared, cut, out);
     r->how.folder = out;
-    CULL_TRY(cull_memory_suffices(ctx, subject->opened.facts->source,
-                                  cull_rows_peak(subject, 0, 0, cull_cut_bytes(cut), 0),
+    CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source,
+                                  cull_rows_peak(prepared, 0, 0, cull_cut_bytes(cut), 0),
                                   cli->options.memory));
-    return cull_export_checkpoint(ctx, subject, cut, &r->how);
+    return cull_export_checkpoint(ctx, prepared, cut, &r->how);
 }
 
 int cull_cmd_export(cull_cli *cli, int argc, char **argv)
@@ -98,11 +98,11 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
                                       "cannot say is refused with the reason.",
                                       options, parse };
     request r = { 0 };
-    cull_subject subject = { 0 };
+    cull_prepared_model prepared = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = export_trial(cli, &r, &subject);
-    cull_subject_close(&subject);
+        status = export_trial(cli, &r, &prepared);
+    cull_prepared_model_close(&prepared);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

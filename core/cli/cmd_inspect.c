@@ -33,7 +33,7 @@ static const char *amount(double n, char *buf, size_t size)
 }
 
 // "16 experts, 2 per token" where all layers with experts agree, else the range.
-static void print_range(const char *what, const cull_subject *s,
+static void print_range(const char *what, const cull_prepared_model *s,
                         size_t (*of)(const cull_layer_facts *))
 {
     size_t lo = SIZE_MAX, hi = 0;
@@ -63,7 +63,7 @@ static size_t width(const cull_layer_facts *l)
     return l->F;
 }
 
-static void print_routing(const cull_subject *s)
+static void print_routing(const cull_prepared_model *s)
 {
     size_t dense = 0;
     const cull_layer_facts *first = NULL;
@@ -99,13 +99,14 @@ static void print_params(const cull_model_facts *f)
 }
 
 // Of a pass over some thousand tokens; with --memory, of one that keeps to it.
-static cull_status print_memory(cull_cli *cli, const cull_subject *s)
+static cull_status print_memory(cull_cli *cli, const cull_prepared_model *s)
 {
     static const double rows = 16384;
     const cull_model_facts *f = s->opened.facts;
     const uint64_t memory = cli->options.memory;
-    const uint32_t groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
-                            CULL_STAT_G | CULL_STAT_H | CULL_STAT_M | CULL_STAT_R;
+    const uint32_t groups = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+                            CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
+                            CULL_STAT_INPUT_SQUARES | CULL_STAT_DENSE_MEAN | CULL_STAT_GATE_RATIO;
     char a[32], b[32];
     const double stats = (double)cull_stats_store_bytes(f, s->layer, groups);
     const double calibration = cull_rows_peak(s, rows, 0, stats, memory);
@@ -117,9 +118,9 @@ static cull_status print_memory(cull_cli *cli, const cull_subject *s)
 
 // A checkpoint without a tokenizer can still be traced and fed token ids: that is a remark, no
 // failure.
-static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject *s)
+static void print_tokenizer(cull_cli *cli, const char *model, const cull_prepared_model *s)
 {
-    cull_subject text;
+    cull_prepared_model text;
     const bool ok = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
     if (ok) {
         const cull_model_facts *f = text.opened.facts;
@@ -129,12 +130,12 @@ static void print_tokenizer(cull_cli *cli, const char *model, const cull_subject
         printf("%-16s cannot be used: %s\n", "tokenizer", cli->context.error.sentence);
         cull_error_clear(&cli->context.ctx);
     }
-    cull_subject_close(&text);
+    cull_prepared_model_close(&text);
     printf("%-16s %zu\n", "positions", s->opened.facts->max_positions);
 }
 
 // What a cut may take, and what of it a checkpoint can say.
-static void print_uses(const cull_subject *s)
+static void print_uses(const cull_prepared_model *s)
 {
     const cull_model_facts *f = s->opened.facts;
     uint64_t whole = 0;
@@ -172,10 +173,10 @@ static void print_answers(const cull_model_facts *f)
 }
 
 // What every other command warns of.
-static void print_notes(const cull_subject *s)
+static void print_notes(const cull_prepared_model *s)
 {
     const char *const *texts;
-    const size_t n = cull_subject_notes(s, &texts);
+    const size_t n = cull_prepared_model_notes(s, &texts);
     for (size_t i = 0; i < n; i++)
         printf("%-16s %s\n", i ? "" : "notes", texts[i]);
 }
@@ -189,24 +190,24 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
         NULL, parse
     };
     request r = { 0 };
-    cull_subject subject = { 0 };
+    cull_prepared_model prepared = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS, &subject);
+        status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS, &prepared);
     if (status == CULL_OK) {
-        printf("%-16s %s\n", "model", subject.opened.facts->source);
-        printf("%-16s %s\n", "architecture", subject.opened.facts->arch);
-        printf("%-16s %s\n", "fingerprint", subject.opened.facts->fingerprint);
-        print_routing(&subject);
-        print_params(subject.opened.facts);
-        print_tokenizer(cli, r.model, &subject);
-        status = print_memory(cli, &subject);
-        print_uses(&subject);
-        print_answers(subject.opened.facts);
-        print_notes(&subject);
+        printf("%-16s %s\n", "model", prepared.opened.facts->source);
+        printf("%-16s %s\n", "architecture", prepared.opened.facts->arch);
+        printf("%-16s %s\n", "fingerprint", prepared.opened.facts->fingerprint);
+        print_routing(&prepared);
+        print_params(prepared.opened.facts);
+        print_tokenizer(cli, r.model, &prepared);
+        status = print_memory(cli, &prepared);
+        print_uses(&prepared);
+        print_answers(prepared.opened.facts);
+        print_notes(&prepared);
     }
-    cull_subject_close(&subject);
+    cull_prepared_model_close(&prepared);
     if (status == CULL_OK)
         return CULL_EXIT_DONE;
     cull_cli_failed(cli);

@@ -54,32 +54,36 @@ static void print_cells(const cull_experiment *e)
 
 static void print_groups(uint32_t groups)
 {
-    static const char *const letters[] = {
-#define LETTER(letter, text) #letter,
-        CULL_STAT_GROUPS(LETTER)
-#undef LETTER
+    static const char *const words[] = {
+#define WORD(name, letter, word, text) word,
+        CULL_STAT_GROUPS(WORD)
+#undef WORD
     };
-    for (size_t i = 0; i < CULL_N_STAT_GROUPS; i++)
-        if (groups & 1u << i)
-            fputs(letters[i], stdout);
+    const char *between = "";
+    for (size_t i = 0; i < CULL_N_STAT_GROUPS; i++) {
+        if (!(groups & 1u << i))
+            continue;
+        printf("%s%s", between, words[i]);
+        between = " ";
+    }
 }
 
 // What the trials share: each set of statistics, and how many steps use it.
 static void print_shared(const cull_experiment *e)
 {
     const cull_plan *plan = &e->plan;
-    for (size_t g = 0; g < plan->n_gathers; g++) {
-        const cull_gather *gather = &plan->gather[g];
+    for (size_t g = 0; g < plan->n_sets; g++) {
+        const cull_calibration_set *set = &plan->set[g];
         size_t steps = 0, visits = 0;
         for (size_t i = 0; i < plan->n_steps; i++) {
-            steps += plan->step[i].gather == g;
-            visits += plan->step[i].gather == g && plan->step[i].visit;
+            steps += plan->step[i].set == g;
+            visits += plan->step[i].set == g && plan->step[i].visit;
         }
-        printf("calibration %zu: model %s, statistics ", g + 1, e->spec.models[gather->model].name);
-        print_groups(gather->groups);
-        if (gather->on != CULL_NOT)
-            printf(", on what stage %zu of %s leaves", plan->step[gather->on].stage + 1,
-                   e->spec.methods[plan->step[gather->on].method].name);
+        printf("calibration %zu: model %s, statistics ", g + 1, e->spec.models[set->model].name);
+        print_groups(set->groups);
+        if (set->on != CULL_NOT)
+            printf(", on what stage %zu of %s leaves", plan->step[set->on].stage + 1,
+                   e->spec.methods[plan->step[set->on].method].name);
         printf(", serves %zu cut%s", steps, steps == 1 ? "" : "s");
         if (visits > 0)
             printf(", %zu of them decided layer by layer", visits);

@@ -94,8 +94,9 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     if (!folder)
         return CULL_ENOMEM;
     CULL_TRY(open_log(ctx, folder));
-    for (size_t m = 0; m < e->inputs.n; m++) // said when the models were opened, but not in the file
-        cull_subject_warn(&e->inputs.at[m]);
+    for (size_t m = 0; m < e->inputs.n;
+         m++) // said when the models were opened, but not in the file
+        cull_prepared_model_warn(&e->inputs.at[m]);
     for (size_t i = 0; i < e->plan.n_notes; i++)
         cull_log_line(cli->log, CULL_INFO, "%s", e->plan.note[i]);
     const cull_status status =

@@ -108,24 +108,24 @@ static cull_status convert_line(cull_ctx *ctx, const cull_text *text, const requ
     return status;
 }
 
-static cull_status convert_all(cull_cli *cli, cull_subject *subject, const request *r)
+static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, const request *r)
 {
-    cull_ctx *ctx = &subject->context.ctx;
+    cull_ctx *ctx = &prepared->context.ctx;
     cull_buf out = CULL_BUF_INIT;
     char *line = NULL;
     size_t room = 0, number = 0;
     ssize_t n;
     cull_status status = CULL_OK;
     while (status == CULL_OK && (n = getline(&line, &room, stdin)) >= 0) {
-        const cull_mark mark = cull_arena_mark(subject->context.alloc);
+        const cull_mark mark = cull_arena_mark(prepared->context.alloc);
         number++;
         cull_buf_clear(&out);
         if (strspn(line, " \t\r\n") < (size_t)n)
-            status = convert_line(ctx, &subject->text, r, line, (size_t)n, &out);
+            status = convert_line(ctx, &prepared->text, r, line, (size_t)n, &out);
         if (status == CULL_OK && out.n > 0)
             status = put(ctx, &out);
-        cull_arena_rewind(subject->context.alloc, mark);
-        cull_arena_clear(subject->context.scratch);
+        cull_arena_rewind(prepared->context.alloc, mark);
+        cull_arena_clear(prepared->context.scratch);
     }
     if (status == CULL_OK && ferror(stdin))
         status = cull_fail(ctx, CULL_EIO, "stdin cannot be read");
@@ -146,13 +146,13 @@ int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
         options, parse
     };
     request r = { 0 };
-    cull_subject subject = { 0 };
+    cull_prepared_model prepared = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_model_open(cli, r.model, CULL_OPEN_TOKENIZER, &subject);
+        status = cull_model_open(cli, r.model, CULL_OPEN_TOKENIZER, &prepared);
     if (status == CULL_OK)
-        status = convert_all(cli, &subject, &r);
-    cull_subject_close(&subject);
+        status = convert_all(cli, &prepared, &r);
+    cull_prepared_model_close(&prepared);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

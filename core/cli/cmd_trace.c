@@ -122,30 +122,31 @@ static cull_status read_sequences(cull_ctx *ctx, const char *path, const cull_mo
 // ---- the trace ----
 
 // Everything that is traced is kept until it is written.
-static cull_status check_memory(cull_ctx *ctx, const cull_subject *subject, const sequences *s,
-                                const cull_cut *cut, uint64_t memory)
+static cull_status check_memory(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                const sequences *s, const cull_cut *cut, uint64_t memory)
 {
-    const cull_model_facts *facts = subject->opened.facts;
+    const cull_model_facts *facts = prepared->opened.facts;
     const double N = (double)(s->n * s->len);
     double numbers = (double)facts->V + (double)(facts->L + 1) * (double)facts->D;
 
     for (size_t l = 0; l < facts->L; l++)
-        numbers += (double)(subject->layer[l]->E + 2 * subject->layer[l]->K);
+        numbers += (double)(prepared->layer[l]->E + 2 * prepared->layer[l]->K);
     const double kept = N * numbers * sizeof(float) + cull_cut_bytes(cut);
     return cull_memory_suffices(ctx, facts->source,
-                                cull_rows_peak(subject, N, (double)s->len, kept, memory), memory);
+                                cull_rows_peak(prepared, N, (double)s->len, kept, memory), memory);
 }
 
-static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, cull_trace *t)
+static cull_status make_router_room(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                    cull_trace *t)
 {
-    const size_t L = subject->opened.facts->L, N = t->n_seq * t->len;
+    const size_t L = prepared->opened.facts->L, N = t->n_seq * t->len;
     t->router_logits = cull_take(ctx, L, sizeof *t->router_logits);
     t->router_index = cull_take(ctx, L, sizeof *t->router_index);
     t->router_gate = cull_take(ctx, L, sizeof *t->router_gate);
     if (!t->router_logits || !t->router_index || !t->router_gate)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const cull_layer_facts *layer = subject->layer[l];
+        const cull_layer_facts *layer = prepared->layer[l];
         if (layer->E == 0)
             continue;
         t->router_logits[l] = cull_take(ctx, N * layer->E, sizeof(float));
@@ -158,7 +159,7 @@ static cull_status make_router_room(cull_ctx *ctx, const cull_subject *subject, 
 }
 
 // The variant to trace; NULL: the model as it is.
-static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_subject *subject,
+static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_prepared_model *prepared,
                             cull_cut **out)
 {
     cull_recipe recipe;
@@ -167,29 +168,29 @@ static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_subject 
     if (!path)
         return CULL_OK;
     CULL_TRY(cull_recipe_read(ctx, path, &recipe));
-    return cull_recipe_cut(ctx, &recipe, subject, out);
+    return cull_recipe_cut(ctx, &recipe, prepared, out);
 }
 
-static cull_status trace(cull_cli *cli, const request *r, cull_subject *subject)
+static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *prepared)
 {
     cull_ctx *ctx = &cli->context.ctx;
     sequences s;
     cull_cut *cut;
-    CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, subject));
-    const cull_model_facts *facts = subject->opened.facts;
+    CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, prepared));
+    const cull_model_facts *facts = prepared->opened.facts;
     CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
-    CULL_TRY(read_cut(ctx, r->cut, subject, &cut));
-    CULL_TRY(check_memory(ctx, subject, &s, cut, cli->options.memory));
+    CULL_TRY(read_cut(ctx, r->cut, prepared, &cut));
+    CULL_TRY(check_memory(ctx, prepared, &s, cut, cli->options.memory));
     const size_t N = s.n * s.len;
     cull_trace t = { .n_seq = s.n, .len = s.len, .ids = s.ids };
     t.logits = cull_take(ctx, N * facts->V, sizeof(float));
     t.hidden = cull_take(ctx, (facts->L + 1) * N * facts->D, sizeof(float));
     if (!t.logits || !t.hidden)
         return CULL_ENOMEM;
-    CULL_TRY(make_router_room(ctx, subject, &t));
+    CULL_TRY(make_router_room(ctx, prepared, &t));
     const cull_engine_options engine = { .memory = cli->options.memory };
-    CULL_TRY(cull_trace_pass(ctx, &subject->opened, &engine, cut, &t));
-    return cull_trace_write(ctx, r->out, &subject->opened, &t);
+    CULL_TRY(cull_trace_pass(ctx, &prepared->opened, &engine, cut, &t));
+    return cull_trace_write(ctx, r->out, &prepared->opened, &t);
 }
 
 int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
@@ -201,11 +202,11 @@ int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
         options, parse
     };
     request r = { 0 };
-    cull_subject subject = { 0 };
+    cull_prepared_model prepared = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = trace(cli, &r, &subject);
-    cull_subject_close(&subject);
+        status = trace(cli, &r, &prepared);
+    cull_prepared_model_close(&prepared);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

@@ -171,10 +171,10 @@ static cull_status write_answers(cull_cli *cli, const cull_frame *frame, cull_ex
     size_t answers = 0;
     cull_status status = out->cache ? cull_lm_cache_open(ctx, out->cache, &cache) : CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
-        cull_subject *subject = &e->inputs.at[0];
-        const cull_lm_task task = { .ctx = &subject->context.ctx,
+        cull_prepared_model *prepared = &e->inputs.at[0];
+        const cull_lm_task task = { .ctx = &prepared->context.ctx,
                                     .metric = e->spec.metrics[i].plugin->vtable,
-                                    .requests = &subject->asked[i].requests,
+                                    .requests = &prepared->asked[i].requests,
                                     .frame = frame };
         status = write_tasks(cli, &task, first[i], out, cache, &answers);
     }

@@ -16,13 +16,14 @@ static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const 
     return CULL_OK;
 }
 
-cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
+cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what,
+                               cull_prepared_model *out)
 {
     cull_ctx *ctx = &cli->context.ctx;
     const cull_plugin *backend = cull_registry_find(cli->registry, CULL_BACKEND, "hf");
     cull_model_spec *spec = cull_take(ctx, 1, sizeof *spec);
     void *settings;
-    *out = (cull_subject){ 0 };
+    *out = (cull_prepared_model){ 0 };
     if (!spec)
         return CULL_ENOMEM;
     if (!backend) {
@@ -32,12 +33,13 @@ cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what, 
     CULL_TRY(settings_of(ctx, backend, model, &settings));
     *spec =
         (cull_model_spec){ .name = model, .backend = { .plugin = backend, .settings = settings } };
-    return cull_subject_open(ctx, spec, what, out);
+    return cull_prepared_model_open(ctx, spec, what, out);
 }
 
-cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what, cull_subject *out)
+cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what,
+                            cull_prepared_model *out)
 {
     CULL_TRY(cull_model_examine(cli, model, what, out));
-    cull_subject_warn(out);
+    cull_prepared_model_warn(out);
     return CULL_OK;
 }

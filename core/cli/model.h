@@ -8,9 +8,9 @@
 // Opens MODEL with the backend `hf` (`what`: CULL_OPEN_*) and warns of what it leaves out. Close in
 // any case.
 cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what,
-                            cull_subject *out) CULL_MUST_CHECK;
+                            cull_prepared_model *out) CULL_MUST_CHECK;
 // The same without warnings: for whoever shows the notes.
 cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what,
-                               cull_subject *out) CULL_MUST_CHECK;
+                               cull_prepared_model *out) CULL_MUST_CHECK;
 
 #endif

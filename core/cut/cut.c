@@ -81,13 +81,13 @@ size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols)
     return row && rows > SIZE_MAX / row ? SIZE_MAX : rows * row;
 }
 
-static bool same(cull_where a, cull_where b)
+static bool same(cull_matrix_id a, cull_matrix_id b)
 {
     return a.layer == b.layer && a.part == b.part && a.expert == b.expert;
 }
 
 // The slot of `where`, taken or free. There is always a free one.
-static size_t slot_of(const owned *own, cull_where where)
+static size_t slot_of(const owned *own, cull_matrix_id where)
 {
     uint64_t mixed = (uint64_t)where.layer << 40 ^ (uint64_t)where.expert << 8 ^ where.part;
     mixed *= 0x9e3779b97f4a7c15u; // 2^64 / φ (Knuth, multiplicative hashing)
@@ -148,8 +148,8 @@ cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overl
     return CULL_OK;
 }
 
-void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_where where, uint32_t kind, size_t rows,
-                       size_t cols)
+void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint32_t kind,
+                       size_t rows, size_t cols)
 {
     const size_t bytes = cull_overlay_bytes(kind, rows, cols);
 
@@ -167,7 +167,7 @@ void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_where where, uint32_t 
     return data && cull_cut_add(ctx, cut, &overlay) == CULL_OK ? data : NULL;
 }
 
-size_t cull_cut_first(const cull_cut *cut, cull_where where)
+size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where)
 {
     const owned *own = owned_of(cut);
 

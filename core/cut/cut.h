@@ -23,12 +23,12 @@ size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols);
 
 // Enter an overlay with zeroed room for its data (host->overlay), or with data of the caller's that
 // lives as long as the cut. NULL, reported, when it cannot be.
-void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_where where, uint32_t kind, size_t rows,
-                       size_t cols);
+void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint32_t kind,
+                       size_t rows, size_t cols);
 cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay) CULL_MUST_CHECK;
 
 // Index of the first overlay of `where`, and of the next one after overlay i; SIZE_MAX: none. [any]
-size_t cull_cut_first(const cull_cut *cut, cull_where where);
+size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where);
 size_t cull_cut_next(const cull_cut *cut, size_t i);
 
 #endif

@@ -211,7 +211,7 @@ static cull_status load_rules(const source *s)
 
 // ---- overlays ----
 
-static cull_status check_place(const source *s, const char *name, cull_where where)
+static cull_status check_place(const source *s, const char *name, cull_matrix_id where)
 {
     const bool routed =
         where.part == CULL_PART_GATE || where.part == CULL_PART_UP || where.part == CULL_PART_DOWN;
@@ -225,7 +225,7 @@ static cull_status check_place(const source *s, const char *name, cull_where whe
 }
 
 static cull_status load_matrix(const source *s, const char *name, const cull_tensor *t,
-                               cull_where where)
+                               cull_matrix_id where)
 {
     CULL_TRY(check_place(s, name, where));
     if (t->rank != 2 || t->dtype != s->store || !t->shape[0] || !t->shape[1])
@@ -235,7 +235,7 @@ static cull_status load_matrix(const source *s, const char *name, const cull_ten
 }
 
 static cull_status load_mask(const source *s, const char *name, const cull_tensor *t,
-                             cull_where where)
+                             cull_matrix_id where)
 {
     CULL_TRY(check_place(s, name, where));
     if (t->rank != 2 || t->dtype != CULL_DT_U8 || !t->shape[0] || !t->shape[1] ||
@@ -261,7 +261,7 @@ static cull_status load_overlays(const source *s)
     static const char *const known[] = { ".action", ".target", ".kept", ".novice" };
     for (size_t i = 0; i < cull_safetensors_count(s->file); i++) {
         cull_tensor t;
-        cull_where where;
+        cull_matrix_id where;
         const char *name = cull_safetensors_at(s->file, i, &t);
         if (cull_place_of(name, ".matrix", &where)) {
             CULL_TRY(load_matrix(s, name, &t, where));

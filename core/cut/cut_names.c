@@ -11,7 +11,7 @@ static const char *const parts[] = {
 #undef WORD
 };
 
-void cull_place_name(cull_where where, char name[CULL_PLACE])
+void cull_place_name(cull_matrix_id where, char name[CULL_PLACE])
 {
     const char *part = parts[where.part];
 
@@ -47,10 +47,10 @@ bool cull_layer_of_name(const char *name, const char *ending, uint32_t *layer)
     return take_number(&c, "layer", layer) && c != name && strcmp(c, ending + 1) == 0;
 }
 
-bool cull_place_of(const char *name, const char *ending, cull_where *out)
+bool cull_place_of(const char *name, const char *ending, cull_matrix_id *out)
 {
     const char *c = name, *dot = strrchr(name, '.');
-    *out = (cull_where){ CULL_NONE, 0, CULL_NONE };
+    *out = (cull_matrix_id){ CULL_NONE, 0, CULL_NONE };
 
     if (!dot || strcmp(dot, ending) != 0 || !take_number(&c, "layer", &out->layer) ||
         !take_number(&c, "expert", &out->expert) ||

@@ -9,9 +9,9 @@
 enum { CULL_PLACE = 96 }; // room for a place's name with an ending
 
 // "layer.3.expert.5.up", "layer.3.q", "head".
-void cull_place_name(cull_where where, char name[CULL_PLACE]);
+void cull_place_name(cull_matrix_id where, char name[CULL_PLACE]);
 // The place of a name with that ending (".mask"); false: it is no such name.
-bool cull_place_of(const char *name, const char *ending, cull_where *out);
+bool cull_place_of(const char *name, const char *ending, cull_matrix_id *out);
 // The layer of "layer.3.action", given ".action".
 bool cull_layer_of_name(const char *name, const char *ending, uint32_t *layer);
 

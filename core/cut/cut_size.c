@@ -28,7 +28,7 @@ static uint64_t kept_of_mask(const cull_overlay *mask)
     return kept;
 }
 
-static bool kept_by_all(const cull_cut *cut, cull_where where, size_t r, size_t c)
+static bool kept_by_all(const cull_cut *cut, cull_matrix_id where, size_t r, size_t c)
 {
     for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
         if (cut->overlay[i].kind == CULL_MASK && !masked_in(&cut->overlay[i], r, c))
@@ -36,7 +36,7 @@ static bool kept_by_all(const cull_cut *cut, cull_where where, size_t r, size_t 
     return true;
 }
 
-uint64_t cull_kept_weights(const cull_cut *cut, cull_where where, size_t rows, size_t cols)
+uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols)
 {
     size_t masks = 0, last = SIZE_MAX;
     const float *matrix = NULL;
@@ -61,16 +61,16 @@ uint64_t cull_kept_weights(const cull_cut *cut, cull_where where, size_t rows, s
 
 // ---- one layer ----
 
-typedef struct layer_measure {
-    const cull_opened *model;
+typedef struct layer_size {
+    const cull_open_model *model;
     const cull_cut *cut;
     const cull_layer_facts *facts;
     size_t l;
-    cull_measure *sum;
-} layer_measure;
+    cull_cut_size *sum;
+} layer_size;
 
 // Rows and columns of a matrix, 0 where there is none.
-static cull_status shape(cull_ctx *ctx, const layer_measure *m, cull_where where, size_t *rows,
+static cull_status shape(cull_ctx *ctx, const layer_size *m, cull_matrix_id where, size_t *rows,
                          size_t *cols)
 {
     cull_matrix matrix = { .size = sizeof matrix };
@@ -84,13 +84,13 @@ static cull_status shape(cull_ctx *ctx, const layer_measure *m, cull_where where
 }
 
 // Parameters that an expert which stands for itself keeps.
-static cull_status kept_of_expert(cull_ctx *ctx, const layer_measure *m, size_t e, bool frozen,
+static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, bool frozen,
                                   double *kept)
 {
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     *kept = (double)m->facts->expert_params;
     for (size_t i = 0; i < 3; i++) {
-        const cull_where where = cull_at_expert(m->l, parts[i], e);
+        const cull_matrix_id where = cull_at_expert(m->l, parts[i], e);
         size_t rows, cols;
         CULL_TRY(shape(ctx, m, where, &rows, &cols));
         const double all = (double)rows * (double)cols;
@@ -105,7 +105,7 @@ static cull_status kept_of_expert(cull_ctx *ctx, const layer_measure *m, size_t 
     return CULL_OK;
 }
 
-static cull_status params_of_experts(cull_ctx *ctx, const layer_measure *m, bool frozen,
+static cull_status params_of_experts(cull_ctx *ctx, const layer_size *m, bool frozen,
                                      double *params)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
@@ -133,7 +133,7 @@ static double params_served(const cull_layer_cut *cut, const double *params, siz
 
 // What runs for a token: what was counted on the variant, or else k experts, chosen among those not
 // dropped as often as in the dense model.
-static double active_of_experts(const layer_measure *m, const double *params, const pick_counts *p)
+static double active_of_experts(const layer_size *m, const double *params, const pick_counts *p)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     double weight = 0, sum = 0, uniform = 0, kept = 0;
@@ -153,7 +153,7 @@ static double active_of_experts(const layer_measure *m, const double *params, co
     return kept > 0 ? k * uniform / kept : 0;
 }
 
-static cull_status router_params(cull_ctx *ctx, const layer_measure *m, double *row)
+static cull_status router_params(cull_ctx *ctx, const layer_size *m, double *row)
 {
     size_t rows, cols;
     CULL_TRY(shape(ctx, m, cull_at(m->l, CULL_PART_ROUTER), &rows, &cols));
@@ -163,11 +163,11 @@ static cull_status router_params(cull_ctx *ctx, const layer_measure *m, double *
 
 // Parts that are cut on request: attention, shared and dense ones. The router's rows go with their
 // experts.
-static cull_status other_gone(cull_ctx *ctx, const layer_measure *m, double *gone)
+static cull_status other_gone(cull_ctx *ctx, const layer_size *m, double *gone)
 {
     *gone = 0;
     for (size_t i = 0; m->cut && i < m->cut->n_overlays; i++) {
-        const cull_where where = m->cut->overlay[i].where;
+        const cull_matrix_id where = m->cut->overlay[i].where;
         if (where.layer != m->l || where.expert != CULL_NONE || cull_cut_first(m->cut, where) != i)
             continue;
         size_t rows, cols;
@@ -177,12 +177,12 @@ static cull_status other_gone(cull_ctx *ctx, const layer_measure *m, double *gon
     return CULL_OK;
 }
 
-static cull_status measure_layer(cull_ctx *ctx, const layer_measure *m, bool frozen,
+static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen,
                                  const pick_counts *picks)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t E = m->facts->E;
-    cull_measure *sum = m->sum;
+    cull_cut_size *sum = m->sum;
     double *params = cull_scratch(ctx, E + 1, sizeof *params), kept = 0, row, other;
     if (!params)
         return CULL_ENOMEM;
@@ -222,7 +222,7 @@ static size_t kept_in_group(const cull_layer_cut *cut, size_t E, size_t n_group,
 
 // Formats say one number of experts for all layers, and group-limited routers one for all groups;
 // none knows constants in an expert's place, a missing sub-layer, or skipping.
-static bool exportable(const cull_opened *model, const cull_cut *cut)
+static bool exportable(const cull_open_model *model, const cull_cut *cut)
 {
     size_t first = SIZE_MAX;
     for (size_t l = 0; l < model->facts->L; l++) {
@@ -246,21 +246,21 @@ static bool exportable(const cull_opened *model, const cull_cut *cut)
     return true;
 }
 
-cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull_cut *cut,
-                             const uint8_t *frozen, cull_traffic usage, cull_measure *out)
+cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
+                             const uint8_t *frozen, cull_routing_counts usage, cull_cut_size *out)
 {
     const cull_model_facts *facts = model->facts;
-    *out = (cull_measure){ .exportable = !cut || exportable(model, cut) };
+    *out = (cull_cut_size){ .exportable = !cut || exportable(model, cut) };
     out->gone = cull_take(ctx, facts->L, sizeof *out->gone);
     if (!out->gone)
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;
     for (size_t l = 0; l < facts->L; l++) {
-        const layer_measure m = { model, cut, cull_layer_of(model, l), l, out };
+        const layer_size m = { model, cut, cull_layer_of(model, l), l, out };
         const cull_stats *stats = usage.stats;
         pick_counts picks = { 0 };
-        if (stats && (stats->groups & CULL_STAT_A)) {
+        if (stats && (stats->groups & CULL_STAT_ROUTING)) {
             picks.count = stats->layer[l].count;
             picks.tokens = usage.of_variant ? (double)stats->layer[l].tokens : 0;
         }

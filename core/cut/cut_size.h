@@ -11,7 +11,7 @@
 #include "base/context.h"
 #include "plugin/open_model.h"
 
-typedef struct cull_measure {
+typedef struct cull_cut_size {
     double expert_total, expert_kept; // routed experts of all layers
     double free_total, free_kept;     // of the layers that may be cut
     double weights_found;       // of matrices of the experts that stay, in layers that may be cut
@@ -22,20 +22,20 @@ typedef struct cull_measure {
     size_t *gone;                     // (L) experts that no longer stand for themselves
     size_t layers_gone;               // layers, or MoE sub-layers, passed over
     bool exportable;                  // as a checkpoint of the same architecture
-} cull_measure;
+} cull_cut_size;
 
 // How often the experts are chosen: statistics of group A, or NULL, when all are chosen alike.
-typedef struct cull_traffic {
+typedef struct cull_routing_counts {
     const cull_stats *stats;
     bool of_variant; // gathered on the cut model itself, so that the counts are what really runs
-} cull_traffic;
+} cull_routing_counts;
 
 // `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. `gone` is alloc memory.
-cull_status cull_measure_cut(cull_ctx *ctx, const cull_opened *model, const cull_cut *cut,
-                             const uint8_t *frozen, cull_traffic usage,
-                             cull_measure *out) CULL_MUST_CHECK;
+cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
+                             const uint8_t *frozen, cull_routing_counts usage,
+                             cull_cut_size *out) CULL_MUST_CHECK;
 
 // Weights of matrix `where` that the cut's overlays leave, of rows × cols.
-uint64_t cull_kept_weights(const cull_cut *cut, cull_where where, size_t rows, size_t cols);
+uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols);
 
 #endif

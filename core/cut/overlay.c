@@ -3,7 +3,7 @@
 
 #include "cut/cut.h"
 
-cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where)
+cull_overlaid cull_overlay_of(const cull_cut *cut, cull_matrix_id where)
 {
     cull_overlaid found = { .cut = cut, .first = cut ? cull_cut_first(cut, where) : SIZE_MAX };
 

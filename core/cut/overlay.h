@@ -13,6 +13,6 @@ typedef struct cull_overlaid {
     size_t first; // overlay of the matrix, SIZE_MAX: none
     bool masked;
 } cull_overlaid;
-cull_overlaid cull_overlay_of(const cull_cut *cut, cull_where where);
+cull_overlaid cull_overlay_of(const cull_cut *cut, cull_matrix_id where);
 
 #endif

@@ -7,7 +7,7 @@
 #include "cut/overlay.h"
 #include "cut/unpack.h"
 
-static bool changed(const cull_cut *cut, cull_where where)
+static bool changed(const cull_cut *cut, cull_matrix_id where)
 {
     return cull_cut_first(cut, where) != SIZE_MAX;
 }
@@ -24,7 +24,7 @@ static void apply_mask(const cull_overlay *mask, size_t first, size_t n, float *
     }
 }
 
-static void rows(const cull_cut *cut, cull_where where, const cull_matrix *m, size_t first,
+static void rows(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m, size_t first,
                  size_t n, float *out)
 {
     const cull_overlaid over = cull_overlay_of(cut, where);

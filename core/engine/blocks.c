@@ -62,7 +62,7 @@ static uint64_t available(void)
 // Where one number of the embedding's table is needed, the system maps pages around it.
 static const double pages_around = 65536;
 
-static double table_bytes(const cull_opened *m, double rows)
+static double table_bytes(const cull_open_model *m, double rows)
 {
     uint64_t ends = m->facts->bytes;
 
@@ -72,7 +72,7 @@ static double table_bytes(const cull_opened *m, double rows)
     return fmin(fmin((double)ends, table), rows * pages_around);
 }
 
-uint64_t cull_memory_fixed(const cull_opened *m, double rows)
+uint64_t cull_memory_fixed(const cull_open_model *m, double rows)
 {
     static const uint64_t program = 80000000;
     uint64_t layer = 0;
@@ -82,7 +82,7 @@ uint64_t cull_memory_fixed(const cull_opened *m, double rows)
     return program + layer + (uint64_t)table_bytes(m, rows);
 }
 
-uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *options)
+uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)
 {
     if (!options || !options->memory)
         return available() / 2;
@@ -90,7 +90,7 @@ uint64_t cull_memory_limit(const cull_opened *m, const cull_engine_options *opti
     return options->memory > fixed ? options->memory - fixed : 0;
 }
 
-size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options, size_t n,
+size_t cull_memory_wave(const cull_open_model *m, const cull_engine_options *options, size_t n,
                         const uint64_t *bytes)
 {
     const uint64_t room = cull_memory_limit(m, options) / 2;
@@ -102,18 +102,19 @@ size_t cull_memory_wave(const cull_opened *m, const cull_engine_options *options
     return fit ? fit : 1;
 }
 
-uint64_t cull_calibrating_bytes(const cull_opened *m, uint64_t rows, uint32_t groups, bool again)
+uint64_t cull_calibrating_bytes(const cull_open_model *m, uint64_t rows, uint32_t groups,
+                                bool again)
 {
     uint64_t states = 1; // in (rows, D)
 
     if (again)
-        states += groups & CULL_STAT_J ? 2 : 1;
-    if (groups & CULL_STAT_K)
+        states += groups & CULL_STAT_DENSE_SAMPLE ? 2 : 1;
+    if (groups & CULL_STAT_LAYER_COSINES)
         states += m->facts->L;
     return rows * states * m->facts->D * sizeof(float);
 }
 
-cull_keeping cull_keep_states(const cull_opened *m, const cull_engine_options *options,
+cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_options *options,
                               uint64_t bytes, bool whole)
 {
     const uint64_t room = cull_memory_limit(m, options) / 2;
@@ -128,7 +129,7 @@ cull_keeping cull_keep_states(const cull_opened *m, const cull_engine_options *o
     return (cull_keeping){ whole || parts > (double)SIZE_MAX ? 1 : (size_t)parts, false };
 }
 
-size_t cull_block_rows(const cull_opened *m, const cull_engine_options *options, size_t n_lanes)
+size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options, size_t n_lanes)
 {
     size_t floats = 1;
 

@@ -71,7 +71,7 @@ static cull_status run_waves(pass *p, size_t n)
     return status;
 }
 
-cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_opened *m,
+cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_open_model *m,
                                 const cull_engine_options *options, size_t n,
                                 const cull_calibration *cal, cull_cost_seen *cost)
 {

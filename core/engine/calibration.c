@@ -33,15 +33,15 @@ static cull_status choose_sample(cull_calibrating *c, const size_t *end)
             c->sampler.N += c->chosen[r];
         }
     }
-    c->sampler.g = &c->gather;
+    c->sampler.g = &c->stats_pass;
     c->sampler.chosen = c->chosen;
     c->sampler.group = c->group;
-    c->sampler.want = c->cal->groups & (CULL_STAT_J | CULL_STAT_M);
+    c->sampler.want = c->cal->groups & (CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN);
     return CULL_OK;
 }
 
-static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane,
-                             const float *norm)
+static cull_status hook_moe(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                            const float *norm)
 {
     cull_calibrating *c = arg;
 
@@ -51,12 +51,12 @@ static cull_status watch_moe(void *arg, cull_run *run, size_t l, const cull_lane
     return CULL_OK;
 }
 
-static cull_status watch_after(void *arg, cull_run *run, size_t l, const cull_lane *lane)
+static cull_status hook_after(void *arg, cull_run *run, size_t l, const cull_lane *lane)
 {
     cull_calibrating *c = arg;
 
     CULL_TRY(c->own.after(c->own.arg, run, l, lane));
-    if (c->sampler.want & CULL_STAT_J) {
+    if (c->sampler.want & CULL_STAT_DENSE_SAMPLE) {
         size_t before = 0;
         for (size_t r = 0; r < c->now->first_row; r++)
             before += c->chosen[r];
@@ -65,10 +65,10 @@ static cull_status watch_after(void *arg, cull_run *run, size_t l, const cull_la
     return CULL_OK;
 }
 
-static void begin_item(void *arg, size_t e, double *acc, cull_taps *taps)
+static void begin_item(void *arg, size_t e, double *acc, cull_input_hooks *inputs)
 {
     cull_calibrating *c = arg;
-    c->own.begin_item(c->own.arg, e, acc, taps);
+    c->own.begin_item(c->own.arg, e, acc, inputs);
 }
 
 static cull_status item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
@@ -83,26 +83,26 @@ static void merge_item(void *arg, size_t e, const double *acc)
     c->own.merge_item(c->own.arg, e, acc);
 }
 
-// The gather's callbacks, with the calibration's own around them.
+// The statistics' callbacks, with the calibration's own around them.
 static cull_status begin_layer(cull_calibrating *c, size_t l)
 {
-    CULL_TRY(cull_gather_begin(&c->gather, l, &c->own));
-    c->watch = c->own;
-    c->watch.arg = c;
-    c->watch.after = watch_after;
-    if (c->gather.E == 0)
+    CULL_TRY(cull_stats_pass_begin(&c->stats_pass, l, &c->own));
+    c->hooks = c->own;
+    c->hooks.arg = c;
+    c->hooks.after = hook_after;
+    if (c->stats_pass.E == 0)
         return CULL_OK;
-    c->watch.begin_item = begin_item;
-    c->watch.item = item;
-    c->watch.merge_item = merge_item;
-    c->watch.moe = watch_moe;
+    c->hooks.begin_item = begin_item;
+    c->hooks.item = item;
+    c->hooks.merge_item = merge_item;
+    c->hooks.moe = hook_moe;
     return cull_sampler_begin(&c->sampler);
 }
 
 // ---- the stream of hidden states ----
 
 static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *cut,
-                                const cull_watch *watch, const cull_states *in,
+                                const cull_layer_hooks *hooks, const cull_states *in,
                                 const cull_states *out)
 {
     const size_t D = c->run->m->facts->D;
@@ -116,7 +116,7 @@ static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *c
                            .cut = cut,
                            .h_in = in->h + b->first_row * D,
                            .h_out = out->h + b->first_row * D };
-        CULL_TRY(cull_visit_layer(c->run, l, 1, &lane, watch));
+        CULL_TRY(cull_visit_layer(c->run, l, 1, &lane, hooks));
         cull_states_leave(in, b->first_row, b->n_rows);
         cull_states_leave(out, b->first_row, b->n_rows);
     }
@@ -154,7 +154,7 @@ static cull_status add_pair(cull_calibrating *c, size_t i, size_t l, size_t firs
 {
     cull_arena *arena = c->run->worker[c->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    cull_stats *stats = cull_stats_store_edit(c->gather.store);
+    cull_stats *stats = cull_stats_store_edit(c->stats_pass.store);
     const size_t side = c->run->m->facts->L + 1, D = c->run->m->facts->D;
     const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
     pair_sum p = { c->history[i].h + first * D, c->h.h + first * D, n, D, NULL, NULL };
@@ -210,10 +210,10 @@ static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_la
 // The model as it was before the deciding stage runs along, for what subsets are compared with.
 static cull_status run_before(cull_calibrating *c, size_t l)
 {
-    const cull_watch watch = { .arg = c, .moe = keep_target };
+    const cull_layer_hooks hooks = { .arg = c, .moe = keep_target };
 
     c->n_target = 0;
-    return c->before.h ? visit_blocks(c, l, c->cal->cut, &watch, &c->before, &c->before) : CULL_OK;
+    return c->before.h ? visit_blocks(c, l, c->cal->cut, &hooks, &c->before, &c->before) : CULL_OK;
 }
 
 // Is a layer run again as it was decided?
@@ -230,17 +230,17 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 
     CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
-    CULL_TRY(visit_blocks(c, l, cut, &c->watch, &c->h, again ? &c->next : &c->h));
-    CULL_TRY(cull_gather_finish(&c->gather, c->forest.n_rows));
-    if (c->gather.E)
+    CULL_TRY(visit_blocks(c, l, cut, &c->hooks, &c->h, again ? &c->next : &c->h));
+    CULL_TRY(cull_stats_pass_finish(&c->stats_pass, c->forest.n_rows));
+    if (c->stats_pass.E)
         cull_sampler_finish(&c->sampler);
     if (cal->decide) {
         CULL_TRY(cal->decide(cal->decide_arg, c->run->ctx, l,
-                             cull_stats_store_view(c->gather.store), cal->deciding));
+                             cull_stats_store_view(c->stats_pass.store), cal->deciding));
         if (again)
             CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, &c->h, &c->h));
     }
-    cull_gather_leave(&c->gather);
+    cull_stats_pass_leave(&c->stats_pass);
     cull_sampler_release(&c->sampler);
     return add_history(c, l + 1);
 }
@@ -256,7 +256,7 @@ uint64_t cull_calibration_rows(const cull_calibration *cal)
     return rows;
 }
 
-uint64_t cull_calibration_bytes(const cull_opened *m, const cull_calibration *cal)
+uint64_t cull_calibration_bytes(const cull_open_model *m, const cull_calibration *cal)
 {
     return cull_calibrating_bytes(m, cull_calibration_rows(cal), cal->groups, runs_again(cal));
 }
@@ -290,13 +290,13 @@ static cull_status make_states(cull_calibrating *c)
     CULL_TRY(new_states(c, &c->h));
     if (again)
         CULL_TRY(new_states(c, &c->next));
-    if (again && (c->cal->groups & CULL_STAT_J)) {
+    if (again && (c->cal->groups & CULL_STAT_DENSE_SAMPLE)) {
         CULL_TRY(new_states(c, &c->before));
         c->sampler.target = c->target = cull_alloc(c->sampler.N * facts->D, sizeof *c->target);
         if (!c->target)
             return cull_no_memory(c->run->ctx);
     }
-    if (!(c->cal->groups & CULL_STAT_K))
+    if (!(c->cal->groups & CULL_STAT_LAYER_COSINES))
         return CULL_OK;
     c->history = cull_alloc(facts->L + 1, sizeof *c->history);
     return c->history ? CULL_OK : cull_no_memory(c->run->ctx);
@@ -305,12 +305,13 @@ static cull_status make_states(cull_calibrating *c)
 cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cull_calibration *cal,
                                    const cull_engine_options *options)
 {
-    const uint32_t groups = cal->groups | CULL_STAT_A; // all others need the counts
+    const uint32_t groups = cal->groups | CULL_STAT_ROUTING; // all others need the counts
 
     *c = (cull_calibrating){ .run = run, .cal = cal };
     if (cull_keep_states(run->m, options, cull_calibration_bytes(run->m, cal), true).spilled)
         c->spill = options->spill;
-    c->gather = (cull_gather){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
+    c->stats_pass =
+        (cull_stats_pass){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
     CULL_TRY(cull_stats_store_require(cal->out, groups));
     CULL_TRY(make_forest(c, options));
     CULL_TRY(make_states(c));
@@ -333,5 +334,5 @@ void cull_calibrating_end(cull_calibrating *c)
     cull_free(c->chosen);
     cull_free(c->group);
     cull_sampler_release(&c->sampler);
-    cull_gather_release(&c->gather);
+    cull_stats_pass_release(&c->stats_pass);
 }

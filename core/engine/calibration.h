@@ -12,8 +12,8 @@
 typedef struct cull_calibrating {
     cull_run *run;
     const cull_calibration *cal;
-    cull_gather gather;
-    cull_watch watch, own; // own: the gather's, wrapped by `watch`
+    cull_stats_pass stats_pass;
+    cull_layer_hooks hooks, own; // own: the statistics', wrapped by `hooks`
     cull_sampler sampler;
     cull_forest forest;
     size_t n_blocks;
@@ -30,7 +30,7 @@ typedef struct cull_calibrating {
 } cull_calibrating;
 
 uint64_t cull_calibration_rows(const cull_calibration *cal);
-uint64_t cull_calibration_bytes(const cull_opened *m, const cull_calibration *cal);
+uint64_t cull_calibration_bytes(const cull_open_model *m, const cull_calibration *cal);
 
 // Embeds the rows. Whatever begin returns, end releases; end may come at any time.
 cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cull_calibration *cal,

@@ -16,11 +16,11 @@ static size_t chunk_rows(size_t E, size_t D, size_t n)
 
 uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups)
 {
-    if (E == 0 || !(groups & (CULL_STAT_J | CULL_STAT_M)))
+    if (E == 0 || !(groups & (CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN)))
         return 0;
     const uint64_t outputs = (uint64_t)chunk_rows(E, D, N) * (E + 1) * D * sizeof(float);
     const uint64_t each = (uint64_t)(E * E + 2 * E) * sizeof(float) + 2 * sizeof(double);
-    return outputs + (groups & CULL_STAT_J ? N * each : 0);
+    return outputs + (groups & CULL_STAT_DENSE_SAMPLE ? N * each : 0);
 }
 
 cull_status cull_sampler_begin(cull_sampler *s)
@@ -28,7 +28,7 @@ cull_status cull_sampler_begin(cull_sampler *s)
     const size_t E = s->g->E, N = s->N;
 
     s->n_done = 0;
-    if (E == 0 || !(s->want & CULL_STAT_J))
+    if (E == 0 || !(s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     s->sample.N = N;
     s->sample.logits = cull_alloc(N * E, sizeof(float));
@@ -73,7 +73,7 @@ typedef struct chunk { // some rows of the subsample and all experts' outputs fo
 static cull_status run_expert(void *arg, size_t e, size_t worker)
 {
     const chunk *c = arg;
-    cull_gather *g = c->s->g;
+    cull_stats_pass *g = c->s->g;
     cull_piece piece = cull_piece_inner(g->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
@@ -93,7 +93,7 @@ static cull_status run_expert(void *arg, size_t e, size_t worker)
 static cull_status add_mean(void *arg, size_t e, size_t worker)
 {
     const chunk *c = arg;
-    const cull_gather *g = c->s->g;
+    const cull_stats_pass *g = c->s->g;
     double *mean = (double *)g->stats->dense_mean + e * g->D;
     const float *y = c->y + e * c->n * g->D;
 
@@ -108,7 +108,7 @@ static cull_status add_mean(void *arg, size_t e, size_t worker)
 static cull_status add_grams(void *arg, size_t block, size_t worker)
 {
     const chunk *c = arg;
-    const cull_gather *g = c->s->g;
+    const cull_stats_pass *g = c->s->g;
     const size_t first = block * GRAM_TOKENS;
     const size_t end = first + GRAM_TOKENS < c->n ? first + GRAM_TOKENS : c->n;
     cull_arena *arena = g->run->worker[worker].arena;
@@ -137,7 +137,7 @@ static cull_status add_grams(void *arg, size_t block, size_t worker)
 static cull_status add_crosses(void *arg, size_t t, size_t worker)
 {
     const chunk *c = arg;
-    const cull_gather *g = c->s->g;
+    const cull_stats_pass *g = c->s->g;
     const float *moe = c->moe + t * g->D;
     const float *target = c->s->target + (c->at + t) * g->D;
     float *cross = (float *)(uintptr_t)c->s->sample.cross + (c->at + t) * g->E;
@@ -159,12 +159,12 @@ static cull_status add_crosses(void *arg, size_t t, size_t worker)
 
 static cull_status run_chunk(chunk *c)
 {
-    cull_gather *g = c->s->g;
+    cull_stats_pass *g = c->s->g;
 
     CULL_TRY(cull_run_each(g->run, g->E, run_expert, c));
-    if (c->s->want & CULL_STAT_M)
+    if (c->s->want & CULL_STAT_DENSE_MEAN)
         CULL_TRY(cull_run_each(g->run, g->E, add_mean, c));
-    if (!(c->s->want & CULL_STAT_J))
+    if (!(c->s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     CULL_TRY(cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c));
     return c->s->target ? cull_run_each(g->run, c->n, add_crosses, c) : CULL_OK;
@@ -174,7 +174,7 @@ static cull_status run_chunk(chunk *c)
 static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_t t,
                          uint32_t sequence)
 {
-    const cull_gather *g = s->g;
+    const cull_stats_pass *g = s->g;
     float *gate = (float *)(uintptr_t)s->sample.gate + t * g->E;
 
     memcpy((float *)(uintptr_t)s->sample.logits + t * g->E, lane->routed.logits + i * g->E,
@@ -187,7 +187,7 @@ static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_
 
 cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t first_row)
 {
-    cull_gather *g = s->g;
+    cull_stats_pass *g = s->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     const size_t most = chunk_rows(g->E, g->D, lane->n);
@@ -203,7 +203,7 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t firs
             memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
             if (moe)
                 memcpy(moe + c.n * g->D, lane->h_out + i * g->D, g->D * sizeof *moe);
-            if (s->want & CULL_STAT_J)
+            if (s->want & CULL_STAT_DENSE_SAMPLE)
                 copy_routing(s, lane, i, c.at + c.n, s->group[first_row + i]);
             c.n++;
         }
@@ -237,7 +237,7 @@ void cull_sampler_finish(cull_sampler *s)
 {
     double *mean = (double *)(uintptr_t)s->g->stats->dense_mean;
 
-    if (!(s->want & CULL_STAT_M) || s->N == 0)
+    if (!(s->want & CULL_STAT_DENSE_MEAN) || s->N == 0)
         return;
     for (size_t i = 0; i < s->g->E * s->g->D; i++)
         mean[i] /= (double)s->N;

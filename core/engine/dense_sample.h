@@ -6,13 +6,13 @@
 #include "engine/observe.h"
 
 typedef struct cull_sampler {
-    cull_gather *g;
+    cull_stats_pass *g;
     const uint8_t *chosen;    // (all rows of the pass) 1: in the subsample
     const uint32_t *group;    // (all rows) ordinal of the row's sequence
     size_t N;                 // rows in the subsample
     size_t n_done;            // of them, so far, in the layer in hand
     cull_dense_sample sample; // of the layer in hand, arrays from cull_alloc
-    uint32_t want;            // CULL_STAT_J and CULL_STAT_M, or one of them
+    uint32_t want;            // CULL_STAT_DENSE_SAMPLE and CULL_STAT_DENSE_MEAN, or one of them
     const float *target;      // J: (N, D) routed outputs to compare with; NULL: the layer's own
 } cull_sampler;
 

@@ -33,14 +33,14 @@ typedef struct dispatch {
     cull_run *run;
     size_t l, n_lanes, K, E, D;
     cull_lane *const *lane;
-    const cull_watch *watch;
+    const cull_layer_hooks *hooks;
     float *norm;
     cull_arena *arena;
     size_t n_groups;
     group *group;
     size_t *group_of; // (n_lanes, E)
     source *source;
-    float *gate;     // (sources) the gate of each, when a watch looks on
+    float *gate;     // (sources) the gate of each, when hooks look on
     size_t *slot_of; // (sources) row·K + k in lane 0, likewise
     uint32_t **twin; // [lane] → (n, E) the source already listed for a shared row, or NULL
     float *y;        // the wave's outputs
@@ -146,11 +146,11 @@ static cull_status list_sources(dispatch *t)
         t->group[g].n = 0;
     }
     t->source = cull_arena_room(t->arena, total, sizeof *t->source);
-    if (t->watch && t->watch->item) {
+    if (t->hooks && t->hooks->item) {
         t->gate = cull_arena_alloc(t->arena, total, sizeof *t->gate);
         t->slot_of = cull_arena_alloc(t->arena, total, sizeof *t->slot_of);
     }
-    if (!t->source || (t->watch && t->watch->item && (!t->gate || !t->slot_of)))
+    if (!t->source || (t->hooks && t->hooks->item && (!t->gate || !t->slot_of)))
         return cull_no_memory(t->run->ctx);
     clear_twins(t);
     walk(t, true);
@@ -171,7 +171,7 @@ static cull_status observe(const dispatch *t, const group *g, const item *it, cu
 
     if (!norm)
         return cull_no_memory(t->run->ctx);
-    CULL_TRY(t->watch->item(t->watch->arg, &rows, it->acc, norm));
+    CULL_TRY(t->hooks->item(t->hooks->arg, &rows, it->acc, norm));
     if (t->norm)
         scatter_norms(t, g, it, norm);
     return CULL_OK;
@@ -187,7 +187,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     const cull_mark mark = cull_arena_mark(arena);
     float *x = cull_arena_room(arena, it->n * t->D, sizeof *x);
     float *y = t->y + (g->wave_row + it->first) * t->D;
-    cull_taps taps = { 0 };
+    cull_input_hooks inputs = { 0 };
 
     if (!x)
         return cull_no_memory(t->run->ctx);
@@ -198,9 +198,9 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     piece.cut = g->cut;
     piece.layer = t->l;
     piece.pass.core = &piece;
-    if (it->acc && t->watch->begin_item) {
-        t->watch->begin_item(t->watch->arg, g->e, it->acc, &taps);
-        piece.taps = &taps;
+    if (it->acc && t->hooks->begin_item) {
+        t->hooks->begin_item(t->hooks->arg, g->e, it->acc, &inputs);
+        piece.inputs = &inputs;
     }
     const cull_mark inner = cull_arena_mark(arena);
     CULL_TRY(cull_while(
@@ -253,7 +253,7 @@ static cull_status combine(const dispatch *t, size_t first_group, size_t end_gro
 
 static cull_status run_items(dispatch *t, size_t n)
 {
-    t->outer = (t->watch && t->watch->serial) || n < t->run->n_workers || !t->run->pool;
+    t->outer = (t->hooks && t->hooks->serial) || n < t->run->n_workers || !t->run->pool;
     if (!t->outer)
         return cull_run_each(t->run, n, run_item, t);
     for (size_t i = 0; i < n; i++)
@@ -263,7 +263,7 @@ static cull_status run_items(dispatch *t, size_t n)
 
 static cull_status cut_items(dispatch *t, size_t first, size_t end, size_t *n)
 {
-    const bool watched = t->watch && t->watch->item;
+    const bool hooked = t->hooks && t->hooks->item;
     size_t rows = 0;
 
     *n = 0;
@@ -273,8 +273,8 @@ static cull_status cut_items(dispatch *t, size_t first, size_t end, size_t *n)
         for (size_t i = 0; i < t->group[g].n; i += CULL_ROW_BLOCK, ++*n) {
             const size_t left = t->group[g].n - i;
             double *acc = NULL;
-            if (watched) {
-                acc = cull_arena_alloc(t->arena, t->watch->item_doubles, sizeof *acc);
+            if (hooked) {
+                acc = cull_arena_alloc(t->arena, t->hooks->item_doubles, sizeof *acc);
                 if (!acc)
                     return cull_no_memory(t->run->ctx);
             }
@@ -295,8 +295,8 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
         return cull_no_memory(t->run->ctx);
     CULL_TRY(cut_items(t, first, end, &n));
     CULL_TRY(run_items(t, n));
-    for (size_t i = 0; i < n && t->watch && t->watch->merge_item; i++)
-        t->watch->merge_item(t->watch->arg, t->group[t->item[i].group].e, t->item[i].acc);
+    for (size_t i = 0; i < n && t->hooks && t->hooks->merge_item; i++)
+        t->hooks->merge_item(t->hooks->arg, t->group[t->item[i].group].e, t->item[i].acc);
     CULL_TRY(combine(t, first, end));
     cull_arena_rewind(t->arena, mark);
     return CULL_OK;
@@ -323,7 +323,7 @@ static cull_status run_waves(dispatch *t)
 }
 
 cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *const *lane,
-                          const cull_watch *watch, float *norm)
+                          const cull_layer_hooks *hooks, float *norm)
 {
     const cull_layer_facts *f = cull_layer_of(run->m, l);
     dispatch t = { .run = run,
@@ -333,7 +333,7 @@ cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *co
                    .E = f->E,
                    .D = run->m->facts->D,
                    .lane = lane,
-                   .watch = watch,
+                   .hooks = hooks,
                    .norm = norm,
                    .arena = run->worker[run->n_workers].arena };
 

@@ -63,7 +63,7 @@ typedef struct cull_calibration {
 // One pass over the weights for all n calibrations, each on its own rows and variant. Where their
 // hidden states do not fit the memory limit together, a pass for each wave of them. cost: (n), what
 // each added, with its share of the weights that were read; or NULL.
-cull_status cull_calibrate_pass(cull_ctx *, const cull_opened *, const cull_engine_options *,
+cull_status cull_calibrate_pass(cull_ctx *, const cull_open_model *, const cull_engine_options *,
                                 size_t n, const cull_calibration *,
                                 cull_cost_seen *cost) CULL_MUST_CHECK;
 
@@ -73,7 +73,7 @@ cull_status cull_calibrate_pass(cull_ctx *, const cull_opened *, const cull_engi
 // answers live in the context's alloc arena. `done` (may be NULL) is told how far it is. Requests
 // that want KL or TOP1 need the dense model: it is run along, whether or not it is among the
 // variants.
-cull_status cull_evaluate_pass(cull_ctx *, const cull_opened *, const cull_engine_options *,
+cull_status cull_evaluate_pass(cull_ctx *, const cull_open_model *, const cull_engine_options *,
                                size_t n_variants, const cull_cut *const *cuts, size_t n,
                                const cull_request *const *requests, cull_answer *answers,
                                cull_cost_seen *cost) CULL_MUST_CHECK;
@@ -92,7 +92,7 @@ typedef struct cull_trace {
     float **router_gate;    // [l] → (N, K)
 } cull_trace;
 
-cull_status cull_trace_pass(cull_ctx *, const cull_opened *, const cull_engine_options *,
+cull_status cull_trace_pass(cull_ctx *, const cull_open_model *, const cull_engine_options *,
                             const cull_cut *cut, cull_trace *trace) CULL_MUST_CHECK;
 
 #endif

@@ -108,7 +108,7 @@ static cull_status begin_answers(evaluating *t)
 }
 
 static void add_scores(evaluating *t, size_t v, const cull_query *query, size_t n,
-                       const cull_score *score)
+                       const cull_logprob *score)
 {
     for (size_t q = 0; q < n; q++) {
         cull_answer *a = t->answer + v * t->n + query[q].request;
@@ -141,8 +141,8 @@ static cull_status score_rows(evaluating *t, size_t from, size_t row0, size_t en
     size_t n;
     const cull_query *in = queries_in(t, row0, end, &n);
     cull_query *query = cull_alloc(n + 1, sizeof *query);
-    cull_score *all = cull_alloc(s->n * n + 1, sizeof *all);
-    cull_score **score = cull_alloc(s->n, sizeof *score);
+    cull_logprob *all = cull_alloc(s->n * n + 1, sizeof *all);
+    cull_logprob **score = cull_alloc(s->n, sizeof *score);
     const float **h = cull_alloc(s->n, sizeof *h);
     const size_t dense = t->dense == SIZE_MAX ? SIZE_MAX : cull_stream_of(s, t->dense);
     cull_status st = query && all && score && h ? CULL_OK : cull_no_memory(t->run.ctx);
@@ -266,7 +266,7 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     return cull_generate(&t->run, t->options, t->n_variants, cuts, t->n, t->request, t->answer);
 }
 
-cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_opened *m,
+cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_open_model *m,
                                const cull_engine_options *options, size_t n_variants,
                                const cull_cut *const *cuts, size_t n,
                                const cull_request *const *requests, cull_answer *answers,

@@ -86,7 +86,7 @@ static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const i
 // lm-eval looks for a stop string in as many ids as it has itself, and two more.
 static cull_status measure_stops(generating *g, size_t i)
 {
-    const cull_opened *m = g->run->m;
+    const cull_open_model *m = g->run->m;
     const cull_request *r = g->request[g->which[i]];
     cull_arena *arena = cull_context_of(g->run->ctx)->alloc;
     const cull_mark mark = cull_arena_mark(arena);
@@ -127,7 +127,7 @@ static size_t find_stop(const char *text, size_t len, const char *stop)
 // Stop strings are looked for in the text with special tokens: "<|im_end|>" is one in many models.
 static cull_status take_token(const generating *g, size_t i, sequence *s, int32_t id)
 {
-    const cull_opened *m = g->run->m;
+    const cull_open_model *m = g->run->m;
     const cull_request *r = g->request[g->which[i]];
     const size_t *window = g->window[i];
     cull_arena *arena = cull_context_of(g->run->ctx)->alloc; // what is decoded here is not kept
@@ -152,7 +152,7 @@ static cull_status take_token(const generating *g, size_t i, sequence *s, int32_
 // The answer's text has no special tokens, and is cut at each stop in turn.
 static cull_status finish(const generating *g, size_t v, size_t i)
 {
-    const cull_opened *m = g->run->m;
+    const cull_open_model *m = g->run->m;
     const sequence *s = g->seq + v * g->n + i;
     const cull_request *r = g->request[g->which[i]];
     cull_answer *a = g->answer + v * g->n_all + g->which[i];

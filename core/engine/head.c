@@ -26,8 +26,8 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
 
     piece->pass.core = piece;
     CULL_TRY(run->m->backend->norm(&piece->pass, run->m->model, n, h, hn));
-    CULL_TRY(cull_linear(&piece->pass, (cull_where){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n, hn,
-                         D, logits, V));
+    CULL_TRY(cull_linear(&piece->pass, (cull_matrix_id){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n,
+                         hn, D, logits, V));
     if (run->m->facts->logit_scale != 1.0)
         cull_row_scale(n * V, logits, scale);
     return CULL_OK;
@@ -50,7 +50,7 @@ typedef struct scoring {
     const cull_query *query;
     size_t n_streams, dense;
     const float *const *h;
-    cull_score *const *score;
+    cull_logprob *const *score;
     const size_t *block; // first query of each block of distinct rows, and the end
 } scoring;
 
@@ -116,7 +116,7 @@ static void answer(const scoring *t, size_t block, size_t stream, const head_scr
     const size_t V = t->run->m->facts->V;
 
     for (size_t q = t->block[block], i = 0; q < t->block[block + 1]; q++) {
-        cull_score *out = t->score[stream] + q;
+        cull_logprob *out = t->score[stream] + q;
         i += q > t->block[block] && t->query[q].row != t->query[q - 1].row;
         const size_t target = (size_t)t->query[q].target;
         out->ll = (float)((double)logits[i * V + target] - sum[i].lse);
@@ -155,7 +155,7 @@ static cull_status score_block(void *arg, size_t block, size_t worker)
 }
 
 cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, size_t n_streams,
-                             const float *const *h, size_t dense, cull_score *const *score)
+                             const float *const *h, size_t dense, cull_logprob *const *score)
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);

@@ -13,19 +13,19 @@ typedef struct cull_query {
     uint32_t at; // among the request's targets
 } cull_query;
 
-typedef struct cull_score { // the answer to one query
-    float ll;               // log p(target)
-    bool argmax;            // the target is the (first) arg-max
-    float kl;               // Σ p_dense (log p_dense − log p), where asked
-    bool top1;              // same arg-max as dense
-} cull_score;
+typedef struct cull_logprob { // the answer to one query
+    float ll;                 // log p(target)
+    bool argmax;              // the target is the (first) arg-max
+    float kl;                 // Σ p_dense (log p_dense − log p), where asked
+    bool top1;                // same arg-max as dense
+} cull_logprob;
 
 // Queries sorted by row, against n_streams hidden states h[s] (rows, D), the last layer's output.
 // score[s] has one entry a query. `dense` is the stream that is the dense model (SIZE_MAX: none; no
 // divergence then).
 cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, size_t n_streams,
                              const float *const *h, size_t dense,
-                             cull_score *const *score) CULL_MUST_CHECK;
+                             cull_logprob *const *score) CULL_MUST_CHECK;
 
 // Full logits (n, V) of n rows of h.
 cull_status cull_head_logits(cull_run *run, size_t n, const float *h,

@@ -93,19 +93,19 @@ cull_status cull_add_hessian(cull_piece *piece, size_t n, size_t cols, const flo
     return CULL_OK;
 }
 
-cull_status cull_taps_feed(cull_piece *piece, cull_where where, size_t cols, size_t n,
-                           const float *x, size_t ldx)
+cull_status cull_input_hooks_feed(cull_piece *piece, cull_matrix_id where, size_t cols, size_t n,
+                                  const float *x, size_t ldx)
 {
-    const cull_taps *taps = piece->taps;
+    const cull_input_hooks *inputs = piece->inputs;
 
     if (where.part == CULL_PART_DOWN) {
-        if (taps->down_sq)
-            cull_add_squares(n, cols, x, ldx, taps->down_sq);
-        if (taps->down_hessian)
-            return cull_add_hessian(piece, n, cols, x, ldx, taps->down_hessian);
+        if (inputs->down_sq)
+            cull_add_squares(n, cols, x, ldx, inputs->down_sq);
+        if (inputs->down_hessian)
+            return cull_add_hessian(piece, n, cols, x, ldx, inputs->down_hessian);
         return CULL_OK;
     }
-    if (!piece->inside && where.part < CULL_N_PARTS && taps->part_sq[where.part])
-        return add_squares_outer(piece, n, cols, x, ldx, taps->part_sq[where.part]);
+    if (!piece->inside && where.part < CULL_N_PARTS && inputs->part_sq[where.part])
+        return add_squares_outer(piece, n, cols, x, ldx, inputs->part_sq[where.part]);
     return CULL_OK;
 }

@@ -94,7 +94,7 @@ static void count_flops(cull_run *run, const product *p)
     (void)pthread_mutex_unlock(&run->lock);
 }
 
-cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float *x, size_t ldx,
+cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const float *x, size_t ldx,
                         float *y, size_t ldy)
 {
     cull_piece *piece = pass->core;
@@ -108,8 +108,8 @@ cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float
         return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide",
                          p.w.cols);
     p.over = cull_overlay_of(piece->cut, where);
-    if (piece->taps)
-        CULL_TRY(cull_taps_feed(piece, where, p.w.cols, n, x, ldx));
+    if (piece->inputs)
+        CULL_TRY(cull_input_hooks_feed(piece, where, p.w.cols, n, x, ldx));
 
     p.tile_rows = CULL_TILE_FLOATS / p.w.cols;
     if (p.tile_rows > CULL_TILE_ROWS)

@@ -11,7 +11,7 @@ void cull_sums_add(double *to, size_t n, const double *from)
         to[i] += from[i];
 }
 
-void cull_merge_observer(const cull_gather *g, size_t i, const double *acc)
+void cull_merge_observer(const cull_stats_pass *g, size_t i, const double *acc)
 {
     const cull_observer_use *use = g->cal->observers + i;
     const cull_layer_facts *facts = cull_layer_of(g->run->m, g->l);
@@ -22,7 +22,7 @@ void cull_merge_observer(const cull_gather *g, size_t i, const double *acc)
         cull_sums_add(use->acc[g->l], use->observer->doubles(use->settings, facts), acc);
 }
 
-static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
+static cull_status part_hooks(cull_stats_pass *g, size_t l, cull_input_hooks *inputs)
 {
     const cull_layer_facts *facts = cull_layer_of(g->run->m, l);
 
@@ -33,14 +33,14 @@ static cull_status part_taps(cull_gather *g, size_t l, cull_taps *taps)
             continue;
         CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model, cull_at(l, (cull_part)p),
                                             &m));
-        taps->part_sq[p] = cull_stats_store_part(g->store, l, (cull_part)p, m.cols);
-        if (!taps->part_sq[p])
+        inputs->part_sq[p] = cull_stats_store_part(g->store, l, (cull_part)p, m.cols);
+        if (!inputs->part_sq[p])
             return cull_no_memory(g->run->ctx);
     }
     return CULL_OK;
 }
 
-static cull_status begin_hessians(cull_gather *g)
+static cull_status begin_hessians(cull_stats_pass *g)
 {
     g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
     g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
@@ -51,7 +51,7 @@ static cull_status begin_hessians(cull_gather *g)
     return CULL_OK;
 }
 
-cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch)
+cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l, cull_layer_hooks *hooks)
 {
     const cull_layer_facts *facts = cull_layer_of(g->run->m, l);
 
@@ -62,14 +62,14 @@ cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch)
     g->D = g->run->m->facts->D;
     g->stats = cull_stats_store_layer(g->store, l);
     g->n_ratios = 0;
-    *watch = (cull_watch){ .arg = g, .after = cull_watch_cosines };
-    if (g->groups & CULL_STAT_H)
-        CULL_TRY(part_taps(g, l, &watch->taps));
+    *hooks = (cull_layer_hooks){ .arg = g, .after = cull_hook_cosines };
+    if (g->groups & CULL_STAT_INPUT_SQUARES)
+        CULL_TRY(part_hooks(g, l, &hooks->inputs));
     if (g->E == 0)
         return CULL_OK;
-    if (g->groups & CULL_STAT_I)
+    if (g->groups & CULL_STAT_HESSIAN)
         CULL_TRY(begin_hessians(g));
-    g->item_doubles = cull_watch_experts(g, watch);
+    g->item_doubles = cull_hook_experts(g, hooks);
     cull_free(g->observer_at);
     g->observer_at = cull_alloc(g->cal->n_observers + 1, sizeof *g->observer_at);
     if (!g->observer_at)
@@ -79,10 +79,10 @@ cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch)
         g->item_doubles +=
             g->cal->observers[i].observer->doubles(g->cal->observers[i].settings, facts);
     }
-    watch->want_p = true;
-    watch->serial = (g->groups & CULL_STAT_I) != 0;
-    watch->item_doubles = g->item_doubles;
-    watch->moe = cull_watch_rows;
+    hooks->want_p = true;
+    hooks->serial = (g->groups & CULL_STAT_HESSIAN) != 0;
+    hooks->item_doubles = g->item_doubles;
+    hooks->moe = cull_hook_rows;
     return CULL_OK;
 }
 
@@ -99,7 +99,7 @@ static void mirror(double *m, size_t E)
             m[b * E + a] = m[a * E + b];
 }
 
-static void finish_moments(const cull_gather *g, size_t e)
+static void finish_moments(const cull_stats_pass *g, size_t e)
 {
     const double n = g->stats->count[e], g2 = g->stats->gate_sq[e];
     double *var = (double *)g->stats->var + e * g->D;
@@ -111,20 +111,20 @@ static void finish_moments(const cull_gather *g, size_t e)
     }
 }
 
-cull_status cull_gather_finish(cull_gather *g, uint64_t tokens)
+cull_status cull_stats_pass_finish(cull_stats_pass *g, uint64_t tokens)
 {
     cull_layer_stats *s = g->stats;
 
     s->tokens = tokens;
     if (g->E == 0)
         return CULL_OK;
-    for (size_t e = 0; (g->groups & CULL_STAT_D) && e < g->E; e++)
+    for (size_t e = 0; (g->groups & CULL_STAT_OUTPUT_MOMENTS) && e < g->E; e++)
         finish_moments(g, e);
-    if (g->groups & CULL_STAT_G) {
+    if (g->groups & CULL_STAT_LOGIT_GRAM) {
         mirror((double *)s->logit_gram, g->E);
         mirror((double *)s->sigmoid_gram, g->E);
     }
-    if ((g->groups & CULL_STAT_R) && g->n_ratios) {
+    if ((g->groups & CULL_STAT_GATE_RATIO) && g->n_ratios) {
         const size_t n = g->n_ratios;
         qsort(g->ratio, n, sizeof *g->ratio, compare_floats);
         s->ratio_median = n % 2 ? (double)g->ratio[n / 2]
@@ -133,7 +133,7 @@ cull_status cull_gather_finish(cull_gather *g, uint64_t tokens)
     return CULL_OK;
 }
 
-void cull_gather_leave(cull_gather *g)
+void cull_stats_pass_leave(cull_stats_pass *g)
 {
     cull_free(g->x_hessian);
     cull_free(g->u_hessian);
@@ -142,7 +142,7 @@ void cull_gather_leave(cull_gather *g)
     g->stats->dense = NULL;
 }
 
-void cull_gather_release(cull_gather *g)
+void cull_stats_pass_release(cull_stats_pass *g)
 {
     cull_free(g->x_hessian);
     cull_free(g->u_hessian);

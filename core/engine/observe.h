@@ -9,7 +9,7 @@
 
 #include "engine/visit.h"
 
-typedef struct cull_gather {
+typedef struct cull_stats_pass {
     cull_run *run;
     const cull_calibration *cal;
     cull_stats_store *store;
@@ -21,12 +21,13 @@ typedef struct cull_gather {
     float *ratio;        // R of the layer in hand
     size_t *observer_at; // (n_observers) their place in an item's accumulator
     size_t item_doubles;
-} cull_gather;
+} cull_stats_pass;
 
-cull_status cull_gather_begin(cull_gather *g, size_t l, cull_watch *watch) CULL_MUST_CHECK;
-cull_status cull_gather_finish(cull_gather *g, uint64_t tokens) CULL_MUST_CHECK;
-void cull_gather_leave(cull_gather *g); // I and J of the layer in hand go
-void cull_gather_release(cull_gather *g);
+cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l,
+                                  cull_layer_hooks *hooks) CULL_MUST_CHECK;
+cull_status cull_stats_pass_finish(cull_stats_pass *g, uint64_t tokens) CULL_MUST_CHECK;
+void cull_stats_pass_leave(cull_stats_pass *g); // I and J of the layer in hand go
+void cull_stats_pass_release(cull_stats_pass *g);
 
 // cos of two rows of n, in float64; 0 where one of them is 0.
 double cull_cosine(const float *a, const float *b, size_t n);

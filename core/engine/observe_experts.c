@@ -17,19 +17,19 @@ static double *mean_of(double *acc)
 {
     return acc + HEAD;
 }
-static double *m2_of(const cull_gather *g, double *acc)
+static double *m2_of(const cull_stats_pass *g, double *acc)
 {
     return acc + HEAD + g->D;
 }
-static double *g2y_of(const cull_gather *g, double *acc)
+static double *g2y_of(const cull_stats_pass *g, double *acc)
 {
     return acc + HEAD + 2 * g->D;
 }
-static double *x_sq_of(const cull_gather *g, double *acc)
+static double *x_sq_of(const cull_stats_pass *g, double *acc)
 {
     return acc + HEAD + 3 * g->D;
 }
-static double *u_sq_of(const cull_gather *g, double *acc)
+static double *u_sq_of(const cull_stats_pass *g, double *acc)
 {
     return acc + HEAD + 4 * g->D;
 }
@@ -69,7 +69,7 @@ static void add_norms(const cull_expert_rows *rows, item_head *h, float *norm)
 
 // Two passes over the block: its mean, then squares about it.
 CULL_CLONES
-static void add_moments(const cull_gather *g, const cull_expert_rows *rows, double *acc)
+static void add_moments(const cull_stats_pass *g, const cull_expert_rows *rows, double *acc)
 {
     double *mean = mean_of(acc), *m2 = m2_of(g, acc), *g2y = g2y_of(g, acc);
 
@@ -92,31 +92,31 @@ static void add_moments(const cull_gather *g, const cull_expert_rows *rows, doub
     }
 }
 
-static void begin_item(void *arg, size_t e, double *acc, cull_taps *taps)
+static void begin_item(void *arg, size_t e, double *acc, cull_input_hooks *inputs)
 {
-    const cull_gather *g = arg;
+    const cull_stats_pass *g = arg;
 
-    if (g->groups & CULL_STAT_H)
-        taps->down_sq = u_sq_of(g, acc);
-    if (g->groups & CULL_STAT_I)
-        taps->down_hessian = g->u_hessian + e * g->F * g->F;
+    if (g->groups & CULL_STAT_INPUT_SQUARES)
+        inputs->down_sq = u_sq_of(g, acc);
+    if (g->groups & CULL_STAT_HESSIAN)
+        inputs->down_hessian = g->u_hessian + e * g->F * g->F;
 }
 
 static cull_status add_item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
 {
-    const cull_gather *g = arg;
+    const cull_stats_pass *g = arg;
 
     add_norms(rows, (item_head *)(void *)acc, norm);
-    if (g->groups & CULL_STAT_D)
+    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
         add_moments(g, rows, acc);
-    if (g->groups & CULL_STAT_H)
+    if (g->groups & CULL_STAT_INPUT_SQUARES)
         cull_add_squares(rows->n, g->D, rows->x, g->D, x_sq_of(g, acc));
     for (size_t i = 0; i < g->cal->n_observers; i++) {
         const cull_observer_use *use = g->cal->observers + i;
         if (use->observer->add_expert)
             use->observer->add_expert(use->settings, rows, acc + g->observer_at[i]);
     }
-    if (!(g->groups & CULL_STAT_I))
+    if (!(g->groups & CULL_STAT_HESSIAN))
         return CULL_OK;
     cull_piece piece = cull_piece_outer(g->run); // items run one by one then, by the coordinator
     return cull_add_hessian(&piece, rows->n, g->D, rows->x, g->D,
@@ -130,7 +130,7 @@ static void raise_to(double *to, double value, bool first)
 }
 
 // Chan et al.: (n, mean, M2) of two disjoint sets.
-static void merge_moments(const cull_gather *g, size_t e, double before, double n,
+static void merge_moments(const cull_stats_pass *g, size_t e, double before, double n,
                           const double *acc)
 {
     double *mean = (double *)g->stats->mean + e * g->D;
@@ -149,7 +149,7 @@ static void merge_moments(const cull_gather *g, size_t e, double before, double 
 
 static void merge_item(void *arg, size_t e, const double *acc)
 {
-    cull_gather *g = arg;
+    cull_stats_pass *g = arg;
     cull_layer_stats *s = g->stats;
     const item_head *h = (const item_head *)(const void *)acc;
     double *count = (double *)s->count;
@@ -158,7 +158,7 @@ static void merge_item(void *arg, size_t e, const double *acc)
     count[e] += h->count;
     ((double *)s->gate_sum)[e] += h->gate;
     ((double *)s->gate_sq)[e] += h->gate_sq;
-    if (g->groups & CULL_STAT_C) {
+    if (g->groups & CULL_STAT_OUTPUT_NORM) {
         ((double *)s->norm_sum)[e] += h->norm;
         ((double *)s->norm_sq)[e] += h->norm_sq;
         ((double *)s->gate_norm)[e] += h->gate_norm;
@@ -166,9 +166,9 @@ static void merge_item(void *arg, size_t e, const double *acc)
         raise_to((double *)s->max_signed + e, h->max_signed, before == 0.0);
         raise_to((double *)s->max_abs + e, h->max_abs, before == 0.0);
     }
-    if (g->groups & CULL_STAT_D)
+    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
         merge_moments(g, e, before, h->count, acc);
-    if (g->groups & CULL_STAT_H) {
+    if (g->groups & CULL_STAT_INPUT_SQUARES) {
         cull_sums_add((double *)s->x_sq + e * g->D, g->D, x_sq_of(g, (double *)(uintptr_t)acc));
         cull_sums_add((double *)s->u_sq + e * g->F, g->F, u_sq_of(g, (double *)(uintptr_t)acc));
     }
@@ -177,10 +177,10 @@ static void merge_item(void *arg, size_t e, const double *acc)
             cull_merge_observer(g, i, acc + g->observer_at[i]);
 }
 
-size_t cull_watch_experts(const cull_gather *g, cull_watch *watch)
+size_t cull_hook_experts(const cull_stats_pass *g, cull_layer_hooks *hooks)
 {
-    watch->begin_item = begin_item;
-    watch->item = add_item;
-    watch->merge_item = merge_item;
+    hooks->begin_item = begin_item;
+    hooks->item = add_item;
+    hooks->merge_item = merge_item;
     return HEAD + 4 * g->D + g->F;
 }

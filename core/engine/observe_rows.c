@@ -6,7 +6,7 @@
 
 // A block's sums: prob (E), coact (E, E), easy (E), grams (E, E) twice, then the observers'.
 typedef struct row_blocks {
-    cull_gather *g;
+    cull_stats_pass *g;
     const cull_lane *lane;
     const float *norm;
     size_t doubles; // of one block
@@ -15,13 +15,13 @@ typedef struct row_blocks {
     size_t *at;   // observers' places
 } row_blocks;
 
-static void add_probabilities(const cull_gather *g, const float *p, double *prob)
+static void add_probabilities(const cull_stats_pass *g, const float *p, double *prob)
 {
     for (size_t e = 0; e < g->E; e++)
         prob[e] += p[e];
 }
 
-static void add_coactivation(const cull_gather *g, const uint32_t *slot, double *coact)
+static void add_coactivation(const cull_stats_pass *g, const uint32_t *slot, double *coact)
 {
     for (size_t a = 0; a < g->K && slot[a] != CULL_NONE; a++)
         for (size_t b = 0; b < g->K && slot[b] != CULL_NONE; b++)
@@ -57,7 +57,7 @@ static double cosine_of_sum(const float *r, const float *o, size_t n)
 // s = max(0, 1 − cos(r, r + moe)); each chosen expert gets s · g · ‖y‖.
 static void add_easy_ep(const row_blocks *b, size_t i, double *easy)
 {
-    const cull_gather *g = b->g;
+    const cull_stats_pass *g = b->g;
     const cull_lane *lane = b->lane;
     const double c = cosine_of_sum(lane->r + i * g->D, lane->h_out + i * g->D, g->D);
     const double s = c < 1.0 ? 1.0 - c : 0.0;
@@ -66,7 +66,8 @@ static void add_easy_ep(const row_blocks *b, size_t i, double *easy)
         easy[lane->slot[k]] += s * (double)lane->slot_gate[k] * (double)b->norm[k];
 }
 
-static void add_grams(const cull_gather *g, const float *z, double *sigmoid, double *zz, double *ss)
+static void add_grams(const cull_stats_pass *g, const float *z, double *sigmoid, double *zz,
+                      double *ss)
 {
     for (size_t e = 0; e < g->E; e++)
         sigmoid[e] = 1.0 / (1.0 + exp(-(double)z[e]));
@@ -77,7 +78,7 @@ static void add_grams(const cull_gather *g, const float *z, double *sigmoid, dou
         }
 }
 
-static float gate_ratio(const cull_gather *g, const cull_lane *lane, size_t i)
+static float gate_ratio(const cull_stats_pass *g, const cull_lane *lane, size_t i)
 {
     const float *gate = lane->routed.gate + i * g->K;
     return g->K > 1 && lane->routed.index[i * g->K + 1] >= 0 && gate[0] > 0.0f ? gate[1] / gate[0]
@@ -86,7 +87,7 @@ static float gate_ratio(const cull_gather *g, const cull_lane *lane, size_t i)
 
 static void observe_rows(const row_blocks *b, size_t first, size_t n, double *acc)
 {
-    const cull_gather *g = b->g;
+    const cull_stats_pass *g = b->g;
     const cull_lane *lane = b->lane;
     const cull_routed_rows rows = { g->l,
                                     n,
@@ -110,7 +111,7 @@ static void observe_rows(const row_blocks *b, size_t first, size_t n, double *ac
 static cull_status add_row_block(void *arg, size_t block, size_t worker)
 {
     const row_blocks *b = arg;
-    const cull_gather *g = b->g;
+    const cull_stats_pass *g = b->g;
     const cull_lane *lane = b->lane;
     const size_t first = block * CULL_ROW_BLOCK;
     const size_t end = first + CULL_ROW_BLOCK < lane->n ? first + CULL_ROW_BLOCK : lane->n;
@@ -121,13 +122,13 @@ static cull_status add_row_block(void *arg, size_t block, size_t worker)
 
     (void)worker;
     for (size_t i = first; i < end; i++) {
-        if (g->groups & CULL_STAT_A)
+        if (g->groups & CULL_STAT_ROUTING)
             add_probabilities(g, lane->routed.p + i * g->E, prob);
-        if (g->groups & CULL_STAT_B)
+        if (g->groups & CULL_STAT_COACTIVATION)
             add_coactivation(g, lane->slot + i * g->K, coact);
-        if (g->groups & CULL_STAT_F)
+        if (g->groups & CULL_STAT_EASY_EP)
             add_easy_ep(b, i, easy);
-        if (g->groups & CULL_STAT_G)
+        if (g->groups & CULL_STAT_LOGIT_GRAM)
             add_grams(g, lane->routed.logits + i * g->E, sigmoid, zz, ss);
         if (b->ratio)
             b->ratio[i] = gate_ratio(g, lane, i);
@@ -138,19 +139,19 @@ static cull_status add_row_block(void *arg, size_t block, size_t worker)
 
 static void merge_rows(row_blocks *b, size_t n_blocks)
 {
-    cull_gather *g = b->g;
+    cull_stats_pass *g = b->g;
     cull_layer_stats *s = g->stats;
     const size_t EE = g->E * g->E;
 
     for (size_t i = 0; i < n_blocks; i++) {
         const double *prob = b->partial + i * b->doubles;
-        if (g->groups & CULL_STAT_A)
+        if (g->groups & CULL_STAT_ROUTING)
             cull_sums_add((double *)s->prob_sum, g->E, prob);
-        if (g->groups & CULL_STAT_B)
+        if (g->groups & CULL_STAT_COACTIVATION)
             cull_sums_add((double *)s->coact, EE, prob + g->E);
-        if (g->groups & CULL_STAT_F)
+        if (g->groups & CULL_STAT_EASY_EP)
             cull_sums_add((double *)s->easy_ep, g->E, prob + g->E + EE);
-        if (g->groups & CULL_STAT_G) {
+        if (g->groups & CULL_STAT_LOGIT_GRAM) {
             cull_sums_add((double *)s->logit_gram, EE, prob + 2 * g->E + EE);
             cull_sums_add((double *)s->sigmoid_gram, EE, prob + 2 * g->E + 2 * EE);
         }
@@ -160,7 +161,7 @@ static void merge_rows(row_blocks *b, size_t n_blocks)
     }
 }
 
-static cull_status keep_ratios(cull_gather *g, size_t n, float **at)
+static cull_status keep_ratios(cull_stats_pass *g, size_t n, float **at)
 {
     float *more = cull_grow(g->ratio, g->ratio_room, g->n_ratios + n, sizeof *more);
 
@@ -173,10 +174,10 @@ static cull_status keep_ratios(cull_gather *g, size_t n, float **at)
     return CULL_OK;
 }
 
-cull_status cull_watch_rows(void *arg, cull_run *run, size_t l, const cull_lane *lane,
-                            const float *norm)
+cull_status cull_hook_rows(void *arg, cull_run *run, size_t l, const cull_lane *lane,
+                           const float *norm)
 {
-    cull_gather *g = arg;
+    cull_stats_pass *g = arg;
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     const size_t n_blocks = (lane->n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
@@ -194,7 +195,7 @@ cull_status cull_watch_rows(void *arg, cull_run *run, size_t l, const cull_lane 
     b.partial = cull_arena_alloc(arena, n_blocks * b.doubles, sizeof *b.partial);
     if (!b.partial)
         return cull_no_memory(run->ctx);
-    if (g->groups & CULL_STAT_R)
+    if (g->groups & CULL_STAT_GATE_RATIO)
         CULL_TRY(keep_ratios(g, lane->n, &b.ratio));
     CULL_TRY(cull_run_each(run, n_blocks, add_row_block, &b));
     merge_rows(&b, n_blocks);
@@ -221,9 +222,9 @@ static cull_status cosine_block(void *arg, size_t block, size_t worker)
 }
 
 // K: how far the whole sub-layer turns its residual.
-cull_status cull_watch_cosines(void *arg, cull_run *run, size_t l, const cull_lane *lane)
+cull_status cull_hook_cosines(void *arg, cull_run *run, size_t l, const cull_lane *lane)
 {
-    cull_gather *g = arg;
+    cull_stats_pass *g = arg;
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     const size_t n_blocks = (lane->n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
@@ -231,7 +232,8 @@ cull_status cull_watch_cosines(void *arg, cull_run *run, size_t l, const cull_la
 
     if (!c.sum)
         return cull_no_memory(run->ctx);
-    if ((g->groups & CULL_STAT_K) && lane->r && !(lane->cut && lane->cut->layer[l].skip_layer)) {
+    if ((g->groups & CULL_STAT_LAYER_COSINES) && lane->r &&
+        !(lane->cut && lane->cut->layer[l].skip_layer)) {
         CULL_TRY(cull_run_each(run, n_blocks, cosine_block, &c));
         for (size_t i = 0; i < n_blocks; i++)
             g->stats->moe_cos += c.sum[i];

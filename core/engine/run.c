@@ -58,7 +58,7 @@ const cull_engine cull_engine_services = {
     .convolve = cull_convolve_rows,
 };
 
-cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m)
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m)
 {
     cull_pool *pool = cull_context_of(ctx)->pool;
 

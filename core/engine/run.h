@@ -19,7 +19,7 @@ typedef struct cull_worker { // one thread's scratch; the last one is the coordi
 
 typedef struct cull_run {
     cull_ctx *ctx;
-    const cull_opened *m;
+    const cull_open_model *m;
     cull_pool *pool; // NULL: in place
     size_t n_workers;
     cull_worker *worker; // (n_workers + 1)
@@ -28,7 +28,7 @@ typedef struct cull_run {
     size_t tokens;        // of the pass, for its progress
 } cull_run;
 
-cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_opened *m) CULL_MUST_CHECK;
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m) CULL_MUST_CHECK;
 void cull_run_release(cull_run *run);
 
 // fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
@@ -38,11 +38,11 @@ cull_status cull_run_each(cull_run *run, size_t n,
 // What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry
 // that is NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an
 // expert's own call.
-typedef struct cull_taps {
+typedef struct cull_input_hooks {
     double *part_sq[CULL_N_PARTS];
     double *down_sq;      // (F)
     double *down_hessian; // (F, F)
-} cull_taps;
+} cull_input_hooks;
 
 struct cull_kv;
 
@@ -52,7 +52,7 @@ typedef struct cull_piece {
     size_t worker;            // whose scratch
     bool inside;              // called from a worker: linear runs in place
     const cull_cut *cut;      // whose overlays apply, NULL: none
-    cull_taps *taps;          // or NULL
+    cull_input_hooks *inputs; // or NULL
     const struct cull_kv *kv; // attention's paths; attend only
     size_t layer;
 } cull_piece;
@@ -67,7 +67,7 @@ cull_piece cull_piece_inner(cull_run *run, size_t worker);
 cull_arena *cull_piece_arena(cull_piece *piece);
 
 // y = x Wᵀ + b; see cull_engine.linear.
-cull_status cull_linear(cull_pass *pass, cull_where where, size_t n, const float *x, size_t ldx,
+cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const float *x, size_t ldx,
                         float *y, size_t ldy) CULL_MUST_CHECK;
 cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const float *q,
                                 const float *k, const float *v, float *out) CULL_MUST_CHECK;

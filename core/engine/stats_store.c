@@ -16,20 +16,33 @@ typedef struct field {
     size_t offset; // of the pointer in cull_layer_stats
 } field;
 
-#define FIELD(group, shape, name)                                                                  \
-    {                                                                                              \
-#        name, CULL_STAT_##group, SHAPE_##shape, offsetof(cull_layer_stats, name)                  \
-    }
+// clang-format off
+#define FIELD(group, shape, name) \
+    { #name, CULL_STAT_##group, SHAPE_##shape, offsetof(cull_layer_stats, name) }
 
 static const field fields[] = {
-    FIELD(A, E, count),       FIELD(A, E, gate_sum),      FIELD(A, E, gate_sq),
-    FIELD(A, E, prob_sum),    FIELD(B, EE, coact),        FIELD(C, E, norm_sum),
-    FIELD(C, E, norm_sq),     FIELD(C, E, gate_norm),     FIELD(C, E, norm_max),
-    FIELD(C, E, max_signed),  FIELD(C, E, max_abs),       FIELD(D, ED, mean),
-    FIELD(D, ED, var),        FIELD(D, ED, mean_gate),    FIELD(F, E, easy_ep),
-    FIELD(G, EE, logit_gram), FIELD(G, EE, sigmoid_gram), FIELD(H, ED, x_sq),
-    FIELD(H, EF, u_sq),       FIELD(M, ED, dense_mean),
+    FIELD(ROUTING,        E,  count),
+    FIELD(ROUTING,        E,  gate_sum),
+    FIELD(ROUTING,        E,  gate_sq),
+    FIELD(ROUTING,        E,  prob_sum),
+    FIELD(COACTIVATION,   EE, coact),
+    FIELD(OUTPUT_NORM,    E,  norm_sum),
+    FIELD(OUTPUT_NORM,    E,  norm_sq),
+    FIELD(OUTPUT_NORM,    E,  gate_norm),
+    FIELD(OUTPUT_NORM,    E,  norm_max),
+    FIELD(OUTPUT_NORM,    E,  max_signed),
+    FIELD(OUTPUT_NORM,    E,  max_abs),
+    FIELD(OUTPUT_MOMENTS, ED, mean),
+    FIELD(OUTPUT_MOMENTS, ED, var),
+    FIELD(OUTPUT_MOMENTS, ED, mean_gate),
+    FIELD(EASY_EP,        E,  easy_ep),
+    FIELD(LOGIT_GRAM,     EE, logit_gram),
+    FIELD(LOGIT_GRAM,     EE, sigmoid_gram),
+    FIELD(INPUT_SQUARES,  ED, x_sq),
+    FIELD(INPUT_SQUARES,  EF, u_sq),
+    FIELD(DENSE_MEAN,     ED, dense_mean),
 };
+// clang-format on
 
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
@@ -79,7 +92,7 @@ cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups)
 
     for (size_t l = 0; l < store->stats.L; l++)
         CULL_TRY(make_layer(store->ctx, store->layer + l, groups));
-    if ((groups & CULL_STAT_K) && !store->stats.cos_sum) {
+    if ((groups & CULL_STAT_LAYER_COSINES) && !store->stats.cos_sum) {
         store->stats.cos_sum = cull_alloc(side * side, sizeof(double));
         store->stats.angle_sum = cull_alloc(side * side, sizeof(double));
         if (!store->stats.cos_sum || !store->stats.angle_sum)
@@ -165,7 +178,8 @@ double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part,
 uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_facts *const *facts,
                                 uint32_t groups)
 {
-    uint64_t n = groups & CULL_STAT_K ? 2 * (uint64_t)(model->L + 1) * (model->L + 1) : 0;
+    uint64_t n =
+        groups & CULL_STAT_LAYER_COSINES ? 2 * (uint64_t)(model->L + 1) * (model->L + 1) : 0;
 
     for (size_t l = 0; l < model->L; l++) {
         const cull_layer_stats s = { .E = facts[l]->E, .D = model->D, .F = facts[l]->F };
@@ -320,9 +334,9 @@ static cull_status take_layer(cull_ctx *ctx, cull_stats_store *store, const cull
     CULL_TRY(take_parts(store, file, l));
     (void)snprintf(name, sizeof name, "layer.%zu.scalars", l);
     CULL_TRY(take(ctx, file, path, name, 3, scalars));
-    if (groups & CULL_STAT_K)
+    if (groups & CULL_STAT_LAYER_COSINES)
         s->moe_cos = scalars[0];
-    if (groups & CULL_STAT_R)
+    if (groups & CULL_STAT_GATE_RATIO)
         s->ratio_median = scalars[1];
     s->tokens = (uint64_t)scalars[2];
     return CULL_OK;
@@ -340,7 +354,7 @@ static cull_status take_all(cull_ctx *ctx, cull_stats_store *store, const cull_s
     store->stats.tokens = (uint64_t)head[1];
     for (size_t l = 0; l < store->stats.L; l++)
         CULL_TRY(take_layer(ctx, store, file, path, l, groups));
-    if (!(groups & CULL_STAT_K))
+    if (!(groups & CULL_STAT_LAYER_COSINES))
         return CULL_OK;
     CULL_TRY(take(ctx, file, path, "model.cos_sum", side * side, (double *)store->stats.cos_sum));
     return take(ctx, file, path, "model.angle_sum", side * side, (double *)store->stats.angle_sum);

@@ -36,7 +36,7 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
 {
     cull_run *run = &t->run;
     const size_t L = run->m->facts->L, D = run->m->facts->D;
-    const cull_watch watch = { .arg = t, .moe = keep_routing };
+    const cull_layer_hooks hooks = { .arg = t, .moe = keep_routing };
     cull_block *block;
     size_t n_blocks;
 
@@ -55,7 +55,7 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
                                .cut = cut,
                                .h_in = h + b->first_row * D,
                                .h_out = h + b->first_row * D };
-            CULL_TRY(cull_visit_layer(run, l, 1, &lane, &watch));
+            CULL_TRY(cull_visit_layer(run, l, 1, &lane, &hooks));
         }
         cull_layer_leave(run, l);
         CULL_TRY(cull_pass_tell(run, (double)(l + 1) / (double)L));
@@ -66,8 +66,9 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
                           : CULL_OK;
 }
 
-cull_status cull_trace_pass(cull_ctx *ctx, const cull_opened *m, const cull_engine_options *options,
-                            const cull_cut *cut, cull_trace *trace)
+cull_status cull_trace_pass(cull_ctx *ctx, const cull_open_model *m,
+                            const cull_engine_options *options, const cull_cut *cut,
+                            cull_trace *trace)
 {
     tracing t = { .out = trace };
     const size_t n = trace->n_seq;

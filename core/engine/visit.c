@@ -11,14 +11,14 @@ bool cull_cut_before_router(const cull_cut *cut, size_t l)
     if (cut->layer[l].skip_layer)
         return true;
     for (size_t i = 0; i < cut->n_overlays; i++) {
-        const cull_where w = cut->overlay[i].where;
+        const cull_matrix_id w = cut->overlay[i].where;
         if (w.layer == l && w.expert == CULL_NONE && w.part != CULL_PART_ROUTER)
             return true;
     }
     return false;
 }
 
-size_t cull_visit_floats(const cull_opened *m, size_t l)
+size_t cull_visit_floats(const cull_open_model *m, size_t l)
 {
     const cull_layer_facts *f = cull_layer_of(m, l);
     const size_t D = m->facts->D;
@@ -48,11 +48,11 @@ static float *floats(cull_run *run, size_t n)
 }
 
 // Pass 1: what stands before the router, once for all lanes that share it.
-static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_watch *watch)
+static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
 {
     const cull_backend *b = run->m->backend;
     const size_t D = run->m->facts->D;
-    cull_taps taps = watch ? watch->taps : (cull_taps){ 0 };
+    cull_input_hooks inputs = hooks ? hooks->inputs : (cull_input_hooks){ 0 };
     cull_piece piece = cull_piece_outer(run);
 
     lane->r = floats(run, lane->n * D);
@@ -63,7 +63,7 @@ static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_w
     piece.cut = lane->cut;
     piece.kv = lane->kv;
     piece.layer = l;
-    piece.taps = watch ? &taps : NULL;
+    piece.inputs = hooks ? &inputs : NULL;
     piece.pass.core = &piece;
     piece.pass.beyond_switch = lane->beyond;
 
@@ -76,12 +76,12 @@ static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_w
 }
 
 // Pass 2: the router, under the lane's rule.
-static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_watch *watch)
+static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
 {
     const cull_layer_facts *f = cull_layer_of(run->m, l);
     const cull_layer_cut *cut = lane->cut ? lane->cut->layer + l : NULL;
     cull_arena *arena = run->worker[run->n_workers].arena;
-    cull_taps taps = watch ? watch->taps : (cull_taps){ 0 };
+    cull_input_hooks inputs = hooks ? hooks->inputs : (cull_input_hooks){ 0 };
     uint8_t *allowed = NULL;
     cull_rule rule = { 0 };
 
@@ -96,15 +96,15 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_wa
     lane->routed.index = cull_arena_alloc(arena, lane->n * f->K, sizeof(int32_t));
     lane->routed.gate = floats(run, lane->n * f->K);
     lane->routed.logits = floats(run, lane->n * f->E);
-    lane->routed.p = watch && watch->want_p ? floats(run, lane->n * f->E) : NULL;
+    lane->routed.p = hooks && hooks->want_p ? floats(run, lane->n * f->E) : NULL;
     if (!lane->routed.index || !lane->routed.gate || !lane->routed.logits ||
-        (watch && watch->want_p && !lane->routed.p))
+        (hooks && hooks->want_p && !lane->routed.p))
         return cull_no_memory(run->ctx);
 
     cull_piece piece = cull_piece_outer(run);
     piece.cut = lane->cut;
     piece.layer = l;
-    piece.taps = watch ? &taps : NULL;
+    piece.inputs = hooks ? &inputs : NULL;
     piece.pass.core = &piece;
     const cull_mark mark = cull_arena_mark(arena);
     CULL_TRY(run->m->backend->route(&piece.pass, run->m->model, l, lane->n, lane->x, &rule,
@@ -201,14 +201,14 @@ static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
 // Pass 1 for all lanes. Only when every lane has read its h_in may a skipped one's be copied over
 // an h_out, which may be another's h_in.
 static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                                const cull_watch *watch)
+                                const cull_layer_hooks *hooks)
 {
     for (size_t i = 0; i < n_lanes; i++) {
         const cull_lane *same = lane + lane[i].attended;
         if (skips_layer(lane + i, l))
             continue;
         if (same == lane + i)
-            CULL_TRY(attend(run, l, lane + i, watch));
+            CULL_TRY(attend(run, l, lane + i, hooks));
         lane[i].r = same->r;
         lane[i].x = same->x;
         lane[i].side = same->side;
@@ -224,10 +224,10 @@ static bool is_routed(const cull_run *run, const cull_lane *lane, size_t l)
     return cull_layer_of(run->m, l)->E && !skips_layer(lane, l) && !skips_moe(lane, l);
 }
 
-// Passes 2 to 4 for the lanes that have them. norm: [n][K] of the only lane, where the watch looks
+// Passes 2 to 4 for the lanes that have them. norm: [n][K] of the only lane, where the hooks look
 // at experts.
 static cull_status moe_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                             const cull_watch *watch, float **norm)
+                             const cull_layer_hooks *hooks, float **norm)
 {
     cull_lane **live = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *live);
     size_t n = 0;
@@ -237,45 +237,45 @@ static cull_status moe_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane 
     for (size_t i = 0; i < n_lanes; i++) {
         if (!is_routed(run, lane + i, l))
             continue;
-        CULL_TRY(route(run, l, lane + i, watch));
+        CULL_TRY(route(run, l, lane + i, hooks));
         CULL_TRY(resolve(run, l, lane + i));
         live[n++] = lane + i;
     }
-    if (watch && watch->item && n == 1) {
+    if (hooks && hooks->item && n == 1) {
         *norm = floats(run, live[0]->n * cull_layer_of(run->m, l)->K);
         if (!*norm)
             return CULL_ENOMEM;
     }
-    return n ? cull_dispatch(run, l, n, live, watch, *norm) : CULL_OK;
+    return n ? cull_dispatch(run, l, n, live, hooks, *norm) : CULL_OK;
 }
 
 static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                         const cull_watch *watch)
+                         const cull_layer_hooks *hooks)
 {
     float *norm = NULL;
 
-    CULL_TRY(attend_lanes(run, l, n_lanes, lane, watch));
-    CULL_TRY(moe_lanes(run, l, n_lanes, lane, watch, &norm));
+    CULL_TRY(attend_lanes(run, l, n_lanes, lane, hooks));
+    CULL_TRY(moe_lanes(run, l, n_lanes, lane, hooks, &norm));
     for (size_t i = 0; i < n_lanes; i++) {
         const bool routed = is_routed(run, lane + i, l);
         if (skips_layer(lane + i, l))
             continue;
-        if (routed && watch && watch->moe)
-            CULL_TRY(watch->moe(watch->arg, run, l, lane + i, norm));
+        if (routed && hooks && hooks->moe)
+            CULL_TRY(hooks->moe(hooks->arg, run, l, lane + i, norm));
         CULL_TRY(after(run, l, lane + i, routed));
         run->cost.rows += lane[i].n;
     }
-    for (size_t i = 0; i < n_lanes && watch && watch->after; i++)
-        CULL_TRY(watch->after(watch->arg, run, l, lane + i));
+    for (size_t i = 0; i < n_lanes && hooks && hooks->after; i++)
+        CULL_TRY(hooks->after(hooks->arg, run, l, lane + i));
     return CULL_OK;
 }
 
 cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                             const cull_watch *watch)
+                             const cull_layer_hooks *hooks)
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    const cull_status st = visit(run, l, n_lanes, lane, watch);
+    const cull_status st = visit(run, l, n_lanes, lane, hooks);
 
     cull_arena_rewind(arena, mark);
     return cull_while(run->ctx, st, "computing layer %zu", l);

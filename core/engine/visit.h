@@ -28,15 +28,15 @@ typedef struct cull_lane {
 } cull_lane;
 
 // What looks on while a layer is visited (calibration, trace). All optional.
-typedef struct cull_watch {
+typedef struct cull_layer_hooks {
     void *arg;
-    bool want_p;    // fill routed.p
-    bool serial;    // experts one block after the other, by the coordinator (Hessians)
-    cull_taps taps; // of attend and route
+    bool want_p;             // fill routed.p
+    bool serial;             // experts one block after the other, by the coordinator (Hessians)
+    cull_input_hooks inputs; // of attend and route
     // One block of an expert's rows, in any thread: x, gate, y as in cull_expert_rows; `acc` is the
-    // block's own, item_doubles(e) zeroed doubles. `taps` may be set for the call to expert().
+    // block's own, item_doubles(e) zeroed doubles. `inputs` may be set for the call to expert().
     size_t item_doubles;
-    void (*begin_item)(void *arg, size_t e, double *acc, cull_taps *taps);
+    void (*begin_item)(void *arg, size_t e, double *acc, cull_input_hooks *inputs);
     cull_status (*item)(void *arg, const cull_expert_rows *rows, double *acc, float *norm);
     // The blocks' accumulators, in order, by the coordinator.
     void (*merge_item)(void *arg, size_t e, const double *acc);
@@ -45,20 +45,20 @@ typedef struct cull_watch {
     cull_status (*moe)(void *arg, cull_run *run, size_t l, const cull_lane *lane,
                        const float *norm);
     cull_status (*after)(void *arg, cull_run *run, size_t l, const cull_lane *lane);
-} cull_watch;
+} cull_layer_hooks;
 
 cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
-                             const cull_watch *watch) CULL_MUST_CHECK;
+                             const cull_layer_hooks *hooks) CULL_MUST_CHECK;
 
 // dispatch.c: the lanes' routed experts; Σ gate · y is added to each lane's h_out, in order of
-// experts. norm: (rows of lane 0, K) or NULL, filled when there is a watch with one lane.
+// experts. norm: (rows of lane 0, K) or NULL, filled when there are hooks and one lane.
 cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *const *lane,
-                          const cull_watch *watch, float *norm) CULL_MUST_CHECK;
+                          const cull_layer_hooks *hooks, float *norm) CULL_MUST_CHECK;
 
 // Does the cut change anything of layer l before the router (attention, shared or dense parts)?
 bool cull_cut_before_router(const cull_cut *cut, size_t l);
 
 // Floats of scratch that a row of a lane needs in a visit of layer l, for planning blocks.
-size_t cull_visit_floats(const cull_opened *m, size_t l);
+size_t cull_visit_floats(const cull_open_model *m, size_t l);
 
 #endif

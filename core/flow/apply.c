@@ -3,25 +3,26 @@
 #include "cut/cut.h"
 #include "cut/cut_file.h"
 
-cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_subject *subject)
+cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_prepared_model *prepared)
 {
-    const cull_model_facts *facts = subject->opened.facts;
+    const cull_model_facts *facts = prepared->opened.facts;
     size_t *experts = cull_scratch(ctx, facts->L + 1, sizeof *experts);
     if (!experts)
         return NULL;
     for (size_t l = 0; l < facts->L; l++)
-        experts[l] = subject->layer[l]->E;
+        experts[l] = prepared->layer[l]->E;
     return cull_cut_new(ctx, facts->L, facts->D, experts);
 }
 
-static cull_status check_overlay(cull_ctx *ctx, const cull_subject *s, const cull_overlay *overlay)
+static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
+                                 const cull_overlay *overlay)
 {
     static const char *const words[] = {
 #define WORD(name, word) word,
         CULL_PARTS(WORD)
 #undef WORD
     };
-    const cull_where where = overlay->where;
+    const cull_matrix_id where = overlay->where;
     cull_matrix matrix = { .size = sizeof matrix };
     if (where.layer != CULL_NONE &&
         (where.layer >= s->opened.facts->L || !(s->layer[where.layer]->parts >> where.part & 1)))
@@ -39,7 +40,7 @@ static cull_status check_overlay(cull_ctx *ctx, const cull_subject *s, const cul
     return CULL_OK;
 }
 
-static cull_status round_to_store(cull_ctx *ctx, const cull_subject *s, const char *store,
+static cull_status round_to_store(cull_ctx *ctx, const cull_prepared_model *s, const char *store,
                                   cull_cut *cut)
 {
     cull_dtype dtype;
@@ -48,8 +49,8 @@ static cull_status round_to_store(cull_ctx *ctx, const cull_subject *s, const ch
     return CULL_OK;
 }
 
-cull_status cull_apply(cull_ctx *ctx, const cull_subject *s, const char *store, cull_cut *cut,
-                       cull_traffic usage, cull_variant *out)
+cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *s, const char *store,
+                       cull_cut *cut, cull_routing_counts usage, cull_variant *out)
 {
     *out = (cull_variant){ .cut = cut };
     if (cut) {
@@ -57,5 +58,5 @@ cull_status cull_apply(cull_ctx *ctx, const cull_subject *s, const char *store, 
             CULL_TRY(check_overlay(ctx, s, &cut->overlay[i]));
         CULL_TRY(round_to_store(ctx, s, store, cut));
     }
-    return cull_measure_cut(ctx, &s->opened, cut, s->frozen, usage, &out->measure);
+    return cull_cut_size_of(ctx, &s->opened, cut, s->frozen, usage, &out->size);
 }

@@ -10,14 +10,14 @@
 
 typedef struct cull_variant {
     const cull_cut *cut; // NULL: the dense model
-    cull_measure measure;
+    cull_cut_size size;
 } cull_variant;
 
 // `cut` is rounded in place. Overlays and slots that do not fit the model are CULL_EPLUGIN.
-cull_status cull_apply(cull_ctx *ctx, const cull_subject *subject, const char *store, cull_cut *cut,
-                       cull_traffic usage, cull_variant *out) CULL_MUST_CHECK;
+cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *prepared, const char *store,
+                       cull_cut *cut, cull_routing_counts usage, cull_variant *out) CULL_MUST_CHECK;
 
 // An empty cut of the model: every expert as it is.
-cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_subject *subject);
+cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_prepared_model *prepared);
 
 #endif

@@ -10,7 +10,7 @@ size_t cull_whole_share(double share, size_t n)
     return (size_t)floor(share * (double)n + 1e-9);
 }
 
-static double stage_share(const cull_step *step, const cull_measure *before)
+static double stage_share(const cull_step *step, const cull_cut_size *before)
 {
     if (step->unit == CULL_UNIT_NONE)
         return 0;
@@ -21,14 +21,14 @@ static double stage_share(const cull_step *step, const cull_measure *before)
     return share > 1e-12 ? share : 0;
 }
 
-static size_t left_of(const cull_subject *s, const cull_measure *measure, size_t l)
+static size_t left_of(const cull_prepared_model *s, const cull_cut_size *measure, size_t l)
 {
     return s->layer[l]->E - measure->gone[l];
 }
 
-static cull_status spread_experts(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
-                                  const cull_measure *before, const cull_measure *donor,
-                                  double share, cull_budget *out)
+static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
+                                  const cull_prepared_model *s, const cull_cut_size *before,
+                                  const cull_cut_size *donor, double share, cull_budget *out)
 {
     const size_t L = s->opened.facts->L;
     size_t *remove = cull_take(ctx, L, sizeof *remove), left = 0;
@@ -54,7 +54,7 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step, const cu
     return CULL_OK;
 }
 
-static void spread_layers(const cull_subject *s, const cull_measure *before, double share,
+static void spread_layers(const cull_prepared_model *s, const cull_cut_size *before, double share,
                           cull_budget *out)
 {
     size_t left = 0;
@@ -65,8 +65,8 @@ static void spread_layers(const cull_subject *s, const cull_measure *before, dou
     out->total = cull_whole_share(share, left);
 }
 
-cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
-                             const cull_measure *before, const cull_measure *donor,
+cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
+                             const cull_cut_size *before, const cull_cut_size *donor,
                              cull_budget *out)
 {
     const size_t L = s->opened.facts->L;
@@ -93,8 +93,8 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_su
 
 // ---- was it kept? ----
 
-static cull_status check_frozen(cull_ctx *ctx, const cull_subject *s, const cull_measure *before,
-                                const cull_measure *after)
+static cull_status check_frozen(cull_ctx *ctx, const cull_prepared_model *s,
+                                const cull_cut_size *before, const cull_cut_size *after)
 {
     for (size_t l = 0; l < s->opened.facts->L; l++)
         if (s->frozen[l] && after->gone[l] != before->gone[l])
@@ -105,7 +105,7 @@ static cull_status check_frozen(cull_ctx *ctx, const cull_subject *s, const cull
     return CULL_OK;
 }
 
-static cull_status check_routers(cull_ctx *ctx, const cull_subject *s, const cull_cut *cut)
+static cull_status check_routers(cull_ctx *ctx, const cull_prepared_model *s, const cull_cut *cut)
 {
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const cull_layer_cut *layer = &cut->layer[l];
@@ -120,8 +120,9 @@ static cull_status check_routers(cull_ctx *ctx, const cull_subject *s, const cul
     return CULL_OK;
 }
 
-static cull_status check_experts(cull_ctx *ctx, const cull_subject *s, const cull_budget *budget,
-                                 const cull_measure *before, const cull_measure *after)
+static cull_status check_experts(cull_ctx *ctx, const cull_prepared_model *s,
+                                 const cull_budget *budget, const cull_cut_size *before,
+                                 const cull_cut_size *after)
 {
     size_t total = 0;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
@@ -143,7 +144,7 @@ static cull_status check_experts(cull_ctx *ctx, const cull_subject *s, const cul
 }
 
 static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
-                                const cull_measure *before, const cull_measure *after)
+                                const cull_cut_size *before, const cull_cut_size *after)
 {
     const size_t took = after->layers_gone - before->layers_gone;
     if (took > budget->total)
@@ -157,7 +158,7 @@ static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
 }
 
 static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
-                                 const cull_measure *before, const cull_measure *after)
+                                 const cull_cut_size *before, const cull_cut_size *after)
 {
     const double took = before->weights_kept - after->weights_kept;
     const double allowed = budget->sparsity * before->weights_kept;
@@ -171,9 +172,9 @@ static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
     return CULL_OK;
 }
 
-cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_subject *s,
-                              const cull_budget *budget, const cull_measure *before,
-                              const cull_measure *after, const cull_cut *cut)
+cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
+                              const cull_budget *budget, const cull_cut_size *before,
+                              const cull_cut_size *after, const cull_cut *cut)
 {
     CULL_TRY(check_frozen(ctx, s, before, after));
     CULL_TRY(check_routers(ctx, s, cut));

@@ -12,15 +12,16 @@
 
 // The stage's budget, given what the earlier stages left (`before`, measured), and for `like` what
 // the donor removed. Arrays are the context's alloc memory.
-cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_subject *subject,
-                             const cull_measure *before, const cull_measure *donor,
-                             cull_budget *out) CULL_MUST_CHECK;
+cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step,
+                             const cull_prepared_model *prepared, const cull_cut_size *before,
+                             const cull_cut_size *donor, cull_budget *out) CULL_MUST_CHECK;
 
 // CULL_EBUDGET when the stage took more than it might, or touched a frozen layer, or left a router
 // with fewer experts than it picks. What it took too little of, by more than one unit, is logged.
-cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_subject *subject,
-                              const cull_budget *budget, const cull_measure *before,
-                              const cull_measure *after, const cull_cut *cut) CULL_MUST_CHECK;
+cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step,
+                              const cull_prepared_model *prepared, const cull_budget *budget,
+                              const cull_cut_size *before, const cull_cut_size *after,
+                              const cull_cut *cut) CULL_MUST_CHECK;
 
 // floor(share · n), forgiving what binary fractions lose: 0.29 of 100 is 29.
 size_t cull_whole_share(double share, size_t n);

@@ -13,9 +13,9 @@ static double now(clockid_t clock)
 
 static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job)
 {
-    const cull_gather *g = job->gather;
+    const cull_calibration_set *g = job->set;
     cull_statistics *out = job->out;
-    const size_t L = job->subject->opened.facts->L;
+    const size_t L = job->prepared->opened.facts->L;
     out->n_observers = g->n_observers;
     out->observer = cull_take(ctx, g->n_observers + 1, sizeof *out->observer);
     for (size_t i = 0; out->observer && i < g->n_observers; i++) {
@@ -25,7 +25,7 @@ static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job)
         o->settings = use->settings;
         o->acc = cull_take(ctx, L, sizeof *o->acc);
         for (size_t l = 0; o->acc && l < L; l++) {
-            const size_t n = o->observer->doubles(o->settings, job->subject->layer[l]);
+            const size_t n = o->observer->doubles(o->settings, job->prepared->layer[l]);
             o->acc[l] = cull_take(ctx, n + 1, sizeof **o->acc);
             if (!o->acc[l])
                 return CULL_ENOMEM;
@@ -49,13 +49,13 @@ static void report_unrouted(cull_ctx *ctx, const cull_calibrate_job *job, const 
     if (text.n > 0)
         cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
                       "model \"%s\": no calibration token reaches the experts (layer/expert)%s",
-                      job->subject->spec->name, text.s);
+                      job->prepared->spec->name, text.s);
     cull_buf_release(&text);
 }
 
 static cull_stats_store *new_store(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups)
 {
-    return cull_stats_store_new(ctx, job->subject->opened.facts, job->subject->layer, groups);
+    return cull_stats_store_new(ctx, job->prepared->opened.facts, job->prepared->layer, groups);
 }
 
 // What a job asks of a pass.
@@ -70,7 +70,7 @@ static bool asks(const request *r)
     return r->how.groups || r->how.n_observers || r->how.decide;
 }
 
-// The observers of the gather that the cache lacks.
+// The observers of the set that the cache lacks.
 static cull_status missing_observers(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
@@ -91,7 +91,7 @@ static cull_status missing_observers(cull_ctx *ctx, request *r)
 static cull_status look_in_cache(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
-    const uint32_t wanted = r->job->gather->groups;
+    const uint32_t wanted = r->job->set->groups;
     if (out->store && (cull_stats_store_view(out->store)->groups & wanted) == wanted)
         return CULL_OK;
     if (!out->store)
@@ -106,7 +106,7 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
 
 static request request_of(const cull_calibrate_job *job)
 {
-    const cull_rows *rows = cull_rows_of(job->subject, job->gather->seed);
+    const cull_rows *rows = cull_rows_of(job->prepared, job->set->seed);
     return (request){
         .job = job,
         .how = { .rows = &rows->sequences, .dense_rows = rows->dense_rows, .cut = job->on },
@@ -149,10 +149,10 @@ static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
         how[i] = asking[i]->how;
     cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG,
                   "model \"%s\": a pass over the weights for %zu calibration%s",
-                  job->subject->spec->name, n, n == 1 ? "" : "s");
+                  job->prepared->spec->name, n, n == 1 ? "" : "s");
     CULL_TRY(cull_while(ctx,
-                        cull_calibrate_pass(ctx, &job->subject->opened, job->engine, n, how, cost),
-                        "calibrating model \"%s\"", job->subject->spec->name));
+                        cull_calibrate_pass(ctx, &job->prepared->opened, job->engine, n, how, cost),
+                        "calibrating model \"%s\"", job->prepared->spec->name));
     for (size_t i = 0; i < n; i++)
         flops += (double)cost[i].flops;
     for (size_t i = 0; i < n; i++)
@@ -169,12 +169,12 @@ static cull_status keep(cull_ctx *ctx, const request *r)
         return CULL_OK;
     if (r->how.groups) {
         CULL_TRY(cull_cache_write(ctx, job, r->how.groups, r->how.out));
-        CULL_TRY(cull_cache_read(ctx, job, job->gather->groups, job->out->store));
+        CULL_TRY(cull_cache_read(ctx, job, job->set->groups, job->out->store));
     }
     for (size_t i = 0; i < job->out->n_observers; i++)
         if (!r->found[i])
             CULL_TRY(cull_cache_write_observer(ctx, job, i, job->out->observer[i].acc));
-    if (r->how.groups & CULL_STAT_A)
+    if (r->how.groups & CULL_STAT_ROUTING)
         report_unrouted(ctx, job, cull_stats_store_view(r->how.out));
     return CULL_OK;
 }
@@ -189,7 +189,8 @@ static cull_status run_requests(cull_ctx *ctx, size_t n, request *r)
         if (!asks(&r[i]))
             continue;
         r[i].how.out =
-            new_store(ctx, r[i].job, r[i].how.groups & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J));
+            new_store(ctx, r[i].job,
+                      r[i].how.groups & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE));
         if (!r[i].how.out)
             return CULL_ENOMEM;
         asking[n_asking++] = &r[i];
@@ -218,8 +219,8 @@ cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job)
 {
     request r = request_of(job);
     const request *asking = &r;
-    job->out->store = r.how.out = new_store(ctx, job, CULL_STAT_A);
-    r.how.groups = CULL_STAT_A;
+    job->out->store = r.how.out = new_store(ctx, job, CULL_STAT_ROUTING);
+    r.how.groups = CULL_STAT_ROUTING;
     return r.how.out ? pass(ctx, 1, &asking) : CULL_ENOMEM;
 }
 

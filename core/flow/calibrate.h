@@ -8,9 +8,9 @@
 #include "plan/inputs.h"
 
 typedef struct cull_statistics {
-    cull_stats_store *store; // what the gather's steps see
+    cull_stats_store *store; // what the set's steps see
     size_t n_observers;
-    cull_observer_use *observer; // as the gather's observers
+    cull_observer_use *observer; // as the set's observers
     cull_cost_seen cost;         // of the passes that were made
     double wall_s, cpu_s;
 } cull_statistics;
@@ -26,11 +26,11 @@ typedef struct cull_visit {
 } cull_visit;
 
 typedef struct cull_calibrate_job {
-    const cull_subject *subject;
-    const cull_gather *gather;
-    const cull_key *observer_keys; // (gather->n_observers)
+    const cull_prepared_model *prepared;
+    const cull_calibration_set *set;
+    const cull_key *observer_keys; // (set->n_observers)
     const cull_cut *on;            // NULL: the dense model
-    const cull_visit *visit;       // NULL: the gather's groups and observers are wanted
+    const cull_visit *visit;       // NULL: the set's groups and observers are wanted
     const char *folder;
     const cull_engine_options *engine;
     cull_statistics *out; // kept between calls: what it has is not read again

@@ -8,7 +8,7 @@
 #include "base/safetensors.h"
 
 static const char letters[] = {
-#define LETTER(letter, text) #letter[0],
+#define LETTER(name, letter, word, text) #letter[0],
     CULL_STAT_GROUPS(LETTER)
 #undef LETTER
 };
@@ -45,18 +45,18 @@ static const char *cache_name(cull_ctx *ctx, const cull_calibrate_job *job, cons
     return name;
 }
 
-// Reads those files of the gather that hold a wanted group. A damaged one is said and gathered
+// Reads those files of the set that hold a wanted group. A damaged one is said and gathered
 // anew.
 cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t wanted,
                             cull_stats_store *store)
 {
-    const char *pattern = cache_name(ctx, job, job->gather->key.hex, "*");
+    const char *pattern = cache_name(ctx, job, job->set->key.hex, "*");
     if (!pattern)
         return CULL_ENOMEM;
     glob_t found;
     const int failed = glob(pattern, 0, NULL, &found);
     for (size_t i = 0; !failed && i < found.gl_pathc; i++) {
-        const char *word = strrchr(found.gl_pathv[i], '/') + 1 + strlen(job->gather->key.hex) + 1;
+        const char *word = strrchr(found.gl_pathv[i], '/') + 1 + strlen(job->set->key.hex) + 1;
         if (!(groups_of(word, strcspn(word, ".")) & wanted & ~cull_stats_store_view(store)->groups))
             continue;
         if (cull_stats_store_load(ctx, store, found.gl_pathv[i]) == CULL_OK)
@@ -73,7 +73,7 @@ cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32
 cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
                                      double **acc, bool *found)
 {
-    const cull_subject *s = job->subject;
+    const cull_prepared_model *s = job->prepared;
     const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
     struct stat st;
     cull_safetensors *file;
@@ -85,7 +85,7 @@ cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *jo
     CULL_TRY(cull_safetensors_open(ctx, path, &file));
     bool good = true;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
-        const cull_use *use = job->gather->observers[i];
+        const cull_use *use = job->set->observers[i];
         const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
         const size_t n = observer->doubles(use->settings, s->layer[l]);
         char name[40];
@@ -107,8 +107,8 @@ cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *jo
 cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
                                       double *const *acc)
 {
-    const cull_subject *s = job->subject;
-    const cull_use *use = job->gather->observers[i];
+    const cull_prepared_model *s = job->prepared;
+    const cull_use *use = job->set->observers[i];
     const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
     const size_t L = s->opened.facts->L;
     const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
@@ -144,6 +144,6 @@ cull_status cull_cache_write(cull_ctx *ctx, const cull_calibrate_job *job, uint3
 {
     char word[CULL_N_STAT_GROUPS + 1];
     letters_of(groups, word);
-    const char *path = cache_name(ctx, job, job->gather->key.hex, word);
+    const char *path = cache_name(ctx, job, job->set->key.hex, word);
     return path ? cull_stats_store_save(ctx, store, path) : CULL_ENOMEM;
 }

@@ -7,14 +7,14 @@
 
 #include "flow/calibrate.h"
 
-// Adds those of the wanted groups that files of the gather hold. A damaged file is said, and its
+// Adds those of the wanted groups that files of the set hold. A damaged file is said, and its
 // groups are gathered anew.
 cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t wanted,
                             cull_stats_store *store) CULL_MUST_CHECK;
 cull_status cull_cache_write(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups,
                              const cull_stats_store *store) CULL_MUST_CHECK;
 
-// The statistic of the gather's observer i: acc[l] of as many doubles as it has in layer l.
+// The statistic of the set's observer i: acc[l] of as many doubles as it has in layer l.
 cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
                                      double **acc, bool *found) CULL_MUST_CHECK;
 cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,

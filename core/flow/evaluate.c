@@ -7,7 +7,7 @@ static size_t count_requests(const cull_evaluate_job *job)
 {
     size_t n = 0;
     for (size_t i = 0; i < job->n; i++)
-        n += job->subject->asked[job->metric[i]].requests.n;
+        n += job->prepared->asked[job->metric[i]].requests.n;
     return n;
 }
 
@@ -32,12 +32,12 @@ static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, siz
     const cull_metric *metric = use->plugin->vtable;
     CULL_TRY(cull_collector_init(ctx, found));
     CULL_TRY(cull_while(ctx,
-                        check_answers(ctx, &job->subject->asked[job->metric[i]].requests, answers),
+                        check_answers(ctx, &job->prepared->asked[job->metric[i]].requests, answers),
                         "asking for metric %s", use->plugin->name));
     cull_context_of(ctx)->owner = use->plugin->name;
     return cull_while(ctx,
                       metric->score(ctx, use->settings,
-                                    &job->subject->asked[job->metric[i]].requests, answers,
+                                    &job->prepared->asked[job->metric[i]].requests, answers,
                                     &found->report),
                       "making numbers of the answers with metric %s", use->plugin->name);
 }
@@ -49,7 +49,7 @@ static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
     size_t at = 0;
     for (size_t i = 0; i < job->n && out->status == CULL_OK; i++) {
         out->status = score_metric(ctx, job, i, answers + at, &out->found[i]);
-        at += job->subject->asked[job->metric[i]].requests.n;
+        at += job->prepared->asked[job->metric[i]].requests.n;
         cull_arena_clear(context->scratch);
     }
     if (out->status != CULL_OK)
@@ -66,11 +66,11 @@ static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t 
     if (!requests)
         return CULL_ENOMEM;
     for (size_t i = 0; i < job->n; i++) {
-        const cull_requests *asked = &job->subject->asked[job->metric[i]].requests;
+        const cull_requests *asked = &job->prepared->asked[job->metric[i]].requests;
         for (size_t j = 0; j < asked->n; j++)
             requests[at++] = &asked->at[j];
     }
-    return cull_evaluate_pass(ctx, &job->subject->opened, job->engine, job->n_variants, job->cuts,
+    return cull_evaluate_pass(ctx, &job->prepared->opened, job->engine, job->n_variants, job->cuts,
                               n, requests, answers, cost);
 }
 
@@ -83,7 +83,7 @@ static cull_status evaluate_in(cull_ctx *ctx, const cull_evaluate_job *job, cull
     if (!answers)
         return CULL_ENOMEM;
     CULL_TRY(cull_while(ctx, run_pass(ctx, job, n, answers, cost), "evaluating model \"%s\"",
-                        job->subject->spec->name));
+                        job->prepared->spec->name));
     for (size_t v = 0; v < job->n_variants; v++)
         CULL_TRY(score_variant(ctx, job, answers + v * n, &out[v]));
     return CULL_OK;

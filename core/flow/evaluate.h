@@ -15,7 +15,7 @@ typedef struct cull_evaluated { // one variant
 } cull_evaluated;
 
 typedef struct cull_evaluate_job {
-    const cull_subject *subject;
+    const cull_prepared_model *prepared;
     size_t n_variants;
     const cull_cut *const *cuts; // NULL: dense
     size_t n;                    // metrics

@@ -81,16 +81,16 @@ cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out)
     return status;
 }
 
-cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe, const cull_subject *subject,
-                            cull_cut **out)
+cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
+                            const cull_prepared_model *prepared, cull_cut **out)
 {
-    const cull_model_facts *facts = subject->opened.facts;
+    const cull_model_facts *facts = prepared->opened.facts;
 
     if (*recipe->fingerprint && strcmp(recipe->fingerprint, facts->fingerprint) != 0)
         return cull_fail(ctx, CULL_EINVAL,
                          "%s: made for a model with the fingerprint %s, but %s has %s", recipe->cut,
                          recipe->fingerprint, facts->source, facts->fingerprint);
-    *out = cull_empty_cut(ctx, subject);
+    *out = cull_empty_cut(ctx, prepared);
     return *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
 }
 
@@ -113,9 +113,10 @@ static bool rounds(cull_dtype type, size_t n, const float *x)
 
 // A trial that was kept with more digits than the checkpoint has does not evaluate to quite the
 // same.
-static cull_status warn_of_rounding(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut)
+static cull_status warn_of_rounding(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                    const cull_cut *cut)
 {
-    const char *word = subject->opened.facts->dtype;
+    const char *word = prepared->opened.facts->dtype;
     cull_dtype type;
     size_t n = 0;
 
@@ -166,22 +167,22 @@ static cull_status name_temporary(cull_ctx *ctx, const char *folder, cull_buf *o
     return out->failed ? cull_no_memory(ctx) : CULL_OK;
 }
 
-static cull_status write_manifest(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
-                                  const char *folder)
+static cull_status write_manifest(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                  const cull_cut *cut, const char *folder)
 {
     cull_buf path = CULL_BUF_INIT;
 
     cull_path_join(&path, folder, "cull-kept.jsonl");
     const cull_status status =
-        path.failed ? cull_no_memory(ctx) : cull_export_lists(ctx, subject, cut, path.s);
+        path.failed ? cull_no_memory(ctx) : cull_export_lists(ctx, prepared, cut, path.s);
     cull_buf_release(&path);
     return status;
 }
 
-static cull_status write_into(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
+static cull_status write_into(cull_ctx *ctx, cull_prepared_model *prepared, const cull_cut *cut,
                               const cull_export_options *options, const char *temporary)
 {
-    cull_context *own = &subject->context;
+    cull_context *own = &prepared->context;
     const cull_save how = { .size = sizeof how,
                             .folder = temporary,
                             .dequantise = options->dequantise,
@@ -190,28 +191,28 @@ static cull_status write_into(cull_ctx *ctx, cull_subject *subject, const cull_c
 
     own->extension = service;
     const cull_status status =
-        subject->opened.backend->save(&own->ctx, subject->opened.model, cut, &how);
+        prepared->opened.backend->save(&own->ctx, prepared->opened.model, cut, &how);
     if (status != CULL_OK) {
         cull_error_copy(ctx, &own->ctx);
         return status;
     }
-    CULL_TRY(write_manifest(ctx, subject, cut, temporary));
+    CULL_TRY(write_manifest(ctx, prepared, cut, temporary));
     if (rename(temporary, options->folder) != 0)
         return cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(errno));
     const int error = cull_sync_folder_of(options->folder);
     return error ? cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(error)) : CULL_OK;
 }
 
-cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
-                                   const cull_export_options *options)
+cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
+                                   const cull_cut *cut, const cull_export_options *options)
 {
     cull_buf temporary = CULL_BUF_INIT;
     struct stat st;
 
-    CULL_TRY(warn_of_rounding(ctx, subject, cut));
-    if (!subject->opened.backend->save)
+    CULL_TRY(warn_of_rounding(ctx, prepared, cut));
+    if (!prepared->opened.backend->save)
         return cull_fail(ctx, CULL_ENOTSUP, "backend %s writes no checkpoints",
-                         subject->spec->backend.plugin->name);
+                         prepared->spec->backend.plugin->name);
     if (lstat(options->folder, &st) == 0)
         return cull_fail(ctx, CULL_EINVAL, "%s: is there already", options->folder);
     cull_status status = name_temporary(ctx, options->folder, &temporary);
@@ -219,7 +220,7 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const c
         remove_folder(temporary.s);
         if (mkdir(temporary.s, 0777) != 0)
             status = cull_fail(ctx, CULL_EIO, "%s: %s", temporary.s, strerror(errno));
-        else if ((status = write_into(ctx, subject, cut, options, temporary.s)) != CULL_OK)
+        else if ((status = write_into(ctx, prepared, cut, options, temporary.s)) != CULL_OK)
             remove_folder(temporary.s);
     }
     cull_buf_release(&temporary);
@@ -228,17 +229,17 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const c
 
 // ---- the lists ----
 
-cull_status cull_export_lists(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
-                              const char *path)
+cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared,
+                              const cull_cut *cut, const char *path)
 {
     cull_buf text = CULL_BUF_INIT;
 
-    for (size_t l = 0; l < subject->opened.facts->L; l++) {
+    for (size_t l = 0; l < prepared->opened.facts->L; l++) {
         const char *comma = "";
-        if (subject->layer[l]->E == 0 || cut->layer[l].skip_layer)
+        if (prepared->layer[l]->E == 0 || cut->layer[l].skip_layer)
             continue;
         cull_buf_printf(&text, "{\"layer\": %zu, \"kept\": [", l);
-        for (size_t e = 0; e < subject->layer[l]->E; e++)
+        for (size_t e = 0; e < prepared->layer[l]->E; e++)
             if (cut->layer[l].action[e] == CULL_ACTION_BASE) {
                 cull_buf_printf(&text, "%s%zu", comma, e);
                 comma = ", ";

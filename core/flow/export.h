@@ -18,8 +18,8 @@ typedef struct cull_recipe { // what a trial was
 cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out) CULL_MUST_CHECK;
 
 // The recipe's cut for an opened model; refused where the model is another than the recipe's.
-cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe, const cull_subject *subject,
-                            cull_cut **out) CULL_MUST_CHECK;
+cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
+                            const cull_prepared_model *prepared, cull_cut **out) CULL_MUST_CHECK;
 
 typedef struct cull_export_options {
     const char *folder; // must not exist
@@ -28,12 +28,13 @@ typedef struct cull_export_options {
 } cull_export_options;
 
 // The model's context gets the service that backends write with.
-cull_status cull_export_checkpoint(cull_ctx *ctx, cull_subject *subject, const cull_cut *cut,
+cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
+                                   const cull_cut *cut,
                                    const cull_export_options *options) CULL_MUST_CHECK;
 
 // A line of JSON for each layer with experts: {"layer": 0, "kept": [0, 3, …]}, the experts in the
 // order that they have in an exported checkpoint.
-cull_status cull_export_lists(cull_ctx *ctx, const cull_subject *subject, const cull_cut *cut,
-                              const char *path) CULL_MUST_CHECK;
+cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared,
+                              const cull_cut *cut, const char *path) CULL_MUST_CHECK;
 
 #endif

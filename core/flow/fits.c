@@ -7,7 +7,7 @@
 
 typedef struct fitting {
     cull_ctx *ctx;
-    const cull_subject *subject;
+    const cull_prepared_model *prepared;
     const cull_layer_facts *layers; // (L)
     const cull_method *method;
     cull_problems *problems;
@@ -22,7 +22,7 @@ static cull_status refused(fitting *f, const cull_use *use, cull_status status)
     cull_error_text(&cull_context_of(f->ctx)->error, text, sizeof text);
     cull_error_clear(f->ctx);
     cull_problem_add(f->problems, use->place, "method \"%s\" on model \"%s\": %s", f->method->name,
-                     f->subject->spec->name, text);
+                     f->prepared->spec->name, text);
     return CULL_OK;
 }
 
@@ -34,17 +34,17 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
     *known = NULL;
     if (!strategy->fits)
         return CULL_OK;
-    cull_cut *cut = before ? cull_cut_copy(f->ctx, before) : cull_empty_cut(f->ctx, f->subject);
+    cull_cut *cut = before ? cull_cut_copy(f->ctx, before) : cull_empty_cut(f->ctx, f->prepared);
     if (!cut)
         return CULL_ENOMEM;
     const cull_step step = { .spec = stage };
-    const cull_budget budget = { .size = sizeof budget, .frozen = f->subject->frozen };
-    cull_scene scene;
-    cull_scene_init(&scene, &step, f->subject, f->layers, NULL, before, NULL);
-    scene.view.weights = NULL;
-    cull_scene_enter(f->ctx, &scene, stage->strategy.plugin->name);
+    const cull_budget budget = { .size = sizeof budget, .frozen = f->prepared->frozen };
+    cull_stage_view stage_view;
+    cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, before, NULL);
+    stage_view.view.weights = NULL;
+    cull_stage_view_enter(f->ctx, &stage_view, stage->strategy.plugin->name);
     const cull_status status =
-        strategy->fits(f->ctx, stage->strategy.settings, &scene.view, &budget, cut);
+        strategy->fits(f->ctx, stage->strategy.settings, &stage_view.view, &budget, cut);
     if (status == CULL_OK && (strategy->flags & CULL_NO_BUDGET) && cull_stage_needs(stage) == 0)
         *known = cut;
     return refused(f, &stage->strategy, status);
@@ -52,11 +52,11 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
 
 static cull_status fit_model(fitting *f, const cull_spec *spec)
 {
-    f->layers = cull_scene_layers(f->ctx, f->subject);
+    f->layers = cull_stage_view_layers(f->ctx, f->prepared);
     if (!f->layers)
         return CULL_ENOMEM;
     for (size_t m = 0; m < spec->n_methods; m++) {
-        const cull_cut *known = cull_empty_cut(f->ctx, f->subject);
+        const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
         if (!known)
             return CULL_ENOMEM;
         f->method = &spec->methods[m];
@@ -67,14 +67,14 @@ static cull_status fit_model(fitting *f, const cull_spec *spec)
 }
 
 // In a context of its own: what was loaded to be looked at is gone afterwards.
-static cull_status fit_apart(cull_ctx *ctx, const cull_spec *spec, const cull_subject *subject,
-                             cull_problems *problems)
+static cull_status fit_apart(cull_ctx *ctx, const cull_spec *spec,
+                             const cull_prepared_model *prepared, cull_problems *problems)
 {
     const cull_context *parent = cull_context_of(ctx);
     cull_context own;
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
-    fitting f = { .ctx = &own.ctx, .subject = subject, .problems = problems };
+    fitting f = { .ctx = &own.ctx, .prepared = prepared, .problems = problems };
     const cull_status status = fit_model(&f, spec);
     if (status != CULL_OK)
         cull_error_copy(ctx, &own.ctx);

@@ -40,18 +40,18 @@ static cull_status check_layer(cull_ctx *ctx, const cull_scores *s, size_t l, si
     return CULL_OK;
 }
 
-cull_status cull_score(cull_ctx *ctx, cull_scene *scene, size_t layer, cull_scores *out)
+cull_status cull_score(cull_ctx *ctx, cull_stage_view *stage_view, size_t layer, cull_scores *out)
 {
-    const cull_use *use = &scene->step->spec->criterion;
+    const cull_use *use = &stage_view->step->spec->criterion;
     const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
-    const cull_view *view = &scene->view;
+    const cull_view *view = &stage_view->view;
     *out = (cull_scores){ .size = sizeof *out,
                           .form = criterion ? criterion->form : CULL_FORM_NONE,
                           .L = view->model->L };
     if (!criterion || !criterion->score || out->form == CULL_FORM_WEIGHT)
         return CULL_OK;
     CULL_TRY(make_room(ctx, view, out));
-    cull_scene_enter(ctx, scene, use->plugin->name);
+    cull_stage_view_enter(ctx, stage_view, use->plugin->name);
     const size_t which = out->form == CULL_FORM_SUBSET ? layer : CULL_ALL_LAYERS;
     cull_status status = criterion->score(ctx, use->settings, view, which, out);
     for (size_t l = 0; l < out->L && status == CULL_OK; l++)

@@ -2,34 +2,34 @@
 
 #include <math.h>
 
-cull_status cull_spread(cull_ctx *ctx, cull_scene *scene, const cull_scores *scores,
+cull_status cull_spread(cull_ctx *ctx, cull_stage_view *stage_view, const cull_scores *scores,
                         const cull_budget *budget, double *sparsity)
 {
-    const cull_use *use = &scene->step->spec->strategy;
+    const cull_use *use = &stage_view->step->spec->strategy;
     const cull_strategy *strategy = use->plugin->vtable;
-    for (size_t l = 0; l < scene->view.model->L; l++)
+    for (size_t l = 0; l < stage_view->view.model->L; l++)
         sparsity[l] = budget->frozen[l] ? 0 : budget->sparsity;
     if (!strategy->spread)
         return CULL_OK;
-    cull_scene_enter(ctx, scene, use->plugin->name);
+    cull_stage_view_enter(ctx, stage_view, use->plugin->name);
     cull_status status =
-        strategy->spread(ctx, use->settings, &scene->view, scores, budget, sparsity);
-    for (size_t l = 0; l < scene->view.model->L && status == CULL_OK; l++)
+        strategy->spread(ctx, use->settings, &stage_view->view, scores, budget, sparsity);
+    for (size_t l = 0; l < stage_view->view.model->L && status == CULL_OK; l++)
         if (!(sparsity[l] >= 0 && sparsity[l] <= 1))
             status =
                 cull_fail(ctx, CULL_ENUMERIC, "the sparsity of layer %zu is %g", l, sparsity[l]);
     return cull_while(ctx, status, "spreading with strategy %s", use->plugin->name);
 }
 
-cull_status cull_select(cull_ctx *ctx, cull_scene *scene, const cull_scores *scores,
+cull_status cull_select(cull_ctx *ctx, cull_stage_view *stage_view, const cull_scores *scores,
                         const cull_budget *budget, size_t layer, double sparsity, cull_cut *cut)
 {
-    const cull_use *use = &scene->step->spec->strategy;
+    const cull_use *use = &stage_view->step->spec->strategy;
     const cull_strategy *strategy = use->plugin->vtable;
     cull_budget own = *budget;
     own.sparsity = sparsity;
-    cull_scene_enter(ctx, scene, use->plugin->name);
-    return cull_while(ctx,
-                      strategy->select(ctx, use->settings, &scene->view, scores, &own, layer, cut),
-                      "selecting with strategy %s", use->plugin->name);
+    cull_stage_view_enter(ctx, stage_view, use->plugin->name);
+    return cull_while(
+        ctx, strategy->select(ctx, use->settings, &stage_view->view, scores, &own, layer, cut),
+        "selecting with strategy %s", use->plugin->name);
 }

@@ -6,7 +6,7 @@
 #include "cut/cut_file.h"
 #include "cut/unpack.h"
 
-static const float *last_matrix(const cull_cut *cut, cull_where where)
+static const float *last_matrix(const cull_cut *cut, cull_matrix_id where)
 {
     const float *matrix = NULL;
     for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
@@ -15,7 +15,8 @@ static const float *last_matrix(const cull_cut *cut, cull_where where)
     return matrix;
 }
 
-static void apply_masks(const cull_cut *cut, cull_where where, size_t rows, size_t cols, float *w)
+static void apply_masks(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols,
+                        float *w)
 {
     const size_t bytes = (cols + 7) / 8;
     for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i)) {
@@ -29,10 +30,10 @@ static void apply_masks(const cull_cut *cut, cull_where where, size_t rows, size
     }
 }
 
-static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where where, const float **w,
-                           size_t *rows, size_t *cols, const float **bias)
+static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
+                           const float **w, size_t *rows, size_t *cols, const float **bias)
 {
-    const cull_opened *model = &((const cull_scene *)view->core)->subject->opened;
+    const cull_open_model *model = &((const cull_stage_view *)view->core)->prepared->opened;
     cull_matrix m = { .size = sizeof m };
     CULL_TRY(model->backend->matrix(ctx, model->model, where, &m));
     float *copy = ctx->host->scratch(ctx, m.rows * m.cols, sizeof *copy);
@@ -55,23 +56,23 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_where wher
     return CULL_OK;
 }
 
-cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject)
+cull_layer_facts *cull_stage_view_layers(cull_ctx *ctx, const cull_prepared_model *prepared)
 {
-    const size_t L = subject->opened.facts->L;
+    const size_t L = prepared->opened.facts->L;
     cull_layer_facts *layers = cull_take(ctx, L + 1, sizeof *layers);
     for (size_t l = 0; layers && l < L; l++)
-        layers[l] = *subject->layer[l];
+        layers[l] = *prepared->layer[l];
     return layers;
 }
 
-void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
-                     const cull_layer_facts *layers, const cull_stats *stats,
-                     const cull_cut *before, double *const *observed)
+void cull_stage_view_init(cull_stage_view *stage_view, const cull_step *step,
+                          const cull_prepared_model *prepared, const cull_layer_facts *layers,
+                          const cull_stats *stats, const cull_cut *before, double *const *observed)
 {
-    *scene = (cull_scene){ .step = step, .subject = subject, .observed = observed };
-    scene->view = (cull_view){
-        .size = sizeof scene->view,
-        .model = subject->opened.facts,
+    *stage_view = (cull_stage_view){ .step = step, .prepared = prepared, .observed = observed };
+    stage_view->view = (cull_view){
+        .size = sizeof stage_view->view,
+        .model = prepared->opened.facts,
         .layer = layers,
         .stats = stats,
         .before = before,
@@ -83,17 +84,17 @@ void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subjec
 
 static const double *observed_layer(cull_ctx *ctx, const cull_view *view, size_t layer)
 {
-    const cull_scene *scene = view->core;
-    if (scene->observed && layer < view->model->L)
-        return scene->observed[layer];
+    const cull_stage_view *stage_view = view->core;
+    if (stage_view->observed && layer < view->model->L)
+        return stage_view->observed[layer];
     cull_fail(ctx, CULL_ENOTSUP, "no statistic of its own was gathered for layer %zu", layer);
     return NULL;
 }
 
-static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                  size_t rows, size_t cols, const float *w, float *out)
 {
-    const cull_use *use = &((const cull_scene *)view->core)->step->spec->criterion;
+    const cull_use *use = &((const cull_stage_view *)view->core)->step->spec->criterion;
     const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
     if (!criterion || !criterion->score_weights)
         return cull_fail(ctx, CULL_ENOTSUP, "the stage has no criterion that scores weights");
@@ -118,11 +119,11 @@ static const void *extension(cull_ctx *ctx, const char *id)
     return !strcmp(id, CULL_EXT_CUT_FILE) ? &cull_cut_file_service : NULL;
 }
 
-void cull_scene_enter(cull_ctx *ctx, cull_scene *scene, const char *owner)
+void cull_stage_view_enter(cull_ctx *ctx, cull_stage_view *stage_view, const char *owner)
 {
     cull_context *context = cull_context_of(ctx);
-    scene->view.core = scene;
+    stage_view->view.core = stage_view;
     context->owner = owner;
-    context->seed = scene->step->seed;
+    context->seed = stage_view->step->seed;
     context->extension = extension;
 }

@@ -5,22 +5,22 @@
 
 #include "plan/inputs.h"
 
-typedef struct cull_scene {
+typedef struct cull_stage_view {
     const cull_step *step;
-    const cull_subject *subject;
+    const cull_prepared_model *prepared;
     cull_view view;
     double *const *observed; // [l] the criterion's own statistic, or NULL
-} cull_scene;
+} cull_stage_view;
 
 // The layers' facts (L), copied as views have them; NULL: no memory.
-cull_layer_facts *cull_scene_layers(cull_ctx *ctx, const cull_subject *subject);
+cull_layer_facts *cull_stage_view_layers(cull_ctx *ctx, const cull_prepared_model *prepared);
 
 // `before`: the cut of the earlier stages, never NULL. `layers`: as above.
-void cull_scene_init(cull_scene *scene, const cull_step *step, const cull_subject *subject,
-                     const cull_layer_facts *layers, const cull_stats *stats,
-                     const cull_cut *before, double *const *observed);
+void cull_stage_view_init(cull_stage_view *stage_view, const cull_step *step,
+                          const cull_prepared_model *prepared, const cull_layer_facts *layers,
+                          const cull_stats *stats, const cull_cut *before, double *const *observed);
 
-// The context becomes that of the scene's plugin `owner`: its random streams, its services.
-void cull_scene_enter(cull_ctx *ctx, cull_scene *scene, const char *owner);
+// The context becomes that of the stage's plugin `owner`: its random streams, its services.
+void cull_stage_view_enter(cull_ctx *ctx, cull_stage_view *stage_view, const char *owner);
 
 #endif

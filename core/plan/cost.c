@@ -10,7 +10,7 @@
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
 // table.
-static double flops_per_token(const cull_subject *s)
+static double flops_per_token(const cull_prepared_model *s)
 {
     const cull_model_facts *f = s->opened.facts;
     const double table = (double)f->V * (double)f->D;
@@ -19,7 +19,7 @@ static double flops_per_token(const cull_subject *s)
 }
 
 // J runs all experts of a layer on the subsample; I adds a rank-one update per input channel pair.
-static double extra_flops(const cull_subject *s, const cull_rows *rows, uint32_t groups)
+static double extra_flops(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups)
 {
     const cull_model_facts *f = s->opened.facts;
     double flops = 0;
@@ -28,29 +28,29 @@ static double extra_flops(const cull_subject *s, const cull_rows *rows, uint32_t
         const double E = (double)layer->E, K = (double)layer->K, D = (double)f->D,
                      F = (double)layer->F;
         const double all = 2 * E * (double)layer->expert_params;
-        if (groups & CULL_STAT_J)
+        if (groups & CULL_STAT_DENSE_SAMPLE)
             flops += (double)rows->dense_tokens * (all + E * E * D);
-        if (groups & CULL_STAT_M)
+        if (groups & CULL_STAT_DENSE_MEAN)
             flops += (double)rows->tokens * all;
-        if (groups & CULL_STAT_I)
+        if (groups & CULL_STAT_HESSIAN)
             flops += (double)rows->tokens * K * (D * D + F * F);
     }
     return flops;
 }
 
-static void calibration_cost(const cull_plan *plan, const cull_subject *s,
+static void calibration_cost(const cull_plan *plan, const cull_prepared_model *s,
                              const cull_passes *passes, cull_cost *out)
 {
     for (size_t i = 0; i < passes->n; i++) {
-        const cull_planned *p = &passes->at[i];
-        const cull_rows *rows = cull_rows_of(s, plan->gather[p->gather].seed);
+        const cull_planned_calibration *p = &passes->at[i];
+        const cull_rows *rows = cull_rows_of(s, plan->set[p->set].seed);
         out->tokens += (double)rows->tokens;
         out->flops += (double)rows->tokens * flops_per_token(s) + extra_flops(s, rows, p->groups);
     }
 }
 
-static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const cull_subject *s,
-                                cull_asked_rows *out)
+static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs,
+                                const cull_prepared_model *s, cull_request_rows *out)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -58,7 +58,7 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
     size_t *end = cull_scratch(ctx, n + 1, sizeof *end);
     cull_forest forest;
-    *out = (cull_asked_rows){ 0 };
+    *out = (cull_request_rows){ 0 };
     if (!ids || !end)
         return CULL_ENOMEM;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -77,7 +77,7 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs, const 
     return CULL_OK;
 }
 
-static double flops_of(const cull_subject *s, const cull_asked_rows *asked)
+static double flops_of(const cull_prepared_model *s, const cull_request_rows *asked)
 {
     const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
     return (asked->scoring + asked->generating) * flops_per_token(s) + asked->scored * head;
@@ -85,13 +85,13 @@ static double flops_of(const cull_subject *s, const cull_asked_rows *asked)
 
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
 {
-    cull_asked_rows asked;
+    cull_request_rows asked;
     CULL_TRY(request_rows(ctx, inputs, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);
     return CULL_OK;
 }
 
-static void add_memory(const cull_subject *s, const cull_memory *m, cull_cost *out)
+static void add_memory(const cull_prepared_model *s, const cull_memory *m, cull_cost *out)
 {
     out->passes = m->passes;
     out->bytes = (double)m->passes * (double)s->opened.facts->bytes;
@@ -103,9 +103,9 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
                                size_t model, uint64_t memory, cull_cost *calibrate,
                                cull_cost *evaluate)
 {
-    const cull_subject *s = &inputs->at[model];
+    const cull_prepared_model *s = &inputs->at[model];
     const double variants = (double)cull_distinct_variants(plan, model);
-    cull_asked_rows asked;
+    cull_request_rows asked;
     CULL_TRY(request_rows(ctx, inputs, s, &asked));
     const double one = flops_of(s, &asked);
     cull_passes passes;

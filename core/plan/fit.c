@@ -11,9 +11,9 @@ static void form_names(uint32_t forms, char *buf, size_t size)
     static const struct {
         uint32_t bit;
         const char *name;
-    } names[] = { { CULL_FORM_NONE, "none" },     { CULL_FORM_LAYER, "layer" },
-                  { CULL_FORM_EXPERT, "expert" }, { CULL_FORM_PAIR, "pair" },
-                  { CULL_FORM_WEIGHT, "weight" }, { CULL_FORM_SUBSET, "subset" },
+    } names[] = { { CULL_FORM_NONE, "none" },      { CULL_FORM_LAYER, "layer" },
+                  { CULL_FORM_EXPERT, "expert" },  { CULL_FORM_PAIR, "pair" },
+                  { CULL_FORM_WEIGHT, "weight" },  { CULL_FORM_SUBSET, "subset" },
                   { CULL_FORM_CHANNEL, "channel" } };
     size_t used = 0;
     buf[0] = '\0';
@@ -49,13 +49,14 @@ static void fit_forms(const cull_stage *stage, cull_problems *problems)
 
 static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_problems *problems)
 {
-    const uint32_t needs = cull_stage_needs(stage), in_visit = CULL_STAT_I | CULL_STAT_J;
+    const uint32_t needs = cull_stage_needs(stage),
+                   in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_criterion *criterion =
         stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
     const bool by_layer = strategy->flags & CULL_BY_LAYER;
-    const bool gathers = needs || (criterion && criterion->observer);
-    if ((gathers || stage->propagate) && !spec->calibrate.plugin)
+    const bool sets = needs || (criterion && criterion->observer);
+    if ((sets || stage->propagate) && !spec->calibrate.plugin)
         cull_problem_add(problems, stage->place,
                          "this stage needs statistics, but the experiment has no \"calibrate\"");
     if (!by_layer && ((needs & in_visit) || (criterion && criterion->form == CULL_FORM_SUBSET)))

@@ -12,15 +12,15 @@
 static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, size_t len,
                           uint32_t flags, int32_t **ids, size_t *n)
 {
-    const cull_subject *subject = text->core;
-    return subject->opened.backend->encode(ctx, subject->opened.model, s, len, flags, ids, n);
+    const cull_prepared_model *prepared = text->core;
+    return prepared->opened.backend->encode(ctx, prepared->opened.model, s, len, flags, ids, n);
 }
 
 static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *ids, size_t n,
                           uint32_t flags, char **s, size_t *len)
 {
-    const cull_subject *subject = text->core;
-    return subject->opened.backend->decode(ctx, subject->opened.model, ids, n, flags, s, len);
+    const cull_prepared_model *prepared = text->core;
+    return prepared->opened.backend->decode(ctx, prepared->opened.model, ids, n, flags, s, len);
 }
 
 // ---- one model ----
@@ -42,7 +42,7 @@ static cull_status copy_facts(cull_ctx *ctx, const cull_model_facts *from,
     return CULL_OK;
 }
 
-static cull_status open_model(cull_subject *s, uint32_t what)
+static cull_status open_model(cull_prepared_model *s, uint32_t what)
 {
     cull_ctx *ctx = &s->context.ctx;
     const cull_backend *backend = s->spec->backend.plugin->vtable;
@@ -70,11 +70,11 @@ static cull_status open_model(cull_subject *s, uint32_t what)
     return CULL_OK;
 }
 
-cull_status cull_subject_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
-                              cull_subject *s)
+cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
+                                     cull_prepared_model *s)
 {
     cull_context *parent = cull_context_of(ctx);
-    *s = (cull_subject){ .spec = spec };
+    *s = (cull_prepared_model){ .spec = spec };
     if (cull_context_init(&s->context, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
     s->context.stop = parent->stop;
@@ -85,25 +85,25 @@ cull_status cull_subject_open(cull_ctx *ctx, const cull_model_spec *spec, uint32
     return status;
 }
 
-void cull_subject_close(cull_subject *s)
+void cull_prepared_model_close(cull_prepared_model *s)
 {
     if (s->opened.model)
         s->opened.backend->close(s->opened.model);
     if (s->context.alloc)
         cull_context_release(&s->context);
-    *s = (cull_subject){ 0 };
+    *s = (cull_prepared_model){ 0 };
 }
 
-size_t cull_subject_notes(const cull_subject *s, const char *const **texts)
+size_t cull_prepared_model_notes(const cull_prepared_model *s, const char *const **texts)
 {
     *texts = NULL;
     return s->opened.backend->notes ? s->opened.backend->notes(s->opened.model, texts) : 0;
 }
 
-void cull_subject_warn(const cull_subject *s)
+void cull_prepared_model_warn(const cull_prepared_model *s)
 {
     const char *const *texts;
-    const size_t n = cull_subject_notes(s, &texts);
+    const size_t n = cull_prepared_model_notes(s, &texts);
     for (size_t i = 0; i < n; i++)
         cull_log_line(s->context.log, CULL_WARN, "%s: %s", s->opened.facts->source, texts[i]);
 }
@@ -117,14 +117,15 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
     if (!out->at)
         return CULL_ENOMEM;
     for (size_t m = 0; m < spec->n_models; m++) {
-        cull_subject *s = &out->at[m];
+        cull_prepared_model *s = &out->at[m];
         out->n = m + 1;
-        CULL_TRY(cull_while(
-            ctx,
-            cull_subject_open(ctx, &spec->models[m], CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
-            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
-            spec->models[m].place.line, spec->models[m].place.column));
-        cull_subject_warn(s);
+        CULL_TRY(cull_while(ctx,
+                            cull_prepared_model_open(ctx, &spec->models[m],
+                                                     CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
+                            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name,
+                            spec->models[m].place.file, spec->models[m].place.line,
+                            spec->models[m].place.column));
+        cull_prepared_model_warn(s);
         const cull_model_facts *facts = s->opened.facts;
         if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))
             cull_fit_model(plan, m, facts, s->layer, s->frozen, problems);
@@ -135,20 +136,21 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
 void cull_inputs_close(cull_inputs *inputs)
 {
     for (size_t m = 0; m < inputs->n; m++)
-        cull_subject_close(&inputs->at[m]);
+        cull_prepared_model_close(&inputs->at[m]);
     inputs->n = 0;
 }
 
 // ---- rows and requests ----
 
-// A subject's context, for the while of one call, is that of the plugin which is called.
-static void lend(cull_subject *s, const cull_use *use, uint64_t seed)
+// A prepared model's context, for the while of one call, is that of the plugin which is called.
+static void lend(cull_prepared_model *s, const cull_use *use, uint64_t seed)
 {
     s->context.owner = use->plugin->name;
     s->context.seed = seed;
 }
 
-static cull_status give_back(cull_ctx *ctx, cull_subject *s, cull_status status, const char *what)
+static cull_status give_back(cull_ctx *ctx, cull_prepared_model *s, cull_status status,
+                             const char *what)
 {
     s->context.owner = s->spec->backend.plugin->name;
     cull_arena_clear(s->context.scratch);
@@ -158,8 +160,8 @@ static cull_status give_back(cull_ctx *ctx, cull_subject *s, cull_status status,
     return cull_while(ctx, status, "%s for model \"%s\"", what, s->spec->name);
 }
 
-static cull_status check_ids(cull_ctx *ctx, const cull_subject *s, const int32_t *ids, size_t n,
-                             const char *what)
+static cull_status check_ids(cull_ctx *ctx, const cull_prepared_model *s, const int32_t *ids,
+                             size_t n, const char *what)
 {
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= s->opened.facts->V)
@@ -172,7 +174,7 @@ static cull_status check_ids(cull_ctx *ctx, const cull_subject *s, const int32_t
     return CULL_OK;
 }
 
-static cull_status key_of_rows(cull_ctx *ctx, const cull_subject *s, cull_rows *rows)
+static cull_status key_of_rows(cull_ctx *ctx, const cull_prepared_model *s, cull_rows *rows)
 {
     cull_hash *hash = cull_hash_new();
     if (!hash)
@@ -201,7 +203,8 @@ static void spread_dense(const cull_spec *spec, cull_rows *rows)
     rows->dense_tokens = rows->dense_rows * mean;
 }
 
-static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_subject *s, uint64_t seed)
+static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared_model *s,
+                             uint64_t seed)
 {
     const cull_data *data = spec->calibrate.plugin->vtable;
     cull_rows *rows = &s->rows[s->n_rows++];
@@ -217,23 +220,23 @@ static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_subject 
     return give_back(ctx, s, status, "reading the calibration rows");
 }
 
-const cull_rows *cull_rows_of(const cull_subject *subject, uint64_t seed)
+const cull_rows *cull_rows_of(const cull_prepared_model *prepared, uint64_t seed)
 {
-    for (size_t i = 0; i < subject->n_rows; i++)
-        if (subject->rows[i].seed == seed)
-            return &subject->rows[i];
+    for (size_t i = 0; i < prepared->n_rows; i++)
+        if (prepared->rows[i].seed == seed)
+            return &prepared->rows[i];
     return NULL;
 }
 
-static cull_status load_all_rows(cull_ctx *ctx, const cull_plan *plan, cull_subject *s,
+static cull_status load_all_rows(cull_ctx *ctx, const cull_plan *plan, cull_prepared_model *s,
                                  size_t model)
 {
-    s->rows = cull_take(&s->context.ctx, plan->n_gathers + 1, sizeof *s->rows);
+    s->rows = cull_take(&s->context.ctx, plan->n_sets + 1, sizeof *s->rows);
     if (!s->rows)
         return cull_no_memory(ctx);
-    for (size_t g = 0; g < plan->n_gathers; g++)
-        if (plan->gather[g].model == model && !cull_rows_of(s, plan->gather[g].seed))
-            CULL_TRY(load_rows(ctx, plan->spec, s, plan->gather[g].seed));
+    for (size_t g = 0; g < plan->n_sets; g++)
+        if (plan->set[g].model == model && !cull_rows_of(s, plan->set[g].seed))
+            CULL_TRY(load_rows(ctx, plan->spec, s, plan->set[g].seed));
     return CULL_OK;
 }
 
@@ -263,7 +266,8 @@ static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
     cull_hash_f64(hash, facts->repetition_penalty != 0 ? facts->repetition_penalty : 1);
 }
 
-static cull_status check_request(cull_ctx *ctx, const cull_subject *s, const cull_request *request)
+static cull_status check_request(cull_ctx *ctx, const cull_prepared_model *s,
+                                 const cull_request *request)
 {
     if (request->n == 0 || (request->kind == CULL_SCORE && request->scored >= request->n))
         return cull_fail(ctx, CULL_EPLUGIN, "a request has %zu tokens and scores %zu of them",
@@ -275,7 +279,8 @@ static cull_status check_request(cull_ctx *ctx, const cull_subject *s, const cul
     return check_ids(ctx, s, request->ids + fed, request->n - fed, "a request");
 }
 
-static cull_status key_of_requests(cull_ctx *ctx, const cull_subject *s, cull_asked *asked)
+static cull_status key_of_requests(cull_ctx *ctx, const cull_prepared_model *s,
+                                   cull_prepared_metric *asked)
 {
     cull_hash *hash = cull_hash_new();
     if (!hash)
@@ -296,10 +301,11 @@ static cull_status key_of_requests(cull_ctx *ctx, const cull_subject *s, cull_as
     return status;
 }
 
-static cull_status prepare(cull_ctx *ctx, cull_subject *s, const cull_use *use, cull_asked *asked)
+static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use *use,
+                           cull_prepared_metric *asked)
 {
     const cull_metric *metric = use->plugin->vtable;
-    *asked = (cull_asked){ .requests = { .size = sizeof asked->requests } };
+    *asked = (cull_prepared_metric){ .requests = { .size = sizeof asked->requests } };
     lend(s, use, 0);
     cull_ctx *own = &s->context.ctx;
     cull_status status = metric->prepare(own, use->settings, &s->text, &asked->requests);
@@ -314,7 +320,7 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *
 {
     const cull_spec *spec = plan->spec;
     for (size_t m = 0; m < inputs->n; m++) {
-        cull_subject *s = &inputs->at[m];
+        cull_prepared_model *s = &inputs->at[m];
         CULL_TRY(load_all_rows(ctx, plan, s, m));
         s->asked = cull_take(&s->context.ctx, spec->n_metrics, sizeof *s->asked);
         if (!s->asked)

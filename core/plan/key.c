@@ -48,8 +48,8 @@ static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
     cull_hash_text(k->hash, inputs->precision);
 }
 
-static cull_status gather_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
-                              cull_gather *g)
+static cull_status set_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
+                           cull_calibration_set *g)
 {
     const cull_rows *rows = cull_rows_of(&inputs->at[g->model], g->seed);
     CULL_TRY(begin(k, k->ctx, k->registry, "gather"));
@@ -63,12 +63,12 @@ static cull_status gather_key(keyer *k, const cull_inputs *inputs, const cull_pl
 static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
                             cull_step *step)
 {
-    const cull_subject *s = &inputs->at[step->model];
+    const cull_prepared_model *s = &inputs->at[step->model];
     CULL_TRY(begin(k, k->ctx, k->registry, "step"));
     add_model(k, inputs, step->model);
     add_key(k, step->before == CULL_NOT ? NULL : &plan->step[step->before].key);
     add_key(k, step->donor == CULL_NOT ? NULL : &plan->step[step->donor].key);
-    add_key(k, step->gather == CULL_NOT ? NULL : &plan->gather[step->gather].key);
+    add_key(k, step->set == CULL_NOT ? NULL : &plan->set[step->set].key);
     cull_hash_u64(k->hash, step->unit);
     cull_hash_u64(k->hash, step->scope);
     cull_hash_f64(k->hash, isnan(step->spec->share) ? -1 : step->spec->share);
@@ -98,25 +98,25 @@ static cull_status cell_key(keyer *k, const cull_inputs *inputs, const cull_plan
     return finish(k, CULL_OK, &cell->id);
 }
 
-// Gathers rest on steps and steps on gathers, each on earlier ones of the other kind: keys are made
+// Sets rest on steps and steps on sets, each on earlier ones of the other kind: keys are made
 // as soon as what they rest on has them.
 static bool rests_on_known(const cull_plan *plan, const cull_step *step)
 {
-    return step->gather == CULL_NOT || plan->gather[step->gather].key.hex[0];
+    return step->set == CULL_NOT || plan->set[step->set].key.hex[0];
 }
 
 cull_status cull_plan_keys(cull_ctx *ctx, const cull_registry *registry, const cull_inputs *inputs,
                            cull_plan *plan)
 {
     keyer k = { .ctx = ctx, .registry = registry };
-    for (size_t g = 0; g < plan->n_gathers; g++)
-        plan->gather[g].key.hex[0] = '\0';
+    for (size_t g = 0; g < plan->n_sets; g++)
+        plan->set[g].key.hex[0] = '\0';
     for (size_t i = 0; i <= plan->n_steps; i++) {
-        for (size_t g = 0; g < plan->n_gathers; g++) {
-            cull_gather *gather = &plan->gather[g];
-            const bool ready = gather->on == CULL_NOT || gather->on < i;
-            if (ready && !gather->key.hex[0])
-                CULL_TRY(gather_key(&k, inputs, plan, gather));
+        for (size_t g = 0; g < plan->n_sets; g++) {
+            cull_calibration_set *set = &plan->set[g];
+            const bool ready = set->on == CULL_NOT || set->on < i;
+            if (ready && !set->key.hex[0])
+                CULL_TRY(set_key(&k, inputs, plan, set));
         }
         if (i == plan->n_steps)
             break;
@@ -142,10 +142,10 @@ cull_status cull_evaluation_key(cull_ctx *ctx, const cull_registry *registry,
 }
 
 cull_status cull_observer_key(cull_ctx *ctx, const cull_registry *registry,
-                              const cull_gather *gather, const cull_use *use, cull_key *out)
+                              const cull_calibration_set *set, const cull_use *use, cull_key *out)
 {
     keyer k;
     CULL_TRY(begin(&k, ctx, registry, "observer"));
-    add_key(&k, &gather->key);
+    add_key(&k, &set->key);
     return finish(&k, add_use(&k, use), out);
 }

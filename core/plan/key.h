@@ -13,7 +13,7 @@
 // Raised whenever the engine's numbers may change.
 enum { CULL_NUMERICS_REVISION = 2 };
 
-// Fills the keys of the plan's gathers, steps and cells.
+// Fills the keys of the plan's sets, steps and cells.
 cull_status cull_plan_keys(cull_ctx *ctx, const cull_registry *registry, const cull_inputs *inputs,
                            cull_plan *plan) CULL_MUST_CHECK;
 
@@ -23,9 +23,9 @@ cull_status cull_evaluation_key(cull_ctx *ctx, const cull_registry *registry,
                                 const cull_cell *cell, size_t metric,
                                 cull_key *out) CULL_MUST_CHECK;
 
-// A criterion's own statistic, of one gather.
+// A criterion's own statistic, of one set.
 cull_status cull_observer_key(cull_ctx *ctx, const cull_registry *registry,
-                              const cull_gather *gather, const cull_use *use,
+                              const cull_calibration_set *set, const cull_use *use,
                               cull_key *out) CULL_MUST_CHECK;
 
 #endif

@@ -27,7 +27,7 @@ typedef struct extent {
     double rows, longest;
 } extent;
 
-static double block_rows(const cull_subject *s, extent e, double histories, uint64_t memory)
+static double block_rows(const cull_prepared_model *s, extent e, double histories, uint64_t memory)
 {
     const cull_engine_options options = options_of(memory);
     const double fit = (double)cull_block_rows(&s->opened, &options, (size_t)histories);
@@ -36,7 +36,7 @@ static double block_rows(const cull_subject *s, extent e, double histories, uint
 }
 
 // What is there whatever the rows, and one block's scratch.
-static double ground(const cull_subject *s, extent e, double histories, uint64_t memory)
+static double ground(const cull_prepared_model *s, extent e, double histories, uint64_t memory)
 {
     const cull_model_facts *f = s->opened.facts;
     double floats = 0;
@@ -47,12 +47,12 @@ static double ground(const cull_subject *s, extent e, double histories, uint64_t
            block_rows(s, e, histories, memory) * floats * sizeof(float);
 }
 
-static double hidden(const cull_subject *s, double rows)
+static double hidden(const cull_prepared_model *s, double rows)
 {
     return rows * (double)s->opened.facts->D * sizeof(float);
 }
 
-double cull_rows_peak(const cull_subject *s, double rows, double longest, double kept,
+double cull_rows_peak(const cull_prepared_model *s, double rows, double longest, double kept,
                       uint64_t memory)
 {
     return ground(s, (extent){ rows, longest }, 1, memory) + hidden(s, rows) + kept;
@@ -87,7 +87,7 @@ static double rewritten(const cull_step *step, const cull_layer_facts *layer)
 
 // The overlays of all cuts: a bit a weight where weights are masked, a float where they are
 // rewritten.
-static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
+static double overlay_bytes(const cull_plan *plan, const cull_prepared_model *s, size_t model)
 {
     double bytes = 0;
 
@@ -109,7 +109,7 @@ static double overlay_bytes(const cull_plan *plan, const cull_subject *s, size_t
 // ---- calibration ----
 
 // The Hessians (I) and the dense subsample (J, M) of a layer: there while it is visited.
-static double in_layer(const cull_subject *s, const cull_rows *rows, uint32_t groups)
+static double in_layer(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups)
 {
     const cull_model_facts *f = s->opened.facts;
     const double D = (double)f->D;
@@ -117,7 +117,7 @@ static double in_layer(const cull_subject *s, const cull_rows *rows, uint32_t gr
 
     for (size_t l = 0; l < f->L; l++) {
         const double E = (double)s->layer[l]->E, F = (double)s->layer[l]->F;
-        double here = groups & CULL_STAT_I ? E * (D * D + F * F) * sizeof(double) : 0;
+        double here = groups & CULL_STAT_HESSIAN ? E * (D * D + F * F) * sizeof(double) : 0;
         here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, rows->dense_tokens, groups);
         most = fmax(most, here);
     }
@@ -125,9 +125,12 @@ static double in_layer(const cull_subject *s, const cull_rows *rows, uint32_t gr
 }
 
 // What the model before a stage gives the subsample to be compared with.
-static double target_bytes(const cull_subject *s, const cull_rows *rows, const cull_planned *p)
+static double target_bytes(const cull_prepared_model *s, const cull_rows *rows,
+                           const cull_planned_calibration *p)
 {
-    return p->propagate && (p->groups & CULL_STAT_J) ? hidden(s, (double)rows->dense_tokens) : 0;
+    return p->propagate && (p->groups & CULL_STAT_DENSE_SAMPLE)
+               ? hidden(s, (double)rows->dense_tokens)
+               : 0;
 }
 
 static extent extent_of(const cull_rows *rows)
@@ -141,15 +144,16 @@ static extent extent_of(const cull_rows *rows)
 
 // Calibrations [p, p + n), whose states are so many bytes: all of these and of the statistics, and
 // what one has of a layer.
-static void add_wave(const cull_plan *plan, const cull_subject *s, size_t n, const cull_planned *p,
-                     const uint64_t *bytes, uint64_t memory, cull_memory *out)
+static void add_wave(const cull_plan *plan, const cull_prepared_model *s, size_t n,
+                     const cull_planned_calibration *p, const uint64_t *bytes, uint64_t memory,
+                     cull_memory *out)
 {
     const cull_engine_options options = options_of(memory);
     double kept = 0, visited = 0;
     extent most = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
-        const cull_rows *r = cull_rows_of(s, plan->gather[p[i].gather].seed);
+        const cull_rows *r = cull_rows_of(s, plan->set[p[i].set].seed);
         const extent e = extent_of(r);
         const bool spilled = cull_keep_states(&s->opened, &options, bytes[i], true).spilled;
         most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest) };
@@ -164,8 +168,9 @@ static void add_wave(const cull_plan *plan, const cull_subject *s, size_t n, con
     out->passes++;
 }
 
-cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan, const cull_subject *s,
-                                    const cull_passes *passes, uint64_t memory, cull_memory *out)
+cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
+                                    const cull_prepared_model *s, const cull_passes *passes,
+                                    uint64_t memory, cull_memory *out)
 {
     const cull_engine_options options = options_of(memory);
     uint64_t *bytes = cull_scratch(ctx, passes->n + 1, sizeof *bytes);
@@ -174,20 +179,19 @@ cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan, const 
     if (!bytes)
         return CULL_ENOMEM;
     for (size_t i = 0; i < passes->n; i++) {
-        const cull_planned *p = &passes->at[i];
-        bytes[i] = cull_calibrating_bytes(&s->opened,
-                                          cull_rows_of(s, plan->gather[p->gather].seed)->tokens,
-                                          p->groups, p->propagate);
+        const cull_planned_calibration *p = &passes->at[i];
+        bytes[i] = cull_calibrating_bytes(
+            &s->opened, cull_rows_of(s, plan->set[p->set].seed)->tokens, p->groups, p->propagate);
     }
     for (size_t first = 0, n; first < passes->n; first += n) {
-        const cull_planned *p = passes->at + first;
+        const cull_planned_calibration *p = passes->at + first;
         for (n = 1; first + n < passes->n && p[n].pass == p->pass;)
             n++;
         n = cull_memory_wave(&s->opened, &options, n, bytes + first);
         add_wave(plan, s, n, p, bytes + first, memory, out);
     }
     if (passes->n > 0)
-        out->peak += overlay_bytes(plan, s, plan->gather[passes->at[0].gather].model);
+        out->peak += overlay_bytes(plan, s, plan->set[passes->at[0].set].model);
     return CULL_OK;
 }
 
@@ -208,7 +212,7 @@ size_t cull_distinct_variants(const cull_plan *plan, size_t model)
 }
 
 // Answers are kept until the pass ends.
-static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, double variants)
+static double answer_bytes(const cull_inputs *inputs, const cull_prepared_model *s, double variants)
 {
     double bytes = 0;
 
@@ -223,19 +227,19 @@ static double answer_bytes(const cull_inputs *inputs, const cull_subject *s, dou
 }
 
 // The statistics stay until their model's trials are done.
-static double statistics_bytes(const cull_plan *plan, const cull_subject *s, size_t model)
+static double statistics_bytes(const cull_plan *plan, const cull_prepared_model *s, size_t model)
 {
     double bytes = 0;
 
-    for (size_t g = 0; g < plan->n_gathers; g++)
-        if (plan->gather[g].model == model)
-            bytes +=
-                (double)cull_stats_store_bytes(s->opened.facts, s->layer, plan->gather[g].groups);
+    for (size_t g = 0; g < plan->n_sets; g++)
+        if (plan->set[g].model == model)
+            bytes += (double)cull_stats_store_bytes(s->opened.facts, s->layer, plan->set[g].groups);
     return bytes;
 }
 
 // Generation holds the K/V of all layers for as many requests as fit half of the limit.
-static double generation_bytes(const cull_subject *s, double rows, double variants, double half)
+static double generation_bytes(const cull_prepared_model *s, double rows, double variants,
+                               double half)
 {
     double kv = 0;
 
@@ -247,9 +251,9 @@ static double generation_bytes(const cull_subject *s, double rows, double varian
 
 // Scoring holds the hidden states of all histories: within half of the limit, or in a file.
 cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                                   const cull_asked_rows *asked, uint64_t memory)
+                                   const cull_request_rows *asked, uint64_t memory)
 {
-    const cull_subject *s = &inputs->at[model];
+    const cull_prepared_model *s = &inputs->at[model];
     const cull_engine_options options = options_of(memory);
     const double half = (double)cull_memory_limit(&s->opened, &options) / 2;
     const double variants = (double)cull_distinct_variants(plan, model);

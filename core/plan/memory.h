@@ -15,20 +15,20 @@ typedef struct cull_memory {
 
 // Of all calibrations of the model: zeros where there is none.
 cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
-                                    const cull_subject *subject, const cull_passes *passes,
+                                    const cull_prepared_model *prepared, const cull_passes *passes,
                                     uint64_t memory, cull_memory *out) CULL_MUST_CHECK;
 
-typedef struct cull_asked_rows { // of one variant, over all requests
-    double scoring, generating;  // rows: what requests share of their beginnings counts once
-    double scored;               // rows whose next token is asked for
-    double longest;              // rows that are computed at once: of requests with one beginning
-} cull_asked_rows;
+typedef struct cull_request_rows { // of one variant, over all requests
+    double scoring, generating;    // rows: what requests share of their beginnings counts once
+    double scored;                 // rows whose next token is asked for
+    double longest;                // rows that are computed at once: of requests with one beginning
+} cull_request_rows;
 cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                                   const cull_asked_rows *asked, uint64_t memory);
+                                   const cull_request_rows *asked, uint64_t memory);
 
 // Apart from any plan: `rows` rows of one variant, in sequences of at most `longest`, and `kept`
 // bytes beside them.
-double cull_rows_peak(const cull_subject *subject, double rows, double longest, double kept,
+double cull_rows_peak(const cull_prepared_model *prepared, double rows, double longest, double kept,
                       uint64_t memory);
 double cull_cut_bytes(const cull_cut *cut); // its overlays
 

@@ -4,19 +4,20 @@
 
 #include "base/context.h"
 
-cull_manner cull_manner_of(const cull_step *step)
+cull_decides cull_step_decides(const cull_step *step)
 {
     if (!step->visit)
-        return CULL_AT_ONCE;
-    return ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread ? CULL_SPREADING
-                                                                                : CULL_VISITING;
+        return CULL_DECIDES_WHOLE;
+    return ((const cull_strategy *)step->spec->strategy.plugin->vtable)->spread
+               ? CULL_DECIDES_LAYERWISE_SPREAD
+               : CULL_DECIDES_LAYERWISE;
 }
 
 // The round in which a step is decided: after what it starts from, what it takes counts from, and
 // what its statistics are gathered on. Steps stand after those that they rest on.
 static size_t round_of(const cull_plan *plan, const size_t *round, const cull_step *step)
 {
-    const size_t on = step->gather == CULL_NOT ? CULL_NOT : plan->gather[step->gather].on;
+    const size_t on = step->set == CULL_NOT ? CULL_NOT : plan->set[step->set].on;
     const size_t rests[] = { step->before, step->donor, on };
     size_t after = 0;
 
@@ -26,16 +27,16 @@ static size_t round_of(const cull_plan *plan, const size_t *round, const cull_st
     return after;
 }
 
-static bool shares(const cull_planned *p, const cull_planned *with)
+static bool shares(const cull_planned_calibration *p, const cull_planned_calibration *with)
 {
-    if (p->gather != with->gather || p->visit != with->visit || p->propagate || with->propagate)
+    if (p->set != with->set || p->visit != with->visit || p->propagate || with->propagate)
         return false;
     return !p->visit || p->pass == with->pass;
 }
 
 // Statistics are gathered once, for the first that wants them; visits that only look are shared
 // within a pass.
-static void add(cull_passes *p, cull_planned one)
+static void add(cull_passes *p, cull_planned_calibration one)
 {
     for (size_t i = 0; i < p->n; i++)
         if (shares(&p->at[i], &one)) {
@@ -50,26 +51,26 @@ static void add(cull_passes *p, cull_planned one)
 // do.
 static void add_step(const cull_plan *plan, const cull_step *step, size_t round, cull_passes *p)
 {
-    const cull_manner manner = cull_manner_of(step);
+    const cull_decides decides = cull_step_decides(step);
 
-    if (manner != CULL_VISITING)
-        add(p, (cull_planned){ .pass = 2 * round,
-                               .gather = step->gather,
-                               .groups = plan->gather[step->gather].groups });
-    if (manner != CULL_AT_ONCE)
-        add(p, (cull_planned){ .pass = 2 * round + (manner == CULL_SPREADING),
-                               .gather = step->gather,
-                               .groups = CULL_STAT_A | step->needs,
-                               .visit = true,
-                               .propagate = step->spec->propagate });
+    if (decides != CULL_DECIDES_LAYERWISE)
+        add(p, (cull_planned_calibration){
+                   .pass = 2 * round, .set = step->set, .groups = plan->set[step->set].groups });
+    if (decides != CULL_DECIDES_WHOLE)
+        add(p, (cull_planned_calibration){ .pass = 2 * round +
+                                                   (decides == CULL_DECIDES_LAYERWISE_SPREAD),
+                                           .set = step->set,
+                                           .groups = CULL_STAT_ROUTING | step->needs,
+                                           .visit = true,
+                                           .propagate = step->spec->propagate });
 }
 
 static int by_pass(const void *a, const void *b)
 {
-    const cull_planned *x = a, *y = b;
+    const cull_planned_calibration *x = a, *y = b;
     if (x->pass != y->pass)
         return x->pass < y->pass ? -1 : 1;
-    return (x->gather > y->gather) - (x->gather < y->gather);
+    return (x->set > y->set) - (x->set < y->set);
 }
 
 cull_status cull_plan_passes(cull_ctx *ctx, const cull_plan *plan, size_t model, cull_passes *out)
@@ -81,7 +82,7 @@ cull_status cull_plan_passes(cull_ctx *ctx, const cull_plan *plan, size_t model,
         return CULL_ENOMEM;
     for (size_t i = 0; i < plan->n_steps; i++) {
         round[i] = round_of(plan, round, &plan->step[i]);
-        if (plan->step[i].model == model && plan->step[i].gather != CULL_NOT)
+        if (plan->step[i].model == model && plan->step[i].set != CULL_NOT)
             add_step(plan, &plan->step[i], round[i], out);
     }
     qsort(out->at, out->n, sizeof *out->at, by_pass);

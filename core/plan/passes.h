@@ -1,6 +1,6 @@
 // Which calibrations go through the layers together.
 //
-// A calibration is what a gather's rows are run for: its statistics, the decisions of steps that
+// A calibration is what a set's rows are run for: its statistics, the decisions of steps that
 // only look at layers, or those of one step that changes what later layers see. All that wait for
 // nothing, or for what earlier passes decided, share a pass over the weights.
 #ifndef CULL_PLAN_PASSES_H
@@ -9,25 +9,26 @@
 #include "plan/plan.h"
 
 // How a step comes to its decision.
-typedef enum cull_manner {
-    CULL_AT_ONCE,   // from the statistics of all layers
-    CULL_VISITING,  // layer by layer, inside a pass
-    CULL_SPREADING, // likewise, after it has spread its budget by the statistics of all layers
-} cull_manner;
+typedef enum cull_decides {
+    CULL_DECIDES_WHOLE,            // from the statistics of all layers
+    CULL_DECIDES_LAYERWISE,        // layer by layer, inside a pass
+    CULL_DECIDES_LAYERWISE_SPREAD, // likewise, after it has spread its budget by the statistics of
+                                   // all layers
+} cull_decides;
 
-cull_manner cull_manner_of(const cull_step *step);
+cull_decides cull_step_decides(const cull_step *step);
 
-typedef struct cull_planned {
+typedef struct cull_planned_calibration {
     size_t pass; // its number in the model's
-    size_t gather;
+    size_t set;
     uint32_t groups;
     bool visit;     // steps are decided in it
     bool propagate; // and later layers see what its only step decides
-} cull_planned;
+} cull_planned_calibration;
 
 typedef struct cull_passes {
     size_t n; // calibrations
-    cull_planned *at;
+    cull_planned_calibration *at;
 } cull_passes;
 
 // All of a model, pass by pass. In the context's scratch arena.

@@ -50,7 +50,7 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_u64(hash, step->model);
     cull_hash_text(hash, step->before == CULL_NOT ? "" : m->plan->step[step->before].sketch.hex);
     cull_hash_text(hash, step->donor == CULL_NOT ? "" : m->plan->step[step->donor].sketch.hex);
-    cull_hash_u64(hash, step->gather);
+    cull_hash_u64(hash, step->set);
     cull_hash_u64(hash, step->scope);
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
@@ -75,23 +75,24 @@ static void *grow(cull_ctx *ctx, void *at, size_t n, size_t size)
     return more;
 }
 
-static cull_status find_gather(maker *m, size_t model, size_t on, uint64_t seed, size_t *out)
+static cull_status find_set(maker *m, size_t model, size_t on, uint64_t seed, size_t *out)
 {
     cull_plan *plan = m->plan;
-    for (*out = 0; *out < plan->n_gathers; ++*out) {
-        const cull_gather *g = &plan->gather[*out];
+    for (*out = 0; *out < plan->n_sets; ++*out) {
+        const cull_calibration_set *g = &plan->set[*out];
         if (g->model == model && g->on == on && g->seed == seed)
             return CULL_OK;
     }
-    plan->gather = grow(m->ctx, plan->gather, plan->n_gathers, sizeof *plan->gather);
-    if (!plan->gather)
+    plan->set = grow(m->ctx, plan->set, plan->n_sets, sizeof *plan->set);
+    if (!plan->set)
         return CULL_ENOMEM;
-    plan->gather[plan->n_gathers++] =
-        (cull_gather){ .model = model, .on = on, .seed = seed, .groups = CULL_STAT_A };
+    plan->set[plan->n_sets++] = (cull_calibration_set){
+        .model = model, .on = on, .seed = seed, .groups = CULL_STAT_ROUTING
+    };
     return CULL_OK;
 }
 
-static cull_status add_observer(maker *m, cull_gather *g, const cull_use *use)
+static cull_status add_observer(maker *m, cull_calibration_set *g, const cull_use *use)
 {
     for (size_t i = 0; i < g->n_observers; i++)
         if (g->observers[i]->plugin == use->plugin && g->observers[i]->settings == use->settings)
@@ -109,7 +110,7 @@ static cull_status find_statistics(maker *m, const cull_method *method, cull_ste
 {
     const cull_stage *stage = step->spec;
     if (!step->needs && !cull_stage_observes(stage)) {
-        step->gather = CULL_NOT;
+        step->set = CULL_NOT;
         return CULL_OK;
     }
     size_t on = step->before, from = step->stage;
@@ -120,9 +121,9 @@ static cull_status find_statistics(maker *m, const cull_method *method, cull_ste
     if (from == 0)
         on = CULL_NOT;
     const uint64_t seed = cull_rows_random(m->spec) ? step->seed : 0;
-    CULL_TRY(find_gather(m, step->model, on, seed, &step->gather));
-    cull_gather *g = &m->plan->gather[step->gather];
-    g->groups |= step->needs & ~(uint32_t)(CULL_STAT_I | CULL_STAT_J);
+    CULL_TRY(find_set(m, step->model, on, seed, &step->set));
+    cull_calibration_set *g = &m->plan->set[step->set];
+    g->groups |= step->needs & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE);
     return cull_stage_observes(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
 }
 
@@ -175,8 +176,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
         step.sparsity = m->spec->sparsities[p.sparsity].value;
     CULL_TRY(find_statistics(m, d->method, &step));
-    step.seeded = cull_stage_draws(spec) ||
-                  (step.gather != CULL_NOT && cull_rows_random(m->spec)) ||
+    step.seeded = cull_stage_draws(spec) || (step.set != CULL_NOT && cull_rows_random(m->spec)) ||
                   (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
                   (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
     return add_step(m, &step, out);

@@ -2,9 +2,9 @@
 //
 // A cell is one trial of the grid: a model, a method, a sparsity, an allocation, a seed. A step is
 // one stage of one or more cells: cells whose methods begin alike share their first steps, as STUN
-// at three sparsities does its first stage. A gather is one set of statistics: one variant of one
-// model on one set of rows; steps that need the same share it. Steps stand after the steps they
-// rest on, gathers after the step they are gathered on, so that walking the arrays in order meets
+// at three sparsities does its first stage. A calibration set is one set of statistics: one variant
+// of one model on one set of rows; steps that need the same share it. Steps stand after the steps
+// they rest on, sets after the step they are gathered on, so that walking the arrays in order meets
 // nothing too early.
 //
 // Cells that differ in nothing that matters to them are one cell; `notes` says so. The dense model
@@ -31,7 +31,7 @@ typedef struct cull_step {
     const cull_stage *spec;
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
     size_t donor;  // the step whose counts it takes; CULL_NOT: none
-    size_t gather; // the statistics it sees; CULL_NOT: it needs none
+    size_t set;    // the statistics it sees; CULL_NOT: it needs none
     enum cull_allocation_kind scope; // EXPERT: how the budget is spread over layers
     cull_unit unit;
     uint32_t needs, emits;
@@ -43,7 +43,7 @@ typedef struct cull_step {
     cull_key key;    // what it is (cull_plan_keys)
 } cull_step;
 
-typedef struct cull_gather {
+typedef struct cull_calibration_set {
     size_t model;
     size_t on;       // the step whose cut is calibrated; CULL_NOT: the dense model
     uint64_t seed;   // of the rows
@@ -51,7 +51,7 @@ typedef struct cull_gather {
     size_t n_observers;
     const cull_use **observers; // criteria with a statistic of their own
     cull_key key;               // (cull_plan_keys)
-} cull_gather;
+} cull_calibration_set;
 
 typedef struct cull_cell {
     size_t model, method;   // method CULL_NOT: dense
@@ -65,10 +65,10 @@ typedef struct cull_cell {
 
 typedef struct cull_plan {
     const cull_spec *spec;
-    size_t n_cells, n_steps, n_gathers, n_notes;
+    size_t n_cells, n_steps, n_sets, n_notes;
     cull_cell *cell;
     cull_step *step;
-    cull_gather *gather;
+    cull_calibration_set *set;
     const char **note; // what was collapsed, in sentences
     size_t grid;       // cells before collapsing, without dense
 } cull_plan;

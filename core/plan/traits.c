@@ -45,7 +45,7 @@ cull_unit cull_stage_unit(const cull_stage *stage)
 
 bool cull_stage_visits(const cull_stage *stage)
 {
-    const uint32_t in_visit = CULL_STAT_I | CULL_STAT_J;
+    const uint32_t in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
     return (strategy_of(stage)->flags & CULL_BY_LAYER) &&
            (stage->propagate || (cull_stage_needs(stage) & in_visit));
 }

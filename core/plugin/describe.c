@@ -182,7 +182,7 @@ typedef struct bit {
 } bit;
 
 static const bit stat_bits[] = {
-#define STAT(letter, words) { CULL_STAT_##letter, #letter, words },
+#define STAT(name, letter, word, text) { CULL_STAT_##name, word, text },
     CULL_STAT_GROUPS(STAT)
 #undef STAT
         { 0 },

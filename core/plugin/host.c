@@ -85,7 +85,7 @@ static cull_status host_parallel(cull_ctx *ctx, size_t n, cull_status (*fn)(void
     return cull_pool_run(cull_context_of(ctx)->pool, n, call_plain, &plain);
 }
 
-static void *host_overlay(cull_ctx *ctx, struct cull_cut *cut, cull_where where, uint32_t kind,
+static void *host_overlay(cull_ctx *ctx, struct cull_cut *cut, cull_matrix_id where, uint32_t kind,
                           size_t rows, size_t cols)
 {
     return cull_cut_overlay(ctx, cut, where, kind, rows, cols);

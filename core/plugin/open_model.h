@@ -5,13 +5,13 @@
 #include <cull/backend.h>
 
 // Whoever is given one borrows it.
-typedef struct cull_opened {
+typedef struct cull_open_model {
     const cull_backend *backend;
     cull_model *model;
     const cull_model_facts *facts;
-} cull_opened;
+} cull_open_model;
 
-static inline const cull_layer_facts *cull_layer_of(const cull_opened *m, size_t l)
+static inline const cull_layer_facts *cull_layer_of(const cull_open_model *m, size_t l)
 {
     return m->backend->layer_facts(m->model, l);
 }

@@ -76,7 +76,7 @@ static cull_status read_table(cull_ctx *ctx, const char *dir, table *t)
         if (status == CULL_OK)
             status = read_row(ctx, file, path, t);
         cull_h5_close(file);
-        if (status == CULL_EFORMAT) { // a damaged file is no trial; cull_trials_present says so
+        if (status == CULL_EFORMAT) { // a damaged file is no trial; cull_find_stored_trials says so
             cull_error_clear(ctx);
             continue;
         }

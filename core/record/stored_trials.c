@@ -80,7 +80,7 @@ static cull_status read_entries(cull_ctx *ctx, const char *dir, size_t *n, entry
 
 // The trial of entry i with the evaluations of all entries of its id.
 static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry *all, size_t i,
-                          cull_present *out)
+                          cull_stored_trial *out)
 {
     size_t keys = 0;
     for (size_t j = 0; j < n; j++)
@@ -100,14 +100,14 @@ static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry 
     return out->path ? CULL_OK : cull_no_memory(ctx);
 }
 
-cull_status cull_trials_present(cull_ctx *ctx, const char *dir, cull_presents *out)
+cull_status cull_find_stored_trials(cull_ctx *ctx, const char *dir, cull_stored_trials *out)
 {
     entry *all = NULL;
     size_t n = 0;
-    *out = (cull_presents){ 0 };
+    *out = (cull_stored_trials){ 0 };
     CULL_TRY(read_entries(ctx, dir, &n, &all));
 
-    cull_present *present = cull_take(ctx, n ? n : 1, sizeof *present);
+    cull_stored_trial *present = cull_take(ctx, n ? n : 1, sizeof *present);
     if (!present)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -123,15 +123,15 @@ cull_status cull_trials_present(cull_ctx *ctx, const char *dir, cull_presents *o
     return CULL_OK;
 }
 
-const cull_present *cull_trial_exists(const cull_presents *presents, const char *id)
+const cull_stored_trial *cull_trial_exists(const cull_stored_trials *stored, const char *id)
 {
-    for (size_t i = 0; i < presents->n; i++)
-        if (strcmp(presents->at[i].id, id) == 0)
-            return &presents->at[i];
+    for (size_t i = 0; i < stored->n; i++)
+        if (strcmp(stored->at[i].id, id) == 0)
+            return &stored->at[i];
     return NULL;
 }
 
-bool cull_evaluation_exists(const cull_present *present, const char *key)
+bool cull_evaluation_exists(const cull_stored_trial *present, const char *key)
 {
     for (size_t i = 0; i < present->n_evaluations; i++)
         if (strcmp(present->evaluation[i], key) == 0)

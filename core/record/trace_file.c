@@ -5,7 +5,8 @@
 
 #include "record/h5.h"
 
-static size_t most(const cull_opened *model, bool chosen) // experts, or experts routed, of a layer
+static size_t most(const cull_open_model *model,
+                   bool chosen) // experts, or experts routed, of a layer
 {
     size_t n = 0;
     for (size_t l = 0; l < model->facts->L; l++) {
@@ -16,7 +17,7 @@ static size_t most(const cull_opened *model, bool chosen) // experts, or experts
     return n;
 }
 
-static size_t moe_layers(const cull_opened *model, int32_t *index)
+static size_t moe_layers(const cull_open_model *model, int32_t *index)
 {
     size_t n = 0;
     for (size_t l = 0; l < model->facts->L; l++)
@@ -66,8 +67,8 @@ static void put_rows(cull_h5 *file, const cull_trace *trace, const cull_model_fa
 
 // One of the router's arrays: layers one below the other, the narrower ones padded by HDF5's fill
 // value.
-static void put_router(cull_h5 *file, const cull_trace *trace, const cull_opened *model, size_t n,
-                       const int32_t *layer, cull_h5_array *array)
+static void put_router(cull_h5 *file, const cull_trace *trace, const cull_open_model *model,
+                       size_t n, const int32_t *layer, cull_h5_array *array)
 {
     const bool logits = strcmp(array->name, "logits") == 0;
     const void *const *from = (const void *const *)array->data;
@@ -83,7 +84,7 @@ static void put_router(cull_h5 *file, const cull_trace *trace, const cull_opened
     }
 }
 
-static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_opened *model)
+static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_model *model)
 {
     int32_t *layer = cull_h5_scratch(file, model->facts->L, sizeof *layer);
     const size_t n = layer ? moe_layers(model, layer) : 0;
@@ -134,7 +135,7 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_opene
 }
 
 // About how many bytes the file takes.
-static uint64_t expected(const cull_opened *model, const cull_trace *trace)
+static uint64_t expected(const cull_open_model *model, const cull_trace *trace)
 {
     const cull_model_facts *f = model->facts;
     const uint64_t N = (uint64_t)trace->n_seq * trace->len;
@@ -145,7 +146,7 @@ static uint64_t expected(const cull_opened *model, const cull_trace *trace)
                         (trace->router_logits ? router : 0));
 }
 
-cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_opened *model,
+cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_open_model *model,
                              const cull_trace *trace)
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);

@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 
 // Arrays of `trace` that are NULL are left out.
-cull_status cull_trace_write(cull_ctx *, const char *path, const cull_opened *model,
+cull_status cull_trace_write(cull_ctx *, const char *path, const cull_open_model *model,
                              const cull_trace *trace) CULL_MUST_CHECK;
 
 #endif

@@ -143,23 +143,25 @@ cull_status cull_trial_write_added(cull_ctx *, const char *dir,
 
 // ---- what a folder holds ----
 
-typedef struct cull_present { // one finished trial, its siblings taken together
+typedef struct cull_stored_trial { // one finished trial, its siblings taken together
     char id[33];
     const char *path; // of its main file
     size_t n_evaluations;
     const char *const *evaluation; // keys that are present, main file and siblings
-} cull_present;
+} cull_stored_trial;
 
-typedef struct cull_presents {
+typedef struct cull_stored_trials {
     size_t n;
-    const cull_present *at; // by id; all in the alloc arena
-} cull_presents;
+    const cull_stored_trial *at; // by id; all in the alloc arena
+} cull_stored_trials;
 
 // The finished trials of a results folder; none where there is no folder. A damaged file is logged
 // as a warning and counts as absent. So does a sibling without its trial.
-cull_status cull_trials_present(cull_ctx *, const char *dir, cull_presents *out) CULL_MUST_CHECK;
-const cull_present *cull_trial_exists(const cull_presents *presents, const char *id); // NULL: no
-bool cull_evaluation_exists(const cull_present *present, const char *key);
+cull_status cull_find_stored_trials(cull_ctx *, const char *dir,
+                                    cull_stored_trials *out) CULL_MUST_CHECK;
+const cull_stored_trial *cull_trial_exists(const cull_stored_trials *stored,
+                                           const char *id); // NULL: no
+bool cull_evaluation_exists(const cull_stored_trial *present, const char *key);
 
 // Remove temporary files that a dead process of this host left in the folder, its trials/ and
 // cuts/.

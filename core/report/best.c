@@ -15,7 +15,7 @@ static bool compete(const cull_frame *f, size_t a, size_t b)
 
 // The best of the cells that compete with `cell`, other than `but`; SIZE_MAX: none.
 static cull_status find_top(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t but,
-                            const cull_measure *m, size_t *top)
+                            const cull_metric_view *m, size_t *top)
 {
     double most = -INFINITY;
     *top = SIZE_MAX;
@@ -65,10 +65,10 @@ cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, con
     return CULL_OK;
 }
 
-cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measures *measures,
-                           bool *best)
+cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f,
+                           const cull_metric_views *metric_views, bool *best)
 {
-    const size_t n = f->n_cells * measures->n;
+    const size_t n = f->n_cells * metric_views->n;
     double *p = cull_scratch(ctx, n ? n : 1, sizeof *p);
     size_t *place = cull_scratch(ctx, n ? n : 1, sizeof *place), tests = 0;
     size_t *of = cull_scratch(ctx, n ? n : 1, sizeof *of);
@@ -76,15 +76,15 @@ cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f, const cull_measur
         return CULL_ENOMEM;
 
     for (size_t cell = 0; cell < f->n_cells; cell++)
-        for (size_t j = 0; leads(f, cell) && j < measures->n; j++) {
+        for (size_t j = 0; leads(f, cell) && j < metric_views->n; j++) {
             size_t top, second;
             cull_comparison c;
-            CULL_TRY(find_top(ctx, f, cell, SIZE_MAX, &measures->at[j], &top));
-            CULL_TRY(find_top(ctx, f, cell, top, &measures->at[j], &second));
+            CULL_TRY(find_top(ctx, f, cell, SIZE_MAX, &metric_views->at[j], &top));
+            CULL_TRY(find_top(ctx, f, cell, top, &metric_views->at[j], &second));
             if (top == SIZE_MAX || second == SIZE_MAX)
                 continue;
-            CULL_TRY(cull_compare_cells(ctx, f, second, top, &measures->at[j], &c));
-            place[tests] = top * measures->n + j;
+            CULL_TRY(cull_compare_cells(ctx, f, second, top, &metric_views->at[j], &c));
+            place[tests] = top * metric_views->n + j;
             of[tests] = top;
             p[tests++] = c.d.p;
         }

@@ -23,7 +23,7 @@ static bool has_column(const cull_frame *f, size_t cell, size_t column)
     return true;
 }
 
-static bool has_measure(const cull_frame *f, size_t cell, const cull_measure *m)
+static bool has_measure(const cull_frame *f, size_t cell, const cull_metric_view *m)
 {
     for (size_t j = 0; j < m->k; j++)
         if (!has_column(f, cell, m->column[j]))
@@ -63,8 +63,8 @@ static double scaled(const cull_row *row, enum cull_law law)
     return law == CULL_LAW_EXP ? log(row->value) : row->value;
 }
 
-// The measure of one seed: the mean over its columns.
-static double seed_value(const cull_frame *f, size_t cell, size_t seed, const cull_measure *m)
+// The metric view of one seed: the mean over its columns.
+static double seed_value(const cull_frame *f, size_t cell, size_t seed, const cull_metric_view *m)
 {
     double sum = 0;
     for (size_t j = 0; j < m->k; j++)
@@ -116,14 +116,14 @@ static size_t at_seed(const cull_frame *f, size_t cell, size_t s)
     return f->cell[cell].n_trials > 1 ? s : 0;
 }
 
-static double run_value(const cull_frame *f, const run *r, const cull_measure *m, size_t s)
+static double run_value(const cull_frame *f, const run *r, const cull_metric_view *m, size_t s)
 {
     const double base = r->base == NO_CELL ? 0 : seed_value(f, r->base, at_seed(f, r->base, s), m);
     return seed_value(f, r->cell, at_seed(f, r->cell, s), m) - base;
 }
 
 // Mean and standard deviation over the seeds.
-static double over_seeds(const cull_frame *f, const run *r, const cull_measure *m, double *sd)
+static double over_seeds(const cull_frame *f, const run *r, const cull_metric_view *m, double *sd)
 {
     const double n = (double)r->n;
     double mean = 0, squares = 0;
@@ -137,7 +137,7 @@ static double over_seeds(const cull_frame *f, const run *r, const cull_measure *
 
 // Error of the runs' means.
 static cull_error_part seed_error(const cull_frame *f, const run *runs, size_t n_runs,
-                                  const cull_measure *m)
+                                  const cull_metric_view *m)
 {
     cull_error_part sum = { 0, INFINITY };
     for (size_t i = 0; i < n_runs; i++) {
@@ -201,9 +201,9 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     return CULL_OK;
 }
 
-// The error over items of a measure of a cell; twice: see with_seeds, or NULL.
+// The error over items of a metric view of a cell; twice: see with_seeds, or NULL.
 static cull_status measure_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
-                                 const cull_measure *m, cull_error_part *out, double *twice)
+                                 const cull_metric_view *m, cull_error_part *out, double *twice)
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
     const double k = (double)m->k;
@@ -222,8 +222,8 @@ static cull_status measure_error(cull_ctx *ctx, const cull_frame *f, size_t cell
     return CULL_OK;
 }
 
-cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell, const cull_measure *m,
-                             cull_estimate *out)
+cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell,
+                             const cull_metric_view *m, cull_estimate *out)
 {
     const run r = alone(f, cell);
     *out = (cull_estimate){ NAN, NAN, NAN, NAN, r.n, 0 };
@@ -243,8 +243,8 @@ cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell, co
     return CULL_OK;
 }
 
-cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *f, size_t cell, const cull_measure *m,
-                             cull_difference *out)
+cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *f, size_t cell,
+                             const cull_metric_view *m, cull_difference *out)
 {
     const run r = alone(f, cell);
     cull_error_part items;
@@ -271,7 +271,7 @@ static bool same_documents(const cull_row *a, const cull_row *b)
     return true;
 }
 
-static bool may_pair(const cull_frame *f, size_t base, size_t cell, const cull_measure *m)
+static bool may_pair(const cull_frame *f, size_t base, size_t cell, const cull_metric_view *m)
 {
     for (size_t j = 0; j < m->k; j++)
         if (!same_documents(row_of(f, base, 0, m->column[j]), row_of(f, cell, 0, m->column[j])))
@@ -295,7 +295,7 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
 enum { LEAST_DF = 9 };
 
 static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
-                          const cull_measure *m, cull_comparison *out)
+                          const cull_metric_view *m, cull_comparison *out)
 {
     cull_items *first = cull_scratch(ctx, m->k, sizeof *first);
     cull_items *second = cull_scratch(ctx, m->k, sizeof *second);
@@ -344,7 +344,7 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
 
 // As two independent estimates, where the items cannot be paired.
 static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
-                            const cull_measure *m, cull_comparison *out)
+                            const cull_metric_view *m, cull_comparison *out)
 {
     cull_estimate x, y;
     CULL_TRY(cull_estimate_of(ctx, f, base, m, &x));
@@ -360,7 +360,7 @@ static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, siz
 }
 
 cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
-                               const cull_measure *m, cull_comparison *out)
+                               const cull_metric_view *m, cull_comparison *out)
 {
     *out = (cull_comparison){ .d = NOTHING };
     if (!has_measure(f, base, m) || !has_measure(f, cell, m))

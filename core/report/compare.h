@@ -1,6 +1,6 @@
 // Cells set side by side: estimates over seeds, paired differences, and who may be called best.
 //
-// A measure is a column, or the mean over the columns of one metric. Values whose law is EXP
+// A metric view is a column, or the mean over the columns of one metric. Values whose law is EXP
 // (perplexities) are averaged and compared as logarithms: a macro mean is geometric, a difference a
 // ratio.
 //
@@ -12,40 +12,40 @@
 
 #include "results/frame.h"
 
-typedef struct cull_measure {
+typedef struct cull_metric_view {
     const char *task;  // NULL: the macro mean
     const char *label; // of the metric
     size_t k;
     const size_t *column; // (k)
     bool higher_is_better;
     enum cull_law law; // NONE: no items, so nothing is paired
-} cull_measure;
+} cull_metric_view;
 
-typedef struct cull_measures {
+typedef struct cull_metric_views {
     size_t n;
-    const cull_measure *at;
-} cull_measures;
+    const cull_metric_view *at;
+} cull_metric_views;
 
-// One measure a metric: its macro mean where it has several tasks, and the task itself where it has
-// one. Sums that a metric reports itself (tasks "macro" and "pooled", groups without items) are
+// One metric view a metric: its macro mean where it has several tasks, and the task itself where it
+// has one. Sums that a metric reports itself (tasks "macro" and "pooled", groups without items) are
 // left out. CULL_EUSAGE where the tasks of a metric were measured in ways that no mean may mix.
-cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *frame,
-                                cull_measures *out) CULL_MUST_CHECK;
-// One measure a column.
-cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *frame,
-                               cull_measures *out) CULL_MUST_CHECK;
+cull_status cull_metric_views_macro(cull_ctx *ctx, const cull_frame *frame,
+                                    cull_metric_views *out) CULL_MUST_CHECK;
+// One metric view a column.
+cull_status cull_metric_views_each(cull_ctx *ctx, const cull_frame *frame,
+                                   cull_metric_views *out) CULL_MUST_CHECK;
 
 // Those of one metric.
-cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char *label,
-                             cull_measures *out) CULL_MUST_CHECK;
-// One measure for each metric that a first look needs, or for the metric asked for: acc_bytes,
+cull_status cull_metric_views_of(cull_ctx *ctx, const cull_metric_views *all, const char *label,
+                                 cull_metric_views *out) CULL_MUST_CHECK;
+// One metric view for each metric that a first look needs, or for the metric asked for: acc_bytes,
 // and among means acc_norm, are variants of acc. Only labels are told apart: with tasks, the
 // first one of each.
-cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
-                               cull_measures *out) CULL_MUST_CHECK;
+cull_status cull_metric_views_main(cull_ctx *ctx, const cull_metric_views *all, const char *label,
+                                   cull_metric_views *out) CULL_MUST_CHECK;
 // Is the column a sum over others: "macro", "pooled", a group of tasks?
 bool cull_is_sum(const cull_frame *frame, size_t column);
-bool cull_is_variant(const cull_measures *all, const cull_measure *measure);
+bool cull_is_variant(const cull_metric_views *all, const cull_metric_view *metric_view);
 
 typedef struct cull_estimate {
     double value;  // NaN: the cell lacks it
@@ -56,12 +56,14 @@ typedef struct cull_estimate {
 } cull_estimate;
 
 cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *frame, size_t cell,
-                             const cull_measure *measure, cull_estimate *out) CULL_MUST_CHECK;
+                             const cull_metric_view *metric_view,
+                             cull_estimate *out) CULL_MUST_CHECK;
 
 // The value on the scale where it is averaged (logarithms for EXP), with its interval over items
 // and seeds; p and df mean nothing.
 cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *frame, size_t cell,
-                             const cull_measure *measure, cull_difference *out) CULL_MUST_CHECK;
+                             const cull_metric_view *metric_view,
+                             cull_difference *out) CULL_MUST_CHECK;
 
 enum cull_test {
     CULL_TEST_NONE,
@@ -79,22 +81,22 @@ typedef struct cull_comparison { // of `cell` to `base`
     bool flips;   // are they known?
 } cull_comparison;
 
-// value NaN where either lacks the measure. The same cells and measure always give the same
+// value NaN where either lacks the metric view. The same cells and metric view always give the same
 // numbers.
 cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t base, size_t cell,
-                               const cull_measure *measure, cull_comparison *out) CULL_MUST_CHECK;
+                               const cull_metric_view *metric_view,
+                               cull_comparison *out) CULL_MUST_CHECK;
 
 // Holm's adjustment of n comparisons within the table of each model: cell[i] is a cell of
 // comparison i's model. p that are NaN are no comparisons.
 cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *frame, size_t n, const size_t *cell,
                                double *p) CULL_MUST_CHECK;
 
-// For each measure, cells that may be called best: among the cells of one model and sparsity (dense
-// and those without a sparsity aside), and among checkpoints that were evaluated as they are, the
-// best one, where it differs from the runner-up with p ≤
-// 0.05 by Holm's adjustment over the model's table. best: (n_cells, measures->n), zeroed by the
-// caller.
-cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame, const cull_measures *measures,
-                           bool *best) CULL_MUST_CHECK;
+// For each metric view, cells that may be called best: among the cells of one model and sparsity
+// (dense and those without a sparsity aside), and among checkpoints that were evaluated as they
+// are, the best one, where it differs from the runner-up with p ≤ 0.05 by Holm's adjustment over
+// the model's table. best: (n_cells, metric_views->n), zeroed by the caller.
+cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame,
+                           const cull_metric_views *metric_views, bool *best) CULL_MUST_CHECK;
 
 #endif

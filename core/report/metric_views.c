@@ -37,17 +37,17 @@ static cull_status check_mean(cull_ctx *ctx, const cull_column_of *a, const cull
     return CULL_OK;
 }
 
-static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull_measure *m)
+static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull_metric_view *m)
 {
     size_t *column = cull_take(ctx, f->n_columns, sizeof *column);
     const cull_column_of *of = &f->column[first];
     if (!column)
         return CULL_ENOMEM;
 
-    *m = (cull_measure){ .label = of->label,
-                         .column = column,
-                         .law = of->law,
-                         .higher_is_better = of->higher_is_better };
+    *m = (cull_metric_view){ .label = of->label,
+                             .column = column,
+                             .law = of->law,
+                             .higher_is_better = of->higher_is_better };
     for (size_t c = first; c < f->n_columns; c++) {
         if (!same(f->column[c].label, of->label) || cull_is_sum(f, c))
             continue;
@@ -59,10 +59,10 @@ static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull
     return CULL_OK;
 }
 
-cull_status cull_measures_macro(cull_ctx *ctx, const cull_frame *f, cull_measures *out)
+cull_status cull_metric_views_macro(cull_ctx *ctx, const cull_frame *f, cull_metric_views *out)
 {
-    cull_measure *at = cull_take(ctx, f->n_columns ? f->n_columns : 1, sizeof *at);
-    *out = (cull_measures){ .at = at };
+    cull_metric_view *at = cull_take(ctx, f->n_columns ? f->n_columns : 1, sizeof *at);
+    *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_columns; c++) {
@@ -110,11 +110,11 @@ static size_t tasks_of_macro(const cull_frame *f, size_t c, size_t *column)
     return is_mean(f, c, k, column) ? k : 0;
 }
 
-cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *f, cull_measures *out)
+cull_status cull_metric_views_each(cull_ctx *ctx, const cull_frame *f, cull_metric_views *out)
 {
     const size_t n = f->n_columns;
-    cull_measure *at = cull_take(ctx, n ? n : 1, sizeof *at);
-    *out = (cull_measures){ .n = n, .at = at };
+    cull_metric_view *at = cull_take(ctx, n ? n : 1, sizeof *at);
+    *out = (cull_metric_views){ .n = n, .at = at };
     if (!at)
         return CULL_ENOMEM;
     for (size_t c = 0; c < n; c++) {
@@ -125,26 +125,26 @@ cull_status cull_measures_each(cull_ctx *ctx, const cull_frame *f, cull_measures
         const size_t k = tasks_of_macro(f, c, column);
         if (k == 0)
             column[0] = c;
-        at[c] = (cull_measure){ .task = of->task,
-                                .label = of->label,
-                                .k = k ? k : 1,
-                                .column = column,
-                                .higher_is_better = of->higher_is_better,
-                                .law = k ? CULL_LAW_MEAN : of->law };
+        at[c] = (cull_metric_view){ .task = of->task,
+                                    .label = of->label,
+                                    .k = k ? k : 1,
+                                    .column = column,
+                                    .higher_is_better = of->higher_is_better,
+                                    .law = k ? CULL_LAW_MEAN : of->law };
     }
     return CULL_OK;
 }
 
-bool cull_is_variant(const cull_measures *all, const cull_measure *measure)
+bool cull_is_variant(const cull_metric_views *all, const cull_metric_view *metric_view)
 {
     bool acc = false;
     for (size_t i = 0; i < all->n; i++)
         acc |= same(all->at[i].label, "acc");
-    return acc && (same(measure->label, "acc_bytes") ||
-                   (!measure->task && same(measure->label, "acc_norm")));
+    return acc && (same(metric_view->label, "acc_bytes") ||
+                   (!metric_view->task && same(metric_view->label, "acc_norm")));
 }
 
-static bool has_label(const cull_measures *some, const char *label)
+static bool has_label(const cull_metric_views *some, const char *label)
 {
     for (size_t i = 0; i < some->n; i++)
         if (same(some->at[i].label, label))
@@ -152,11 +152,11 @@ static bool has_label(const cull_measures *some, const char *label)
     return false;
 }
 
-cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char *label,
-                             cull_measures *out)
+cull_status cull_metric_views_of(cull_ctx *ctx, const cull_metric_views *all, const char *label,
+                                 cull_metric_views *out)
 {
-    cull_measure *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
-    *out = (cull_measures){ .at = at };
+    cull_metric_view *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+    *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
     for (size_t i = 0; i < all->n; i++)
@@ -165,15 +165,15 @@ cull_status cull_measures_of(cull_ctx *ctx, const cull_measures *all, const char
     return CULL_OK;
 }
 
-cull_status cull_measures_main(cull_ctx *ctx, const cull_measures *all, const char *label,
-                               cull_measures *out)
+cull_status cull_metric_views_main(cull_ctx *ctx, const cull_metric_views *all, const char *label,
+                                   cull_metric_views *out)
 {
-    cull_measure *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
-    *out = (cull_measures){ .at = at };
+    cull_metric_view *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+    *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
     for (size_t i = 0; i < all->n; i++) {
-        const cull_measure *m = &all->at[i];
+        const cull_metric_view *m = &all->at[i];
         const bool wanted = label ? same(m->label, label) : !cull_is_variant(all, m);
         if (wanted && !has_label(out, m->label))
             at[out->n++] = *m;

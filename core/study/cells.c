@@ -150,7 +150,7 @@ static cull_status run_wave(cull_study *s, size_t model, const wave *w)
     if (!found)
         return CULL_ENOMEM;
     const cull_evaluate_job job = {
-        .subject = &s->inputs->at[model],
+        .prepared = &s->inputs->at[model],
         .n_variants = w->n_variants,
         .cuts = w->cut,
         .n = w->n_metrics,

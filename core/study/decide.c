@@ -33,31 +33,30 @@ static const cull_cut *cut_before(cull_study *s, const cull_step *step)
     return s->made[step->before].variant.cut;
 }
 
-static cull_status measure_before(cull_study *s, const cull_step *step, cull_measure *out)
+static cull_status size_before(cull_study *s, const cull_step *step, cull_cut_size *out)
 {
-    const cull_subject *subject = &s->inputs->at[step->model];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
     if (step->before != CULL_NOT) {
-        *out = s->made[step->before].variant.measure;
+        *out = s->made[step->before].variant.size;
         return CULL_OK;
     }
-    return cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen, (cull_traffic){ 0 },
-                            out);
+    return cull_cut_size_of(s->ctx, &prepared->opened, NULL, prepared->frozen,
+                            (cull_routing_counts){ 0 }, out);
 }
 
 static const cull_stats *stats_of(const cull_study *s, const cull_step *step)
 {
     static const cull_stats none = { .size = sizeof none };
-    const cull_stats_store *store =
-        step->gather == CULL_NOT ? NULL : s->statistics[step->gather].store;
+    const cull_stats_store *store = step->set == CULL_NOT ? NULL : s->statistics[step->set].store;
     return store ? cull_stats_store_view(store) : &none;
 }
 
 static double *const *observed_of(const cull_study *s, const cull_step *step)
 {
-    if (step->gather == CULL_NOT || !step->spec->criterion.plugin)
+    if (step->set == CULL_NOT || !step->spec->criterion.plugin)
         return NULL;
-    const cull_gather *g = &s->plan->gather[step->gather];
-    const cull_statistics *st = &s->statistics[step->gather];
+    const cull_calibration_set *g = &s->plan->set[step->set];
+    const cull_statistics *st = &s->statistics[step->set];
     for (size_t i = 0; i < st->n_observers; i++)
         if (g->observers[i]->plugin == step->spec->criterion.plugin &&
             g->observers[i]->settings == step->spec->criterion.settings)
@@ -97,45 +96,47 @@ static bool skips(const cull_cut *cut)
 
 // How many experts a skipping router really runs shows only when it runs: the calibration rows are
 // counted on the variant itself.
-static cull_status measure_running(cull_study *s, size_t i)
+static cull_status size_running(cull_study *s, size_t i)
 {
     const cull_step *step = &s->plan->step[i];
-    const cull_subject *subject = &s->inputs->at[step->model];
-    cull_made *made = &s->made[i];
-    if (subject->n_rows == 0)
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_step_state *made = &s->made[i];
+    if (prepared->n_rows == 0)
         return CULL_OK;
-    const cull_gather gather = { .model = step->model, .seed = subject->rows[0].seed };
+    const cull_calibration_set set = { .model = step->model, .seed = prepared->rows[0].seed };
     cull_statistics counted = { 0 };
-    const cull_calibrate_job job = { .subject = subject,
-                                     .gather = &gather,
+    const cull_calibrate_job job = { .prepared = prepared,
+                                     .set = &set,
                                      .on = made->result.cut,
                                      .folder = s->options->folder,
                                      .engine = &s->options->engine,
                                      .out = &counted };
     cull_status status = cull_calibrate_count(s->ctx, &job);
     if (status == CULL_OK)
-        status = cull_measure_cut(s->ctx, &subject->opened, made->result.cut, subject->frozen,
-                                  (cull_traffic){ cull_stats_store_view(counted.store), true },
-                                  &made->variant.measure);
+        status =
+            cull_cut_size_of(s->ctx, &prepared->opened, made->result.cut, prepared->frozen,
+                             (cull_routing_counts){ cull_stats_store_view(counted.store), true },
+                             &made->variant.size);
     cull_statistics_release(&counted);
     return status;
 }
 
 // What the stage decided is checked against its budget and becomes a variant.
-cull_status cull_accept_step(cull_study *s, const cull_bench *b)
+cull_status cull_accept_step(cull_study *s, const cull_decision *b)
 {
     const size_t i = b->step;
     const cull_step *step = &s->plan->step[i];
-    const cull_subject *subject = &s->inputs->at[step->model];
-    cull_made *made = &s->made[i];
-    cull_status status = cull_apply(s->ctx, subject, s->spec->store, made->result.cut,
-                                    (cull_traffic){ stats_of(s, step), false }, &made->variant);
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_step_state *made = &s->made[i];
+    cull_status status =
+        cull_apply(s->ctx, prepared, s->spec->store, made->result.cut,
+                   (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
     if (status == CULL_OK && skips(made->result.cut))
-        status = measure_running(s, i);
+        status = size_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
     if (status == CULL_OK)
-        status = cull_budget_check(s->ctx, step, subject, &b->budget, &b->before,
-                                   &made->variant.measure, made->result.cut);
+        status = cull_budget_check(s->ctx, step, prepared, &b->budget, &b->before,
+                                   &made->variant.size, made->result.cut);
     cull_context_of(s->ctx)->owner = NULL;
     CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
                         step->spec->strategy.plugin->name));
@@ -145,16 +146,16 @@ cull_status cull_accept_step(cull_study *s, const cull_bench *b)
     return CULL_OK;
 }
 
-cull_status cull_prepare_step(cull_study *s, size_t i, cull_bench *b)
+cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
 {
     const cull_step *step = &s->plan->step[i];
-    const cull_subject *subject = &s->inputs->at[step->model];
-    const cull_measure *donor =
-        step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.measure;
-    *b = (cull_bench){ .step = i };
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    const cull_cut_size *donor =
+        step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.size;
+    *b = (cull_decision){ .step = i };
     b->job = (cull_stage_job){
         .step = step,
-        .subject = subject,
+        .prepared = prepared,
         .layers = s->layers[step->model],
         .before = cut_before(s, step),
         .stats = stats_of(s, step),
@@ -165,15 +166,15 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_bench *b)
     };
     if (!b->job.before)
         return CULL_ENOMEM;
-    CULL_TRY(measure_before(s, step, &b->before));
-    CULL_TRY(cull_budget_make(s->ctx, step, subject, &b->before, donor, &b->budget));
+    CULL_TRY(size_before(s, step, &b->before));
+    CULL_TRY(cull_budget_make(s->ctx, step, prepared, &b->before, donor, &b->budget));
     s->made[i].result = (cull_stage_result){ .cut = cull_cut_copy(s->ctx, b->job.before) };
     return s->made[i].result.cut ? CULL_OK : CULL_ENOMEM;
 }
 
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
-    cull_bench b;
+    cull_decision b;
     CULL_TRY(cull_prepare_step(s, i, &b));
     CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
     return cull_accept_step(s, &b);

@@ -2,23 +2,23 @@
 #include "plan/key.h"
 #include "study/steps.h"
 
-typedef struct visitors { // the steps that are decided in one visit
+typedef struct layerwise_batch { // the steps that are decided in one visit
     cull_study *study;
-    size_t gather, n;
-    bool propagate;    // the only one, and what it changes is what later layers see
-    cull_bench *bench; // (n)
+    size_t set, n;
+    bool propagate;          // the only one, and what it changes is what later layers see
+    cull_decision *decision; // (n)
     cull_visit visit;
-} visitors;
+} layerwise_batch;
 
 static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                                 cull_cut *deciding)
 {
-    const visitors *v = arg;
+    const layerwise_batch *v = arg;
     cull_study *s = v->study;
     (void)deciding; // the only visitor's own cut, where the pass goes on with it
     for (size_t i = 0; i < v->n; i++) {
-        cull_bench *b = &v->bench[i];
-        cull_made *made = &s->made[b->step];
+        cull_decision *b = &v->decision[i];
+        cull_step_state *made = &s->made[b->step];
         if (made->state != CULL_WANTED || b->budget.frozen[l])
             continue;
         b->job.stats = stats;
@@ -29,7 +29,7 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
     return CULL_OK;
 }
 
-static cull_status prepare_visit(cull_study *s, size_t i, cull_bench *b)
+static cull_status prepare_visit(cull_study *s, size_t i, cull_decision *b)
 {
     const cull_step *step = &s->plan->step[i];
     const size_t L = s->inputs->at[step->model].opened.facts->L;
@@ -45,41 +45,42 @@ static cull_status prepare_visit(cull_study *s, size_t i, cull_bench *b)
     return CULL_OK;
 }
 
-// The party that step i joins: those of its gather that only look share a visit; one that changes
+// The batch that step i joins: those of its set that only look share a visit; one that changes
 // what later layers see has its own.
-static visitors *party_of(cull_study *s, size_t i, size_t *n_parties, visitors *party)
+static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, layerwise_batch *batch)
 {
     const cull_step *step = &s->plan->step[i];
-    visitors *joined = &party[*n_parties];
-    for (size_t p = 0; p < *n_parties && !step->spec->propagate; p++)
-        if (party[p].gather == step->gather && !party[p].propagate)
-            return &party[p];
-    *joined = (visitors){ .study = s, .gather = step->gather, .propagate = step->spec->propagate };
-    ++*n_parties;
+    layerwise_batch *joined = &batch[*n_batches];
+    for (size_t p = 0; p < *n_batches && !step->spec->propagate; p++)
+        if (batch[p].set == step->set && !batch[p].propagate)
+            return &batch[p];
+    *joined = (layerwise_batch){ .study = s, .set = step->set, .propagate = step->spec->propagate };
+    ++*n_batches;
     return joined;
 }
 
-static cull_status invite(cull_study *s, size_t n, const size_t *steps, size_t i, visitors *v)
+static cull_status add_step(cull_study *s, size_t n, const size_t *steps, size_t i,
+                            layerwise_batch *v)
 {
-    if (!v->bench)
-        v->bench = cull_take(s->ctx, n, sizeof *v->bench);
-    if (!v->bench)
+    if (!v->decision)
+        v->decision = cull_take(s->ctx, n, sizeof *v->decision);
+    if (!v->decision)
         return CULL_ENOMEM;
-    const cull_status status = prepare_visit(s, steps[i], &v->bench[v->n++]);
+    const cull_status status = prepare_visit(s, steps[i], &v->decision[v->n++]);
     if (status != CULL_OK)
         CULL_TRY(cull_fail_step(s, steps[i], status));
     v->visit.decide = decide_layer;
     v->visit.arg = v;
-    v->visit.groups |= CULL_STAT_A | s->plan->step[steps[i]].needs;
+    v->visit.groups |= CULL_STAT_ROUTING | s->plan->step[steps[i]].needs;
     v->visit.propagate = v->propagate;
     v->visit.deciding = s->made[steps[i]].result.cut;
     return CULL_OK;
 }
 
-static cull_status accept_party(cull_study *s, visitors *v)
+static cull_status accept_batch(cull_study *s, layerwise_batch *v)
 {
     for (size_t i = 0; i < v->n; i++) {
-        cull_bench *b = &v->bench[i];
+        cull_decision *b = &v->decision[i];
         if (s->made[b->step].state != CULL_WANTED)
             continue;
         const cull_status status = cull_accept_step(s, b);
@@ -93,17 +94,17 @@ static cull_status accept_party(cull_study *s, visitors *v)
 
 static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
 {
-    const cull_gather *gather = &s->plan->gather[g];
-    cull_key *keys = cull_take(s->ctx, gather->n_observers + 1, sizeof *keys);
+    const cull_calibration_set *set = &s->plan->set[g];
+    cull_key *keys = cull_take(s->ctx, set->n_observers + 1, sizeof *keys);
     if (!keys)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < gather->n_observers; i++)
-        CULL_TRY(cull_observer_key(s->ctx, s->registry, gather, gather->observers[i], &keys[i]));
+    for (size_t i = 0; i < set->n_observers; i++)
+        CULL_TRY(cull_observer_key(s->ctx, s->registry, set, set->observers[i], &keys[i]));
     *job = (cull_calibrate_job){
-        .subject = &s->inputs->at[gather->model],
-        .gather = gather,
+        .prepared = &s->inputs->at[set->model],
+        .set = set,
         .observer_keys = keys,
-        .on = gather->on == CULL_NOT ? NULL : s->made[gather->on].variant.cut,
+        .on = set->on == CULL_NOT ? NULL : s->made[set->on].variant.cut,
         .folder = s->options->folder,
         .engine = &s->options->engine,
         .out = &s->statistics[g],
@@ -111,25 +112,26 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
     return CULL_OK;
 }
 
-cull_status cull_make_pass(cull_study *s, size_t n_gathers, const size_t *gather, size_t n_visiting,
-                           const size_t *visiting)
+cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,
+                           const size_t *layerwise)
 {
-    visitors *party = cull_take(s->ctx, n_visiting + 1, sizeof *party);
-    cull_calibrate_job *job = cull_take(s->ctx, n_gathers + n_visiting + 1, sizeof *job);
-    size_t n = 0, n_parties = 0;
-    if (!party || !job)
+    layerwise_batch *batch = cull_take(s->ctx, n_layerwise + 1, sizeof *batch);
+    cull_calibrate_job *job = cull_take(s->ctx, n_sets + n_layerwise + 1, sizeof *job);
+    size_t n = 0, n_batches = 0;
+    if (!batch || !job)
         return CULL_ENOMEM;
-    for (size_t g = 0; g < n_gathers; g++)
-        CULL_TRY(job_of(s, gather[g], &job[n++]));
-    for (size_t i = 0; i < n_visiting; i++)
-        CULL_TRY(invite(s, n_visiting, visiting, i, party_of(s, visiting[i], &n_parties, party)));
-    for (size_t p = 0; p < n_parties; p++) {
-        CULL_TRY(job_of(s, party[p].gather, &job[n]));
-        job[n++].visit = &party[p].visit;
+    for (size_t g = 0; g < n_sets; g++)
+        CULL_TRY(job_of(s, set[g], &job[n++]));
+    for (size_t i = 0; i < n_layerwise; i++)
+        CULL_TRY(
+            add_step(s, n_layerwise, layerwise, i, batch_of(s, layerwise[i], &n_batches, batch)));
+    for (size_t p = 0; p < n_batches; p++) {
+        CULL_TRY(job_of(s, batch[p].set, &job[n]));
+        job[n++].visit = &batch[p].visit;
     }
     if (n > 0)
         CULL_TRY(cull_calibrate(s->ctx, n, job));
-    for (size_t p = 0; p < n_parties; p++)
-        CULL_TRY(accept_party(s, &party[p]));
+    for (size_t p = 0; p < n_batches; p++)
+        CULL_TRY(accept_batch(s, &batch[p]));
     return CULL_OK;
 }

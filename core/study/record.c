@@ -175,9 +175,9 @@ static cull_status seeds_of(cull_study *s, const cull_cell *cell, cull_provenanc
     if (!seeds)
         return CULL_ENOMEM;
     seeds[out->n_seeds++] = (cull_seed_used){ "method", cell->seed };
-    const size_t g = cell->step == CULL_NOT ? CULL_NOT : s->plan->step[cell->step].gather;
+    const size_t g = cell->step == CULL_NOT ? CULL_NOT : s->plan->step[cell->step].set;
     if (g != CULL_NOT)
-        seeds[out->n_seeds++] = (cull_seed_used){ "data", s->plan->gather[g].seed };
+        seeds[out->n_seeds++] = (cull_seed_used){ "data", s->plan->set[g].seed };
     out->seeds = seeds;
     return CULL_OK;
 }
@@ -226,26 +226,26 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
     return CULL_OK;
 }
 
-static size_t first_gather(const cull_study *s, const cull_cell *cell)
+static size_t first_set(const cull_study *s, const cull_cell *cell)
 {
     size_t g = CULL_NOT;
     for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
-        if (s->plan->step[i].gather != CULL_NOT)
-            g = s->plan->step[i].gather;
+        if (s->plan->step[i].set != CULL_NOT)
+            g = s->plan->step[i].set;
     return g;
 }
 
 static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
-    const size_t g = first_gather(s, cell);
+    const size_t g = first_set(s, cell);
     if (g == CULL_NOT)
         return CULL_OK;
-    trial->calibration_key = s->plan->gather[g].key.hex;
+    trial->calibration_key = s->plan->set[g].key.hex;
     trial->calibration = use_json(s->ctx, &s->spec->calibrate);
     if (!trial->calibration)
         return cull_no_memory(s->ctx);
     trial->calibration_rows =
-        &cull_rows_of(&s->inputs->at[cell->model], s->plan->gather[g].seed)->sequences;
+        &cull_rows_of(&s->inputs->at[cell->model], s->plan->set[g].seed)->sequences;
     if (s->statistics[g].store)
         trial->stats = cull_stats_store_view(s->statistics[g].store);
     return CULL_OK;
@@ -258,13 +258,13 @@ static double gone(double kept, double total)
 
 static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_summary *out)
 {
-    const cull_subject *subject = &s->inputs->at[cell->model];
-    cull_measure m;
+    const cull_prepared_model *prepared = &s->inputs->at[cell->model];
+    cull_cut_size m;
     if (cell->step == CULL_NOT)
-        CULL_TRY(cull_measure_cut(s->ctx, &subject->opened, NULL, subject->frozen,
-                                  (cull_traffic){ 0 }, &m));
+        CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, NULL, prepared->frozen,
+                                  (cull_routing_counts){ 0 }, &m));
     else
-        m = s->made[cell->step].variant.measure;
+        m = s->made[cell->step].variant.size;
     *out = (cull_cut_summary){
         .requested = cell->sparsity,
         .expert = gone(m.expert_kept, m.expert_total),
@@ -285,7 +285,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
     if (!phases)
         return CULL_ENOMEM;
     for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
-        const size_t g = s->plan->step[i].gather;
+        const size_t g = s->plan->step[i].set;
         const cull_stage_result *made = &s->made[i].result;
         if (g != CULL_NOT && s->statistics[g].wall_s > 0) {
             const cull_statistics *st = &s->statistics[g];
@@ -295,7 +295,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
                 .wall_s = st->wall_s * share,
                 .cpu_s = st->cpu_s * share,
                 .tokens =
-                    cull_rows_of(&s->inputs->at[f->cell->model], s->plan->gather[g].seed)->tokens,
+                    cull_rows_of(&s->inputs->at[f->cell->model], s->plan->set[g].seed)->tokens,
                 .flops = (double)st->cost.flops * share,
                 .weight_bytes = (uint64_t)((double)st->cost.weight_bytes * share),
             };
@@ -314,7 +314,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
 
 static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_trial *trial)
 {
-    const cull_progressed *cell = &s->cell[f->cell - s->plan->cell];
+    const cull_cell_state *cell = &s->cell[f->cell - s->plan->cell];
     cull_evaluation *all = cull_take(s->ctx, f->n, sizeof *all);
     if (!all)
         return CULL_ENOMEM;
@@ -361,19 +361,19 @@ static cull_status save_cut(cull_study *s, const cull_cell *cell, cull_trial *tr
 
 cull_status cull_record_cell(cull_study *s, const cull_finding *f)
 {
-    const cull_subject *subject = &s->inputs->at[f->cell->model];
+    const cull_prepared_model *prepared = &s->inputs->at[f->cell->model];
     const bool added = s->cell[f->cell - s->plan->cell].recorded;
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     cull_trial trial = {
         .id = f->cell->id.hex,
         .axes = cull_axes_of(s, f->cell),
-        .model = subject->opened.facts,
-        .layer = subject->layer,
+        .model = prepared->opened.facts,
+        .layer = prepared->layer,
         .started = f->started,
         .finished = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
     };
-    trial.n_notes = cull_subject_notes(subject, &trial.notes);
+    trial.n_notes = cull_prepared_model_notes(prepared, &trial.notes);
     CULL_TRY(provenance_of(s, f->cell, &trial));
     CULL_TRY(summary_of(s, f->cell, &trial.summary));
     CULL_TRY(calibration_of(s, f->cell, &trial));

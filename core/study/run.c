@@ -52,21 +52,21 @@ static cull_status prepare_folder(cull_ctx *ctx, const char *folder, int *lock)
 
 // ---- what is wanted ----
 
-static cull_status look_at_cell(cull_study *s, size_t c, const cull_presents *presents)
+static cull_status look_at_cell(cull_study *s, size_t c, const cull_stored_trials *stored)
 {
     const size_t n = s->spec->n_metrics;
-    cull_progressed *cell = &s->cell[c];
-    const cull_present *present = cull_trial_exists(presents, s->plan->cell[c].id.hex);
+    cull_cell_state *cell = &s->cell[c];
+    const cull_stored_trial *trial = cull_trial_exists(stored, s->plan->cell[c].id.hex);
     cell->missing = cull_take(s->ctx, n, sizeof *cell->missing);
     cell->keys = cull_take(s->ctx, n, sizeof *cell->keys);
     if (!cell->missing || !cell->keys)
         return CULL_ENOMEM;
-    cell->recorded = present;
+    cell->recorded = trial;
     cell->state = CULL_DONE;
     for (size_t i = 0; i < n; i++) {
         CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,
                                      &cell->keys[i]));
-        cell->missing[i] = !present || !cull_evaluation_exists(present, cell->keys[i].hex);
+        cell->missing[i] = !trial || !cull_evaluation_exists(trial, cell->keys[i].hex);
         if (cell->missing[i])
             cell->state = CULL_WANTED;
     }
@@ -79,17 +79,17 @@ static void count_sharers(cull_study *s)
         if (s->cell[c].state != CULL_WANTED)
             continue;
         for (size_t i = s->plan->cell[c].step; i != CULL_NOT; i = s->plan->step[i].before)
-            if (s->plan->step[i].gather != CULL_NOT)
-                s->sharers[s->plan->step[i].gather]++;
+            if (s->plan->step[i].set != CULL_NOT)
+                s->sharers[s->plan->step[i].set]++;
     }
 }
 
 static cull_status look_around(cull_study *s, cull_tally *tally)
 {
-    cull_presents presents;
-    CULL_TRY(cull_trials_present(s->ctx, s->options->folder, &presents));
+    cull_stored_trials stored;
+    CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
     for (size_t c = 0; c < s->plan->n_cells; c++) {
-        CULL_TRY(look_at_cell(s, c, &presents));
+        CULL_TRY(look_at_cell(s, c, &stored));
         tally->there += s->cell[c].state == CULL_DONE;
     }
     count_sharers(s);
@@ -103,8 +103,8 @@ static cull_status set_up(cull_study *s)
     const cull_plan *plan = s->plan;
     s->layers = cull_take(s->ctx, s->inputs->n, sizeof *s->layers);
     s->made = cull_take(s->ctx, plan->n_steps + 1, sizeof *s->made);
-    s->statistics = cull_take(s->ctx, plan->n_gathers + 1, sizeof *s->statistics);
-    s->sharers = cull_take(s->ctx, plan->n_gathers + 1, sizeof *s->sharers);
+    s->statistics = cull_take(s->ctx, plan->n_sets + 1, sizeof *s->statistics);
+    s->sharers = cull_take(s->ctx, plan->n_sets + 1, sizeof *s->sharers);
     s->cell = cull_take(s->ctx, plan->n_cells, sizeof *s->cell);
     if (!s->layers || !s->made || !s->statistics || !s->sharers || !s->cell)
         return CULL_ENOMEM;
@@ -112,7 +112,7 @@ static cull_status set_up(cull_study *s)
     if (!s->dense_flops)
         return CULL_ENOMEM;
     for (size_t m = 0; m < s->inputs->n; m++) {
-        s->layers[m] = cull_scene_layers(s->ctx, &s->inputs->at[m]);
+        s->layers[m] = cull_stage_view_layers(s->ctx, &s->inputs->at[m]);
         if (!s->layers[m])
             return CULL_ENOMEM;
     }
@@ -129,10 +129,10 @@ static cull_status set_up(cull_study *s)
 
 static void release(cull_study *s)
 {
-    for (size_t g = 0; s->statistics && g < s->plan->n_gathers; g++)
+    for (size_t g = 0; s->statistics && g < s->plan->n_sets; g++)
         cull_statistics_release(&s->statistics[g]);
     for (size_t i = 0; s->made && i < s->plan->n_steps; i++)
-        cull_image_release(&s->made[i].result);
+        cull_stage_result_release(&s->made[i].result);
 }
 
 static bool wanted(const cull_study *s, size_t model)
@@ -146,8 +146,8 @@ static bool wanted(const cull_study *s, size_t model)
 static double calibration_equivalents(const cull_study *s)
 {
     double sum = 0;
-    for (size_t g = 0; s->statistics && g < s->plan->n_gathers; g++) {
-        const double one = s->dense_flops ? s->dense_flops[s->plan->gather[g].model] : 0;
+    for (size_t g = 0; s->statistics && g < s->plan->n_sets; g++) {
+        const double one = s->dense_flops ? s->dense_flops[s->plan->set[g].model] : 0;
         sum += one > 0 ? (double)s->statistics[g].cost.flops / one : 0;
     }
     return sum;

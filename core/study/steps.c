@@ -1,4 +1,4 @@
-// From the plan's steps to cuts. Steps rest on gathers and gathers on steps, so the work goes round
+// From the plan's steps to cuts. Steps rest on sets and sets on steps, so the work goes round
 // by round: everything whose ground is laid, in one pass over the weights, until nothing is left.
 #include "study/steps.h"
 
@@ -18,7 +18,7 @@ static cull_state state_of(const cull_study *s, size_t i)
 // on.
 static cull_state ground(const cull_study *s, const cull_step *step)
 {
-    const size_t on = step->gather == CULL_NOT ? CULL_NOT : s->plan->gather[step->gather].on;
+    const size_t on = step->set == CULL_NOT ? CULL_NOT : s->plan->set[step->set].on;
     const size_t rests[] = { step->before, step->donor, on };
     cull_state worst = CULL_DONE;
     for (size_t i = 0; i < 3; i++) {
@@ -32,7 +32,7 @@ static cull_state ground(const cull_study *s, const cull_step *step)
 
 static const char *reason_below(const cull_study *s, const cull_step *step)
 {
-    const size_t on = step->gather == CULL_NOT ? CULL_NOT : s->plan->gather[step->gather].on;
+    const size_t on = step->set == CULL_NOT ? CULL_NOT : s->plan->set[step->set].on;
     const size_t rests[] = { step->before, step->donor, on };
     for (size_t i = 0; i < 3; i++)
         if (state_of(s, rests[i]) == CULL_FAILED)
@@ -59,27 +59,27 @@ static size_t ready_steps(cull_study *s, size_t model, size_t *steps)
     return n;
 }
 
-static size_t of_manner(const cull_study *s, cull_manner want, size_t n, const size_t *steps,
-                        size_t *out)
+static size_t that_decide(const cull_study *s, cull_decides want, size_t n, const size_t *steps,
+                          size_t *out)
 {
     size_t found = 0;
     for (size_t i = 0; i < n; i++)
-        if (cull_manner_of(&s->plan->step[steps[i]]) == want)
+        if (cull_step_decides(&s->plan->step[steps[i]]) == want)
             out[found++] = steps[i];
     return found;
 }
 
-// The gathers, each once, of steps that want all layers' statistics.
-static size_t gathers_of(const cull_study *s, size_t n, const size_t *steps, size_t *out)
+// The sets, each once, of steps that want all layers' statistics.
+static size_t sets_of(const cull_study *s, size_t n, const size_t *steps, size_t *out)
 {
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
         const cull_step *step = &s->plan->step[steps[i]];
-        bool seen = step->gather == CULL_NOT || cull_manner_of(step) == CULL_VISITING;
+        bool seen = step->set == CULL_NOT || cull_step_decides(step) == CULL_DECIDES_LAYERWISE;
         for (size_t g = 0; g < found && !seen; g++)
-            seen = out[g] == step->gather;
+            seen = out[g] == step->set;
         if (!seen)
-            out[found++] = step->gather;
+            out[found++] = step->set;
     }
     return found;
 }
@@ -97,15 +97,16 @@ static cull_status decide_at_once(cull_study *s, size_t n, const size_t *steps)
 
 static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
 {
-    size_t *gather = cull_take(s->ctx, n, sizeof *gather);
+    size_t *set = cull_take(s->ctx, n, sizeof *set);
     size_t *some = cull_take(s->ctx, n, sizeof *some);
-    if (!gather || !some)
+    if (!set || !some)
         return CULL_ENOMEM;
-    const size_t n_gathers = gathers_of(s, n, steps, gather);
-    CULL_TRY(
-        cull_make_pass(s, n_gathers, gather, of_manner(s, CULL_VISITING, n, steps, some), some));
-    CULL_TRY(decide_at_once(s, of_manner(s, CULL_AT_ONCE, n, steps, some), some));
-    return cull_make_pass(s, 0, NULL, of_manner(s, CULL_SPREADING, n, steps, some), some);
+    const size_t n_sets = sets_of(s, n, steps, set);
+    CULL_TRY(cull_make_pass(s, n_sets, set, that_decide(s, CULL_DECIDES_LAYERWISE, n, steps, some),
+                            some));
+    CULL_TRY(decide_at_once(s, that_decide(s, CULL_DECIDES_WHOLE, n, steps, some), some));
+    return cull_make_pass(s, 0, NULL, that_decide(s, CULL_DECIDES_LAYERWISE_SPREAD, n, steps, some),
+                          some);
 }
 
 cull_status cull_make_cuts(cull_study *s, size_t model)

@@ -12,26 +12,26 @@ cull_status cull_want_step(cull_study *s, size_t i) CULL_MUST_CHECK;
 const char *cull_step_file(cull_study *s, const cull_step *step);
 
 // All that one step's decision needs.
-typedef struct cull_bench {
+typedef struct cull_decision {
     size_t step;
     cull_stage_job job;
-    cull_measure before;
+    cull_cut_size before;
     cull_budget budget;
     double *sparsity; // (L) of steps that are decided layer by layer
-} cull_bench;
+} cull_decision;
 
-cull_status cull_prepare_step(cull_study *s, size_t i, cull_bench *b) CULL_MUST_CHECK;
+cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b) CULL_MUST_CHECK;
 // What was decided is checked against its budget and becomes a variant: the step is DONE.
-cull_status cull_accept_step(cull_study *s, const cull_bench *b) CULL_MUST_CHECK;
+cull_status cull_accept_step(cull_study *s, const cull_decision *b) CULL_MUST_CHECK;
 
 // Score, select, apply; for steps that see all layers at once. A failure is the call's:
 // cull_fail_step makes it the step's own where it is the plugin's fault.
 cull_status cull_decide_step(cull_study *s, size_t i) CULL_MUST_CHECK;
 cull_status cull_fail_step(cull_study *s, size_t i, cull_status status) CULL_MUST_CHECK;
 
-// One pass over a model's weights: the statistics of some gathers, as far as the cache lacks them,
+// One pass over a model's weights: the statistics of some sets, as far as the cache lacks them,
 // and the decisions of some steps that decide layer by layer, inside the layers' visits.
-cull_status cull_make_pass(cull_study *s, size_t n_gathers, const size_t *gather, size_t n_visiting,
-                           const size_t *visiting) CULL_MUST_CHECK;
+cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,
+                           const size_t *layerwise) CULL_MUST_CHECK;
 
 #endif

@@ -14,20 +14,20 @@ const char *cull_step_file(cull_study *s, const cull_step *step)
 static cull_status load_cut(cull_study *s, size_t i, const char *path, bool *loaded)
 {
     const cull_step *step = &s->plan->step[i];
-    const cull_subject *subject = &s->inputs->at[step->model];
-    cull_made *made = &s->made[i];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_step_state *made = &s->made[i];
     *loaded = false;
     if (!path)
         return cull_no_memory(s->ctx);
     if (access(path, R_OK) != 0)
         return CULL_OK;
-    made->result = (cull_stage_result){ .cut = cull_empty_cut(s->ctx, subject) };
+    made->result = (cull_stage_result){ .cut = cull_empty_cut(s->ctx, prepared) };
     if (!made->result.cut)
         return CULL_ENOMEM;
     cull_status status = cull_cut_load(s->ctx, path, made->result.cut);
     if (status == CULL_OK)
-        status = cull_apply(s->ctx, subject, s->spec->store, made->result.cut, (cull_traffic){ 0 },
-                            &made->variant);
+        status = cull_apply(s->ctx, prepared, s->spec->store, made->result.cut,
+                            (cull_routing_counts){ 0 }, &made->variant);
     if (cull_own_failure(status)) {
         cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN, "%s; made anew",
                       cull_context_of(s->ctx)->error.sentence);
@@ -82,7 +82,7 @@ cull_status cull_want_step(cull_study *s, size_t i)
     s->made[i].state = CULL_WANTED;
     CULL_TRY(cull_want_step(s, step->before));
     CULL_TRY(cull_want_step(s, step->donor));
-    if (step->gather != CULL_NOT)
-        CULL_TRY(cull_want_step(s, s->plan->gather[step->gather].on));
+    if (step->set != CULL_NOT)
+        CULL_TRY(cull_want_step(s, s->plan->set[step->set].on));
     return CULL_OK;
 }

@@ -18,19 +18,19 @@ typedef struct cull_flow_options {
 
 typedef enum cull_state { CULL_IDLE, CULL_WANTED, CULL_DONE, CULL_FAILED } cull_state;
 
-typedef struct cull_made { // of a step
+typedef struct cull_step_state { // of a step
     cull_state state;
     cull_stage_result result;
     cull_variant variant;
     const char *reason; // FAILED: one sentence, and frames
-} cull_made;
+} cull_step_state;
 
-typedef struct cull_progressed { // of a cell
+typedef struct cull_cell_state { // of a cell
     cull_state state;
     bool recorded;  // its trial file is there; what is wanted is added
     bool *missing;  // (n_metrics) evaluations that are wanted
     cull_key *keys; // (n_metrics) of the evaluations
-} cull_progressed;
+} cull_cell_state;
 
 typedef struct cull_study {
     cull_ctx *ctx;
@@ -40,10 +40,10 @@ typedef struct cull_study {
     const cull_plan *plan;
     cull_inputs *inputs;
     cull_layer_facts **layers;   // [model] → (L), as views want them
-    cull_made *made;             // (n_steps)
-    cull_statistics *statistics; // (n_gathers)
-    size_t *sharers;             // (n_gathers) wanted cells that rest on it
-    cull_progressed *cell;       // (n_cells)
+    cull_step_state *made;       // (n_steps)
+    cull_statistics *statistics; // (n_sets)
+    size_t *sharers;             // (n_sets) wanted cells that rest on it
+    cull_cell_state *cell;       // (n_cells)
     double speed;                // multiply-adds × 2 a second, about
     double *dense_flops;         // [model] of one dense evaluation
     double equivalents;          // of dense evaluations, computed so far

@@ -55,7 +55,7 @@ typedef struct cull_recurrence {
 //
 //   out[c] = bias[c] + Σ_j filter[c][j] x[c] of (taps − 1 − j) rows before;   then silu, if so
 typedef struct cull_convolution {
-    cull_where filter; // the matrix (channels, taps), with its bias
+    cull_matrix_id filter; // the matrix (channels, taps), with its bias
     size_t channels, taps;
     bool silu;
     size_t state_at; // of the last inputs, as above
@@ -90,7 +90,7 @@ static inline size_t cull_convolution_floats(const cull_convolution *c)
 typedef struct cull_engine { // the core's services to pieces
     uint32_t size;
     // y = x Wᵀ + b for n rows; x: (n, cols) with row stride ldx, y: (n, rows) with row stride ldy. [any]
-    cull_status (*linear)(cull_pass *, cull_where, size_t n, const float *x, size_t ldx, float *y,
+    cull_status (*linear)(cull_pass *, cull_matrix_id, size_t n, const float *x, size_t ldx, float *y,
                           size_t ldy);
     // q (n, H, qk_width), k (n, KV, qk_width), v (n, KV, v_width) → out (n, H, v_width). In attend only.
     cull_status (*attention)(cull_pass *, const cull_attention *, const float *q, const float *k,
@@ -154,7 +154,7 @@ typedef struct cull_backend {
     const cull_layer_facts *(*layer_facts)(const cull_model *, size_t l); // [any]
 
     // [any] Where matrix `where` is stored. CULL_ENOTSUP, reported, where there is none.
-    cull_status (*matrix)(cull_ctx *, const cull_model *, cull_where, cull_matrix *out);
+    cull_status (*matrix)(cull_ctx *, const cull_model *, cull_matrix_id, cull_matrix *out);
 
     // [any] Ask the system for layer l's pages soon; let them go. (optional)
     void (*prefetch)(const cull_model *, size_t l);

@@ -52,7 +52,7 @@ typedef struct cull_criterion {
     cull_status (*score)(cull_ctx *, const void *settings, const cull_view *, size_t layer,
                          cull_scores *out);
     // WEIGHT: the score of each weight of matrix `where`, w (rows, cols), out (rows, cols).
-    cull_status (*score_weights)(cull_ctx *, const void *settings, const cull_view *, cull_where where,
+    cull_status (*score_weights)(cull_ctx *, const void *settings, const cull_view *, cull_matrix_id where,
                                  size_t rows, size_t cols, const float *w, float *out);
     const cull_observer *observer; // (optional)
     // (optional) the form that these settings really yield, one of CULL_FORM_*

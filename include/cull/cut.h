@@ -43,7 +43,7 @@ enum { CULL_MASK = 1, CULL_MATRIX = 2, CULL_CHANNELS = 3, CULL_BIAS = 4 };
 // row of gate and of up, their biases, and its column of down. BIAS, of a down matrix with D rows: (1, D)
 // float32 that are added to what it yields, before any gate.
 typedef struct cull_overlay {
-    cull_where where;
+    cull_matrix_id where;
     uint32_t kind;
     size_t rows, cols;
     const void *data;

@@ -57,7 +57,7 @@ typedef struct cull_host {
 
     // [call] Room for one overlay of a cut (see cut.h), zeroed, already entered into it. kind: CULL_MASK or
     // CULL_MATRIX. NULL, with the failure reported, when it cannot be.
-    void *(*overlay)(cull_ctx *, struct cull_cut *, cull_where, uint32_t kind, size_t rows,
+    void *(*overlay)(cull_ctx *, struct cull_cut *, cull_matrix_id, uint32_t kind, size_t rows,
                      size_t cols);
 
     // [any] An optional service by name, "cull.safetensors/1" (ext/safetensors.h), or NULL.

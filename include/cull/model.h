@@ -60,11 +60,11 @@ typedef enum cull_part {
 
 #define CULL_NONE UINT32_MAX // no layer (embed, head), or no expert
 
-typedef struct cull_where {
+typedef struct cull_matrix_id {
     uint32_t layer;
     uint32_t part; // cull_part
     uint32_t expert;
-} cull_where;
+} cull_matrix_id;
 
 // Is the part a filter, which convolves instead of multiplying? Sums over inputs have none of it.
 static inline bool cull_part_is_filter(cull_part part)
@@ -72,16 +72,16 @@ static inline bool cull_part_is_filter(cull_part part)
     return part >= CULL_PART_CONV && part <= CULL_PART_CONV_V;
 }
 
-static inline cull_where cull_at(size_t layer, cull_part part)
+static inline cull_matrix_id cull_at(size_t layer, cull_part part)
 {
-    const cull_where where = { (uint32_t)layer, (uint32_t)part, CULL_NONE };
+    const cull_matrix_id where = { (uint32_t)layer, (uint32_t)part, CULL_NONE };
 
     return where;
 }
 
-static inline cull_where cull_at_expert(size_t layer, cull_part part, size_t expert)
+static inline cull_matrix_id cull_at_expert(size_t layer, cull_part part, size_t expert)
 {
-    const cull_where where = { (uint32_t)layer, (uint32_t)part, (uint32_t)expert };
+    const cull_matrix_id where = { (uint32_t)layer, (uint32_t)part, (uint32_t)expert };
 
     return where;
 }

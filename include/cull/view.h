@@ -14,7 +14,7 @@ typedef struct cull_view {
     const cull_cut *before; // what the earlier stages of the method did
     // [call] A matrix as float32 (rows, cols), row-major, with the earlier stages' overlays applied;
     // lives as host->scratch. bias: NULL where there is none; the caller may pass NULL for it.
-    cull_status (*weights)(cull_ctx *, const struct cull_view *, cull_where, const float **w,
+    cull_status (*weights)(cull_ctx *, const struct cull_view *, cull_matrix_id, const float **w,
                            size_t *rows, size_t *cols, const float **bias);
     void *core;
 } cull_view;

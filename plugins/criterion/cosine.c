@@ -44,7 +44,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion cosine = {
     .size = sizeof cosine,
     .form = CULL_FORM_LAYER,
-    .needs = CULL_STAT_K,
+    .needs = CULL_STAT_LAYER_COSINES,
     .score = score,
 };
 
@@ -58,7 +58,8 @@ CULL_PLUGIN(
         "arccos(cos) / pi, the angular distance of Gromov et al. The last layer's output is taken "
         "before the final norm.\n"
         "\n"
-        "Cost: statistic K, which compares all pairs of layers' hidden states: about L D / 2 "
+        "Cost: statistic layer-cosines, which compares all pairs of layers' hidden states: about L "
+        "D / 2 "
         "operations per token and layer.\n"
         "\n"
         "Departures from the authors' code: MoNE's Angular baseline does not clamp cosines before "

@@ -56,18 +56,18 @@ static uint32_t needs_for(const void *settings)
 {
     switch (((const struct settings *)settings)->of) {
     case OF_SUM:
-        return CULL_STAT_C;
+        return CULL_STAT_OUTPUT_NORM;
     case OF_CA:
-        return CULL_STAT_D;
+        return CULL_STAT_OUTPUT_MOMENTS;
     default:
-        return CULL_STAT_A | CULL_STAT_C;
+        return CULL_STAT_ROUTING | CULL_STAT_OUTPUT_NORM;
     }
 }
 
 static const cull_criterion ean = {
     .size = sizeof ean,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A | CULL_STAT_C | CULL_STAT_D,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_OUTPUT_NORM | CULL_STAT_OUTPUT_MOMENTS,
     .needs_for = needs_for,
     .score = score,
 };
@@ -79,7 +79,7 @@ CULL_PLUGIN(
            "the norm of the mean output (REAP's ean_ca, in which outputs of opposite direction "
            "cancel).\n"
            "\n"
-           "Cost: statistic C, k D operations per token; `ca` takes D.\n"
+           "Cost: statistic output-norm, k D operations per token; `ca` takes output-moments.\n"
            "\n"
            "Departures: the selection and n_e are the model's own, never derived again from raw "
            "logits. An expert without tokens scores 0.",

@@ -31,7 +31,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion easy_ep = {
     .size = sizeof easy_ep,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_F,
+    .needs = CULL_STAT_EASY_EP,
     .score = score,
 };
 
@@ -45,7 +45,7 @@ CULL_PLUGIN_NAMED(
         "each layer's scores are divided by their sum, as the authors do to mix domains and as a "
         "ranking over all layers (allocation global) may want.\n"
         "\n"
-        "Cost: statistic F, k D + 3 D operations per token.\n"
+        "Cost: statistic easy-ep, k D + 3 D operations per token.\n"
         "\n"
         "Departures from the authors' code: each calibration token is counted once (their JSONL "
         "is appended to, so that a rerun counts double); dropped experts leave the router's own "

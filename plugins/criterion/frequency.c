@@ -38,7 +38,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion frequency = {
     .size = sizeof frequency,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A,
+    .needs = CULL_STAT_ROUTING,
     .score = score,
 };
 
@@ -51,7 +51,7 @@ CULL_PLUGIN(
         "score for DeepSeek), probability is the mean of p over all tokens, chosen or not "
         "(Unified's score for Mixtral and Qwen), gate-probability is RS / N (MoNE's frequency).\n"
         "\n"
-        "Cost: statistic A, a few additions per routed token.\n"
+        "Cost: statistic routing, a few additions per routed token.\n"
         "\n"
         "Departures: g is the coefficient that the model really multiplies an output by, after "
         "renormalisation and scaling, where peers take the softmax over raw logits. An expert "

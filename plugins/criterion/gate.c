@@ -33,7 +33,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion gate = {
     .size = sizeof gate,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A,
+    .needs = CULL_STAT_ROUTING,
     .score = score,
 };
 
@@ -44,7 +44,7 @@ CULL_PLUGIN(
            "when it is chosen. The same numbers as frequency's gate-sum and mean-gate, under the "
            "name that tables use.\n"
            "\n"
-           "Cost: statistic A.\n"
+           "Cost: statistic routing.\n"
            "\n"
            "Departures: g is the coefficient really used. MoNE's RS baseline ranks over the whole "
            "model and removes router rows while MoNE itself ranks by layer and replaces; here "

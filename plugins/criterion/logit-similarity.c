@@ -53,7 +53,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion logit_similarity = {
     .size = sizeof logit_similarity,
     .form = CULL_FORM_PAIR,
-    .needs = CULL_STAT_G,
+    .needs = CULL_STAT_LOGIT_GRAM,
     .score = score,
 };
 
@@ -65,7 +65,7 @@ CULL_PLUGIN_NAMED(
         "way: similarity (cos + 1) / 2 of two columns of the N x E matrix of logits. The score is "
         "the distance 1 - similarity, in [0, 1], since pairs are distances throughout.\n"
         "\n"
-        "Cost: statistic G, E^2 / 2 operations per token; no logits are stored.\n"
+        "Cost: statistic logit-gram, E^2 / 2 operations per token; no logits are stored.\n"
         "\n"
         "Departures: REAP's port takes a distance of the rows of this matrix instead of the "
         "matrix, and MoNE's port overwrites it with every batch and fills one triangle only.",

@@ -4,7 +4,7 @@
 #include <cull/cull.h>
 
 static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull_view *view,
-                                 cull_where where, size_t rows, size_t cols, const float *w,
+                                 cull_matrix_id where, size_t rows, size_t cols, const float *w,
                                  float *out)
 {
     (void)ctx, (void)settings, (void)view, (void)where;

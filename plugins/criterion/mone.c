@@ -49,18 +49,18 @@ static uint32_t needs_for(const void *settings)
 {
     switch (((const struct settings *)settings)->factors) {
     case FACTORS_VARIANCE:
-        return CULL_STAT_D;
+        return CULL_STAT_OUTPUT_MOMENTS;
     case FACTORS_FREQUENCY:
-        return CULL_STAT_A;
+        return CULL_STAT_ROUTING;
     default:
-        return CULL_STAT_A | CULL_STAT_D;
+        return CULL_STAT_ROUTING | CULL_STAT_OUTPUT_MOMENTS;
     }
 }
 
 static const cull_criterion mone = {
     .size = sizeof mone,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A | CULL_STAT_D,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_OUTPUT_MOMENTS,
     .needs_for = needs_for,
     .score = score,
 };
@@ -74,7 +74,7 @@ CULL_PLUGIN(
         "that chose the expert, as in the paper's formula; the two differ by n_e / N and rank "
         "differently. The factors can be had alone, for the ablation.\n"
         "\n"
-        "Cost: statistics A and D, 3 k D float64 operations per token.\n"
+        "Cost: statistics routing and output-moments, 3 k D float64 operations per token.\n"
         "\n"
         "Departures from the authors' code: every token enters the variance (their first chunk "
         "never does), the constant 0.5 * 0.5 is left out since it cannot change a ranking, and an "

@@ -30,7 +30,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion output_distance = {
     .size = sizeof output_distance,
     .form = CULL_FORM_PAIR,
-    .needs = CULL_STAT_M,
+    .needs = CULL_STAT_DENSE_MEAN,
     .score = score,
 };
 
@@ -43,7 +43,8 @@ CULL_PLUGIN_NAMED(
         "other. The tokens are those of the calibration's dense subsample (dense_rows in "
         "calibrate).\n"
         "\n"
-        "Cost: statistic M, which runs every expert on every token of the subsample: E / k times "
+        "Cost: statistic dense-mean, which runs every expert on every token of the subsample: E / "
+        "k times "
         "the experts' work.",
     .cite =
         "Chen, Liu, Sun, Chao, Hsu, Lee: Retraining-Free Merging of Sparse MoE via Hierarchical "

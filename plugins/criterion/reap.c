@@ -106,7 +106,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion reap = {
     .size = sizeof reap,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A | CULL_STAT_C,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_OUTPUT_NORM,
     .score = score,
 };
 
@@ -117,7 +117,7 @@ CULL_PLUGIN(
            "code. keep_super pins the super experts of Su et al. by the authors' rule: they are "
            "pruned only when nothing else is left.\n"
            "\n"
-           "Cost: statistics A and C, k D operations per token.\n"
+           "Cost: statistics routing and output-norm, k D operations per token.\n"
            "\n"
            "Departures from the authors' code: g is the coefficient that the model really uses "
            "and the selection is the model's own; the authors select again by top-k of raw logits "

@@ -142,13 +142,13 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 
 static uint32_t needs_for(const void *settings)
 {
-    return ((const struct settings *)settings)->mode == MODE_ROUTER ? 0 : CULL_STAT_B;
+    return ((const struct settings *)settings)->mode == MODE_ROUTER ? 0 : CULL_STAT_COACTIVATION;
 }
 
 static const cull_criterion similarity = {
     .size = sizeof similarity,
     .form = CULL_FORM_PAIR,
-    .needs = CULL_STAT_B,
+    .needs = CULL_STAT_COACTIVATION,
     .needs_for = needs_for,
     .score = score,
 };
@@ -168,7 +168,8 @@ CULL_PLUGIN(
         "scale of a. (l1, l2) = (1, 0), mode router, is what its Arctic results use; it needs no "
         "calibration.\n"
         "\n"
-        "Cost: E^2 D / 2 operations a layer; modes with co-activation take statistic B.\n"
+        "Cost: E^2 D / 2 operations a layer; modes with co-activation take statistic "
+        "coactivation.\n"
         "\n"
         "Departures from the authors' code: co-activation counts all pairs of a token's k "
         "experts, not only of the first two. In mode coactivation an expert without tokens is at "

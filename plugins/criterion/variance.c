@@ -21,7 +21,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion variance = {
     .size = sizeof variance,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_D,
+    .needs = CULL_STAT_OUTPUT_MOMENTS,
     .score = score,
 };
 
@@ -31,7 +31,7 @@ CULL_PLUGIN(
         "MoNE's phi_var = sqrt(sum over channels of Var(y_e)), over the tokens routed to e, of "
         "the expert's output before its gate, with divisor n_e - 1.\n"
         "\n"
-        "Cost: statistic D, 3 k D float64 operations per token.\n"
+        "Cost: statistic output-moments, 3 k D float64 operations per token.\n"
         "\n"
         "Departures from the authors' code: every token enters the moments (their first chunk of "
         "tokens never enters an expert's variance, and divisors mix n + b with n + b - 1); the "

@@ -12,7 +12,7 @@ typedef struct input {
     double tokens;
 } input;
 
-static input input_of(const cull_layer_stats *st, cull_where where)
+static input input_of(const cull_layer_stats *st, cull_matrix_id where)
 {
     const size_t e = where.expert;
     switch (where.part) {
@@ -27,7 +27,7 @@ static input input_of(const cull_layer_stats *st, cull_where where)
 }
 
 static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull_view *view,
-                                 cull_where where, size_t rows, size_t cols, const float *w,
+                                 cull_matrix_id where, size_t rows, size_t cols, const float *w,
                                  float *out)
 {
     (void)settings;
@@ -57,7 +57,7 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
 static const cull_criterion wanda = {
     .size = sizeof wanda,
     .form = CULL_FORM_WEIGHT,
-    .needs = CULL_STAT_A | CULL_STAT_H,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
     .score_weights = score_weights,
 };
 

@@ -81,7 +81,7 @@ static const cull_strategy block_drop = {
     .size = sizeof block_drop,
     .accepts = CULL_FORM_LAYER | CULL_FORM_NONE,
     .emits = CULL_EMITS_SKIP,
-    .needs = CULL_STAT_K,
+    .needs = CULL_STAT_LAYER_COSINES,
     .select = select_layers,
 };
 
@@ -98,7 +98,7 @@ CULL_PLUGIN_NAMED(
            "down. The attention that goes with them is beside it; the trial records it in the "
            "sparsity of all parameters.\n"
            "\n"
-           "Cost: statistic K; O(L^2).\n"
+           "Cost: statistic layer-cosines; O(L^2).\n"
            "\n"
            "Departures from the authors' code: the gap of n layers is read from h_i and h_(i+n) "
            "themselves (Unified's consecutive mode reads column n, where gap n lies in column n - "

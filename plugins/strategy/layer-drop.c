@@ -32,7 +32,7 @@ CULL_PLUGIN_NAMED(
            "passed over. Ties go to the lower layer. What is removed is the layer's routed "
            "experts, so the budget counts as any other's, in whole layers.\n"
            "\n"
-           "Cost: a sort; the criterion's statistic K.\n"
+           "Cost: a sort; the criterion's statistic layer-cosines.\n"
            "\n"
            "Departures from the authors' code: shared experts and dense parts that run beside the "
            "routed ones stay, where theirs go with the sub-layer; the cosine measures what all of "

@@ -94,7 +94,7 @@ static const cull_strategy lowest = {
     .size = sizeof lowest,
     .accepts = CULL_FORM_EXPERT,
     .emits = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_NOVICE,
-    .needs = CULL_STAT_D,
+    .needs = CULL_STAT_OUTPUT_MOMENTS,
     .needs_for = needs_for,
     .emits_for = emits_for,
     .select = select_experts,
@@ -116,7 +116,7 @@ CULL_PLUGIN(
         "tokens, or sum(g^2 y) / sum(g^2) in the expert's place. An expert without tokens becomes "
         "a zero novice.\n"
         "\n"
-        "Cost: a sort. Novices take statistic D.\n"
+        "Cost: a sort. Novices take statistic output-moments.\n"
         "\n"
         "Departures: no peer separates criterion, allocation and action; cuts by `score <= "
         "threshold` take more than was asked for on ties, and exact counts never do.",

@@ -32,7 +32,7 @@ static const cull_strategy mone = {
     .size = sizeof mone,
     .accepts = CULL_FORM_EXPERT,
     .emits = 1u << CULL_ACTION_NOVICE,
-    .needs = CULL_STAT_D,
+    .needs = CULL_STAT_OUTPUT_MOMENTS,
     .select = select_experts,
 };
 
@@ -45,7 +45,8 @@ CULL_PLUGIN(
         "novice: gate-weighted the constant is sum(g^2 y) / sum(g^2), which minimises the squared "
         "error sum |g (y - v)|^2 over those tokens.\n"
         "\n"
-        "Cost: statistic D and a sort. A novice keeps D numbers of an expert's 3 D F.\n"
+        "Cost: statistic output-moments and a sort. A novice keeps D numbers of an expert's 3 D "
+        "F.\n"
         "\n"
         "Departures from the authors' code: novices are installed under any criterion (ranking by "
         "their routing score installs none) and under any allocation, of which the paper uses "

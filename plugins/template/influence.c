@@ -33,13 +33,13 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion influence = {
     .size = sizeof influence,
     .form = CULL_FORM_EXPERT,
-    .needs = CULL_STAT_A | CULL_STAT_C,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_OUTPUT_NORM,
     .score = score,
 };
 
 CULL_PLUGIN(CRITERION, influence, "1.0", "gated output norm, weighted by use",
             .doc =
                 "n^power times the mean over the n routed tokens of g N, g the gate and N the l2 "
-                "norm of the output. Cost: statistics A and C.",
+                "norm of the output. Cost: statistics routing and output-norm.",
             .cite = "A template; compare Lasby et al., REAP (arXiv 2510.13999).",
             CULL_SETTINGS(params, struct settings));

@@ -97,7 +97,7 @@ static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forwa
 // One sequence through the engine.
 static cull_status engine_run(bench *b, size_t n, const int32_t *ids, naive_forward *f)
 {
-    const cull_opened opened = { b->hf, b->model, b->hf->facts(b->model) };
+    const cull_open_model opened = { b->hf, b->model, b->hf->facts(b->model) };
     const cull_engine_options options = { 0 };
 
     naive_room(b->hf, b->model, n, f);

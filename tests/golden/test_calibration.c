@@ -11,7 +11,7 @@
 
 typedef struct model {
     fake_host *host;
-    cull_opened m;
+    cull_open_model m;
     golden *stats, *ids, *eval;
     cull_stats_store *store;
 } model;
@@ -162,8 +162,10 @@ static void compare_layer(model *t, size_t l)
 
 static void check_statistics(const char *name)
 {
-    const uint32_t all = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
-                         CULL_STAT_G | CULL_STAT_H | CULL_STAT_K | CULL_STAT_M | CULL_STAT_R;
+    const uint32_t all = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+                         CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
+                         CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
+                         CULL_STAT_GATE_RATIO;
     model *t = setup(name, 2);
     const cull_stats *stats;
     size_t n;

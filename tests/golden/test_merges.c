@@ -88,8 +88,9 @@ int main(void)
 {
     return variants_main(&(variants_plan){ .name = "merges",
                                            .file = "more",
-                                           .groups = CULL_STAT_A | CULL_STAT_G | CULL_STAT_K |
-                                                     CULL_STAT_M | CULL_STAT_R,
+                                           .groups = CULL_STAT_ROUTING | CULL_STAT_LOGIT_GRAM |
+                                                     CULL_STAT_LAYER_COSINES |
+                                                     CULL_STAT_DENSE_MEAN | CULL_STAT_GATE_RATIO,
                                            .select = select_all,
                                            .n = 16 + 3 + 4 });
 }

@@ -50,7 +50,7 @@ static cull_cut *prune(variants *v, const pruning *how)
 }
 
 // W' of a matrix under a cut, which may be NULL: all of it gone.
-static double weight_of(const cull_cut *cut, cull_where where, size_t r, size_t c, double w)
+static double weight_of(const cull_cut *cut, cull_matrix_id where, size_t r, size_t c, double w)
 {
     if (!cut)
         return 0;
@@ -62,7 +62,7 @@ static double weight_of(const cull_cut *cut, cull_where where, size_t r, size_t 
     return matrix ? (double)((const float *)matrix->data)[r * matrix->cols + c] : w;
 }
 
-static double error_of(variants *v, const cull_cut *cut, cull_where where, const double *H)
+static double error_of(variants *v, const cull_cut *cut, cull_matrix_id where, const double *H)
 {
     size_t rows = 0, cols = 0;
     const float *w = tinyworld_matrix(v->world, where, &rows, &cols);
@@ -87,7 +87,7 @@ static void check_part(checking *k, cull_part part, const cull_layer_stats *s,
     const bool down = part == CULL_PART_DOWN;
     const size_t cols = down ? s->F : s->D;
     const double *sum = down ? s->u_hessian : s->x_hessian;
-    const cull_where where = cull_at_expert(0, part, 0);
+    const cull_matrix_id where = cull_at_expert(0, part, 0);
     char name[64];
     double most = 0;
 
@@ -132,10 +132,12 @@ static void reconstruction_is_golden(void **state)
     checking k = { .v = variants_open(*state) };
 
     k.weights = tinyworld_golden(k.v->world, "weights");
-    variants_calibrate(k.v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_H | CULL_STAT_I,
-                                                 .decide = check_layer,
-                                                 .decide_arg = &k,
-                                                 .deciding = tinyworld_cut(k.v->world) });
+    variants_calibrate(k.v,
+                       &(cull_calibration){ .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES |
+                                                      CULL_STAT_HESSIAN,
+                                            .decide = check_layer,
+                                            .decide_arg = &k,
+                                            .deciding = tinyworld_cut(k.v->world) });
     assert_int_equal(k.seen, 3 * (N_PRUNINGS + 1));
     golden_close(k.weights);
     variants_close(k.v);

@@ -12,7 +12,7 @@ enum { N_SEQ = 2, LEN = 48, N = N_SEQ * LEN, LAYER = 1 };
 
 typedef struct fixture {
     fake_host *host;
-    cull_opened m;
+    cull_open_model m;
     golden *g;
     const int32_t *ids; // (N)
 } fixture;
@@ -107,7 +107,7 @@ static cull_stats_store *outputs(fixture *f, const cull_cut *cut)
     cull_ctx *ctx = fake_ctx(f->host);
     cull_sequence at[N_SEQ];
     const cull_sequences rows = { sizeof rows, N_SEQ, at };
-    const uint32_t groups = CULL_STAT_A | CULL_STAT_D;
+    const uint32_t groups = CULL_STAT_ROUTING | CULL_STAT_OUTPUT_MOMENTS;
     cull_calibration how = { .rows = &rows, .groups = groups, .cut = cut };
     cull_stats_store *store =
         cull_stats_store_new(ctx, f->m.facts, opened_facts(f->host, &f->m), groups);

@@ -80,7 +80,7 @@ static bool between(const variants *v, const golden_layer *g, const float *z, si
 // The router row of the expert that got a token too few, a little longer or shorter.
 static void nudge_row(variants *v, cull_cut *cut, size_t l, size_t e, bool longer)
 {
-    const cull_where where = cull_at(l, CULL_PART_ROUTER);
+    const cull_matrix_id where = cull_at(l, CULL_PART_ROUTER);
     size_t rows = 0, cols = 0;
     const float *w = tinyworld_matrix(v->world, where, &rows, &cols);
     float *to = cull_cut_overlay(fake_ctx(v->host), cut, where, CULL_MATRIX, rows, cols);
@@ -125,7 +125,8 @@ static bool move_a_token(variants *v, golden *stun, cull_cut *cut)
 static void statistics_are_golden(variants *v, golden *stun)
 {
     cull_cut *cut = variants_kept(v, "stun");
-    const cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_H, .cut = cut };
+    const cull_calibration how = { .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
+                                   .cut = cut };
 
     variants_calibrate(v, &how);
     for (size_t moved = 0; move_a_token(v, stun, cut); moved++) {

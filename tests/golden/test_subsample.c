@@ -1,4 +1,4 @@
-// The dense subsample (statistic J) as the engine gathers it: its rows, weights and energy are
+// The dense subsample (DENSE_SAMPLE) as the engine gathers it: its rows, weights and energy are
 // golden, and with inputs: progressive its target stays the dense model's output.
 #include <math.h>
 #include <stdio.h>
@@ -82,11 +82,12 @@ static void subsample_is_golden(void **state)
     for (size_t m = 0; m < 2; m++) {
         comparing c = { .v = variants_open(models[m]) };
         c.subsets = tinyworld_golden(c.v->world, "subsets");
-        variants_calibrate(c.v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_J,
-                                                     .dense_rows = 9,
-                                                     .decide = compare_layer,
-                                                     .decide_arg = &c,
-                                                     .deciding = tinyworld_cut(c.v->world) });
+        variants_calibrate(
+            c.v, &(cull_calibration){ .groups = CULL_STAT_ROUTING | CULL_STAT_DENSE_SAMPLE,
+                                      .dense_rows = 9,
+                                      .decide = compare_layer,
+                                      .decide_arg = &c,
+                                      .deciding = tinyworld_cut(c.v->world) });
         assert_int_equal(c.seen, TINYWORLD_L);
         golden_close(c.subsets);
         variants_close(c.v);
@@ -129,7 +130,7 @@ static void progressive_inputs_keep_the_dense_target(void **state)
     (void)state;
     variants *v = variants_open("tinyworld-mixtral");
     norms *n = test_calloc(1, sizeof *n);
-    cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_J,
+    cull_calibration how = { .groups = CULL_STAT_ROUTING | CULL_STAT_DENSE_SAMPLE,
                              .dense_rows = 9,
                              .decide = compare_norms,
                              .decide_arg = n,

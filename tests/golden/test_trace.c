@@ -12,7 +12,7 @@ enum { N_SEQ = 2, LEN = 48, N = N_SEQ * LEN };
 
 typedef struct traced {
     fake_host *host;
-    cull_opened m;
+    cull_open_model m;
     golden *g;
     cull_trace t;
 } traced;

@@ -211,8 +211,9 @@ int main(void)
 {
     return variants_main(&(variants_plan){ .name = "variants",
                                            .file = "eval",
-                                           .groups = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C |
-                                                     CULL_STAT_D | CULL_STAT_F,
+                                           .groups = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION |
+                                                     CULL_STAT_OUTPUT_NORM |
+                                                     CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP,
                                            .select = select_all,
                                            .n = 1 + 14 + 10 + 4 + 4 + 9 + 2 + 15 + 2 });
 }

@@ -204,12 +204,13 @@ static void from_the_dense_model(variants *v)
     deciding d = { v, 0, stages };
     v->world->view.before = none;
     d.n = (size_t)(searches(v, sparsegpt(v, stages, "", none), none) - stages);
-    variants_calibrate(
-        v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_H | CULL_STAT_I | CULL_STAT_J,
-                                .dense_rows = 9,
-                                .decide = decide,
-                                .decide_arg = &d,
-                                .deciding = tinyworld_cut(v->world) });
+    variants_calibrate(v,
+                       &(cull_calibration){ .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES |
+                                                      CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE,
+                                            .dense_rows = 9,
+                                            .decide = decide,
+                                            .decide_arg = &d,
+                                            .deciding = tinyworld_cut(v->world) });
     add_all(v, d.n, stages);
     test_free(stages);
     prune_after(v, "", none, true);
@@ -227,11 +228,12 @@ static void with_later_layers_seeing_the_pruned(variants *v)
                 .cut = tinyworld_cut(v->world) };
     deciding d = { v, 1, &s };
     v->world->view.before = tinyworld_cut(v->world);
-    variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_A | CULL_STAT_H,
-                                               .decide = decide,
-                                               .decide_arg = &d,
-                                               .deciding = s.cut,
-                                               .propagate = true });
+    variants_calibrate(v,
+                       &(cull_calibration){ .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
+                                            .decide = decide,
+                                            .decide_arg = &d,
+                                            .deciding = s.cut,
+                                            .propagate = true });
     add_all(v, 1, &s);
 }
 
@@ -247,11 +249,12 @@ static void after_experts_went(variants *v)
         const cull_cut *before = variants_kept(v, firsts[i][0]);
         stage gpt[2];
         deciding d = { v, 2, gpt };
-        cull_calibration how = { .groups = CULL_STAT_A | CULL_STAT_H, .cut = before };
+        cull_calibration how = { .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
+                                 .cut = before };
         v->world->view.before = before;
         if (i == 0) {
             sparsegpt(v, gpt, firsts[i][1], before);
-            how.groups |= CULL_STAT_I;
+            how.groups |= CULL_STAT_HESSIAN;
             how.decide = decide;
             how.decide_arg = &d;
             how.deciding = copy(v, before);

@@ -21,7 +21,7 @@ typedef struct fixture {
     float gate[MOST], p[MOST], out[MOST];
 } fixture;
 
-static cull_status give_logits(cull_pass *pass, cull_where where, size_t n, const float *x,
+static cull_status give_logits(cull_pass *pass, cull_matrix_id where, size_t n, const float *x,
                                size_t ldx, float *y, size_t ldy)
 {
     const fixture *f = pass->core;

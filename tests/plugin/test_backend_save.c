@@ -216,7 +216,7 @@ static void test_copy(void **state)
 }
 
 // FP8 times its scale is rounded to BF16, so that routing near ties may turn: weights are compared.
-static void assert_rounded(fixture *f, cull_where where)
+static void assert_rounded(fixture *f, cull_matrix_id where)
 {
     cull_matrix was, is;
 
@@ -261,7 +261,7 @@ static void mask(fixture *f, size_t l, size_t e)
 {
     for (int p = 0; p < 3; p++) {
         cull_matrix m;
-        const cull_where where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
+        const cull_matrix_id where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->model, where, &m));
         unsigned char *bits =
             cull_cut_overlay(fake_ctx(f->host), f->cut, where, CULL_MASK, m.rows, m.cols);
@@ -274,7 +274,7 @@ static void assert_masked(fixture *f, size_t l, size_t e)
 {
     for (int p = 0; p < 3; p++) {
         cull_matrix was, is;
-        const cull_where where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
+        const cull_matrix_id where = cull_at_expert(l, (cull_part)(CULL_PART_GATE + p), e);
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->model, where, &was));
         assert_ok(f->host, f->hf->matrix(fake_ctx(f->host), f->again, where, &is));
         for (size_t r = 0; r < was.rows; r++)
@@ -318,7 +318,7 @@ static void test_matrix(void **state)
 {
     fixture *f = *state;
     cull_matrix m;
-    const cull_where where = cull_at(1, CULL_PART_O);
+    const cull_matrix_id where = cull_at(1, CULL_PART_O);
 
     begin(f, "mixtral");
     float *w = cull_cut_overlay(fake_ctx(f->host), f->cut, where, CULL_MATRIX, 64, 64);

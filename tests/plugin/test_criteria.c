@@ -166,7 +166,7 @@ static cull_layer_stats permuted_stats(const cull_layer_stats *s)
     return out;
 }
 
-static cull_status permuted_router(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status permuted_router(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                    const float **w, size_t *rows, size_t *cols, const float **bias)
 {
     assert_int_equal(where.part, CULL_PART_ROUTER);

@@ -242,7 +242,7 @@ static void variants_are_golden(void **state)
     }
 }
 
-static const cull_overlay *overlay_at(const cull_cut *cut, cull_where where)
+static const cull_overlay *overlay_at(const cull_cut *cut, cull_matrix_id where)
 {
     const size_t i = cull_cut_first(cut, where);
 

@@ -25,7 +25,7 @@ static int close_worlds(void **state)
     return 0;
 }
 
-static const float *overlay_data(const cull_cut *cut, cull_where where)
+static const float *overlay_data(const cull_cut *cut, cull_matrix_id where)
 {
     const size_t i = cull_cut_first(cut, where);
 
@@ -114,7 +114,7 @@ static void means_are_weighted_by_usage(void **state)
 
         for (size_t l = 0; l < TINYWORLD_L; l++)
             for (size_t t = 0; t < E; t++) {
-                const cull_where where = cull_at_expert(l, CULL_PART_UP, t);
+                const cull_matrix_id where = cull_at_expert(l, CULL_PART_UP, t);
                 const float *merged = overlay_data(cut, where);
                 size_t rows = 0, cols = 0, members = 0;
                 double total = 0.0, all = 0.0;
@@ -188,7 +188,7 @@ static void groups_without_tokens_take_the_plain_mean(void **state)
 static size_t twin[64];            // whose weights an expert has
 static const size_t *neuron_order; // (F) how an odd expert's neurons are turned; NULL: not at all
 
-static cull_status twin_weights(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status twin_weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                 const float **w, size_t *rows, size_t *cols, const float **bias)
 {
     const size_t e = where.expert;
@@ -238,7 +238,7 @@ static void assert_twins_merge_into_themselves(tinyworld *world, const char *ali
 
             assert_int_equal(twin[target], twin[e]);
             for (size_t p = 0; p < 3 && target == e; p++) {
-                const cull_where where = cull_at_expert(l, parts[p], e);
+                const cull_matrix_id where = cull_at_expert(l, parts[p], e);
                 const float *merged = overlay_data(cut, where), *own, *bias;
                 size_t rows, cols;
 

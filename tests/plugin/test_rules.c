@@ -82,7 +82,7 @@ static void skip_needs_medians_only_without_a_ratio(void **state)
     const cull_strategy *skip = median.vtable;
 
     (void)state;
-    assert_int_equal(skip->needs_for(median.settings), CULL_STAT_R);
+    assert_int_equal(skip->needs_for(median.settings), CULL_STAT_GATE_RATIO);
     assert_int_equal(skip->needs_for(fixed.settings), 0);
 }
 

@@ -101,7 +101,7 @@ static void compare(gpt *q, golden *g, const cull_cut *got, cull_part part, cons
     char start[64];
     size_t rows = 0;
     size_t cols = 0;
-    const cull_where where = cull_at_expert(0, part, 0);
+    const cull_matrix_id where = cull_at_expert(0, part, 0);
     const cull_overlay *mask = overlay_last(got, where, CULL_MASK);
     const cull_overlay *matrix = overlay_last(got, where, CULL_MATRIX);
     const float *w = tinyworld_matrix(q->world, where, &rows, &cols);
@@ -246,7 +246,7 @@ static void what_earlier_stages_zeroed_stays_zero(void **state)
     q.world->view.before = first;
     const cull_cut *both = cut(&q, 0.5);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
-        const cull_where where = cull_at_expert(0, p, 0);
+        const cull_matrix_id where = cull_at_expert(0, p, 0);
         const cull_overlay *old = overlay_last(first, where, CULL_MASK);
         const cull_overlay *new = overlay_last(both, where, CULL_MASK);
         const float *w = overlay_last(both, where, CULL_MATRIX)->data;

@@ -55,7 +55,7 @@ static cull_cut *cut_layer(bench *b, size_t l, double sparsity)
     return cut;
 }
 
-static const cull_overlay *mask_of(const cull_cut *cut, cull_where where)
+static const cull_overlay *mask_of(const cull_cut *cut, cull_matrix_id where)
 {
     const cull_overlay *mask = overlay_last(cut, where, CULL_MASK);
     assert_non_null(mask);
@@ -177,7 +177,7 @@ static void two_of_four_as_golden(void **state)
 }
 
 // The scores of an expert's matrix, by the criterion alone.
-static const float *scores_of(bench *b, cull_where where, size_t *n)
+static const float *scores_of(bench *b, cull_matrix_id where, size_t *n)
 {
     size_t rows = 0, cols = 0;
     const float *w = tinyworld_matrix(b->world, where, &rows, &cols);
@@ -367,7 +367,7 @@ static void other_parts_on_request_never_the_router(void **state)
 // ---- scores of a test's own ----
 
 static cull_status ramp(cull_ctx *ctx, const void *settings, const cull_view *view,
-                        cull_where where, size_t rows, size_t cols, const float *w, float *out)
+                        cull_matrix_id where, size_t rows, size_t cols, const float *w, float *out)
 {
     (void)ctx, (void)settings, (void)view, (void)where, (void)w;
     for (size_t i = 0; i < rows; i++)
@@ -377,7 +377,7 @@ static cull_status ramp(cull_ctx *ctx, const void *settings, const cull_view *vi
 }
 
 static cull_status flat(cull_ctx *ctx, const void *settings, const cull_view *view,
-                        cull_where where, size_t rows, size_t cols, const float *w, float *out)
+                        cull_matrix_id where, size_t rows, size_t cols, const float *w, float *out)
 {
     (void)ctx, (void)settings, (void)view, (void)where, (void)w;
     for (size_t i = 0; i < rows * cols; i++)
@@ -386,7 +386,8 @@ static cull_status flat(cull_ctx *ctx, const void *settings, const cull_view *vi
 }
 
 static cull_status broken(cull_ctx *ctx, const void *settings, const cull_view *view,
-                          cull_where where, size_t rows, size_t cols, const float *w, float *out)
+                          cull_matrix_id where, size_t rows, size_t cols, const float *w,
+                          float *out)
 {
     const cull_status status = flat(ctx, settings, view, where, rows, cols, w, out);
     if (where.part == CULL_PART_UP && where.expert == 7)

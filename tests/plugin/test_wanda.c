@@ -25,7 +25,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static float *scores(const cull_plugin *plugin, cull_where where, const float **w, size_t *n)
+static float *scores(const cull_plugin *plugin, cull_matrix_id where, const float **w, size_t *n)
 {
     const cull_criterion *c = plugin->vtable;
     size_t rows = 0;
@@ -65,7 +65,7 @@ static void parts_have_inputs_of_their_own(void **state)
     const cull_plugin *wanda = fake_plugin(host, "criterion", "wanda");
     const cull_layer_stats *st = &world->layer_stats[2];
     const struct {
-        cull_where where;
+        cull_matrix_id where;
         const double *sq;
         double tokens;
     } cases[] = {
@@ -93,7 +93,7 @@ static void unrouted_experts_fall_back_to_magnitude(void **state)
     size_t dead = 0;
     while (world->layer_stats[1].count[dead] > 0)
         dead++;
-    const cull_where where = cull_at_expert(1, CULL_PART_DOWN, dead);
+    const cull_matrix_id where = cull_at_expert(1, CULL_PART_DOWN, dead);
     const float *wanda = scores(fake_plugin(host, "criterion", "wanda"), where, &w, &n);
     const float *magnitude = scores(fake_plugin(host, "criterion", "magnitude"), where, &w, &n);
     for (size_t i = 0; i < n; i++) {

@@ -13,7 +13,7 @@ static void *take(tinyworld *world, size_t n, size_t size)
     return p;
 }
 
-static double *matrix(tinyworld *world, cull_where where, size_t *rows, size_t *cols)
+static double *matrix(tinyworld *world, cull_matrix_id where, size_t *rows, size_t *cols)
 {
     const float *w = tinyworld_matrix(world, where, rows, cols);
     double *out = take(world, *rows * *cols, sizeof *out);
@@ -23,7 +23,7 @@ static double *matrix(tinyworld *world, cull_where where, size_t *rows, size_t *
 }
 
 // y (N, rows) = x (N, cols) Wᵀ; y is a slice of wider rows of ldy numbers.
-static void linear(tinyworld *world, cull_where where, size_t N, const double *x, double *y,
+static void linear(tinyworld *world, cull_matrix_id where, size_t N, const double *x, double *y,
                    size_t ldy)
 {
     size_t rows = 0;

@@ -70,9 +70,11 @@ static cull_stats *make_stats(cull_ctx *ctx)
 {
     cull_stats *stats = cull_take(ctx, 1, sizeof *stats);
     cull_layer_stats *layer = cull_take(ctx, MADE_L, sizeof *layer);
-    *stats = (cull_stats){
-        .size = sizeof *stats, .groups = CULL_STAT_A, .L = MADE_L, .tokens = 100, .layer = layer
-    };
+    *stats = (cull_stats){ .size = sizeof *stats,
+                           .groups = CULL_STAT_ROUTING,
+                           .L = MADE_L,
+                           .tokens = 100,
+                           .layer = layer };
     for (size_t l = 0; l < MADE_L; l++) {
         const size_t E = made_experts[l];
         double *count = cull_take(ctx, E ? E : 1, sizeof *count);

@@ -48,8 +48,9 @@ void methods_stats(tinyworld *world)
     }
     world->all_stats.cos_sum = golden_numbers(world->stats, "model.cos_sum", &n);
     world->all_stats.angle_sum = golden_numbers(world->stats, "model.angle_sum", &n);
-    world->all_stats.groups |= CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_F |
-                               CULL_STAT_G | CULL_STAT_K | CULL_STAT_M;
+    world->all_stats.groups |= CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+                               CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
+                               CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN;
 }
 
 static double **ragged(tinyworld *world, bool square)

@@ -10,14 +10,14 @@ static const test_model *model_of(const cull_text *text)
 static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, size_t len,
                           uint32_t flags, int32_t **ids, size_t *n)
 {
-    const cull_opened *m = &model_of(text)->opened;
+    const cull_open_model *m = &model_of(text)->opened;
     return m->backend->encode(ctx, m->model, s, len, flags, ids, n);
 }
 
 static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *ids, size_t n,
                           uint32_t flags, char **s, size_t *len)
 {
-    const cull_opened *m = &model_of(text)->opened;
+    const cull_open_model *m = &model_of(text)->opened;
     return m->backend->decode(ctx, m->model, ids, n, flags, s, len);
 }
 
@@ -25,7 +25,7 @@ void test_model_open(fake_host *host, const char *path, uint32_t what, test_mode
 {
     const cull_plugin *plugin = fake_plugin(host, "backend", "hf");
     void *settings = fake_settings(host, plugin);
-    cull_opened *m = &out->opened;
+    cull_open_model *m = &out->opened;
 
     fake_set(host, plugin, settings, "path", path);
     m->backend = plugin->vtable;

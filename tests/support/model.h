@@ -9,7 +9,7 @@
 
 typedef struct test_model {
     cull_text text; // first: encode and decode find the rest by it
-    cull_opened opened;
+    cull_open_model opened;
 } test_model;
 
 // `what`: CULL_OPEN_*. Whatever goes wrong fails the test with a sentence.

@@ -93,7 +93,7 @@ float naive_bias(const cull_matrix *m, size_t r)
     return m->bias ? plain(m->bias_dtype, m->bias, (ptrdiff_t)r * m->bias_stride) : 0;
 }
 
-static cull_status naive_linear(cull_pass *pass, cull_where where, size_t n, const float *x,
+static cull_status naive_linear(cull_pass *pass, cull_matrix_id where, size_t n, const float *x,
                                 size_t ldx, float *y, size_t ldy)
 {
     const naive_core *core = pass->core;
@@ -256,7 +256,7 @@ static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cu
 
 static cull_status head(cull_pass *pass, naive_forward *f, const float *hn, double logit_scale)
 {
-    const cull_where where = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
+    const cull_matrix_id where = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
     const cull_status status = naive_linear(pass, where, f->n, hn, f->D, f->logits, f->V);
 
     for (size_t i = 0; i < f->n * f->V; i++)

@@ -4,11 +4,11 @@
 
 #include "support/test.h"
 
-cull_opened opened_at(fake_host *host, const char *path)
+cull_open_model opened_at(fake_host *host, const char *path)
 {
     const cull_plugin *hf = fake_plugin(host, "backend", "hf");
     void *settings = fake_settings(host, hf);
-    cull_opened m = { .backend = hf->vtable };
+    cull_open_model m = { .backend = hf->vtable };
 
     fake_set(host, hf, settings, "path", path);
     assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));
@@ -16,7 +16,7 @@ cull_opened opened_at(fake_host *host, const char *path)
     return m;
 }
 
-cull_opened opened_new(fake_host *host, const char *path)
+cull_open_model opened_new(fake_host *host, const char *path)
 {
     char full[1024];
 
@@ -24,12 +24,12 @@ cull_opened opened_new(fake_host *host, const char *path)
     return opened_at(host, full);
 }
 
-void opened_close(cull_opened *m)
+void opened_close(cull_open_model *m)
 {
     m->backend->close(m->model);
 }
 
-const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *m)
+const cull_layer_facts *const *opened_facts(fake_host *host, const cull_open_model *m)
 {
     const cull_layer_facts **facts = cull_take(fake_ctx(host), m->facts->L, sizeof *facts);
 
@@ -39,7 +39,7 @@ const cull_layer_facts *const *opened_facts(fake_host *host, const cull_opened *
     return facts;
 }
 
-cull_cut *opened_drop(fake_host *host, const cull_opened *m, const int32_t *const *kept,
+cull_cut *opened_drop(fake_host *host, const cull_open_model *m, const int32_t *const *kept,
                       const size_t *n_kept)
 {
     size_t *E = cull_take(fake_ctx(host), m->facts->L, sizeof *E);

@@ -5,7 +5,8 @@
 #include "cut/cut.h"
 
 // The last overlay of that kind on a matrix; NULL: none.
-static inline const cull_overlay *overlay_last(const cull_cut *cut, cull_where where, uint32_t kind)
+static inline const cull_overlay *overlay_last(const cull_cut *cut, cull_matrix_id where,
+                                               uint32_t kind)
 {
     const cull_overlay *found = NULL;
     for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))

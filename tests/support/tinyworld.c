@@ -32,7 +32,7 @@ static const shape *shape_of(const char *name)
     return NULL;
 }
 
-static void checkpoint_name(const tinyworld *world, cull_where where, char *out, size_t size)
+static void checkpoint_name(const tinyworld *world, cull_matrix_id where, char *out, size_t size)
 {
     static const char *const attention[] = { "q", "k", "v", "o" };
     const shape *s = shape_of(world->name);
@@ -68,13 +68,13 @@ static void checkpoint_name(const tinyworld *world, cull_where where, char *out,
 // Where a matrix is kept once it has been widened.
 enum { MOST_EXPERTS = 32, N_MATRICES = TINYWORLD_L * CULL_N_PARTS * (MOST_EXPERTS + 1) };
 
-static size_t place(cull_where where)
+static size_t place(cull_matrix_id where)
 {
     const size_t expert = where.expert == CULL_NONE ? MOST_EXPERTS : where.expert;
     return (where.layer * CULL_N_PARTS + where.part) * (MOST_EXPERTS + 1) + expert;
 }
 
-const float *tinyworld_matrix(tinyworld *world, cull_where where, size_t *rows, size_t *cols)
+const float *tinyworld_matrix(tinyworld *world, cull_matrix_id where, size_t *rows, size_t *cols)
 {
     char name[128];
     size_t n = 0;
@@ -92,7 +92,7 @@ const float *tinyworld_matrix(tinyworld *world, cull_where where, size_t *rows, 
     return world->matrices[place(where)] = w;
 }
 
-static cull_status view_weights(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status view_weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                 const float **w, size_t *rows, size_t *cols, const float **bias)
 {
     (void)ctx;
@@ -102,7 +102,7 @@ static cull_status view_weights(cull_ctx *ctx, const cull_view *view, cull_where
     return CULL_OK;
 }
 
-static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_where where,
+static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                                  size_t rows, size_t cols, const float *w, float *out)
 {
     const tinyworld *world = view->core;
@@ -180,7 +180,7 @@ tinyworld *tinyworld_open(fake_host *host, const char *name)
         .size = sizeof world->facts, .arch = name, .L = TINYWORLD_L, .D = TINYWORLD_D
     };
     world->all_stats = (cull_stats){ .size = sizeof world->all_stats,
-                                     .groups = CULL_STAT_A | CULL_STAT_H,
+                                     .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
                                      .L = TINYWORLD_L,
                                      .tokens = 18432,
                                      .layer = world->layer_stats };

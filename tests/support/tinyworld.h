@@ -29,7 +29,7 @@ void tinyworld_close(tinyworld *world);
 golden *tinyworld_golden(tinyworld *world, const char *file); // "weights"; the caller closes it
 
 // A matrix of the model, as float32; lives until tinyworld_close.
-const float *tinyworld_matrix(tinyworld *world, cull_where where, size_t *rows, size_t *cols);
+const float *tinyworld_matrix(tinyworld *world, cull_matrix_id where, size_t *rows, size_t *cols);
 cull_cut *tinyworld_cut(tinyworld *world); // empty
 const char *tinyworld_w(cull_part part);   // how the golden files call a part: "w1", "w2", "w3"
 

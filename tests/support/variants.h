@@ -2,9 +2,8 @@
 // engine's own statistics (tests/golden/methods/*/README.md, file `eval`).
 //
 //     variants *v = variants_open("tinyworld-mixtral");
-//     variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_A }); // world->view.stats
-//     variants_add(v, "drop-reap-12", cut, CULL_ACTION_DROP);
-//     variants_check(v);
+//     variants_calibrate(v, &(cull_calibration){ .groups = CULL_STAT_ROUTING }); //
+//     world->view.stats variants_add(v, "drop-reap-12", cut, CULL_ACTION_DROP); variants_check(v);
 //     variants_close(v);
 #ifndef CULL_TESTS_VARIANTS_H
 #define CULL_TESTS_VARIANTS_H

@@ -23,10 +23,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void open_scene(const cull_stage_job *job, cull_scene *scene)
+static void open_view(const cull_stage_job *job, cull_stage_view *stage_view)
 {
-    cull_scene_init(scene, job->step, job->subject, job->layers, job->stats, job->before,
-                    job->observed);
+    cull_stage_view_init(stage_view, job->step, job->prepared, job->layers, job->stats, job->before,
+                         job->observed);
 }
 
 static void doing(char *text, const cull_use *use, const char *kind, const char *what, size_t layer)
@@ -49,23 +49,23 @@ static void keep_scores(const cull_scores *scores, cull_stage_result *found)
 
 // ---- all layers ----
 
-static cull_status select_all(cull_ctx *ctx, cull_scene *scene, const cull_stage_job *job,
+static cull_status select_all(cull_ctx *ctx, cull_stage_view *stage_view, const cull_stage_job *job,
                               const cull_scores *scores, cull_cut *cut, char *text)
 {
     const cull_strategy *strategy = job->step->spec->strategy.plugin->vtable;
-    const size_t L = job->subject->opened.facts->L;
+    const size_t L = job->prepared->opened.facts->L;
     if (!(strategy->flags & CULL_BY_LAYER))
-        return cull_select(ctx, scene, scores, job->budget, CULL_ALL_LAYERS, job->budget->sparsity,
-                           cut);
+        return cull_select(ctx, stage_view, scores, job->budget, CULL_ALL_LAYERS,
+                           job->budget->sparsity, cut);
     double *sparsity = cull_take(ctx, L, sizeof *sparsity);
     if (!sparsity)
         return CULL_ENOMEM;
-    CULL_TRY(cull_spread(ctx, scene, scores, job->budget, sparsity));
+    CULL_TRY(cull_spread(ctx, stage_view, scores, job->budget, sparsity));
     for (size_t l = 0; l < L; l++) {
         if (job->budget->frozen[l])
             continue;
         doing(text, &job->step->spec->strategy, "strategy", "selecting", l);
-        CULL_TRY(cull_select(ctx, scene, scores, job->budget, l, sparsity[l], cut));
+        CULL_TRY(cull_select(ctx, stage_view, scores, job->budget, l, sparsity[l], cut));
         cull_arena_clear(cull_context_of(ctx)->scratch);
     }
     return CULL_OK;
@@ -77,18 +77,18 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
     const cull_stage *spec = c->job->step->spec;
     cull_stage_result *found = c->result;
     cull_scores scores;
-    cull_scene scene;
-    open_scene(c->job, &scene);
+    cull_stage_view stage_view;
+    open_view(c->job, &stage_view);
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", CULL_ALL_LAYERS);
-    CULL_TRY(cull_score(ctx, &scene, CULL_ALL_LAYERS, &scores));
+    CULL_TRY(cull_score(ctx, &stage_view, CULL_ALL_LAYERS, &scores));
     const double scored = now();
     doing(text, &spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
-    CULL_TRY(select_all(ctx, &scene, c->job, &scores, found->cut, text));
+    CULL_TRY(select_all(ctx, &stage_view, c->job, &scores, found->cut, text));
     keep_scores(&scores, found);
     found->score_s = scored - begin;
     found->select_s = now() - scored;
-    return cull_image_write(ctx, out, found, c->job->before->n_overlays);
+    return cull_stage_result_write(ctx, out, found, c->job->before->n_overlays);
 }
 
 cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_result *result)
@@ -97,7 +97,7 @@ cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_
     const cull_child_job child = { job->folder, job->seconds, run_in_child, &c };
     FILE *out;
     CULL_TRY(cull_child_run(ctx, &child, &out));
-    const cull_status status = cull_image_read(ctx, out, CULL_ALL_LAYERS, result);
+    const cull_status status = cull_stage_result_read(ctx, out, CULL_ALL_LAYERS, result);
     fclose(out);
     return status;
 }
@@ -107,20 +107,20 @@ cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_
 static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 {
     const call *c = arg;
-    const size_t L = c->job->subject->opened.facts->L;
+    const size_t L = c->job->prepared->opened.facts->L;
     const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = L };
     cull_scores scores = none;
     double *sparsity = cull_take(ctx, L, sizeof *sparsity);
-    cull_scene scene;
+    cull_stage_view stage_view;
     if (!sparsity)
         return CULL_ENOMEM;
-    open_scene(c->job, &scene);
+    open_view(c->job, &stage_view);
     const cull_use *use = &c->job->step->spec->criterion;
     if (use->plugin)
         scores.form = ((const cull_criterion *)use->plugin->vtable)->form;
     doing(text, &c->job->step->spec->strategy, "strategy", "spreading over layers",
           CULL_ALL_LAYERS);
-    CULL_TRY(cull_spread(ctx, &scene, &scores, c->job->budget, sparsity));
+    CULL_TRY(cull_spread(ctx, &stage_view, &scores, c->job->budget, sparsity));
     if (fwrite(sparsity, sizeof *sparsity, L, out) != L)
         return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be written: %s",
                          strerror(errno));
@@ -129,7 +129,7 @@ static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *te
 
 cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job, double *sparsity)
 {
-    const size_t L = job->subject->opened.facts->L;
+    const size_t L = job->prepared->opened.facts->L;
     call c = { .job = job };
     const cull_child_job child = { job->folder, job->seconds, spread_in_child, &c };
     FILE *out;
@@ -146,19 +146,20 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
     cull_stage_result *found = c->result;
     const size_t first = found->cut->n_overlays;
     cull_scores scores;
-    cull_scene scene;
-    open_scene(c->job, &scene);
+    cull_stage_view stage_view;
+    open_view(c->job, &stage_view);
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", c->layer);
-    CULL_TRY(cull_score(ctx, &scene, c->layer, &scores));
+    CULL_TRY(cull_score(ctx, &stage_view, c->layer, &scores));
     const double scored = now();
     doing(text, &spec->strategy, "strategy", "selecting", c->layer);
-    CULL_TRY(cull_select(ctx, &scene, &scores, c->job->budget, c->layer, c->sparsity, found->cut));
+    CULL_TRY(
+        cull_select(ctx, &stage_view, &scores, c->job->budget, c->layer, c->sparsity, found->cut));
     found->score_s = scored - begin;
     found->select_s = now() - scored;
     found->layer = NULL;
     found->expert = NULL;
-    return cull_image_write(ctx, out, found, first);
+    return cull_stage_result_write(ctx, out, found, first);
 }
 
 cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
@@ -168,7 +169,7 @@ cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t la
     const cull_child_job child = { job->folder, job->seconds, visit_in_child, &c };
     FILE *out;
     CULL_TRY(cull_child_run(ctx, &child, &out));
-    const cull_status status = cull_image_read(ctx, out, layer, result);
+    const cull_status status = cull_stage_result_read(ctx, out, layer, result);
     fclose(out);
     return status;
 }

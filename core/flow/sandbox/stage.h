@@ -8,7 +8,7 @@
 
 typedef struct cull_stage_job {
     const cull_step *step;
-    const cull_subject *subject;
+    const cull_prepared_model *prepared;
     const cull_layer_facts *layers; // (L)
     const cull_cut *before;         // what the earlier stages left
     const cull_stats *stats;

@@ -60,8 +60,8 @@ static void put_scores(writer *w, const cull_stage_result *found)
         put(w, found->expert[l], cut->layer[l].E * sizeof **found->expert);
 }
 
-cull_status cull_image_write(cull_ctx *ctx, FILE *file, const cull_stage_result *found,
-                             size_t first)
+cull_status cull_stage_result_write(cull_ctx *ctx, FILE *file, const cull_stage_result *found,
+                                    size_t first)
 {
     const cull_cut *cut = found->cut;
     writer w = { .file = file };
@@ -256,14 +256,15 @@ static cull_status map_file(cull_ctx *ctx, FILE *file, cull_stage_result *out)
     return CULL_OK;
 }
 
-cull_status cull_image_read(cull_ctx *ctx, FILE *file, size_t only, cull_stage_result *result)
+cull_status cull_stage_result_read(cull_ctx *ctx, FILE *file, size_t only,
+                                   cull_stage_result *result)
 {
     CULL_TRY(map_file(ctx, file, result));
     reader r = { ctx, result->maps->at, result->maps->bytes };
     return read_all(&r, only, result);
 }
 
-void cull_image_release(cull_stage_result *result)
+void cull_stage_result_release(cull_stage_result *result)
 {
     for (cull_map *map = result->maps; map; map = map->next)
         munmap(map->at, map->bytes);

@@ -27,14 +27,14 @@ typedef struct cull_stage_result {
 } cull_stage_result;
 
 // The slot tables of found->cut, its overlays from `first` on, scores of experts and layers, times.
-cull_status cull_image_write(cull_ctx *ctx, FILE *file, const cull_stage_result *found,
-                             size_t first) CULL_MUST_CHECK;
+cull_status cull_stage_result_write(cull_ctx *ctx, FILE *file, const cull_stage_result *found,
+                                    size_t first) CULL_MUST_CHECK;
 
 // Changes result->cut, which is as the child found it, to what the file says: all of it, or with
 // `only` < L that layer, when a change to another is a failure. Memory is the context's alloc
-// arena; maps live until cull_image_release.
-cull_status cull_image_read(cull_ctx *ctx, FILE *file, size_t only,
-                            cull_stage_result *result) CULL_MUST_CHECK;
-void cull_image_release(cull_stage_result *result);
+// arena; maps live until cull_stage_result_release.
+cull_status cull_stage_result_read(cull_ctx *ctx, FILE *file, size_t only,
+                                   cull_stage_result *result) CULL_MUST_CHECK;
+void cull_stage_result_release(cull_stage_result *result);
 
 #endif

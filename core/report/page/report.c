@@ -49,7 +49,7 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
 // p of the differences to dense, adjusted: a model's table is the family.
 static cull_status adjust(const report *r, numbers *n)
 {
-    const size_t m = n->measures.n, all = r->frame->n_cells * m;
+    const size_t m = n->metric_views.n, all = r->frame->n_cells * m;
     size_t *cell = cull_scratch(r->ctx, all + 1, sizeof *cell);
     if (!cell)
         return CULL_ENOMEM;
@@ -63,7 +63,7 @@ static cull_status adjust(const report *r, numbers *n)
 static cull_status compute(const report *r, numbers *n)
 {
     const cull_frame *f = r->frame;
-    const size_t m = n->measures.n, room = f->n_cells * m + 1;
+    const size_t m = n->metric_views.n, room = f->n_cells * m + 1;
     n->estimate = cull_take(r->ctx, room, sizeof *n->estimate);
     n->interval = cull_take(r->ctx, room, sizeof *n->interval);
     n->to_dense = cull_take(r->ctx, room, sizeof *n->to_dense);
@@ -76,16 +76,16 @@ static cull_status compute(const report *r, numbers *n)
         const size_t dense = cull_frame_dense(f, f->cell[c].model);
         for (size_t j = 0; j < m; j++) {
             const size_t at = number_at(n, c, j);
-            CULL_TRY(cull_estimate_of(r->ctx, f, c, &n->measures.at[j], &n->estimate[at]));
-            CULL_TRY(cull_interval_of(r->ctx, f, c, &n->measures.at[j], &n->interval[at]));
+            CULL_TRY(cull_estimate_of(r->ctx, f, c, &n->metric_views.at[j], &n->estimate[at]));
+            CULL_TRY(cull_interval_of(r->ctx, f, c, &n->metric_views.at[j], &n->interval[at]));
             n->to_dense[at].d = (cull_difference){ NAN, NAN, NAN, NAN, NAN, NAN };
             if (dense != SIZE_MAX && dense != c)
-                CULL_TRY(
-                    cull_compare_cells(r->ctx, f, dense, c, &n->measures.at[j], &n->to_dense[at]));
+                CULL_TRY(cull_compare_cells(r->ctx, f, dense, c, &n->metric_views.at[j],
+                                            &n->to_dense[at]));
         }
     }
     CULL_TRY(adjust(r, n));
-    return cull_find_best(r->ctx, f, &n->measures, n->best);
+    return cull_find_best(r->ctx, f, &n->metric_views, n->best);
 }
 
 static cull_status find_models(report *r)
@@ -245,12 +245,12 @@ cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char
 {
     cull_buf page = CULL_BUF_INIT, body = CULL_BUF_INIT;
     report r = { .ctx = ctx, .frame = frame, .page = &body };
-    cull_measures all;
+    cull_metric_views all;
 
     CULL_TRY(find_models(&r));
-    CULL_TRY(cull_measures_macro(ctx, frame, &all));
-    CULL_TRY(cull_measures_main(ctx, &all, NULL, &r.macro.measures));
-    CULL_TRY(cull_measures_each(ctx, frame, &r.each.measures));
+    CULL_TRY(cull_metric_views_macro(ctx, frame, &all));
+    CULL_TRY(cull_metric_views_main(ctx, &all, NULL, &r.macro.metric_views));
+    CULL_TRY(cull_metric_views_each(ctx, frame, &r.each.metric_views));
     CULL_TRY(compute(&r, &r.macro));
     CULL_TRY(compute(&r, &r.each));
     cull_status status = put_page(&r, &page);

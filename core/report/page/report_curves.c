@@ -58,24 +58,27 @@ static cull_point point_of(const cull_difference *d, enum cull_law law, double x
 }
 
 // Value with its 95 % band, over items and seeds.
-static cull_point value_point(const numbers *n, size_t cell, size_t measure, double x)
+static cull_point value_point(const numbers *n, size_t cell, size_t metric_view, double x)
 {
-    return point_of(&n->interval[number_at(n, cell, measure)], n->measures.at[measure].law, x);
+    return point_of(&n->interval[number_at(n, cell, metric_view)],
+                    n->metric_views.at[metric_view].law, x);
 }
 
 // Difference to dense with its paired interval, as a ratio for perplexities.
-static cull_point difference_point(const numbers *n, size_t cell, size_t measure, double x)
+static cull_point difference_point(const numbers *n, size_t cell, size_t metric_view, double x)
 {
-    return point_of(&n->to_dense[number_at(n, cell, measure)].d, n->measures.at[measure].law, x);
+    return point_of(&n->to_dense[number_at(n, cell, metric_view)].d,
+                    n->metric_views.at[metric_view].law, x);
 }
 
-typedef cull_point (*point_fn)(const numbers *n, size_t cell, size_t measure, double x);
+typedef cull_point (*point_fn)(const numbers *n, size_t cell, size_t metric_view, double x);
 
-// The methods' points of one measure, from dense at sparsity 0 on.
-static cull_status make_series(const report *r, const lines *l, const numbers *n, size_t measure,
-                               size_t dense, point_fn point, cull_series **out, size_t *n_out)
+// The methods' points of one metric view, from dense at sparsity 0 on.
+static cull_status make_series(const report *r, const lines *l, const numbers *n,
+                               size_t metric_view, size_t dense, point_fn point, cull_series **out,
+                               size_t *n_out)
 {
-    const bool ratio = n->measures.at[measure].law == CULL_LAW_EXP;
+    const bool ratio = n->metric_views.at[metric_view].law == CULL_LAW_EXP;
     *out = cull_take(r->ctx, l->n + 1, sizeof **out);
     *n_out = 0;
     if (!*out)
@@ -91,10 +94,10 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
                 continue;
             if (k == 0 && dense != SIZE_MAX) {
                 const double same = ratio ? 1 : 0;
-                points[k++] = point == value_point ? value_point(n, dense, measure, 0)
+                points[k++] = point == value_point ? value_point(n, dense, metric_view, 0)
                                                    : (cull_point){ 0, same, same, same, NULL };
             }
-            points[k++] = point(n, l->cell[i][j], measure, x);
+            points[k++] = point(n, l->cell[i][j], metric_view, x);
         }
         if (k > 0)
             (*out)[(*n_out)++] = (cull_series){ l->name[i], i, k, points };
@@ -104,19 +107,20 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
 
 // ---- curves ----
 
-static cull_status put_curve(const report *r, const lines *l, const numbers *n, size_t measure,
+static cull_status put_curve(const report *r, const lines *l, const numbers *n, size_t metric_view,
                              size_t dense, point_fn point, bool small, const char *title)
 {
     cull_series *series;
     size_t n_series;
-    const cull_measure *m = &n->measures.at[measure];
-    CULL_TRY(make_series(r, l, n, measure, dense, point, &series, &n_series));
+    const cull_metric_view *m = &n->metric_views.at[metric_view];
+    CULL_TRY(make_series(r, l, n, metric_view, dense, point, &series, &n_series));
     if (n_series == 0)
         return CULL_OK;
     const bool difference = point == difference_point;
-    const double reference = difference          ? m->law == CULL_LAW_EXP ? 1 : 0
-                             : dense == SIZE_MAX ? NAN
-                                                 : n->estimate[number_at(n, dense, measure)].value;
+    const double reference = difference ? m->law == CULL_LAW_EXP ? 1 : 0
+                             : dense == SIZE_MAX
+                                 ? NAN
+                                 : n->estimate[number_at(n, dense, metric_view)].value;
     cull_buf_puts(r->page, "<figure>");
     cull_page_chart(r->page, &(cull_chart){ .title = title,
                                             .x_label = "sparsity",
@@ -133,7 +137,7 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
     return CULL_OK;
 }
 
-static const char *title_of(const report *r, const cull_measure *m, const char *what)
+static const char *title_of(const report *r, const cull_metric_view *m, const char *what)
 {
     cull_arena *arena = cull_context_of(r->ctx)->alloc;
     return cull_arena_printf(arena, "%s%s%s %s%s", m->task ? m->task : "", m->task ? " " : "",
@@ -161,8 +165,8 @@ cull_status report_curves(const report *r, const char *model)
         return CULL_OK;
     CULL_TRY(put_legend(r, &l));
 
-    for (size_t j = 0; j < n->measures.n; j++) {
-        const cull_measure *m = &n->measures.at[j];
+    for (size_t j = 0; j < n->metric_views.n; j++) {
+        const cull_metric_view *m = &n->metric_views.at[j];
         const bool ratio = m->law == CULL_LAW_EXP;
         cull_buf_puts(r->page, "<div class=\"pair\">");
         CULL_TRY(put_curve(r, &l, n, j, dense, value_point, false, title_of(r, m, "")));
@@ -175,11 +179,11 @@ cull_status report_curves(const report *r, const char *model)
         cull_buf_puts(r->page, "<details open><summary>");
         cull_page_text(r->page, m->label);
         cull_buf_puts(r->page, " by task</summary>\n<div class=\"small\">\n");
-        for (size_t t = 0; t < r->each.measures.n; t++)
-            if (strcmp(r->each.measures.at[t].label, m->label) == 0 &&
-                r->each.measures.at[t].law != CULL_LAW_NONE)
+        for (size_t t = 0; t < r->each.metric_views.n; t++)
+            if (strcmp(r->each.metric_views.at[t].label, m->label) == 0 &&
+                r->each.metric_views.at[t].law != CULL_LAW_NONE)
                 CULL_TRY(put_curve(r, &l, &r->each, t, dense, value_point, true,
-                                   title_of(r, &r->each.measures.at[t], "")));
+                                   title_of(r, &r->each.metric_views.at[t], "")));
         cull_buf_puts(r->page, "</div></details>\n");
     }
     return CULL_OK;
@@ -201,13 +205,13 @@ static double cost_of(const report *r, size_t cell, size_t which)
     return sum;
 }
 
-static cull_status put_cost(const report *r, const lines *l, size_t measure, size_t dense,
+static cull_status put_cost(const report *r, const lines *l, size_t metric_view, size_t dense,
                             size_t which)
 {
     static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
                                                 "seconds of calibration" };
     const numbers *n = &r->macro;
-    const cull_measure *m = &n->measures.at[measure];
+    const cull_metric_view *m = &n->metric_views.at[metric_view];
     cull_series *series = cull_take(r->ctx, l->n + 1, sizeof *series);
     double low = INFINITY, high = -INFINITY;
     if (!series)
@@ -218,7 +222,7 @@ static cull_status put_cost(const report *r, const lines *l, size_t measure, siz
             return CULL_ENOMEM;
         for (size_t j = 0; j < l->n_cells[i]; j++) {
             const double x = cost_of(r, l->cell[i][j], which);
-            points[j] = value_point(n, l->cell[i][j], measure, x);
+            points[j] = value_point(n, l->cell[i][j], metric_view, x);
             low = fmin(low, x);
             high = fmax(high, x);
         }
@@ -229,18 +233,19 @@ static cull_status put_cost(const report *r, const lines *l, size_t measure, siz
         return CULL_OK;
     cull_buf_puts(r->page, "<figure>");
     cull_page_chart(
-        r->page, &(cull_chart){ .title = title_of(r, m, ""),
-                                .x_label = names[which],
-                                .width = 390,
-                                .height = 270,
-                                .log_y = m->law == CULL_LAW_EXP,
-                                .percent_x = which != COST_SECONDS,
-                                .reference = dense == SIZE_MAX
-                                                 ? NAN
-                                                 : n->estimate[number_at(n, dense, measure)].value,
-                                .reference_name = "dense",
-                                .n = l->n,
-                                .series = series });
+        r->page,
+        &(cull_chart){ .title = title_of(r, m, ""),
+                       .x_label = names[which],
+                       .width = 390,
+                       .height = 270,
+                       .log_y = m->law == CULL_LAW_EXP,
+                       .percent_x = which != COST_SECONDS,
+                       .reference = dense == SIZE_MAX
+                                        ? NAN
+                                        : n->estimate[number_at(n, dense, metric_view)].value,
+                       .reference_name = "dense",
+                       .n = l->n,
+                       .series = series });
     cull_buf_puts(r->page, "</figure>\n");
     return CULL_OK;
 }
@@ -253,7 +258,7 @@ cull_status report_cost(const report *r, const char *model)
     if (l.n == 0)
         return CULL_OK;
     CULL_TRY(put_legend(r, &l));
-    for (size_t j = 0; j < r->macro.measures.n; j++) {
+    for (size_t j = 0; j < r->macro.metric_views.n; j++) {
         cull_buf_puts(r->page, "<div class=\"pair\">");
         for (size_t which = 0; which < N_COSTS; which++)
             CULL_TRY(put_cost(r, &l, j, dense, which));

@@ -14,9 +14,9 @@ typedef struct flips {
     size_t n, to_wrong, to_right;
 } flips;
 
-// 0/1 outcomes of a task's measure "acc" or "exact_match" alone: variants of them and groups count
-// the same documents again.
-static bool counts(const report *r, const cull_measure *m)
+// 0/1 outcomes of a task's metric view "acc" or "exact_match" alone: variants of them and groups
+// count the same documents again.
+static bool counts(const report *r, const cull_metric_view *m)
 {
     return !cull_is_sum(r->frame, m->column[0]) && m->law == CULL_LAW_MEAN && m->k == 1 &&
            (strcmp(m->label, "acc") == 0 || strncmp(m->label, "exact_match", 11) == 0);
@@ -30,14 +30,15 @@ static bool binary(const cull_items *items)
     return !items->b && items->n > 0;
 }
 
-static const cull_row *row_of(const report *r, size_t cell, size_t seed, const cull_measure *m)
+static const cull_row *row_of(const report *r, size_t cell, size_t seed, const cull_metric_view *m)
 {
     return cull_frame_row(r->frame, r->frame->order[r->frame->cell[cell].first + seed],
                           m->column[0]);
 }
 
 // Add the flips of one task, summed over the cell's seeds.
-static void add_task(const report *r, size_t dense, size_t cell, const cull_measure *m, flips *sum)
+static void add_task(const report *r, size_t dense, size_t cell, const cull_metric_view *m,
+                     flips *sum)
 {
     const cull_row *base = row_of(r, dense, 0, m);
     for (size_t s = 0; base && s < r->frame->cell[cell].n_trials; s++) {
@@ -55,9 +56,9 @@ static void add_task(const report *r, size_t dense, size_t cell, const cull_meas
 static flips all_tasks(const report *r, size_t dense, size_t cell)
 {
     flips sum = { 0 };
-    for (size_t j = 0; j < r->each.measures.n; j++)
-        if (counts(r, &r->each.measures.at[j]))
-            add_task(r, dense, cell, &r->each.measures.at[j], &sum);
+    for (size_t j = 0; j < r->each.metric_views.n; j++)
+        if (counts(r, &r->each.metric_views.at[j]))
+            add_task(r, dense, cell, &r->each.metric_views.at[j], &sum);
     return sum;
 }
 
@@ -160,7 +161,7 @@ static const double *chosen(const report *r, const cull_row *row, const char *na
 }
 
 // Documents of one task that dense answered rightly and the cell did not.
-static size_t put_examples_of(const report *r, size_t dense, size_t cell, const cull_measure *m,
+static size_t put_examples_of(const report *r, size_t dense, size_t cell, const cull_metric_view *m,
                               size_t most)
 {
     const cull_row *base = row_of(r, dense, 0, m), *row = row_of(r, cell, 0, m);
@@ -196,8 +197,8 @@ static void put_examples(const report *r, size_t dense, size_t cell)
 {
     size_t tasks = 0, shown = 0;
     const size_t before = r->page->n;
-    for (size_t j = 0; j < r->each.measures.n; j++)
-        tasks += counts(r, &r->each.measures.at[j]);
+    for (size_t j = 0; j < r->each.metric_views.n; j++)
+        tasks += counts(r, &r->each.metric_views.at[j]);
     const size_t each = tasks >= EXAMPLES ? 1 : tasks ? EXAMPLES / tasks : 0;
 
     cull_buf_puts(r->page, "<details><summary>");
@@ -207,9 +208,9 @@ static void put_examples(const report *r, size_t dense, size_t cell)
     cull_buf_puts(r->page,
                   "</summary><div class=\"scroll\"><table><thead><tr><th>document</th>"
                   "<th>context</th><th>right (dense)</th><th>now</th></tr></thead><tbody>\n");
-    for (size_t j = 0; j < r->each.measures.n && shown < EXAMPLES; j++)
-        if (counts(r, &r->each.measures.at[j]))
-            shown += put_examples_of(r, dense, cell, &r->each.measures.at[j],
+    for (size_t j = 0; j < r->each.metric_views.n && shown < EXAMPLES; j++)
+        if (counts(r, &r->each.metric_views.at[j]))
+            shown += put_examples_of(r, dense, cell, &r->each.metric_views.at[j],
                                      each < EXAMPLES - shown ? each : EXAMPLES - shown);
     cull_buf_puts(r->page, "</tbody></table></div></details>\n");
     if (shown == 0) // nothing to be had: as if it had not been begun

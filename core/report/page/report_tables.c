@@ -63,19 +63,19 @@ static void put_p(cull_buf *page, double p)
 }
 
 // "worse" or "better" where the difference to dense may be claimed.
-static const char *verdict(const numbers *n, size_t cell, size_t measure)
+static const char *verdict(const numbers *n, size_t cell, size_t metric_view)
 {
-    const size_t at = number_at(n, cell, measure);
+    const size_t at = number_at(n, cell, metric_view);
     const bool up = n->to_dense[at].d.value > 0;
 
     if (!(n->p[at] <= 0.05))
         return "";
-    return up == n->measures.at[measure].higher_is_better ? "better" : "worse";
+    return up == n->metric_views.at[metric_view].higher_is_better ? "better" : "worse";
 }
 
 // ---- the verdict ----
 
-static void put_heading(const report *r, const cull_measure *m)
+static void put_heading(const report *r, const cull_metric_view *m)
 {
     cull_page_text(r->page, m->label);
     if (m->task) {
@@ -87,7 +87,7 @@ static void put_heading(const report *r, const cull_measure *m)
     cull_buf_puts(r->page, m->higher_is_better ? " ↑" : " ↓");
 }
 
-// Measures first … end − 1: as many as a printed page is wide.
+// Metric views first … end − 1: as many as a printed page is wide.
 typedef struct range {
     size_t first, end;
 } range;
@@ -96,7 +96,7 @@ enum { PAGE_WIDE = 3 };
 
 static void put_head(const report *r, bool seeds, range of)
 {
-    const cull_measures *m = &r->macro.measures;
+    const cull_metric_views *m = &r->macro.metric_views;
     cull_buf_puts(r->page,
                   "<div class=\"scroll\"><table>\n<thead><tr><th rowspan=\"2\" class=\"r\">"
                   "sparsity</th><th rowspan=\"2\">method</th><th rowspan=\"2\" "
@@ -115,10 +115,10 @@ static void put_head(const report *r, bool seeds, range of)
     cull_buf_puts(r->page, "</tr></thead>\n<tbody>\n");
 }
 
-static void put_estimate(const report *r, const numbers *n, size_t cell, size_t measure)
+static void put_estimate(const report *r, const numbers *n, size_t cell, size_t metric_view)
 {
-    const cull_estimate *e = &n->estimate[number_at(n, cell, measure)];
-    const enum cull_law law = n->measures.at[measure].law;
+    const cull_estimate *e = &n->estimate[number_at(n, cell, metric_view)];
+    const enum cull_law law = n->metric_views.at[metric_view].law;
 
     report_value(r->page, e->value, law);
     if (!isnan(e->value) && !isnan(e->error)) {
@@ -136,11 +136,12 @@ static void put_estimate(const report *r, const numbers *n, size_t cell, size_t 
 // What is left of dense's quality: acc over dense's, dense's perplexity over the cell's. Of what
 // measures a distance to dense, nothing can be left.
 static void put_recovery(const report *r, const numbers *n, size_t dense, size_t cell,
-                         size_t measure)
+                         size_t metric_view)
 {
-    const double own = n->estimate[number_at(n, cell, measure)].value;
-    const double all = dense == SIZE_MAX ? NAN : n->estimate[number_at(n, dense, measure)].value;
-    const double kept = n->measures.at[measure].higher_is_better ? own / all : all / own;
+    const double own = n->estimate[number_at(n, cell, metric_view)].value;
+    const double all =
+        dense == SIZE_MAX ? NAN : n->estimate[number_at(n, dense, metric_view)].value;
+    const double kept = n->metric_views.at[metric_view].higher_is_better ? own / all : all / own;
 
     if (isfinite(kept) && all != 0)
         cull_buf_printf(r->page, "%.1f %%", 100 * kept);
@@ -159,7 +160,7 @@ static void put_measures(const report *r, size_t dense, size_t cell, range of)
             continue;
         }
         cull_buf_printf(r->page, "<td class=\"r %s\">", verdict(n, cell, j));
-        report_difference(r->page, &n->to_dense[at].d, n->measures.at[j].law);
+        report_difference(r->page, &n->to_dense[at].d, n->metric_views.at[j].law);
         cull_buf_puts(r->page, "</td><td class=\"r soft\">");
         put_p(r->page, n->p[at]);
         cull_buf_puts(r->page, "</td><td class=\"r soft\">");
@@ -191,8 +192,8 @@ static void put_cell_names(const report *r, size_t cell, bool seeds, bool remove
 
 // ---- by task ----
 
-// Is the measure a task of this label?
-static bool is_of(const cull_measure *m, const char *label)
+// Is the metric view a task of this label?
+static bool is_of(const cull_metric_view *m, const char *label)
 {
     return strcmp(m->label, label) == 0 && m->law != CULL_LAW_NONE;
 }
@@ -208,10 +209,10 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
                   "adjusted by Holm over all values of all tasks of the model.</p>\n<div "
                   "class=\"scroll\"><table><thead><tr><th "
                   "class=\"r\">sparsity</th><th>method</th>");
-    for (size_t j = 0; j < n->measures.n; j++)
-        if (is_of(&n->measures.at[j], label)) {
+    for (size_t j = 0; j < n->metric_views.n; j++)
+        if (is_of(&n->metric_views.at[j], label)) {
             cull_buf_puts(r->page, "<th class=\"r\">");
-            cull_page_text(r->page, n->measures.at[j].task);
+            cull_page_text(r->page, n->metric_views.at[j].task);
             cull_buf_puts(r->page, "</th>");
         }
     cull_buf_puts(r->page, "</tr></thead>\n<tbody>\n");
@@ -221,8 +222,8 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
             continue;
         cull_buf_puts(r->page, "<tr>");
         put_cell_names(r, cell, false, false);
-        for (size_t j = 0; j < n->measures.n; j++)
-            if (is_of(&n->measures.at[j], label)) {
+        for (size_t j = 0; j < n->metric_views.n; j++)
+            if (is_of(&n->metric_views.at[j], label)) {
                 cull_buf_printf(r->page, "<td class=\"r %s%s\">",
                                 r->frame->cell[cell].dense ? "" : verdict(n, cell, j),
                                 n->best[number_at(n, cell, j)] ? " best" : "");
@@ -274,16 +275,16 @@ cull_status report_verdict(const report *r, const char *model)
 {
     size_t n;
     const size_t *cells = report_cells(r, model, &n), dense = cull_frame_dense(r->frame, model);
-    const size_t measures = r->macro.measures.n;
+    const size_t metric_views = r->macro.metric_views.n;
     if (!cells)
         return CULL_ENOMEM;
     if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)
         return put_pairs(r, model);
-    for (size_t j = 0; j < measures; j += PAGE_WIDE)
+    for (size_t j = 0; j < metric_views; j += PAGE_WIDE)
         put_verdicts(r, dense, n, cells,
-                     (range){ j, j + PAGE_WIDE < measures ? j + PAGE_WIDE : measures });
-    for (size_t j = 0; j < r->macro.measures.n; j++)
-        if (!r->macro.measures.at[j].task)
-            put_task_table(r, r->macro.measures.at[j].label, dense, n, cells);
+                     (range){ j, j + PAGE_WIDE < metric_views ? j + PAGE_WIDE : metric_views });
+    for (size_t j = 0; j < r->macro.metric_views.n; j++)
+        if (!r->macro.metric_views.at[j].task)
+            put_task_table(r, r->macro.metric_views.at[j].label, dense, n, cells);
     return CULL_OK;
 }

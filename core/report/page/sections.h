@@ -5,9 +5,9 @@
 #include "report/compare.h"
 #include "report/page/page.h"
 
-// Measures with all that is known of them, (n_cells, measures.n) each.
+// Metric views with all that is known of them, (n_cells, metric_views.n) each.
 typedef struct numbers {
-    cull_measures measures;
+    cull_metric_views metric_views;
     cull_estimate *estimate;
     cull_difference *interval; // of the estimate
     cull_comparison *to_dense;
@@ -25,9 +25,9 @@ typedef struct report {
     numbers macro, each;
 } report;
 
-static inline size_t number_at(const numbers *n, size_t cell, size_t measure)
+static inline size_t number_at(const numbers *n, size_t cell, size_t metric_view)
 {
-    return cell * n->measures.n + measure;
+    return cell * n->metric_views.n + metric_view;
 }
 
 // A cell's name without its sparsity: "reap", "reap, global".

@@ -7,7 +7,7 @@
 
 enum { FIXED = 6 };
 
-// What is shown of one cell and measure.
+// What is shown of one cell and metric view.
 typedef struct shown {
     cull_estimate estimate;
     cull_comparison to_dense;
@@ -17,25 +17,25 @@ typedef struct shown {
 typedef struct view {
     cull_ctx *ctx;
     const cull_frame *frame;
-    const cull_measures *measures;
+    const cull_metric_views *metric_views;
     const cull_view_options *options;
     const char *model;
     size_t n,
         *cell;    // rows: cells of the model, in order; dense first, SIZE_MAX where it is missing
-    shown *shown; // (n_cells, measures->n)
+    shown *shown; // (n_cells, metric_views->n)
 } view;
 
-static const shown *shown_of(const view *v, size_t cell, size_t measure)
+static const shown *shown_of(const view *v, size_t cell, size_t metric_view)
 {
-    return &v->shown[cell * v->measures->n + measure];
+    return &v->shown[cell * v->metric_views->n + metric_view];
 }
 
 // ---- rows ----
 
-static double rank_of(const view *v, size_t cell, size_t measure)
+static double rank_of(const view *v, size_t cell, size_t metric_view)
 {
-    const double value = shown_of(v, cell, measure)->estimate.value;
-    const double good = v->measures->at[measure].higher_is_better ? value : -value;
+    const double value = shown_of(v, cell, metric_view)->estimate.value;
+    const double good = v->metric_views->at[metric_view].higher_is_better ? value : -value;
     return isnan(good) ? -INFINITY : good;
 }
 
@@ -48,8 +48,8 @@ static int by_number(double a, double b) // NaN last
 
 static size_t sort_measure(const view *v)
 {
-    for (size_t j = 0; v->options->measure && j < v->measures->n; j++)
-        if (strcmp(v->measures->at[j].label, v->options->measure) == 0)
+    for (size_t j = 0; v->options->metric_view && j < v->metric_views->n; j++)
+        if (strcmp(v->metric_views->at[j].label, v->options->metric_view) == 0)
             return j;
     return 0;
 }
@@ -57,9 +57,10 @@ static size_t sort_measure(const view *v)
 static int order(const view *v, size_t a, size_t b)
 {
     const cull_frame_cell *x = &v->frame->cell[a], *y = &v->frame->cell[b];
-    const size_t measure = sort_measure(v);
-    const int quality =
-        v->measures->n ? by_number(-rank_of(v, a, measure), -rank_of(v, b, measure)) : 0;
+    const size_t metric_view = sort_measure(v);
+    const int quality = v->metric_views->n
+                            ? by_number(-rank_of(v, a, metric_view), -rank_of(v, b, metric_view))
+                            : 0;
     const int sparsity = by_number(x->sparsity, y->sparsity), method = strcmp(x->method, y->method);
     const int keys[3][4] = { { sparsity, quality, method, 0 },
                              { method, sparsity, quality, 0 },
@@ -85,7 +86,7 @@ static void sort_rows(view *v) // by insertion: a table has tens of rows
 
 static cull_status gather(view *v)
 {
-    const size_t dense = cull_frame_dense(v->frame, v->model), m = v->measures->n;
+    const size_t dense = cull_frame_dense(v->frame, v->model), m = v->metric_views->n;
     const size_t cells = v->frame->n_cells;
     v->cell = cull_take(v->ctx, cells + 1, sizeof *v->cell);
     v->shown = cull_take(v->ctx, cells * m + 1, sizeof *v->shown);
@@ -93,7 +94,7 @@ static cull_status gather(view *v)
     if (!v->cell || !v->shown || !best)
         return CULL_ENOMEM;
 
-    CULL_TRY(cull_find_best(v->ctx, v->frame, v->measures, best));
+    CULL_TRY(cull_find_best(v->ctx, v->frame, v->metric_views, best));
     for (size_t c = 0; c < cells; c++) {
         if (strcmp(v->frame->cell[c].model, v->model) != 0)
             continue;
@@ -101,10 +102,10 @@ static cull_status gather(view *v)
         for (size_t j = 0; j < m; j++) {
             shown *s = &v->shown[c * m + j];
             s->best = best[c * m + j];
-            CULL_TRY(cull_estimate_of(v->ctx, v->frame, c, &v->measures->at[j], &s->estimate));
+            CULL_TRY(cull_estimate_of(v->ctx, v->frame, c, &v->metric_views->at[j], &s->estimate));
             s->to_dense.d.value = NAN;
             if (dense != SIZE_MAX && c != dense && !v->options->plain)
-                CULL_TRY(cull_compare_cells(v->ctx, v->frame, dense, c, &v->measures->at[j],
+                CULL_TRY(cull_compare_cells(v->ctx, v->frame, dense, c, &v->metric_views->at[j],
                                             &s->to_dense));
         }
     }
@@ -185,9 +186,9 @@ static size_t put_cell(const view *v, size_t cell, const bool use[FIXED], cull_t
 
 static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_table *t)
 {
-    for (size_t j = 0; j < v->measures->n; j++) {
+    for (size_t j = 0; j < v->metric_views->n; j++) {
         const shown *s = cell == SIZE_MAX ? NULL : shown_of(v, cell, j);
-        const enum cull_law law = v->measures->at[j].law;
+        const enum cull_law law = v->metric_views->at[j].law;
         char text[CULL_SHOWN];
         if (s) {
             cull_show_value(text, sizeof text, &s->estimate, law);
@@ -213,7 +214,7 @@ static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_ta
     }
 }
 
-static const char *heading(cull_ctx *ctx, const cull_measure *m, bool plain)
+static const char *heading(cull_ctx *ctx, const cull_metric_view *m, bool plain)
 {
     cull_arena *arena = cull_context_of(ctx)->alloc;
     const char *arrow = m->higher_is_better ? "↑" : "↓";
@@ -230,7 +231,7 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
         { "allocation", false, false, false }, { "removed", true, false, false },
         { "active", true, false, false },      { "seeds", true, false, true },
     };
-    const size_t room = FIXED + 3 * v->measures->n;
+    const size_t room = FIXED + 3 * v->metric_views->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
     const size_t dense = cull_frame_dense(v->frame, v->model);
     const char *to = dense != SIZE_MAX && v->frame->cell[dense].checkpoint ? "difference [95 %]"
@@ -243,8 +244,8 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
         if (use[i])
             column[n++] = fixed[i];
     const size_t n_fixed = n;
-    for (size_t j = 0; j < v->measures->n; j++) {
-        const char *name = heading(v->ctx, &v->measures->at[j], v->options->plain);
+    for (size_t j = 0; j < v->metric_views->n; j++) {
+        const char *name = heading(v->ctx, &v->metric_views->at[j], v->options->plain);
         if (!name)
             return cull_no_memory(v->ctx);
         column[n++] = (cull_table_column){ name, true, false, false };
@@ -258,11 +259,11 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
 }
 
 cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *model,
-                            const cull_measures *measures, const cull_view_options *options,
+                            const cull_metric_views *metric_views, const cull_view_options *options,
                             cull_table *out)
 {
     view v = {
-        .ctx = ctx, .frame = frame, .measures = measures, .options = options, .model = model
+        .ctx = ctx, .frame = frame, .metric_views = metric_views, .options = options, .model = model
     };
     bool use[FIXED] = { false };
 

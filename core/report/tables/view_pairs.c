@@ -6,7 +6,7 @@
 #include "report/tables/views.h"
 
 typedef struct pair {
-    const cull_measure *measure;
+    const cull_metric_view *metric_view;
     size_t cell;
     cull_estimate base, own;
     cull_comparison difference;
@@ -21,20 +21,20 @@ typedef struct pairs {
     bool outcomes;           // any flips?
 } pairs;
 
-// The measures of tasks and groups and then the means, of one metric or those of a first look.
+// The metric views of tasks and groups and then the means, of one metric or those of a first look.
 static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
-                               cull_measures *out)
+                               cull_metric_views *out)
 {
-    cull_measures each, macro, main;
-    CULL_TRY(cull_measures_each(ctx, f, &each));
-    CULL_TRY(cull_measures_macro(ctx, f, &macro));
-    CULL_TRY(cull_measures_main(ctx, &macro, metric, &main));
-    cull_measure *at = cull_take(ctx, each.n + main.n + 1, sizeof *at);
-    *out = (cull_measures){ .at = at };
+    cull_metric_views each, macro, main;
+    CULL_TRY(cull_metric_views_each(ctx, f, &each));
+    CULL_TRY(cull_metric_views_macro(ctx, f, &macro));
+    CULL_TRY(cull_metric_views_main(ctx, &macro, metric, &main));
+    cull_metric_view *at = cull_take(ctx, each.n + main.n + 1, sizeof *at);
+    *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
     for (size_t i = 0; i < each.n; i++) {
-        const cull_measure *m = &each.at[i];
+        const cull_metric_view *m = &each.at[i];
         const bool wanted = metric ? strcmp(m->label, metric) == 0 : !cull_is_variant(&each, m);
         const bool ours = strcmp(m->task, "pooled") == 0 || strcmp(m->task, "macro") == 0;
         const bool group = f->column[i].group_of_tasks;
@@ -47,10 +47,10 @@ static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *m
     return CULL_OK;
 }
 
-static cull_status add_pair(pairs *p, const cull_measure *m, size_t cell)
+static cull_status add_pair(pairs *p, const cull_metric_view *m, size_t cell)
 {
     pair *at = &p->at[p->n];
-    *at = (pair){ .measure = m, .cell = cell };
+    *at = (pair){ .metric_view = m, .cell = cell };
     CULL_TRY(cull_estimate_of(p->ctx, p->frame, p->dense, m, &at->base));
     CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &at->own));
     CULL_TRY(cull_compare_cells(p->ctx, p->frame, p->dense, cell, m, &at->difference));
@@ -61,19 +61,19 @@ static cull_status add_pair(pairs *p, const cull_measure *m, size_t cell)
     return CULL_OK;
 }
 
-static cull_status gather(pairs *p, const char *model, const cull_measures *measures)
+static cull_status gather(pairs *p, const char *model, const cull_metric_views *metric_views)
 {
     const cull_frame *f = p->frame;
-    p->at = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->at);
-    p->holm = cull_take(p->ctx, measures->n * f->n_cells + 1, sizeof *p->holm);
+    p->at = cull_take(p->ctx, metric_views->n * f->n_cells + 1, sizeof *p->at);
+    p->holm = cull_take(p->ctx, metric_views->n * f->n_cells + 1, sizeof *p->holm);
     if (!p->at || !p->holm)
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_cells; c++)
         p->others += c != p->dense && strcmp(f->cell[c].model, model) == 0;
-    for (size_t j = 0; j < measures->n; j++)
+    for (size_t j = 0; j < metric_views->n; j++)
         for (size_t c = 0; c < f->n_cells; c++)
             if (c != p->dense && strcmp(f->cell[c].model, model) == 0)
-                CULL_TRY(add_pair(p, &measures->at[j], c));
+                CULL_TRY(add_pair(p, &metric_views->at[j], c));
     for (size_t i = 0; i < p->n; i++)
         p->holm[i] = p->at[i].difference.d.p;
     return cull_holm(p->ctx, p->n, p->holm, p->holm);
@@ -90,7 +90,7 @@ static void show_sparsity(const cull_frame_cell *c, char *text, size_t room)
 // ---- nothing to set side by side ----
 
 // "reap 0.5 has facts (acc), code (acc) and 3 more".
-static cull_status tell_cell(const pairs *p, const cull_measures *measures, size_t cell,
+static cull_status tell_cell(const pairs *p, const cull_metric_views *metric_views, size_t cell,
                              cull_buf *out)
 {
     enum { TOLD = 4 };
@@ -99,8 +99,8 @@ static cull_status tell_cell(const pairs *p, const cull_measures *measures, size
     size_t n = 0;
     show_sparsity(c, sparsity, sizeof sparsity);
     cull_buf_printf(out, "%s%s has ", c->method, sparsity);
-    for (size_t i = 0; i < measures->n; i++) {
-        const cull_measure *m = &measures->at[i];
+    for (size_t i = 0; i < metric_views->n; i++) {
+        const cull_metric_view *m = &metric_views->at[i];
         cull_estimate own;
         CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &own));
         if (!m->task || isnan(own.value))
@@ -114,18 +114,18 @@ static cull_status tell_cell(const pairs *p, const cull_measures *measures, size
     return CULL_OK;
 }
 
-static cull_status tell_sides(const pairs *p, const char *model, const cull_measures *measures,
-                              cull_buf *out)
+static cull_status tell_sides(const pairs *p, const char *model,
+                              const cull_metric_views *metric_views, cull_buf *out)
 {
     enum { TOLD = 3 };
     const cull_frame *f = p->frame;
     size_t n = 0;
-    CULL_TRY(tell_cell(p, measures, p->dense, out));
+    CULL_TRY(tell_cell(p, metric_views, p->dense, out));
     for (size_t c = 0; c < f->n_cells; c++) {
         if (c == p->dense || strcmp(f->cell[c].model, model) != 0 || n++ >= TOLD)
             continue;
         cull_buf_puts(out, "; ");
-        CULL_TRY(tell_cell(p, measures, c, out));
+        CULL_TRY(tell_cell(p, metric_views, c, out));
     }
     if (n > TOLD)
         cull_buf_printf(out, "; and so on for %zu more", n - TOLD);
@@ -133,10 +133,10 @@ static cull_status tell_sides(const pairs *p, const char *model, const cull_meas
 }
 
 static cull_status nothing_in_common(const pairs *p, const char *model,
-                                     const cull_measures *measures)
+                                     const cull_metric_views *metric_views)
 {
     cull_buf sides = CULL_BUF_INIT;
-    cull_status status = tell_sides(p, model, measures, &sides);
+    cull_status status = tell_sides(p, model, metric_views, &sides);
     if (status == CULL_OK && sides.failed)
         status = cull_no_memory(p->ctx);
     if (status == CULL_OK)
@@ -169,7 +169,7 @@ static void put_name(const cull_frame_cell *c, cull_table *t, size_t column)
 static void put_pair(const pairs *p, size_t i, cull_table *t)
 {
     const pair *x = &p->at[i];
-    const cull_measure *m = x->measure;
+    const cull_metric_view *m = x->metric_view;
     const bool separable = p->holm[i] <= 0.05, up = x->difference.d.value > 0;
     char text[CULL_SHOWN];
     size_t at = 0;
@@ -227,20 +227,20 @@ cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *
                             const char *metric, cull_table *out)
 {
     pairs p = { .ctx = ctx, .frame = frame, .dense = cull_frame_dense(frame, model) };
-    cull_measures measures;
+    cull_metric_views metric_views;
     if (p.dense == SIZE_MAX)
         return cull_fail(ctx, CULL_EUSAGE,
                          "\"%s\" has no dense trial, so there are no pairs to set side by side",
                          model);
-    CULL_TRY(measures_of(ctx, frame, metric, &measures));
-    CULL_TRY(gather(&p, model, &measures));
+    CULL_TRY(measures_of(ctx, frame, metric, &metric_views));
+    CULL_TRY(gather(&p, model, &metric_views));
     if (p.others == 0)
         return cull_fail(ctx, CULL_EUSAGE,
                          "the results hold the dense trial of \"%s\" alone, so there is nothing to "
                          "compare it to",
                          model);
     if (p.n == 0)
-        return nothing_in_common(&p, model, &measures);
+        return nothing_in_common(&p, model, &metric_views);
     CULL_TRY(make_columns(&p, out));
     for (size_t i = 0; i < p.n; i++)
         put_pair(&p, i, out);

@@ -138,7 +138,7 @@ static size_t dense_of(const cull_frame *f, size_t trial)
 
 // The error of a row: as the metric reports it, or from its items.
 static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                            const cull_measure *m, double *error)
+                            const cull_metric_view *m, double *error)
 {
     cull_estimate e;
     *error = row->error;
@@ -150,22 +150,22 @@ static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *
 }
 
 typedef cull_status (*row_fn)(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                              const cull_measure *m, cull_table *out);
+                              const cull_metric_view *m, cull_table *out);
 
 // Every row, or those of a metric, dense trials first.
 static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *metric, row_fn put,
                             cull_table *out)
 {
     cull_frame f;
-    cull_measures measures;
+    cull_metric_views metric_views;
     CULL_TRY(by_trial(ctx, frame, &f));
-    CULL_TRY(cull_measures_each(ctx, &f, &measures));
+    CULL_TRY(cull_metric_views_each(ctx, &f, &metric_views));
     for (int dense = 1; dense >= 0; dense--)
         for (size_t i = 0; i < f.n_trials; i++)
             for (size_t c = 0; f.trial[i].dense == dense && c < f.n_columns; c++) {
                 const cull_row *row = cull_frame_row(&f, i, c);
-                if (row && (!metric || strcmp(measures.at[c].label, metric) == 0))
-                    CULL_TRY(put(ctx, &f, row, &measures.at[c], out));
+                if (row && (!metric || strcmp(metric_views.at[c].label, metric) == 0))
+                    CULL_TRY(put(ctx, &f, row, &metric_views.at[c], out));
             }
     if (metric && out->n_rows == 0)
         return cull_fail(ctx, CULL_EUSAGE, "--metric: there is no metric \"%s\"", metric);
@@ -173,7 +173,7 @@ static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *
 }
 
 static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                            const cull_measure *m, cull_table *out)
+                            const cull_metric_view *m, cull_table *out)
 {
     const size_t dense = dense_of(f, row->trial);
     const cull_row *base = dense == SIZE_MAX ? NULL : cull_frame_row(f, dense, row->column);
@@ -210,7 +210,7 @@ static void put_condition(cull_table *t, size_t column, const cull_row *row, con
 enum { N_LM_EVAL = 9 }; // its columns
 
 static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                               const cull_measure *m, cull_table *out)
+                               const cull_metric_view *m, cull_table *out)
 {
     const cull_frame_trial *trial = &f->trial[row->trial];
     double error;

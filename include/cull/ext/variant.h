@@ -11,10 +11,10 @@
 typedef struct cull_variant_ext {
     uint32_t size;
     // [any] Does the cut mask or rewrite this matrix?
-    bool (*changed)(const cull_cut *, cull_where);
+    bool (*changed)(const cull_cut *, cull_matrix_id);
     // [any] Rows [first, first + n) of the stored matrix m with the cut's overlays of `where`: out
     // (n, m->cols).
-    void (*rows)(const cull_cut *, cull_where, const cull_matrix *m, size_t first, size_t n,
+    void (*rows)(const cull_cut *, cull_matrix_id, const cull_matrix *m, size_t first, size_t n,
                  float *out);
     // [any] n numbers as F32, BF16 or F16, rounded to nearest. false: a finite number became
     // infinite.

@@ -132,7 +132,8 @@ static const cull_layer_facts *hf_layer_facts(const cull_model *m, size_t l)
     return &m->layer[l].facts;
 }
 
-static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_where where, cull_matrix *out)
+static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id where,
+                             cull_matrix *out)
 {
     static const char *const words[] = {
 #define WORD(name, word) word,

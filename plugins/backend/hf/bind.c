@@ -4,23 +4,23 @@
 
 #include "load.h"
 
-static cull_status take_norm(hf_taker *t, const char *name, size_t n, float eps, bool layer_norm,
+static cull_status load_norm(hf_loader *t, const char *name, size_t n, float eps, bool layer_norm,
                              hf_norm *out)
 {
     *out = (hf_norm){ .n = n, .eps = eps };
-    HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
+    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
     return layer_norm
-               ? hf_take_vector(t, hf_taker_name(t, name, 0, ".bias"), HF_VECTOR, 1, &n, &out->b)
+               ? hf_load_vector(t, hf_loader_name(t, name, 0, ".bias"), HF_VECTOR, 1, &n, &out->b)
                : CULL_OK;
 }
 
-static cull_status take_block_norm(hf_taker *t, const char *name, hf_norm *out)
+static cull_status load_block_norm(hf_loader *t, const char *name, hf_norm *out)
 {
     const hf_shape *s = &t->m->s;
-    return take_norm(t, name, s->D, (float)s->eps, t->m->arch->norm == HF_LAYER, out);
+    return load_norm(t, name, s->D, (float)s->eps, t->m->arch->norm == HF_LAYER, out);
 }
 
-static cull_status take_gqa(hf_taker *t, size_t l)
+static cull_status load_gqa(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
@@ -28,22 +28,22 @@ static cull_status take_gqa(hf_taker *t, size_t l)
     const bool whole = t->m->arch->qk_norm == HF_QK_WHOLE, bias = s->qkv_bias;
     const float eps = (float)s->eps;
 
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, bias));
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", kv, s->D, bias));
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", kv, s->D, bias));
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, q, s->o_bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", kv, s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", kv, s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, q, s->o_bias));
     if (s->qk_norm) {
-        HF_TRY(take_norm(t, "self_attn.q_norm", whole ? q : s->hd, eps, false, &layer->q_norm));
-        HF_TRY(take_norm(t, "self_attn.k_norm", whole ? kv : s->hd, eps, false, &layer->k_norm));
+        HF_TRY(load_norm(t, "self_attn.q_norm", whole ? q : s->hd, eps, false, &layer->q_norm));
+        HF_TRY(load_norm(t, "self_attn.k_norm", whole ? kv : s->hd, eps, false, &layer->k_norm));
     }
     if (t->m->arch->sinks)
-        HF_TRY(hf_take_vector(t, hf_taker_name(t, "self_attn.sinks", 0, ""), HF_VECTOR, 1, &s->H,
+        HF_TRY(hf_load_vector(t, hf_loader_name(t, "self_attn.sinks", 0, ""), HF_VECTOR, 1, &s->H,
                               &layer->sinks));
     layer->facts.kv_width = 2 * kv;
     return CULL_OK;
 }
 
-static cull_status take_mla(hf_taker *t, size_t l)
+static cull_status load_mla(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
@@ -53,77 +53,77 @@ static cull_status take_mla(hf_taker *t, size_t l)
     const bool bias = s->qkv_bias;
 
     if (s->q_rank) {
-        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
                               bias));
-        HF_TRY(take_norm(t, "self_attn.q_a_layernorm", s->q_rank, eps, false, &layer->q_a_norm));
-        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
+        HF_TRY(load_norm(t, "self_attn.q_a_layernorm", s->q_rank, eps, false, &layer->q_a_norm));
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
                               false));
     } else {
-        HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, false));
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, false));
     }
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
                           s->D, bias));
-    HF_TRY(take_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, eps, false, &layer->kv_norm));
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
+    HF_TRY(load_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, eps, false, &layer->kv_norm));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
                           false));
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
     layer->facts.kv_width = s->H * (s->nope + s->rope + s->v_width);
     return CULL_OK;
 }
 
-static cull_status take_router(hf_taker *t, size_t l)
+static cull_status load_router(hf_loader *t, size_t l)
 {
     const hf_router *router = &t->m->arch->router;
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, flat[] = { E }, row[] = { 1, E };
 
-    HF_TRY(hf_take_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, t->m->s.D,
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, t->m->s.D,
                           router->linear_bias));
     if (!router->bias)
         return CULL_OK;
-    const char *name = hf_taker_name(t, router->bias, 0, "");
+    const char *name = hf_loader_name(t, router->bias, 0, "");
     const hf_tensor *found = name ? hf_files_find(&t->m->files, name) : NULL;
     const bool as_row = found && found->t.rank == 2; // ERNIE keeps it as (1, E)
-    return hf_take_vector(t, name, HF_ROUTER_BIAS, as_row ? 2 : 1, as_row ? row : flat,
+    return hf_load_vector(t, name, HF_ROUTER_BIAS, as_row ? 2 : 1, as_row ? row : flat,
                           &layer->bias);
 }
 
 // The three matrices of a dense feed-forward part, whose ids begin with `first`.
-static cull_status take_glu(hf_taker *t, size_t l, const hf_glu_names *name, cull_part first,
+static cull_status load_glu(hf_loader *t, size_t l, const hf_glu_names *name, cull_part first,
                             size_t F)
 {
     const size_t D = t->m->s.D;
     const bool bias = t->m->s.ffn_bias;
     hf_layer *layer = &t->m->layer[l];
 
-    HF_TRY(hf_take_matrix(t, cull_at(l, first), name->gate, F, D, bias));
-    HF_TRY(hf_take_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
-    HF_TRY(hf_take_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
     layer->side = first;
     layer->side_F = F;
     layer->facts.has_side = true;
     return CULL_OK;
 }
 
-static cull_status take_side(hf_taker *t, size_t l)
+static cull_status load_side(hf_loader *t, size_t l)
 {
     const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
 
     if (layer->facts.E == 0)
-        return take_glu(t, l, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F);
+        return load_glu(t, l, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F);
     if (s->parallel) {
         layer->parallel = true;
-        HF_TRY(take_block_norm(t, "residual_layernorm", &layer->parallel_norm));
-        return take_glu(t, l, &arch->parallel, CULL_PART_DENSE_GATE, s->D);
+        HF_TRY(load_block_norm(t, "residual_layernorm", &layer->parallel_norm));
+        return load_glu(t, l, &arch->parallel, CULL_PART_DENSE_GATE, s->D);
     }
     if (s->shared_F == 0)
         return CULL_OK;
-    HF_TRY(take_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
+    HF_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
     if (!arch->shared_gate)
         return CULL_OK;
-    return hf_take_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
+    return hf_load_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
                           false);
 }
 
@@ -139,22 +139,22 @@ static uint64_t parts_of(const hf_layer *layer)
     return parts;
 }
 
-static cull_status take_layer(hf_taker *t, size_t l)
+static cull_status load_layer(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
     cull_layer_facts *facts = &layer->facts;
 
     t->params = t->bytes = 0;
-    HF_TRY(take_block_norm(t, "input_layernorm", &layer->attention_norm));
-    HF_TRY(take_block_norm(t, "post_attention_layernorm", &layer->ffn_norm));
-    HF_TRY((t->m->arch->attention == HF_MLA ? take_mla : take_gqa)(t, l));
-    HF_TRY(take_side(t, l));
+    HF_TRY(load_block_norm(t, "input_layernorm", &layer->attention_norm));
+    HF_TRY(load_block_norm(t, "post_attention_layernorm", &layer->ffn_norm));
+    HF_TRY((t->m->arch->attention == HF_MLA ? load_mla : load_gqa)(t, l));
+    HF_TRY(load_side(t, l));
     if (facts->E)
-        HF_TRY(take_router(t, l));
+        HF_TRY(load_router(t, l));
     facts->other_params = t->params;
     if (facts->E)
-        HF_TRY(hf_take_experts(t, l));
+        HF_TRY(hf_load_experts(t, l));
     facts->size = sizeof *facts;
     const size_t constants = (facts->E - layer->n_stored) * s->D;
     facts->expert_params =
@@ -170,12 +170,12 @@ static cull_status take_layer(hf_taker *t, size_t l)
 }
 
 // Embedding, head and last norm. A tied model's head is its embedding.
-static cull_status take_ends(hf_taker *t)
+static cull_status load_ends(hf_loader *t)
 {
     cull_model *m = t->m;
     const hf_shape *s = &m->s;
-    const cull_where embed = { CULL_NONE, CULL_PART_EMBED, CULL_NONE };
-    const cull_where head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
+    const cull_matrix_id embed = { CULL_NONE, CULL_PART_EMBED, CULL_NONE };
+    const cull_matrix_id head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
     const char *embedding = hf_text(t->ctx, "%sembed_tokens", m->base);
     const char *norm = hf_text(t->ctx, "%snorm", m->base);
     const char *weight = hf_text(t->ctx, "%s.weight", m->head);
@@ -185,18 +185,18 @@ static cull_status take_ends(hf_taker *t)
     if (!m->ends || !embedding || !norm || !weight || !bias)
         return CULL_ENOMEM;
     const bool stored = hf_files_find(&m->files, weight);
-    HF_TRY(hf_take_matrix(t, embed, embedding, s->V, s->D, false));
+    HF_TRY(hf_load_matrix(t, embed, embedding, s->V, s->D, false));
     if (m->ends[0].dtype == CULL_DT_F8_E4M3)
         return t->ctx->host->fail(t->ctx, CULL_ENOTSUP, "%s: an embedding in FP8 is not supported",
                                   m->facts.source);
-    HF_TRY(take_block_norm(t, norm, &m->final_norm));
+    HF_TRY(load_block_norm(t, norm, &m->final_norm));
     if (s->tied && stored)
         hf_note(t->ctx, m, "the head is stored, so that it is not tied to the embedding");
     m->ends[1] = m->ends[0];
     if (!s->tied || stored)
-        HF_TRY(hf_take_matrix(t, head, m->head, s->V, s->D, s->head_bias));
+        HF_TRY(hf_load_matrix(t, head, m->head, s->V, s->D, s->head_bias));
     else if (s->head_bias)
-        HF_TRY(hf_take_bias(t, head, bias, &m->ends[1]));
+        HF_TRY(hf_load_bias(t, head, bias, &m->ends[1]));
     m->facts.params_total = t->params;
     m->facts.bytes = t->bytes;
     return CULL_OK;
@@ -204,15 +204,15 @@ static cull_status take_ends(hf_taker *t)
 
 cull_status hf_bind(cull_ctx *ctx, cull_model *m)
 {
-    hf_taker t = { .ctx = ctx, .m = m };
+    hf_loader t = { .ctx = ctx, .m = m };
 
     hf_wrapper_names(m);
-    HF_TRY(take_ends(&t));
+    HF_TRY(load_ends(&t));
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
         (void)snprintf(t.prefix, sizeof t.prefix, "%slayers.%zu.", m->base, l);
         hf_files_range(&m->files, t.prefix, &layer->first_tensor, &layer->end_tensor);
-        HF_TRY(take_layer(&t, l));
+        HF_TRY(load_layer(&t, l));
     }
     return CULL_OK;
 }

@@ -83,11 +83,11 @@ static void act_block(void *arg, size_t first, size_t count)
         clamped_times(count * job->F, g, u, job->s->act_limit, job->s->act_alpha);
 }
 
-cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_where gate, size_t F, size_t n,
+cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_matrix_id gate, size_t F, size_t n,
                    const float *x, float *y)
 {
-    const cull_where up = { gate.layer, gate.part + 1, gate.expert };
-    const cull_where down = { gate.layer, gate.part + 2, gate.expert };
+    const cull_matrix_id up = { gate.layer, gate.part + 1, gate.expert };
+    const cull_matrix_id down = { gate.layer, gate.part + 2, gate.expert };
     float *g = pass->engine->scratch(pass, n * F), *u = pass->engine->scratch(pass, n * F);
 
     if (!g || !u)
@@ -141,7 +141,7 @@ static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size
                             const float *r, const float *x, float *side)
 {
     const hf_layer *layer = &m->layer[l];
-    const cull_where gate = cull_at(l, layer->side);
+    const cull_matrix_id gate = cull_at(l, layer->side);
 
     if (layer->parallel) {
         float *rn = pass->engine->scratch(pass, n * m->s.D);

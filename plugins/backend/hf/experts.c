@@ -30,7 +30,7 @@ static void unstack(hf_layer *layer, size_t which, const stack *s)
     }
 }
 
-static cull_status take_each(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status load_each(hf_loader *t, const hf_glu_names *name, size_t l)
 {
     const size_t D = t->m->s.D, F = t->m->s.F;
     const bool bias = t->m->arch->expert_bias;
@@ -38,9 +38,9 @@ static cull_status take_each(hf_taker *t, const hf_glu_names *name, size_t l)
     for (size_t e = 0; e < t->m->layer[l].facts.E; e++) {
         if (!hf_is_stored(&t->m->layer[l], e))
             continue;
-        HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, D, bias));
-        HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, D, bias));
-        HF_TRY(hf_take_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, D, F, bias));
+        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, D, bias));
+        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, D, bias));
+        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, D, F, bias));
     }
     return CULL_OK;
 }
@@ -51,27 +51,27 @@ static size_t width(cull_dtype type)
 }
 
 // The two tensors of a fused layout, of the shapes given.
-static cull_status take_stacks(hf_taker *t, const hf_glu_names *name, size_t l,
+static cull_status load_stacks(hf_loader *t, const hf_glu_names *name, size_t l,
                                const size_t gate_up[3], const size_t down[3], const hf_tensor **a,
                                const hf_tensor **b)
 {
     const hf_wanted first = { HF_STACK, cull_at(l, CULL_PART_GATE), hf_plain_types, 3, 3, gate_up };
     const hf_wanted second = { HF_STACK, cull_at(l, CULL_PART_DOWN), hf_plain_types, 3, 3, down };
 
-    HF_TRY(hf_take(t, hf_taker_name(t, name->gate, 0, ""), &first, a));
-    HF_TRY(hf_take(t, hf_taker_name(t, name->down, 0, ""), &second, b));
+    HF_TRY(hf_take(t, hf_loader_name(t, name->gate, 0, ""), &first, a));
+    HF_TRY(hf_take(t, hf_loader_name(t, name->down, 0, ""), &second, b));
     t->params += (uint64_t)gate_up[0] * 3 * t->m->s.D * t->m->s.F;
     return CULL_OK;
 }
 
-static cull_status take_rows(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status load_rows(hf_loader *t, const hf_glu_names *name, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const size_t n = layer->n_stored, D = t->m->s.D, F = t->m->s.F;
     const size_t gate_up[] = { n, 2 * F, D }, down[] = { n, D, F };
     const hf_tensor *a, *b;
 
-    HF_TRY(take_stacks(t, name, l, gate_up, down, &a, &b));
+    HF_TRY(load_stacks(t, name, l, gate_up, down, &a, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
     const cull_matrix in = {
         .rows = F, .cols = D, .dtype = a->t.dtype, .row_stride = (ptrdiff_t)D, .col_stride = 1
@@ -87,7 +87,7 @@ static cull_status take_rows(hf_taker *t, const hf_glu_names *name, size_t l)
 }
 
 // Biases of the fused forms: gate_up (E, 2F) by turns, down (E, D).
-static cull_status take_stack_biases(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status load_stack_biases(hf_loader *t, const hf_glu_names *name, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, D = t->m->s.D, F = t->m->s.F;
@@ -99,8 +99,8 @@ static cull_status take_stack_biases(hf_taker *t, const hf_glu_names *name, size
     };
     const hf_tensor *a, *b;
 
-    HF_TRY(hf_take(t, hf_taker_name(t, name->gate, 0, "_bias"), &first, &a));
-    HF_TRY(hf_take(t, hf_taker_name(t, name->down, 0, "_bias"), &second, &b));
+    HF_TRY(hf_take(t, hf_loader_name(t, name->gate, 0, "_bias"), &first, &a));
+    HF_TRY(hf_take(t, hf_loader_name(t, name->down, 0, "_bias"), &second, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
     for (size_t e = 0; e < E; e++) {
         cull_matrix *m = &layer->expert[3 * e];
@@ -117,14 +117,14 @@ static cull_status take_stack_biases(hf_taker *t, const hf_glu_names *name, size
     return CULL_OK;
 }
 
-static cull_status take_columns(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status load_columns(hf_loader *t, const hf_glu_names *name, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, D = t->m->s.D, F = t->m->s.F;
     const size_t gate_up[] = { E, D, 2 * F }, down[] = { E, F, D };
     const hf_tensor *a, *b;
 
-    HF_TRY(take_stacks(t, name, l, gate_up, down, &a, &b));
+    HF_TRY(load_stacks(t, name, l, gate_up, down, &a, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
     const cull_matrix in = {
         .rows = F, .cols = D, .dtype = a->t.dtype, .row_stride = 2, .col_stride = (ptrdiff_t)(2 * F)
@@ -135,18 +135,18 @@ static cull_status take_columns(hf_taker *t, const hf_glu_names *name, size_t l)
     unstack(layer, GATE, &(stack){ a->t.data, 2 * F * D * wa, in });
     unstack(layer, UP, &(stack){ (const unsigned char *)a->t.data + wa, 2 * F * D * wa, in });
     unstack(layer, DOWN, &(stack){ b->t.data, D * F * wb, out });
-    return take_stack_biases(t, name, l);
+    return load_stack_biases(t, name, l);
 }
 
 // Blocks U8 (E, rows, cols/32, 16) and scales U8 (E, rows, cols/32) of one projection. `turns`:
 // gate and up stand in it row by row in turn, and `which` is the first of them.
-static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_t cols,
+static cull_status load_blocks(hf_loader *t, const char *name, size_t rows, size_t cols,
                                size_t turns, size_t which, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, blocks = cols / 32;
     const size_t block_shape[] = { E, rows, blocks, 16 }, scale_shape[] = { E, rows, blocks };
-    const cull_where where = cull_at(l, (cull_part)(CULL_PART_GATE + which));
+    const cull_matrix_id where = cull_at(l, (cull_part)(CULL_PART_GATE + which));
     const hf_wanted q_wanted = { HF_STACK_BLOCKS, where, bytes8, 1, 4, block_shape };
     const hf_wanted scale_wanted = { HF_STACK_SCALES, where, bytes8, 1, 3, scale_shape };
     const hf_tensor *q, *scale;
@@ -155,8 +155,8 @@ static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_
         return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
                                   "%s: mxfp4 needs %zu columns in blocks of 32", t->m->facts.source,
                                   cols);
-    HF_TRY(hf_take(t, hf_taker_name(t, name, 0, "_blocks"), &q_wanted, &q));
-    HF_TRY(hf_take(t, hf_taker_name(t, name, 0, "_scales"), &scale_wanted, &scale));
+    HF_TRY(hf_take(t, hf_loader_name(t, name, 0, "_blocks"), &q_wanted, &q));
+    HF_TRY(hf_take(t, hf_loader_name(t, name, 0, "_scales"), &scale_wanted, &scale));
     const cull_matrix like = { .rows = rows / turns,
                                .cols = cols,
                                .dtype = CULL_DT_F4,
@@ -178,11 +178,11 @@ static cull_status take_blocks(hf_taker *t, const char *name, size_t rows, size_
     return CULL_OK;
 }
 
-static cull_status take_mxfp4(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status load_mxfp4(hf_loader *t, const hf_glu_names *name, size_t l)
 {
-    HF_TRY(take_blocks(t, name->gate, 2 * t->m->s.F, t->m->s.D, 2, GATE, l));
-    HF_TRY(take_blocks(t, name->down, t->m->s.D, t->m->s.F, 1, DOWN, l));
-    return take_stack_biases(t, name, l);
+    HF_TRY(load_blocks(t, name->gate, 2 * t->m->s.F, t->m->s.D, 2, GATE, l));
+    HF_TRY(load_blocks(t, name->down, t->m->s.D, t->m->s.F, 1, DOWN, l));
+    return load_stack_biases(t, name, l);
 }
 
 static const char *suffix_of(enum hf_expert_form form)
@@ -191,10 +191,10 @@ static const char *suffix_of(enum hf_expert_form form)
 }
 
 // Experts beyond those of config.json: it belongs to another checkpoint, or lies.
-static cull_status refuse_more(hf_taker *t, const hf_glu_names *name, size_t l)
+static cull_status refuse_more(hf_loader *t, const hf_glu_names *name, size_t l)
 {
     const size_t E = t->m->layer[l].facts.E;
-    const char *extra = hf_taker_name(t, name->down, E, ".weight");
+    const char *extra = hf_loader_name(t, name->down, E, ".weight");
 
     if (!extra)
         return CULL_ENOMEM;
@@ -207,7 +207,7 @@ static cull_status refuse_more(hf_taker *t, const hf_glu_names *name, size_t l)
 }
 
 // The first layout whose tensors are there, else the published one.
-static cull_status choose(hf_taker *t, size_t l, const hf_expert_layout **out)
+static cull_status choose(hf_loader *t, size_t l, const hf_expert_layout **out)
 {
     const hf_expert_layout *layout = t->m->arch->experts;
     size_t e = 0; // the first that is stored
@@ -215,7 +215,7 @@ static cull_status choose(hf_taker *t, size_t l, const hf_expert_layout **out)
     while (!hf_is_stored(&t->m->layer[l], e))
         e++;
     for (*out = layout; layout->form; layout++) {
-        const char *name = hf_taker_name(t, layout->name.down, e, suffix_of(layout->form));
+        const char *name = hf_loader_name(t, layout->name.down, e, suffix_of(layout->form));
         if (!name)
             return CULL_ENOMEM;
         if (hf_files_find(&t->m->files, name)) {
@@ -241,7 +241,7 @@ static void set_constant(cull_matrix *m, size_t rows, size_t cols, const float *
                         .bias_stride = bias ? 1 : 0 };
 }
 
-static cull_status take_constants(hf_taker *t, size_t l)
+static cull_status load_constants(hf_loader *t, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const hf_arch *arch = t->m->arch;
@@ -252,7 +252,7 @@ static cull_status take_constants(hf_taker *t, size_t l)
 
     if (!layer->constant)
         return CULL_OK;
-    HF_TRY(hf_take_vector(t, hf_taker_name(t, name, 0, ""), HF_CONSTANTS, 2, shape, &constant));
+    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_CONSTANTS, 2, shape, &constant));
     for (size_t e = 0; e < layer->facts.E; e++) {
         if (hf_is_stored(layer, e))
             continue;
@@ -264,7 +264,7 @@ static cull_status take_constants(hf_taker *t, size_t l)
     return CULL_OK;
 }
 
-cull_status hf_take_experts(hf_taker *t, size_t l)
+cull_status hf_load_experts(hf_loader *t, size_t l)
 {
     hf_layer *layer = &t->m->layer[l];
     const hf_expert_layout *layout;
@@ -273,17 +273,17 @@ cull_status hf_take_experts(hf_taker *t, size_t l)
     if (!layer->expert)
         return CULL_ENOMEM;
     HF_TRY(choose(t, l, &layout));
-    HF_TRY(take_constants(t, l));
+    HF_TRY(load_constants(t, l));
     switch (layout->form) {
     case HF_EACH:
-        HF_TRY(take_each(t, &layout->name, l));
+        HF_TRY(load_each(t, &layout->name, l));
         return refuse_more(t, &layout->name, l);
     case HF_ROWS:
-        return take_rows(t, &layout->name, l);
+        return load_rows(t, &layout->name, l);
     case HF_COLUMNS:
-        return take_columns(t, &layout->name, l);
+        return load_columns(t, &layout->name, l);
     case HF_MXFP4:
-        return take_mxfp4(t, &layout->name, l);
+        return load_mxfp4(t, &layout->name, l);
     }
     return CULL_EPLUGIN;
 }

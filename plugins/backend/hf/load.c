@@ -43,7 +43,7 @@ void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
 }
 
 // prefix + the first of `names` (a word of "a|b") with '*' as the expert's number + suffix
-static char *compose(hf_taker *t, const char *name, size_t n, size_t expert, const char *suffix)
+static char *compose(hf_loader *t, const char *name, size_t n, size_t expert, const char *suffix)
 {
     const char *star = memchr(name, '*', n);
 
@@ -53,7 +53,7 @@ static char *compose(hf_taker *t, const char *name, size_t n, size_t expert, con
                    (int)(name + n - star - 1), star + 1, suffix);
 }
 
-const char *hf_taker_name(hf_taker *t, const char *names, size_t expert, const char *suffix)
+const char *hf_loader_name(hf_loader *t, const char *names, size_t expert, const char *suffix)
 {
     const char *first = NULL;
 
@@ -79,7 +79,7 @@ static const char *shape_text(char buf[128], size_t rank, const size_t *shape)
     return buf;
 }
 
-static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, const hf_wanted *wanted)
+static cull_status wrong_shape(hf_loader *t, const hf_tensor *found, const hf_wanted *wanted)
 {
     char is[128], must[128];
 
@@ -89,7 +89,7 @@ static cull_status wrong_shape(hf_taker *t, const hf_tensor *found, const hf_wan
         shape_text(must, wanted->rank, wanted->shape));
 }
 
-cull_status hf_take(hf_taker *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
+cull_status hf_take(hf_loader *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
 {
     if (!name)
         return CULL_ENOMEM;
@@ -112,7 +112,7 @@ cull_status hf_take(hf_taker *t, const char *name, const hf_wanted *wanted, cons
                               t->m->facts.source, name, dtype_word[found->t.dtype]);
 }
 
-cull_status hf_take_vector(hf_taker *t, const char *name, enum hf_role role, size_t rank,
+cull_status hf_load_vector(hf_loader *t, const char *name, enum hf_role role, size_t rank,
                            const size_t *shape, const float **out)
 {
     const hf_wanted wanted = { role,           { CULL_NONE, CULL_N_PARTS, CULL_NONE },
@@ -134,7 +134,8 @@ cull_status hf_take_vector(hf_taker *t, const char *name, enum hf_role role, siz
 }
 
 // An FP8 matrix's scales, one a block: value = q × scale, in spite of the name.
-static cull_status take_scales(hf_taker *t, cull_where where, const char *weight, cull_matrix *out)
+static cull_status load_scales(hf_loader *t, cull_matrix_id where, const char *weight,
+                               cull_matrix *out)
 {
     const hf_shape *s = &t->m->s;
     const hf_tensor *found;
@@ -163,7 +164,7 @@ static cull_status take_scales(hf_taker *t, cull_where where, const char *weight
     return CULL_OK;
 }
 
-cull_status hf_take_bias(hf_taker *t, cull_where where, const char *name, cull_matrix *matrix)
+cull_status hf_load_bias(hf_loader *t, cull_matrix_id where, const char *name, cull_matrix *matrix)
 {
     const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER_BIAS : HF_MATRIX_BIAS;
     const hf_wanted wanted = { role, where, hf_plain_types, 3, 1, &matrix->rows };
@@ -177,7 +178,7 @@ cull_status hf_take_bias(hf_taker *t, cull_where where, const char *name, cull_m
     return CULL_OK;
 }
 
-cull_matrix *hf_matrix_place(const cull_model *m, cull_where where)
+cull_matrix *hf_matrix_place(const cull_model *m, cull_matrix_id where)
 {
     if (where.layer == CULL_NONE)
         return where.part == CULL_PART_EMBED  ? &m->ends[0]
@@ -194,12 +195,12 @@ cull_matrix *hf_matrix_place(const cull_model *m, cull_where where)
     return &layer->expert[3 * where.expert + (where.part - CULL_PART_GATE)];
 }
 
-cull_status hf_take_matrix(hf_taker *t, cull_where where, const char *names, size_t rows,
+cull_status hf_load_matrix(hf_loader *t, cull_matrix_id where, const char *names, size_t rows,
                            size_t cols, bool bias)
 {
     const enum hf_role role = where.part == CULL_PART_ROUTER ? HF_ROUTER : HF_MATRIX;
     const size_t shape[] = { rows, cols }, expert = where.expert == CULL_NONE ? 0 : where.expert;
-    const char *name = hf_taker_name(t, names, expert, ".weight");
+    const char *name = hf_loader_name(t, names, expert, ".weight");
     const hf_wanted wanted = { role, where, stored, 4, 2, shape };
     cull_matrix *out = hf_matrix_place(t->m, where);
     const hf_tensor *found;
@@ -216,6 +217,6 @@ cull_status hf_take_matrix(hf_taker *t, cull_where where, const char *names, siz
     };
     t->params += (uint64_t)rows * cols;
     if (found->t.dtype == CULL_DT_F8_E4M3)
-        HF_TRY(take_scales(t, where, name, out));
-    return bias ? hf_take_bias(t, where, hf_taker_name(t, names, expert, ".bias"), out) : CULL_OK;
+        HF_TRY(load_scales(t, where, name, out));
+    return bias ? hf_load_bias(t, where, hf_loader_name(t, names, expert, ".bias"), out) : CULL_OK;
 }

@@ -5,18 +5,18 @@
 
 #include "model.h"
 
-typedef struct hf_taker {
+typedef struct hf_loader {
     cull_ctx *ctx;
     cull_model *m;
     char prefix[48]; // "model.layers.3.", or ""
     uint64_t params; // numbers taken since it was last zeroed
     uint64_t bytes;  // as stored
-} hf_taker;
+} hf_loader;
 
 // What a tensor must be.
 typedef struct hf_wanted {
     enum hf_role role;
-    cull_where where;
+    cull_matrix_id where;
     const cull_dtype *types; // (n_types)
     size_t n_types, rank;
     const size_t *shape; // (rank)
@@ -26,21 +26,21 @@ extern const cull_dtype hf_plain_types[3]; // F32, BF16, F16
 
 // prefix + name with '*' replaced by the expert's number; of names "a|b", the first there is, else
 // the first.
-const char *hf_taker_name(hf_taker *, const char *names, size_t expert, const char *suffix);
+const char *hf_loader_name(hf_loader *, const char *names, size_t expert, const char *suffix);
 
 // The tensor, or a report: missing, another shape, another type.
-cull_status hf_take(hf_taker *, const char *name, const hf_wanted *, const hf_tensor **out);
+cull_status hf_take(hf_loader *, const char *name, const hf_wanted *, const hf_tensor **out);
 // Numbers of a tensor of F32, BF16 or F16 as float32, in the context's alloc memory.
-cull_status hf_take_vector(hf_taker *, const char *name, enum hf_role role, size_t rank,
+cull_status hf_load_vector(hf_loader *, const char *name, enum hf_role role, size_t rank,
                            const size_t *shape, const float **out);
 // The weight (rows, cols) of matrix `where`, plain or FP8 with its scales, and the bias if there
 // must be one, into the model.
-cull_status hf_take_matrix(hf_taker *, cull_where where, const char *names, size_t rows,
+cull_status hf_load_matrix(hf_loader *, cull_matrix_id where, const char *names, size_t rows,
                            size_t cols, bool bias);
 // A bias for a matrix, under its own name.
-cull_status hf_take_bias(hf_taker *, cull_where where, const char *name, cull_matrix *matrix);
+cull_status hf_load_bias(hf_loader *, cull_matrix_id where, const char *name, cull_matrix *matrix);
 
-cull_status hf_take_experts(hf_taker *, size_t l); // experts.c
+cull_status hf_load_experts(hf_loader *, size_t l); // experts.c
 
 // n numbers of type F32, BF16 or F16 as float32; `from` may be unaligned.
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out);

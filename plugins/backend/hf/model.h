@@ -75,7 +75,7 @@ struct cull_model {
 };
 
 // Where a matrix is described, or NULL where the model can have none; rows 0: it has none.
-cull_matrix *hf_matrix_place(const cull_model *, cull_where);
+cull_matrix *hf_matrix_place(const cull_model *, cull_matrix_id);
 
 // Has the expert matrices, or is it a constant?
 static inline bool hf_is_stored(const hf_layer *layer, size_t e)

@@ -23,7 +23,7 @@ cull_status hf_mla(cull_pass *, const cull_model *, size_t l, size_t n, const in
 
 // A gated feed-forward part: y = down(act(gate x, up x)). gate, up and down are ids of its
 // matrices.
-cull_status hf_glu(cull_pass *, const cull_model *, cull_where gate, size_t F, size_t n,
+cull_status hf_glu(cull_pass *, const cull_model *, cull_matrix_id gate, size_t F, size_t n,
                    const float *x, float *y);
 
 // y = norm(x) for n rows of norm->n entries each, with strides ldx and ldy; y may be x.

@@ -31,7 +31,7 @@ typedef struct hf_tensor {
     cull_tensor t;
     size_t file;
     enum hf_role role;
-    cull_where where;
+    cull_matrix_id where;
 } hf_tensor;
 
 typedef struct hf_files {

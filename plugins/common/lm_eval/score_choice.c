@@ -103,36 +103,36 @@ static void decide(scored *s, size_t d, const document *doc, bool exact)
 
 // What others score still has a value by which models can be told apart.
 static cull_status report_likelihood(cull_ctx *ctx, const task *t, const scored *s,
-                                     cull_report *out, exam_means *means)
+                                     cull_report *out, task_means *means)
 {
     for (size_t d = 0; d < s->n; d++)
         for (size_t c = 0; c < t->document[d].n; c++)
             s->mean[d] += s->loglik[d * s->C + c] / (double)t->document[d].n;
-    return exam_mean_value(ctx, out, t->name, "loglikelihood", "none", summary_of(s->n, s->mean),
-                           means);
+    return scoring_mean_value(ctx, out, t->name, "loglikelihood", "none", summary_of(s->n, s->mean),
+                              means);
 }
 
 static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, cull_report *out,
-                                exam_means *means)
+                                task_means *means)
 {
     const struct {
         uint32_t bit;
         const char *name;
         const double *outcome;
-    } known[EXAM_MOST_METRICS] = { { TASK_ACC | TASK_EXACT, "acc", s->acc },
+    } known[TASK_MOST_METRICS] = { { TASK_ACC | TASK_EXACT, "acc", s->acc },
                                    { TASK_ACC_NORM, "acc_norm", s->acc_norm },
                                    { TASK_ACC_BYTES, "acc_bytes", s->acc_bytes } };
     cull_status status = CULL_OK;
     if (!t->metrics)
         return report_likelihood(ctx, t, s, out, means);
-    for (size_t m = 0; status == CULL_OK && m < EXAM_MOST_METRICS; m++)
+    for (size_t m = 0; status == CULL_OK && m < TASK_MOST_METRICS; m++)
         if (t->metrics & known[m].bit)
-            status = exam_mean_value(ctx, out, t->name, known[m].name, "none",
-                                     summary_of(s->n, known[m].outcome), means);
+            status = scoring_mean_value(ctx, out, t->name, known[m].name, "none",
+                                        summary_of(s->n, known[m].outcome), means);
     if (status != CULL_OK || !(t->metrics & TASK_SURPRISE))
         return status;
     const summary ll = summary_of(s->n, s->loglik);
-    return exam_value(
+    return scoring_value(
         ctx, out, t->name, "perplexity", "none",
         (summary){ perplexity_of(-ll.mean), perplexity_of(-ll.mean) * ll.stderr_, ll.n }, 0);
 }
@@ -142,7 +142,7 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
     const size_t C = s->C;
     const bool any = t->metrics, chosen = any && !(t->metrics & (TASK_EXACT | TASK_SURPRISE)),
                norm = t->metrics & TASK_ACC_NORM, bytes = t->metrics & TASK_ACC_BYTES;
-    const exam_column columns[] = {
+    const scoring_column columns[] = {
         { "loglik", "nat", "log-likelihood of the continuation", "choice", C, 'd', s->loglik },
         { "greedy", NULL, "1: greedy decoding writes the continuation; 255: no such choice",
           "choice", C, 'b', s->greedy },
@@ -166,11 +166,11 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
         { "loglikelihood", "nat", "mean of loglik over the choices", NULL, 0, 'd',
           any ? NULL : s->mean },
     };
-    return exam_columns(ctx, out, t, sizeof columns / sizeof *columns, columns);
+    return scoring_columns(ctx, out, t, sizeof columns / sizeof *columns, columns);
 }
 
-cull_status exam_score_choice(cull_ctx *ctx, const exam_task *t, const cull_requests *requests,
-                              const cull_answer *answers, cull_report *out, exam_means *means)
+cull_status score_choice(cull_ctx *ctx, const scored_task *t, const cull_requests *requests,
+                         const cull_answer *answers, cull_report *out, task_means *means)
 {
     scored s;
     cull_status status = scored_new(ctx, &t->task, &s);

@@ -76,7 +76,7 @@ static cull_status compare(cull_ctx *ctx, const cleaner *c, span answer, const d
     return status;
 }
 
-static cull_status score_filter(cull_ctx *ctx, const exam_task *t, size_t f, const cleaner *c,
+static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, const cleaner *c,
                                 const cull_answer *answers, outcome *o)
 {
     const task *k = &t->task;
@@ -103,29 +103,29 @@ static cull_status score_filter(cull_ctx *ctx, const exam_task *t, size_t f, con
 }
 
 static cull_status report_matches(cull_ctx *ctx, const task *t, const outcome *o, cull_report *out,
-                                  exam_means *means)
+                                  task_means *means)
 {
     double *one = ctx->host->alloc(ctx, t->n, sizeof *one);
     cull_status status = one ? CULL_OK : CULL_ENOMEM;
     for (size_t f = 0; status == CULL_OK && f < t->n_filters; f++) {
         for (size_t d = 0; d < t->n; d++)
             one[d] = o->exact[d * t->n_filters + f];
-        status = exam_mean_value(ctx, out, t->name, "exact_match", t->filter[f].name,
-                                 summary_of(t->n, one), means);
+        status = scoring_mean_value(ctx, out, t->name, "exact_match", t->filter[f].name,
+                                    summary_of(t->n, one), means);
     }
     return status;
 }
 
 static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_report *out,
-                          exam_means *means)
+                          task_means *means)
 {
     const bool match = t->metrics & TASK_MATCH;
     const size_t F = t->n_filters;
-    const cull_status status =
-        match ? report_matches(ctx, t, o, out, means)
-              : exam_value(ctx, out, t->name, "answer_tokens", "none", summary_of(t->n, o->tokens),
-                           0); // for others to score
-    const exam_column columns[] = {
+    const cull_status status = match ? report_matches(ctx, t, o, out, means)
+                                     : scoring_value(ctx, out, t->name, "answer_tokens", "none",
+                                                     summary_of(t->n, o->tokens),
+                                                     0); // for others to score
+    const scoring_column columns[] = {
         { "exact_match", NULL, "1: the filtered answer is the target", "filter", F, 'd',
           match ? o->exact : NULL },
         { "answer_tokens", "tokens", "of what the model wrote", NULL, 0, 'd',
@@ -134,11 +134,12 @@ static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_r
         { "text", NULL, "what the model wrote, cut at the stop", NULL, 0, 's', o->text },
         { "target", NULL, "the reference before cleaning", NULL, 0, 's', o->target },
     };
-    return status == CULL_OK ? exam_columns(ctx, out, t, sizeof columns / sizeof *columns, columns)
-                             : status;
+    return status == CULL_OK
+               ? scoring_columns(ctx, out, t, sizeof columns / sizeof *columns, columns)
+               : status;
 }
 
-static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_answer *answers,
+static cull_status outcome_new(cull_ctx *ctx, const scored_task *t, const cull_answer *answers,
                                outcome *o)
 {
     const size_t n = t->task.n, all = n * t->task.n_filters;
@@ -162,8 +163,8 @@ static cull_status outcome_new(cull_ctx *ctx, const exam_task *t, const cull_ans
     return CULL_OK;
 }
 
-cull_status exam_score_generated(cull_ctx *ctx, const exam_task *t, const cull_requests *requests,
-                                 const cull_answer *answers, cull_report *out, exam_means *means)
+cull_status score_generated(cull_ctx *ctx, const scored_task *t, const cull_requests *requests,
+                            const cull_answer *answers, cull_report *out, task_means *means)
 {
     (void)requests;
     outcome o;

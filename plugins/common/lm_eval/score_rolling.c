@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-cull_status exam_score_rolling(cull_ctx *ctx, const exam_task *t, const cull_requests *requests,
-                               const cull_answer *answers, cull_report *out, exam_means *means)
+cull_status score_rolling(cull_ctx *ctx, const scored_task *t, const cull_requests *requests,
+                          const cull_answer *answers, cull_report *out, task_means *means)
 {
     const size_t n = t->task.n;
     double *loglik = ctx->host->alloc(ctx, n, sizeof *loglik);
@@ -32,13 +32,13 @@ cull_status exam_score_rolling(cull_ctx *ctx, const exam_task *t, const cull_req
                               -all / all_bytes / log(2.0) };
     cull_status status = CULL_OK;
     for (size_t m = 0; status == CULL_OK && m < 3; m++)
-        status =
-            exam_value(ctx, out, t->task.name, names[m], "none", (summary){ values[m], NAN, n }, 0);
-    const exam_column columns[] = {
+        status = scoring_value(ctx, out, t->task.name, names[m], "none",
+                               (summary){ values[m], NAN, n }, 0);
+    const scoring_column columns[] = {
         { "loglik", "nat", "log-likelihood of the document", NULL, 0, 'd', loglik },
         { "words", "words", "of the document before any detokeniser", NULL, 0, 'i', words },
         { "bytes", "bytes", "of the document before any detokeniser", NULL, 0, 'i', bytes },
         { "tokens", "tokens", "scored", NULL, 0, 'i', tokens },
     };
-    return status == CULL_OK ? exam_columns(ctx, out, &t->task, 4, columns) : status;
+    return status == CULL_OK ? scoring_columns(ctx, out, &t->task, 4, columns) : status;
 }

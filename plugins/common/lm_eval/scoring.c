@@ -55,7 +55,7 @@ static cull_status check_bytes(cull_ctx *ctx, const task *t)
 }
 
 static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task *t, size_t *total,
-                                asked *docs, exam_task *out)
+                                asked *docs, scored_task *out)
 {
     sha256 h;
     sha256_init(&h);
@@ -82,12 +82,12 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     out->first = first;
     out->truncated = truncated;
     sha256_hex(&h, out->hash);
-    exam_task_key(t, out->scoring);
+    scoring_task_key(t, out->scoring);
     return CULL_OK;
 }
 
 static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const asked *docs,
-                          exam *state, cull_requests *out)
+                          scoring *state, cull_requests *out)
 {
     out->at = ctx->host->alloc(ctx, total, sizeof *out->at);
     if (!out->at)
@@ -100,24 +100,24 @@ static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const aske
     return CULL_OK;
 }
 
-cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,
-                         cull_requests *out)
+cull_status scoring_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,
+                            cull_requests *out)
 {
     size_t n_docs = 0, total = 0;
     for (size_t t = 0; t < tasks->n; t++)
         n_docs += tasks->task[t].n;
-    exam *state = ctx->host->alloc(ctx, 1, sizeof *state);
-    exam_task *each = ctx->host->alloc(ctx, tasks->n, sizeof *each);
+    scoring *state = ctx->host->alloc(ctx, 1, sizeof *state);
+    scored_task *each = ctx->host->alloc(ctx, tasks->n, sizeof *each);
     asked *docs = ctx->host->alloc(ctx, n_docs, sizeof *docs);
     if (!state || !each || !docs)
         return CULL_ENOMEM;
-    *state = (exam){ .n = tasks->n,
-                     .n_groups = tasks->n_groups,
-                     .task = each,
-                     .group = tasks->group,
-                     .version = lm->version,
-                     .bos = lm->bos,
-                     .length = lm->length };
+    *state = (scoring){ .n = tasks->n,
+                        .n_groups = tasks->n_groups,
+                        .task = each,
+                        .group = tasks->group,
+                        .version = lm->version,
+                        .bos = lm->bos,
+                        .length = lm->length };
     asked *next = docs;
     for (size_t t = 0; t < tasks->n; t++) {
         const cull_status status = prepare_task(ctx, lm, &tasks->task[t], &total, next, &each[t]);
@@ -125,14 +125,14 @@ cull_status exam_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *t
             return status;
         next += tasks->task[t].n;
     }
-    const cull_status status = exam_key(ctx, tasks, &out->key);
+    const cull_status status = scoring_key(ctx, tasks, &out->key);
     return status == CULL_OK ? gather(ctx, total, n_docs, docs, state, out) : status;
 }
 
 // ---- score ----
 
-cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
-                       const char *filter, summary of, int higher_is_better)
+cull_status scoring_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
+                          const char *filter, summary of, int higher_is_better)
 {
     return out->value(ctx, out,
                       &(cull_value){ .task = name,
@@ -144,19 +144,20 @@ cull_status exam_value(cull_ctx *ctx, cull_report *out, const char *name, const 
                                      .higher_is_better = higher_is_better });
 }
 
-cull_status exam_mean_value(cull_ctx *ctx, cull_report *out, const char *name, const char *metric,
-                            const char *filter, summary of, exam_means *means)
+cull_status scoring_mean_value(cull_ctx *ctx, cull_report *out, const char *name,
+                               const char *metric, const char *filter, summary of,
+                               task_means *means)
 {
-    means->at[means->n++] = (exam_mean){ metric, filter, of };
-    return exam_value(ctx, out, name, metric, filter, of, 1);
+    means->at[means->n++] = (task_mean){ metric, filter, of };
+    return scoring_value(ctx, out, name, metric, filter, of, 1);
 }
 
-cull_status exam_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,
-                         const exam_column *columns)
+cull_status scoring_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,
+                            const scoring_column *columns)
 {
     cull_status status = CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
-        const exam_column *c = &columns[i];
+        const scoring_column *c = &columns[i];
         if (!c->data)
             continue;
         status = out->column(ctx, out,
@@ -183,7 +184,7 @@ static cull_status hash_prompt(cull_ctx *ctx, const task *t, const document *d, 
     return CULL_OK;
 }
 
-cull_status exam_identity(cull_ctx *ctx, cull_report *out, const exam_task *of)
+cull_status scoring_identity(cull_ctx *ctx, cull_report *out, const scored_task *of)
 {
     const task *t = &of->task;
     static const char *const names[3] = { "doc_hash", "prompt_hash", "cluster" };
@@ -205,19 +206,20 @@ cull_status exam_identity(cull_ctx *ctx, cull_report *out, const exam_task *of)
             any[i] |= have[i] != NULL;
         }
     }
-    exam_column columns[4];
+    scoring_column columns[4];
     for (size_t i = 0; i < 3; i++)
-        columns[i] = (exam_column){
+        columns[i] = (scoring_column){
             .name = names[i], .doc = docs[i], .type = 's', .data = any[i] ? text[i] : NULL
         };
-    columns[3] = (exam_column){ .name = "truncated",
-                                .doc = "1: a context lost ids on the left, to fit the length",
-                                .type = 'b',
-                                .data = of->truncated };
-    return exam_columns(ctx, out, t, 4, columns);
+    columns[3] = (scoring_column){ .name = "truncated",
+                                   .doc = "1: a context lost ids on the left, to fit the length",
+                                   .type = 'b',
+                                   .data = of->truncated };
+    return scoring_columns(ctx, out, t, 4, columns);
 }
 
-static cull_status attributes(cull_ctx *ctx, const exam *e, const exam_task *t, cull_report *out)
+static cull_status attributes(cull_ctx *ctx, const scoring *e, const scored_task *t,
+                              cull_report *out)
 {
     char shots[24], length[24];
     snprintf(shots, sizeof shots, "%zu", t->task.n_shot);
@@ -250,9 +252,9 @@ static cull_status name_filters(cull_ctx *ctx, const task *t, cull_report *out)
 }
 
 // Is the mean one of its metric and filter? filter NULL: the first one of its metric.
-static bool is_mean(const exam_means *means, size_t i, const char *metric, const char *filter)
+static bool is_mean(const task_means *means, size_t i, const char *metric, const char *filter)
 {
-    const exam_mean *m = &means->at[i];
+    const task_mean *m = &means->at[i];
     bool first = true;
     for (size_t j = 0; j < i; j++)
         first &= strcmp(means->at[j].metric, metric) != 0;
@@ -260,12 +262,12 @@ static bool is_mean(const exam_means *means, size_t i, const char *metric, const
 }
 
 // The means of the member tasks that have this one, gathered in `of`; how many.
-static size_t members(const exam_means *means, const task_group *group, const char *metric,
+static size_t members(const task_means *means, const task_group *group, const char *metric,
                       const char *filter, summary *of)
 {
     size_t have = 0;
     for (size_t i = 0; i < group->n; i++) {
-        const exam_means *m = &means[group->member[i]];
+        const task_means *m = &means[group->member[i]];
         for (size_t k = 0; k < m->n; k++)
             if (is_mean(m, k, metric, filter)) {
                 of[have++] = m->at[k].of;
@@ -276,7 +278,7 @@ static size_t members(const exam_means *means, const task_group *group, const ch
 }
 
 // Does the group average this?
-static bool is_averaged(const task_group *group, const exam_mean *m)
+static bool is_averaged(const task_group *group, const task_mean *m)
 {
     bool wanted = group->n_values == 0;
     for (size_t i = 0; i < group->n_values; i++) {
@@ -289,11 +291,11 @@ static bool is_averaged(const task_group *group, const exam_mean *m)
 }
 
 // Did member `i`, or one before it, report the mean already? filter NULL: whatever its filter.
-static bool is_known(const exam_means *means, const task_group *group, size_t i, size_t k,
+static bool is_known(const task_means *means, const task_group *group, size_t i, size_t k,
                      const char *metric, const char *filter)
 {
     for (size_t j = 0; j <= i; j++) {
-        const exam_means *m = &means[group->member[j]];
+        const task_means *m = &means[group->member[j]];
         for (size_t o = 0; o < (j == i ? k : m->n); o++)
             if (strcmp(m->at[o].metric, metric) == 0 &&
                 (!filter || strcmp(m->at[o].filter, filter) == 0))
@@ -313,22 +315,22 @@ static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group,
 }
 
 // Hashes over those of the tasks: what is asked, and what is made of it.
-static cull_status hash_members(cull_ctx *ctx, const exam *e, const task_group *group,
+static cull_status hash_members(cull_ctx *ctx, const scoring *e, const task_group *group,
                                 cull_report *out)
 {
-    sha256 requests, scoring;
+    sha256 requests, scorers;
     sha256_init(&requests);
-    sha256_init(&scoring);
+    sha256_init(&scorers);
     for (size_t i = 0; i < group->n; i++) {
         sha256_add(&requests, e->task[group->member[i]].hash, 64);
-        sha256_add(&scoring, e->task[group->member[i]].scoring, 64);
+        sha256_add(&scorers, e->task[group->member[i]].scoring, 64);
     }
     const cull_status status = name_hash(ctx, out, group->name, "requests_hash", &requests);
-    return status == CULL_OK ? name_hash(ctx, out, group->name, "scoring_hash", &scoring) : status;
+    return status == CULL_OK ? name_hash(ctx, out, group->name, "scoring_hash", &scorers) : status;
 }
 
 // The names of its tasks, with a blank between.
-static cull_status name_members(cull_ctx *ctx, const exam *e, const task_group *group,
+static cull_status name_members(cull_ctx *ctx, const scoring *e, const task_group *group,
                                 cull_report *out)
 {
     span *part = ctx->host->alloc(ctx, 2 * group->n, sizeof *part), text;
@@ -351,16 +353,16 @@ typedef struct averaging {
     summary (*of)(size_t n, const summary *);
 } averaging;
 
-static cull_status average(cull_ctx *ctx, const exam *e, const exam_means *means,
+static cull_status average(cull_ctx *ctx, const scoring *e, const task_means *means,
                            const task_group *group, averaging how, cull_report *out)
 {
     size_t reported = 0;
     summary *of = ctx->host->alloc(ctx, group->n, sizeof *of);
     cull_status status = of ? CULL_OK : CULL_ENOMEM;
     for (size_t i = 0; i < group->n; i++) {
-        const exam_means *own = &means[group->member[i]];
+        const task_means *own = &means[group->member[i]];
         for (size_t k = 0; status == CULL_OK && k < own->n; k++) {
-            const exam_mean *m = &own->at[k];
+            const task_mean *m = &own->at[k];
             const char *filter = how.by_filter ? m->filter : NULL;
             if (!is_averaged(group, m) || is_known(means, group, i, k, m->metric, filter))
                 continue;
@@ -368,14 +370,15 @@ static cull_status average(cull_ctx *ctx, const exam *e, const exam_means *means
             if (n < how.least)
                 continue;
             reported++;
-            status = exam_value(ctx, out, group->name, m->metric, filter ? filter : "none",
-                                how.of(n, of), 1);
+            status = scoring_value(ctx, out, group->name, m->metric, filter ? filter : "none",
+                                   how.of(n, of), 1);
         }
     }
     return status == CULL_OK && reported ? name_members(ctx, e, group, out) : status;
 }
 
-static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *means, cull_report *out)
+static cull_status averages(cull_ctx *ctx, const scoring *e, const task_means *means,
+                            cull_report *out)
 {
     size_t *all = ctx->host->alloc(ctx, e->n, sizeof *all);
     if (!all)
@@ -397,25 +400,25 @@ static cull_status averages(cull_ctx *ctx, const exam *e, const exam_means *mean
     return status;
 }
 
-cull_status exam_score(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,
-                       cull_report *out)
+cull_status scoring_report(cull_ctx *ctx, const cull_requests *requests, const cull_answer *answers,
+                           cull_report *out)
 {
-    static exam_scorer *const scorers[] = { [TASK_CHOICE] = exam_score_choice,
-                                            [TASK_ROLLING] = exam_score_rolling,
-                                            [TASK_GENERATE] = exam_score_generated };
-    const exam *e = requests->state;
-    exam_means *means = ctx->host->alloc(ctx, e->n, sizeof *means);
+    static task_scorer *const scorers[] = { [TASK_CHOICE] = score_choice,
+                                            [TASK_ROLLING] = score_rolling,
+                                            [TASK_GENERATE] = score_generated };
+    const scoring *e = requests->state;
+    task_means *means = ctx->host->alloc(ctx, e->n, sizeof *means);
     if (!means)
         return CULL_ENOMEM;
     for (size_t t = 0; t < e->n; t++) {
-        const exam_task *one = &e->task[t];
-        means[t].at = ctx->host->alloc(ctx, EXAM_MOST_METRICS * (one->task.n_filters + 1),
+        const scored_task *one = &e->task[t];
+        means[t].at = ctx->host->alloc(ctx, TASK_MOST_METRICS * (one->task.n_filters + 1),
                                        sizeof *means[t].at);
         if (!means[t].at)
             return CULL_ENOMEM;
         cull_status status = scorers[one->task.kind](ctx, one, requests, answers, out, &means[t]);
         if (status == CULL_OK)
-            status = exam_identity(ctx, out, one);
+            status = scoring_identity(ctx, out, one);
         if (status == CULL_OK)
             status = attributes(ctx, e, one, out);
         if (status == CULL_OK && one->task.kind == TASK_GENERATE)

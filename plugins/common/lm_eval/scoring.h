@@ -1,7 +1,7 @@
 // Tasks put to a model: their requests, and what the answers are worth.
 //
-// exam_prepare writes the requests of all documents in order and keeps the tasks beside them as the
-// requests' state; exam_score reports values and per-document columns:
+// scoring_prepare writes the requests of all documents in order and keeps the tasks beside them as
+// the requests' state; scoring_report reports values and per-document columns:
 //
 //   CHOICE    acc, acc_norm, acc_bytes (or acc, perplexity for one continuation); loglik(doc,
 //   choice),
@@ -18,11 +18,11 @@
 #include "common/lm_eval/lm_protocol.h"
 #include "common/lm_eval/task.h"
 
-cull_status exam_prepare(cull_ctx *, const lm_encoder *, const task_list *, cull_requests *out);
-cull_status exam_score(cull_ctx *, const cull_requests *, const cull_answer *answers,
-                       cull_report *out);
+cull_status scoring_prepare(cull_ctx *, const lm_encoder *, const task_list *, cull_requests *out);
+cull_status scoring_report(cull_ctx *, const cull_requests *, const cull_answer *answers,
+                           cull_report *out);
 // A document as lm-eval's samples have it, for cull_metric.document.
-cull_status exam_document(cull_ctx *, const cull_requests *, const char *task, size_t doc,
-                          cull_document *out);
+cull_status scoring_document(cull_ctx *, const cull_requests *, const char *task, size_t doc,
+                             cull_document *out);
 
 #endif

@@ -121,7 +121,7 @@ static cull_status key_of(cull_ctx *ctx, const char *method, const json_t *call,
     return written ? CULL_OK : ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
 }
 
-static const exam_task *find_task(const exam *e, const char *name)
+static const scored_task *find_task(const scoring *e, const char *name)
 {
     for (size_t t = 0; t < e->n; t++)
         if (strcmp(e->task[t].task.name, name) == 0)
@@ -129,13 +129,13 @@ static const exam_task *find_task(const exam *e, const char *name)
     return NULL;
 }
 
-cull_status exam_document(cull_ctx *ctx, const cull_requests *requests, const char *name,
-                          size_t index, cull_document *out)
+cull_status scoring_document(cull_ctx *ctx, const cull_requests *requests, const char *name,
+                             size_t index, cull_document *out)
 {
     static const char *const methods[] = { [TASK_CHOICE] = "loglikelihood",
                                            [TASK_ROLLING] = "loglikelihood_rolling",
                                            [TASK_GENERATE] = "generate_until" };
-    const exam_task *of = find_task(requests->state, name);
+    const scored_task *of = find_task(requests->state, name);
     if (!of || index >= of->task.n)
         return ctx->host->fail(ctx, CULL_EINVAL, "task %s has no document %zu", name, index);
     const document *d = &of->task.document[index];

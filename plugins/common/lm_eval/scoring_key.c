@@ -86,7 +86,7 @@ static void add_scoring(sha256 *h, const task *t, const document *d)
     }
 }
 
-void exam_task_key(const task *t, char out[65])
+void scoring_task_key(const task *t, char out[65])
 {
     const int64_t facts[] = { t->kind, (int64_t)t->n };
     sha256 h;
@@ -99,7 +99,7 @@ void exam_task_key(const task *t, char out[65])
     sha256_hex(&h, out);
 }
 
-cull_status exam_key(cull_ctx *ctx, const task_list *tasks, const char **out)
+cull_status scoring_key(cull_ctx *ctx, const task_list *tasks, const char **out)
 {
     sha256 h;
     char *hex = ctx->host->alloc(ctx, 65, 1);

@@ -1,67 +1,67 @@
-// What exam_prepare leaves for exam_score, and the scorers of the three kinds of task.
+// What scoring_prepare leaves for scoring_report, and the scorers of the three kinds of task.
 #ifndef COMMON_SCORING_STATE_H
 #define COMMON_SCORING_STATE_H
 
 #include "common/lm_eval/scoring.h"
 #include "common/lm_eval/summary.h"
 
-typedef struct exam_task {
+typedef struct scored_task {
     task task;
     const size_t *first;      // (n + 1) document d has the requests first[d] … first[d + 1] − 1
     const uint8_t *truncated; // (n) 1: a context lost ids
     char hash[65], scoring[65]; // SHA-256 of what is asked, and of what is made of the answers
-} exam_task;
+} scored_task;
 
-typedef struct exam {
+typedef struct scoring {
     size_t n, n_groups;
-    exam_task *task;
+    scored_task *task;
     const task_group *group;
     enum lm_version version;
     enum lm_bos bos;
     size_t length;
-} exam;
+} scoring;
 
-// SHA-256 over all that exam_score goes by, 64 hex digits in alloc memory.
-cull_status exam_key(cull_ctx *, const task_list *, const char **out);
-void exam_task_key(const task *, char out[65]); // … of one task
+// SHA-256 over all that scoring_report goes by, 64 hex digits in alloc memory.
+cull_status scoring_key(cull_ctx *, const task_list *, const char **out);
+void scoring_task_key(const task *, char out[65]); // … of one task
 
 // The means of a task over its documents, of which means over tasks are made.
-typedef struct exam_mean {
+typedef struct task_mean {
     const char *metric, *filter;
     summary of;
-} exam_mean;
+} task_mean;
 
-typedef struct exam_means {
+typedef struct task_means {
     size_t n;
-    exam_mean *at; // room for one a metric and filter
-} exam_means;
+    task_mean *at; // room for one a metric and filter
+} task_means;
 
-enum { EXAM_MOST_METRICS = 3 }; // of a task, with the same filter
+enum { TASK_MOST_METRICS = 3 }; // of a task, with the same filter
 
-// Each reports its task; `answers` and `requests` are those of the whole exam.
-typedef cull_status exam_scorer(cull_ctx *, const exam_task *, const cull_requests *requests,
-                                const cull_answer *answers, cull_report *out, exam_means *means);
-exam_scorer exam_score_choice, exam_score_rolling, exam_score_generated;
+// Each reports its task; `answers` and `requests` are those of all tasks.
+typedef cull_status task_scorer(cull_ctx *, const scored_task *, const cull_requests *requests,
+                                const cull_answer *answers, cull_report *out, task_means *means);
+task_scorer score_choice, score_rolling, score_generated;
 
 // ---- short hands for reports ----
 
-cull_status exam_value(cull_ctx *, cull_report *, const char *name, const char *metric,
-                       const char *filter, summary of, int higher_is_better);
+cull_status scoring_value(cull_ctx *, cull_report *, const char *name, const char *metric,
+                          const char *filter, summary of, int higher_is_better);
 // … a mean over documents, of which the more is the better.
-cull_status exam_mean_value(cull_ctx *, cull_report *, const char *name, const char *metric,
-                            const char *filter, summary of, exam_means *means);
+cull_status scoring_mean_value(cull_ctx *, cull_report *, const char *name, const char *metric,
+                               const char *filter, summary of, task_means *means);
 
 // Columns over the documents of a task: one number (or text) each, or `width` of them along `dim`.
-typedef struct exam_column {
+typedef struct scoring_column {
     const char *name, *unit, *doc, *dim; // dim NULL: one each
     size_t width;
     char type;
     const void *data;
-} exam_column;
+} scoring_column;
 
-cull_status exam_columns(cull_ctx *, cull_report *, const task *, size_t n,
-                         const exam_column *columns);
+cull_status scoring_columns(cull_ctx *, cull_report *, const task *, size_t n,
+                            const scoring_column *columns);
 // prompt_hash and truncated; doc_hash and cluster where any document has one.
-cull_status exam_identity(cull_ctx *, cull_report *, const exam_task *);
+cull_status scoring_identity(cull_ctx *, cull_report *, const scored_task *);
 
 #endif

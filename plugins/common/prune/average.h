@@ -92,7 +92,7 @@ static inline cull_status overlay_means(cull_ctx *ctx, const cull_view *view,
     for (size_t p = 0; p < N_EXPERT_PARTS; p++) {
         const cull_part part = expert_parts[p];
         const struct shape shape = expert_shape(view, group->layer, part);
-        const cull_where where = cull_at_expert(group->layer, part, target);
+        const cull_matrix_id where = cull_at_expert(group->layer, part, target);
         const cull_scratch_mark mark = ctx->host->mark(ctx);
 
         if (!part_present(&view->layer[group->layer], part))

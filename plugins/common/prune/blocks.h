@@ -1,5 +1,5 @@
-// Layers as units: how far runs of them turn the residual stream (statistic K), and which the
-// budget takes.
+// Layers as units: how far runs of them turn the residual stream (statistic layer-cosines), and
+// which the budget takes.
 #ifndef COMMON_BLOCKS_H
 #define COMMON_BLOCKS_H
 

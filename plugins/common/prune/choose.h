@@ -12,7 +12,7 @@ enum group {
 };
 
 typedef struct choice {
-    cull_where where;
+    cull_matrix_id where;
     size_t rows, cols;
     float *score;          // (rows, cols), changed by GROUP_SHARE
     const uint8_t *before; // mask of earlier stages: what it dropped stays dropped; NULL: nothing

@@ -28,7 +28,7 @@ static inline void mask_drop(uint8_t *row, size_t c)
 
 // What the masks of earlier stages keep of a matrix, all of them together; NULL: there are none.
 // Lives as scratch.
-static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_where where,
+static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_matrix_id where,
                                       size_t rows, size_t cols, const uint8_t **out)
 {
     const size_t bytes = rows * mask_stride(cols);

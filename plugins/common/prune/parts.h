@@ -7,7 +7,7 @@
 #include <cull/cut.h>
 
 enum part_class {
-    PART_OTHER, // embedding, head, routers, filters: never pruned
+    PART_OTHER,     // embedding, head, routers, filters: never pruned
     PART_ATTENTION, // and what stands in its place in recurrent layers
     PART_EXPERT,
     PART_SHARED,
@@ -79,7 +79,7 @@ typedef struct place_text {
     char s[80];
 } place_text;
 
-static inline place_text place_of(cull_where where)
+static inline place_text place_of(cull_matrix_id where)
 {
     place_text out;
     if (where.expert == CULL_NONE)

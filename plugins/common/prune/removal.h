@@ -33,7 +33,7 @@ static inline uint32_t removal_emits(enum removal removal)
 
 static inline uint32_t removal_needs(enum removal removal)
 {
-    return removal_action(removal) == CULL_ACTION_NOVICE ? CULL_STAT_D : 0;
+    return removal_action(removal) == CULL_ACTION_NOVICE ? CULL_STAT_OUTPUT_MOMENTS : 0;
 }
 
 // The novice of expert e: a mean of its outputs over the tokens routed to it, 0 without any.

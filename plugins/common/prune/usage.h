@@ -1,4 +1,4 @@
-// How much a router uses an expert: the measures of the field, all from statistic A.
+// How much a router uses an expert: the measures of the field, all from statistic routing.
 #ifndef COMMON_USAGE_H
 #define COMMON_USAGE_H
 

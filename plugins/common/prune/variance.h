@@ -1,4 +1,4 @@
-// How much an expert's output varies over the tokens that it serves, from statistic D.
+// How much an expert's output varies over the tokens that it serves, from statistic output-moments.
 #ifndef COMMON_VARIANCE_H
 #define COMMON_VARIANCE_H
 

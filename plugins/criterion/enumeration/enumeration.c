@@ -51,7 +51,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 static const cull_criterion enumeration = {
     .size = sizeof enumeration,
     .form = CULL_FORM_SUBSET,
-    .needs = CULL_STAT_J,
+    .needs = CULL_STAT_DENSE_SAMPLE,
     .score = score,
 };
 

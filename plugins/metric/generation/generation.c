@@ -60,14 +60,14 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
         status = lm_encoder_init(ctx, text, set->protocol, set->bos, set->length, &lm);
     if (status == CULL_OK)
         status = task_files_read(ctx, set->tasks, &how, &tasks);
-    return status == CULL_OK ? exam_prepare(ctx, &lm, &tasks, out) : status;
+    return status == CULL_OK ? scoring_prepare(ctx, &lm, &tasks, out) : status;
 }
 
 static cull_status score(cull_ctx *ctx, const void *settings, const cull_requests *requests,
                          const cull_answer *answers, cull_report *out)
 {
     (void)settings;
-    return exam_score(ctx, requests, answers, out);
+    return scoring_report(ctx, requests, answers, out);
 }
 
 static cull_status check(cull_ctx *ctx, const void *settings)
@@ -88,7 +88,7 @@ static cull_status check(cull_ctx *ctx, const void *settings)
 static const cull_metric generation = { .size = sizeof generation,
                                         .prepare = prepare,
                                         .score = score,
-                                        .document = exam_document,
+                                        .document = scoring_document,
                                         .check = check };
 
 CULL_PLUGIN(

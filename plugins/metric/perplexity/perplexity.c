@@ -75,7 +75,7 @@ static cull_status prepare_rolling(cull_ctx *ctx, const struct settings *set, co
         status = rolling_task(ctx, &file[f], &tasks[f]);
     if (status != CULL_OK)
         return status;
-    return exam_prepare(ctx, &lm, &(task_list){ .n = set->files.n, .task = tasks }, out);
+    return scoring_prepare(ctx, &lm, &(task_list){ .n = set->files.n, .task = tasks }, out);
 }
 
 // ---- disjoint windows ----
@@ -127,7 +127,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
 {
     const struct settings *set = settings;
     if (set->windows == ROLLING)
-        return exam_score(ctx, requests, answers, out);
+        return scoring_report(ctx, requests, answers, out);
     const windows *w = requests->state;
     const size_t n = requests->n;
     double *nll = ctx->host->alloc(ctx, n, sizeof *nll),

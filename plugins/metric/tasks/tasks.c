@@ -211,20 +211,20 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     cull_status status = lm_encoder_init(ctx, text, set->protocol, set->bos, set->length, &lm);
     if (status == CULL_OK)
         status = build(ctx, set, &list);
-    return status == CULL_OK ? exam_prepare(ctx, &lm, &list, out) : status;
+    return status == CULL_OK ? scoring_prepare(ctx, &lm, &list, out) : status;
 }
 
 static cull_status score(cull_ctx *ctx, const void *settings, const cull_requests *requests,
                          const cull_answer *answers, cull_report *out)
 {
     (void)settings;
-    return exam_score(ctx, requests, answers, out);
+    return scoring_report(ctx, requests, answers, out);
 }
 
 static const cull_metric tasks = { .size = sizeof tasks,
                                    .prepare = prepare,
                                    .score = score,
-                                   .document = exam_document,
+                                   .document = scoring_document,
                                    .check = check };
 
 CULL_PLUGIN(

@@ -156,7 +156,7 @@ static const cull_strategy from = {
     .emits = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_NOVICE |
              1u << CULL_ACTION_ALIAS | CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_SKIP |
              CULL_EMITS_RULE,
-    .needs = CULL_STAT_D,
+    .needs = CULL_STAT_OUTPUT_MOMENTS,
     .flags = CULL_NO_BUDGET,
     .needs_for = needs_for,
     .select = select_experts,
@@ -174,6 +174,6 @@ CULL_PLUGIN(STRATEGY, from, "1.0", "a cut from a file: a stored cut, or publishe
                    "whether they hold the experts that stay or those that go, `action` what "
                    "becomes of the latter; novices take the calibration's means.\n"
                    "\n"
-                   "Cost: none; novices for lists take statistic D.",
+                   "Cost: none; novices for lists take statistic output-moments.",
             .cite = "Not a method: a way to share recipes.",
             CULL_SETTINGS(params, struct settings));

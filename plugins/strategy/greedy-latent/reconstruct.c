@@ -69,7 +69,7 @@ cull_status overlay_mean_rows(cull_ctx *ctx, const cull_view *view, size_t l, si
                               const struct group *groups, const size_t *representative,
                               cull_cut *cut)
 {
-    const cull_where where = cull_at(l, CULL_PART_ROUTER);
+    const cull_matrix_id where = cull_at(l, CULL_PART_ROUTER);
     const float *w, *bias;
     size_t rows, D;
     const cull_status status = view->weights(ctx, view, where, &w, &rows, &D, &bias);

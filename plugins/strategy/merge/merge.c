@@ -207,7 +207,7 @@ static const cull_strategy merge = {
     .size = sizeof merge,
     .accepts = CULL_FORM_PAIR,
     .emits = 1u << CULL_ACTION_ALIAS | CULL_EMITS_MATRIX,
-    .needs = CULL_STAT_A,
+    .needs = CULL_STAT_ROUTING,
     .select = select_experts,
     .rewrites = rewrites,
 };

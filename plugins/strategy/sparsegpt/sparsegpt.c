@@ -44,7 +44,7 @@ typedef struct stage {
 } stage;
 
 // An expert that no token reaches has no Hessian.
-static cull_status by_magnitude(const stage *g, cull_where where, size_t rows, size_t cols,
+static cull_status by_magnitude(const stage *g, cull_matrix_id where, size_t rows, size_t cols,
                                 const float *w, const uint8_t *before)
 {
     const cull_host *host = g->ctx->host;
@@ -59,7 +59,7 @@ static cull_status by_magnitude(const stage *g, cull_where where, size_t rows, s
     return choose(g->ctx, &c, mask);
 }
 
-static cull_status by_curvature(const stage *g, cull_where where, size_t rows, size_t cols,
+static cull_status by_curvature(const stage *g, cull_matrix_id where, size_t rows, size_t cols,
                                 const float *w, const uint8_t *before, const factor *f)
 {
     const cull_host *host = g->ctx->host;
@@ -92,7 +92,7 @@ static cull_status by_curvature(const stage *g, cull_where where, size_t rows, s
 }
 
 // One matrix; f is NULL where there are no tokens.
-static cull_status prune(const stage *g, cull_where where, const factor *f)
+static cull_status prune(const stage *g, cull_matrix_id where, const factor *f)
 {
     const cull_scratch_mark mark = g->ctx->host->mark(g->ctx);
     const float *w = NULL;
@@ -204,7 +204,7 @@ static const cull_strategy sparsegpt = {
     .size = sizeof sparsegpt,
     .accepts = CULL_FORM_NONE,
     .emits = CULL_EMITS_MASK | CULL_EMITS_MATRIX,
-    .needs = CULL_STAT_A | CULL_STAT_I,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_HESSIAN,
     .flags = CULL_BY_LAYER,
     .select = select_layer,
 };

@@ -59,7 +59,7 @@ typedef struct visitor {
     void *arg;
 } visitor;
 
-static cull_status visit(const visitor *v, cull_where where)
+static cull_status visit(const visitor *v, cull_matrix_id where)
 {
     const cull_host *host = v->ctx->host;
     const cull_scratch_mark mark = host->mark(v->ctx);
@@ -183,14 +183,14 @@ static cull_status spread(cull_ctx *ctx, const void *settings, const cull_view *
 static uint32_t needs_for(const void *settings)
 {
     const struct settings *set = settings;
-    return set->layers == SPREAD_OWL ? CULL_STAT_A : 0;
+    return set->layers == SPREAD_OWL ? CULL_STAT_ROUTING : 0;
 }
 
 static const cull_strategy unstructured = {
     .size = sizeof unstructured,
     .accepts = CULL_FORM_WEIGHT,
     .emits = CULL_EMITS_MASK,
-    .needs = CULL_STAT_A,
+    .needs = CULL_STAT_ROUTING,
     .flags = CULL_BY_LAYER,
     .needs_for = needs_for,
     .select = select_layer,

@@ -19,7 +19,7 @@ struct settings {
 
 // One matrix of a layer with the scores of its weights, both (rows, cols).
 typedef struct scored {
-    cull_where where;
+    cull_matrix_id where;
     size_t rows, cols;
     const float *w;
     float *score;

@@ -62,7 +62,7 @@ static const newer_criterion vtable = {
     .now = {
         .size = MODULE_FAULT == NEWER ? sizeof(newer_criterion) : sizeof(cull_criterion),
         .form = CULL_FORM_EXPERT,
-        .needs = CULL_STAT_A,
+        .needs = CULL_STAT_ROUTING,
         .score = MODULE_FAULT == NO_CALLBACK ? NULL : score,
     },
 };

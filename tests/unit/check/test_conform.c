@@ -102,7 +102,7 @@ static told of_criterion(uint32_t flags,
 {
     const cull_criterion criterion = { .size = sizeof criterion,
                                        .form = CULL_FORM_EXPERT,
-                                       .needs = CULL_STAT_A,
+                                       .needs = CULL_STAT_ROUTING,
                                        .flags = flags,
                                        .score = score };
     const cull_plugin plugin = { .size = sizeof plugin,
@@ -132,13 +132,13 @@ static void criteria(void **state)
 
 // Drop `more` experts beyond the budget, from the front (step 1) or the end (−1), of frozen layers
 // too.
-typedef struct manner {
+typedef struct picking {
     size_t more;
     bool from_end, frozen_too;
     uint8_t action;
-} manner;
+} picking;
 
-static manner how; // the plugin of this test has no settings to carry it
+static picking how; // the plugin of this test has no settings to carry it
 
 static cull_status drop(cull_ctx *ctx, const void *settings, const cull_view *view,
                         const cull_scores *scores, const cull_budget *budget, size_t layer,
@@ -173,20 +173,20 @@ static void strategies(void **state)
                                         .vtable = &strategy };
 
     (void)state;
-    how = (manner){ .action = CULL_ACTION_DROP };
+    how = (picking){ .action = CULL_ACTION_DROP };
     const told t = run(&plugin);
     assert_true(t.faults == 0 && t.fine == 3);
-    how = (manner){ .action = CULL_ACTION_DROP, .more = 1 };
+    how = (picking){ .action = CULL_ACTION_DROP, .more = 1 };
     assert_faulty(&plugin, "more experts of a layer go than its budget allows");
-    how = (manner){ .action = CULL_ACTION_DROP, .from_end = true };
+    how = (picking){ .action = CULL_ACTION_DROP, .from_end = true };
     assert_faulty(&plugin, "a higher index goes before a lower one");
-    how = (manner){ .action = CULL_ACTION_DROP, .frozen_too = true, .more = 1 };
+    how = (picking){ .action = CULL_ACTION_DROP, .frozen_too = true, .more = 1 };
     assert_faulty(&plugin, "a frozen layer is cut");
-    how = (manner){ .action = 9 };
+    how = (picking){ .action = 9 };
     assert_faulty(&plugin, "an action that there is not");
-    how = (manner){ .action = CULL_ACTION_ALIAS };
+    how = (picking){ .action = CULL_ACTION_ALIAS };
     assert_faulty(&plugin, "an alias of an expert that is itself gone");
-    how = (manner){ .action = CULL_ACTION_BASE };
+    how = (picking){ .action = CULL_ACTION_BASE };
     assert_faulty(&plugin, "fewer experts go than the budget asks for");
 }
 

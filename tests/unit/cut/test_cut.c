@@ -51,7 +51,7 @@ static void finds_overlays(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2 * EXPERTS; i++) { // each matrix twice: a mask, then a matrix
-        const cull_where where = cull_at_expert(2, CULL_PART_UP, i % EXPERTS);
+        const cull_matrix_id where = cull_at_expert(2, CULL_PART_UP, i % EXPERTS);
         uint8_t *data =
             ctx->host->overlay(ctx, cut, where, i < EXPERTS ? CULL_MASK : CULL_MATRIX, 3, 9);
         assert_non_null(data);

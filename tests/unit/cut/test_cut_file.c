@@ -13,8 +13,8 @@
 
 enum { L = 3, D = 5 };
 static const size_t experts[L] = { 0, 4, 3 };
-static const cull_where up = { 1, CULL_PART_UP, 1 }, q = { 0, CULL_PART_Q, CULL_NONE },
-                        head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
+static const cull_matrix_id up = { 1, CULL_PART_UP, 1 }, q = { 0, CULL_PART_Q, CULL_NONE },
+                            head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
 static char path[64];
 
 static int make(void **state)
@@ -91,7 +91,7 @@ static void same_slots(const cull_cut *a, const cull_cut *b)
     }
 }
 
-static const cull_overlay *overlay(const cull_cut *cut, cull_where where)
+static const cull_overlay *overlay(const cull_cut *cut, cull_matrix_id where)
 {
     const size_t i = cull_cut_first(cut, where);
     assert_int_not_equal(i, SIZE_MAX);

@@ -134,7 +134,10 @@ static void company_moves_less_than_a_millionth(void **state)
 
 // ---- calibration ----
 
-enum { GROUPS = CULL_STAT_A | CULL_STAT_B | CULL_STAT_C | CULL_STAT_D | CULL_STAT_G | CULL_STAT_K };
+enum {
+    GROUPS = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+             CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_LOGIT_GRAM | CULL_STAT_LAYER_COSINES
+};
 
 typedef struct calibrated { // questions [first, first + n) under a cut, and what they gave
     cull_sequence at[N];

@@ -26,7 +26,8 @@ static const cull_layer_facts *layer_facts(const cull_model *m, size_t l)
     return &the_layer.facts;
 }
 
-static cull_status matrix(cull_ctx *ctx, const cull_model *m, cull_where where, cull_matrix *out)
+static cull_status matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id where,
+                          cull_matrix *out)
 {
     (void)ctx;
     (void)m;
@@ -228,7 +229,7 @@ static void assert_near(const char *what, size_t n, const float *is, const doubl
 
 typedef struct bench {
     fake_host *host;
-    cull_opened opened;
+    cull_open_model opened;
     cull_run run;
     cull_piece piece;
     cull_kv kv;

@@ -59,7 +59,7 @@ static FILE *written(const cull_stage_result *found)
 {
     FILE *file = tmpfile();
     assert_non_null(file);
-    assert_ok(host, cull_image_write(fake_ctx(host), file, found, 0));
+    assert_ok(host, cull_stage_result_write(fake_ctx(host), file, found, 0));
     rewind(file);
     fflush(file);
     return file;
@@ -71,7 +71,7 @@ static void comes_back_as_it_was(void **state)
     const cull_stage_result found = decided();
     cull_stage_result back = { .cut = new_cut() };
     FILE *file = written(&found);
-    assert_ok(host, cull_image_read(fake_ctx(host), file, SIZE_MAX, &back));
+    assert_ok(host, cull_stage_result_read(fake_ctx(host), file, SIZE_MAX, &back));
     fclose(file);
     const cull_layer_cut *layer = back.cut->layer;
     assert_memory_equal(layer[0].action, found.cut->layer[0].action, 3);
@@ -85,7 +85,7 @@ static void comes_back_as_it_was(void **state)
     assert_true(((const float *)back.cut->overlay[1].data)[5] == 2.5f);
     assert_true(back.expert[2][1] == 5);
     assert_true(back.score_s == 1 && back.select_s == 2);
-    cull_image_release(&back);
+    cull_stage_result_release(&back);
 }
 
 static void one_layer_alone(void **state)
@@ -95,18 +95,18 @@ static void one_layer_alone(void **state)
     cull_stage_result back = { .cut = new_cut() };
     found.cut->n_overlays = 1; // that of layer 0
     FILE *file = written(&found);
-    assert_ok(host, cull_image_read(fake_ctx(host), file, 0, &back));
+    assert_ok(host, cull_stage_result_read(fake_ctx(host), file, 0, &back));
     fclose(file);
     assert_int_equal(back.cut->layer[0].action[1], CULL_ACTION_DROP);
     assert_int_equal(back.cut->layer[2].action[1], CULL_ACTION_BASE);
-    cull_image_release(&back);
+    cull_stage_result_release(&back);
     found.cut->n_overlays = 2;
     back = (cull_stage_result){ .cut = new_cut() };
     file = written(&found);
-    assert_fails(host, cull_image_read(fake_ctx(host), file, 0, &back), CULL_EPLUGIN,
+    assert_fails(host, cull_stage_result_read(fake_ctx(host), file, 0, &back), CULL_EPLUGIN,
                  "layer 2 was changed while layer 0 was decided");
     fclose(file);
-    cull_image_release(&back);
+    cull_stage_result_release(&back);
 }
 
 static void refused(void (*spoil)(cull_stage_result *), cull_status status, const char *part)
@@ -114,9 +114,9 @@ static void refused(void (*spoil)(cull_stage_result *), cull_status status, cons
     cull_stage_result found = decided(), back = { .cut = new_cut() };
     spoil(&found);
     FILE *file = written(&found);
-    assert_fails(host, cull_image_read(fake_ctx(host), file, SIZE_MAX, &back), status, part);
+    assert_fails(host, cull_stage_result_read(fake_ctx(host), file, SIZE_MAX, &back), status, part);
     fclose(file);
-    cull_image_release(&back);
+    cull_stage_result_release(&back);
 }
 
 static void bad_action(cull_stage_result *r)
@@ -161,10 +161,10 @@ static void damage_is_survived(void **state)
         fwrite(bytes, 1, i < n ? n : i - n + 1, damaged);
         fflush(damaged);
         bytes[i % n] ^= 0xff;
-        if (cull_image_read(fake_ctx(host), damaged, SIZE_MAX, &back) != CULL_OK)
+        if (cull_stage_result_read(fake_ctx(host), damaged, SIZE_MAX, &back) != CULL_OK)
             fake_clear(host);
         fclose(damaged);
-        cull_image_release(&back);
+        cull_stage_result_release(&back);
     }
 }
 

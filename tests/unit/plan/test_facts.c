@@ -58,42 +58,42 @@ static int teardown(void **state)
 
 static void test_as_told(void **state)
 {
-    cull_subject s;
+    cull_prepared_model s;
 
     (void)state;
-    assert_ok(host, cull_subject_open(fake_ctx(host), &spec, 0, &s));
+    assert_ok(host, cull_prepared_model_open(fake_ctx(host), &spec, 0, &s));
     assert_ptr_equal(s.opened.facts->stop, ends);
     assert_string_equal(s.opened.facts->no_answers, "none");
     assert_int_equal(s.text.max_new, 5);
-    cull_subject_close(&s);
+    cull_prepared_model_close(&s);
 }
 
 // What lies behind the struct's own end is not looked at.
 static void test_older(void **state)
 {
-    cull_subject s;
+    cull_prepared_model s;
 
     (void)state;
     told.size = offsetof(cull_model_facts, stop);
-    assert_ok(host, cull_subject_open(fake_ctx(host), &spec, 0, &s));
+    assert_ok(host, cull_prepared_model_open(fake_ctx(host), &spec, 0, &s));
     assert_int_equal(s.opened.facts->eos, 7);
     assert_string_equal(s.opened.facts->exports, "all");
     assert_null(s.opened.facts->stop);
     assert_int_equal(s.opened.facts->n_stop, 0);
     assert_null(s.opened.facts->no_answers);
     assert_int_equal(s.text.max_new, 0);
-    cull_subject_close(&s);
+    cull_prepared_model_close(&s);
 }
 
 static void test_none(void **state)
 {
-    cull_subject s;
+    cull_prepared_model s;
 
     (void)state;
     told.size = 0;
-    assert_fails(host, cull_subject_open(fake_ctx(host), &spec, 0, &s), CULL_EPLUGIN,
+    assert_fails(host, cull_prepared_model_open(fake_ctx(host), &spec, 0, &s), CULL_EPLUGIN,
                  "a model's facts of 0 bytes");
-    cull_subject_close(&s);
+    cull_prepared_model_close(&s);
 }
 
 int main(void)

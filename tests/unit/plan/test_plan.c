@@ -105,14 +105,14 @@ static void a_random_sample_makes_seeds_matter(void **state)
     (void)state;
     make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
     assert_int_equal(cells_of("reap"), 1);
-    assert_int_equal(plan.n_gathers, 1);
+    assert_int_equal(plan.n_sets, 1);
     take = "sample";
     make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
     take = "head";
     assert_int_equal(cells_of("reap"), 2);
     assert_int_equal(cells_of("magnitude"), 1);
-    assert_int_equal(plan.n_gathers, 2);
-    assert_int_equal(plan.gather[1].seed, 2);
+    assert_int_equal(plan.n_sets, 2);
+    assert_int_equal(plan.set[1].seed, 2);
 }
 
 static const char stun[] =
@@ -126,13 +126,13 @@ static void first_stages_and_statistics_are_shared(void **state)
     make(stun, "sparsities: [ 0.5, 0.65, 0.8 ]");
     assert_int_equal(cells_of("stun"), 3);
     assert_int_equal(plan.n_steps, 1 + 3);
-    assert_int_equal(plan.n_gathers, 1);
-    assert_int_equal(plan.gather[0].on, 0);
-    assert_int_equal(plan.step[0].gather, CULL_NOT); // router rows alone
+    assert_int_equal(plan.n_sets, 1);
+    assert_int_equal(plan.set[0].on, 0);
+    assert_int_equal(plan.step[0].set, CULL_NOT); // router rows alone
     assert_int_equal(plan.step[0].unit, CULL_UNIT_EXPERT);
     for (size_t i = 1; i < 4; i++) {
         assert_int_equal(plan.step[i].before, 0);
-        assert_int_equal(plan.step[i].gather, 0);
+        assert_int_equal(plan.step[i].set, 0);
         assert_int_equal(plan.step[i].unit, CULL_UNIT_WEIGHT);
     }
 }
@@ -144,10 +144,11 @@ static void needs_are_united(void **state)
          "  mone: { criterion: mone, strategy: mone }\n"
          "  naee: { criterion: enumeration, strategy: combinatorial }\n",
          "sparsities: 0.5");
-    assert_int_equal(plan.n_gathers, 1);
-    assert_int_equal(plan.gather[0].groups, CULL_STAT_A | CULL_STAT_C | CULL_STAT_D);
+    assert_int_equal(plan.n_sets, 1);
+    assert_int_equal(plan.set[0].groups,
+                     CULL_STAT_ROUTING | CULL_STAT_OUTPUT_NORM | CULL_STAT_OUTPUT_MOMENTS);
     assert_true(plan.step[2].visit);
-    assert_true(plan.step[2].needs & CULL_STAT_J);
+    assert_true(plan.step[2].needs & CULL_STAT_DENSE_SAMPLE);
 }
 
 static void counts_of_another_method_come_from_its_expert_stage(void **state)
@@ -184,7 +185,7 @@ static void steps_stand_after_what_they_rest_on(void **state)
     cull_buf_release(&methods);
     for (size_t i = 0; i < plan.n_steps; i++) {
         const cull_step *step = &plan.step[i];
-        const size_t on = step->gather == CULL_NOT ? CULL_NOT : plan.gather[step->gather].on;
+        const size_t on = step->set == CULL_NOT ? CULL_NOT : plan.set[step->set].on;
         assert_true(step->before == CULL_NOT || step->before < i);
         assert_true(step->donor == CULL_NOT || step->donor < i);
         assert_true(on == CULL_NOT || on < i);

@@ -27,7 +27,7 @@ static const cull_backend backend = { .size = sizeof backend, .layer_facts = lay
 static const cull_model_facts facts = {
     .size = sizeof facts, .L = L, .D = D, .V = V, .source = "nowhere", .fingerprint = "00"
 };
-static const cull_opened model = { &backend, NULL, &facts };
+static const cull_open_model model = { &backend, NULL, &facts };
 
 static int32_t ids[N], index1[N * 2], index2[N], *indices[L] = { NULL, index1, index2 };
 static float logits[N * V], hidden[(L + 1) * N * D], logits1[N * 4], logits2[N * 3], gate1[N * 2],

@@ -122,15 +122,15 @@ static void a_later_metric_becomes_a_sibling(void **state)
     m->evaluation.key = "ffffffffffffffffffffffffffffffff";
     assert_ok(host, cull_trial_write_added(ctx, folder, &m->trial));
 
-    cull_presents presents;
-    assert_ok(host, cull_trials_present(ctx, folder, &presents));
-    assert_int_equal(presents.n, 1);
-    const cull_present *p = cull_trial_exists(&presents, m->trial.id);
+    cull_stored_trials stored;
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    assert_int_equal(stored.n, 1);
+    const cull_stored_trial *p = cull_trial_exists(&stored, m->trial.id);
     assert_non_null(p);
     assert_true(cull_evaluation_exists(p, first));
     assert_true(cull_evaluation_exists(p, m->evaluation.key));
     assert_false(cull_evaluation_exists(p, "00000000000000000000000000000000"));
-    assert_null(cull_trial_exists(&presents, first));
+    assert_null(cull_trial_exists(&stored, first));
 
     assert_ok(host, cull_index_write(ctx, folder));
     cull_h5_in *file;
@@ -147,10 +147,10 @@ static void a_later_metric_becomes_a_sibling(void **state)
 static void no_folder_holds_no_trials(void **state)
 {
     fake_host *host = *state;
-    cull_presents presents;
-    assert_ok(host,
-              cull_trials_present(fake_ctx(host), "/tmp/cull-there-is-no-such-folder", &presents));
-    assert_int_equal(presents.n, 0);
+    cull_stored_trials stored;
+    assert_ok(host, cull_find_stored_trials(fake_ctx(host), "/tmp/cull-there-is-no-such-folder",
+                                            &stored));
+    assert_int_equal(stored.n, 0);
 }
 
 static void a_damaged_file_counts_as_absent(void **state)
@@ -159,19 +159,19 @@ static void a_damaged_file_counts_as_absent(void **state)
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
-    cull_presents presents;
-    assert_ok(host, cull_trials_present(ctx, folder, &presents));
-    const char *path = presents.at[0].path;
+    cull_stored_trials stored;
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    const char *path = stored.at[0].path;
     assert_int_equal(truncate(path, 1000), 0);
-    assert_ok(host, cull_trials_present(ctx, folder, &presents));
-    assert_int_equal(presents.n, 0);
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    assert_int_equal(stored.n, 0);
 
     cull_h5_in *file;
     assert_fails(host, cull_h5_open(ctx, path, &file), CULL_EFORMAT, "is not a whole HDF5 file");
     assert_ok(host, cull_index_write(ctx, folder));
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial)); // and is replaced
-    assert_ok(host, cull_trials_present(ctx, folder, &presents));
-    assert_int_equal(presents.n, 1);
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    assert_int_equal(stored.n, 1);
     made_free(m);
 }
 
@@ -179,15 +179,15 @@ static const char *written(fake_host *host, size_t *bytes)
 {
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
-    cull_presents presents;
+    cull_stored_trials stored;
     struct stat st;
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
-    assert_ok(host, cull_trials_present(ctx, folder, &presents));
-    assert_int_equal(presents.n, 1);
-    assert_int_equal(stat(presents.at[0].path, &st), 0);
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    assert_int_equal(stored.n, 1);
+    assert_int_equal(stat(stored.at[0].path, &st), 0);
     *bytes = (size_t)st.st_size;
     made_free(m);
-    return presents.at[0].path;
+    return stored.at[0].path;
 }
 
 static void flip(int fd, size_t at, unsigned char bits)

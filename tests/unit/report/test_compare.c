@@ -86,12 +86,13 @@ static const char *show(fake_host *host, const cull_frame *f, bool by_task)
 {
     static char text[8192];
     cull_ctx *ctx = fake_ctx(host);
-    cull_measures measures;
+    cull_metric_views metric_views;
     cull_table table;
     FILE *out = tmpfile();
-    assert_ok(host, by_task ? cull_measures_each(ctx, f, &measures)
-                            : cull_measures_macro(ctx, f, &measures));
-    assert_ok(host, cull_view_cells(ctx, f, "tiny", &measures, &(cull_view_options){ 0 }, &table));
+    assert_ok(host, by_task ? cull_metric_views_each(ctx, f, &metric_views)
+                            : cull_metric_views_macro(ctx, f, &metric_views));
+    assert_ok(host,
+              cull_view_cells(ctx, f, "tiny", &metric_views, &(cull_view_options){ 0 }, &table));
     assert_ok(host, cull_table_show(&table, out, 0));
     rewind(out);
     text[fread(text, 1, sizeof text - 1, out)] = '\0';
@@ -106,9 +107,9 @@ static void a_difference_is_paired(void **state)
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     cull_frame f;
     load(host, 1, &f);
-    cull_measures m;
+    cull_metric_views m;
     cull_comparison c;
-    assert_ok(host, cull_measures_macro(fake_ctx(host), &f, &m));
+    assert_ok(host, cull_metric_views_macro(fake_ctx(host), &f, &m));
     assert_int_equal(m.n, 2);
     assert_ok(host, cull_compare_cells(fake_ctx(host), &f, cell_of(&f, "dense"),
                                        cell_of(&f, "reap"), &m.at[0], &c));
@@ -138,9 +139,9 @@ static void only_the_separable_is_best(void **state)
     put(host, &(spec){ "nearly", 0.5, 0, 80, 1.1, "a", NULL });
     cull_frame f;
     load(host, 1, &f);
-    cull_measures m;
+    cull_metric_views m;
     bool best[16] = { false };
-    assert_ok(host, cull_measures_macro(fake_ctx(host), &f, &m));
+    assert_ok(host, cull_metric_views_macro(fake_ctx(host), &f, &m));
     assert_ok(host, cull_find_best(fake_ctx(host), &f, &m, best));
     assert_true(best[cell_of(&f, "far") * m.n] && best[cell_of(&f, "far") * m.n + 1]);
     assert_false(best[cell_of(&f, "behind") * m.n]);
@@ -160,10 +161,10 @@ static void seeds_are_one_cell(void **state)
     cull_frame f;
     load(host, 1, &f);
     assert_int_equal(f.n_cells, 2);
-    cull_measures m;
+    cull_metric_views m;
     cull_estimate e;
     cull_comparison c;
-    assert_ok(host, cull_measures_macro(fake_ctx(host), &f, &m));
+    assert_ok(host, cull_metric_views_macro(fake_ctx(host), &f, &m));
     const size_t cell = cell_of(&f, "random");
     assert_ok(host, cull_estimate_of(fake_ctx(host), &f, cell, &m.at[0], &e));
     assert_int_equal(e.seeds, 3);
@@ -212,10 +213,10 @@ static void no_mean_over_two_protocols(void **state)
     assert_ok(host, cull_trial_write(fake_ctx(host), folder, &m->trial));
     made_free(m);
     cull_frame f;
-    cull_measures measures;
+    cull_metric_views metric_views;
     load(host, 1, &f);
     assert_ok(host, cull_frame_check(fake_ctx(host), &f));
-    assert_fails(host, cull_measures_macro(fake_ctx(host), &f, &measures), CULL_EUSAGE,
+    assert_fails(host, cull_metric_views_macro(fake_ctx(host), &f, &metric_views), CULL_EUSAGE,
                  "no mean may mix acc of \"facts\" (protocol=a) and of \"code\" (protocol=b)");
     assert_non_null(strstr(show(host, &f, true), "code acc"));
 }

@@ -103,7 +103,7 @@ static void few_seeds(void **state)
         { 3, 3, { 0.05, 0.1, 0.2, 0.3 } }, { 5, 5, { 0.05, 0.5, 0.5, 1 } },
     };
     const size_t column = 0;
-    const cull_measure m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
+    const cull_metric_view m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
     fake_host *host = *state = fake_host_new(1);
     cull_rng_init(&rng, 3, "tests", "seeds");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -133,7 +133,7 @@ static void unknown_items(void **state)
 {
     static world w;
     const size_t column = 0;
-    const cull_measure m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
+    const cull_metric_view m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
     fake_host *host = *state = fake_host_new(1);
     cull_comparison d;
     cull_difference interval;

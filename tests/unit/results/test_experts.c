@@ -12,7 +12,7 @@ static json_t *truth; // agreement.json, by make_agreement.py
 static int load(void **state)
 {
     (void)state;
-    truth = json_load_file(CULL_SOURCE_DIR "/tests/unit/report/agreement.json", 0, NULL);
+    truth = json_load_file(CULL_SOURCE_DIR "/tests/unit/results/agreement.json", 0, NULL);
     return truth ? 0 : -1;
 }
 

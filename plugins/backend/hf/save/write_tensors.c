@@ -43,13 +43,13 @@ static size_t width(cull_dtype type)
     return type == CULL_DT_F32 ? 4 : 2;
 }
 
-static bool changed(const writing *w, cull_where where)
+static bool changed(const writing *w, cull_matrix_id where)
 {
     return w->s->variant->changed(w->s->cut, where);
 }
 
 // A matrix row by row as numbers.
-static cull_status put_numbers(writing *w, const hf_out *out, cull_where where, size_t first,
+static cull_status put_numbers(writing *w, const hf_out *out, cull_matrix_id where, size_t first,
                                size_t n)
 {
     const cull_matrix *m = hf_matrix_place(w->s->m, where);
@@ -70,7 +70,7 @@ static cull_status put_numbers(writing *w, const hf_out *out, cull_where where, 
 static cull_status put_matrix(writing *w, const hf_out *out)
 {
     const hf_tensor *t = out->from;
-    cull_where where = t->where;
+    cull_matrix_id where = t->where;
 
     if (out->slot >= 0) {
         const int32_t content = hf_slot_content(w->s, out->layer, out->slot);
@@ -84,7 +84,7 @@ static cull_status put_matrix(writing *w, const hf_out *out)
 }
 
 // Matrix `where` into a slice of a stack: element (r, c) at offset + r × row_step + c × col_step.
-static cull_status scatter(writing *w, const hf_out *out, cull_where where, size_t offset,
+static cull_status scatter(writing *w, const hf_out *out, cull_matrix_id where, size_t offset,
                            size_t row_step, size_t col_step)
 {
     const cull_matrix *m = hf_matrix_place(w->s->m, where);
@@ -122,12 +122,12 @@ static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
     bool any = false;
 
     for (uint32_t p = 0; p < parts; p++)
-        any |= changed(w, (cull_where){ t->where.layer, t->where.part + p, e });
+        any |= changed(w, (cull_matrix_id){ t->where.layer, t->where.part + p, e });
     if (!any)
         return put(w, out, slice, bytes);
     memcpy(w->bytes, slice, bytes);
     for (uint32_t p = 0; p < parts; p++) {
-        const cull_where where = { t->where.layer, t->where.part + p, e };
+        const cull_matrix_id where = { t->where.layer, t->where.part + p, e };
         const cull_matrix *m = hf_matrix_place(w->s->m, where);
         const size_t offset = (size_t)((const unsigned char *)m->data - slice) / width(out->dtype);
         if (changed(w, where))
@@ -142,8 +142,9 @@ static cull_status put_unpacked(writing *w, const hf_out *out, uint32_t e)
     const size_t parts = out->from->where.part == CULL_PART_GATE ? 2 : 1;
 
     for (uint32_t p = 0; p < parts; p++)
-        HF_TRY(scatter(w, out, (cull_where){ out->from->where.layer, out->from->where.part + p, e },
-                       p, parts, out->shape[2]));
+        HF_TRY(scatter(w, out,
+                       (cull_matrix_id){ out->from->where.layer, out->from->where.part + p, e }, p,
+                       parts, out->shape[2]));
     return put(w, out, w->bytes, out->bytes / out->shape[0]);
 }
 
