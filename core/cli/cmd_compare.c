@@ -3,26 +3,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/folders.h"
+#include "report/baseline.h"
 #include "report/tables/views.h"
 
-enum { FORMAT = 'f', BY_TASK = 'b', PAIRS = 'p', SORT = 0x200, METRIC, WIDTH };
+enum {
+    FORMAT = 'f',
+    BY_TASK = 'b',
+    PAIRS = 'p',
+    SORT = 0x200,
+    METRIC,
+    WIDTH,
+    BASELINE,
+    EACH_OTHER,
+    RECOVERY
+};
 
 typedef struct wanted {
     cull_folders folders;
-    const char *format, *sort, *metric;
+    const char *format, *sort, *metric, *baseline;
     size_t width;
-    bool by_task, pairs;
+    bool by_task, pairs, each_other, recovery;
 } wanted;
 
 static const struct argp_option options[] = {
     { "format", FORMAT, "WORD", 0,
-      "csv, json (tidy, every trial), md (as lm-eval's tables) or latex", 0 },
+      "md or latex: the table; csv or json: tidy, a row for every value (of every trial, or of "
+      "every pair); lm-eval: as its tables",
+      0 },
     { "by-task", BY_TASK, NULL, 0, "every task instead of means over tasks", 0 },
     { "pairs", PAIRS, NULL, 0,
       "every task and pair: both values, the difference, p and flips (as checkpoints are shown)",
       0 },
+    { "baseline", BASELINE, "METHOD", 0,
+      "what the others are compared to: this method at the same sparsity and allocation (default: "
+      "dense)",
+      0 },
+    { "each-other", EACH_OTHER, NULL, 0,
+      "every two methods at the same sparsity and allocation, as --pairs", 0 },
+    { "recovery", RECOVERY, NULL, 0,
+      "percent of dense that is left, for each task and on average, with 95 % intervals", 0 },
     { "metric", METRIC, "WORD", 0, "this metric only, as acc_norm", 0 },
     CULL_FOLDERS_OPTION,
     { "sort", SORT, "WORD", 0, "sparsity (default), method, or a metric: best first", 0 },
@@ -30,14 +52,52 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static bool is(const wanted *w, const char *format)
+{
+    return w->format && strcmp(w->format, format) == 0;
+}
+
+static bool is_tidy(const wanted *w)
+{
+    return is(w, "csv") || is(w, "json") || is(w, "lm-eval");
+}
+
 static void parse_format(struct argp_state *state, const char *word, wanted *w)
 {
-    static const char *const words[] = { "csv", "json", "md", "latex" };
+    static const char *const words[] = { "csv", "json", "md", "latex", "lm-eval" };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i], word) == 0)
             w->format = words[i];
     if (!w->format)
-        argp_error(state, "--format: \"%s\" is none of csv, json, md, latex", word);
+        argp_error(state, "--format: \"%s\" is none of csv, json, md, latex, lm-eval", word);
+}
+
+// Two words of which one would have no effect.
+static void check_together(struct argp_state *state, const wanted *w)
+{
+    const bool pairs = w->pairs || w->each_other, tidy = is_tidy(w);
+    const struct {
+        bool given;
+        const char *one, *other;
+    } clash[] = {
+        { w->recovery && pairs, "--recovery", w->pairs ? "--pairs" : "--each-other" },
+        { w->recovery && w->by_task, "--recovery", "--by-task, as it shows every task" },
+        { w->recovery && w->baseline, "--recovery", "--baseline: it is of dense" },
+        { w->recovery && w->sort, "--recovery", "--sort" },
+        { pairs && w->by_task, "--by-task", "pairs, which are of every task" },
+        { pairs && w->sort, "--sort", "pairs" },
+        { w->each_other && w->baseline, "--each-other", "--baseline" },
+        { w->by_task && w->baseline, "--by-task, which shows no differences,", "--baseline" },
+        { tidy && w->by_task, "--by-task", "this format, which has every task" },
+        { tidy && w->sort, "--sort", "this format" },
+        { is(w, "lm-eval") && (pairs || w->recovery || w->baseline), "--format lm-eval",
+          "comparisons: it has values alone" },
+        { w->format && w->width, "--width", "--format" },
+    };
+
+    for (size_t i = 0; i < sizeof clash / sizeof clash[0]; i++)
+        if (clash[i].given)
+            argp_error(state, "%s does not go with %s", clash[i].one, clash[i].other);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -53,6 +113,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case PAIRS:
         w->pairs = true;
+        return 0;
+    case BASELINE:
+        w->baseline = arg;
+        return 0;
+    case EACH_OTHER:
+        w->each_other = true;
+        return 0;
+    case RECOVERY:
+        w->recovery = true;
+        return 0;
+    case ARGP_KEY_END:
+        check_together(state, w);
         return 0;
     case SORT:
         w->sort = arg;
@@ -85,21 +157,15 @@ static cull_status check_sort(cull_ctx *ctx, const cull_metric_views *shown, con
 // How a table of these metric views is sorted: by sparsity where the metric asked for is another's.
 static cull_view_options how_shown(const cull_metric_views *metric_views, const wanted *w)
 {
-    cull_view_options out = { .plain = w->by_task };
+    cull_view_options out = { .plain = w->by_task, .baseline = w->baseline };
     if (w->sort && strcmp(w->sort, "method") == 0)
         out.sort = CULL_SORT_METHOD;
     for (size_t i = 0; w->sort && i < metric_views->n; i++)
-        if (strcmp(metric_views->at[i].label, w->sort) == 0)
-            out = (cull_view_options){ CULL_SORT_METRIC, w->sort, w->by_task };
+        if (strcmp(metric_views->at[i].label, w->sort) == 0) {
+            out.sort = CULL_SORT_METRIC;
+            out.metric_view = w->sort;
+        }
     return out;
-}
-
-static bool first_of_model(const cull_frame *f, size_t cell)
-{
-    for (size_t c = 0; c < cell; c++)
-        if (strcmp(f->cell[c].model, f->cell[cell].model) == 0)
-            return false;
-    return true;
 }
 
 static size_t trials_of(const cull_frame *f, const char *model)
@@ -111,7 +177,7 @@ static size_t trials_of(const cull_frame *f, const char *model)
 }
 
 // "mixtral, 17 trials, f32, allocation layer", of the model of a cell.
-static void print_heading(const cull_frame *f, size_t cell)
+static void heading(const cull_frame *f, size_t cell, cull_buf *out)
 {
     const char *model = f->cell[cell].model, *allocation = "";
     bool one = true;
@@ -123,9 +189,10 @@ static void print_heading(const cull_frame *f, size_t cell)
         allocation = own;
     }
     const size_t trials = trials_of(f, model);
-    printf("%s%s, %zu trial%s, %s", cell ? "\n" : "", model, trials, trials == 1 ? "" : "s",
-           f->trial[f->order[f->cell[cell].first]].precision);
-    printf(one && *allocation ? ", allocation %s\n" : "\n", allocation);
+    cull_buf_printf(out, "%s, %zu trial%s, %s", model, trials, trials == 1 ? "" : "s",
+                    f->trial[f->order[f->cell[cell].first]].precision);
+    if (one && *allocation)
+        cull_buf_printf(out, ", allocation %s", allocation);
 }
 
 static bool first_of_label(const cull_metric_views *all, size_t metric_view)
@@ -146,14 +213,16 @@ static void print_legend(const wanted *w, const cull_metric_views *all,
     }
     printf("\n± standard error over items; removed: share of routed-expert parameters.");
     if (!w->by_task)
-        printf(
-            " to dense: paired difference\nwith its 95 %% interval (of checkpoints: to the first "
-            "one).%s%s",
-            plain ? " Metrics of several tasks: their mean" : "",
-            geometric ? plain ? ", perplexities their geometric mean."
-                              : " Perplexities of several tasks: their geometric mean."
-            : plain   ? "."
-                      : "");
+        printf(" to %s: paired difference\nwith its 95 %% interval%s.%s%s%s",
+               w->baseline ? w->baseline : "dense",
+               w->baseline ? " to it at the same sparsity and allocation"
+                           : " (of checkpoints: to the first one)",
+               w->baseline ? " Holm: its p, adjusted over the table." : "",
+               plain ? " Metrics of several tasks: their mean" : "",
+               geometric ? plain ? ", perplexities their geometric mean."
+                                 : " Perplexities of several tasks: their geometric mean."
+               : plain   ? "."
+                         : "");
     printf("\n* best of its sparsity, and separable from the runner-up (p ≤ 0.05, Holm over the "
            "table).\n");
     for (size_t i = 0; !w->metric && i < all->n; i++)
@@ -168,6 +237,14 @@ static void print_legend_of_pairs(void)
            "paired t, or studentised paired\nbootstrap for perplexities; Holm: p adjusted over the "
            "table. to wrong, to right: answers\nthat change. * the better one of two that are "
            "separable (p ≤ 0.05, Holm over the table).\n");
+}
+
+static void print_legend_of_recovery(void)
+{
+    printf("\nPercent of the dense model's value (of perplexities dense's by the variant's), with "
+           "its paired 95 %%\ninterval over items and seeds; mean: over the tasks, of perplexities "
+           "geometric. parameters,\nactive: what is left of all parameters, and of those that a "
+           "token passes through.\n");
 }
 
 // ---- the tables, all made before the first is printed ----
@@ -188,7 +265,8 @@ typedef struct parts {
 static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
 {
     const size_t dense = cull_frame_dense(f, model);
-    return w->pairs || (!w->by_task && !w->sort && dense != SIZE_MAX && f->cell[dense].checkpoint);
+    return w->pairs || w->each_other ||
+           (!w->by_task && !w->sort && dense != SIZE_MAX && f->cell[dense].checkpoint);
 }
 
 // Every task: a table a metric.
@@ -211,27 +289,55 @@ static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell
                              const cull_metric_views *shown, const wanted *w, parts *out)
 {
     const char *model = frame->cell[cell].model;
-    const bool pairs = by_pairs(frame, model, w);
-    if (!pairs && w->by_task)
+    const bool pairs = !w->recovery && by_pairs(frame, model, w);
+    if (!w->recovery && !pairs && w->by_task)
         return add_tasks(ctx, frame, cell, shown, w, out);
     part *p = &out->at[out->n++];
     *p = (part){ .cell = cell, .pairs = pairs };
+    if (w->recovery)
+        return cull_view_recovery(ctx, frame, model, w->metric, &p->table);
     if (pairs)
-        return cull_view_pairs(ctx, frame, model, w->metric, &p->table);
+        return cull_view_pairs(ctx, frame, model,
+                               &(cull_pairing){ w->metric, w->baseline, w->each_other }, &p->table);
     const cull_view_options view = how_shown(shown, w);
     return cull_view_cells(ctx, frame, model, shown, &view, &p->table);
 }
 
+// In Markdown (below) and LaTeX a table's caption says what it is of; its label is the model's.
+static void print_formatted(const cull_frame *f, const part *p, const wanted *w, cull_buf *caption)
+{
+    const char *of = p->metric ? p->metric->label : "";
+    cull_buf label = CULL_BUF_INIT;
+
+    heading(f, p->cell, caption);
+    if (p->metric)
+        cull_buf_printf(caption, ": %s %s", of, p->metric->higher_is_better ? "↑" : "↓");
+    cull_buf_printf(&label, "%s%s%s", f->cell[p->cell].model, *of ? "-" : "", of);
+    if (is(w, "md")) {
+        cull_table_markdown(&p->table, stdout);
+        printf("\n%s\n\n", caption->failed ? "" : caption->s);
+    } else {
+        printf("%% %s%s%s\n", f->cell[p->cell].model, *of ? ": " : "", of);
+        cull_table_latex(&p->table, caption->failed ? "" : caption->s, label.failed ? "" : label.s,
+                         stdout);
+    }
+    cull_buf_release(&label);
+}
+
 static cull_status print_part(const cull_frame *frame, const part *p, bool first, const wanted *w)
 {
+    cull_buf line = CULL_BUF_INIT;
+
     if (w->format) {
-        printf("%% %s%s%s\n", frame->cell[p->cell].model, p->metric ? ": " : "",
-               p->metric ? p->metric->label : "");
-        cull_table_latex(&p->table, stdout);
+        print_formatted(frame, p, w, &line);
+        cull_buf_release(&line);
         return p->table.status;
     }
-    if (first)
-        print_heading(frame, p->cell);
+    if (first) {
+        heading(frame, p->cell, &line);
+        printf("%s%s\n", p->cell ? "\n" : "", line.failed ? "" : line.s);
+    }
+    cull_buf_release(&line);
     if (p->metric)
         printf("%s%s %s\n", first ? "" : "\n", p->metric->label,
                p->metric->higher_is_better ? "↑" : "↓");
@@ -264,26 +370,35 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
     if (!tables.at)
         return CULL_ENOMEM;
     for (size_t c = 0; c < frame->n_cells; c++)
-        if (first_of_model(frame, c))
+        if (cull_first_of_model(frame, c))
             CULL_TRY(add_parts(ctx, frame, c, &shown, w, &tables));
     CULL_TRY(print_parts(frame, &tables, w, &pairs, &cells));
     if (!w->format && pairs)
         print_legend_of_pairs();
-    if (!w->format && cells)
+    if (!w->format && cells && w->recovery)
+        print_legend_of_recovery();
+    else if (!w->format && cells)
         print_legend(w, &all, &shown);
     return CULL_OK;
 }
 
 static cull_status list(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
+    const cull_pairing how = { w->metric, w->baseline, w->each_other };
     cull_table table;
-    if (strcmp(w->format, "md") == 0) {
+
+    if (is(w, "lm-eval")) {
         CULL_TRY(cull_view_lm_eval(ctx, frame, w->metric, &table));
         cull_table_markdown(&table, stdout);
         return CULL_OK;
     }
-    CULL_TRY(cull_view_tidy(ctx, frame, w->metric, &table));
-    if (strcmp(w->format, "csv") == 0)
+    if (w->recovery)
+        CULL_TRY(cull_view_recovery_tidy(ctx, frame, w->metric, &table));
+    else if (w->pairs || w->each_other)
+        CULL_TRY(cull_view_pairs_tidy(ctx, frame, &how, &table));
+    else
+        CULL_TRY(cull_view_tidy(ctx, frame, w->metric, w->baseline, &table));
+    if (is(w, "csv"))
         cull_table_csv(&table, stdout);
     else
         cull_table_json(&table, stdout);
@@ -308,8 +423,9 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
-        status = w.format && strcmp(w.format, "latex") != 0 ? list(ctx, &frame, &w)
-                                                            : show(ctx, &frame, &w);
+        status = cull_baseline_check(ctx, &frame, w.baseline);
+    if (status == CULL_OK)
+        status = is_tidy(&w) ? list(ctx, &frame, &w) : show(ctx, &frame, &w);
     cull_folders_release(&w.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
 }

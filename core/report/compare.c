@@ -1,3 +1,4 @@
+// Cells set side by side: estimates, paired differences, their errors over items and seeds.
 #include "report/compare.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@ static const cull_difference NOTHING = { NAN, NAN, NAN, NAN, NAN, NAN };
 
 // ---- a cell's items ----
 
-static const cull_row *row_of(const cull_frame *f, size_t cell, size_t seed, size_t column)
+const cull_row *cull_cell_row(const cull_frame *f, size_t cell, size_t seed, size_t column)
 {
     return cull_frame_row(f, f->order[f->cell[cell].first + seed], column);
 }
@@ -16,8 +17,8 @@ static const cull_row *row_of(const cull_frame *f, size_t cell, size_t seed, siz
 static bool has_column(const cull_frame *f, size_t cell, size_t column)
 {
     for (size_t s = 0; s < f->cell[cell].n_trials; s++) {
-        const cull_row *row = row_of(f, cell, s, column);
-        if (!row || row->n != row_of(f, cell, 0, column)->n)
+        const cull_row *row = cull_cell_row(f, cell, s, column);
+        if (!row || row->n != cull_cell_row(f, cell, 0, column)->n)
             return false;
     }
     return true;
@@ -31,12 +32,11 @@ static bool has_measure(const cull_frame *f, size_t cell, const cull_metric_view
     return m->k > 0;
 }
 
-// The items of a cell and column, means over its seeds.
-static cull_status items_of(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
+cull_status cull_cell_items(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
                             cull_items *out)
 {
     const size_t seeds = f->cell[cell].n_trials;
-    *out = row_of(f, cell, 0, column)->items;
+    *out = cull_cell_row(f, cell, 0, column)->items;
     if (seeds == 1)
         return CULL_OK;
 
@@ -45,7 +45,7 @@ static cull_status items_of(cull_ctx *ctx, const cull_frame *f, size_t cell, siz
     if (!a || (out->b && !b))
         return CULL_ENOMEM;
     for (size_t s = 0; s < seeds; s++) {
-        const cull_items *one = &row_of(f, cell, s, column)->items;
+        const cull_items *one = &cull_cell_row(f, cell, s, column)->items;
         for (size_t i = 0; i < out->n; i++) {
             a[i] += one->a[i] / (double)seeds;
             if (b)
@@ -68,7 +68,7 @@ static double seed_value(const cull_frame *f, size_t cell, size_t seed, const cu
 {
     double sum = 0;
     for (size_t j = 0; j < m->k; j++)
-        sum += scaled(row_of(f, cell, seed, m->column[j]), m->law);
+        sum += scaled(cull_cell_row(f, cell, seed, m->column[j]), m->law);
     return sum / (double)m->k;
 }
 
@@ -164,8 +164,8 @@ static double of_seeds_and_items(const cull_frame *f, const run *r, size_t colum
     double df, squares = -n * error * error;
     for (size_t s = 0; s < r->n; s++) {
         const cull_row *base =
-            r->base == NO_CELL ? NULL : row_of(f, r->base, at_seed(f, r->base, s), column);
-        const cull_row *cell = row_of(f, r->cell, at_seed(f, r->cell, s), column);
+            r->base == NO_CELL ? NULL : cull_cell_row(f, r->base, at_seed(f, r->base, s), column);
+        const cull_row *cell = cull_cell_row(f, r->cell, at_seed(f, r->cell, s), column);
         squares += pow(cull_paired_stderr(base ? &base->items : NULL, &cell->items, &df), 2);
     }
     return not_below_zero(squares) / (n * (n - 1));
@@ -188,13 +188,13 @@ static cull_difference with_seeds(const cull_difference *d, double twice, cull_e
 static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell, size_t column,
                                 enum cull_law law, cull_error_part *out, double *twice)
 {
-    const cull_row *row = row_of(f, cell, 0, column);
+    const cull_row *row = cull_cell_row(f, cell, 0, column);
     const run r = alone(f, cell);
     cull_items items;
     *out = (cull_error_part){ row->error, row->n > 1 ? (double)row->n - 1 : INFINITY };
     if (law == CULL_LAW_NONE)
         return CULL_OK;
-    CULL_TRY(items_of(ctx, f, cell, column, &items));
+    CULL_TRY(cull_cell_items(ctx, f, cell, column, &items));
     out->error = cull_ratio_stderr(&items, &out->df);
     if (twice && r.n > 1)
         *twice += of_seeds_and_items(f, &r, column, out->error);
@@ -234,7 +234,7 @@ cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell,
     double sd;
     CULL_TRY(measure_error(ctx, f, cell, m, &items, NULL));
     for (size_t j = 0; j < m->k; j++)
-        out->n += row_of(f, cell, 0, m->column[j])->n;
+        out->n += cull_cell_row(f, cell, 0, m->column[j])->n;
     const double mean = over_seeds(f, &r, m, &sd);
     out->spread = items.error;
     out->value = m->law == CULL_LAW_EXP ? exp(mean) : mean;
@@ -271,10 +271,13 @@ static bool same_documents(const cull_row *a, const cull_row *b)
     return true;
 }
 
-static bool may_pair(const cull_frame *f, size_t base, size_t cell, const cull_metric_view *m)
+bool cull_may_pair(const cull_frame *f, size_t base, size_t cell, const cull_metric_view *m)
 {
+    if (!has_measure(f, base, m) || !has_measure(f, cell, m))
+        return false;
     for (size_t j = 0; j < m->k; j++)
-        if (!same_documents(row_of(f, base, 0, m->column[j]), row_of(f, cell, 0, m->column[j])))
+        if (!same_documents(cull_cell_row(f, base, 0, m->column[j]),
+                            cull_cell_row(f, cell, 0, m->column[j])))
             return false;
     return m->law != CULL_LAW_NONE;
 }
@@ -307,8 +310,8 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     if (!first || !second || !part)
         return CULL_ENOMEM;
     for (size_t j = 0; j < m->k; j++) {
-        CULL_TRY(items_of(ctx, f, base, m->column[j], &first[j]));
-        CULL_TRY(items_of(ctx, f, cell, m->column[j], &second[j]));
+        CULL_TRY(cull_cell_items(ctx, f, base, m->column[j], &first[j]));
+        CULL_TRY(cull_cell_items(ctx, f, cell, m->column[j], &second[j]));
         part[j] = cull_paired(&first[j], &second[j]);
         for (size_t i = 0; seeds && i < n_runs; i++) {
             double df, error = part[j].error;
@@ -367,8 +370,9 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *f, size_t base, 
         return CULL_OK;
 
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
-    const cull_status status = may_pair(f, base, cell, m) ? paired(ctx, f, base, cell, m, out)
-                                                          : unpaired(ctx, f, base, cell, m, out);
+    const cull_status status = cull_may_pair(f, base, cell, m)
+                                   ? paired(ctx, f, base, cell, m, out)
+                                   : unpaired(ctx, f, base, cell, m, out);
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return status;
 }

@@ -47,6 +47,15 @@ cull_status cull_metric_views_main(cull_ctx *ctx, const cull_metric_views *all, 
 bool cull_is_sum(const cull_frame *frame, size_t column);
 bool cull_is_variant(const cull_metric_views *all, const cull_metric_view *metric_view);
 
+// The row of one of a cell's seeds, NULL: it has none.
+const cull_row *cull_cell_row(const cull_frame *frame, size_t cell, size_t seed, size_t column);
+// The items of a cell and column, means over its seeds; arrays made for it are scratch.
+cull_status cull_cell_items(cull_ctx *ctx, const cull_frame *frame, size_t cell, size_t column,
+                            cull_items *out) CULL_MUST_CHECK;
+// Do both cells have the metric view, of the same documents?
+bool cull_may_pair(const cull_frame *frame, size_t base, size_t cell,
+                   const cull_metric_view *metric_view);
+
 typedef struct cull_estimate {
     double value;  // NaN: the cell lacks it
     double error;  // standard error over items, of the mean over seeds

@@ -394,3 +394,11 @@ cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *f)
     }
     return CULL_OK;
 }
+
+bool cull_first_of_model(const cull_frame *f, size_t cell)
+{
+    for (size_t c = 0; c < cell; c++)
+        if (strcmp(f->cell[c].model, f->cell[cell].model) == 0)
+            return false;
+    return true;
+}

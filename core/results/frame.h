@@ -118,6 +118,8 @@ static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t tri
 {
     return frame->at[trial * frame->n_columns + column];
 }
+// Is the cell the first one of its model? Cells of a model need not follow each other.
+bool cull_first_of_model(const cull_frame *frame, size_t cell);
 // The dense cell of a model, SIZE_MAX: none.
 size_t cull_frame_dense(const cull_frame *frame, const char *model);
 

@@ -25,6 +25,17 @@ echo "$csv" | sed 1d | grep -v ',acc,' && fail "csv of a metric has others"
 "$cull" compare "$folder" --format csv --metric none 2>/dev/null && fail "csv of an unknown metric"
 "$cull" compare "$folder" --format latex --by-task | grep -q '^% .*: acc$' || fail "latex tables have no names"
 "$cull" compare "$folder" --format md | sed -n 2p | grep -Eq '^(\|-+:?)+\|$' || fail "md is no table"
+"$cull" compare "$folder" --format lm-eval | grep -q 'n-shot' || fail "lm-eval's tables are none"
+for way in --pairs --each-other --recovery; do
+    for format in csv json md latex; do
+        "$cull" compare "$folder" $way --format $format >/dev/null || fail "$way does not come as $format"
+    done
+done
+for useless in "--recovery --pairs" "--pairs --sort method" "--format csv --by-task" "--format md --width 80"; do
+    "$cull" compare "$folder" $useless >/dev/null 2>&1 && fail "a word without effect is taken: $useless"
+done
+"$cull" compare "$folder" --baseline nobody 2>&1 >/dev/null | grep -q 'no method "nobody"' || fail "baseline of nobody"
+"$cull" compare "$folder" --format latex | grep -q '\\label{tab:' || fail "latex has no label"
 "$cull" compare "$folder" --format latex | grep -q '\\bottomrule' || fail "latex has no rules"
 "$cull" compare "$folder" --format json | grep -q '"metric": "acc"' || fail "json fails"
 

@@ -240,7 +240,7 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
 static cull_status put_pairs(const report *r, const char *model)
 {
     cull_table table;
-    CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, NULL, &table));
+    CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, &(cull_pairing){ 0 }, &table));
     cull_buf_puts(r->page, "<p class=\"note\">p: exact McNemar where answers are right or wrong; "
                            "Holm: p adjusted over this table. To wrong, to right: answers that "
                            "change. Bold: the better one of two that are separable.</p>\n");

@@ -57,3 +57,22 @@ void cull_show_difference(char *to, size_t room, const cull_difference *d, enum 
         snprintf(to, room, "%+.*f%s [%+.*f, %+.*f]", digits, value, unit, digits, low, digits,
                  high);
 }
+
+void cull_show_p(char *to, size_t room, double p)
+{
+    if (isnan(p))
+        snprintf(to, room, "–");
+    else if (p < 0.0001)
+        snprintf(to, room, "<0.0001");
+    else
+        snprintf(to, room, "%.4f", p);
+}
+
+void cull_put_difference(cull_table *t, size_t column, const cull_difference *d, enum cull_law law)
+{
+    const double parts[] = { d->value, d->low, d->high };
+
+    for (size_t i = 0; i < 3; i++)
+        cull_table_real(t, column + i, law == CULL_LAW_EXP ? expm1(parts[i]) : parts[i]);
+    cull_table_real(t, column + 3, d->p);
+}

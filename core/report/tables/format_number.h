@@ -3,6 +3,7 @@
 #define CULL_REPORT_TABLES_FORMAT_NUMBER_H
 
 #include "report/compare.h"
+#include "report/tables/table.h"
 
 enum { CULL_SHOWN = 288 }; // room enough
 
@@ -13,5 +14,12 @@ void cull_show_sd(char *to, size_t room, const cull_estimate *e,
                   enum cull_law law); // "" for one seed
 // "+3.5 % [+2.9, +4.1]" of perplexities, "−0.0105 [−0.0190, −0.0021]" of the rest.
 void cull_show_difference(char *to, size_t room, const cull_difference *d, enum cull_law law);
+
+void cull_show_p(char *to, size_t room, double p); // "0.0310", "<0.0001", "–" for NaN
+
+// For other programs, from a column on: a difference, the ends of its interval, p; of perplexities
+// the ratio − 1.
+void cull_put_difference(cull_table *table, size_t column, const cull_difference *d,
+                         enum cull_law law);
 
 #endif

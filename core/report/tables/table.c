@@ -1,7 +1,9 @@
+// A table of texts in memory, and aligned on a terminal.
 #include "report/tables/table.h"
 
 #include <libsmartcols.h>
 #include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -66,6 +68,20 @@ void cull_table_printf(cull_table *t, size_t column, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    cull_table_set(t, column, text);
+}
+
+void cull_table_real(cull_table *t, size_t column, double x)
+{
+    char text[32];
+
+    if (isnan(x))
+        return;
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
     cull_table_set(t, column, text);
 }
 

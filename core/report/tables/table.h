@@ -35,6 +35,8 @@ cull_table cull_table_new(cull_ctx *ctx, size_t n_columns, size_t fixed,
 void cull_table_row(cull_table *table); // begin a row of empty cells
 void cull_table_set(cull_table *table, size_t column, const char *text); // of the last row
 void cull_table_printf(cull_table *table, size_t column, const char *fmt, ...) CULL_PRINTF(3, 4);
+// A number that reads back as itself; nothing for NaN.
+void cull_table_real(cull_table *table, size_t column, double x);
 void cull_table_best(cull_table *table, size_t column);
 
 // Aligned for reading; width 0: the terminal's, or no limit elsewhere. Bold is used on terminals
@@ -44,6 +46,7 @@ cull_status cull_table_show(const cull_table *table, FILE *out, size_t width) CU
 void cull_table_csv(const cull_table *table, FILE *out);      // RFC 4180
 void cull_table_json(const cull_table *table, FILE *out);     // a list of objects
 void cull_table_markdown(const cull_table *table, FILE *out); // pipes, padded
-void cull_table_latex(const cull_table *table, FILE *out);    // booktabs
+// For booktabs: a table with a caption and the label tab:<label>; NULL: the tabular alone.
+void cull_table_latex(const cull_table *table, const char *caption, const char *label, FILE *out);
 
 #endif

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -161,8 +162,12 @@ static void latex_text(const char *text, FILE *out)
         { "|", "\\textbar{}" },
         { "\"", "\\texttt{\\char34}" }, // OT1 has it among the typewriter's alone
     };
-    while (*text) {
+    for (char before = ' '; *text;) {
         size_t n = 0;
+        if (*text == '-' && isdigit((unsigned char)text[1]) && strchr(" [(", before)) {
+            fputs("$-$", out); // a minus, not a hyphen
+            n = 1;
+        }
         for (size_t i = 0; n == 0 && i < sizeof signs / sizeof signs[0]; i++)
             if (strncmp(text, signs[i].from, strlen(signs[i].from)) == 0) {
                 fputs(signs[i].to, out);
@@ -174,12 +179,31 @@ static void latex_text(const char *text, FILE *out)
                 fputs("{}", out);
             n = 1;
         }
+        before = text[n - 1];
         text += n;
     }
 }
 
-void cull_table_latex(const cull_table *t, FILE *out)
+// Letters, digits and dashes of a label: others would end it.
+static void latex_label(const char *text, FILE *out)
 {
+    for (; *text; text++)
+        fputc(isalnum((unsigned char)*text) ? *text : '-', out);
+}
+
+static void latex_head(const char *caption, const char *label, FILE *out)
+{
+    fputs("\\begin{table}\n\\centering\n\\caption{", out);
+    latex_text(caption, out);
+    fputs("}\n\\label{tab:", out);
+    latex_label(label, out);
+    fputs("}\n", out);
+}
+
+void cull_table_latex(const cull_table *t, const char *caption, const char *label, FILE *out)
+{
+    if (caption)
+        latex_head(caption, label, out);
     fputs("\\begin{tabular}{", out);
     for (size_t c = 0; c < t->n_columns; c++)
         fputc(t->column[c].right ? 'r' : 'l', out);
@@ -202,4 +226,6 @@ void cull_table_latex(const cull_table *t, FILE *out)
         fputs(" \\\\\n", out);
     }
     fputs("\\bottomrule\n\\end{tabular}\n", out);
+    if (caption)
+        fputs("\\end{table}\n", out);
 }

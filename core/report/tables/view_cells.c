@@ -1,7 +1,9 @@
+// The main table of `cull compare`: a row a cell, a column a metric.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/baseline.h"
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
@@ -10,7 +12,8 @@ enum { FIXED = 6 };
 // What is shown of one cell and metric view.
 typedef struct shown {
     cull_estimate estimate;
-    cull_comparison to_dense;
+    cull_comparison to_base;
+    double holm; // p of it, adjusted over the table
     bool best;
 } shown;
 
@@ -84,6 +87,21 @@ static void sort_rows(view *v) // by insertion: a table has tens of rows
     }
 }
 
+// Holm's adjustment of the differences that the table shows.
+static cull_status adjust(view *v)
+{
+    const size_t m = v->metric_views->n, n = v->n * m;
+    double *p = cull_scratch(v->ctx, n + 1, sizeof *p);
+    if (!p)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        p[i] = v->shown[v->cell[i / m] * m + i % m].to_base.d.p;
+    CULL_TRY(cull_holm(v->ctx, n, p, p));
+    for (size_t i = 0; i < n; i++)
+        v->shown[v->cell[i / m] * m + i % m].holm = p[i];
+    return CULL_OK;
+}
+
 static cull_status gather(view *v)
 {
     const size_t dense = cull_frame_dense(v->frame, v->model), m = v->metric_views->n;
@@ -103,12 +121,14 @@ static cull_status gather(view *v)
             shown *s = &v->shown[c * m + j];
             s->best = best[c * m + j];
             CULL_TRY(cull_estimate_of(v->ctx, v->frame, c, &v->metric_views->at[j], &s->estimate));
-            s->to_dense.d.value = NAN;
-            if (dense != SIZE_MAX && c != dense && !v->options->plain)
-                CULL_TRY(cull_compare_cells(v->ctx, v->frame, dense, c, &v->metric_views->at[j],
-                                            &s->to_dense));
+            s->to_base.d.value = s->to_base.d.p = NAN;
+            const size_t base = cull_baseline_of(v->frame, c, v->options->baseline);
+            if (base != SIZE_MAX && !v->options->plain)
+                CULL_TRY(cull_compare_cells(v->ctx, v->frame, base, c, &v->metric_views->at[j],
+                                            &s->to_base));
         }
     }
+    CULL_TRY(adjust(v));
     sort_rows(v);
     if (dense == SIZE_MAX) { // dense is always a row
         memmove(v->cell + 1, v->cell, v->n * sizeof *v->cell);
@@ -206,11 +226,16 @@ static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_ta
             cull_table_set(t, at, text);
         }
         at += sd;
-        if (s && !v->frame->cell[cell].dense) {
-            cull_show_difference(text, sizeof text, &s->to_dense.d, law);
-            cull_table_set(t, at, text);
+        if (s && (v->options->baseline || !v->frame->cell[cell].dense)) {
+            cull_show_difference(text, sizeof text, &s->to_base.d, law);
+            cull_table_set(t, at, isnan(s->to_base.d.value) && v->options->baseline ? "" : text);
         }
         at++;
+        if (v->options->baseline && s) {
+            cull_show_p(text, sizeof text, s->holm);
+            cull_table_set(t, at, isnan(s->holm) ? "" : text);
+        }
+        at += v->options->baseline != NULL;
     }
 }
 
@@ -224,6 +249,17 @@ static const char *heading(cull_ctx *ctx, const cull_metric_view *m, bool plain)
     return cull_arena_printf(arena, "%s %s of %zu", m->label, arrow, m->k);
 }
 
+static const char *difference_heading(const view *v)
+{
+    const size_t dense = cull_frame_dense(v->frame, v->model);
+
+    if (v->options->baseline)
+        return cull_arena_printf(cull_context_of(v->ctx)->alloc, "to %s [95 %%]",
+                                 v->options->baseline);
+    return dense != SIZE_MAX && v->frame->cell[dense].checkpoint ? "difference [95 %]"
+                                                                 : "to dense [95 %]";
+}
+
 static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, cull_table *out)
 {
     static const cull_table_column fixed[FIXED] = {
@@ -231,13 +267,11 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
         { "allocation", false, false, false }, { "removed", true, false, false },
         { "active", true, false, false },      { "seeds", true, false, true },
     };
-    const size_t room = FIXED + 3 * v->metric_views->n;
+    const size_t room = FIXED + 4 * v->metric_views->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
-    const size_t dense = cull_frame_dense(v->frame, v->model);
-    const char *to = dense != SIZE_MAX && v->frame->cell[dense].checkpoint ? "difference [95 %]"
-                                                                           : "to dense [95 %]";
+    const char *to = difference_heading(v);
     size_t n = 0;
-    if (!column)
+    if (!column || !to)
         return CULL_ENOMEM;
 
     for (size_t i = 0; i < FIXED; i++)
@@ -253,6 +287,8 @@ static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, c
             column[n++] = (cull_table_column){ "sd", true, true, false };
         if (!v->options->plain)
             column[n++] = (cull_table_column){ to, true, true, false };
+        if (!v->options->plain && v->options->baseline)
+            column[n++] = (cull_table_column){ "Holm", true, true, false };
     }
     *out = cull_table_new(v->ctx, n, n_fixed, column);
     return out->status;

@@ -1,29 +1,33 @@
+// Pairs of cells, task by task: both values, their difference, p, flips.
 #include <math.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "report/baseline.h"
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
 typedef struct pair {
     const cull_metric_view *metric_view;
-    size_t cell;
-    cull_estimate base, own;
+    size_t base, cell;
+    cull_estimate theirs, own; // of base and cell
     cull_comparison difference;
 } pair;
 
 typedef struct pairs {
     cull_ctx *ctx;
     const cull_frame *frame;
-    size_t dense, n, others; // others: cells besides dense
-    pair *at;                // (n)
-    double *holm;            // (n)
-    bool outcomes;           // any flips?
+    size_t n_sides, *base, *cell; // (n_sides) who is set beside whom
+    bool one_base, one_cell;      // is it the same one in all?
+    size_t n;
+    pair *at;      // (n)
+    double *holm;  // (n)
+    bool outcomes; // any flips?
 } pairs;
 
 // The metric views of tasks and groups and then the means, of one metric or those of a first look.
-static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
-                               cull_metric_views *out)
+static cull_status views_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
+                            cull_metric_views *out)
 {
     cull_metric_views each, macro, main;
     CULL_TRY(cull_metric_views_each(ctx, f, &each));
@@ -47,33 +51,83 @@ static cull_status measures_of(cull_ctx *ctx, const cull_frame *f, const char *m
     return CULL_OK;
 }
 
-static cull_status add_pair(pairs *p, const cull_metric_view *m, size_t cell)
+// ---- who is set beside whom ----
+
+static void add_sides(pairs *p, size_t base, size_t cell)
+{
+    p->one_base &= p->n_sides == 0 || base == p->base[0];
+    p->one_cell &= p->n_sides == 0 || cell == p->cell[0];
+    p->base[p->n_sides] = base;
+    p->cell[p->n_sides++] = cell;
+}
+
+static cull_status find_sides(pairs *p, const char *model, const cull_pairing *how)
+{
+    const cull_frame *f = p->frame;
+    const size_t room = how->each_other ? f->n_cells * f->n_cells : f->n_cells;
+
+    p->one_base = p->one_cell = true;
+    p->base = cull_take(p->ctx, room + 1, sizeof *p->base);
+    p->cell = cull_take(p->ctx, room + 1, sizeof *p->cell);
+    if (!p->base || !p->cell)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < f->n_cells; c++) {
+        if (strcmp(f->cell[c].model, model) != 0)
+            continue;
+        const size_t base = cull_baseline_of(f, c, how->baseline);
+        if (!how->each_other && base != SIZE_MAX)
+            add_sides(p, base, c);
+        for (size_t b = 0; how->each_other && b < c; b++)
+            if (cull_are_rivals(f, b, c))
+                add_sides(p, b, c);
+    }
+    return CULL_OK;
+}
+
+static cull_status no_sides(const pairs *p, const char *model, const cull_pairing *how)
+{
+    if (how->each_other)
+        return cull_fail(p->ctx, CULL_EUSAGE,
+                         "\"%s\" has no two methods at one sparsity and allocation to set against "
+                         "each other",
+                         model);
+    if (how->baseline && strcmp(how->baseline, "dense") != 0)
+        return cull_fail(p->ctx, CULL_EUSAGE,
+                         "\"%s\" has no method at a sparsity and allocation that \"%s\" has, too",
+                         model, how->baseline);
+    if (cull_frame_dense(p->frame, model) == SIZE_MAX)
+        return cull_fail(p->ctx, CULL_EUSAGE,
+                         "\"%s\" has no dense trial, so there are no pairs to set side by side",
+                         model);
+    return cull_fail(p->ctx, CULL_EUSAGE,
+                     "the results hold the dense trial of \"%s\" alone, so there is nothing to "
+                     "compare it to",
+                     model);
+}
+
+static cull_status add_pair(pairs *p, const cull_metric_view *m, size_t base, size_t cell)
 {
     pair *at = &p->at[p->n];
-    *at = (pair){ .metric_view = m, .cell = cell };
-    CULL_TRY(cull_estimate_of(p->ctx, p->frame, p->dense, m, &at->base));
+    *at = (pair){ .metric_view = m, .base = base, .cell = cell };
+    CULL_TRY(cull_estimate_of(p->ctx, p->frame, base, m, &at->theirs));
     CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &at->own));
-    CULL_TRY(cull_compare_cells(p->ctx, p->frame, p->dense, cell, m, &at->difference));
-    if (isnan(at->base.value) || isnan(at->own.value)) // nothing to set side by side
+    CULL_TRY(cull_compare_cells(p->ctx, p->frame, base, cell, m, &at->difference));
+    if (isnan(at->theirs.value) || isnan(at->own.value)) // nothing to set side by side
         return CULL_OK;
     p->outcomes |= at->difference.flips;
     p->n++;
     return CULL_OK;
 }
 
-static cull_status gather(pairs *p, const char *model, const cull_metric_views *metric_views)
+static cull_status gather(pairs *p, const cull_metric_views *metric_views)
 {
-    const cull_frame *f = p->frame;
-    p->at = cull_take(p->ctx, metric_views->n * f->n_cells + 1, sizeof *p->at);
-    p->holm = cull_take(p->ctx, metric_views->n * f->n_cells + 1, sizeof *p->holm);
+    p->at = cull_take(p->ctx, metric_views->n * p->n_sides + 1, sizeof *p->at);
+    p->holm = cull_take(p->ctx, metric_views->n * p->n_sides + 1, sizeof *p->holm);
     if (!p->at || !p->holm)
         return CULL_ENOMEM;
-    for (size_t c = 0; c < f->n_cells; c++)
-        p->others += c != p->dense && strcmp(f->cell[c].model, model) == 0;
     for (size_t j = 0; j < metric_views->n; j++)
-        for (size_t c = 0; c < f->n_cells; c++)
-            if (c != p->dense && strcmp(f->cell[c].model, model) == 0)
-                CULL_TRY(add_pair(p, &metric_views->at[j], c));
+        for (size_t i = 0; i < p->n_sides; i++)
+            CULL_TRY(add_pair(p, &metric_views->at[j], p->base[i], p->cell[i]));
     for (size_t i = 0; i < p->n; i++)
         p->holm[i] = p->at[i].difference.d.p;
     return cull_holm(p->ctx, p->n, p->holm, p->holm);
@@ -114,29 +168,23 @@ static cull_status tell_cell(const pairs *p, const cull_metric_views *metric_vie
     return CULL_OK;
 }
 
-static cull_status tell_sides(const pairs *p, const char *model,
-                              const cull_metric_views *metric_views, cull_buf *out)
+static cull_status tell_sides(const pairs *p, const cull_metric_views *metric_views, cull_buf *out)
 {
     enum { TOLD = 3 };
-    const cull_frame *f = p->frame;
-    size_t n = 0;
-    CULL_TRY(tell_cell(p, metric_views, p->dense, out));
-    for (size_t c = 0; c < f->n_cells; c++) {
-        if (c == p->dense || strcmp(f->cell[c].model, model) != 0 || n++ >= TOLD)
-            continue;
+    CULL_TRY(tell_cell(p, metric_views, p->base[0], out));
+    for (size_t i = 0; i < p->n_sides && i < TOLD; i++) {
         cull_buf_puts(out, "; ");
-        CULL_TRY(tell_cell(p, metric_views, c, out));
+        CULL_TRY(tell_cell(p, metric_views, p->cell[i], out));
     }
-    if (n > TOLD)
-        cull_buf_printf(out, "; and so on for %zu more", n - TOLD);
+    if (p->n_sides > TOLD)
+        cull_buf_printf(out, "; and so on for %zu more", p->n_sides - TOLD);
     return CULL_OK;
 }
 
-static cull_status nothing_in_common(const pairs *p, const char *model,
-                                     const cull_metric_views *metric_views)
+static cull_status nothing_in_common(const pairs *p, const cull_metric_views *metric_views)
 {
     cull_buf sides = CULL_BUF_INIT;
-    cull_status status = tell_sides(p, model, metric_views, &sides);
+    cull_status status = tell_sides(p, metric_views, &sides);
     if (status == CULL_OK && sides.failed)
         status = cull_no_memory(p->ctx);
     if (status == CULL_OK)
@@ -149,12 +197,9 @@ static cull_status nothing_in_common(const pairs *p, const char *model,
 
 static void put_p(cull_table *t, size_t column, double p)
 {
-    if (isnan(p))
-        cull_table_set(t, column, "–");
-    else if (p < 0.0001)
-        cull_table_set(t, column, "<0.0001");
-    else
-        cull_table_printf(t, column, "%.4f", p);
+    char text[CULL_SHOWN];
+    cull_show_p(text, sizeof text, p);
+    cull_table_set(t, column, text);
 }
 
 // "reap", "reap 0.5", "reap 0.5, global".
@@ -180,10 +225,12 @@ static void put_pair(const pairs *p, size_t i, cull_table *t)
     else
         cull_table_printf(t, at++, "mean of %zu", m->k);
     cull_table_printf(t, at++, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
-    if (p->others > 1)
+    if (!p->one_cell)
         put_name(&p->frame->cell[x->cell], t, at++);
+    if (!p->one_base)
+        put_name(&p->frame->cell[x->base], t, at++);
     for (size_t own = 0; own < 2; own++) {
-        cull_show_value(text, sizeof text, own ? &x->own : &x->base, m->law);
+        cull_show_value(text, sizeof text, own ? &x->own : &x->theirs, m->law);
         cull_table_set(t, at, text);
         if (separable && (up == m->higher_is_better) == (own == 1))
             cull_table_best(t, at);
@@ -202,16 +249,18 @@ static void put_pair(const pairs *p, size_t i, cull_table *t)
 static cull_status make_columns(const pairs *p, cull_table *out)
 {
     const cull_frame *f = p->frame;
-    size_t n = 0, only = p->at[0].cell;
-    cull_table_column column[10];
+    const char *base = f->cell[p->at[0].base].method, *cell = f->cell[p->at[0].cell].method;
+    size_t n = 0;
+    cull_table_column column[11];
     column[n++] = (cull_table_column){ "task", false, false, false };
     column[n++] = (cull_table_column){ "metric", false, false, false };
-    if (p->others > 1)
+    if (!p->one_cell)
         column[n++] = (cull_table_column){ "of", false, false, false };
+    if (!p->one_base)
+        column[n++] = (cull_table_column){ "against", false, false, false };
     const size_t fixed = n;
-    column[n++] = (cull_table_column){ f->cell[p->dense].method, true, false, false };
-    column[n++] =
-        (cull_table_column){ p->others > 1 ? "value" : f->cell[only].method, true, false, false };
+    column[n++] = (cull_table_column){ p->one_base ? base : "its value", true, false, false };
+    column[n++] = (cull_table_column){ p->one_cell ? cell : "value", true, false, false };
     column[n++] = (cull_table_column){ "difference [95 %]", true, false, false };
     column[n++] = (cull_table_column){ "p", true, false, false };
     column[n++] = (cull_table_column){ "Holm", true, false, false };
@@ -223,26 +272,109 @@ static cull_status make_columns(const pairs *p, cull_table *out)
     return out->status;
 }
 
-cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
-                            const char *metric, cull_table *out)
+// Find and compare all pairs of a model; refuse where there are none.
+static cull_status make_pairs(pairs *p, const char *model, const cull_pairing *how)
 {
-    pairs p = { .ctx = ctx, .frame = frame, .dense = cull_frame_dense(frame, model) };
     cull_metric_views metric_views;
-    if (p.dense == SIZE_MAX)
-        return cull_fail(ctx, CULL_EUSAGE,
-                         "\"%s\" has no dense trial, so there are no pairs to set side by side",
-                         model);
-    CULL_TRY(measures_of(ctx, frame, metric, &metric_views));
-    CULL_TRY(gather(&p, model, &metric_views));
-    if (p.others == 0)
-        return cull_fail(ctx, CULL_EUSAGE,
-                         "the results hold the dense trial of \"%s\" alone, so there is nothing to "
-                         "compare it to",
-                         model);
-    if (p.n == 0)
-        return nothing_in_common(&p, model, &metric_views);
+
+    CULL_TRY(views_of(p->ctx, p->frame, how->metric, &metric_views));
+    CULL_TRY(find_sides(p, model, how));
+    if (p->n_sides == 0)
+        return no_sides(p, model, how);
+    CULL_TRY(gather(p, &metric_views));
+    return p->n ? CULL_OK : nothing_in_common(p, &metric_views);
+}
+
+cull_status cull_view_pairs(cull_ctx *ctx, const cull_frame *frame, const char *model,
+                            const cull_pairing *how, cull_table *out)
+{
+    pairs p = { .ctx = ctx, .frame = frame };
+
+    CULL_TRY(make_pairs(&p, model, how));
     CULL_TRY(make_columns(&p, out));
     for (size_t i = 0; i < p.n; i++)
         put_pair(&p, i, out);
+    return out->status;
+}
+
+// ---- as numbers ----
+
+enum {
+    T_MODEL,
+    T_TASK,
+    T_METRIC,
+    T_HIGHER,
+    T_SPARSITY,
+    T_ALLOCATION,
+    T_METHOD,
+    T_AGAINST,
+    T_VALUE,
+    T_ITS_VALUE,
+    T_DIFFERENCE, // and its low, high, p
+    T_HOLM = T_DIFFERENCE + 4,
+    T_TO_WRONG,
+    T_TO_RIGHT,
+    N_TIDY
+};
+
+// clang-format off
+static const cull_table_column tidy[N_TIDY] = {
+    [T_MODEL]          = { .name = "model" },
+    [T_TASK]           = { .name = "task" },
+    [T_METRIC]         = { .name = "metric" },
+    [T_HIGHER]         = { .name = "higher_is_better", .number = true },
+    [T_SPARSITY]       = { .name = "sparsity",         .number = true },
+    [T_ALLOCATION]     = { .name = "allocation" },
+    [T_METHOD]         = { .name = "method" },
+    [T_AGAINST]        = { .name = "against" },
+    [T_VALUE]          = { .name = "value",            .number = true },
+    [T_ITS_VALUE]      = { .name = "its_value",        .number = true },
+    [T_DIFFERENCE]     = { .name = "difference",       .number = true },
+    [T_DIFFERENCE + 1] = { .name = "low",              .number = true },
+    [T_DIFFERENCE + 2] = { .name = "high",             .number = true },
+    [T_DIFFERENCE + 3] = { .name = "p",                .number = true },
+    [T_HOLM]           = { .name = "holm",             .number = true },
+    [T_TO_WRONG]       = { .name = "to_wrong",         .number = true },
+    [T_TO_RIGHT]       = { .name = "to_right",         .number = true },
+};
+// clang-format on
+
+static void put_tidy(const pairs *p, size_t i, cull_table *t)
+{
+    const pair *x = &p->at[i];
+    const cull_frame_cell *cell = &p->frame->cell[x->cell];
+    const cull_metric_view *m = x->metric_view;
+
+    cull_table_row(t);
+    cull_table_set(t, T_MODEL, cell->model);
+    cull_table_set(t, T_TASK, m->task ? m->task : "mean");
+    cull_table_set(t, T_METRIC, m->label);
+    cull_table_set(t, T_HIGHER, m->higher_is_better ? "1" : "0");
+    cull_table_real(t, T_SPARSITY, cell->sparsity);
+    cull_table_set(t, T_ALLOCATION, cell->allocation);
+    cull_table_set(t, T_METHOD, cell->method);
+    cull_table_set(t, T_AGAINST, p->frame->cell[x->base].method);
+    cull_table_real(t, T_VALUE, x->own.value);
+    cull_table_real(t, T_ITS_VALUE, x->theirs.value);
+    cull_put_difference(t, T_DIFFERENCE, &x->difference.d, m->law);
+    cull_table_real(t, T_HOLM, p->holm[i]);
+    if (x->difference.flips) {
+        cull_table_printf(t, T_TO_WRONG, "%zu", x->difference.to_wrong);
+        cull_table_printf(t, T_TO_RIGHT, "%zu", x->difference.to_right);
+    }
+}
+
+cull_status cull_view_pairs_tidy(cull_ctx *ctx, const cull_frame *frame, const cull_pairing *how,
+                                 cull_table *out)
+{
+    *out = cull_table_new(ctx, N_TIDY, 0, tidy);
+    for (size_t c = 0; c < frame->n_cells; c++) {
+        pairs p = { .ctx = ctx, .frame = frame };
+        if (!cull_first_of_model(frame, c))
+            continue;
+        CULL_TRY(make_pairs(&p, frame->cell[c].model, how));
+        for (size_t i = 0; i < p.n; i++)
+            put_tidy(&p, i, out);
+    }
     return out->status;
 }

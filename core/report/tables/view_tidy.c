@@ -1,22 +1,10 @@
+// Every value of every trial, as rows for other programs to read.
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "report/baseline.h"
+#include "report/tables/format_number.h"
 #include "report/tables/views.h"
-
-// A number that reads back as itself; nothing for NaN.
-static void put_real(cull_table *t, size_t column, double x)
-{
-    char text[32];
-    if (isnan(x))
-        return;
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
-    cull_table_set(t, column, text);
-}
 
 // The tidy table compares trials, not cells: a frame in which every trial is a cell of its own.
 static cull_status by_trial(cull_ctx *ctx, const cull_frame *frame, cull_frame *out)
@@ -71,10 +59,16 @@ enum {
     P,
     TEST,
     TRIAL,
-    N_TIDY
+    N_TIDY, // and where a baseline is asked for:
+    BASELINE = N_TIDY,
+    TO_BASELINE,
+    BASELINE_LOW,
+    BASELINE_HIGH,
+    BASELINE_P,
+    N_WITH_BASELINE
 };
 
-static const cull_table_column tidy[N_TIDY] = {
+static const cull_table_column tidy[N_WITH_BASELINE] = {
     [MODEL] = { "model", false, false, false },
     [METHOD] = { "method", false, false, false },
     [SPARSITY] = { "sparsity", true, false, true },
@@ -97,35 +91,36 @@ static const cull_table_column tidy[N_TIDY] = {
     [P] = { "p", true, false, true },
     [TEST] = { "test", false, false, false },
     [TRIAL] = { "trial", false, false, false },
+    [BASELINE] = { "baseline", false, false, false },
+    [TO_BASELINE] = { "to_baseline", true, false, true },
+    [BASELINE_LOW] = { "to_baseline_low", true, false, true },
+    [BASELINE_HIGH] = { "to_baseline_high", true, false, true },
+    [BASELINE_P] = { "p_baseline", true, false, true },
 };
 
 static void put_row(const cull_frame *f, const cull_row *row, const cull_comparison *c,
                     double error, cull_table *t)
 {
     const cull_frame_trial *trial = &f->trial[row->trial];
-    const bool ratio = row->law == CULL_LAW_EXP;
 
     cull_table_row(t);
     cull_table_set(t, MODEL, trial->model);
     cull_table_set(t, METHOD, trial->method);
-    put_real(t, SPARSITY, trial->sparsity);
-    put_real(t, ACHIEVED, trial->achieved);
+    cull_table_real(t, SPARSITY, trial->sparsity);
+    cull_table_real(t, ACHIEVED, trial->achieved);
     cull_table_set(t, ALLOCATION, trial->allocation);
-    put_real(t, SEED, trial->seed);
+    cull_table_real(t, SEED, trial->seed);
     cull_table_set(t, TASK, row->task);
     cull_table_set(t, METRIC, f->column[row->column].label);
     cull_table_set(t, FILTER, row->filter);
-    put_real(t, VALUE, row->value);
-    put_real(t, STDERR, error);
+    cull_table_real(t, VALUE, row->value);
+    cull_table_real(t, STDERR, error);
     cull_table_printf(t, N, "%zu", row->n);
     cull_table_set(t, HIGHER, row->higher_is_better ? "1" : "0");
     cull_table_set(t, PRECISION, trial->precision);
-    put_real(t, ACHIEVED_ALL, trial->achieved_all);
-    put_real(t, ACHIEVED_ACTIVE, trial->active);
-    put_real(t, DELTA, ratio ? expm1(c->d.value) : c->d.value);
-    put_real(t, LOW, ratio ? expm1(c->d.low) : c->d.low);
-    put_real(t, HIGH, ratio ? expm1(c->d.high) : c->d.high);
-    put_real(t, P, c->d.p);
+    cull_table_real(t, ACHIEVED_ALL, trial->achieved_all);
+    cull_table_real(t, ACHIEVED_ACTIVE, trial->active);
+    cull_put_difference(t, DELTA, &c->d, row->law);
     cull_table_set(t, TEST, test_name(c->test));
     cull_table_set(t, TRIAL, trial->id);
 }
@@ -150,11 +145,11 @@ static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *
 }
 
 typedef cull_status (*row_fn)(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                              const cull_metric_view *m, cull_table *out);
+                              const cull_metric_view *m, const char *baseline, cull_table *out);
 
 // Every row, or those of a metric, dense trials first.
-static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *metric, row_fn put,
-                            cull_table *out)
+static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *metric,
+                            const char *baseline, row_fn put, cull_table *out)
 {
     cull_frame f;
     cull_metric_views metric_views;
@@ -165,32 +160,48 @@ static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *
             for (size_t c = 0; f.trial[i].dense == dense && c < f.n_columns; c++) {
                 const cull_row *row = cull_frame_row(&f, i, c);
                 if (row && (!metric || strcmp(metric_views.at[c].label, metric) == 0))
-                    CULL_TRY(put(ctx, &f, row, &metric_views.at[c], out));
+                    CULL_TRY(put(ctx, &f, row, &metric_views.at[c], baseline, out));
             }
     if (metric && out->n_rows == 0)
         return cull_fail(ctx, CULL_EUSAGE, "--metric: there is no metric \"%s\"", metric);
     return out->status;
 }
 
-static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                            const cull_metric_view *m, cull_table *out)
+// A row compared to the same value of another trial, if that was measured in the same way.
+static cull_status compare_to(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                              const cull_metric_view *m, size_t other, cull_comparison *out)
 {
-    const size_t dense = dense_of(f, row->trial);
-    const cull_row *base = dense == SIZE_MAX ? NULL : cull_frame_row(f, dense, row->column);
-    cull_comparison c = { .d = { NAN, NAN, NAN, NAN, NAN, NAN } };
+    const cull_row *base = other == SIZE_MAX ? NULL : cull_frame_row(f, other, row->column);
+
+    *out = (cull_comparison){ .d = { NAN, NAN, NAN, NAN, NAN, NAN } };
+    if (!base || base == row || strcmp(base->conditions, row->conditions) != 0)
+        return CULL_OK;
+    return cull_compare_cells(ctx, f, other, row->trial, m, out);
+}
+
+static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
+                            const cull_metric_view *m, const char *baseline, cull_table *out)
+{
+    cull_comparison c;
     double error;
-    if (base && base != row && strcmp(base->conditions, row->conditions) == 0)
-        CULL_TRY(cull_compare_cells(ctx, f, dense, row->trial, m, &c));
+
+    CULL_TRY(compare_to(ctx, f, row, m, dense_of(f, row->trial), &c));
     CULL_TRY(error_of(ctx, f, row, m, &error));
     put_row(f, row, &c, error, out);
+    if (!baseline)
+        return out->status;
+    const size_t base = cull_baseline_of(f, row->trial, baseline);
+    CULL_TRY(compare_to(ctx, f, row, m, base, &c));
+    cull_table_set(out, BASELINE, base == SIZE_MAX ? "" : f->cell[base].method);
+    cull_put_difference(out, TO_BASELINE, &c.d, row->law);
     return out->status;
 }
 
 cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
-                           cull_table *out)
+                           const char *baseline, cull_table *out)
 {
-    *out = cull_table_new(ctx, N_TIDY, 0, tidy);
-    return each_row(ctx, frame, metric, put_tidy, out);
+    *out = cull_table_new(ctx, baseline ? N_WITH_BASELINE : N_TIDY, 0, tidy);
+    return each_row(ctx, frame, metric, baseline, put_tidy, out);
 }
 
 // ---- lm-eval's layout ----
@@ -210,8 +221,9 @@ static void put_condition(cull_table *t, size_t column, const cull_row *row, con
 enum { N_LM_EVAL = 9 }; // its columns
 
 static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
-                               const cull_metric_view *m, cull_table *out)
+                               const cull_metric_view *m, const char *baseline, cull_table *out)
 {
+    (void)baseline;
     const cull_frame_trial *trial = &f->trial[row->trial];
     double error;
     CULL_TRY(error_of(ctx, f, row, m, &error));
@@ -221,9 +233,9 @@ static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_ro
     if (at > 0) {
         cull_table_set(out, 0, trial->model);
         cull_table_set(out, 1, trial->method);
-        put_real(out, 2, trial->sparsity);
+        cull_table_real(out, 2, trial->sparsity);
         cull_table_set(out, 3, trial->allocation);
-        put_real(out, 4, trial->seed);
+        cull_table_real(out, 4, trial->seed);
     }
     cull_table_set(out, at, row->task);
     put_condition(out, at + 1, row, "version");
@@ -255,5 +267,5 @@ cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char
     const size_t all = sizeof columns / sizeof columns[0];
     const size_t cell = frame->n_trials > 1 ? 0 : all - N_LM_EVAL; // a single trial needs no name
     *out = cull_table_new(ctx, all - cell, 0, columns + cell);
-    return each_row(ctx, frame, metric, put_lm_eval, out);
+    return each_row(ctx, frame, metric, NULL, put_lm_eval, out);
 }

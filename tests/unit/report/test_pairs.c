@@ -103,7 +103,7 @@ static void every_task_of_two(void **state)
     cull_table t;
     load(host, 2, &f);
     assert_ok(host, cull_frame_check(fake_ctx(host), &f));
-    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, "whole", NULL, &t));
+    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, "whole", &(cull_pairing){ 0 }, &t));
     assert_int_equal(t.n_rows, 3);
     assert_string_equal(cell(&t, 0, "task"), "facts");
     assert_non_null(strstr(cell(&t, 0, "whole"), "0.6000"));
@@ -130,7 +130,7 @@ static void the_order_of_the_folders_counts(void **state)
     cull_frame f;
     cull_table t;
     load(host, 2, &f);
-    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, "pruned", NULL, &t));
+    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, "pruned", &(cull_pairing){ 0 }, &t));
     assert_non_null(strstr(cell(&t, 0, "difference [95 %]"), "+0.0500"));
     assert_string_equal(cell(&t, 0, "to right"), "10");
     assert_true(is_best(&t, 0, 3) && !is_best(&t, 0, 2));
@@ -159,7 +159,7 @@ static void models_of_one_name_are_told_apart(void **state)
     assert_ok(host, cull_frame_check(fake_ctx(host), &f));
     assert_int_equal(f.n_cells, 2);
     assert_non_null(strstr(f.cell[0].model, "whole (cull-pairs-"));
-    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, f.cell[0].model, NULL, &t));
+    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, f.cell[0].model, &(cull_pairing){ 0 }, &t));
     assert_non_null(strstr(cell(&t, 0, "difference [95 %]"), "-0.0500"));
 }
 
@@ -180,7 +180,8 @@ static void a_checkpoint_beside_an_experiment(void **state)
     load(host, 2, &f);
     assert_int_equal(f.n_cells, 3);
     assert_string_equal(f.cell[cull_frame_dense(&f, "whole")].method, "dense");
-    assert_ok(host, cull_view_pairs(fake_ctx(host), &f, "whole", "acc", &t));
+    assert_ok(host,
+              cull_view_pairs(fake_ctx(host), &f, "whole", &(cull_pairing){ .metric = "acc" }, &t));
     assert_int_equal(t.n_rows, 6);
     assert_string_equal(cell(&t, 0, "of"), "reap 0.25, layer");
     assert_string_equal(cell(&t, 1, "of"), "pruned");
@@ -212,7 +213,8 @@ static void nothing_in_common(void **state)
     cull_frame f;
     cull_table t;
     load(host, 2, &f);
-    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", NULL, &t), CULL_EUSAGE,
+    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", &(cull_pairing){ 0 }, &t),
+                 CULL_EUSAGE,
                  "no values can be set side by side: whole has facts (acc); pruned has code (acc)");
 }
 
@@ -223,7 +225,8 @@ static void nothing_to_compare_to(void **state)
     cull_frame f;
     cull_table t;
     load(host, 1, &f);
-    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", NULL, &t), CULL_EUSAGE,
+    assert_fails(host, cull_view_pairs(fake_ctx(host), &f, "whole", &(cull_pairing){ 0 }, &t),
+                 CULL_EUSAGE,
                  "the dense trial of \"whole\" alone, so there is nothing to compare it to");
 }
 

@@ -89,9 +89,28 @@ static void markdown(void **state)
                         "|é                |     -3|     |       |\n");
 }
 
+static void write_tabular(const cull_table *t, FILE *out)
+{
+    cull_table_latex(t, NULL, NULL, out);
+}
+
+static void write_captioned(const cull_table *t, FILE *out)
+{
+    cull_table_latex(t, "a_b: ↓", "a_b 1", out);
+}
+
+static void latex_caption(void **state)
+{
+    const char *text = written(*state, write_captioned);
+    assert_ptr_equal(strstr(text, "\\begin{table}\n\\centering\n\\caption{a\\_b: "
+                                  "$\\downarrow$}\n\\label{tab:a-b-1}\n\\begin{tabular}"),
+                     text);
+    assert_non_null(strstr(text, "\\end{tabular}\n\\end{table}\n"));
+}
+
 static void latex(void **state)
 {
-    const char *text = written(*state, cull_table_latex);
+    const char *text = written(*state, write_tabular);
     assert_non_null(strstr(text, "\\begin{tabular}{lrrr}\n\\toprule\n"));
     assert_non_null(
         strstr(text, "\\textbar{} 50 \\% \\_x & \\textbf{1.5} & $\\pm$0.1 & inf \\\\\n"));
@@ -111,6 +130,7 @@ static void latex_signs(void **state)
         { "[x]", "{}[x]" },
         { "*", "{}*" },
         { "–−", "--$-$" },
+        { "-0.1 [-2, +3] a-1", "$-$0.1 [$-$2, +3] a-1" },
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char want[160];
@@ -119,7 +139,7 @@ static void latex_signs(void **state)
         cull_table_row(&t);
         cull_table_set(&t, 0, pairs[i][0]);
         assert_int_equal(t.status, CULL_OK);
-        cull_table_latex(&t, out);
+        cull_table_latex(&t, NULL, NULL, out);
         snprintf(want, sizeof want, "\\midrule\n%s \\\\\n\\bottomrule\n", pairs[i][1]);
         const char *text = text_of(out);
         if (!strstr(text, want))
@@ -153,6 +173,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(json, make, clear),
         cmocka_unit_test_setup_teardown(markdown, make, clear),
         cmocka_unit_test_setup_teardown(latex, make, clear),
+        cmocka_unit_test_setup_teardown(latex_caption, make, clear),
         cmocka_unit_test_setup_teardown(latex_signs, make, clear),
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
