@@ -18,8 +18,9 @@
 
 struct hf_config;
 
-// A number of config.json. Without a key it is the constant `def`; a key that is absent or null
-// gives `def`, and with NAN it must be there. "a|b": the first key that is there.
+// A number of config.json. Without a key it is the constant `def`; a key that is absent gives
+// `def`, and with NAN it must be there. "a|b": the first key that is there, aliases first, as the
+// reference's class sets them last.
 typedef struct hf_num {
     const char *key;
     double def;
@@ -134,6 +135,7 @@ typedef struct hf_arch {
     // ---- attention
     enum hf_attention_kind attention;
     hf_num head_dim;         // 0: D / H
+    size_t kv_heads;         // where config.json has no num_key_value_heads; 0: as many as H
     hf_num qkv_bias, o_bias; // latent attention: qkv_bias is that of q_a and kv_a
     enum hf_qk_norm qk_norm;
     hf_num qk_norm_on;      // key NULL: always

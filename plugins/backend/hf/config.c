@@ -105,6 +105,13 @@ bool hf_config_has(hf_config *config, const char *key)
     return hf_config_value(config, key) != NULL;
 }
 
+// The last word of "a|b", which is the reference's own name for it.
+static const char *last_word(const char *keys)
+{
+    const char *bar = strrchr(keys, '|');
+    return bar ? bar + 1 : keys;
+}
+
 cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, const char *wanted)
 {
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
@@ -115,9 +122,8 @@ cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, co
             config->where, (int)word_length(key), key, wanted, text ? text : "?",
             text && strlen(text) > 60 ? "…" : "");
     else
-        config->status =
-            config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%.*s is missing",
-                                    config->path, config->where, (int)word_length(key), key);
+        config->status = config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%s is missing",
+                                                 config->path, config->where, last_word(key));
     free(text);
     return config->status;
 }
@@ -139,13 +145,35 @@ cull_status hf_refuse(hf_config *config, const char *key, const char *word, cons
     return hf_refuse_value(config, key, text, works);
 }
 
-// The value of `num`, or NULL with *def set.
+bool hf_config_is_null(const hf_config *config, const char *keys)
+{
+    char key[64];
+
+    for (; *keys; keys += word_length(keys), keys += *keys == '|') {
+        (void)snprintf(key, sizeof key, "%.*s", (int)word_length(keys), keys);
+        if (json_is_null(json_object_get(config->root, key)))
+            return true;
+    }
+    return false;
+}
+
+// An explicit null is None to the reference: the same as absent only where that is zero, false or
+// none.
+static void check_null(hf_config *config, const char *keys)
+{
+    if (config->status == CULL_OK && hf_config_is_null(config, keys))
+        (void)hf_refuse_value(config, keys, "null", "a value, or no such key");
+}
+
+// The value of `num`, or NULL where there is none: its default counts.
 static const json_t *look_up(hf_config *config, hf_num num)
 {
     if (!num.key || config->status != CULL_OK)
         return NULL;
     const json_t *value = hf_config_value(config, num.key);
-    if (!value && isnan(num.def))
+    if (num.def != 0 && !isinf(num.def))
+        check_null(config, num.key);
+    if (!value && isnan(num.def) && config->status == CULL_OK)
         (void)hf_wrong(config, num.key, NULL, "");
     return value;
 }
@@ -213,6 +241,8 @@ const char *hf_word(hf_config *config, const char *keys, const char *def)
 {
     const json_t *value = config->status == CULL_OK ? hf_config_value(config, keys) : NULL;
 
+    if (def)
+        check_null(config, keys);
     if (!value)
         return def;
     if (!json_is_string(value)) {

@@ -31,7 +31,10 @@ bool hf_config_sub(hf_config *, const char *key, hf_config *sub);
 // The value under the first of the keys "a|b" that is there and not null, or NULL.
 const json_t *hf_config_value(hf_config *, const char *keys);
 bool hf_config_has(hf_config *, const char *key);
+// Is one of the keys there with an explicit null?
+bool hf_config_is_null(const hf_config *, const char *keys);
 
+// An explicit null is refused unless the default is 0, false, infinite or NULL.
 size_t hf_size(hf_config *, hf_num, size_t least); // an integer in [least, 2^31)
 long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^31)
 double hf_real(hf_config *, hf_num);               // a finite number

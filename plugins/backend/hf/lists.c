@@ -12,7 +12,8 @@ static const hf_key shared_keys[] = {
     { "is_causal", "true", NULL },
     { "per_layer_config", "null|{}|[]", NULL },
     { "is_encoder_decoder|add_cross_attention|tie_encoder_decoder", "false|null", NULL },
-    { "pruned_heads", "null|{}", NULL },
+    { "pruned_heads|fusion_config", "null|{}", NULL },
+    { "transformers_weights", "null", NULL }, // a file that is read instead
     // ---- without meaning
     { "architectures|model_type|auto_map|transformers_version|_name_or_path|name_or_path", HF_ANY, NULL },
     { "dtype|torch_dtype|use_bfloat16|torchscript|_attn_implementation|attn_implementation", HF_ANY, NULL },
@@ -31,7 +32,8 @@ static const hf_key shared_keys[] = {
     { "forced_eos_token_id|remove_invalid_values|exponential_decay_length_penalty", HF_ANY, NULL },
     { "suppress_tokens|begin_suppress_tokens|max_new_tokens", HF_ANY, NULL },
     // ---- read where another key asks for them
-    { "original_max_position_embeddings|initial_context_length|rope_scaling", HF_ANY, NULL },
+    { "original_max_position_embeddings|initial_context_length", HF_ANY, NULL },
+    { "rope_parameters", "null|{}", "rope_scaling stands above it" },
     { 0 }
 };
 

@@ -98,18 +98,18 @@ typedef struct yarn {
 static yarn read_yarn_config(rope_config *c)
 {
     if (!c->sub.root) // gpt-oss without any scaling in its config.json
-        return (yarn){ .factor = 32, .beta_fast = 32, .beta_slow = 1 };
+        return (yarn){ .factor = 32, .beta_fast = 32, .beta_slow = 1, .attention_factor = NAN };
     yarn y = {
-        .factor = hf_real(&c->sub, (hf_num)HF_KEY("factor", 0)),
+        .factor = hf_real(&c->sub, (hf_num)HF_NEEDS("factor")),
         .beta_fast = hf_real(&c->sub, (hf_num)HF_KEY("beta_fast", 32)),
         .beta_slow = hf_real(&c->sub, (hf_num)HF_KEY("beta_slow", 1)),
-        .attention_factor = hf_real(&c->sub, (hf_num)HF_KEY("attention_factor", 0)),
+        .attention_factor = hf_config_has(&c->sub, "attention_factor")
+                                ? hf_real(&c->sub, (hf_num)HF_KEY("attention_factor", 0))
+                                : NAN,
         .mscale = hf_real(&c->sub, (hf_num)HF_KEY("mscale", 0)),
         .mscale_all = hf_real(&c->sub, (hf_num)HF_KEY("mscale_all_dim", 0)),
         .truncate = hf_flag(&c->sub, (hf_num)HF_KEY("truncate", 1)),
     };
-    if (y.factor == 0)
-        y.factor = (double)c->max_positions / (double)c->original;
     y.beta_fast = y.beta_fast == 0 ? 32 : y.beta_fast;
     y.beta_slow = y.beta_slow == 0 ? 1 : y.beta_slow;
     return y;
@@ -138,7 +138,7 @@ static cull_status read_yarn(rope_config *c, hf_rope *rope)
     }
     rope->freq = freq;
     rope->scale =
-        (float)(y.attention_factor != 0 ? y.attention_factor
+        (float)(!isnan(y.attention_factor) ? y.attention_factor
                 : y.mscale != 0 && y.mscale_all != 0
                     ? temperature(y.factor, y.mscale) / temperature(y.factor, y.mscale_all)
                     : temperature(y.factor, 1));
@@ -229,19 +229,29 @@ static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
     return c->top->status;
 }
 
+// The length that the model was first trained for, where the type asks for it: the key beside the
+// object stands above the one in it.
+static void read_original(rope_config *c)
+{
+    static const char key[] = "original_max_position_embeddings";
+
+    c->original = c->arch->yarn_default && !c->sub.root ? 4096 : c->max_positions;
+    if (!hf_one_of(c->type, "llama3|yarn|longrope"))
+        return;
+    if (c->sub.root)
+        c->original = hf_size(&c->sub, (hf_num)HF_KEY(key, (double)c->original), 1);
+    c->original = hf_size(c->top, (hf_num)HF_KEY(key, (double)c->original), 1);
+}
+
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
 {
     c->theta = hf_real(c->top, (hf_num)HF_KEY("rope_theta", c->arch->theta));
     c->type = c->arch->yarn_default && !c->sub.root ? "yarn" : "default";
-    c->original = c->arch->yarn_default && !c->sub.root ? 4096 : c->max_positions;
     if (c->sub.root) {
         c->theta = hf_real(&c->sub, (hf_num)HF_KEY("rope_theta", c->theta));
         c->type = hf_word(&c->sub, "rope_type|type", "default");
-        c->original = hf_size(
-            &c->sub, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
     }
-    c->original =
-        hf_size(c->top, (hf_num)HF_KEY("original_max_position_embeddings", (double)c->original), 1);
+    read_original(c);
     if (c->top->status == CULL_OK && !(c->theta > 1))
         c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
                                                  "%s: rope_theta must be above 1, but is %g",
@@ -274,6 +284,17 @@ static cull_status note_unread(rope_config *c, cull_model *model)
     return CULL_OK;
 }
 
+// rope_scaling, the older key, counts unless it is absent, null or empty; then rope_parameters
+// does, empty or not.
+static void open_scaling(hf_config *config, hf_config *sub)
+{
+    const json_t *scaling = hf_config_value(config, "rope_scaling");
+    const bool empty = json_is_object(scaling) && json_object_size(scaling) == 0;
+
+    if ((empty || !hf_config_sub(config, "rope_scaling", sub)) && config->status == CULL_OK)
+        (void)hf_config_sub(config, "rope_parameters", sub);
+}
+
 cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_rope *rope)
 {
     rope_config c = { .top = config,
@@ -282,8 +303,7 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_
 
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
-    if (!hf_config_sub(config, "rope_scaling", &c.sub) && config->status == CULL_OK)
-        (void)hf_config_sub(config, "rope_parameters", &c.sub);
+    open_scaling(config, &c.sub);
     cull_status status = config->status;
     if (status == CULL_OK)
         status = read_type(&c, width, rope);

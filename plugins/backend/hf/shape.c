@@ -13,6 +13,8 @@ static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->D = hf_size(c, NEEDS("hidden_size"), 1);
     s->V = hf_size(c, NEEDS("vocab_size"), 1);
     s->eps = hf_real(c, KEY("rms_norm_eps", arch->eps));
+    if (c->status == CULL_OK && s->eps < 0)
+        (void)hf_wrong(c, "rms_norm_eps", hf_config_value(c, "rms_norm_eps"), "zero or more");
     s->tied = hf_wrapper_ties(c, arch->tied);
     s->head_bias = hf_flag(c, arch->head_bias);
     s->embed_scale = arch->embed_scale.key ? (float)hf_real(c, arch->embed_scale) : 1;
@@ -50,6 +52,8 @@ static void read_gqa(hf_config *c, const hf_arch *arch, hf_shape *s)
 static void read_mla(hf_config *c, const hf_arch *arch, hf_shape *s)
 {
     s->q_rank = hf_size(c, KEY("q_lora_rank", 0), 1);
+    if (c->status == CULL_OK && s->q_rank == 0 && !hf_config_is_null(c, "q_lora_rank"))
+        (void)hf_wrong(c, "q_lora_rank", NULL, "");
     s->kv_rank = hf_size(c, NEEDS("kv_lora_rank"), 1);
     s->nope = hf_size(c, NEEDS("qk_nope_head_dim"), 1);
     s->rope = hf_size(c, NEEDS("qk_rope_head_dim"), 2);
@@ -67,7 +71,8 @@ static cull_status read_attention(hf_config *c, cull_model *m)
 
     m->facts.max_positions = hf_size(c, NEEDS("max_position_embeddings"), 1);
     s->H = hf_size(c, NEEDS("num_attention_heads"), 1);
-    s->KV = hf_size(c, KEY("num_key_value_heads", (double)s->H), 1);
+    s->KV = hf_size(c, KEY("num_key_value_heads", (double)m->arch->kv_heads), 1);
+    s->KV = s->KV ? s->KV : s->H;
     if (c->status != CULL_OK)
         return c->status;
     if (m->arch->attention == HF_MLA)
@@ -162,23 +167,36 @@ static cull_status read_sparse(hf_config *c, cull_model *m)
     return c->status;
 }
 
+// layer_types: a word for each layer, full_attention or sliding_attention; NULL: there is none.
+static cull_status read_types(hf_config *c, const cull_model *m, const json_t **out)
+{
+    const json_t *types = hf_config_value(c, "layer_types");
+
+    *out = types;
+    HF_TRY(check_list(c, "layer_types", types, false));
+    if (types && json_array_size(types) != m->s.L)
+        return hf_wrong(c, "layer_types", types, "a list with a word for each layer");
+    for (size_t l = 0; l < json_array_size(types); l++) {
+        const char *type = json_string_value(json_array_get(types, l));
+        if (!hf_one_of(type, "sliding_attention|full_attention"))
+            return hf_refuse(c, "layer_types", type, "full_attention, sliding_attention");
+    }
+    return CULL_OK;
+}
+
 // Which layers have a window: those that layer_types calls sliding, or by default every other.
 static cull_status read_window_types(hf_config *c, cull_model *m, size_t window)
 {
-    const json_t *types = hf_config_value(c, "layer_types");
+    const json_t *types;
     const size_t first = m->arch->window_layers
                              ? hf_size(c, KEY(m->arch->window_layers, (double)m->s.L), 0)
                              : m->s.L;
 
-    HF_TRY(check_list(c, "layer_types", types, false));
-    if (types && json_array_size(types) != m->s.L)
-        return hf_wrong(c, "layer_types", types, "a list with a word for each layer");
+    HF_TRY(read_types(c, m, &types));
     for (size_t l = 0; l < m->s.L; l++) {
         const char *type = json_string_value(json_array_get(types, l));
         const bool sliding =
             type ? strcmp(type, "sliding_attention") == 0 : l % 2 == 0 && l < first;
-        if (type && !hf_one_of(type, "sliding_attention|full_attention"))
-            return hf_refuse(c, "layer_types", type, "full_attention, sliding_attention");
         if (type && sliding && window == 0)
             return c->ctx->host->fail(
                 c->ctx, CULL_EFORMAT,
@@ -188,20 +206,36 @@ static cull_status read_window_types(hf_config *c, cull_model *m, size_t window)
     return c->status;
 }
 
+// A family whose layers are all alike does not read layer_types; if they are there, they say so.
+static cull_status check_types(hf_config *c, cull_model *m, size_t window)
+{
+    const char *alike = window ? "sliding_attention" : "full_attention";
+    const json_t *types;
+
+    HF_TRY(read_types(c, m, &types));
+    for (size_t l = 0; l < json_array_size(types); l++) {
+        const char *type = json_string_value(json_array_get(types, l));
+        if (strcmp(type, alike) != 0)
+            return hf_refuse(c, "layer_types", type, alike);
+    }
+    return CULL_OK;
+}
+
 static cull_status read_windows(hf_config *c, cull_model *m)
 {
     const hf_arch *arch = m->arch;
+    const bool has = arch->windows != HF_WINDOW_NONE;
+    const bool on = has && (!arch->window_switch || hf_flag(c, KEY(arch->window_switch, 0)));
+    const json_t *said = json_object_get(c->root, "sliding_window");
+    const size_t window = has ? hf_size(c, KEY("sliding_window", 0), on) : 0;
+    const size_t size = !on ? 0 : said ? window : arch->window;
 
-    if (arch->windows == HF_WINDOW_NONE)
-        return CULL_OK;
-    const bool on = !arch->window_switch || hf_flag(c, KEY(arch->window_switch, 0));
-    const bool said = json_object_get(c->root, "sliding_window") != NULL;
-    const size_t size = hf_size(c, KEY("sliding_window", said ? 0 : (double)arch->window), 0);
+    HF_TRY(c->status);
     if (arch->windows == HF_WINDOW_TYPES)
-        return read_window_types(c, m, on ? size : 0);
+        return read_window_types(c, m, size);
     for (size_t l = 0; l < m->s.L; l++)
-        m->layer[l].facts.window = on ? size : 0;
-    return c->status;
+        m->layer[l].facts.window = size;
+    return check_types(c, m, size);
 }
 
 static cull_status read_quantization(hf_config *c, cull_model *m)

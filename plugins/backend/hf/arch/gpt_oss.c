@@ -4,7 +4,7 @@
 
 // clang-format off
 static const hf_key keys[] = {
-    { "num_experts|experts_per_token", HF_ANY, NULL },
+    { "experts_per_token", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on
@@ -13,6 +13,7 @@ const hf_arch hf_gpt_oss = {
     .model_type = "gpt_oss",
     .eps = 1e-5,
     .theta = 1.5e5,
+    .kv_heads = 8,
     .head_dim = HF_KEY("head_dim", 64),
     .qkv_bias = HF_KEY("attention_bias", 1),
     .o_bias = HF_KEY("attention_bias", 1),
@@ -20,7 +21,7 @@ const hf_arch hf_gpt_oss = {
     .windows = HF_WINDOW_TYPES,
     .window = 128,
     .yarn_default = true,
-    .E = HF_NEEDS("num_local_experts"),
+    .E = HF_NEEDS("num_experts|num_local_experts"),
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),

@@ -3,7 +3,7 @@
 
 // clang-format off
 static const hf_key keys[] = {
-    { "router_jitter_noise|num_experts", HF_ANY, NULL },
+    { "router_jitter_noise", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on
@@ -12,8 +12,9 @@ const hf_arch hf_mixtral = {
     .model_type = "mixtral",
     .eps = 1e-5,
     .theta = 1e6,
+    .kv_heads = 8,
     .windows = HF_WINDOW_ALL,
-    .E = HF_NEEDS("num_local_experts"),
+    .E = HF_NEEDS("num_experts|num_local_experts"),
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),

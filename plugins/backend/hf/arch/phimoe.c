@@ -12,6 +12,7 @@ const hf_arch hf_phimoe = {
     .model_type = "phimoe",
     .eps = 1e-5,
     .theta = 1e6,
+    .kv_heads = 8,
     .norm = HF_LAYER,
     .head_bias = HF_KEY("lm_head_bias", 0),
     .qkv_bias = HF_KEY("attention_bias", 0),

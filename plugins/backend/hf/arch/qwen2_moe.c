@@ -12,6 +12,7 @@ const hf_arch hf_qwen2_moe = {
     .model_type = "qwen2_moe",
     .eps = 1e-6,
     .theta = 1e4,
+    .kv_heads = 16,
     .qkv_bias = HF_KEY("qkv_bias", 1),
     .windows = HF_WINDOW_TYPES,
     .window = 4096,

@@ -12,6 +12,7 @@ const hf_arch hf_qwen3_moe = {
     .model_type = "qwen3_moe",
     .eps = 1e-6,
     .theta = 1e4,
+    .kv_heads = 4,
     .qkv_bias = HF_KEY("attention_bias", 0),
     .o_bias = HF_KEY("attention_bias", 0),
     .qk_norm = HF_QK_HEAD,

@@ -92,20 +92,24 @@ static char *set_key(hf_saving *s, const char *text, const char *key, size_t n, 
                    inside);
 }
 
-// Every key of "a|b"; `add`: those too that are not there.
+// Every key of "a|b" that is there; where none is, `add` adds the last, which is the class's own.
 static char *set_keys(hf_saving *s, char *text, const char *keys, bool add, size_t value)
 {
     char number[32];
     member m;
+    bool found = false;
 
     (void)snprintf(number, sizeof number, "%zu", value);
     while (text && keys && *keys) {
         const size_t n = strcspn(keys, "|");
+        const bool last = keys[n] == '\0';
         char name[64];
         (void)snprintf(name, sizeof name, "%.*s", (int)n, keys);
-        if (add || find_member(text, name, &m))
+        const bool there = find_member(text, name, &m);
+        found |= there;
+        if (there || (add && last && !found))
             text = set_key(s, text, keys, n, number);
-        keys += n + (keys[n] == '|');
+        keys += n + !last;
     }
     return text;
 }
