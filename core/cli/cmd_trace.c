@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "flow/export.h"
+#include "math/rows.h"
 #include "plan/memory.h"
 #include "record/trace_file.h"
 
@@ -171,6 +172,18 @@ static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_prepared
     return cull_recipe_cut(ctx, &recipe, prepared, out);
 }
 
+// Weights that are no numbers have been named when they were read; but numbers can overflow.
+static cull_status check_logits(cull_ctx *ctx, const cull_trace *t, size_t V)
+{
+    for (size_t i = 0; i < t->n_seq * t->len; i++)
+        if (!cull_row_is_finite(V, t->logits + i * V))
+            return cull_fail(ctx, CULL_ENUMERIC,
+                             "a logit of token %zu of sequence %zu is not a number: what the "
+                             "weights yield does not fit float32",
+                             i % t->len + 1, i / t->len + 1);
+    return CULL_OK;
+}
+
 static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *prepared)
 {
     cull_ctx *ctx = &cli->context.ctx;
@@ -190,6 +203,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
     CULL_TRY(make_router_room(ctx, prepared, &t));
     const cull_engine_options engine = { .memory = cli->options.memory };
     CULL_TRY(cull_trace_pass(ctx, &prepared->opened, &engine, cut, &t));
+    CULL_TRY(check_logits(ctx, &t, facts->V));
     return cull_trace_write(ctx, r->out, &prepared->opened, &t);
 }
 

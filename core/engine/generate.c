@@ -3,6 +3,7 @@
 // each unfinished sequence of every variant through all layers.
 #include "engine/generate.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -13,10 +14,10 @@
 typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
     size_t n_prompt;
-    size_t tail;  // first K/V row of its tail
-    size_t n;     // ids made so far
-    int32_t *ids; // (max_new)
-    bool done;
+    size_t tail;       // first K/V row of its tail
+    size_t n;          // ids made so far
+    int32_t *ids;      // (max_new)
+    bool done, broken; // broken: the next id would be made of logits that are no numbers
 } sequence;
 
 typedef struct generating {
@@ -158,7 +159,7 @@ static cull_status finish(const generating *g, size_t v, size_t i)
     cull_answer *a = g->answer + v * g->n_all + g->which[i];
     char *text;
 
-    *a = (cull_answer){ .ids = s->ids, .n = s->n };
+    *a = (cull_answer){ .ids = s->ids, .n = s->n, .ll = s->broken ? NAN : 0 };
     CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len));
     for (size_t u = 0; u < r->n_until; u++) {
         const size_t at = find_stop(text, a->text_len, r->until[u]);
@@ -216,7 +217,11 @@ static cull_status choose(const generating *g, size_t variant, const size_t *seq
     CULL_TRY(cull_head_argmax(g->run, n, h, g->seen ? bend : NULL, &c, best));
     for (size_t row = 0; row < n; row++) {
         const size_t i = seq ? seq[row] : row;
-        CULL_TRY(take_token(g, i, g->seq + variant * g->n + i, best[row]));
+        sequence *s = g->seq + variant * g->n + i;
+        s->broken = best[row] < 0;
+        s->done |= s->broken;
+        if (!s->broken)
+            CULL_TRY(take_token(g, i, s, best[row]));
     }
     return CULL_OK;
 }

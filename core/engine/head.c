@@ -219,7 +219,8 @@ cull_status cull_head_argmax(cull_run *run, size_t n, const float *h,
         for (size_t r = 0; r < count; r++) {
             if (bend)
                 bend(arg, i + r, logits + r * V);
-            best[i + r] = (int32_t)cull_row_argmax(V, logits + r * V);
+            const bool finite = cull_row_is_finite(V, logits + r * V);
+            best[i + r] = finite ? (int32_t)cull_row_argmax(V, logits + r * V) : -1;
         }
     }
     cull_arena_rewind(arena, mark);

@@ -6,13 +6,16 @@
 // called from a worker they run in place. How rows and tiles are grouped does not depend on the
 // number of threads.
 #include <cblas.h>
+#include <math.h>
 #include <string.h>
 
 #include "cut/cut.h"
 #include "cut/unpack.h"
+#include "engine/finite.h"
 #include "engine/input_hooks.h"
 #include "engine/run.h"
 #include "engine/tile.h"
+#include "math/rows.h"
 
 typedef struct product {
     cull_run *run;
@@ -85,6 +88,30 @@ static cull_status multiply_tile(void *arg, size_t i, size_t worker)
     return CULL_OK;
 }
 
+// A weight that is no number makes none of row 0's products: then it is named. What is not finite
+// for another reason, as in a variant with such a matrix of its own, is that variant's alone, and
+// is refused where it ends.
+static cull_status check_weights(const product *p, cull_matrix_id where, size_t worker)
+{
+    cull_ctx *ctx = p->run->ctx;
+    float *tile = p->run->worker[worker].tile;
+
+    if (p->over.matrix || cull_row_is_finite(p->w.rows, p->y))
+        return CULL_OK;
+    for (size_t r = 0; r < p->w.rows; r++) {
+        if (isfinite(p->y[r]))
+            continue;
+        cull_unpack_rows(&p->w, r, 1, tile);
+        CULL_TRY(cull_check_weights(ctx, where, r, 1, p->w.cols, tile));
+    }
+    for (size_t r = 0; p->w.bias && r < p->w.rows; r += CULL_TILE_ROWS) {
+        const size_t n = p->w.rows - r < CULL_TILE_ROWS ? p->w.rows - r : CULL_TILE_ROWS;
+        cull_unpack_bias(&p->w, r, n, tile);
+        CULL_TRY(cull_check_bias(ctx, where, r, n, tile));
+    }
+    return CULL_OK;
+}
+
 static void count_flops(cull_run *run, const product *p)
 {
     const uint64_t flops = 2 * (uint64_t)p->n * p->w.rows * p->w.cols;
@@ -120,8 +147,8 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
 
     const size_t items = p.n_tiles * ((n + p.block - 1) / p.block);
     if (!piece->inside)
-        return cull_run_each(run, items, multiply_tile, &p);
-    for (size_t i = 0; i < items; i++)
+        CULL_TRY(cull_run_each(run, items, multiply_tile, &p));
+    for (size_t i = 0; piece->inside && i < items; i++)
         CULL_TRY(multiply_tile(&p, i, piece->worker));
-    return CULL_OK;
+    return check_weights(&p, where, piece->inside ? piece->worker : run->n_workers);
 }

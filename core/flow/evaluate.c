@@ -17,11 +17,11 @@ static cull_status check_answers(cull_ctx *ctx, const cull_requests *asked,
                                  const cull_answer *answers)
 {
     for (size_t i = 0; i < asked->n; i++)
-        if (asked->at[i].kind == CULL_SCORE && (isnan(answers[i].ll) || isnan(answers[i].kl)))
+        if (isnan(answers[i].ll) || isnan(answers[i].kl))
             return cull_fail(ctx, CULL_ENUMERIC,
-                             "the log-likelihood of request %zu is not a number: the weights hold "
-                             "NaN or infinities, or lead to them",
-                             i);
+                             "%s of request %zu is not a number: the weights hold NaN or "
+                             "infinities, or lead to them",
+                             asked->at[i].kind == CULL_SCORE ? "the log-likelihood" : "a logit", i);
     return CULL_OK;
 }
 

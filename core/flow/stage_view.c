@@ -5,6 +5,7 @@
 #include "cut/cut.h"
 #include "cut/cut_file.h"
 #include "cut/unpack.h"
+#include "engine/finite.h"
 
 static const float *last_matrix(const cull_cut *cut, cull_matrix_id where)
 {
@@ -45,6 +46,8 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
         memcpy(copy, rewritten, m.rows * m.cols * sizeof *copy);
     else
         cull_unpack_rows(&m, 0, m.rows, copy);
+    if (!rewritten)
+        CULL_TRY(cull_check_weights(ctx, where, 0, m.rows, m.cols, copy));
     apply_masks(view->before, where, m.rows, m.cols, copy);
     if (b)
         cull_unpack_bias(&m, 0, m.rows, b);

@@ -94,3 +94,19 @@ size_t cull_row_argmax(size_t n, const float *x)
         i++;
     return i;
 }
+
+bool cull_row_is_finite(size_t n, const float *x)
+{
+    float sum[LANES] = { 0 };
+    float all = 0.0f;
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES) // 0 × x is 0, or NaN which stays one
+        for (size_t k = 0; k < LANES; k++)
+            sum[k] += 0.0f * x[i + k];
+    for (; i < n; i++)
+        sum[0] += 0.0f * x[i];
+    for (size_t k = 0; k < LANES; k++)
+        all += sum[k];
+    return all == 0.0f;
+}

@@ -3,6 +3,7 @@
 #ifndef CULL_MATH_ROWS_H
 #define CULL_MATH_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 // The largest of x[0, n); n > 0.
@@ -17,6 +18,9 @@ double cull_row_exp_sum(size_t n, const float *x, float top);
 // x[i] *= factor; y[i] += factor · x[i].
 void cull_row_scale(size_t n, float *x, float factor);
 void cull_row_add(size_t n, float *y, float factor, const float *x);
+
+// Is none of x[0, n) NaN or infinite?
+bool cull_row_is_finite(size_t n, const float *x);
 
 // The first index of the largest of x[0, n); n > 0.
 size_t cull_row_argmax(size_t n, const float *x);

@@ -15,6 +15,12 @@ cull_status hf_embed(cull_pass *pass, const cull_model *m, size_t n, const int32
                                          m->s.V);
         hf_widen(m->ends[0].dtype,
                  (const unsigned char *)m->ends[0].data + (size_t)ids[i] * D * width, D, h + i * D);
+        for (size_t d = 0; d < D; d++)
+            if (!isfinite(h[i * D + d]))
+                return pass->ctx->host->fail(
+                    pass->ctx, CULL_EFORMAT,
+                    "embed: the checkpoint's weight in row %d, column %zu is no number",
+                    (int)ids[i], d);
         for (size_t d = 0; m->s.embed_scale != 1 && d < D; d++)
             h[i * D + d] *= m->s.embed_scale;
     }

@@ -128,6 +128,11 @@ cull_status hf_load_vector(hf_loader *t, const char *name, enum hf_role role, si
     if (!wide)
         return CULL_ENOMEM;
     hf_widen(found->t.dtype, found->t.data, n, wide);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(wide[i]))
+            return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                                      "%s: tensor \"%s\" holds at place %zu no number",
+                                      t->m->facts.source, found->name, i);
     t->params += n;
     *out = wide;
     return CULL_OK;
