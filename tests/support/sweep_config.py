@@ -40,7 +40,7 @@ NOT_LOOKED_AT = """
     architectures attention_dropout attn_implementation auto_map bos_token_id chunk_size_feed_forward dtype eos_token_id
     experts_implementation id2label initializer_range label2id num_labels output_attentions output_hidden_states
     output_router_logits pad_token_id pretraining_tp problem_type return_dict router_aux_loss_coef router_jitter_noise
-    torch_dtype transformers_version use_cache gradient_checkpointing
+    torch_dtype transformers_version use_cache gradient_checkpointing num_mtp_layers num_nextn_predict_layers
 """.split()
 
 
@@ -49,7 +49,8 @@ def why_accepted(cls, key, value):
     field = names_of(cls).get(key)
     if key in NOT_LOOKED_AT:
         return "it changes nothing"
-    if field and isinstance(field.default, float) and isinstance(value, int) and not isinstance(value, bool):
+    kinds = kinds_of(field.type) if field else set()
+    if float in kinds and int not in kinds and isinstance(value, int) and not isinstance(value, bool):
         return "an integer is a number, too"
     if value is None and field and not field.default:
         return "null is how older files say that there is none, where none is the default"
@@ -233,11 +234,12 @@ def verdict(cls, edit, dropped, want, got):
             return ""
         return f"Cull accepts what transformers refuses: {want[:200]}"
     if isinstance(got, str):
-        named = any(k in got for k in keys) or "tensor" in got or "positions" in got
+        inside = [k for v in edit.values() if isinstance(v, dict) for k in v]
+        named = any(k in got for k in keys + inside) or "tensor" in got or "positions" in got or "sliding_window" in got
         return "" if named else f"Cull refuses, but not by name: {got[:300]}"
     if not torch.isfinite(want).all():
         return ""
-    difference = ((got - want).abs().max() / want.abs().max()).item()
+    difference = ((got - want).abs().max() / want.abs().max().clamp(min=1e-30)).item()
     return "" if difference <= TOLERANCE else f"logits differ by {difference:.1e}"
 
 

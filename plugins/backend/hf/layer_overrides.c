@@ -92,8 +92,9 @@ static cull_status check_groups(hf_config *c, const cull_model *m, const hf_laye
                           c->path);
     if (s->topk_group * (E / G) < layer->facts.K)
         return host->fail(c->ctx, CULL_EFORMAT,
-                          "%s: %zu groups of %zu experts cannot give %zu experts a token", c->path,
-                          s->topk_group, E / G, layer->facts.K);
+                          "%s: %zu groups of %zu experts cannot give %zu experts a token "
+                          "(n_group %zu, topk_group %zu)",
+                          c->path, s->topk_group, E / G, layer->facts.K, G, s->topk_group);
     return CULL_OK;
 }
 

@@ -60,7 +60,9 @@ static void read_mla(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->v_width = hf_size(c, NEEDS("v_head_dim"), 1);
     s->qkv_bias = hf_flag(c, arch->qkv_bias);
     s->o_bias = hf_flag(c, arch->o_bias);
-    s->KV = s->H;
+    if (c->status == CULL_OK && s->KV != s->H)
+        (void)hf_wrong(c, "num_key_value_heads", hf_config_value(c, "num_key_value_heads"),
+                       "num_attention_heads");
     s->clip = INFINITY;
     s->attention_scale = (float)pow((double)(s->nope + s->rope), -0.5);
 }

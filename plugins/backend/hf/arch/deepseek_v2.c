@@ -10,7 +10,7 @@ static const hf_key keys[] = {
     { "scoring_func", "\"softmax\"|null", NULL },
     { "moe_layer_freq", "1|null", NULL },
     { "norm_topk_prob", "false|null", "transformers never renormalises here" },
-    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
+    { "head_dim|qk_head_dim", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on
@@ -24,6 +24,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
         m->s.n_group = m->s.topk_group = 1;
     else if (strcmp(method, "group_limited_greedy") != 0)
         return hf_refuse(c, "topk_method", method, "greedy, group_limited_greedy");
+    else if (!hf_config_has(c, "n_group") || !hf_config_has(c, "topk_group"))
+        return hf_wrong(c, hf_config_has(c, "n_group") ? "topk_group" : "n_group", NULL, "");
     return c->status;
 }
 

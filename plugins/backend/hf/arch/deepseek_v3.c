@@ -1,4 +1,6 @@
 // DeepSeek-V3 (DeepSeek-AI 2024, arXiv:2412.19437), R1; Moonlight; Kimi-K2.
+#include "config.h"
+#include "model.h"
 #include "names.h"
 
 // clang-format off
@@ -6,10 +8,18 @@ static const hf_key keys[] = {
     { "scoring_func", "\"sigmoid\"|null", NULL },
     { "topk_method", "\"noaux_tc\"|null", NULL },
     { "moe_layer_freq", "1|null", NULL },
-    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
+    { "qk_head_dim", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on
+
+// The reference takes head_dim for the rotated channels of a head.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    if (hf_size(c, (hf_num)HF_KEY("head_dim", 0), 1) != m->s.rope && hf_config_has(c, "head_dim"))
+        return hf_wrong(c, "head_dim", hf_config_value(c, "head_dim"), "qk_rope_head_dim");
+    return c->status;
+}
 
 const hf_arch hf_deepseek_v3 = {
     .model_type = "deepseek_v3",
@@ -40,5 +50,6 @@ const hf_arch hf_deepseek_v3 = {
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
     .keys = keys,
+    .adjust = adjust,
     .transformers = "DeepseekV3ForCausalLM",
 };
