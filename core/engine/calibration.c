@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-// ---- the dense subsample ----
+// ---- what each row belongs to ----
 
 // dense_rows sequences of n, evenly spread, the first included.
 static bool sampled(size_t i, size_t n, size_t want)
@@ -17,22 +17,53 @@ static bool sampled(size_t i, size_t n, size_t want)
     return j < want && j * n / want == i;
 }
 
-static cull_status choose_sample(cull_calibrating *c, const size_t *end)
+// Rows of sequence i's segment s: in the subsample or not, in which slice.
+static void mark_rows(cull_calibrating *c, size_t i, const cull_segment *s, uint8_t slice)
+{
+    for (size_t r = s->first; r < s->first + s->n; r++) {
+        c->group[r] = (uint32_t)i;
+        c->chosen[r] = sampled(i, c->cal->rows->n, c->cal->dense_rows);
+        c->slice[r] = slice;
+        c->sampler.N += c->chosen[r];
+    }
+}
+
+cull_status cull_calibration_slices(cull_ctx *ctx, const cull_open_model *m,
+                                    const cull_sequences *rows, uint8_t *slice)
+{
+    const size_t n = rows->n, limit = m->facts->rope_switch;
+    size_t *length = cull_scratch(ctx, n, sizeof *length), *at = cull_scratch(ctx, n, sizeof *at);
+    uint8_t *ordered = cull_scratch(ctx, n, 1);
+
+    if (!length || !at || !ordered)
+        return CULL_ENOMEM;
+    for (size_t i = 0, put = 0; i < 2 * n; i++) { // as cull_forest_build orders them
+        const bool beyond = limit && rows->at[i % n].n > limit;
+        if (beyond == (i >= n))
+            at[put++] = i % n;
+    }
+    for (size_t i = 0; i < n; i++)
+        length[i] = rows->at[at[i]].n;
+    cull_slices_assign(n, length, ordered);
+    for (size_t i = 0; i < n; i++)
+        slice[at[i]] = ordered[i];
+    return CULL_OK;
+}
+
+static cull_status mark_sequences(cull_calibrating *c, const size_t *end)
 {
     const size_t n = c->cal->rows->n;
+    uint8_t *own = cull_scratch(c->run->ctx, n, 1);
+    const uint8_t *slice = c->cal->slice ? c->cal->slice : own;
 
     c->chosen = cull_alloc(c->forest.n_rows, 1);
     c->group = cull_alloc(c->forest.n_rows, sizeof *c->group);
-    if (!c->chosen || !c->group)
+    c->slice = cull_alloc(c->forest.n_rows, 1);
+    if (!c->chosen || !c->group || !c->slice || !own)
         return cull_no_memory(c->run->ctx);
-    for (size_t i = 0; i < n; i++) {
-        const cull_segment *s = c->forest.segment + end[i];
-        for (size_t r = s->first; r < s->first + s->n; r++) {
-            c->group[r] = (uint32_t)i;
-            c->chosen[r] = sampled(i, n, c->cal->dense_rows);
-            c->sampler.N += c->chosen[r];
-        }
-    }
+    CULL_TRY(cull_calibration_slices(c->run->ctx, c->run->m, c->cal->rows, own));
+    for (size_t i = 0; i < n; i++)
+        mark_rows(c, i, c->forest.segment + end[i], slice[i]);
     c->sampler.g = &c->stats_pass;
     c->sampler.chosen = c->chosen;
     c->sampler.group = c->group;
@@ -47,7 +78,7 @@ static cull_status hook_moe(void *arg, cull_run *run, size_t l, const cull_lane 
 
     CULL_TRY(c->own.moe(c->own.arg, run, l, lane, norm));
     if (c->sampler.want)
-        return cull_sampler_add(&c->sampler, lane, c->now->first_row);
+        return cull_sampler_add(&c->sampler, lane);
     return CULL_OK;
 }
 
@@ -55,35 +86,21 @@ static cull_status hook_after(void *arg, cull_run *run, size_t l, const cull_lan
 {
     cull_calibrating *c = arg;
 
-    CULL_TRY(c->own.after(c->own.arg, run, l, lane));
-    if (c->sampler.want & CULL_STAT_DENSE_SAMPLE) {
-        size_t before = 0;
-        for (size_t r = 0; r < c->now->first_row; r++)
-            before += c->chosen[r];
-        cull_sampler_weigh(&c->sampler, lane, c->now->first_row, before);
-    }
+    if (c->own.after)
+        CULL_TRY(c->own.after(c->own.arg, run, l, lane));
+    if (c->sampler.want & CULL_STAT_DENSE_SAMPLE)
+        cull_sampler_weigh(&c->sampler, lane);
     return CULL_OK;
 }
 
-static void begin_item(void *arg, size_t e, double *acc, cull_input_hooks *inputs)
+static cull_status hook_experts(void *arg, cull_run *run, const cull_lane *lane, size_t n,
+                                const cull_expert_wave *wave, float *norm)
 {
     cull_calibrating *c = arg;
-    c->own.begin_item(c->own.arg, e, acc, inputs);
+    return c->own.experts(c->own.arg, run, lane, n, wave, norm);
 }
 
-static cull_status item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
-{
-    cull_calibrating *c = arg;
-    return c->own.item(c->own.arg, rows, acc, norm);
-}
-
-static void merge_item(void *arg, size_t e, const double *acc)
-{
-    cull_calibrating *c = arg;
-    c->own.merge_item(c->own.arg, e, acc);
-}
-
-// The statistics' callbacks, with the calibration's own around them.
+// The statistics' callbacks, with the subsample's around them.
 static cull_status begin_layer(cull_calibrating *c, size_t l)
 {
     CULL_TRY(cull_stats_pass_begin(&c->stats_pass, l, &c->own));
@@ -92,9 +109,7 @@ static cull_status begin_layer(cull_calibrating *c, size_t l)
     c->hooks.after = hook_after;
     if (c->stats_pass.E == 0)
         return CULL_OK;
-    c->hooks.begin_item = begin_item;
-    c->hooks.item = item;
-    c->hooks.merge_item = merge_item;
+    c->hooks.experts = hook_experts;
     c->hooks.moe = hook_moe;
     return cull_sampler_begin(&c->sampler);
 }
@@ -108,8 +123,9 @@ static cull_status visit_blocks(cull_calibrating *c, size_t l, const cull_cut *c
     const size_t D = c->run->m->facts->D;
 
     for (size_t i = 0; i < c->n_blocks; i++) {
-        const cull_block *b = c->now = c->block + i;
+        const cull_block *b = c->block + i;
         cull_lane lane = { .n = b->n_rows,
+                           .first_row = b->first_row,
                            .pos = c->forest.pos + b->first_row,
                            .kv = &b->kv,
                            .beyond = b->beyond,
@@ -128,49 +144,69 @@ static cull_status new_states(const cull_calibrating *c, cull_states *out)
     return cull_states_new(c->run->ctx, c->forest.n_rows, c->run->m->facts->D, c->spill, out);
 }
 
-typedef struct pair_sum { // cosines of two layers' states, by row blocks
-    const float *a, *b;
-    size_t n, D;
-    double *cos, *angle;
-} pair_sum;
+typedef struct pair_rows { // cosines of rows [first, first + n) with those of earlier layers
+    const cull_calibrating *c;
+    size_t l, first, n;
+    double *cosine; // (l, n)
+} pair_rows;
 
-static cull_status pair_block(void *arg, size_t block, size_t worker)
+enum { PAIR_ROWS = 64 };
+
+static cull_status compare_rows(void *arg, size_t item, size_t worker)
 {
-    const pair_sum *p = arg;
-    const size_t first = block * CULL_ROW_BLOCK;
-    const size_t end = first + CULL_ROW_BLOCK < p->n ? first + CULL_ROW_BLOCK : p->n;
+    const pair_rows *p = arg;
+    const size_t D = p->c->h.D, items = (p->n + PAIR_ROWS - 1) / PAIR_ROWS;
+    const size_t i = item / items, from = item % items * PAIR_ROWS;
+    const size_t end = from + PAIR_ROWS < p->n ? from + PAIR_ROWS : p->n;
+    const float *a = p->c->history[i].h + p->first * D, *b = p->c->h.h + p->first * D;
 
     (void)worker;
-    for (size_t i = first; i < end; i++) {
-        const double c = cull_cosine(p->a + i * p->D, p->b + i * p->D, p->D);
-        p->cos[block] += c;
-        p->angle[block] += acos(c > 1.0 ? 1.0 : (c < -1.0 ? -1.0 : c)) / acos(-1.0);
-    }
+    for (size_t r = from; r < end; r++)
+        p->cosine[i * p->n + r] = cull_cosine(a + r * D, b + r * D, D);
     return CULL_OK;
 }
 
-// Rows [first, first + n) of two layers' states; first is a multiple of the block.
-static cull_status add_pair(cull_calibrating *c, size_t i, size_t l, size_t first, size_t n)
+static double angle_of(double cosine)
+{
+    return acos(cosine > 1.0 ? 1.0 : (cosine < -1.0 ? -1.0 : cosine)) / acos(-1.0);
+}
+
+// Of each earlier layer: the sums of cosines, then those of angles.
+static cull_status add_pairs(cull_calibrating *c, size_t l, size_t first, size_t n)
 {
     cull_arena *arena = c->run->worker[c->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    cull_stats *stats = cull_stats_store_edit(c->stats_pass.store);
-    const size_t side = c->run->m->facts->L + 1, D = c->run->m->facts->D;
-    const size_t blocks = (n + CULL_ROW_BLOCK - 1) / CULL_ROW_BLOCK;
-    pair_sum p = { c->history[i].h + first * D, c->h.h + first * D, n, D, NULL, NULL };
+    pair_rows p = { c, l, first, n, cull_arena_room(arena, l * n, sizeof(double)) };
 
-    p.cos = cull_arena_alloc(arena, blocks, sizeof *p.cos);
-    p.angle = cull_arena_alloc(arena, blocks, sizeof *p.angle);
-    if (!p.cos || !p.angle)
+    if (!p.cosine)
         return cull_no_memory(c->run->ctx);
-    CULL_TRY(cull_run_each(c->run, blocks, pair_block, &p));
-    for (size_t b = 0; b < blocks; b++) {
-        ((double *)(uintptr_t)stats->cos_sum)[i * side + l] += p.cos[b];
-        ((double *)(uintptr_t)stats->angle_sum)[i * side + l] += p.angle[b];
+    CULL_TRY(cull_run_each(c->run, l * ((n + PAIR_ROWS - 1) / PAIR_ROWS), compare_rows, &p));
+    for (size_t r = 0; r < n; r++) {
+        double *acc = cull_slice_sum_at(&c->stats_pass.pairs, c->slice[first + r]);
+        if (!acc)
+            return cull_no_memory(c->run->ctx);
+        for (size_t i = 0; i < l; i++) {
+            acc[i] += p.cosine[i * n + r];
+            acc[l + i] += angle_of(p.cosine[i * n + r]);
+        }
     }
-    cull_states_leave(&c->history[i], first, n);
+    for (size_t i = 0; i < l; i++)
+        cull_states_leave(&c->history[i], first, n);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
+}
+
+static void finish_pairs(cull_calibrating *c, size_t l)
+{
+    const cull_stats *stats = cull_stats_store_view(c->stats_pass.store);
+    const size_t side = c->run->m->facts->L + 1;
+    const double *total = cull_slice_sum_total(&c->stats_pass.pairs);
+
+    for (size_t i = 0; total && i < l; i++) {
+        ((double *)(uintptr_t)stats->cos_sum)[i * side + l] = total[i];
+        ((double *)(uintptr_t)stats->angle_sum)[i * side + l] = total[l + i];
+    }
+    cull_slice_sum_release(&c->stats_pass.pairs);
 }
 
 // K: the state after layer l − 1 against all earlier ones.
@@ -180,13 +216,17 @@ static cull_status add_history(cull_calibrating *c, size_t l)
 
     if (!c->history)
         return CULL_OK;
-    for (size_t first = 0; first < rows; first += CULL_STATES_AT_ONCE) {
+    c->stats_pass.pairs = (cull_slice_sum){ .n = 2 * l,
+                                            .first = c->stats_pass.first_slice,
+                                            .end = c->stats_pass.end_slice };
+    for (size_t first = 0; l && first < rows; first += CULL_STATES_AT_ONCE) {
         const size_t left = rows - first;
         const size_t n = left < CULL_STATES_AT_ONCE ? left : CULL_STATES_AT_ONCE;
-        for (size_t i = 0; i < l; i++)
-            CULL_TRY(add_pair(c, i, l, first, n));
+        CULL_TRY(add_pairs(c, l, first, n));
         cull_states_leave(&c->h, first, n);
     }
+    CULL_TRY(cull_stats_pass_share_pairs(&c->stats_pass));
+    finish_pairs(c, l);
     if (l == c->run->m->facts->L)
         return CULL_OK;
     CULL_TRY(new_states(c, &c->history[l]));
@@ -202,7 +242,7 @@ static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_la
 
     (void)l, (void)norm;
     for (size_t i = 0; i < lane->n; i++)
-        if (c->chosen[c->now->first_row + i])
+        if (c->chosen[lane->first_row + i])
             memcpy(c->target + c->n_target++ * D, lane->h_out + i * D, D * sizeof *c->target);
     return CULL_OK;
 }
@@ -231,9 +271,12 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
     CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
     CULL_TRY(visit_blocks(c, l, cut, &c->hooks, &c->h, again ? &c->next : &c->h));
-    CULL_TRY(cull_stats_pass_finish(&c->stats_pass, c->forest.n_rows));
-    if (c->stats_pass.E)
-        cull_sampler_finish(&c->sampler);
+    c->stats_pass.n_tokens = c->forest.n_rows;
+    c->stats_pass.n_dense = c->sampler.N;
+    CULL_TRY(cull_stats_pass_share(&c->stats_pass));
+    cull_stats_store_edit(cal->out)->tokens = c->stats_pass.n_tokens;
+    CULL_TRY(cull_stats_pass_finish(&c->stats_pass));
+    cull_sampler_finish(&c->sampler);
     if (cal->decide) {
         CULL_TRY(cal->decide(cal->decide_arg, c->run->ctx, l,
                              cull_stats_store_view(c->stats_pass.store), cal->deciding));
@@ -277,7 +320,7 @@ static cull_status make_forest(cull_calibrating *c, const cull_engine_options *o
     }
     CULL_TRY(cull_forest_build(ctx, rows->n, seq, false, c->run->m->facts->rope_switch, &c->forest,
                                end));
-    CULL_TRY(choose_sample(c, end));
+    CULL_TRY(mark_sequences(c, end));
     return cull_blocks_make(ctx, cull_context_of(ctx)->scratch, &c->forest, 0, c->forest.n_trees,
                             cull_block_rows(c->run->m, options, 1), &c->n_blocks, &c->block);
 }
@@ -310,15 +353,19 @@ cull_status cull_calibrating_begin(cull_calibrating *c, cull_run *run, const cul
     *c = (cull_calibrating){ .run = run, .cal = cal };
     if (cull_keep_states(run->m, options, cull_calibration_bytes(run->m, cal), true).spilled)
         c->spill = options->spill;
-    c->stats_pass =
-        (cull_stats_pass){ .run = run, .cal = cal, .store = cal->out, .groups = groups };
+    c->stats_pass = (cull_stats_pass){ .run = run,
+                                       .cal = cal,
+                                       .store = cal->out,
+                                       .groups = groups,
+                                       .first_slice = cal->first_slice,
+                                       .end_slice = cal->end_slice ? cal->end_slice : CULL_SLICES };
     CULL_TRY(cull_stats_store_require(cal->out, groups));
     CULL_TRY(make_forest(c, options));
+    c->stats_pass.slice = c->slice;
     CULL_TRY(make_states(c));
     CULL_TRY(cull_embed_states(run, c->forest.n_rows, c->forest.ids, &c->h));
     if (c->before.h)
         cull_states_copy(&c->h, &c->before, c->forest.n_rows);
-    cull_stats_store_edit(cal->out)->tokens = c->forest.n_rows;
     return add_history(c, 0);
 }
 
@@ -333,6 +380,7 @@ void cull_calibrating_end(cull_calibrating *c)
     cull_free(c->target);
     cull_free(c->chosen);
     cull_free(c->group);
+    cull_free(c->slice);
     cull_sampler_release(&c->sampler);
     cull_stats_pass_release(&c->stats_pass);
 }

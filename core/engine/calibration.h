@@ -18,15 +18,15 @@ typedef struct cull_calibrating {
     cull_forest forest;
     size_t n_blocks;
     cull_block *block;
-    const cull_block *now; // the block in hand
-    const char *spill;     // the folder for states; NULL: memory
-    cull_states h, next;   // (n_rows, D)
-    cull_states before;    // (n_rows, D) h in the model as it was before the deciding stage
-    float *target;         // (rows of the subsample, D) that model's routed output
-    size_t n_target;       // rows of it so far
-    cull_states *history;  // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
-    uint8_t *chosen;
-    uint32_t *group;
+    const char *spill;    // the folder for states; NULL: memory
+    cull_states h, next;  // (n_rows, D)
+    cull_states before;   // (n_rows, D) h in the model as it was before the deciding stage
+    float *target;        // (rows of the subsample, D) that model's routed output
+    size_t n_target;      // rows of it so far
+    cull_states *history; // K: [i] → (n_rows, D), the states h_0 … h_{L−1}
+    uint8_t *chosen;      // (n_rows) 1: in the subsample
+    uint32_t *group;      // (n_rows) ordinal of the sequence
+    uint8_t *slice;       // (n_rows)
 } cull_calibrating;
 
 uint64_t cull_calibration_rows(const cull_calibration *cal);

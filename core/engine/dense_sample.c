@@ -23,12 +23,27 @@ uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups)
     return outputs + (groups & CULL_STAT_DENSE_SAMPLE ? N * each : 0);
 }
 
+static cull_status begin_means(cull_sampler *s)
+{
+    cull_stats_pass *g = s->g;
+
+    g->dense_mean = cull_alloc(g->E, sizeof *g->dense_mean);
+    if (!g->dense_mean)
+        return cull_no_memory(g->run->ctx);
+    for (size_t e = 0; e < g->E; e++)
+        CULL_TRY(cull_column_sums_init(g->run->ctx, g->dense_mean + e, CULL_COLUMN_SUM, g->D,
+                                       g->first_slice, g->end_slice));
+    return CULL_OK;
+}
+
 cull_status cull_sampler_begin(cull_sampler *s)
 {
     const size_t E = s->g->E, N = s->N;
 
-    s->n_done = 0;
-    if (E == 0 || !(s->want & CULL_STAT_DENSE_SAMPLE))
+    s->n_done = s->n_weighed = 0;
+    if (s->want & CULL_STAT_DENSE_MEAN)
+        CULL_TRY(begin_means(s));
+    if (!(s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     s->sample.N = N;
     s->sample.logits = cull_alloc(N * E, sizeof(float));
@@ -59,6 +74,12 @@ void cull_sampler_release(cull_sampler *s)
     cull_free((void *)(uintptr_t)s->sample.cross);
     cull_free((void *)(uintptr_t)s->sample.offset);
     s->sample = (cull_dense_sample){ 0 };
+    for (size_t e = 0; s->g && s->g->dense_mean && e < s->g->E; e++)
+        cull_column_sums_release(s->g->dense_mean + e);
+    if (s->g) {
+        cull_free(s->g->dense_mean);
+        s->g->dense_mean = NULL;
+    }
 }
 
 typedef struct chunk { // some rows of the subsample and all experts' outputs for them
@@ -68,6 +89,7 @@ typedef struct chunk { // some rows of the subsample and all experts' outputs fo
     const float *x; // (n, D)
     float *moe;     // (n, D) the routed output
     float *y;       // (E, n, D)
+    uint8_t *slice; // (n)
 } chunk;
 
 static cull_status run_expert(void *arg, size_t e, size_t worker)
@@ -89,18 +111,23 @@ static cull_status run_expert(void *arg, size_t e, size_t worker)
     return CULL_OK;
 }
 
-// M: Σ over the chunk, in order of rows.
-static cull_status add_mean(void *arg, size_t e, size_t worker)
+// DENSE_MEAN: Σ over the chunk.
+static cull_status add_means(const chunk *c)
 {
-    const chunk *c = arg;
     const cull_stats_pass *g = c->s->g;
-    double *mean = (double *)g->stats->dense_mean + e * g->D;
-    const float *y = c->y + e * c->n * g->D;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_column_work *work = cull_arena_alloc(arena, g->E, sizeof *work);
+    const float **row = cull_arena_alloc(arena, g->E * c->n, sizeof *row);
 
-    (void)worker;
-    for (size_t i = 0; i < c->n; i++)
-        for (size_t d = 0; d < g->D; d++)
-            mean[d] += y[i * g->D + d];
+    if (!work || !row)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < g->E * c->n; i++)
+        row[i] = c->y + i * g->D;
+    for (size_t e = 0; e < g->E; e++)
+        work[e] = (cull_column_work){ g->dense_mean + e, { c->n, row + e * c->n, NULL, c->slice } };
+    CULL_TRY(cull_column_sums_add(g->run, g->E, work));
+    cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
@@ -163,7 +190,7 @@ static cull_status run_chunk(chunk *c)
 
     CULL_TRY(cull_run_each(g->run, g->E, run_expert, c));
     if (c->s->want & CULL_STAT_DENSE_MEAN)
-        CULL_TRY(cull_run_each(g->run, g->E, add_mean, c));
+        CULL_TRY(add_means(c));
     if (!(c->s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     CULL_TRY(cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c));
@@ -185,7 +212,7 @@ static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_
     ((uint32_t *)(uintptr_t)s->sample.group)[t] = sequence;
 }
 
-cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t first_row)
+cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane)
 {
     cull_stats_pass *g = s->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
@@ -194,17 +221,19 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t firs
     float *x = cull_arena_alloc(arena, most * g->D, sizeof *x);
     float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
     float *moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof *moe) : NULL;
-    chunk c = { s, lane->cut, 0, s->n_done, x, moe, y };
+    uint8_t *slice = cull_arena_alloc(arena, most, 1);
+    chunk c = { s, lane->cut, 0, s->n_done, x, moe, y, slice };
 
-    if (!x || !y || (s->target && !moe))
+    if (!x || !y || !slice || (s->target && !moe))
         return cull_no_memory(g->run->ctx);
     for (size_t i = 0; i < lane->n; i++) {
-        if (s->chosen[first_row + i]) {
+        if (s->chosen[lane->first_row + i]) {
+            slice[c.n] = g->slice[lane->first_row + i];
             memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
             if (moe)
                 memcpy(moe + c.n * g->D, lane->h_out + i * g->D, g->D * sizeof *moe);
             if (s->want & CULL_STAT_DENSE_SAMPLE)
-                copy_routing(s, lane, i, c.at + c.n, s->group[first_row + i]);
+                copy_routing(s, lane, i, c.at + c.n, s->group[lane->first_row + i]);
             c.n++;
         }
         if (c.n == most || (i + 1 == lane->n && c.n)) {
@@ -218,27 +247,29 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane, size_t firs
     return CULL_OK;
 }
 
-void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane, size_t first_row, size_t from)
+void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane)
 {
     const size_t D = s->g->D;
     double *weight = (double *)(uintptr_t)s->sample.weight;
 
     for (size_t i = 0; weight && i < lane->n; i++) {
         double sum = 0.0;
-        if (!s->chosen[first_row + i])
+        if (!s->chosen[lane->first_row + i])
             continue;
         for (size_t d = 0; d < D; d++)
             sum += (double)lane->h_out[i * D + d] * (double)lane->h_out[i * D + d];
-        weight[from++] = sum > 0.0 ? 1.0 / sum : 0.0;
+        weight[s->n_weighed++] = sum > 0.0 ? 1.0 / sum : 0.0;
     }
 }
 
 void cull_sampler_finish(cull_sampler *s)
 {
-    double *mean = (double *)(uintptr_t)s->g->stats->dense_mean;
+    const cull_stats_pass *g = s->g;
 
-    if (!(s->want & CULL_STAT_DENSE_MEAN) || s->N == 0)
-        return;
-    for (size_t i = 0; i < s->g->E * s->g->D; i++)
-        mean[i] /= (double)s->N;
+    for (size_t e = 0; g->dense_mean && e < g->E; e++) {
+        double *mean = (double *)(uintptr_t)g->stats->dense_mean + e * g->D;
+        cull_column_sums_total(g->dense_mean + e, 0, mean);
+        for (size_t d = 0; d < g->D; d++)
+            mean[d] /= (double)g->n_dense;
+    }
 }

@@ -10,18 +10,16 @@ typedef struct cull_sampler {
     const uint8_t *chosen;    // (all rows of the pass) 1: in the subsample
     const uint32_t *group;    // (all rows) ordinal of the row's sequence
     size_t N;                 // rows in the subsample
-    size_t n_done;            // of them, so far, in the layer in hand
+    size_t n_done, n_weighed; // of them, so far, in the layer in hand
     cull_dense_sample sample; // of the layer in hand, arrays from cull_alloc
     uint32_t want;            // CULL_STAT_DENSE_SAMPLE and CULL_STAT_DENSE_MEAN, or one of them
     const float *target;      // J: (N, D) routed outputs to compare with; NULL: the layer's own
 } cull_sampler;
 
 cull_status cull_sampler_begin(cull_sampler *s) CULL_MUST_CHECK; // a layer
-// The rows of a lane, whose first row is `first_row` of the pass; once before `after` (moe), once
-// after it.
-cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane,
-                             size_t first_row) CULL_MUST_CHECK;
-void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane, size_t first_row, size_t from);
+// The rows of a lane; once before `after` (moe), once after it.
+cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane) CULL_MUST_CHECK;
+void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane);
 void cull_sampler_finish(cull_sampler *s);
 void cull_sampler_release(cull_sampler *s);
 

@@ -2,9 +2,9 @@
 //
 // Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one
 // lane's cut overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves
-// that fit the buffer: blocks of rows in parallel, each gathered, multiplied and observed by
-// itself. Pass 3 adds the wave's outputs to the lanes, row by row in order of experts, so that sums
-// do not depend on threads.
+// that fit the buffer: blocks of rows in parallel, each gathered and multiplied by itself; then a
+// hooks sees the wave. Pass 3 adds the wave's outputs to the lanes, row by row in order of experts,
+// so that sums do not depend on threads.
 #include <string.h>
 
 #include "cut/cut.h"
@@ -26,12 +26,11 @@ typedef struct group {
 
 typedef struct item { // a block of a group's rows
     size_t group, first, n;
-    double *acc;
 } item;
 
 typedef struct dispatch {
     cull_run *run;
-    size_t l, n_lanes, K, E, D;
+    size_t l, n_lanes, K, E, D, F;
     cull_lane *const *lane;
     const cull_layer_hooks *hooks;
     float *norm;
@@ -43,7 +42,7 @@ typedef struct dispatch {
     float *gate;     // (sources) the gate of each, when hooks look on
     size_t *slot_of; // (sources) row·K + k in lane 0, likewise
     uint32_t **twin; // [lane] → (n, E) the source already listed for a shared row, or NULL
-    float *y;        // the wave's outputs
+    float *y, *u;    // the wave's outputs; inputs of down, where a hooks wants them
     item *item;
     bool outer; // items run one by one, parallel inside
 } dispatch;
@@ -135,6 +134,16 @@ static void clear_twins(dispatch *t)
             memset(t->twin[i], 0, t->lane[i]->n * t->E * sizeof **t->twin);
 }
 
+static bool shows_experts(const dispatch *t)
+{
+    return t->hooks && t->hooks->experts;
+}
+
+static bool wants_inner(const dispatch *t)
+{
+    return shows_experts(t) && t->hooks->want_inner;
+}
+
 static cull_status list_sources(dispatch *t)
 {
     size_t total = 0;
@@ -146,34 +155,14 @@ static cull_status list_sources(dispatch *t)
         t->group[g].n = 0;
     }
     t->source = cull_arena_room(t->arena, total, sizeof *t->source);
-    if (t->hooks && t->hooks->item) {
+    if (shows_experts(t)) {
         t->gate = cull_arena_alloc(t->arena, total, sizeof *t->gate);
         t->slot_of = cull_arena_alloc(t->arena, total, sizeof *t->slot_of);
     }
-    if (!t->source || (t->hooks && t->hooks->item && (!t->gate || !t->slot_of)))
+    if (!t->source || (shows_experts(t) && (!t->gate || !t->slot_of)))
         return cull_no_memory(t->run->ctx);
     clear_twins(t);
     walk(t, true);
-    return CULL_OK;
-}
-
-static void scatter_norms(const dispatch *t, const group *g, const item *it, const float *norm)
-{
-    for (size_t i = 0; i < it->n; i++)
-        t->norm[t->slot_of[g->first + it->first + i]] = norm[i];
-}
-
-static cull_status observe(const dispatch *t, const group *g, const item *it, cull_arena *arena,
-                           const float *x, const float *y)
-{
-    const cull_expert_rows rows = { t->l, g->e, it->n, t->D, x, t->gate + g->first + it->first, y };
-    float *norm = cull_arena_alloc(arena, it->n, sizeof *norm);
-
-    if (!norm)
-        return cull_no_memory(t->run->ctx);
-    CULL_TRY(t->hooks->item(t->hooks->arg, &rows, it->acc, norm));
-    if (t->norm)
-        scatter_norms(t, g, it, norm);
     return CULL_OK;
 }
 
@@ -187,7 +176,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     const cull_mark mark = cull_arena_mark(arena);
     float *x = cull_arena_room(arena, it->n * t->D, sizeof *x);
     float *y = t->y + (g->wave_row + it->first) * t->D;
-    cull_input_hooks inputs = { 0 };
+    cull_input_hooks inputs = { .down = t->u ? t->u + (g->wave_row + it->first) * t->F : NULL };
 
     if (!x)
         return cull_no_memory(t->run->ctx);
@@ -198,18 +187,11 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     piece.cut = g->cut;
     piece.layer = t->l;
     piece.pass.core = &piece;
-    if (it->acc && t->hooks->begin_item) {
-        t->hooks->begin_item(t->hooks->arg, g->e, it->acc, &inputs);
-        piece.inputs = &inputs;
-    }
-    const cull_mark inner = cull_arena_mark(arena);
+    piece.inputs = t->u ? &inputs : NULL;
     CULL_TRY(cull_while(
         t->run->ctx,
         t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n, x, y),
         "computing expert %zu of layer %zu", g->e, t->l));
-    cull_arena_rewind(arena, inner);
-    if (it->acc)
-        CULL_TRY(observe(t, g, it, arena, x, y));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -253,7 +235,7 @@ static cull_status combine(const dispatch *t, size_t first_group, size_t end_gro
 
 static cull_status run_items(dispatch *t, size_t n)
 {
-    t->outer = (t->hooks && t->hooks->serial) || n < t->run->n_workers || !t->run->pool;
+    t->outer = n < t->run->n_workers || !t->run->pool;
     if (!t->outer)
         return cull_run_each(t->run, n, run_item, t);
     for (size_t i = 0; i < n; i++)
@@ -261,42 +243,53 @@ static cull_status run_items(dispatch *t, size_t n)
     return CULL_OK;
 }
 
-static cull_status cut_items(dispatch *t, size_t first, size_t end, size_t *n)
+static size_t cut_items(dispatch *t, size_t first, size_t end)
 {
-    const bool hooked = t->hooks && t->hooks->item;
-    size_t rows = 0;
+    size_t rows = 0, n = 0;
 
-    *n = 0;
     for (size_t g = first; g < end; g++) {
         t->group[g].wave_row = rows;
         rows += t->group[g].n;
-        for (size_t i = 0; i < t->group[g].n; i += CULL_ROW_BLOCK, ++*n) {
+        for (size_t i = 0; i < t->group[g].n; i += CULL_ROW_BLOCK) {
             const size_t left = t->group[g].n - i;
-            double *acc = NULL;
-            if (hooked) {
-                acc = cull_arena_alloc(t->arena, t->hooks->item_doubles, sizeof *acc);
-                if (!acc)
-                    return cull_no_memory(t->run->ctx);
-            }
-            t->item[*n] = (item){ g, i, left < CULL_ROW_BLOCK ? left : CULL_ROW_BLOCK, acc };
+            t->item[n++] = (item){ g, i, left < CULL_ROW_BLOCK ? left : CULL_ROW_BLOCK };
         }
     }
-    return CULL_OK;
+    return n;
+}
+
+static cull_status show_wave(const dispatch *t, size_t first, size_t end)
+{
+    cull_expert_wave *wave = cull_arena_alloc(t->arena, end - first, sizeof *wave);
+    size_t n = 0;
+
+    if (!wave)
+        return cull_no_memory(t->run->ctx);
+    for (size_t i = first; i < end; i++) {
+        const group *g = t->group + i;
+        if (g->n)
+            wave[n++] = (cull_expert_wave){ g->e,
+                                            g->n,
+                                            t->gate + g->first,
+                                            t->slot_of + g->first,
+                                            t->y + g->wave_row * t->D,
+                                            t->u ? t->u + g->wave_row * t->F : NULL };
+    }
+    return t->hooks->experts(t->hooks->arg, t->run, t->lane[0], n, wave, t->norm);
 }
 
 static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, size_t room)
 {
     const cull_mark mark = cull_arena_mark(t->arena);
-    size_t n = 0;
 
     t->y = cull_arena_room(t->arena, room * t->D, sizeof *t->y);
+    t->u = wants_inner(t) ? cull_arena_room(t->arena, room * t->F, sizeof *t->u) : NULL;
     t->item = cull_arena_alloc(t->arena, rows / CULL_ROW_BLOCK + (end - first), sizeof *t->item);
-    if (!t->y || !t->item)
+    if (!t->y || !t->item || (wants_inner(t) && !t->u))
         return cull_no_memory(t->run->ctx);
-    CULL_TRY(cut_items(t, first, end, &n));
-    CULL_TRY(run_items(t, n));
-    for (size_t i = 0; i < n && t->hooks && t->hooks->merge_item; i++)
-        t->hooks->merge_item(t->hooks->arg, t->group[t->item[i].group].e, t->item[i].acc);
+    CULL_TRY(run_items(t, cut_items(t, first, end)));
+    if (shows_experts(t))
+        CULL_TRY(show_wave(t, first, end));
     CULL_TRY(combine(t, first, end));
     cull_arena_rewind(t->arena, mark);
     return CULL_OK;
@@ -304,7 +297,7 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
 
 static cull_status run_waves(dispatch *t)
 {
-    const size_t most = WAVE_BYTES / (t->D * sizeof(float));
+    const size_t most = WAVE_BYTES / ((t->D + (wants_inner(t) ? t->F : 0)) * sizeof(float));
     size_t all = 0;
 
     for (size_t g = 0; g < t->n_groups; g++)
@@ -332,6 +325,7 @@ cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *co
                    .K = f->K,
                    .E = f->E,
                    .D = run->m->facts->D,
+                   .F = f->F,
                    .lane = lane,
                    .hooks = hooks,
                    .norm = norm,

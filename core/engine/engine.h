@@ -5,7 +5,7 @@
 // same history of cuts are computed once. Rows that do not fit the memory limit are processed in
 // blocks of whole trees.
 //
-// Numbers: float32 rows, float64 statistics over fixed row blocks merged in block order; the same
+// Numbers: float32 rows, float64 statistics over fixed slices of the sequences (slices.h); the same
 // results for any number of threads. An engine belongs to one thread; it uses the context's pool.
 #ifndef CULL_ENGINE_ENGINE_H
 #define CULL_ENGINE_ENGINE_H
@@ -58,7 +58,21 @@ typedef struct cull_calibration {
     cull_cut *deciding;    // what decide fills; starts as a copy of `cut`
     bool propagate;        // later layers see the pruned layer
     cull_stats_store *out; // filled; made with cull_stats_store_new(…)
+    // Where this process owns slices [first_slice, end_slice) of an experiment's sequences, and
+    // rows are theirs: the slice of each sequence, and what puts the owners' sums together. share
+    // is called once or twice a layer with n doubles, and gives everybody's, in ascending order of
+    // slices. All 0: the rows are all there are.
+    size_t first_slice, end_slice;
+    const uint8_t *slice; // (rows)
+    cull_status (*share)(void *arg, cull_ctx *, size_t n, const double *own, size_t *n_parts,
+                         const double *const **part);
+    void *share_arg;
 } cull_calibration;
+
+// The slice of each of an experiment's sequences (slices.h); they ascend in the order in which a
+// pass takes the sequences: those beyond the rope switch come last.
+cull_status cull_calibration_slices(cull_ctx *, const cull_open_model *, const cull_sequences *rows,
+                                    uint8_t *slice) CULL_MUST_CHECK;
 
 // One pass over the weights for all n calibrations, each on its own rows and variant. Where their
 // hidden states do not fit the memory limit together, a pass for each wave of them. cost: (n), what

@@ -1,55 +1,119 @@
+// The statistics of the layer in hand: its sums begin, finish and go.
 #include "engine/observe.h"
-
-#include <stdlib.h>
 
 #include "base/memory.h"
 #include "engine/observe_sums.h"
 
-void cull_sums_add(double *to, size_t n, const double *from)
+uint64_t cull_layer_sums_bytes(size_t E, size_t D, size_t F, uint32_t groups)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] += from[i];
+    enum { AT_ONCE = 5 }; // a sum a level of the slices' tree, and the one in hand
+    uint64_t expert = 0, pair = 0;
+
+    if (groups & CULL_STAT_OUTPUT_MOMENTS)
+        expert += 3 * D;
+    if (groups & CULL_STAT_INPUT_SQUARES)
+        expert += D + F;
+    if (groups & CULL_STAT_DENSE_MEAN)
+        expert += D;
+    pair += groups & CULL_STAT_COACTIVATION ? 1 : 0;
+    pair += groups & CULL_STAT_LOGIT_GRAM ? 2 : 0;
+    const uint64_t waiting = groups & CULL_STAT_HESSIAN ? CULL_HESSIAN_ROWS * (D + F) : 0;
+    return AT_ONCE * (E * expert + E * E * pair) * sizeof(double) + E * waiting * sizeof(float);
 }
 
-void cull_merge_observer(const cull_stats_pass *g, size_t i, const double *acc)
+// ---- observers ----
+
+static size_t observer_doubles(const cull_stats_pass *g, size_t i)
 {
     const cull_observer_use *use = g->cal->observers + i;
-    const cull_layer_facts *facts = cull_layer_of(g->run->m, g->l);
-
-    if (use->observer->merge)
-        use->observer->merge(use->settings, facts, use->acc[g->l], acc);
-    else
-        cull_sums_add(use->acc[g->l], use->observer->doubles(use->settings, facts), acc);
+    return use->observer->doubles(use->settings, cull_layer_of(g->run->m, g->l));
 }
 
-static cull_status part_hooks(cull_stats_pass *g, size_t l, cull_input_hooks *inputs)
+size_t cull_observers_doubles(const cull_stats_pass *g)
 {
-    const cull_layer_facts *facts = cull_layer_of(g->run->m, l);
+    size_t n = 0;
 
+    for (size_t i = 0; i < g->cal->n_observers; i++)
+        n += observer_doubles(g, i);
+    return n;
+}
+
+double *cull_observer_at(const cull_stats_pass *g, size_t i, double *all)
+{
+    for (size_t j = 0; j < i; j++)
+        all += observer_doubles(g, j);
+    return all;
+}
+
+static void merge_observer(const cull_stats_pass *g, size_t i, double *to, const double *from)
+{
+    const cull_observer_use *use = g->cal->observers + i;
+    const size_t n = observer_doubles(g, i);
+
+    if (use->observer->merge)
+        use->observer->merge(use->settings, cull_layer_of(g->run->m, g->l), to, from);
+    else
+        for (size_t j = 0; j < n; j++)
+            to[j] += from[j];
+}
+
+void cull_observers_merge(const cull_stats_pass *g, double *to, const double *from)
+{
+    for (size_t i = 0; i < g->cal->n_observers; i++) {
+        const size_t n = observer_doubles(g, i);
+        merge_observer(g, i, to, from);
+        to += n;
+        from += n;
+    }
+}
+
+void cull_observers_total(const cull_stats_pass *g, const double *from)
+{
+    for (size_t i = 0; i < g->cal->n_observers; i++) {
+        merge_observer(g, i, g->cal->observers[i].acc[g->l], from);
+        from += observer_doubles(g, i);
+    }
+}
+
+// ---- the inputs of parts ----
+
+static bool is_experts(uint32_t part)
+{
+    return part == CULL_PART_GATE || part == CULL_PART_UP || part == CULL_PART_DOWN;
+}
+
+static cull_status begin_parts(cull_stats_pass *g, cull_layer_hooks *hooks)
+{
+    const cull_layer_facts *facts = cull_layer_of(g->run->m, g->l);
+
+    hooks->inputs.slice = g->slice;
     for (uint32_t p = 0; p < CULL_N_PARTS; p++) {
         cull_matrix m = { .size = sizeof m };
-        if (!(facts->parts >> p & 1u) || p == CULL_PART_GATE || p == CULL_PART_UP ||
-            p == CULL_PART_DOWN || cull_part_is_filter((cull_part)p))
+        if (!(facts->parts >> p & 1u) || is_experts(p))
             continue;
-        CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model, cull_at(l, (cull_part)p),
-                                            &m));
-        inputs->part_sq[p] = cull_stats_store_part(g->store, l, (cull_part)p, m.cols);
-        if (!inputs->part_sq[p])
-            return cull_no_memory(g->run->ctx);
+        CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model,
+                                            cull_at(g->l, (cull_part)p), &m));
+        CULL_TRY(cull_column_sums_init(g->run->ctx, &g->part[p], CULL_COLUMN_SQUARES, m.cols,
+                                       g->first_slice, g->end_slice));
+        hooks->inputs.part[p] = &g->part[p];
     }
     return CULL_OK;
 }
 
-static cull_status begin_hessians(cull_stats_pass *g)
+static cull_status finish_parts(cull_stats_pass *g)
 {
-    g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
-    g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
-    if (!g->x_hessian || !g->u_hessian)
-        return cull_no_memory(g->run->ctx);
-    g->stats->x_hessian = g->x_hessian;
-    g->stats->u_hessian = g->u_hessian;
+    for (size_t p = 0; p < CULL_N_PARTS; p++) {
+        if (!g->part[p].cols)
+            continue;
+        double *out = cull_stats_store_part(g->store, g->l, (cull_part)p, g->part[p].cols);
+        if (!out)
+            return cull_no_memory(g->run->ctx);
+        cull_column_sums_total(&g->part[p], 0, out);
+    }
     return CULL_OK;
 }
+
+// ---- the layer ----
 
 cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l, cull_layer_hooks *hooks)
 {
@@ -62,90 +126,37 @@ cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l, cull_layer_hooks
     g->D = g->run->m->facts->D;
     g->stats = cull_stats_store_layer(g->store, l);
     g->n_ratios = 0;
-    *hooks = (cull_layer_hooks){ .arg = g, .after = cull_hook_cosines };
+    *hooks = (cull_layer_hooks){ .arg = g };
     if (g->groups & CULL_STAT_INPUT_SQUARES)
-        CULL_TRY(part_hooks(g, l, &hooks->inputs));
-    if (g->E == 0)
-        return CULL_OK;
-    if (g->groups & CULL_STAT_HESSIAN)
-        CULL_TRY(begin_hessians(g));
-    g->item_doubles = cull_hook_experts(g, hooks);
-    cull_free(g->observer_at);
-    g->observer_at = cull_alloc(g->cal->n_observers + 1, sizeof *g->observer_at);
-    if (!g->observer_at)
-        return cull_no_memory(g->run->ctx);
-    for (size_t i = 0; i < g->cal->n_observers; i++) {
-        g->observer_at[i] = g->item_doubles;
-        g->item_doubles +=
-            g->cal->observers[i].observer->doubles(g->cal->observers[i].settings, facts);
-    }
-    hooks->want_p = true;
-    hooks->serial = (g->groups & CULL_STAT_HESSIAN) != 0;
-    hooks->item_doubles = g->item_doubles;
-    hooks->moe = cull_hook_rows;
-    return CULL_OK;
+        CULL_TRY(begin_parts(g, hooks));
+    if (g->E)
+        CULL_TRY(cull_experts_begin(g, hooks));
+    return cull_rows_begin(g, hooks);
 }
 
-static int compare_floats(const void *a, const void *b)
+cull_status cull_stats_pass_finish(cull_stats_pass *g)
 {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static void mirror(double *m, size_t E)
-{
-    for (size_t a = 0; a < E; a++)
-        for (size_t b = 0; b < a; b++)
-            m[b * E + a] = m[a * E + b];
-}
-
-static void finish_moments(const cull_stats_pass *g, size_t e)
-{
-    const double n = g->stats->count[e], g2 = g->stats->gate_sq[e];
-    double *var = (double *)g->stats->var + e * g->D;
-    double *mean_gate = (double *)g->stats->mean_gate + e * g->D;
-
-    for (size_t d = 0; d < g->D; d++) {
-        var[d] = n > 1.0 ? var[d] / (n - 1.0) : 0.0;
-        mean_gate[d] = g2 > 0.0 ? mean_gate[d] / g2 : 0.0;
-    }
-}
-
-cull_status cull_stats_pass_finish(cull_stats_pass *g, uint64_t tokens)
-{
-    cull_layer_stats *s = g->stats;
-
-    s->tokens = tokens;
-    if (g->E == 0)
-        return CULL_OK;
-    for (size_t e = 0; (g->groups & CULL_STAT_OUTPUT_MOMENTS) && e < g->E; e++)
-        finish_moments(g, e);
-    if (g->groups & CULL_STAT_LOGIT_GRAM) {
-        mirror((double *)s->logit_gram, g->E);
-        mirror((double *)s->sigmoid_gram, g->E);
-    }
-    if ((g->groups & CULL_STAT_GATE_RATIO) && g->n_ratios) {
-        const size_t n = g->n_ratios;
-        qsort(g->ratio, n, sizeof *g->ratio, compare_floats);
-        s->ratio_median = n % 2 ? (double)g->ratio[n / 2]
-                                : ((double)g->ratio[n / 2 - 1] + (double)g->ratio[n / 2]) / 2.0;
-    }
+    g->stats->tokens = g->n_tokens;
+    CULL_TRY(finish_parts(g));
+    if (g->E)
+        CULL_TRY(cull_experts_finish(g));
+    cull_rows_finish(g);
     return CULL_OK;
 }
 
 void cull_stats_pass_leave(cull_stats_pass *g)
 {
-    cull_free(g->x_hessian);
-    cull_free(g->u_hessian);
-    g->x_hessian = g->u_hessian = NULL;
-    g->stats->x_hessian = g->stats->u_hessian = NULL;
+    cull_experts_leave(g);
+    cull_rows_leave(g);
+    for (size_t p = 0; p < CULL_N_PARTS; p++)
+        cull_column_sums_release(&g->part[p]);
     g->stats->dense = NULL;
 }
 
 void cull_stats_pass_release(cull_stats_pass *g)
 {
-    cull_free(g->x_hessian);
-    cull_free(g->u_hessian);
+    if (g->stats)
+        cull_stats_pass_leave(g);
+    cull_slice_sum_release(&g->pairs);
     cull_free(g->ratio);
-    cull_free(g->observer_at);
 }

@@ -1,32 +1,53 @@
 // Calibration's statistics of one layer, gathered while it is visited (reference: methods, section
 // 1).
 //
-// Per expert: blocks of at most CULL_ROW_BLOCK rows have accumulators of their own, merged in order
-// (Chan et al. for the moments). Per row: likewise. finish() turns sums into what cull_layer_stats
-// promises.
+// Everything is summed per slice of the sequences, row by row in their order, and merged in the
+// slices' tree (slices.h); Hessians are summed over all rows in order (hessian.h). Extremes and
+// what is kept per token need no order. finish() turns sums into what cull_layer_stats promises.
 #ifndef CULL_ENGINE_OBSERVE_H
 #define CULL_ENGINE_OBSERVE_H
 
+#include "engine/column_sums.h"
+#include "engine/hessian.h"
 #include "engine/visit.h"
+
+typedef struct cull_expert_sums { // of one expert
+    cull_slice_sum head;          // counts, gates and norms; then the observers'
+    cull_column_sums y, x, u;     // outputs; inputs of gate and up, and of down
+} cull_expert_sums;
 
 typedef struct cull_stats_pass {
     cull_run *run;
     const cull_calibration *cal;
     cull_stats_store *store;
     uint32_t groups;
+    size_t first_slice, end_slice; // that are summed here
+    uint64_t n_tokens, n_dense;    // rows, and those of the subsample, of the shared slices
+    const uint8_t *slice;          // (all rows of the pass) each row's
     size_t l, E, K, D, F;          // of the layer in hand
     cull_layer_stats *stats;       // its place in the store
-    double *x_hessian, *u_hessian; // I of the layer in hand: (E, D, D), (E, F, F)
+    cull_expert_sums *expert;      // (E)
+    cull_hessian *hessian;         // (E, 2) of x and u
+    double *x_hessian, *u_hessian; // their sums: (E, D, D), (E, F, F)
+    cull_slice_sum tokens;         // COACTIVATION, EASY_EP; then the observers'
+    size_t n_chunks;
+    cull_slice_sum *chunk;               // probabilities and LOGIT_GRAM, for a few experts each
+    cull_slice_sum turn;                 // LAYER_COSINES of the sub-layer
+    cull_column_sums part[CULL_N_PARTS]; // inputs of other parts
+    cull_column_sums *dense_mean;        // DENSE_MEAN: (E) (dense_sample.c)
+    cull_slice_sum pairs;                // LAYER_COSINES of its states with earlier ones
     size_t n_ratios, ratio_room;
-    float *ratio;        // R of the layer in hand
-    size_t *observer_at; // (n_observers) their place in an item's accumulator
-    size_t item_doubles;
+    float *ratio; // GATE_RATIO of the layer in hand
 } cull_stats_pass;
 
 cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l,
                                   cull_layer_hooks *hooks) CULL_MUST_CHECK;
-cull_status cull_stats_pass_finish(cull_stats_pass *g, uint64_t tokens) CULL_MUST_CHECK;
-void cull_stats_pass_leave(cull_stats_pass *g); // I and J of the layer in hand go
+// Where other processes own other slices: the sums of the layer, and of its pairs, become those of
+// all slices.
+cull_status cull_stats_pass_share(cull_stats_pass *g) CULL_MUST_CHECK;
+cull_status cull_stats_pass_share_pairs(cull_stats_pass *g) CULL_MUST_CHECK;
+cull_status cull_stats_pass_finish(cull_stats_pass *g) CULL_MUST_CHECK;
+void cull_stats_pass_leave(cull_stats_pass *g); // sums, I and J of the layer in hand go
 void cull_stats_pass_release(cull_stats_pass *g);
 
 // cos of two rows of n, in float64; 0 where one of them is 0.

@@ -1,126 +1,81 @@
-// What calibration sees of one block of an expert's rows.
+// What calibration sees of each expert's rows: a wave of them at a time, in their order.
 #include <math.h>
 
-#include "engine/input_hooks.h"
+#include "base/memory.h"
 #include "engine/observe_sums.h"
 #include <cull/kernel.h>
 
-// The head of an item's accumulator; mean (D), m2 (D), g2y (D), x_sq (D), u_sq (F) and the
-// observers' follow.
-typedef struct item_head {
+// The head of an expert's sums; the observers' accumulators follow.
+typedef struct head {
     double count, gate, gate_sq, norm, norm_sq, gate_norm, norm_max, max_signed, max_abs;
-} item_head;
+} head;
 
-enum { HEAD = sizeof(item_head) / sizeof(double) };
+enum { HEAD = sizeof(head) / sizeof(double), MEASURE_ROWS = 64 };
 
-static double *mean_of(double *acc)
-{
-    return acc + HEAD;
-}
-static double *m2_of(const cull_stats_pass *g, double *acc)
-{
-    return acc + HEAD + g->D;
-}
-static double *g2y_of(const cull_stats_pass *g, double *acc)
-{
-    return acc + HEAD + 2 * g->D;
-}
-static double *x_sq_of(const cull_stats_pass *g, double *acc)
-{
-    return acc + HEAD + 3 * g->D;
-}
-static double *u_sq_of(const cull_stats_pass *g, double *acc)
-{
-    return acc + HEAD + 4 * g->D;
-}
+// The rows of a wave, those of one expert after those of the other.
+typedef struct wave_rows {
+    cull_stats_pass *g;
+    size_t n_experts, n;
+    const cull_expert_wave *wave; // (n_experts)
+    size_t *first;                // (n_experts) of its rows
+    const float **x, **y, **u;    // (n)
+    uint8_t *slice;               // (n)
+    double *norm, *top, *widest;  // (n) ‖y‖, the largest y and |y|
+} wave_rows;
 
-static double norm_of(const float *y, size_t D, item_head *h)
+static cull_status flatten(cull_stats_pass *g, const cull_lane *lane, size_t n_experts,
+                           const cull_expert_wave *wave, wave_rows *out)
 {
-    double sum = 0.0;
-    double top = -INFINITY, low = INFINITY;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    size_t n = 0;
 
-    for (size_t d = 0; d < D; d++) {
-        sum += (double)y[d] * (double)y[d];
-        top = y[d] > top ? y[d] : top;
-        low = y[d] < low ? y[d] : low;
-    }
-    const double widest = top > -low ? top : -low;
-    h->max_signed = top > h->max_signed ? top : h->max_signed;
-    h->max_abs = widest > h->max_abs ? widest : h->max_abs;
-    return sqrt(sum);
-}
-
-static void add_norms(const cull_expert_rows *rows, item_head *h, float *norm)
-{
-    h->max_signed = -INFINITY;
-    for (size_t i = 0; i < rows->n; i++) {
-        const double gate = rows->gate[i];
-        const double N = norm_of(rows->y + i * rows->D, rows->D, h);
-        norm[i] = (float)N;
-        h->gate += gate;
-        h->gate_sq += gate * gate;
-        h->norm += N;
-        h->norm_sq += N * N;
-        h->gate_norm += gate * N;
-        h->norm_max = N > h->norm_max ? N : h->norm_max;
-    }
-    h->count = (double)rows->n;
-}
-
-// Two passes over the block: its mean, then squares about it.
-CULL_CLONES
-static void add_moments(const cull_stats_pass *g, const cull_expert_rows *rows, double *acc)
-{
-    double *mean = mean_of(acc), *m2 = m2_of(g, acc), *g2y = g2y_of(g, acc);
-
-    for (size_t i = 0; i < rows->n; i++) {
-        const float *y = rows->y + i * g->D;
-        const double gg = (double)rows->gate[i] * (double)rows->gate[i];
-        for (size_t d = 0; d < g->D; d++) {
-            mean[d] += y[d];
-            g2y[d] += gg * y[d];
+    for (size_t i = 0; i < n_experts; i++)
+        n += wave[i].n;
+    *out = (wave_rows){ .g = g, .n_experts = n_experts, .n = n, .wave = wave };
+    out->first = cull_arena_alloc(arena, n_experts + 1, sizeof *out->first);
+    out->x = cull_arena_alloc(arena, n + 1, sizeof *out->x);
+    out->y = cull_arena_alloc(arena, n + 1, sizeof *out->y);
+    out->u = cull_arena_alloc(arena, n + 1, sizeof *out->u);
+    out->slice = cull_arena_alloc(arena, n + 1, 1);
+    out->norm = cull_arena_alloc(arena, n + 1, sizeof *out->norm);
+    out->top = cull_arena_alloc(arena, n + 1, sizeof *out->top);
+    out->widest = cull_arena_alloc(arena, n + 1, sizeof *out->widest);
+    if (!out->first || !out->x || !out->y || !out->u || !out->slice || !out->norm || !out->top ||
+        !out->widest)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0, at = 0; i < n_experts; i++) {
+        out->first[i] = at;
+        for (size_t r = 0; r < wave[i].n; r++, at++) {
+            const size_t row = wave[i].slot[r] / g->K;
+            out->x[at] = lane->x + row * g->D;
+            out->y[at] = wave[i].y + r * g->D;
+            out->u[at] = wave[i].u ? wave[i].u + r * g->F : NULL;
+            out->slice[at] = g->slice[lane->first_row + row];
         }
     }
-    for (size_t d = 0; d < g->D; d++)
-        mean[d] /= (double)rows->n;
-    for (size_t i = 0; i < rows->n; i++) {
-        const float *y = rows->y + i * g->D;
-        for (size_t d = 0; d < g->D; d++) {
-            const double delta = y[d] - mean[d];
-            m2[d] += delta * delta;
+    return CULL_OK;
+}
+
+static cull_status measure_rows(void *arg, size_t block, size_t worker)
+{
+    const wave_rows *w = arg;
+    const size_t first = block * MEASURE_ROWS;
+    const size_t end = first + MEASURE_ROWS < w->n ? first + MEASURE_ROWS : w->n;
+
+    (void)worker;
+    for (size_t i = first; i < end; i++) {
+        double sum = 0.0, top = -INFINITY, low = INFINITY;
+        for (size_t d = 0; d < w->g->D; d++) {
+            const double y = w->y[i][d];
+            sum += y * y;
+            top = y > top ? y : top;
+            low = y < low ? y : low;
         }
+        w->norm[i] = sqrt(sum);
+        w->top[i] = top;
+        w->widest[i] = top > -low ? top : -low;
     }
-}
-
-static void begin_item(void *arg, size_t e, double *acc, cull_input_hooks *inputs)
-{
-    const cull_stats_pass *g = arg;
-
-    if (g->groups & CULL_STAT_INPUT_SQUARES)
-        inputs->down_sq = u_sq_of(g, acc);
-    if (g->groups & CULL_STAT_HESSIAN)
-        inputs->down_hessian = g->u_hessian + e * g->F * g->F;
-}
-
-static cull_status add_item(void *arg, const cull_expert_rows *rows, double *acc, float *norm)
-{
-    const cull_stats_pass *g = arg;
-
-    add_norms(rows, (item_head *)(void *)acc, norm);
-    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
-        add_moments(g, rows, acc);
-    if (g->groups & CULL_STAT_INPUT_SQUARES)
-        cull_add_squares(rows->n, g->D, rows->x, g->D, x_sq_of(g, acc));
-    for (size_t i = 0; i < g->cal->n_observers; i++) {
-        const cull_observer_use *use = g->cal->observers + i;
-        if (use->observer->add_expert)
-            use->observer->add_expert(use->settings, rows, acc + g->observer_at[i]);
-    }
-    if (!(g->groups & CULL_STAT_HESSIAN))
-        return CULL_OK;
-    cull_piece piece = cull_piece_outer(g->run); // items run one by one then, by the coordinator
-    return cull_add_hessian(&piece, rows->n, g->D, rows->x, g->D,
-                            g->x_hessian + rows->expert * g->D * g->D);
+    return CULL_OK;
 }
 
 static void raise_to(double *to, double value, bool first)
@@ -129,58 +84,252 @@ static void raise_to(double *to, double value, bool first)
         *to = value;
 }
 
-// Chan et al.: (n, mean, M2) of two disjoint sets.
-static void merge_moments(const cull_stats_pass *g, size_t e, double before, double n,
-                          const double *acc)
+static void add_row(head *h, double gate, double norm, double top, double widest)
 {
-    double *mean = (double *)g->stats->mean + e * g->D;
-    double *m2 = (double *)g->stats->var + e * g->D;
-    const double *mean_b = mean_of((double *)(uintptr_t)acc);
-    const double *m2_b = m2_of(g, (double *)(uintptr_t)acc);
+    const bool first = h->count == 0.0;
 
-    for (size_t d = 0; d < g->D; d++) {
-        const double delta = mean_b[d] - mean[d];
-        m2[d] += m2_b[d] + delta * delta * before * n / (before + n);
-        mean[d] += delta * n / (before + n);
-    }
-    cull_sums_add((double *)g->stats->mean_gate + e * g->D, g->D,
-                  g2y_of(g, (double *)(uintptr_t)acc));
+    h->count += 1.0;
+    h->gate += gate;
+    h->gate_sq += gate * gate;
+    h->norm += norm;
+    h->norm_sq += norm * norm;
+    h->gate_norm += gate * norm;
+    raise_to(&h->norm_max, norm, first);
+    raise_to(&h->max_signed, top, first);
+    raise_to(&h->max_abs, widest, first);
 }
 
-static void merge_item(void *arg, size_t e, const double *acc)
+// Observers see one row at a time, so that no grouping shows in what they sum.
+static void observe_row(const wave_rows *w, size_t expert, size_t i, float gate, double *acc)
+{
+    const cull_stats_pass *g = w->g;
+    const cull_expert_rows row = { g->l, w->wave[expert].e, 1, g->D, w->x[i], &gate, w->y[i] };
+
+    for (size_t o = 0; o < g->cal->n_observers; o++) {
+        const cull_observer_use *use = g->cal->observers + o;
+        if (use->observer->add_expert)
+            use->observer->add_expert(use->settings, &row, cull_observer_at(g, o, acc));
+    }
+}
+
+static cull_status add_heads(void *arg, size_t expert, size_t worker)
+{
+    const wave_rows *w = arg;
+    const cull_expert_wave *wave = w->wave + expert;
+
+    (void)worker;
+    for (size_t r = 0; r < wave->n; r++) {
+        const size_t i = w->first[expert] + r;
+        double *acc = cull_slice_sum_at(&w->g->expert[wave->e].head, w->slice[i]);
+        if (!acc)
+            return cull_no_memory(w->g->run->ctx);
+        add_row((head *)(void *)acc, (double)wave->gate[r], w->norm[i], w->top[i], w->widest[i]);
+        observe_row(w, expert, i, wave->gate[r], acc + HEAD);
+    }
+    return CULL_OK;
+}
+
+static void merge_heads(const cull_slice_sum *s, double *to, const double *from)
+{
+    head *a = (head *)(void *)to;
+    const head *b = (const head *)(const void *)from;
+    const bool first = a->count == 0.0;
+
+    a->count += b->count;
+    a->gate += b->gate;
+    a->gate_sq += b->gate_sq;
+    a->norm += b->norm;
+    a->norm_sq += b->norm_sq;
+    a->gate_norm += b->gate_norm;
+    raise_to(&a->norm_max, b->norm_max, first);
+    raise_to(&a->max_signed, b->max_signed, first);
+    raise_to(&a->max_abs, b->max_abs, first);
+    cull_observers_merge(s->arg, to + HEAD, from + HEAD);
+}
+
+static cull_status add_columns(const wave_rows *w)
+{
+    cull_stats_pass *g = w->g;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    cull_column_work *work = cull_arena_alloc(arena, 3 * w->n_experts + 1, sizeof *work);
+    size_t n = 0;
+
+    if (!work)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < w->n_experts; i++) {
+        cull_expert_sums *sums = g->expert + w->wave[i].e;
+        const size_t at = w->first[i];
+        const cull_sliced_rows rows = { w->wave[i].n, w->y + at, w->wave[i].gate, w->slice + at };
+        if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
+            work[n++] = (cull_column_work){ &sums->y, rows };
+        if (!(g->groups & CULL_STAT_INPUT_SQUARES))
+            continue;
+        work[n++] = (cull_column_work){ &sums->x, { rows.n, w->x + at, NULL, rows.slice } };
+        work[n++] = (cull_column_work){ &sums->u, { rows.n, w->u + at, NULL, rows.slice } };
+    }
+    return cull_column_sums_add(g->run, n, work);
+}
+
+static cull_status add_hessians(const wave_rows *w)
+{
+    cull_stats_pass *g = w->g;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    cull_hessian_rows *part = cull_arena_alloc(arena, 2 * w->n_experts + 1, sizeof *part);
+
+    if (!part)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < w->n_experts; i++) {
+        cull_hessian *of = g->hessian + 2 * w->wave[i].e;
+        part[2 * i] = (cull_hessian_rows){ of, w->wave[i].n, w->x + w->first[i] };
+        part[2 * i + 1] = (cull_hessian_rows){ of + 1, w->wave[i].n, w->u + w->first[i] };
+    }
+    return cull_hessians_add(g->run, 2 * w->n_experts, part);
+}
+
+static cull_status see_experts(void *arg, cull_run *run, const cull_lane *lane, size_t n,
+                               const cull_expert_wave *wave, float *norm)
 {
     cull_stats_pass *g = arg;
-    cull_layer_stats *s = g->stats;
-    const item_head *h = (const item_head *)(const void *)acc;
-    double *count = (double *)s->count;
-    const double before = count[e];
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    wave_rows w;
 
-    count[e] += h->count;
-    ((double *)s->gate_sum)[e] += h->gate;
-    ((double *)s->gate_sq)[e] += h->gate_sq;
-    if (g->groups & CULL_STAT_OUTPUT_NORM) {
-        ((double *)s->norm_sum)[e] += h->norm;
-        ((double *)s->norm_sq)[e] += h->norm_sq;
-        ((double *)s->gate_norm)[e] += h->gate_norm;
-        raise_to((double *)s->norm_max + e, h->norm_max, before == 0.0);
-        raise_to((double *)s->max_signed + e, h->max_signed, before == 0.0);
-        raise_to((double *)s->max_abs + e, h->max_abs, before == 0.0);
-    }
-    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
-        merge_moments(g, e, before, h->count, acc);
-    if (g->groups & CULL_STAT_INPUT_SQUARES) {
-        cull_sums_add((double *)s->x_sq + e * g->D, g->D, x_sq_of(g, (double *)(uintptr_t)acc));
-        cull_sums_add((double *)s->u_sq + e * g->F, g->F, u_sq_of(g, (double *)(uintptr_t)acc));
-    }
-    for (size_t i = 0; i < g->cal->n_observers; i++)
-        if (g->cal->observers[i].observer->add_expert)
-            cull_merge_observer(g, i, acc + g->observer_at[i]);
+    CULL_TRY(flatten(g, lane, n, wave, &w));
+    if (g->groups & (CULL_STAT_OUTPUT_NORM | CULL_STAT_EASY_EP))
+        CULL_TRY(cull_run_each(run, (w.n + MEASURE_ROWS - 1) / MEASURE_ROWS, measure_rows, &w));
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < wave[i].n; r++)
+            norm[wave[i].slot[r]] = (float)w.norm[w.first[i] + r];
+    CULL_TRY(cull_run_each(run, n, add_heads, &w));
+    CULL_TRY(add_columns(&w));
+    if (g->groups & CULL_STAT_HESSIAN)
+        CULL_TRY(add_hessians(&w));
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
 }
 
-size_t cull_hook_experts(const cull_stats_pass *g, cull_layer_hooks *hooks)
+// ---- a layer's sums ----
+
+static cull_status begin_hessians(cull_stats_pass *g)
 {
-    hooks->begin_item = begin_item;
-    hooks->item = add_item;
-    hooks->merge_item = merge_item;
-    return HEAD + 4 * g->D + g->F;
+    g->hessian = cull_alloc(2 * g->E, sizeof *g->hessian);
+    g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
+    g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
+    if (!g->hessian || !g->x_hessian || !g->u_hessian)
+        return cull_no_memory(g->run->ctx);
+    for (size_t e = 0; e < g->E; e++) {
+        g->hessian[2 * e] = (cull_hessian){ .cols = g->D, .h = g->x_hessian + e * g->D * g->D };
+        g->hessian[2 * e + 1] = (cull_hessian){ .cols = g->F, .h = g->u_hessian + e * g->F * g->F };
+    }
+    return CULL_OK;
+}
+
+static cull_status begin_expert(cull_stats_pass *g, cull_expert_sums *sums)
+{
+    cull_ctx *ctx = g->run->ctx;
+
+    sums->head = (cull_slice_sum){ .n = HEAD + cull_observers_doubles(g),
+                                   .merge = merge_heads,
+                                   .arg = g,
+                                   .first = g->first_slice,
+                                   .end = g->end_slice };
+    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
+        CULL_TRY(cull_column_sums_init(ctx, &sums->y, CULL_COLUMN_MOMENTS, g->D, g->first_slice,
+                                       g->end_slice));
+    if (!(g->groups & CULL_STAT_INPUT_SQUARES))
+        return CULL_OK;
+    CULL_TRY(cull_column_sums_init(ctx, &sums->x, CULL_COLUMN_SQUARES, g->D, g->first_slice,
+                                   g->end_slice));
+    return cull_column_sums_init(ctx, &sums->u, CULL_COLUMN_SQUARES, g->F, g->first_slice,
+                                 g->end_slice);
+}
+
+cull_status cull_experts_begin(cull_stats_pass *g, cull_layer_hooks *hooks)
+{
+    g->expert = cull_alloc(g->E, sizeof *g->expert);
+    if (!g->expert)
+        return cull_no_memory(g->run->ctx);
+    for (size_t e = 0; e < g->E; e++)
+        CULL_TRY(begin_expert(g, g->expert + e));
+    if (g->groups & CULL_STAT_HESSIAN)
+        CULL_TRY(begin_hessians(g));
+    hooks->experts = see_experts;
+    hooks->want_inner = (g->groups & (CULL_STAT_INPUT_SQUARES | CULL_STAT_HESSIAN)) != 0;
+    return CULL_OK;
+}
+
+static void finish_head(cull_stats_pass *g, size_t e)
+{
+    const cull_layer_stats *s = g->stats;
+    const double *total = cull_slice_sum_total(&g->expert[e].head);
+    const head *h = (const head *)(const void *)total;
+
+    if (!h)
+        return;
+    ((double *)s->count)[e] = h->count;
+    ((double *)s->gate_sum)[e] = h->gate;
+    ((double *)s->gate_sq)[e] = h->gate_sq;
+    cull_observers_total(g, total + HEAD);
+    if (!(g->groups & CULL_STAT_OUTPUT_NORM))
+        return;
+    ((double *)s->norm_sum)[e] = h->norm;
+    ((double *)s->norm_sq)[e] = h->norm_sq;
+    ((double *)s->gate_norm)[e] = h->gate_norm;
+    ((double *)s->norm_max)[e] = h->norm_max;
+    ((double *)s->max_signed)[e] = h->max_signed;
+    ((double *)s->max_abs)[e] = h->max_abs;
+}
+
+static void finish_moments(cull_stats_pass *g, size_t e)
+{
+    const double n = g->stats->count[e], g2 = g->stats->gate_sq[e];
+    double *mean = (double *)g->stats->mean + e * g->D;
+    double *var = (double *)g->stats->var + e * g->D;
+    double *mean_gate = (double *)g->stats->mean_gate + e * g->D;
+
+    cull_column_sums_total(&g->expert[e].y, 0, mean);
+    cull_column_sums_total(&g->expert[e].y, 1, var);
+    cull_column_sums_total(&g->expert[e].y, 2, mean_gate);
+    for (size_t d = 0; d < g->D; d++) {
+        var[d] = n > 1.0 ? var[d] / (n - 1.0) : 0.0;
+        mean_gate[d] = g2 > 0.0 ? mean_gate[d] / g2 : 0.0;
+    }
+}
+
+cull_status cull_experts_finish(cull_stats_pass *g)
+{
+    for (size_t e = 0; e < g->E; e++) {
+        finish_head(g, e);
+        if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
+            finish_moments(g, e);
+        if (g->groups & CULL_STAT_INPUT_SQUARES) {
+            cull_column_sums_total(&g->expert[e].x, 0, (double *)g->stats->x_sq + e * g->D);
+            cull_column_sums_total(&g->expert[e].u, 0, (double *)g->stats->u_sq + e * g->F);
+        }
+    }
+    if (!g->hessian)
+        return CULL_OK;
+    g->stats->x_hessian = g->x_hessian;
+    g->stats->u_hessian = g->u_hessian;
+    return cull_hessians_finish(g->run, 2 * g->E, g->hessian);
+}
+
+void cull_experts_leave(cull_stats_pass *g)
+{
+    for (size_t e = 0; g->expert && e < g->E; e++) {
+        cull_slice_sum_release(&g->expert[e].head);
+        cull_column_sums_release(&g->expert[e].y);
+        cull_column_sums_release(&g->expert[e].x);
+        cull_column_sums_release(&g->expert[e].u);
+    }
+    for (size_t i = 0; g->hessian && i < 2 * g->E; i++)
+        cull_hessian_release(&g->hessian[i]);
+    cull_free(g->expert);
+    cull_free(g->hessian);
+    cull_free(g->x_hessian);
+    cull_free(g->u_hessian);
+    g->expert = NULL;
+    g->hessian = NULL;
+    g->x_hessian = g->u_hessian = NULL;
+    g->stats->x_hessian = g->stats->u_hessian = NULL;
 }

@@ -4,19 +4,26 @@
 
 #include "engine/observe.h"
 
-// Watch the experts of the layer in hand. Returns the doubles of an item's accumulator, without the
-// observers' (from g->observer_at on).
-size_t cull_hook_experts(const cull_stats_pass *g, cull_layer_hooks *hooks);
+// ---- observe_experts.c: what is summed over an expert's rows ----
 
-// A layer's hooks `moe` (routing, and the observers' rows) and `after` (LAYER_COSINES: what the
-// layer did to the stream).
-cull_status cull_hook_rows(void *arg, cull_run *run, size_t l, const cull_lane *lane,
-                           const float *norm) CULL_MUST_CHECK;
-cull_status cull_hook_cosines(void *arg, cull_run *run, size_t l,
-                              const cull_lane *lane) CULL_MUST_CHECK;
+cull_status cull_experts_begin(cull_stats_pass *g, cull_layer_hooks *hooks) CULL_MUST_CHECK;
+cull_status cull_experts_finish(cull_stats_pass *g) CULL_MUST_CHECK;
+void cull_experts_leave(cull_stats_pass *g);
 
-// Blocks are merged in order: to[i] += from[i], and observer i's sums as it merges them.
-void cull_sums_add(double *to, size_t n, const double *from);
-void cull_merge_observer(const cull_stats_pass *g, size_t i, const double *acc);
+// ---- observe_rows.c: what is summed over all tokens ----
+
+cull_status cull_rows_begin(cull_stats_pass *g, cull_layer_hooks *hooks) CULL_MUST_CHECK;
+void cull_rows_finish(cull_stats_pass *g);
+// Room for n more ratios.
+cull_status cull_ratios_reserve(cull_stats_pass *g, size_t n) CULL_MUST_CHECK;
+void cull_rows_leave(cull_stats_pass *g);
+
+// ---- observe.c: the plugins' observers, whose accumulators stand one after the other ----
+
+size_t cull_observers_doubles(const cull_stats_pass *g);
+// acc: of observer i, among those that begin at `all`.
+double *cull_observer_at(const cull_stats_pass *g, size_t i, double *all);
+void cull_observers_merge(const cull_stats_pass *g, double *to, const double *from);
+void cull_observers_total(const cull_stats_pass *g, const double *from);
 
 #endif

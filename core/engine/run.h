@@ -35,13 +35,13 @@ void cull_run_release(cull_run *run);
 cull_status cull_run_each(cull_run *run, size_t n,
                           cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
 
-// What linear() feeds while calibrating: sums of squares per input channel, and Hessians. An entry
-// that is NULL is not wanted. `part` sums are fed by calls from the coordinator, `down` by an
-// expert's own call.
+// What linear() shows while calibrating, NULL where it is not wanted: inputs of the coordinator's
+// products with all rows of a lane, as sums of squares; an expert's inputs of `down`, copied.
+struct cull_column_sums;
 typedef struct cull_input_hooks {
-    double *part_sq[CULL_N_PARTS];
-    double *down_sq;      // (F)
-    double *down_hessian; // (F, F)
+    struct cull_column_sums *part[CULL_N_PARTS];
+    const uint8_t *slice; // (rows of the lane) each row's
+    float *down;          // (rows of the call, F)
 } cull_input_hooks;
 
 struct cull_kv;
@@ -72,6 +72,6 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
 cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const float *q,
                                 const float *k, const float *v, float *out) CULL_MUST_CHECK;
 
-enum { CULL_ROW_BLOCK = 512 }; // rows of a statistics block, and of a block of an expert's rows
+enum { CULL_ROW_BLOCK = 512 }; // rows of a block of an expert's rows
 
 #endif

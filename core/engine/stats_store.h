@@ -26,7 +26,10 @@ cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups) C
 double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part, size_t width);
 uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,
                                 uint32_t groups);
-// What gathering J and M takes in a layer of E experts, for a subsample of N rows.
+// What a layer's sums take beside the store until it is complete; Hessians: the rows that wait.
+uint64_t cull_layer_sums_bytes(size_t E, size_t D, size_t F, uint32_t groups);
+// What gathering DENSE_SAMPLE and DENSE_MEAN takes in a layer of E experts, for a subsample of N
+// rows.
 uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups);
 
 // A safetensors file of f64 tensors "layer.L.NAME" named as the fields of cull_layer_stats; atomic

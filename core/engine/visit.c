@@ -47,12 +47,21 @@ static float *floats(cull_run *run, size_t n)
     return p;
 }
 
+static cull_input_hooks inputs_of(const cull_layer_hooks *hooks, const cull_lane *lane)
+{
+    cull_input_hooks inputs = hooks ? hooks->inputs : (cull_input_hooks){ 0 };
+
+    if (inputs.slice)
+        inputs.slice += lane->first_row;
+    return inputs;
+}
+
 // Pass 1: what stands before the router, once for all lanes that share it.
 static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
 {
     const cull_backend *b = run->m->backend;
     const size_t D = run->m->facts->D;
-    cull_input_hooks inputs = hooks ? hooks->inputs : (cull_input_hooks){ 0 };
+    cull_input_hooks inputs = inputs_of(hooks, lane);
     cull_piece piece = cull_piece_outer(run);
 
     lane->r = floats(run, lane->n * D);
@@ -81,7 +90,7 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_la
     const cull_layer_facts *f = cull_layer_of(run->m, l);
     const cull_layer_cut *cut = lane->cut ? lane->cut->layer + l : NULL;
     cull_arena *arena = run->worker[run->n_workers].arena;
-    cull_input_hooks inputs = hooks ? hooks->inputs : (cull_input_hooks){ 0 };
+    cull_input_hooks inputs = inputs_of(hooks, lane);
     uint8_t *allowed = NULL;
     cull_rule rule = { 0 };
 
@@ -241,7 +250,7 @@ static cull_status moe_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane 
         CULL_TRY(resolve(run, l, lane + i));
         live[n++] = lane + i;
     }
-    if (hooks && hooks->item && n == 1) {
+    if (hooks && hooks->experts && n == 1) {
         *norm = floats(run, live[0]->n * cull_layer_of(run->m, l)->K);
         if (!*norm)
             return CULL_ENOMEM;

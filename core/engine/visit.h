@@ -11,7 +11,8 @@
 
 typedef struct cull_lane {
     // given by the caller
-    size_t n; // rows
+    size_t n;         // rows
+    size_t first_row; // among the pass's
     const int32_t *pos;
     const cull_kv *kv;
     bool beyond;         // of the rope switch
@@ -27,19 +28,25 @@ typedef struct cull_lane {
     size_t *slot_row;    // (n, K) where its output stands in the wave's buffer
 } cull_lane;
 
+// The rows of a lane that one expert computed in a wave, ascending.
+typedef struct cull_expert_wave {
+    size_t e, n;
+    const float *gate;  // (n)
+    const size_t *slot; // (n) row · K + k
+    const float *y;     // (n, D)
+    const float *u;     // (n, F) inputs of down; NULL: not wanted
+} cull_expert_wave;
+
 // What looks on while a layer is visited (calibration, trace). All optional.
 typedef struct cull_layer_hooks {
     void *arg;
     bool want_p;             // fill routed.p
-    bool serial;             // experts one block after the other, by the coordinator (Hessians)
-    cull_input_hooks inputs; // of attend and route
-    // One block of an expert's rows, in any thread: x, gate, y as in cull_expert_rows; `acc` is the
-    // block's own, item_doubles(e) zeroed doubles. `inputs` may be set for the call to expert().
-    size_t item_doubles;
-    void (*begin_item)(void *arg, size_t e, double *acc, cull_input_hooks *inputs);
-    cull_status (*item)(void *arg, const cull_expert_rows *rows, double *acc, float *norm);
-    // The blocks' accumulators, in order, by the coordinator.
-    void (*merge_item)(void *arg, size_t e, const double *acc);
+    bool want_inner;         // and the waves' u
+    cull_input_hooks inputs; // of attend and route; `slice` is of all rows of the pass
+    // A wave of the only lane's experts, after their products, by the coordinator. It fills
+    // norm[slot] for its rows.
+    cull_status (*experts)(void *arg, cull_run *run, const cull_lane *lane, size_t n,
+                           const cull_expert_wave *wave, float *norm);
     // A lane after its experts, before `after`: h_out holds the routed output. norm: (n, K) norms
     // of the experts' outputs, by slot.
     cull_status (*moe)(void *arg, cull_run *run, size_t l, const cull_lane *lane,
@@ -51,7 +58,7 @@ cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane 
                              const cull_layer_hooks *hooks) CULL_MUST_CHECK;
 
 // dispatch.c: the lanes' routed experts; Σ gate · y is added to each lane's h_out, in order of
-// experts. norm: (rows of lane 0, K) or NULL, filled when there are hooks and one lane.
+// experts. norm: (rows of lane 0, K), filled by a hooks that looks at experts.
 cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *const *lane,
                           const cull_layer_hooks *hooks, float *norm) CULL_MUST_CHECK;
 

@@ -108,7 +108,7 @@ static double overlay_bytes(const cull_plan *plan, const cull_prepared_model *s,
 
 // ---- calibration ----
 
-// The Hessians (I) and the dense subsample (J, M) of a layer: there while it is visited.
+// The sums of a layer, its Hessians and its dense subsample: there while it is visited.
 static double in_layer(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups)
 {
     const cull_model_facts *f = s->opened.facts;
@@ -118,6 +118,7 @@ static double in_layer(const cull_prepared_model *s, const cull_rows *rows, uint
     for (size_t l = 0; l < f->L; l++) {
         const double E = (double)s->layer[l]->E, F = (double)s->layer[l]->F;
         double here = groups & CULL_STAT_HESSIAN ? E * (D * D + F * F) * sizeof(double) : 0;
+        here += (double)cull_layer_sums_bytes(s->layer[l]->E, f->D, s->layer[l]->F, groups);
         here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, rows->dense_tokens, groups);
         most = fmax(most, here);
     }

@@ -6,7 +6,9 @@
 
 // A statistic of a plugin's own, gathered while calibrating. Its accumulator is a flat array of doubles per
 // layer, zero to begin with, so that the core can keep, merge, save and load it. Both add functions are
-// called from any thread with an accumulator that no other thread uses; they must not keep pointers.
+// called from any thread with an accumulator that no other thread uses; they must not keep pointers. Rows
+// come one at a time, in the order of the sequences (an expert's, for add_expert), so that no grouping of
+// them shows in the sums.
 typedef struct cull_routed_rows { // n rows of one layer, after the MoE sub-layer
     size_t layer, n, D, E, K;
     const float *x;      // (n, D) input of router and experts

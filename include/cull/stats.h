@@ -1,9 +1,10 @@
 // Calibration statistics of one model on one set of tokens (reference: methods, section 1).
 //
 // They are gathered in groups; a criterion declares the groups it needs and finds only those filled, the
-// rest NULL. All sums are float64 over fixed row blocks in a fixed order, so they do not depend on the
-// number of threads. Notation: token t, input x of the MoE sub-layer, router logits z, probability p, the
-// chosen set S, the coefficient g that an expert's output y is really multiplied by.
+// rest NULL. All sums are float64 over fixed slices of the sequences, row by row, merged in a fixed tree:
+// they depend on the sequences alone, not on threads, memory or processes. Notation: token t, input x of
+// the MoE sub-layer, router logits z, probability p, the chosen set S, the coefficient g that an expert's
+// output y is really multiplied by.
 #ifndef CULL_STATS_H
 #define CULL_STATS_H
 

@@ -1,0 +1,130 @@
+// A layer's sums as one array of doubles, for processes that own slices of the same sequences.
+#include "base/memory.h"
+#include "engine/observe_sums.h"
+
+// A walk over sums that writes them (out), adds what others wrote (in), or counts; or empties them.
+typedef struct walk {
+    double *out;
+    const double *in;
+    size_t n; // doubles so far
+    bool emptying, failed;
+} walk;
+
+static void step(walk *w, cull_slice_sum *s)
+{
+    if (w->emptying) {
+        s->held = s->first = 0;
+        s->end = CULL_SLICES;
+    } else if (w->in) {
+        const size_t n = w->failed ? 0 : cull_slice_sum_take(s, w->in + w->n);
+        w->failed = w->failed || n == 0;
+        w->n += n;
+    } else {
+        w->n += cull_slice_sum_put(s, w->out ? w->out + w->n : NULL);
+    }
+}
+
+static void step_columns(walk *w, cull_column_sums *sums)
+{
+    for (size_t i = 0; i < sums->n_chunks; i++)
+        step(w, sums->chunk + i);
+}
+
+static void take_ratios(walk *w, cull_stats_pass *g)
+{
+    const size_t n = (size_t)w->in[w->n++];
+
+    w->failed = w->failed || cull_ratios_reserve(g, n) != CULL_OK;
+    for (size_t i = 0; i < n && !w->failed; i++)
+        g->ratio[g->n_ratios++] = (float)w->in[w->n + i];
+    w->n += n;
+}
+
+// Tokens, those of the subsample, and the ratios of gates.
+static void step_rows(walk *w, cull_stats_pass *g)
+{
+    if (w->emptying) {
+        g->n_tokens = g->n_dense = g->n_ratios = 0;
+    } else if (w->in && !w->failed) {
+        g->n_tokens += (uint64_t)w->in[w->n++];
+        g->n_dense += (uint64_t)w->in[w->n++];
+        take_ratios(w, g);
+    } else if (!w->in) {
+        if (w->out) {
+            w->out[w->n] = (double)g->n_tokens;
+            w->out[w->n + 1] = (double)g->n_dense;
+            w->out[w->n + 2] = (double)g->n_ratios;
+            for (size_t i = 0; i < g->n_ratios; i++)
+                w->out[w->n + 3 + i] = (double)g->ratio[i];
+        }
+        w->n += 3 + g->n_ratios;
+    }
+}
+
+static void step_layer(walk *w, cull_stats_pass *g)
+{
+    for (size_t p = 0; p < CULL_N_PARTS; p++)
+        step_columns(w, &g->part[p]);
+    for (size_t e = 0; g->expert && e < g->E; e++) {
+        step(w, &g->expert[e].head);
+        step_columns(w, &g->expert[e].y);
+        step_columns(w, &g->expert[e].x);
+        step_columns(w, &g->expert[e].u);
+    }
+    for (size_t i = 0; i < g->n_chunks; i++)
+        step(w, g->chunk + i);
+    for (size_t e = 0; g->dense_mean && e < g->E; e++)
+        step_columns(w, g->dense_mean + e);
+    step(w, &g->tokens);
+    step(w, &g->turn);
+    step_rows(w, g);
+}
+
+static void step_pairs(walk *w, cull_stats_pass *g)
+{
+    step(w, &g->pairs);
+}
+
+static cull_status exchange(cull_stats_pass *g, void (*each)(walk *, cull_stats_pass *), size_t n,
+                            const double *own)
+{
+    const cull_calibration *cal = g->cal;
+    const double *const *part;
+    size_t n_parts;
+
+    CULL_TRY(cal->share(cal->share_arg, g->run->ctx, n, own, &n_parts, &part));
+    for (size_t i = 0; i < n_parts; i++) {
+        walk in = { .in = part[i] };
+        each(&in, g);
+        if (in.failed)
+            return cull_no_memory(g->run->ctx);
+    }
+    return CULL_OK;
+}
+
+static cull_status share(cull_stats_pass *g, void (*each)(walk *, cull_stats_pass *))
+{
+    walk count = { 0 }, empty = { .emptying = true };
+
+    if (!g->cal->share)
+        return CULL_OK;
+    each(&count, g);
+    walk out = { .out = cull_alloc(count.n, sizeof *out.out) };
+    if (!out.out)
+        return cull_no_memory(g->run->ctx);
+    each(&out, g);
+    each(&empty, g);
+    const cull_status status = exchange(g, each, out.n, out.out);
+    cull_free(out.out);
+    return status;
+}
+
+cull_status cull_stats_pass_share(cull_stats_pass *g)
+{
+    return share(g, step_layer);
+}
+
+cull_status cull_stats_pass_share_pairs(cull_stats_pass *g)
+{
+    return share(g, step_pairs);
+}

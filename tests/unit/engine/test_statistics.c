@@ -1,0 +1,150 @@
+// Every statistic has the same bits whatever the threads.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "engine/stats_store.h"
+#include "support/model.h"
+#include "support/temp_files.h"
+#include "support/test.h"
+
+enum {
+    SEQUENCES = 41,
+    LONGEST = 90,
+    STORED = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+             CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
+             CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
+             CULL_STAT_GATE_RATIO,
+};
+
+typedef struct statistics { // of a calibration, and what layers showed while they were decided
+    int32_t ids[SEQUENCES][LONGEST];
+    cull_sequence at[SEQUENCES];
+    cull_sequences rows;
+    cull_calibration how;
+    cull_cut *cut;
+    cull_hash *seen;
+    cull_key key; // of all of it
+} statistics;
+
+static fake_host *host_of(size_t threads, test_model *m)
+{
+    fake_host *host = fake_host_new(threads);
+
+    test_model_open(host, CULL_SOURCE_DIR "/models/tinyworld-olmoe", CULL_OPEN_WEIGHTS, m);
+    return host;
+}
+
+// Hessians and the dense sample are there only now.
+static cull_status see_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
+                             cull_cut *cut)
+{
+    const cull_layer_stats *s = stats->layer + l;
+    statistics *t = arg;
+
+    (void)ctx, (void)cut;
+    cull_hash_bytes(t->seen, s->x_hessian, s->E * s->D * s->D * sizeof(double));
+    cull_hash_bytes(t->seen, s->u_hessian, s->E * s->F * s->F * sizeof(double));
+    cull_hash_bytes(t->seen, s->dense->gram, s->dense->N * s->E * s->E * sizeof(float));
+    cull_hash_bytes(t->seen, s->dense->weight, s->dense->N * sizeof(double));
+    cull_hash_bytes(t->seen, s->dense->group, s->dense->N * sizeof(uint32_t));
+    return CULL_OK;
+}
+
+static void begin(fake_host *host, const test_model *m, uint64_t seed, statistics *t)
+{
+    const cull_layer_facts *facts[8];
+    size_t E[8];
+    cull_rng rng;
+
+    cull_rng_init(&rng, seed, "test", "statistics");
+    assert_true(m->opened.facts->L <= 8);
+    for (size_t l = 0; l < m->opened.facts->L; l++) {
+        facts[l] = cull_layer_of(&m->opened, l);
+        E[l] = facts[l]->E;
+    }
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        const size_t n = 1 + cull_rng_below(&rng, LONGEST);
+        for (size_t j = 0; j < n; j++)
+            t->ids[i][j] = (int32_t)cull_rng_below(&rng, m->opened.facts->V);
+        t->at[i] = (cull_sequence){ t->ids[i], n, "test", i };
+    }
+    t->rows = (cull_sequences){ sizeof t->rows, SEQUENCES, t->at };
+    t->cut = cull_cut_new(fake_ctx(host), m->opened.facts->L, m->opened.facts->D, E);
+    t->seen = cull_hash_new();
+    assert_true(t->cut && t->seen);
+    t->how = (cull_calibration){ .rows = &t->rows,
+                                 .groups = STORED | CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE,
+                                 .dense_rows = 5,
+                                 .decide = see_layer,
+                                 .decide_arg = t,
+                                 .deciding = t->cut };
+    t->how.out = cull_stats_store_new(fake_ctx(host), m->opened.facts, facts, STORED);
+    assert_non_null(t->how.out);
+}
+
+// The stored ones as the file that they make.
+static void finish(fake_host *host, statistics *t)
+{
+    temp_files files;
+    cull_key key;
+
+    temp_begin(&files);
+    const char *path = temp_path(&files, "stats.safetensors");
+    assert_ok(host, cull_stats_store_save(fake_ctx(host), t->how.out, path));
+    assert_int_equal(cull_key_of_file(path, &key), 0);
+    temp_end(&files);
+    cull_hash_bytes(t->seen, &key, sizeof key);
+    t->key = cull_hash_key(t->seen);
+    cull_hash_free(t->seen);
+    cull_stats_store_free(t->how.out);
+}
+
+// n calibrations in one pass; the first one's key.
+static cull_key calibrate(size_t threads, uint64_t memory, size_t n)
+{
+    test_model m;
+    fake_host *host = host_of(threads, &m);
+    statistics *t = calloc(n, sizeof *t);
+    cull_calibration *how = calloc(n, sizeof *how);
+    const cull_engine_options options = { .memory = memory };
+
+    assert_true(t && how);
+    for (size_t i = 0; i < n; i++) {
+        begin(host, &m, 1 + i, t + i);
+        how[n - 1 - i] = t[i].how;
+    }
+    assert_ok(host, cull_calibrate_pass(fake_ctx(host), &m.opened, &options, n, how, NULL));
+    for (size_t i = 0; i < n; i++)
+        finish(host, t + i);
+    const cull_key key = t[0].key;
+    free(t);
+    free(how);
+    test_model_close(&m);
+    fake_host_free(host);
+    return key;
+}
+
+static void assert_same(cull_key a, cull_key b)
+{
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void threads_leave_every_bit(void **state)
+{
+    const cull_key one = calibrate(1, 0, 1);
+
+    (void)state;
+    for (size_t threads = 2; threads <= 4; threads++)
+        assert_same(calibrate(threads, 0, 1), one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_leave_every_bit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
