@@ -51,6 +51,7 @@ static void copy_layer(cull_layer_cut *to, const cull_layer_cut *from, size_t D)
     to->skip_moe = from->skip_moe;
     to->k = from->k;
     to->skip_ratio = from->skip_ratio;
+    to->top_p = from->top_p;
 }
 
 cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
@@ -74,11 +75,22 @@ cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
 
 size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols)
 {
-    const size_t row = kind == CULL_MASK                  ? cols / 8 + (cols % 8 != 0)
+    const bool bits = kind == CULL_MASK || kind == CULL_CHANNELS;
+    const size_t row = bits                               ? cols / 8 + (cols % 8 != 0)
                        : cols <= SIZE_MAX / sizeof(float) ? cols * sizeof(float)
                                                           : SIZE_MAX;
 
     return row && rows > SIZE_MAX / row ? SIZE_MAX : rows * row;
+}
+
+bool cull_overlay_fits(uint32_t kind, cull_matrix_id where, size_t rows)
+{
+    const bool down = where.part == CULL_PART_DOWN || where.part == CULL_PART_SHARED_DOWN ||
+                      where.part == CULL_PART_DENSE_DOWN;
+
+    if (kind == CULL_CHANNELS || kind == CULL_BIAS)
+        return down && rows == 1;
+    return (kind == CULL_MASK || kind == CULL_MATRIX) && where.part < CULL_N_PARTS;
 }
 
 static bool same(cull_matrix_id a, cull_matrix_id b)
@@ -153,8 +165,8 @@ void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint3
 {
     const size_t bytes = cull_overlay_bytes(kind, rows, cols);
 
-    if ((kind != CULL_MASK && kind != CULL_MATRIX) || where.part >= CULL_N_PARTS || !bytes ||
-        bytes == SIZE_MAX || (where.layer != CULL_NONE && where.layer >= cut->L)) {
+    if (!cull_overlay_fits(kind, where, rows) || !bytes || bytes == SIZE_MAX ||
+        (where.layer != CULL_NONE && where.layer >= cut->L)) {
         cull_fail(
             ctx, CULL_EPLUGIN,
             "an overlay of kind %u for layer %u, part %u with %zu × %zu elements makes no sense",

@@ -3,7 +3,8 @@
 // Every cut of the core comes from cull_cut_new or cull_cut_copy, which keep more than the public
 // struct shows: room to grow and an index of overlays by matrix. All memory is the context's alloc
 // arena. Several overlays may name one matrix, as when two stages touch it. What then holds: the
-// last MATRIX, in place of the base's, and of all the MASKs together whatever each of them keeps.
+// last MATRIX, in place of the base's, of all the MASKs and CHANNELS together whatever each of them
+// keeps, and the sum of all BIASes.
 #ifndef CULL_CUT_CUT_H
 #define CULL_CUT_CUT_H
 
@@ -20,6 +21,9 @@ cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from);
 
 // Bytes of an overlay's data: (rows, cols) bits or floats. SIZE_MAX when that overflows.
 size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols);
+
+// May an overlay of this kind, with so many rows, stand on this matrix?
+bool cull_overlay_fits(uint32_t kind, cull_matrix_id where, size_t rows);
 
 // Enter an overlay with zeroed room for its data (host->overlay), or with data of the caller's that
 // lives as long as the cut. NULL, reported, when it cannot be.

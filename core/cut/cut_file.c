@@ -104,15 +104,15 @@ static void add_slots(recipe *r, size_t l)
     add_novices(r, l);
 }
 
-// skip_layer, skip_moe, k, skip_ratio: each where some layer has it.
+// skip_layer, skip_moe, k, skip_ratio, top_p: each where some layer has it.
 static void add_rules(recipe *r)
 {
     const size_t L = r->cut->L;
     uint8_t *skip = scratch(r, L, 1), *skip_moe = scratch(r, L, 1);
     int32_t *k = scratch(r, L, sizeof *k);
-    double *ratio = scratch(r, L, sizeof *ratio);
-    bool any[4] = { false };
-    if (!skip || !skip_moe || !k || !ratio)
+    double *ratio = scratch(r, L, sizeof *ratio), *top_p = scratch(r, L, sizeof *top_p);
+    bool any[5] = { false };
+    if (!skip || !skip_moe || !k || !ratio || !top_p)
         return;
 
     for (size_t l = 0; l < L; l++) {
@@ -121,6 +121,7 @@ static void add_rules(recipe *r)
         any[1] |= skip_moe[l] = layer->skip_moe;
         any[2] |= (k[l] = (int32_t)layer->k) != 0;
         any[3] |= (ratio[l] = layer->skip_ratio) > 0;
+        any[4] |= (top_p[l] = layer->top_p) > 0;
     }
     if (any[0])
         add(r, "skip_layer", CULL_DT_U8, 1, &L, skip, 0);
@@ -130,6 +131,8 @@ static void add_rules(recipe *r)
         add(r, "k", CULL_DT_I32, 1, &L, k, 0);
     if (any[3])
         add(r, "skip_ratio", CULL_DT_F64, 1, &L, ratio, 0);
+    if (any[4])
+        add(r, "top_p", CULL_DT_F64, 1, &L, top_p, 0);
 }
 
 // ---- overlays ----
@@ -145,50 +148,68 @@ static size_t last_of(const cull_cut *cut, size_t i, uint32_t kind)
     return last;
 }
 
+// "<place>.cols" in __metadata__ where a row of bits ends within a byte.
+static void note_columns(recipe *r, const char *place, size_t n)
+{
+    char *key = scratch(r, CULL_PLACE, 1), *cols = scratch(r, 24, 1);
+    if (!key || !cols || n % 8 == 0)
+        return;
+    snprintf(key, CULL_PLACE, "%s.cols", place);
+    snprintf(cols, 24, "%zu", n);
+    note(r, key, cols);
+}
+
+static bool is_bits(const cull_overlay *o)
+{
+    return o->kind == CULL_MASK || o->kind == CULL_CHANNELS;
+}
+
 static void add_overlay(recipe *r, size_t i)
 {
+    static const char *const endings[] = { [CULL_MASK] = ".mask",
+                                           [CULL_MATRIX] = ".matrix",
+                                           [CULL_CHANNELS] = ".channels",
+                                           [CULL_BIAS] = ".bias" };
     const cull_overlay *o = &r->cut->overlay[i];
     char *place = scratch(r, CULL_PLACE, 1);
     if (!place || last_of(r->cut, i, o->kind) != i) // one entry for all of them
         return;
     cull_place_name(o->where, place);
-
-    if (o->kind == CULL_MATRIX) {
-        add(r, strcat(place, ".matrix"), r->about->store, 2, (size_t[]){ o->rows, o->cols }, NULL,
-            i);
-        return;
-    }
-    if (o->cols % 8) {
-        char *key = scratch(r, CULL_PLACE, 1), *cols = scratch(r, 24, 1);
-        if (!key || !cols)
-            return;
-        snprintf(key, CULL_PLACE, "%s.cols", place);
-        snprintf(cols, 24, "%zu", o->cols);
-        note(r, key, cols);
-    }
-    add(r, strcat(place, ".mask"), CULL_DT_U8, 2, (size_t[]){ o->rows, (o->cols + 7) / 8 }, NULL,
-        i);
+    if (is_bits(o))
+        note_columns(r, place, o->cols);
+    add(r, strcat(place, endings[o->kind]), is_bits(o) ? CULL_DT_U8 : r->about->store, 2,
+        (size_t[]){ o->rows, is_bits(o) ? (o->cols + 7) / 8 : o->cols }, NULL, i);
 }
 
-// The bytes of overlay i's entry: all masks of its matrix together, or its numbers in the stored
-// type.
+// All biases of a matrix together; NULL: no memory.
+static const float *sum_of_biases(recipe *r, const cull_overlay *o)
+{
+    float *sum = scratch(r, o->cols, sizeof *sum);
+    for (size_t j = cull_cut_first(r->cut, o->where); sum && j != SIZE_MAX;
+         j = cull_cut_next(r->cut, j))
+        for (size_t d = 0; r->cut->overlay[j].kind == CULL_BIAS && d < o->cols; d++)
+            sum[d] += ((const float *)r->cut->overlay[j].data)[d];
+    return sum;
+}
+
+// The bytes of overlay i's entry: all of its kind on the matrix together, numbers in the stored type.
 static const void *overlay_bytes(recipe *r, size_t i)
 {
     const cull_overlay *o = &r->cut->overlay[i];
-    const size_t bytes = o->kind == CULL_MASK
-                             ? cull_overlay_bytes(CULL_MASK, o->rows, o->cols)
-                             : o->rows * o->cols * cull_store_size(r->about->store);
+    const size_t bytes = is_bits(o) ? cull_overlay_bytes(o->kind, o->rows, o->cols)
+                                    : o->rows * o->cols * cull_store_size(r->about->store);
+    const float *numbers = o->kind == CULL_BIAS ? sum_of_biases(r, o) : o->data;
     unsigned char *out = scratch(r, bytes, 1);
-    if (!out)
+    if (!out || !numbers)
         return NULL;
-    if (o->kind == CULL_MATRIX) {
-        narrow(r, o->rows * o->cols, o->data, out);
+    if (!is_bits(o)) {
+        narrow(r, o->rows * o->cols, numbers, out);
         return r->status == CULL_OK ? out : NULL;
     }
 
     memset(out, 0xff, bytes);
     for (size_t j = cull_cut_first(r->cut, o->where); j != SIZE_MAX; j = cull_cut_next(r->cut, j))
-        for (size_t b = 0; r->cut->overlay[j].kind == CULL_MASK && b < bytes; b++)
+        for (size_t b = 0; r->cut->overlay[j].kind == o->kind && b < bytes; b++)
             out[b] &= ((const unsigned char *)r->cut->overlay[j].data)[b];
     return out;
 }
@@ -215,7 +236,7 @@ static void describe(recipe *r)
 
 static void plan(recipe *r)
 {
-    const size_t room = 4 * r->cut->L + r->cut->n_overlays + 4;
+    const size_t room = 4 * r->cut->L + r->cut->n_overlays + 5;
     r->entry = scratch(r, room, sizeof *r->entry);
     r->data = scratch(r, room, sizeof *r->data);
     r->overlay = scratch(r, room, sizeof *r->overlay);
@@ -307,7 +328,7 @@ void cull_cut_round(cull_cut *cut, cull_dtype store)
             if (cut->layer[l].action[e] == CULL_ACTION_NOVICE)
                 round_floats(store, cut->D, cut->layer[l].constant + e * cut->D);
     for (size_t i = 0; i < cut->n_overlays; i++)
-        if (cut->overlay[i].kind == CULL_MATRIX) // the room is the cut's own
+        if (!is_bits(&cut->overlay[i])) // the room is the cut's own
             round_floats(store, cut->overlay[i].rows * cut->overlay[i].cols,
                          (float *)(uintptr_t)cut->overlay[i].data);
 }

@@ -5,17 +5,22 @@
 // calibration (32 hex digits each, where known), and whatever else the writer notes. Tensors, l a
 // layer with experts:
 //
+// clang-format off
 //   layer.<l>.action      U8  (E)           cull_action of every expert
 //   layer.<l>.target      I32 (E)           who serves; itself but for ALIAS
 //   layer.<l>.kept        I32 (n)           the experts with action BASE, ascending
-//   layer.<l>.novice      store (n, D)      constants of the NOVICE experts, ascending; where there
-//   are any skip_layer, skip_moe  U8  (L)           1: passed over; where any is k I32 (L) experts
-//   per token, 0: the model's; where any is set skip_ratio            F64 (L)           where any
-//   is set <place>.mask          U8  (rows, bytes) bits, least significant first, 1 = kept
+//   layer.<l>.novice      store (n, D)      constants of the NOVICE experts, ascending; where there are any
+//   skip_layer, skip_moe  U8  (L)           1: passed over; where any is
+//   k                     I32 (L)           experts per token, 0: the model's; where any is set
+//   skip_ratio, top_p     F64 (L)           where any is set
+//   <place>.mask          U8  (rows, bytes) bits, least significant first, 1 = kept
 //   <place>.matrix        store (rows, cols)
+//   <place>.channels      U8  (1, bytes)    bits of a module's channels, 1 = kept; place: its matrix down
+//   <place>.bias          store (1, rows)   what is added to the output of that matrix
+// clang-format on
 //
 // <place> is layer.<l>.expert.<e>.<part>, layer.<l>.<part>, or <part>, with the words of model.h. A
-// mask has 8 × bytes columns, or, where that is no multiple of 8, __metadata__'s "<place>.cols". In
+// mask, or a row of channels, has 8 × bytes columns, or, where that is no multiple of 8, __metadata__'s "<place>.cols". In
 // a file made by hand, either of action and kept is enough for a layer (an expert that is not kept
 // is dropped), target may be left out, and a layer that is not mentioned stays as it is.
 #ifndef CULL_CUT_CUT_FILE_H
@@ -42,12 +47,12 @@ typedef struct cull_cut_about {
 cull_status cull_cut_store(cull_ctx *, const char *word, const char *model_dtype,
                            cull_dtype *out) CULL_MUST_CHECK;
 
-// Round what the cut computes with (novices, rewritten matrices) to the numbers that `store` holds,
+// Round what the cut computes with (novices, rewritten matrices, output biases) to the numbers that `store` holds,
 // so that the variant that is evaluated is the one that is stored. F32: nothing changes.
 void cull_cut_round(cull_cut *cut, cull_dtype store);
 
-// Atomic: a temporary name, fsync, rename. Several masks of one matrix are stored as their
-// intersection, of several rewritten matrices the last.
+// Atomic: a temporary name, fsync, rename. Several masks of one matrix, and channels of one module,
+// are stored as their intersection, biases as their sum, of several rewritten matrices the last.
 cull_status cull_cut_save(cull_ctx *, const cull_cut *cut, const cull_cut_about *about,
                           const char *path) CULL_MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/safetensors.h"
+#include "cut/cut.h"
 #include "cut/cut_file.h"
 #include "cut/cut_names.h"
 
@@ -182,29 +183,32 @@ static cull_status load_slots(const source *s, size_t l)
 static cull_status load_rules(const source *s)
 {
     const size_t L = s->cut->L;
-    const void *skip, *skip_moe, *k, *ratio;
+    const void *skip, *skip_moe, *k, *ratio, *top_p;
     CULL_TRY(find(s, "skip_layer", CULL_DT_U8, L, &skip));
     CULL_TRY(find(s, "skip_moe", CULL_DT_U8, L, &skip_moe));
     CULL_TRY(find(s, "k", CULL_DT_I32, L, &k));
     CULL_TRY(find(s, "skip_ratio", CULL_DT_F64, L, &ratio));
+    CULL_TRY(find(s, "top_p", CULL_DT_F64, L, &top_p));
 
     for (size_t l = 0; l < L; l++) {
         cull_layer_cut *layer = &s->cut->layer[l];
         const uint8_t a = skip ? ((const uint8_t *)skip)[l] : 0;
         const uint8_t b = skip_moe ? ((const uint8_t *)skip_moe)[l] : 0;
         const int32_t chosen = k ? int_at(k, l) : 0;
-        const double r = ratio ? real_at(ratio, l) : 0;
+        const double r = ratio ? real_at(ratio, l) : 0, p = top_p ? real_at(top_p, l) : 0;
         if (a > 1 || b > 1 || (b && layer->E == 0))
             return cull_fail(s->ctx, CULL_EFORMAT, "%s: layer %zu: cannot be passed over like that",
                              s->path, l);
-        if (chosen < 0 || (size_t)chosen > layer->E || !(r >= 0) || !(r <= 1))
+        if (chosen < 0 || (size_t)chosen > layer->E || !(r >= 0) || !(r <= 1) ||
+            !(p >= 0) || !(p <= 1))
             return cull_fail(s->ctx, CULL_EFORMAT,
-                             "%s: layer %zu: k %d, skip_ratio %g make no sense", s->path, l, chosen,
-                             r);
+                             "%s: layer %zu: k %d, skip_ratio %g, top_p %g make no sense", s->path,
+                             l, chosen, r, p);
         layer->skip_layer = a;
         layer->skip_moe = b;
         layer->k = (size_t)chosen;
         layer->skip_ratio = r;
+        layer->top_p = p;
     }
     return CULL_OK;
 }
@@ -224,22 +228,25 @@ static cull_status check_place(const source *s, const char *name, cull_matrix_id
     return CULL_OK;
 }
 
-static cull_status load_matrix(const source *s, const char *name, const cull_tensor *t,
-                               cull_matrix_id where)
+// A matrix (rows, cols), or the bias (1, rows) of a matrix.
+static cull_status load_numbers(const source *s, const char *name, const cull_tensor *t,
+                                cull_matrix_id where, uint32_t kind)
 {
     CULL_TRY(check_place(s, name, where));
-    if (t->rank != 2 || t->dtype != s->store || !t->shape[0] || !t->shape[1])
+    if (t->rank != 2 || t->dtype != s->store || !t->shape[0] || !t->shape[1] ||
+        !cull_overlay_fits(kind, where, t->shape[0]))
         return wrong(s, name, "is no matrix of the type that the file declares");
-    float *to = s->ctx->host->overlay(s->ctx, s->cut, where, CULL_MATRIX, t->shape[0], t->shape[1]);
+    float *to = s->ctx->host->overlay(s->ctx, s->cut, where, kind, t->shape[0], t->shape[1]);
     return to ? widen(s, name, t, t->shape[0] * t->shape[1], to) : CULL_ENOMEM;
 }
 
-static cull_status load_mask(const source *s, const char *name, const cull_tensor *t,
-                             cull_matrix_id where)
+// A mask (rows, bytes), or the channels (1, bytes) of a module.
+static cull_status load_bits(const source *s, const char *name, const cull_tensor *t,
+                             cull_matrix_id where, uint32_t kind)
 {
     CULL_TRY(check_place(s, name, where));
     if (t->rank != 2 || t->dtype != CULL_DT_U8 || !t->shape[0] || !t->shape[1] ||
-        t->shape[1] > SIZE_MAX / 8)
+        t->shape[1] > SIZE_MAX / 8 || !cull_overlay_fits(kind, where, t->shape[0]))
         return wrong(s, name, "is no packed mask");
 
     char place[CULL_PLACE];
@@ -248,10 +255,31 @@ static cull_status load_mask(const source *s, const char *name, const cull_tenso
     const size_t cols = said ? strtoul(said, NULL, 10) : 8 * t->shape[1];
     if (cols > 8 * t->shape[1] || cols + 8 <= 8 * t->shape[1])
         return wrong(s, name, "does not have as many columns as its metadata says");
-    void *to = s->ctx->host->overlay(s->ctx, s->cut, where, CULL_MASK, t->shape[0], cols);
+    void *to = s->ctx->host->overlay(s->ctx, s->cut, where, kind, t->shape[0], cols);
     if (!to)
         return CULL_ENOMEM;
     memcpy(to, t->data, t->bytes);
+    return CULL_OK;
+}
+
+static cull_status load_overlay(const source *s, const char *name, const cull_tensor *t, bool *is_one)
+{
+    static const struct {
+        const char *ending;
+        uint32_t kind;
+        cull_status (*load)(const source *, const char *, const cull_tensor *, cull_matrix_id,
+                            uint32_t);
+    } kinds[] = {
+        { ".matrix", CULL_MATRIX, load_numbers },
+        { ".bias", CULL_BIAS, load_numbers },
+        { ".mask", CULL_MASK, load_bits },
+        { ".channels", CULL_CHANNELS, load_bits },
+    };
+    cull_matrix_id where;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if ((*is_one = cull_place_of(name, kinds[i].ending, &where)))
+            return kinds[i].load(s, name, t, where, kinds[i].kind);
     return CULL_OK;
 }
 
@@ -261,18 +289,14 @@ static cull_status load_overlays(const source *s)
     static const char *const known[] = { ".action", ".target", ".kept", ".novice" };
     for (size_t i = 0; i < cull_safetensors_count(s->file); i++) {
         cull_tensor t;
-        cull_matrix_id where;
         const char *name = cull_safetensors_at(s->file, i, &t);
-        if (cull_place_of(name, ".matrix", &where)) {
-            CULL_TRY(load_matrix(s, name, &t, where));
+        bool overlay;
+        CULL_TRY(load_overlay(s, name, &t, &overlay));
+        if (overlay)
             continue;
-        }
-        if (cull_place_of(name, ".mask", &where)) {
-            CULL_TRY(load_mask(s, name, &t, where));
-            continue;
-        }
         bool fine = strcmp(name, "skip_layer") == 0 || strcmp(name, "skip_moe") == 0 ||
-                    strcmp(name, "k") == 0 || strcmp(name, "skip_ratio") == 0;
+                    strcmp(name, "k") == 0 || strcmp(name, "skip_ratio") == 0 ||
+                    strcmp(name, "top_p") == 0;
         uint32_t layer = 0;
         for (size_t j = 0; !fine && j < sizeof known / sizeof known[0]; j++)
             fine = cull_layer_of_name(name, known[j], &layer) && layer < s->cut->L &&
@@ -317,7 +341,8 @@ static cull_status check_empty(const source *s)
 {
     for (size_t l = 0; l < s->cut->L; l++) {
         const cull_layer_cut *layer = &s->cut->layer[l];
-        bool touched = layer->skip_layer || layer->skip_moe || layer->k || layer->skip_ratio > 0;
+        bool touched = layer->skip_layer || layer->skip_moe || layer->k ||
+                       layer->skip_ratio > 0 || layer->top_p > 0;
         for (size_t e = 0; e < layer->E; e++)
             touched |= layer->action[e] != CULL_ACTION_BASE;
         if (touched || s->cut->n_overlays)

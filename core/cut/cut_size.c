@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cut/cut.h"
+#include "cut/overlay.h"
 
 static bool masked_in(const cull_overlay *mask, size_t r, size_t c)
 {
@@ -36,26 +37,45 @@ static bool kept_by_all(const cull_cut *cut, cull_matrix_id where, size_t r, siz
     return true;
 }
 
+// Are all weights of a matrix kept but those of a single mask?
+static bool one_mask(const cull_cut *cut, const cull_overlaid *over, size_t *mask)
+{
+    size_t masks = 0;
+    for (size_t i = over->first; i != SIZE_MAX; i = cull_cut_next(cut, i))
+        if (cut->overlay[i].kind == CULL_MASK) {
+            masks++;
+            *mask = i;
+        }
+    return masks == 1 && over->channels == SIZE_MAX;
+}
+
+size_t cull_kept_channels(const cull_cut *cut, cull_matrix_id down, size_t F)
+{
+    const cull_overlaid over = cull_overlay_of(cut, down);
+    size_t kept = 0;
+    if (over.channels == SIZE_MAX)
+        return F;
+    for (size_t c = 0; c < F; c++)
+        kept += cull_overlay_keeps(&over, c);
+    return kept;
+}
+
 uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols)
 {
-    size_t masks = 0, last = SIZE_MAX;
-    const float *matrix = NULL;
-    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i)) {
-        if (cut->overlay[i].kind == CULL_MATRIX) {
-            matrix = cut->overlay[i].data;
-        } else {
-            masks++;
-            last = i;
-        }
-    }
-    if (masks == 1)
-        return kept_of_mask(&cut->overlay[last]);
-    if (masks == 0 && !matrix)
-        return (uint64_t)rows * cols;
+    const cull_overlaid over = cull_overlay_of(cut, where);
+    const size_t F = over.by_row ? rows : cols;
+    size_t mask = SIZE_MAX;
+    if (one_mask(cut, &over, &mask))
+        return kept_of_mask(&cut->overlay[mask]);
+    if (!over.masked && !over.matrix)
+        return over.channels == SIZE_MAX ? (uint64_t)rows * cols
+                                         : cull_kept_channels(cut, where, F) *
+                                               (uint64_t)(over.by_row ? cols : rows);
     uint64_t kept = 0;
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
-            kept += masks ? kept_by_all(cut, where, r, c) : matrix[r * cols + c] != 0;
+            kept += (over.masked ? kept_by_all(cut, where, r, c) : over.matrix[r * cols + c] != 0) &&
+                    cull_overlay_keeps(&over, over.by_row ? r : c);
     return kept;
 }
 
@@ -83,6 +103,28 @@ static cull_status shape(cull_ctx *ctx, const layer_size *m, cull_matrix_id wher
     return CULL_OK;
 }
 
+// Parameters of a module that go or come beside its weights: biases of the channels that are gone, and
+// output biases. channel_params: of one channel.
+static cull_status biases_gone(cull_ctx *ctx, const layer_size *m, cull_matrix_id down,
+                               uint64_t channel_params, double *gone)
+{
+    const cull_overlaid over = cull_overlay_of(m->cut, down);
+    size_t D, F, rows, cols, weights = 0;
+    *gone = 0;
+    if (!over.biased && over.channels == SIZE_MAX)
+        return CULL_OK;
+    CULL_TRY(shape(ctx, m, down, &D, &F));
+    for (uint32_t part = down.part - 2; part <= down.part; part++) {
+        const cull_matrix_id where = { down.layer, part, down.expert };
+        CULL_TRY(shape(ctx, m, where, &rows, &cols));
+        weights += rows ? rows * cols / F : 0;
+    }
+    *gone = (double)(F - cull_kept_channels(m->cut, down, F)) *
+                ((double)channel_params - (double)weights) -
+            (over.biased ? (double)D : 0);
+    return CULL_OK;
+}
+
 // Parameters that an expert which stands for itself keeps.
 static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, bool frozen,
                                   double *kept)
@@ -102,6 +144,10 @@ static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, 
             m->sum->weight_rows += (double)rows;
         }
     }
+    double biases;
+    CULL_TRY(biases_gone(ctx, m, cull_at_expert(m->l, CULL_PART_DOWN, e), m->facts->channel_params,
+                         &biases));
+    *kept -= biases;
     return CULL_OK;
 }
 
@@ -161,18 +207,40 @@ static cull_status router_params(cull_ctx *ctx, const layer_size *m, double *row
     return CULL_OK;
 }
 
-// Parts that are cut on request: attention, shared and dense ones. The router's rows go with their
-// experts.
-static cull_status other_gone(cull_ctx *ctx, const layer_size *m, double *gone)
+static bool is_side(uint32_t part)
 {
-    *gone = 0;
-    for (size_t i = 0; m->cut && i < m->cut->n_overlays; i++) {
-        const cull_matrix_id where = m->cut->overlay[i].where;
-        if (where.layer != m->l || where.expert != CULL_NONE || cull_cut_first(m->cut, where) != i)
-            continue;
+    return part >= CULL_PART_SHARED_GATE && part <= CULL_PART_DENSE_DOWN &&
+           part != CULL_PART_SHARED_ROUTER;
+}
+
+static bool changes_others(const layer_size *m)
+{
+    for (size_t i = 0; m->cut && i < m->cut->n_overlays; i++)
+        if (m->cut->overlay[i].where.layer == m->l && m->cut->overlay[i].where.expert == CULL_NONE)
+            return true;
+    return false;
+}
+
+// Parts that are cut on request: attention, shared and dense ones (`side`). The router's rows go with
+// their experts.
+static cull_status other_gone(cull_ctx *ctx, const layer_size *m, double *gone, double *side)
+{
+    *gone = *side = 0;
+    for (uint32_t part = 0; part < CULL_N_PARTS && changes_others(m); part++) {
+        const cull_matrix_id where = cull_at(m->l, (cull_part)part);
         size_t rows, cols;
+        double biases = 0;
+        if (part == CULL_PART_GATE || part == CULL_PART_UP || part == CULL_PART_DOWN)
+            continue;
         CULL_TRY(shape(ctx, m, where, &rows, &cols));
-        *gone += (double)rows * (double)cols - (double)cull_kept_weights(m->cut, where, rows, cols);
+        if (rows == 0)
+            continue;
+        if (cull_module_down(where).part == part)
+            CULL_TRY(biases_gone(ctx, m, where, m->facts->side_channel_params, &biases));
+        const double went =
+            (double)rows * (double)cols - (double)cull_kept_weights(m->cut, where, rows, cols) + biases;
+        *gone += went;
+        *side += is_side(part) ? went : 0;
     }
     return CULL_OK;
 }
@@ -183,12 +251,12 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t E = m->facts->E;
     cull_cut_size *sum = m->sum;
-    double *params = cull_scratch(ctx, E + 1, sizeof *params), kept = 0, row, other;
+    double *params = cull_scratch(ctx, E + 1, sizeof *params), kept = 0, row, other, side;
     if (!params)
         return CULL_ENOMEM;
     CULL_TRY(params_of_experts(ctx, m, frozen, params));
     CULL_TRY(router_params(ctx, m, &row));
-    CULL_TRY(other_gone(ctx, m, &other));
+    CULL_TRY(other_gone(ctx, m, &other, &side));
     const bool passed = cut && (cut->skip_layer || cut->skip_moe);
     for (size_t e = 0; e < E; e++) {
         kept += passed ? 0 : params[e];
@@ -200,6 +268,9 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     const double experts = (double)m->facts->expert_params * (double)E;
     sum->expert_total += experts;
     sum->expert_kept += kept;
+    sum->layer_kept[m->l] = kept;
+    sum->side_total[m->l] = (double)m->facts->side_F * (double)m->facts->side_channel_params;
+    sum->side_kept[m->l] = cut && cut->skip_layer ? 0 : sum->side_total[m->l] - side;
     sum->free_total += frozen ? 0 : experts;
     sum->free_kept += frozen ? 0 : kept;
     sum->all_kept -= experts - kept + other;
@@ -252,7 +323,10 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
     const cull_model_facts *facts = model->facts;
     *out = (cull_cut_size){ .exportable = !cut || exportable(model, cut) };
     out->gone = cull_take(ctx, facts->L, sizeof *out->gone);
-    if (!out->gone)
+    out->layer_kept = cull_take(ctx, facts->L, sizeof *out->layer_kept);
+    out->side_total = cull_take(ctx, facts->L, sizeof *out->side_total);
+    out->side_kept = cull_take(ctx, facts->L, sizeof *out->side_kept);
+    if (!out->gone || !out->layer_kept || !out->side_total || !out->side_kept)
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;

@@ -1,8 +1,8 @@
 // How much of a model a cut leaves: the same yardstick for every method.
 //
 // An expert that is dropped, zeroed or served by another counts as gone, one that a novice replaces
-// leaves the novice's D numbers; rewritten weights are kept, masked ones are gone. All counts are
-// parameters.
+// leaves the novice's D numbers; rewritten weights are kept, masked ones and channels with their
+// biases are gone, an output bias leaves its D numbers. All counts are parameters.
 #ifndef CULL_CUT_CUT_SIZE_H
 #define CULL_CUT_CUT_SIZE_H
 
@@ -20,6 +20,8 @@ typedef struct cull_cut_size {
     double all_total, all_kept; // the model
     double active_total, active_kept; // run for a token, on average
     size_t *gone;                     // (L) experts that no longer stand for themselves
+    double *layer_kept;               // (L) parameters of its routed experts
+    double *side_total, *side_kept;   // (L) of the shared or dense part's channels
     size_t layers_gone;               // layers, or MoE sub-layers, passed over
     bool exportable;                  // as a checkpoint of the same architecture
 } cull_cut_size;
@@ -30,10 +32,13 @@ typedef struct cull_routing_counts {
     bool of_variant; // gathered on the cut model itself, so that the counts are what really runs
 } cull_routing_counts;
 
-// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. `gone` is alloc memory.
+// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. The arrays are alloc memory.
 cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
                              const uint8_t *frozen, cull_routing_counts usage,
                              cull_cut_size *out) CULL_MUST_CHECK;
+
+// Channels that a module keeps, given its matrix down.
+size_t cull_kept_channels(const cull_cut *cut, cull_matrix_id down, size_t F);
 
 // Weights of matrix `where` that the cut's overlays leave, of rows × cols.
 uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols);

@@ -9,19 +9,9 @@
 
 static bool changed(const cull_cut *cut, cull_matrix_id where)
 {
-    return cull_cut_first(cut, where) != SIZE_MAX;
-}
+    const cull_overlaid over = cull_overlay_of(cut, where);
 
-static void apply_mask(const cull_overlay *mask, size_t first, size_t n, float *out)
-{
-    const size_t row_bytes = (mask->cols + 7) / 8;
-
-    for (size_t r = 0; r < n; r++) {
-        const unsigned char *bits = (const unsigned char *)mask->data + (first + r) * row_bytes;
-        for (size_t c = 0; c < mask->cols; c++)
-            if (!(bits[c / 8] >> c % 8 & 1))
-                out[r * mask->cols + c] = 0;
-    }
+    return cull_overlaid_matrix(&over);
 }
 
 static void rows(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m, size_t first,
@@ -29,13 +19,29 @@ static void rows(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m
 {
     const cull_overlaid over = cull_overlay_of(cut, where);
 
-    if (over.matrix)
-        memcpy(out, over.matrix + first * m->cols, n * m->cols * sizeof *out);
-    else
-        cull_unpack_rows(m, first, n, out);
-    for (size_t i = over.first; i != SIZE_MAX; i = cull_cut_next(cut, i))
-        if (cut->overlay[i].kind == CULL_MASK)
-            apply_mask(&cut->overlay[i], first, n, out);
+    cull_overlay_rows(&over, m, first, n, out);
+}
+
+static bool bias_changed(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m)
+{
+    const cull_overlaid over = cull_overlay_of(cut, where);
+
+    return cull_overlaid_bias(&over, m);
+}
+
+static void bias(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m, size_t first,
+                 size_t n, float *out)
+{
+    const cull_overlaid over = cull_overlay_of(cut, where);
+
+    cull_overlay_bias(&over, m, first, n, out);
+}
+
+static bool keeps(const cull_cut *cut, cull_matrix_id where, size_t channel)
+{
+    const cull_overlaid over = cull_overlay_of(cut, where);
+
+    return cull_overlay_keeps(&over, channel);
 }
 
 static bool narrow(cull_dtype type, size_t n, const float *from, void *to)
@@ -60,4 +66,7 @@ const cull_variant_ext cull_variant_service = {
     .changed = changed,
     .rows = rows,
     .narrow = narrow,
+    .bias_changed = bias_changed,
+    .bias = bias,
+    .keeps = keeps,
 };

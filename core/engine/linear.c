@@ -30,34 +30,16 @@ typedef struct product {
 
 enum { FEW_TILES = 8, X_BLOCK = 1024 };
 
-static void apply_mask(const uint8_t *mask, size_t first, size_t n, size_t cols, float *tile)
-{
-    const size_t stride = (cols + 7) / 8;
-
-    for (size_t r = 0; r < n; r++, tile += cols) {
-        const uint8_t *bits = mask + (first + r) * stride;
-        for (size_t c = 0; c < cols; c++)
-            tile[c] = bits[c / 8] >> (c % 8) & 1 ? tile[c] : 0.0f;
-    }
-}
-
 // Rows [first, first + n) of the variant's W as float32: in `tile`, or in place where they stand
 // ready.
 static const float *variant_rows(const product *p, size_t first, size_t n, float *tile)
 {
-    const size_t cols = p->w.cols;
+    const bool whole = !p->over.masked && p->over.channels == SIZE_MAX;
     const float *ready = p->over.matrix ? p->over.matrix : cull_plain_f32(&p->w);
 
-    if (ready && !p->over.masked)
-        return ready + first * cols;
-    if (ready)
-        memcpy(tile, ready + first * cols, n * cols * sizeof *tile);
-    else
-        cull_unpack_rows(&p->w, first, n, tile);
-    for (size_t i = p->over.masked ? p->over.first : SIZE_MAX; i != SIZE_MAX;
-         i = cull_cut_next(p->over.cut, i))
-        if (p->over.cut->overlay[i].kind == CULL_MASK)
-            apply_mask(p->over.cut->overlay[i].data, first, n, cols, tile);
+    if (ready && whole)
+        return ready + first * p->w.cols;
+    cull_overlay_rows(&p->over, &p->w, first, n, tile);
     return tile;
 }
 
@@ -65,7 +47,7 @@ static void add_bias(const product *p, size_t first, size_t n, size_t x0, size_t
 {
     float bias[CULL_TILE_ROWS];
 
-    cull_unpack_bias(&p->w, first, n, bias);
+    cull_overlay_bias(&p->over, &p->w, first, n, bias);
     for (size_t i = x0; i < x0 + count; i++)
         for (size_t r = 0; r < n; r++)
             p->y[i * p->ldy + first + r] += bias[r];
@@ -83,7 +65,7 @@ static cull_status multiply_tile(void *arg, size_t i, size_t worker)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)count, (blasint)n,
                 (blasint)p->w.cols, 1.0f, p->x + x0 * p->ldx, (blasint)p->ldx, w,
                 (blasint)p->w.cols, 0.0f, p->y + x0 * p->ldy + first, (blasint)p->ldy);
-    if (p->w.bias)
+    if (p->w.bias || p->over.biased)
         add_bias(p, first, n, x0, count);
     return CULL_OK;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cut/cut.h"
 
 // ---- keys of layer cuts ----
 
@@ -13,7 +14,7 @@ static bool layer_untouched(const cull_cut *cut, size_t l)
     if (!cut)
         return true;
     c = cut->layer + l;
-    if (c->skip_layer || c->skip_moe || c->k || c->skip_ratio != 0.0)
+    if (c->skip_layer || c->skip_moe || c->k || c->skip_ratio != 0.0 || c->top_p != 0.0)
         return false;
     for (size_t e = 0; e < c->E; e++)
         if (c->action[e] != CULL_ACTION_BASE)
@@ -31,6 +32,7 @@ static void hash_layer(cull_hash *hash, const cull_cut *cut, size_t l)
     cull_hash_u64(hash, (uint64_t)c->skip_layer * 2 + c->skip_moe);
     cull_hash_u64(hash, c->k);
     cull_hash_f64(hash, c->skip_ratio);
+    cull_hash_f64(hash, c->top_p);
     for (size_t e = 0; e < c->E; e++) {
         cull_hash_u64(hash, c->action[e]);
         if (c->action[e] == CULL_ACTION_ALIAS)
@@ -44,9 +46,7 @@ static void hash_layer(cull_hash *hash, const cull_cut *cut, size_t l)
             continue;
         cull_hash_u64(hash, (uint64_t)o->where.part << 32 | o->where.expert);
         cull_hash_u64(hash, o->kind);
-        cull_hash_bytes(hash, o->data,
-                        o->kind == CULL_MASK ? o->rows * ((o->cols + 7) / 8)
-                                             : o->rows * o->cols * sizeof(float));
+        cull_hash_bytes(hash, o->data, cull_overlay_bytes(o->kind, o->rows, o->cols));
     }
 }
 

@@ -33,6 +33,14 @@ static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
                          "an overlay for layer %u, expert %u, which the model has not", where.layer,
                          where.expert);
     CULL_TRY(s->opened.backend->matrix(ctx, s->opened.model, where, &matrix));
+    if (overlay->kind == CULL_CHANNELS || overlay->kind == CULL_BIAS) {
+        const size_t n = overlay->kind == CULL_BIAS ? matrix.rows : matrix.cols;
+        if (overlay->rows != 1 || overlay->cols != n)
+            return cull_fail(ctx, CULL_EPLUGIN, "%zu %s of layer %u, %s, which has %zu",
+                             overlay->cols, overlay->kind == CULL_BIAS ? "biases" : "channels",
+                             where.layer, words[where.part], n);
+        return CULL_OK;
+    }
     if (matrix.rows != overlay->rows || matrix.cols != overlay->cols)
         return cull_fail(
             ctx, CULL_EPLUGIN, "an overlay of %zu × %zu for layer %u, %s, which has %zu × %zu",

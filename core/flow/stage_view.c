@@ -4,32 +4,8 @@
 
 #include "cut/cut.h"
 #include "cut/cut_file.h"
-#include "cut/unpack.h"
+#include "cut/overlay.h"
 #include "engine/finite.h"
-
-static const float *last_matrix(const cull_cut *cut, cull_matrix_id where)
-{
-    const float *matrix = NULL;
-    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
-        if (cut->overlay[i].kind == CULL_MATRIX)
-            matrix = cut->overlay[i].data;
-    return matrix;
-}
-
-static void apply_masks(const cull_cut *cut, cull_matrix_id where, size_t rows, size_t cols,
-                        float *w)
-{
-    const size_t bytes = (cols + 7) / 8;
-    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i)) {
-        const uint8_t *mask = cut->overlay[i].data;
-        if (cut->overlay[i].kind != CULL_MASK)
-            continue;
-        for (size_t r = 0; r < rows; r++)
-            for (size_t c = 0; c < cols; c++)
-                if (!(mask[r * bytes + c / 8] >> (c % 8) & 1))
-                    w[r * cols + c] = 0;
-    }
-}
 
 static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                            const float **w, size_t *rows, size_t *cols, const float **bias)
@@ -37,20 +13,17 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
     const cull_open_model *model = &((const cull_stage_view *)view->core)->prepared->opened;
     cull_matrix m = { .size = sizeof m };
     CULL_TRY(model->backend->matrix(ctx, model->model, where, &m));
+    const cull_overlaid over = cull_overlay_of(view->before, where);
+    const bool biased = m.bias || over.biased;
     float *copy = ctx->host->scratch(ctx, m.rows * m.cols, sizeof *copy);
-    float *b = m.bias ? ctx->host->scratch(ctx, m.rows, sizeof *b) : NULL;
-    if (!copy || (m.bias && !b))
+    float *b = biased ? ctx->host->scratch(ctx, m.rows, sizeof *b) : NULL;
+    if (!copy || (biased && !b))
         return CULL_ENOMEM;
-    const float *rewritten = last_matrix(view->before, where);
-    if (rewritten)
-        memcpy(copy, rewritten, m.rows * m.cols * sizeof *copy);
-    else
-        cull_unpack_rows(&m, 0, m.rows, copy);
-    if (!rewritten)
+    cull_overlay_rows(&over, &m, 0, m.rows, copy);
+    if (!over.matrix)
         CULL_TRY(cull_check_weights(ctx, where, 0, m.rows, m.cols, copy));
-    apply_masks(view->before, where, m.rows, m.cols, copy);
     if (b)
-        cull_unpack_bias(&m, 0, m.rows, b);
+        cull_overlay_bias(&over, &m, 0, m.rows, b);
     *w = copy;
     *rows = m.rows;
     *cols = m.cols;

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cut/cut.h"
+#include "cut/cut_size.h"
 #include "record/trial_groups.h"
 
 // The layers that have experts, and how many they have at most.
@@ -75,29 +75,24 @@ static void put_flags(cull_h5 *file, const moe *m)
                                   NULL });
 }
 
-// The weights of one matrix that its masks zero.
-static uint64_t zeroed(const cull_cut *cut, size_t first)
+// The weights of an expert that masks and channels zero.
+static uint64_t zeroed(const moe *m, size_t l, size_t e)
 {
-    const cull_overlay *o = &cut->overlay[first];
-    const size_t row_bytes = (o->cols + 7) / 8;
+    static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
+    const size_t F = m->trial->layer[l]->F, D = m->trial->model->D;
     uint64_t gone = 0;
 
-    for (size_t r = 0; r < o->rows; r++)
-        for (size_t b = 0; b < row_bytes; b++) {
-            unsigned kept = 0xff >> (b + 1 == row_bytes ? 8 * row_bytes - o->cols : 0);
-            const unsigned all = kept;
-            for (size_t j = first; j != SIZE_MAX; j = cull_cut_next(cut, j))
-                if (cut->overlay[j].kind == CULL_MASK)
-                    kept &= ((const unsigned char *)cut->overlay[j].data)[r * row_bytes + b];
-            for (unsigned lost = all & ~kept; lost; lost &= lost - 1)
-                gone++;
-        }
+    for (size_t p = 0; p < 3; p++) {
+        const bool down = parts[p] == CULL_PART_DOWN;
+        if (m->trial->layer[l]->parts >> parts[p] & 1)
+            gone += F * D - cull_kept_weights(m->trial->cut, cull_at_expert(l, parts[p], e),
+                                              down ? D : F, down ? F : D);
+    }
     return gone;
 }
 
 static void put_density(cull_h5 *file, const moe *m)
 {
-    static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     const cull_cut *cut = m->trial->cut;
     double *density =
         cut && cut->n_overlays ? cull_h5_scratch(file, m->n * m->E, sizeof *density) : NULL;
@@ -109,11 +104,7 @@ static void put_density(cull_h5 *file, const moe *m)
     for (size_t i = 0; i < m->n; i++)
         for (size_t e = 0; e < experts_of(m, i); e++) {
             const size_t l = (size_t)m->layer[i];
-            uint64_t gone = 0;
-            for (size_t p = 0; p < 3; p++) {
-                const size_t first = cull_cut_first(cut, cull_at_expert(l, parts[p], e));
-                gone += first != SIZE_MAX ? zeroed(cut, first) : 0;
-            }
+            const uint64_t gone = zeroed(m, l, e);
             density[i * m->E + e] =
                 cut->layer[l].action[e] == CULL_ACTION_BASE && m->trial->layer[l]->expert_params
                     ? 1 - (double)gone / (double)m->trial->layer[l]->expert_params
@@ -128,6 +119,38 @@ static void put_density(cull_h5 *file, const moe *m)
                                   density,
                                   NULL,
                                   "fraction of the expert's weights that is kept",
+                                  NULL });
+}
+
+// Channels that each expert keeps, where some are gone.
+static void put_widths(cull_h5 *file, const moe *m)
+{
+    const cull_cut *cut = m->trial->cut;
+    bool any = false;
+    for (size_t i = 0; cut && i < cut->n_overlays; i++)
+        any |= cut->overlay[i].kind == CULL_CHANNELS;
+    int32_t *width = any ? cull_h5_scratch(file, m->n * m->E, sizeof *width) : NULL;
+    if (!width)
+        return;
+
+    memset(width, 255, m->n * m->E * sizeof *width); // −1
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t e = 0; e < experts_of(m, i); e++) {
+            const size_t l = (size_t)m->layer[i];
+            const bool stands = cut->layer[l].action[e] == CULL_ACTION_BASE;
+            const cull_matrix_id down = cull_at_expert(l, CULL_PART_DOWN, e);
+            width[i * m->E + e] =
+                stands ? (int32_t)cull_kept_channels(cut, down, m->trial->layer[l]->F) : 0;
+        }
+    cull_h5_put(file, "/experts",
+                &(cull_h5_array){ "channels_kept",
+                                  'n',
+                                  2,
+                                  { "layer", "expert" },
+                                  { m->n, m->E },
+                                  width,
+                                  NULL,
+                                  "channels that the expert keeps",
                                   NULL });
 }
 
@@ -296,6 +319,7 @@ void cull_put_experts(cull_h5 *file, const cull_trial *trial)
     cull_h5_put(file, "/experts", &a);
     put_flags(file, &m);
     put_density(file, &m);
+    put_widths(file, &m);
     put_statistics(file, &m);
     put_scores(file, &m, false);
 }
@@ -314,7 +338,7 @@ void cull_put_layers(cull_h5 *file, const cull_trial *trial)
     const size_t L = trial->model->L;
     uint8_t *skip = cull_h5_scratch(file, 2 * L, 1);
     int32_t *counts = cull_h5_scratch(file, 2 * L, sizeof *counts);
-    double *ratio = cull_h5_scratch(file, L, sizeof *ratio);
+    double *ratio = cull_h5_scratch(file, 2 * L, sizeof *ratio);
     cull_h5_group(file, "/layers");
     if (!skip || !counts || !ratio)
         return;
@@ -325,6 +349,7 @@ void cull_put_layers(cull_h5 *file, const cull_trial *trial)
         skip[L + l] = cut && cut->skip_moe;
         counts[l] = (int32_t)(cut && cut->k ? cut->k : trial->layer[l]->K);
         ratio[l] = cut ? cut->skip_ratio : 0;
+        ratio[L + l] = cut ? cut->top_p : 0;
         for (size_t e = 0; e < trial->layer[l]->E; e++)
             counts[L + l] += !cut || cut->action[e] == CULL_ACTION_BASE;
     }
@@ -335,6 +360,8 @@ void cull_put_layers(cull_h5 *file, const cull_trial *trial)
     put_layer_column(file, "n_kept", 'n', L, counts + L, "experts that stay as they are", NULL);
     put_layer_column(file, "skip_ratio", 'd', L, ratio,
                      "gates below this share of the first are dropped", NULL);
+    put_layer_column(file, "top_p", 'd', L, ratio + L,
+                     "picks end where their probabilities reach this; 0: they do not", NULL);
     const moe m = moe_of(file, trial);
     if (trial->n_scores)
         put_scores(file, &m, true);

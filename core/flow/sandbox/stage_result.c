@@ -30,7 +30,7 @@ static void put(writer *w, const void *bytes, size_t n)
 
 typedef struct layer_head {
     uint64_t E, skip_layer, skip_moe, k, novices;
-    double skip_ratio;
+    double skip_ratio, top_p;
 } layer_head;
 
 typedef struct head {
@@ -40,7 +40,8 @@ typedef struct head {
 
 static void put_layer(writer *w, const cull_layer_cut *layer, size_t D)
 {
-    layer_head h = { layer->E, layer->skip_layer, layer->skip_moe, layer->k, 0, layer->skip_ratio };
+    layer_head h = { layer->E, layer->skip_layer,  layer->skip_moe, layer->k,
+                     0,        layer->skip_ratio, layer->top_p };
     for (size_t e = 0; e < layer->E; e++)
         h.novices += layer->action[e] == CULL_ACTION_NOVICE;
     put(w, &h, sizeof h);
@@ -170,10 +171,13 @@ static cull_status get_layer(reader *r, size_t l, bool wanted, cull_layer_cut *l
     if (!isfinite(h->skip_ratio) || h->skip_ratio < 0)
         return cull_fail(r->ctx, CULL_ENUMERIC, "the skip ratio of layer %zu is %g", l,
                          h->skip_ratio);
+    if (!(h->top_p >= 0 && h->top_p <= 1))
+        return cull_fail(r->ctx, CULL_ENUMERIC, "the top-p of layer %zu is %g", l, h->top_p);
     layer->skip_layer = h->skip_layer;
     layer->skip_moe = h->skip_moe;
     layer->k = h->k;
     layer->skip_ratio = h->skip_ratio;
+    layer->top_p = h->top_p;
     return get_novices(r, l, layer, D);
 }
 
@@ -204,8 +208,8 @@ static cull_status get_scores(reader *r, uint64_t form, cull_stage_result *out)
 static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
 {
     const cull_overlay *from = get(r, sizeof *from);
-    if (!from || (from->kind != CULL_MASK && from->kind != CULL_MATRIX) ||
-        from->where.part >= CULL_N_PARTS || from->where.layer >= cut->L)
+    if (!from || !cull_overlay_fits(from->kind, from->where, from->rows) ||
+        from->where.layer >= cut->L)
         return spoilt(r);
     if (only < cut->L && from->where.layer != only)
         return cull_fail(r->ctx, CULL_EPLUGIN, "layer %u was changed while layer %zu was decided",
@@ -214,8 +218,10 @@ static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
     const void *data = bytes == SIZE_MAX ? NULL : get(r, bytes);
     if (!data)
         return spoilt(r);
-    if (from->kind == CULL_MATRIX && !all_finite(data, from->rows * from->cols))
-        return cull_fail(r->ctx, CULL_ENUMERIC, "a rewritten matrix of layer %u is not finite",
+    const bool numbers = from->kind == CULL_MATRIX || from->kind == CULL_BIAS;
+    if (numbers && !all_finite(data, from->rows * from->cols))
+        return cull_fail(r->ctx, CULL_ENUMERIC, "%s of layer %u is not finite",
+                         from->kind == CULL_BIAS ? "an output bias" : "a rewritten matrix",
                          from->where.layer);
     const cull_overlay overlay = { from->where, from->kind, from->rows, from->cols, data };
     return cull_cut_add(r->ctx, cut, &overlay);

@@ -14,7 +14,9 @@
 enum { L = 3, D = 5 };
 static const size_t experts[L] = { 0, 4, 3 };
 static const cull_matrix_id up = { 1, CULL_PART_UP, 1 }, q = { 0, CULL_PART_Q, CULL_NONE },
-                            head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
+                            head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE },
+                            down = { 2, CULL_PART_DOWN, 0 },
+                            shared = { 0, CULL_PART_SHARED_DOWN, CULL_NONE };
 static char path[64];
 
 static int make(void **state)
@@ -49,6 +51,7 @@ static cull_cut *everything(fake_host *host)
     one->target[2] = 3;
     one->k = 2;
     one->skip_ratio = 0.25;
+    two->top_p = 0.875;
     two->action[1] = CULL_ACTION_DROP;
     two->action[2] = CULL_ACTION_ZERO;
     two->skip_moe = true;
@@ -62,6 +65,15 @@ static cull_cut *everything(fake_host *host)
     memcpy(matrix, (float[]){ 1.0f / 3, -2e-8f, 65504, 0, 1e-3f, -7 }, 6 * sizeof *matrix);
     matrix = ctx->host->overlay(ctx, cut, head, CULL_MATRIX, 1, 8);
     matrix[3] = 2;
+
+    unsigned char *channels = ctx->host->overlay(ctx, cut, down, CULL_CHANNELS, 1, 10);
+    memcpy(channels, (unsigned char[]){ 0xf7, 0x03 }, 2);
+    channels = ctx->host->overlay(ctx, cut, down, CULL_CHANNELS, 1, 10); // a later stage's
+    memcpy(channels, (unsigned char[]){ 0x77, 0x03 }, 2);
+    float *bias = ctx->host->overlay(ctx, cut, shared, CULL_BIAS, 1, D);
+    bias[1] = 1.5f;
+    bias = ctx->host->overlay(ctx, cut, shared, CULL_BIAS, 1, D); // they add
+    bias[1] = 0.25f;
     return cut;
 }
 
@@ -88,6 +100,7 @@ static void same_slots(const cull_cut *a, const cull_cut *b)
         assert_int_equal(x->skip_moe, y->skip_moe);
         assert_int_equal(x->k, y->k);
         assert_true(x->skip_ratio == y->skip_ratio);
+        assert_true(x->top_p == y->top_p);
     }
 }
 
@@ -114,6 +127,11 @@ static void everything_comes_back(void **state)
     assert_memory_equal(mask->data, ((unsigned char[]){ 0xfe, 0x07, 0x55, 0x05 }), 4);
     assert_memory_equal(overlay(back, q)->data, overlay(cut, q)->data, 6 * sizeof(float));
     assert_int_equal(overlay(back, head)->cols, 8);
+    assert_int_equal(overlay(back, down)->kind, CULL_CHANNELS);
+    assert_int_equal(overlay(back, down)->cols, 10);
+    assert_memory_equal(overlay(back, down)->data, ((unsigned char[]){ 0x77, 0x03 }), 2);
+    assert_int_equal(overlay(back, shared)->kind, CULL_BIAS);
+    assert_true(((const float *)overlay(back, shared)->data)[1] == 1.75f);
 
     cull_cut_ids ids;
     assert_ok(host, cull_cut_file_service.ids(fake_ctx(host), path, &ids));
