@@ -20,6 +20,7 @@ typedef struct attempt {
     uint32_t form, scope;
     bool equal, frozen; // all scores alike; layer FROZEN may not be cut
     size_t remove[LAYERS], least[LAYERS];
+    double params[LAYERS]; // that channels may take
     uint8_t locked[LAYERS];
     cull_budget budget;
     cull_scores scores;
@@ -29,7 +30,7 @@ typedef struct attempt {
 // What a cut takes away.
 typedef struct toll {
     size_t experts[LAYERS], layers;
-    size_t weights, of; // zeroed by masks, of those of all experts that may be cut
+    size_t weights, of; // zeroed, of those of all experts that may be cut
     const char *unsound;
 } toll;
 
@@ -54,24 +55,29 @@ static cull_status make_scores(attempt *a)
     cull_ctx *ctx = &a->context.ctx;
     double **expert = cull_take(ctx, LAYERS, sizeof *expert);
     double **pair = cull_take(ctx, LAYERS, sizeof *pair);
+    double **channel = cull_take(ctx, LAYERS, sizeof *channel);
+    double **side = cull_take(ctx, LAYERS, sizeof *side); // there are no such parts
     double *layer = cull_take(ctx, LAYERS, sizeof *layer),
            *of_set = cull_take(ctx, 8, sizeof *of_set);
     cull_rng rng;
 
-    if (!expert || !pair || !layer || !of_set)
+    if (!expert || !pair || !layer || !of_set || !channel || !side)
         return CULL_ENOMEM;
     cull_rng_init(&rng, 1, "conform", "scores");
     for (size_t e = 0; e < 8; e++)
         of_set[e] = a->equal ? 1 : cull_rng_uniform(&rng);
     for (size_t l = 0; l < LAYERS; l++) {
-        const size_t E = a->world->layer[l].E;
+        const size_t E = a->world->layer[l].E, F = a->world->layer[l].F;
         layer[l] = a->equal ? 1 : cull_rng_uniform(&rng);
         if (!E)
             continue;
         expert[l] = cull_take(ctx, E, sizeof **expert);
         pair[l] = cull_take(ctx, E * E, sizeof **pair);
-        if (!expert[l] || !pair[l])
+        channel[l] = cull_take(ctx, E * F, sizeof **channel);
+        if (!expert[l] || !pair[l] || !channel[l])
             return CULL_ENOMEM;
+        for (size_t i = 0; i < E * F; i++)
+            channel[l][i] = a->equal ? 1 : cull_rng_uniform(&rng);
         for (size_t i = 0; i < E * E; i++) {
             if (i < E)
                 expert[l][i] = a->equal ? 1 : cull_rng_uniform(&rng);
@@ -85,6 +91,8 @@ static cull_status make_scores(attempt *a)
                                .layer = layer,
                                .expert = expert,
                                .pair = pair,
+                               .channel = channel,
+                               .side = side,
                                .subset = { set_loss, of_set } };
     return CULL_OK;
 }
@@ -98,13 +106,16 @@ static void make_budget(attempt *a)
                                .sparsity = sparsity,
                                .remove = a->remove,
                                .least = a->least,
-                               .frozen = a->locked };
+                               .frozen = a->locked,
+                               .params = a->params };
     for (size_t l = 0; l < LAYERS; l++) {
         const size_t E = a->world->layer[l].E;
         a->locked[l] = a->frozen && l == FROZEN;
         a->least[l] = a->world->layer[l].K;
         a->remove[l] = a->locked[l] ? 0 : by_layers ? l == 0 : (size_t)((double)E * sparsity);
         a->budget.total += a->remove[l];
+        a->params[l] = a->locked[l] ? 0 : sparsity * (double)(E * a->world->layer[l].expert_params);
+        a->budget.total_params += a->params[l];
     }
 }
 
@@ -152,6 +163,8 @@ static toll count(const attempt *a)
         const cull_overlay *o = &a->cut->overlay[i];
         if (o->kind == CULL_MASK && o->where.expert != CULL_NONE)
             t.weights += zeros(o);
+        if (o->kind == CULL_CHANNELS && o->where.expert != CULL_NONE)
+            t.weights += zeros(o) * 3 * a->world->facts.D;
     }
     return t;
 }

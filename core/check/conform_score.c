@@ -15,6 +15,7 @@ typedef struct outcome {
     cull_synthetic *world;
     const cull_criterion *criterion;
     const void *settings;
+    uint32_t form; // of its scores
     double *number;
     size_t n;
 } outcome;
@@ -36,20 +37,23 @@ static cull_status make_scores(cull_ctx *ctx, const cull_synthetic *w, uint32_t 
 {
     const size_t L = w->facts.L;
     double **expert = cull_take(ctx, L, sizeof *expert), **pair = cull_take(ctx, L, sizeof *pair);
+    double **channel = cull_take(ctx, L, sizeof *channel);
 
     *out = (cull_scores){ .size = sizeof *out, .form = form, .L = L };
     out->layer = cull_take(ctx, L, sizeof *out->layer);
-    if (!expert || !pair || !out->layer)
+    if (!expert || !pair || !channel || !out->layer)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t E = w->layer[l].E;
+        const size_t E = w->layer[l].E, F = w->layer[l].F;
         expert[l] = E ? cull_take(ctx, E, sizeof **expert) : NULL;
         pair[l] = E ? cull_take(ctx, E * E, sizeof **pair) : NULL;
-        if (E && (!expert[l] || !pair[l]))
+        channel[l] = E ? cull_take(ctx, E * F, sizeof **channel) : NULL;
+        if (E && (!expert[l] || !pair[l] || !channel[l]))
             return CULL_ENOMEM;
     }
     out->expert = expert;
     out->pair = pair;
+    out->channel = channel;
     return CULL_OK;
 }
 
@@ -59,7 +63,7 @@ static cull_status score_all(outcome *o)
     cull_ctx *ctx = &o->context.ctx;
     cull_scores scores;
 
-    CULL_TRY(make_scores(ctx, w, o->criterion->form, &scores));
+    CULL_TRY(make_scores(ctx, w, o->form, &scores));
     CULL_TRY(o->criterion->score(ctx, o->settings, &w->view, CULL_ALL_LAYERS, &scores));
     for (size_t l = 0; l < w->facts.L; l++) {
         const size_t E = w->layer[l].E;
@@ -69,6 +73,9 @@ static cull_status score_all(outcome *o)
             put(o, scores.expert[l][position(o, l, e)]);
         for (size_t i = 0; scores.form == CULL_FORM_PAIR && i < E * E; i++)
             put(o, scores.pair[l][position(o, l, i / E) * E + position(o, l, i % E)]);
+        const size_t F = w->layer[l].F;
+        for (size_t i = 0; scores.form == CULL_FORM_CHANNEL && i < E * F; i++)
+            put(o, scores.channel[l][position(o, l, i / F) * F + i % F]);
     }
     return CULL_OK;
 }
@@ -136,6 +143,7 @@ static cull_status run(outcome *o, const cull_plugin *plugin, bool permuted, uin
     o->context.owner = plugin->name;
     CULL_TRY(cull_settings_new(ctx, plugin, &settings));
     o->settings = settings;
+    o->form = o->criterion->form_for ? o->criterion->form_for(settings) : o->criterion->form;
     o->number = cull_take(ctx, LIMIT, sizeof *o->number);
     if (!o->number)
         return CULL_ENOMEM;
@@ -144,8 +152,8 @@ static cull_status run(outcome *o, const cull_plugin *plugin, bool permuted, uin
                                 &o->world));
     if (c->observer)
         CULL_TRY(cull_synthetic_observe(ctx, o->world, c->observer, settings));
-    return c->form == CULL_FORM_WEIGHT   ? score_matrices(o)
-           : c->form == CULL_FORM_SUBSET ? score_sets(o)
+    return o->form == CULL_FORM_WEIGHT   ? score_matrices(o)
+           : o->form == CULL_FORM_SUBSET ? score_sets(o)
                                          : score_all(o);
 }
 

@@ -222,6 +222,7 @@ static void make_facts(cull_synthetic *w)
             .renormalise = true,
             .parts = E ? parts : 0,
             .expert_params = 3 * D * F,
+            .channel_params = 3 * D,
         };
         w->facts.params_expert += E * 3 * D * F;
     }

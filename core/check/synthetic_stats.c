@@ -303,6 +303,67 @@ static cull_status count_r(counting *c)
     return CULL_OK;
 }
 
+// Channel i of expert e at token t.
+static double channel(const counting *c, size_t t, size_t e, size_t i)
+{
+    return (double)c->rows->u[(t * c->E + e) * c->F + i];
+}
+
+static cull_status count_channels(counting *c)
+{
+    double *mean = take(c, c->E * c->F), *var = take(c, c->E * c->F);
+
+    if (!mean || !var)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < c->E * c->F; i++) {
+        const size_t e = i / c->F;
+        double n = 0, sum = 0, off = 0;
+        for (size_t t = 0; t < c->N; t++) {
+            n += chosen(c, t, e);
+            sum += chosen(c, t, e) ? channel(c, t, e, i % c->F) : 0;
+        }
+        mean[i] = n > 0 ? sum / n : 0;
+        for (size_t t = 0; t < c->N; t++)
+            if (chosen(c, t, e))
+                off += pow(channel(c, t, e, i % c->F) - mean[i], 2);
+        var[i] = n > 1 ? off / (n - 1) : 0;
+    }
+    c->out->u_mean = mean;
+    c->out->u_var = var;
+    return CULL_OK;
+}
+
+static cull_status count_gated_squares(counting *c)
+{
+    double *x_sq = take(c, c->E * c->D), *u_sq = take(c, c->E * c->F);
+
+    if (!x_sq || !u_sq)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < c->N; t++)
+        for (size_t e = 0; e < c->E; e++) {
+            for (size_t d = 0; d < c->D; d++)
+                x_sq[e * c->D + d] += pow(gate(c, t, e) * (double)c->rows->x[t * c->D + d], 2);
+            for (size_t i = 0; i < c->F; i++)
+                u_sq[e * c->F + i] += pow(gate(c, t, e) * channel(c, t, e, i), 2);
+        }
+    c->out->gx_sq = x_sq;
+    c->out->gu_sq = u_sq;
+    return CULL_OK;
+}
+
+static cull_status count_gated_peaks(counting *c)
+{
+    double *peak = take(c, c->E * c->F);
+
+    if (!peak)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < c->N; t++)
+        for (size_t i = 0; i < c->E * c->F; i++)
+            peak[i] = fmax(peak[i], pow(gate(c, t, i / c->F) * channel(c, t, i / c->F, i % c->F), 2));
+    c->out->gu_peak = peak;
+    return CULL_OK;
+}
+
 static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t groups)
 {
     static const struct {
@@ -314,6 +375,9 @@ static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t 
         { CULL_STAT_EASY_EP, count_f },       { CULL_STAT_LOGIT_GRAM, count_g },
         { CULL_STAT_INPUT_SQUARES, count_h }, { CULL_STAT_HESSIAN, count_i },
         { CULL_STAT_DENSE_MEAN, count_m },    { CULL_STAT_GATE_RATIO, count_r },
+        { CULL_STAT_CHANNEL_MOMENTS, count_channels },
+        { CULL_STAT_GATED_SQUARES, count_gated_squares },
+        { CULL_STAT_GATED_PEAKS, count_gated_peaks },
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -54,6 +54,70 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
     return CULL_OK;
 }
 
+// ---- channels: a budget of parameters ----
+
+static bool side_counts(const cull_step *step, const cull_prepared_model *s, size_t l)
+{
+    return s->layer[l]->parts & cull_stage_sides(step->spec);
+}
+
+// Where nothing may be cut. A layer without experts may be where dense parts give up channels.
+static uint8_t *frozen_channels(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s)
+{
+    const size_t L = s->opened.facts->L;
+    uint8_t *frozen = cull_take(ctx, L, 1);
+    for (size_t l = 0; frozen && l < L; l++)
+        frozen[l] = s->frozen[l] == CULL_WITHOUT_EXPERTS ? !side_counts(step, s, l) : s->frozen[l];
+    return frozen;
+}
+
+// Parameters of layer l that take part: as the model has them, or as a cut leaves them.
+static double channel_total(const cull_step *step, const cull_prepared_model *s,
+                            const cull_cut_size *size, size_t l)
+{
+    return (double)s->layer[l]->E * (double)s->layer[l]->expert_params +
+           (side_counts(step, s, l) ? size->side_total[l] : 0);
+}
+
+static double channel_left(const cull_step *step, const cull_prepared_model *s,
+                           const cull_cut_size *size, size_t l)
+{
+    return size->layer_kept[l] + (side_counts(step, s, l) ? size->side_kept[l] : 0);
+}
+
+// What a donor took of the layer's experts, in parameters.
+static double donated(const cull_prepared_model *s, const cull_cut_size *donor, size_t l)
+{
+    return (double)s->layer[l]->E * (double)s->layer[l]->expert_params - donor->layer_kept[l];
+}
+
+static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
+                                   const cull_prepared_model *s, const cull_cut_size *before,
+                                   const cull_cut_size *donor, cull_budget *out)
+{
+    const size_t L = s->opened.facts->L;
+    double *params = cull_take(ctx, L, sizeof *params), total = 0, left = 0;
+    uint8_t *frozen = frozen_channels(ctx, step, s);
+    if (!params || !frozen)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++) {
+        total += frozen[l] ? 0 : channel_total(step, s, before, l);
+        left += frozen[l] ? 0 : channel_left(step, s, before, l);
+    }
+    const double rest = left > 0 ? fmax(0, 1 - (1 - step->sparsity) * total / left) : 0;
+    out->sparsity = isnan(step->spec->share) ? rest : step->spec->share;
+    out->frozen = frozen;
+    out->params = params;
+    out->scope = step->scope == CULL_ALLOCATE_GLOBAL ? CULL_SCOPE_GLOBAL : CULL_SCOPE_LAYER;
+    for (size_t l = 0; l < L; l++) {
+        const double here = channel_left(step, s, before, l);
+        if (!frozen[l])
+            params[l] = fmin(here, donor ? donated(s, donor, l) : out->sparsity * here);
+        out->total_params += params[l];
+    }
+    return CULL_OK;
+}
+
 static void spread_layers(const cull_prepared_model *s, const cull_cut_size *before, double share,
                           cull_budget *out)
 {
@@ -86,6 +150,8 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
     };
     if (step->unit == CULL_UNIT_EXPERT)
         return spread_experts(ctx, step, s, before, donor, out->sparsity, out);
+    if (step->unit == CULL_UNIT_CHANNEL)
+        return spread_channels(ctx, step, s, before, donor, out);
     if (step->unit == CULL_UNIT_LAYER)
         spread_layers(s, before, out->sparsity, out);
     return CULL_OK;
@@ -157,6 +223,35 @@ static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
     return CULL_OK;
 }
 
+// A budget of parameters is met within a channel of the model, or, where each layer has its own, within
+// a channel of every expert.
+static cull_status check_channels(cull_ctx *ctx, const cull_step *step,
+                                  const cull_prepared_model *s, const cull_budget *budget,
+                                  const cull_cut_size *before, const cull_cut_size *after)
+{
+    double total = 0, slack = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const double took =
+            channel_left(step, s, before, l) - channel_left(step, s, after, l);
+        const double one = (double)s->layer[l]->channel_params;
+        const bool by_layer = budget->scope == CULL_SCOPE_LAYER;
+        total += took;
+        slack = by_layer ? slack + (double)s->layer[l]->E * one : fmax(slack, one);
+        if (budget->frozen[l] ? took > 0.5 : by_layer && took > budget->params[l] + 0.5)
+            return cull_fail(ctx, CULL_EBUDGET,
+                             "%.0f parameters of layer %zu's channels went, but %.0f were allowed",
+                             took, l, budget->params[l]);
+    }
+    if (total > budget->total_params + 0.5)
+        return cull_fail(ctx, CULL_EBUDGET, "%.0f parameters went, but %.0f were allowed", total,
+                         budget->total_params);
+    if (total + slack < budget->total_params)
+        cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
+                      "%s: channels of %.0f parameters went where %.0f were to go",
+                      cull_context_of(ctx)->owner, total, budget->total_params);
+    return CULL_OK;
+}
+
 static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
                                  const cull_cut_size *before, const cull_cut_size *after)
 {
@@ -181,6 +276,8 @@ cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_p
     switch (step->unit) {
     case CULL_UNIT_EXPERT:
         return check_experts(ctx, s, budget, before, after);
+    case CULL_UNIT_CHANNEL:
+        return check_channels(ctx, step, s, budget, before, after);
     case CULL_UNIT_LAYER:
         return check_layers(ctx, budget, before, after);
     case CULL_UNIT_WEIGHT:

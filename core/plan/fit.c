@@ -30,7 +30,7 @@ static void fit_forms(const cull_stage *stage, cull_problems *problems)
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_criterion *criterion =
         stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
-    const uint32_t form = criterion ? criterion->form : CULL_FORM_NONE;
+    const uint32_t form = cull_stage_form(stage);
     char takes[80], yields[80];
     if (form & strategy->accepts)
         return;
@@ -54,18 +54,19 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_criterion *criterion =
         stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
-    const bool by_layer = strategy->flags & CULL_BY_LAYER;
+    const bool by_layer = strategy->flags & (CULL_BY_LAYER | CULL_EITHER_WAY);
+    const bool of_subsets = cull_stage_form(stage) == CULL_FORM_SUBSET;
     const bool sets = needs || (criterion && criterion->observer);
     if ((sets || stage->propagate) && !spec->calibrate.plugin)
         cull_problem_add(problems, stage->place,
                          "this stage needs statistics, but the experiment has no \"calibrate\"");
-    if (!by_layer && ((needs & in_visit) || (criterion && criterion->form == CULL_FORM_SUBSET)))
+    if (!by_layer && ((needs & in_visit) || of_subsets))
         cull_problem_add(
             problems, stage->strategy.place,
             "%s exists one layer at a time, but strategy %s decides all layers at once",
-            criterion ? criterion->form == CULL_FORM_SUBSET ? "a loss of subsets"
-                                                            : "what the criterion needs"
-                      : "what it needs",
+            of_subsets  ? "a loss of subsets"
+            : criterion ? "what the criterion needs"
+                        : "what it needs",
             stage->strategy.plugin->name);
     if (stage->propagate && !by_layer)
         cull_problem_add(
@@ -111,20 +112,46 @@ static void fit_shares(const cull_spec *spec, const cull_method *method, cull_pr
                 spec->sparsities[i].value, shares, method->name);
 }
 
+static void fit_global(const cull_stage *stage, const cull_allocation *a, const cull_method *method,
+                       cull_problems *problems)
+{
+    const cull_strategy *strategy = stage->strategy.plugin->vtable;
+    if ((strategy->flags & CULL_BY_LAYER) ||
+        ((strategy->flags & CULL_EITHER_WAY) && stage->propagate))
+        cull_problem_add(problems, a->place,
+                         "allocation global ranks all layers together, but strategy %s of method "
+                         "\"%s\" decides one layer at a time",
+                         stage->strategy.plugin->name, method->name);
+}
+
+// Counts of experts can be taken from experts alone; channels take parameters from either.
+static void fit_like(const cull_spec *spec, const cull_stage *stage, const cull_allocation *a,
+                     const cull_method *method, cull_problems *problems)
+{
+    const cull_method *from = &spec->methods[a->donor];
+    const size_t donor = cull_spread_stage(from);
+    if (donor != CULL_NOT && cull_stage_unit(stage) == CULL_UNIT_EXPERT &&
+        cull_stage_unit(&from->stage[donor]) == CULL_UNIT_CHANNEL)
+        cull_problem_add(problems, a->place,
+                         "like: method \"%s\" removes channels, so it has no counts of experts for "
+                         "method \"%s\"",
+                         a->like, method->name);
+}
+
 static void fit_allocations(const cull_spec *spec, const cull_method *method,
                             cull_problems *problems)
 {
-    const size_t stage = cull_expert_stage(method);
-    if (stage == CULL_NOT)
-        return;
-    const cull_strategy *strategy = method->stage[stage].strategy.plugin->vtable;
-    for (size_t i = 0; i < spec->n_allocations; i++)
-        if (spec->allocations[i].kind == CULL_ALLOCATE_GLOBAL && (strategy->flags & CULL_BY_LAYER))
-            cull_problem_add(
-                problems, spec->allocations[i].place,
-                "allocation global ranks all layers together, but strategy %s of method "
-                "\"%s\" decides one layer at a time",
-                method->stage[stage].strategy.plugin->name, method->name);
+    for (size_t s = 0; s < method->n; s++) {
+        const cull_stage *stage = &method->stage[s];
+        for (size_t i = 0; cull_unit_spreads(cull_stage_unit(stage)) && i < spec->n_allocations;
+             i++) {
+            const cull_allocation *a = &spec->allocations[i];
+            if (a->kind == CULL_ALLOCATE_GLOBAL)
+                fit_global(stage, a, method, problems);
+            if (a->kind == CULL_ALLOCATE_LIKE && a->donor != CULL_NOT)
+                fit_like(spec, stage, a, method, problems);
+        }
+    }
 }
 
 static void fit_donors(const cull_spec *spec, cull_problems *problems)
@@ -134,11 +161,12 @@ static void fit_donors(const cull_spec *spec, cull_problems *problems)
         if (a->kind != CULL_ALLOCATE_LIKE || a->donor == CULL_NOT)
             continue;
         const cull_method *from = &spec->methods[a->donor];
-        const size_t stage = cull_expert_stage(from);
+        const size_t stage = cull_spread_stage(from);
         if (stage == CULL_NOT)
-            cull_problem_add(problems, a->place,
-                             "like: method \"%s\" removes no experts, so it has no counts",
-                             a->like);
+            cull_problem_add(
+                problems, a->place,
+                "like: method \"%s\" removes neither experts nor channels, so it has no counts",
+                a->like);
         else if (((const cull_strategy *)from->stage[stage].strategy.plugin->vtable)->flags &
                  CULL_BY_LAYER)
             cull_problem_add(
@@ -202,15 +230,15 @@ bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts 
         !check_layers("except", &spec->except, L, spec->layers_place, problems))
         return false;
     for (size_t l = 0; l < L; l++)
-        frozen[l] = spec->only.n > 0;
+        frozen[l] = spec->only.n > 0 ? CULL_EXCLUDED : 0;
     for (size_t i = 0; i < spec->only.n; i++)
         frozen[spec->only.at[i]] = 0;
     for (size_t i = 0; i < spec->except.n; i++)
-        frozen[spec->except.at[i]] = 1;
+        frozen[spec->except.at[i]] = CULL_EXCLUDED;
     size_t free_layers = 0;
     for (size_t l = 0; l < L; l++) {
-        if (layer[l]->E == 0)
-            frozen[l] = 1;
+        if (layer[l]->E == 0 && !frozen[l])
+            frozen[l] = CULL_WITHOUT_EXPERTS;
         free_layers += !frozen[l];
     }
     if (free_layers > 0)

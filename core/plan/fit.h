@@ -13,6 +13,9 @@ void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts 
                     const cull_layer_facts *const *layer, const uint8_t *frozen,
                     cull_problems *problems);
 
+// Why a layer may not be cut; anything but 0 says that it may not.
+enum { CULL_EXCLUDED = 1, CULL_WITHOUT_EXPERTS = 2 };
+
 // The layers of a model that may not be cut: the dense ones, and what `layers` says. false:
 // problems.
 bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts *const *layer,

@@ -98,6 +98,9 @@ static double overlay_bytes(const cull_plan *plan, const cull_prepared_model *s,
         for (size_t l = 0; l < s->opened.facts->L; l++) {
             const cull_layer_facts *layer = s->layer[l];
             const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
+            if (step->emits & CULL_EMITS_CHANNELS) // and, at most, an output bias each
+                bytes += (double)(layer->E + 1) *
+                         ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
             if (!s->frozen[l])
                 bytes += (masked + rewritten(step, layer) * sizeof(float)) *
                          (double)layer->expert_params;

@@ -20,7 +20,7 @@ static axes axes_of(const cull_spec *spec, const cull_method *method)
         const cull_unit unit = cull_stage_unit(stage);
         a.budget = a.budget || unit != CULL_UNIT_NONE;
         a.sparsity = a.sparsity || (unit != CULL_UNIT_NONE && isnan(stage->share));
-        a.allocation = a.allocation || unit == CULL_UNIT_EXPERT;
+        a.allocation = a.allocation || cull_unit_spreads(unit);
         a.seed =
             a.seed || cull_stage_draws(stage) ||
             ((cull_stage_needs(stage) || cull_stage_observes(stage)) && cull_rows_random(spec));
@@ -157,15 +157,15 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
 {
     const cull_stage *spec = &d->method->stage[d->stage];
     const cull_unit unit = cull_stage_unit(spec);
-    const bool experts = unit == CULL_UNIT_EXPERT;
+    const bool spreads = cull_unit_spreads(unit);
     cull_step step = {
         .model = p.model,
         .method = d->index,
         .stage = d->stage,
         .spec = spec,
         .before = d->before,
-        .donor = experts ? d->donor : CULL_NOT,
-        .scope = experts ? d->scope : CULL_ALLOCATE_LAYER,
+        .donor = spreads ? d->donor : CULL_NOT,
+        .scope = spreads ? d->scope : CULL_ALLOCATE_LAYER,
         .unit = unit,
         .needs = cull_stage_needs(spec),
         .emits = cull_stage_emits(spec),
@@ -182,7 +182,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     return add_step(m, &step, out);
 }
 
-// `like: METHOD`: the counts at which METHOD's expert stage arrives when it may spread the taker's
+// `like: METHOD`: the counts at which METHOD's first stage of experts or channels arrives when it may spread the taker's
 // share over the layers as it likes.
 static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, point p,
                               size_t *out)
@@ -193,7 +193,7 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
     cull_method *alone = cull_take(m->ctx, 1, sizeof *alone);
     if (!spec || !alone)
         return CULL_ENOMEM;
-    *spec = from->stage[cull_expert_stage(from)];
+    *spec = from->stage[cull_spread_stage(from)];
     spec->recalibrate = spec->propagate = false;
     spec->share = taker->stage[stage].share;
     spec->share_place = a->place;
@@ -214,7 +214,7 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     for (d.stage = 0; d.stage < d.method->n; d.stage++) {
         d.donor = CULL_NOT;
         if (d.scope == CULL_ALLOCATE_LIKE &&
-            cull_stage_unit(&d.method->stage[d.stage]) == CULL_UNIT_EXPERT)
+            cull_unit_spreads(cull_stage_unit(&d.method->stage[d.stage])))
             CULL_TRY(make_donor(m, d.method, d.stage, p, &d.donor));
         CULL_TRY(make_step(m, &d, p, &d.before));
     }

@@ -22,6 +22,7 @@
 typedef enum cull_unit {
     CULL_UNIT_NONE,   // it takes none: a runtime rule, or a cut that is given whole
     CULL_UNIT_EXPERT, // routed experts
+    CULL_UNIT_CHANNEL, // hidden units of experts, and of shared and dense parts
     CULL_UNIT_LAYER,  // layers, or MoE sub-layers
     CULL_UNIT_WEIGHT, // weights of the matrices that stay
 } cull_unit;
@@ -32,7 +33,7 @@ typedef struct cull_step {
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
     size_t donor;  // the step whose counts it takes; CULL_NOT: none
     size_t set;    // the statistics it sees; CULL_NOT: it needs none
-    enum cull_allocation_kind scope; // EXPERT: how the budget is spread over layers
+    enum cull_allocation_kind scope; // EXPERT, CHANNEL: how the budget is spread over layers
     cull_unit unit;
     uint32_t needs, emits;
     double sparsity; // of the whole method; NAN where it does not matter
@@ -82,13 +83,17 @@ cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *
 cull_unit cull_stage_unit(const cull_stage *stage);
 uint32_t cull_stage_needs(const cull_stage *stage); // statistics of criterion and strategy
 uint32_t cull_stage_emits(const cull_stage *stage);
+uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
 bool cull_rows_random(const cull_spec *spec);      // are the calibration rows drawn?
 bool cull_stage_visits(const cull_stage *stage);   // decided inside the layers' visit
 
-size_t
-cull_expert_stage(const cull_method *method); // its first stage that removes experts, or CULL_NOT
+bool cull_unit_spreads(cull_unit unit);            // is its budget spread over layers by the allocation?
+uint64_t cull_stage_sides(const cull_stage *stage); // parts beside the experts that are in its budget
+
+// The first stage of a method whose budget an allocation spreads, or CULL_NOT.
+size_t cull_spread_stage(const cull_method *method);
 
 // The fraction that the stages with a share of their own take together.
 double cull_method_shares(const cull_method *method);

@@ -29,6 +29,14 @@ uint32_t cull_stage_needs(const cull_stage *stage)
     return needs;
 }
 
+uint32_t cull_stage_form(const cull_stage *stage)
+{
+    const cull_criterion *c = criterion_of(stage);
+    if (!c)
+        return CULL_FORM_NONE;
+    return c->form_for ? c->form_for(stage->criterion.settings) : c->form;
+}
+
 cull_unit cull_stage_unit(const cull_stage *stage)
 {
     const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
@@ -38,6 +46,8 @@ cull_unit cull_stage_unit(const cull_stage *stage)
         return CULL_UNIT_NONE;
     if (emits & experts)
         return CULL_UNIT_EXPERT;
+    if (emits & CULL_EMITS_CHANNELS)
+        return CULL_UNIT_CHANNEL;
     if (emits & CULL_EMITS_SKIP)
         return CULL_UNIT_LAYER;
     return emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX) ? CULL_UNIT_WEIGHT : CULL_UNIT_NONE;
@@ -46,7 +56,7 @@ cull_unit cull_stage_unit(const cull_stage *stage)
 bool cull_stage_visits(const cull_stage *stage)
 {
     const uint32_t in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
-    return (strategy_of(stage)->flags & CULL_BY_LAYER) &&
+    return (strategy_of(stage)->flags & (CULL_BY_LAYER | CULL_EITHER_WAY)) &&
            (stage->propagate || (cull_stage_needs(stage) & in_visit));
 }
 
@@ -79,10 +89,21 @@ bool cull_rows_random(const cull_spec *spec)
     return data->random && data->random(spec->calibrate.settings);
 }
 
-size_t cull_expert_stage(const cull_method *method)
+bool cull_unit_spreads(cull_unit unit)
+{
+    return unit == CULL_UNIT_EXPERT || unit == CULL_UNIT_CHANNEL;
+}
+
+uint64_t cull_stage_sides(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+    return s->parts_for ? s->parts_for(stage->strategy.settings) : 0;
+}
+
+size_t cull_spread_stage(const cull_method *method)
 {
     for (size_t i = 0; i < method->n; i++)
-        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_EXPERT)
+        if (cull_unit_spreads(cull_stage_unit(&method->stage[i])))
             return i;
     return CULL_NOT;
 }

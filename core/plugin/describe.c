@@ -204,6 +204,7 @@ static const bit emit_bits[] = {
     { CULL_EMITS_MATRIX, NULL, "rewrites matrices" },
     { CULL_EMITS_SKIP, NULL, "skips layers or their MoE part" },
     { CULL_EMITS_RULE, NULL, "changes the router's rule" },
+    { CULL_EMITS_CHANNELS, NULL, "removes channels" },
     { 0 },
 };
 
@@ -240,7 +241,8 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
 
     if (plugin->kind == CULL_CRITERION) {
         const uint32_t needs = c->needs_for ? c->needs_for(defaults) : c->needs;
-        put_bits(out, "yields", form_bits, c->form, markdown);
+        put_bits(out, "yields", form_bits, c->form_for ? c->form_for(defaults) : c->form,
+                 markdown);
         put_bits(out, "needs", stat_bits, needs, markdown);
         if (c->observer)
             put_flag(out, "observes", "a statistic of its own", markdown);
@@ -257,6 +259,9 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
             put_flag(out, "budget", "none: it takes no sparsity", markdown);
         if (s->flags & CULL_BY_LAYER)
             put_flag(out, "decides", "layer by layer, inside the pass", markdown);
+        if (s->flags & CULL_EITHER_WAY)
+            put_flag(out, "decides", "all layers at once, or layer by layer where cuts propagate",
+                     markdown);
     }
 }
 

@@ -42,10 +42,7 @@ static cull_status load_cut(cull_study *s, size_t i, const char *path, bool *loa
 // where it has scores to record, which a stored cut lacks.
 static bool scores_to_record(const cull_study *s, size_t i)
 {
-    const cull_criterion *c = s->plan->step[i].spec->criterion.plugin
-                                  ? s->plan->step[i].spec->criterion.plugin->vtable
-                                  : NULL;
-    return c && (c->form & (CULL_FORM_EXPERT | CULL_FORM_LAYER));
+    return cull_stage_form(s->plan->step[i].spec) & (CULL_FORM_EXPERT | CULL_FORM_LAYER);
 }
 
 static cull_status find_stored(cull_study *s, size_t i)

@@ -53,14 +53,17 @@ void methods_stats(tinyworld *world)
                                CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN;
 }
 
-static double **ragged(tinyworld *world, bool square)
+static double **ragged(tinyworld *world, uint32_t form)
 {
     double **out = cull_take(fake_ctx(world->host), TINYWORLD_L, sizeof *out);
 
     assert_non_null(out);
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         const size_t E = world->layer[l].E;
-        out[l] = cull_take(fake_ctx(world->host), square ? E * E : E, sizeof **out);
+        const size_t n = form == CULL_FORM_PAIR      ? E * E
+                         : form == CULL_FORM_CHANNEL ? E * world->layer[l].F
+                                                     : E;
+        out[l] = cull_take(fake_ctx(world->host), n, sizeof **out);
         assert_non_null(out[l]);
     }
     return out;
@@ -75,9 +78,11 @@ cull_scores *methods_scores(tinyworld *world, uint32_t form)
     if (form == CULL_FORM_LAYER)
         scores->layer = cull_take(fake_ctx(world->host), TINYWORLD_L, sizeof *scores->layer);
     if (form == CULL_FORM_EXPERT)
-        scores->expert = ragged(world, false);
+        scores->expert = ragged(world, form);
     if (form == CULL_FORM_PAIR)
-        scores->pair = ragged(world, true);
+        scores->pair = ragged(world, form);
+    if (form == CULL_FORM_CHANNEL)
+        scores->channel = ragged(world, form);
     return scores;
 }
 
@@ -104,7 +109,8 @@ cull_scores *methods_score(tinyworld *world, const char *name, const char *const
 {
     const methods_plugin p = methods_load(world, "criterion", name, settings);
     const cull_criterion *criterion = p.vtable;
-    cull_scores *scores = methods_scores(world, criterion->form);
+    cull_scores *scores = methods_scores(
+        world, criterion->form_for ? criterion->form_for(p.settings) : criterion->form);
 
     assert_ok(world->host, criterion->score(fake_ctx(world->host), p.settings, &world->view,
                                             CULL_ALL_LAYERS, scores));

@@ -142,7 +142,8 @@ static void describe(tinyworld *world)
                                               .topk_group = 1,
                                               .renormalise = s->renormalise,
                                               .parts = parts,
-                                              .expert_params = 3 * TINYWORLD_D * s->F };
+                                              .expert_params = 3 * TINYWORLD_D * s->F,
+                                              .channel_params = 3 * TINYWORLD_D };
         cull_layer_stats *st = &world->layer_stats[l];
         *st = (cull_layer_stats){ .E = s->E, .D = TINYWORLD_D, .F = s->F, .tokens = 18432 };
         st->count = layer_numbers(world, l, "n");

@@ -115,9 +115,7 @@ static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *te
     if (!sparsity)
         return CULL_ENOMEM;
     open_view(c->job, &stage_view);
-    const cull_use *use = &c->job->step->spec->criterion;
-    if (use->plugin)
-        scores.form = ((const cull_criterion *)use->plugin->vtable)->form;
+    scores.form = cull_stage_form(c->job->step->spec);
     doing(text, &c->job->step->spec->strategy, "strategy", "spreading over layers",
           CULL_ALL_LAYERS);
     CULL_TRY(cull_spread(ctx, &stage_view, &scores, c->job->budget, sparsity));

@@ -139,6 +139,35 @@ static uint64_t parts_of(const hf_layer *layer)
     return parts;
 }
 
+// Parameters of one channel of a module: rows of gate and up with their biases, a column of down.
+static uint64_t channel_params(const cull_matrix *gate, const cull_matrix *up,
+                               const cull_matrix *down)
+{
+    uint64_t n = down->rows;
+
+    for (size_t i = 0; i < 2; i++) {
+        const cull_matrix *m = i ? up : gate;
+        n += m->rows ? m->cols + (m->bias != NULL) : 0;
+    }
+    return n;
+}
+
+static void count_channels(hf_layer *layer)
+{
+    cull_layer_facts *facts = &layer->facts;
+
+    for (size_t e = facts->E; e-- > 0;)
+        if (hf_is_stored(layer, e)) {
+            const cull_matrix *m = &layer->expert[3 * e];
+            facts->channel_params = channel_params(m, m + 1, m + 2);
+        }
+    if (layer->side_F) {
+        const cull_matrix *m = &layer->part[layer->side];
+        facts->side_F = layer->side_F;
+        facts->side_channel_params = channel_params(m, m + 1, m + 2);
+    }
+}
+
 static cull_status load_layer(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
@@ -166,6 +195,7 @@ static cull_status load_layer(hf_loader *t, size_t l)
     facts->renormalise = s->renormalise;
     facts->bytes = t->bytes;
     facts->parts = parts_of(layer);
+    count_channels(layer);
     return CULL_OK;
 }
 

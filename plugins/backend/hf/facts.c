@@ -105,6 +105,22 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
     return m->facts.fingerprint ? CULL_OK : CULL_ENOMEM;
 }
 
+// config.json gives the width of other parts by the key that gives that of routed experts.
+static const char *one_width(cull_ctx *ctx, const cull_model *m)
+{
+    const hf_arch *arch = m->arch;
+    const bool shared = !arch->shared_F.key && m->s.shared_F > 0;
+    const bool same = arch->dense_F.key && strcmp(arch->dense_F.key, arch->F.key) == 0;
+    bool dense = false;
+
+    for (size_t l = 0; l < m->s.L; l++)
+        dense |= m->layer[l].facts.E == 0;
+    if (!shared && !(same && dense))
+        return NULL;
+    return hf_text(ctx, "\"%s\" in config.json is the width of %s too", arch->F.key,
+                   shared ? "the shared experts" : "the dense layers");
+}
+
 cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_path)
 {
     cull_model_facts *f = &m->facts;
@@ -115,6 +131,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->V = m->s.V;
     f->rope_switch = m->rope.switch_at;
     f->exports = hf_exports(ctx, m);
+    f->one_width = one_width(ctx, m);
     if (m->files.n)
         sum_up(m);
     return fingerprint(ctx, m, config_path);
