@@ -3,8 +3,22 @@
 
 #include <cull/cull.h>
 
-#include "common/prune/parts.h"
-#include "common/prune/stats.h"
+#include "common/prune/channels.h"
+
+enum { BY_WEIGHT, BY_CHANNEL };
+static const char *const units[] = { "weight", "channel", NULL };
+
+struct settings {
+    int64_t by;
+    bool gated;
+};
+
+static const cull_param params[] = {
+    CULL_P_CHOICE(struct settings, by, BY_WEIGHT, units,
+                  "what is scored: each weight, or each channel of an expert"),
+    CULL_P_BOOL(struct settings, gated, false,
+                "inputs of an expert's matrices count times the token's gate (MoE-Pruner)"),
+};
 
 // Σ x² per input channel of a matrix, and over how many tokens.
 typedef struct input {
@@ -12,15 +26,16 @@ typedef struct input {
     double tokens;
 } input;
 
-static input input_of(const cull_layer_stats *st, cull_matrix_id where)
+static input input_of(const cull_layer_stats *st, cull_matrix_id where, bool gated)
 {
-    const size_t e = where.expert;
+    const double *x = gated ? st->gx_sq : st->x_sq, *u = gated ? st->gu_sq : st->u_sq;
+
     switch (where.part) {
     case CULL_PART_GATE:
     case CULL_PART_UP:
-        return (input){ st->x_sq ? st->x_sq + e * st->D : NULL, st->count ? st->count[e] : 0 };
+        return (input){ row_of(x, where.expert, st->D), st->count ? st->count[where.expert] : 0 };
     case CULL_PART_DOWN:
-        return (input){ st->u_sq ? st->u_sq + e * st->F : NULL, st->count ? st->count[e] : 0 };
+        return (input){ row_of(u, where.expert, st->F), st->count ? st->count[where.expert] : 0 };
     default:
         return (input){ st->part_sq[where.part], (double)st->tokens };
     }
@@ -30,9 +45,9 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
                                  cull_matrix_id where, size_t rows, size_t cols, const float *w,
                                  float *out)
 {
-    (void)settings;
+    const bool gated = ((const struct settings *)settings)->gated;
     const cull_layer_stats *st = stats_of_layer(view, where.layer);
-    const input in = st ? input_of(st, where) : (input){ 0 };
+    const input in = st ? input_of(st, where, gated) : (input){ 0 };
 
     if (!in.sq)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "%s: no mean squares of its inputs were gathered",
@@ -54,10 +69,49 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
     return CULL_OK;
 }
 
+// Mean over the tokens of u², or (g u)², times ‖down_:c‖².
+static cull_status formula(cull_ctx *ctx, const void *settings, const cull_view *view,
+                           const struct module *m, double *score)
+{
+    const struct channel_stats s = channel_stats_of(view, m);
+    const double *sq = ((const struct settings *)settings)->gated ? s.gated_sq : s.sq;
+    double *norm;
+
+    if (!sq)
+        return not_gathered(ctx, m);
+    const cull_status status = column_norms(ctx, view, m, &norm);
+    for (size_t c = 0; status == CULL_OK && c < m->F; c++)
+        score[c] = s.tokens > 0 ? sq[c] / s.tokens * norm[c] : 0;
+    return status;
+}
+
+static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *view, size_t layer,
+                         cull_scores *out)
+{
+    return score_channels(ctx, settings, view, layer, formula, out);
+}
+
+static uint32_t needs_for(const void *settings)
+{
+    const struct settings *set = settings;
+    const uint32_t gated = set->gated ? CULL_STAT_GATED_SQUARES : 0;
+
+    return CULL_STAT_ROUTING | gated | (set->by == BY_CHANNEL && set->gated ? 0 : CULL_STAT_INPUT_SQUARES);
+}
+
+static uint32_t form_for(const void *settings)
+{
+    return ((const struct settings *)settings)->by == BY_CHANNEL ? CULL_FORM_CHANNEL
+                                                                 : CULL_FORM_WEIGHT;
+}
+
 static const cull_criterion wanda = {
     .size = sizeof wanda,
     .form = CULL_FORM_WEIGHT,
     .needs = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
+    .needs_for = needs_for,
+    .form_for = form_for,
+    .score = score,
     .score_weights = score_weights,
 };
 
@@ -68,6 +122,11 @@ CULL_PLUGIN(
            "that reach the matrix: those routed to an expert, all for attention, shared and "
            "dense parts. The inputs of an expert's down projection are its activations u. Meant "
            "for comparison within an output row (strategy unstructured, group: row).\n\n"
+           "gated: true is MoE-Pruner's score: each x of an expert's matrices counts times g, the "
+           "coefficient that the expert's output is multiplied by for this token. by: channel "
+           "scores an expert's hidden units, for strategy channels: the mean of u_c^2 (gated: (g "
+           "u_c)^2) times the squared norm of down's column c; an expert without tokens scores "
+           "0.\n\n"
            "Cost: one pass of calibration, D + F sums per token and expert; then a selection per "
            "row.\n\n"
            "Departures from the authors' code: the normaliser counts tokens, not calls, which "
@@ -75,4 +134,6 @@ CULL_PLUGIN(
            "without tokens falls back to |w|, which is logged; the ports skip it, delete its "
            "leftmost columns, or crash.",
     .cite = "Sun, Liu, Bair, Kolter: A Simple and Effective Pruning Approach for Large Language "
-            "Models. ICLR 2024. arXiv:2306.11695, section 3.");
+            "Models. ICLR 2024. arXiv:2306.11695, section 3. Gated: MoE-Pruner, "
+            "arXiv:2410.12013.",
+    CULL_SETTINGS(params, struct settings));
