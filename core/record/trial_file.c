@@ -104,6 +104,7 @@ static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
     if (axes->seeded)
         cull_h5_count(file, "/", "seed", axes->seed);
     cull_h5_text(file, "/", "precision", axes->precision);
+    cull_h5_count(file, "/", "numerics", axes->numerics);
 }
 
 static void put_model(cull_h5 *file, const cull_trial *trial)

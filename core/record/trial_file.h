@@ -25,6 +25,7 @@ typedef struct cull_trial_axes { // the cell of the grid; what tables are groupe
     bool seeded;            // false: nothing in the trial depends on the seed
     uint64_t seed;
     const char *precision; // "f32", …
+    unsigned numerics;     // revision of the engine's numbers
 } cull_trial_axes;
 
 typedef struct cull_plugin_used {

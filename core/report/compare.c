@@ -271,9 +271,27 @@ static bool same_documents(const cull_row *a, const cull_row *b)
     return true;
 }
 
+static const cull_frame_trial *trial_of(const cull_frame *f, size_t cell, size_t seed)
+{
+    return &f->trial[f->order[f->cell[cell].first + seed]];
+}
+
+// By one revision of the engine's numbers, all trials of both?
+static bool same_numerics(const cull_frame *f, size_t base, size_t cell)
+{
+    const double first = trial_of(f, base, 0)->numerics;
+    bool same = true;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t s = 0; s < f->cell[i ? cell : base].n_trials; s++) {
+            const double numerics = trial_of(f, i ? cell : base, s)->numerics;
+            same = same && (numerics == first || (isnan(numerics) && isnan(first)));
+        }
+    return same;
+}
+
 bool cull_may_pair(const cull_frame *f, size_t base, size_t cell, const cull_metric_view *m)
 {
-    if (!has_measure(f, base, m) || !has_measure(f, cell, m))
+    if (!has_measure(f, base, m) || !has_measure(f, cell, m) || !same_numerics(f, base, cell))
         return false;
     for (size_t j = 0; j < m->k; j++)
         if (!same_documents(cull_cell_row(f, base, 0, m->column[j]),

@@ -52,7 +52,7 @@ const cull_row *cull_cell_row(const cull_frame *frame, size_t cell, size_t seed,
 // The items of a cell and column, means over its seeds; arrays made for it are scratch.
 cull_status cull_cell_items(cull_ctx *ctx, const cull_frame *frame, size_t cell, size_t column,
                             cull_items *out) CULL_MUST_CHECK;
-// Do both cells have the metric view, of the same documents?
+// Do both cells have the metric view, of the same documents and by the same numerics?
 bool cull_may_pair(const cull_frame *frame, size_t base, size_t cell,
                    const cull_metric_view *metric_view);
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cut/cut_file.h"
 #include "plugin/settings.h"
+#include "plan/key.h"
 #include "study/study.h"
 
 cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
@@ -20,6 +21,7 @@ cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
         .seeded = cell->seeded,
         .seed = cell->seed,
         .precision = s->inputs->precision,
+        .numerics = CULL_NUMERICS_REVISION,
     };
 }
 

@@ -129,6 +129,28 @@ static void a_difference_is_paired(void **state)
     assert_true(e.value > 2.6 && e.value < 2.9);
 }
 
+// Shown beside each other, by a test that knows nothing of items.
+static void numbers_of_another_revision_are_not_paired(void **state)
+{
+    fake_host *host = *state;
+    put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
+    made_trial *newer = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
+    newer->trial.axes.numerics++;
+    assert_ok(host, cull_trial_write(fake_ctx(host), folder, &newer->trial));
+    made_free(newer);
+    cull_frame f;
+    cull_metric_views m;
+    load(host, 1, &f);
+    assert_ok(host, cull_metric_views_macro(fake_ctx(host), &f, &m));
+    for (size_t i = 0; i < m.n; i++) {
+        cull_comparison c;
+        assert_ok(host, cull_compare_cells(fake_ctx(host), &f, cell_of(&f, "dense"),
+                                           cell_of(&f, "reap"), &m.at[i], &c));
+        assert_int_equal(c.test, CULL_TEST_UNPAIRED);
+    }
+    assert_non_null(strstr(show(host, &f, false), "reap"));
+}
+
 static void only_the_separable_is_best(void **state)
 {
     fake_host *host = *state;
@@ -414,6 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, clear)
         TEST(a_difference_is_paired),
+        TEST(numbers_of_another_revision_are_not_paired),
         TEST(only_the_separable_is_best),
         TEST(seeds_are_one_cell),
         TEST(different_protocols_are_not_mixed),
