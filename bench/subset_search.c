@@ -3,7 +3,6 @@
 //
 // Expert outputs and router logits are random. Widths take turns, so that a change of the machine's
 // speed meets both.
-#include <cblas.h>
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "base/rng.h"
 #include "bench.h"
 #include "cut/cut.h"
+#include "math/gemm.h"
 #include "plugin/host.h"
 #include "plugin/settings.h"
 
@@ -139,9 +139,10 @@ static cull_status gram_of(void *arg, size_t t)
 {
     const gram_work *w = arg;
     const float *y = w->y + t % OUTPUTS * w->E * w->D;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)w->E, (int)w->E, (int)w->D, 1, y,
-                (int)w->D, y, (int)w->D, 0, w->gram + t * w->E * w->E, (int)w->E);
-    return CULL_OK;
+    return cull_gemm_f32(false, true, w->E, w->E, w->D, 1, y, w->D, y, w->D, 0,
+                         w->gram + t * w->E * w->E, w->E)
+               ? CULL_OK
+               : CULL_ENOMEM;
 }
 
 // Gram matrices of random outputs; their time comes back.

@@ -5,8 +5,6 @@
 #include <sched.h>
 #include <stdint.h>
 
-#include <cblas.h>
-
 #include "base/memory.h"
 
 typedef struct worker {
@@ -97,7 +95,6 @@ cull_pool *cull_pool_new(size_t threads)
     if (!pool)
         return NULL;
 
-    openblas_set_num_threads(1);
     threads = threads ? threads : usable_cpus();
     pool->threads = 1;
     pool->worker = cull_alloc(threads, sizeof *pool->worker);

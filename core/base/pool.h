@@ -1,4 +1,4 @@
-// One small thread pool. BLAS runs one thread inside its workers.
+// One small thread pool. Products run in the thread that asks for them (math/gemm.h).
 //
 // cull_pool_run returns when all items are done. Items are taken in order but finish in any order:
 // write to places of their own, and merge in item order afterwards. Called from a worker it runs in

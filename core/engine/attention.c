@@ -4,12 +4,12 @@
 // span's own keys, one GEMM a span. Pass 2: the softmax of each row over the positions that it may
 // see (causal, window, chunk, sinks), in float32 as the reference computes it. Pass 3: weighted
 // values, one GEMM a span.
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "engine/kv.h"
 #include "engine/run.h"
+#include "math/gemm.h"
 #include "math/rows.h"
 #include <cull/kernel.h>
 
@@ -110,10 +110,10 @@ static cull_status attend_item(void *arg, size_t i, size_t worker)
         const cull_span *key = t->kv->span + p.span[s];
         const size_t left = n_keys - p.column[s];
         const size_t n = key->n_kv < left ? key->n_kv : left;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)it->n, (blasint)n,
-                    (blasint)a->qk_width, 1.0f, q, (blasint)ldq,
-                    t->k + key->kv_first * ldk + group * a->qk_width, (blasint)ldk, 0.0f,
-                    scores + p.column[s], (blasint)n_keys);
+        if (!cull_gemm_f32(false, true, it->n, n, a->qk_width, 1.0f, q, ldq,
+                           t->k + key->kv_first * ldk + group * a->qk_width, ldk, 0.0f,
+                           scores + p.column[s], n_keys))
+            return cull_no_memory(t->run->ctx);
     }
     for (size_t r = 0; r < it->n; r++) {
         size_t lo, hi;
@@ -125,10 +125,10 @@ static cull_status attend_item(void *arg, size_t i, size_t worker)
         const cull_span *key = t->kv->span + p.span[s];
         const size_t left = n_keys - p.column[s];
         const size_t n = key->n_kv < left ? key->n_kv : left;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)it->n, (blasint)a->v_width,
-                    (blasint)n, 1.0f, scores + p.column[s], (blasint)n_keys,
-                    t->v + key->kv_first * ldv + group * a->v_width, (blasint)ldv,
-                    s == 0 ? 0.0f : 1.0f, out, (blasint)ldo);
+        if (!cull_gemm_f32(false, false, it->n, a->v_width, n, 1.0f, scores + p.column[s], n_keys,
+                           t->v + key->kv_first * ldv + group * a->v_width, ldv,
+                           s == 0 ? 0.0f : 1.0f, out, ldo))
+            return cull_no_memory(t->run->ctx);
     }
     cull_arena_rewind(arena, mark);
     return CULL_OK;

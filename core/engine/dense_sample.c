@@ -1,9 +1,9 @@
 #include "engine/dense_sample.h"
 
-#include <cblas.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "math/blas.h"
 
 enum { DENSE_BYTES = 128 << 20, GRAM_TOKENS = 16 };
 
@@ -150,8 +150,8 @@ static cull_status add_grams(void *arg, size_t block, size_t worker)
         for (size_t e = 0; e < g->E; e++)
             for (size_t d = 0; d < g->D; d++)
                 f[e * g->D + d] = c->y[(e * c->n + t) * g->D + d];
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (blasint)g->E, (blasint)g->D, 1.0, f,
-                    (blasint)g->D, 0.0, gram, (blasint)g->E);
+        if (!cull_syrk_f64(false, g->E, g->D, f, g->D, 0.0, gram, g->E))
+            return cull_fail(g->run->ctx, CULL_ENOTSUP, "a Gram matrix of %zu outputs", g->E);
         for (size_t a = 0; a < g->E; a++)
             for (size_t b = 0; b <= a; b++)
                 out[a * g->E + b] = out[b * g->E + a] = (float)gram[a * g->E + b];

@@ -1,10 +1,10 @@
 // Hessians by tiles of rows, in parallel over blocks of their columns.
 #include "engine/hessian.h"
 
-#include <cblas.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "math/blas.h"
 
 enum { BLOCK = 128 }; // rows of a Hessian in one item
 
@@ -54,9 +54,9 @@ static cull_status add_block(void *arg, size_t i, size_t worker)
         const size_t n = due - first < CULL_HESSIAN_ROWS ? due - first : CULL_HESSIAN_ROWS;
         for (size_t r = 0; r < n; r++)
             widen(width, row_of(b->part, first + r), x + r * width);
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)b->n, (blasint)width,
-                    (blasint)n, 1.0, x + b->first, (blasint)width, x, (blasint)width, 1.0,
-                    b->part->to->h + b->first * cols, (blasint)cols);
+        if (!cull_gemm_f64(true, false, b->n, width, n, 1.0, x + b->first, width, x, width, 1.0,
+                           b->part->to->h + b->first * cols, cols))
+            return cull_fail(a->run->ctx, CULL_ENOTSUP, "a Hessian of %zu inputs", cols);
     }
     cull_arena_rewind(arena, mark);
     return CULL_OK;

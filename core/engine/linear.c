@@ -1,11 +1,10 @@
 // linear(): the one place where rows meet a matrix.
 //
 // y = x Wᵀ + b is computed tile by tile of W's rows: a tile is unpacked from the stored type, the
-// variant's overlay is applied, and one GEMM multiplies it with all rows of a block. Called by the
-// coordinator the tiles (and, for small matrices, blocks of rows) are shared out to the pool;
-// called from a worker they run in place. How rows and tiles are grouped does not depend on the
-// number of threads.
-#include <cblas.h>
+// variant's overlay is applied, and what is made of it for the processor's kernels multiplies all
+// rows of a block. Called by the coordinator the tiles (and, for small matrices, blocks of rows)
+// are shared out to the pool; called from a worker they run in place. A row's bits depend neither
+// on the rows beside it nor on the number of threads (math/gemm.h).
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "engine/input_hooks.h"
 #include "engine/run.h"
 #include "engine/tile.h"
+#include "math/gemm.h"
 #include "math/rows.h"
 
 typedef struct product {
@@ -30,6 +30,17 @@ typedef struct product {
 
 enum { FEW_TILES = 8, X_BLOCK = 1024 };
 
+// Is W as it is stored what a tile is made of: dense rows of bf16, nothing laid over them?
+static const uint16_t *stored_bf16(const product *p, size_t first)
+{
+    const cull_matrix *w = &p->w;
+    const bool plain = w->dtype == CULL_DT_BF16 && w->col_stride == 1 &&
+                       w->row_stride == (ptrdiff_t)w->cols && (uintptr_t)w->data % 2 == 0;
+
+    return plain && !cull_overlaid_matrix(&p->over) ? (const uint16_t *)w->data + first * w->cols
+                                                    : NULL;
+}
+
 // Rows [first, first + n) of the variant's W as float32: in `tile`, or in place where they stand
 // ready.
 static const float *variant_rows(const product *p, size_t first, size_t n, float *tile)
@@ -43,31 +54,38 @@ static const float *variant_rows(const product *p, size_t first, size_t n, float
     return tile;
 }
 
-static void add_bias(const product *p, size_t first, size_t n, size_t x0, size_t count)
+static const void *make_tile(const product *p, const cull_worker *worker, size_t first, size_t n)
 {
-    float bias[CULL_TILE_ROWS];
+    const uint16_t *half = stored_bf16(p, first);
+    const void *rows = half ? (const void *)half : variant_rows(p, first, n, worker->tile);
 
-    cull_overlay_bias(&p->over, &p->w, first, n, bias);
-    for (size_t i = x0; i < x0 + count; i++)
-        for (size_t r = 0; r < n; r++)
-            p->y[i * p->ldy + first + r] += bias[r];
+    return cull_gemm_tile(worker->gemm, CULL_PRODUCT_F32, half ? CULL_TILE_BF16 : CULL_TILE_F32, n,
+                          p->w.cols, rows, worker->panels);
 }
 
 static cull_status multiply_tile(void *arg, size_t i, size_t worker)
 {
     const product *p = arg;
+    const cull_worker *scratch = p->run->worker + worker;
     const size_t first = i % p->n_tiles * p->tile_rows;
     const size_t x0 = i / p->n_tiles * p->block;
     const size_t n = p->w.rows - first < p->tile_rows ? p->w.rows - first : p->tile_rows;
-    const size_t count = p->n - x0 < p->block ? p->n - x0 : p->block;
-    const float *w = variant_rows(p, first, n, p->run->worker[worker].tile);
+    const bool biased = p->w.bias || p->over.biased;
+    float bias[CULL_TILE_ROWS];
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)count, (blasint)n,
-                (blasint)p->w.cols, 1.0f, p->x + x0 * p->ldx, (blasint)p->ldx, w,
-                (blasint)p->w.cols, 0.0f, p->y + x0 * p->ldy + first, (blasint)p->ldy);
-    if (p->w.bias || p->over.biased)
-        add_bias(p, first, n, x0, count);
-    return CULL_OK;
+    if (biased)
+        cull_overlay_bias(&p->over, &p->w, first, n, bias);
+    const cull_rows_by_tile rows = { .product = CULL_PRODUCT_F32,
+                                     .m = p->n - x0 < p->block ? p->n - x0 : p->block,
+                                     .n = n,
+                                     .K = p->w.cols,
+                                     .ldx = p->ldx,
+                                     .ldy = p->ldy,
+                                     .x = p->x + x0 * p->ldx,
+                                     .tile = make_tile(p, scratch, first, n),
+                                     .bias = biased ? bias : NULL,
+                                     .y = p->y + x0 * p->ldy + first };
+    return cull_gemm_rows(scratch->gemm, &rows) ? CULL_OK : cull_no_memory(p->run->ctx);
 }
 
 // A weight that is no number makes none of row 0's products: then it is named. What is not finite
@@ -113,16 +131,14 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
     if (n == 0)
         return CULL_OK;
     CULL_TRY(run->m->backend->matrix(run->ctx, run->m->model, where, &p.w));
-    if (p.w.cols > CULL_TILE_FLOATS)
+    if (p.w.cols > CULL_MOST_COLS)
         return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide",
                          p.w.cols);
     p.over = cull_overlay_of(piece->cut, where);
     if (piece->inputs)
         CULL_TRY(cull_input_hooks_feed(piece, where, p.w.cols, n, x, ldx));
 
-    p.tile_rows = CULL_TILE_FLOATS / p.w.cols;
-    if (p.tile_rows > CULL_TILE_ROWS)
-        p.tile_rows = CULL_TILE_ROWS;
+    p.tile_rows = cull_gemm_tile_rows(p.w.cols);
     p.n_tiles = (p.w.rows + p.tile_rows - 1) / p.tile_rows;
     p.block = p.n_tiles >= FEW_TILES ? n : X_BLOCK;
     count_flops(run, &p);

@@ -1,11 +1,10 @@
 #include "engine/run.h"
 
-#include <cblas.h>
-
 #include "base/memory.h"
 #include "cut/cut.h"
 #include "engine/scan.h"
 #include "engine/tile.h"
+#include "math/blas.h"
 
 static float *piece_scratch(cull_pass *pass, size_t n)
 {
@@ -66,14 +65,18 @@ cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m
     run->n_workers = pool ? cull_pool_threads(pool) : 0;
     if (pthread_mutex_init(&run->lock, NULL) != 0)
         return cull_fail(ctx, CULL_EENV, "no mutex is to be had");
-    openblas_set_num_threads(1); // the pool's workers are the threads
+    if (cull_blas_load())
+        return cull_fail(ctx, CULL_EENV, "%s", cull_blas_load());
     run->worker = cull_alloc(run->n_workers + 1, sizeof *run->worker);
     if (!run->worker)
         return cull_no_memory(ctx);
     for (size_t w = 0; w <= run->n_workers; w++) {
         run->worker[w].arena = cull_arena_new();
         run->worker[w].tile = cull_alloc(CULL_TILE_FLOATS, sizeof(float));
-        if (!run->worker[w].arena || !run->worker[w].tile)
+        run->worker[w].panels = cull_alloc(CULL_TILE_BYTES, 1);
+        run->worker[w].gemm = cull_gemm_new();
+        if (!run->worker[w].arena || !run->worker[w].tile || !run->worker[w].panels ||
+            !run->worker[w].gemm)
             return cull_no_memory(ctx);
     }
     return CULL_OK;
@@ -84,6 +87,8 @@ void cull_run_release(cull_run *run)
     for (size_t w = 0; run->worker && w <= run->n_workers; w++) {
         cull_arena_free(run->worker[w].arena);
         cull_free(run->worker[w].tile);
+        cull_free(run->worker[w].panels);
+        cull_gemm_free(run->worker[w].gemm);
     }
     cull_free(run->worker);
     (void)pthread_mutex_destroy(&run->lock);

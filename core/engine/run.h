@@ -11,10 +11,13 @@
 #include "base/context.h"
 #include "cut/overlay.h"
 #include "engine/engine.h"
+#include "math/gemm.h"
 
 typedef struct cull_worker { // one thread's scratch; the last one is the coordinator's
     cull_arena *arena;
-    float *tile; // cull_tile_floats
+    float *tile;  // rows of W unpacked, CULL_TILE_FLOATS
+    void *panels; // the same made ready for products, CULL_TILE_BYTES
+    cull_gemm *gemm;
 } cull_worker;
 
 typedef struct cull_run {

@@ -1,5 +1,7 @@
 #include "math/rows.h"
 
+#include <string.h>
+
 #include <cull/kernel.h>
 
 enum { LANES = 16 };
@@ -83,6 +85,26 @@ void cull_row_add(size_t n, float *restrict y, float factor, const float *restri
 {
     for (size_t i = 0; i < n; i++)
         y[i] += factor * x[i];
+}
+
+CULL_CLONES
+static void put_sum(size_t n, const float *restrict x, const float *restrict bias,
+                    float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] + bias[i];
+}
+
+void cull_row_put(size_t n, const float *x, const float *bias, bool add, float *y)
+{
+    if (add)
+        cull_row_add(n, y, 1.0f, x);
+    else if (bias)
+        put_sum(n, x, bias, y);
+    else
+        memcpy(y, x, n * sizeof *y);
+    if (add && bias)
+        cull_row_add(n, y, 1.0f, bias);
 }
 
 size_t cull_row_argmax(size_t n, const float *x)

@@ -22,6 +22,9 @@ void cull_row_add(size_t n, float *y, float factor, const float *x);
 // Is none of x[0, n) NaN or infinite?
 bool cull_row_is_finite(size_t n, const float *x);
 
+// y = x, plus bias (n) unless that is NULL, plus y where `add`.
+void cull_row_put(size_t n, const float *x, const float *bias, bool add, float *y);
+
 // The first index of the largest of x[0, n); n > 0.
 size_t cull_row_argmax(size_t n, const float *x);
 

@@ -1,11 +1,11 @@
 #include "plan/cost.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <time.h>
 
 #include "base/memory.h"
 #include "engine/forest.h"
+#include "math/gemm.h"
 #include "plan/memory.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
@@ -150,10 +150,10 @@ double cull_measure_speed(void)
     enum { N = 192 };
     float *a = cull_alloc(3 * N * N, sizeof *a);
     double best = 0;
-    for (size_t round = 0; a && round < 4; round++) {
+    bool fine = a;
+    for (size_t round = 0; fine && round < 4; round++) {
         const double begin = now();
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, N, N, N, 1, a, N, a + N * N, N, 0,
-                    a + 2 * N * N, N);
+        fine = cull_gemm_f32(false, true, N, N, N, 1, a, N, a + N * N, N, 0, a + 2 * N * N, N);
         const double took = now() - begin;
         best = fmax(best, took > 0 ? 2.0 * N * N * N / took : 0);
     }

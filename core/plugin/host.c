@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/safetensors.h"
 #include "cut/cut.h"
+#include "math/service.h"
 
 static cull_rng *host_rng(cull_ctx *ctx, const char *stream)
 {
@@ -97,6 +98,8 @@ static const void *host_extension(cull_ctx *ctx, const char *id)
 
     if (strcmp(id, CULL_EXT_SAFETENSORS) == 0)
         return &cull_safetensors_service;
+    if (strcmp(id, CULL_EXT_MATH) == 0)
+        return &cull_math_service;
     return context->extension ? context->extension(ctx, id) : NULL;
 }
 

@@ -51,4 +51,6 @@ refuse "plugins include the SDK and their own headers" \
     "$(includes '"(base|math|cut|statistics|plugin|check|spec|plan|engine|flow|study|record|results|report|cli)/' plugins)"
 refuse "only core/record uses HDF5" \
     "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=record)"
+refuse "only core/math includes a BLAS" \
+    "$(includes '<(cblas|lapacke?|f77blas|dnnl[a-z_]*)\.h' core plugins tests bench --exclude-dir=math)"
 exit $failed

@@ -1,9 +1,9 @@
 #include "support/dense_sample.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 
+#include "math/blas.h"
 #include "support/test.h"
 
 static void *take(tinyworld *world, size_t n, size_t size)
@@ -29,8 +29,7 @@ static void linear(tinyworld *world, cull_matrix_id where, size_t N, const doubl
     size_t rows = 0;
     size_t cols = 0;
     const double *w = matrix(world, where, &rows, &cols);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)N, (int)rows, (int)cols, 1, x,
-                (int)cols, w, (int)cols, 0, y, (int)ldy);
+    assert_true(cull_gemm_f64(false, true, N, rows, cols, 1, x, cols, w, cols, 0, y, ldy));
 }
 
 // One expert's outputs into y, (N, D) with rows of ldy.
@@ -93,11 +92,10 @@ const cull_dense_sample *dense_sample_of(tinyworld *world, golden *subsets, size
     double *weight = take(world, N, sizeof *weight);
     uint32_t *group = take(world, N, sizeof *group);
     for (size_t t = 0; t < N; t++) {
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)E, (int)D, 1, y + t * E * D,
-                    (int)D, 0, gram, (int)E);
+        assert_true(cull_syrk_f64(false, E, D, y + t * E * D, D, 0, gram, E));
         for (size_t i = 0; i < E; i++)
             for (size_t j = 0; j < E; j++)
-                grams[(t * E + i) * E + j] = (float)gram[i < j ? i * E + j : j * E + i];
+                grams[(t * E + i) * E + j] = (float)gram[i > j ? i * E + j : j * E + i];
         for (size_t e = 0; e < E; e++)
             logits[t * E + e] = (float)z[t * E + e];
         route_token(&world->layer[l], z + t * E, gate + t * E);

@@ -1,25 +1,29 @@
 #include "align.h"
 
-#include <cblas.h>
 #include <math.h>
+
+#include "common/prune/math_service.h"
 
 // cost −= w_ref w_eᵀ over the neurons of one part: (F, F).
 static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, cull_part part,
                                 size_t reference, size_t e, float *cost)
 {
     const struct shape shape = expert_shape(view, l, part);
-    const int F = (int)view->layer[l].F, D = (int)view->model->D;
+    const size_t F = view->layer[l].F, D = view->model->D;
     const cull_scratch_mark mark = ctx->host->mark(ctx);
     const float *a, *b;
-    cull_status status = expert_matrix(ctx, view, l, part, reference, &a);
+    const cull_math_ext *math;
+    cull_status status = math_service(ctx, &math);
 
+    if (status == CULL_OK)
+        status = expert_matrix(ctx, view, l, part, reference, &a);
     if (status == CULL_OK)
         status = expert_matrix(ctx, view, l, part, e, &b);
     if (status == CULL_OK) {
         const bool down = part == CULL_PART_DOWN;
-        cblas_sgemm(CblasRowMajor, down ? CblasTrans : CblasNoTrans,
-                    down ? CblasNoTrans : CblasTrans, F, F, D, -1.0f, a, (int)shape.cols, b,
-                    (int)shape.cols, 1.0f, cost, F);
+        if (!math->gemm_f32(down, !down, F, F, D, -1.0f, a, shape.cols, b, shape.cols, 1.0f, cost,
+                            F))
+            status = CULL_ENOMEM;
     }
     ctx->host->rewind(ctx, mark);
     return status;

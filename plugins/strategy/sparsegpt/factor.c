@@ -1,28 +1,11 @@
 #include "factor.h"
 
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
-// LAPACK. Its lower triangle by columns is our upper triangle by rows.
-extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
-extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+#include "common/prune/math_service.h"
 
 enum { MOST_RAISES = 12 };
-
-static bool cholesky(double *a, int n)
-{
-    int info = 0;
-    dpotrf_("L", &n, a, &n, &info);
-    return info == 0;
-}
-
-static bool invert(double *a, int n) // a holds its Cholesky factor
-{
-    int info = 0;
-    dpotri_("L", &n, a, &n, &info);
-    return info == 0;
-}
 
 static bool usable(const double *a, size_t n)
 {
@@ -41,8 +24,10 @@ cull_status factorise(cull_ctx *ctx, const double *sum, size_t n, double tokens,
                      .dead = ctx->host->scratch(ctx, n, 1) };
     if (!H || !out->U || !out->dead)
         return CULL_ENOMEM;
-    if (n > INT_MAX)
-        return ctx->host->fail(ctx, CULL_ENOTSUP, "%zu inputs are more than LAPACK takes", n);
+    const cull_math_ext *math;
+    const cull_status found = math_service(ctx, &math);
+    if (found != CULL_OK)
+        return found;
 
     double trace = 0;
     for (size_t i = 0; i < n * n; i++)
@@ -61,8 +46,8 @@ cull_status factorise(cull_ctx *ctx, const double *sum, size_t n, double tokens,
         memcpy(out->U, H, n * n * sizeof *H);
         for (size_t i = 0; i < n; i++)
             out->U[i * n + i] += out->damp * trace / (double)n;
-        if (cholesky(out->U, (int)n) && invert(out->U, (int)n) && cholesky(out->U, (int)n) &&
-            usable(out->U, n))
+        if (math->cholesky_f64(n, out->U, n) && math->cholesky_inverse_f64(n, out->U, n) &&
+            math->cholesky_f64(n, out->U, n) && usable(out->U, n))
             return CULL_OK;
         out->damp = fmax(10 * out->damp, 1e-6);
     }

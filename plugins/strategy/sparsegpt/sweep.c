@@ -1,10 +1,10 @@
 #include "sweep.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "common/prune/masks.h"
+#include "common/prune/math_service.h"
 #include "common/prune/rank.h"
 
 enum {
@@ -12,6 +12,7 @@ enum {
 }; // rows are worked on in at most so many slices, whatever the number of threads
 
 typedef struct work {
+    const cull_math_ext *math;
     const sweep *s;
     uint8_t *mask;
     size_t slice;      // rows of a slice
@@ -123,18 +124,23 @@ static cull_status sweep_slice(void *arg, size_t i)
     const size_t rows = s->rows - first < k->slice ? s->rows - first : k->slice;
     for (size_t r = first; r < first + rows; r++)
         sweep_row(k, r);
-    if (k->end < s->cols)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)(s->cols - k->end),
-                    (int)(k->end - k->begin), -1, k->error + first * s->block, (int)s->block,
-                    s->factor->U + k->begin * s->cols + k->end, (int)s->cols, 1,
-                    s->w + first * s->cols + k->end, (int)s->cols);
-    return CULL_OK;
+    if (k->end == s->cols)
+        return CULL_OK;
+    return k->math->gemm_f64(false, false, rows, s->cols - k->end, k->end - k->begin, -1,
+                             k->error + first * s->block, s->block,
+                             s->factor->U + k->begin * s->cols + k->end, s->cols, 1,
+                             s->w + first * s->cols + k->end, s->cols)
+               ? CULL_OK
+               : CULL_ENOTSUP;
 }
 
 cull_status sweep_matrix(cull_ctx *ctx, const sweep *s, uint8_t *mask)
 {
     const cull_host *host = ctx->host;
     work k = { .s = s, .mask = mask, .slice = (s->rows + SLICES - 1) / SLICES };
+    const cull_status found = math_service(ctx, &k.math);
+    if (found != CULL_OK)
+        return found;
     k.error = host->scratch(ctx, s->rows * s->block, sizeof *k.error);
     k.standing = host->scratch(ctx, s->rows * s->block, sizeof *k.standing);
     if (!k.error || !k.standing)
