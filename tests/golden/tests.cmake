@@ -30,3 +30,8 @@ set_tests_properties(golden-lm-eval PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 add_test(NAME golden-config-sweep COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" --part 7/80" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/sweep_config.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-config-sweep PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+
+# Vocabularies of ranks, beside the package tiktoken. Ten megabytes of each by hand: check_tiktoken.py CULL 10 FILE…
+add_test(NAME golden-tiktoken COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" 0.2" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_tiktoken.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-tiktoken PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)

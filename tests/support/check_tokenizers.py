@@ -59,7 +59,7 @@ def piece(r, special, characters):
 def cull(program, folder, lines, *options):
     done = subprocess.run([program, "tokenize", folder, *options], input="".join(json.dumps(x) + "\n" for x in lines),
                           capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 def compare(name, what, inputs, wanted, found):

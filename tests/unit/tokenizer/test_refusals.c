@@ -150,7 +150,27 @@ static void other_files(void **state)
     assert_fails(host, open_it(&tk), CULL_EIO, "tokenizer.json: there is no such file");
     put("tiktoken.model", "YQ== 0\n");
     assert_fails(host, open_it(&tk), CULL_ENOTSUP,
-                 "tiktoken.model: this kind of tokenizer is not read yet");
+                 "tiktoken.model: the pattern that cuts words is not known for the tokenizer_class "
+                 "\"\" of tokenizer_config.json (known: TikTokenTokenizer, ");
+    put("tokenizer_config.json", "{\"tokenizer_class\": \"MyTokenizer\"}");
+    assert_fails(host, open_it(&tk), CULL_ENOTSUP, "tokenizer_class \"MyTokenizer\"");
+    put("tokenizer_config.json", "{\"tokenizer_class\": \"TikTokenTokenizer\"}");
+    assert_fails(host, open_it(&tk), CULL_EFORMAT, "tiktoken.model: the byte 0x00 has no rank");
+    put("tiktoken.model", "YQ== 0\nYg== 0\n");
+    assert_fails(host, open_it(&tk), CULL_EFORMAT,
+                 "tiktoken.model:2: a token, or a rank, that was");
+    put("tiktoken.model", "YQ== 0\r\n\nYg 1\n");
+    assert_fails(host, open_it(&tk), CULL_EFORMAT, "tiktoken.model:3: not a token in base64");
+    put("tiktoken.model", "YQ== 5000000000\n");
+    assert_fails(host, open_it(&tk), CULL_EFORMAT, "tiktoken.model:1: not a token in base64");
+    put("x.tiktoken", "YQ== 0\n");
+    assert_fails(host, open_it(&tk), CULL_EFORMAT, "2 files of tiktoken's are too many");
+    put("x.tiktoken", NULL);
+    put("tiktoken.model", NULL);
+    put("tokenizer.model", "\n\x0e\n\x05<unk>");
+    assert_fails(host, open_it(&tk), CULL_ENOTSUP, "make a tokenizer.json of it: python -c");
+    put("tokenizer.model", NULL);
+    put("tokenizer_config.json", NULL);
     put("tokenizer.json", "{" MODEL "}");
     put("tokenizer_config.json", "{\"bos_token\": 3}");
     assert_fails(host, open_it(&tk), CULL_EFORMAT, "tokenizer_config.json: bos_token: not a token");

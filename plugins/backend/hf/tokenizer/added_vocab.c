@@ -19,7 +19,8 @@ static void add(hf_tokenizer *tk, tk_added token, int32_t *next)
         tk->added[before] = token;
         return;
     }
-    token.id = tk_vocab_find(&tk->bpe.vocab, token.content);
+    if (!tk->own_ids)
+        token.id = tk_vocab_find(&tk->bpe.vocab, token.content);
     if (token.id < 0)
         token.id = *next;
     if (token.id >= *next)

@@ -72,6 +72,16 @@ static inline bool tk_bpe_seam(const tk_bpe *bpe, uint32_t a, uint32_t b)
 }
 
 cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe);
+// A file of tiktoken's (ranks.c).
+cull_status tk_bpe_read_ranks(cull_ctx *ctx, const char *path, tk_bpe *bpe);
+
+// ---- what both readers are made of ----
+// Tables for so many merges, with ranks below n_ranks.
+cull_status tk_bpe_room(cull_ctx *ctx, tk_bpe *bpe, size_t n_merges, size_t n_ranks);
+void tk_bpe_enter(tk_bpe *bpe, const tk_str side[2], int32_t left, int32_t right, size_t rank,
+                  int32_t id);
+void tk_bpe_find_letters(tk_bpe *bpe); // after the vocabulary: ids of letters and bytes
+
 // Append the ids of a word. bytes: it is raw, and each byte stands for its byte-level letter.
 void tk_bpe_encode(const tk_bpe *bpe, tk_bpe_work *work, tk_str word, bool bytes, tk_ids *out);
 void tk_bpe_work_init(tk_bpe_work *work, size_t bytes); // bytes: of the text to come

@@ -71,6 +71,29 @@ static void enter_seam(tk_bpe *bpe, tk_str left, tk_str right)
     bpe->seam[i] = key;
 }
 
+void tk_bpe_enter(tk_bpe *bpe, const tk_str side[2], int32_t left, int32_t right, size_t rank,
+                  int32_t id)
+{
+    enter_merge(bpe, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank, id);
+    enter_seam(bpe, side[0], side[1]);
+}
+
+cull_status tk_bpe_room(cull_ctx *ctx, tk_bpe *bpe, size_t n_merges, size_t n_ranks)
+{
+    const size_t slots = table_size(n_merges);
+
+    bpe->n_merges = n_merges;
+    bpe->merge = ctx->host->alloc(ctx, slots, sizeof *bpe->merge);
+    bpe->seam = ctx->host->alloc(ctx, slots, sizeof *bpe->seam);
+    bpe->made = ctx->host->alloc(ctx, n_ranks + 1, sizeof *bpe->made);
+    if (!bpe->merge || !bpe->seam || !bpe->made)
+        return CULL_ENOMEM;
+    bpe->merge_mask = bpe->seam_mask = slots - 1;
+    for (size_t i = 0; i < slots; i++)
+        bpe->merge[i].pair = bpe->seam[i] = TK_NO_PAIR;
+    return CULL_OK;
+}
+
 static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_text *joined)
 {
     tk_str side[2];
@@ -87,25 +110,15 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
     if (joined->failed)
         return tk_no_memory(node->file->ctx);
     TK_TRY(in_vocab(node, bpe, tk_text_str(joined), &id));
-    enter_merge(bpe, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank, id);
-    enter_seam(bpe, side[0], side[1]);
+    tk_bpe_enter(bpe, side, left, right, rank, id);
     return CULL_OK;
 }
 
 static cull_status read_merges(const tk_node *node, tk_bpe *bpe, tk_text *joined)
 {
-    TK_TRY(tk_get_array(node, &bpe->n_merges));
-    cull_ctx *ctx = node->file->ctx;
-    const size_t slots = table_size(bpe->n_merges);
-    bpe->merge = ctx->host->alloc(ctx, slots, sizeof *bpe->merge);
-    bpe->seam = ctx->host->alloc(ctx, slots, sizeof *bpe->seam);
-    bpe->made = ctx->host->alloc(ctx, bpe->n_merges + 1, sizeof *bpe->made);
-    if (!bpe->merge || !bpe->seam || !bpe->made)
-        return CULL_ENOMEM;
-    bpe->merge_mask = bpe->seam_mask = slots - 1;
-    for (size_t i = 0; i < slots; i++)
-        bpe->merge[i].pair = bpe->seam[i] = TK_NO_PAIR;
-    size_t rank = 0;
+    size_t rank = 0, n;
+    TK_TRY(tk_get_array(node, &n));
+    TK_TRY(tk_bpe_room(node->file->ctx, bpe, n, n));
     for (size_t i = 0; i < bpe->n_merges; i++) {
         const tk_node item = tk_item(node, i);
         const char *line = json_string_value(item.json);
@@ -145,7 +158,7 @@ static cull_status read_options(const tk_node *model, tk_bpe *bpe)
     return CULL_OK;
 }
 
-static void find_letters(tk_bpe *bpe)
+void tk_bpe_find_letters(tk_bpe *bpe)
 {
     for (unsigned i = 0; i < 256; i++) {
         char token[8];
@@ -173,7 +186,7 @@ cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe)
                    "byte_fallback ignore_merges vocab merges"));
     TK_TRY(tk_vocab_read(&vocab, &bpe->vocab));
     TK_TRY(read_options(model, bpe));
-    find_letters(bpe);
+    tk_bpe_find_letters(bpe);
     tk_text joined = { 0 };
     const cull_status status = read_merges(&merges, bpe, &joined);
     tk_text_free(&joined);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static cull_status read_components(const tk_node *root, hf_tokenizer *tk)
+cull_status tk_components_read(const tk_node *root, hf_tokenizer *tk)
 {
     const tk_node normalizer = tk_field(root, "normalizer"),
                   split = tk_field(root, "pre_tokenizer");
@@ -28,7 +28,7 @@ static cull_status read_root(const tk_node *root, const char *folder, hf_tokeniz
     TK_TRY(tk_config_read(ctx, folder, &config));
     TK_TRY(tk_added_read(&added, &tokens, &n));
     TK_TRY(tk_bpe_read(&model, &tk->bpe));
-    TK_TRY(read_components(root, tk));
+    TK_TRY(tk_components_read(root, tk));
     TK_TRY(tk_added_enter(root, tk, tokens, n, &config));
     tk->bos = tk_token_id(tk, config.bos);
     tk->eos = tk_token_id(tk, config.eos);
@@ -43,6 +43,31 @@ static bool exists(const char *folder, const char *name)
            stat(path, &info) == 0;
 }
 
+// Without a tokenizer.json: tiktoken's file, or a word about what there is.
+static cull_status open_other(cull_ctx *ctx, const char *folder, hf_tokenizer *tk)
+{
+    char ranks[4096];
+
+    TK_TRY(tk_find_ranks(ctx, folder, ranks));
+    if (*ranks)
+        return tk_tiktoken_open(ctx, folder, ranks, tk);
+    if (exists(folder, "tokenizer.model"))
+        return ctx->host->fail(ctx, CULL_ENOTSUP,
+                               "%s/tokenizer.model: SentencePiece's own form is not read; make a "
+                               "tokenizer.json of it: "
+                               "python -c \"from transformers import AutoTokenizer as T; "
+                               "T.from_pretrained('%s').save_pretrained('%s')\"",
+                               folder, folder, folder);
+    return ctx->host->fail(ctx, CULL_EIO, "%s/tokenizer.json: there is no such file", folder);
+}
+
+static cull_status open_json(const tk_file *file, json_t *json, const char *folder,
+                             hf_tokenizer *tk)
+{
+    const tk_node root = tk_root(file, json);
+    return read_root(&root, folder, tk);
+}
+
 cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **out)
 {
     char path[4096];
@@ -51,17 +76,10 @@ cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **
     const tk_file file = { ctx, path };
     json_t *json;
     TK_TRY(tk_read_file(&file, 0, &json));
-    if (!json && exists(folder, "tiktoken.model"))
-        return ctx->host->fail(
-            ctx, CULL_ENOTSUP,
-            "%s/tiktoken.model: this kind of tokenizer is not read yet, and there is "
-            "no tokenizer.json beside it",
-            folder);
-    if (!json)
-        return ctx->host->fail(ctx, CULL_EIO, "%s: there is no such file", path);
     hf_tokenizer *tk = ctx->host->alloc(ctx, 1, sizeof *tk);
-    const tk_node root = tk_root(&file, json);
-    const cull_status status = tk ? read_root(&root, folder, tk) : CULL_ENOMEM;
+    const cull_status status = !tk    ? CULL_ENOMEM
+                               : json ? open_json(&file, json, folder, tk)
+                                      : open_other(ctx, folder, tk);
     json_decref(json);
     if (status != CULL_OK)
         hf_tokenizer_close(tk);

@@ -42,7 +42,7 @@ typedef struct tk_encoding { // the working memory of one call
     const hf_tokenizer *tk;
     tk_matcher matcher;
     tk_segments outer, inner;
-    tk_rewriting rewriting;
+    tk_rewriting rewriting, whole; // of a segment, of the text
     tk_words words;
     tk_bpe_work bpe;
     tk_ids ids;
@@ -53,6 +53,7 @@ static void release(tk_encoding *work)
     free(work->outer.v);
     free(work->inner.v);
     tk_rewriting_release(&work->rewriting);
+    tk_rewriting_release(&work->whole);
     tk_words_release(&work->words);
     tk_bpe_work_release(&work->bpe);
     tk_matcher_release(&work->matcher);
@@ -74,7 +75,8 @@ static void encode_words(tk_encoding *work, tk_str segment, size_t head)
 static void encode_segment(tk_encoding *work, tk_str segment, size_t head)
 {
     const hf_tokenizer *tk = work->tk;
-    const tk_str s = tk_normalize(&tk->normalizers, &work->rewriting, segment, &head);
+    const tk_str s =
+        tk->whole ? segment : tk_normalize(&tk->normalizers, &work->rewriting, segment, &head);
     work->inner.n = 0;
     tk_trie_cut(&tk->rewritten, tk->added, s, &work->inner);
     for (size_t i = 0; i < work->inner.n; i++) {
@@ -90,6 +92,9 @@ static void encode_segment(tk_encoding *work, tk_str segment, size_t head)
 static void encode_text(tk_encoding *work, tk_str text)
 {
     const hf_tokenizer *tk = work->tk;
+    size_t head = 0;
+    if (tk->whole)
+        text = tk_normalize(&tk->normalizers, &work->whole, text, &head);
     tk_trie_cut(&tk->raw, tk->added, text, &work->outer);
     for (size_t i = 0; i < work->outer.n; i++) {
         const tk_segment *cut = &work->outer.v[i];
@@ -110,8 +115,8 @@ static cull_status outcome(cull_ctx *ctx, const tk_encoding *work)
         return ctx->host->fail(ctx, CULL_EINVAL, "splitting the text into words: %s",
                                (const char *)text);
     }
-    if (work->outer.failed || work->inner.failed || work->rewriting.failed || work->words.failed ||
-        work->bpe.failed || work->ids.failed || work->matcher.error)
+    if (work->outer.failed || work->inner.failed || work->rewriting.failed || work->whole.failed ||
+        work->words.failed || work->bpe.failed || work->ids.failed || work->matcher.error)
         return tk_no_memory(ctx);
     if (work->bpe.unknown)
         return ctx->host->fail(ctx, CULL_EFORMAT,
@@ -147,7 +152,7 @@ cull_status hf_tokenizer_encode(cull_ctx *ctx, const hf_tokenizer *tokenizer, co
     tk_encoding work = { .tk = tokenizer };
     if (!tk_matcher_init(&work.matcher))
         return tk_no_memory(ctx);
-    work.rewriting.matcher = &work.matcher;
+    work.rewriting.matcher = work.whole.matcher = &work.matcher;
     tk_bpe_work_init(&work.bpe, len);
     encode_text(&work, (tk_str){ text, len });
     cull_status status = outcome(ctx, &work);

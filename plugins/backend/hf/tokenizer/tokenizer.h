@@ -1,5 +1,6 @@
 // A reader of Hugging Face tokenizers: the folder's tokenizer.json, with what tokenizer_config.json
-// and special_tokens_map.json say about BOS and EOS.
+// and special_tokens_map.json say about BOS and EOS; or a file of ranks as tiktoken has it, with
+// the pattern of the class that tokenizer_config.json names.
 //
 // It follows the library `tokenizers` (0.23) exactly, in both directions, for BPE models and the
 // components named in the files beside this one; a component or option that it does not know is
@@ -15,7 +16,7 @@
 
 typedef struct hf_tokenizer hf_tokenizer;
 
-// [call] Read a folder. ENOTSUP: a component that is not known, or only a tiktoken.model; EFORMAT:
+// [call] Read a folder. ENOTSUP: a component or class that is not known, or SentencePiece; EFORMAT:
 // a file that is not what it claims to be; EIO: nothing to read. What the tokenizer holds lives in
 // the context's alloc memory; close lets go of the rest, and takes NULL.
 cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **out);
