@@ -285,6 +285,12 @@ static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell
     return CULL_OK;
 }
 
+static cull_pairing pairing_of(const wanted *w)
+{
+    return (
+        cull_pairing){ .metric = w->metric, .baseline = w->baseline, .each_other = w->each_other };
+}
+
 static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell,
                              const cull_metric_views *shown, const wanted *w, parts *out)
 {
@@ -296,9 +302,9 @@ static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell
     *p = (part){ .cell = cell, .pairs = pairs };
     if (w->recovery)
         return cull_view_recovery(ctx, frame, model, w->metric, &p->table);
+    const cull_pairing how = pairing_of(w);
     if (pairs)
-        return cull_view_pairs(ctx, frame, model,
-                               &(cull_pairing){ w->metric, w->baseline, w->each_other }, &p->table);
+        return cull_view_pairs(ctx, frame, model, &how, &p->table);
     const cull_view_options view = how_shown(shown, w);
     return cull_view_cells(ctx, frame, model, shown, &view, &p->table);
 }
@@ -384,7 +390,7 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 
 static cull_status list(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
-    const cull_pairing how = { w->metric, w->baseline, w->each_other };
+    const cull_pairing how = pairing_of(w);
     cull_table table;
 
     if (is(w, "lm-eval")) {
@@ -424,6 +430,8 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
         status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
         status = cull_baseline_check(ctx, &frame, w.baseline);
+    if (status == CULL_OK && !w.baseline && !w.each_other && !w.by_task && !w.recovery)
+        w.baseline = cull_noted_baseline(ctx, &frame);
     if (status == CULL_OK)
         status = is_tidy(&w) ? list(ctx, &frame, &w) : show(ctx, &frame, &w);
     cull_folders_release(&w.folders);

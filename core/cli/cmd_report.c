@@ -4,15 +4,20 @@
 #include "base/new_file.h"
 #include "cli/commands.h"
 #include "cli/folders.h"
+#include "report/baseline.h"
 #include "report/page/report.h"
 
 typedef struct wanted {
     cull_folders folders;
-    const char *out;
+    const char *out, *baseline;
 } wanted;
+
+enum { BASELINE = 0x200 };
 
 static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0, "the page (default: report.html)", 0 },
+    { "baseline", BASELINE, "METHOD", 0,
+      "a method that the others are set against (default: the experiment's own, or dense)", 0 },
     CULL_FOLDERS_OPTION,
     { 0 },
 };
@@ -20,10 +25,16 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
-    if (key != 'o')
+    switch (key) {
+    case 'o':
+        w->out = arg;
+        return 0;
+    case BASELINE:
+        w->baseline = arg;
+        return 0;
+    default:
         return cull_folders_parse(key, arg, state, &w->folders);
-    w->out = arg;
-    return 0;
+    }
 }
 
 int cull_cmd_report(cull_cli *cli, int argc, char **argv)
@@ -46,7 +57,10 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_frame_check(ctx, &frame);
     if (status == CULL_OK)
-        status = cull_report_write(ctx, &frame, w.out);
+        status = cull_baseline_check(ctx, &frame, w.baseline);
+    if (status == CULL_OK)
+        status = cull_report_write(
+            ctx, &frame, w.baseline ? w.baseline : cull_noted_baseline(ctx, &frame), w.out);
     if (status == CULL_OK && !cull_is_stream(w.out))
         printf("%s\n", w.out);
     cull_folders_release(&w.folders);

@@ -20,4 +20,8 @@ bool cull_are_rivals(const cull_frame *frame, size_t a, size_t b);
 cull_status cull_baseline_check(cull_ctx *ctx, const cull_frame *frame,
                                 const char *baseline) CULL_MUST_CHECK;
 
+// The baseline that the experiments of all folders name (experiment.json), where its trials are
+// among the frame's; NULL: dense.
+const char *cull_noted_baseline(cull_ctx *ctx, const cull_frame *frame);
+
 #endif

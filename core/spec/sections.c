@@ -16,6 +16,16 @@ static void read_question(cull_reader *r, const cull_node *node)
                          cull_node_kind_name(node));
 }
 
+static void read_baseline(cull_reader *r, const cull_node *node)
+{
+    r->spec->baseline_place = node->place;
+    if (node->kind == CULL_SCALAR && !cull_node_is_null(node))
+        r->spec->baseline = node->text;
+    else
+        cull_problem_add(r->problems, node->place, "baseline is a method's name, or dense, not %s",
+                         cull_node_kind_name(node));
+}
+
 static void read_models(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
@@ -295,8 +305,10 @@ static const struct {
     bool required;
     void (*read)(cull_reader *, const cull_node *);
 } sections[] = {
+    // clang-format off
     { "plugins", false, read_plugins },
     { "question", false, read_question },
+    { "baseline", false, read_baseline },
     { "models", true, read_models },
     { "calibrate", false, read_calibrate },
     { "methods", false, cull_read_methods },
@@ -307,6 +319,7 @@ static const struct {
     { "layers", false, read_layers },
     { "precision", false, read_precision },
     { "output", false, read_output },
+    // clang-format on
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
 

@@ -81,26 +81,32 @@ bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const 
 
 // ---- what holds between the keys ----
 
-static void resolve_donors(cull_reader *r)
+// The index of a method, or a problem that names the key and the nearest method.
+static size_t find_method(cull_reader *r, cull_place place, const char *key, const char *name)
+{
+    const cull_spec *spec = r->spec;
+    for (size_t m = 0; m < spec->n_methods; m++)
+        if (!strcmp(spec->methods[m].name, name))
+            return m;
+    const char **names = cull_scratch(r->ctx, spec->n_methods + 1, sizeof *names);
+    for (size_t m = 0; names && m < spec->n_methods; m++)
+        names[m] = spec->methods[m].name;
+    const char *near = names ? cull_nearest(name, names) : NULL;
+    cull_problem_add(r->problems, place, "%s: there is no method \"%s\"%s%s%s", key, name,
+                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return SIZE_MAX;
+}
+
+static void resolve_methods(cull_reader *r)
 {
     cull_spec *spec = r->spec;
     for (size_t i = 0; i < spec->n_allocations; i++) {
         cull_allocation *a = &spec->allocations[i];
-        if (a->kind != CULL_ALLOCATE_LIKE)
-            continue;
-        a->donor = SIZE_MAX;
-        for (size_t m = 0; m < spec->n_methods; m++)
-            if (!strcmp(spec->methods[m].name, a->like))
-                a->donor = m;
-        if (a->donor != SIZE_MAX)
-            continue;
-        const char **names = cull_scratch(r->ctx, spec->n_methods + 1, sizeof *names);
-        for (size_t m = 0; names && m < spec->n_methods; m++)
-            names[m] = spec->methods[m].name;
-        const char *near = names ? cull_nearest(a->like, names) : NULL;
-        cull_problem_add(r->problems, a->place, "like: there is no method \"%s\"%s%s%s", a->like,
-                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        if (a->kind == CULL_ALLOCATE_LIKE)
+            a->donor = find_method(r, a->place, "like", a->like);
     }
+    if (spec->baseline && strcmp(spec->baseline, "dense") != 0)
+        (void)find_method(r, spec->baseline_place, "baseline", spec->baseline);
 }
 
 static void fill_defaults(cull_reader *r)
@@ -172,7 +178,7 @@ cull_status cull_spec_read(cull_ctx *ctx, const cull_spec_source *source, cull_r
     const cull_node *root = read_tree(&r);
     if (root) {
         cull_read_sections(&r, root);
-        resolve_donors(&r);
+        resolve_methods(&r);
         fill_defaults(&r);
     }
     return cull_problems_status(problems);

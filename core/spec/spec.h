@@ -1,6 +1,6 @@
 // An experiment: one YAML file as a struct (DESIGN section 3).
 //
-//   question:    text
+//   question:    text                            baseline:    METHOD | dense
 //   models:      { NAME: backend, … }
 //   calibrate:   a data reader                    (what `needs` are gathered from)
 //   methods:     { NAME: stage or [ stage, … ] }
@@ -77,6 +77,8 @@ typedef struct cull_spec {
     const char *text; // byte by byte, text_size bytes
     size_t text_size;
     const char *question; // "" where there is none
+    const char *baseline; // the method that tables compare to; NULL: dense
+    cull_place baseline_place;
     size_t n_models, n_methods, n_sparsities, n_allocations, n_seeds, n_metrics;
     cull_model_spec *models;
     cull_method *methods;

@@ -10,6 +10,7 @@
 #include "plan/cost.h"
 #include "plan/key.h"
 #include "record/folder.h"
+#include "record/folder_note.h"
 
 // ---- the folder ----
 
@@ -188,6 +189,10 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
     int lock = -1;
     *out = (cull_tally){ 0 };
     cull_status status = prepare_folder(ctx, options->folder, &lock);
+    if (status == CULL_OK)
+        status = cull_folder_note_write(
+            ctx, options->folder,
+            &(cull_folder_note){ plan->spec->question, plan->spec->baseline });
     if (status == CULL_OK)
         status = run_models(&study, out);
     for (size_t c = 0; study.cell && c < plan->n_cells; c++) {

@@ -147,6 +147,11 @@ typedef struct section {
 } section;
 
 static const section sections[] = {
+    { "answer", "In short", "In short",
+      "The best of each sparsity, where it can be told from the next (p ≤ 0.05 by Holm over the "
+      "model’s table), and every method against the experiment’s baseline. Differences are paired, "
+      "with their 95 % interval.",
+      report_answer },
     { "verdict", "Verdict", "Verdict",
       "Values with their standard error over items; means over tasks, of perplexities the "
       "geometric "
@@ -157,6 +162,12 @@ static const section sections[] = {
       "sparsity and separable from the runner-up. With several seeds: their mean and standard "
       "deviation (sd), which is part of every interval.",
       report_verdict },
+    { "against", "Methods", "Method against method",
+      "Every two methods at the same sparsity and allocation: means over tasks, the paired "
+      "difference with its 95 % interval, p, and p by Holm over this table. Bold: the better one "
+      "of "
+      "two that are separable.",
+      report_against },
     { "curves", "Curves", "Sparsity and quality",
       "Bands are 95 % intervals: of a value by itself on the left, of the paired difference to "
       "dense "
@@ -241,10 +252,11 @@ static cull_status put_page(report *r, cull_buf *page)
     return page->failed || r->page->failed ? cull_no_memory(r->ctx) : CULL_OK;
 }
 
-cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *path)
+cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *baseline,
+                              const char *path)
 {
     cull_buf page = CULL_BUF_INIT, body = CULL_BUF_INIT;
-    report r = { .ctx = ctx, .frame = frame, .page = &body };
+    report r = { .ctx = ctx, .frame = frame, .baseline = baseline, .page = &body };
     cull_metric_views all;
 
     CULL_TRY(find_models(&r));

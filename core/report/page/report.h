@@ -4,8 +4,9 @@
 
 #include "results/frame.h"
 
-// Write the page, atomically. The frame must have passed cull_frame_check.
-cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame,
+// Write the page, atomically. The frame must have passed cull_frame_check. baseline: what methods
+// are set against (report/baseline.h); NULL: dense.
+cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *baseline,
                               const char *path) CULL_MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ typedef struct report {
     size_t n_models, n_weights; // tables, and the models that were run
     const char **model;
     bool allocations, several_models;
+    const char *baseline; // see report/baseline.h; NULL: dense
     numbers macro, each;
 } report;
 
@@ -38,6 +39,8 @@ size_t *report_cells(const report *r, const char *model, size_t *n);
 void report_value(cull_buf *page, double value, enum cull_law law); // a number as tables show it
 void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law);
 
+cull_status report_answer(const report *r, const char *model) CULL_MUST_CHECK;
+cull_status report_against(const report *r, const char *model) CULL_MUST_CHECK;
 cull_status report_verdict(const report *r, const char *model) CULL_MUST_CHECK;
 cull_status report_curves(const report *r, const char *model) CULL_MUST_CHECK;
 cull_status report_experts(const report *r, const char *model) CULL_MUST_CHECK;

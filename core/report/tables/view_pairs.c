@@ -26,13 +26,18 @@ typedef struct pairs {
 } pairs;
 
 // The metric views of tasks and groups and then the means, of one metric or those of a first look.
-static cull_status views_of(cull_ctx *ctx, const cull_frame *f, const char *metric,
+static cull_status views_of(cull_ctx *ctx, const cull_frame *f, const cull_pairing *how,
                             cull_metric_views *out)
 {
+    const char *metric = how->metric;
     cull_metric_views each, macro, main;
     CULL_TRY(cull_metric_views_each(ctx, f, &each));
     CULL_TRY(cull_metric_views_macro(ctx, f, &macro));
     CULL_TRY(cull_metric_views_main(ctx, &macro, metric, &main));
+    if (how->means) {
+        *out = main;
+        return CULL_OK;
+    }
     cull_metric_view *at = cull_take(ctx, each.n + main.n + 1, sizeof *at);
     *out = (cull_metric_views){ .at = at };
     if (!at)
@@ -277,7 +282,7 @@ static cull_status make_pairs(pairs *p, const char *model, const cull_pairing *h
 {
     cull_metric_views metric_views;
 
-    CULL_TRY(views_of(p->ctx, p->frame, how->metric, &metric_views));
+    CULL_TRY(views_of(p->ctx, p->frame, how, &metric_views));
     CULL_TRY(find_sides(p, model, how));
     if (p->n_sides == 0)
         return no_sides(p, model, how);

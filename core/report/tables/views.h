@@ -26,6 +26,7 @@ typedef struct cull_pairing { // who is set beside whom, and in what
     const char *metric;       // its label; NULL: those of a first look
     const char *baseline;     // every cell beside its baseline; NULL: dense
     bool each_other;          // instead: every two methods at one sparsity and allocation
+    bool means;               // only the mean over tasks, or the one task that there is
 } cull_pairing;
 
 // One row a metric view and pair of cells of the model: both values, the paired difference with its

@@ -1,0 +1,45 @@
+// What a results folder was last asked, beside its trials: experiment.json.
+#include "record/folder_note.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/new_file.h"
+
+static const char *path_of(cull_ctx *ctx, const char *folder)
+{
+    return cull_arena_printf(cull_context_of(ctx)->alloc, "%s/experiment.json", folder);
+}
+
+cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull_folder_note *note)
+{
+    const char *path = path_of(ctx, folder);
+    json_t *json = json_pack("{s:s, s:s?}", "question", note->question, "baseline", note->baseline);
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    cull_status status = CULL_ENOMEM;
+
+    if (path && text)
+        status = cull_write_file(ctx, path, text, strlen(text));
+    free(text);
+    json_decref(json);
+    return status == CULL_ENOMEM ? cull_no_memory(ctx) : status;
+}
+
+static const char *text_of(cull_ctx *ctx, const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+
+    return text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
+}
+
+cull_folder_note cull_folder_note_read(cull_ctx *ctx, const char *folder)
+{
+    const char *path = path_of(ctx, folder);
+    json_t *json = path ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *question = text_of(ctx, json, "question");
+    const cull_folder_note note = { question ? question : "", text_of(ctx, json, "baseline") };
+
+    json_decref(json);
+    return note;
+}

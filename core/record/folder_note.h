@@ -1,0 +1,22 @@
+// What a results folder was last asked, beside its trials: experiment.json.
+//
+// A trial's file is never changed, but the question and the baseline of an experiment may be edited
+// when all is computed. Each run writes them anew; what reads results looks here first.
+#ifndef CULL_RECORD_FOLDER_NOTE_H
+#define CULL_RECORD_FOLDER_NOTE_H
+
+#include "base/context.h"
+
+typedef struct cull_folder_note {
+    const char *question; // "" where there is none
+    const char *baseline; // NULL: dense
+} cull_folder_note;
+
+cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder,
+                                   const cull_folder_note *note) CULL_MUST_CHECK;
+
+// Of a folder that has none, or one that cannot be read: no question, NULL. Texts live in the alloc
+// arena.
+cull_folder_note cull_folder_note_read(cull_ctx *ctx, const char *folder);
+
+#endif
