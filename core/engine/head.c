@@ -17,12 +17,13 @@ static size_t rows_at_once(const cull_run *run)
     return fit ? fit : 1;
 }
 
-// Logits of n gathered rows: final norm, head, scale. Outer or inner piece.
+// Logits of n gathered rows: final norm, head, scale, cap. Outer or inner piece.
 static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float *hn, float *logits)
 {
     cull_run *run = piece->run;
     const size_t D = run->m->facts->D, V = run->m->facts->V;
     const float scale = (float)run->m->facts->logit_scale;
+    const float cap = (float)run->m->facts->logit_cap;
 
     piece->pass.core = piece;
     CULL_TRY(run->m->backend->norm(&piece->pass, run->m->model, n, h, hn));
@@ -30,6 +31,9 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
                          hn, D, logits, V));
     if (run->m->facts->logit_scale != 1.0)
         cull_row_scale(n * V, logits, scale);
+    if (cap > 0)
+        for (size_t i = 0; i < n * V; i++)
+            logits[i] = cap * tanhf(logits[i] / cap);
     return CULL_OK;
 }
 

@@ -49,7 +49,8 @@
     X(CONV_K, "conv_k")       /* … where q, k and v have one each */                               \
     X(CONV_V, "conv_v")                                                                            \
     X(LATENT_IN, "latent_in") /* into the narrower space of the routed experts, and back */        \
-    X(LATENT_OUT, "latent_out")
+    X(LATENT_OUT, "latent_out")                                                                    \
+    X(O_GATE, "o_gate")       /* its sigmoid multiplies the input of o */
 
 typedef enum cull_part {
 #define CULL_PART_ENUM(name, word) CULL_PART_##name,
@@ -132,6 +133,7 @@ typedef struct cull_model_facts {
     const char *no_answers;    // why they cannot be made, in a sentence; NULL: they can
     // Why a checkpoint cannot say that all routed experts are narrower, in a sentence; NULL: it can.
     const char *one_width;
+    double logit_cap; // logits z, after their scale, become cap tanh(z / cap); 0: they stay
 } cull_model_facts;
 
 #endif

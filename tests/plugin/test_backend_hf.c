@@ -177,10 +177,9 @@ static const struct {
     CONFIG("mixtral", "\"model_type\": \"mixtral\",", "", "model_type is missing", EFORMAT),
     CONFIG("mixtral", "\"silu\"", "\"gelu\"",
            "hidden_act \"gelu\" is not supported (supported: silu", ENOTSUP),
-    CONFIG(
-        "mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"proportional\"",
-        "rope_type \"proportional\" is not supported (supported: default, dynamic, linear, llama3",
-        ENOTSUP),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"axial\"",
+           "rope_type \"axial\" is not supported (supported: default, dynamic, linear, llama3",
+           ENOTSUP),
     CONFIG("mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"yarn\", \"factor\": \"4\"",
            "rope_parameters.factor must be a number, but is \"4\"", EFORMAT),
     CONFIG("mixtral", "\"rope_type\": \"default\"",

@@ -254,13 +254,16 @@ static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cu
     return status;
 }
 
-static cull_status head(cull_pass *pass, naive_forward *f, const float *hn, double logit_scale)
+static cull_status head(cull_pass *pass, naive_forward *f, const float *hn,
+                        const cull_model_facts *facts)
 {
     const cull_matrix_id where = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
     const cull_status status = naive_linear(pass, where, f->n, hn, f->D, f->logits, f->V);
 
     for (size_t i = 0; i < f->n * f->V; i++)
-        f->logits[i] = (float)(f->logits[i] * logit_scale);
+        f->logits[i] = (float)(f->logits[i] * facts->logit_scale);
+    for (size_t i = 0; facts->logit_cap > 0 && i < f->n * f->V; i++)
+        f->logits[i] = (float)(facts->logit_cap * tanh(f->logits[i] / facts->logit_cap));
     return status;
 }
 
@@ -316,7 +319,7 @@ cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_mod
         status = backend->norm(&pass, model, n, h, hn);
     end_piece(&pass);
     if (status == CULL_OK)
-        status = head(&pass, f, hn, facts->logit_scale);
+        status = head(&pass, f, hn, facts);
     free(pos);
     free(h);
     return status;

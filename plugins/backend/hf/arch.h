@@ -39,9 +39,19 @@ typedef struct hf_num {
     }
 
 enum hf_norm_kind {
-    HF_RMS,   // x / rms(x) · w
-    HF_LAYER, // (x − mean) / std · w + b
+    HF_RMS,     // x / rms(x) · w
+    HF_RMS_ONE, // x / rms(x) · (1 + w)
+    HF_LAYER,   // (x − mean) / std · w + b
+    HF_CENTRED, // the same without b
 };
+
+// Names of a block's norms, before and after its parts; NULL: there is none.
+typedef struct hf_norm_names {
+    const char *attention, *attention_after;
+    const char *ffn, *ffn_after;         // after: of the sum of experts and what runs beside them
+    const char *side_after;              // of what runs beside the experts alone, …
+    const char *experts, *experts_after; // … and of the experts alone (ffn is then the other's)
+} hf_norm_names;
 
 enum hf_attention_kind {
     HF_GQA,
@@ -52,24 +62,43 @@ enum hf_qk_norm {
     HF_QK_PLAIN,
     HF_QK_WHOLE, // RMS norm over all heads together
     HF_QK_HEAD,  // RMS norm of each head
+    HF_QK_BARE,  // the same without a weight, in rotated layers alone
 };
 
-enum hf_windows { // which layers have the sliding window
-    HF_WINDOW_NONE,
-    HF_WINDOW_ALL,
-    HF_WINDOW_TYPES, // those that layer_types calls sliding_attention; without it every other, from
-                     // the first
+enum hf_local { // which layers are local: see a sliding window, or a chunk
+    HF_LOCAL_NONE,
+    HF_LOCAL_ALL,
+    // Those that layer_types calls so; without it, of layers l = 0, 1, …:
+    HF_LOCAL_EVEN,    // even l below n
+    HF_LOCAL_FROM,    // l from n on
+    HF_LOCAL_BUT_NTH, // all but every n-th
 };
+
+enum hf_rotates { // which layers are rotated
+    HF_ROTATE_ALL,
+    HF_ROTATE_LOCAL, // the local ones, or all where there is no window
+    HF_ROTATE_LIST,  // no_rope_layers has 1; without it all but every no_rope_layer_interval-th
+};
+
+enum hf_sinks { HF_SINKS_NONE, HF_SINKS_ALL, HF_SINKS_LOCAL };
 
 enum hf_act {
     HF_SILU,    // silu(g) · u
     HF_CLAMPED, // gpt-oss: g ≤ c, |u| ≤ c; g · sigmoid(a g) · (u + 1)
+    HF_GELU,    // gelu(g) · u, by its tanh form
 };
+
+// Heads of one type of layer where they differ; a key NULL: as the others'.
+typedef struct hf_head_keys {
+    hf_num H, KV, qk, v, theta;
+    size_t KV_times; // there are so many times the others' key heads; 0: 1
+} hf_head_keys;
 
 enum hf_score { // how router logits become gates
     HF_SOFTMAX, // softmax over all experts, then the top k; renormalised it is softmax over the top
                 // k
     HF_SIGMOID, // sigmoid of each, then the top k
+    HF_TOP_SIGMOID, // the top k logits, then their sigmoids
     HF_SPARSEMIXER, // SparseMixer-v2 at inference, arXiv:2409.12136: two masked argmaxes
 };
 
@@ -83,6 +112,8 @@ typedef struct hf_router {
     const char *name;           // of the matrix (E, D)
     bool linear_bias;           // its linear layer has a bias
     const char *bias;           // a tensor that is added for the selection only; NULL: none
+    const char *input_scale;    // a vector (D) that with 1/√D multiplies its input; NULL: none
+    const char *gate_scale;     // a vector (E) that multiplies the gates; NULL: none
     hf_num renormalise;         // divide the k gates by their sum …
     hf_num floor;               // … which is at least this, …
     double add;                 // … plus this
@@ -96,11 +127,13 @@ enum hf_expert_form {
     HF_EACH = 1, // a tensor per expert and projection
     HF_ROWS,     // gate_up (E, 2F, D): gate's rows, then up's; down (E, D, F)
     HF_COLUMNS,  // gate_up (E, D, 2F): gate and up by turns; down (E, F, D)
+    HF_HALVES,   // gate_up (E, D, 2F): gate's columns, then up's; down (E, F, D)
     HF_MXFP4, // gate_up (E, 2F, D): gate and up by turns; down (E, D, F); in blocks of 32 columns
 };
 
 typedef struct hf_glu_names {
-    const char *gate, *up, *down; // fused forms: `gate` names both, `up` is NULL
+    const char *gate, *up, *down; // of all experts in one: `gate` names both, `up` is NULL
+    const char *pair; // gate's rows, then up's, where a checkpoint has them in one; NULL: never
 } hf_glu_names;
 
 typedef struct hf_expert_layout {
@@ -120,6 +153,7 @@ typedef struct hf_key {
 typedef struct hf_left {
     const char *name; // in a layer the part after "model.layers.N.", else all; "…*": what begins so
     const char *why;
+    bool kept; // an export keeps them
 } hf_left;
 
 typedef struct hf_arch {
@@ -129,46 +163,71 @@ typedef struct hf_arch {
     double eps, theta; // where config.json has none
     bool tied;         // head tied to the embedding, where config.json does not say
     enum hf_norm_kind norm;
+    const char *eps_key;   // NULL: rms_norm_eps
+    hf_norm_names norms;   // none at all: input_layernorm, post_attention_layernorm
+    bool one_norm;         // attention and feed-forward part read the one norm, side by side
+    const char *out_scale; // a number (1) that multiplies a block's output; NULL: none
     hf_num embed_scale, residual_scale, logit_divisor; // key NULL and 0: 1
+    hf_num logit_scale, softcap;                       // softcap: c tanh(logit / c); key NULL: none
     hf_num head_bias;
 
     // ---- attention
     enum hf_attention_kind attention;
-    hf_num head_dim;         // 0: D / H
-    size_t kv_heads;         // where config.json has no num_key_value_heads; 0: as many as H
-    hf_num qkv_bias, o_bias; // latent attention: qkv_bias is that of q_a and kv_a
+    hf_num head_dim;          // 0: D / H
+    size_t kv_heads;          // where config.json has no num_key_value_heads; 0: as many as H
+    hf_num value_dim;         // of a head; key NULL: as wide as keys
+    hf_head_keys full, local; // what differs by type of layer
+    bool per_layer;           // … and what per_layer_config says of it
+    hf_num qkv_bias, o_bias;  // latent attention: qkv_bias is that of q_a and kv_a
     enum hf_qk_norm qk_norm;
-    hf_num qk_norm_on;      // key NULL: always
+    hf_num qk_norm_on;           // key NULL: always
+    bool qk_norm_last;           // after the rotation
+    const char *q_norm, *k_norm; // NULL: self_attn.q_norm, self_attn.k_norm
+    bool v_norm;                 // RMS norm without a weight of each value head
+    hf_num v_scale;              // multiplies values; key NULL: 1
+    hf_num k_is_v;          // full layers have no v_proj: values are keys before norm and rotation
+    const char *gate;       // a matrix whose sigmoid multiplies what heads yield; NULL: none
     hf_num clip;            // q, k, v are clamped to ±clip; key NULL: not at all
     hf_num attention_scale; // key NULL: 1/√width
-    bool sinks;             // self_attn.sinks (H)
-    enum hf_windows windows;
+    enum hf_sinks sinks;    // an extra logit a head: self_attn.sinks (H)
+    enum hf_local local_layers;
+    hf_num local_n;            // the n of hf_local; 0: L
     size_t window;             // their width where config.json does not say; 0: none
     const char *window_switch; // a key that must be true for windows to count; NULL: none
-    const char *window_layers; // HF_WINDOW_TYPES: only the first so many by default; NULL: all
+    bool chunked;              // attention_chunk_size, in place of windows
+    bool own_types;            // layer_types has other words, which `adjust` reads or nobody
+    hf_num exact;              // positions up to which sparse attention is dense; key NULL: all
 
     // ---- rotary embedding
+    enum hf_rotates rotates;
     hf_num interleaved;     // pairs (2j, 2j + 1) instead of (j, j + half)
     hf_num partial;         // share of the head that is rotated; key NULL: all of it
     const char *rotary_dim; // an older key that gives it in channels
+    bool mrope;             // M-RoPE: sections of channels whose positions are one on text
     bool own_mscale;        // longrope as Phi has it, see rope.h
     bool yarn_default;      // without any scaling in config.json: gpt-oss's yarn
 
     // ---- mixture of experts
     hf_num E, K, F;
     hf_num dense_F;
-    // Layer l has experts when first ≤ l ≤ last, (l + 1) % step = 0 and it is not in the list
-    // `except`.
+    // Layer l has experts when mlp_layer_types, if it counts, calls it sparse; without it, when the
+    // list `flags` has 1; else when first ≤ l ≤ last, (l + 1) % step = 0, it is in the list `only`
+    // and not in the list `except`, where there are such.
     hf_num first_moe, last_moe, moe_step; // last −1: all; step 0: 1
-    const char *except;
-    enum hf_act act;
+    const char *except, *only, *flags;
+    bool mlp_types;
+    enum hf_act act, side_act;
+    const char *act_words; // hidden_act may be "a|b"; NULL: silu|swish
+    bool gate_on_input;    // the gate multiplies an expert's input, not its output
     hf_router router;
     hf_expert_layout experts[4];
-    bool expert_bias;
-    hf_num shared_n; // shared experts, each F wide; 0: none
-    hf_num shared_F; // or their width as such
+    bool expert_bias; // of experts one by one
+    bool stack_bias;  // of fused ones: gate_up_proj_bias, down_proj_bias; they may be in MXFP4
+    hf_num shared_n;  // shared experts, each F wide; 0: none
+    hf_num shared_F;  // or their width as such
     hf_glu_names shared;
     const char *shared_gate; // a sigmoid gate over the shared expert (1, D); NULL: none
+    bool shared_mean;        // half the sum of shared and routed experts
     hf_glu_names dense;
     hf_num ffn_bias;       // of dense and shared parts
     hf_glu_names parallel; // Arctic: a dense part beside attention's residual; gate NULL: none

@@ -3,6 +3,8 @@
 // store are the engine's.
 #include <string.h>
 
+#include <cull/kernel.h>
+
 #include "pieces.h"
 
 typedef struct table_job {
@@ -19,10 +21,9 @@ static void table_block(void *arg, size_t first, size_t count)
                   job->table + first * job->rope->rot);
 }
 
-float *hf_rope_rows(cull_pass *pass, const cull_model *m, size_t n, const int32_t *pos)
+float *hf_rope_rows(cull_pass *pass, const hf_rope *rope, size_t n, const int32_t *pos)
 {
-    table_job job = { &m->rope, pass->beyond_switch, pos,
-                      pass->engine->scratch(pass, n * m->rope.rot) };
+    table_job job = { rope, pass->beyond_switch, pos, pass->engine->scratch(pass, n * rope->rot) };
 
     if (job.table)
         pass->engine->rows(pass, n, table_block, &job);
@@ -53,15 +54,15 @@ void hf_rotate_rows(cull_pass *pass, const hf_rope *rope, const float *table, si
     pass->engine->rows(pass, n, rotate_block, &job);
 }
 
-typedef struct clamp_job {
+typedef struct change_job {
     float *x;
     size_t width;
-    float limit;
-} clamp_job;
+    float limit, factor;
+} change_job;
 
 static void clamp_block(void *arg, size_t first, size_t count)
 {
-    const clamp_job *job = arg;
+    const change_job *job = arg;
 
     for (size_t i = first * job->width; i < (first + count) * job->width; i++)
         job->x[i] = fminf(fmaxf(job->x[i], -job->limit), job->limit);
@@ -69,53 +70,191 @@ static void clamp_block(void *arg, size_t first, size_t count)
 
 static void clamp_rows(cull_pass *pass, size_t n, size_t width, float limit, float *x)
 {
-    clamp_job job = { x, width, limit };
+    change_job job = { .x = x, .width = width, .limit = limit };
 
     if (isfinite(limit))
         pass->engine->rows(pass, n, clamp_block, &job);
 }
 
-// Norm of q or k: over a whole row, or over each of its heads.
-static void qk_norm(cull_pass *pass, const hf_norm *norm, size_t n, size_t width, float *x)
+static void scale_block(void *arg, size_t first, size_t count)
 {
-    if (norm->w)
+    const change_job *job = arg;
+
+    for (size_t i = first * job->width; i < (first + count) * job->width; i++)
+        job->x[i] *= job->factor;
+}
+
+static void scale_rows(cull_pass *pass, size_t n, size_t width, float factor, float *x)
+{
+    change_job job = { .x = x, .width = width, .factor = factor };
+
+    if (factor != 1)
+        pass->engine->rows(pass, n, scale_block, &job);
+}
+
+typedef struct temper_job {
+    const hf_shape *s;
+    const int32_t *pos;
+    float *q;
+    size_t width;
+} temper_job;
+
+static void temper_block(void *arg, size_t first, size_t count)
+{
+    const temper_job *job = arg;
+    const hf_shape *s = job->s;
+
+    for (size_t i = first; i < first + count; i++) {
+        const float steps = floorf(((float)job->pos[i] + s->temper_from) / s->temper_span);
+        const float factor = log1pf(steps) * s->temper + 1;
+        for (size_t c = 0; c < job->width; c++)
+            job->q[i * job->width + c] *= factor;
+    }
+}
+
+// Queries grow sharper with the position (Llama 4; Nakanishi 2025, arXiv:2501.19399).
+static void temper_rows(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                        const int32_t *pos, float *q, size_t width)
+{
+    temper_job job = { &m->s, pos, q, width };
+
+    if (m->layer[l].tempered)
+        pass->engine->rows(pass, n, temper_block, &job);
+}
+
+// Norm of q, k or v: over a whole row, or over each of its heads.
+static void norm_heads(cull_pass *pass, const hf_norm *norm, size_t n, size_t width, float *x)
+{
+    if (norm->n)
         hf_norm_rows(pass, norm, n * (width / norm->n), x, norm->n, x, norm->n);
+}
+
+typedef struct gate_job {
+    float *mixed;
+    const float *gate;
+    size_t width;
+} gate_job;
+
+CULL_CLONES
+static void gate_block(void *arg, size_t first, size_t count)
+{
+    const gate_job *job = arg;
+
+    for (size_t i = first * job->width; i < (first + count) * job->width; i++)
+        job->mixed[i] *= cull_sigmoid(job->gate[i]);
+}
+
+// What the heads yield × sigmoid(gate · hn)
+static cull_status gate_heads(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                              const float *hn, float *mixed, size_t width)
+{
+    float *gate = pass->engine->scratch(pass, n * width);
+    gate_job job = { mixed, gate, width };
+
+    if (!gate)
+        return CULL_ENOMEM;
+    HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_O_GATE), n, hn, m->s.D, gate, width));
+    pass->engine->rows(pass, n, gate_block, &job);
+    return CULL_OK;
+}
+
+// q, k and v of n rows as the heads meet them, and what these yield.
+typedef struct heads_rows {
+    float *q, *k, *v, *mixed;
+    size_t q_width, k_width, v_width, mixed_width;
+} heads_rows;
+
+static bool load_rows(cull_pass *pass, const hf_heads *h, size_t n, heads_rows *out)
+{
+    out->q_width = h->H * h->qk;
+    out->k_width = h->KV * h->qk;
+    out->v_width = h->KV * h->v;
+    out->mixed_width = h->H * h->v;
+    out->q = pass->engine->scratch(pass, n * out->q_width);
+    out->k = pass->engine->scratch(pass, n * out->k_width);
+    out->v = pass->engine->scratch(pass, n * out->v_width);
+    out->mixed = pass->engine->scratch(pass, n * out->mixed_width);
+    return out->q && out->k && out->v && out->mixed;
+}
+
+static cull_status project(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                           const float *hn, const heads_rows *x)
+{
+    const cull_engine *engine = pass->engine;
+    const size_t D = m->s.D;
+
+    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, x->q, x->q_width));
+    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_K), n, hn, D, x->k, x->k_width));
+    if (!m->layer[l].heads->k_is_v)
+        return engine->linear(pass, cull_at(l, CULL_PART_V), n, hn, D, x->v, x->v_width);
+    memcpy(x->v, x->k, n * x->v_width * sizeof *x->v);
+    return CULL_OK;
+}
+
+// Norms, clamps, rotation and scales, in the family's order.
+static cull_status bend(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                        const int32_t *pos, const heads_rows *x)
+{
+    const hf_layer *layer = &m->layer[l];
+    const hf_heads *h = layer->heads;
+    const bool last = m->arch->qk_norm_last;
+
+    norm_heads(pass, last ? &(hf_norm){ 0 } : &layer->q_norm, n, x->q_width, x->q);
+    norm_heads(pass, last ? &(hf_norm){ 0 } : &layer->k_norm, n, x->k_width, x->k);
+    norm_heads(pass, &layer->v_norm, n, x->v_width, x->v);
+    clamp_rows(pass, n, x->q_width, m->s.clip, x->q);
+    clamp_rows(pass, n, x->k_width, m->s.clip, x->k);
+    clamp_rows(pass, n, x->v_width, m->s.clip, x->v);
+    scale_rows(pass, n, x->v_width, m->s.v_scale, x->v);
+    if (layer->rotates) {
+        float *table = hf_rope_rows(pass, &h->rope, n, pos);
+        if (!table)
+            return CULL_ENOMEM;
+        hf_rotate_rows(pass, &h->rope, table, n, h->H, h->qk, x->q, x->q_width);
+        hf_rotate_rows(pass, &h->rope, table, n, h->KV, h->qk, x->k, x->k_width);
+    }
+    if (last) {
+        norm_heads(pass, &layer->q_norm, n, x->q_width, x->q);
+        norm_heads(pass, &layer->k_norm, n, x->k_width, x->k);
+    }
+    temper_rows(pass, m, l, n, pos, x->q, x->q_width);
+    return CULL_OK;
+}
+
+// The heads themselves, and o_proj.
+static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *hn,
+                          const heads_rows *x, float *out)
+{
+    const hf_layer *layer = &m->layer[l];
+    const hf_heads *h = layer->heads;
+    const cull_attention attention = {
+        .H = h->H,
+        .KV = h->KV,
+        .qk_width = h->qk,
+        .v_width = h->v,
+        .scale = h->scale,
+        .window = layer->facts.window,
+        .chunk = layer->local ? m->s.chunk : 0,
+        .sinks = layer->sinks,
+    };
+
+    HF_TRY(pass->engine->attention(pass, &attention, x->q, x->k, x->v, x->mixed));
+    if (m->arch->gate)
+        HF_TRY(gate_heads(pass, m, l, n, hn, x->mixed, x->mixed_width));
+    return pass->engine->linear(pass, cull_at(l, CULL_PART_O), n, x->mixed, x->mixed_width, out,
+                                m->s.D);
 }
 
 cull_status hf_gqa(cull_pass *pass, const cull_model *m, size_t l, size_t n, const int32_t *pos,
                    const float *hn, float *out)
 {
-    const cull_engine *engine = pass->engine;
-    const hf_layer *layer = &m->layer[l];
-    const hf_shape *s = &m->s;
-    const size_t q_width = s->H * s->hd, kv_width = s->KV * s->hd;
-    float *table = hf_rope_rows(pass, m, n, pos);
-    float *q = engine->scratch(pass, n * q_width), *mixed = engine->scratch(pass, n * q_width);
-    float *k = engine->scratch(pass, n * kv_width), *v = engine->scratch(pass, n * kv_width);
+    heads_rows x;
 
-    if (!table || !q || !mixed || !k || !v)
+    if (!load_rows(pass, m->layer[l].heads, n, &x))
         return CULL_ENOMEM;
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, s->D, q, q_width));
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_K), n, hn, s->D, k, kv_width));
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_V), n, hn, s->D, v, kv_width));
-    qk_norm(pass, &layer->q_norm, n, q_width, q);
-    qk_norm(pass, &layer->k_norm, n, kv_width, k);
-    clamp_rows(pass, n, q_width, s->clip, q);
-    clamp_rows(pass, n, kv_width, s->clip, k);
-    clamp_rows(pass, n, kv_width, s->clip, v);
-    hf_rotate_rows(pass, &m->rope, table, n, s->H, s->hd, q, q_width);
-    hf_rotate_rows(pass, &m->rope, table, n, s->KV, s->hd, k, kv_width);
-    const cull_attention attention = {
-        .H = s->H,
-        .KV = s->KV,
-        .qk_width = s->hd,
-        .v_width = s->hd,
-        .scale = s->attention_scale,
-        .window = layer->facts.window,
-        .sinks = layer->sinks,
-    };
-    HF_TRY(engine->attention(pass, &attention, q, k, v, mixed));
-    return engine->linear(pass, cull_at(l, CULL_PART_O), n, mixed, q_width, out, s->D);
+    HF_TRY(project(pass, m, l, n, hn, &x));
+    HF_TRY(bend(pass, m, l, n, pos, &x));
+    return attend(pass, m, l, n, hn, &x, out);
 }
 
 // q (n, H, nope + rope), with or without a latent of its own
@@ -137,6 +276,8 @@ static cull_status mla_query(cull_pass *pass, const cull_model *m, size_t l, siz
 
 typedef struct expand_job {
     const cull_model *m;
+    const hf_heads *heads;
+    bool rotates;
     const float *table, *latent, *kv;
     float *k, *v;
 } expand_job;
@@ -146,20 +287,22 @@ static void expand_block(void *arg, size_t first, size_t count)
 {
     const expand_job *job = arg;
     const hf_shape *s = &job->m->s;
-    const hf_rope shared = { .rot = job->m->rope.rot, .interleaved = job->m->rope.interleaved };
-    const size_t qk = s->nope + s->rope, both = s->nope + s->v_width;
+    const hf_heads *heads = job->heads;
+    const hf_rope shared = { .rot = heads->rope.rot, .interleaved = heads->rope.interleaved };
+    const size_t qk = heads->qk, both = s->nope + heads->v, H = heads->H;
 
     for (size_t i = first; i < first + count; i++) {
-        const float *kv = job->kv + i * s->H * both;
-        float *k = job->k + i * s->H * qk, *v = job->v + i * s->H * s->v_width;
+        const float *kv = job->kv + i * H * both;
+        float *k = job->k + i * H * qk, *v = job->v + i * H * heads->v;
         float *rotated = k + s->nope; // the first head's
         memcpy(rotated, job->latent + i * (s->kv_rank + s->rope) + s->kv_rank, s->rope * sizeof *k);
-        hf_rope_rotate(&shared, job->table + i * shared.rot, rotated);
-        for (size_t h = 0; h < s->H; h++) {
+        if (job->rotates)
+            hf_rope_rotate(&shared, job->table + i * shared.rot, rotated);
+        for (size_t h = 0; h < H; h++) {
             memcpy(k + h * qk, kv + h * both, s->nope * sizeof *k);
             if (h > 0)
                 memcpy(k + h * qk + s->nope, rotated, s->rope * sizeof *k);
-            memcpy(v + h * s->v_width, kv + h * both + s->nope, s->v_width * sizeof *v);
+            memcpy(v + h * heads->v, kv + h * both + s->nope, heads->v * sizeof *v);
         }
     }
 }
@@ -169,32 +312,24 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
 {
     const cull_engine *engine = pass->engine;
     const hf_layer *layer = &m->layer[l];
+    const hf_heads *h = layer->heads;
     const hf_shape *s = &m->s;
-    const size_t qk = s->nope + s->rope, latent_width = s->kv_rank + s->rope;
-    const size_t kv_width = s->H * (s->nope + s->v_width), v_width = s->H * s->v_width;
-    float *table = hf_rope_rows(pass, m, n, pos);
-    float *q = engine->scratch(pass, n * s->H * qk), *k = engine->scratch(pass, n * s->H * qk);
+    const size_t latent_width = s->kv_rank + s->rope, kv_width = h->H * (s->nope + h->v);
+    float *table = hf_rope_rows(pass, &h->rope, n, pos);
     float *latent = engine->scratch(pass, n * latent_width),
           *kv = engine->scratch(pass, n * kv_width);
-    float *v = engine->scratch(pass, n * v_width), *mixed = engine->scratch(pass, n * v_width);
+    heads_rows x;
 
-    if (!table || !q || !k || !latent || !kv || !v || !mixed)
+    if (!load_rows(pass, h, n, &x) || !table || !latent || !kv)
         return CULL_ENOMEM;
-    HF_TRY(mla_query(pass, m, l, n, hn, q, s->H * qk));
+    HF_TRY(mla_query(pass, m, l, n, hn, x.q, x.q_width));
     HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_A), n, hn, s->D, latent, latent_width));
     hf_norm_rows(pass, &layer->kv_norm, n, latent, latent_width, latent, latent_width);
     HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_B), n, latent, latent_width, kv, kv_width));
-    expand_job job = { m, table, latent, kv, k, v };
+    expand_job job = { m, h, layer->rotates, table, latent, kv, x.k, x.v };
     engine->rows(pass, n, expand_block, &job);
-    hf_rotate_rows(pass, &m->rope, table, n, s->H, qk, q, s->H * qk);
-    const cull_attention attention = {
-        .H = s->H,
-        .KV = s->H,
-        .qk_width = qk,
-        .v_width = s->v_width,
-        .scale = s->attention_scale,
-        .window = layer->facts.window,
-    };
-    HF_TRY(engine->attention(pass, &attention, q, k, v, mixed));
-    return engine->linear(pass, cull_at(l, CULL_PART_O), n, mixed, v_width, out, s->D);
+    if (layer->rotates)
+        hf_rotate_rows(pass, &h->rope, table, n, h->H, h->qk, x.q, x.q_width);
+    temper_rows(pass, m, l, n, pos, x.q, x.q_width);
+    return attend(pass, m, l, n, hn, &x, out);
 }

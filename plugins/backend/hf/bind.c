@@ -1,45 +1,77 @@
 // The tensors of a checkpoint become the layers of a model.
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "load.h"
 
-static cull_status load_norm(hf_loader *t, const char *name, size_t n, float eps, bool layer_norm,
-                             hf_norm *out)
+// A norm's vectors. (1 + w) is summed here, in float32, as the reference does at each use.
+static cull_status load_norm(hf_loader *t, const char *name, size_t n, enum hf_norm_kind kind,
+                             float eps, hf_norm *out)
 {
-    *out = (hf_norm){ .n = n, .eps = eps };
+    *out = (hf_norm){ .n = n, .centred = kind >= HF_LAYER, .eps = eps };
     HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
-    return layer_norm
+    if (kind == HF_RMS_ONE)
+        HF_TRY(hf_add_one(t, n, &out->w));
+    return kind == HF_LAYER
                ? hf_load_vector(t, hf_loader_name(t, name, 0, ".bias"), HF_VECTOR, 1, &n, &out->b)
                : CULL_OK;
 }
 
+// A norm of the block, as wide as the model; name NULL: none.
 static cull_status load_block_norm(hf_loader *t, const char *name, hf_norm *out)
 {
     const hf_shape *s = &t->m->s;
-    return load_norm(t, name, s->D, (float)s->eps, t->m->arch->norm == HF_LAYER, out);
+    return name ? load_norm(t, name, s->D, s->norm, (float)s->eps, out) : CULL_OK;
+}
+
+// Norms of queries and keys, as wide as all heads or as one.
+static cull_status load_qk_norms(hf_loader *t, hf_layer *layer)
+{
+    const hf_arch *arch = t->m->arch;
+    const hf_heads *h = layer->heads;
+    const bool whole = arch->qk_norm == HF_QK_WHOLE;
+    const float eps = (float)t->m->s.eps;
+    // A LayerNorm model's heads have RMS norms.
+    const enum hf_norm_kind kind = arch->norm == HF_RMS_ONE ? HF_RMS_ONE : HF_RMS;
+
+    if (!t->m->s.qk_norm)
+        return CULL_OK;
+    if (arch->qk_norm == HF_QK_BARE) {
+        if (layer->rotates)
+            layer->q_norm = layer->k_norm = (hf_norm){ .n = h->qk, .eps = eps };
+        return CULL_OK;
+    }
+    HF_TRY(load_norm(t, arch->q_norm ? arch->q_norm : "self_attn.q_norm",
+                     whole ? h->H * h->qk : h->qk, kind, eps, &layer->q_norm));
+    return load_norm(t, arch->k_norm ? arch->k_norm : "self_attn.k_norm",
+                     whole ? h->KV * h->qk : h->qk, kind, eps, &layer->k_norm);
 }
 
 static cull_status load_gqa(hf_loader *t, size_t l)
 {
+    const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
-    const size_t q = s->H * s->hd, kv = s->KV * s->hd;
-    const bool whole = t->m->arch->qk_norm == HF_QK_WHOLE, bias = s->qkv_bias;
-    const float eps = (float)s->eps;
+    const hf_heads *h = layer->heads;
+    const size_t q = h->H * h->qk, k = h->KV * h->qk, v = h->KV * h->v, mixed = h->H * h->v;
+    const bool bias = s->qkv_bias;
 
     HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", kv, s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", kv, s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, q, s->o_bias));
-    if (s->qk_norm) {
-        HF_TRY(load_norm(t, "self_attn.q_norm", whole ? q : s->hd, eps, false, &layer->q_norm));
-        HF_TRY(load_norm(t, "self_attn.k_norm", whole ? kv : s->hd, eps, false, &layer->k_norm));
-    }
-    if (t->m->arch->sinks)
-        HF_TRY(hf_load_vector(t, hf_loader_name(t, "self_attn.sinks", 0, ""), HF_VECTOR, 1, &s->H,
-                              &layer->sinks));
-    layer->facts.kv_width = 2 * kv;
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", k, s->D, bias));
+    if (!h->k_is_v)
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", v, s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
+    if (arch->gate)
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O_GATE), arch->gate, mixed, s->D, false));
+    HF_TRY(load_qk_norms(t, layer));
+    if (arch->v_norm)
+        layer->v_norm = (hf_norm){ .n = h->v, .eps = (float)s->eps };
+    if (h->sinks)
+        HF_TRY(hf_load_vector(
+            t, hf_loader_name(t, "self_attn.sinks|self_attn.attention_sink_bias", 0, ""), HF_VECTOR,
+            1, &h->H, &layer->sinks));
+    layer->facts.kv_width = k + v;
     return CULL_OK;
 }
 
@@ -47,15 +79,16 @@ static cull_status load_mla(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
-    const size_t q = s->H * (s->nope + s->rope), latent = s->kv_rank + s->rope;
-    const size_t kv = s->H * (s->nope + s->v_width), mixed = s->H * s->v_width;
+    const hf_heads *h = layer->heads;
+    const size_t q = h->H * h->qk, latent = s->kv_rank + s->rope;
+    const size_t kv = h->H * (s->nope + h->v), mixed = h->H * h->v;
     const float eps = 1e-6f; // of the latents' norms, whatever config.json says
     const bool bias = s->qkv_bias;
 
     if (s->q_rank) {
         HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
                               bias));
-        HF_TRY(load_norm(t, "self_attn.q_a_layernorm", s->q_rank, eps, false, &layer->q_a_norm));
+        HF_TRY(load_norm(t, "self_attn.q_a_layernorm", s->q_rank, HF_RMS, eps, &layer->q_a_norm));
         HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
                               false));
     } else {
@@ -63,11 +96,27 @@ static cull_status load_mla(hf_loader *t, size_t l)
     }
     HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
                           s->D, bias));
-    HF_TRY(load_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, eps, false, &layer->kv_norm));
+    HF_TRY(load_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, HF_RMS, eps, &layer->kv_norm));
     HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
                           false));
     HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
-    layer->facts.kv_width = s->H * (s->nope + s->rope + s->v_width);
+    layer->facts.kv_width = h->H * (h->qk + h->v);
+    return CULL_OK;
+}
+
+// A vector of n numbers, each × scale.
+static cull_status load_scaled(hf_loader *t, const char *name, size_t n, float scale,
+                               const float **out)
+{
+    const float *stored;
+    float *scaled = t->ctx->host->alloc(t->ctx, n, sizeof *scaled);
+
+    if (!scaled)
+        return CULL_ENOMEM;
+    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_VECTOR, 1, &n, &stored));
+    for (size_t i = 0; i < n; i++)
+        scaled[i] = stored[i] * scale;
+    *out = scaled;
     return CULL_OK;
 }
 
@@ -77,8 +126,16 @@ static cull_status load_router(hf_loader *t, size_t l)
     hf_layer *layer = &t->m->layer[l];
     const size_t E = layer->facts.E, flat[] = { E }, row[] = { 1, E };
 
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, t->m->s.D,
-                          router->linear_bias));
+    const size_t D = t->m->s.D;
+
+    HF_TRY(
+        hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, D, router->linear_bias));
+    if (router->input_scale)
+        HF_TRY(load_scaled(t, router->input_scale, D, (float)pow((double)D, -0.5),
+                           &layer->router_scale));
+    if (router->gate_scale)
+        HF_TRY(hf_load_vector(t, hf_loader_name(t, router->gate_scale, 0, ""), HF_GATE_SCALE, 1,
+                              flat, &layer->gate_scale));
     if (!router->bias)
         return CULL_OK;
     const char *name = hf_loader_name(t, router->bias, 0, "");
@@ -86,6 +143,12 @@ static cull_status load_router(hf_loader *t, size_t l)
     const bool as_row = found && found->t.rank == 2; // ERNIE keeps it as (1, E)
     return hf_load_vector(t, name, HF_ROUTER_BIAS, as_row ? 2 : 1, as_row ? row : flat,
                           &layer->bias);
+}
+
+static bool has_tensor(hf_loader *t, const char *names)
+{
+    const char *name = hf_loader_name(t, names, 0, ".weight");
+    return name && hf_files_find(&t->m->files, name);
 }
 
 // The three matrices of a dense feed-forward part, whose ids begin with `first`.
@@ -96,8 +159,12 @@ static cull_status load_glu(hf_loader *t, size_t l, const hf_glu_names *name, cu
     const bool bias = t->m->s.ffn_bias;
     hf_layer *layer = &t->m->layer[l];
 
-    HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
+    if (name->pair && (!name->up || has_tensor(t, name->pair))) {
+        HF_TRY(hf_load_pair(t, l, first, name->pair, F, D));
+    } else {
+        HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
+        HF_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
+    }
     HF_TRY(hf_load_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
     layer->side = first;
     layer->side_F = F;
@@ -168,6 +235,37 @@ static void count_channels(hf_layer *layer)
     }
 }
 
+// The norms around a block's parts, and what multiplies its output.
+static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
+{
+    static const hf_norm_names before = { .attention = "input_layernorm",
+                                          .ffn = "post_attention_layernorm" };
+    const hf_arch *arch = t->m->arch;
+    const bool own = arch->norms.attention || arch->norms.attention_after;
+    const hf_norm_names *names = own ? &arch->norms : &before;
+    const float *out;
+    const size_t one = 1;
+
+    HF_TRY(load_block_norm(t, names->attention, &layer->attention_norm));
+    HF_TRY(load_block_norm(t, names->attention_after, &layer->attention_after));
+    HF_TRY(load_block_norm(t, names->ffn, &layer->ffn_norm));
+    HF_TRY(load_block_norm(t, names->ffn_after, &layer->ffn_after));
+    layer->sum_scale = t->m->s.residual_scale;
+    layer->out_scale = 1;
+    if (arch->out_scale) {
+        HF_TRY(
+            hf_load_vector(t, hf_loader_name(t, arch->out_scale, 0, ""), HF_VECTOR, 1, &one, &out));
+        layer->out_scale = *out;
+    }
+    if (layer->facts.E == 0)
+        return CULL_OK;
+    layer->sum_scale *= t->m->s.shared_mean ? 0.5f : 1;
+    HF_TRY(load_block_norm(t, names->side_after, &layer->side_after));
+    HF_TRY(load_block_norm(t, names->experts_after, &layer->experts_after));
+    return names->experts ? load_scaled(t, names->experts, t->m->s.D, 1, &layer->expert_scale)
+                          : CULL_OK;
+}
+
 static cull_status load_layer(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
@@ -175,8 +273,7 @@ static cull_status load_layer(hf_loader *t, size_t l)
     cull_layer_facts *facts = &layer->facts;
 
     t->params = t->bytes = 0;
-    HF_TRY(load_block_norm(t, "input_layernorm", &layer->attention_norm));
-    HF_TRY(load_block_norm(t, "post_attention_layernorm", &layer->ffn_norm));
+    HF_TRY(load_block_norms(t, layer));
     HF_TRY((t->m->arch->attention == HF_MLA ? load_mla : load_gqa)(t, l));
     HF_TRY(load_side(t, l));
     if (facts->E)
@@ -193,6 +290,7 @@ static cull_status load_layer(hf_loader *t, size_t l)
     facts->n_group = grouped ? s->n_group : 1;
     facts->topk_group = grouped ? s->topk_group : 1;
     facts->renormalise = s->renormalise;
+    facts->gate_on_input = facts->E && t->m->arch->gate_on_input;
     facts->bytes = t->bytes;
     facts->parts = parts_of(layer);
     count_channels(layer);

@@ -1,4 +1,7 @@
 // A block around attention and experts: embedding, residuals, feed-forward parts.
+#include <math.h>
+#include <string.h>
+
 #include <cull/kernel.h>
 
 #include "load.h"
@@ -42,10 +45,10 @@ static void sum_block(void *arg, size_t first, size_t count)
         job->h[i] = job->r[i] + job->scale * (job->b ? job->a[i] + job->b[i] : job->a[i]);
 }
 
-static void add(cull_pass *pass, const cull_model *m, size_t n, const float *r, const float *a,
-                const float *b, float *h)
+static void add(cull_pass *pass, const cull_model *m, size_t n, float scale, const float *r,
+                const float *a, const float *b, float *h)
 {
-    sum_job job = { r, a, b, h, m->s.residual_scale, m->s.D };
+    sum_job job = { r, a, b, h, scale, m->s.D };
     pass->engine->rows(pass, n, sum_block, &job);
 }
 
@@ -77,6 +80,16 @@ static void clamped_times(size_t n, float *restrict g, const float *restrict u, 
     }
 }
 
+// gelu(g) · u, gelu as 0.5 g (1 + tanh(√(2/π) (g + 0.044715 g³)))
+static void gelu_times(size_t n, float *restrict g, const float *restrict u)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float cube = g[i] * g[i] * g[i];
+        const float inner = 0.7978845608028654f * (g[i] + 0.044715f * cube);
+        g[i] = 0.5f * g[i] * (1.0f + tanhf(inner)) * u[i];
+    }
+}
+
 static void act_block(void *arg, size_t first, size_t count)
 {
     const act_job *job = arg;
@@ -85,6 +98,8 @@ static void act_block(void *arg, size_t first, size_t count)
 
     if (job->act == HF_SILU)
         silu_times(count * job->F, g, u);
+    else if (job->act == HF_GELU)
+        gelu_times(count * job->F, g, u);
     else
         clamped_times(count * job->F, g, u, job->s->act_limit, job->s->act_alpha);
 }
@@ -100,15 +115,45 @@ cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_matrix_id gate, si
         return CULL_ENOMEM;
     HF_TRY(pass->engine->linear(pass, gate, n, x, m->s.D, g, F));
     HF_TRY(pass->engine->linear(pass, up, n, x, m->s.D, u, F));
-    act_job job = { &m->s, gate.expert == CULL_NONE ? HF_SILU : m->arch->act, F, g, u };
+    act_job job = { &m->s, gate.expert == CULL_NONE ? m->arch->side_act : m->arch->act, F, g, u };
     pass->engine->rows(pass, n, act_block, &job);
     return pass->engine->linear(pass, down, n, g, F, y, m->s.D);
+}
+
+typedef struct columns_job {
+    size_t D;
+    const float *x, *scale;
+    float *y;
+} columns_job;
+
+static void columns_block(void *arg, size_t first, size_t count)
+{
+    const columns_job *job = arg;
+
+    for (size_t i = first; i < first + count; i++)
+        for (size_t d = 0; d < job->D; d++)
+            job->y[i * job->D + d] = job->x[i * job->D + d] * job->scale[d];
+}
+
+float *hf_scale_columns(cull_pass *pass, size_t n, size_t D, const float *scale, const float *x)
+{
+    columns_job job = { D, x, scale, pass->engine->scratch(pass, n * D) };
+
+    if (job.y)
+        pass->engine->rows(pass, n, columns_block, &job);
+    return job.y;
 }
 
 cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, size_t n,
                       const float *x, float *y)
 {
-    return hf_glu(pass, m, cull_at_expert(l, CULL_PART_GATE, e), m->s.F, n, x, y);
+    const cull_matrix_id gate = cull_at_expert(l, CULL_PART_GATE, e);
+    const float *scale = m->layer[l].expert_scale;
+
+    if (!scale)
+        return hf_glu(pass, m, gate, m->s.F, n, x, y);
+    float *scaled = hf_scale_columns(pass, n, m->s.D, scale, x);
+    return scaled ? hf_glu(pass, m, gate, m->s.F, n, scaled, y) : CULL_ENOMEM;
 }
 
 typedef struct gate_job {
@@ -142,22 +187,64 @@ static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, siz
     return CULL_OK;
 }
 
-// What runs beside the routed experts, or in their place.
+// What runs beside the routed experts, or in their place. in: its input.
 static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
-                            const float *r, const float *x, float *side)
+                            const float *in, float *side)
 {
     const hf_layer *layer = &m->layer[l];
-    const cull_matrix_id gate = cull_at(l, layer->side);
 
-    if (layer->parallel) {
-        float *rn = pass->engine->scratch(pass, n * m->s.D);
-        if (!rn)
-            return CULL_ENOMEM;
-        hf_norm_rows(pass, &layer->parallel_norm, n, r, m->s.D, rn, m->s.D);
-        return hf_glu(pass, m, gate, layer->side_F, n, rn, side);
-    }
-    HF_TRY(hf_glu(pass, m, gate, layer->side_F, n, x, side));
-    return layer->part[CULL_PART_SHARED_ROUTER].rows ? gate_side(pass, m, l, n, x, side) : CULL_OK;
+    HF_TRY(hf_glu(pass, m, cull_at(l, layer->side), layer->side_F, n, in, side));
+    if (layer->side_after.n)
+        hf_norm_rows(pass, &layer->side_after, n, side, m->s.D, side, m->s.D);
+    return layer->part[CULL_PART_SHARED_ROUTER].rows ? gate_side(pass, m, l, n, in, side) : CULL_OK;
+}
+
+// norm(x) in scratch memory, or x itself where there is no norm; NULL: no memory.
+static const float *normed(cull_pass *pass, const hf_norm *norm, size_t n, const float *x)
+{
+    if (norm->n == 0)
+        return x;
+    float *y = pass->engine->scratch(pass, n * norm->n);
+    if (y)
+        hf_norm_rows(pass, norm, n, x, norm->n, y, norm->n);
+    return y;
+}
+
+// The experts' input x of what stands before the feed-forward part: hn, what attention read, and r.
+// *side_in: the input of what runs beside them. False: no memory.
+static bool feed_forward_inputs(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                                const float *h, const float *hn, const float *r, float *x,
+                                const float **side_in)
+{
+    const hf_layer *layer = &m->layer[l];
+    const size_t D = m->s.D;
+    const hf_norm bare = { .n = D, .eps = (float)m->s.eps };
+    // Arctic's experts read the block's input, beside attention.
+    const float *from = m->arch->one_norm ? hn : layer->parallel ? h : r;
+    const hf_norm *norm = layer->expert_scale ? &bare : &layer->ffn_norm;
+
+    if (norm->n)
+        hf_norm_rows(pass, norm, n, from, D, x, D);
+    else
+        memcpy(x, from, n * D * sizeof *x);
+    *side_in = layer->parallel       ? normed(pass, &layer->parallel_norm, n, r)
+               : layer->expert_scale ? normed(pass, &layer->ffn_norm, n, r)
+                                     : x;
+    return *side_in;
+}
+
+// Sparse attention is computed where it is dense, and nowhere else.
+static cull_status check_positions(cull_pass *pass, const cull_model *m, size_t n,
+                                   const int32_t *pos)
+{
+    for (size_t i = 0; m->s.exact && i < n; i++)
+        if ((size_t)pos[i] >= m->s.exact)
+            return pass->ctx->host->fail(
+                pass->ctx, CULL_ENOTSUP,
+                "%s: position %d is beyond the %zu up to which its sparse attention is dense: the "
+                "indexer that chooses among more is not supported",
+                m->arch->model_type, (int)pos[i], m->s.exact);
+    return CULL_OK;
 }
 
 cull_status hf_attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, const int32_t *pos,
@@ -165,28 +252,58 @@ cull_status hf_attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, 
 {
     const hf_layer *layer = &m->layer[l];
     const size_t D = m->s.D;
-    float *hn = pass->engine->scratch(pass, n * D), *mixed = pass->engine->scratch(pass, n * D);
+    const float *hn = normed(pass, &layer->attention_norm, n, h), *side_in;
+    float *mixed = pass->engine->scratch(pass, n * D);
 
     if (!hn || !mixed)
         return CULL_ENOMEM;
-    hf_norm_rows(pass, &layer->attention_norm, n, h, D, hn, D);
+    HF_TRY(check_positions(pass, m, n, pos));
     HF_TRY((m->arch->attention == HF_MLA ? hf_mla : hf_gqa)(pass, m, l, n, pos, hn, mixed));
-    if (layer->parallel) // Arctic's experts read the block's input, beside attention
-        hf_norm_rows(pass, &layer->ffn_norm, n, h, D, x, D);
-    add(pass, m, n, h, mixed, NULL, r);
-    if (!layer->parallel)
-        hf_norm_rows(pass, &layer->ffn_norm, n, r, D, x, D);
-    return side ? run_side(pass, m, l, n, r, x, side) : CULL_OK;
+    if (layer->attention_after.n)
+        hf_norm_rows(pass, &layer->attention_after, n, mixed, D, mixed, D);
+    add(pass, m, n, m->s.residual_scale, h, mixed, NULL, r);
+    if (!feed_forward_inputs(pass, m, l, n, h, hn, r, x, &side_in))
+        return CULL_ENOMEM;
+    return side ? run_side(pass, m, l, n, side_in, side) : CULL_OK;
+}
+
+// What the feed-forward part yields, in scratch memory or not: experts, side, or both, normed.
+static cull_status sum_parts(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                             const float *side, const float **moe, const float **beside)
+{
+    const hf_layer *layer = &m->layer[l];
+    const size_t D = m->s.D;
+
+    *beside = *moe ? side : NULL;
+    if (*moe && !(*moe = normed(pass, &layer->experts_after, n, *moe)))
+        return CULL_ENOMEM;
+    *moe = *moe ? *moe : side;
+    if (!*moe || layer->ffn_after.n == 0)
+        return CULL_OK;
+    float *sum = pass->engine->scratch(pass, n * D);
+    if (!sum)
+        return CULL_ENOMEM;
+    memcpy(sum, *moe, n * D * sizeof *sum);
+    if (*beside)
+        add(pass, m, n, 1, sum, *beside, NULL, sum);
+    hf_norm_rows(pass, &layer->ffn_after, n, sum, D, sum, D);
+    *moe = sum;
+    *beside = NULL;
+    return CULL_OK;
 }
 
 cull_status hf_after(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *r,
                      const float *side, const float *moe, float *h)
 {
-    (void)l;
-    if (moe || side)
-        add(pass, m, n, r, moe ? moe : side, moe ? side : NULL, h);
+    const hf_layer *layer = &m->layer[l];
+    const float *beside;
+
+    HF_TRY(sum_parts(pass, m, l, n, side, &moe, &beside));
+    if (moe)
+        add(pass, m, n, layer->sum_scale, r, moe, beside, h);
     else if (h != r)
-        for (size_t i = 0; i < n * m->s.D; i++)
-            h[i] = r[i];
+        memcpy(h, r, n * m->s.D * sizeof *h);
+    for (size_t i = 0; layer->out_scale != 1 && i < n * m->s.D; i++)
+        h[i] *= layer->out_scale;
     return CULL_OK;
 }

@@ -252,6 +252,26 @@ const char *hf_word(hf_config *config, const char *keys, const char *def)
     return json_string_value(value);
 }
 
+cull_status hf_check_integers(hf_config *config, const char *key, const json_t *list)
+{
+    if (list && !json_is_array(list))
+        return hf_wrong(config, key, list, "a list");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_integer(json_array_get(list, i)))
+            return hf_wrong(config, key, list, "a list of integers");
+    return CULL_OK;
+}
+
+cull_status hf_check_words(hf_config *config, const char *key, const json_t *list, size_t n)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_string(json_array_get(list, i)))
+            return hf_wrong(config, key, list, "a list of texts");
+    return list && json_array_size(list) != n
+               ? hf_wrong(config, key, list, "a list with a word for each layer")
+               : CULL_OK;
+}
+
 const char *hf_config_unread(const hf_config *config, size_t i)
 {
     const char *key;

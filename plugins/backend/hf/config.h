@@ -40,6 +40,9 @@ long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^
 double hf_real(hf_config *, hf_num);               // a finite number
 bool hf_flag(hf_config *, hf_num);                 // true or false
 const char *hf_word(hf_config *, const char *keys, const char *def); // lives as the JSON does
+// A list of integers, or of n words; a list NULL is right.
+cull_status hf_check_integers(hf_config *, const char *key, const json_t *list);
+cull_status hf_check_words(hf_config *, const char *key, const json_t *list, size_t n);
 // Refuse the word, or the value as JSON, under key, naming those that work.
 cull_status hf_refuse(hf_config *, const char *key, const char *word, const char *works);
 cull_status hf_refuse_value(hf_config *, const char *key, const char *json, const char *works);

@@ -129,7 +129,9 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->L = m->s.L;
     f->D = m->s.D;
     f->V = m->s.V;
-    f->rope_switch = m->rope.switch_at;
+    f->rope_switch = m->heads[0].rope.switch_at;
+    if (f->rope_switch == 0)
+        f->rope_switch = m->heads[1].rope.switch_at;
     f->exports = hf_exports(ctx, m);
     f->one_width = one_width(ctx, m);
     if (m->files.n)

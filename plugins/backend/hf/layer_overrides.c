@@ -24,7 +24,7 @@ static cull_status read_constants(hf_config *c, cull_model *m, hf_layer *layer)
 
     if (!list)
         return CULL_OK;
-    if (m->arch->experts[0].form == HF_COLUMNS)
+    if (m->arch->stack_bias)
         return wrong(c, "constants: these experts have biases, which say the same");
     uint8_t *constant = c->ctx->host->alloc(c->ctx, E, 1);
     if (!constant)
@@ -108,7 +108,7 @@ static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
         return wrong(c, "experts: the layer is dense");
     if (E > m->s.E || E > MOST_EXPERTS || K > E)
         return wrong(c, "experts: more than config.json has, or fewer than a token needs");
-    if (m->arch->router.score == HF_SPARSEMIXER && K != 2)
+    if (m->s.score == HF_SPARSEMIXER && K != 2)
         return wrong(c, "per_token: this router chooses two");
     layer->facts.E = layer->n_stored = E;
     layer->facts.K = K;
@@ -126,7 +126,8 @@ cull_status hf_differ_read(hf_config *c, cull_model *m)
 
     for (size_t l = 0; l < m->s.L; l++) {
         m->layer[l].n_stored = m->layer[l].facts.E;
-        m->layer[l].facts.K = m->layer[l].facts.E ? m->s.K : 0;
+        m->layer[l].K = m->layer[l].K ? m->layer[l].K : m->s.K;
+        m->layer[l].facts.K = m->layer[l].facts.E ? m->layer[l].K : 0;
     }
     if (list && (!json_is_array(list) || json_array_size(list) != m->s.L))
         return hf_wrong(c, "cull_layers", list, "a list with an entry for each layer");

@@ -38,7 +38,7 @@ static const hf_key shared_keys[] = {
 };
 
 static const hf_left shared_tensors[] = {
-    { "self_attn.rotary_emb.inv_freq", "rotary frequencies follow from config.json" },
+    { "self_attn.rotary_emb.inv_freq", "rotary frequencies follow from config.json", false },
     { 0 }
 };
 
@@ -245,12 +245,14 @@ static void count(run runs[MOST_RUNS], const char *why, const char *name)
 }
 
 // Why a tensor that nobody has taken is left out; NULL: it is not to be there.
-static const char *reason(const cull_model *m, const hf_tensor *t)
+// *kept: an export keeps it.
+static const char *reason(const cull_model *m, const hf_tensor *t, bool *kept)
 {
     const char *rest;
     const long layer = layer_of(m, t->name, &rest);
     const hf_left *left = find_left(m->arch->tensors, rest);
 
+    *kept = is_beside(m, t->name) || (left && left->kept && layer < (long)m->s.L);
     if (is_beside(m, t->name))
         return beside_reason;
     if (layer >= (long)m->s.L)
@@ -274,13 +276,14 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
 
     for (size_t i = 0; i < m->files.n_tensors; i++) {
         hf_tensor *t = &m->files.tensor[i];
-        const char *why = t->role ? "" : reason(m, t);
+        bool kept = false;
+        const char *why = t->role ? "" : reason(m, t, &kept);
         if (!why)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "
                                    "there: what it does in its layer would be left out",
                                    m->facts.source, t->name);
-        if (why == beside_reason)
+        if (kept)
             t->role = HF_BESIDE;
         if (*why)
             count(runs, why, t->name);

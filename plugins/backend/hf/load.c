@@ -42,6 +42,18 @@ void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
     }
 }
 
+void hf_widen_scales(cull_dtype type, const void *from, size_t first, size_t n, float *out)
+{
+    const unsigned char *bytes = from;
+
+    if (type != CULL_DT_F8_E8M0) {
+        hf_widen(type, bytes + first * (type == CULL_DT_F32 ? 4 : 2), n, out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = bytes[first + i] == 255 ? NAN : ldexpf(1, bytes[first + i] - 127);
+}
+
 // prefix + the first of `names` (a word of "a|b") with '*' as the expert's number + suffix
 static char *compose(hf_loader *t, const char *name, size_t n, size_t expert, const char *suffix)
 {
@@ -138,6 +150,28 @@ cull_status hf_load_vector(hf_loader *t, const char *name, enum hf_role role, si
     return CULL_OK;
 }
 
+cull_status hf_add_one(hf_loader *t, size_t n, const float **vector)
+{
+    float *sum = t->ctx->host->alloc(t->ctx, n, sizeof *sum);
+
+    if (!sum)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = 1 + (*vector)[i];
+    *vector = sum;
+    return CULL_OK;
+}
+
+static cull_status check_blocks(hf_loader *t, const char *weight)
+{
+    if (t->m->s.block_rows)
+        return CULL_OK;
+    return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                              "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 "
+                              "quantization_config",
+                              t->m->facts.source, weight);
+}
+
 // An FP8 matrix's scales, one a block: value = q × scale, in spite of the name.
 static cull_status load_scales(hf_loader *t, cull_matrix_id where, const char *weight,
                                cull_matrix *out)
@@ -145,11 +179,7 @@ static cull_status load_scales(hf_loader *t, cull_matrix_id where, const char *w
     const hf_shape *s = &t->m->s;
     const hf_tensor *found;
 
-    if (s->block_rows == 0)
-        return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
-                                  "%s: tensor \"%s\" is F8_E4M3, but config.json has no fp8 "
-                                  "quantization_config",
-                                  t->m->facts.source, weight);
+    HF_TRY(check_blocks(t, weight));
     const size_t shape[] = { (out->rows + s->block_rows - 1) / s->block_rows,
                              (out->cols + s->block_cols - 1) / s->block_cols };
     const hf_wanted wanted = { HF_MATRIX_SCALE, where, scales, 4, 2, shape };
@@ -167,6 +197,18 @@ static cull_status load_scales(hf_loader *t, cull_matrix_id where, const char *w
         out->scale = wide;
     }
     return CULL_OK;
+}
+
+cull_status hf_load_stack_scales(hf_loader *t, const char *stack, cull_matrix_id where,
+                                 const hf_tensor *of, const hf_tensor **out)
+{
+    const hf_shape *s = &t->m->s;
+
+    HF_TRY(check_blocks(t, stack));
+    const size_t shape[] = { of->t.shape[0], (of->t.shape[1] + s->block_rows - 1) / s->block_rows,
+                             (of->t.shape[2] + s->block_cols - 1) / s->block_cols };
+    const hf_wanted wanted = { HF_STACK_SCALES, where, scales, 4, 3, shape };
+    return hf_take(t, hf_text(t->ctx, "%s_scale_inv", stack), &wanted, out);
 }
 
 cull_status hf_load_bias(hf_loader *t, cull_matrix_id where, const char *name, cull_matrix *matrix)
@@ -224,4 +266,27 @@ cull_status hf_load_matrix(hf_loader *t, cull_matrix_id where, const char *names
     if (found->t.dtype == CULL_DT_F8_E4M3)
         HF_TRY(load_scales(t, where, name, out));
     return bias ? hf_load_bias(t, where, hf_loader_name(t, names, expert, ".bias"), out) : CULL_OK;
+}
+
+cull_status hf_load_pair(hf_loader *t, size_t l, cull_part first, const char *name, size_t F,
+                         size_t D)
+{
+    const size_t shape[] = { 2 * F, D };
+    const hf_wanted wanted = { HF_PAIR, cull_at(l, first), hf_plain_types, 3, 2, shape };
+    const hf_tensor *found;
+
+    HF_TRY(hf_take(t, hf_loader_name(t, name, 0, ".weight"), &wanted, &found));
+    const size_t half = F * D * (found->t.dtype == CULL_DT_F32 ? 4 : 2);
+    for (cull_part p = first; p < first + 2; p++)
+        t->m->layer[l].part[p] = (cull_matrix){
+            .size = sizeof(cull_matrix),
+            .rows = F,
+            .cols = D,
+            .data = (const unsigned char *)found->t.data + (p - first) * half,
+            .dtype = found->t.dtype,
+            .row_stride = (ptrdiff_t)D,
+            .col_stride = 1,
+        };
+    t->params += (uint64_t)2 * F * D;
+    return CULL_OK;
 }

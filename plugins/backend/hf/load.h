@@ -33,6 +33,11 @@ cull_status hf_take(hf_loader *, const char *name, const hf_wanted *, const hf_t
 // Numbers of a tensor of F32, BF16 or F16 as float32, in the context's alloc memory.
 cull_status hf_load_vector(hf_loader *, const char *name, enum hf_role role, size_t rank,
                            const size_t *shape, const float **out);
+// The vector is replaced by itself + 1.
+cull_status hf_add_one(hf_loader *, size_t n, const float **vector);
+// Two matrices (F, D) in one tensor (2F, D): the rows of part `first`, then those of the next.
+cull_status hf_load_pair(hf_loader *, size_t l, cull_part first, const char *name, size_t F,
+                         size_t D);
 // The weight (rows, cols) of matrix `where`, plain or FP8 with its scales, and the bias if there
 // must be one, into the model.
 cull_status hf_load_matrix(hf_loader *, cull_matrix_id where, const char *names, size_t rows,
@@ -40,9 +45,15 @@ cull_status hf_load_matrix(hf_loader *, cull_matrix_id where, const char *names,
 // A bias for a matrix, under its own name.
 cull_status hf_load_bias(hf_loader *, cull_matrix_id where, const char *name, cull_matrix *matrix);
 
+// The scales of a stack in FP8, (n, ⌈rows / block⌉, ⌈cols / block⌉), under its name + "_scale_inv".
+cull_status hf_load_stack_scales(hf_loader *, const char *stack, cull_matrix_id where,
+                                 const hf_tensor *of, const hf_tensor **out);
+
 cull_status hf_load_experts(hf_loader *, size_t l); // experts.c
 
 // n numbers of type F32, BF16 or F16 as float32; `from` may be unaligned.
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out);
+// n scales from the `first` on; they may be E8M0, powers of two, as well.
+void hf_widen_scales(cull_dtype type, const void *from, size_t first, size_t n, float *out);
 
 #endif

@@ -15,21 +15,40 @@ struct hf_tokenizer;
 enum { HF_MOST_GROUPS = 256 };
 
 typedef struct hf_norm { // of vectors n wide
-    const float *w, *b;  // (n); b: LayerNorm's, else NULL; w NULL: no norm
-    size_t n;
+    const float *w, *b;  // (n); w NULL: without a weight; b: LayerNorm's, else NULL
+    size_t n;            // 0: no norm
+    bool centred;        // the mean is taken away first
     float eps;
 } hf_norm;
+
+typedef struct hf_heads { // attention as the layers of one type have it
+    size_t H, KV, qk, v;  // query heads, key heads; widths of a key and of a value
+    float scale;          // multiplies q·k
+    bool k_is_v, sinks;
+    hf_rope rope;
+} hf_heads;
 
 typedef struct hf_layer {
     cull_layer_facts facts;
     bool parallel;  // Arctic's dense part beside attention's residual
     size_t side_F;  // width of the shared, dense or parallel part; 0: none
     cull_part side; // its gate matrix; up and down follow
-    hf_norm attention_norm, ffn_norm, parallel_norm;
-    hf_norm q_norm, k_norm;          // GQA
+    bool local;     // sees a window or a chunk; its heads may be others
+    bool rotates;   // queries and keys are rotated
+    size_t K;       // experts a token of a list, before any cut's; 0: the model's
+    bool tempered;  // queries are multiplied by a temperature that grows with the position
+    const hf_heads *heads;
+    hf_norm attention_norm, attention_after, ffn_norm, ffn_after, parallel_norm;
+    hf_norm side_after, experts_after;
+    hf_norm q_norm, k_norm, v_norm;  // GQA
     hf_norm q_a_norm, kv_norm;       // MLA
     const float *sinks;              // (H) or NULL
     const float *bias;               // (E) the router's correction, or NULL
+    const float *router_scale;       // (D) multiplies the router's input, or NULL
+    const float *expert_scale;       // (D) multiplies the experts' input, or NULL
+    const float *gate_scale;         // (E) multiplies the gates, or NULL
+    float out_scale;                 // multiplies the block's output
+    float sum_scale;                 // multiplies the sum of experts and side
     cull_matrix part[CULL_N_PARTS];  // rows 0: absent
     cull_matrix *expert;             // (E, 3): gate, up, down; NULL in a dense layer
     const uint8_t *constant;         // (E) 1: a constant in an expert's place; NULL: none
@@ -39,15 +58,22 @@ typedef struct hf_layer {
 } hf_layer;
 
 typedef struct hf_shape { // the numbers of config.json, in the alphabet of model.h
-    size_t L, D, V, H, KV;
-    size_t hd;                  // GQA: width of a head
-    size_t q_rank, kv_rank;     // MLA: latent widths; q_rank 0: none
-    size_t nope, rope, v_width; // MLA: of a head
+    size_t L, D, V;
+    size_t q_rank, kv_rank; // MLA: latent widths; q_rank 0: none
+    size_t nope, rope;      // MLA: of a head's key, what is not rotated and what is
     size_t E, K, F, dense_F, shared_F;
     double eps;
-    bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, renormalise, parallel;
-    float clip;            // INFINITY: none
-    float attention_scale; // multiplies q·k
+    enum hf_norm_kind norm;
+    enum hf_score score;
+    bool K_listed; // config.json has a K for each layer
+    bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, renormalise, parallel, shared_mean;
+    float clip;    // INFINITY: none
+    float v_scale; // multiplies values
+    // Queries at position p are multiplied by 1 + temper log(1 + ⌊(p + temper_from) /
+    // temper_span⌋).
+    float temper, temper_from, temper_span;
+    size_t window, chunk; // of local layers; 0: none
+    size_t exact;         // positions up to which sparse attention is dense; 0: all
     float embed_scale, residual_scale;
     size_t n_group, topk_group; // 1, 1: no groups
     float floor, gate_scale, jitter;
@@ -60,7 +86,7 @@ typedef struct hf_shape { // the numbers of config.json, in the alphabet of mode
 struct cull_model {
     const hf_arch *arch;
     hf_shape s;
-    hf_rope rope;
+    hf_heads heads[2]; // of full layers and of local ones
     hf_files files;
     const char *base;  // of the names: "model.", or what a wrapper puts before "layers.0."
     const char *head;  // "lm_head"
@@ -110,6 +136,9 @@ struct hf_config;
 void hf_wrapper_names(cull_model *); // wrapper.c: tensors → base, head
 cull_status hf_shape_read(struct hf_config *,
                           cull_model *); // shape.c: config.json → s, rope, facts
+cull_status hf_heads_read(struct hf_config *,
+                          cull_model *); // heads.c: config.json → attention of all layers
+void hf_heads_finish(cull_model *);      // heads.c: after arch->adjust
 cull_status hf_differ_read(struct hf_config *,
                            cull_model *);      // layer_overrides.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers

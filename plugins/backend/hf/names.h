@@ -40,4 +40,44 @@
             "mlp.shared_experts.down_proj"                                                         \
     }
 
+// Granite's MoE.
+#define HF_ROUTER_GRANITE                                                                          \
+    {                                                                                              \
+        .score = HF_SOFTMAX, .name = "block_sparse_moe.router.layer|block_sparse_moe.router",      \
+        .renormalise = HF_CONSTANT(1)                                                              \
+    }
+#define HF_EXPERTS_GRANITE                                                                         \
+    {                                                                                              \
+        HF_ROWS,                                                                                   \
+        {                                                                                          \
+            "block_sparse_moe.input_linear.weight|block_sparse_moe.experts.gate_up_proj", NULL,    \
+                "block_sparse_moe.output_linear.weight|block_sparse_moe.experts.down_proj"         \
+        }                                                                                          \
+    }
+// Sparse attention's indexer.
+#define HF_TENSORS_INDEXER                                                                         \
+    (const hf_left[])                                                                              \
+    {                                                                                              \
+        { "self_attn.indexer.*", "attention is dense up to index_topk positions", true },          \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+// DeepSeek-V3's router, section 2.1.2, with a family's default scale and groups.
+#define HF_ROUTER_SIGMOID(scale_, groups_, top_)                                                   \
+    {                                                                                              \
+        .score = HF_SIGMOID, .name = "mlp.gate", .bias = "mlp.gate.e_score_correction_bias",       \
+        .renormalise = HF_KEY("norm_topk_prob", 1), .add = 1e-20,                                  \
+        .scale = HF_KEY("routed_scaling_factor", scale_), .n_group = HF_KEY("n_group", groups_),   \
+        .topk_group = HF_KEY("topk_group", top_)                                                   \
+    }
+// What leaves a DeepSeek-V3 of another kind: keys that its forward pass does not look at.
+#define HF_KEYS_DEEPSEEK                                                                           \
+    { "scoring_func", "\"sigmoid\"|null", NULL }, { "topk_method", "\"noaux_tc\"|null", NULL },    \
+        { "moe_layer_freq", "1|null", NULL },                                                      \
+    {                                                                                              \
+        "head_dim|qk_head_dim|num_key_value_heads|mtp_layer_types|mtp_mlp_layer_types", HF_ANY,    \
+            NULL                                                                                   \
+    }
+
 #endif

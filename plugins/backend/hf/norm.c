@@ -33,7 +33,7 @@ static void rms_row(const hf_norm *norm, const float *x, float *y)
     const float scale = 1 / sqrtf(mean + norm->eps);
 
     for (size_t i = 0; i < norm->n; i++)
-        y[i] = norm->w[i] * (x[i] * scale);
+        y[i] = norm->w ? norm->w[i] * (x[i] * scale) : x[i] * scale;
 }
 
 // Ba et al. 2016: (x − mean) / √(var + ε) · w + b
@@ -48,7 +48,7 @@ static void layer_row(const hf_norm *norm, const float *x, float *y)
         square += (x[i] - mean) * (x[i] - mean);
     const double scale = 1 / sqrt(square / (double)norm->n + norm->eps);
     for (size_t i = 0; i < norm->n; i++)
-        y[i] = (float)((x[i] - mean) * scale) * norm->w[i] + norm->b[i];
+        y[i] = (float)((x[i] - mean) * scale) * norm->w[i] + (norm->b ? norm->b[i] : 0);
 }
 
 static void norm_block(void *arg, size_t first, size_t count)
@@ -56,8 +56,8 @@ static void norm_block(void *arg, size_t first, size_t count)
     const norm_job *job = arg;
 
     for (size_t i = first; i < first + count; i++)
-        (job->norm->b ? layer_row : rms_row)(job->norm, job->x + i * job->ldx,
-                                             job->y + i * job->ldy);
+        (job->norm->centred ? layer_row : rms_row)(job->norm, job->x + i * job->ldx,
+                                                   job->y + i * job->ldy);
 }
 
 void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x, size_t ldx,

@@ -26,12 +26,15 @@ cull_status hf_mla(cull_pass *, const cull_model *, size_t l, size_t n, const in
 cull_status hf_glu(cull_pass *, const cull_model *, cull_matrix_id gate, size_t F, size_t n,
                    const float *x, float *y);
 
+// x (n, D) × scale (D), column by column, in scratch memory; NULL: none.
+float *hf_scale_columns(cull_pass *, size_t n, size_t D, const float *scale, const float *x);
+
 // y = norm(x) for n rows of norm->n entries each, with strides ldx and ldy; y may be x.
 void hf_norm_rows(cull_pass *, const hf_norm *, size_t n, const float *x, size_t ldx, float *y,
                   size_t ldy);
 
 // A table of cos and sin for the rows' positions, in scratch memory; NULL: none.
-float *hf_rope_rows(cull_pass *, const cull_model *, size_t n, const int32_t *pos);
+float *hf_rope_rows(cull_pass *, const hf_rope *, size_t n, const int32_t *pos);
 // Rotate `heads` heads of `width` channels in each of n rows of stride ldx.
 void hf_rotate_rows(cull_pass *, const hf_rope *, const float *table, size_t n, size_t heads,
                     size_t width, float *x, size_t ldx);

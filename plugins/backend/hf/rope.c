@@ -6,14 +6,15 @@
 
 enum { MOST_ROTATED = 65536 }; // channels of a head, before any tensor has been looked at
 
-#define WORKS "default, dynamic, linear, llama3, longrope, yarn"
+#define WORKS "default, dynamic, linear, llama3, longrope, proportional, yarn"
 
 // What a config says of rotary embedding, in both its forms.
 typedef struct rope_config {
     hf_config *top, sub; // sub.root NULL: nothing beside theta
     const hf_arch *arch;
-    double theta;
-    size_t original; // original_max_position_embeddings
+    bool local;
+    double theta, share; // of the head that is rotated
+    size_t original;     // original_max_position_embeddings
     size_t max_positions;
     const char *type;
 } rope_config;
@@ -51,10 +52,28 @@ static cull_status read_linear(rope_config *c, hf_rope *rope)
 }
 
 // Dynamic NTK scaling stretches θ only beyond max_position_embeddings, and no path is that long.
+// Hunyuan's alpha stretches it always.
 static cull_status read_dynamic(rope_config *c, hf_rope *rope)
 {
-    (void)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
+    const double alpha = hf_real(&c->sub, (hf_num)HF_KEY("alpha", 0)), rot = (double)rope->rot;
+
+    (void)hf_real(&c->sub, (hf_num){ "factor", alpha > 0 ? 1 : NAN });
+    if (alpha > 0)
+        c->theta *= pow(alpha, rot / (rot - 2));
     return read_default(c, rope);
+}
+
+// Gemma 4: all channels are rotated, but those beyond their share by no angle.
+static cull_status read_proportional(rope_config *c, hf_rope *rope)
+{
+    float *freq = frequencies(c, rope);
+    const float factor = (float)hf_real(&c->sub, (hf_num)HF_KEY("factor", 1));
+    const size_t turned = (size_t)(c->share * (double)rope->rot) / 2;
+
+    for (size_t j = 0; freq && j < rope->rot / 2; j++)
+        freq[j] = j < turned ? freq[j] / factor : 0;
+    rope->freq = freq;
+    return done(c, freq);
 }
 
 static cull_status read_llama3(rope_config *c, hf_rope *rope)
@@ -200,12 +219,17 @@ static const struct {
     const char *type;
     cull_status (*read)(rope_config *, hf_rope *);
 } types[] = {
-    { "default", read_default }, { "dynamic", read_dynamic }, { "linear", read_linear },
-    { "llama3", read_llama3 },   { "yarn", read_yarn },       { "longrope", read_longrope },
+    { "default", read_default },
+    { "dynamic", read_dynamic },
+    { "linear", read_linear },
+    { "llama3", read_llama3 },
+    { "yarn", read_yarn },
+    { "longrope", read_longrope },
+    { "proportional", read_proportional },
 };
 
 // The rotated channels of a head of `width`.
-static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
+static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope *rope)
 {
     const hf_arch *arch = c->arch;
     double share = arch->partial.key ? arch->partial.def : 1;
@@ -215,6 +239,11 @@ static cull_status read_width(rope_config *c, size_t width, hf_rope *rope)
     share = hf_real(c->top, (hf_num)HF_KEY("partial_rotary_factor", share));
     if (c->sub.root)
         share = hf_real(&c->sub, (hf_num)HF_KEY("partial_rotary_factor", share));
+    c->share = share;
+    if (strcmp(c->type, "proportional") == 0)
+        share = 1;
+    if (arch->attention == HF_MLA && share == (double)width / (double)(width + nope))
+        share = 1; // of the whole head: what is rotated stands apart from the rest
     if (!arch->partial.key && share != 1)
         return c->top->status =
                    c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
@@ -246,19 +275,24 @@ static void read_original(rope_config *c)
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
 {
     c->theta = hf_real(c->top, (hf_num)HF_KEY("rope_theta", c->arch->theta));
+    if (c->local && c->arch->local.theta.def != 0)
+        c->theta = c->arch->local.theta.key ? hf_real(c->top, c->arch->local.theta)
+                                            : c->arch->local.theta.def;
     c->type = c->arch->yarn_default && !c->sub.root ? "yarn" : "default";
     if (c->sub.root) {
         c->theta = hf_real(&c->sub, (hf_num)HF_KEY("rope_theta", c->theta));
         c->type = hf_word(&c->sub, "rope_type|type", "default");
     }
     read_original(c);
+    rope->original = c->original;
+    rope->beta = c->sub.root ? hf_real(&c->sub, (hf_num)HF_KEY("llama_4_scaling_beta", 0)) : 0;
     if (c->top->status == CULL_OK && !(c->theta > 1))
         c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
                                                  "%s: rope_theta must be above 1, but is %g",
                                                  c->top->path, c->theta);
     HF_TRY(c->top->status);
     HF_TRY(c->sub.status);
-    HF_TRY(read_width(c, width, rope));
+    HF_TRY(read_width(c, width, rope->first, rope));
     if (c->arch->own_mscale && !hf_one_of(c->type, "default|longrope"))
         return hf_refuse(&c->sub, "rope_type", c->type, "default, longrope");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -270,10 +304,14 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
 // Nothing in the scaling's object may go unread without a word.
 static cull_status note_unread(rope_config *c, cull_model *model)
 {
+    static const char sections[] = "mrope_section|mrope_interleaved|interleaved";
     const char *key;
 
     for (size_t i = 0; c->sub.root && (key = hf_config_unread(&c->sub, i)); i++) {
         const json_t *value = json_object_get(c->sub.root, key);
+        if ((c->arch->mrope && hf_one_of(key, sections)) ||
+            strcmp(key, "max_position_embeddings") == 0) // Mistral 4 repeats it here
+            continue;
         if (json_is_object(value) || json_is_array(value))
             return c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
                                            "%s: %s%s is not supported (supported types: %s)",
@@ -295,15 +333,30 @@ static void open_scaling(hf_config *config, hf_config *sub)
         (void)hf_config_sub(config, "rope_parameters", sub);
 }
 
-cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, hf_rope *rope)
+// rope_parameters may hold an object for each type of layer; then c->sub becomes this type's.
+static void choose_type(rope_config *c)
+{
+    const char *word = c->local ? "sliding_attention" : "full_attention";
+    hf_config own;
+
+    if (!json_is_object(json_object_get(c->sub.root, word)) || !hf_config_sub(&c->sub, word, &own))
+        return;
+    hf_config_close(&c->sub);
+    c->sub = own;
+}
+
+cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, bool local,
+                         hf_rope *rope)
 {
     rope_config c = { .top = config,
                       .arch = model->arch,
+                      .local = local,
                       .max_positions = model->facts.max_positions };
 
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
     open_scaling(config, &c.sub);
+    choose_type(&c);
     cull_status status = config->status;
     if (status == CULL_OK)
         status = read_type(&c, width, rope);

@@ -5,7 +5,9 @@
 // by `scale`.
 //
 //   default    freq[j] = θ^(−2j/rot)
-//   dynamic    the same, for no path is longer than max_position_embeddings
+//   dynamic    the same, for no path is longer than max_position_embeddings; with alpha, θ is
+//   multiplied by alpha^(rot / (rot − 2)) from the beginning
+//   proportional  only the first channels' share turns, with the frequencies that all would have
 //   linear     … / factor
 //   llama3     long waves / factor, short ones kept, a ramp between (Llama 3.1)
 //   yarn       a ramp over j between freq and freq / factor (Peng et al. 2023, arXiv:2309.00071,
@@ -28,10 +30,13 @@ typedef struct hf_rope {
     float scale, scale_beyond;
     size_t switch_at;   // 0: never
     double yarn_mscale; // MLA: the softmax scale is multiplied by its square
+    size_t original;    // positions before any stretching
+    double beta;        // of queries' temperature, llama_4_scaling_beta; 0: none
 } hf_rope;
 
-// Read rope_parameters, or rope_theta and rope_scaling, for heads of `width` channels.
-cull_status hf_rope_read(hf_config *, cull_model *, size_t width, hf_rope *);
+// Read rope_parameters, or rope_theta and rope_scaling, for heads of `width` channels. Layers may
+// have rope_parameters by their type; `local`: of those that see a window.
+cull_status hf_rope_read(hf_config *, cull_model *, size_t width, bool local, hf_rope *);
 
 // A table of cos and sin for n positions: out (n, rot): rot/2 cosines, then rot/2 sines, both ×
 // scale.

@@ -55,7 +55,7 @@ static size_t argmax(size_t n, const float *x)
 static void score_row(const route_job *job, const float *logits, float *score, float *choice)
 {
     const size_t E = job->layer->facts.E;
-    const enum hf_score kind = job->m->arch->router.score;
+    const enum hf_score kind = job->m->s.score;
 
     for (size_t e = 0; e < E; e++)
         choice[e] = allowed(job, e) ? logits[e] : -INFINITY;
@@ -63,8 +63,8 @@ static void score_row(const route_job *job, const float *logits, float *score, f
         softmax(E, choice, score);
     for (size_t e = 0; e < E; e++) {
         if (kind != HF_SOFTMAX)
-            score[e] = kind == HF_SIGMOID ? sigmoid(logits[e]) : logits[e];
-        if (choice[e] > -INFINITY)
+            score[e] = kind == HF_SPARSEMIXER ? logits[e] : sigmoid(logits[e]);
+        if (choice[e] > -INFINITY && kind != HF_TOP_SIGMOID)
             choice[e] = score[e] + (job->layer->bias ? job->layer->bias[e] : 0);
     }
 }
@@ -158,12 +158,13 @@ static size_t pick_mixed(const route_job *job, const float *logits, float *choic
 }
 
 // Drop later picks whose gate is small beside the first's; returns how many are left, in order.
-static size_t skip_small(double ratio, size_t n, int32_t *index, float *gate)
+static size_t skip_small(double ratio, const float *scale, size_t n, int32_t *index, float *gate)
 {
+    const double most = n ? ratio * gate[0] * (scale ? scale[index[0]] : 1) : 0;
     size_t kept = n > 0;
 
     for (size_t i = 1; i < n; i++)
-        if (!(gate[i] < ratio * gate[0])) {
+        if (!(gate[i] * (scale ? scale[index[i]] : 1) < most)) {
             index[kept] = index[i];
             gate[kept++] = gate[i];
         }
@@ -171,31 +172,33 @@ static size_t skip_small(double ratio, size_t n, int32_t *index, float *gate)
 }
 
 // Gates as the family makes them of the n picks' scores.
-static void weigh(const hf_shape *s, const hf_router *router, size_t n, float *gate)
+static void weigh(const route_job *job, size_t n, const int32_t *index, float *gate)
 {
+    const hf_shape *s = &job->m->s;
+    const hf_router *router = &job->m->arch->router;
+    const float *scale = job->layer->gate_scale;
     double sum = 0;
 
     for (size_t i = 0; i < n; i++)
         sum += gate[i];
     const float divisor = s->renormalise ? fmaxf((float)sum, s->floor) + (float)router->add : 1;
     for (size_t i = 0; i < n; i++)
-        gate[i] = gate[i] / divisor * s->gate_scale;
+        gate[i] = gate[i] / divisor * s->gate_scale * (scale ? scale[index[i]] : 1);
 }
 
 static void route_row(const route_job *job, const float *logits, float *score, float *choice,
                       int32_t *index, float *gate)
 {
-    const hf_router *router = &job->m->arch->router;
     const double ratio = job->rule ? job->rule->skip_ratio : 0;
     size_t n;
 
     score_row(job, logits, score, choice);
     if (job->m->s.n_group > 1)
         limit_groups(job, choice);
-    n = router->score == HF_SPARSEMIXER ? pick_mixed(job, logits, choice, index, gate)
-                                        : pick_top(job, score, choice, index, gate);
-    const size_t kept = ratio > 0 ? skip_small(ratio, n, index, gate) : n;
-    weigh(&job->m->s, router, kept, gate);
+    n = job->m->s.score == HF_SPARSEMIXER ? pick_mixed(job, logits, choice, index, gate)
+                                          : pick_top(job, score, choice, index, gate);
+    const size_t kept = ratio > 0 ? skip_small(ratio, job->layer->gate_scale, n, index, gate) : n;
+    weigh(job, kept, index, gate);
     for (size_t i = kept; i < job->layer->facts.K; i++) {
         index[i] = -1;
         gate[i] = 0;
@@ -215,7 +218,8 @@ static void route_block(void *arg, size_t first, size_t count)
             continue;
         float *p = job->out->p + i * E;
         softmax(E, logits, p);
-        for (size_t e = 0; job->m->arch->router.score == HF_SIGMOID && e < E; e++)
+        const enum hf_score kind = job->m->s.score;
+        for (size_t e = 0; (kind == HF_SIGMOID || kind == HF_TOP_SIGMOID) && e < E; e++)
             p[e] = sigmoid(logits[e]);
     }
 }
@@ -239,6 +243,8 @@ cull_status hf_route(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
     };
 
     if (!logits || !job.score || !job.choice)
+        return CULL_ENOMEM;
+    if (layer->router_scale && !(x = hf_scale_columns(pass, n, m->s.D, layer->router_scale, x)))
         return CULL_ENOMEM;
     HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_ROUTER), n, x, m->s.D, logits, E));
     pass->engine->rows(pass, n, route_block, &job);

@@ -15,6 +15,7 @@ enum hf_role { // what a used tensor is to the model; what `where` means
     HF_VECTOR,       // a norm, sinks, a bias: belongs to no expert
     HF_MATRIX,       // the weight of matrix `where`
     HF_MATRIX_SCALE, // its FP8 scales
+    HF_PAIR,         // the weights of matrix `where` and of the next part, one after the other
     HF_MATRIX_BIAS,  // its bias
     HF_STACK,        // all experts' matrices `where`, expert on axis 0 (GATE: of gate and up)
     HF_STACK_BLOCKS, // the same in MXFP4, …
@@ -22,6 +23,7 @@ enum hf_role { // what a used tensor is to the model; what `where` means
     HF_STACK_BIAS,   // all experts' biases, expert on axis 0
     HF_ROUTER,       // the router's matrix, a row an expert
     HF_ROUTER_BIAS,  // its bias, or what is added for the selection: an entry an expert
+    HF_GATE_SCALE,   // what multiplies the gates: an entry an expert
     HF_CONSTANTS,    // what stands in experts' places, a row each
     HF_BESIDE,       // no part of what is computed; an export keeps it
 };

@@ -35,6 +35,7 @@ static inline enum part_class part_class(cull_part part)
     case CULL_PART_MIX_Z_IN:
     case CULL_PART_MIX_Z_OUT:
     case CULL_PART_MIX_OUT:
+    case CULL_PART_O_GATE:
         return PART_ATTENTION;
     case CULL_PART_GATE:
     case CULL_PART_UP:

@@ -17,8 +17,8 @@ const hf_arch hf_gpt_oss = {
     .head_dim = HF_KEY("head_dim", 64),
     .qkv_bias = HF_KEY("attention_bias", 1),
     .o_bias = HF_KEY("attention_bias", 1),
-    .sinks = true,
-    .windows = HF_WINDOW_TYPES,
+    .sinks = HF_SINKS_ALL,
+    .local_layers = HF_LOCAL_EVEN,
     .window = 128,
     .yarn_default = true,
     .E = HF_NEEDS("num_experts|num_local_experts"),
@@ -32,6 +32,7 @@ const hf_arch hf_gpt_oss = {
                 .renormalise = HF_CONSTANT(1) },
     .experts = { { HF_COLUMNS, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } },
                  { HF_MXFP4, { "mlp.experts.gate_up_proj", NULL, "mlp.experts.down_proj" } } },
+    .stack_bias = true,
     .keys = keys,
     .transformers = "GptOssForCausalLM",
 };

@@ -16,14 +16,8 @@ const hf_arch hf_granitemoe = {
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),
-    .router = { .score = HF_SOFTMAX,
-                .name = "block_sparse_moe.router.layer|block_sparse_moe.router",
-                .renormalise = HF_CONSTANT(1) },
-    .experts = { { HF_ROWS,
-                   { "block_sparse_moe.input_linear.weight|block_sparse_moe.experts.gate_up_proj",
-                     NULL,
-                     "block_sparse_moe.output_linear.weight|block_sparse_moe.experts.down_"
-                     "proj" } } },
+    .router = HF_ROUTER_GRANITE,
+    .experts = { HF_EXPERTS_GRANITE },
     .transformers = "GraniteMoeForCausalLM",
     .constants = "block_sparse_moe.experts.constants",
 };

@@ -130,23 +130,59 @@ static char *remove_key(hf_saving *s, const char *text, const char *key)
     return hf_text(s->ctx, "%.*s\n%s", (int)(begin - text), text, end);
 }
 
-// layer_types without the layers that are gone.
-static char *shorten_types(hf_saving *s, char *text)
+// A list with an entry for each layer, without those of the layers that are gone.
+static char *shorten_list(hf_saving *s, char *text, const char *key)
 {
+    size_t n = 0;
     member m;
 
-    if (s->L == s->m->s.L || !find_member(text, "layer_types", &m) || *m.value != '[')
+    if (!find_member(text, key, &m) || *m.value != '[')
+        return text;
+    for (const char *at = skip_blanks(m.value + 1); *at != ']'; n++) {
+        at = skip_value(at);
+        at = skip_blanks(at + (*at == ','));
+    }
+    if (n != s->m->s.L)
         return text;
     char *list = hf_text(s->ctx, "[");
     const char *at = skip_blanks(m.value + 1);
-    for (size_t l = 0; list && l < s->m->s.L && *at == '"'; l++) {
-        const char *end = strchr(at + 1, '"') + 1;
+    for (size_t l = 0; list && l < n; l++) {
+        const char *after = skip_value(at), *end = after;
+        while (strchr(" \t\r\n", end[-1]))
+            end--;
         if (s->new_layer[l] != SIZE_MAX)
             list = hf_text(s->ctx, "%s%s%.*s", list, list[1] ? ", " : "", (int)(end - at), at);
-        at = skip_blanks(end);
-        at = skip_blanks(at + (*at == ','));
+        at = skip_blanks(after + (*after == ','));
     }
     return list ? hf_text(s->ctx, "%.*s%s]%s", (int)(m.value - text), text, list, m.end) : NULL;
+}
+
+// All lists by layer that some family has.
+static char *shorten_lists(hf_saving *s, char *text)
+{
+    static const char *const keys[] = { "layer_types",          "mlp_layer_types",
+                                        "no_rope_layers",       "moe_topk",
+                                        "hybrid_layer_pattern", "indexer_types",
+                                        "moe_layer_freq",       "moe_intermediate_size",
+                                        "num_shared_expert" };
+
+    for (size_t i = 0; text && s->L != s->m->s.L && i < sizeof keys / sizeof *keys; i++)
+        text = shorten_list(s, text, keys[i]);
+    return text;
+}
+
+// Experts a token, by layer, where config.json has a list of them.
+static char *set_listed(hf_saving *s, char *text)
+{
+    const char *keys = s->m->arch->K.key;
+    char *list = hf_text(s->ctx, "[");
+
+    for (size_t l = 0; list && l < s->m->s.L; l++)
+        if (s->new_layer[l] != SIZE_MAX)
+            list = hf_text(s->ctx, "%s%s%zu", list, list[1] ? ", " : "",
+                           s->k[l] ? s->k[l] : s->m->layer[l].K);
+    list = list ? hf_text(s->ctx, "%s]", list) : NULL;
+    return list ? set_key(s, text, keys, strcspn(keys, "|"), list) : NULL;
 }
 
 // What Cull's own layout adds to the language model's keys, or takes from them again.
@@ -176,14 +212,16 @@ static char *edit_model(hf_saving *s, char *text)
 
     if (s->E && s->E != s->m->s.E)
         text = set_keys(s, text, arch->E.key, true, s->E);
-    if (s->K && s->K != s->m->s.K)
+    if (s->m->s.K_listed)
+        text = set_listed(s, text);
+    else if (s->K && s->K != s->m->s.K)
         text = set_keys(s, text, arch->K.key, true, s->K);
-    if (s->L != s->m->s.L)
+    if (text && s->L != s->m->s.L)
         text = set_keys(s, text, "num_hidden_layers", true, s->L);
     text = set_keys(s, text, arch->mtp, false, 0);
     if (text && s->how->dequantise)
         text = remove_key(s, text, "quantization_config");
-    text = text ? shorten_types(s, text) : NULL;
+    text = text ? shorten_lists(s, text) : NULL;
     return text ? set_own(s, text) : NULL;
 }
 

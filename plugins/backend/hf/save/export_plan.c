@@ -46,7 +46,7 @@ static cull_status check_rules(hf_saving *s)
         if (cut->skip_ratio > 0)
             return refuse(s, "no checkpoint can say that experts with small gates are skipped");
         s->k[l] = cut->k ? cut->k : s->m->layer[l].facts.K;
-        s->own |= s->K && s->k[l] != s->K;
+        s->own |= s->K && s->k[l] != s->K && !s->m->s.K_listed;
         s->K = s->k[l] > s->K ? s->k[l] : s->K;
         if (s->m->arch->router.score == HF_SPARSEMIXER && s->k[l] != 2)
             return refuse(s, "its router always chooses two");
@@ -228,8 +228,7 @@ static cull_status plan_experts(hf_saving *s)
 
     s->own |= !x.alike || (!x.even && !has_padding_bias(s->m->arch));
     for (size_t l = 0; l < s->m->s.L; l++)
-        s->own |= is_sparse(s, l) && has_constants(s, l) &&
-                  s->m->arch->experts[0].form != HF_COLUMNS; // which has biases
+        s->own |= is_sparse(s, l) && has_constants(s, l) && !s->m->arch->stack_bias;
     s->E = s->m->s.n_group * x.most;
     for (size_t l = 0; l < s->m->s.L; l++)
         if (is_sparse(s, l))
@@ -272,6 +271,6 @@ const char *hf_exports(cull_ctx *ctx, const cull_model *m)
     return hf_text(ctx,
                    "equal cuts as published; layers that keep different numbers %s; constants %s%s",
                    has_padding_bias(arch) ? "padded, which a bias keeps out" : own,
-                   arch->experts[0].form == HF_COLUMNS ? "as biases" : own,
+                   arch->stack_bias ? "as biases" : own,
                    quantised ? "; masked or rewritten weights only dequantised" : "");
 }

@@ -95,11 +95,16 @@ static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     hf_out out = as_stored(s, t, layer, -1);
     const size_t axis = t->role == HF_ROUTER_BIAS ? t->t.rank - 1 : 0;
-    const bool router = t->role == HF_ROUTER || t->role == HF_ROUTER_BIAS;
+    const bool router =
+        t->role == HF_ROUTER || t->role == HF_ROUTER_BIAS || t->role == HF_GATE_SCALE;
     const size_t n = router ? s->rows[layer] : hf_slots_stored(s, layer);
 
     out.bytes = t->t.bytes / t->t.shape[axis] * n;
     out.shape[axis] = n;
+    if (t->t.dtype == CULL_DT_F8_E4M3 && s->how->dequantise) {
+        out.dtype = CULL_DT_BF16;
+        out.bytes *= 2;
+    }
     return add(s, &out);
 }
 
@@ -138,6 +143,7 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
     case HF_CONSTANTS: // written anew
         return CULL_OK;
     case HF_VECTOR:
+    case HF_PAIR:
     case HF_MATRIX:
     case HF_MATRIX_SCALE:
     case HF_MATRIX_BIAS:
@@ -152,6 +158,7 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
     case HF_STACK_BIAS:
     case HF_ROUTER:
     case HF_ROUTER_BIAS:
+    case HF_GATE_SCALE:
         return add_stack(s, t, layer);
     }
     return CULL_OK;

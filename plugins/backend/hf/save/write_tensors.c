@@ -116,21 +116,24 @@ static const unsigned char *slice_of(const writing *w, const hf_out *out, uint32
 static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
 {
     const hf_tensor *t = out->from;
-    const size_t bytes = t->t.bytes / t->t.shape[0],
+    const size_t bytes = out->bytes / out->shape[0],
                  parts = t->where.part == CULL_PART_GATE ? 2 : 1;
+    const size_t stored = t->t.dtype == CULL_DT_F8_E4M3 ? 1 : width(t->t.dtype);
     const unsigned char *slice = slice_of(w, out, e);
-    bool any = false;
+    const bool other = out->dtype != t->t.dtype;
+    bool any = other;
 
     for (uint32_t p = 0; p < parts; p++)
         any |= changed(w, (cull_matrix_id){ t->where.layer, t->where.part + p, e });
     if (!any)
         return put(w, out, slice, bytes);
-    memcpy(w->bytes, slice, bytes);
+    if (!other)
+        memcpy(w->bytes, slice, bytes);
     for (uint32_t p = 0; p < parts; p++) {
         const cull_matrix_id where = { t->where.layer, t->where.part + p, e };
         const cull_matrix *m = hf_matrix_place(w->s->m, where);
-        const size_t offset = (size_t)((const unsigned char *)m->data - slice) / width(out->dtype);
-        if (changed(w, where))
+        const size_t offset = (size_t)((const unsigned char *)m->data - slice) / stored;
+        if (other || changed(w, where))
             HF_TRY(scatter(w, out, where, offset, (size_t)m->row_stride, (size_t)m->col_stride));
     }
     return put(w, out, w->bytes, bytes);
@@ -159,10 +162,10 @@ static cull_status put_stack(writing *w, const hf_out *out)
             continue;
         if (content < 0)
             HF_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
-        else if (out->dtype != t->t.dtype)
-            HF_TRY(put_unpacked(w, out, (uint32_t)content));
         else if (t->role == HF_STACK)
             HF_TRY(put_slice(w, out, (uint32_t)content));
+        else if (out->dtype != t->t.dtype)
+            HF_TRY(put_unpacked(w, out, (uint32_t)content));
         else
             HF_TRY(put(w, out, slice_of(w, out, (uint32_t)content), bytes));
     }
@@ -191,6 +194,34 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
         }
     }
     return CULL_OK;
+}
+
+// What multiplies the gates: a slot's is its expert's own, also where another serves it.
+static cull_status put_gate_scale(writing *w, const hf_out *out)
+{
+    const hf_tensor *t = out->from;
+    const size_t bytes = out->bytes / w->s->rows[out->layer];
+
+    for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
+        const int32_t e = w->s->slot[out->layer][j];
+        HF_TRY(e == HF_PADDING
+                   ? put_zeros(w, out, bytes)
+                   : put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
+    }
+    return CULL_OK;
+}
+
+// Two matrices in one tensor.
+static cull_status put_pair(writing *w, const hf_out *out)
+{
+    const cull_matrix_id first = out->from->where,
+                         second = { first.layer, first.part + 1, CULL_NONE };
+    const size_t rows = out->shape[0] / 2;
+
+    if (!changed(w, first) && !changed(w, second))
+        return put(w, out, out->from->t.data, out->bytes);
+    HF_TRY(put_numbers(w, out, first, 0, rows));
+    return put_numbers(w, out, second, 0, rows);
 }
 
 // A router's rows, or entries of its bias. A slot of padding is never chosen.
@@ -241,6 +272,10 @@ static cull_status put_tensor(writing *w, const hf_out *out)
     case HF_ROUTER:
     case HF_ROUTER_BIAS:
         return put_router(w, out);
+    case HF_GATE_SCALE:
+        return put_gate_scale(w, out);
+    case HF_PAIR:
+        return put_pair(w, out);
     case HF_CONSTANTS:
         return put_constants(w, out);
     default:

@@ -1,0 +1,266 @@
+// config.json → the attention of each layer: which are local, their heads, their rotation.
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "model.h"
+
+#define NEEDS(k)  ((hf_num)HF_NEEDS(k))
+#define KEY(k, d) ((hf_num)HF_KEY(k, d))
+
+static size_t or_as(hf_config *c, hf_num num, size_t as)
+{
+    if (!num.key)
+        return as;
+    const size_t n = hf_size(c, num, 1);
+    return n ? n : as;
+}
+
+static cull_status check_heads(hf_config *c, const hf_heads *heads, size_t D)
+{
+    const cull_host *host = c->ctx->host;
+
+    HF_TRY(c->status);
+    if (heads->qk == 0)
+        return c->status = host->fail(c->ctx, CULL_EFORMAT,
+                                      "%s: hidden_size %zu is not a multiple of num_attention_heads"
+                                      " %zu, and there is no head_dim",
+                                      c->path, D, heads->H);
+    if (heads->H % heads->KV != 0)
+        return c->status = host->fail(c->ctx, CULL_EFORMAT,
+                                      "%s: num_attention_heads %zu is not a multiple of"
+                                      " num_key_value_heads %zu",
+                                      c->path, heads->H, heads->KV);
+    return CULL_OK;
+}
+
+static cull_status read_gqa(hf_config *c, cull_model *m)
+{
+    const hf_arch *arch = m->arch;
+    hf_heads *heads = &m->heads[0];
+    hf_shape *s = &m->s;
+
+    heads->qk = hf_size(c, arch->head_dim.key ? arch->head_dim : KEY("head_dim", 0), 1);
+    if (heads->qk == 0 && s->D % heads->H == 0)
+        heads->qk = s->D / heads->H;
+    HF_TRY(check_heads(c, heads, s->D));
+    heads->v = or_as(c, arch->value_dim, heads->qk);
+    heads->scale = arch->attention_scale.key        ? (float)hf_real(c, arch->attention_scale)
+                   : arch->attention_scale.def != 0 ? (float)arch->attention_scale.def
+                                                    : (float)pow((double)heads->qk, -0.5);
+    s->qk_norm = arch->qk_norm && (!arch->qk_norm_on.key || hf_flag(c, arch->qk_norm_on));
+    s->clip = arch->clip.key ? (float)hf_real(c, arch->clip) : INFINITY;
+    const bool scaled =
+        arch->v_scale.key && !json_is_null(json_object_get(c->root, arch->v_scale.key));
+    s->v_scale = scaled ? (float)hf_real(c, arch->v_scale) : 1;
+    return c->status;
+}
+
+static cull_status read_mla(hf_config *c, cull_model *m)
+{
+    hf_heads *heads = &m->heads[0];
+    hf_shape *s = &m->s;
+
+    s->q_rank = hf_size(c, KEY("q_lora_rank", 0), 1);
+    if (c->status == CULL_OK && s->q_rank == 0 && !hf_config_is_null(c, "q_lora_rank"))
+        (void)hf_wrong(c, "q_lora_rank", NULL, "");
+    s->kv_rank = hf_size(c, NEEDS("kv_lora_rank"), 1);
+    s->nope = hf_size(c, NEEDS("qk_nope_head_dim"), 1);
+    s->rope = hf_size(c, NEEDS("qk_rope_head_dim"), 2);
+    heads->qk = s->nope + s->rope;
+    heads->v = hf_size(c, NEEDS("v_head_dim"), 1);
+    if (c->status == CULL_OK && heads->KV != heads->H)
+        (void)hf_wrong(c, "num_key_value_heads", hf_config_value(c, "num_key_value_heads"),
+                       "num_attention_heads");
+    heads->scale = (float)pow((double)heads->qk, -0.5);
+    s->clip = INFINITY;
+    s->v_scale = 1;
+    return c->status;
+}
+
+// ---- which layers are local ----
+
+static bool local_by_default(const hf_arch *arch, size_t l, size_t n)
+{
+    switch (arch->local_layers) {
+    case HF_LOCAL_ALL:
+        return true;
+    case HF_LOCAL_EVEN:
+        return l % 2 == 0 && l < n;
+    case HF_LOCAL_FROM:
+        return l >= n;
+    case HF_LOCAL_BUT_NTH:
+        return (l + 1) % n != 0;
+    case HF_LOCAL_NONE:
+        break;
+    }
+    return false;
+}
+
+// The width of windows or chunks; 0: there are none.
+static size_t read_width(hf_config *c, cull_model *m)
+{
+    const hf_arch *arch = m->arch;
+    const char *key = arch->chunked ? "attention_chunk_size" : "sliding_window";
+    const bool on = !arch->window_switch || hf_flag(c, KEY(arch->window_switch, 0));
+    const bool said = json_object_get(c->root, key) != NULL;
+    const size_t width = hf_size(c, KEY(key, 0), on);
+
+    return !on ? 0 : said ? width : arch->window;
+}
+
+// A family whose layers are all alike does not read layer_types; if they are there, they say so.
+static cull_status check_alike(hf_config *c, cull_model *m)
+{
+    const char *alike = m->s.window ? "sliding_attention" : "full_attention";
+    const json_t *types = m->arch->own_types ? NULL : hf_config_value(c, "layer_types");
+
+    HF_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    for (size_t l = 0; l < json_array_size(types); l++) {
+        const char *type = json_string_value(json_array_get(types, l));
+        if (strcmp(type, alike) != 0)
+            return hf_refuse(c, "layer_types", type, alike);
+    }
+    return CULL_OK;
+}
+
+static cull_status read_locals(hf_config *c, cull_model *m)
+{
+    const hf_arch *arch = m->arch;
+    const char *word = arch->chunked ? "chunked_attention" : "sliding_attention";
+    const bool listed = arch->local_layers > HF_LOCAL_ALL;
+    const json_t *types = listed ? hf_config_value(c, "layer_types") : NULL;
+
+    if (arch->local_layers == HF_LOCAL_NONE)
+        return check_alike(c, m);
+    const size_t width = read_width(c, m);
+    const size_t n = types ? 0 : hf_size(c, arch->local_n, 0);
+    HF_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    for (size_t l = 0; l < m->s.L; l++) {
+        const char *type = json_string_value(json_array_get(types, l));
+        const bool local =
+            type ? strcmp(type, word) == 0 : local_by_default(arch, l, n ? n : m->s.L);
+        if (type && !local && strcmp(type, "full_attention") != 0)
+            return hf_refuse(c, "layer_types", type,
+                             arch->chunked ? "full_attention, chunked_attention"
+                                           : "full_attention, sliding_attention");
+        if (type && local && width == 0)
+            return c->ctx->host->fail(c->ctx, CULL_EFORMAT,
+                                      "%s: layer_types has %s, but there is no window", c->path,
+                                      word);
+        m->layer[l].local = local && width;
+    }
+    *(arch->chunked ? &m->s.chunk : &m->s.window) = width;
+    return listed ? c->status : check_alike(c, m);
+}
+
+// ---- which are rotated ----
+
+static cull_status read_rotated(hf_config *c, cull_model *m)
+{
+    const enum hf_rotates rotates = m->arch->rotates;
+    const bool windows = m->s.window || m->s.chunk;
+    const json_t *list = rotates == HF_ROTATE_LIST ? hf_config_value(c, "no_rope_layers") : NULL;
+    const size_t step =
+        rotates == HF_ROTATE_LIST ? hf_size(c, KEY("no_rope_layer_interval", 4), 1) : 0;
+
+    HF_TRY(hf_check_integers(c, "no_rope_layers", list));
+    if (json_array_size(list) && json_array_size(list) < m->s.L)
+        return hf_wrong(c, "no_rope_layers", list, "a list with a number for each layer");
+    for (size_t l = 0; l < m->s.L; l++) {
+        hf_layer *layer = &m->layer[l];
+        layer->rotates = true;
+        if (rotates == HF_ROTATE_LOCAL)
+            layer->rotates = layer->local || !windows;
+        else if (rotates == HF_ROTATE_LIST)
+            layer->rotates = json_array_size(list)
+                                 ? json_integer_value(json_array_get(list, l)) != 0
+                                 : (l + 1) % step != 0;
+    }
+    return c->status;
+}
+
+// ---- by type of layer ----
+
+// What per_layer_config, layer by layer, says of the layers of one type under a key; 0: nothing.
+static size_t by_layer(hf_config *c, cull_model *m, bool local, const char *key)
+{
+    const json_t *all = hf_config_value(c, "per_layer_config");
+    size_t found = 0;
+    char number[24];
+
+    for (size_t l = 0; l < m->s.L; l++) {
+        (void)snprintf(number, sizeof number, "%zu", l);
+        const json_t *value = json_object_get(json_object_get(all, number), key);
+        const json_int_t n = json_integer_value(value);
+        if (m->layer[l].local != local || !value)
+            continue;
+        if (n < 1 || n > 65536 || (found && (size_t)n != found))
+            (void)hf_wrong(c, "per_layer_config", value, "the same for all layers of a type");
+        found = (size_t)n;
+    }
+    return found;
+}
+
+static cull_status read_type(hf_config *c, cull_model *m, bool local)
+{
+    const hf_arch *arch = m->arch;
+    const hf_head_keys *keys = local ? &arch->local : &arch->full;
+    const bool mla = arch->attention == HF_MLA;
+    hf_heads *heads = &m->heads[local];
+
+    heads->H = or_as(c, keys->H, heads->H);
+    heads->k_is_v = !local && arch->k_is_v.key && hf_flag(c, arch->k_is_v);
+    if (!arch->k_is_v.key || heads->k_is_v) // Gemma 4's global count goes with it
+        heads->KV = or_as(c, keys->KV, heads->KV);
+    heads->KV *= keys->KV_times ? keys->KV_times : 1;
+    heads->v = or_as(c, keys->v, keys->qk.key && heads->v == heads->qk ? 0 : heads->v);
+    size_t qk = or_as(c, keys->qk, heads->qk);
+    if (arch->per_layer) {
+        const size_t own_qk = by_layer(c, m, local, "head_dim");
+        const size_t own_KV = by_layer(c, m, local, "num_key_value_heads");
+        qk = own_qk ? own_qk : qk;
+        heads->KV = own_KV ? own_KV : heads->KV;
+    }
+    if (qk != heads->qk && !arch->attention_scale.key && arch->attention_scale.def == 0)
+        heads->scale = (float)pow((double)qk, -0.5);
+    heads->qk = qk;
+    heads->v = heads->v ? heads->v : qk;
+    heads->sinks = arch->sinks == HF_SINKS_ALL || (local && arch->sinks == HF_SINKS_LOCAL);
+    HF_TRY(check_heads(c, heads, m->s.D));
+    heads->rope.first = mla ? m->s.nope : 0;
+    heads->rope.interleaved = hf_flag(c, arch->interleaved);
+    HF_TRY(hf_rope_read(c, m, mla ? m->s.rope : qk, local, &heads->rope));
+    if (mla)
+        heads->scale *= (float)(heads->rope.yarn_mscale * heads->rope.yarn_mscale);
+    return c->status;
+}
+
+cull_status hf_heads_read(hf_config *c, cull_model *m)
+{
+    hf_heads *heads = &m->heads[0];
+
+    m->facts.max_positions = hf_size(c, NEEDS("max_position_embeddings"), 1);
+    heads->H = hf_size(c, NEEDS("num_attention_heads"), 1);
+    heads->KV = hf_size(c, KEY("num_key_value_heads", (double)m->arch->kv_heads), 1);
+    heads->KV = heads->KV ? heads->KV : heads->H;
+    m->s.qkv_bias = hf_flag(c, m->arch->qkv_bias);
+    m->s.o_bias = hf_flag(c, m->arch->o_bias);
+    HF_TRY(c->status);
+    HF_TRY(m->arch->attention == HF_MLA ? read_mla(c, m) : read_gqa(c, m));
+    HF_TRY(read_locals(c, m));
+    HF_TRY(read_rotated(c, m));
+    m->s.exact = m->arch->exact.key ? hf_size(c, m->arch->exact, 1) : 0;
+    m->heads[1] = m->heads[0];
+    HF_TRY(read_type(c, m, false));
+    return m->s.window || m->s.chunk ? read_type(c, m, true) : c->status;
+}
+
+void hf_heads_finish(cull_model *m)
+{
+    for (size_t l = 0; l < m->s.L; l++) {
+        hf_layer *layer = &m->layer[l];
+        layer->heads = &m->heads[layer->local];
+        layer->facts.window = layer->local ? m->s.window : 0;
+    }
+}
