@@ -23,8 +23,8 @@ try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
-    from make_checkpoints import CASES, dequantise_fp8, make
-    from transformers import AutoModelForCausalLM, Mxfp4Config
+    from make_checkpoints import CASES, class_of, dequantise_fp8, make
+    from transformers import AutoConfig, AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -146,7 +146,11 @@ def transformers_logits(folder, ids):
         folder = without_fp8(folder, config)
     if quantised == "mxfp4":
         how["quantization_config"] = Mxfp4Config(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, **how).eval()
+    own = "auto_map" in config and "cull" in json.dumps(config["auto_map"])
+    kind = AutoModelForCausalLM if own else class_of(AutoConfig.from_pretrained(folder))
+    model = kind.from_pretrained(folder, **how).eval()
+    if hasattr(model, "language_model") and hasattr(model.language_model, "lm_head"):  # as in make_checkpoints.py
+        model = model.language_model
     with torch.no_grad():
         return model(ids).logits
 

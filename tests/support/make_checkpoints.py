@@ -18,6 +18,7 @@ try:
     import transformers
     from safetensors.torch import load_file, save_file
     from transformers import AutoConfig, AutoModelForCausalLM
+    import new_families
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -161,14 +162,17 @@ CASES = {
 }
 
 
+CASES.update(new_families.CASES)
+
+
 def randomise(tensors, generator):
     """Weights large enough that routing is decided, norms and biases away from 1 and 0."""
     for name, t in tensors:
         noise = torch.randn(t.shape, generator=generator)
         if name.endswith("correction_bias") or name.endswith("sinks"):
             new = 0.1 * noise
-        elif t.dim() == 1 and "norm" in name and name.endswith("weight"):
-            new = 1 + 0.2 * noise
+        elif t.dim() == 1 and ("norm" in name and name.endswith("weight") or "scal" in name):
+            new = float(t.abs().max() > 0) + 0.2 * noise  # where norms have (1 + w) they begin with 0
         elif t.dim() == 1 or name.endswith("_bias"):
             new = 0.1 * noise
         elif "embed_tokens" in name:
@@ -179,6 +183,10 @@ def randomise(tensors, generator):
 
 
 def is_matrix(name):
+    if any(word in name for word in ("vis", "audio", "norm", "indexer")):
+        return False
+    if name.endswith("experts.gate_up_proj") or name.endswith("experts.down_proj"):  # all experts in one
+        return True
     return ("proj" in name or ".w1" in name or ".w2" in name or ".w3" in name) and name.endswith(".weight")
 
 
@@ -186,18 +194,18 @@ def quantise_fp8(tensors, block, e8m0):
     out = {}
     for name, t in tensors.items():
         out[name] = t
-        if not is_matrix(name) or "norm" in name:
+        if not is_matrix(name):
             continue
-        rows, cols = t.shape
-        grid = (-(-rows // block[0]), -(-cols // block[1]))
+        *stack, rows, cols = t.shape
+        grid = (*stack, -(-rows // block[0]), -(-cols // block[1]))
         scale = torch.ones(grid)
         q = torch.empty_like(t, dtype=torch.float8_e4m3fn)
-        for i in range(grid[0]):
-            for j in range(grid[1]):
-                at = (slice(i * block[0], (i + 1) * block[0]), slice(j * block[1], (j + 1) * block[1]))
-                s = t[at].float().abs().max() / 448
-                scale[i, j] = 2.0 ** torch.ceil(torch.log2(s)) if e8m0 else s
-                q[at] = (t[at].float() / scale[i, j]).to(torch.float8_e4m3fn)
+        for i in range(grid[-2]):
+            for j in range(grid[-1]):
+                at = (..., slice(i * block[0], (i + 1) * block[0]), slice(j * block[1], (j + 1) * block[1]))
+                s = t[at].float().abs().amax((-2, -1)) / 448
+                scale[..., i, j] = 2.0 ** torch.ceil(torch.log2(s)) if e8m0 else s
+                q[at] = (t[at].float() / scale[..., i, j, None, None]).to(torch.float8_e4m3fn)
         out[name] = q
         out[name + "_scale_inv"] = scale.to(torch.float8_e8m0fnu) if e8m0 else scale
     return out
@@ -210,8 +218,8 @@ def dequantise_fp8(tensors, block):
             continue
         if t.dtype == torch.float8_e4m3fn:
             s = tensors[name + "_scale_inv"].float()
-            s = s.repeat_interleave(block[0], 0)[: t.shape[0]].repeat_interleave(block[1], 1)[:, : t.shape[1]]
-            t = t.float() * s
+            s = s.repeat_interleave(block[0], -2)[..., : t.shape[-2], :]
+            t = t.float() * s.repeat_interleave(block[1], -1)[..., : t.shape[-1]]
         out[name] = t
     return out
 
@@ -275,10 +283,30 @@ def write(folder, tensors, config, how):
         json.dump(config, out, indent=2)
 
 
+def route_of(module, args, output, config):
+    """A router's logits, gates and choice, whatever it gives back; None: no router."""
+    name = type(module).__name__
+    if name == "Gemma4TextRouter":  # gives back probabilities
+        x = module.norm(args[0]) * module.scale * module.scalar_root_size
+        return F.linear(x, module.proj.weight), output[1], output[2]
+    if name == "MiniMaxM3VLTopKRouter":  # the block scales what the experts yield
+        return output[0], output[1] * config.routed_scaling_factor, output[2]
+    if name == "Llama4Router":
+        scores, logits = output
+        index = logits.topk(module.top_k).indices
+        return logits, scores.gather(1, index), index
+    if name.lower().endswith("topkrouter") or name in ("HunYuanMoEV1Gate", "AfmoeTokenChoiceRouter"):
+        return output
+    return None
+
+
 def capture(model, ids):
     """Forward with the inputs of every layer and the outputs of every router."""
     hidden, routes = {}, {}
-    inner = model.model
+    if hasattr(model, "language_model") and hasattr(model.language_model, "lm_head"):  # Llama 4's wrapper fails on text
+        model = model.language_model
+    inner = model.model if hasattr(model, "model") and hasattr(model.model, "layers") else model.get_decoder()
+    inner = inner if hasattr(inner, "layers") else inner.model
 
     def enter(i):
         def hook(module, args, kwargs):
@@ -287,13 +315,13 @@ def capture(model, ids):
 
     def routed(i):
         def hook(module, args, output):
-            routes[i] = output
+            routes[i] = route_of(module, args, output, inner.config)
         return hook
 
     for i, layer in enumerate(inner.layers):
         layer.register_forward_pre_hook(enter(i), with_kwargs=True)
-        for module in layer.modules():
-            if type(module).__name__.lower().endswith("topkrouter"):
+        for _, module in layer.named_modules():
+            if any(word in type(module).__name__ for word in ("Router", "Gate")) and "vision" not in _:
                 module.register_forward_hook(routed(i))
     with torch.no_grad():
         out = model(ids, output_hidden_states=False, use_cache=False)
@@ -320,7 +348,8 @@ def save_golden(folder, ids, logits, hidden, routes, rule=None):
 EXPERTS = {"mixtral": "num_local_experts", "olmoe": "num_experts", "qwen2_moe": "num_experts",
            "qwen3_moe": "num_local_experts", "deepseek_v2": "n_routed_experts", "deepseek_v3": "n_routed_experts",
            "phimoe": "num_local_experts", "gpt_oss": "num_local_experts", "glm4_moe": "n_routed_experts",
-           "ernie4_5_moe": "moe_num_experts", "minimax_m2": "num_local_experts", "granitemoe": "num_local_experts"}
+           "ernie4_5_moe": "moe_num_experts", "minimax_m2": "num_local_experts", "granitemoe": "num_local_experts",
+           **new_families.EXPERTS}
 
 
 def choose(count, keep, groups, generator):
@@ -363,16 +392,33 @@ def as_before(routes, kept):
 DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
 
+def class_of(config):
+    wrapper = new_families.WRAPPERS.get(config.model_type)
+    if wrapper:
+        return getattr(transformers, wrapper[0])
+    if config.model_type == "mistral4":  # transformers has it for images and text
+        return transformers.Mistral4ForCausalLM
+    return transformers.MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+
+
+def config_of(kind, options, how):
+    options = dict(BASE, **options)
+    if kind not in new_families.WRAPPERS:
+        more = dict(rotary_dim=how["rotary_dim"]) if how.get("rotary_dim") else {}
+        return AutoConfig.for_model(kind, **more, **options)
+    rest = dict(new_families.WRAPPERS[kind][1])
+    if how.get("vision"):
+        rest["vision_config"] = dict(rest["vision_config"], **how["vision"])
+    return AutoConfig.for_model(kind, text_config=options, **rest, **how.get("outer", {}))
+
+
 def make(folder, kind, options, how, seed):
     generator = torch.Generator().manual_seed(seed)
     dtype = DTYPES[how.get("dtype", "bf16")]
-    config = AutoConfig.for_model(kind, **dict(BASE, **options))
-    if how.get("rotary_dim"):
-        config = AutoConfig.for_model(kind, rotary_dim=how["rotary_dim"], **dict(BASE, **options))
-    config._attn_implementation = "eager"
-    model = AutoModelForCausalLM.from_config(config)
-    randomise(list(model.named_parameters()) + [(n, b) for n, b in model.named_buffers() if "correction" in n],
-              generator)
+    config = config_of(kind, options, how)
+    model = class_of(config)._from_config(config, attn_implementation="eager")
+    randomise(list(model.named_parameters()) + [(n, b) for n, b in model.named_buffers()
+                                                if "correction" in n or "scalar" in n], generator)
     model.tie_weights()
     with tempfile.TemporaryDirectory() as t:
         model.to(dtype).save_pretrained(t, save_original_format=not how.get("fused", False))
@@ -381,6 +427,7 @@ def make(folder, kind, options, how, seed):
             saved = json.load(f)
     for key in how.get("without", ()):
         del saved[key]
+    saved.update(how.get("with_key", {}))
     exact = tensors
     if how.get("fp8"):
         tensors = quantise_fp8(tensors, how["fp8"], how.get("e8m0"))
@@ -396,7 +443,10 @@ def make(folder, kind, options, how, seed):
         plain = {k: v for k, v in saved.items() if k not in ("quantization_config", "dtype")}
         with open(os.path.join(t, "config.json"), "w") as f:
             json.dump(plain, f)
-        model = AutoModelForCausalLM.from_pretrained(t, dtype=torch.float32, attn_implementation="eager").eval()
+        model = class_of(config).from_pretrained(t, dtype=torch.float32, attn_implementation="eager").eval()
+    if how.get("whole"):  # the language model's own wrapper within another
+        tensors = {f"{how['whole']}.{k}": v for k, v in tensors.items()}
+        saved = {"model_type": kind.rsplit("_", 1)[0], f"{how['whole']}_config": saved}
     if how.get("mtp"):
         last = config.num_hidden_layers
         extra = {k.replace(f"layers.{last - 1}.", f"layers.{last}."): v for k, v in tensors.items()

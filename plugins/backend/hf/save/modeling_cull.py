@@ -6,11 +6,12 @@ null, or the number of "experts" (rows of its router), how many there are "per_t
 experts.constants whatever they are given.
 """
 import copy
+import inspect
 
 import torch
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-PER_TOKEN = ("num_experts_per_tok", "moe_k")
+PER_TOKEN = ("num_experts_per_tok", "moe_k", "moe_topk")
 
 
 def altered(config, names, number):
@@ -19,6 +20,12 @@ def altered(config, names, number):
         if hasattr(config, name):
             setattr(config, name, number)
     return config
+
+
+def rebuilt(block, config, layer):
+    """A block like this one for another number of experts."""
+    more = {"layer_idx": layer} if "layer_idx" in inspect.signature(type(block).__init__).parameters else {}
+    return type(block)(config, **more)
 
 
 def with_constants(experts, count, constants, width):
@@ -70,7 +77,8 @@ def with_groups(router, sizes):
 class Model(Stock):
     def __init__(self, config):
         super().__init__(config)
-        for layer, own in zip(self.model.layers, config.cull_layers):
+        config = config.get_text_config()
+        for i, (layer, own) in enumerate(zip(self.get_decoder().layers, config.cull_layers)):
             if own is None:
                 continue
             constants = own.get("constants", [])
@@ -78,7 +86,7 @@ class Model(Stock):
             for name, block in layer.named_children():
                 if not hasattr(block, "experts"):
                     continue
-                block = type(block)(config_of_layer)
+                block = rebuilt(block, config_of_layer, i)
                 if "groups" in own:
                     with_groups(block.gate, own["groups"])
                 if constants:

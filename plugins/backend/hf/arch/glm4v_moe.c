@@ -1,0 +1,34 @@
+// GLM-4.5V's language model (GLM-V team 2025, arXiv:2507.01006): GLM-4.5 without norms of heads.
+#include "names.h"
+
+// clang-format off
+static const hf_key keys[] = {
+    { "use_qk_norm", "false|null", "transformers has no such norms here" },
+    { 0 },
+};
+// clang-format on
+
+const hf_arch hf_glm4v_moe = {
+    .model_type = "glm4v_moe",
+    .also = "glm4v_moe_text",
+    .eps = 1e-5,
+    .theta = 1e4,
+    .mrope = true,
+    .kv_heads = 8,
+    .qkv_bias = HF_KEY("attention_bias", 1),
+    .partial = HF_KEY("partial_rotary_factor", 0.5),
+    .E = HF_NEEDS("num_local_experts|n_routed_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("moe_intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .first_moe = HF_KEY("first_k_dense_replace", 1),
+    .last_moe = HF_CONSTANT(-1),
+    .router = HF_ROUTER_SIGMOID(1, 1, 1),
+    .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
+    .shared_n = HF_KEY("n_shared_experts", 1),
+    .shared = HF_SHARED_PROJ,
+    .dense = HF_DENSE_PROJ,
+    .mtp = "num_nextn_predict_layers",
+    .keys = keys,
+    .transformers = "Glm4vMoeForConditionalGeneration",
+};

@@ -1,0 +1,54 @@
+// Mistral 4 (Mistral AI 2026): DeepSeek's latent attention with queries that grow sharper by
+// position, softmax gates in groups.
+#include "config.h"
+#include "model.h"
+#include "names.h"
+
+// clang-format off
+static const hf_key keys[] = {
+    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
+    { "sliding_window", "null", NULL },
+    { 0 },
+};
+// clang-format on
+
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    m->s.temper = (float)m->heads[0].rope.beta;
+    m->s.temper_span = (float)m->heads[0].rope.original;
+    for (size_t l = 0; l < m->s.L; l++)
+        m->layer[l].tempered = m->s.temper != 0;
+    return hf_config_has(c, "rope_parameters") || hf_config_has(c, "rope_scaling")
+               ? c->status
+               : hf_wrong(c, "rope_parameters", NULL, "");
+}
+
+const hf_arch hf_mistral4 = {
+    .model_type = "mistral4",
+    .eps = 1e-6,
+    .theta = 1e4,
+    .attention = HF_MLA,
+    .qkv_bias = HF_KEY("attention_bias", 0),
+    .o_bias = HF_KEY("attention_bias", 0),
+    .interleaved = HF_KEY("rope_interleave", 1),
+    .E = HF_NEEDS("num_local_experts|n_routed_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("moe_intermediate_size"),
+    .dense_F = HF_NEEDS("intermediate_size"),
+    .first_moe = HF_KEY("first_k_dense_replace", 0),
+    .last_moe = HF_CONSTANT(-1),
+    .router = { .score = HF_SOFTMAX,
+                .name = "mlp.gate",
+                .renormalise = HF_KEY("norm_topk_prob", 1),
+                .add = 1e-20,
+                .scale = HF_KEY("routed_scaling_factor", 1),
+                .n_group = HF_KEY("n_group", 1),
+                .topk_group = HF_KEY("topk_group", 1) },
+    .experts = { HF_EXPERTS_FUSED, HF_EXPERTS_PROJ },
+    .shared_n = HF_KEY("n_shared_experts", 1),
+    .shared = HF_SHARED_PROJ,
+    .dense = HF_DENSE_PROJ,
+    .keys = keys,
+    .adjust = adjust,
+    .transformers = "Mistral4ForCausalLM",
+};
