@@ -51,8 +51,10 @@ static void make_requests(bench *b, cull_rng *rng)
     for (size_t i = 0; i < b->n * (b->length + 1); i++)
         ids[i] = (int32_t)cull_rng_below(rng, b->m.facts->V);
     for (size_t i = 0; i < b->n; i++) {
-        request[i] =
-            (cull_request){ .ids = ids + i * (b->length + 1), .n = b->length + 1, .scored = 1 };
+        request[i] = (cull_request){ .size = sizeof(cull_request),
+                                     .ids = ids + i * (b->length + 1),
+                                     .n = b->length + 1,
+                                     .scored = 1 };
         b->request[i] = request + i;
     }
 }

@@ -120,7 +120,8 @@ static cull_dense_sample *sample_of(cull_ctx *ctx, const problem *p)
         weight[t] = 1;
         group[t] = (uint32_t)(t / SEQUENCE);
     }
-    *sample = (cull_dense_sample){ .N = TOKENS,
+    *sample = (cull_dense_sample){ .size = sizeof(cull_dense_sample),
+                                   .N = TOKENS,
                                    .logits = logits,
                                    .gram = need(ctx, n * p->E, sizeof(float)),
                                    .gate = gate,
@@ -206,7 +207,9 @@ static void once(const problem *p, cull_pool *pool, size_t D, bench_times *gram,
                                      .n_group = 1,
                                      .topk_group = 1,
                                      .renormalise = true };
-    const cull_layer_stats layer = { .E = p->E, .D = D, .dense = sample };
+    const cull_layer_stats layer = {
+        .size = sizeof(cull_layer_stats), .E = p->E, .D = D, .dense = sample
+    };
     const cull_stats stats = { .size = sizeof stats, .L = 1, .layer = &layer };
     const cull_view view = { .size = sizeof view, .layer = &facts, .stats = &stats };
     gram->s[gram->n++] = fill_gram(ctx, p, D, sample);

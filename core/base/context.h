@@ -76,12 +76,4 @@ void *cull_scratch(cull_ctx *ctx, size_t n, size_t size); // scratch
 const char *cull_status_name(cull_status status);
 const char *cull_status_text(cull_status status);
 
-// CULL_TRY(f(…)): return from a function when f fails.
-#define CULL_TRY(call)                                                                             \
-    do {                                                                                           \
-        const cull_status cull_try_ = (call);                                                      \
-        if (cull_try_ != CULL_OK)                                                                  \
-            return cull_try_;                                                                      \
-    } while (0)
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/new_file.h"
+#include "base/sized.h"
 #include "base/text.h"
 
 typedef struct slot { // of entry i: where its bytes go, and how many have come
@@ -133,7 +134,11 @@ cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
                                     const cull_entry *entries, size_t n_pairs,
                                     const cull_pair *pairs, cull_safetensors_writer **out)
 {
+    const void *own;
     *out = NULL;
+    CULL_TRY(cull_sized_array(ctx, "an entry", CULL_UP_TO(cull_entry, shape), n, entries,
+                              sizeof *entries, &own));
+    entries = own;
     cull_safetensors_writer *w = new_writer(n, entries);
     const cull_entry **sorted = w ? cull_arena_alloc(w->arena, n, sizeof *sorted) : NULL;
     if (!sorted) {

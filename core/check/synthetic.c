@@ -277,9 +277,14 @@ static cull_status observe_expert(cull_ctx *ctx, const cull_synthetic *w, size_t
         memcpy(y + n * D, rows->y + (t * E + e) * D, D * sizeof *y);
         gate[n++] = rows->gate_of[t * E + e];
     }
-    const cull_expert_rows of = {
-        .layer = l, .expert = e, .n = n, .D = D, .x = x, .gate = gate, .y = y
-    };
+    const cull_expert_rows of = { .size = sizeof(cull_expert_rows),
+                                  .layer = l,
+                                  .expert = e,
+                                  .n = n,
+                                  .D = D,
+                                  .x = x,
+                                  .gate = gate,
+                                  .y = y };
     if (n)
         observer->add_expert(settings, &of, rows->observed);
     return CULL_OK;
@@ -297,6 +302,7 @@ cull_status cull_synthetic_observe(cull_ctx *ctx, cull_synthetic *w, const cull_
         if (!rows->observed)
             return CULL_ENOMEM;
         const cull_routed_rows all = {
+            sizeof(cull_routed_rows),
             .layer = l,
             .n = N,
             .D = D,

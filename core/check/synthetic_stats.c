@@ -258,7 +258,8 @@ static cull_status count_j(counting *c, cull_dense_sample *sample)
         weight[t] = 1 / residual;
         group[t] = (uint32_t)(t / 12);
     }
-    *sample = (cull_dense_sample){ .N = DENSE,
+    *sample = (cull_dense_sample){ .size = sizeof(cull_dense_sample),
+                                   .N = DENSE,
                                    .logits = c->rows->logits,
                                    .gram = gram,
                                    .gate = c->rows->gate_of,
@@ -427,7 +428,9 @@ cull_status cull_synthetic_count(cull_ctx *ctx, cull_synthetic *w, uint32_t grou
         const cull_layer_facts *facts = &w->layer[l];
         counting c = { ctx,  w,        facts,      &w->rows[l], &w->layer_stats[l],
                        w->N, facts->E, w->facts.D, facts->F };
-        *c.out = (cull_layer_stats){ .E = c.E, .D = c.D, .F = c.F, .tokens = w->N };
+        *c.out = (cull_layer_stats){
+            .size = sizeof(cull_layer_stats), .E = c.E, .D = c.D, .F = c.F, .tokens = w->N
+        };
         if (facts->E)
             CULL_TRY(count_layer(&c, &w->dense[l], groups));
     }

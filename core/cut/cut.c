@@ -28,6 +28,7 @@ cull_cut *cull_cut_new(cull_ctx *ctx, size_t L, size_t D, const size_t *experts)
     own->cut = (cull_cut){ .size = sizeof own->cut, .L = L, .D = D, .layer = layer };
     for (size_t l = 0; l < L; l++) {
         const size_t E = experts[l];
+        layer[l].size = sizeof layer[l];
         layer[l].E = E;
         layer[l].action = cull_take(ctx, E, sizeof *layer[l].action);
         layer[l].target = cull_take(ctx, E, sizeof *layer[l].target);
@@ -175,7 +176,7 @@ void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint3
     }
 
     void *data = cull_take(ctx, bytes, 1);
-    const cull_overlay overlay = { where, kind, rows, cols, data };
+    const cull_overlay overlay = { sizeof(cull_overlay), kind, where, rows, cols, data };
     return data && cull_cut_add(ctx, cut, &overlay) == CULL_OK ? data : NULL;
 }
 

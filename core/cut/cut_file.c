@@ -44,7 +44,7 @@ static void add(recipe *r, const char *name, cull_dtype dtype, size_t rank, cons
     if (r->status != CULL_OK || !name)
         return;
     cull_entry *entry = &r->entry[r->n];
-    *entry = (cull_entry){ .name = name, .dtype = dtype, .rank = rank };
+    *entry = (cull_entry){ .size = sizeof(cull_entry), .name = name, .dtype = dtype, .rank = rank };
     memcpy(entry->shape, shape, rank * sizeof *shape);
     r->data[r->n] = data;
     r->overlay[r->n++] = overlay;

@@ -387,7 +387,7 @@ static void copy_key(const char *from, char to[33])
 
 cull_status cull_cut_read_ids(cull_ctx *ctx, const char *path, cull_cut_ids *out)
 {
-    *out = (cull_cut_ids){ 0 };
+    out->model[0] = out->calibration[0] = '\0';
     cull_safetensors *file;
     CULL_TRY(cull_safetensors_open(ctx, path, &file));
 

@@ -73,7 +73,7 @@ void cull_sampler_release(cull_sampler *s)
     cull_free((void *)(uintptr_t)s->sample.group);
     cull_free((void *)(uintptr_t)s->sample.cross);
     cull_free((void *)(uintptr_t)s->sample.offset);
-    s->sample = (cull_dense_sample){ 0 };
+    s->sample = (cull_dense_sample){ .size = sizeof s->sample };
     for (size_t e = 0; s->g && s->g->dense_mean && e < s->g->E; e++)
         cull_column_sums_release(s->g->dense_mean + e);
     if (s->g) {

@@ -97,7 +97,7 @@ static cull_status begin_answers(evaluating *t)
     for (size_t v = 0; v < t->n_variants; v++)
         for (size_t i = 0; i < t->n; i++) {
             cull_answer *a = t->answer + v * t->n + i;
-            *a = (cull_answer){ .greedy = true };
+            *a = (cull_answer){ .size = sizeof(cull_answer), .greedy = true };
             if (t->request[i]->kind != CULL_SCORE || !(t->request[i]->wants & CULL_WANT_TOKENS))
                 continue;
             a->token_ll = cull_take(t->run.ctx, t->request[i]->scored, sizeof *a->token_ll);

@@ -159,7 +159,9 @@ static cull_status finish(const generating *g, size_t v, size_t i)
     cull_answer *a = g->answer + v * g->n_all + g->which[i];
     char *text;
 
-    *a = (cull_answer){ .ids = s->ids, .n = s->n, .ll = s->broken ? NAN : 0 };
+    *a = (cull_answer){
+        .size = sizeof(cull_answer), .ids = s->ids, .n = s->n, .ll = s->broken ? NAN : 0
+    };
     CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len));
     for (size_t u = 0; u < r->n_until; u++) {
         const size_t at = find_stop(text, a->text_len, r->until[u]);

@@ -103,7 +103,9 @@ static void add_row(head *h, double gate, double norm, double top, double widest
 static void observe_row(const wave_rows *w, size_t expert, size_t i, float gate, double *acc)
 {
     const cull_stats_pass *g = w->g;
-    const cull_expert_rows row = { g->l, w->wave[expert].e, 1, g->D, w->x[i], &gate, w->y[i] };
+    const cull_expert_rows row = {
+        sizeof(cull_expert_rows), g->l, w->wave[expert].e, 1, g->D, w->x[i], &gate, w->y[i]
+    };
 
     for (size_t o = 0; o < g->cal->n_observers; o++) {
         const cull_observer_use *use = g->cal->observers + o;

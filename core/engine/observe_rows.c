@@ -165,7 +165,8 @@ static void observe_row(const token_rows *t, size_t row, double *acc)
 {
     const cull_stats_pass *g = t->g;
     const cull_lane *lane = t->lane;
-    const cull_routed_rows rows = { g->l,
+    const cull_routed_rows rows = { sizeof(cull_routed_rows),
+                                    g->l,
                                     1,
                                     g->D,
                                     g->E,

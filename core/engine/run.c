@@ -1,6 +1,7 @@
 #include "engine/run.h"
 
 #include "base/memory.h"
+#include "base/sized.h"
 #include "cut/cut.h"
 #include "engine/scan.h"
 #include "engine/tile.h"
@@ -47,14 +48,44 @@ static void piece_rows(cull_pass *pass, size_t n, void (*fn)(void *arg, size_t f
                             &blocks);
 }
 
+// Descriptions, as this Cull knows them.
+
+static cull_status piece_attention(cull_pass *pass, const cull_attention *a, const float *q,
+                                   const float *k, const float *v, float *out)
+{
+    cull_attention own;
+    CULL_TRY(cull_sized_copy(pass->ctx, "an attention", CULL_UP_TO(cull_attention, sinks), a,
+                             sizeof own, &own));
+    return cull_attention_rows(pass, &own, q, k, v, out);
+}
+
+static cull_status piece_recur(cull_pass *pass, const cull_recurrence *r, const float *q,
+                               const float *k, const float *v, const float *g, const float *beta,
+                               float *out)
+{
+    cull_recurrence own;
+    CULL_TRY(cull_sized_copy(pass->ctx, "a recurrence", CULL_UP_TO(cull_recurrence, state_at), r,
+                             sizeof own, &own));
+    return cull_recur_rows(pass, &own, q, k, v, g, beta, out);
+}
+
+static cull_status piece_convolve(cull_pass *pass, const cull_convolution *c, const float *x,
+                                  float *out)
+{
+    cull_convolution own;
+    CULL_TRY(cull_sized_copy(pass->ctx, "a convolution", CULL_UP_TO(cull_convolution, silu), c,
+                             sizeof own, &own));
+    return cull_convolve_rows(pass, &own, x, out);
+}
+
 const cull_engine cull_engine_services = {
     .size = sizeof(cull_engine),
     .linear = cull_linear,
-    .attention = cull_attention_rows,
+    .attention = piece_attention,
     .scratch = piece_scratch,
     .rows = piece_rows,
-    .recur = cull_recur_rows,
-    .convolve = cull_convolve_rows,
+    .recur = piece_recur,
+    .convolve = piece_convolve,
 };
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m)

@@ -182,7 +182,9 @@ uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_
         groups & CULL_STAT_LAYER_COSINES ? 2 * (uint64_t)(model->L + 1) * (model->L + 1) : 0;
 
     for (size_t l = 0; l < model->L; l++) {
-        const cull_layer_stats s = { .E = facts[l]->E, .D = model->D, .F = facts[l]->F };
+        const cull_layer_stats s = {
+            .size = sizeof(cull_layer_stats), .E = facts[l]->E, .D = model->D, .F = facts[l]->F
+        };
         for (size_t i = 0; i < N_FIELDS; i++)
             if (fields[i].group & groups)
                 n += length(&s, fields[i].shape);
@@ -211,9 +213,11 @@ static cull_status list(listing *to, const char *name, size_t rows, size_t cols,
     if (!kept)
         return CULL_ENOMEM;
     strcpy(kept, name);
-    to->entry[to->n] = (cull_entry){
-        .name = kept, .dtype = CULL_DT_F64, .rank = cols ? 2 : 1, .shape = { rows, cols }
-    };
+    to->entry[to->n] = (cull_entry){ .size = sizeof(cull_entry),
+                                     .name = kept,
+                                     .dtype = CULL_DT_F64,
+                                     .rank = cols ? 2 : 1,
+                                     .shape = { rows, cols } };
     to->data[to->n++] = data;
     return CULL_OK;
 }

@@ -92,7 +92,7 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_la
     cull_arena *arena = run->worker[run->n_workers].arena;
     cull_input_hooks inputs = inputs_of(hooks, lane);
     uint8_t *allowed = NULL;
-    cull_rule rule = { 0 };
+    cull_rule rule = { .size = sizeof rule };
 
     if (cut) {
         allowed = cull_arena_alloc(arena, f->E, 1);
@@ -100,8 +100,9 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_la
             return cull_no_memory(run->ctx);
         for (size_t e = 0; e < f->E; e++)
             allowed[e] = cut->action[e] != CULL_ACTION_DROP;
-        rule = (cull_rule){ allowed, cut->k, cut->skip_ratio, cut->top_p };
+        rule = (cull_rule){ sizeof(cull_rule), allowed, cut->k, cut->skip_ratio, cut->top_p };
     }
+    lane->routed.size = sizeof lane->routed;
     lane->routed.index = cull_arena_alloc(arena, lane->n * f->K, sizeof(int32_t));
     lane->routed.gate = floats(run, lane->n * f->K);
     lane->routed.logits = floats(run, lane->n * f->E);

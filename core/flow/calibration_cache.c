@@ -124,7 +124,7 @@ cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *j
         if (!name)
             return cull_no_memory(ctx);
         layer[n] = l;
-        entry[n++] = (cull_entry){ name, CULL_DT_F64, 1, { doubles } };
+        entry[n++] = (cull_entry){ sizeof(cull_entry), name, CULL_DT_F64, 1, { doubles } };
     }
     cull_safetensors_writer *writer;
     CULL_TRY(cull_safetensors_create(ctx, path, n, entry, 0, NULL, &writer));

@@ -13,15 +13,16 @@ static size_t count_requests(const cull_evaluate_job *job)
 
 // No metric can make a number of what is none; many would (of NaNs the first choice is as likely as
 // any).
-static cull_status check_answers(cull_ctx *ctx, const cull_requests *asked,
+static cull_status check_answers(cull_ctx *ctx, const cull_prepared_metric *asked,
                                  const cull_answer *answers)
 {
-    for (size_t i = 0; i < asked->n; i++)
+    for (size_t i = 0; i < asked->requests.n; i++)
         if (isnan(answers[i].ll) || isnan(answers[i].kl))
-            return cull_fail(ctx, CULL_ENUMERIC,
-                             "%s of request %zu is not a number: the weights hold NaN or "
-                             "infinities, or lead to them",
-                             asked->at[i].kind == CULL_SCORE ? "the log-likelihood" : "a logit", i);
+            return cull_fail(
+                ctx, CULL_ENUMERIC,
+                "%s of request %zu is not a number: the weights hold NaN or "
+                "infinities, or lead to them",
+                asked->request[i].kind == CULL_SCORE ? "the log-likelihood" : "a logit", i);
     return CULL_OK;
 }
 
@@ -31,8 +32,7 @@ static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, siz
     const cull_use *use = &job->spec->metrics[job->metric[i]];
     const cull_metric *metric = use->plugin->vtable;
     CULL_TRY(cull_collector_init(ctx, found));
-    CULL_TRY(cull_while(ctx,
-                        check_answers(ctx, &job->prepared->asked[job->metric[i]].requests, answers),
+    CULL_TRY(cull_while(ctx, check_answers(ctx, &job->prepared->asked[job->metric[i]], answers),
                         "asking for metric %s", use->plugin->name));
     cull_context_of(ctx)->owner = use->plugin->name;
     return cull_while(ctx,
@@ -66,9 +66,9 @@ static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t 
     if (!requests)
         return CULL_ENOMEM;
     for (size_t i = 0; i < job->n; i++) {
-        const cull_requests *asked = &job->prepared->asked[job->metric[i]].requests;
-        for (size_t j = 0; j < asked->n; j++)
-            requests[at++] = &asked->at[j];
+        const cull_prepared_metric *asked = &job->prepared->asked[job->metric[i]];
+        for (size_t j = 0; j < asked->requests.n; j++)
+            requests[at++] = &asked->request[j];
     }
     return cull_evaluate_pass(ctx, &job->prepared->opened, job->engine, job->n_variants, job->cuts,
                               n, requests, answers, cost);

@@ -62,7 +62,7 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, const char *path,
 cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out)
 {
     cull_h5_in *file;
-    cull_cut_ids ids;
+    cull_cut_ids ids = { .size = sizeof ids };
 
     *out = (cull_recipe){ .fingerprint = "" };
     if (ends_with(path, ".safetensors")) {

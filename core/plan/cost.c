@@ -63,7 +63,7 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs,
         return CULL_ENOMEM;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
         for (size_t j = 0; j < s->asked[i].requests.n; j++) {
-            const cull_request *r = &s->asked[i].requests.at[j];
+            const cull_request *r = &s->asked[i].request[j];
             if (r->kind == CULL_SCORE)
                 ids[at++] = (cull_ids){ r->ids, r->n - 1 };
             else

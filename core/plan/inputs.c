@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "plan/fit.h"
 #include "plugin/host.h"
 
@@ -25,37 +26,18 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
 
 // ---- one model ----
 
-// What a backend that was built earlier does not know of is zero.
-static cull_status copy_facts(cull_ctx *ctx, const cull_model_facts *from,
-                              const cull_model_facts **out)
-{
-    enum { LEAST = offsetof(cull_model_facts, exports) };
-    cull_model_facts *facts = cull_take(ctx, 1, sizeof *facts);
-    if (!facts)
-        return CULL_ENOMEM;
-    if (from->size < LEAST)
-        return cull_fail(ctx, CULL_EPLUGIN, "a model's facts of %u bytes; they have %d at least",
-                         (unsigned)from->size, LEAST);
-    memcpy(facts, from, from->size < sizeof *facts ? from->size : sizeof *facts);
-    facts->size = sizeof *facts;
-    *out = facts;
-    return CULL_OK;
-}
-
 static cull_status open_model(cull_prepared_model *s, uint32_t what)
 {
     cull_ctx *ctx = &s->context.ctx;
     const cull_backend *backend = s->spec->backend.plugin->vtable;
     s->opened.backend = backend;
     CULL_TRY(backend->open(ctx, s->spec->backend.settings, what, &s->opened.model));
-    CULL_TRY(copy_facts(ctx, backend->facts(s->opened.model), &s->opened.facts));
+    CULL_TRY(cull_open_model_look(ctx, &s->opened));
     const cull_model_facts *facts = s->opened.facts;
-    s->layer = cull_take(ctx, facts->L + 1, sizeof *s->layer);
+    s->layer = s->opened.layer;
     s->frozen = cull_take(ctx, facts->L + 1, sizeof *s->frozen);
-    if (!s->layer || !s->frozen)
+    if (!s->frozen)
         return CULL_ENOMEM;
-    for (size_t l = 0; l < facts->L; l++)
-        s->layer[l] = backend->layer_facts(s->opened.model, l);
     s->text = (cull_text){
         .size = sizeof s->text,
         .bos = facts->bos,
@@ -212,6 +194,12 @@ static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared
     lend(s, &spec->calibrate, seed);
     cull_ctx *own = &s->context.ctx;
     cull_status status = data->load(own, spec->calibrate.settings, &s->text, &rows->sequences);
+    const void *at = NULL;
+    if (status == CULL_OK)
+        status =
+            cull_sized_array(own, "a sequence", CULL_UP_TO(cull_sequence, ordinal),
+                             rows->sequences.n, rows->sequences.at, sizeof(cull_sequence), &at);
+    rows->sequences.at = (cull_sequence *)at;
     if (status == CULL_OK && rows->sequences.n == 0)
         status = cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
     if (status == CULL_OK)
@@ -288,10 +276,11 @@ static cull_status key_of_requests(cull_ctx *ctx, const cull_prepared_model *s,
     cull_status status = CULL_OK;
     bool generates = false;
     for (size_t i = 0; i < asked->requests.n && status == CULL_OK; i++) {
-        status = check_request(ctx, s, &asked->requests.at[i]);
-        hash_request(hash, &asked->requests.at[i]);
-        generates |= asked->requests.at[i].kind == CULL_GENERATE;
-        asked->tokens += asked->requests.at[i].n + asked->requests.at[i].max_new;
+        const cull_request *request = &asked->request[i];
+        status = check_request(ctx, s, request);
+        hash_request(hash, request);
+        generates |= request->kind == CULL_GENERATE;
+        asked->tokens += request->n + request->max_new;
     }
     if (generates)
         hash_generation(hash, s->opened.facts);
@@ -308,7 +297,12 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
     *asked = (cull_prepared_metric){ .requests = { .size = sizeof asked->requests } };
     lend(s, use, 0);
     cull_ctx *own = &s->context.ctx;
+    const void *at = NULL;
     cull_status status = metric->prepare(own, use->settings, &s->text, &asked->requests);
+    if (status == CULL_OK)
+        status = cull_sized_array(own, "a request", CULL_UP_TO(cull_request, until),
+                                  asked->requests.n, asked->requests.at, sizeof(cull_request), &at);
+    asked->request = at;
     if (status == CULL_OK)
         status = key_of_requests(own, s, asked);
     char what[80];

@@ -17,17 +17,18 @@ typedef struct cull_rows {
 } cull_rows;
 
 typedef struct cull_prepared_metric {
-    cull_requests requests;
-    size_t tokens; // fed, all requests together
-    cull_key key;  // of the requests
+    cull_requests requests;      // as the metric has them
+    const cull_request *request; // (n) as this Cull knows them
+    size_t tokens;               // fed, all requests together
+    cull_key key;                // of the requests
 } cull_prepared_metric;
 
 typedef struct cull_prepared_model { // a model of the experiment
     const cull_model_spec *spec;
     cull_context context;
     cull_open_model opened;
-    const cull_layer_facts **layer; // (L)
-    uint8_t *frozen;                // (L) 1: may not be cut
+    const cull_layer_facts *const *layer; // (L)
+    uint8_t *frozen;                      // (L) 1: may not be cut
     cull_text text;
     size_t n_rows;
     cull_rows *rows;

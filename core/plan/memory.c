@@ -222,7 +222,7 @@ static double answer_bytes(const cull_inputs *inputs, const cull_prepared_model 
 
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
         for (size_t j = 0; j < s->asked[i].requests.n; j++) {
-            const cull_request *r = &s->asked[i].requests.at[j];
+            const cull_request *r = &s->asked[i].request[j];
             bytes += sizeof(cull_answer);
             if (r->wants & CULL_WANT_TOKENS)
                 bytes += (double)r->scored * sizeof(float);

@@ -12,12 +12,12 @@
 
 #include <cull/cull.h>
 
+#include "base/sized.h"
 #include "plugin/kind.h"
 
-#define SYMBOL       "cull_module_v1"
-#define END_OF(T, f) (offsetof(T, f) + sizeof(((T *)0)->f))
-#define MAJOR(abi)   ((unsigned)(abi) >> 16)
-#define MINOR(abi)   ((unsigned)(abi)&0xffffu)
+#define SYMBOL     "cull_module_v1"
+#define MAJOR(abi) ((unsigned)(abi) >> 16)
+#define MINOR(abi) ((unsigned)(abi)&0xffffu)
 
 // ---- the file ----
 
@@ -83,14 +83,13 @@ static cull_status open_module(cull_ctx *ctx, const char *path, const cull_modul
 
 static cull_status check_module(cull_ctx *ctx, const char *path, const cull_module *module)
 {
-    const size_t least = END_OF(cull_module, plugins);
+    const size_t least = CULL_UP_TO(cull_module, plugins);
 
     if (module->magic != CULL_MAGIC)
         return cull_fail(ctx, CULL_EPLUGIN,
                          "%s: not a Cull plugin: its magic is 0x%08x, not 0x%08x", path,
                          (unsigned)module->magic, CULL_MAGIC);
-    if (MAJOR(module->abi) != CULL_ABI_MAJOR ||
-        (CULL_ABI_MAJOR == 0 && MINOR(module->abi) != CULL_ABI_MINOR))
+    if (MAJOR(module->abi) != CULL_ABI_MAJOR)
         return cull_fail(ctx, CULL_EPLUGIN,
                          "%s: built for ABI %u.%u, but this Cull has %u.%u; build it again with "
                          "this Cull's headers",
@@ -117,7 +116,7 @@ static cull_status copy_params(cull_ctx *ctx, const char *path, cull_plugin *plu
 
     if (!n || !from)
         return CULL_OK; // the table's check tells
-    if (stride < END_OF(cull_param, choices) || n > 10000)
+    if (stride < CULL_UP_TO(cull_param, choices) || n > 10000)
         return cull_fail(ctx, CULL_EPLUGIN, "%s: %s: %zu settings with rows of %zu bytes", path,
                          plugin->name ? plugin->name : "", n, stride);
     cull_param *rows = cull_take(ctx, n, sizeof *rows);
@@ -174,7 +173,7 @@ static cull_status copy_vtable(cull_ctx *ctx, const char *path, cull_plugin *plu
 static cull_status copy_plugin(cull_ctx *ctx, const char *path, const cull_plugin *from,
                                const cull_plugin **out)
 {
-    const size_t least = END_OF(cull_plugin, vtable);
+    const size_t least = CULL_UP_TO(cull_plugin, vtable);
     cull_plugin *plugin = cull_take(ctx, 1, sizeof *plugin);
 
     if (!plugin)

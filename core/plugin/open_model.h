@@ -8,12 +8,17 @@
 typedef struct cull_open_model {
     const cull_backend *backend;
     cull_model *model;
-    const cull_model_facts *facts;
+    const cull_model_facts *facts;        // as this Cull knows them
+    const cull_layer_facts *const *layer; // (L) likewise
 } cull_open_model;
+
+// Fills facts and layer of a model that is open: what a backend that was built earlier does not
+// know of is zero. Memory is the context's alloc arena.
+cull_status cull_open_model_look(cull_ctx *ctx, cull_open_model *m) CULL_MUST_CHECK;
 
 static inline const cull_layer_facts *cull_layer_of(const cull_open_model *m, size_t l)
 {
-    return m->backend->layer_facts(m->model, l);
+    return m->layer[l];
 }
 
 #endif

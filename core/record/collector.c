@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/text.h"
 
 static cull_collector *collector_of(cull_report *report)
@@ -45,9 +46,14 @@ static cull_status bad_name(cull_ctx *ctx, const char *what, const char *name)
                      what, name ? name : "");
 }
 
-static cull_status add_value(cull_ctx *ctx, cull_report *report, const cull_value *v)
+static cull_status add_value(cull_ctx *ctx, cull_report *report, const cull_value *told)
 {
     cull_collector *c = collector_of(report);
+    cull_value own;
+    const cull_value *v = &own;
+
+    CULL_TRY(cull_sized_copy(ctx, "a value", CULL_UP_TO(cull_value, higher_is_better), told,
+                             sizeof own, &own));
 
     if (!is_name(v->task) || !is_name(v->metric))
         return bad_name(ctx, "value", is_name(v->task) ? v->metric : v->task);
@@ -144,10 +150,14 @@ static const void *keep_data(cull_collector *c, const cull_column *column, size_
     return data;
 }
 
-static cull_status add_column(cull_ctx *ctx, cull_report *report, const cull_column *column)
+static cull_status add_column(cull_ctx *ctx, cull_report *report, const cull_column *told)
 {
     cull_collector *c = collector_of(report);
+    cull_column own;
+    const cull_column *column = &own;
 
+    CULL_TRY(
+        cull_sized_copy(ctx, "a column", CULL_UP_TO(cull_column, data), told, sizeof own, &own));
     CULL_TRY(check_column(ctx, c, column));
     cull_column *columns =
         with_room(c, c->columns, c->n_columns, &c->room_columns, sizeof *columns);

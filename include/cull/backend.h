@@ -28,6 +28,7 @@ typedef struct cull_pass cull_pass;
 // Attention of the stream's rows over their segments' paths. Positions, causality, ancestors and the K/V
 // store are the core's; what the backend fixes is here.
 typedef struct cull_attention {
+    uint32_t size;
     size_t H, KV;        // query heads, key/value heads; H % KV == 0
     size_t qk_width;     // width of a head's query and key
     size_t v_width;      // of its value
@@ -45,6 +46,7 @@ typedef struct cull_attention {
 // a gated delta net (arXiv:2412.06464); with a decay per channel Kimi's delta attention (arXiv:2510.26692);
 // without β the selective scan of Mamba2 (arXiv:2405.21060).
 typedef struct cull_recurrence {
+    uint32_t size;
     size_t H, KH;     // heads of v and S; of q and k: head h has those of h / (H / KH)
     size_t k_width, v_width;
     bool per_channel; // g is (n, H, k_width), else (n, H)
@@ -55,6 +57,7 @@ typedef struct cull_recurrence {
 //
 //   out[c] = bias[c] + Σ_j filter[c][j] x[c] of (taps − 1 − j) rows before;   then silu, if so
 typedef struct cull_convolution {
+    uint32_t size;
     cull_matrix_id filter; // the matrix (channels, taps), with its bias
     size_t channels, taps;
     bool silu;
@@ -118,6 +121,7 @@ struct cull_pass {
 
 // What a variant says to a layer's router.
 typedef struct cull_rule {
+    uint32_t size;
     const uint8_t *allowed; // (E) 0: dropped, masked inside the selection rule; NULL: all
     size_t k;               // experts per token; 0: the model's
     double skip_ratio;      // see cut.h
@@ -125,6 +129,7 @@ typedef struct cull_rule {
 } cull_rule;
 
 typedef struct cull_routed {
+    uint32_t size;
     int32_t *index; // (n, K) best first, −1 where fewer than K are chosen
     float *gate;    // (n, K) the coefficients really used, 0 where index is −1
     float *logits;  // (n, E) the router's linear output, before softmax, sigmoid or correction

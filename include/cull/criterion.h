@@ -10,6 +10,7 @@
 // come one at a time, in the order of the sequences (an expert's, for add_expert), so that no grouping of
 // them shows in the sums.
 typedef struct cull_routed_rows { // n rows of one layer, after the MoE sub-layer
+    uint32_t size;
     size_t layer, n, D, E, K;
     const float *x;      // (n, D) input of router and experts
     const float *r;      // (n, D) residual entering the sub-layer
@@ -21,6 +22,7 @@ typedef struct cull_routed_rows { // n rows of one layer, after the MoE sub-laye
 } cull_routed_rows;
 
 typedef struct cull_expert_rows { // the n rows that are routed to one expert
+    uint32_t size;
     size_t layer, expert, n, D;
     const float *x;    // (n, D)
     const float *gate; // (n)

@@ -43,13 +43,15 @@ enum { CULL_MASK = 1, CULL_MATRIX = 2, CULL_CHANNELS = 3, CULL_BIAS = 4 };
 // row of gate and of up, their biases, and its column of down. BIAS, of a down matrix with D rows: (1, D)
 // float32 that are added to what it yields, before any gate.
 typedef struct cull_overlay {
-    cull_matrix_id where;
+    uint32_t size;
     uint32_t kind;
+    cull_matrix_id where;
     size_t rows, cols;
     const void *data;
 } cull_overlay;
 
 typedef struct cull_layer_cut {
+    uint32_t size;
     size_t E;
     uint8_t *action;   // (E) cull_action
     uint32_t *target;  // (E) for ALIAS: the expert that serves; else the expert itself
@@ -64,9 +66,19 @@ typedef struct cull_layer_cut {
 typedef struct cull_cut {
     uint32_t size;
     size_t L, D;
-    cull_layer_cut *layer; // (L)
+    cull_layer_cut *layer; // (L), see cull_cut_layer
     size_t n_overlays;
-    const cull_overlay *overlay; // added through host->overlay
+    const cull_overlay *overlay; // added through host->overlay; see cull_overlay_at
 } cull_cut;
+
+static inline cull_layer_cut *cull_cut_layer(const cull_cut *cut, size_t l)
+{
+    return (cull_layer_cut *)((char *)cut->layer + l * cut->layer->size);
+}
+
+static inline const cull_overlay *cull_overlay_at(const cull_cut *cut, size_t i)
+{
+    return (const cull_overlay *)((const char *)cut->overlay + i * cut->overlay->size);
+}
 
 #endif

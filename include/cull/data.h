@@ -5,6 +5,7 @@
 #include <cull/text.h>
 
 typedef struct cull_sequence {
+    uint32_t size; // sizeof(cull_sequence), in every one
     const int32_t *ids;
     size_t n;
     const char *source; // where it comes from: "facts.calibration.txt", for reports
@@ -14,7 +15,7 @@ typedef struct cull_sequence {
 typedef struct cull_sequences {
     uint32_t size;
     size_t n;
-    cull_sequence *at; // host->alloc
+    cull_sequence *at; // (n), host->alloc
 } cull_sequences;
 
 typedef struct cull_data {

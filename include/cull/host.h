@@ -16,7 +16,7 @@ typedef struct cull_ctx cull_ctx;
 typedef struct cull_rng cull_rng;
 struct cull_cut;
 
-typedef struct cull_scratch_mark { // a place in the scratch memory; the host's own
+typedef struct cull_scratch_mark { // a place in the scratch memory; the host's own, fixed
     size_t at[2];
 } cull_scratch_mark;
 
@@ -55,8 +55,8 @@ typedef struct cull_host {
     // they live as alloc's memory. The file's name and hash go into the provenance.
     cull_status (*read_file)(cull_ctx *, const char *path, const char **bytes, size_t *n);
 
-    // [call] Room for one overlay of a cut (see cut.h), zeroed, already entered into it. kind: CULL_MASK or
-    // CULL_MATRIX. NULL, with the failure reported, when it cannot be.
+    // [call] Room for one overlay of a cut, zeroed, already entered into it. kind, rows and cols: see cut.h.
+    // NULL, with the failure reported, when it cannot be.
     void *(*overlay)(cull_ctx *, struct cull_cut *, cull_matrix_id, uint32_t kind, size_t rows,
                      size_t cols);
 
@@ -69,8 +69,10 @@ typedef struct cull_host {
     void (*rewind)(cull_ctx *, cull_scratch_mark);
 } cull_host;
 
-#define CULL_HAS(host, field)                                                                      \
-    ((host)->size >= offsetof(cull_host, field) + sizeof(host)->field && (host)->field)
+// Does the host (the same: CULL_KNOWS(T, s, field), any struct *s of type T) know a field that a later minor
+// appended, and offer it?
+#define CULL_KNOWS(T, s, field)  ((s)->size >= offsetof(T, field) + sizeof((s)->field))
+#define CULL_HAS(host, field)    (CULL_KNOWS(cull_host, host, field) && (host)->field)
 
 struct cull_ctx {
     uint32_t size;

@@ -20,6 +20,7 @@ enum { // cull_request.wants
 // GENERATE: greedy continuation of the n ids until one of the model's ids that end an answer, a stop string
 // in the last ids decoded with special tokens, or max_new ids.
 typedef struct cull_request {
+    uint32_t size; // sizeof(cull_request), in every one
     uint32_t kind; // 0 SCORE, 1 GENERATE
     uint32_t wants;
     const int32_t *ids;
@@ -34,13 +35,14 @@ enum { CULL_SCORE = 0, CULL_GENERATE = 1 };
 typedef struct cull_requests {
     uint32_t size;
     size_t n;
-    cull_request *at; // host->alloc
+    cull_request *at; // (n), host->alloc
     void *state;      // the metric's own, host->alloc, read-only in score()
     const char *key;  // (optional) what beside the requests and settings determines score()'s numbers,
                       // in any form: right answers, filters; part of the evaluation's identity
 } cull_requests;
 
 typedef struct cull_answer {
+    uint32_t size;
     double ll;             // Σ log-probability of the targets, nats
     bool greedy;
     const float *token_ll; // (scored)
@@ -52,7 +54,13 @@ typedef struct cull_answer {
     size_t text_len;
 } cull_answer;
 
+static inline const cull_answer *cull_answer_at(const cull_answer *answers, size_t i)
+{
+    return (const cull_answer *)((const char *)answers + i * answers->size);
+}
+
 typedef struct cull_value { // a row of the tidy table
+    uint32_t size;
     const char *task, *metric, *filter; // filter: "none" where there is none
     double value, stderr_;              // stderr_: NaN where it is not defined
     size_t n;                           // items behind it
@@ -67,6 +75,7 @@ typedef struct cull_value { // a row of the tidy table
 //   loglik, words, bytes   of a rolling document: word_perplexity = exp(−Σ loglik / Σ words), …
 //   gold, pred             the right and the chosen answer; cluster, doc_hash: texts
 typedef struct cull_column {
+    uint32_t size;
     const char *task, *name, *unit, *doc;
     const char *dims[3]; // names of the dimensions, NULL-terminated
     size_t shape[3];
@@ -95,6 +104,7 @@ typedef struct cull_document {
 typedef struct cull_metric {
     uint32_t size;
     cull_status (*prepare)(cull_ctx *, const void *settings, const cull_text *, cull_requests *out);
+    // answers: one for each request, see cull_answer_at
     cull_status (*score)(cull_ctx *, const void *settings, const cull_requests *,
                          const cull_answer *answers, cull_report *out);
     // (optional) Document `doc` of a task: row `doc` of the task's columns.

@@ -61,7 +61,7 @@ typedef enum cull_part {
 
 #define CULL_NONE UINT32_MAX // no layer (embed, head), or no expert
 
-typedef struct cull_matrix_id {
+typedef struct cull_matrix_id { // fixed
     uint32_t layer;
     uint32_t part; // cull_part
     uint32_t expert;
@@ -114,7 +114,7 @@ typedef struct cull_model_facts {
     const char *arch;        // model_type
     const char *dtype;       // as stored, "bf16", …
     const char *source;      // where it was opened
-    const char *fingerprint; // hex; see DESIGN section 6
+    const char *fingerprint; // 32 hex digits of config, headers, sizes and sampled pages of its files
     size_t L, D, V;
     size_t max_positions;
     size_t rope_switch; // paths longer than this are rotated otherwise (longrope); 0: none

@@ -28,7 +28,7 @@ typedef enum cull_type {
     CULL_INTS,   // cull_ints: a list of integers, or one
 } cull_type;
 
-typedef struct cull_texts {
+typedef struct cull_texts { // fixed, as cull_ints
     size_t n;
     const char *const *at;
 } cull_texts;

@@ -24,7 +24,7 @@ enum cull_form {
 };
 
 // Losses of kept sets of one layer (SUBSET). A set is a bit string of words 64-bit words, bit e: expert e
-// is kept. loss[i] is that of sets[i * words …]. The callee may use host->parallel. [call]
+// is kept. loss[i] is that of sets[i * words …]. The callee may use host->parallel. [call] Fixed.
 typedef struct cull_subset_loss {
     cull_status (*eval)(cull_ctx *, const void *self, size_t n, size_t words, const uint64_t *sets,
                         double *loss);

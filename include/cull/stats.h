@@ -1,4 +1,4 @@
-// Calibration statistics of one model on one set of tokens (reference: methods, section 1).
+// Calibration statistics of one model on one set of tokens.
 //
 // They are gathered in groups; a criterion declares the groups it needs and finds only those filled, the
 // rest NULL. All sums are float64 over fixed slices of the sequences, row by row, merged in a fixed tree:
@@ -45,6 +45,7 @@ enum cull_stat {
 
 // DENSE_SAMPLE: what the subset search needs of N' tokens (`sample` of the calibration's rows, in order).
 typedef struct cull_dense_sample {
+    uint32_t size;
     size_t N;              // tokens of the subsample
     const float *logits;   // (N, E) router logits
     const float *gram;     // (N, E, E) inner products of the E expert outputs of a token, symmetric
@@ -58,6 +59,7 @@ typedef struct cull_dense_sample {
 } cull_dense_sample;
 
 typedef struct cull_layer_stats {
+    uint32_t size;
     size_t E, D, F;
     uint64_t tokens; // N
     // ROUTING, each (E)
@@ -109,10 +111,17 @@ typedef struct cull_stats {
     uint32_t groups; // CULL_STAT_* that are filled
     size_t L;
     uint64_t tokens;
-    const cull_layer_stats *layer; // (L)
+    const cull_layer_stats *layer; // (L), see cull_stats_layer
     // LAYER_COSINES, (L + 1, L + 1): entry (i, j), i < j: Σ over tokens of cos(h_i, h_j), and of arccos(cos)/π;
     // h_0 the embeddings, h_i the residual stream after layer i − 1
     const double *cos_sum, *angle_sum;
 } cull_stats;
+
+static inline const cull_layer_stats *cull_stats_layer(const cull_stats *stats, size_t l)
+{
+    const char *first = (const char *)stats->layer;
+
+    return (const cull_layer_stats *)(first + l * stats->layer->size);
+}
 
 #endif

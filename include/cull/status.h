@@ -35,4 +35,12 @@ typedef enum cull_status {
 #define CULL_PRINTF(f, a)
 #endif
 
+// CULL_TRY(f(…)): return from a function when f fails.
+#define CULL_TRY(call)                                                                             \
+    do {                                                                                           \
+        const cull_status cull_try_ = (call);                                                      \
+        if (cull_try_ != CULL_OK)                                                                  \
+            return cull_try_;                                                                      \
+    } while (0)
+
 #endif

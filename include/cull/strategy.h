@@ -20,7 +20,7 @@ typedef struct cull_strategy {
     uint32_t (*needs_for)(const void *settings); // (optional)
     uint32_t (*emits_for)(const void *settings); // (optional)
     // `layer` is CULL_ALL_LAYERS, or the layer to decide with CULL_BY_LAYER. `scores` has the form that
-    // the stage's criterion yields; for WEIGHT the strategy asks for them matrix by matrix (weights.h).
+    // the stage's criterion yields; for WEIGHT the strategy asks for them matrix by matrix (cull_weight_scores_ext).
     cull_status (*select)(cull_ctx *, const void *settings, const cull_view *, const cull_scores *,
                           const cull_budget *, size_t layer, cull_cut *out);
     // (optional, CULL_BY_LAYER) each layer's own sparsity (L), from what is known of all layers, before any

@@ -39,7 +39,7 @@ typedef enum cull_dtype {
 
 enum { CULL_MAX_RANK = 8 };
 
-// A dense, row-major tensor. `data` may be unaligned: copy before a wider load.
+// A dense, row-major tensor; fixed. `data` may be unaligned: copy before a wider load.
 typedef struct cull_tensor {
     const void *data;
     cull_dtype dtype;

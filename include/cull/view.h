@@ -9,7 +9,7 @@
 typedef struct cull_view {
     uint32_t size;
     const cull_model_facts *model;
-    const cull_layer_facts *layer; // (L)
+    const cull_layer_facts *layer; // (L), see cull_view_layer
     const cull_stats *stats;
     const cull_cut *before; // what the earlier stages of the method did
     // [call] A matrix as float32 (rows, cols), row-major, with the earlier stages' overlays applied;
@@ -18,6 +18,11 @@ typedef struct cull_view {
                            size_t *rows, size_t *cols, const float **bias);
     void *core;
 } cull_view;
+
+static inline const cull_layer_facts *cull_view_layer(const cull_view *view, size_t l)
+{
+    return (const cull_layer_facts *)((const char *)view->layer + l * view->layer->size);
+}
 
 // How much may go. The core owns the budget: it makes this from the experiment's sparsity and allocation,
 // and measures the cut afterwards; a cut that removes more is refused, one that removes less by more than

@@ -68,7 +68,7 @@ static cull_status score_expert(cull_ctx *ctx, const cull_view *view, size_t l, 
     magnitudes m = { 0 };
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (part_present(&view->layer[l], parts[i])) {
+        if (part_present(cull_view_layer(view, l), parts[i])) {
             const cull_status status = add_matrix(ctx, view, l, parts[i], e, &m);
             if (status != CULL_OK)
                 return status;
@@ -86,7 +86,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 {
     (void)settings, (void)layer;
     for (size_t l = 0; l < view->model->L; l++)
-        for (size_t e = 0; e < view->layer[l].E; e++) {
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
             if (!expert_stands(view->before, l, e))
                 continue;
             const cull_status status = score_expert(ctx, view, l, e, &out->expert[l][e]);

@@ -35,8 +35,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
         if (set->of == OF_BLOCK)
             out->layer[l] = block_distance(s, l, l + 1, (enum measure)set->measure);
         else // a layer without an MoE sub-layer has none to lose; layer-drop passes it over
-            out->layer[l] =
-                view->layer[l].E > 0 ? 1.0 - s->layer[l].moe_cos / (double)s->tokens : 0.0;
+            out->layer[l] = cull_view_layer(view, l)->E > 0
+                                ? 1.0 - cull_stats_layer(s, l)->moe_cos / (double)s->tokens
+                                : 0.0;
     }
     return CULL_OK;
 }

@@ -17,12 +17,12 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 
     (void)ctx, (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        const double *contribution = view->stats->layer[l].easy_ep; // (E)
+        const double *contribution = cull_stats_layer(view->stats, l)->easy_ep; // (E)
         double sum = 0.0;
 
-        for (size_t e = 0; e < view->layer[l].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
             sum += contribution[e];
-        for (size_t e = 0; e < view->layer[l].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
             out->expert[l][e] = normalise && sum > 0.0 ? contribution[e] / sum : contribution[e];
     }
     return CULL_OK;

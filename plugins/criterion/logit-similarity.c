@@ -41,8 +41,8 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 
     (void)ctx, (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        const cull_layer_stats *s = &view->stats->layer[l];
-        const struct gram gram = { .E = view->layer[l].E,
+        const cull_layer_stats *s = cull_stats_layer(view->stats, l);
+        const struct gram gram = { .E = cull_view_layer(view, l)->E,
                                    .at = sigmoid ? s->sigmoid_gram : s->logit_gram };
         if (gram.E > 0)
             fill_pairs(gram.E, distance, &gram, out->pair[l]);

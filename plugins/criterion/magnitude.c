@@ -35,7 +35,7 @@ static cull_status add_row_norms(cull_ctx *ctx, const cull_view *view, const str
     const float *w;
     size_t rows, cols;
 
-    if (!part_present(&view->layer[m->l], part))
+    if (!part_present(cull_view_layer(view, m->l), part))
         return CULL_OK;
     const cull_status status = view->weights(ctx, view, where, &w, &rows, &cols, NULL);
     for (size_t i = 0; status == CULL_OK && i < rows * cols; i++)

@@ -22,8 +22,9 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 {
     (void)ctx, (void)settings, (void)layer;
     for (size_t l = 0; l < view->model->L; l++)
-        if (view->layer[l].E > 0)
-            fill_pairs(view->layer[l].E, distance, &view->stats->layer[l], out->pair[l]);
+        if (cull_view_layer(view, l)->E > 0)
+            fill_pairs(cull_view_layer(view, l)->E, distance, cull_stats_layer(view->stats, l),
+                       out->pair[l]);
     return CULL_OK;
 }
 

@@ -10,13 +10,13 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
     for (size_t l = 0; l < view->model->L; l++) {
         char stream[32];
 
-        if (view->layer[l].E == 0)
+        if (cull_view_layer(view, l)->E == 0)
             continue;
         snprintf(stream, sizeof stream, "layer %zu", l);
         cull_rng *rng = ctx->host->rng(ctx, stream);
         if (!rng)
             return CULL_ENOMEM;
-        ctx->host->uniform(rng, out->expert[l], view->layer[l].E);
+        ctx->host->uniform(rng, out->expert[l], cull_view_layer(view, l)->E);
     }
     return CULL_OK;
 }

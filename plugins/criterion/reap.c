@@ -64,8 +64,8 @@ static cull_status lift_super_experts(cull_ctx *ctx, const cull_view *view, cull
     double lo = 0.0, hi = 0.0;
 
     for (size_t l = 0; l < view->model->L; l++) {
-        n += view->layer[l].E;
-        moe_layers += view->layer[l].E > 0;
+        n += cull_view_layer(view, l)->E;
+        moe_layers += cull_view_layer(view, l)->E > 0;
     }
     double *peaks = (double *)ctx->host->scratch(ctx, n, sizeof *peaks);
     if (!peaks)
@@ -73,11 +73,11 @@ static cull_status lift_super_experts(cull_ctx *ctx, const cull_view *view, cull
 
     n = 0;
     for (size_t l = 0; l < view->model->L; l++)
-        for (size_t e = 0; e < view->layer[l].E; e++) {
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
             const double x = out->expert[l][e];
             lo = n == 0 || x < lo ? x : lo;
             hi = n == 0 || x > hi ? x : hi;
-            peaks[n++] = view->stats->layer[l].max_signed[e];
+            peaks[n++] = cull_stats_layer(view->stats, l)->max_signed[e];
         }
     if (n == 0)
         return CULL_OK;
@@ -86,9 +86,9 @@ static cull_status lift_super_experts(cull_ctx *ctx, const cull_view *view, cull
     const double percentile = quantile(peaks, n, 0.995), tenth = peaks[n - 1] / 10.0;
     const double threshold = percentile > tenth ? percentile : tenth;
     for (size_t l = 0; l < view->model->L && seen < moe_layers * 3 / 4; l++) {
-        seen += view->layer[l].E > 0;
-        for (size_t e = 0; e < view->layer[l].E; e++)
-            if (view->stats->layer[l].max_signed[e] > threshold)
+        seen += cull_view_layer(view, l)->E > 0;
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
+            if (cull_stats_layer(view->stats, l)->max_signed[e] > threshold)
                 out->expert[l][e] += 1.0 + hi - lo;
     }
     return CULL_OK;

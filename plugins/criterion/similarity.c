@@ -58,7 +58,7 @@ static double frobenius_norm(const cull_view *view, size_t l, const float *route
 {
     double sum = 0.0;
 
-    for (size_t e = 0; e < view->layer[l].E; e++)
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
         for (size_t d = 0; d < D && expert_stands(view->before, l, e); d++)
             sum += (double)router[e * D + d] * (double)router[e * D + d];
     return sqrt(sum);
@@ -67,8 +67,8 @@ static double frobenius_norm(const cull_view *view, size_t l, const float *route
 // Over all pairs of the experts that earlier stages left, the zero diagonal included.
 static double mean_coactivation(const cull_view *view, size_t l)
 {
-    const double *coact = view->stats->layer[l].coact;
-    const size_t E = view->layer[l].E;
+    const double *coact = cull_stats_layer(view->stats, l)->coact;
+    const size_t E = cull_view_layer(view, l)->E;
     double sum = 0.0;
     size_t left = 0;
 
@@ -107,7 +107,7 @@ static cull_status coactivation_term(cull_ctx *ctx, const struct settings *set,
         return ctx->host->fail(
             ctx, CULL_EINVAL,
             "layer %zu: no token chose two experts, so co-activation says nothing", l);
-    t->coact = view->stats->layer[l].coact;
+    t->coact = cull_stats_layer(view->stats, l)->coact;
     if (set->mode == MODE_BOTH)
         t->coact_weight = set->mu / mean;
     else
@@ -122,7 +122,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
 
     (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        struct layer_terms t = { .E = view->layer[l].E };
+        struct layer_terms t = { .E = cull_view_layer(view, l)->E };
         const cull_scratch_mark mark = ctx->host->mark(ctx);
         cull_status status = CULL_OK;
 

@@ -73,7 +73,7 @@ static cull_status select_layers(cull_ctx *ctx, const void *settings, const cull
     else
         lowest_layers(view, budget, scored ? scores->layer : turn, false, go);
     for (size_t l = 0; l < L; l++)
-        out->layer[l].skip_layer = out->layer[l].skip_layer || go[l];
+        cull_cut_layer(out, l)->skip_layer = cull_cut_layer(out, l)->skip_layer || go[l];
     return CULL_OK;
 }
 

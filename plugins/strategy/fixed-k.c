@@ -22,17 +22,17 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     const size_t k = (size_t)((const struct settings *)settings)->k;
 
     for (size_t l = 0; l < view->model->L; l++) {
-        const size_t earlier = out->layer[l].k;
-        const size_t K = earlier ? earlier : view->layer[l].K;
+        const size_t earlier = cull_cut_layer(out, l)->k;
+        const size_t K = earlier ? earlier : cull_view_layer(view, l)->K;
 
-        if (view->layer[l].E == 0 || (budget && budget->frozen && budget->frozen[l]))
+        if (cull_view_layer(view, l)->E == 0 || (budget && budget->frozen && budget->frozen[l]))
             continue;
         if (k > K)
             return ctx->host->fail(ctx, CULL_EINVAL,
                                    "k = %zu: layer %zu %s %zu experts per token, and fixed-k only "
                                    "takes fewer",
                                    k, l, earlier ? "is already cut to" : "was made for", K);
-        out->layer[l].k = k;
+        cull_cut_layer(out, l)->k = k;
     }
     return CULL_OK;
 }

@@ -14,7 +14,7 @@ static cull_status select_layers(cull_ctx *ctx, const void *settings, const cull
         return CULL_ENOMEM;
     lowest_layers(view, budget, scores->layer, true, go);
     for (size_t l = 0; l < view->model->L; l++)
-        out->layer[l].skip_moe = out->layer[l].skip_moe || go[l];
+        cull_cut_layer(out, l)->skip_moe = cull_cut_layer(out, l)->skip_moe || go[l];
     return CULL_OK;
 }
 

@@ -46,8 +46,9 @@ static cull_status turns_of_groups(cull_ctx *ctx, const cull_view *view, const c
     if (!turn)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t E = view->layer[l].E;
-        const size_t n = view->layer[l].n_group > 1 ? E / view->layer[l].n_group : E;
+        const size_t E = cull_view_layer(view, l)->E;
+        const size_t n =
+            cull_view_layer(view, l)->n_group > 1 ? E / cull_view_layer(view, l)->n_group : E;
 
         turn[l] = (double *)ctx->host->scratch(ctx, E + 1, sizeof **turn);
         if (!turn[l])

@@ -21,10 +21,11 @@ static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_v
 
     (void)ctx, (void)scores, (void)layer;
     for (size_t l = 0; l < view->model->L; l++) {
-        if (view->layer[l].E == 0 || (budget && budget->frozen && budget->frozen[l]))
+        if (cull_view_layer(view, l)->E == 0 || (budget && budget->frozen && budget->frozen[l]))
             continue;
-        out->layer[l].skip_ratio =
-            set->ratio > 0.0 ? set->ratio : set->scale * view->stats->layer[l].ratio_median;
+        cull_cut_layer(out, l)->skip_ratio =
+            set->ratio > 0.0 ? set->ratio
+                             : set->scale * cull_stats_layer(view->stats, l)->ratio_median;
     }
     return CULL_OK;
 }

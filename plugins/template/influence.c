@@ -22,8 +22,8 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
     if (view->stats->tokens == 0)
         return ctx->host->fail(ctx, CULL_EINVAL, "there are no calibration tokens");
     for (size_t l = 0; l < view->model->L; l++) {
-        const cull_layer_stats *s = &view->stats->layer[l];
-        for (size_t e = 0; e < view->layer[l].E; e++) // none in a dense layer
+        const cull_layer_stats *s = cull_stats_layer(view->stats, l);
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) // none in a dense layer
             out->expert[l][e] =
                 s->count[e] > 0 ? pow(s->count[e], set->power - 1.0) * s->gate_norm[e] : 0.0;
     }

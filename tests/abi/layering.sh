@@ -49,6 +49,8 @@ for room in core/*/; do
 done
 refuse "plugins include the SDK and their own headers" \
     "$(includes '"(base|math|cut|statistics|plugin|check|spec|plan|engine|flow|study|record|results|report|cli)/' plugins)"
+refuse "plugins go through the host's arrays by their stride (cull_view_layer, cull_stats_layer, …)" \
+    "$(grep -rnE '(view|stats|before|cut)->(layer|overlay)\[|[^_]answers\[' plugins --include='*.c' --include='*.h')"
 refuse "only core/record uses HDF5" \
     "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=record)"
 refuse "only core/math includes a BLAS" \

@@ -97,9 +97,10 @@ static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forwa
 // One sequence through the engine.
 static cull_status engine_run(bench *b, size_t n, const int32_t *ids, naive_forward *f)
 {
-    const cull_open_model opened = { b->hf, b->model, b->hf->facts(b->model) };
+    cull_open_model opened = { .backend = b->hf, .model = b->model };
     const cull_engine_options options = { 0 };
 
+    assert_ok(b->host, cull_open_model_look(fake_ctx(b->host), &opened));
     naive_room(b->hf, b->model, n, f);
     cull_trace trace = { .n_seq = 1,
                          .len = n,

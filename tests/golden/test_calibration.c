@@ -56,7 +56,7 @@ static cull_sequences sequences(model *t, const char *tensor, size_t n)
     cull_sequence *at = cull_take(fake_ctx(t->host), n, sizeof *at);
 
     for (size_t i = 0; i < n; i++)
-        at[i] = (cull_sequence){ ids + 256 * i, 256, "golden", i };
+        at[i] = (cull_sequence){ sizeof(cull_sequence), ids + 256 * i, 256, "golden", i };
     return (cull_sequences){ sizeof(cull_sequences), n, at };
 }
 
@@ -327,7 +327,9 @@ static void evaluate(model *t, const cull_cut *const *cuts, size_t n, cull_answe
 
     for (size_t i = 0; i < N_DOMAINS * per; i++) {
         const cull_sequence *row = rows.at + i / per * 20 + i % per;
-        request[i] = (cull_request){ .ids = row->ids, .n = 256, .scored = 255 };
+        request[i] = (cull_request){
+            .size = sizeof(cull_request), .ids = row->ids, .n = 256, .scored = 255
+        };
         list[i] = request + i;
     }
     assert_ok(t->host, cull_evaluate_pass(fake_ctx(t->host), &t->m, NULL, n, cuts, N_DOMAINS * per,

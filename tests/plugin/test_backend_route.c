@@ -65,7 +65,7 @@ static void route(fixture *f, size_t l, const float *logits, const cull_rule *ru
         .size = sizeof engine, .linear = give_logits, .scratch = give_scratch, .rows = in_place
     };
     cull_pass pass = { sizeof pass, &engine, fake_ctx(f->host), false, f };
-    const cull_routed out = { f->index, f->gate, f->out, f->p };
+    const cull_routed out = { sizeof(cull_routed), f->index, f->gate, f->out, f->p };
     const float x[64] = { 0 };
 
     f->logits = logits;
@@ -116,7 +116,7 @@ static void test_ties(void **state)
         sum += exp(logits[e]);
     for (size_t e = 0; e < 8; e++)
         near(f->p[e], exp(logits[e]) / sum);
-    route(f, 0, logits, &(cull_rule){ .allowed = allowed });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .allowed = allowed });
     assert_int_equal(f->index[0], 3);
     assert_int_equal(f->index[1], 5);
     near(f->p[2], exp(2) / sum); // still over all experts
@@ -129,15 +129,15 @@ static void test_few(void **state)
     const uint8_t one[8] = { [4] = 1 }, none[8] = { 0 };
 
     open_model(f, GOLDEN "mixtral");
-    route(f, 0, logits, &(cull_rule){ .allowed = one });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .allowed = one });
     assert_int_equal(f->index[0], 4);
     near(f->gate[0], 1);
     assert_int_equal(f->index[1], -1);
     near(f->gate[1], 0);
-    route(f, 0, logits, &(cull_rule){ .allowed = none });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .allowed = none });
     assert_int_equal(f->index[0], -1);
     near(f->gate[0], 0);
-    route(f, 0, logits, &(cull_rule){ .k = 1 });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .k = 1 });
     assert_int_equal(f->index[0], 3);
     near(f->gate[0], 1);
     assert_int_equal(f->index[1], -1);
@@ -151,10 +151,10 @@ static void test_skip(void **state)
     const float logits[8] = { 0, (float)log(3), 0, (float)log(10), 0, 0, 0, 0 };
 
     open_model(f, GOLDEN "mixtral");
-    route(f, 0, logits, &(cull_rule){ .skip_ratio = 0.29 });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .skip_ratio = 0.29 });
     near(f->gate[0], 10.0 / 13);
     near(f->gate[1], 3.0 / 13);
-    route(f, 0, logits, &(cull_rule){ .skip_ratio = 0.31 });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .skip_ratio = 0.31 });
     near(f->gate[0], 1);
     assert_int_equal(f->index[1], -1);
 }
@@ -168,7 +168,7 @@ static void test_skip_plain(void **state)
     logits[7] = (float)log(4);
     logits[1] = (float)log(2);
     open_model(f, GOLDEN "olmoe"); // K = 4, gates as they are
-    route(f, 0, logits, &(cull_rule){ .skip_ratio = 0.3 });
+    route(f, 0, logits, &(cull_rule){ .size = sizeof(cull_rule), .skip_ratio = 0.3 });
     near(f->gate[0], 10.0 / 29);
     near(f->gate[1], 4.0 / 29);
     assert_int_equal(f->index[2], -1);
@@ -192,7 +192,8 @@ static void test_groups(void **state)
         assert_in_range(f->index[k], 4, 11);
     near(f->gate[0] + f->gate[1] + f->gate[2] + f->gate[3], 2.5);
     route(f, 1, logits,
-          &(cull_rule){ .allowed = allowed }); // without 8, group 2 is weaker than group 0
+          &(cull_rule){ .size = sizeof(cull_rule),
+                        .allowed = allowed }); // without 8, group 2 is weaker than group 0
     for (size_t k = 0; k < 4; k++)
         assert_true(f->index[k] < 8 && allowed[f->index[k]]);
 }

@@ -137,13 +137,13 @@ static void test_report(void **state)
     temp_text(&files, "r2.jsonl", "{\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":0}\n");
     fake_set(host, plugin, settings, "tasks", strcat(strcpy(glob, files.folder), "/r?.jsonl"));
     assert_ok(host, prepare(settings));
-    const cull_answer answers[] = { { .ll = -2, .greedy = true },
-                                    { .ll = -4 },
-                                    { .ll = -3 },
-                                    { .ll = -3 },
-                                    { .ll = -5 },
-                                    { .ll = -2 },
-                                    { .ll = -1 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -2, .greedy = true },
+                                    { .size = sizeof(cull_answer), .ll = -4 },
+                                    { .size = sizeof(cull_answer), .ll = -3 },
+                                    { .size = sizeof(cull_answer), .ll = -3 },
+                                    { .size = sizeof(cull_answer), .ll = -5 },
+                                    { .size = sizeof(cull_answer), .ll = -2 },
+                                    { .size = sizeof(cull_answer), .ll = -1 } };
     seen_report *seen = score(answers);
     assert_true(seen_value(seen, "r1", "acc", "none")->value == 0.5);
     assert_true(seen_value(seen, "r1", "acc", "none")->stderr_ == 0.5);
@@ -178,7 +178,8 @@ static void test_single(void **state)
     assert_ok(host, prepare_file(temp_text(&files, "lambada.jsonl",
                                            "{\"requests\":[{\"ctx\":\"a\",\"cont\":\" b\"}]}\n"
                                            "{\"requests\":[{\"ctx\":\"c\",\"cont\":\" d\"}]}\n")));
-    const cull_answer answers[] = { { .ll = -1, .greedy = true }, { .ll = -3 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -1, .greedy = true },
+                                    { .size = sizeof(cull_answer), .ll = -3 } };
     seen_report *seen = score(answers);
     assert_true(seen_value(seen, "lambada", "acc", "none")->value == 0.5);
     assert_true(fabs(seen_value(seen, "lambada", "perplexity", "none")->value - exp(2)) < 1e-12);
@@ -217,7 +218,10 @@ static void test_metadata(void **state)
               "\"groups\":{\"m\":[\"m_one\",\"m_two\",\"m_three\"],\"none\":[\"m_three\"]}}");
     fake_set(host, plugin, settings, "tasks", strcat(strcpy(glob, folder.folder), "/*.jsonl"));
     assert_ok(host, prepare(settings));
-    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 }, { .ll = -2 }, { .ll = -1 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -1 },
+                                    { .size = sizeof(cull_answer), .ll = -2 },
+                                    { .size = sizeof(cull_answer), .ll = -2 },
+                                    { .size = sizeof(cull_answer), .ll = -1 } };
     seen_report *seen = score(answers);
     assert_string_equal(seen_attribute(seen, "m_one", "version"), "2.0");
     assert_string_equal(seen_attribute(seen, "m_one", "n_shot"), "3");
@@ -254,8 +258,12 @@ static void test_groups(void **state)
         "{\"groups\":{\"all\":[\"one\",\"two\"],"
         "\"alike\":{\"tasks\":[\"one\",\"two\"],\"values\":[\"acc,none\"],\"by_task\":true}}}");
     assert_ok(host, prepare(settings));
-    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 }, { .ll = -2 }, { .ll = -1 },
-                                    { .ll = -2 }, { .ll = -1 }, { .ll = -2 }, { .ll = -1 } };
+    const cull_answer answers[] = {
+        { .size = sizeof(cull_answer), .ll = -1 }, { .size = sizeof(cull_answer), .ll = -2 },
+        { .size = sizeof(cull_answer), .ll = -2 }, { .size = sizeof(cull_answer), .ll = -1 },
+        { .size = sizeof(cull_answer), .ll = -2 }, { .size = sizeof(cull_answer), .ll = -1 },
+        { .size = sizeof(cull_answer), .ll = -2 }, { .size = sizeof(cull_answer), .ll = -1 }
+    };
     seen_report *seen = score(answers);
     assert_true(seen_value(seen, "all", "acc", "none")->value == 0.25);
     assert_true(seen_value(seen, "alike", "acc", "none")->value == 0.5);
@@ -288,7 +296,8 @@ static void test_unanswered(void **state)
     assert_ok(host, prepare_file(temp_text(
                         &files, "open.jsonl",
                         "{\"context\":\"c\",\"choices\":[\"x\",\"y\"],\"gold\":null}\n")));
-    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -1 },
+                                    { .size = sizeof(cull_answer), .ll = -2 } };
     seen_report *seen = score(answers);
     assert_false(seen_has_value(seen, "open", "acc", "none"));
     assert_true(seen_value(seen, "open", "loglikelihood", "none")->value == -1.5);

@@ -115,7 +115,8 @@ static small *small_new(void)
         s->weight[t] = 1;
         s->group[t] = (uint32_t)(t / 20);
     }
-    s->sample = (cull_dense_sample){ .N = SMALL_N,
+    s->sample = (cull_dense_sample){ .size = sizeof(cull_dense_sample),
+                                     .N = SMALL_N,
                                      .logits = s->logits,
                                      .gram = s->gram,
                                      .gate = s->gate,
@@ -124,7 +125,8 @@ static small *small_new(void)
     s->facts = (cull_layer_facts){
         .size = sizeof s->facts, .E = SMALL_E, .K = 2, .n_group = 1, .topk_group = 1
     };
-    s->st = (cull_layer_stats){ .E = SMALL_E, .dense = &s->sample };
+    s->st =
+        (cull_layer_stats){ .size = sizeof(cull_layer_stats), .E = SMALL_E, .dense = &s->sample };
     s->stats = (cull_stats){ .size = sizeof s->stats, .L = 1, .layer = &s->st };
     s->view = (cull_view){ .size = sizeof s->view, .layer = &s->facts, .stats = &s->stats };
     return s;

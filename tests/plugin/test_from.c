@@ -183,7 +183,7 @@ static const char *made_for = "";
 static cull_status ids(cull_ctx *ctx, const char *file, cull_cut_ids *out)
 {
     (void)ctx, (void)file;
-    *out = (cull_cut_ids){ 0 };
+    *out = (cull_cut_ids){ .size = out->size };
     snprintf(out->model, sizeof out->model, "%s", made_for);
     return CULL_OK;
 }

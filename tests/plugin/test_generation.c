@@ -38,7 +38,7 @@ static cull_status prepare(void *settings)
 
 static cull_answer answer(const char *text)
 {
-    return (cull_answer){ .text = text, .text_len = strlen(text) };
+    return (cull_answer){ .size = sizeof(cull_answer), .text = text, .text_len = strlen(text) };
 }
 
 static void test_requests(void **state)
@@ -138,7 +138,9 @@ static void test_targets(void **state)
              temp_text(&files, "o.jsonl",
                        "{\"context\":\"a\",\"until\":\"\\n\",\"target\":null,\"max\":4}\n"));
     assert_ok(host, prepare(settings));
-    const cull_answer other[] = { { .text = "ab", .text_len = 2, .n = 3 } };
+    const cull_answer other[] = {
+        { .size = sizeof(cull_answer), .text = "ab", .text_len = 2, .n = 3 }
+    };
     seen = seen_new(host);
     assert_ok(host, metric->score(fake_ctx(host), settings, &requests, other, &seen->report));
     assert_true(seen_value(seen, "o", "answer_tokens", "none")->value == 3);

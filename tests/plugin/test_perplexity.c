@@ -97,7 +97,9 @@ static void test_windows(void **state)
     assert_ok(f.host, prepare(&f));
     assert_request(&f, 0, "abcde", 4);
 
-    const cull_answer answers[] = { { .ll = -4 }, { .ll = -8 }, { .ll = -3 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -4 },
+                                    { .size = sizeof(cull_answer), .ll = -8 },
+                                    { .size = sizeof(cull_answer), .ll = -3 } };
     score(&f, answers);
     const cull_value *v = seen_value(f.seen, "a.heldout", "perplexity", "none");
     assert_near(v->value, exp(1.25)); // 15 nats over 12 targets
@@ -137,7 +139,10 @@ static void test_rolling(void **state)
     assert_request(&f, 2, "56789", 2);
     assert_request(&f, 3, "^x y", 3);
 
-    const cull_answer answers[] = { { .ll = -1 }, { .ll = -2 }, { .ll = -3 }, { .ll = -4 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -1 },
+                                    { .size = sizeof(cull_answer), .ll = -2 },
+                                    { .size = sizeof(cull_answer), .ll = -3 },
+                                    { .size = sizeof(cull_answer), .ll = -4 } };
     score(&f, answers);
     assert_near(seen_value(f.seen, "a", "word_perplexity", "none")->value, exp(10.0 / 3));
     assert_near(seen_value(f.seen, "a", "byte_perplexity", "none")->value, exp(10.0 / 13));
@@ -162,9 +167,9 @@ static void test_divergence(void **state)
     assert_ok(f.host, prepare(&f));
     assert_int_equal(f.requests.n, 3);
     assert_int_equal(f.requests.at[0].wants, CULL_WANT_KL | CULL_WANT_TOP1);
-    const cull_answer answers[] = { { .kl = 4, .top1 = 4 },
-                                    { .kl = 2, .top1 = 1 },
-                                    { .kl = 0, .top1 = 4 } };
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .kl = 4, .top1 = 4 },
+                                    { .size = sizeof(cull_answer), .kl = 2, .top1 = 1 },
+                                    { .size = sizeof(cull_answer), .kl = 0, .top1 = 4 } };
     score(&f, answers);
     assert_near(seen_value(f.seen, "a", "kl", "none")->value, 0.75);
     assert_near(seen_value(f.seen, "a", "top1_agreement", "none")->value, 0.625);
@@ -243,7 +248,9 @@ static void read_windows(fixture *f, const char *model, windows *w)
         w->n[i] = json_array_size(nll);
         assert_true(w->total + w->n[i] <= f->requests.n);
         for (size_t k = 0; k < w->n[i]; k++)
-            w->answer[w->total++].ll = -255 * json_number_value(json_array_get(nll, k));
+            w->answer[w->total++] =
+                (cull_answer){ .size = sizeof(cull_answer),
+                               .ll = -255 * json_number_value(json_array_get(nll, k)) };
     }
     assert_int_equal(w->total, f->requests.n);
     json_decref(lines);

@@ -99,7 +99,9 @@ static void canned(const char *task)
     cull_answer *answers = cull_take(fake_ctx(host), requests.n, sizeof *answers);
     for (size_t i = 0; i < requests.n; i++) {
         const char *response = string(json_array_get(rows, i), "text");
-        answers[i] = (cull_answer){ .text = response, .text_len = strlen(response) };
+        answers[i] = (cull_answer){ .size = sizeof(cull_answer),
+                                    .text = response,
+                                    .text_len = strlen(response) };
     }
     seen_report *seen = score(settings, answers);
     static const char *const filters[] = { "strict-match", "flexible-extract" };
@@ -232,7 +234,9 @@ static void test_groups(void **state)
     assert_int_equal(requests.n, 13 * 4);
     cull_answer *answers = cull_take(fake_ctx(host), requests.n, sizeof *answers);
     for (size_t i = 0; i < requests.n; i++)
-        answers[i].ll = i % 4 == 2 || i == 0 ? -1 : -2; // the first subject's answer is wrong
+        answers[i] = (cull_answer){
+            .size = sizeof(cull_answer), .ll = i % 4 == 2 || i == 0 ? -1 : -2
+        }; // the first subject's answer is wrong
     const seen_report *seen = score(settings, answers);
     assert_true(fabs(seen_value(seen, "mmlu_humanities", "acc", "none")->value - 12.0 / 13) <
                 1e-15);

@@ -103,8 +103,12 @@ const cull_dense_sample *dense_sample_of(tinyworld *world, golden *subsets, size
         group[t] = (uint32_t)(t / 256);
     }
     cull_dense_sample *out = take(world, 1, sizeof *out);
-    *out = (cull_dense_sample){
-        .N = N, .logits = logits, .gram = grams, .gate = gate, .weight = weight, .group = group
-    };
+    *out = (cull_dense_sample){ .size = sizeof(cull_dense_sample),
+                                .N = N,
+                                .logits = logits,
+                                .gram = grams,
+                                .gate = gate,
+                                .weight = weight,
+                                .group = group };
     return out;
 }

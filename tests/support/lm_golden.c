@@ -119,8 +119,10 @@ cull_answer lm_golden_answer(const json_t *q)
 {
     const json_t *text = json_object_get(q, "text");
     if (!json_object_get(q, "ll"))
-        return (cull_answer){ .text = json_string_value(text),
+        return (cull_answer){ .size = sizeof(cull_answer),
+                              .text = json_string_value(text),
                               .text_len = json_string_length(text) };
-    return (cull_answer){ .ll = lm_number(q, "ll"),
+    return (cull_answer){ .size = sizeof(cull_answer),
+                          .ll = lm_number(q, "ll"),
                           .greedy = json_is_true(json_object_get(q, "greedy")) };
 }

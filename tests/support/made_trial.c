@@ -84,7 +84,8 @@ static cull_stats *make_stats(cull_ctx *ctx)
             gate[e] = 0.5 * count[e];
         }
         layer[l] = (cull_layer_stats){
-            .E = E, .D = MADE_D, .tokens = 100, .count = count, .gate_sum = gate
+            sizeof(cull_layer_stats), .E = E,          .D = MADE_D, .tokens = 100,
+            .count = count,           .gate_sum = gate
         };
     }
     return stats;
@@ -150,17 +151,18 @@ made_trial *made_new(cull_ctx *ctx, const char *method, double sparsity, uint64_
 static void report(cull_ctx *ctx, made_trial *m, const char *task, const char *metric, double value,
                    double error, size_t n, int better)
 {
-    assert_int_equal(
-        m->found.report.value(ctx, &m->found.report,
-                              &(cull_value){ task, metric, "none", value, error, n, better }),
-        CULL_OK);
+    assert_int_equal(m->found.report.value(ctx, &m->found.report,
+                                           &(cull_value){ sizeof(cull_value), task, metric, "none",
+                                                          value, error, n, better }),
+                     CULL_OK);
 }
 
 static void column(cull_ctx *ctx, made_trial *m, const char *task, const char *name, char type,
                    const char *axis, size_t n, const void *data)
 {
     assert_int_equal(m->found.report.column(ctx, &m->found.report,
-                                            &(cull_column){ .task = task,
+                                            &(cull_column){ .size = sizeof(cull_column),
+                                                            .task = task,
                                                             .name = name,
                                                             .dims = { axis },
                                                             .shape = { n },

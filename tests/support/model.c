@@ -30,7 +30,7 @@ void test_model_open(fake_host *host, const char *path, uint32_t what, test_mode
     fake_set(host, plugin, settings, "path", path);
     m->backend = plugin->vtable;
     assert_ok(host, m->backend->open(fake_ctx(host), settings, what, &m->model));
-    m->facts = m->backend->facts(m->model);
+    assert_ok(host, cull_open_model_look(fake_ctx(host), m));
     out->text = (cull_text){ .size = sizeof out->text,
                              .bos = m->facts->bos,
                              .eos = m->facts->eos,

@@ -237,7 +237,8 @@ static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cu
     cull_status status = b->attend(pass, core->model, l, n, pos, h, r, side, x);
     end_piece(pass);
     if (E) {
-        const cull_routed routed = { f->index[l], f->gate[l], f->router_logits[l], f->p[l] };
+        const cull_routed routed = { sizeof(cull_routed), f->index[l], f->gate[l],
+                                     f->router_logits[l], f->p[l] };
         if (status == CULL_OK)
             status = b->route(pass, core->model, l, n, x, rule, &routed);
         end_piece(pass);

@@ -12,7 +12,7 @@ cull_open_model opened_at(fake_host *host, const char *path)
 
     fake_set(host, hf, settings, "path", path);
     assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));
-    m.facts = m.backend->facts(m.model);
+    assert_ok(host, cull_open_model_look(fake_ctx(host), &m));
     return m;
 }
 

@@ -9,7 +9,7 @@ function(cull_test_module file)
   add_dependencies(test-unit-plugin-registry module-${file})
 endfunction()
 
-foreach(fault FINE OTHER_MAGIC OTHER_MAJOR OTHER_MINOR SHORT_MODULE NO_PLUGINS SHORT_PLUGIN UNKNOWN_KIND
+foreach(fault FINE OTHER_MAGIC OTHER_MAJOR OLD_ABI SHORT_MODULE NO_PLUGINS SHORT_PLUGIN UNKNOWN_KIND
     BAD_NAME NO_VERSION NO_VTABLE NO_CALLBACK FIELD_OUTSIDE DEFAULT_OUTSIDE SAME_SETTING NEWER)
   cull_test_module(${fault} MODULE_FAULT=${fault})
 endforeach()

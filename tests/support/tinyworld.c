@@ -145,7 +145,11 @@ static void describe(tinyworld *world)
                                               .expert_params = 3 * TINYWORLD_D * s->F,
                                               .channel_params = 3 * TINYWORLD_D };
         cull_layer_stats *st = &world->layer_stats[l];
-        *st = (cull_layer_stats){ .E = s->E, .D = TINYWORLD_D, .F = s->F, .tokens = 18432 };
+        *st = (cull_layer_stats){ .size = sizeof(cull_layer_stats),
+                                  .E = s->E,
+                                  .D = TINYWORLD_D,
+                                  .F = s->F,
+                                  .tokens = 18432 };
         st->count = layer_numbers(world, l, "n");
         st->x_sq = layer_numbers(world, l, "sum_x2");
         st->u_sq = layer_numbers(world, l, "sum_u2");

@@ -61,7 +61,7 @@ void variants_calibrate(variants *v, const cull_calibration *how)
     cull_calibration calibration = *how;
 
     for (size_t i = 0; i < 72; i++)
-        at[i] = (cull_sequence){ ids + WIDTH * i, WIDTH, "golden", i };
+        at[i] = (cull_sequence){ sizeof(cull_sequence), ids + WIDTH * i, WIDTH, "golden", i };
     for (size_t l = 0; l < TINYWORLD_L; l++)
         facts[l] = cull_layer_of(&v->model.opened, l);
     assert_true(v->n_passes < VARIANTS_PASSES);
@@ -101,9 +101,8 @@ static const cull_answer *evaluate(variants *v, size_t n, const size_t *row)
 
     assert_non_null(answers);
     for (size_t i = 0; i < n; i++) {
-        request[i] = (cull_request){
-            .kind = CULL_SCORE, .ids = ids + row[i] * WIDTH, .n = WIDTH, .scored = WIDTH - 1
-        };
+        request[i] = (cull_request){ sizeof(cull_request), .kind = CULL_SCORE,
+                                     .ids = ids + row[i] * WIDTH, .n = WIDTH, .scored = WIDTH - 1 };
         requests[i] = &request[i];
     }
     for (size_t i = 0; i < v->n; i++)

@@ -25,8 +25,8 @@ static cull_status read_safetensors(cull_ctx *ctx)
 
 static cull_status write_safetensors(cull_ctx *ctx)
 {
-    static const cull_entry entries[] = { { "b", CULL_DT_U8, 1, { 2 } },
-                                          { "a", CULL_DT_F32, 1, { 2 } } };
+    static const cull_entry entries[] = { { sizeof(cull_entry), "b", CULL_DT_U8, 1, { 2 } },
+                                          { sizeof(cull_entry), "a", CULL_DT_F32, 1, { 2 } } };
     static const cull_pair pair = { "key", "value" };
     static const float data[2] = { 1, 2 };
     cull_safetensors_writer *w = NULL;

@@ -223,7 +223,8 @@ static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
         return cull_fail(r->ctx, CULL_ENUMERIC, "%s of layer %u is not finite",
                          from->kind == CULL_BIAS ? "an output bias" : "a rewritten matrix",
                          from->where.layer);
-    const cull_overlay overlay = { from->where, from->kind, from->rows, from->cols, data };
+    const cull_overlay overlay = { sizeof(cull_overlay), from->kind, from->where,
+                                   from->rows,           from->cols, data };
     return cull_cut_add(r->ctx, cut, &overlay);
 }
 

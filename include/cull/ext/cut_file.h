@@ -7,6 +7,7 @@
 #define CULL_EXT_CUT_FILE "cull.cut-file/1"
 
 typedef struct cull_cut_ids { // what a stored cut belongs to; "" where it was not said
+    uint32_t size;            // the caller's
     char model[33];           // fingerprint of the model it was made for
     char calibration[33];     // key of the calibration it rests on
 } cull_cut_ids;

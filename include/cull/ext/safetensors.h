@@ -15,13 +15,14 @@ typedef struct cull_safetensors cull_safetensors;
 typedef struct cull_safetensors_writer cull_safetensors_writer;
 
 typedef struct cull_entry { // a tensor to be written
+    uint32_t size;          // sizeof(cull_entry), in every one
     const char *name;
     cull_dtype dtype;
     size_t rank;
     size_t shape[CULL_MAX_RANK];
 } cull_entry;
 
-typedef struct cull_pair { // of __metadata__
+typedef struct cull_pair { // of __metadata__; fixed
     const char *key, *value;
 } cull_pair;
 

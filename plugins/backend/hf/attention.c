@@ -228,6 +228,7 @@ static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t
     const hf_layer *layer = &m->layer[l];
     const hf_heads *h = layer->heads;
     const cull_attention attention = {
+        .size = sizeof(cull_attention),
         .H = h->H,
         .KV = h->KV,
         .qk_width = h->qk,

@@ -92,7 +92,8 @@ static cull_status score(cull_ctx *ctx, const lm_encoder *lm, const char *place,
         return CULL_ENOMEM;
     memcpy(ids, context.ids, context.n * sizeof *ids);
     memcpy(ids + context.n, continuation.ids, continuation.n * sizeof *ids);
-    *out = (cull_request){ .kind = CULL_SCORE,
+    *out = (cull_request){ .size = sizeof(cull_request),
+                           .kind = CULL_SCORE,
                            .wants = CULL_WANT_GREEDY,
                            .ids = ids,
                            .n = context.n + continuation.n,
@@ -232,7 +233,8 @@ cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, 
     *truncated = kept.n < n;
     if (lm->text->max_new) // the context has been cut for the task's own, as lm-eval's is
         max_new = lm->text->max_new;
-    *out = (cull_request){ .kind = CULL_GENERATE,
+    *out = (cull_request){ .size = sizeof(cull_request),
+                           .kind = CULL_GENERATE,
                            .ids = kept.ids,
                            .n = kept.n,
                            .max_new = max_new,

@@ -181,7 +181,7 @@ cull_status score_choice(cull_ctx *ctx, const scored_task *t, const cull_request
         for (size_t c = 0; c < s.C; c++) {
             const size_t i = t->first[d] + c;
             if (c < doc->n)
-                fill_choice(&s, d, c, doc, &requests->at[i], &answers[i]);
+                fill_choice(&s, d, c, doc, &requests->at[i], cull_answer_at(answers, i));
             else
                 no_choice(&s, d * s.C + c);
         }

@@ -85,7 +85,7 @@ static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, c
     if (k->filter[f].pattern)
         status = regex_new(ctx, k->name, k->filter[f].pattern, &pattern);
     for (size_t d = 0; status == CULL_OK && d < k->n; d++) {
-        const cull_answer *a = &answers[t->first[d]];
+        const cull_answer *a = cull_answer_at(answers, t->first[d]);
         const size_t at = d * k->n_filters + f;
         span answer = { a->text ? a->text : "", a->text ? a->text_len : 0 }, copy;
         status = extract(ctx, &k->filter[f], pattern, answer, &answer);
@@ -151,7 +151,7 @@ static cull_status outcome_new(cull_ctx *ctx, const scored_task *t, const cull_a
     if (!o->exact || !o->tokens || !o->extracted || !o->text || !o->target)
         return CULL_ENOMEM;
     for (size_t d = 0; d < n; d++) {
-        const cull_answer *a = &answers[t->first[d]];
+        const cull_answer *a = cull_answer_at(answers, t->first[d]);
         span text;
         const span answer = { a->text ? a->text : "", a->text ? a->text_len : 0 };
         if (span_copy(ctx, answer, &text) != CULL_OK)

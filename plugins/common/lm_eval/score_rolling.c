@@ -17,7 +17,7 @@ cull_status score_rolling(cull_ctx *ctx, const scored_task *t, const cull_reques
         return CULL_ENOMEM;
     for (size_t d = 0; d < n; d++) {
         for (size_t i = t->first[d]; i < t->first[d + 1]; i++) {
-            loglik[d] += answers[i].ll;
+            loglik[d] += cull_answer_at(answers, i)->ll;
             tokens[d] += (int64_t)requests->at[i].scored;
         }
         words[d] = t->task.document[d].words;

@@ -135,7 +135,8 @@ cull_status scoring_value(cull_ctx *ctx, cull_report *out, const char *name, con
                           const char *filter, summary of, int higher_is_better)
 {
     return out->value(ctx, out,
-                      &(cull_value){ .task = name,
+                      &(cull_value){ .size = sizeof(cull_value),
+                                     .task = name,
                                      .metric = metric,
                                      .filter = filter,
                                      .value = of.mean,
@@ -161,7 +162,8 @@ cull_status scoring_columns(cull_ctx *ctx, cull_report *out, const task *t, size
         if (!c->data)
             continue;
         status = out->column(ctx, out,
-                             &(cull_column){ .task = t->name,
+                             &(cull_column){ .size = sizeof(cull_column),
+                                             .task = t->name,
                                              .name = c->name,
                                              .unit = c->unit,
                                              .doc = c->doc,

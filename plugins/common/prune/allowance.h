@@ -16,7 +16,7 @@ static inline size_t standing_experts(const cull_view *view, size_t l)
 {
     size_t n = 0;
 
-    for (size_t e = 0; e < view->layer[l].E; e++)
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
         n += expert_stands(view->before, l, e);
     return n;
 }

@@ -24,7 +24,7 @@ struct shape {
 
 static inline struct shape expert_shape(const cull_view *view, size_t l, cull_part part)
 {
-    const size_t D = view->model->D, F = view->layer[l].F;
+    const size_t D = view->model->D, F = cull_view_layer(view, l)->F;
 
     return part == CULL_PART_DOWN ? (struct shape){ D, F } : (struct shape){ F, D };
 }
@@ -95,7 +95,7 @@ static inline cull_status overlay_means(cull_ctx *ctx, const cull_view *view,
         const cull_matrix_id where = cull_at_expert(group->layer, part, target);
         const cull_scratch_mark mark = ctx->host->mark(ctx);
 
-        if (!part_present(&view->layer[group->layer], part))
+        if (!part_present(cull_view_layer(view, group->layer), part))
             continue;
         double *mean = (double *)ctx->host->scratch(ctx, shape.rows * shape.cols, sizeof *mean);
         if (!mean)

@@ -23,11 +23,11 @@ static inline double block_distance(const cull_stats *s, size_t i, size_t j, enu
 static inline bool layer_may_go(const cull_view *view, const cull_budget *budget, size_t l,
                                 bool moe_only)
 {
-    const cull_layer_cut *before = view->before ? &view->before->layer[l] : NULL;
+    const cull_layer_cut *before = view->before ? cull_cut_layer(view->before, l) : NULL;
 
     if (budget->frozen[l] || (before && before->skip_layer))
         return false;
-    return !moe_only || (view->layer[l].E > 0 && !(before && before->skip_moe));
+    return !moe_only || (cull_view_layer(view, l)->E > 0 && !(before && before->skip_moe));
 }
 
 // How many layers the budget takes; with a share for each layer, the number of those that lose

@@ -43,7 +43,7 @@ static bool has_bias_before(const cull_cut *before, const struct module *m)
     const cull_matrix_id down = module_down(m);
 
     for (size_t i = 0; before && i < before->n_overlays; i++) {
-        const cull_overlay *o = &before->overlay[i];
+        const cull_overlay *o = cull_overlay_at(before, i);
         if (o->kind == CULL_BIAS && o->where.layer == down.layer && o->where.part == down.part &&
             o->where.expert == down.expert)
             return true;
@@ -75,7 +75,7 @@ static cull_status list_layer(work *w, const cull_scores *scores, size_t l)
 
     if (w->budget->frozen[l])
         return CULL_OK;
-    for (size_t e = 0; e < w->view->layer[l].E; e++) {
+    for (size_t e = 0; e < cull_view_layer(w->view, l)->E; e++) {
         const struct module m = expert_module(w->view, l, e);
         const cull_status status = expert_stands(w->view->before, l, e)
                                        ? add_module(w, &m, scores->channel[l] + e * m.F)
@@ -93,7 +93,7 @@ static cull_status list_modules(work *w, const cull_scores *scores, size_t first
     size_t room = 0;
 
     for (size_t l = first; l < end; l++)
-        room += w->view->layer[l].E + 1;
+        room += cull_view_layer(w->view, l)->E + 1;
     w->module = w->ctx->host->scratch(w->ctx, room, sizeof *w->module);
     if (!w->module)
         return CULL_ENOMEM;
@@ -375,7 +375,7 @@ cull_status channel_cut_fits(cull_ctx *ctx, const void *settings, const cull_vie
         const struct module side = side_module(view, l), routed = expert_module(view, l, 0);
         if (budget->frozen[l])
             continue;
-        if (view->layer[l].E > 0)
+        if (cull_view_layer(view, l)->E > 0)
             status = check_width(ctx, set, l, &routed);
         if (status == CULL_OK && side_wanted(set, &side))
             status = check_width(ctx, set, l, &side);

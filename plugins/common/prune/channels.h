@@ -21,13 +21,13 @@ struct module {
 
 static inline struct module expert_module(const cull_view *view, size_t l, size_t e)
 {
-    return (struct module){ l, view->layer[l].F, (uint32_t)e, CULL_PART_DOWN };
+    return (struct module){ l, cull_view_layer(view, l)->F, (uint32_t)e, CULL_PART_DOWN };
 }
 
 // The shared or dense part of layer l; F is 0 where there is none.
 static inline struct module side_module(const cull_view *view, size_t l)
 {
-    const cull_layer_facts *layer = &view->layer[l];
+    const cull_layer_facts *layer = cull_view_layer(view, l);
     const bool shared = part_present(layer, CULL_PART_SHARED_DOWN);
     const bool any = shared || part_present(layer, CULL_PART_DENSE_DOWN);
 
@@ -42,7 +42,7 @@ static inline cull_matrix_id module_down(const struct module *m)
 
 static inline uint64_t channel_params(const cull_view *view, const struct module *m)
 {
-    const cull_layer_facts *layer = &view->layer[m->l];
+    const cull_layer_facts *layer = cull_view_layer(view, m->l);
 
     return m->expert == CULL_NONE ? layer->side_channel_params : layer->channel_params;
 }
@@ -55,7 +55,7 @@ static inline void standing_channels(const cull_cut *before, const struct module
 
     memset(stands, 1, m->F);
     for (size_t i = 0; before && i < before->n_overlays; i++) {
-        const cull_overlay *o = &before->overlay[i];
+        const cull_overlay *o = cull_overlay_at(before, i);
         if (o->kind != CULL_CHANNELS || o->where.layer != down.layer ||
             o->where.part != down.part || o->where.expert != down.expert)
             continue;
@@ -108,7 +108,7 @@ each_scored(cull_ctx *ctx, const cull_view *view, size_t layer, const cull_score
     const bool all = layer == CULL_ALL_LAYERS;
 
     for (size_t l = all ? 0 : layer; l < (all ? view->model->L : layer + 1); l++) {
-        for (size_t e = 0; e < view->layer[l].E; e++) {
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
             const struct module m = expert_module(view, l, e);
             const cull_status status = expert_stands(view->before, l, e)
                                            ? fn(arg, ctx, &m, out->channel[l] + e * m.F)

@@ -24,7 +24,7 @@ struct cloud {
 static inline cull_status cloud_of(cull_ctx *ctx, const cull_view *view, const cull_scores *scores,
                                    size_t l, struct cloud *out)
 {
-    const size_t E = view->layer[l].E, n = standing_experts(view, l);
+    const size_t E = cull_view_layer(view, l)->E, n = standing_experts(view, l);
 
     *out = (struct cloud){ .layer = l };
     out->expert = (size_t *)ctx->host->scratch(ctx, n + 1, sizeof *out->expert);
@@ -47,10 +47,11 @@ static inline cull_status singletons(cull_ctx *ctx, const cull_view *view, size_
 
     *label = (size_t **)ctx->host->scratch(ctx, L, sizeof **label);
     for (size_t l = 0; *label && l < L; l++) {
-        (*label)[l] = (size_t *)ctx->host->scratch(ctx, view->layer[l].E + 1, sizeof ***label);
+        (*label)[l] =
+            (size_t *)ctx->host->scratch(ctx, cull_view_layer(view, l)->E + 1, sizeof ***label);
         if (!(*label)[l])
             return CULL_ENOMEM;
-        for (size_t e = 0; e < view->layer[l].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
             (*label)[l][e] = e;
     }
     return *label ? CULL_OK : CULL_ENOMEM;
@@ -62,7 +63,7 @@ static inline cull_status room_for_merges(cull_ctx *ctx, const cull_view *view, 
     size_t n = 1;
 
     for (size_t l = 0; l < view->model->L; l++)
-        n += view->layer[l].E;
+        n += cull_view_layer(view, l)->E;
     *out = (struct merge *)ctx->host->scratch(ctx, n, sizeof **out);
     return *out ? CULL_OK : CULL_ENOMEM;
 }
@@ -115,7 +116,7 @@ static inline size_t members_of(const cull_view *view, size_t l, const size_t *l
 {
     size_t n = 0;
 
-    for (size_t e = 0; e < view->layer[l].E; e++)
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
         if (label[e] == name && expert_stands(view->before, l, e))
             out[n++] = e;
     return n;

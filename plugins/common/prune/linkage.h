@@ -84,7 +84,7 @@ static inline void cut_dendrograms(size_t n, struct merge *merges, const cull_vi
 
         if (!allowance_take(left, m->layer))
             continue;
-        for (size_t e = 0; e < view->layer[m->layer].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, m->layer)->E; e++)
             if (label[m->layer][e] == m->b)
                 label[m->layer][e] = m->a;
     }

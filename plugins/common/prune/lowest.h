@@ -32,14 +32,14 @@ static inline cull_status lowest_experts(cull_ctx *ctx, const cull_view *view, d
     size_t all = 0, went = 0;
 
     for (size_t l = 0; l < view->model->L; l++)
-        all += view->layer[l].E;
+        all += cull_view_layer(view, l)->E;
     struct ranked *ranking = (struct ranked *)ctx->host->scratch(ctx, all + 1, sizeof *ranking);
     if (!ranking)
         return CULL_ENOMEM;
 
     all = 0;
     for (size_t l = 0; l < view->model->L; l++)
-        for (size_t e = 0; e < view->layer[l].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
             if (expert_stands(view->before, l, e))
                 ranking[all++] = (struct ranked){ score[l][e], l, e };
     qsort(ranking, all, sizeof *ranking, by_score);

@@ -68,7 +68,7 @@ static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_m
     bool by_row;
 
     for (size_t i = 0; cut && i < cut->n_overlays; i++) {
-        const cull_overlay *o = &cut->overlay[i];
+        const cull_overlay *o = cull_overlay_at(cut, i);
         const bool same = o->where.layer == where.layer && o->where.part == where.part &&
                           o->where.expert == where.expert;
         if (!(o->kind == CULL_MASK && same) &&

@@ -72,7 +72,8 @@ static inline bool part_present(const cull_layer_facts *layer, cull_part part)
 // Does expert e still stand after the earlier stages, with weights of its own?
 static inline bool expert_stands(const cull_cut *before, size_t l, size_t e)
 {
-    return !before || !before->layer[l].action || before->layer[l].action[e] == CULL_ACTION_BASE;
+    return !before || !cull_cut_layer(before, l)->action ||
+           cull_cut_layer(before, l)->action[e] == CULL_ACTION_BASE;
 }
 
 // Where a matrix is, in words: "layer 3, expert 5, up".

@@ -41,7 +41,7 @@ static inline cull_status write_novice(cull_ctx *ctx, const cull_view *view, siz
                                        enum removal removal, cull_layer_cut *layer)
 {
     const size_t D = view->model->D;
-    const cull_layer_stats *s = &view->stats->layer[l];
+    const cull_layer_stats *s = cull_stats_layer(view->stats, l);
     const double *mean = (removal == REMOVAL_NOVICE_GW ? s->mean_gate : s->mean) + e * D;
 
     if (!layer->constant)
@@ -57,7 +57,7 @@ static inline cull_status write_novice(cull_ctx *ctx, const cull_view *view, siz
 static inline cull_status remove_expert(cull_ctx *ctx, const cull_view *view, size_t l, size_t e,
                                         enum removal removal, cull_cut *cut)
 {
-    cull_layer_cut *layer = &cut->layer[l];
+    cull_layer_cut *layer = cull_cut_layer(cut, l);
 
     for (size_t slot = 0; slot < layer->E; slot++) {
         const bool served = layer->action[slot] == CULL_ACTION_ALIAS && layer->target[slot] == e;

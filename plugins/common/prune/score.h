@@ -11,8 +11,8 @@ static inline void score_experts(const cull_view *view, expert_formula formula,
                                  const void *settings, cull_scores *out)
 {
     for (size_t l = 0; l < view->model->L; l++)
-        for (size_t e = 0; e < view->layer[l].E; e++)
-            out->expert[l][e] = formula(settings, &view->stats->layer[l], e);
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
+            out->expert[l][e] = formula(settings, cull_stats_layer(view->stats, l), e);
 }
 
 // A mean over `n` tokens; 0 where there are none.

@@ -38,7 +38,8 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const text_
         for (size_t r = 0; r < rows[f].n; r++) {
             const int32_t *ids = rows[f].ids + r * length;
             sha256_add(&h, ids, length * sizeof *ids);
-            out->at[out->n++] = (cull_request){ .kind = CULL_SCORE,
+            out->at[out->n++] = (cull_request){ .size = sizeof(cull_request),
+                                                .kind = CULL_SCORE,
                                                 .wants = want->wants,
                                                 .ids = ids,
                                                 .n = length,

@@ -32,8 +32,8 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
     const cull_layer_stats *st = stats_of_layer(view, layer);
     const losses_of of = {
         .layer = layer,
-        .facts = &view->layer[layer],
-        .before = view->before ? &view->before->layer[layer] : NULL,
+        .facts = cull_view_layer(view, layer),
+        .before = view->before ? cull_cut_layer(view->before, layer) : NULL,
         .sample = st ? st->dense : NULL,
         .objective = (enum objective)set->objective,
         .batch = (size_t)set->batch,

@@ -60,6 +60,7 @@ static cull_status read_jsonl(cull_ctx *ctx, const char *path, cull_sequences *o
         status = CULL_ENOMEM;
     for (size_t i = 0; status == CULL_OK && i < file.n; i++) {
         const char *place = jsonl_place(ctx, &file, i);
+        out->at[i].size = sizeof out->at[i];
         status = place ? read_line(ctx, place, file.value[i], &out->at[i]) : CULL_ENOMEM;
     }
     jsonl_free(&file);

@@ -81,6 +81,8 @@ cull_status npy_read(cull_ctx *ctx, const char *path, cull_sequences *out)
     }
     out->n = file.rows;
     for (size_t r = 0; r < file.rows; r++)
-        out->at[r] = (cull_sequence){ .ids = ids + r * file.cols, .n = file.cols };
+        out->at[r] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                      .ids = ids + r * file.cols,
+                                      .n = file.cols };
     return CULL_OK;
 }

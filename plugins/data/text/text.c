@@ -93,9 +93,11 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
     if (!out->at)
         return CULL_ENOMEM;
     for (size_t r = 0; r < rows.n; r++)
-        out->at[r] = (cull_sequence){
-            .ids = rows.ids + r * length, .n = length, .source = file->name, .ordinal = r
-        };
+        out->at[r] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                      .ids = rows.ids + r * length,
+                                      .n = length,
+                                      .source = file->name,
+                                      .ordinal = r };
     return keep(ctx, set, file->name, want, out);
 }
 

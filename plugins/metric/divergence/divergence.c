@@ -34,7 +34,8 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task, siz
     for (size_t m = 0; status == CULL_OK && m < 2; m++) {
         const summary mean = summary_of(n, metrics[m].of);
         status = out->value(ctx, out,
-                            &(cull_value){ .task = task,
+                            &(cull_value){ .size = sizeof(cull_value),
+                                           .task = task,
                                            .metric = metrics[m].name,
                                            .filter = "none",
                                            .value = mean.mean,
@@ -48,7 +49,9 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task, siz
 static cull_status columns(cull_ctx *ctx, cull_report *out, const char *task, size_t n,
                            const double *kl, const double *top1)
 {
-    cull_column c = { .task = task, .dims = { "window" }, .shape = { n }, .type = 'd' };
+    cull_column c = {
+        .size = sizeof(cull_column), .task = task, .dims = { "window" }, .shape = { n }, .type = 'd'
+    };
     c.name = "kl";
     c.unit = "nat";
     c.doc = "mean KL(dense || variant) over the window's targets";
@@ -73,8 +76,8 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     if (!kl || !top1)
         return CULL_ENOMEM;
     for (size_t i = 0; i < requests->n; i++) {
-        kl[i] = answers[i].kl / (double)requests->at[i].scored;
-        top1[i] = (double)answers[i].top1 / (double)requests->at[i].scored;
+        kl[i] = cull_answer_at(answers, i)->kl / (double)requests->at[i].scored;
+        top1[i] = (double)cull_answer_at(answers, i)->top1 / (double)requests->at[i].scored;
     }
     cull_status status = CULL_OK;
     for (size_t f = 0; status == CULL_OK && f < w->n; f++) {

@@ -95,7 +95,8 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task_name
 {
     const summary nll = summary_of(n, mean_nll);
     return out->value(ctx, out,
-                      &(cull_value){ .task = task_name,
+                      &(cull_value){ .size = sizeof(cull_value),
+                                     .task = task_name,
                                      .metric = "perplexity",
                                      .filter = "none",
                                      .value = perplexity_of(nll.mean),
@@ -106,7 +107,11 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task_name
 static cull_status columns(cull_ctx *ctx, cull_report *out, const char *task_name, size_t n,
                            const double *nll, const int64_t *tokens)
 {
-    cull_column c = { .task = task_name, .dims = { "window" }, .shape = { n }, .type = 'd' };
+    cull_column c = { .size = sizeof(cull_column),
+                      .task = task_name,
+                      .dims = { "window" },
+                      .shape = { n },
+                      .type = 'd' };
     c.name = "nll";
     c.unit = "nat";
     c.doc = "sum of -log p over the window's targets";
@@ -136,7 +141,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     if (!nll || !mean || !tokens)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        nll[i] = -answers[i].ll;
+        nll[i] = -cull_answer_at(answers, i)->ll;
         tokens[i] = (int64_t)requests->at[i].scored;
         mean[i] = nll[i] / (double)tokens[i];
     }

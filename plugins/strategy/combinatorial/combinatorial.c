@@ -22,11 +22,11 @@ static size_t split_experts(const cull_view *view, size_t l, size_t *candidate, 
                             uint64_t *always)
 {
     size_t left = 0;
-    for (size_t e = 0; e < view->layer[l].E; e++) {
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
         if (expert_stands(view->before, l, e)) {
             candidate[(*n)++] = e;
             left++;
-        } else if (view->before->layer[l].action[e] != CULL_ACTION_DROP) {
+        } else if (cull_cut_layer(view->before, l)->action[e] != CULL_ACTION_DROP) {
             set_add(always, e);
             left++;
         }
@@ -65,7 +65,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
                                 cull_cut *out)
 {
     const cull_host *host = ctx->host;
-    const size_t E = view->layer[layer].E;
+    const size_t E = cull_view_layer(view, layer)->E;
     search s = { .ctx = ctx, .loss = &scores->subset, .words = (E + 63) / 64 };
     if (E == 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
@@ -93,7 +93,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     const cull_status status = run(&s, settings, layer, &best);
     for (size_t i = 0; status == CULL_OK && i < s.n; i++)
         if (!set_has(best.set, candidate[i]))
-            out->layer[layer].action[candidate[i]] = CULL_ACTION_DROP;
+            cull_cut_layer(out, layer)->action[candidate[i]] = CULL_ACTION_DROP;
     return status;
 }
 

@@ -47,7 +47,7 @@ static cull_status load_cut_file(cull_ctx *ctx, const char *path, cull_cut *out)
 static cull_status check_model(cull_ctx *ctx, const char *path, const cull_model_facts *model)
 {
     const cull_cut_file_ext *file = ctx->host->extension(ctx, CULL_EXT_CUT_FILE);
-    cull_cut_ids ids;
+    cull_cut_ids ids = { .size = sizeof ids };
 
     if (!file)
         return CULL_OK;
@@ -71,7 +71,7 @@ static cull_status use_cut_file(cull_ctx *ctx, const char *path, const cull_view
 static cull_status apply_list(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                               size_t l, const uint8_t *listed, cull_cut *out)
 {
-    for (size_t e = 0; e < view->layer[l].E; e++) {
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
         if (listed[e] != (set->lists == LISTS_REMOVED) || !expert_stands(view->before, l, e))
             continue;
         const cull_status status = remove_expert(ctx, view, l, e, (enum removal)set->action, out);
@@ -85,7 +85,7 @@ static cull_status apply_list(cull_ctx *ctx, const struct settings *set, const c
 static cull_status check_list(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                               size_t l, const uint8_t *listed)
 {
-    const size_t E = view->layer[l].E, K = view->layer[l].K;
+    const size_t E = cull_view_layer(view, l)->E, K = cull_view_layer(view, l)->K;
     size_t stay = 0;
 
     for (size_t e = 0; e < E; e++)

@@ -27,10 +27,10 @@ static cull_status read_layer(cull_ctx *ctx, const cull_view *view, const char *
         const json_t *item = json_array_get(list, i);
         const json_int_t e = json_integer_value(item);
 
-        if (!json_is_integer(item) || e < 0 || (size_t)e >= view->layer[l].E)
+        if (!json_is_integer(item) || e < 0 || (size_t)e >= cull_view_layer(view, l)->E)
             return ctx->host->fail(ctx, CULL_EINVAL,
                                    "%s: layer %lu, entry %zu is not one of its %zu experts", path,
-                                   l, i + 1, view->layer[l].E);
+                                   l, i + 1, cull_view_layer(view, l)->E);
         if (out->listed[l][e])
             return ctx->host->fail(ctx, CULL_EINVAL, "%s: layer %lu lists expert %lld twice", path,
                                    l, (long long)e);
@@ -91,7 +91,8 @@ cull_status read_lists(cull_ctx *ctx, const cull_view *view, const char *path, s
     if (!out->named || !out->listed)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++)
-        if (!(out->listed[l] = (uint8_t *)ctx->host->scratch(ctx, view->layer[l].E + 1, 1)))
+        if (!(out->listed[l] =
+                  (uint8_t *)ctx->host->scratch(ctx, cull_view_layer(view, l)->E + 1, 1)))
             return CULL_ENOMEM;
 
     at = blank(text, n, 0);

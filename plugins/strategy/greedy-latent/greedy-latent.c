@@ -77,7 +77,7 @@ static cull_status reject_layers(cull_ctx *ctx, const struct settings *set, cons
 static cull_status groups_of(cull_ctx *ctx, const cull_view *view, size_t l, const size_t *label,
                              struct group **groups, size_t *n)
 {
-    const size_t E = view->layer[l].E;
+    const size_t E = cull_view_layer(view, l)->E;
     size_t *members = (size_t *)ctx->host->scratch(ctx, E, sizeof *members);
 
     *n = 0;
@@ -103,7 +103,7 @@ static cull_status keep_one_each(cull_ctx *ctx, const struct settings *set, cons
     cull_status status = groups_of(ctx, view, l, label, &groups, &n);
     const bool mean = set->reconstruct == KEEP_MEAN ||
                       (set->reconstruct == KEEP_SELECTIVE && n < (size_t)set->kappa);
-    size_t *stays = (size_t *)ctx->host->scratch(ctx, view->layer[l].E, sizeof *stays);
+    size_t *stays = (size_t *)ctx->host->scratch(ctx, cull_view_layer(view, l)->E, sizeof *stays);
 
     if (!stays)
         return CULL_ENOMEM;
@@ -113,7 +113,7 @@ static cull_status keep_one_each(cull_ctx *ctx, const struct settings *set, cons
         status = find_representative(ctx, view, &groups[i], &stays[i]);
         for (size_t m = 0; m < groups[i].n && status == CULL_OK; m++)
             if (groups[i].expert[m] != stays[i])
-                out->layer[l].action[groups[i].expert[m]] = CULL_ACTION_DROP;
+                cull_cut_layer(out, l)->action[groups[i].expert[m]] = CULL_ACTION_DROP;
         if (mean && groups[i].n > 1 && status == CULL_OK)
             status = overlay_means(ctx, view, &groups[i], stays[i], out);
     }
@@ -145,7 +145,7 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
     for (size_t l = 0; l < view->model->L && status == CULL_OK; l++) {
         const cull_scratch_mark mark = ctx->host->mark(ctx);
 
-        if (view->layer[l].E > 0 && !budget->frozen[l])
+        if (cull_view_layer(view, l)->E > 0 && !budget->frozen[l])
             status = keep_one_each(ctx, set, view, l, label[l], out);
         ctx->host->rewind(ctx, mark);
         if (!ctx->host->progress(ctx, (double)(l + 1), (double)view->model->L))

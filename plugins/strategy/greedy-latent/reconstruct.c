@@ -36,7 +36,7 @@ cull_status distances_to_mean(cull_ctx *ctx, const cull_view *view, const struct
     for (size_t i = 0; i < group->n; i++)
         far[i] = 0.0;
     for (size_t p = 0; p < N_EXPERT_PARTS && status == CULL_OK; p++)
-        if (part_present(&view->layer[group->layer], expert_parts[p]))
+        if (part_present(cull_view_layer(view, group->layer), expert_parts[p]))
             status = add_distances(ctx, view, group, expert_parts[p], far);
     for (size_t i = 0; i < group->n; i++)
         far[i] = sqrt(far[i]);

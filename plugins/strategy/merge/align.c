@@ -9,7 +9,7 @@ static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, 
                                 size_t reference, size_t e, float *cost)
 {
     const struct shape shape = expert_shape(view, l, part);
-    const size_t F = view->layer[l].F, D = view->model->D;
+    const size_t F = cull_view_layer(view, l)->F, D = view->model->D;
     const cull_scratch_mark mark = ctx->host->mark(ctx);
     const float *a, *b;
     const cull_math_ext *math;
@@ -32,13 +32,13 @@ static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, 
 cull_status align_neurons(cull_ctx *ctx, const cull_view *view, size_t l, size_t reference,
                           size_t e, size_t *neuron)
 {
-    const size_t F = view->layer[l].F;
+    const size_t F = cull_view_layer(view, l)->F;
     const cull_scratch_mark mark = ctx->host->mark(ctx);
     float *cost = (float *)ctx->host->scratch(ctx, F * F, sizeof *cost);
     cull_status status = cost ? CULL_OK : CULL_ENOMEM;
 
     for (size_t p = 0; p < N_EXPERT_PARTS && status == CULL_OK; p++)
-        if (part_present(&view->layer[l], expert_parts[p]))
+        if (part_present(cull_view_layer(view, l), expert_parts[p]))
             status = add_products(ctx, view, l, expert_parts[p], reference, e, cost);
     if (status == CULL_OK)
         status = assign(ctx, F, cost, neuron);

@@ -41,14 +41,14 @@ static cull_status usage_shares(cull_ctx *ctx, const struct settings *set, const
 
     *usage = (double **)ctx->host->scratch(ctx, L, sizeof **usage);
     for (size_t l = 0; *usage && l < L; l++) {
-        const size_t E = view->layer[l].E;
+        const size_t E = cull_view_layer(view, l)->E;
         double *share = (double *)ctx->host->scratch(ctx, E + 1, sizeof *share);
         double sum = 0.0;
 
         if (!share)
             return CULL_ENOMEM;
         for (size_t e = 0; e < E; e++)
-            sum += share[e] = usage_of((enum usage)set->usage, &view->stats->layer[l], e);
+            sum += share[e] = usage_of((enum usage)set->usage, cull_stats_layer(view->stats, l), e);
         for (size_t e = 0; e < E && sum > 0.0; e++)
             share[e] /= sum;
         (*usage)[l] = share;
@@ -67,7 +67,7 @@ static cull_status join_dominants(cull_ctx *ctx, const cull_view *view, const cu
     for (size_t i = 0; i < n && status == CULL_OK; i++)
         label[minor[i].layer][minor[i].expert] = SIZE_MAX;
     for (size_t i = 0; i < n && status == CULL_OK; i++) {
-        const size_t l = minor[i].layer, E = view->layer[l].E;
+        const size_t l = minor[i].layer, E = cull_view_layer(view, l)->E;
         const double *d = scores->pair[l] + minor[i].expert * E;
         size_t nearest = SIZE_MAX;
 
@@ -90,7 +90,8 @@ static cull_status align_group(cull_ctx *ctx, const cull_view *view, struct grou
     for (size_t i = 0; i < group->n && status == CULL_OK; i++) {
         if (group->expert[i] == target)
             continue;
-        neuron[i] = (size_t *)ctx->host->scratch(ctx, view->layer[group->layer].F, sizeof **neuron);
+        neuron[i] = (size_t *)ctx->host->scratch(ctx, cull_view_layer(view, group->layer)->F,
+                                                 sizeof **neuron);
         status = neuron[i]
                      ? align_neurons(ctx, view, group->layer, target, group->expert[i], neuron[i])
                      : CULL_ENOMEM;
@@ -141,14 +142,14 @@ static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const 
     if (status == CULL_OK)
         status = overlay_means(ctx, view, group, target, out);
     if (status == CULL_OK)
-        alias_members(group, target, &out->layer[group->layer]);
+        alias_members(group, target, cull_cut_layer(out, group->layer));
     return status;
 }
 
 static cull_status merge_layer(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                                size_t l, const size_t *label, const double *usage, cull_cut *out)
 {
-    const size_t E = view->layer[l].E;
+    const size_t E = cull_view_layer(view, l)->E;
     size_t *members = (size_t *)ctx->host->scratch(ctx, E + 1, sizeof *members);
     cull_status status = members ? CULL_OK : CULL_ENOMEM;
 

@@ -125,7 +125,7 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
                        "layer %zu, expert %zu: damping raised to %.0e for the input of %s",
                        g->layer, e, f.damp, part_word(parts[0]));
     for (size_t i = 0; status == CULL_OK && i < n_parts; i++)
-        if (part_present(&g->view->layer[g->layer], parts[i]))
+        if (part_present(cull_view_layer(g->view, g->layer), parts[i]))
             status = prune(g, cull_at_expert(g->layer, parts[i], e), tokens > 0 ? &f : NULL);
     ctx->host->rewind(ctx, mark);
     return status;
@@ -134,7 +134,7 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
 // Experts whose statistics leave something open, in two lines at most.
 static void report(const stage *g)
 {
-    const cull_layer_stats *st = &g->view->stats->layer[g->layer];
+    const cull_layer_stats *st = cull_stats_layer(g->view->stats, g->layer);
     const double inputs = (double)(st->D > st->F ? st->D : st->F);
     char unrouted[256] = "";
     char few[256] = "";
@@ -166,7 +166,7 @@ static cull_status prune_expert(const stage *g, size_t e)
 {
     static const cull_part of_x[] = { CULL_PART_GATE, CULL_PART_UP };
     static const cull_part of_u[] = { CULL_PART_DOWN };
-    const cull_layer_stats *st = &g->view->stats->layer[g->layer];
+    const cull_layer_stats *st = cull_stats_layer(g->view->stats, g->layer);
     const double tokens = st->count[e];
     const cull_status status =
         prune_sharing(g, e, st->x_hessian + e * st->D * st->D, st->D, tokens, 2, of_x);
@@ -182,19 +182,19 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     (void)scores;
     const stage g = { ctx, settings, view, budget->sparsity, layer, out };
     const cull_layer_stats *st = stats_of_layer(view, layer);
-    if (view->layer[layer].E == 0 || budget->sparsity <= 0 ||
+    if (cull_view_layer(view, layer)->E == 0 || budget->sparsity <= 0 ||
         (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
     if (!st || !st->count || !st->x_hessian || !st->u_hessian)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no Hessians were gathered", layer);
     report(&g);
-    for (size_t e = 0; e < view->layer[layer].E; e++) {
+    for (size_t e = 0; e < cull_view_layer(view, layer)->E; e++) {
         if (!expert_stands(view->before, layer, e))
             continue;
         const cull_status status = prune_expert(&g, e);
         if (status != CULL_OK)
             return status;
-        if (!ctx->host->progress(ctx, (double)(e + 1), (double)view->layer[layer].E))
+        if (!ctx->host->progress(ctx, (double)(e + 1), (double)cull_view_layer(view, layer)->E))
             return ctx->host->fail(ctx, CULL_ECANCELED, "pruning was interrupted");
     }
     return CULL_OK;

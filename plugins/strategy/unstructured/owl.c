@@ -128,9 +128,9 @@ static double shift_for(size_t L, const double *size, const double *extra, doubl
 static double standing_params(const cull_view *view, size_t l)
 {
     double n = 0;
-    for (size_t e = 0; e < view->layer[l].E; e++)
+    for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
         n += expert_stands(view->before, l, e);
-    return n * (double)view->layer[l].expert_params;
+    return n * (double)cull_view_layer(view, l)->expert_params;
 }
 
 cull_status owl(cull_ctx *ctx, const struct settings *set, const cull_view *view,

@@ -82,7 +82,7 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
                         bool routed, cull_status (*fn)(void *arg, cull_ctx *, const scored *),
                         void *arg)
 {
-    const cull_layer_facts *layer = &view->layer[l];
+    const cull_layer_facts *layer = cull_view_layer(view, l);
     const cull_layer_stats *st = stats_of_layer(view, l);
     const double *count = st ? st->count : NULL;
     const visitor v = { ctx, view, ctx->host->extension(ctx, CULL_EXT_WEIGHT_SCORES), fn, arg };

@@ -7,7 +7,7 @@
 static cull_status fill(const cull_view *view, double value, cull_scores *out)
 {
     for (size_t l = 0; l < view->model->L; l++)
-        for (size_t e = 0; e < view->layer[l].E; e++)
+        for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
             out->expert[l][e] = e == 3 && l == 1 ? value : (double)e;
     return CULL_OK;
 }
@@ -75,7 +75,7 @@ static cull_status select_more(cull_ctx *ctx, const void *settings, const cull_v
     (void)layer;
     for (size_t l = 0; l < view->model->L; l++)
         for (size_t e = 0; e <= budget->remove[l]; e++)
-            out->layer[l].action[e] = CULL_ACTION_DROP;
+            cull_cut_layer(out, l)->action[e] = CULL_ACTION_DROP;
     return CULL_OK;
 }
 

@@ -5,7 +5,7 @@ enum fault {
     FINE,
     OTHER_MAGIC,
     OTHER_MAJOR,
-    OTHER_MINOR,
+    OLD_ABI,
     SHORT_MODULE,
     NO_PLUGINS,
     SHORT_PLUGIN,
@@ -88,9 +88,10 @@ extern __attribute__((visibility("default"))) const cull_module cull_module_v1;
 const cull_module cull_module_v1 = {
     .magic = MODULE_FAULT == OTHER_MAGIC ? 0x6c6c7564u : CULL_MAGIC,
     .size = MODULE_FAULT == SHORT_MODULE ? 12 : sizeof(cull_module),
-    .abi = MODULE_FAULT == OTHER_MAJOR   ? 7u << 16
-           : MODULE_FAULT == OTHER_MINOR ? CULL_ABI + 1
-                                         : CULL_ABI,
+    .abi = MODULE_FAULT == OTHER_MAJOR ? 7u << 16
+           : MODULE_FAULT == OLD_ABI   ? 0u << 16 | 1u
+           : MODULE_FAULT == NEWER     ? CULL_ABI + 1
+                                       : CULL_ABI,
     .name = "sample",
     .version = "1.0",
     .license = "MIT",

@@ -142,10 +142,18 @@ static void finds_by_name(void **state)
 }
 
 static const cull_entry entries[] = {
-    { .name = "z", .dtype = CULL_DT_U8, .rank = 1, .shape = { 3 } },
-    { .name = "b\"é", .dtype = CULL_DT_F32, .rank = 2, .shape = { 2, 2 } },
-    { .name = "a", .dtype = CULL_DT_F32, .rank = 0 },
-    { .name = "wide", .dtype = CULL_DT_F64, .rank = 2, .shape = { 0, 5 } },
+    { .size = sizeof(cull_entry), .name = "z", .dtype = CULL_DT_U8, .rank = 1, .shape = { 3 } },
+    { .size = sizeof(cull_entry),
+      .name = "b\"é",
+      .dtype = CULL_DT_F32,
+      .rank = 2,
+      .shape = { 2, 2 } },
+    { .size = sizeof(cull_entry), .name = "a", .dtype = CULL_DT_F32, .rank = 0 },
+    { .size = sizeof(cull_entry),
+      .name = "wide",
+      .dtype = CULL_DT_F64,
+      .rank = 2,
+      .shape = { 0, 5 } },
 };
 static const float b_data[4] = { 1, 2, 3, 4 };
 
@@ -216,7 +224,7 @@ static void planted_links_are_not_followed(void **state)
 {
     cull_ctx *ctx = fake_ctx(host);
     cull_safetensors_writer *w = NULL;
-    static const cull_entry big = { "big", CULL_DT_U8, 1, { 64 } };
+    static const cull_entry big = { sizeof(cull_entry), "big", CULL_DT_U8, 1, { 64 } };
 
     (void)state;
     const char *path = in_dir("full");
@@ -233,7 +241,7 @@ static void planted_links_are_not_followed(void **state)
 static void shrunk_file_ends_with_a_sentence(void **state)
 {
     const char *path = in_dir("shrinks.safetensors");
-    static const cull_entry big = { "big", CULL_DT_U8, 1, { 100000 } };
+    static const cull_entry big = { sizeof(cull_entry), "big", CULL_DT_U8, 1, { 100000 } };
     static const char zeros[100000];
     cull_safetensors_writer *w = NULL;
     int ends[2], how = 0;

@@ -133,7 +133,7 @@ static void everything_comes_back(void **state)
     assert_int_equal(overlay(back, shared)->kind, CULL_BIAS);
     assert_true(((const float *)overlay(back, shared)->data)[1] == 1.75f);
 
-    cull_cut_ids ids;
+    cull_cut_ids ids = { .size = sizeof ids };
     assert_ok(host, cull_cut_file_service.ids(fake_ctx(host), path, &ids));
     assert_string_equal(ids.model, "0123456789abcdef0123456789abcdef");
     assert_string_equal(ids.calibration, "");
@@ -195,7 +195,8 @@ static void a_list_of_kept_experts_is_enough(void **state)
 {
     fake_host *host = *state;
     const int32_t kept[] = { 1, 3 };
-    write_by_hand(host, 1, &(cull_entry){ "layer.1.kept", CULL_DT_I32, 1, { 2 } },
+    write_by_hand(host, 1,
+                  &(cull_entry){ sizeof(cull_entry), "layer.1.kept", CULL_DT_I32, 1, { 2 } },
                   (const void *[]){ kept }, 1, head_pair);
     cull_cut *cut = empty(host);
     assert_ok(host, cull_cut_load(fake_ctx(host), path, cut));
@@ -216,20 +217,42 @@ static void what_makes_no_sense_is_refused(void **state)
         const void *data;
         const char *part;
     } cases[] = {
-        { { "layer.1.action", CULL_DT_U8, 1, { 4 } }, actions, "no action has number 9" },
-        { { "layer.1.action", CULL_DT_U8, 1, { 3 } }, actions, "is not U8 (4)" },
-        { { "layer.1.action", CULL_DT_U8, 1, { 4 } }, novice, "layer.1.novice\" is missing" },
-        { { "layer.1.kept", CULL_DT_I32, 1, { 2 } }, kept, "is no ascending list" },
-        { { "layer.1.target", CULL_DT_I32, 1, { 4 } }, target, "expert 1: 2 cannot be its target" },
-        { { "layer.0.action", CULL_DT_U8, 1, { 1 } }, alias, "has no meaning" },
-        { { "layer.01.action", CULL_DT_U8, 1, { 4 } }, alias, "has no meaning" },
-        { { "layer.7.q.mask", CULL_DT_U8, 2, { 1, 1 } }, actions, "names no matrix" },
-        { { "layer.1.expert.4.up.mask", CULL_DT_U8, 2, { 1, 1 } }, actions, "names no matrix" },
-        { { "layer.1.up.mask", CULL_DT_U8, 2, { 1, 1 } }, actions, "names no matrix" },
-        { { "layer.1.q.matrix", CULL_DT_F32, 2, { 1, 1 } }, nan_row, "not finite" },
-        { { "layer.1.q.matrix", CULL_DT_U8, 2, { 1, 1 } }, actions, "no matrix of the type" },
-        { { "k", CULL_DT_I32, 1, { 3 } }, kept, "k 3" },
-        { { "surprise", CULL_DT_U8, 1, { 1 } }, actions, "has no meaning" },
+        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
+          actions,
+          "no action has number 9" },
+        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 3 } },
+          actions,
+          "is not U8 (4)" },
+        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
+          novice,
+          "layer.1.novice\" is missing" },
+        { { sizeof(cull_entry), "layer.1.kept", CULL_DT_I32, 1, { 2 } },
+          kept,
+          "is no ascending list" },
+        { { sizeof(cull_entry), "layer.1.target", CULL_DT_I32, 1, { 4 } },
+          target,
+          "expert 1: 2 cannot be its target" },
+        { { sizeof(cull_entry), "layer.0.action", CULL_DT_U8, 1, { 1 } }, alias, "has no meaning" },
+        { { sizeof(cull_entry), "layer.01.action", CULL_DT_U8, 1, { 4 } },
+          alias,
+          "has no meaning" },
+        { { sizeof(cull_entry), "layer.7.q.mask", CULL_DT_U8, 2, { 1, 1 } },
+          actions,
+          "names no matrix" },
+        { { sizeof(cull_entry), "layer.1.expert.4.up.mask", CULL_DT_U8, 2, { 1, 1 } },
+          actions,
+          "names no matrix" },
+        { { sizeof(cull_entry), "layer.1.up.mask", CULL_DT_U8, 2, { 1, 1 } },
+          actions,
+          "names no matrix" },
+        { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_F32, 2, { 1, 1 } },
+          nan_row,
+          "not finite" },
+        { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_U8, 2, { 1, 1 } },
+          actions,
+          "no matrix of the type" },
+        { { sizeof(cull_entry), "k", CULL_DT_I32, 1, { 3 } }, kept, "k 3" },
+        { { sizeof(cull_entry), "surprise", CULL_DT_U8, 1, { 1 } }, actions, "has no meaning" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_by_hand(host, 1, &cases[i].entry, &cases[i].data, 1, head_pair);

@@ -39,7 +39,8 @@ static void ask(asked *a)
             memcpy(a->ids[r], words, sizeof words);
             if (j == 2)
                 a->ids[r][shared] = words[shared] ? 0 : 1;
-            a->request[r] = (cull_request){ .wants = CULL_WANT_GREEDY | CULL_WANT_KL,
+            a->request[r] = (cull_request){ .size = sizeof(cull_request),
+                                            .wants = CULL_WANT_GREEDY | CULL_WANT_KL,
                                             .ids = a->ids[r],
                                             .n = shared + scored,
                                             .scored = scored };
@@ -150,7 +151,7 @@ static void begin_calibration(asked *a, size_t first, size_t n, const cull_cut *
     const cull_layer_facts *facts[8];
 
     for (size_t i = 0; i < n; i++)
-        c->at[i] = (cull_sequence){ a->ids[first + i], LONGEST, "test", i };
+        c->at[i] = (cull_sequence){ sizeof(cull_sequence), a->ids[first + i], LONGEST, "test", i };
     for (size_t l = 0; l < a->model.opened.facts->L; l++)
         facts[l] = cull_layer_of(&a->model.opened, l);
     c->rows = (cull_sequences){ sizeof c->rows, n, c->at };

@@ -19,12 +19,7 @@ typedef struct layer {
 
 static layer the_layer;
 
-static const cull_layer_facts *layer_facts(const cull_model *m, size_t l)
-{
-    (void)m;
-    (void)l;
-    return &the_layer.facts;
-}
+static const cull_layer_facts *const layers[] = { &the_layer.facts };
 
 static cull_status matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id where,
                           cull_matrix *out)
@@ -38,7 +33,6 @@ static cull_status matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id whe
 
 static const cull_backend backend = {
     .size = sizeof backend,
-    .layer_facts = layer_facts,
     .matrix = matrix,
 };
 
@@ -237,7 +231,8 @@ typedef struct bench {
 
 static void begin(bench *b, size_t threads, const forest *f)
 {
-    *b = (bench){ .host = fake_host_new(threads), .opened = { .backend = &backend } };
+    *b = (bench){ .host = fake_host_new(threads),
+                  .opened = { .backend = &backend, .layer = layers } };
     assert_ok(b->host, cull_run_init(&b->run, fake_ctx(b->host), &b->opened));
     b->piece = cull_piece_outer(&b->run);
     b->kv = (cull_kv){ .n_spans = f->n, .span = f->span };
@@ -293,7 +288,9 @@ static void test_recurrence_is_its_twin(void **state)
 
 static void test_long_path_with_slow_decay(void **state)
 {
-    const cull_recurrence r = { .H = 1, .KH = 1, .k_width = 64, .v_width = 32 };
+    const cull_recurrence r = {
+        .size = sizeof(cull_recurrence), .H = 1, .KH = 1, .k_width = 64, .v_width = 32
+    };
     forest f = { 0 };
 
     (void)state;

@@ -104,8 +104,8 @@ static void refuses_with_the_field_that_differs(void **state)
     } cases[] = {
         { "NO_SYMBOL.so", "no symbol cull_module_v1" },
         { "OTHER_MAGIC.so", "its magic is 0x6c6c7564, not 0x6c6c7563" },
-        { "OTHER_MAJOR.so", "built for ABI 7.0, but this Cull has 0.1" },
-        { "OTHER_MINOR.so", "built for ABI 0.2, but this Cull has 0.1" },
+        { "OTHER_MAJOR.so", "built for ABI 7.0, but this Cull has 1." },
+        { "OLD_ABI.so", "built for ABI 0.1, but this Cull has 1." },
         { "SHORT_MODULE.so", "its module's size is 12, less than" },
         { "NO_PLUGINS.so", "a module without plugins" },
         { "SHORT_PLUGIN.so", "a plugin's size is 16, less than" },

@@ -14,20 +14,13 @@
 
 enum { L = 3, D = 2, V = 5, SEQ = 2, LEN = 3, N = SEQ * LEN };
 
-// A backend that knows nothing but its layers: dense, four experts top 2, three experts top 1.
+// A model that is nothing but its layers: dense, four experts top 2, three experts top 1.
 static const cull_layer_facts layers[L] = { { .E = 0 }, { .E = 4, .K = 2 }, { .E = 3, .K = 1 } };
-
-static const cull_layer_facts *layer_facts(const cull_model *model, size_t l)
-{
-    (void)model;
-    return &layers[l];
-}
-
-static const cull_backend backend = { .size = sizeof backend, .layer_facts = layer_facts };
+static const cull_layer_facts *const every_layer[L] = { layers, layers + 1, layers + 2 };
 static const cull_model_facts facts = {
     .size = sizeof facts, .L = L, .D = D, .V = V, .source = "nowhere", .fingerprint = "00"
 };
-static const cull_open_model model = { &backend, NULL, &facts };
+static const cull_open_model model = { .facts = &facts, .layer = every_layer };
 
 static int32_t ids[N], index1[N * 2], index2[N], *indices[L] = { NULL, index1, index2 };
 static float logits[N * V], hidden[(L + 1) * N * D], logits1[N * 4], logits2[N * 3], gate1[N * 2],

@@ -23,7 +23,7 @@ static cull_status plan_layers(hf_saving *s)
         const size_t E = s->m->layer[l].facts.E;
         if (E && !(s->slot[l] = s->ctx->host->alloc(s->ctx, E, sizeof **s->slot)))
             return CULL_ENOMEM;
-        s->new_layer[l] = s->cut->layer[l].skip_layer ? SIZE_MAX : s->L++;
+        s->new_layer[l] = cull_cut_layer(s->cut, l)->skip_layer ? SIZE_MAX : s->L++;
     }
     return s->L ? CULL_OK : refuse(s, "no layer is left");
 }
@@ -38,7 +38,7 @@ static bool is_sparse(const hf_saving *s, size_t l)
 static cull_status check_rules(hf_saving *s)
 {
     for (size_t l = 0; l < s->m->s.L; l++) {
-        const cull_layer_cut *cut = &s->cut->layer[l];
+        const cull_layer_cut *cut = cull_cut_layer(s->cut, l);
         if (!is_sparse(s, l))
             continue;
         if (cut->skip_moe)
@@ -62,7 +62,7 @@ static cull_status check_rules(hf_saving *s)
 static int32_t behind(const hf_saving *s, size_t l, int32_t slot)
 {
     const int32_t e = s->slot[l][slot];
-    const cull_layer_cut *cut = &s->cut->layer[l];
+    const cull_layer_cut *cut = cull_cut_layer(s->cut, l);
 
     if (e == HF_PADDING || cut->action[e] == CULL_ACTION_ZERO)
         return -1;
@@ -73,7 +73,7 @@ int32_t hf_slot_content(const hf_saving *s, size_t l, int32_t slot)
 {
     const int32_t e = behind(s, l, slot);
 
-    if (e < 0 || s->cut->layer[l].action[e] == CULL_ACTION_NOVICE ||
+    if (e < 0 || cull_cut_layer(s->cut, l)->action[e] == CULL_ACTION_NOVICE ||
         !hf_is_stored(&s->m->layer[l], (size_t)e))
         return -1;
     return e;
@@ -85,8 +85,8 @@ const float *hf_slot_constant(const hf_saving *s, size_t l, int32_t slot)
 
     if (e < 0)
         return NULL;
-    if (s->cut->layer[l].action[e] == CULL_ACTION_NOVICE)
-        return s->cut->layer[l].constant + (size_t)e * s->m->s.D;
+    if (cull_cut_layer(s->cut, l)->action[e] == CULL_ACTION_NOVICE)
+        return cull_cut_layer(s->cut, l)->constant + (size_t)e * s->m->s.D;
     return hf_is_stored(&s->m->layer[l], (size_t)e) ? NULL : s->m->layer[l].expert[3 * e + 2].bias;
 }
 
@@ -119,7 +119,7 @@ static size_t kept_in(const hf_saving *s, size_t l, size_t g)
     size_t kept = 0;
 
     for (size_t e = hf_group_begin(s->m, l, g); e < hf_group_begin(s->m, l, g + 1); e++)
-        kept += s->cut->layer[l].action[e] != CULL_ACTION_DROP;
+        kept += cull_cut_layer(s->cut, l)->action[e] != CULL_ACTION_DROP;
     return kept;
 }
 
@@ -175,7 +175,7 @@ static cull_status fill_slots(hf_saving *s, size_t l, size_t most)
 
     for (size_t g = 0; g < s->m->s.n_group; g++) {
         for (size_t e = hf_group_begin(s->m, l, g); e < hf_group_begin(s->m, l, g + 1); e++)
-            if (s->cut->layer[l].action[e] != CULL_ACTION_DROP) {
+            if (cull_cut_layer(s->cut, l)->action[e] != CULL_ACTION_DROP) {
                 slot[at++] = (int32_t)e;
                 kept++;
             }
@@ -196,7 +196,7 @@ static bool has_constants(const hf_saving *s, size_t l)
     bool any = s->m->layer[l].constant != NULL;
 
     for (size_t e = 0; e < s->m->layer[l].facts.E; e++)
-        any |= s->cut->layer[l].action[e] == CULL_ACTION_NOVICE;
+        any |= cull_cut_layer(s->cut, l)->action[e] == CULL_ACTION_NOVICE;
     return any;
 }
 
@@ -244,11 +244,11 @@ bool hf_is_quantised(cull_dtype type)
 static cull_status check_overlays(hf_saving *s)
 {
     for (size_t i = 0; i < s->cut->n_overlays; i++) {
-        const cull_matrix *m = hf_matrix_place(s->m, s->cut->overlay[i].where);
+        const cull_matrix *m = hf_matrix_place(s->m, cull_overlay_at(s->cut, i)->where);
         if (m && hf_is_quantised(m->dtype) && !s->how->dequantise)
             return refuse(
                 s, "quantised weights that are masked or rewritten can only be stored dequantised");
-        if (s->m->s.tied && s->cut->overlay[i].where.layer == CULL_NONE)
+        if (s->m->s.tied && cull_overlay_at(s->cut, i)->where.layer == CULL_NONE)
             return refuse(s, "its head and its embedding are one matrix");
     }
     return CULL_OK;

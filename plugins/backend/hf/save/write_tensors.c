@@ -302,8 +302,9 @@ static cull_status write_shard(writing *w, const char *path, size_t first, size_
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     for (size_t i = first; i < end; i++) {
         const hf_out *out = &w->s->out[i];
-        entries[i - first] =
-            (cull_entry){ .name = out->name, .dtype = out->dtype, .rank = out->rank };
+        entries[i - first] = (cull_entry){
+            .size = sizeof(cull_entry), .name = out->name, .dtype = out->dtype, .rank = out->rank
+        };
         memcpy(entries[i - first].shape, out->shape, sizeof out->shape);
     }
     cull_status status = w->st->create(ctx, path, end - first, entries, 0, NULL, &w->writer);
