@@ -1,3 +1,4 @@
+// Memory that is given back all at once: chunks, marks, rewinding.
 #include "base/arena.h"
 
 #include <stdarg.h>

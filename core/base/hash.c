@@ -1,3 +1,4 @@
+// XXH3-128 of what is fed piece by piece: names, numbers, whole files.
 #include "base/hash.h"
 
 #include <errno.h>

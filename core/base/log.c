@@ -1,3 +1,4 @@
+// What is told while a command runs: lines for people on stderr, JSON lines in a file.
 #include "base/log.h"
 
 #include <errno.h>

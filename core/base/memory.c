@@ -1,3 +1,4 @@
+// The only caller of malloc, with a counter that tests can make fail.
 #include "base/memory.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+// A small pool of threads: one loop at a time, shared out item by item.
 #define _GNU_SOURCE // sched_getaffinity
 #include "base/pool.h"
 

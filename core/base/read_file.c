@@ -1,3 +1,4 @@
+// Whole files, unpacked where they are gzip, and what was read noted for the record.
 #include "base/read_file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// Random streams keyed by seed and name: Philox 4×32-10, counted.
 #include "base/rng.h"
 
 #include <string.h>

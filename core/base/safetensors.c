@@ -1,3 +1,4 @@
+// A safetensors file, mapped: its tensors as views.
 #include "base/safetensors.h"
 
 #include <errno.h>

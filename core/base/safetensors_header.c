@@ -1,3 +1,4 @@
+// The JSON header of a safetensors file: names, types, shapes, places.
 #include "base/safetensors_header.h"
 
 #include <stdlib.h>

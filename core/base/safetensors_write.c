@@ -1,3 +1,4 @@
+// Writes a safetensors file: header first, tensors in order of their types and names.
 #include "base/safetensors.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// A mapped file that shrinks ends in a sentence instead of a signal.
 #include "base/sigbus.h"
 
 #include <signal.h>

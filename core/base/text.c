@@ -1,3 +1,4 @@
+// Texts: growing buffers, the nearest known word, UTF-8.
 #include "base/text.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The contract of all plugins: names, tables, defaults, bounds.
 #include "check/conform.h"
 
 #include <stdarg.h>

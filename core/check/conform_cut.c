@@ -1,3 +1,4 @@
+// What a strategy must do: cuts within budget, the same for a seed, for any order of experts.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

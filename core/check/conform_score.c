@@ -1,3 +1,4 @@
+// What a criterion must do: finite scores that follow their experts.
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// A made-up model, from a seed: facts, weights, a router.
 #include "check/synthetic.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Statistics of the made-up model, as a calibration would have left them.
 #include "check/synthetic.h"
 
 #include <math.h>

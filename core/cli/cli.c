@@ -1,3 +1,4 @@
+// What all commands share: options, a context, exit statuses, how an error is told.
 #include "cli/cli.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The table that `cull eval` prints of what it has measured.
 #include "cli/eval_show.h"
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+// The experiment that `cull eval` and its options amount to, as YAML.
 #include "cli/eval_text.h"
 
 #include <string.h>

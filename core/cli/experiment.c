@@ -1,3 +1,4 @@
+// An experiment read, bound and planned, for the commands that take one.
 #include "cli/experiment.h"
 
 #include <stdio.h>

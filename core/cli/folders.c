@@ -1,3 +1,4 @@
+// The arguments of commands that read results: folders and conditions.
 #include "cli/folders.h"
 
 #include <errno.h>

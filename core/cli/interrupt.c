@@ -1,3 +1,4 @@
+// Ctrl-C and SIGTERM: the first asks a run to end, the second ends it.
 #include <signal.h>
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// The options under which results leave in lm-eval's forms.
 #include "cli/lm_output.h"
 
 #include <jansson.h>

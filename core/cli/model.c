@@ -1,3 +1,4 @@
+// A model by its folder or id, opened for the commands that look at one.
 #include "cli/model.h"
 
 #include "plugin/settings.h"

@@ -1,3 +1,4 @@
+// The options that all commands have.
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

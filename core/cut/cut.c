@@ -1,3 +1,4 @@
+// A cut in memory: made empty, copied, its overlays found and added.
 #include "cut/cut.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Writes a cut as safetensors.
 #include "cut/cut_file.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// Reads a cut from safetensors, distrusting every shape and index.
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

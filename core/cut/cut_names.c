@@ -1,3 +1,4 @@
+// The names under which a cut's parts stand in its file.
 #include "cut/cut_names.h"
 
 #include <math.h>

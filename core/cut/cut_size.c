@@ -1,3 +1,4 @@
+// How much a cut removes: of expert, of all and of active parameters.
 #include "cut/cut_size.h"
 
 #include <math.h>

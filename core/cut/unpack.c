@@ -1,3 +1,4 @@
+// Stored types to float32: BF16, F16, FP8 blocks, MXFP4.
 #include "cut/unpack.h"
 
 #include <math.h>

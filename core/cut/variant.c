@@ -1,3 +1,4 @@
+// A model's matrices as a cut leaves them, row by row.
 #include "cut/variant.h"
 
 #include <math.h>

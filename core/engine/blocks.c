@@ -1,3 +1,4 @@
+// Which rows a pass takes at a time, where not all fit the memory limit.
 #include "engine/blocks.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// One calibration of a pass: its rows, its slices, its hidden states.
 #include "engine/calibration.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// The subsample on which all experts are run, and what is kept of it.
 #include "engine/dense_sample.h"
 
 #include <string.h>

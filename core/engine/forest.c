@@ -1,3 +1,4 @@
+// Requests as a forest of segments: what they share is computed once.
 #include "engine/forest.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// From the last hidden states to log-probabilities, arg-maxes and divergences.
 #include "engine/head.h"
 
 #include <math.h>

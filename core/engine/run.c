@@ -1,3 +1,4 @@
+// The machinery of one pass: workers' scratch, pieces, shared loops.
 #include "engine/run.h"
 
 #include "base/memory.h"

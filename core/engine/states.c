@@ -1,3 +1,4 @@
+// The hidden states between layers: in memory, or in a nameless file.
 #include "engine/states.h"
 
 #include <errno.h>

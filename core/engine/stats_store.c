@@ -1,3 +1,4 @@
+// Statistics by layer: made, merged, given out as views.
 #include "engine/stats_store.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// Variants as streams of rows that part where their cuts do.
 #include "engine/streams.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// One layer's visit: attend, route, observe, decide, experts, after.
 #include "engine/visit.h"
 
 #include <string.h>

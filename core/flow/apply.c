@@ -1,3 +1,4 @@
+// A stage's cut joined to those before it: checked, rounded to the stored type.
 #include "flow/apply.h"
 
 #include "cut/cut.h"

@@ -1,3 +1,4 @@
+// What a stage may keep: from sparsity, shares and allocation to counts.
 #include "flow/budget.h"
 
 #include <math.h>

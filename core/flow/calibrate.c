@@ -1,3 +1,4 @@
+// Statistics for a step: from the cache, or gathered in a pass.
 #include "flow/calibrate.h"
 
 #include <time.h>

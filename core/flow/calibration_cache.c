@@ -1,3 +1,4 @@
+// Statistics on disk, under the key of what determines them.
 #include "flow/calibration_cache.h"
 
 #include <glob.h>

@@ -1,3 +1,4 @@
+// A metric's requests answered for all variants, and its numbers collected.
 #include "flow/evaluate.h"
 #include "plugin/host.h"
 

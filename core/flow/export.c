@@ -1,3 +1,4 @@
+// A trial's cut written out as a checkpoint of its own.
 #include "flow/export.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// What strategies rule out when they see a model's facts.
 #include "flow/fits.h"
 
 #include "cut/cut.h"

@@ -1,3 +1,4 @@
+// A criterion called: room for its scores, and whether they are finite.
 #include "flow/score.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// A strategy called: scores and budget into a cut.
 #include "flow/select.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// What a stage's plugins see of a model: facts, statistics, weights under earlier cuts.
 #include "flow/stage_view.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Reductions over float rows in fixed lanes.
 #include "math/rows.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// What trials will cost: operations, bytes, time.
 #include "plan/cost.h"
 
 #include <math.h>

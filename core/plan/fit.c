@@ -1,3 +1,4 @@
+// Do these plugins fit each other: forms, statistics, actions, budgets?
 #include "plan/fit.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// A model's facts without its weights, asked of the backend once and kept.
 #include "plan/inputs.h"
 
 #include <stddef.h>

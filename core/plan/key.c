@@ -1,3 +1,4 @@
+// Content keys: all that determines a calibration, a cut, an evaluation.
 #include "plan/key.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// The memory that a run will need, phase by phase.
 #include "plan/memory.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// How often the weights will be read, and who shares a pass.
 #include "plan/passes.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// The grid of an experiment as cells, equal ones folded together.
 #include "plan/plan.h"
 
 #include <math.h>

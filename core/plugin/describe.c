@@ -1,3 +1,4 @@
+// `cull describe`: a plugin's prose and settings, from its own table.
 #include "plugin/describe.h"
 
 #include <string.h>

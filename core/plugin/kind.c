@@ -1,3 +1,4 @@
+// The five kinds of plugin: names, sizes of vtables, callbacks that must be there.
 #include "plugin/kind.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// From a file to a module: is it whole, ours, of this ABI?
 #include "plugin/load.h"
 
 #include <dlfcn.h>

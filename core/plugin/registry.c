@@ -1,3 +1,4 @@
+// The plugins that are known, by kind and name.
 #include "plugin/registry.h"
 
 #include <errno.h>

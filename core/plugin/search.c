@@ -1,3 +1,4 @@
+// Where plugins are looked for.
 #define _GNU_SOURCE // secure_getenv
 #include "plugin/search.h"
 

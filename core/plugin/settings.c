@@ -1,3 +1,4 @@
+// A settings table as the host sees it: rows found, values set, freed, written out.
 #include "plugin/settings.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// One setting from text: its type, its bounds, its words.
 #include "plugin/settings.h"
 
 #include <errno.h>

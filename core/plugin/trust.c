@@ -1,3 +1,4 @@
+// Whose files are loaded: owners and permissions on the way to a plugin.
 #include "plugin/load.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// Is a module's own description sound: names, tables, defaults within bounds?
 #include "plugin/load.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// What a metric reports, collected for the record.
 #include "record/collector.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Results folders: made, listed, cleared of what dead processes left.
 #include "record/folder.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+// Arrays with scales, fill values and attributes.
 #include "record/h5_common.h"
 
 #include <hdf5_hl.h>

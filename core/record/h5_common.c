@@ -1,3 +1,4 @@
+// What reading and writing HDF5 share: quiet errors, and what the first one said.
 #include "record/h5_common.h"
 
 #include <stdio.h>

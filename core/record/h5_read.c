@@ -1,3 +1,4 @@
+// Reads datasets and attributes, checked against what is expected.
 #include "record/h5_common.h"
 
 #include <string.h>

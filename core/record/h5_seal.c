@@ -1,3 +1,4 @@
+// The checksum at the end of a file.
 #include "record/h5_common.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// Writes a file of groups, attributes and arrays; the first failure counts.
 #include "record/h5_common.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// The derived table of a folder's trials, with links.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

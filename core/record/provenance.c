@@ -1,3 +1,4 @@
+// Where and by what a trial was made.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

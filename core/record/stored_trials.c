@@ -1,3 +1,4 @@
+// Which trials and evaluations a folder already holds.
 #include <stdio.h>
 #include <string.h>
 

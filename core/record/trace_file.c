@@ -1,3 +1,4 @@
+// `cull trace`'s file: what every layer computed.
 #include "record/trace_file.h"
 
 #include <math.h>

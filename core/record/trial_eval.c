@@ -1,3 +1,4 @@
+// The outcomes per item and the metric rows of a trial's file.
 #include <string.h>
 
 #include "base/text.h"

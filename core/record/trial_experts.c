@@ -1,3 +1,4 @@
+// The layers and experts of a trial's file.
 #include <math.h>
 #include <string.h>
 

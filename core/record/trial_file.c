@@ -1,3 +1,4 @@
+// A trial's file: its groups in order.
 #include "record/trial_file.h"
 
 #include <math.h>

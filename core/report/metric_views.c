@@ -1,3 +1,4 @@
+// What is shown of the metrics: columns, and means over them.
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// The per-expert arrays of trials, and how their rankings agree.
 #include "results/experts.h"
 
 #include <math.h>

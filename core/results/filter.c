@@ -1,3 +1,4 @@
+// --where: which trials and values are loaded.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

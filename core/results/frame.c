@@ -1,3 +1,4 @@
+// Cells, columns and conditions of what was loaded.
 #include "results/frame.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Trials' files into a frame.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The metric rows of a trial, and the outcomes behind them.
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// A node and a settings table into a settings struct.
 #include "spec/bind.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// What is wrong with an experiment, collected and told in one go.
 #include "spec/problems.h"
 
 #include <stdarg.h>

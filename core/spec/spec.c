@@ -1,3 +1,4 @@
+// An experiment file as a struct: sections read, names resolved, defaults filled.
 #include "spec/spec.h"
 
 #include <string.h>

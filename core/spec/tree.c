@@ -1,3 +1,4 @@
+// YAML as nodes that know their places.
 #include "spec/tree.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// A studentised paired bootstrap over items and clusters.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

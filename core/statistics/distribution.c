@@ -1,3 +1,4 @@
+// Student's t and the binomial, by their incomplete beta function.
 #include <math.h>
 
 #include "statistics/stats.h"

@@ -1,3 +1,4 @@
+// Means, ratios, their errors; paired differences; Holm.
 #include "statistics/stats.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// A run: the folder locked, what is there found, models one after the other.
 #include "study/run.h"
 
 #include <errno.h>

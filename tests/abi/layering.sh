@@ -55,4 +55,10 @@ refuse "only core/record uses HDF5" \
     "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=record)"
 refuse "only core/math includes a BLAS" \
     "$(includes '<(cblas|lapacke?|f77blas|dnnl[a-z_]*)\.h' core plugins tests bench --exclude-dir=math)"
+for file in $(find core plugins tests bench -name '*.c'); do
+    case $(head -c 2 "$file") in
+    //) ;;
+    *) refuse "a file begins with a line that says what it is for" "$file" ;;
+    esac
+done
 exit $failed

@@ -1,3 +1,4 @@
+// Numbers compared within a tolerance; the worst one is told.
 #include "support/assert_close.h"
 
 #include <math.h>

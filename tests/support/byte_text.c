@@ -1,3 +1,4 @@
+// A tokenizer whose ids are bytes.
 #include "support/byte_text.h"
 
 #include <string.h>

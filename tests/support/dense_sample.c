@@ -1,3 +1,4 @@
+// A plain twin of the dense sample.
 #include "support/dense_sample.h"
 
 #include <math.h>

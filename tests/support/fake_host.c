@@ -1,3 +1,4 @@
+// The core's own context, without a run around it.
 #include "support/fake_host.h"
 
 #include <dlfcn.h>

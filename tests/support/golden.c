@@ -1,3 +1,4 @@
+// Golden tensors by name.
 #include "support/golden.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// What lm-eval answered, line by line.
 #include "support/lm_golden.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// A trial that nobody ran.
 #include "support/made_trial.h"
 
 #include "support/test.h"

@@ -1,3 +1,4 @@
+// What the tests of methods share: golden statistics, budgets, plugins.
 #include "support/methods.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// A model's facts without a model.
 #include "support/model.h"
 
 #include "support/test.h"

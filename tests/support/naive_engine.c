@@ -1,3 +1,4 @@
+// A plain twin of the engine, in double.
 #include "support/naive_engine.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// A checkpoint opened through the backend.
 #include "support/opened.h"
 
 #include <stdio.h>

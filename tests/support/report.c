@@ -1,3 +1,4 @@
+// A report that keeps what a metric says.
 #include "support/report.h"
 
 #include <math.h>

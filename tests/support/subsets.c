@@ -1,3 +1,4 @@
+// All subsets of a size.
 #include "support/subsets.h"
 
 #include "support/test.h"

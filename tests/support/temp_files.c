@@ -1,3 +1,4 @@
+// Files that go when a test ends.
 #include "support/temp_files.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The embedded models and their golden files.
 #include "support/tinyworld.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// Golden variants: their cuts, evaluated.
 #include "support/variants.h"
 
 #include <math.h>

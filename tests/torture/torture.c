@@ -1,3 +1,4 @@
+// A function run with every allocation failed in turn.
 #include "torture/torture.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// A function in a forked child with a time limit, and how it ended.
 #include "flow/sandbox/child.h"
 
 #include <errno.h>

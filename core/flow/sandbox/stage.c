@@ -1,3 +1,4 @@
+// A stage in a child: score and select, and what came of them.
 #include "flow/sandbox/stage.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// What a stage made, as bytes between child and parent.
 #include "flow/sandbox/stage_result.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// The answers of a trial as lm-eval would have got them.
 #include "report/lm_eval/lm_answers.h"
 
 #include <stdio.h>

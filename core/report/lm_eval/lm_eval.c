@@ -1,3 +1,4 @@
+// Results in the form of lm-eval's results.json.
 #include "report/lm_eval/lm_eval.h"
 
 #include <jansson.h>

@@ -1,3 +1,4 @@
+// Samples in the form of lm-eval's samples files.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// A chart as SVG: axes, ticks, lines, bands.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// A grid of experts by layers as SVG.
 #include <math.h>
 
 #include "report/page/page.h"

@@ -1,3 +1,4 @@
+// The page's frame: head, styles, tables, escaped text.
 #include "report/page/page.h"
 
 #include <string.h>

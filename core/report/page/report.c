@@ -1,3 +1,4 @@
+// `cull report`: the page's sections in order.
 #include "report/page/report.h"
 
 #include <jansson.h>

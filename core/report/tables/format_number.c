@@ -1,3 +1,4 @@
+// Numbers as tables show them.
 #include "report/tables/format_number.h"
 
 #include <math.h>

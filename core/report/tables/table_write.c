@@ -1,3 +1,4 @@
+// A table as csv, JSON, Markdown and LaTeX.
 #include <ctype.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// The families that are known.
 #include "arch.h"
 
 #include <string.h>

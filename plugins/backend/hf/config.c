@@ -1,3 +1,4 @@
+// config.json with a place for every complaint.
 #include "config.h"
 
 #include "model.h"

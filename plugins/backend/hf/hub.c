@@ -1,3 +1,4 @@
+// A model by its Hub id, in the local cache.
 #include "hub.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// A tensor's rows as float32, whatever it is stored as.
 #include "load.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// RMS and layer norms, sums in double.
 #include <cull/kernel.h>
 
 #include "pieces.h"

@@ -1,3 +1,4 @@
+// Rotary embeddings: default, linear, dynamic, YaRN, Llama 3's, longrope.
 #include "rope.h"
 
 #include <string.h>

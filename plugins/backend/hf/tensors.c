@@ -1,3 +1,4 @@
+// The safetensors files of a checkpoint, and its tensors by name.
 #include "tensors.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// How lm-eval turns contexts and continuations into ids.
 #include "common/lm_eval/lm_protocol.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Documents asked and scored as lm-eval does.
 #include "common/lm_eval/scoring_state.h"
 
 #include <stdio.h>

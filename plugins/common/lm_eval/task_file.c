@@ -1,3 +1,4 @@
+// A file of requests, line by line.
 #include "common/lm_eval/task_file.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The first line of a request file: what its task is.
 #include "common/lm_eval/task_metadata.h"
 
 #include <string.h>

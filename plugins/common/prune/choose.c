@@ -1,3 +1,4 @@
+// Which experts go: the lowest scores within a budget.
 #include "common/prune/choose.h"
 
 #include <math.h>

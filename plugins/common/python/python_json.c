@@ -1,3 +1,4 @@
+// JSON as Python's json.dumps writes it.
 #include "common/python/python_json.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// Python's regular expressions in PCRE2's dialect.
 #include "common/python/python_pattern.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+// Python's random.Random: MT19937, shuffles and samples.
 #include "common/python/python_random.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+// Python's str methods on UTF-8.
 #include "common/python/python_text.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Python's re over PCRE2.
 #include "common/python/regex.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// SHA-256 (FIPS 180-4), for the hashes that lm-eval has.
 #include "common/python/sha256.h"
 
 #include <string.h>

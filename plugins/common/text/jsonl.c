@@ -1,3 +1,4 @@
+// Files of a JSON value a line.
 #include "common/text/jsonl.h"
 
 #include <stdio.h>

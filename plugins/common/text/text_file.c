@@ -1,3 +1,4 @@
+// Files of text: plain, or fields of JSON lines.
 #include "common/text/text_file.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Texts in windows of ids, as perplexity asks them.
 #include "common/text/windows.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// The loss of any subset of a layer's experts, from the Gram matrices of their outputs.
 #include "losses.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Token ids from NumPy's .npy files.
 #include "npy.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// A published task's documents as requests.
 #include "build.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// A document's prompt and choices from its fields.
 #include "render.h"
 
 #include <stdio.h>

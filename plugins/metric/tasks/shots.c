@@ -1,3 +1,4 @@
+// The examples in front of each question, drawn as lm-eval draws them.
 #include "shots.h"
 
 #include "render.h"

@@ -1,3 +1,4 @@
+// Subsets by beam search.
 #include <math.h>
 #include <stdlib.h>
 

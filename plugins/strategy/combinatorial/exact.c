@@ -1,3 +1,4 @@
+// All subsets, one after the other.
 #include <math.h>
 
 #include "search.h"

@@ -1,3 +1,4 @@
+// Lists of experts in JSON.
 #include "lists.h"
 
 #include <errno.h>

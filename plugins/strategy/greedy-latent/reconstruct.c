@@ -1,3 +1,4 @@
+// A cluster's mean, and the expert nearest to it.
 #include "reconstruct.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Experts that are too far from all others to be joined.
 #include "reject.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Neurons of an expert put in the order of another's.
 #include "align.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// The Cholesky factor of a Hessian's inverse.
 #include "factor.h"
 
 #include <math.h>

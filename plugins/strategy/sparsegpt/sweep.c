@@ -1,3 +1,4 @@
+// SparseGPT's sweep over the columns of a matrix.
 #include "sweep.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Cuts written, read back, and files that are none.
 #include "support/test.h"
 
 #include <cmocka.h>

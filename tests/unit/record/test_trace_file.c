@@ -1,3 +1,4 @@
+// A trace written and read back.
 #include "support/test.h"
 
 #include <cmocka.h>

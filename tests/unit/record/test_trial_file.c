@@ -1,3 +1,4 @@
+// A trial's file written and read back.
 #include "support/test.h"
 
 #include <cmocka.h>

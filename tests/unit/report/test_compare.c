@@ -1,3 +1,4 @@
+// Cells compared: estimates, differences, tables.
 #include "support/test.h"
 
 #include <cmocka.h>

@@ -1,3 +1,4 @@
+// Tables in every form.
 #include "support/test.h"
 
 #include <cmocka.h>

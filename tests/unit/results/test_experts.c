@@ -1,3 +1,4 @@
+// Experts of trials, and rank correlations.
 #include "support/test.h"
 
 #include <cmocka.h>

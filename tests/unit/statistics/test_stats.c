@@ -1,3 +1,4 @@
+// Statistics against numbers from scipy.
 #include "support/test.h"
 
 #include <cmocka.h>

@@ -1,3 +1,4 @@
+// A variant as a checkpoint: planned, written, verified.
 #include "save/save.h"
 
 // What was written is opened again: it must be a sound checkpoint with the layers, experts and

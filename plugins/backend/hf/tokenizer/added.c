@@ -1,3 +1,4 @@
+// Added tokens: found in a text before anything else looks at it.
 #include "added.h"
 #include "unicode.h"
 

@@ -1,3 +1,4 @@
+// Ids into text.
 #include "decode.h"
 #include "letters.h"
 

@@ -1,3 +1,4 @@
+// tokenizer.json as nodes that know their names.
 #include "json.h"
 
 #include <stdarg.h>

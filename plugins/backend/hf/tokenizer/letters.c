@@ -1,3 +1,4 @@
+// The letters by which byte-level vocabularies write bytes.
 #include "letters.h"
 
 // Bytes 0x00–0x20, 0x7f–0xa0 and 0xad are not printable: 33 + 34 + 1 letters from U+0100 on.

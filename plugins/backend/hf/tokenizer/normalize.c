@@ -1,3 +1,4 @@
+// Normalizers: what becomes of a text before it is split.
 #include "normalize.h"
 #include "letters.h"
 #include "unicode.h"

@@ -1,3 +1,4 @@
+// Patterns of tokenizers as PCRE2 has them.
 #include "pattern.h"
 
 #include <string.h>

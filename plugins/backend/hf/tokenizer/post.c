@@ -1,3 +1,4 @@
+// Post-processors: what stands around a text's ids.
 #include "post.h"
 
 #include <string.h>

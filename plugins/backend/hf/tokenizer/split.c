@@ -1,3 +1,4 @@
+// Pre-tokenizers: a text into words.
 #include "split.h"
 #include "letters.h"
 

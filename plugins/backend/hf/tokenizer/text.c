@@ -1,3 +1,4 @@
+// Growing texts and lists of ids.
 #include "text.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// A pattern in the dialect of Rust's regexes into PCRE2's.
 #include "translate.h"
 
 #include <stdio.h>

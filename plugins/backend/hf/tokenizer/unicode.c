@@ -1,3 +1,4 @@
+// Unicode as the reference tokenizers know it.
 #include "unicode.h"
 
 #include <stddef.h>

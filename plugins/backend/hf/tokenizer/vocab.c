@@ -1,3 +1,4 @@
+// A vocabulary: tokens by id, ids by token.
 #include "vocab.h"
 
 #include <string.h>
