@@ -239,7 +239,7 @@ typedef struct hf_arch {
     cull_status (*adjust)(struct hf_config *, cull_model *); // what a table cannot say; may be NULL
 
     // ---- what Cull's own layout needs, see layer_overrides.c
-    const char *transformers; // its class; NULL: transformers has none
+    const char *transformers; // its class of the model alone; NULL: transformers has none
     const char *constants;    // their tensor; NULL: HF_CONSTANTS_NAME
 } hf_arch;
 

@@ -55,8 +55,10 @@ static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
     m->wrapped = w.depth > 0;
     if (status == CULL_OK)
         status = find_arch(&w.text, m);
-    if (status == CULL_OK)
+    if (status == CULL_OK) {
+        m->transformers = m->wrapped ? hf_wrapper_class(&w.text) : m->arch->transformers;
         status = hf_shape_read(&w.text, m);
+    }
     hf_wrapper_close(&w);
     return status;
 }

@@ -67,6 +67,8 @@ cull_status hf_wrapper_open(cull_ctx *, const char *path, hf_wrapped *out);
 void hf_wrapper_close(hf_wrapped *);
 // The word for the language model's architecture; NULL: it, or a wrapper, is missing or unknown.
 const char *hf_wrapper_type(hf_config *text);
+// transformers' class of the wrapper; NULL: none.
+const char *hf_wrapper_class(const hf_config *text);
 // Is the head tied to the embedding? A wrapper's own key may count, or the language model's.
 bool hf_wrapper_ties(hf_config *text, bool tied);
 

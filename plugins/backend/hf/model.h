@@ -88,11 +88,12 @@ struct cull_model {
     hf_shape s;
     hf_heads heads[2]; // of full layers and of local ones
     hf_files files;
-    const char *base;  // of the names: "model.", or what a wrapper puts before "layers.0."
-    const char *head;  // "lm_head"
-    bool wrapped;      // it is the language model of a wrapper
-    hf_layer *layer;   // (L)
-    cull_matrix *ends; // (2): embedding, head
+    const char *base;         // of the names: "model.", or what a wrapper puts before "layers.0."
+    const char *head;         // "lm_head"
+    bool wrapped;             // it is the language model of a wrapper
+    const char *transformers; // the class of transformers that it is loaded with; NULL: none
+    hf_layer *layer;          // (L)
+    cull_matrix *ends;        // (2): embedding, head
     hf_norm final_norm;
     cull_model_facts facts;
     struct hf_tokenizer *tokenizer; // NULL: not opened

@@ -58,7 +58,8 @@
 #define HF_TENSORS_INDEXER                                                                         \
     (const hf_left[])                                                                              \
     {                                                                                              \
-        { "self_attn.indexer.*", "attention is dense up to index_topk positions", true },          \
+        { "self_attn.indexer.*",                                                                   \
+          "attention is dense up to index_topk positions; an export keeps them", true },           \
         {                                                                                          \
             0                                                                                      \
         }                                                                                          \

@@ -11,18 +11,19 @@ enum { OUTER = 1, INNER = 2 }; // whose tie_word_embeddings ties the head
 static const struct wrapper {
     const char *model_type;
     unsigned tied_by;
-    bool tied; // where neither says
+    bool tied;                // where neither says
+    const char *transformers; // its class; NULL: none that has the language model's layers
 } wrappers[] = {
-    { "qwen3_vl_moe", OUTER, false },
-    { "qwen3_omni_moe", OUTER, false }, // the thinker's
-    { "qwen3_omni_moe_thinker", OUTER, false },
-    { "qwen3_5_moe", OUTER, false },
-    { "glm4v_moe", OUTER | INNER, false },
-    { "ernie4_5_vl_moe", OUTER, true },
-    { "minimax_m3_vl", OUTER | INNER, false },
-    { "gemma4", OUTER, true },
-    { "llama4", INNER, false },
-    { "mistral3", OUTER, true },
+    { "qwen3_vl_moe", OUTER, false, "Qwen3VLMoeForConditionalGeneration" },
+    { "qwen3_omni_moe", OUTER, false, NULL }, // the thinker's
+    { "qwen3_omni_moe_thinker", OUTER, false, "Qwen3OmniMoeThinkerForConditionalGeneration" },
+    { "qwen3_5_moe", OUTER, false, "Qwen3_5MoeForConditionalGeneration" },
+    { "glm4v_moe", OUTER | INNER, false, "Glm4vMoeForConditionalGeneration" },
+    { "ernie4_5_vl_moe", OUTER, true, "Ernie4_5_VLMoeForConditionalGeneration" },
+    { "minimax_m3_vl", OUTER | INNER, false, "MiniMaxM3SparseForConditionalGeneration" },
+    { "gemma4", OUTER, true, "Gemma4ForConditionalGeneration" },
+    { "llama4", INNER, false, "Llama4ForConditionalGeneration" },
+    { "mistral3", OUTER, true, "Mistral3ForConditionalGeneration" },
 };
 
 // Prefix of the tensors that stand before "embed_tokens", and the head's name; the first is that of
@@ -39,7 +40,7 @@ static const struct layout {
 
 static const struct wrapper *find(const char *model_type)
 {
-    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
+    for (size_t i = 0; model_type && i < sizeof wrappers / sizeof *wrappers; i++)
         if (strcmp(wrappers[i].model_type, model_type) == 0)
             return &wrappers[i];
     return NULL;
@@ -103,6 +104,17 @@ bool hf_wrapper_ties(hf_config *text, bool tied)
                 (hf_num)HF_KEY("tie_word_embeddings", wrapper->tied_by & OUTER && wrapper->tied));
     text->status = text->status ? text->status : text->outer->status;
     return (wrapper->tied_by & OUTER && outer) || (wrapper->tied_by & INNER && inner);
+}
+
+const char *hf_wrapper_class(const hf_config *text)
+{
+    const hf_config *file = text->outer;
+
+    while (file && file->outer)
+        file = file->outer;
+    const struct wrapper *wrapper =
+        file ? find(json_string_value(json_object_get(file->root, "model_type"))) : NULL;
+    return wrapper ? wrapper->transformers : NULL;
 }
 
 void hf_wrapper_names(cull_model *m)

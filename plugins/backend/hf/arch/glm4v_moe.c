@@ -30,5 +30,4 @@ const hf_arch hf_glm4v_moe = {
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers",
     .keys = keys,
-    .transformers = "Glm4vMoeForConditionalGeneration",
 };

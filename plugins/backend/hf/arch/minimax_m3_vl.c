@@ -17,8 +17,8 @@ static const hf_key keys[] = {
     { 0 },
 };
 static const hf_left tensors[] = {
-    { "self_attn.indexer.*", "attention is dense up to as many blocks as are chosen", true },
-    { "self_attn.index_*", "attention is dense up to as many blocks as are chosen", true },
+    { "self_attn.indexer.*", "attention is dense up to as many blocks as are chosen; an export keeps them", true },
+    { "self_attn.index_*", "attention is dense up to as many blocks as are chosen; an export keeps them", true },
     { 0 },
 };
 // clang-format on
@@ -96,5 +96,5 @@ const hf_arch hf_minimax_m3_vl = {
     .keys = keys,
     .tensors = tensors,
     .adjust = adjust,
-    .transformers = "MiniMaxM3SparseForConditionalGeneration",
+    .transformers = "MiniMaxM3VLForCausalLM",
 };

@@ -32,5 +32,4 @@ const hf_arch hf_qwen3_omni_moe = {
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
     .dense = HF_DENSE_PROJ,
     .keys = keys,
-    .transformers = "Qwen3OmniMoeThinkerForConditionalGeneration",
 };

@@ -34,5 +34,4 @@ const hf_arch hf_qwen3_vl_moe = {
                  HF_EXPERTS_PROJ },
     .dense = HF_DENSE_PROJ,
     .keys = keys,
-    .transformers = "Qwen3VLMoeForConditionalGeneration",
 };

@@ -206,7 +206,7 @@ static cull_status check_own(hf_saving *s)
 {
     if (!s->own)
         return CULL_OK;
-    if (!s->m->arch->transformers)
+    if (!s->m->transformers)
         return refuse(s, "its layers differ, or have constants in experts' places, which only "
                          "Cull's own layout can say; and transformers lacks this architecture");
     for (size_t l = 0; l < s->m->s.L; l++)
@@ -265,7 +265,7 @@ cull_status hf_save_plan(hf_saving *s)
 const char *hf_exports(cull_ctx *ctx, const cull_model *m)
 {
     const hf_arch *arch = m->arch;
-    const char *own = arch->transformers ? "in Cull's own layout" : "not at all";
+    const char *own = m->transformers ? "in Cull's own layout" : "not at all";
     bool quantised = m->s.mxfp4 || m->s.block_rows;
 
     return hf_text(ctx,

@@ -11,7 +11,7 @@ import inspect
 import torch
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-PER_TOKEN = ("num_experts_per_tok", "moe_k", "moe_topk")
+PER_TOKEN = ("num_experts_per_tok", "moe_k", "moe_topk", "top_k_experts")
 
 
 def altered(config, names, number):
@@ -40,8 +40,22 @@ def with_constants(experts, count, constants, width):
             gate = weights.masked_fill(row < 0, 0)
             return out + torch.einsum("nk,nkd->nd", gate, self.constants[row.clamp(min=0)].to(gate.dtype))
 
+    class InputsAndConstants(type(experts)):
+        """Of experts that get every token, those that a token has not chosen as zeros."""
+
+        def forward(self, hidden_states):
+            inputs = hidden_states.view(len(self.place), -1, hidden_states.shape[-1])
+            kept = [e for e, row in enumerate(self.row) if row < 0]
+            out = torch.zeros_like(inputs)
+            out[kept] = super().forward(inputs[kept].reshape(-1, inputs.shape[-1])).view_as(inputs[kept])
+            for e, row in enumerate(self.row):
+                if row >= 0:
+                    out[e] = inputs[e].ne(0).any(-1, keepdim=True) * self.constants[row].to(out.dtype)
+            return out.view_as(hidden_states)
+
     stored = [e for e in range(count) if e not in constants]
-    experts.__class__ = ExpertsAndConstants
+    on_input = len(inspect.signature(type(experts).forward).parameters) == 2
+    experts.__class__ = InputsAndConstants if on_input else ExpertsAndConstants
     experts.place = [stored.index(e) if e in stored else 0 for e in range(count)]
     experts.row = [constants.index(e) if e in constants else -1 for e in range(count)]
     experts.constants = torch.nn.Parameter(torch.zeros(len(constants), width))
@@ -56,7 +70,7 @@ def with_groups(router, sizes):
             bias = getattr(self, "e_score_correction_bias", None)
             scores = logits.softmax(-1) if bias is None else logits.sigmoid()
             choice = scores if bias is None else scores + bias
-            counted = 1 if bias is None else 2  # of a group's experts, the best
+            counted = 2 if bias is not None or "Mistral4" in type(self).__mro__[1].__name__ else 1  # of a group's best
             groups = [group.topk(min(counted, group.shape[-1])).values for group in choice.split(self.sizes, -1)]
             of_groups = [best.sum(-1) if best.shape[-1] else best.new_full(best.shape[:-1], -torch.inf)
                          for best in groups]
@@ -77,20 +91,31 @@ def with_groups(router, sizes):
 class Model(Stock):
     def __init__(self, config):
         super().__init__(config)
-        config = config.get_text_config()
-        for i, (layer, own) in enumerate(zip(self.get_decoder().layers, config.cull_layers)):
+        config, decoder = config.get_text_config(), self.get_decoder()
+        decoder = decoder if hasattr(decoder, "layers") else decoder.model
+        for i, (layer, own) in enumerate(zip(decoder.layers, config.cull_layers)):
             if own is None:
                 continue
             constants = own.get("constants", [])
             config_of_layer = altered(altered(config, EXPERTS, own["experts"]), PER_TOKEN, own["per_token"])
-            for name, block in layer.named_children():
-                if not hasattr(block, "experts"):
-                    continue
+            if hasattr(layer, "experts"):  # Gemma 4 has router and experts in the layer itself
+                layer.router = type(layer.router)(config_of_layer)
+                block = layer
+            else:
+                name, block = next((n, b) for n, b in layer.named_children() if hasattr(b, "experts"))
                 block = rebuilt(block, config_of_layer, i)
-                if "groups" in own:
-                    with_groups(block.gate, own["groups"])
-                if constants:
-                    stored = altered(config_of_layer, EXPERTS, own["experts"] - len(constants))
-                    block.experts = type(block.experts)(stored)
-                    with_constants(block.experts, own["experts"], constants, config.hidden_size)
                 setattr(layer, name, block)
+            if "groups" in own:
+                with_groups(block.gate, own["groups"])
+            stored = altered(config_of_layer, EXPERTS, own["experts"] - len(constants))
+            block.experts = type(block.experts)(stored)
+            if constants:
+                with_constants(block.experts, own["experts"], constants, config.hidden_size)
+
+    @classmethod
+    def is_custom_code(cls):
+        """No: transformers renames tensors of its own classes alone, and these are named as Stock's are."""
+        return False
+
+
+Model.__name__ = Stock.__name__
