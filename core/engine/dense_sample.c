@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "math/blas.h"
+#include "math/rows.h"
 
 enum { DENSE_BYTES = 128 << 20, GRAM_TOKENS = 16 };
 
@@ -89,9 +90,23 @@ typedef struct chunk { // some rows of the subsample and all experts' outputs fo
     size_t n, at;   // at: of the first among the subsample
     const float *x; // (n, D)
     float *moe;     // (n, D) the routed output
+    float *scale;   // (n, E) what multiplies each expert's input; NULL: nothing does
     float *y;       // (E, n, D)
     uint8_t *slice; // (n)
 } chunk;
+
+// The rows as expert e would meet them: × its gate, had it been chosen.
+static const float *scaled_rows(const chunk *c, size_t e, cull_arena *arena)
+{
+    const size_t D = c->s->g->D, E = c->s->g->E;
+    float *x = cull_arena_room(arena, c->n * D, sizeof *x);
+
+    for (size_t i = 0; x && i < c->n; i++) {
+        memcpy(x + i * D, c->x + i * D, D * sizeof *x);
+        cull_row_scale(D, x + i * D, c->scale[i * E + e]);
+    }
+    return x;
+}
 
 static cull_status run_expert(void *arg, size_t e, size_t worker)
 {
@@ -106,7 +121,10 @@ static cull_status run_expert(void *arg, size_t e, size_t worker)
     piece.cut = c->cut;
     piece.layer = g->l;
     piece.pass.core = &piece;
-    CULL_TRY(g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, c->x,
+    const float *x = c->scale ? scaled_rows(c, e, arena) : c->x;
+    if (!x)
+        return cull_no_memory(g->run->ctx);
+    CULL_TRY(g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, x,
                                         c->y + e * c->n * g->D));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
@@ -209,7 +227,8 @@ static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_
            g->E * sizeof(float));
     for (size_t k = 0; k < g->K; k++)
         if (lane->routed.index[i * g->K + k] >= 0)
-            gate[lane->routed.index[i * g->K + k]] = lane->routed.gate[i * g->K + k];
+            gate[lane->routed.index[i * g->K + k]] =
+                lane->slot_scale ? 1 : lane->routed.gate[i * g->K + k];
     ((uint32_t *)(uintptr_t)s->sample.group)[t] = sequence;
 }
 
@@ -223,14 +242,17 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane)
     float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
     float *moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof *moe) : NULL;
     uint8_t *slice = cull_arena_alloc(arena, most, 1);
-    chunk c = { s, lane->cut, 0, s->n_done, x, moe, y, slice };
+    float *scale = lane->slot_scale ? cull_arena_alloc(arena, most * g->E, sizeof *scale) : NULL;
+    chunk c = { s, lane->cut, 0, s->n_done, x, moe, scale, y, slice };
 
-    if (!x || !y || !slice || (s->target && !moe))
+    if (!x || !y || !slice || (s->target && !moe) || (lane->slot_scale && !scale))
         return cull_no_memory(g->run->ctx);
     for (size_t i = 0; i < lane->n; i++) {
         if (s->chosen[lane->first_row + i]) {
             slice[c.n] = g->slice[lane->first_row + i];
             memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
+            if (scale) // the unbiased score of an expert is its gate
+                memcpy(scale + c.n * g->E, lane->routed.p + i * g->E, g->E * sizeof *scale);
             if (moe)
                 memcpy(moe + c.n * g->D, lane->h_out + i * g->D, g->D * sizeof *moe);
             if (s->want & CULL_STAT_DENSE_SAMPLE)

@@ -40,6 +40,7 @@ typedef struct dispatch {
     size_t *group_of; // (n_lanes, E)
     source *source;
     float *gate;     // (sources) the gate of each, when hooks look on
+    float *scale;    // (sources) what multiplies each, where gates act on inputs; else NULL
     size_t *slot_of; // (sources) row·K + k in lane 0, likewise
     uint32_t **twin; // [lane] → (n, E) the source already listed for a shared row, or NULL
     float *y, *u;    // the wave's outputs; inputs of down, where a hooks wants them
@@ -78,12 +79,13 @@ static cull_status make_groups(dispatch *t)
 }
 
 // Tables for lanes that share an attend with another: which source a (row, expert) already is.
+// Where gates act on inputs a row is another one for each gate.
 static cull_status make_twins(dispatch *t)
 {
     t->twin = cull_arena_alloc(t->arena, t->n_lanes, sizeof *t->twin);
     if (!t->twin)
         return cull_no_memory(t->run->ctx);
-    for (size_t i = 0; i < t->n_lanes; i++) {
+    for (size_t i = 0; i < t->n_lanes && !t->lane[i]->slot_scale; i++) {
         for (size_t j = 0; j < i && !t->twin[i]; j++) {
             if (t->lane[j]->x != t->lane[i]->x)
                 continue;
@@ -117,6 +119,8 @@ static void walk(dispatch *t, bool fill)
             if (fill) {
                 t->source[g->first + g->n] = (source){ (uint32_t)i, (uint32_t)(s / t->K) };
                 lane->slot_row[s] = g->n;
+                if (t->scale)
+                    t->scale[g->first + g->n] = lane->slot_scale[s];
                 if (t->gate) {
                     t->gate[g->first + g->n] = lane->slot_gate[s];
                     t->slot_of[g->first + g->n] = s;
@@ -155,6 +159,11 @@ static cull_status list_sources(dispatch *t)
         t->group[g].n = 0;
     }
     t->source = cull_arena_room(t->arena, total, sizeof *t->source);
+    if (t->lane[0]->slot_scale) {
+        t->scale = cull_arena_alloc(t->arena, total, sizeof *t->scale);
+        if (!t->scale)
+            return cull_no_memory(t->run->ctx);
+    }
     if (shows_experts(t)) {
         t->gate = cull_arena_alloc(t->arena, total, sizeof *t->gate);
         t->slot_of = cull_arena_alloc(t->arena, total, sizeof *t->slot_of);
@@ -183,6 +192,8 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     for (size_t r = 0; r < it->n; r++) {
         const source s = t->source[g->first + it->first + r];
         memcpy(x + r * t->D, t->lane[s.lane]->x + s.row * t->D, t->D * sizeof *x);
+        if (t->scale)
+            cull_row_scale(t->D, x + r * t->D, t->scale[g->first + it->first + r]);
     }
     piece.cut = g->cut;
     piece.layer = t->l;
@@ -271,6 +282,7 @@ static cull_status show_wave(const dispatch *t, size_t first, size_t end)
             wave[n++] = (cull_expert_wave){ g->e,
                                             g->n,
                                             t->gate + g->first,
+                                            t->scale ? t->scale + g->first : NULL,
                                             t->slot_of + g->first,
                                             t->y + g->wave_row * t->D,
                                             t->u ? t->u + g->wave_row * t->F : NULL };

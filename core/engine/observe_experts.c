@@ -1,8 +1,10 @@
 // What calibration sees of each expert's rows: a wave of them at a time, in their order.
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "engine/observe_sums.h"
+#include "math/rows.h"
 #include <cull/kernel.h>
 
 // The head of an expert's sums; the observers' accumulators follow.
@@ -22,6 +24,24 @@ typedef struct wave_rows {
     uint8_t *slice;               // (n)
     double *norm, *top, *widest;  // (n) ‖y‖, the largest y and |y|
 } wave_rows;
+
+// An expert's inputs where gates act on them, as it meets them.
+static cull_status scale_inputs(const cull_stats_pass *g, cull_arena *arena,
+                                const cull_expert_wave *wave, const float **x)
+{
+    float *scaled = wave->scale ? cull_arena_room(arena, wave->n * g->D, sizeof *scaled) : NULL;
+
+    if (!wave->scale)
+        return CULL_OK;
+    if (!scaled)
+        return cull_no_memory(g->run->ctx);
+    for (size_t r = 0; r < wave->n; r++) {
+        memcpy(scaled + r * g->D, x[r], g->D * sizeof *scaled);
+        cull_row_scale(g->D, scaled + r * g->D, wave->scale[r]);
+        x[r] = scaled + r * g->D;
+    }
+    return CULL_OK;
+}
 
 static cull_status flatten(cull_stats_pass *g, const cull_lane *lane, size_t n_experts,
                            const cull_expert_wave *wave, wave_rows *out)
@@ -52,6 +72,7 @@ static cull_status flatten(cull_stats_pass *g, const cull_lane *lane, size_t n_e
             out->u[at] = wave[i].u ? wave[i].u + r * g->F : NULL;
             out->slice[at] = g->slice[lane->first_row + row];
         }
+        CULL_TRY(scale_inputs(g, arena, wave + i, out->x + out->first[i]));
     }
     return CULL_OK;
 }
@@ -84,12 +105,14 @@ static void raise_to(double *to, double value, bool first)
         *to = value;
 }
 
-static void add_row(head *h, double gate, double norm, double top, double widest)
+// routed: the router's own gate; gate: what multiplies the output, another one where that acts on
+// the input.
+static void add_row(head *h, double routed, double gate, double norm, double top, double widest)
 {
     const bool first = h->count == 0.0;
 
     h->count += 1.0;
-    h->gate += gate;
+    h->gate += routed;
     h->gate_sq += gate * gate;
     h->norm += norm;
     h->norm_sq += norm * norm;
@@ -125,7 +148,8 @@ static cull_status add_heads(void *arg, size_t expert, size_t worker)
         double *acc = cull_slice_sum_at(&w->g->expert[wave->e].head, w->slice[i]);
         if (!acc)
             return cull_no_memory(w->g->run->ctx);
-        add_row((head *)(void *)acc, (double)wave->gate[r], w->norm[i], w->top[i], w->widest[i]);
+        add_row((head *)(void *)acc, (double)(wave->scale ? wave->scale[r] : wave->gate[r]),
+                (double)wave->gate[r], w->norm[i], w->top[i], w->widest[i]);
         observe_row(w, expert, i, wave->gate[r], acc + HEAD);
     }
     return CULL_OK;

@@ -125,19 +125,21 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_la
 }
 
 // One row's picks through the slot table: constants go straight into the output, the rest is listed
-// in order of experts, two picks that the same expert serves as one.
+// in order of experts, two picks that the same expert serves as one. A gate that acts on the input
+// is its scale: the output counts as it is, and picks stay apart.
 static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t i, size_t K,
                         size_t D)
 {
     uint32_t *slot = lane->slot + i * K;
     float *gate = lane->slot_gate + i * K;
+    float *scale = lane->slot_scale ? lane->slot_scale + i * K : NULL;
     size_t n = 0;
 
     for (size_t k = 0; k < K; k++)
         slot[k] = CULL_NONE;
     for (size_t k = 0; k < K; k++) {
         const int32_t e = lane->routed.index[i * K + k];
-        const float g = lane->routed.gate[i * K + k];
+        const float routed = lane->routed.gate[i * K + k], g = scale ? 1 : routed;
         if (e < 0)
             continue;
         const unsigned action = cut ? cut->action[e] : CULL_ACTION_BASE;
@@ -149,7 +151,7 @@ static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t
         size_t at = 0;
         while (at < n && slot[at] < by)
             at++;
-        if (at < n && slot[at] == by) {
+        if (at < n && slot[at] == by && !scale) {
             gate[at] += g;
             continue;
         }
@@ -157,6 +159,10 @@ static void resolve_row(const cull_lane *lane, const cull_layer_cut *cut, size_t
         memmove(gate + at + 1, gate + at, (n - at) * sizeof *gate);
         slot[at] = by;
         gate[at] = g;
+        if (scale) {
+            memmove(scale + at + 1, scale + at, (n - at) * sizeof *scale);
+            scale[at] = routed;
+        }
         n++;
     }
 }
@@ -186,13 +192,15 @@ static cull_status resolve_rows(void *arg, size_t block, size_t worker)
 static cull_status resolve(cull_run *run, size_t l, cull_lane *lane)
 {
     const size_t K = cull_layer_of(run->m, l)->K;
+    const bool on_input = cull_layer_of(run->m, l)->gate_on_input;
     cull_arena *arena = run->worker[run->n_workers].arena;
     resolving t = { lane, lane->cut ? lane->cut->layer + l : NULL, K, run->m->facts->D };
 
     lane->slot = cull_arena_room(arena, lane->n * K, sizeof *lane->slot);
     lane->slot_gate = floats(run, lane->n * K);
+    lane->slot_scale = on_input ? floats(run, lane->n * K) : NULL;
     lane->slot_row = cull_arena_room(arena, lane->n * K, sizeof *lane->slot_row);
-    if (!lane->slot || !lane->slot_gate || !lane->slot_row)
+    if (!lane->slot || !lane->slot_gate || !lane->slot_row || (on_input && !lane->slot_scale))
         return cull_no_memory(run->ctx);
     return cull_run_each(run, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);
 }

@@ -24,7 +24,8 @@ typedef struct cull_lane {
     float *r, *side, *x; // (n, D), shared with the attended lane
     cull_routed routed;  // (n, K), (n, E)
     uint32_t *slot;      // (n, K) the expert that computes, ascending; CULL_NONE: none
-    float *slot_gate;    // (n, K)
+    float *slot_gate;    // (n, K) what multiplies its output
+    float *slot_scale;   // (n, K) what multiplies its input; NULL: nothing does
     size_t *slot_row;    // (n, K) where its output stands in the wave's buffer
 } cull_lane;
 
@@ -32,6 +33,7 @@ typedef struct cull_lane {
 typedef struct cull_expert_wave {
     size_t e, n;
     const float *gate;  // (n)
+    const float *scale; // (n) of the inputs; NULL: 1
     const size_t *slot; // (n) row · K + k
     const float *y;     // (n, D)
     const float *u;     // (n, F) inputs of down; NULL: not wanted

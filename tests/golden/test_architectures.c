@@ -241,11 +241,40 @@ static void test_more(void **state)
     check_all(folder, false);
 }
 
+// DeepSeek-V3.2's attention is dense up to index_topk positions, 32 of this checkpoint, and refused
+// beyond.
+static void test_beyond_the_indexer(void **state)
+{
+    fake_host *host = fake_host_new(1);
+    const cull_plugin *plugin = fake_plugin(host, "backend", "hf");
+    const cull_backend *hf = plugin->vtable;
+    void *settings = fake_settings(host, plugin);
+    int32_t ids[33] = { 0 };
+    cull_model *model;
+
+    (void)state;
+    for (size_t n = 32; n <= 33; n++) {
+        naive_forward f;
+        fake_set(host, plugin, settings, "path",
+                 CULL_SOURCE_DIR "/tests/golden/architectures/deepseek_v32");
+        assert_ok(host, hf->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &model));
+        const cull_status status = naive_run(fake_ctx(host), hf, model, n, ids, NULL, &f);
+        if (n == 32)
+            assert_ok(host, status);
+        else
+            assert_fails(host, status, CULL_ENOTSUP, "position 32 is beyond the 32");
+        naive_free(&f);
+        hf->close(model);
+    }
+    fake_host_free(host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_naive),
         cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_beyond_the_indexer),
         cmocka_unit_test(test_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 """Small random checkpoints of every architecture with unusual shapes and options, and what transformers
 computes for them (float32, eager attention), in the form of tests/golden/architectures/README.md.
 
-    make_checkpoints.py FOLDER [NAME…]      then  CULL_TEST_CHECKPOINTS=FOLDER test-golden-architectures
+    make_checkpoints.py [--golden] FOLDER [NAME…]      then  CULL_TEST_CHECKPOINTS=FOLDER test-golden-architectures
 
 Exits 77 where torch or transformers is missing. Arctic, which transformers lacks, is computed here.
 """
@@ -457,7 +457,8 @@ def make(folder, kind, options, how, seed):
         saved["rope_parameters"].pop("partial_rotary_factor", None)
         saved["rotary_dim"] = how["rotary_dim"]
     write(folder, tensors, saved, how)
-    ids = torch.randint(3, VOCABULARY, (SEQUENCES, how.get("length", LENGTH)), generator=generator)
+    ids = torch.randint(3, options.get("vocab_size", VOCABULARY), (how.get("sequences", SEQUENCES), how.get("length", LENGTH)),
+                        generator=generator)
     if not how.get("keep"):
         save_golden(folder, ids, *capture(model, ids))
         return
@@ -564,11 +565,12 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
-    wanted = sys.argv[2:] or list(CASES)
-    for seed, (name, (kind, options, how)) in enumerate(CASES.items()):
-        if name not in wanted:
+    cases = new_families.GOLDEN if "--golden" in sys.argv else CASES
+    parent, *wanted = [word for word in sys.argv[1:] if word != "--golden"]
+    for seed, (name, (kind, options, how)) in enumerate(cases.items()):
+        if wanted and name not in wanted:
             continue
-        folder = os.path.join(sys.argv[1], name)
+        folder = os.path.join(parent, name)
         if kind == "arctic":
             make_arctic(folder, options, how, seed)
         else:

@@ -173,12 +173,60 @@ CASES = {
                                          layer_types=THREE_TYPES[1:] * 2), dict(dtype="f32")),
     "gemma-wrapped": ("gemma4", dict(GEMMA, final_logit_softcapping=5.0, tie_word_embeddings=True),
                       dict(outer=dict(tie_word_embeddings=True))),
+    "llama4": ("llama4_text", LLAMA4, {}),
+    "llama4-maverick": ("llama4", dict(LLAMA4, interleave_moe_layer_step=2, use_qk_norm=False, attn_scale=0.3),
+                        dict(dtype="f32")),
+    "llama4-two": ("llama4_text", dict(LLAMA4, num_experts_per_tok=2, no_rope_layers=[1, 0, 1, 1], moe_layers=[0, 2, 3],
+                                       attn_temperature_tuning=False, attention_bias=True), dict(dtype="f16")),
     "mistral4": ("mistral4", MISTRAL4, {}),
     "mistral4-groups": ("mistral4", dict(MISTRAL4, n_group=4, topk_group=2, first_k_dense_replace=1, q_lora_rank=None,
                                          rope_interleave=False, routed_scaling_factor=2.0), dict(dtype="f32")),
     "mistral4-wrapped": ("mistral3", dict(MISTRAL4, model_type="mistral4", norm_topk_prob=False, n_shared_experts=2),
                          dict(outer=dict(tie_word_embeddings=False))),
     "glm-v-tied": ("glm4v_moe", dict(GLM_V, tie_word_embeddings=True, first_k_dense_replace=2), {}),
+}
+
+# Smaller still, for tests/golden/architectures: `make_checkpoints.py --golden FOLDER` makes them.
+TINY = dict(vocab_size=264, hidden_size=24, num_attention_heads=2, max_position_embeddings=128)
+TINY_HOW = dict(sequences=1, length=16)
+TINY_MOE = dict(TINY, intermediate_size=24, moe_intermediate_size=12, head_dim=8, num_key_value_heads=1)
+TINY_MLA = dict(TINY_MOE, num_key_value_heads=2, kv_lora_rank=8, q_lora_rank=12, qk_nope_head_dim=6,
+                qk_rope_head_dim=4, v_head_dim=5, n_routed_experts=4, num_experts_per_tok=2, n_shared_experts=1)
+TINY_MLA.pop("head_dim")
+TINY_QWEN = dict(TINY_MOE, num_experts=4, num_experts_per_tok=2)
+TINY_VISION = dict(VISION, hidden_size=8, intermediate_size=8, out_hidden_size=24)
+GOLDEN = {
+    "glm4_moe_lite": ("glm4_moe_lite", TINY_MLA, TINY_HOW),
+    "hunyuan_v1_moe": ("hunyuan_v1_moe", dict(TINY, intermediate_size=12, head_dim=8, num_key_value_heads=1, num_experts=4, moe_topk=[2, 1, 2]), TINY_HOW),
+    "granitemoeshared": ("granitemoeshared", dict(TINY, intermediate_size=12, num_local_experts=4, num_key_value_heads=1,
+                                                  num_experts_per_tok=2, shared_intermediate_size=20,
+                                                  embedding_multiplier=5.0, residual_multiplier=0.4,
+                                                  logits_scaling=3.0, attention_multiplier=0.2), TINY_HOW),
+    "flex_olmo": ("flex_olmo", dict(TINY, intermediate_size=12, num_experts=4, num_experts_per_tok=2), TINY_HOW),
+    "deepseek_v32": ("deepseek_v32", dict(TINY_MLA, first_k_dense_replace=1, n_group=2, topk_group=1, index_topk=32,
+                                          index_head_dim=8, index_n_heads=1), TINY_HOW),
+    "qwen3_vl_moe": ("qwen3_vl_moe", dict(TINY_QWEN, rope_parameters=dict(
+        DEFAULT, mrope_section=[2, 1, 1], mrope_interleaved=True)), dict(
+            TINY_HOW, vision=dict(TINY_VISION, deepstack_visual_indexes=[]), outer=dict(tie_word_embeddings=True))),
+    "afmoe": ("afmoe", dict(TINY_QWEN, num_shared_experts=1, mup_enabled=True, global_attn_every_n_layers=2,
+                            sliding_window=6), TINY_HOW),
+    "mimo_v2_flash": ("mimo_v2_flash", dict(TINY_MOE, num_attention_heads=4, v_head_dim=6, n_routed_experts=4,
+                                            num_experts_per_tok=2, layer_types=THREE_TYPES, sliding_window=6), TINY_HOW),
+    "minimax_m3_vl": ("minimax_m3_vl_text", dict(TINY, intermediate_size=12, dense_intermediate_size=24,
+                                                 shared_intermediate_size=16, num_local_experts=4, head_dim=8,
+                                                 num_experts_per_tok=2, num_key_value_heads=1,
+                                                 mlp_layer_types=["dense", "sparse", "sparse"]), TINY_HOW),
+    "cohere2_moe": ("cohere2_moe", dict(TINY, intermediate_size=12, num_experts=4, head_dim=8, sliding_window=6,
+                                        num_key_value_heads=1, num_shared_experts=1, first_k_dense_replace=1,
+                                        prefix_dense_intermediate_size=24, layer_types=THREE_TYPES), TINY_HOW),
+    "gemma4": ("gemma4", dict(TINY, intermediate_size=24, moe_intermediate_size=12, num_experts=4, top_k_experts=2,
+                              head_dim=8, global_head_dim=16, num_key_value_heads=1, hidden_size_per_layer_input=0,
+                              enable_moe_block=True, attention_k_eq_v=True, final_logit_softcapping=3.0,
+                              sliding_window=6, layer_types=THREE_TYPES[:1] * 2 + THREE_TYPES[1:2]), TINY_HOW),
+    "llama4": ("llama4_text", dict(TINY, intermediate_size=12, intermediate_size_mlp=24, num_local_experts=4, head_dim=8,
+                                   num_key_value_heads=1, attention_chunk_size=8, floor_scale=4,
+                                   no_rope_layers=[1, 0, 1], interleave_moe_layer_step=1), TINY_HOW),
+    "mistral4": ("mistral4", dict(TINY_MLA, rope_parameters=MISTRAL4_ROPE, n_group=2, topk_group=1), TINY_HOW),
 }
 
 # The key that counts a family's routed experts.
