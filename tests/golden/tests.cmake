@@ -12,7 +12,7 @@ target_link_libraries(test-golden-tokenizer PRIVATE hf_tokenizer)
 # Exports of every architecture, loaded by transformers.
 add_test(NAME golden-exports COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\"" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_exports.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/architectures)
-set_tests_properties(golden-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+set_tests_properties(golden-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 
 # Random texts and ids, beside the library that made the golden ones.
 add_test(NAME golden-more-tokenizers COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh

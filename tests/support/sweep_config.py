@@ -24,8 +24,8 @@ try:
     import h5py
     import torch
     import transformers
-    from transformers import AutoConfig, AutoModelForCausalLM
-    from make_checkpoints import CASES, make
+    from transformers import AutoConfig
+    from make_checkpoints import CASES, class_of, config_of, make
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -188,24 +188,29 @@ def cases_of(saved, cls, everything):
 
 
 class Family:
-    def __init__(self, folder, ids):
-        self.folder, self.ids = folder, ids
+    """A checkpoint whose config.json is set anew; in a wrapper, its text_config."""
+
+    def __init__(self, folder, ids, kind):
+        self.folder, self.ids, self.kind = folder, ids, kind
         with open(os.path.join(folder, "config.json")) as f:
-            self.saved = json.load(f)
+            self.whole = json.load(f)
+        self.saved = self.whole.get("text_config", self.whole)
 
     def write(self, config):
         with open(os.path.join(self.folder, "config.json"), "w") as f:
-            json.dump(config, f)
+            json.dump(dict(self.whole, text_config=config) if "text_config" in self.whole else config, f)
 
 
 def reference(family):
     """The logits, or why transformers refuses."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            model, info = AutoModelForCausalLM.from_pretrained(
+            model, info = family.kind.from_pretrained(
                 family.folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
             if info["missing_keys"] or info["mismatched_keys"]:
                 return "tensors are missing or do not fit"
+            if hasattr(model, "language_model") and hasattr(model.language_model, "lm_head"):
+                model = model.language_model  # as in make_checkpoints.py
             with torch.no_grad():
                 return model.eval()(family.ids, use_cache=False, return_dict=True).logits
     except Exception as why:
@@ -261,7 +266,7 @@ def main():
         plain = not set(how) & {"fp8", "mxfp4", "keep", "mtp", "shard", "fused", "legacy", "rotary_dim", "without"}
         if kind != "arctic" and plain:
             chosen.setdefault(kind, (options, how))
-    everything = foreign(type(AutoConfig.for_model(kind)) for kind in chosen)
+    everything = foreign(type(config_of(kind, *chosen[kind]).get_text_config()) for kind in chosen)
     wrong = []
     for kind, (options, how) in chosen.items():
         if args.family and kind not in args.family:
@@ -272,10 +277,11 @@ def main():
             ids = torch.randint(3, 300, (1, LENGTH), generator=torch.Generator().manual_seed(7))
             with open(os.path.join(work, "ids.jsonl"), "w") as f:
                 f.write(json.dumps(ids[0].tolist()))
-            family = Family(folder, ids)
+            config = AutoConfig.from_pretrained(folder)
+            family = Family(folder, ids, class_of(config))
             if family.saved.get("head_dim", 0) is None:  # transformers' YaRN trips over null
                 family.saved["head_dim"] = family.saved["hidden_size"] // family.saved["num_attention_heads"]
-            cls = type(AutoConfig.from_pretrained(folder))
+            cls = type(config.get_text_config())
             cases = list(cases_of(family.saved, cls, everything))
             random.Random(0).shuffle(cases)
             cases = [({}, ())] + cases[part - 1::parts]

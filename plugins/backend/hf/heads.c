@@ -256,8 +256,13 @@ cull_status hf_heads_read(hf_config *c, cull_model *m)
     return m->s.window || m->s.chunk ? read_type(c, m, true) : c->status;
 }
 
-void hf_heads_finish(cull_model *m)
+void hf_heads_finish(hf_config *c, cull_model *m)
 {
+    if (m->s.exact && m->s.exact < m->facts.max_positions)
+        hf_note(c->ctx, m,
+                "sparse attention is computed where it is dense, up to %zu positions: longer paths "
+                "are refused",
+                m->s.exact);
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
         layer->heads = &m->heads[layer->local];

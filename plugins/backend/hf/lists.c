@@ -50,6 +50,11 @@ static const hf_key wrapper_keys[] = {
     { "image_start_token_id|image_end_token_id|video_start_token_id|video_end_token_id", HF_ANY, NULL },
     { "boi_token_index|eoi_token_index|boi_token_id|eoi_token_id|boa_token_id|eoa_token_id", HF_ANY, NULL },
     { "enable_audio_output|initializer_range|im_start_token_id|im_end_token_id", HF_ANY, NULL },
+    { "eoa_token_index|user_token_id|system_token_id|assistant_token_id|position_id_per_seconds", HF_ANY, NULL },
+    { "seconds_per_chunk|tts_bos_token_id|tts_eos_token_id|tts_pad_token_id|vision_soft_tokens_per_image", HF_ANY, NULL },
+    { "projector_hidden_size|projector_hidden_act|multimodal_projector_bias|merged_hidden_size", HF_ANY, NULL },
+    { "vision_feature_layer|vision_feature_select_strategy|spatial_merge_size|img_token_compression_config", HF_ANY, NULL },
+    { "image_seq_length|process_image_mode|image_grid_pinpoints|projection_dim", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on

@@ -139,7 +139,7 @@ cull_status hf_shape_read(struct hf_config *,
                           cull_model *); // shape.c: config.json → s, rope, facts
 cull_status hf_heads_read(struct hf_config *,
                           cull_model *); // heads.c: config.json → attention of all layers
-void hf_heads_finish(cull_model *);      // heads.c: after arch->adjust
+void hf_heads_finish(struct hf_config *, cull_model *); // heads.c: after arch->adjust
 cull_status hf_differ_read(struct hf_config *,
                            cull_model *);      // layer_overrides.c: what differs by layer
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers

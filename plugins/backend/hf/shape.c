@@ -251,7 +251,7 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     if (m->arch->adjust)
         HF_TRY(m->arch->adjust(c, m));
     HF_TRY(c->status);
-    hf_heads_finish(m);
+    hf_heads_finish(c, m);
     HF_TRY(check_experts(c, m->arch, &m->s));
     HF_TRY(hf_differ_read(c, m));
     return hf_lists_keys(c, m);
