@@ -1,21 +1,23 @@
-// Attention of a pass's rows over their spans' paths.
+// Attention of a pass's rows over their spans' paths, tile by tile with an online softmax.
 //
-// One item is (span, query head, block of its rows). Pass 1: scores against each ancestor's and the
-// span's own keys, one GEMM a span. Pass 2: the softmax of each row over the positions that it may
-// see (causal, window, chunk, sinks), in float32 as the reference computes it. Pass 3: weighted
-// values, one GEMM a span.
+// One item is (span, key head, some of the span's positions): the rows of all query heads that
+// share the key head. Keys and values of the path come in tiles of KEY_TILE positions, whose origin
+// is position 0, gathered from whatever spans hold them: so a row meets the same tiles whether its
+// prefix is shared, kept, or computed beside it. Per tile of keys and tile of query rows: scores,
+// one softmax step of each row over the positions that it may see (causal, window, chunk; a sink is
+// what the softmax begins with), weighted values. A tile of which a row sees nothing leaves that
+// row as it was, so what no row sees is left out.
 #include <math.h>
 #include <string.h>
 
 #include "engine/kv.h"
 #include "engine/run.h"
-#include "math/gemm.h"
+#include "math/padded_product.h"
 #include "math/rows.h"
-#include <cull/kernel.h>
 
-enum { QUERY_BLOCK = 64 };
+enum { KEY_TILE = 128, QUERY_TILE = 64, ITEM_ROWS = 512 };
 
-typedef struct rows_of { // one item's worth
+typedef struct rows_of { // positions [first, first + n) of a span's rows, for one key head
     size_t span, head, first, n;
 } rows_of;
 
@@ -28,59 +30,175 @@ typedef struct attention {
     const rows_of *item;
 } attention;
 
-// The path of a span from its root, and where each span's columns begin among the scores.
-typedef struct path {
-    size_t n, total;
-    size_t *span, *column;
-} path;
+// The rows of an item: position by position, the group's heads of each.
+typedef struct queries {
+    const attention *t;
+    const rows_of *item;
+    size_t group;     // heads
+    size_t root, end; // positions of the path
+    size_t first_pos; // of the item
+    size_t n;         // rows
+    size_t *path;     // spans from the root
+    size_t n_path;
+    float *q, *acc;       // (padded n, qk_width), (padded n, v_width)
+    float *top;           // (n)
+    double *sum;          // (n)
+    float *k, *v, *score; // (KEY_TILE, qk_width), (KEY_TILE, v_width), (QUERY_TILE, KEY_TILE)
+} queries;
 
-static cull_status find_path(const attention *t, cull_arena *arena, size_t span, path *p)
+static cull_status find_path(queries *q, cull_arena *arena)
 {
-    size_t column = 0;
+    const cull_kv *kv = q->t->kv;
 
-    *p = (path){ 0 };
-    for (size_t s = span; s != CULL_ROOT; s = t->kv->span[s].parent)
-        p->n++;
-    p->span = cull_arena_alloc(arena, p->n, sizeof *p->span);
-    p->column = cull_arena_alloc(arena, p->n, sizeof *p->column);
-    if (!p->span || !p->column)
-        return cull_no_memory(t->run->ctx);
-    for (size_t s = span, i = p->n; s != CULL_ROOT; s = t->kv->span[s].parent)
-        p->span[--i] = s;
-    for (size_t i = 0; i < p->n; i++) {
-        p->column[i] = column;
-        column += t->kv->span[p->span[i]].n_kv;
-    }
-    p->total = column;
+    for (size_t s = q->item->span; s != CULL_ROOT; s = kv->span[s].parent)
+        q->n_path++;
+    q->path = cull_arena_alloc(arena, q->n_path, sizeof *q->path);
+    if (!q->path)
+        return cull_no_memory(q->t->run->ctx);
+    for (size_t s = q->item->span, i = q->n_path; s != CULL_ROOT; s = kv->span[s].parent)
+        q->path[--i] = s;
+    const cull_span *own = kv->span + q->item->span;
+    q->root = kv->span[q->path[0]].pos;
+    q->end = own->pos + own->n_kv;
+    q->first_pos = q->end - own->n_rows + q->item->first;
     return CULL_OK;
 }
 
-// Softmax of scores[lo, hi) in place with the sink's extra logit; the rest of (n) becomes 0.
-static void softmax_range(float *s, size_t n, size_t lo, size_t hi, float scale, const float *sink)
+// The row at position `pos` sees the positions from here to its own.
+static size_t first_visible(const queries *q, size_t pos)
 {
-    cull_row_scale(hi - lo, s + lo, scale);
-    float top = cull_row_max(hi - lo, s + lo);
-    if (sink && *sink > top)
-        top = *sink;
-    double sum = cull_row_exp(hi - lo, s + lo, top);
-    if (sink)
-        sum += (double)cull_exp(*sink - top);
-    cull_row_scale(hi - lo, s + lo, (float)(1.0 / sum));
-    memset(s, 0, lo * sizeof *s);
-    memset(s + hi, 0, (n - hi) * sizeof *s);
-}
+    const cull_attention *a = q->t->a;
+    size_t from = q->root;
 
-// The columns that the row at position `pos` sees; columns run with positions from the root's.
-static void visible(const cull_attention *a, size_t pos, size_t root, size_t *lo, size_t *hi)
-{
-    size_t from = 0;
-
-    if (a->window && pos + 1 > a->window)
+    if (a->window && pos + 1 > a->window + from)
         from = pos + 1 - a->window;
     if (a->chunk && pos / a->chunk * a->chunk > from)
         from = pos / a->chunk * a->chunk;
-    *lo = from > root ? from - root : 0;
-    *hi = pos + 1 - root;
+    return from;
+}
+
+static size_t position(const queries *q, size_t row)
+{
+    return q->first_pos + row / q->group;
+}
+
+// ---- tiles ----
+
+// A head's rows of positions [from, from + KEY_TILE) of the path into `out`; zeros where there are
+// none.
+static void gather(const queries *q, size_t from, const float *rows, size_t heads, size_t width,
+                   float *out)
+{
+    const size_t before = q->root > from ? q->root - from : 0;
+    const size_t held = q->end - from < KEY_TILE ? q->end - from : KEY_TILE;
+
+    memset(out, 0, before * width * sizeof *out);
+    memset(out + held * width, 0, (KEY_TILE - held) * width * sizeof *out);
+    for (size_t i = 0; i < q->n_path; i++) {
+        const cull_span *s = q->t->kv->span + q->path[i];
+        const size_t first = s->pos > from ? s->pos : from;
+        const size_t end = s->pos + s->n_kv < from + held ? s->pos + s->n_kv : from + held;
+        for (size_t p = first; p < end; p++)
+            memcpy(out + (p - from) * width,
+                   rows + ((s->kv_first + p - s->pos) * heads + q->item->head) * width,
+                   width * sizeof *out);
+    }
+}
+
+// A row's scores over the tile at `from` become weights, what it has so far is rescaled.
+static void weigh(const queries *q, size_t row, size_t from, float *score)
+{
+    const cull_attention *a = q->t->a;
+    const size_t pos = position(q, row), lo = first_visible(q, pos);
+    const size_t first = lo > from ? lo - from : 0;
+    const size_t end = pos + 1 < from + KEY_TILE ? pos + 1 - from : KEY_TILE;
+
+    const float factor =
+        cull_row_softmax(end - first, score + first, a->scale, q->top + row, q->sum + row);
+    if (factor != 1.0f)
+        cull_row_scale(a->v_width, q->acc + row * a->v_width, factor);
+    memset(score, 0, first * sizeof *score);
+    memset(score + end, 0, (KEY_TILE - end) * sizeof *score);
+}
+
+static bool sees(const queries *q, size_t row, size_t from)
+{
+    const size_t pos = position(q, row);
+    return pos >= from && first_visible(q, pos) < from + KEY_TILE;
+}
+
+// Query rows [first, first + n) meet the tile of keys at `from`. false: out of memory.
+static bool attend_tile(const queries *q, size_t first, size_t n, size_t from)
+{
+    const cull_attention *a = q->t->a;
+    const size_t rows = cull_padded_rows(n);
+
+    if (position(q, first + n - 1) < from ||
+        first_visible(q, position(q, first)) >= from + KEY_TILE)
+        return true;
+    if (!cull_padded_product(true, rows, KEY_TILE, a->qk_width, q->q + first * a->qk_width, q->k,
+                             false, q->score))
+        return false;
+    for (size_t r = 0; r < rows; r++) {
+        float *score = q->score + r * KEY_TILE;
+        if (r < n && sees(q, first + r, from))
+            weigh(q, first + r, from, score);
+        else
+            memset(score, 0, KEY_TILE * sizeof *score);
+    }
+    return cull_padded_product(false, rows, a->v_width, KEY_TILE, q->score, q->v, true,
+                               q->acc + first * a->v_width);
+}
+
+// ---- items ----
+
+static cull_status make_room(queries *q, cull_arena *arena)
+{
+    const cull_attention *a = q->t->a;
+    const size_t rows = (q->n + QUERY_TILE - 1) / QUERY_TILE * QUERY_TILE;
+
+    q->q = cull_arena_room(arena, rows * a->qk_width, sizeof *q->q);
+    q->acc = cull_arena_alloc(arena, rows * a->v_width, sizeof *q->acc);
+    q->top = cull_arena_room(arena, q->n, sizeof *q->top);
+    q->sum = cull_arena_room(arena, q->n, sizeof *q->sum);
+    q->k = cull_arena_room(arena, KEY_TILE * a->qk_width, sizeof *q->k);
+    q->v = cull_arena_room(arena, KEY_TILE * a->v_width, sizeof *q->v);
+    q->score = cull_arena_room(arena, QUERY_TILE * KEY_TILE, sizeof *q->score);
+    return q->q && q->acc && q->top && q->sum && q->k && q->v && q->score
+               ? CULL_OK
+               : cull_no_memory(q->t->run->ctx);
+}
+
+static void begin_rows(const queries *q)
+{
+    const cull_attention *a = q->t->a;
+    const cull_span *span = q->t->kv->span + q->item->span;
+    const size_t padded = (q->n + QUERY_TILE - 1) / QUERY_TILE * QUERY_TILE;
+    const size_t width = q->group * a->qk_width; // of the group's heads, side by side
+    const float *from = q->t->q + (span->row_first + q->item->first) * a->H * a->qk_width;
+
+    for (size_t i = 0; i < q->item->n; i++)
+        memcpy(q->q + i * width, from + i * a->H * a->qk_width + q->item->head * width,
+               width * sizeof *q->q);
+    memset(q->q + q->n * a->qk_width, 0, (padded - q->n) * a->qk_width * sizeof *q->q);
+    for (size_t r = 0; r < q->n; r++) {
+        q->top[r] = a->sinks ? a->sinks[q->item->head * q->group + r % q->group] : -INFINITY;
+        q->sum[r] = a->sinks ? 1.0 : 0.0;
+    }
+}
+
+static void end_rows(const queries *q)
+{
+    const cull_attention *a = q->t->a;
+    const cull_span *span = q->t->kv->span + q->item->span;
+
+    for (size_t r = 0; r < q->n; r++) {
+        const size_t row = span->row_first + q->item->first + r / q->group;
+        const size_t head = q->item->head * q->group + r % q->group;
+        float *out = q->t->out + (row * a->H + head) * a->v_width;
+        memset(out, 0, a->v_width * sizeof *out);
+        cull_row_add(a->v_width, out, (float)(1.0 / q->sum[r]), q->acc + r * a->v_width);
+    }
 }
 
 static cull_status attend_item(void *arg, size_t i, size_t worker)
@@ -88,63 +206,42 @@ static cull_status attend_item(void *arg, size_t i, size_t worker)
     const attention *t = arg;
     const cull_attention *a = t->a;
     const rows_of *it = t->item + i;
-    const cull_span *own = t->kv->span + it->span;
-    const size_t ldq = a->H * a->qk_width, ldk = a->KV * a->qk_width;
-    const size_t ldv = a->KV * a->v_width, ldo = a->H * a->v_width;
-    const size_t group = it->head / (a->H / a->KV);
+    const size_t group = a->H / a->KV;
     cull_arena *arena = t->run->worker[worker].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    const float *q = t->q + (own->row_first + it->first) * ldq + it->head * a->qk_width;
-    float *out = t->out + (own->row_first + it->first) * ldo + it->head * a->v_width;
-    path p;
+    queries q = { .t = t, .item = it, .group = group, .n = it->n * group };
 
-    CULL_TRY(find_path(t, arena, it->span, &p));
-    const size_t first_pos = own->pos + own->n_kv - own->n_rows + it->first;
-    const size_t root = t->kv->span[p.span[0]].pos;
-    const size_t n_keys = first_pos + it->n - root; // up to the block's last row
-    float *scores = cull_arena_room(arena, it->n * n_keys, sizeof *scores);
-    if (!scores)
-        return cull_no_memory(t->run->ctx);
-
-    for (size_t s = 0; s < p.n; s++) {
-        const cull_span *key = t->kv->span + p.span[s];
-        const size_t left = n_keys - p.column[s];
-        const size_t n = key->n_kv < left ? key->n_kv : left;
-        if (!cull_gemm_f32(false, true, it->n, n, a->qk_width, 1.0f, q, ldq,
-                           t->k + key->kv_first * ldk + group * a->qk_width, ldk, 0.0f,
-                           scores + p.column[s], n_keys))
-            return cull_no_memory(t->run->ctx);
+    CULL_TRY(find_path(&q, arena));
+    CULL_TRY(make_room(&q, arena));
+    begin_rows(&q);
+    const size_t last = q.first_pos + it->n - 1;
+    for (size_t from = first_visible(&q, q.first_pos) / KEY_TILE * KEY_TILE; from <= last;
+         from += KEY_TILE) {
+        gather(&q, from, t->k, a->KV, a->qk_width, q.k);
+        gather(&q, from, t->v, a->KV, a->v_width, q.v);
+        for (size_t first = 0; first < q.n; first += QUERY_TILE)
+            if (!attend_tile(&q, first, q.n - first < QUERY_TILE ? q.n - first : QUERY_TILE, from))
+                return cull_no_memory(t->run->ctx);
     }
-    for (size_t r = 0; r < it->n; r++) {
-        size_t lo, hi;
-        visible(a, first_pos + r, root, &lo, &hi);
-        softmax_range(scores + r * n_keys, n_keys, lo, hi, a->scale,
-                      a->sinks ? a->sinks + it->head : NULL);
-    }
-    for (size_t s = 0; s < p.n; s++) {
-        const cull_span *key = t->kv->span + p.span[s];
-        const size_t left = n_keys - p.column[s];
-        const size_t n = key->n_kv < left ? key->n_kv : left;
-        if (!cull_gemm_f32(false, false, it->n, a->v_width, n, 1.0f, scores + p.column[s], n_keys,
-                           t->v + key->kv_first * ldv + group * a->v_width, ldv,
-                           s == 0 ? 0.0f : 1.0f, out, ldo))
-            return cull_no_memory(t->run->ctx);
-    }
+    end_rows(&q);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
-static size_t list_items(const cull_kv *kv, size_t H, rows_of *item)
+// The longest, which are a span's last, first.
+static size_t list_items(const cull_kv *kv, const cull_attention *a, rows_of *item)
 {
+    const size_t group = a->H / a->KV, most = ITEM_ROWS > group ? ITEM_ROWS / group : 1;
     size_t n = 0;
 
     for (size_t s = 0; s < kv->n_spans; s++)
-        for (size_t first = 0; first < kv->span[s].n_rows; first += QUERY_BLOCK)
-            for (size_t h = 0; h < H; h++, n++) {
-                const size_t left = kv->span[s].n_rows - first;
+        for (size_t left = kv->span[s].n_rows; left > 0;) {
+            const size_t first = (left - 1) / most * most;
+            for (size_t h = 0; h < a->KV; h++, n++)
                 if (item)
-                    item[n] = (rows_of){ s, h, first, left < QUERY_BLOCK ? left : QUERY_BLOCK };
-            }
+                    item[n] = (rows_of){ s, h, first, left - first };
+            left = first;
+        }
     return n;
 }
 
@@ -182,11 +279,11 @@ cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const 
     }
     cull_arena *arena = cull_piece_arena(piece);
     const cull_mark mark = cull_arena_mark(arena);
-    const size_t n = list_items(kv, a->H, NULL);
+    const size_t n = list_items(kv, a, NULL);
     rows_of *item = cull_arena_room(arena, n, sizeof *item);
     if (!item)
         return cull_no_memory(run->ctx);
-    (void)list_items(kv, a->H, item);
+    (void)list_items(kv, a, item);
     t.item = item;
     CULL_TRY(cull_run_each(run, n, attend_item, &t));
     cull_arena_rewind(arena, mark);

@@ -47,6 +47,18 @@ double cull_row_exp(size_t n, float *x, float top)
     return sum;
 }
 
+float cull_row_softmax(size_t n, float *x, float scale, float *top, double *sum)
+{
+    cull_row_scale(n, x, scale);
+    const float here = cull_row_max(n, x);
+    const float before = *top;
+
+    *top = here > before ? here : before;
+    const float factor = *top == before ? 1.0f : cull_exp(before - *top);
+    *sum = *sum * (double)factor + cull_row_exp(n, x, *top);
+    return factor;
+}
+
 CULL_CLONES
 static double exp_sum_block(size_t n, const float *x, float top)
 {

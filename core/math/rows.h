@@ -12,6 +12,11 @@ float cull_row_max(size_t n, const float *x);
 // x[i] = exp(x[i] − top); returns their sum.
 double cull_row_exp(size_t n, float *x, float top);
 
+// A step of an online softmax over scale · x[0, n), n > 0: *top rises to their largest, x[i]
+// becomes exp(scale · x[i] − *top), and *sum is what it was, rescaled, and theirs. Returns what
+// else was weighed by the old *top is to be multiplied by.
+float cull_row_softmax(size_t n, float *x, float scale, float *top, double *sum);
+
 // Σ exp(x[i] − top), x unchanged.
 double cull_row_exp_sum(size_t n, const float *x, float top);
 

@@ -1,9 +1,12 @@
-// Every statistic has the same bits whatever the threads.
+// Every statistic has the same bits whatever the memory, and so the blocks of rows, whatever the
+// threads, alone or with other calibrations in the pass, and whoever owns which slices.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "engine/blocks.h"
+#include "engine/slices.h"
 #include "engine/stats_store.h"
 #include "support/model.h"
 #include "support/temp_files.h"
@@ -140,10 +143,138 @@ static void threads_leave_every_bit(void **state)
         assert_same(calibrate(threads, 0, 1), one);
 }
 
+// Memory for about so many rows in a block.
+static uint64_t memory_for(double rows)
+{
+    test_model m;
+    fake_host *host = host_of(1, &m);
+    size_t floats = 0;
+
+    for (size_t l = 0; l < m.opened.facts->L; l++)
+        floats =
+            cull_visit_floats(&m.opened, l) > floats ? cull_visit_floats(&m.opened, l) : floats;
+    const uint64_t fixed = cull_memory_fixed(&m.opened, 1e9);
+    test_model_close(&m);
+    fake_host_free(host);
+    return fixed + (uint64_t)(4 * rows * (double)(floats * sizeof(float)));
+}
+
+static void memory_leaves_every_bit(void **state)
+{
+    const cull_key whole = calibrate(2, 0, 1);
+
+    (void)state;
+    assert_same(calibrate(2, 1, 1), whole);
+    assert_same(calibrate(2, memory_for(411), 1), whole);
+    assert_same(calibrate(2, memory_for(999), 1), whole);
+}
+
+static void company_leaves_every_bit(void **state)
+{
+    const cull_key alone = calibrate(2, 0, 1);
+
+    (void)state;
+    assert_same(calibrate(2, 0, 3), alone);
+    assert_same(calibrate(2, 1, 2), alone);
+}
+
+// ---- owners of slices ----
+
+enum { OWNERS = 3, CALLS = 32 };
+
+// What owners hand over, call by call; the last one gets everything.
+typedef struct owner {
+    size_t self, calls;
+    double *sums[OWNERS][CALLS];
+    const double *part[OWNERS];
+    struct owner *all; // of them
+} owner;
+
+static cull_status hand_over(void *arg, cull_ctx *ctx, size_t n, const double *own, size_t *n_parts,
+                             const double *const **part)
+{
+    owner *o = arg;
+    const size_t call = o->calls++;
+
+    (void)ctx;
+    assert_true(call < CALLS);
+    o->all->sums[o->self][call] = malloc(n * sizeof *own);
+    assert_non_null(o->all->sums[o->self][call]);
+    memcpy(o->all->sums[o->self][call], own, n * sizeof *own);
+    *n_parts = 0;
+    for (size_t i = o->self + 1 == OWNERS ? 0 : o->self; i <= o->self; i++)
+        o->part[(*n_parts)++] = o->all->sums[i][call];
+    *part = o->part;
+    return CULL_OK;
+}
+
+// An owner's calibration: the sequences whose slice is in [first, end).
+static void own_slices(fake_host *host, const test_model *m, size_t first, size_t end, owner *o,
+                       statistics *t, uint8_t *slice)
+{
+    size_t n = 0;
+
+    begin(host, m, 1, t);
+    assert_ok(host, cull_calibration_slices(fake_ctx(host), &m->opened, &t->rows, slice));
+    for (size_t i = 0; i < SEQUENCES; i++)
+        if (slice[i] >= first && slice[i] < end) {
+            slice[n] = slice[i];
+            t->at[n++] = t->at[i];
+        }
+    t->rows.n = n;
+    t->how.groups = STORED;
+    t->how.dense_rows = 0;
+    t->how.decide = NULL;
+    t->how.slice = slice;
+    t->how.first_slice = first;
+    t->how.end_slice = end;
+    t->how.share = hand_over;
+    t->how.share_arg = o;
+}
+
+static cull_key calibrate_in_parts(const size_t *end)
+{
+    owner all = { 0 }, each[OWNERS] = { 0 };
+    cull_key key = { { 0 } };
+
+    for (size_t i = 0; i < OWNERS; i++) {
+        test_model m;
+        fake_host *host = host_of(1 + i, &m);
+        statistics *t = calloc(1, sizeof *t);
+        uint8_t slice[SEQUENCES];
+        assert_non_null(t);
+        each[i].self = i;
+        each[i].all = &all;
+        own_slices(host, &m, i ? end[i - 1] : 0, end[i], each + i, t, slice);
+        assert_ok(host, cull_calibrate_pass(fake_ctx(host), &m.opened, NULL, 1, &t->how, NULL));
+        finish(host, t);
+        key = t->key;
+        free(t);
+        test_model_close(&m);
+        fake_host_free(host);
+    }
+    for (size_t i = 0; i < OWNERS * CALLS; i++)
+        free(all.sums[i / CALLS][i % CALLS]);
+    return key;
+}
+
+static void owners_of_slices_leave_every_bit(void **state)
+{
+    const size_t ends[][OWNERS] = { { 5, 6, CULL_SLICES }, { 8, 12, CULL_SLICES }, { 1, 15, 16 } };
+    const cull_key whole = calibrate_in_parts((const size_t[]){ 0, 0, CULL_SLICES });
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        assert_same(calibrate_in_parts(ends[i]), whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_leave_every_bit),
+        cmocka_unit_test(memory_leaves_every_bit),
+        cmocka_unit_test(company_leaves_every_bit),
+        cmocka_unit_test(owners_of_slices_leave_every_bit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
