@@ -193,7 +193,8 @@ static const float *sum_of_biases(recipe *r, const cull_overlay *o)
     return sum;
 }
 
-// The bytes of overlay i's entry: all of its kind on the matrix together, numbers in the stored type.
+// The bytes of overlay i's entry: all of its kind on the matrix together, numbers in the stored
+// type.
 static const void *overlay_bytes(recipe *r, size_t i)
 {
     const cull_overlay *o = &r->cut->overlay[i];
@@ -217,6 +218,17 @@ static const void *overlay_bytes(recipe *r, size_t i)
 
 // ---- the file ----
 
+static bool needs_version_2(const cull_cut *cut)
+{
+    for (size_t i = 0; i < cut->n_overlays; i++)
+        if (cut->overlay[i].kind == CULL_CHANNELS || cut->overlay[i].kind == CULL_BIAS)
+            return true;
+    for (size_t l = 0; l < cut->L; l++)
+        if (cut->layer[l].top_p > 0)
+            return true;
+    return false;
+}
+
 static void describe(recipe *r)
 {
     char *L = scratch(r, 24, 1), *D = scratch(r, 24, 1);
@@ -225,7 +237,7 @@ static void describe(recipe *r)
     snprintf(L, 24, "%zu", r->cut->L);
     snprintf(D, 24, "%zu", r->cut->D);
 
-    note(r, "cull", CULL_CUT_FORMAT);
+    note(r, "cull", needs_version_2(r->cut) ? CULL_CUT_FORMAT "2" : CULL_CUT_FORMAT "1");
     note(r, "L", L);
     note(r, "D", D);
     note(r, "store", cull_dtype_word(r->about->store));

@@ -200,8 +200,8 @@ static cull_status load_rules(const source *s)
         if (a > 1 || b > 1 || (b && layer->E == 0))
             return cull_fail(s->ctx, CULL_EFORMAT, "%s: layer %zu: cannot be passed over like that",
                              s->path, l);
-        if (chosen < 0 || (size_t)chosen > layer->E || !(r >= 0) || !(r <= 1) ||
-            !(p >= 0) || !(p <= 1))
+        if (chosen < 0 || (size_t)chosen > layer->E || !(r >= 0) || !(r <= 1) || !(p >= 0) ||
+            !(p <= 1))
             return cull_fail(s->ctx, CULL_EFORMAT,
                              "%s: layer %zu: k %d, skip_ratio %g, top_p %g make no sense", s->path,
                              l, chosen, r, p);
@@ -263,7 +263,8 @@ static cull_status load_bits(const source *s, const char *name, const cull_tenso
     return CULL_OK;
 }
 
-static cull_status load_overlay(const source *s, const char *name, const cull_tensor *t, bool *is_one)
+static cull_status load_overlay(const source *s, const char *name, const cull_tensor *t,
+                                bool *is_one)
 {
     static const struct {
         const char *ending;
@@ -320,6 +321,24 @@ static cull_status check_size(const source *s, const char *key, size_t have)
     return CULL_OK;
 }
 
+static cull_status check_version(const source *s, const char *format)
+{
+    const size_t n = strlen(CULL_CUT_FORMAT);
+    char *end = NULL;
+    const unsigned long version =
+        strncmp(format, CULL_CUT_FORMAT, n) == 0 ? strtoul(format + n, &end, 10) : 0;
+
+    if (!end || *end || version == 0)
+        return cull_fail(s->ctx, CULL_EFORMAT, "%s: is a cut of the unknown form \"%s\"", s->path,
+                         format);
+    if (version > CULL_CUT_VERSION)
+        return cull_fail(s->ctx, CULL_EFORMAT,
+                         "%s: is a cut of the form \"%s\", written by a newer Cull; this one reads "
+                         "up to \"" CULL_CUT_FORMAT "%d\"",
+                         s->path, format, CULL_CUT_VERSION);
+    return CULL_OK;
+}
+
 static cull_status check_head(source *s)
 {
     const char *format = cull_safetensors_metadata(s->file, "cull");
@@ -328,9 +347,7 @@ static cull_status check_head(source *s)
     if (!format)
         return cull_fail(s->ctx, CULL_EFORMAT,
                          "%s: is no cut file (__metadata__ has no entry \"cull\")", s->path);
-    if (strcmp(format, CULL_CUT_FORMAT) != 0)
-        return cull_fail(s->ctx, CULL_EFORMAT, "%s: is a cut of the form \"%s\", not \"%s\"",
-                         s->path, format, CULL_CUT_FORMAT);
+    CULL_TRY(check_version(s, format));
     s->store = CULL_DT_F32;
     if (store && (!cull_dtype_of_word(store, &s->store) || !cull_store_size(s->store)))
         return cull_fail(s->ctx, CULL_EFORMAT, "%s: cannot store numbers as \"%s\"", s->path,
@@ -342,8 +359,8 @@ static cull_status check_empty(const source *s)
 {
     for (size_t l = 0; l < s->cut->L; l++) {
         const cull_layer_cut *layer = &s->cut->layer[l];
-        bool touched = layer->skip_layer || layer->skip_moe || layer->k ||
-                       layer->skip_ratio > 0 || layer->top_p > 0;
+        bool touched = layer->skip_layer || layer->skip_moe || layer->k || layer->skip_ratio > 0 ||
+                       layer->top_p > 0;
         for (size_t e = 0; e < layer->E; e++)
             touched |= layer->action[e] != CULL_ACTION_BASE;
         if (touched || s->cut->n_overlays)

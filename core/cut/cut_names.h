@@ -4,7 +4,10 @@
 
 #include <cull/cull.h>
 
-#define CULL_CUT_FORMAT "cut/1"
+// A file says "cut/1", or "cut/2" where channels, output biases or a top-p are in it, so that whoever
+// knows less refuses what it would read wrongly; later kinds (a deleted router row) raise it again.
+#define CULL_CUT_FORMAT "cut/"
+enum { CULL_CUT_VERSION = 2 };
 
 enum { CULL_PLACE = 96 }; // room for a place's name with an ending
 

@@ -261,13 +261,40 @@ static void what_makes_no_sense_is_refused(void **state)
         assert_fails(host, cull_cut_load(fake_ctx(host), path, cut), CULL_EFORMAT, cases[i].part);
     }
     write_by_hand(host, 0, NULL, NULL, 1, &(cull_pair){ "cull", "cut/9" });
-    assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT, "cut/9");
+    assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT,
+                 "\"cut/9\", written by a newer Cull; this one reads up to \"cut/2\"");
+    static const char *const no_forms[] = { "cut/", "cut/0", "cut/2a", "2", "cat/1" };
+    for (size_t i = 0; i < sizeof no_forms / sizeof no_forms[0]; i++) {
+        write_by_hand(host, 0, NULL, NULL, 1, &(cull_pair){ "cull", no_forms[i] });
+        assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT,
+                     "of the unknown form");
+    }
     write_by_hand(host, 0, NULL, NULL, 0, NULL);
     assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT,
                  "no cut file");
     write_by_hand(host, 0, NULL, NULL, 2, (cull_pair[]){ { "cull", "cut/1" }, { "L", "4" } });
     assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT,
                  "L = 4, not 3");
+}
+
+// Older Culls read what they understand, and refuse the rest by its form.
+static void the_form_says_what_is_in_it(void **state)
+{
+    fake_host *host = *state;
+    cull_safetensors *file;
+    cull_cut *plain = empty(host), *wider = empty(host);
+
+    plain->layer[0].action[0] = CULL_ACTION_ZERO;
+    save(host, plain, CULL_DT_F32);
+    assert_ok(host, cull_safetensors_open(fake_ctx(host), path, &file));
+    assert_string_equal(cull_safetensors_metadata(file, "cull"), "cut/1");
+    cull_safetensors_close(file);
+
+    wider->layer[0].top_p = 0.5;
+    save(host, wider, CULL_DT_F32);
+    assert_ok(host, cull_safetensors_open(fake_ctx(host), path, &file));
+    assert_string_equal(cull_safetensors_metadata(file, "cull"), "cut/2");
+    cull_safetensors_close(file);
 }
 
 static void a_stored_cut_comes_first(void **state)
@@ -322,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_too_large_for_f16_are_refused, make, clear),
         cmocka_unit_test_setup_teardown(a_list_of_kept_experts_is_enough, make, clear),
         cmocka_unit_test_setup_teardown(what_makes_no_sense_is_refused, make, clear),
+        cmocka_unit_test_setup_teardown(the_form_says_what_is_in_it, make, clear),
         cmocka_unit_test_setup_teardown(a_stored_cut_comes_first, make, clear),
         cmocka_unit_test_setup_teardown(the_word_for_storing, make, clear),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, make, clear),
