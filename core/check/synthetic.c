@@ -180,8 +180,8 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
 
 static const void *extension(cull_ctx *ctx, const char *id)
 {
-    static const cull_observed_ext of_observer = { observed };
-    static const cull_weight_scores_ext of_weights = { weight_scores };
+    static const cull_observed_ext of_observer = { sizeof of_observer, observed };
+    static const cull_weight_scores_ext of_weights = { sizeof of_weights, weight_scores };
 
     (void)ctx;
     return strcmp(id, CULL_EXT_OBSERVED) == 0        ? (const void *)&of_observer

@@ -86,8 +86,8 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
 
 static const void *extension(cull_ctx *ctx, const char *id)
 {
-    static const cull_observed_ext observed = { observed_layer };
-    static const cull_weight_scores_ext scores = { weight_scores };
+    static const cull_observed_ext observed = { sizeof observed, observed_layer };
+    static const cull_weight_scores_ext scores = { sizeof scores, weight_scores };
     (void)ctx;
     if (!strcmp(id, CULL_EXT_OBSERVED))
         return &observed;

@@ -70,6 +70,7 @@ typedef struct cull_criterion {
 
 #define CULL_EXT_OBSERVED "cull.observed/1"
 typedef struct cull_observed_ext {
+    uint32_t size;
     const double *(*layer)(cull_ctx *, const cull_view *, size_t layer);
 } cull_observed_ext;
 

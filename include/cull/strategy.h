@@ -44,6 +44,7 @@ typedef struct cull_strategy {
 // Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).
 #define CULL_EXT_WEIGHT_SCORES "cull.weight-scores/1"
 typedef struct cull_weight_scores_ext {
+    uint32_t size;
     cull_status (*of)(cull_ctx *, const cull_view *, cull_matrix_id where, size_t rows, size_t cols,
                       const float *w, float *out);
 } cull_weight_scores_ext;

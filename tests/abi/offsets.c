@@ -421,8 +421,9 @@ AT(cull_criterion, observer, 40);
 AT(cull_criterion, form_for, 48);
 SIZE(cull_criterion, 56);
 
-AT(cull_observed_ext, layer, 0);
-SIZE(cull_observed_ext, 8);
+AT(cull_observed_ext, size, 0);
+AT(cull_observed_ext, layer, 8);
+SIZE(cull_observed_ext, 16);
 
 AT(cull_strategy, size, 0);
 AT(cull_strategy, accepts, 4);
@@ -438,8 +439,9 @@ AT(cull_strategy, rewrites, 64);
 AT(cull_strategy, parts_for, 72);
 SIZE(cull_strategy, 80);
 
-AT(cull_weight_scores_ext, of, 0);
-SIZE(cull_weight_scores_ext, 8);
+AT(cull_weight_scores_ext, size, 0);
+AT(cull_weight_scores_ext, of, 8);
+SIZE(cull_weight_scores_ext, 16);
 
 AT(cull_sequence, size, 0);
 AT(cull_sequence, ids, 8);

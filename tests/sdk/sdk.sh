@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Cull into the build folder, builds the template against that, and uses it.
+# Installs Cull into the build folder, builds the templates against that (and against the headers of 1.0), and uses them.
 #     sdk.sh SOURCE BUILD
 set -eu
 source=$1 build=$2
@@ -22,6 +22,7 @@ expect() { # expect TEXT COMMAND...: the command succeeds and says TEXT
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 cull=$work/prefix/bin/cull
 plugin=$work/build/criterion-influence.so
+mine="criterion-influence strategy-sparing metric-surprise"
 
 # The CMake package
 mkdir "$work/template"
@@ -31,9 +32,11 @@ expect "Configuring done" cmake -S "$work/template" -B "$work/build" -G Ninja \
     -DCMAKE_C_FLAGS="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 expect "criterion-influence.so" cmake --build "$work/build"
 
-# One exported symbol
-symbols=$(nm -D --defined-only "$plugin" | awk '{ print $3 }')
-[ "$symbols" = cull_module_v1 ] || { echo "exports: $symbols" >&2; exit 1; }
+# One exported symbol each
+for module in $mine; do
+    symbols=$(nm -D --defined-only "$work/build/$module.so" | awk '{ print $3 }')
+    [ "$symbols" = cull_module_v1 ] || { echo "$module exports: $symbols" >&2; exit 1; }
+done
 
 # The pkg-config file
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name cull.pc)")
@@ -47,12 +50,40 @@ expect "influence" "$cull" list criterion --plugin "$plugin"
 expect "weight of an expert's use" "$cull" describe criterion influence --plugin "$plugin"
 expect "No faults." "$cull" check "$plugin"
 expect "No faults." "$cull" check "$work/by-hand.so"
-cp "$plugin" "$(pkg-config --variable=pluginsdir cull)"
+for module in $mine; do
+    expect "No faults" "$cull" check "$work/build/$module.so"
+    cp "$work/build/$module.so" "$(pkg-config --variable=pluginsdir cull)"
+done
 expect "influence" "$cull" list criterion
 
-# An experiment with it
-expect "4 done, 0 failed" "$cull" run "$source/plugins/template/experiment.yaml" -o "$work/results"
+# An experiment with them
+expect "5 done, 0 failed" "$cull" run "$source/plugins/template/experiment.yaml" -o "$work/results"
 expect "influence" "$cull" compare "$work/results"
+"$cull" compare "$work/results" --format csv | cut -d, -f1-15 >"$work/today.csv"
+
+# Plugins that were built with the headers of 1.0 do the same in this Cull
+mkdir "$work/frozen"
+for module in $mine; do
+    expect "" cc -std=c17 -Wall -Wextra -Wpedantic -Werror -shared -fPIC -fvisibility=hidden \
+        -I "$source/tests/abi/1.0" -o "$work/frozen/$module.so" "$work/template/${module#*-}.c" -lm
+    expect "No faults" "$cull" check "$work/frozen/$module.so"
+    rm "$(pkg-config --variable=pluginsdir cull)/$module.so"
+done
+expect "5 done, 0 failed" env CULL_PLUGIN_PATH="$work/frozen" "$cull" run \
+    "$source/plugins/template/experiment.yaml" -o "$work/frozen-results"
+"$cull" compare "$work/frozen-results" --format csv | cut -d, -f1-15 >"$work/frozen.csv"
+cmp "$work/today.csv" "$work/frozen.csv" || { echo "FAILED: the frozen headers" >&2; exit 1; }
+
+# A plugin in C++20
+if echo 'int x;' | c++ -x c++ -std=c++20 -fsyntax-only - 2>/dev/null; then
+    # (missing initialisers: g++ warns of members that a designated initialiser leaves out)
+    expect "" c++ -std=c++20 -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -Werror \
+        -shared -fPIC -fvisibility=hidden -I "$work/prefix/include" -o "$work/plus.so" \
+        "$source/tests/sdk/plus.cpp"
+    expect "No faults." "$cull" check "$work/plus.so"
+else
+    echo "no C++ compiler: C only"
+fi
 
 # The build's own plugins keep their contracts
 for file in "$build"/plugins/*.so; do

@@ -113,7 +113,7 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
 
 static const void *extension(cull_ctx *ctx, const char *id)
 {
-    static const cull_weight_scores_ext scores = { .of = weight_scores };
+    static const cull_weight_scores_ext scores = { sizeof scores, weight_scores };
     (void)ctx;
     return strcmp(id, CULL_EXT_WEIGHT_SCORES) == 0 ? &scores : NULL;
 }

@@ -1,0 +1,52 @@
+// A strategy turns scores and a budget into a cut.
+#ifndef CULL_STRATEGY_H
+#define CULL_STRATEGY_H
+
+#include <cull/criterion.h>
+
+enum {
+    // CULL_USES_SEED = 1u (criterion.h)
+    CULL_NO_BUDGET = 2u, // takes no sparsity: a runtime rule, or a cut that is given whole
+    CULL_BY_LAYER = 4u,  // select is called once per layer, inside the visit where it must be
+    CULL_EITHER_WAY = 8u, // select is called for all layers at once, or, where cuts propagate, layer by layer
+};
+
+typedef struct cull_strategy {
+    uint32_t size;
+    uint32_t accepts; // CULL_FORM_* bits
+    uint32_t emits;   // 1 << CULL_ACTION_* and CULL_EMITS_*
+    uint32_t needs;   // CULL_STAT_*, of the strategy itself
+    uint32_t flags;
+    uint32_t (*needs_for)(const void *settings); // (optional)
+    uint32_t (*emits_for)(const void *settings); // (optional)
+    // `layer` is CULL_ALL_LAYERS, or the layer to decide with CULL_BY_LAYER. `scores` has the form that
+    // the stage's criterion yields; for WEIGHT the strategy asks for them matrix by matrix (cull_weight_scores_ext).
+    cull_status (*select)(cull_ctx *, const void *settings, const cull_view *, const cull_scores *,
+                          const cull_budget *, size_t layer, cull_cut *out);
+    // (optional, CULL_BY_LAYER) each layer's own sparsity (L), from what is known of all layers, before any
+    // layer is decided; without it every layer has the budget's.
+    cull_status (*spread)(cull_ctx *, const void *settings, const cull_view *, const cull_scores *,
+                          const cull_budget *, double *sparsity);
+    // (optional) Refuses what settings and a model's facts already rule out; asked while planning. The view has
+    // model and layers, and `before` where the earlier stages' cut is known by then, else NULL; neither
+    // statistics nor weights. Of the budget only `frozen` is set. `out` begins as a copy of `before`, or empty;
+    // what of the cut is known without calibrating is left in it for the stages to come.
+    cull_status (*fits)(cull_ctx *, const void *settings, const cull_view *, const cull_budget *,
+                        cull_cut *out);
+    // (optional) About how many experts' matrices are rewritten in a layer where `left` of E stay: for the plan's
+    // memory. Without it, where CULL_EMITS_MATRIX is emitted, those of all that stay.
+    double (*rewrites)(const void *settings, size_t E, size_t left);
+    // (optional) Which parts beside the routed experts give up channels too, so that their parameters are in the
+    // budget: bits of CULL_PART_SHARED_DOWN and CULL_PART_DENSE_DOWN.
+    uint64_t (*parts_for)(const void *settings);
+} cull_strategy;
+
+// Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).
+#define CULL_EXT_WEIGHT_SCORES "cull.weight-scores/1"
+typedef struct cull_weight_scores_ext {
+    uint32_t size;
+    cull_status (*of)(cull_ctx *, const cull_view *, cull_matrix_id where, size_t rows, size_t cols,
+                      const float *w, float *out);
+} cull_weight_scores_ext;
+
+#endif
