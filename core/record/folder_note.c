@@ -12,8 +12,23 @@ static const char *path_of(cull_ctx *ctx, const char *folder)
     return cull_arena_printf(cull_context_of(ctx)->alloc, "%s/experiment.json", folder);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+// A run that changes nothing changes no file.
+static bool is_noted(cull_ctx *ctx, const char *folder, const cull_folder_note *note)
+{
+    const cull_folder_note there = cull_folder_note_read(ctx, folder);
+
+    return same_text(there.question, note->question) && same_text(there.baseline, note->baseline);
+}
+
 cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull_folder_note *note)
 {
+    if (is_noted(ctx, folder, note))
+        return CULL_OK;
     const char *path = path_of(ctx, folder);
     json_t *json = json_pack("{s:s, s:s?}", "question", note->question, "baseline", note->baseline);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
