@@ -164,6 +164,12 @@ static void draw(cull_log *log, double now)
     fflush(stderr);
 }
 
+// Warnings and remarks are shown once; what goes wrong, and what is traced, each time.
+static bool is_folded(cull_level level)
+{
+    return level == CULL_WARN || level == CULL_INFO;
+}
+
 // Was this line shown before? If not, it is noted.
 static bool is_said(cull_log *log, const char *text)
 {
@@ -185,7 +191,7 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
-    if (level <= log->most && !(level != CULL_ERROR && is_said(log, text))) {
+    if (level <= log->most && !(is_folded(level) && is_said(log, text))) {
         erase_bar(log);
         if (level == CULL_INFO)
             fprintf(stderr, "%s\n", text);
