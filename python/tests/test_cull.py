@@ -66,7 +66,22 @@ def check_run(program, experiment):
             assert error.code != 0 and "absent.yaml" in str(error), error
 
 
+def check_scores(program, experiment):
+    """Scores made here come in through the criterion `from`: as an array of NumPy."""
+    with tempfile.TemporaryDirectory() as folder:
+        scores = np.arange(64, dtype=np.float32).reshape(4, 16) % 7
+        path = os.path.join(folder, "mine.npy")
+        np.save(path, scores)
+        method = "methods={mine: {criterion: {from: {path: %s}}, strategy: lowest}}" % path
+        results = cull.run(experiment, os.path.join(folder, "out"), "--quiet", "--set", method, program=program)
+        experts = results.experts[results.experts.method == "mine"]
+        for layer, rows in experts.groupby("layer"):
+            order = np.argsort(scores[layer], kind="stable")
+            assert sorted(rows.expert[rows.kept == 0]) == sorted(order[:8]), layer
+
+
 check_frames(sys.argv[1])
 check_damaged(sys.argv[1])
 check_run(sys.argv[2], sys.argv[3])
+check_scores(sys.argv[2], sys.argv[3])
 print("read, damaged and run: as they should be")

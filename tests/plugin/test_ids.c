@@ -108,7 +108,7 @@ static void test_npy(void **state)
     assert_fails(host, load(npy("e.npy", real, narrow, sizeof narrow), "0", &rows), CULL_EFORMAT,
                  "not two dimensions");
     assert_fails(host, load(npy("f.npy", more, narrow, sizeof narrow), "0", &rows), CULL_EFORMAT,
-                 "3 \u00d7 3 ids, but 24 bytes");
+                 "3 \u00d7 3 numbers, but 24 bytes");
     assert_fails(host, load(npy("g.npy", huge, narrow, sizeof narrow), "0", &rows), CULL_EFORMAT,
                  "but 24 bytes");
     assert_fails(host, load(temp_text(&files, "h.npy", "PK\x03\x04"), "0", &rows), CULL_EFORMAT,
