@@ -1,8 +1,6 @@
 // The contract of all plugins: names, tables, defaults, bounds.
 #include "check/conform.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -10,17 +8,6 @@
 #include "plugin/settings.h"
 
 enum { LONGEST_BRIEF = 100 };
-
-void cull_verdict_say(const cull_examiner *examiner, cull_verdict verdict, const char *fmt, ...)
-{
-    char text[CULL_SENTENCE];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    examiner->say(examiner->arg, verdict, text);
-}
 
 static bool is_text(const char *text)
 {

@@ -18,7 +18,7 @@ void cull_rows_finish(cull_stats_pass *g);
 cull_status cull_ratios_reserve(cull_stats_pass *g, size_t n) CULL_MUST_CHECK;
 void cull_rows_leave(cull_stats_pass *g);
 
-// ---- observe.c: the plugins' observers, whose accumulators stand one after the other ----
+// ---- observers.c: the plugins' observers, whose accumulators stand one after the other ----
 
 size_t cull_observers_doubles(const cull_stats_pass *g);
 // acc: of observer i, among those that begin at `all`.

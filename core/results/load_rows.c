@@ -227,15 +227,6 @@ static void find_items(reader *r, const char *group, size_t filter, cull_row *ro
     items->n = items->a ? row->n : 0;
 }
 
-bool cull_items_agree(const cull_row *row)
-{
-    const double ratio = cull_ratio(&row->items);
-    const double value = row->law == CULL_LAW_EXP ? exp(ratio) : ratio;
-
-    return fabs(value - row->value) <= 1e-6 * fmax(1, fabs(row->value)) ||
-           (isinf(value) && isinf(row->value));
-}
-
 // Which filter of its (task, metric) a row is: its place among the rows with that task and metric.
 static size_t filter_of(const tables *t, size_t i)
 {

@@ -4,11 +4,6 @@
 
 #include "plan/passes.h"
 
-bool cull_own_failure(cull_status status)
-{
-    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
-}
-
 static cull_state state_of(const cull_study *s, size_t i)
 {
     return i == CULL_NOT ? CULL_DONE : s->made[i].state;

@@ -1,7 +1,8 @@
 # Tests that look below the vtables of a plugin.
 target_include_directories(test-golden-stage_two PRIVATE ${PROJECT_SOURCE_DIR}/plugins)
 target_sources(test-golden-stage_two PRIVATE ${PROJECT_SOURCE_DIR}/plugins/strategy/unstructured/unstructured.c
-  ${PROJECT_SOURCE_DIR}/plugins/strategy/unstructured/owl.c)
+  ${PROJECT_SOURCE_DIR}/plugins/strategy/unstructured/owl.c
+  ${PROJECT_SOURCE_DIR}/plugins/strategy/unstructured/each_matrix.c)
 
 # Checkpoints with other shapes and options, made by transformers where that is installed.
 add_test(NAME golden-more-architectures COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/more_architectures.sh

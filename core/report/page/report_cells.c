@@ -1,0 +1,39 @@
+// The cells of a model in the order in which every section of the page has them, and their names.
+#include <math.h>
+#include <string.h>
+
+#include "report/page/sections.h"
+
+const char *report_method(const report *r, size_t cell)
+{
+    const cull_frame_cell *c = &r->frame->cell[cell];
+    if (!r->allocations || !*c->allocation)
+        return c->method;
+    const char *name =
+        cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s, %s", c->method, c->allocation);
+    return name ? name : c->method;
+}
+
+static bool comes_before(const cull_frame_cell *a, const cull_frame_cell *b)
+{
+    if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
+        return isnan(b->sparsity) || a->sparsity < b->sparsity;
+    const int order = strcmp(a->method, b->method);
+    return order ? order < 0 : strcmp(a->allocation, b->allocation) < 0;
+}
+
+size_t *report_cells(const report *r, const char *model, size_t *n)
+{
+    const cull_frame *f = r->frame;
+    size_t *cells = cull_take(r->ctx, f->n_cells + 1, sizeof *cells);
+    *n = 0;
+    for (size_t c = 0; cells && c < f->n_cells; c++) {
+        if (f->cell[c].dense || strcmp(f->cell[c].model, model) != 0)
+            continue;
+        size_t at = (*n)++;
+        for (; at > 0 && comes_before(&f->cell[c], &f->cell[cells[at - 1]]); at--)
+            cells[at] = cells[at - 1];
+        cells[at] = c;
+    }
+    return cells;
+}

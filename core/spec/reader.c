@@ -1,0 +1,78 @@
+// What the sections of an experiment have in common: lists, unknown keys, plugins with settings.
+#include "spec/reader.h"
+
+#include <string.h>
+
+void cull_elements_of(const cull_node *node, cull_elements *out)
+{
+    if (node->kind == CULL_LIST) {
+        *out = (cull_elements){ .n = node->n, .at = (const cull_node *const *)node->item };
+        return;
+    }
+    *out = (cull_elements){ .n = 1, .self = node };
+    out->at = &out->self;
+}
+
+void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
+                      const char *const *known)
+{
+    for (size_t i = 0; known[i]; i++)
+        if (!strcmp(known[i], key->text))
+            return;
+    const char *near = cull_nearest(key->text, known);
+    if (near)
+        cull_problem_add(r->problems, key->place, "%s has no key \"%s\"; did you mean \"%s\"?",
+                         what, key->text, near);
+    else
+        cull_problem_add(r->problems, key->place, "%s has no key \"%s\"", what, key->text);
+}
+
+// ---- plugins and their settings ----
+
+static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull_node *word)
+{
+    const cull_plugin *plugin = cull_registry_find(r->registry, kind, word->text);
+    if (plugin)
+        return plugin;
+    const char *trouble = cull_registry_trouble(r->registry);
+    if (trouble) {
+        cull_problem_add(r->problems, word->place, "%s", trouble);
+        return NULL;
+    }
+    const char *near = cull_registry_nearest(r->registry, kind, word->text);
+    if (near)
+        cull_problem_add(r->problems, word->place, "there is no %s \"%s\"; did you mean \"%s\"?",
+                         cull_kind_name(kind), word->text, near);
+    else
+        cull_problem_add(r->problems, word->place, "there is no %s \"%s\" (cull list %s)",
+                         cull_kind_name(kind), word->text, cull_kind_name(kind));
+    return NULL;
+}
+
+bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const cull_plugin *owned,
+                   cull_use *out, const cull_node **settings)
+{
+    const bool map = node->kind == CULL_MAP && node->n == 1;
+    *out = (cull_use){ .place = node->place };
+    if (settings)
+        *settings = NULL;
+    if (!map && (node->kind != CULL_SCALAR || cull_node_is_null(node))) {
+        cull_problem_add(
+            r->problems, node->place,
+            "a %s is a word, or a map with one key to its settings, not %s", cull_kind_name(kind),
+            node->kind == CULL_MAP ? "a map with other than one" : cull_node_kind_name(node));
+        return false;
+    }
+    const cull_node *word = map ? node->key[0] : node;
+    const cull_plugin *plugin = find_plugin(r, kind, word);
+    if (!plugin)
+        return false;
+    out->place = word->place;
+    out->settings = cull_bind(&r->binder, plugin, word->place, map ? node->item[0] : NULL, owned);
+    if (!out->settings)
+        return false;
+    out->plugin = plugin;
+    if (settings && map && node->item[0]->kind == CULL_MAP)
+        *settings = node->item[0];
+    return true;
+}
