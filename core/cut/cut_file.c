@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/narrow.h"
 #include "base/safetensors.h"
 #include "cut/cut.h"
 #include "cut/cut_names.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/narrow.h"
 #include "base/safetensors.h"
 #include "cut/cut.h"
 #include "cut/cut_file.h"

@@ -1,11 +1,12 @@
-// What writing and reading a cut file share: names of places, stored numbers.
+// What writing and reading a cut file share: its form, and the names of places.
 #ifndef CULL_CUT_CUT_NAMES_H
 #define CULL_CUT_CUT_NAMES_H
 
 #include <cull/cull.h>
 
-// A file says "cut/1", or "cut/2" where channels, output biases or a top-p are in it, so that whoever
-// knows less refuses what it would read wrongly; later kinds (a deleted router row) raise it again.
+// A file says "cut/1", or "cut/2" where channels, output biases or a top-p are in it, so that
+// whoever knows less refuses what it would read wrongly; later kinds (a deleted router row) raise
+// it again.
 #define CULL_CUT_FORMAT "cut/"
 enum { CULL_CUT_VERSION = 2 };
 
@@ -17,11 +18,5 @@ void cull_place_name(cull_matrix_id where, char name[CULL_PLACE]);
 bool cull_place_of(const char *name, const char *ending, cull_matrix_id *out);
 // The layer of "layer.3.action", given ".action".
 bool cull_layer_of_name(const char *name, const char *ending, uint32_t *layer);
-
-size_t cull_store_size(cull_dtype store); // of a number: F32, BF16, F16; 0: not a type for storing
-// n numbers to and from the stored type, rounded to nearest, ties to even. Unaligned stored data is
-// fine. false: a finite number became infinite.
-bool cull_narrow(cull_dtype store, size_t n, const float *from, void *to);
-void cull_widen(cull_dtype store, size_t n, const void *from, float *to);
 
 #endif

@@ -5,81 +5,7 @@
 #include <string.h>
 
 #include <cull/kernel.h>
-
-static float from_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t to_bits(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-float cull_bf16_to_f32(uint16_t bits)
-{
-    return from_bits((uint32_t)bits << 16);
-}
-
-uint16_t cull_f32_to_bf16(float value)
-{
-    const uint32_t bits = to_bits(value);
-    if ((bits & 0x7fffffffu) > 0x7f800000u)
-        return (uint16_t)(bits >> 16 | 0x40); // a NaN stays one
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-
-float cull_f16_to_f32(uint16_t half)
-{
-    const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    const uint32_t exponent = half >> 10 & 0x1fu;
-    const uint32_t mantissa = half & 0x3ffu;
-
-    if (exponent == 0) {
-        const float value = (float)mantissa * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    if (exponent == 31)
-        return from_bits(sign | 0x7f800000u | mantissa << 13);
-    return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-uint16_t cull_f32_to_f16(float value)
-{
-    const uint32_t bits = to_bits(value);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
-    const uint32_t magnitude = bits & 0x7fffffffu;
-
-    if (magnitude > 0x7f800000u)
-        return sign | 0x7e00u;
-    if (magnitude >= 0x477ff000u) // rounds beyond the largest half
-        return sign | 0x7c00u;
-    if (magnitude < 0x38800000u) { // subnormal: counted in units of 2^-24
-        const float units = from_bits(magnitude) * 0x1p24f;
-        return (uint16_t)(sign | (uint16_t)nearbyintf(units));
-    }
-    const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
-    return (uint16_t)(sign | (uint16_t)((rounded - 0x38000000u) >> 13));
-}
-
-float cull_e4m3_to_f32(uint8_t bits)
-{
-    const uint32_t sign = (uint32_t)(bits & 0x80u) << 24;
-    const uint32_t exponent = bits >> 3 & 0xfu;
-    const uint32_t mantissa = bits & 7u;
-
-    if ((bits & 0x7fu) == 0x7fu)
-        return NAN;
-    if (exponent == 0) {
-        const float value = (float)mantissa * 0x1p-9f;
-        return sign ? -value : value;
-    }
-    return from_bits(sign | (exponent + 120) << 23 | mantissa << 20);
-}
+#include <cull/number.h>
 
 static uint16_t load16(const unsigned char *p)
 {
@@ -104,17 +30,17 @@ static void row_bf16(const unsigned char *p, ptrdiff_t stride, size_t n, float *
 {
     if (stride == 1) {
         for (size_t c = 0; c < n; c++)
-            out[c] = from_bits((uint32_t)load16(p + 2 * c) << 16);
+            out[c] = cull_of_bits((uint32_t)load16(p + 2 * c) << 16);
         return;
     }
     for (size_t c = 0; c < n; c++)
-        out[c] = cull_bf16_to_f32(load16(p + (ptrdiff_t)c * stride * 2));
+        out[c] = cull_of_bf16(load16(p + (ptrdiff_t)c * stride * 2));
 }
 
 static void row_f16(const unsigned char *p, ptrdiff_t stride, size_t n, float *out)
 {
     for (size_t c = 0; c < n; c++)
-        out[c] = cull_f16_to_f32(load16(p + (ptrdiff_t)c * stride * 2));
+        out[c] = cull_of_f16(load16(p + (ptrdiff_t)c * stride * 2));
 }
 
 static float scale_at(const cull_matrix *m, size_t block_row, size_t block_col)
@@ -135,14 +61,14 @@ static void row_e4m3(const cull_matrix *m, size_t r, float *out)
 
     if (!m->scale) {
         for (size_t c = 0; c < m->cols; c++)
-            out[c] = cull_e4m3_to_f32(p[(ptrdiff_t)c * m->col_stride]);
+            out[c] = cull_of_e4m3(p[(ptrdiff_t)c * m->col_stride]);
         return;
     }
     for (size_t c0 = 0, b = 0; c0 < m->cols; c0 += m->block_cols, b++) {
         const float scale = scale_at(m, r / m->block_rows, b);
         const size_t end = c0 + m->block_cols < m->cols ? c0 + m->block_cols : m->cols;
         for (size_t c = c0; c < end; c++)
-            out[c] = cull_e4m3_to_f32(p[(ptrdiff_t)c * m->col_stride]) * scale;
+            out[c] = cull_of_e4m3(p[(ptrdiff_t)c * m->col_stride]) * scale;
     }
 }
 

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/narrow.h"
 #include "base/new_file.h"
 #include "base/text.h"
 #include "cut/cut_file.h"
-#include "cut/cut_names.h"
 #include "cut/variant.h"
 #include "flow/apply.h"
 #include "record/h5.h"

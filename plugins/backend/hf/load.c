@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cull/number.h>
+
 const cull_dtype hf_plain_types[3] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16 };
 static const cull_dtype stored[] = { CULL_DT_F32, CULL_DT_BF16, CULL_DT_F16, CULL_DT_F8_E4M3 };
 static const cull_dtype scales[] = { CULL_DT_F32, CULL_DT_F8_E8M0, CULL_DT_BF16, CULL_DT_F16 };
@@ -13,15 +15,6 @@ static const char *const dtype_word[] = {
     CULL_DTYPES(WORD)
 #undef WORD
 };
-
-static float half_to_float(uint16_t h)
-{
-    const int exponent = h >> 10 & 31, mantissa = h & 1023;
-    const float magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
-                            : exponent     ? ldexpf((float)(mantissa | 1024), exponent - 25)
-                                           : ldexpf((float)mantissa, -24);
-    return h & 0x8000 ? -magnitude : magnitude;
-}
 
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
 {
@@ -34,12 +27,7 @@ void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
     for (size_t i = 0; i < n; i++) {
         uint16_t half;
         memcpy(&half, bytes + 2 * i, 2);
-        if (type == CULL_DT_BF16) {
-            const uint32_t word = (uint32_t)half << 16;
-            memcpy(out + i, &word, sizeof word);
-        } else {
-            out[i] = half_to_float(half);
-        }
+        out[i] = type == CULL_DT_BF16 ? cull_of_bf16(half) : cull_of_f16(half);
     }
 }
 

@@ -4,21 +4,64 @@
 #include "cut/unpack.h"
 #include "support/test.h"
 #include <cull/kernel.h>
+#include <cull/number.h>
 
 static void test_halves(void **state)
 {
     (void)state;
     for (uint32_t b = 0; b < 65536; b++) {
-        const float f16 = cull_f16_to_f32((uint16_t)b), bf16 = cull_bf16_to_f32((uint16_t)b);
+        const float f16 = cull_of_f16((uint16_t)b), bf16 = cull_of_bf16((uint16_t)b);
         if (!isnan(f16))
-            assert_int_equal(cull_f32_to_f16(f16), b);
+            assert_int_equal(cull_f16_of(f16), b);
         if (!isnan(bf16))
-            assert_int_equal(cull_f32_to_bf16(bf16), b);
+            assert_int_equal(cull_bf16_of(bf16), b);
     }
-    assert_true(cull_f16_to_f32(0x3c00) == 1.0f && cull_f16_to_f32(0x0001) == 0x1p-24f);
-    assert_true(cull_f16_to_f32(0x7bff) == 65504.0f && isinf(cull_f16_to_f32(0x7c00)));
-    assert_int_equal(cull_f32_to_bf16(1.00390625f), 0x3f80); // a tie goes to the even one
-    assert_int_equal(cull_f32_to_f16(65520.0f), 0x7c00);
+    assert_true(cull_of_f16(0x3c00) == 1.0f && cull_of_f16(0x0001) == 0x1p-24f);
+    assert_true(cull_of_f16(0x7bff) == 65504.0f && isinf(cull_of_f16(0x7c00)));
+    assert_int_equal(cull_bf16_of(1.00390625f), 0x3f80); // a tie goes to the even one
+    assert_int_equal(cull_f16_of(65520.0f), 0x7c00);
+}
+
+// By the definition: the nearest of all values of the format, of two equally near the even one.
+static void test_nearest(void **state)
+{
+    (void)state;
+    for (uint32_t b = 1; b < 0x7c00; b++) {
+        const float low = cull_of_f16((uint16_t)(b - 1)), high = cull_of_f16((uint16_t)b);
+        const float middle = low + (high - low) / 2; // exact: float32 has more bits
+        const uint32_t even = b & 1 ? b - 1 : b;
+        assert_int_equal(cull_f16_of(middle), even);
+        assert_int_equal(cull_f16_of(-middle), even | 0x8000);
+        assert_int_equal(cull_f16_of(nextafterf(middle, 0)), b - 1);
+        assert_int_equal(cull_f16_of(nextafterf(middle, high)), b);
+    }
+    for (uint32_t b = 0x0080; b < 0x7f80; b++) {
+        const float low = cull_of_bf16((uint16_t)(b - 1)), high = cull_of_bf16((uint16_t)b);
+        const float middle = cull_of_bits((cull_bits_of(low) + cull_bits_of(high)) / 2);
+        assert_int_equal(cull_bf16_of(middle), b & 1 ? b - 1 : b);
+        assert_int_equal(cull_bf16_of(-middle), (b & 1 ? b - 1 : b) | 0x8000);
+        assert_int_equal(cull_bf16_of(nextafterf(middle, high)), b);
+    }
+    assert_int_equal(cull_f16_of(0x1p-25f), 0); // half of the smallest step
+    assert_int_equal(cull_f16_of(INFINITY), 0x7c00);
+    assert_int_equal(cull_bf16_of(-INFINITY), 0xff80);
+}
+
+// A NaN stays a quiet one, whichever way it goes, and keeps its sign.
+static void test_nan(void **state)
+{
+    (void)state;
+    for (uint32_t sign = 0; sign < 2; sign++)
+        for (uint32_t payload = 1; payload < 0x400; payload++) {
+            const float nan = cull_of_bits(sign << 31 | 0x7f800000u | payload);
+            const uint16_t f16 = cull_f16_of(nan), bf16 = cull_bf16_of(nan);
+            assert_true((f16 & 0x7e00) == 0x7e00 && f16 >> 15 == sign);
+            assert_true((bf16 & 0x7fc0) == 0x7fc0 && bf16 >> 15 == sign);
+            const uint32_t back =
+                cull_bits_of(cull_of_f16((uint16_t)(sign << 15 | 0x7c00u | payload)));
+            assert_true((back & 0x7fc00000u) == 0x7fc00000u && back >> 31 == sign);
+        }
+    assert_int_equal(cull_bits_of(cull_of_e4m3(0xff)), 0xffc00000u);
 }
 
 static void test_e4m3(void **state)
@@ -28,13 +71,13 @@ static void test_e4m3(void **state)
         const unsigned e = b >> 3, m = b & 7;
         const double want = e ? ldexp(1.0 + m / 8.0, (int)e - 7) : ldexp(m / 8.0, -6);
         if (b == 127) {
-            assert_true(isnan(cull_e4m3_to_f32(127)) && isnan(cull_e4m3_to_f32(255)));
+            assert_true(isnan(cull_of_e4m3(127)) && isnan(cull_of_e4m3(255)));
             continue;
         }
-        assert_true((double)cull_e4m3_to_f32((uint8_t)b) == want);
-        assert_true((double)cull_e4m3_to_f32((uint8_t)(b | 128)) == -want);
+        assert_true((double)cull_of_e4m3((uint8_t)b) == want);
+        assert_true((double)cull_of_e4m3((uint8_t)(b | 128)) == -want);
     }
-    assert_true(cull_e4m3_to_f32(0x7e) == 448.0f);
+    assert_true(cull_of_e4m3(0x7e) == 448.0f);
 }
 
 static void test_strides(void **state)
@@ -96,8 +139,9 @@ static void test_sigmoid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_halves), cmocka_unit_test(test_e4m3), cmocka_unit_test(test_strides),
-        cmocka_unit_test(test_mxfp4),  cmocka_unit_test(test_exp),  cmocka_unit_test(test_sigmoid),
+        cmocka_unit_test(test_halves), cmocka_unit_test(test_nearest), cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_e4m3),   cmocka_unit_test(test_strides), cmocka_unit_test(test_mxfp4),
+        cmocka_unit_test(test_exp),    cmocka_unit_test(test_sigmoid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
