@@ -82,7 +82,7 @@ typedef struct cull_layer_stats {
     // INPUT_SQUARES: Σ of squared inputs per channel
     const double *x_sq;      // (E, D) routed: input of gate and up
     const double *u_sq;      // (E, F) routed: input of down
-    const double *part_sq[CULL_N_PARTS]; // other parts, over all tokens; length: the part's input width
+    const double *part_sq[CULL_MOST_PARTS]; // other parts, over all tokens; length: the part's input width
     // HESSIAN, only while this layer is decided: Σ x xᵀ and Σ u uᵀ over routed tokens
     const double *x_hessian; // (E, D, D)
     const double *u_hessian; // (E, F, F)

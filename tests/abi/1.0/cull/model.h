@@ -59,6 +59,8 @@ typedef enum cull_part {
         CULL_N_PARTS
 } cull_part;
 
+enum { CULL_MOST_PARTS = 64 }; // that there will ever be: cull_layer_facts.parts has a bit for each
+
 #define CULL_NONE UINT32_MAX // no layer (embed, head), or no expert
 
 typedef struct cull_matrix_id { // fixed
