@@ -63,10 +63,68 @@ static void merge_moments(const cull_slice_sum *s, double *to, const double *fro
     to[0] = n;
 }
 
+// Welford's recurrence.
+CULL_CLONES
+static void add_spread(size_t width, const float *x, double gate, double *acc)
+{
+    double *mean = acc + 1, *m2 = mean + width;
+
+    (void)gate;
+    acc[0] += 1.0;
+    const double share = 1.0 / acc[0];
+    for (size_t c = 0; c < width; c++) {
+        const double delta = (double)x[c] - mean[c];
+        mean[c] += delta * share;
+        m2[c] += delta * ((double)x[c] - mean[c]);
+    }
+}
+
+static void merge_spread(const cull_slice_sum *s, double *to, const double *from)
+{
+    const size_t width = (s->n - 1) / 2;
+    double *mean = to + 1, *m2 = mean + width;
+    const double *mean_b = from + 1, *m2_b = mean_b + width;
+    const double n = to[0] + from[0], share = from[0] / n;
+
+    for (size_t c = 0; c < width; c++) {
+        const double delta = mean_b[c] - mean[c];
+        m2[c] += m2_b[c] + delta * delta * to[0] * share;
+        mean[c] += delta * share;
+    }
+    to[0] = n;
+}
+
+CULL_CLONES
+static void add_gated(size_t width, const float *x, double gate, double *acc)
+{
+    for (size_t c = 0; c < width; c++) {
+        const double gx = gate * (double)x[c];
+        acc[c] += gx * gx;
+    }
+}
+
+CULL_CLONES
+static void raise_peaks(size_t width, const float *x, double gate, double *acc)
+{
+    for (size_t c = 0; c < width; c++) {
+        const double gx = gate * (double)x[c];
+        acc[c] = gx * gx > acc[c] ? gx * gx : acc[c];
+    }
+}
+
+static void merge_peaks(const cull_slice_sum *s, double *to, const double *from)
+{
+    for (size_t c = 0; c < s->n; c++)
+        to[c] = from[c] > to[c] ? from[c] : to[c];
+}
+
 static const kind_facts kinds[] = {
     [CULL_COLUMN_SUM] = { 0, 1, add_sum, NULL },
     [CULL_COLUMN_SQUARES] = { 0, 1, add_squares, NULL },
     [CULL_COLUMN_MOMENTS] = { 1, 3, add_moments, merge_moments },
+    [CULL_COLUMN_SPREAD] = { 1, 2, add_spread, merge_spread },
+    [CULL_COLUMN_GATED] = { 0, 1, add_gated, NULL },
+    [CULL_COLUMN_PEAKS] = { 0, 1, raise_peaks, merge_peaks },
 };
 
 static size_t width_of(const cull_column_sums *sums, size_t chunk)

@@ -12,6 +12,9 @@ typedef enum cull_column_kind {
     CULL_COLUMN_SUM,     // Σ x
     CULL_COLUMN_SQUARES, // Σ x²
     CULL_COLUMN_MOMENTS, // the mean, Σ (x − mean)² and Σ g² x
+    CULL_COLUMN_SPREAD,  // the mean and Σ (x − mean)²
+    CULL_COLUMN_GATED,   // Σ (g x)²
+    CULL_COLUMN_PEAKS,   // max (g x)²
 } cull_column_kind;
 
 typedef struct cull_column_sums {
@@ -25,7 +28,7 @@ typedef struct cull_column_sums {
 typedef struct cull_sliced_rows {
     size_t n;
     const float *const *row; // (n) → (cols)
-    const float *gate;       // (n), for moments
+    const float *gate;       // (n) g; NULL: 1
     const uint8_t *slice;    // (n)
 } cull_sliced_rows;
 

@@ -148,5 +148,6 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
         CULL_TRY(cull_run_each(run, items, multiply_tile, &p));
     for (size_t i = 0; piece->inside && i < items; i++)
         CULL_TRY(multiply_tile(&p, i, piece->worker));
-    return check_weights(&p, where, piece->inside ? piece->worker : run->n_workers);
+    CULL_TRY(check_weights(&p, where, piece->inside ? piece->worker : run->n_workers));
+    return piece->inputs ? cull_input_hooks_gate(piece, where, n, y, ldy) : CULL_OK;
 }

@@ -173,26 +173,55 @@ static void merge_heads(const cull_slice_sum *s, double *to, const double *from)
     cull_observers_merge(s->arg, to + HEAD, from + HEAD);
 }
 
+// What each of an expert's column sums is of. Where the gate multiplies the input, x (the lane's) is without it, and
+// u has it already.
+static const struct {
+    uint32_t group;
+    cull_column_kind kind;
+    enum { OF_Y, OF_X, OF_U } of;
+} columns[CULL_N_EXPERT_COLUMNS] = {
+    [CULL_Y_MOMENTS] = { CULL_STAT_OUTPUT_MOMENTS, CULL_COLUMN_MOMENTS, OF_Y },
+    [CULL_X_SQUARES] = { CULL_STAT_INPUT_SQUARES, CULL_COLUMN_SQUARES, OF_X },
+    [CULL_U_SQUARES] = { CULL_STAT_INPUT_SQUARES, CULL_COLUMN_SQUARES, OF_U },
+    [CULL_U_SPREAD] = { CULL_STAT_CHANNEL_MOMENTS, CULL_COLUMN_SPREAD, OF_U },
+    [CULL_X_GATED] = { CULL_STAT_GATED_SQUARES, CULL_COLUMN_GATED, OF_X },
+    [CULL_U_GATED] = { CULL_STAT_GATED_SQUARES, CULL_COLUMN_GATED, OF_U },
+    [CULL_U_PEAKS] = { CULL_STAT_GATED_PEAKS, CULL_COLUMN_PEAKS, OF_U },
+};
+
+static cull_column_kind kind_of(const cull_stats_pass *g, size_t column)
+{
+    const bool input = cull_layer_of(g->run->m, g->l)->gate_on_input;
+
+    return column == CULL_X_SQUARES && input ? CULL_COLUMN_GATED : columns[column].kind;
+}
+
+static cull_sliced_rows rows_of(const wave_rows *w, size_t expert, size_t column)
+{
+    const bool input = cull_layer_of(w->g->run->m, w->g->l)->gate_on_input;
+    const size_t at = w->first[expert];
+    const float **const of[] = { [OF_Y] = w->y, [OF_X] = w->x, [OF_U] = w->u };
+    const bool counted = input && columns[column].of == OF_U;
+
+    return (cull_sliced_rows){ w->wave[expert].n, of[columns[column].of] + at,
+                               counted ? NULL : w->wave[expert].gate, w->slice + at };
+}
+
 static cull_status add_columns(const wave_rows *w)
 {
     cull_stats_pass *g = w->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
-    cull_column_work *work = cull_arena_alloc(arena, 3 * w->n_experts + 1, sizeof *work);
+    cull_column_work *work =
+        cull_arena_alloc(arena, CULL_N_EXPERT_COLUMNS * w->n_experts + 1, sizeof *work);
     size_t n = 0;
 
     if (!work)
         return cull_no_memory(g->run->ctx);
-    for (size_t i = 0; i < w->n_experts; i++) {
-        cull_expert_sums *sums = g->expert + w->wave[i].e;
-        const size_t at = w->first[i];
-        const cull_sliced_rows rows = { w->wave[i].n, w->y + at, w->wave[i].gate, w->slice + at };
-        if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
-            work[n++] = (cull_column_work){ &sums->y, rows };
-        if (!(g->groups & CULL_STAT_INPUT_SQUARES))
-            continue;
-        work[n++] = (cull_column_work){ &sums->x, { rows.n, w->x + at, NULL, rows.slice } };
-        work[n++] = (cull_column_work){ &sums->u, { rows.n, w->u + at, NULL, rows.slice } };
-    }
+    for (size_t i = 0; i < w->n_experts; i++)
+        for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
+            if (g->groups & columns[c].group)
+                work[n++] = (cull_column_work){ &g->expert[w->wave[i].e].column[c],
+                                                rows_of(w, i, c) };
     return cull_column_sums_add(g->run, n, work);
 }
 
@@ -259,15 +288,12 @@ static cull_status begin_expert(cull_stats_pass *g, cull_expert_sums *sums)
                                    .arg = g,
                                    .first = g->first_slice,
                                    .end = g->end_slice };
-    if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
-        CULL_TRY(cull_column_sums_init(ctx, &sums->y, CULL_COLUMN_MOMENTS, g->D, g->first_slice,
-                                       g->end_slice));
-    if (!(g->groups & CULL_STAT_INPUT_SQUARES))
-        return CULL_OK;
-    CULL_TRY(cull_column_sums_init(ctx, &sums->x, CULL_COLUMN_SQUARES, g->D, g->first_slice,
-                                   g->end_slice));
-    return cull_column_sums_init(ctx, &sums->u, CULL_COLUMN_SQUARES, g->F, g->first_slice,
-                                 g->end_slice);
+    for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
+        if (g->groups & columns[c].group)
+            CULL_TRY(cull_column_sums_init(ctx, &sums->column[c], kind_of(g, c),
+                                           columns[c].of == OF_U ? g->F : g->D, g->first_slice,
+                                           g->end_slice));
+    return CULL_OK;
 }
 
 cull_status cull_experts_begin(cull_stats_pass *g, cull_layer_hooks *hooks)
@@ -280,7 +306,9 @@ cull_status cull_experts_begin(cull_stats_pass *g, cull_layer_hooks *hooks)
     if (g->groups & CULL_STAT_HESSIAN)
         CULL_TRY(begin_hessians(g));
     hooks->experts = see_experts;
-    hooks->want_inner = (g->groups & (CULL_STAT_INPUT_SQUARES | CULL_STAT_HESSIAN)) != 0;
+    hooks->want_inner = (g->groups & CULL_STAT_HESSIAN) != 0;
+    for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
+        hooks->want_inner |= columns[c].of == OF_U && (g->groups & columns[c].group);
     return CULL_OK;
 }
 
@@ -306,32 +334,48 @@ static void finish_head(cull_stats_pass *g, size_t e)
     ((double *)s->max_abs)[e] = h->max_abs;
 }
 
-static void finish_moments(cull_stats_pass *g, size_t e)
+static void total(cull_stats_pass *g, size_t e, cull_expert_columns column, size_t q,
+                  const double *field)
 {
-    const double n = g->stats->count[e], g2 = g->stats->gate_sq[e];
-    double *mean = (double *)g->stats->mean + e * g->D;
-    double *var = (double *)g->stats->var + e * g->D;
-    double *mean_gate = (double *)g->stats->mean_gate + e * g->D;
+    cull_column_sums *sums = &g->expert[e].column[column];
 
-    cull_column_sums_total(&g->expert[e].y, 0, mean);
-    cull_column_sums_total(&g->expert[e].y, 1, var);
-    cull_column_sums_total(&g->expert[e].y, 2, mean_gate);
-    for (size_t d = 0; d < g->D; d++) {
-        var[d] = n > 1.0 ? var[d] / (n - 1.0) : 0.0;
-        mean_gate[d] = g2 > 0.0 ? mean_gate[d] / g2 : 0.0;
+    if (sums->cols)
+        cull_column_sums_total(sums, q, (double *)(uintptr_t)field + e * sums->cols);
+}
+
+static void divide(double by, size_t n, double *sums)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] = by > 0.0 ? sums[i] / by : 0.0;
+}
+
+static void finish_columns(cull_stats_pass *g, size_t e)
+{
+    const cull_layer_stats *s = g->stats;
+
+    total(g, e, CULL_Y_MOMENTS, 0, s->mean);
+    total(g, e, CULL_Y_MOMENTS, 1, s->var);
+    total(g, e, CULL_Y_MOMENTS, 2, s->mean_gate);
+    total(g, e, CULL_X_SQUARES, 0, s->x_sq);
+    total(g, e, CULL_U_SQUARES, 0, s->u_sq);
+    total(g, e, CULL_U_SPREAD, 0, s->u_mean);
+    total(g, e, CULL_U_SPREAD, 1, s->u_var);
+    total(g, e, CULL_X_GATED, 0, s->gx_sq);
+    total(g, e, CULL_U_GATED, 0, s->gu_sq);
+    total(g, e, CULL_U_PEAKS, 0, s->gu_peak);
+    if (g->groups & CULL_STAT_OUTPUT_MOMENTS) {
+        divide(s->count[e] - 1.0, g->D, (double *)s->var + e * g->D);
+        divide(s->gate_sq[e], g->D, (double *)s->mean_gate + e * g->D);
     }
+    if (g->groups & CULL_STAT_CHANNEL_MOMENTS)
+        divide(s->count[e] - 1.0, g->F, (double *)s->u_var + e * g->F);
 }
 
 cull_status cull_experts_finish(cull_stats_pass *g)
 {
     for (size_t e = 0; e < g->E; e++) {
         finish_head(g, e);
-        if (g->groups & CULL_STAT_OUTPUT_MOMENTS)
-            finish_moments(g, e);
-        if (g->groups & CULL_STAT_INPUT_SQUARES) {
-            cull_column_sums_total(&g->expert[e].x, 0, (double *)g->stats->x_sq + e * g->D);
-            cull_column_sums_total(&g->expert[e].u, 0, (double *)g->stats->u_sq + e * g->F);
-        }
+        finish_columns(g, e);
     }
     if (!g->hessian)
         return CULL_OK;
@@ -344,9 +388,8 @@ void cull_experts_leave(cull_stats_pass *g)
 {
     for (size_t e = 0; g->expert && e < g->E; e++) {
         cull_slice_sum_release(&g->expert[e].head);
-        cull_column_sums_release(&g->expert[e].y);
-        cull_column_sums_release(&g->expert[e].x);
-        cull_column_sums_release(&g->expert[e].u);
+        for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
+            cull_column_sums_release(&g->expert[e].column[c]);
     }
     for (size_t i = 0; g->hessian && i < 2 * g->E; i++)
         cull_hessian_release(&g->hessian[i]);

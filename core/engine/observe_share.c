@@ -65,11 +65,12 @@ static void step_layer(walk *w, cull_stats_pass *g)
 {
     for (size_t p = 0; p < CULL_N_PARTS; p++)
         step_columns(w, &g->part[p]);
+    for (size_t i = 0; i < CULL_N_SIDE_SUMS; i++)
+        step_columns(w, &g->side[i]);
     for (size_t e = 0; g->expert && e < g->E; e++) {
         step(w, &g->expert[e].head);
-        step_columns(w, &g->expert[e].y);
-        step_columns(w, &g->expert[e].x);
-        step_columns(w, &g->expert[e].u);
+        for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
+            step_columns(w, &g->expert[e].column[c]);
     }
     for (size_t i = 0; i < g->n_chunks; i++)
         step(w, g->chunk + i);

@@ -39,10 +39,13 @@ cull_status cull_run_each(cull_run *run, size_t n,
                           cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
 
 // What linear() shows while calibrating, NULL where it is not wanted: inputs of the coordinator's
-// products with all rows of a lane, as sums of squares; an expert's inputs of `down`, copied.
+// products with all rows of a lane, summed; an expert's inputs of `down`, copied.
 struct cull_column_sums;
+enum { CULL_SIDE_SPREAD, CULL_SIDE_GATED, CULL_SIDE_PEAKS, CULL_N_SIDE_SUMS };
 typedef struct cull_input_hooks {
     struct cull_column_sums *part[CULL_N_PARTS];
+    struct cull_column_sums *side; // (CULL_N_SIDE_SUMS) of the shared or dense part's channels
+    const float *side_gate;        // (rows of the lane) the shared expert's; NULL: 1, or not computed yet
     const uint8_t *slice; // (rows of the lane) each row's
     float *down;          // (rows of the call, F)
 } cull_input_hooks;

@@ -8,7 +8,7 @@
 #include "base/safetensors.h"
 
 // Shapes of a layer's arrays.
-enum shape { SHAPE_E, SHAPE_EE, SHAPE_ED, SHAPE_EF };
+enum shape { SHAPE_E, SHAPE_EE, SHAPE_ED, SHAPE_EF, SHAPE_S };
 
 typedef struct field {
     const char *name;
@@ -42,6 +42,15 @@ static const field fields[] = {
     FIELD(INPUT_SQUARES,  ED, x_sq),
     FIELD(INPUT_SQUARES,  EF, u_sq),
     FIELD(DENSE_MEAN,     ED, dense_mean),
+    FIELD(CHANNEL_MOMENTS, EF, u_mean),
+    FIELD(CHANNEL_MOMENTS, EF, u_var),
+    FIELD(GATED_SQUARES,  ED, gx_sq),
+    FIELD(GATED_SQUARES,  EF, gu_sq),
+    FIELD(GATED_PEAKS,    EF, gu_peak),
+    FIELD(CHANNEL_MOMENTS, S, side_mean),
+    FIELD(CHANNEL_MOMENTS, S, side_var),
+    FIELD(GATED_SQUARES,  S,  side_gu_sq),
+    FIELD(GATED_PEAKS,    S,  side_gu_peak),
 };
 // clang-format on
 
@@ -70,6 +79,8 @@ static size_t length(const cull_layer_stats *s, enum shape shape)
         return s->E * s->D;
     case SHAPE_EF:
         return s->E * s->F;
+    case SHAPE_S:
+        return s->side_F;
     }
     return 0;
 }
@@ -126,6 +137,7 @@ cull_stats_store *cull_stats_store_new(cull_ctx *ctx, const cull_model_facts *mo
         store->layer[l].E = facts[l]->E;
         store->layer[l].D = model->D;
         store->layer[l].F = facts[l]->F;
+        store->layer[l].side_F = facts[l]->side_F;
     }
     if (cull_stats_store_require(store, groups) != CULL_OK) {
         cull_stats_store_free(store);
@@ -184,7 +196,11 @@ uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_
 
     for (size_t l = 0; l < model->L; l++) {
         const cull_layer_stats s = {
-            .size = sizeof(cull_layer_stats), .E = facts[l]->E, .D = model->D, .F = facts[l]->F
+            .size = sizeof(cull_layer_stats),
+            .E = facts[l]->E,
+            .D = model->D,
+            .F = facts[l]->F,
+            .side_F = facts[l]->side_F,
         };
         for (size_t i = 0; i < N_FIELDS; i++)
             if (fields[i].group & groups)
@@ -239,10 +255,11 @@ static cull_status list_layer(listing *to, const cull_stats_store *store, size_t
         return CULL_ENOMEM;
     for (size_t i = 0; i < N_FIELDS; i++) {
         const size_t cols[] = {
-            [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F
+            [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F, [SHAPE_S] = 0
         };
         (void)snprintf(name, sizeof name, "layer.%zu.%s", l, fields[i].name);
-        CULL_TRY(list(to, name, s->E, cols[fields[i].shape], *slot(s, i)));
+        CULL_TRY(list(to, name, fields[i].shape == SHAPE_S ? s->side_F : s->E, cols[fields[i].shape],
+                      *slot(s, i)));
     }
     for (size_t p = 0; p < CULL_N_PARTS; p++) {
         (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);

@@ -160,12 +160,37 @@ static void compare_layer(model *t, size_t l)
     test_free(excused);
 }
 
+// Statistics of channels, which numpy computed in float64 (make_channels.py).
+static void compare_channels(model *t, golden *channels, size_t l)
+{
+    const cull_layer_stats *s = cull_stats_store_view(t->store)->layer + l;
+    uint8_t *excused = test_calloc(s->E, 1);
+    char name[64];
+    size_t n;
+
+    (void)snprintf(name, sizeof name, "layer.%zu.n", l);
+    const double *count = golden_numbers(channels, name, &n);
+    for (size_t e = 0; e < s->E; e++)
+        excused[e] = s->count[e] != count[e];
+    golden *const stats = t->stats;
+    t->stats = channels;
+    compare(t, l, "u_mean", s->u_mean, s->E * s->F, excused, s->F);
+    compare(t, l, "u_var", s->u_var, s->E * s->F, excused, s->F);
+    compare(t, l, "gx_sq", s->gx_sq, s->E * s->D, excused, s->D);
+    compare(t, l, "gu_sq", s->gu_sq, s->E * s->F, excused, s->F);
+    compare(t, l, "gu_peak", s->gu_peak, s->E * s->F, excused, s->F);
+    t->stats = stats;
+    test_free(excused);
+}
+
 static void check_statistics(const char *name)
 {
     const uint32_t all = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
                          CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
                          CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
-                         CULL_STAT_GATE_RATIO;
+                         CULL_STAT_GATE_RATIO |
+                         CULL_STAT_CHANNEL_MOMENTS | CULL_STAT_GATED_SQUARES |
+                         CULL_STAT_GATED_PEAKS;
     model *t = setup(name, 2);
     const cull_stats *stats;
     size_t n;
@@ -173,8 +198,12 @@ static void check_statistics(const char *name)
     calibrate(t, all, NULL);
     stats = cull_stats_store_view(t->store);
     assert_int_equal(stats->tokens, 18432);
-    for (size_t l = 0; l < stats->L; l++)
+    golden *channels = open_part(t, name, "channels");
+    for (size_t l = 0; l < stats->L; l++) {
         compare_layer(t, l);
+        compare_channels(t, channels, l);
+    }
+    golden_close(channels);
     const double *cosines = golden_numbers(t->stats, "model.cos_sum", &n);
     const double *angles = golden_numbers(t->stats, "model.angle_sum", &n);
     assert_close(stats->cos_sum, cosines, n, 0.0, 1e-5 * 18432);

@@ -173,30 +173,27 @@ static void gate_block(void *arg, size_t first, size_t count)
     }
 }
 
-// side (n, D) × sigmoid(gate · x)
-static cull_status gate_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
-                             const float *x, float *side)
-{
-    float *gate = pass->engine->scratch(pass, n);
-    gate_job job = { m->s.D, gate, side };
-
-    if (!gate)
-        return CULL_ENOMEM;
-    HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_SHARED_ROUTER), n, x, m->s.D, gate, 1));
-    pass->engine->rows(pass, n, gate_block, &job);
-    return CULL_OK;
-}
-
-// What runs beside the routed experts, or in their place. in: its input.
+// What runs beside the routed experts, or in their place. in: its input. A gate of its own, sigmoid(gate · in), is
+// computed first, so that statistics of the part's channels know it.
 static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
                             const float *in, float *side)
 {
     const hf_layer *layer = &m->layer[l];
+    const size_t D = m->s.D;
+    const bool gated = layer->part[CULL_PART_SHARED_ROUTER].rows > 0;
+    float *gate = gated ? pass->engine->scratch(pass, n) : NULL;
+    gate_job job = { D, gate, side };
 
+    if (gated && !gate)
+        return CULL_ENOMEM;
+    if (gated)
+        HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_SHARED_ROUTER), n, in, D, gate, 1));
     HF_TRY(hf_glu(pass, m, cull_at(l, layer->side), layer->side_F, n, in, side));
     if (layer->side_after.n)
-        hf_norm_rows(pass, &layer->side_after, n, side, m->s.D, side, m->s.D);
-    return layer->part[CULL_PART_SHARED_ROUTER].rows ? gate_side(pass, m, l, n, in, side) : CULL_OK;
+        hf_norm_rows(pass, &layer->side_after, n, side, D, side, D);
+    if (gated)
+        pass->engine->rows(pass, n, gate_block, &job);
+    return CULL_OK;
 }
 
 // norm(x) in scratch memory, or x itself where there is no norm; NULL: no memory.
