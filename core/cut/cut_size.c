@@ -312,7 +312,7 @@ static bool exportable(const cull_open_model *model, const cull_cut *cut)
                 return false;
             first = kept;
         }
-        if (layer->skip_moe || layer->skip_ratio > 0)
+        if (layer->skip_moe || layer->skip_ratio > 0 || layer->top_p > 0)
             return false;
     }
     return true;

@@ -68,7 +68,7 @@ static bool rested_on(const cull_plan *plan, size_t i)
 static bool skips(const cull_cut *cut)
 {
     for (size_t l = 0; l < cut->L; l++)
-        if (cut->layer[l].skip_ratio > 0)
+        if (cut->layer[l].skip_ratio > 0 || cut->layer[l].top_p > 0)
             return true;
     return false;
 }

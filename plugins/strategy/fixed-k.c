@@ -1,40 +1,62 @@
-// Fixed k: every token is served by k experts, fewer than the model was trained with.
+// Fixed k: every token is served by k experts, fewer than the model was trained with, in all layers or in each its own.
 #include <cull/cull.h>
 
 struct settings {
-    int64_t k;
+    cull_ints k;
 };
 
 static const cull_param params[] = {
-    { .name = "k",
-      .doc = "experts per token",
-      .type = CULL_INT,
-      .flags = CULL_REQUIRED,
-      .offset = CULL_FIELD(struct settings, k, int64_t),
-      .lo = 1,
-      .hi = CULL_ANY_HI },
+    CULL_P_INTS(struct settings, k, CULL_REQUIRED,
+                "experts per token: one number, or one for each layer that has experts"),
 };
+
+static cull_status check_list(cull_ctx *ctx, const cull_ints *k, const cull_view *view)
+{
+    size_t layers = 0;
+
+    for (size_t l = 0; l < view->model->L; l++)
+        layers += cull_view_layer(view, l)->E > 0;
+    if (k->n != 1 && k->n != layers)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "k has %zu numbers, and the model %zu layers with experts", k->n,
+                               layers);
+    for (size_t i = 0; i < k->n; i++)
+        if (k->at[i] < 1)
+            return ctx->host->fail(ctx, CULL_EINVAL, "k = %lld: a token needs one expert at least",
+                                   (long long)k->at[i]);
+    return CULL_OK;
+}
+
+static cull_status set_layer(cull_ctx *ctx, const cull_view *view, size_t l, size_t k, cull_cut *out)
+{
+    const size_t earlier = cull_cut_layer(out, l)->k;
+
+    if (k > (earlier ? earlier : cull_view_layer(view, l)->K))
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "k = %zu: layer %zu %s %zu experts per token, and fixed-k only takes "
+                               "fewer",
+                               k, l, earlier ? "is already cut to" : "was made for",
+                               earlier ? earlier : cull_view_layer(view, l)->K);
+    cull_cut_layer(out, l)->k = k;
+    return CULL_OK;
+}
 
 // The rule rests on the model's facts alone, so that planning makes the whole of it.
 static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
                              const cull_budget *budget, cull_cut *out)
 {
-    const size_t k = (size_t)((const struct settings *)settings)->k;
+    const cull_ints *k = &((const struct settings *)settings)->k;
+    cull_status status = check_list(ctx, k, view);
+    size_t i = 0; // of the layers with experts
 
-    for (size_t l = 0; l < view->model->L; l++) {
-        const size_t earlier = cull_cut_layer(out, l)->k;
-        const size_t K = earlier ? earlier : cull_view_layer(view, l)->K;
-
-        if (cull_view_layer(view, l)->E == 0 || (budget && budget->frozen && budget->frozen[l]))
+    for (size_t l = 0; l < view->model->L && status == CULL_OK; l++) {
+        if (cull_view_layer(view, l)->E == 0)
             continue;
-        if (k > K)
-            return ctx->host->fail(ctx, CULL_EINVAL,
-                                   "k = %zu: layer %zu %s %zu experts per token, and fixed-k only "
-                                   "takes fewer",
-                                   k, l, earlier ? "is already cut to" : "was made for", K);
-        cull_cut_layer(out, l)->k = k;
+        if (!(budget && budget->frozen && budget->frozen[l]))
+            status = set_layer(ctx, view, l, (size_t)k->at[k->n > 1 ? i : 0], out);
+        i++;
     }
-    return CULL_OK;
+    return status;
 }
 
 static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
@@ -58,6 +80,7 @@ CULL_PLUGIN_NAMED(
     STRATEGY, fixed_k, "fixed-k", "1.0", "every token is served by k experts",
     .doc = "Lets the router choose k experts per token instead of the model's number, by its own "
            "rule: the gates are those of the k best, renormalised where the model does so. "
+           "With a list each layer has its own k, as LExI chooses it. "
            "Nothing is removed; what is saved is compute, and the cost to compare by is active "
            "parameters per token.\n"
            "\n"

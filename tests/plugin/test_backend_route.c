@@ -159,6 +159,38 @@ static void test_skip(void **state)
     assert_int_equal(f->index[1], -1);
 }
 
+// Picks end with the one that brings the sum of probabilities, over all experts, to p.
+static void test_top_p(void **state)
+{
+    fixture *f = *state;
+    const float logits[8] = { 0, (float)log(3), 0, (float)log(10), 0, 0, 0, 0 };
+
+    open_model(f, GOLDEN "mixtral"); // gates are divided by their sum
+    route(f, 0, logits, &(cull_rule){ .top_p = 0.52 }); // of 10 / 19
+    near(f->gate[0], 1);
+    assert_int_equal(f->index[1], -1);
+    route(f, 0, logits, &(cull_rule){ .top_p = 0.53 });
+    near(f->gate[0], 10.0 / 13);
+    near(f->gate[1], 3.0 / 13);
+    route(f, 0, logits, &(cull_rule){ .top_p = 1 }); // K at most
+    near(f->gate[1], 3.0 / 13);
+}
+
+static void test_top_p_plain(void **state)
+{
+    fixture *f = *state;
+    float flat[16] = { 0 };
+
+    flat[3] = (float)log(10);
+    flat[7] = (float)log(4);
+    flat[1] = (float)log(2);
+    open_model(f, GOLDEN "olmoe"); // K = 4, gates as they are
+    route(f, 0, flat, &(cull_rule){ .top_p = 0.4 });
+    near(f->gate[0], 10.0 / 29);
+    near(f->gate[1], 4.0 / 29);
+    assert_int_equal(f->index[2], -1);
+}
+
 static void test_skip_plain(void **state)
 {
     fixture *f = *state;
@@ -216,6 +248,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_ties),       TEST(test_few),    TEST(test_skip),
         TEST(test_skip_plain), TEST(test_groups), TEST(test_nan),
+        TEST(test_top_p),      TEST(test_top_p_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

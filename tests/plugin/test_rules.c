@@ -60,6 +60,36 @@ static void fixed_k_only_takes_fewer(void **state)
                  CULL_EINVAL, "k = 5: layer 0");
 }
 
+static void fixed_k_may_differ_by_layer(void **state)
+{
+    const char *const ks[] = { "2", "1", "4", "3" }, *const few[] = { "2", "1" };
+    methods_plugin p = methods_load(world, "strategy", "fixed-k", WORDS("k=1"));
+    const cull_strategy *strategy = p.vtable;
+    cull_cut *cut = tinyworld_cut(world);
+
+    (void)state;
+    fake_set_list(host, p.plugin, p.settings, "k", 4, ks);
+    assert_ok(host, strategy->select(fake_ctx(host), p.settings, &world->view, &none, NULL,
+                                     CULL_ALL_LAYERS, cut));
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_int_equal(cut->layer[l].k, ks[l][0] - '0');
+    fake_set_list(host, p.plugin, p.settings, "k", 2, few);
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), p.settings, &world->view, &none, NULL,
+                                  CULL_ALL_LAYERS, tinyworld_cut(world)),
+                 CULL_EINVAL, "k has 2 numbers, and the model 4 layers with experts");
+}
+
+static void top_p_sets_every_layer(void **state)
+{
+    const cull_cut *cut = methods_select(world, "top-p", WORDS("p=0.8"), &none, NULL);
+
+    (void)state;
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_true(cut->layer[l].top_p == 0.8);
+    assert_nothing_removed(cut);
+}
+
 static void skip_takes_the_medians(void **state)
 {
     const cull_cut *median = methods_select(world, "skip", NULL, &none, NULL);
@@ -91,6 +121,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fixed_k_sets_every_layer),
         cmocka_unit_test(fixed_k_only_takes_fewer),
+        cmocka_unit_test(fixed_k_may_differ_by_layer),
+        cmocka_unit_test(top_p_sets_every_layer),
         cmocka_unit_test(skip_takes_the_medians),
         cmocka_unit_test(skip_needs_medians_only_without_a_ratio),
     };

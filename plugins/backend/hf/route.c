@@ -171,6 +171,35 @@ static size_t skip_small(double ratio, const float *scale, size_t n, int32_t *in
     return kept;
 }
 
+// What expert e weighs in the sum over all experts, before any correction for the selection.
+static double mass_of(const route_job *job, const float *logits, const float *score, float most,
+                      size_t e)
+{
+    if (!allowed(job, e))
+        return 0;
+    return job->m->s.score == HF_SPARSEMIXER ? exp((double)logits[e] - most) : score[e];
+}
+
+// The fewest of n picks, in their order, that hold the share p of all experts' mass.
+static size_t reach_share(const route_job *job, const float *logits, const float *score, double p,
+                          size_t n, const int32_t *index)
+{
+    const size_t E = job->layer->facts.E;
+    float most = -INFINITY;
+    double all = 0, sum = 0;
+
+    for (size_t e = 0; e < E; e++)
+        most = allowed(job, e) ? fmaxf(most, logits[e]) : most;
+    for (size_t e = 0; e < E; e++)
+        all += mass_of(job, logits, score, most, e);
+    for (size_t i = 0; i < n; i++) {
+        sum += mass_of(job, logits, score, most, (size_t)index[i]);
+        if (sum >= p * all)
+            return i + 1;
+    }
+    return n;
+}
+
 // Gates as the family makes them of the n picks' scores.
 static void weigh(const route_job *job, size_t n, const int32_t *index, float *gate)
 {
@@ -190,6 +219,7 @@ static void route_row(const route_job *job, const float *logits, float *score, f
                       int32_t *index, float *gate)
 {
     const double ratio = job->rule ? job->rule->skip_ratio : 0;
+    const double top_p = job->rule ? job->rule->top_p : 0;
     size_t n;
 
     score_row(job, logits, score, choice);
@@ -197,6 +227,7 @@ static void route_row(const route_job *job, const float *logits, float *score, f
         limit_groups(job, choice);
     n = job->m->s.score == HF_SPARSEMIXER ? pick_mixed(job, logits, choice, index, gate)
                                           : pick_top(job, score, choice, index, gate);
+    n = top_p > 0 ? reach_share(job, logits, score, top_p, n, index) : n;
     const size_t kept = ratio > 0 ? skip_small(ratio, job->layer->gate_scale, n, index, gate) : n;
     weigh(job, kept, index, gate);
     for (size_t i = kept; i < job->layer->facts.K; i++) {

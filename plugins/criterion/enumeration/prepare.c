@@ -153,7 +153,7 @@ static cull_status find_rule(prepare *p)
             "replaced experts by constants or by one another",
             p->of->layer);
     if (facts->gate_on_input || facts->topk_group < facts->n_group ||
-        (before && before->skip_ratio > 0))
+        (before && (before->skip_ratio > 0 || before->top_p > 0)))
         return p->ctx->host->fail(
             p->ctx, CULL_ENOTSUP,
             "layer %zu: the losses of subsets are known only for routers that choose the K largest "
