@@ -166,6 +166,8 @@ static toll count(const attempt *a)
             t.weights += zeros(o);
         if (o->kind == CULL_CHANNELS && o->where.expert != CULL_NONE)
             t.weights += zeros(o) * 3 * a->world->facts.D;
+        if (o->kind == CULL_BIAS && o->where.expert != CULL_NONE) // which is kept
+            t.weights -= a->world->facts.D;
     }
     return t;
 }

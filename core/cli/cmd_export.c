@@ -13,7 +13,7 @@ typedef struct request {
     cull_export_options how;
 } request;
 
-enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD };
+enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD, DROP_BIAS };
 
 static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder to make, or with --layout jsonl the file", 0 },
@@ -22,6 +22,7 @@ static const struct argp_option options[] = {
     { "layout", LAYOUT, "checkpoint|jsonl", 0,
       "jsonl: only the experts kept, a line for each layer", 0 },
     { "dequantise", DEQUANTISE, NULL, 0, "store FP8 and MXFP4 weights as BF16", 0 },
+    { "drop-bias", DROP_BIAS, NULL, 0, "leave out output biases that the format cannot say", 0 },
     { "shard", SHARD, "SIZE", 0, "largest size of a file of weights (5G)", 0 },
     { 0 },
 };
@@ -43,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case DEQUANTISE:
         r->how.dequantise = true;
+        return 0;
+    case DROP_BIAS:
+        r->how.drop_bias = true;
         return 0;
     case SHARD:
         if (!cull_parse_bytes(arg, &r->how.shard_bytes) || r->how.shard_bytes == 0)

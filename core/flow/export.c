@@ -187,6 +187,7 @@ static cull_status write_into(cull_ctx *ctx, cull_prepared_model *prepared, cons
     const cull_save how = { .size = sizeof how,
                             .folder = temporary,
                             .dequantise = options->dequantise,
+                            .drop_bias = options->drop_bias,
                             .shard_bytes =
                                 options->shard_bytes ? options->shard_bytes : default_shard };
 

@@ -24,6 +24,7 @@ cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
 typedef struct cull_export_options {
     const char *folder; // must not exist
     bool dequantise;
+    bool drop_bias; // output biases that the format cannot say are left out
     uint64_t shard_bytes; // 0: 5 GB
 } cull_export_options;
 

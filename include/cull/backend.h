@@ -146,6 +146,7 @@ typedef struct cull_save { // how a variant is to be written as a checkpoint
     const char *folder;   // exists, empty
     bool dequantise;      // FP8 and MXFP4 become BF16
     uint64_t shard_bytes; // of tensors in one file, at most (a tensor is never split)
+    bool drop_bias;       // output biases that the format cannot say are left out, with a warning
 } cull_save;
 
 typedef struct cull_backend {

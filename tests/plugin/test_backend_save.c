@@ -129,7 +129,7 @@ static void drop(fixture *f, bool (*gone)(size_t l, size_t e))
 
 static cull_status save(fixture *f, bool dequantise, uint64_t shard)
 {
-    const cull_save how = { sizeof how, f->folder, dequantise, shard };
+    const cull_save how = { sizeof how, f->folder, dequantise, shard, false };
     return f->hf->save(fake_ctx(f->host), f->model, f->cut, &how);
 }
 

@@ -216,6 +216,9 @@ static char *edit_model(hf_saving *s, char *text)
         text = set_listed(s, text);
     else if (s->K && s->K != s->m->s.K)
         text = set_keys(s, text, arch->K.key, true, s->K);
+    for (size_t k = 0; text && k < HF_N_KINDS; k++)
+        if (s->width[k].key && s->width[k].to != s->width[k].from)
+            text = set_keys(s, text, s->width[k].key, true, s->width[k].to);
     if (text && s->L != s->m->s.L)
         text = set_keys(s, text, "num_hidden_layers", true, s->L);
     text = set_keys(s, text, arch->mtp, false, 0);

@@ -45,6 +45,8 @@ static cull_status check_rules(hf_saving *s)
             return refuse(s, "no checkpoint can say that a layer's experts are passed over");
         if (cut->skip_ratio > 0)
             return refuse(s, "no checkpoint can say that experts with small gates are skipped");
+        if (cut->top_p > 0)
+            return refuse(s, "no checkpoint can say that a token's experts end at a probability");
         s->k[l] = cut->k ? cut->k : s->m->layer[l].facts.K;
         s->own |= s->K && s->k[l] != s->K && !s->m->s.K_listed;
         s->K = s->k[l] > s->K ? s->k[l] : s->K;
@@ -244,11 +246,13 @@ bool hf_is_quantised(cull_dtype type)
 static cull_status check_overlays(hf_saving *s)
 {
     for (size_t i = 0; i < s->cut->n_overlays; i++) {
-        const cull_matrix *m = hf_matrix_place(s->m, cull_overlay_at(s->cut, i)->where);
-        if (m && hf_is_quantised(m->dtype) && !s->how->dequantise)
+        const cull_overlay *o = cull_overlay_at(s->cut, i);
+        const cull_matrix *m = hf_matrix_place(s->m, o->where);
+        const bool weights = o->kind == CULL_MASK || o->kind == CULL_MATRIX;
+        if (m && weights && hf_is_quantised(m->dtype) && !s->how->dequantise)
             return refuse(
                 s, "quantised weights that are masked or rewritten can only be stored dequantised");
-        if (s->m->s.tied && cull_overlay_at(s->cut, i)->where.layer == CULL_NONE)
+        if (s->m->s.tied && o->where.layer == CULL_NONE)
             return refuse(s, "its head and its embedding are one matrix");
     }
     return CULL_OK;
@@ -259,7 +263,8 @@ cull_status hf_save_plan(hf_saving *s)
     HF_TRY(plan_layers(s));
     HF_TRY(check_rules(s));
     HF_TRY(check_overlays(s));
-    return plan_experts(s);
+    HF_TRY(plan_experts(s));
+    return hf_save_widths(s);
 }
 
 const char *hf_exports(cull_ctx *ctx, const cull_model *m)
@@ -269,8 +274,10 @@ const char *hf_exports(cull_ctx *ctx, const cull_model *m)
     bool quantised = m->s.mxfp4 || m->s.block_rows;
 
     return hf_text(ctx,
-                   "equal cuts as published; layers that keep different numbers %s; constants %s%s",
+                   "equal cuts as published; layers that keep different numbers %s; constants %s; "
+                   "channels %s%s",
                    has_padding_bias(arch) ? "padded, which a bias keeps out" : own,
                    arch->stack_bias ? "as biases" : own,
+                   m->facts.one_width ? "as zeros" : "narrower where all are alike, else as zeros",
                    quantised ? "; masked or rewritten weights only dequantised" : "");
 }

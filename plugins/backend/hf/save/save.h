@@ -3,7 +3,7 @@
 // export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say.
 // tensor_list.c lists the tensors to be written, each with where it comes from. write_tensors.c
 // writes them, bytes as they are wherever nothing changes them. config_edit.c edits config.json as
-// text, so that all else stays as it was. cull_layout.c writes what Cull's own layout adds, where
+// text, so that all else stays as it was. channels.c makes parts narrower, or zero. cull_layout.c writes what Cull's own layout adds, where
 // no published one will do.
 #ifndef HF_SAVE_H
 #define HF_SAVE_H
@@ -24,6 +24,21 @@ typedef struct hf_out { // a tensor to be written
     int32_t slot; // HF_MATRIX and its like of one expert: its new number; else −1
 } hf_out;
 
+typedef enum hf_kind { HF_ROUTED, HF_SHARED, HF_DENSE, HF_N_KINDS } hf_kind; // of modules
+
+typedef struct hf_width { // of all modules of a kind: as stored, as written, and config.json's key
+    size_t from, to;
+    const char *key; // NULL: it follows from others
+    bool present;
+} hf_width;
+
+typedef struct hf_sieve { // lets bytes of one slice of a tensor through
+    const uint8_t *kept;  // (n) by place on the axis of channels; NULL: all pass
+    size_t n, inner;      // places, and the bytes of one
+    bool zero, nibbles;   // what goes becomes zeros in its place; two places a byte
+    size_t at;            // bytes so far
+} hf_sieve;
+
 typedef struct hf_saving {
     cull_ctx *ctx;
     const cull_model *m;
@@ -37,6 +52,8 @@ typedef struct hf_saving {
     int32_t *
         *slot; // [l] → (rows) the expert behind each slot, or HF_PADDING; NULL in a dense layer
     bool own;  // Cull's own layout: layers differ, and slots without matrices are constants
+    // ---- channels.c
+    hf_width width[HF_N_KINDS];
     // ---- tensor_list.c
     size_t n;
     hf_out *out; // (n)
@@ -47,6 +64,13 @@ cull_status hf_save_list(hf_saving *);
 cull_status hf_save_tensors(hf_saving *);
 cull_status hf_save_config(hf_saving *);
 cull_status hf_save_rest(hf_saving *); // tokenizer and other files
+
+// ---- channels.c ----
+cull_status hf_save_widths(hf_saving *); // after the plan of experts
+void hf_save_narrow(const hf_saving *, hf_out *);
+// For the slice of `out` that holds matrix `where`; lives in scratch memory.
+cull_status hf_save_sieve(hf_saving *, const hf_out *, cull_matrix_id where, hf_sieve *);
+size_t hf_sieve_pass(hf_sieve *, const unsigned char *from, size_t n, unsigned char *to);
 
 // ---- cull_layout.c: Cull's own layout ----
 #define HF_OWN_FILE   "modeling_cull.py"

@@ -29,7 +29,8 @@ static cull_status add(hf_saving *s, const hf_out *out)
 {
     if (!out->name)
         return CULL_ENOMEM;
-    s->out[s->n++] = *out;
+    s->out[s->n] = *out;
+    hf_save_narrow(s, &s->out[s->n++]);
     return CULL_OK;
 }
 

@@ -17,18 +17,46 @@ typedef struct writing {
     unsigned char *row;   // stored numbers of the widest row
     float *numbers;       // BLOCK bytes, or the widest row
     bool rounded;         // a constant in the place of a bias lost digits
+    hf_sieve sieve;       // of the slice in hand
+    unsigned char *passed; // BLOCK bytes that it let through
 } writing;
+
+static cull_status put_all(writing *w, const hf_out *out, const void *bytes, size_t n)
+{
+    return w->st->put(w->s->ctx, w->writer, (size_t)(out - w->s->out) - w->first, bytes, n);
+}
 
 static cull_status put(writing *w, const hf_out *out, const void *bytes, size_t n)
 {
-    return w->st->put(w->s->ctx, w->writer, (size_t)(out - w->s->out) - w->first, bytes, n);
+    const unsigned char *from = bytes;
+
+    if (!w->sieve.kept)
+        return put_all(w, out, bytes, n);
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const size_t now = n - i < BLOCK ? n - i : BLOCK;
+        HF_TRY(put_all(w, out, w->passed, hf_sieve_pass(&w->sieve, from + i, now, w->passed)));
+    }
+    return CULL_OK;
+}
+
+// What fn puts of matrix `where` is sieved.
+static cull_status put_sieved(writing *w, const hf_out *out, cull_matrix_id where,
+                              cull_status (*fn)(writing *, const hf_out *, cull_matrix_id))
+{
+    const cull_scratch_mark mark = w->s->ctx->host->mark(w->s->ctx);
+
+    HF_TRY(hf_save_sieve(w->s, out, where, &w->sieve));
+    const cull_status status = fn(w, out, where);
+    w->sieve = (hf_sieve){ 0 };
+    w->s->ctx->host->rewind(w->s->ctx, mark);
+    return status;
 }
 
 static cull_status put_zeros(writing *w, const hf_out *out, size_t n)
 {
     memset(w->bytes, 0, n < BLOCK ? n : BLOCK);
     for (; n > 0; n -= n < BLOCK ? n : BLOCK)
-        HF_TRY(put(w, out, w->bytes, n < BLOCK ? n : BLOCK));
+        HF_TRY(put_all(w, out, w->bytes, n < BLOCK ? n : BLOCK));
     return CULL_OK;
 }
 
@@ -67,10 +95,42 @@ static cull_status put_numbers(writing *w, const hf_out *out, cull_matrix_id whe
     return CULL_OK;
 }
 
-static cull_status put_matrix(writing *w, const hf_out *out)
+static bool bias_changed(const writing *w, cull_matrix_id where)
+{
+    return w->s->variant->bias_changed(w->s->cut, where, hf_matrix_place(w->s->m, where));
+}
+
+// n biases of matrix `where` as numbers of the tensor's type, every `step`-th of w->bytes from `first` on.
+static cull_status spread_biases(writing *w, const hf_out *out, cull_matrix_id where, size_t n,
+                                 size_t first, size_t step)
+{
+    const size_t size = width(out->dtype);
+
+    w->s->variant->bias(w->s->cut, where, hf_matrix_place(w->s->m, where), 0, n, w->numbers);
+    if (!w->s->variant->narrow(out->dtype, n, w->numbers, w->row))
+        return too_large(w, out);
+    for (size_t i = 0; i < n; i++)
+        memcpy(w->bytes + (first + i * step) * size, w->row + i * size, size);
+    return CULL_OK;
+}
+
+static cull_status put_content(writing *w, const hf_out *out, cull_matrix_id where)
 {
     const hf_tensor *t = out->from;
-    cull_matrix_id where = t->where;
+    const bool other = changed(w, where) && !hf_is_quantised(out->dtype);
+
+    if (t->role == HF_MATRIX && (other || out->dtype != t->t.dtype))
+        return put_numbers(w, out, where, 0, t->t.shape[0]);
+    if (t->role == HF_MATRIX_BIAS && bias_changed(w, where)) {
+        HF_TRY(spread_biases(w, out, where, t->t.shape[0], 0, 1));
+        return put(w, out, w->bytes, t->t.bytes);
+    }
+    return put(w, out, t->t.data, t->t.bytes);
+}
+
+static cull_status put_matrix(writing *w, const hf_out *out)
+{
+    cull_matrix_id where = out->from->where;
 
     if (out->slot >= 0) {
         const int32_t content = hf_slot_content(w->s, out->layer, out->slot);
@@ -78,9 +138,9 @@ static cull_status put_matrix(writing *w, const hf_out *out)
             return put_zeros(w, out, out->bytes);
         where.expert = (uint32_t)content;
     }
-    if (t->role == HF_MATRIX && (changed(w, where) || out->dtype != t->t.dtype))
-        return put_numbers(w, out, where, 0, t->t.shape[0]);
-    return put(w, out, t->t.data, t->t.bytes);
+    if (out->from->role == HF_VECTOR || out->from->role == HF_BESIDE)
+        return put(w, out, out->from->t.data, out->from->t.bytes);
+    return put_sieved(w, out, where, put_content);
 }
 
 // Matrix `where` into a slice of a stack: element (r, c) at offset + r × row_step + c × col_step.
@@ -113,17 +173,19 @@ static const unsigned char *slice_of(const writing *w, const hf_out *out, uint32
 }
 
 // The same, with what the cut changes in it.
-static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
+static cull_status put_slice(writing *w, const hf_out *out, cull_matrix_id of)
 {
     const hf_tensor *t = out->from;
-    const size_t bytes = out->bytes / out->shape[0],
-                 parts = t->where.part == CULL_PART_GATE ? 2 : 1;
+    const uint32_t e = of.expert;
+    const size_t parts = t->where.part == CULL_PART_GATE ? 2 : 1;
     const size_t stored = t->t.dtype == CULL_DT_F8_E4M3 ? 1 : width(t->t.dtype);
     const unsigned char *slice = slice_of(w, out, e);
     const bool other = out->dtype != t->t.dtype;
+    const size_t all = t->t.bytes / t->t.shape[0];
+    const size_t bytes = other ? all / stored * width(out->dtype) : all;
     bool any = other;
 
-    for (uint32_t p = 0; p < parts; p++)
+    for (uint32_t p = 0; p < parts && !hf_is_quantised(out->dtype); p++)
         any |= changed(w, (cull_matrix_id){ t->where.layer, t->where.part + p, e });
     if (!any)
         return put(w, out, slice, bytes);
@@ -140,15 +202,23 @@ static cull_status put_slice(writing *w, const hf_out *out, uint32_t e)
 }
 
 // One expert's MXFP4 matrices in the BF16 form: (cols, rows), gate and up by turns.
-static cull_status put_unpacked(writing *w, const hf_out *out, uint32_t e)
+static cull_status put_unpacked(writing *w, const hf_out *out, cull_matrix_id of)
 {
-    const size_t parts = out->from->where.part == CULL_PART_GATE ? 2 : 1;
+    const hf_tensor *t = out->from;
+    const size_t parts = t->where.part == CULL_PART_GATE ? 2 : 1;
+    const size_t cols = t->t.shape[2] * 32, rows = t->t.shape[1];
 
     for (uint32_t p = 0; p < parts; p++)
-        HF_TRY(scatter(w, out,
-                       (cull_matrix_id){ out->from->where.layer, out->from->where.part + p, e }, p,
-                       parts, out->shape[2]));
-    return put(w, out, w->bytes, out->bytes / out->shape[0]);
+        HF_TRY(scatter(w, out, (cull_matrix_id){ of.layer, t->where.part + p, of.expert }, p, parts,
+                       rows));
+    return put(w, out, w->bytes, cols * rows * width(out->dtype));
+}
+
+// Its bytes as they are.
+static cull_status put_stored(writing *w, const hf_out *out, cull_matrix_id of)
+{
+    return put(w, out, slice_of(w, out, of.expert),
+               out->from->t.bytes / out->from->t.shape[0]);
 }
 
 static cull_status put_stack(writing *w, const hf_out *out)
@@ -157,19 +227,32 @@ static cull_status put_stack(writing *w, const hf_out *out)
 
     for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
         const int32_t content = hf_slot_content(w->s, out->layer, j);
-        const size_t bytes = t->t.bytes / t->t.shape[0];
+        const cull_matrix_id of = { t->where.layer, t->where.part, (uint32_t)content };
         if (!hf_slot_stored(w->s, out->layer, j))
             continue;
         if (content < 0)
             HF_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
-        else if (t->role == HF_STACK)
-            HF_TRY(put_slice(w, out, (uint32_t)content));
-        else if (out->dtype != t->t.dtype)
-            HF_TRY(put_unpacked(w, out, (uint32_t)content));
         else
-            HF_TRY(put(w, out, slice_of(w, out, (uint32_t)content), bytes));
+            HF_TRY(put_sieved(w, out, of,
+                              t->role == HF_STACK        ? put_slice
+                              : out->dtype != t->t.dtype ? put_unpacked
+                                                         : put_stored));
     }
     return CULL_OK;
+}
+
+// One expert's biases: gate's and up's by turns, or down's.
+static cull_status put_biases(writing *w, const hf_out *out, cull_matrix_id of)
+{
+    const hf_tensor *t = out->from;
+    const size_t parts = t->where.part == CULL_PART_GATE ? 2 : 1, n = t->t.shape[1];
+
+    if (!bias_changed(w, of))
+        return put_stored(w, out, of);
+    for (uint32_t p = 0; p < parts; p++)
+        HF_TRY(spread_biases(w, out, (cull_matrix_id){ of.layer, of.part + p, of.expert },
+                             n / parts, p, parts));
+    return put(w, out, w->bytes, n * width(out->dtype));
 }
 
 // Biases of a stack; a novice is the constant in the place of down's.
@@ -182,7 +265,9 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
         const int32_t content = hf_slot_content(w->s, out->layer, j);
         const float *constant = hf_slot_constant(w->s, out->layer, j);
         if (content >= 0) {
-            HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)content * bytes, bytes));
+            HF_TRY(put_sieved(
+                w, out, (cull_matrix_id){ t->where.layer, t->where.part, (uint32_t)content },
+                put_biases));
         } else if (constant && t->where.part == CULL_PART_DOWN) {
             if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
                 return too_large(w, out);
@@ -212,14 +297,13 @@ static cull_status put_gate_scale(writing *w, const hf_out *out)
 }
 
 // Two matrices in one tensor.
-static cull_status put_pair(writing *w, const hf_out *out)
+static cull_status put_pair(writing *w, const hf_out *out, cull_matrix_id first)
 {
-    const cull_matrix_id first = out->from->where,
-                         second = { first.layer, first.part + 1, CULL_NONE };
-    const size_t rows = out->shape[0] / 2;
+    const cull_matrix_id second = { first.layer, first.part + 1, CULL_NONE };
+    const size_t rows = out->from->t.shape[0] / 2;
 
     if (!changed(w, first) && !changed(w, second))
-        return put(w, out, out->from->t.data, out->bytes);
+        return put(w, out, out->from->t.data, out->from->t.bytes);
     HF_TRY(put_numbers(w, out, first, 0, rows));
     return put_numbers(w, out, second, 0, rows);
 }
@@ -275,7 +359,7 @@ static cull_status put_tensor(writing *w, const hf_out *out)
     case HF_GATE_SCALE:
         return put_gate_scale(w, out);
     case HF_PAIR:
-        return put_pair(w, out);
+        return put_sieved(w, out, out->from->where, put_pair);
     case HF_CONSTANTS:
         return put_constants(w, out);
     default:
@@ -396,13 +480,15 @@ cull_status hf_save_tensors(hf_saving *s)
     for (size_t i = 0; i < s->n; i++) {
         const hf_out *out = &s->out[i];
         widest = larger(widest, out->rank ? out->shape[out->rank - 1] : 1);
-        if (out->from->role == HF_STACK || out->from->role == HF_STACK_BLOCKS)
-            slice = larger(slice, out->bytes / out->shape[0]);
+        const cull_tensor *t = &out->from->t;
+        if (out->from->role == HF_STACK || out->from->role == HF_STACK_BLOCKS) // which may be unpacked
+            slice = larger(slice, 4 * (t->bytes / t->shape[0]));
     }
     w.bytes = malloc(larger(slice, widest * sizeof(float)));
     w.row = malloc(widest * sizeof(float));
     w.numbers = malloc(larger(BLOCK, widest * sizeof(float)));
-    cull_status status = w.bytes && w.row && w.numbers
+    w.passed = malloc(BLOCK);
+    cull_status status = w.bytes && w.row && w.numbers && w.passed
                              ? CULL_OK
                              : s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
     if (status == CULL_OK)
@@ -414,5 +500,6 @@ cull_status hf_save_tensors(hf_saving *s)
     free(w.bytes);
     free(w.row);
     free(w.numbers);
+    free(w.passed);
     return status;
 }
