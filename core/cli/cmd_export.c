@@ -7,20 +7,26 @@
 #include "flow/export.h"
 #include "plan/memory.h"
 
+typedef enum layout { CHECKPOINT, JSONL, RANKING, MASK, N_LAYOUTS } layout;
+static const char *const layouts[N_LAYOUTS] = { "checkpoint", "jsonl", "ranking", "mask" };
+
 typedef struct request {
     const char *trial, *model, *out;
-    bool lists;
+    layout layout;
     cull_export_options how;
 } request;
 
 enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD, DROP_BIAS };
 
 static const struct argp_option options[] = {
-    { "output", 'o', "DIR", 0, "the folder to make, or with --layout jsonl the file", 0 },
+    { "output", 'o', "DIR", 0, "the folder to make, or with another --layout the file", 0 },
     { "model", MODEL, "MODEL", 0, "the model, where it is not (or no longer) where the trial says",
       0 },
-    { "layout", LAYOUT, "checkpoint|jsonl", 0,
-      "jsonl: only the experts kept, a line for each layer", 0 },
+    { "layout", LAYOUT, "checkpoint|jsonl|ranking|mask", 0,
+      "jsonl: only the experts kept, a line for each layer; ranking: all experts in order, with "
+      "their "
+      "scores; mask: the experts dropped, as one JSON object",
+      0 },
     { "dequantise", DEQUANTISE, NULL, 0, "store FP8 and MXFP4 weights as BF16", 0 },
     { "drop-bias", DROP_BIAS, NULL, 0, "leave out output biases that the format cannot say", 0 },
     { "shard", SHARD, "SIZE", 0, "largest size of a file of weights (5G)", 0 },
@@ -38,9 +44,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         r->model = arg;
         return 0;
     case LAYOUT:
-        r->lists = strcmp(arg, "jsonl") == 0;
-        if (!r->lists && strcmp(arg, "checkpoint") != 0)
-            argp_error(state, "--layout is checkpoint or jsonl, not %s", arg);
+        r->layout = CHECKPOINT;
+        while (r->layout < N_LAYOUTS && strcmp(arg, layouts[r->layout]) != 0)
+            r->layout++;
+        if (r->layout == N_LAYOUTS)
+            argp_error(state, "--layout is checkpoint, jsonl, ranking or mask, not %s", arg);
         return 0;
     case DEQUANTISE:
         r->how.dequantise = true;
@@ -73,6 +81,8 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     cull_cut *cut;
     size_t n = strlen(r->out);
 
+    if (r->layout == RANKING)
+        return cull_export_ranking(ctx, r->trial, r->out);
     CULL_TRY(cull_recipe_read(ctx, r->trial, &recipe));
     if (!r->model && !recipe.model)
         return cull_fail(ctx, CULL_EUSAGE, "%s: a cut by itself names no model: give --model",
@@ -84,8 +94,10 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     const char *out = cull_arena_copy(cli->context.alloc, r->out, n);
     if (!out)
         return cull_no_memory(ctx);
-    if (r->lists)
+    if (r->layout == JSONL)
         return cull_export_lists(ctx, prepared, cut, out);
+    if (r->layout == MASK)
+        return cull_export_mask(ctx, prepared, cut, out);
     r->how.folder = out;
     CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source,
                                   cull_rows_peak(prepared, 0, 0, cull_cut_bytes(cut), 0),

@@ -228,29 +228,3 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
     cull_buf_release(&temporary);
     return status;
 }
-
-// ---- the lists ----
-
-cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared,
-                              const cull_cut *cut, const char *path)
-{
-    cull_buf text = CULL_BUF_INIT;
-
-    for (size_t l = 0; l < prepared->opened.facts->L; l++) {
-        const char *comma = "";
-        if (prepared->layer[l]->E == 0 || cut->layer[l].skip_layer)
-            continue;
-        cull_buf_printf(&text, "{\"layer\": %zu, \"kept\": [", l);
-        for (size_t e = 0; e < prepared->layer[l]->E; e++)
-            if (cut->layer[l].action[e] == CULL_ACTION_BASE) {
-                cull_buf_printf(&text, "%s%zu", comma, e);
-                comma = ", ";
-            }
-        cull_buf_puts(&text, "]}\n");
-    }
-    const cull_status status = text.failed
-                                   ? cull_no_memory(ctx)
-                                   : cull_write_file(ctx, path, text.s ? text.s : "", text.n);
-    cull_buf_release(&text);
-    return status;
-}

@@ -33,9 +33,21 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
                                    const cull_cut *cut,
                                    const cull_export_options *options) CULL_MUST_CHECK;
 
+// ---- export_lists.c: what was decided, for other programs ----
+
 // A line of JSON for each layer with experts: {"layer": 0, "kept": [0, 3, …]}, the experts in the
 // order that they have in an exported checkpoint.
 cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared,
                               const cull_cut *cut, const char *path) CULL_MUST_CHECK;
+
+// One JSON object: version, model, and of each layer with experts how many there are and which are
+// masked. CULL_ENOTSUP: the cut does more than drop experts.
+cull_status cull_export_mask(cull_ctx *ctx, const cull_prepared_model *prepared, const cull_cut *cut,
+                             const char *path) CULL_MUST_CHECK;
+
+// A line of JSON for each layer with experts: {"layer": 0, "experts": [7, 2, …], "scores": […]}, all
+// of them, the one that goes last in front. `trial`: its .h5 file. CULL_EINVAL: it has no scores of
+// experts.
+cull_status cull_export_ranking(cull_ctx *ctx, const char *trial, const char *path) CULL_MUST_CHECK;
 
 #endif

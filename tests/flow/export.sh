@@ -59,3 +59,17 @@ refused 2 'two things are needed' -o nothing
 
 "$CULL" export "$(export_of merge-s0.5-layer)" --layout jsonl -o lists.jsonl || fail "lists"
 [ "$(wc -l < lists.jsonl)" -eq 4 ] || fail "not a line a layer in lists.jsonl"
+
+"$CULL" export "$(export_of reap-s0.5-layer)" --layout ranking -o ranking.jsonl || fail "ranking"
+[ "$(wc -l < ranking.jsonl)" -eq 4 ] || fail "not a line a layer in ranking.jsonl"
+"$CULL" export "$(export_of reap-s0.5-layer)" --layout mask -o mask.json || fail "mask"
+# The eight that go last are those that are kept, and none of them is masked.
+for l in 0 1 2 3; do
+    sed -n "$((l + 1))p" ranking.jsonl | sed 's/.*"experts": \[\([^]]*\)\].*/\1/' | tr -d ' ' | tr , '\n' | head -8 | sort -n > first
+    sed -n "$((l + 1))p" exported-reap-s0.5-layer/cull-kept.jsonl | sed 's/.*\[\(.*\)\].*/\1/' | tr -d ' ' | tr , '\n' > kept
+    cmp -s first kept || fail "the ranking of layer $l: $(cat first) where $(cat kept) is kept"
+    grep "\"layer\": $l," mask.json | sed 's/.*"masked": \[\(.*\)\].*/\1/' | tr -d ' ' | tr , '\n' > masked
+    [ "$(sort -n kept masked | uniq | wc -l)" -eq 16 ] || fail "the mask of layer $l"
+done
+refused 3 'a mask says which experts are dropped' "$(export_of mone-s0.5-layer)" --layout mask -o no.json
+refused 2 'no criterion of this trial scored experts' "$(export_of wanda)" --layout ranking -o no.jsonl
