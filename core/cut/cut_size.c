@@ -69,14 +69,15 @@ uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t row
     if (one_mask(cut, &over, &mask))
         return kept_of_mask(&cut->overlay[mask]);
     if (!over.masked && !over.matrix)
-        return over.channels == SIZE_MAX ? (uint64_t)rows * cols
-                                         : cull_kept_channels(cut, where, F) *
-                                               (uint64_t)(over.by_row ? cols : rows);
+        return over.channels == SIZE_MAX
+                   ? (uint64_t)rows * cols
+                   : cull_kept_channels(cut, where, F) * (uint64_t)(over.by_row ? cols : rows);
     uint64_t kept = 0;
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
-            kept += (over.masked ? kept_by_all(cut, where, r, c) : over.matrix[r * cols + c] != 0) &&
-                    cull_overlay_keeps(&over, over.by_row ? r : c);
+            kept +=
+                (over.masked ? kept_by_all(cut, where, r, c) : over.matrix[r * cols + c] != 0) &&
+                cull_overlay_keeps(&over, over.by_row ? r : c);
     return kept;
 }
 
@@ -87,6 +88,7 @@ typedef struct layer_size {
     const cull_cut *cut;
     const cull_layer_facts *facts;
     size_t l;
+    bool narrower; // channels that are gone do not run: a checkpoint is as much narrower
     cull_cut_size *sum;
 } layer_size;
 
@@ -104,8 +106,8 @@ static cull_status shape(cull_ctx *ctx, const layer_size *m, cull_matrix_id wher
     return CULL_OK;
 }
 
-// Parameters of a module that go or come beside its weights: biases of the channels that are gone, and
-// output biases. channel_params: of one channel.
+// Parameters of a module that go or come beside its weights: biases of the channels that are gone,
+// and output biases. channel_params: of one channel.
 static cull_status biases_gone(cull_ctx *ctx, const layer_size *m, cull_matrix_id down,
                                uint64_t channel_params, double *gone)
 {
@@ -126,9 +128,10 @@ static cull_status biases_gone(cull_ctx *ctx, const layer_size *m, cull_matrix_i
     return CULL_OK;
 }
 
-// Parameters that an expert which stands for itself keeps.
+// Parameters that an expert which stands for itself keeps, and those that run when it does: zeros
+// in the place of channels do.
 static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, bool frozen,
-                                  double *kept)
+                                  double *kept, double *runs)
 {
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     *kept = (double)m->facts->expert_params;
@@ -149,21 +152,27 @@ static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, 
     CULL_TRY(biases_gone(ctx, m, cull_at_expert(m->l, CULL_PART_DOWN, e), m->facts->channel_params,
                          &biases));
     *kept -= biases;
+    *runs = *kept;
+    if (!m->narrower && m->cut)
+        *runs += (double)(m->facts->F - cull_kept_channels(m->cut,
+                                                           cull_at_expert(m->l, CULL_PART_DOWN, e),
+                                                           m->facts->F)) *
+                 (double)m->facts->channel_params;
     return CULL_OK;
 }
 
 static cull_status params_of_experts(cull_ctx *ctx, const layer_size *m, bool frozen,
-                                     double *params)
+                                     double *params, double *runs)
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t D = m->model->facts->D;
     for (size_t e = 0; e < m->facts->E; e++) {
         const int action = cut ? cut->action[e] : CULL_ACTION_BASE;
-        params[e] = action == CULL_ACTION_NOVICE ? (double)D : 0;
+        params[e] = runs[e] = action == CULL_ACTION_NOVICE ? (double)D : 0;
         if (action != CULL_ACTION_BASE)
             m->sum->gone[m->l]++;
         else
-            CULL_TRY(kept_of_expert(ctx, m, e, frozen, &params[e]));
+            CULL_TRY(kept_of_expert(ctx, m, e, frozen, &params[e], &runs[e]));
     }
     return CULL_OK;
 }
@@ -222,8 +231,8 @@ static bool changes_others(const layer_size *m)
     return false;
 }
 
-// Parts that are cut on request: attention, shared and dense ones (`side`). The router's rows go with
-// their experts.
+// Parts that are cut on request: attention, shared and dense ones (`side`). The router's rows go
+// with their experts.
 static cull_status other_gone(cull_ctx *ctx, const layer_size *m, double *gone, double *side)
 {
     *gone = *side = 0;
@@ -238,8 +247,8 @@ static cull_status other_gone(cull_ctx *ctx, const layer_size *m, double *gone, 
             continue;
         if (cull_module_down(where).part == part)
             CULL_TRY(biases_gone(ctx, m, where, m->facts->side_channel_params, &biases));
-        const double went =
-            (double)rows * (double)cols - (double)cull_kept_weights(m->cut, where, rows, cols) + biases;
+        const double went = (double)rows * (double)cols -
+                            (double)cull_kept_weights(m->cut, where, rows, cols) + biases;
         *gone += went;
         *side += is_side(part) ? went : 0;
     }
@@ -252,10 +261,11 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t E = m->facts->E;
     cull_cut_size *sum = m->sum;
-    double *params = cull_scratch(ctx, E + 1, sizeof *params), kept = 0, row, other, side;
+    double *params = cull_scratch(ctx, 2 * E + 1, sizeof *params), *runs = params + E;
+    double kept = 0, row, other, side;
     if (!params)
         return CULL_ENOMEM;
-    CULL_TRY(params_of_experts(ctx, m, frozen, params));
+    CULL_TRY(params_of_experts(ctx, m, frozen, params, runs));
     CULL_TRY(router_params(ctx, m, &row));
     CULL_TRY(other_gone(ctx, m, &other, &side));
     const bool passed = cut && (cut->skip_layer || cut->skip_moe);
@@ -277,12 +287,29 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     sum->all_kept -= experts - kept + other;
     sum->layers_gone += passed;
     const double dense_active = (double)m->facts->K * (double)m->facts->expert_params;
-    const double active = passed ? 0 : active_of_experts(m, params, picks);
+    const double active = passed ? 0 : active_of_experts(m, runs, picks);
     sum->active_kept -= (E ? dense_active - active : 0) + other;
     return CULL_OK;
 }
 
 // ---- the model ----
+
+// Do all experts that stand keep as many channels, and may a checkpoint say so?
+static bool narrower(const cull_open_model *model, const cull_cut *cut)
+{
+    size_t width = SIZE_MAX;
+    for (size_t l = 0; cut && l < model->facts->L; l++)
+        for (size_t e = 0; e < cut->layer[l].E; e++) {
+            const size_t F = cull_layer_of(model, l)->F;
+            if (cut->layer[l].action[e] != CULL_ACTION_BASE)
+                continue;
+            const size_t kept = cull_kept_channels(cut, cull_at_expert(l, CULL_PART_DOWN, e), F);
+            if (width != SIZE_MAX && kept != width)
+                return false;
+            width = kept;
+        }
+    return !model->facts->one_width;
+}
 
 static size_t kept_in_group(const cull_layer_cut *cut, size_t E, size_t n_group, size_t g)
 {
@@ -331,8 +358,9 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;
+    const bool equal = narrower(model, cut);
     for (size_t l = 0; l < facts->L; l++) {
-        const layer_size m = { model, cut, cull_layer_of(model, l), l, out };
+        const layer_size m = { model, cut, cull_layer_of(model, l), l, equal, out };
         const cull_stats *stats = usage.stats;
         pick_counts picks = { 0 };
         if (stats && (stats->groups & CULL_STAT_ROUTING)) {

@@ -2,7 +2,8 @@
 //
 // An expert that is dropped, zeroed or served by another counts as gone, one that a novice replaces
 // leaves the novice's D numbers; rewritten weights are kept, masked ones and channels with their
-// biases are gone, an output bias leaves its D numbers. All counts are parameters.
+// biases are gone, an output bias leaves its D numbers. Of channels only those of equal widths
+// count as not running: zeros in their place do. All counts are parameters.
 #ifndef CULL_CUT_CUT_SIZE_H
 #define CULL_CUT_CUT_SIZE_H
 

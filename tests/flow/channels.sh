@@ -24,6 +24,8 @@ perplexity_of() { grep "$1" | cut -d, -f10; }
 # In one stage or two a half of the parameters goes, and never more.
 "$CULL" compare "$OUT" > table 2> log || fail "compare"
 awk '$1 == "0.5" { n++; if ($3 > 50 || $3 < 49) exit 1 } END { exit n != 5 }' table || fail "budgets: $(cat table)"
+# What runs for a token is less only where experts are narrower.
+awk '$2 == "free" || $2 == "flap" { if ($5 > 0 || $5 < -1) exit 1 } $2 == "equal" { if ($5 < 20) exit 1 }' table || fail "active parameters: $(cat table)"
 
 for trial in equal free staged masked; do
     "$CULL" export "$(trial_of $trial)" -o "exported-$trial" 2> log || fail "export of $trial"
