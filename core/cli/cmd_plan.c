@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/experiment.h"
 #include "plan/cost.h"
+#include "plan/time.h"
 
 typedef struct request {
     const char *file;
@@ -93,7 +94,7 @@ static void print_shared(const cull_experiment *e)
         printf("%s\n", plan->note[i]);
 }
 
-static void print_cost(const char *what, const cull_cost *c, double flops_per_second)
+static void print_cost(const char *what, const cull_cost *c, double seconds)
 {
     char tokens[32], flops[32], bytes[32], memory[32], spilled[32];
     printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
@@ -101,7 +102,7 @@ static void print_cost(const char *what, const cull_cost *c, double flops_per_se
            what, c->passes, c->passes == 1 ? "" : "es", amount(c->tokens, tokens, sizeof tokens),
            amount(c->flops, flops, sizeof flops), c->forward_equivalents,
            amount(c->bytes, bytes, sizeof bytes), amount(c->peak_bytes, memory, sizeof memory),
-           ceil(c->flops / flops_per_second));
+           ceil(seconds));
     if (c->spilled_bytes > 0)
         printf(", %sB of hidden states kept in a file",
                amount(c->spilled_bytes, spilled, sizeof spilled));
@@ -110,16 +111,19 @@ static void print_cost(const char *what, const cull_cost *c, double flops_per_se
 
 static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
 {
-    const double speed =
-        CULL_PASS_EFFICIENCY * cull_measure_speed() * (double)cull_pool_threads(cli->pool);
+    cull_rates rates;
+    CULL_TRY(cull_rates_here(&cli->context.ctx, &rates));
     for (size_t m = 0; m < e->inputs.n; m++) {
         cull_cost calibrate, evaluate;
         CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,
                                     &calibrate, &evaluate));
+        double calibrating, evaluating;
+        CULL_TRY(cull_estimate_seconds(&cli->context.ctx, &e->plan, &e->inputs, m,
+                                       cli->options.memory, &rates, &calibrating, &evaluating));
         printf("model %s:\n", e->spec.models[m].name);
         if (calibrate.passes > 0)
-            print_cost("calibrate", &calibrate, speed);
-        print_cost("evaluate", &evaluate, speed);
+            print_cost("calibrate", &calibrate, calibrating);
+        print_cost("evaluate", &evaluate, evaluating);
     }
     return CULL_OK;
 }

@@ -2,11 +2,8 @@
 #include "plan/cost.h"
 
 #include <math.h>
-#include <time.h>
 
-#include "base/memory.h"
 #include "engine/forest.h"
-#include "math/gemm.h"
 #include "plan/memory.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
@@ -50,8 +47,8 @@ static void calibration_cost(const cull_plan *plan, const cull_prepared_model *s
     }
 }
 
-static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs,
-                                const cull_prepared_model *s, cull_request_rows *out)
+cull_status cull_count_request_rows(cull_ctx *ctx, const cull_inputs *inputs,
+                                    const cull_prepared_model *s, cull_request_rows *out)
 {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
@@ -67,14 +64,21 @@ static cull_status request_rows(cull_ctx *ctx, const cull_inputs *inputs,
             const cull_request *r = &s->asked[i].request[j];
             if (r->kind == CULL_SCORE)
                 ids[at++] = (cull_ids){ r->ids, r->n - 1 };
-            else
+            else {
                 out->generating += (double)(r->n + r->max_new);
+                out->answers++;
+                out->steps = fmax(out->steps, (double)r->max_new);
+            }
             out->scored += (double)(r->kind == CULL_SCORE ? r->scored : r->max_new);
         }
     CULL_TRY(cull_forest_build(ctx, at, ids, true, s->opened.facts->rope_switch, &forest, end));
     out->scoring = (double)forest.n_rows;
     for (size_t i = 0; i < forest.n_trees; i++)
         out->longest = fmax(out->longest, (double)forest.tree[i].n_rows);
+    for (size_t i = 0; i < forest.n_segments; i++) {
+        const double rows = (double)forest.segment[i].n, before = (double)forest.segment[i].pos;
+        out->keys += rows * before + rows * (rows + 1) / 2;
+    }
     return CULL_OK;
 }
 
@@ -87,7 +91,7 @@ static double flops_of(const cull_prepared_model *s, const cull_request_rows *as
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
 {
     cull_request_rows asked;
-    CULL_TRY(request_rows(ctx, inputs, &inputs->at[model], &asked));
+    CULL_TRY(cull_count_request_rows(ctx, inputs, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);
     return CULL_OK;
 }
@@ -107,7 +111,7 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     const cull_prepared_model *s = &inputs->at[model];
     const double variants = (double)cull_distinct_variants(plan, model);
     cull_request_rows asked;
-    CULL_TRY(request_rows(ctx, inputs, s, &asked));
+    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
     const double one = flops_of(s, &asked);
     cull_passes passes;
     cull_memory calibrating;
@@ -137,27 +141,4 @@ cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_i
                                       fmax(calibrate.peak_bytes, evaluate.peak_bytes), memory));
     }
     return CULL_OK;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-double cull_measure_speed(void)
-{
-    enum { N = 192 };
-    float *a = cull_alloc(3 * N * N, sizeof *a);
-    double best = 0;
-    bool fine = a;
-    for (size_t round = 0; fine && round < 4; round++) {
-        const double begin = now();
-        fine = cull_gemm_f32(false, true, N, N, N, 1, a, N, a + N * N, N, 0, a + 2 * N * N, N);
-        const double took = now() - begin;
-        best = fmax(best, took > 0 ? 2.0 * N * N * N / took : 0);
-    }
-    cull_free(a);
-    return best > 0 ? best : 1e9;
 }

@@ -2,7 +2,7 @@
 #ifndef CULL_PLAN_COST_H
 #define CULL_PLAN_COST_H
 
-#include "plan/inputs.h"
+#include "plan/memory.h"
 
 typedef struct cull_cost {
     size_t passes;        // over the weights
@@ -27,9 +27,9 @@ cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_i
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
                              double *flops) CULL_MUST_CHECK;
 
-// Floating-point operations per second that this machine's matrix product reaches, measured in a
-// few milliseconds on one thread.
-double cull_measure_speed(void);
-#define CULL_PASS_EFFICIENCY 0.33 // small matrices, routing, attention
+// What one variant's requests come to, all metrics together.
+cull_status cull_count_request_rows(cull_ctx *ctx, const cull_inputs *inputs,
+                                    const cull_prepared_model *s,
+                                    cull_request_rows *out) CULL_MUST_CHECK;
 
 #endif

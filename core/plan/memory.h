@@ -22,6 +22,8 @@ typedef struct cull_request_rows { // of one variant, over all requests
     double scoring, generating;    // rows: what requests share of their beginnings counts once
     double scored;                 // rows whose next token is asked for
     double longest;                // rows that are computed at once: of requests with one beginning
+    double keys;                   // positions that the scoring rows see, all together
+    double answers, steps;         // requests that are generated, and their longest
 } cull_request_rows;
 cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
                                    const cull_request_rows *asked, uint64_t memory);

@@ -59,7 +59,7 @@ static const double wave_seconds = 600;
 
 static size_t variants_in_time(const cull_study *s, size_t model)
 {
-    const double each = s->dense_flops[model] / s->speed;
+    const double each = s->dense_seconds[model];
     return each > 0 && wave_seconds / each < 1e6 ? (size_t)(wave_seconds / each) : SIZE_MAX;
 }
 

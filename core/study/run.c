@@ -10,6 +10,7 @@
 #include "flow/stage_view.h"
 #include "plan/cost.h"
 #include "plan/key.h"
+#include "plan/time.h"
 #include "record/folder.h"
 #include "record/folder_note.h"
 
@@ -111,15 +112,14 @@ static cull_status set_up(cull_study *s)
     if (!s->layers || !s->made || !s->statistics || !s->sharers || !s->cell)
         return CULL_ENOMEM;
     s->dense_flops = cull_take(s->ctx, s->inputs->n, sizeof *s->dense_flops);
-    if (!s->dense_flops)
+    s->dense_seconds = cull_take(s->ctx, s->inputs->n, sizeof *s->dense_seconds);
+    if (!s->dense_flops || !s->dense_seconds)
         return CULL_ENOMEM;
     for (size_t m = 0; m < s->inputs->n; m++) {
         s->layers[m] = cull_stage_view_layers(s->ctx, &s->inputs->at[m]);
         if (!s->layers[m])
             return CULL_ENOMEM;
     }
-    s->speed = CULL_PASS_EFFICIENCY * cull_measure_speed() *
-               (double)cull_pool_threads(cull_context_of(s->ctx)->pool);
     s->provenance = (cull_provenance){
         .config_yaml = s->spec->text,
         .argc = s->options->argc,
@@ -157,12 +157,15 @@ static double calibration_equivalents(const cull_study *s)
 
 static cull_status run_models(cull_study *s, cull_tally *tally)
 {
+    cull_rates rates;
     CULL_TRY(set_up(s));
     CULL_TRY(look_around(s, tally));
+    CULL_TRY(cull_rates_here(s->ctx, &rates));
     for (size_t m = 0; m < s->inputs->n; m++) {
         if (!wanted(s, m))
             continue;
         CULL_TRY(cull_dense_flops(s->ctx, s->inputs, m, &s->dense_flops[m]));
+        CULL_TRY(cull_dense_seconds(s->ctx, s->inputs, m, &rates, &s->dense_seconds[m]));
         CULL_TRY(cull_make_cuts(s, m));
         CULL_TRY(cull_evaluate_cells(s, m));
     }

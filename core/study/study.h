@@ -44,8 +44,8 @@ typedef struct cull_study {
     cull_statistics *statistics; // (n_sets)
     size_t *sharers;             // (n_sets) wanted cells that rest on it
     cull_cell_state *cell;       // (n_cells)
-    double speed;                // multiply-adds × 2 a second, about
     double *dense_flops;         // [model] of one dense evaluation
+    double *dense_seconds;       // [model] and how long it takes, about
     double equivalents;          // of dense evaluations, computed so far
     cull_provenance provenance;  // what is the same for all trials
 } cull_study;

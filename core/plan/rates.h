@@ -1,0 +1,26 @@
+// What this machine does in a second, for estimates of time.
+//
+// Measured once, for less than 0.2 s, on all threads of the context's pool at once, and kept in a
+// file beside the user's other caches, named by processor, build and threads.
+#ifndef CULL_PLAN_RATES_H
+#define CULL_PLAN_RATES_H
+
+#include "base/context.h"
+
+enum { CULL_RATE_ROWS = 3, CULL_RATE_WIDTHS = 3 };
+
+typedef struct cull_rates {                           // per second, of all threads together
+    double product[CULL_RATE_ROWS][CULL_RATE_WIDTHS]; // multiply-adds × 2; see cull_product_rate
+    double attention; // multiply-adds × 2 of rows with keys and values, softmax included
+    double rows;      // floats that are read or written between products
+    double sums;      // float64 additions of statistics
+    double hessian;   // multiply-adds × 2 in float64
+} cull_rates;
+
+// From the file, or measured and then kept in it, where that can be written.
+cull_status cull_rates_here(cull_ctx *ctx, cull_rates *out) CULL_MUST_CHECK;
+
+// Of products of so many rows with a matrix of so many input channels, between what was measured.
+double cull_product_rate(const cull_rates *rates, double rows, double width);
+
+#endif

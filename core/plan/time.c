@@ -1,0 +1,174 @@
+// Seconds of a pass, stage by stage of a layer's visit.
+#include "plan/time.h"
+
+#include <math.h>
+
+#include "engine/blocks.h"
+#include "plan/cost.h"
+#include "plan/passes.h"
+
+// Rows through all layers.
+typedef struct walk {
+    const cull_prepared_model *s;
+    const cull_rates *rates;
+    double rows, keys; // keys: positions that the rows see, all together
+    double at_once;    // rows that meet a matrix together
+} walk;
+
+// Floats that are read or written for a row between products: norms, residuals, rotations and the
+// router; then gathering, activating and combining for each of its experts.
+static double floats_between(const cull_prepared_model *s, const cull_layer_facts *layer)
+{
+    const double D = (double)s->opened.facts->D;
+
+    return 20 * D + 4 * (double)layer->kv_width + 4 * (double)layer->side_F +
+           (double)layer->K * (5 * D + 5 * (double)layer->F);
+}
+
+static double layer_seconds(const walk *w, const cull_layer_facts *layer)
+{
+    const double D = (double)w->s->opened.facts->D, E = (double)layer->E, K = (double)layer->K;
+    const double met = E > 0 ? fmin(w->at_once * K / E, w->at_once) : w->at_once;
+    const double seen = layer->window ? fmin(w->keys, w->rows * (double)layer->window) : w->keys;
+
+    return 2 * w->rows * (double)layer->other_params / cull_product_rate(w->rates, w->at_once, D) +
+           2 * w->rows * K * (double)layer->expert_params / cull_product_rate(w->rates, met, D) +
+           4 * seen * D / w->rates->attention +
+           w->rows * floats_between(w->s, layer) / w->rates->rows;
+}
+
+static double walk_seconds(const walk *w)
+{
+    double seconds = 0;
+
+    for (size_t l = 0; l < w->s->opened.facts->L; l++)
+        seconds += layer_seconds(w, w->s->layer[l]);
+    return seconds;
+}
+
+// Logits of rows whose next token is asked for, and their softmax.
+static double head_seconds(const cull_prepared_model *s, const cull_rates *rates, double scored)
+{
+    const double V = (double)s->opened.facts->V, D = (double)s->opened.facts->D;
+
+    return scored * (2 * V * D / cull_product_rate(rates, 256, D) + 8 * V / rates->rows);
+}
+
+static double evaluation_seconds(const cull_prepared_model *s, const cull_rates *rates,
+                                 const cull_request_rows *asked, double block, double variants)
+{
+    const double prompts = asked->generating - asked->answers * asked->steps;
+    const double each = asked->answers > 0 ? asked->generating / asked->answers : 0;
+    const walk scoring = { s, rates, asked->scoring * variants, asked->keys * variants,
+                           fmin(asked->scoring, block) * variants };
+    const walk reading = { s, rates, fmax(prompts, 0) * variants, prompts * each * variants / 2,
+                           fmin(fmax(prompts, 1), block) * variants };
+    const walk writing = { s, rates, asked->answers * asked->steps * variants,
+                           asked->answers * asked->steps * each * variants,
+                           asked->answers * variants };
+    double seconds = head_seconds(s, rates, asked->scored * variants);
+
+    seconds += asked->scoring > 0 ? walk_seconds(&scoring) : 0;
+    seconds += asked->answers > 0 ? walk_seconds(&reading) + walk_seconds(&writing) : 0;
+    return seconds;
+}
+
+// ---- statistics ----
+
+// Float64 additions for a row in one layer.
+static double additions(const cull_prepared_model *s, const cull_layer_facts *layer,
+                        uint32_t groups)
+{
+    const double D = (double)s->opened.facts->D, E = (double)layer->E, K = (double)layer->K;
+    double n = E;
+
+    if (groups & (CULL_STAT_OUTPUT_NORM | CULL_STAT_EASY_EP))
+        n += K * D;
+    if (groups & CULL_STAT_OUTPUT_MOMENTS)
+        n += 4 * K * D;
+    if (groups & CULL_STAT_EASY_EP)
+        n += 3 * D;
+    if (groups & CULL_STAT_LOGIT_GRAM)
+        n += E * E + 8 * E;
+    if (groups & CULL_STAT_INPUT_SQUARES)
+        n += K * (D + (double)layer->F) + 6 * D;
+    if (groups & CULL_STAT_LAYER_COSINES)
+        n += 3 * D * (1 + (double)s->opened.facts->L / 2);
+    return n;
+}
+
+static double statistics_seconds(const cull_prepared_model *s, const cull_rates *rates,
+                                 const cull_rows *rows, uint32_t groups)
+{
+    const double D = (double)s->opened.facts->D, N = (double)rows->tokens;
+    double dense = 0, seconds = 0;
+
+    if (groups & CULL_STAT_DENSE_MEAN)
+        dense = N;
+    else if (groups & CULL_STAT_DENSE_SAMPLE)
+        dense = (double)rows->dense_tokens;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const cull_layer_facts *layer = s->layer[l];
+        const double E = (double)layer->E, K = (double)layer->K, F = (double)layer->F;
+        seconds += N * additions(s, layer, groups) / rates->sums;
+        seconds += 2 * dense * E * (double)layer->expert_params / cull_product_rate(rates, 512, D);
+        if (groups & CULL_STAT_DENSE_SAMPLE)
+            seconds += (double)rows->dense_tokens * E * E * D / rates->hessian;
+        if (groups & CULL_STAT_HESSIAN)
+            seconds += N * K * (D * D + F * F) / rates->hessian;
+    }
+    return seconds;
+}
+
+static double calibration_seconds(const cull_prepared_model *s, const cull_rates *rates,
+                                  const cull_rows *rows, double block,
+                                  const cull_planned_calibration *p)
+{
+    walk w = { s, rates, (double)rows->tokens, 0, fmin(block, (double)rows->tokens) };
+
+    for (size_t i = 0; i < rows->sequences.n; i++) {
+        const double n = (double)rows->sequences.at[i].n;
+        w.keys += n * (n + 1) / 2;
+    }
+    return walk_seconds(&w) * (p->propagate ? 2 : 1) +
+           statistics_seconds(s, rates, rows, p->groups);
+}
+
+// ---- a plan ----
+
+static double block_rows(const cull_prepared_model *s, uint64_t memory, double variants)
+{
+    const cull_engine_options options = { .memory = memory };
+    return (double)cull_block_rows(&s->opened, &options, (size_t)fmax(variants, 1));
+}
+
+cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                  size_t model, uint64_t memory, const cull_rates *rates,
+                                  double *calibrate, double *evaluate)
+{
+    const cull_prepared_model *s = &inputs->at[model];
+    const double variants = (double)cull_distinct_variants(plan, model);
+    cull_request_rows asked;
+    cull_passes passes;
+
+    CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
+    *calibrate = 0;
+    for (size_t i = 0; i < passes.n; i++)
+        *calibrate +=
+            calibration_seconds(s, rates, cull_rows_of(s, plan->set[passes.at[i].set].seed),
+                                block_rows(s, memory, 1), &passes.at[i]);
+    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
+    *evaluate = evaluation_seconds(s, rates, &asked, block_rows(s, memory, variants), variants);
+    return CULL_OK;
+}
+
+cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
+                               const cull_rates *rates, double *seconds)
+{
+    const cull_prepared_model *s = &inputs->at[model];
+    cull_request_rows asked;
+
+    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
+    *seconds = evaluation_seconds(s, rates, &asked, block_rows(s, 0, 1), 1);
+    return CULL_OK;
+}

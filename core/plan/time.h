@@ -1,0 +1,20 @@
+// How long a plan will take on this machine, from its facts and measured rates.
+//
+// Counted: products, attention, what is done to rows between them, the head, and statistics. Not
+// counted: reading weights that the system does not hold yet, and what strategies compute.
+#ifndef CULL_PLAN_TIME_H
+#define CULL_PLAN_TIME_H
+
+#include "plan/inputs.h"
+#include "plan/rates.h"
+
+// Seconds of one model's share of the plan.
+cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                  size_t model, uint64_t memory, const cull_rates *rates,
+                                  double *calibrate, double *evaluate) CULL_MUST_CHECK;
+
+// Of one dense evaluation on all metrics.
+cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
+                               const cull_rates *rates, double *seconds) CULL_MUST_CHECK;
+
+#endif
