@@ -123,12 +123,6 @@ static cull_status make_layer(cull_ctx *ctx, cull_synthetic *w, size_t l)
 
 // ---- what the view offers ----
 
-static const char *const part_words[] = {
-#define WORD(name, word) word,
-    CULL_PARTS(WORD)
-#undef WORD
-};
-
 static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                            const float **out, size_t *rows, size_t *cols, const float **bias)
 {
@@ -153,7 +147,7 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
         return CULL_ENOMEM;
     for (size_t r = 0; r < (router ? *rows : 1); r++) { // a router's row belongs to its expert
         cull_rng rng;
-        stream(&rng, part_words[where.part], where.layer,
+        stream(&rng, cull_part_word(where.part), where.layer,
                plain(w, where.layer, router ? r : where.expert));
         fill_normal(&rng, m + r * *cols, router ? *cols : *rows * *cols);
     }

@@ -5,15 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const parts[] = {
-#define WORD(name, word) word,
-    CULL_PARTS(WORD)
-#undef WORD
-};
-
 void cull_place_name(cull_matrix_id where, char name[CULL_PLACE])
 {
-    const char *part = parts[where.part];
+    const char *part = cull_part_word(where.part);
 
     if (where.layer == CULL_NONE)
         snprintf(name, CULL_PLACE, "%s", part);
@@ -57,7 +51,8 @@ bool cull_place_of(const char *name, const char *ending, cull_matrix_id *out)
         (out->expert != CULL_NONE && out->layer == CULL_NONE))
         return false;
     for (uint32_t p = 0; p < CULL_N_PARTS; p++)
-        if (strlen(parts[p]) == (size_t)(dot - c) && memcmp(parts[p], c, (size_t)(dot - c)) == 0) {
+        if (strlen(cull_part_word(p)) == (size_t)(dot - c) &&
+            memcmp(cull_part_word(p), c, (size_t)(dot - c)) == 0) {
             out->part = p;
             return true;
         }

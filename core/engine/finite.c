@@ -11,12 +11,7 @@
 // "layer 3, expert 5, down", "head"
 static const char *name_of(char buf[80], cull_matrix_id where)
 {
-    static const char *const words[] = {
-#define WORD(name, word) word,
-        CULL_PARTS(WORD)
-#undef WORD
-    };
-    const char *word = where.part < CULL_N_PARTS ? words[where.part] : "?";
+    const char *word = cull_part_word(where.part);
 
     if (where.layer == CULL_NONE)
         (void)snprintf(buf, 80, "%s", word);
@@ -32,8 +27,8 @@ static const char *kind_of(float x)
     return isnan(x) ? "NaN" : x > 0 ? "infinity" : "minus infinity";
 }
 
-cull_status cull_check_weights(cull_ctx *ctx, cull_matrix_id where, size_t first, size_t n, size_t cols,
-                               const float *w)
+cull_status cull_check_weights(cull_ctx *ctx, cull_matrix_id where, size_t first, size_t n,
+                               size_t cols, const float *w)
 {
     char name[80];
 
@@ -50,7 +45,8 @@ cull_status cull_check_weights(cull_ctx *ctx, cull_matrix_id where, size_t first
     return CULL_OK;
 }
 
-cull_status cull_check_bias(cull_ctx *ctx, cull_matrix_id where, size_t first, size_t n, const float *b)
+cull_status cull_check_bias(cull_ctx *ctx, cull_matrix_id where, size_t first, size_t n,
+                            const float *b)
 {
     char name[80];
 

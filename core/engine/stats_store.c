@@ -239,12 +239,6 @@ static cull_status list(listing *to, const char *name, size_t rows, size_t cols,
     return CULL_OK;
 }
 
-static const char *const part_words[] = {
-#define PART_WORD(name, word) word,
-    CULL_PARTS(PART_WORD)
-#undef PART_WORD
-};
-
 static cull_status list_layer(listing *to, const cull_stats_store *store, size_t l)
 {
     cull_layer_stats *s = store->layer + l;
@@ -258,11 +252,11 @@ static cull_status list_layer(listing *to, const cull_stats_store *store, size_t
             [SHAPE_E] = 0, [SHAPE_EE] = s->E, [SHAPE_ED] = s->D, [SHAPE_EF] = s->F, [SHAPE_S] = 0
         };
         (void)snprintf(name, sizeof name, "layer.%zu.%s", l, fields[i].name);
-        CULL_TRY(list(to, name, fields[i].shape == SHAPE_S ? s->side_F : s->E, cols[fields[i].shape],
-                      *slot(s, i)));
+        CULL_TRY(list(to, name, fields[i].shape == SHAPE_S ? s->side_F : s->E,
+                      cols[fields[i].shape], *slot(s, i)));
     }
     for (size_t p = 0; p < CULL_N_PARTS; p++) {
-        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);
+        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, cull_part_word((uint32_t)p));
         CULL_TRY(list(to, name, store->width[l * CULL_N_PARTS + p], 0, s->part_sq[p]));
     }
     scalars[0] = s->moe_cos;
@@ -329,7 +323,7 @@ static cull_status take_parts(cull_stats_store *store, const cull_safetensors *f
     cull_tensor t;
 
     for (size_t p = 0; p < CULL_N_PARTS; p++) {
-        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, part_words[p]);
+        (void)snprintf(name, sizeof name, "layer.%zu.part_sq.%s", l, cull_part_word((uint32_t)p));
         if (!cull_safetensors_find(file, name, &t) || t.dtype != CULL_DT_F64)
             continue;
         double *to = cull_stats_store_part(store, l, (cull_part)p, t.bytes / sizeof(double));

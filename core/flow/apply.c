@@ -18,17 +18,12 @@ cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_prepared_model *prepared)
 static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
                                  const cull_overlay *overlay)
 {
-    static const char *const words[] = {
-#define WORD(name, word) word,
-        CULL_PARTS(WORD)
-#undef WORD
-    };
     const cull_matrix_id where = overlay->where;
     cull_matrix matrix = { .size = sizeof matrix };
     if (where.layer != CULL_NONE &&
         (where.layer >= s->opened.facts->L || !(s->layer[where.layer]->parts >> where.part & 1)))
         return cull_fail(ctx, CULL_EPLUGIN, "an overlay for layer %u, %s, which the model has not",
-                         where.layer, words[where.part]);
+                         where.layer, cull_part_word(where.part));
     if (where.expert != CULL_NONE && where.expert >= s->layer[where.layer]->E)
         return cull_fail(ctx, CULL_EPLUGIN,
                          "an overlay for layer %u, expert %u, which the model has not", where.layer,
@@ -39,13 +34,14 @@ static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
         if (overlay->rows != 1 || overlay->cols != n)
             return cull_fail(ctx, CULL_EPLUGIN, "%zu %s of layer %u, %s, which has %zu",
                              overlay->cols, overlay->kind == CULL_BIAS ? "biases" : "channels",
-                             where.layer, words[where.part], n);
+                             where.layer, cull_part_word(where.part), n);
         return CULL_OK;
     }
     if (matrix.rows != overlay->rows || matrix.cols != overlay->cols)
-        return cull_fail(
-            ctx, CULL_EPLUGIN, "an overlay of %zu × %zu for layer %u, %s, which has %zu × %zu",
-            overlay->rows, overlay->cols, where.layer, words[where.part], matrix.rows, matrix.cols);
+        return cull_fail(ctx, CULL_EPLUGIN,
+                         "an overlay of %zu × %zu for layer %u, %s, which has %zu × %zu",
+                         overlay->rows, overlay->cols, where.layer, cull_part_word(where.part),
+                         matrix.rows, matrix.cols);
     return CULL_OK;
 }
 

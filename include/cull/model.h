@@ -59,6 +59,18 @@ typedef enum cull_part {
         CULL_N_PARTS
 } cull_part;
 
+// The word of a part, "?" for what is none; the same in files and messages.
+static inline const char *cull_part_word(uint32_t part)
+{
+    static const char *const words[] = {
+#define CULL_PART_WORD(name, word) word,
+        CULL_PARTS(CULL_PART_WORD)
+#undef CULL_PART_WORD
+    };
+
+    return part < CULL_N_PARTS ? words[part] : "?";
+}
+
 enum { CULL_MOST_PARTS = 64 }; // that there will ever be: cull_layer_facts.parts has a bit for each
 
 #define CULL_NONE UINT32_MAX // no layer (embed, head), or no expert

@@ -137,11 +137,6 @@ static const cull_layer_facts *hf_layer_facts(const cull_model *m, size_t l)
 static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id where,
                              cull_matrix *out)
 {
-    static const char *const words[] = {
-#define WORD(name, word) word,
-        CULL_PARTS(WORD)
-#undef WORD
-    };
     const cull_matrix *found = hf_matrix_place(m, where);
 
     if (found && found->rows) {
@@ -149,8 +144,7 @@ static cull_status hf_matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id 
         return CULL_OK;
     }
     return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %d has no matrix %s (expert %d)",
-                           (int)where.layer, where.part < CULL_N_PARTS ? words[where.part] : "?",
-                           (int)where.expert);
+                           (int)where.layer, cull_part_word(where.part), (int)where.expert);
 }
 
 static void hf_prefetch(const cull_model *m, size_t l)

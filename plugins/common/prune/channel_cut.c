@@ -359,7 +359,7 @@ static cull_status check_width(cull_ctx *ctx, const struct channel_cut_settings 
         return CULL_OK;
     return ctx->host->fail(ctx, CULL_EINVAL,
                            "multiple: %zu does not divide the %zu channels of layer %zu's %s",
-                           (size_t)set->multiple, m->F, l, part_word(m->down));
+                           (size_t)set->multiple, m->F, l, cull_part_word(m->down));
 }
 
 cull_status channel_cut_fits(cull_ctx *ctx, const void *settings, const cull_view *view,

@@ -54,16 +54,6 @@ static inline enum part_class part_class(cull_part part)
     }
 }
 
-static inline const char *part_word(uint32_t part)
-{
-    static const char *const words[] = {
-#define PART_WORD(name, word) word,
-        CULL_PARTS(PART_WORD)
-#undef PART_WORD
-    };
-    return part < CULL_N_PARTS ? words[part] : "?";
-}
-
 static inline bool part_present(const cull_layer_facts *layer, cull_part part)
 {
     return (layer->parts >> part) & 1;
@@ -85,10 +75,10 @@ static inline place_text place_of(cull_matrix_id where)
 {
     place_text out;
     if (where.expert == CULL_NONE)
-        snprintf(out.s, sizeof out.s, "layer %u, %s", where.layer, part_word(where.part));
+        snprintf(out.s, sizeof out.s, "layer %u, %s", where.layer, cull_part_word(where.part));
     else
         snprintf(out.s, sizeof out.s, "layer %u, expert %u, %s", where.layer, where.expert,
-                 part_word(where.part));
+                 cull_part_word(where.part));
     return out;
 }
 

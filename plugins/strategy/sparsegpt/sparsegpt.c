@@ -123,7 +123,7 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
     if (status == CULL_OK && tokens > 0 && f.damp > g->set->damp)
         ctx->host->log(ctx, CULL_WARN,
                        "layer %zu, expert %zu: damping raised to %.0e for the input of %s",
-                       g->layer, e, f.damp, part_word(parts[0]));
+                       g->layer, e, f.damp, cull_part_word(parts[0]));
     for (size_t i = 0; status == CULL_OK && i < n_parts; i++)
         if (part_present(cull_view_layer(g->view, g->layer), parts[i]))
             status = prune(g, cull_at_expert(g->layer, parts[i], e), tokens > 0 ? &f : NULL);
