@@ -4,18 +4,7 @@
 #include <math.h>
 
 #include "cut/cut.h"
-#include "engine/blocks.h"
-
-// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
-// it, the normalised input, queries, keys, values, what was attended to and its projection; and of
-// the histories before it what their experts are going to need.
-static double live_floats(const cull_model_facts *f, const cull_layer_facts *layer,
-                          double histories)
-{
-    const double D = (double)f->D, side = layer->has_side ? 1 : 0;
-
-    return (7 + side) * D + 2 * (double)layer->kv_width + (histories - 1) * (2 + side) * D;
-}
+#include "engine/memory.h"
 
 // What a run can do about what does not fit: its results' folder takes it.
 static cull_engine_options options_of(uint64_t memory)
@@ -43,7 +32,7 @@ static double ground(const cull_prepared_model *s, extent e, double histories, u
     double floats = 0;
 
     for (size_t l = 0; l < f->L; l++)
-        floats = fmax(floats, live_floats(f, s->layer[l], histories));
+        floats = fmax(floats, cull_live_floats(f, s->layer[l], histories));
     return (double)cull_memory_fixed(&s->opened, e.rows) +
            block_rows(s, e, histories, memory) * floats * sizeof(float);
 }

@@ -1,0 +1,115 @@
+// What a pass may hold and holds: what is resident, what is left, and how many rows fit into it.
+#include "engine/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "engine/visit.h"
+
+enum { BLOCK_ROWS_MOST = 1 << 14, BLOCK_ROWS_LEAST = 256 };
+
+static uint64_t available(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    unsigned long long kib = 4ull << 20;
+    char line[128];
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        (void)fclose(f);
+    return (uint64_t)kib << 10;
+}
+
+// Where one number of the embedding's table is needed, the system maps pages around it.
+static const double pages_around = 65536;
+
+static double table_bytes(const cull_open_model *m, double rows)
+{
+    uint64_t ends = m->facts->bytes;
+
+    for (size_t l = 0; l < m->facts->L; l++)
+        ends -= cull_layer_of(m, l)->bytes;
+    const double table = (double)m->facts->V * (double)m->facts->D * 2;
+    return fmin(fmin((double)ends, table), rows * pages_around);
+}
+
+uint64_t cull_memory_fixed(const cull_open_model *m, double rows)
+{
+    static const uint64_t program = 80000000;
+    uint64_t layer = 0;
+
+    for (size_t l = 0; l < m->facts->L; l++)
+        layer = cull_layer_of(m, l)->bytes > layer ? cull_layer_of(m, l)->bytes : layer;
+    return program + layer + (uint64_t)table_bytes(m, rows);
+}
+
+uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)
+{
+    if (!options || !options->memory)
+        return available() / 2;
+    const uint64_t fixed = cull_memory_fixed(m, INFINITY);
+    return options->memory > fixed ? options->memory - fixed : 0;
+}
+
+size_t cull_memory_wave(const cull_open_model *m, const cull_engine_options *options, size_t n,
+                        const uint64_t *bytes)
+{
+    const uint64_t room = cull_memory_limit(m, options) / 2;
+    uint64_t taken = 0;
+    size_t fit = 0;
+
+    while (fit < n && (taken += bytes[fit]) <= room)
+        fit++;
+    return fit ? fit : 1;
+}
+
+uint64_t cull_calibrating_bytes(const cull_open_model *m, uint64_t rows, uint32_t groups,
+                                bool again)
+{
+    uint64_t states = 1; // in (rows, D)
+
+    if (again)
+        states += groups & CULL_STAT_DENSE_SAMPLE ? 2 : 1;
+    if (groups & CULL_STAT_LAYER_COSINES)
+        states += m->facts->L;
+    return rows * states * m->facts->D * sizeof(float);
+}
+
+cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_options *options,
+                              uint64_t bytes, bool whole)
+{
+    const uint64_t room = cull_memory_limit(m, options) / 2;
+    const double parts = room ? ceil((double)bytes / (double)room) : INFINITY;
+    const double again = (parts - 1) * (double)m->facts->bytes;
+    const double file = 2.0 * (double)m->facts->L * (double)bytes;
+
+    if (bytes <= room)
+        return (cull_keeping){ 1, false };
+    if (options && options->spill && (whole || file < again))
+        return (cull_keeping){ 1, true };
+    return (cull_keeping){ whole || parts > (double)SIZE_MAX ? 1 : (size_t)parts, false };
+}
+
+size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options, size_t n_lanes)
+{
+    size_t floats = 1;
+
+    for (size_t l = 0; l < m->facts->L; l++) {
+        const size_t here = cull_visit_floats(m, l);
+        floats = here > floats ? here : floats;
+    }
+    const uint64_t rows =
+        cull_memory_limit(m, options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
+    if (rows > BLOCK_ROWS_MOST)
+        return BLOCK_ROWS_MOST;
+    return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;
+}
+
+double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories)
+{
+    const double D = (double)f->D, side = layer->has_side ? 1 : 0;
+
+    return (7 + side) * D + 2 * (double)layer->kv_width + (histories - 1) * (2 + side) * D;
+}

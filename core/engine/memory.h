@@ -1,0 +1,48 @@
+// Memory: what is resident whatever the rows are, what is left for them, and what a row takes.
+//
+// Two counts of a row: cull_visit_floats (visit.h) is what its block reserves in every layer, so
+// that blocks stay below the limit; cull_live_floats is what is really alive at once, for the
+// plan's peak.
+#ifndef CULL_ENGINE_MEMORY_H
+#define CULL_ENGINE_MEMORY_H
+
+#include "engine/engine.h"
+
+// What is resident whatever the rows are: the program, the embedding's table as far as so many rows
+// touch it, and the largest layer, mapped as a whole. The next one is read ahead into the page
+// cache, but not mapped yet.
+uint64_t cull_memory_fixed(const cull_open_model *m, double rows);
+// Bytes that a pass may take for activations and scratch: what the option leaves beside the above,
+// or half of what is free.
+uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options);
+
+// How many of n things of so many bytes fit half of it together: the first ones, at least one.
+size_t cull_memory_wave(const cull_open_model *m, const cull_engine_options *options, size_t n,
+                        const uint64_t *bytes);
+
+// Bytes of a calibration's hidden states that stay from layer to layer, of so many rows: once, of
+// all earlier layers for LAYER_COSINES; `again`, where later layers see what is decided, also a
+// copy to decide from, and for DENSE_SAMPLE the model before along with it.
+uint64_t cull_calibrating_bytes(const cull_open_model *m, uint64_t rows, uint32_t groups,
+                                bool again);
+
+// Where hidden states of so many bytes stay from layer to layer. What does not fit half of the
+// limit is taken in passes of a part of the rows each, which read the weights again, or kept in a
+// file that is read and written once a layer: whichever moves fewer bytes. `whole`: not in parts.
+typedef struct cull_keeping {
+    size_t passes;
+    bool spilled;
+} cull_keeping;
+cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_options *options,
+                              uint64_t bytes, bool whole);
+
+// Rows of one block so that n_lanes lanes of them fit a quarter of the limit.
+size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options,
+                       size_t n_lanes);
+
+// Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
+// it, the normalised input, queries, keys, values, what was attended to and its projection; and of
+// the histories before it what their experts are going to need.
+double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories);
+
+#endif
