@@ -134,9 +134,9 @@ int cull_cmd_eval(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
         "MODEL",
-        "Evaluate a checkpoint on published tasks, request files or any metric, and show the table "
-        "that "
-        "lm-evaluation-harness shows. What is in the folder of the results is not computed again.",
+        "Evaluate a checkpoint on published tasks, request files or any metric, and show the "
+        "table that lm-evaluation-harness shows. What is in the folder of the results is not "
+        "computed again.",
         options, parse
     };
     request r = { 0 };

@@ -24,8 +24,7 @@ static const struct argp_option options[] = {
       0 },
     { "layout", LAYOUT, "checkpoint|jsonl|ranking|mask", 0,
       "jsonl: only the experts kept, a line for each layer; ranking: all experts in order, with "
-      "their "
-      "scores; mask: the experts dropped, as one JSON object",
+      "their scores; mask: the experts dropped, as one JSON object",
       0 },
     { "dequantise", DEQUANTISE, NULL, 0, "store FP8 and MXFP4 weights as BF16", 0 },
     { "drop-bias", DROP_BIAS, NULL, 0, "leave out output biases that the format cannot say", 0 },

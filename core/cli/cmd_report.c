@@ -42,8 +42,7 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     static const cull_usage usage = {
         "DIR...",
         "Write one self-contained HTML page of the results in one or more folders: tables with "
-        "paired "
-        "intervals, curves, experts, cost, flips, and where the numbers come from.",
+        "paired intervals, curves, experts, cost, flips, and where the numbers come from.",
         options, parse
     };
     wanted w = { .out = "report.html" };

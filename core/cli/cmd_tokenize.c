@@ -141,8 +141,7 @@ int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
     static const cull_usage usage = {
         "MODEL",
         "Turn lines {\"text\": …} of stdin into lines {\"ids\": […]}. MODEL is a folder, which "
-        "need "
-        "only hold tokenizer.json, or the id of a model in the local Hub cache.",
+        "need only hold tokenizer.json, or the id of a model in the local Hub cache.",
         options, parse
     };
     request r = { 0 };

@@ -1,6 +1,6 @@
 // The commands: a line here, and a cmd_NAME.c with
-//     int cull_cmd_NAME(cull_cli *cli, int argc, char **argv);   → exit status; argv[0] is "cull
-//     NAME"
+//     int cull_cmd_NAME(cull_cli *cli, int argc, char **argv);
+// which returns the exit status; argv[0] is "cull NAME".
 #ifndef CULL_CLI_COMMANDS_H
 #define CULL_CLI_COMMANDS_H
 

@@ -1,9 +1,9 @@
 // The cut as a file of its own: a recipe from which a variant can be rebuilt, evaluated or exported
 // without calibrating again.
 //
-// A safetensors file. __metadata__: format "cull-cut", version "1", L, D, store, model and
-// calibration (32 hex digits each, where known), and whatever else the writer notes. Tensors, l a
-// layer with experts:
+// A safetensors file. __metadata__: cull ("cut/1", or "cut/2", see cut_names.h), L, D, store, model
+// and calibration (32 hex digits each, where known), and whatever else the writer notes. Tensors, l
+// a layer with experts:
 //
 // clang-format off
 //   layer.<l>.action      U8  (E)           cull_action of every expert
@@ -20,9 +20,10 @@
 // clang-format on
 //
 // <place> is layer.<l>.expert.<e>.<part>, layer.<l>.<part>, or <part>, with the words of model.h. A
-// mask, or a row of channels, has 8 × bytes columns, or, where that is no multiple of 8, __metadata__'s "<place>.cols". In
-// a file made by hand, either of action and kept is enough for a layer (an expert that is not kept
-// is dropped), target may be left out, and a layer that is not mentioned stays as it is.
+// mask, or a row of channels, has 8 × bytes columns, or, where that is no multiple of 8,
+// __metadata__'s "<place>.cols". In a file made by hand, either of action and kept is enough for a
+// layer (an expert that is not kept is dropped), target may be left out, and a layer that is not
+// mentioned stays as it is.
 #ifndef CULL_CUT_CUT_FILE_H
 #define CULL_CUT_CUT_FILE_H
 
@@ -47,8 +48,9 @@ typedef struct cull_cut_about {
 cull_status cull_cut_store(cull_ctx *, const char *word, const char *model_dtype,
                            cull_dtype *out) CULL_MUST_CHECK;
 
-// Round what the cut computes with (novices, rewritten matrices, output biases) to the numbers that `store` holds,
-// so that the variant that is evaluated is the one that is stored. F32: nothing changes.
+// Round what the cut computes with (novices, rewritten matrices, output biases) to the numbers that
+// `store` holds, so that the variant that is evaluated is the one that is stored. F32: nothing
+// changes.
 void cull_cut_round(cull_cut *cut, cull_dtype store);
 
 // Atomic: a temporary name, fsync, rename. Several masks of one matrix, and channels of one module,

@@ -129,8 +129,7 @@ static cull_status warn_of_rounding(cull_ctx *ctx, const cull_prepared_model *pr
     if (n)
         ctx->host->log(ctx, CULL_WARN,
                        "%zu rewritten matrices are rounded to the checkpoint's %s; a trial with "
-                       "store: model is "
-                       "evaluated as it is exported",
+                       "store: model is evaluated as it is exported",
                        n, word);
     return CULL_OK;
 }

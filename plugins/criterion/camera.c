@@ -55,16 +55,11 @@ CULL_PLUGIN(
     CRITERION, camera, "1.0", "a channel's gated energy times the size of its column of down",
     .doc =
         "The score of channel c is |down_:c|^2 ((1 - r) sum_t (g u_tc)^2 + r max_t (g u_tc)^2) "
-        "over "
-        "the tokens routed to the expert: u the input of its down projection, g the coefficient "
-        "that its output is multiplied by. Sums are not divided by the number of tokens, so that "
-        "seldom used experts lose more. The authors rank all channels of a layer together and let "
-        "later layers see the pruned ones: strategy channels with allocation layer and propagate: "
-        "pruned.\n"
-        "\n"
-        "Cost: the statistics of gated channels, k F operations per token, and a reading of every "
-        "down matrix.\n"
-        "\n"
-        "Departures from the authors' code: g is the model's own coefficient. An expert without "
-        "tokens scores 0 and goes first.",
+        "over the tokens routed to the expert: u the input of its down projection, g the "
+        "coefficient that its output is multiplied by. Sums are not divided by the number of "
+        "tokens, so that seldom used experts lose more. The authors rank all channels of a layer "
+        "together and let later layers see the pruned ones: strategy channels with allocation "
+        "layer and propagate: pruned.\n\nCost: the statistics of gated channels, k F operations "
+        "per token, and a reading of every down matrix.\n\nDepartures from the authors' code: g "
+        "is the model's own coefficient. An expert without tokens scores 0 and goes first.",
     .cite = "CAMERA, arXiv:2508.02322.", CULL_SETTINGS(params, struct settings));

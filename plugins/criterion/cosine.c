@@ -57,15 +57,11 @@ CULL_PLUGIN(
         "sub-layer alone, cos(h, h + o) with o all that the sub-layer adds. Layers that hardly "
         "turn the stream score lowest and go first. With measure: angle it is the mean of "
         "arccos(cos) / pi, the angular distance of Gromov et al. The last layer's output is taken "
-        "before the final norm.\n"
-        "\n"
-        "Cost: statistic layer-cosines, which compares all pairs of layers' hidden states: about L "
-        "D / 2 "
-        "operations per token and layer.\n"
-        "\n"
-        "Departures from the authors' code: MoNE's Angular baseline does not clamp cosines before "
-        "the arccos and never considers the last layer; here they are clamped, and it takes part "
-        "like any other. A layer without experts has no sub-layer to lose and is passed over.",
+        "before the final norm.\n\nCost: statistic layer-cosines, which compares all pairs of "
+        "layers' hidden states: about L D / 2 operations per token and layer.\n\nDepartures from "
+        "the authors' code: MoNE's Angular baseline does not clamp cosines before the arccos and "
+        "never considers the last layer; here they are clamped, and it takes part like any other. "
+        "A layer without experts has no sub-layer to lose and is passed over.",
     .cite =
         "He, Dong, Ding, Li: Towards Efficient Mixture of Experts (Unified), layer drop and block "
         "drop; Gromov et al.: The Unreasonable Ineffectiveness of the Deeper Layers.\n"

@@ -52,13 +52,10 @@ CULL_PLUGIN_NAMED(
     CRITERION, first_choice, "first-choice", "1.0",
     "how often an expert is its router's first choice",
     .doc =
-        "The number of calibration tokens whose largest gate is the expert's. Frequency counts all "
-        "K "
-        "choices alike, of which the last ones carry little weight; this counts those that carry "
-        "most. An expert that no token names first scores 0. No statistic of the core holds it: "
-        "the "
-        "criterion gathers it itself, as an observer.\n\n"
-        "Cost: an addition per token.",
+        "The number of calibration tokens whose largest gate is the expert's. Frequency counts "
+        "all K choices alike, of which the last ones carry little weight; this counts those that "
+        "carry most. An expert that no token names first scores 0. No statistic of the core holds "
+        "it: the criterion gathers it itself, as an observer.\n\nCost: an addition per token.",
     .cite =
         "The load that top-1 routing balances: W. Fedus, B. Zoph, N. Shazeer, Switch Transformers "
         "(arXiv 2101.03961), section 2.2, applied to models with K > 1.");

@@ -42,11 +42,8 @@ CULL_PLUGIN_NAMED(
         "The Euclidean distance of the mean outputs of two experts, each run on all tokens, "
         "routed to it or not, so that an expert that the router never picks is measured like any "
         "other. The tokens are those of the calibration's dense subsample (dense_rows in "
-        "calibrate).\n"
-        "\n"
-        "Cost: statistic dense-mean, which runs every expert on every token of the subsample: E / "
-        "k times "
-        "the experts' work.",
+        "calibrate).\n\nCost: statistic dense-mean, which runs every expert on every token of the "
+        "subsample: E / k times the experts' work.",
     .cite =
         "Chen, Liu, Sun, Chao, Hsu, Lee: Retraining-Free Merging of Sparse MoE via Hierarchical "
         "Clustering (HC-SMoE).\n"

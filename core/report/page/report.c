@@ -121,36 +121,30 @@ static const section sections[] = {
       report_answer },
     { "verdict", "Verdict", "Verdict",
       "Values with their standard error over items; means over tasks, of perplexities the "
-      "geometric "
-      "one. To dense (of checkpoints: to the first one): paired difference with its 95 % interval, "
-      "coloured where it may be claimed; p: exact McNemar, paired t or studentised paired "
-      "bootstrap, "
-      "adjusted by Holm over the model’s table. Kept: share of dense’s quality. Bold: best of its "
-      "sparsity and separable from the runner-up. With several seeds: their mean and standard "
-      "deviation (sd), which is part of every interval.",
+      "geometric one. To dense (of checkpoints: to the first one): paired difference with its 95 "
+      "% interval, coloured where it may be claimed; p: exact McNemar, paired t or studentised "
+      "paired bootstrap, adjusted by Holm over the model’s table. Kept: share of dense’s quality. "
+      "Bold: best of its sparsity and separable from the runner-up. With several seeds: their "
+      "mean and standard deviation (sd), which is part of every interval.",
       report_verdict },
     { "against", "Methods", "Method against method",
       "Every two methods at the same sparsity and allocation: means over tasks, the paired "
       "difference with its 95 % interval, p, and p by Holm over this table. Bold: the better one "
-      "of "
-      "two that are separable.",
+      "of two that are separable.",
       report_against },
     { "curves", "Curves", "Sparsity and quality",
       "Bands are 95 % intervals: of a value by itself on the left, of the paired difference to "
-      "dense "
-      "on the right, which is the one to compare by.",
+      "dense on the right, which is the one to compare by.",
       report_curves },
     { "experts", "Experts", "Experts",
       "Rows are layers, columns experts: rank of the score within its layer, from dark (lowest, "
-      "goes "
-      "first) to bright. Struck out: not kept.",
+      "goes first) to bright. Struck out: not kept.",
       report_experts },
     { "cost", "Cost", "Cost and quality", "What is kept of the model against what it still does.",
       report_cost },
     { "flips", "Flips", "Flips",
       "Share of the answers that change against dense, over all tasks with right and wrong "
-      "answers. "
-      "Two models of equal accuracy may still answer differently.",
+      "answers. Two models of equal accuracy may still answer differently.",
       report_flips },
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };

@@ -1,10 +1,13 @@
 // How lm-evaluation-harness turns texts into token ids, by named version.
 //
+// clang-format off
 //   lm-eval-0.4.13  the tokenizer decides on BOS; a text that spells BOS gets no second one; the
-//   prefix of
-//                   an empty context is BOS, else EOS; a continuation that begins with it lends it
+//                   prefix of an empty context is BOS, else EOS; a continuation that begins with it
+//                   lends it
 //   lm-eval-0.4.7   no BOS unless asked for; the prefix is BOS, else EOS
 //   lm-eval-0.4.0   no BOS unless asked for; the prefix is EOS
+// clang-format on
+//
 // (lm_eval/api/model.py TemplateLM, lm_eval/models/huggingface.py HFLM.tok_encode.)
 #ifndef COMMON_LM_PROTOCOL_H
 #define COMMON_LM_PROTOCOL_H

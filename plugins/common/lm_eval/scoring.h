@@ -3,12 +3,13 @@
 // scoring_prepare writes the requests of all documents in order and keeps the tasks beside them as
 // the requests' state; scoring_report reports values and per-document columns:
 //
-//   CHOICE    acc, acc_norm, acc_bytes (or acc, perplexity for one continuation); loglik(doc,
-//   choice),
-//             greedy, cont_tokens, len_chars, len_bytes, gold, pred, pred_norm, margin, margin_norm
+// clang-format off
+//   CHOICE    acc, acc_norm, acc_bytes (or acc, perplexity for one continuation);
+//             loglik(doc, choice), greedy, cont_tokens, len_chars, len_bytes, gold, pred, pred_norm,
+//             margin, margin_norm
 //   ROLLING   word_perplexity, byte_perplexity, bits_per_byte; loglik(doc), words, bytes
-//   GENERATE  exact_match of each filter; exact_match(doc, filter), text, extracted(doc, filter),
-//   target
+//   GENERATE  exact_match of each filter; exact_match(doc, filter), text, extracted(doc, filter), target
+// clang-format on
 //
 // With several tasks the groups given, and for acc, acc_norm, acc_bytes and exact_match "pooled"
 // (over all documents) and "macro" (mean over tasks), are reported too.

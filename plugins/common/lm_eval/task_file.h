@@ -1,13 +1,14 @@
 // Tasks from request files: jsonl, one document a line, in one of these forms.
 //
+// clang-format off
 //   {"context": T, "choices": [T, …], "gold": I}            each choice is a continuation
 //   {"context": T, "until": [T, …], "target": T, "max": N}  a text is generated and compared; until
 //                                                           []: EOS alone stops it
 //   {"text": T}                                             a text whose likelihood is measured
-//   {"requests": [{"ctx": T, "cont": T}, …], "gold": I | [I, …], "len_chars": […], "len_bytes":
-//   […]}
+//   {"requests": [{"ctx": T, "cont": T}, …], "gold": I | [I, …], "len_chars": […], "len_bytes": […]}
 //   {"requests": [{"ctx": T, "until": [T, …], "max": N}], "target": T}
 //   {"requests": [{"text": T}], "words": N, "bytes": N}
+// clang-format on
 //
 // choices also with "target", a text, where sample files are to show it instead of the gold number;
 // generated texts also with "targets", [T, …], any of which is right, and then "target" is for
@@ -18,10 +19,12 @@
 // file holds one task of one form. A file metadata.json beside it (tools/export_requests.py writes
 // both) may say more:
 //
+// clang-format off
 //   {"tasks": {NAME: {"version": T, "n_shot": N, "metrics": ["acc", …], "ignore": [PATTERN, …],
-//                     "ignore_case": B, "filters": [{"name": T, "pattern": T, "select": I,
-//                     "fallback": T}]}},
+//                     "ignore_case": B,
+//                     "filters": [{"name": T, "pattern": T, "select": I, "fallback": T}]}},
 //    "groups": {NAME: [TASK, …] | {"tasks": [TASK, …], "values": ["acc,none", …], "by_task": B}}}
+// clang-format on
 //
 // metrics that Cull does not know are left to others; none of them known: as with gold null. A
 // group averages all documents alike or (by_task) all tasks, of the values named or of all.

@@ -10,8 +10,7 @@ static const char *const removal_words[] = { "drop", "zero", "novice", "novice-g
 #define REMOVAL_DOC                                                                                \
     "drop: masked inside the router's own rule; zero: still chosen, contributes nothing; novice: " \
     "still chosen, contributes its mean output; novice-gw: the constant that minimises the "       \
-    "squared "                                                                                     \
-    "error under its gates"
+    "squared error under its gates"
 
 static inline uint8_t removal_action(enum removal removal)
 {

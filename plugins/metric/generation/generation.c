@@ -96,14 +96,12 @@ CULL_PLUGIN(
     .doc =
         "A line of a task file is {\"context\", \"until\": [STOP, …], \"target\"} or "
         "{\"requests\": [{\"ctx\", \"until\", \"max\"}], \"target\"}. The context keeps its last "
-        "length - max_new ids; decoding is greedy until a stop string (special tokens "
-        "count), an EOS or max_new ids, as transformers decodes for lm-evaluation-harness with "
-        "the checkpoint's generation_config.json; the "
-        "text, without special tokens, is cut at the first of each stop, and each filter takes an "
-        "answer from it "
-        "([invalid] where nothing matches). exact_match is its equality with the target after the "
-        "cleaning that `ignore` and `ignore_case` ask for. GSM8K's filters are built into the "
-        "metric `tasks`.",
+        "length - max_new ids; decoding is greedy until a stop string (special tokens count), an "
+        "EOS or max_new ids, as transformers decodes for lm-evaluation-harness with the "
+        "checkpoint's generation_config.json; the text, without special tokens, is cut at the "
+        "first of each stop, and each filter takes an answer from it ([invalid] where nothing "
+        "matches). exact_match is its equality with the target after the cleaning that `ignore` "
+        "and `ignore_case` ask for. GSM8K's filters are built into the metric `tasks`.",
     .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/filters/extraction.py and "
             "lm_eval/api/metrics.py exact_match.",
     CULL_SETTINGS(params, struct settings));

@@ -233,11 +233,10 @@ CULL_PLUGIN(
            "choice tasks of the pruning papers, GSM8K (5 shots and chain of thought) and "
            "wikitext, from the datasets as the hub has them, a JSON object a line, and request "
            "files of any kind beside them. Shots are drawn as Python's random.Random(1234).sample "
-           "does (shot_seed for 1234), one generator a task, in document order. The eight shots of "
-           "gsm8k_cot are no "
-           "part of Cull: tools/export_shots.py writes gsm8k_cot.train.jsonl from an installed "
-           "lm-evaluation-harness. Groups are averaged over documents, with the pooled standard "
-           "error.",
+           "does (shot_seed for 1234), one generator a task, in document order. The eight shots "
+           "of gsm8k_cot are no part of Cull: tools/export_shots.py writes gsm8k_cot.train.jsonl "
+           "from an installed lm-evaluation-harness. Groups are averaged over documents, with the "
+           "pooled standard error.",
     .cite = "L. Gao et al., lm-evaluation-harness 0.4.13, lm_eval/tasks; ARC: Clark et al. 2018; "
             "BoolQ: Clark et al. 2019; COPA: Roemmele et al. 2011; HellaSwag: Zellers et al. "
             "2019; MMLU: Hendrycks et al. 2021; OpenBookQA: Mihaylov et al. 2018; PIQA: Bisk et "

@@ -166,14 +166,12 @@ static const cull_strategy from = {
 CULL_PLUGIN(STRATEGY, from, "1.0", "a cut from a file: a stored cut, or published lists of experts",
             .doc = "Evaluates a cut that is given whole. A cut file (.safetensors, as every trial "
                    "leaves one behind) brings its slot tables, novices, masks and matrices and "
-                   "needs no calibration; one "
-                   "that names another model than the one it is used on is refused. Lists of "
-                   "experts, as papers publish them, are JSON: one "
-                   "object {\"LAYER\": [EXPERT, …], …} or several in a row (jsonl), experts "
-                   "numbered from 0; layers that are not named stay as they are. `lists` says "
-                   "whether they hold the experts that stay or those that go, `action` what "
-                   "becomes of the latter; novices take the calibration's means.\n"
-                   "\n"
-                   "Cost: none; novices for lists take statistic output-moments.",
+                   "needs no calibration; one that names another model than the one it is used on "
+                   "is refused. Lists of experts, as papers publish them, are JSON: one object "
+                   "{\"LAYER\": [EXPERT, …], …} or several in a row (jsonl), experts numbered "
+                   "from 0; layers that are not named stay as they are. `lists` says whether they "
+                   "hold the experts that stay or those that go, `action` what becomes of the "
+                   "latter; novices take the calibration's means.\n\nCost: none; novices for "
+                   "lists take statistic output-moments.",
             .cite = "Not a method: a way to share recipes.",
             CULL_SETTINGS(params, struct settings));
