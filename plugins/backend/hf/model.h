@@ -125,12 +125,7 @@ void hf_note(cull_ctx *, cull_model *, const char *fmt, ...) CULL_PRINTF(3, 4);
 // A copy of a text in the context's alloc memory, or NULL with a report.
 char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 
-#define HF_TRY(call)                                                                               \
-    do {                                                                                           \
-        const cull_status hf_try_ = (call);                                                        \
-        if (hf_try_ != CULL_OK)                                                                    \
-            return hf_try_;                                                                        \
-    } while (0)
+#define HF_TRY(call) CULL_TRY(call)
 
 // ---- open.c's stages, in order ----
 struct hf_config;

@@ -17,21 +17,21 @@ cull_status tk_added_options(const tk_node *node, bool normalized, tk_added *tok
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         const tk_node flag = tk_field(node, flags[i].key);
-        TK_TRY(tk_get_bool(&flag, flags[i].otherwise, flags[i].out));
+        CULL_TRY(tk_get_bool(&flag, flags[i].otherwise, flags[i].out));
     }
     return CULL_OK;
 }
 
 static cull_status read_token(const tk_node *node, tk_added *token)
 {
-    TK_TRY(tk_only(node, "id content single_word lstrip rstrip normalized special"));
+    CULL_TRY(tk_only(node, "id content single_word lstrip rstrip normalized special"));
     const tk_node id = tk_field(node, "id"), content = tk_field(node, "content");
     const tk_node special = tk_field(node, "special");
     size_t value = 0;
-    TK_TRY(tk_get_count(&id, TK_MOST_IDS - 1, &value));
+    CULL_TRY(tk_get_count(&id, TK_MOST_IDS - 1, &value));
     token->id = (int32_t)value;
-    TK_TRY(tk_get_string(&content, &token->content));
-    TK_TRY(tk_get_bool(&special, false, &token->special));
+    CULL_TRY(tk_get_string(&content, &token->content));
+    CULL_TRY(tk_get_bool(&special, false, &token->special));
     return tk_added_options(node, true, token);
 }
 
@@ -41,14 +41,14 @@ cull_status tk_added_read(const tk_node *node, tk_added **added, size_t *n)
     *added = NULL;
     if (tk_absent(node))
         return CULL_OK;
-    TK_TRY(tk_get_array(node, n));
+    CULL_TRY(tk_get_array(node, n));
     cull_ctx *ctx = node->file->ctx;
     *added = ctx->host->alloc(ctx, *n + 1, sizeof **added);
     if (!*added)
         return CULL_ENOMEM;
     for (size_t i = 0; i < *n; i++) {
         const tk_node item = tk_item(node, i);
-        TK_TRY(read_token(&item, &(*added)[i]));
+        CULL_TRY(read_token(&item, &(*added)[i]));
     }
     return CULL_OK;
 }

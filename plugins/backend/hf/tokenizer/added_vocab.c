@@ -40,7 +40,7 @@ static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_conf
                                   int32_t *next)
 {
     tk_vocab named;
-    TK_TRY(tk_vocab_init(ctx, config->n_named, config->n_named, &named));
+    CULL_TRY(tk_vocab_init(ctx, config->n_named, config->n_named, &named));
     for (size_t i = config->n_explicit; i < config->n_named; i++) {
         if (!is_named(&named, config->tokens[i].content))
             tk_vocab_add(&named, config->tokens[i].content, (int32_t)i);
@@ -66,7 +66,7 @@ static cull_status add_all(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *toke
     tk->added = ctx->host->alloc(ctx, most + 1, sizeof *tk->added);
     if (!tk->added)
         return CULL_ENOMEM;
-    TK_TRY(tk_vocab_init(ctx, most, most, &tk->contents));
+    CULL_TRY(tk_vocab_init(ctx, most, most, &tk->contents));
     for (size_t i = 0; i < n; i++)
         add(tk, tokens[i], &next);
     return add_configured(ctx, tk, config, &next);
@@ -139,8 +139,8 @@ static cull_status build_tries(cull_ctx *ctx, hf_tokenizer *tk)
     size_t bytes = 0;
     for (size_t i = 0; i < tk->n_added; i++)
         bytes += tk->added[i].form.n + tk->added[i].content.n;
-    TK_TRY(tk_trie_init(ctx, &tk->raw, bytes));
-    TK_TRY(tk_trie_init(ctx, &tk->rewritten, bytes));
+    CULL_TRY(tk_trie_init(ctx, &tk->raw, bytes));
+    CULL_TRY(tk_trie_init(ctx, &tk->rewritten, bytes));
     for (size_t i = 0; i < 2 * tk->n_added; i++) {
         const size_t k = i % tk->n_added;
         const tk_added *token = &tk->added[k];
@@ -155,9 +155,9 @@ cull_status tk_added_enter(const tk_node *root, hf_tokenizer *tk, const tk_added
                            const tk_config *config)
 {
     cull_ctx *ctx = root->file->ctx;
-    TK_TRY(add_all(ctx, tk, tokens, n, config));
-    TK_TRY(set_forms(root, tk));
-    TK_TRY(name_tokens(ctx, tk));
+    CULL_TRY(add_all(ctx, tk, tokens, n, config));
+    CULL_TRY(set_forms(root, tk));
+    CULL_TRY(name_tokens(ctx, tk));
     return build_tries(ctx, tk);
 }
 

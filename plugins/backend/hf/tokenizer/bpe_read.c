@@ -18,7 +18,7 @@ static cull_status read_sides(const tk_node *node, tk_str side[2])
 {
     size_t n = 0;
     if (json_is_array(node->json)) {
-        TK_TRY(tk_get_array(node, &n));
+        CULL_TRY(tk_get_array(node, &n));
         if (n != 2)
             return tk_wrong(node, CULL_EFORMAT, "a merge has two sides, not %zu", n);
         for (size_t i = 0; i < 2; i++) {
@@ -98,9 +98,9 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
 {
     tk_str side[2];
     int32_t left, right, id;
-    TK_TRY(read_sides(node, side));
-    TK_TRY(in_vocab(node, bpe, side[0], &left));
-    TK_TRY(in_vocab(node, bpe, side[1], &right));
+    CULL_TRY(read_sides(node, side));
+    CULL_TRY(in_vocab(node, bpe, side[0], &left));
+    CULL_TRY(in_vocab(node, bpe, side[1], &right));
     if (side[1].n < bpe->prefix.n)
         return tk_wrong(node, CULL_EFORMAT,
                         "the right side is shorter than continuing_subword_prefix");
@@ -109,7 +109,7 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
     tk_text_add(joined, side[1].s + bpe->prefix.n, side[1].n - bpe->prefix.n);
     if (joined->failed)
         return tk_no_memory(node->file->ctx);
-    TK_TRY(in_vocab(node, bpe, tk_text_str(joined), &id));
+    CULL_TRY(in_vocab(node, bpe, tk_text_str(joined), &id));
     tk_bpe_enter(bpe, side, left, right, rank, id);
     return CULL_OK;
 }
@@ -117,14 +117,14 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
 static cull_status read_merges(const tk_node *node, tk_bpe *bpe, tk_text *joined)
 {
     size_t rank = 0, n;
-    TK_TRY(tk_get_array(node, &n));
-    TK_TRY(tk_bpe_room(node->file->ctx, bpe, n, n));
+    CULL_TRY(tk_get_array(node, &n));
+    CULL_TRY(tk_bpe_room(node->file->ctx, bpe, n, n));
     for (size_t i = 0; i < bpe->n_merges; i++) {
         const tk_node item = tk_item(node, i);
         const char *line = json_string_value(item.json);
         if (line && strncmp(line, "#version", 8) == 0) // as merges.txt begins
             continue;
-        TK_TRY(read_merge(&item, bpe, rank++, joined));
+        CULL_TRY(read_merge(&item, bpe, rank++, joined));
     }
     return CULL_OK;
 }
@@ -141,18 +141,18 @@ static cull_status read_options(const tk_node *model, tk_bpe *bpe)
         return tk_wrong(&dropout, CULL_ENOTSUP,
                         "random merges are not supported; it should be null");
     if (!tk_absent(&prefix))
-        TK_TRY(tk_get_string(&prefix, &bpe->prefix));
+        CULL_TRY(tk_get_string(&prefix, &bpe->prefix));
     if (!tk_absent(&suffix))
-        TK_TRY(tk_get_string(&suffix, &bpe->suffix));
-    TK_TRY(tk_get_bool(&fuse, false, &bpe->fuse_unk));
-    TK_TRY(tk_get_bool(&bytes, false, &bpe->byte_fallback));
-    TK_TRY(tk_get_bool(&ignore, false, &bpe->ignore_merges));
+        CULL_TRY(tk_get_string(&suffix, &bpe->suffix));
+    CULL_TRY(tk_get_bool(&fuse, false, &bpe->fuse_unk));
+    CULL_TRY(tk_get_bool(&bytes, false, &bpe->byte_fallback));
+    CULL_TRY(tk_get_bool(&ignore, false, &bpe->ignore_merges));
     bpe->seams = bpe->prefix.n == 0; // with a prefix a token is not the text of its parts
     bpe->unk = TK_NO_UNK;
     if (tk_absent(&unk))
         return CULL_OK;
     tk_str token;
-    TK_TRY(tk_get_string(&unk, &token));
+    CULL_TRY(tk_get_string(&unk, &token));
     bpe->seams = bpe->seams && token.n > 0;
     bpe->unk = tk_vocab_find(&bpe->vocab, token); // −1 fails where it is needed, as in `tokenizers`
     return CULL_OK;
@@ -177,15 +177,15 @@ cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe)
 {
     const tk_node type = tk_field(model, "type"), vocab = tk_field(model, "vocab");
     const tk_node merges = tk_field(model, "merges");
-    TK_TRY(tk_get_object(model));
+    CULL_TRY(tk_get_object(model));
     size_t word;
     if (!tk_absent(&type)) // old files leave it out
-        TK_TRY(tk_get_word(&type, (const char *const[]){ "BPE", NULL }, &word));
-    TK_TRY(tk_only(model,
-                   "type dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk "
-                   "byte_fallback ignore_merges vocab merges"));
-    TK_TRY(tk_vocab_read(&vocab, &bpe->vocab));
-    TK_TRY(read_options(model, bpe));
+        CULL_TRY(tk_get_word(&type, (const char *const[]){ "BPE", NULL }, &word));
+    CULL_TRY(tk_only(model,
+                     "type dropout unk_token continuing_subword_prefix end_of_word_suffix fuse_unk "
+                     "byte_fallback ignore_merges vocab merges"));
+    CULL_TRY(tk_vocab_read(&vocab, &bpe->vocab));
+    CULL_TRY(read_options(model, bpe));
     tk_bpe_find_letters(bpe);
     tk_text joined = { 0 };
     const cull_status status = read_merges(&merges, bpe, &joined);

@@ -171,7 +171,7 @@ static cull_status member(tk_scan *scan, uint32_t *code, bool *found)
         return CULL_OK;
     }
     if (tk_scan_take(scan, "\\")) {
-        TK_TRY(tk_scan_escape(scan, code, found));
+        CULL_TRY(tk_scan_escape(scan, code, found));
         scan->at -= !*found;
         return CULL_OK;
     }
@@ -203,7 +203,7 @@ static cull_status range(tk_scan *scan, tk_set *set)
 {
     uint32_t low, high;
     bool found;
-    TK_TRY(member(scan, &low, &found));
+    CULL_TRY(member(scan, &low, &found));
     if (!found)
         return set_in_class(scan, set);
     tk_put_code(&set->list, low);
@@ -212,7 +212,7 @@ static cull_status range(tk_scan *scan, tk_set *set)
     tk_scan_take(scan, "-");
     if (tk_scan_at(scan, "["))
         return tk_scan_refuse(scan, "a class is no end of a range");
-    TK_TRY(member(scan, &high, &found));
+    CULL_TRY(member(scan, &high, &found));
     if (!found || high < low)
         return tk_scan_refuse(scan, found ? "an empty range" : "a set is no end of a range");
     puts_to(&set->list, "-");
@@ -233,14 +233,14 @@ static cull_status side(tk_scan *scan, tk_set *set, bool first, unsigned depth)
             return CULL_OK;
         if (tk_scan_at(scan, "&&"))
             return CULL_OK;
-        TK_TRY(bracket(scan, set, &found));
+        CULL_TRY(bracket(scan, set, &found));
         if (found)
             continue;
         if (tk_scan_at(scan, "[")) {
             puts_to(&set->other, "|");
-            TK_TRY(class_at(scan, &set->other, depth + 1));
+            CULL_TRY(class_at(scan, &set->other, depth + 1));
         } else {
-            TK_TRY(range(scan, set));
+            CULL_TRY(range(scan, set));
         }
     }
 }

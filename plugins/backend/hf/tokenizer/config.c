@@ -23,7 +23,7 @@ cull_status tk_read_file(const tk_file *file, size_t flags, json_t **root)
                                file->name, (long long)info.st_size);
     const char *bytes;
     size_t n;
-    TK_TRY(ctx->host->read_file(ctx, file->name, &bytes, &n));
+    CULL_TRY(ctx->host->read_file(ctx, file->name, &bytes, &n));
     if (n > TK_MOST_BYTES)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %zu bytes are too many for such a file",
                                file->name, n);
@@ -48,8 +48,8 @@ static cull_status read_token(const tk_node *node, tk_added *token)
     if (json_is_string(node->json))
         return tk_get_string(node, &token->content);
     const tk_node content = tk_field(node, "content"), special = tk_field(node, "special");
-    TK_TRY(tk_get_string(&content, &token->content));
-    TK_TRY(tk_get_bool(&special, false, &token->special));
+    CULL_TRY(tk_get_string(&content, &token->content));
+    CULL_TRY(tk_get_bool(&special, false, &token->special));
     return tk_added_options(node, !token->special, token);
 }
 
@@ -81,7 +81,7 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
 {
     if (tk_absent(node))
         return CULL_OK;
-    TK_TRY(tk_get_object(node));
+    CULL_TRY(tk_get_object(node));
     for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
         const tk_node field = tk_field(node, json_object_iter_key(i));
         tk_added token;
@@ -91,9 +91,9 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
             return tk_wrong(&field, CULL_EFORMAT, "the key is not an id");
         if (!json_is_object(field.json))
             return tk_wrong(&field, CULL_EFORMAT, "not an object");
-        TK_TRY(read_token(&field, &token));
+        CULL_TRY(read_token(&field, &token));
         token.id = (int32_t)id;
-        TK_TRY(add(found, &token));
+        CULL_TRY(add(found, &token));
     }
     tk_config *config = found->config;
     config->n_explicit = config->n_tokens;
@@ -106,7 +106,7 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
 static cull_status add_token(const tk_node *node, bool named, tk_found *found, tk_str *content)
 {
     tk_added token;
-    TK_TRY(read_token(node, &token));
+    CULL_TRY(read_token(node, &token));
     token.special = token.special || named;
     if (content)
         *content = token.content;
@@ -128,7 +128,7 @@ static cull_status read_roles(const tk_node *config, const tk_node *map, tk_foun
             continue;
         if (!is_token(&field))
             return tk_wrong(&field, CULL_EFORMAT, "not a token");
-        TK_TRY(add_token(&field, true, found, i < 2 ? contents[i] : NULL));
+        CULL_TRY(add_token(&field, true, found, i < 2 ? contents[i] : NULL));
     }
     return CULL_OK;
 }
@@ -151,7 +151,7 @@ static cull_status read_fields(const tk_node *node, bool all, tk_found *found)
         const bool named =
             n > 6 && strcmp(field.key + n - 6, "_token") == 0 && !has_role(field.key);
         if ((named || all) && is_token(&field))
-            TK_TRY(add_token(&field, true, found, NULL));
+            CULL_TRY(add_token(&field, true, found, NULL));
     }
     return CULL_OK;
 }
@@ -165,7 +165,7 @@ static tk_node more_tokens(const tk_node *root)
 static cull_status read_named(const tk_node *root, tk_found *found)
 {
     const tk_node more = tk_field(root, "extra_special_tokens");
-    TK_TRY(read_fields(root, false, found));
+    CULL_TRY(read_fields(root, false, found));
     return read_fields(&more, true, found);
 }
 
@@ -175,7 +175,7 @@ static cull_status read_more(const tk_node *root, tk_found *found)
     for (size_t i = 0; i < json_array_size(more.json); i++) {
         const tk_node item = tk_item(&more, i);
         if (is_token(&item))
-            TK_TRY(add_token(&item, false, found, NULL));
+            CULL_TRY(add_token(&item, false, found, NULL));
     }
     return CULL_OK;
 }
@@ -187,20 +187,20 @@ static cull_status read_both(const tk_node *config, const tk_node *map, tk_found
     const tk_node none = { .file = map->file };
     bool splits;
     if (config->json)
-        TK_TRY(tk_get_object(config));
+        CULL_TRY(tk_get_object(config));
     if (map->json)
-        TK_TRY(tk_get_object(map));
-    TK_TRY(tk_get_bool(&split, false, &splits));
+        CULL_TRY(tk_get_object(map));
+    CULL_TRY(tk_get_bool(&split, false, &splits));
     if (splits)
         return tk_wrong(&split, CULL_ENOTSUP, "special tokens in the text are always found");
-    TK_TRY(read_decoder(&decoder, found));
+    CULL_TRY(read_decoder(&decoder, found));
     if (decoder.json) // then the map is not looked at
         map = &none;
-    TK_TRY(read_roles(config, map, found));
-    TK_TRY(read_named(config, found));
-    TK_TRY(read_named(map, found));
+    CULL_TRY(read_roles(config, map, found));
+    CULL_TRY(read_named(config, found));
+    CULL_TRY(read_named(map, found));
     found->config->n_named = found->config->n_tokens;
-    TK_TRY(read_more(config, found));
+    CULL_TRY(read_more(config, found));
     return read_more(map, found);
 }
 

@@ -189,15 +189,15 @@ static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_decoder
     (void)list;
     const tk_node content = tk_field(node, "content");
     const tk_node start = tk_field(node, "start"), stop = tk_field(node, "stop");
-    TK_TRY(tk_get_char(&content, &step->text));
-    TK_TRY(tk_get_count(&start, SIZE_MAX / 2, &step->start));
+    CULL_TRY(tk_get_char(&content, &step->text));
+    CULL_TRY(tk_get_count(&start, SIZE_MAX / 2, &step->start));
     return tk_get_count(&stop, SIZE_MAX / 2, &step->stop);
 }
 
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_decoder *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
-    TK_TRY(tk_get_string(&content, &step->text));
+    CULL_TRY(tk_get_string(&content, &step->text));
     return tk_pattern_read(&pattern, list, &step->pattern);
 }
 
@@ -205,8 +205,8 @@ static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_dec
 {
     const tk_node replacement = tk_field(node, "replacement");
     tk_str mark;
-    TK_TRY(tk_get_char(&replacement, &mark));
-    TK_TRY(tk_get_scheme(node, &step->scheme));
+    CULL_TRY(tk_get_char(&replacement, &mark));
+    CULL_TRY(tk_get_scheme(node, &step->scheme));
     return tk_pattern_literal(&replacement, mark, list, &step->pattern);
 }
 
@@ -214,7 +214,7 @@ static cull_status read_suffix(const tk_node *node, tk_pattern **list, tk_decode
 {
     const tk_node text = tk_field(node, "suffix");
     tk_str mark;
-    TK_TRY(tk_get_string(&text, &mark));
+    CULL_TRY(tk_get_string(&text, &mark));
     return tk_pattern_literal(&text, mark, list, &step->pattern);
 }
 
@@ -239,7 +239,7 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_decoders 
 {
     const tk_node all = tk_field(node, "decoders");
     size_t kind, n = 0;
-    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
+    CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].apply) {
         if (steps->n == TK_MOST_DECODERS)
             return tk_wrong(node, CULL_ENOTSUP, "more than %d decoders", TK_MOST_DECODERS);
@@ -247,10 +247,10 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_decoders 
         *step = (tk_decoder){ .apply = kinds[kind].apply };
         return kinds[kind].read ? kinds[kind].read(node, list, step) : CULL_OK;
     }
-    TK_TRY(tk_get_array(&all, &n));
+    CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
-        TK_TRY(read_one(&item, list, steps));
+        CULL_TRY(read_one(&item, list, steps));
     }
     return CULL_OK;
 }

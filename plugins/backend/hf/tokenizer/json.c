@@ -85,7 +85,7 @@ cull_status tk_get_string(const tk_node *node, tk_str *out)
 
 cull_status tk_get_char(const tk_node *node, tk_str *out)
 {
-    TK_TRY(tk_get_string(node, out));
+    CULL_TRY(tk_get_string(node, out));
     if (out->n == 0 || out->n != tk_char_length(out->s[0]))
         return expected(node, "a single character");
     return CULL_OK;
@@ -156,7 +156,7 @@ static bool among(const char *word, const char *known)
 
 cull_status tk_only(const tk_node *node, const char *known)
 {
-    TK_TRY(tk_get_object(node));
+    CULL_TRY(tk_get_object(node));
     for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
         if (!among(json_object_iter_key(i), known)) {
             const tk_node field = tk_field(node, json_object_iter_key(i));
@@ -169,7 +169,7 @@ cull_status tk_only(const tk_node *node, const char *known)
 cull_status tk_get_kind(const tk_node *node, const void *rows, size_t n, size_t row_size,
                         size_t *found)
 {
-    TK_TRY(tk_get_object(node));
+    CULL_TRY(tk_get_object(node));
     const tk_node type = tk_field(node, "type");
     if (!json_is_string(type.json))
         return expected(&type, "a word");

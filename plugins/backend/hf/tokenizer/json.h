@@ -61,14 +61,6 @@ cull_status tk_get_kind(const tk_node *node, const void *rows, size_t n, size_t 
 // Refuse fields of an object that are not among `known` (separated by blanks).
 cull_status tk_only(const tk_node *node, const char *known);
 
-// CULL_TRY's twin for plugins: return from a function when a call fails.
-#define TK_TRY(call)                                                                               \
-    do {                                                                                           \
-        const cull_status tk_try_ = (call);                                                        \
-        if (tk_try_ != CULL_OK)                                                                    \
-            return tk_try_;                                                                        \
-    } while (0)
-
 cull_status tk_no_memory(cull_ctx *ctx);
 
 #endif

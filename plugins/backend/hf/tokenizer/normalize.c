@@ -190,8 +190,8 @@ static cull_status read_prepend(const tk_node *node, tk_pattern **list, tk_norma
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_normalizer *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
-    TK_TRY(tk_get_string(&content, &step->text));
-    TK_TRY(tk_pattern_read(&pattern, list, &step->pattern));
+    CULL_TRY(tk_get_string(&content, &step->text));
+    CULL_TRY(tk_pattern_read(&pattern, list, &step->pattern));
     if (tk_pattern_matches_empty(step->pattern)) // what the library then does is not what it says
         return tk_wrong(&pattern, CULL_ENOTSUP, "a pattern that matches the empty text");
     return CULL_OK;
@@ -201,7 +201,7 @@ static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_normali
 {
     (void)list;
     const tk_node left = tk_field(node, "strip_left"), right = tk_field(node, "strip_right");
-    TK_TRY(tk_get_bool(&left, true, &step->left));
+    CULL_TRY(tk_get_bool(&left, true, &step->left));
     return tk_get_bool(&right, true, &step->right);
 }
 
@@ -227,7 +227,7 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_normalize
 {
     const tk_node all = tk_field(node, "normalizers");
     size_t kind, n = 0;
-    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
+    CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].step.apply) {
         if (steps->n == TK_MOST_NORMALIZERS)
             return tk_wrong(node, CULL_ENOTSUP, "more than %d normalizers", TK_MOST_NORMALIZERS);
@@ -235,10 +235,10 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_normalize
         *step = kinds[kind].step;
         return kinds[kind].read ? kinds[kind].read(node, list, step) : CULL_OK;
     }
-    TK_TRY(tk_get_array(&all, &n));
+    CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
-        TK_TRY(read_one(&item, list, steps));
+        CULL_TRY(read_one(&item, list, steps));
     }
     return CULL_OK;
 }

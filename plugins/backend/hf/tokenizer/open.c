@@ -9,9 +9,9 @@ cull_status tk_components_read(const tk_node *root, hf_tokenizer *tk)
     const tk_node normalizer = tk_field(root, "normalizer"),
                   split = tk_field(root, "pre_tokenizer");
     const tk_node post = tk_field(root, "post_processor"), decoder = tk_field(root, "decoder");
-    TK_TRY(tk_normalizers_read(&normalizer, &tk->patterns, &tk->normalizers));
-    TK_TRY(tk_steps_read(&split, &tk->patterns, &tk->steps));
-    TK_TRY(tk_post_read(&post, &tk->post));
+    CULL_TRY(tk_normalizers_read(&normalizer, &tk->patterns, &tk->normalizers));
+    CULL_TRY(tk_steps_read(&split, &tk->patterns, &tk->steps));
+    CULL_TRY(tk_post_read(&post, &tk->post));
     tk->has_decoder = !tk_absent(&decoder);
     return tk_decoders_read(&decoder, &tk->patterns, &tk->decoders);
 }
@@ -23,13 +23,13 @@ static cull_status read_root(const tk_node *root, const char *folder, hf_tokeniz
     tk_added *tokens;
     size_t n;
     tk_config config;
-    TK_TRY(tk_only(root, "version truncation padding added_tokens normalizer pre_tokenizer "
-                         "post_processor decoder model"));
-    TK_TRY(tk_config_read(ctx, folder, &config));
-    TK_TRY(tk_added_read(&added, &tokens, &n));
-    TK_TRY(tk_bpe_read(&model, &tk->bpe));
-    TK_TRY(tk_components_read(root, tk));
-    TK_TRY(tk_added_enter(root, tk, tokens, n, &config));
+    CULL_TRY(tk_only(root, "version truncation padding added_tokens normalizer pre_tokenizer "
+                           "post_processor decoder model"));
+    CULL_TRY(tk_config_read(ctx, folder, &config));
+    CULL_TRY(tk_added_read(&added, &tokens, &n));
+    CULL_TRY(tk_bpe_read(&model, &tk->bpe));
+    CULL_TRY(tk_components_read(root, tk));
+    CULL_TRY(tk_added_enter(root, tk, tokens, n, &config));
     tk->bos = tk_token_id(tk, config.bos);
     tk->eos = tk_token_id(tk, config.eos);
     return CULL_OK;
@@ -48,7 +48,7 @@ static cull_status open_other(cull_ctx *ctx, const char *folder, hf_tokenizer *t
 {
     char ranks[4096];
 
-    TK_TRY(tk_find_ranks(ctx, folder, ranks));
+    CULL_TRY(tk_find_ranks(ctx, folder, ranks));
     if (*ranks)
         return tk_tiktoken_open(ctx, folder, ranks, tk);
     if (exists(folder, "tokenizer.model"))
@@ -75,7 +75,7 @@ cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **
         return ctx->host->fail(ctx, CULL_EIO, "%s: the name is too long", folder);
     const tk_file file = { ctx, path };
     json_t *json;
-    TK_TRY(tk_read_file(&file, 0, &json));
+    CULL_TRY(tk_read_file(&file, 0, &json));
     hf_tokenizer *tk = ctx->host->alloc(ctx, 1, sizeof *tk);
     const cull_status status = !tk    ? CULL_ENOMEM
                                : json ? open_json(&file, json, folder, tk)

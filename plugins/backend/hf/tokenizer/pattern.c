@@ -66,18 +66,18 @@ cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, const tk_pat
 {
     tk_str text;
     if (json_is_string(node->json)) {
-        TK_TRY(tk_get_string(node, &text));
+        CULL_TRY(tk_get_string(node, &text));
         return tk_pattern_literal(node, text, list, out);
     }
-    TK_TRY(tk_only(node, "String Regex"));
+    CULL_TRY(tk_only(node, "String Regex"));
     const tk_node string = tk_field(node, "String"), regex = tk_field(node, "Regex");
     if (!string.json == !regex.json)
         return tk_wrong(node, CULL_EFORMAT, "a pattern is {\"String\": …} or {\"Regex\": …}");
     if (string.json) {
-        TK_TRY(tk_get_string(&string, &text));
+        CULL_TRY(tk_get_string(&string, &text));
         return tk_pattern_literal(&string, text, list, out);
     }
-    TK_TRY(tk_get_string(&regex, &text));
+    CULL_TRY(tk_get_string(&regex, &text));
     return tk_pattern_regex(&regex, text, list, out);
 }
 

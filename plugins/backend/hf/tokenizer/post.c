@@ -21,18 +21,19 @@ cull_status tk_post_wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, si
                          const int32_t *after, size_t n_after)
 {
     const tk_post old = *post;
-    TK_TRY(joined(ctx, before, n_before, old.before, old.n_before, &post->before, &post->n_before));
+    CULL_TRY(
+        joined(ctx, before, n_before, old.before, old.n_before, &post->before, &post->n_before));
     return joined(ctx, old.after, old.n_after, after, n_after, &post->after, &post->n_after);
 }
 
 static cull_status add_ids(const tk_node *ids, tk_ids *out)
 {
     size_t n = 0;
-    TK_TRY(tk_get_array(ids, &n));
+    CULL_TRY(tk_get_array(ids, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(ids, i);
         size_t id = 0;
-        TK_TRY(tk_get_count(&item, INT32_MAX, &id));
+        CULL_TRY(tk_get_count(&item, INT32_MAX, &id));
         tk_ids_add(out, (int32_t)id);
     }
     return CULL_OK;
@@ -42,7 +43,7 @@ static cull_status add_ids(const tk_node *ids, tk_ids *out)
 // {"Sequence": {"id": "A"}}, the text.
 static cull_status add_piece(const tk_node *node, const tk_node *tokens, tk_ids *out, bool *is_text)
 {
-    TK_TRY(tk_only(node, "SpecialToken Sequence"));
+    CULL_TRY(tk_only(node, "SpecialToken Sequence"));
     const tk_node special = tk_field(node, "SpecialToken"), text = tk_field(node, "Sequence");
     const tk_node id = tk_field(special.json ? &special : &text, "id");
     if (!json_is_string(id.json))
@@ -61,11 +62,11 @@ static cull_status read_template(const tk_node *node, tk_ids side[2])
 {
     const tk_node single = tk_field(node, "single"), tokens = tk_field(node, "special_tokens");
     size_t n = 0, n_texts = 0;
-    TK_TRY(tk_get_array(&single, &n));
+    CULL_TRY(tk_get_array(&single, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&single, i);
         bool is_text;
-        TK_TRY(add_piece(&item, &tokens, &side[n_texts > 0], &is_text));
+        CULL_TRY(add_piece(&item, &tokens, &side[n_texts > 0], &is_text));
         n_texts += is_text;
     }
     return n_texts == 1
@@ -80,7 +81,7 @@ static cull_status read_pair(const tk_node *node, tk_ids side[2])
     for (size_t i = 0; i < 2; i++) {
         const tk_node pair = tk_field(node, keys[i]), item = tk_item(&pair, 1);
         size_t id = 0;
-        TK_TRY(tk_get_count(&item, INT32_MAX, &id));
+        CULL_TRY(tk_get_count(&item, INT32_MAX, &id));
         tk_ids_add(&side[i], (int32_t)id);
     }
     return CULL_OK;
@@ -109,10 +110,10 @@ static cull_status read_sequence(const tk_node *node, tk_post *post)
 {
     const tk_node all = tk_field(node, "processors");
     size_t n = 0;
-    TK_TRY(tk_get_array(&all, &n));
+    CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
-        TK_TRY(read_one(&item, post));
+        CULL_TRY(read_one(&item, post));
     }
     return CULL_OK;
 }
@@ -120,7 +121,7 @@ static cull_status read_sequence(const tk_node *node, tk_post *post)
 static cull_status read_one(const tk_node *node, tk_post *post)
 {
     size_t kind;
-    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
+    CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (!kinds[kind].read)
         return read_sequence(node, post);
     tk_ids side[2] = { { 0 }, { 0 } };

@@ -91,15 +91,15 @@ static cull_status read_vocab(tk_ranks *r, tk_bpe *bpe, tk_text *token)
     bool more = true;
 
     for (; more; n += more) {
-        TK_TRY(next_rank(r, token, &rank, &more));
+        CULL_TRY(next_rank(r, token, &rank, &more));
         top = (size_t)rank > top ? (size_t)rank : top;
     }
     if (n == 0)
         return wrong(r, "there is no token");
-    TK_TRY(tk_vocab_init(r->ctx, n, top + 1, &bpe->vocab));
+    CULL_TRY(tk_vocab_init(r->ctx, n, top + 1, &bpe->vocab));
     r->at = r->line = 0;
     for (size_t i = 0; i < n; i++) {
-        TK_TRY(next_rank(r, token, &rank, &more));
+        CULL_TRY(next_rank(r, token, &rank, &more));
         char *letters = r->ctx->host->alloc(r->ctx, 2 * token->n + 1, 1);
         tk_text text = { .s = letters, .room = 2 * token->n + 1 };
         if (!letters)
@@ -138,7 +138,7 @@ static cull_status make_merges(tk_ranks *r, tk_bpe *bpe)
     for (size_t id = 0; id < bpe->vocab.size; id++)
         if (bpe->vocab.token[id].n)
             n += cut(bpe, bpe->vocab.token[id], (int32_t)id, false);
-    TK_TRY(tk_bpe_room(r->ctx, bpe, n, bpe->vocab.size));
+    CULL_TRY(tk_bpe_room(r->ctx, bpe, n, bpe->vocab.size));
     for (size_t id = 0; id < bpe->vocab.size; id++)
         if (bpe->vocab.token[id].n)
             (void)cut(bpe, bpe->vocab.token[id], (int32_t)id, true);
@@ -150,13 +150,13 @@ cull_status tk_bpe_read_ranks(cull_ctx *ctx, const char *path, tk_bpe *bpe)
     tk_ranks r = { .ctx = ctx, .path = path };
     tk_text token = { 0 };
 
-    TK_TRY(ctx->host->read_file(ctx, path, &r.bytes.s, &r.bytes.n));
+    CULL_TRY(ctx->host->read_file(ctx, path, &r.bytes.s, &r.bytes.n));
     if (r.bytes.n > TK_MOST_BYTES)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %zu bytes are too many for such a file",
                                path, r.bytes.n);
     cull_status status = read_vocab(&r, bpe, &token);
     tk_text_free(&token);
-    TK_TRY(status);
+    CULL_TRY(status);
     bpe->unk = TK_NO_UNK;
     bpe->seams = bpe->ignore_merges = true; // a word that is a token is it, whatever merges say
     tk_bpe_find_letters(bpe);

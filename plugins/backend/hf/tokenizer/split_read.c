@@ -33,7 +33,7 @@ static cull_status add_split(const tk_node *node, const char *regex, tk_behaviou
                              bool invert, tk_pattern **list, tk_steps *steps)
 {
     tk_step step = { .kind = TK_SPLIT, .behaviour = behaviour, .invert = invert };
-    TK_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &step.pattern));
+    CULL_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &step.pattern));
     return add_step(node, step, steps);
 }
 
@@ -42,7 +42,7 @@ static cull_status get_behaviour(const tk_node *node, tk_behaviour *out)
     static const char *const words[] = { "Removed",        "Isolated",   "MergedWithPrevious",
                                          "MergedWithNext", "Contiguous", NULL };
     size_t word = 0;
-    TK_TRY(tk_get_word(node, words, &word));
+    CULL_TRY(tk_get_word(node, words, &word));
     *out = (tk_behaviour)word;
     return CULL_OK;
 }
@@ -52,9 +52,9 @@ static cull_status read_split(const tk_node *node, tk_pattern **list, tk_steps *
     const tk_node pattern = tk_field(node, "pattern"), behaviour = tk_field(node, "behavior");
     const tk_node invert = tk_field(node, "invert");
     tk_step step = { .kind = TK_SPLIT };
-    TK_TRY(tk_pattern_read(&pattern, list, &step.pattern));
-    TK_TRY(get_behaviour(&behaviour, &step.behaviour));
-    TK_TRY(tk_get_bool(&invert, false, &step.invert));
+    CULL_TRY(tk_pattern_read(&pattern, list, &step.pattern));
+    CULL_TRY(get_behaviour(&behaviour, &step.behaviour));
+    CULL_TRY(tk_get_bool(&invert, false, &step.invert));
     return add_step(node, step, steps);
 }
 
@@ -63,13 +63,13 @@ static cull_status read_byte_level(const tk_node *node, tk_pattern **list, tk_st
     const tk_node prefix = tk_field(node, "add_prefix_space"),
                   use_regex = tk_field(node, "use_regex");
     bool space, regex;
-    TK_TRY(tk_get_bool(&prefix, true, &space));
-    TK_TRY(tk_get_bool(&use_regex, true, &regex));
+    CULL_TRY(tk_get_bool(&prefix, true, &space));
+    CULL_TRY(tk_get_bool(&use_regex, true, &regex));
     const tk_step mark = { .kind = TK_MARK, .mark = tk_cstr(" "), .scheme = TK_ALWAYS };
     if (space)
-        TK_TRY(add_step(node, mark, steps));
+        CULL_TRY(add_step(node, mark, steps));
     if (regex)
-        TK_TRY(add_split(node, GPT2, TK_ISOLATED, false, list, steps));
+        CULL_TRY(add_split(node, GPT2, TK_ISOLATED, false, list, steps));
     return add_step(node, (tk_step){ .kind = TK_LETTERS }, steps);
 }
 
@@ -77,7 +77,7 @@ static cull_status read_digits(const tk_node *node, tk_pattern **list, tk_steps 
 {
     const tk_node each = tk_field(node, "individual_digits");
     bool individual;
-    TK_TRY(tk_get_bool(&each, false, &individual));
+    CULL_TRY(tk_get_bool(&each, false, &individual));
     return add_split(node, NUMBER, individual ? TK_ISOLATED : TK_CONTIGUOUS, false, list, steps);
 }
 
@@ -88,10 +88,10 @@ cull_status tk_get_scheme(const tk_node *node, tk_scheme *out)
     const tk_node scheme = tk_field(node, "prepend_scheme"),
                   old = tk_field(node, "add_prefix_space");
     bool prefix;
-    TK_TRY(tk_get_bool(&old, true, &prefix));
+    CULL_TRY(tk_get_bool(&old, true, &prefix));
     size_t word = prefix ? TK_ALWAYS : TK_NEVER;
     if (!tk_absent(&scheme))
-        TK_TRY(tk_get_word(&scheme, words, &word));
+        CULL_TRY(tk_get_word(&scheme, words, &word));
     *out = (tk_scheme)word;
     return CULL_OK;
 }
@@ -102,13 +102,13 @@ static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_ste
     tk_step mark = { .kind = TK_MARK };
     tk_step cut = { .kind = TK_SPLIT, .behaviour = TK_MERGED_WITH_NEXT };
     bool splits;
-    TK_TRY(tk_get_char(&replacement, &mark.mark));
-    TK_TRY(tk_get_scheme(node, &mark.scheme));
-    TK_TRY(tk_get_bool(&split, true, &splits));
-    TK_TRY(add_step(node, mark, steps));
+    CULL_TRY(tk_get_char(&replacement, &mark.mark));
+    CULL_TRY(tk_get_scheme(node, &mark.scheme));
+    CULL_TRY(tk_get_bool(&split, true, &splits));
+    CULL_TRY(add_step(node, mark, steps));
     if (!splits)
         return CULL_OK;
-    TK_TRY(tk_pattern_literal(node, mark.mark, list, &cut.pattern));
+    CULL_TRY(tk_pattern_literal(node, mark.mark, list, &cut.pattern));
     return add_step(node, cut, steps);
 }
 
@@ -127,7 +127,7 @@ static cull_status read_punctuation(const tk_node *node, tk_pattern **list, tk_s
     const tk_node behaviour = tk_field(node, "behavior");
     tk_behaviour what = TK_ISOLATED;
     if (!tk_absent(&behaviour))
-        TK_TRY(get_behaviour(&behaviour, &what));
+        CULL_TRY(get_behaviour(&behaviour, &what));
     return add_split(node, PUNCTUATION, what, false, list, steps);
 }
 
@@ -137,10 +137,10 @@ static cull_status read_sequence(const tk_node *node, tk_pattern **list, tk_step
 {
     const tk_node all = tk_field(node, "pretokenizers");
     size_t n = 0;
-    TK_TRY(tk_get_array(&all, &n));
+    CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
-        TK_TRY(read_one(&item, list, steps));
+        CULL_TRY(read_one(&item, list, steps));
     }
     return CULL_OK;
 }
@@ -163,7 +163,7 @@ static const struct {
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps)
 {
     size_t kind;
-    TK_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
+    CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     return kinds[kind].read(node, list, steps);
 }
 

@@ -129,7 +129,7 @@ static cull_status read_class(cull_ctx *ctx, const char *folder, const char *pat
     if (snprintf(name, sizeof name, "%s/tokenizer_config.json", folder) >= (int)sizeof name)
         return ctx->host->fail(ctx, CULL_EIO, "%s: the name is too long", folder);
     const tk_file file = { ctx, name };
-    TK_TRY(tk_read_file(&file, JSON_DECODE_INT_AS_REAL, &json));
+    CULL_TRY(tk_read_file(&file, JSON_DECODE_INT_AS_REAL, &json));
     const json_t *encoding = json_object_get(json, "encoding_name");
     const json_t *value =
         json_is_string(encoding) ? encoding : json_object_get(json, "tokenizer_class");
@@ -178,13 +178,13 @@ static cull_status add_defaults(tk_specials *s, const struct tk_class *class, si
         if (*word == '+')
             id += atoi(word + 1);
         else
-            TK_TRY(add_default(s, id++, word, n));
+            CULL_TRY(add_default(s, id++, word, n));
         word += n + (word[n] == ' ');
     }
     for (size_t i = 0; i < class->n_more; i++, id++) {
         char text[64];
         const int n = snprintf(text, sizeof text, class->more, class->by_id ? (size_t)id : i);
-        TK_TRY(add_default(s, id, text, (size_t)n));
+        CULL_TRY(add_default(s, id, text, (size_t)n));
     }
     return CULL_OK;
 }
@@ -202,7 +202,7 @@ cull_status tk_tiktoken_specials(cull_ctx *ctx, const struct tk_class *class, si
                                      .id = config->tokens[i].id,
                                      .special = config->tokens[i].special };
     s.n_given = s.n;
-    TK_TRY(add_defaults(&s, class, ranks));
+    CULL_TRY(add_defaults(&s, class, ranks));
     *out = s.token;
     *n = s.n;
     return CULL_OK;
@@ -229,10 +229,10 @@ cull_status tk_tiktoken_open(cull_ctx *ctx, const char *folder, const char *path
     tk_added *tokens;
     size_t n;
 
-    TK_TRY(read_class(ctx, folder, path, &class));
-    TK_TRY(tk_config_read(ctx, folder, &config));
-    TK_TRY(tk_bpe_read_ranks(ctx, path, &tk->bpe));
-    TK_TRY(tk_tiktoken_specials(ctx, class, tk->bpe.vocab.n, &config, &tokens, &n));
+    CULL_TRY(read_class(ctx, folder, path, &class));
+    CULL_TRY(tk_config_read(ctx, folder, &config));
+    CULL_TRY(tk_bpe_read_ranks(ctx, path, &tk->bpe));
+    CULL_TRY(tk_tiktoken_specials(ctx, class, tk->bpe.vocab.n, &config, &tokens, &n));
     tk->own_ids = tk->whole = true;
     config.n_tokens = config.n_explicit = config.n_named = 0;
     json_t *json = components(class);

@@ -196,7 +196,7 @@ static cull_status escape(tk_scan *scan, tk_text *out)
     uint32_t code;
     bool found, negated;
     scan->at++;
-    TK_TRY(tk_scan_escape(scan, &code, &found));
+    CULL_TRY(tk_scan_escape(scan, &code, &found));
     if (found) {
         tk_put_code(out, code);
         return CULL_OK;
@@ -256,7 +256,7 @@ static cull_status open_group(tk_scan *scan, tk_text *out, tk_group *around, boo
         puts_to(out, "(");
         return CULL_OK;
     }
-    TK_TRY(options(scan, out));
+    CULL_TRY(options(scan, out));
     if (tk_scan_take(scan, ")")) {
         around->extra++;
         *opened = false;
@@ -292,7 +292,7 @@ static cull_status parenthesis(tk_translation *t)
         return CULL_OK;
     }
     bool opened;
-    TK_TRY(open_group(&t->scan, t->out, &t->group[t->depth], &opened));
+    CULL_TRY(open_group(&t->scan, t->out, &t->group[t->depth], &opened));
     if (opened && ++t->depth == MOST_DEPTH)
         return tk_scan_refuse(&t->scan, "groups are nested too deeply");
     if (opened)
@@ -304,7 +304,7 @@ static cull_status parenthesis(tk_translation *t)
 static cull_status translate_one(tk_translation *t)
 {
     bool taken;
-    TK_TRY(quantify(&t->scan, t->out, &t->atom, &taken));
+    CULL_TRY(quantify(&t->scan, t->out, &t->atom, &taken));
     if (taken)
         return CULL_OK;
     const char c = tk_scan_peek(&t->scan);
@@ -329,7 +329,7 @@ cull_status tk_translate(const tk_node *node, tk_str regex, tk_text *out)
 {
     tk_translation t = { .scan = { node, regex, 0 }, .out = out, .atom = { SIZE_MAX, false } };
     while (tk_scan_more(&t.scan) && !out->failed)
-        TK_TRY(translate_one(&t));
+        CULL_TRY(translate_one(&t));
     if (t.depth > 0)
         return tk_scan_refuse(&t.scan, "a group that does not end");
     close_extra(&t);

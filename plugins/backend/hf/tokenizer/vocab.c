@@ -58,7 +58,7 @@ static cull_status greatest_id(const tk_node *node, size_t *greatest)
     {
         const tk_node field = { node->file, node, key, 0, value };
         size_t id;
-        TK_TRY(tk_get_count(&field, TK_MOST_IDS - 1, &id));
+        CULL_TRY(tk_get_count(&field, TK_MOST_IDS - 1, &id));
         if (id > *greatest)
             *greatest = id;
     }
@@ -81,11 +81,11 @@ cull_status tk_vocab_init(cull_ctx *ctx, size_t n, size_t top, tk_vocab *vocab)
 
 cull_status tk_vocab_read(const tk_node *node, tk_vocab *vocab)
 {
-    TK_TRY(tk_get_object(node));
+    CULL_TRY(tk_get_object(node));
     size_t greatest, bytes = 0, used = 0;
-    TK_TRY(greatest_id(node, &greatest));
+    CULL_TRY(greatest_id(node, &greatest));
     cull_ctx *ctx = node->file->ctx;
-    TK_TRY(tk_vocab_init(ctx, json_object_size(node->json), greatest + 1, vocab));
+    CULL_TRY(tk_vocab_init(ctx, json_object_size(node->json), greatest + 1, vocab));
     const char *key;
     json_t *value;
     json_object_foreach(node->json, key, value) bytes += strlen(key);
