@@ -6,25 +6,7 @@
 #ifndef HF_TOKENIZER_TRANSLATE_H
 #define HF_TOKENIZER_TRANSLATE_H
 
-#include "pattern.h"
-
-typedef struct tk_scan { // the pattern being read
-    const tk_node *node;
-    tk_str regex;
-    size_t at;
-} tk_scan;
-
-static inline bool tk_scan_more(const tk_scan *scan)
-{
-    return scan->at < scan->regex.n;
-}
-static inline char tk_scan_peek(const tk_scan *scan)
-{
-    return tk_scan_more(scan) ? scan->regex.s[scan->at] : '\0';
-}
-bool tk_scan_take(tk_scan *scan, const char *word); // if it stands here, go past it
-bool tk_scan_at(const tk_scan *scan, const char *word);
-cull_status tk_scan_refuse(const tk_scan *scan, const char *what);
+#include "scan.h"
 
 // After a backslash: a character written by its number or letter. *found is false, and nothing is
 // taken, when something else stands there.
@@ -34,8 +16,6 @@ cull_status tk_scan_escape(tk_scan *scan, uint32_t *code, bool *found);
 cull_status tk_scan_set(tk_scan *scan, bool in_class, tk_text *set, bool *found, bool *negated);
 // At the [ of a class: appended to out as something that matches one character.
 cull_status tk_scan_class(tk_scan *scan, tk_text *out);
-
-void tk_put_code(tk_text *out, uint32_t code); // a literal character, in a class or outside
 
 // A property's set, by name as in \p{name} or [:name:]; false: there is no such property.
 bool tk_property(tk_str name, tk_text *set);
