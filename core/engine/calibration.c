@@ -244,7 +244,7 @@ static cull_status keep_target(void *arg, cull_run *run, size_t l, const cull_la
     (void)l, (void)norm;
     for (size_t i = 0; i < lane->n; i++)
         if (c->chosen[lane->first_row + i])
-            memcpy(c->target + c->n_target++ * D, lane->h_out + i * D, D * sizeof *c->target);
+            memcpy(c->target + c->n_target++ * D, lane->sum + i * D, D * sizeof *c->target);
     return CULL_OK;
 }
 

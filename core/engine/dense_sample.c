@@ -250,11 +250,11 @@ cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane)
     for (size_t i = 0; i < lane->n; i++) {
         if (s->chosen[lane->first_row + i]) {
             slice[c.n] = g->slice[lane->first_row + i];
-            memcpy(x + c.n * g->D, lane->x + i * g->D, g->D * sizeof *x);
+            memcpy(x + c.n * g->D, lane->z + i * g->D, g->D * sizeof *x);
             if (scale) // the unbiased score of an expert is its gate
                 memcpy(scale + c.n * g->E, lane->routed.p + i * g->E, g->E * sizeof *scale);
             if (moe)
-                memcpy(moe + c.n * g->D, lane->h_out + i * g->D, g->D * sizeof *moe);
+                memcpy(moe + c.n * g->D, lane->sum + i * g->D, g->D * sizeof *moe);
             if (s->want & CULL_STAT_DENSE_SAMPLE)
                 copy_routing(s, lane, i, c.at + c.n, s->group[lane->first_row + i]);
             c.n++;
@@ -280,7 +280,7 @@ void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane)
         if (!s->chosen[lane->first_row + i])
             continue;
         for (size_t d = 0; d < D; d++)
-            sum += (double)lane->h_out[i * D + d] * (double)lane->h_out[i * D + d];
+            sum += (double)lane->sum[i * D + d] * (double)lane->sum[i * D + d];
         weight[s->n_weighed++] = sum > 0.0 ? 1.0 / sum : 0.0;
     }
 }

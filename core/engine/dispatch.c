@@ -191,7 +191,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
         return cull_no_memory(t->run->ctx);
     for (size_t r = 0; r < it->n; r++) {
         const source s = t->source[g->first + it->first + r];
-        memcpy(x + r * t->D, t->lane[s.lane]->x + s.row * t->D, t->D * sizeof *x);
+        memcpy(x + r * t->D, t->lane[s.lane]->z + s.row * t->D, t->D * sizeof *x);
         if (t->scale)
             cull_row_scale(t->D, x + r * t->D, t->scale[g->first + it->first + r]);
     }

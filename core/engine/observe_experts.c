@@ -67,7 +67,7 @@ static cull_status flatten(cull_stats_pass *g, const cull_lane *lane, size_t n_e
         out->first[i] = at;
         for (size_t r = 0; r < wave[i].n; r++, at++) {
             const size_t row = wave[i].slot[r] / g->K;
-            out->x[at] = lane->x + row * g->D;
+            out->x[at] = lane->z + row * g->D;
             out->y[at] = wave[i].y + r * g->D;
             out->u[at] = wave[i].u ? wave[i].u + r * g->F : NULL;
             out->slice[at] = g->slice[lane->first_row + row];

@@ -57,6 +57,21 @@ static cull_input_hooks inputs_of(const cull_layer_hooks *hooks, const cull_lane
     return inputs;
 }
 
+// The experts' input, where it is not the router's.
+static cull_status enter(cull_run *run, size_t l, cull_lane *lane, cull_piece *piece)
+{
+    lane->z = lane->x;
+    if (!cull_layer_of(run->m, l)->expert_width)
+        return CULL_OK;
+    lane->z = floats(run, lane->n * run->m->facts->D);
+    if (!lane->z)
+        return CULL_ENOMEM;
+    const cull_mark mark = cull_arena_mark(cull_piece_arena(piece));
+    CULL_TRY(run->m->backend->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z));
+    cull_arena_rewind(cull_piece_arena(piece), mark);
+    return CULL_OK;
+}
+
 // Pass 1: what stands before the router, once for all lanes that share it.
 static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
 {
@@ -82,7 +97,7 @@ static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_l
     CULL_TRY(b->attend(&piece.pass, run->m->model, l, lane->n, lane->pos, lane->h_in, lane->r,
                        lane->side, lane->x));
     cull_arena_rewind(arena, mark);
-    return CULL_OK;
+    return enter(run, l, lane, &piece);
 }
 
 // Pass 2: the router, under the lane's rule.
@@ -205,6 +220,25 @@ static cull_status resolve(cull_run *run, size_t l, cull_lane *lane)
     return cull_run_each(run, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);
 }
 
+// Σ gate · y back into the model's space, where it is another.
+static cull_status leave(cull_run *run, size_t l, cull_lane *lane)
+{
+    const size_t D = run->m->facts->D;
+    cull_piece piece = cull_piece_outer(run);
+
+    lane->sum = lane->h_out;
+    if (!cull_layer_of(run->m, l)->expert_width)
+        return CULL_OK;
+    piece.cut = lane->cut;
+    piece.layer = l;
+    piece.pass.core = &piece;
+    lane->sum = floats(run, lane->n * D);
+    if (!lane->sum)
+        return CULL_ENOMEM;
+    memcpy(lane->sum, lane->h_out, lane->n * D * sizeof *lane->sum);
+    return run->m->backend->leave(&piece.pass, run->m->model, l, lane->n, lane->sum, lane->h_out);
+}
+
 // Pass 5: what follows the experts.
 static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
 {
@@ -230,6 +264,7 @@ static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_la
             CULL_TRY(attend(run, l, lane + i, hooks));
         lane[i].r = same->r;
         lane[i].x = same->x;
+        lane[i].z = same->z;
         lane[i].side = same->side;
     }
     for (size_t i = 0; i < n_lanes; i++)
@@ -279,6 +314,8 @@ static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lan
         const bool routed = is_routed(run, lane + i, l);
         if (skips_layer(lane + i, l))
             continue;
+        if (routed)
+            CULL_TRY(leave(run, l, lane + i));
         if (routed && hooks && hooks->moe)
             CULL_TRY(hooks->moe(hooks->arg, run, l, lane + i, norm));
         CULL_TRY(after(run, l, lane + i, routed));

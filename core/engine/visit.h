@@ -21,11 +21,13 @@ typedef struct cull_lane {
     float *h_out;        // (n, D); may be h_in
     size_t attended;     // the lane whose attend serves this one: itself, or an earlier one
     // made by the visit, in its arena
-    float *r, *side, *x; // (n, D), shared with the attended lane
+    float *r, *side, *x; // (n, D), shared with the attended lane; so is
+    float *z;            // (n, D) the experts' input: x, or what enters their own space
     cull_routed routed;  // (n, K), (n, E)
     uint32_t *slot;      // (n, K) the expert that computes, ascending; CULL_NONE: none
     float *slot_gate;    // (n, K) what multiplies its output
     float *slot_scale;   // (n, K) what multiplies its input; NULL: nothing does
+    float *sum;          // (n, D) Σ gate · y in the experts' space; h_out has it in the model's
     size_t *slot_row;    // (n, K) where its output stands in the wave's buffer
 } cull_lane;
 

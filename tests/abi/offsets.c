@@ -88,7 +88,8 @@ AT(cull_layer_facts, channel_params, 112);
 AT(cull_layer_facts, side_channel_params, 120);
 AT(cull_layer_facts, state_width, 128);
 AT(cull_layer_facts, attend_width, 136);
-SIZE(cull_layer_facts, 144);
+AT(cull_layer_facts, expert_width, 144);
+SIZE(cull_layer_facts, 152);
 
 AT(cull_model_facts, size, 0);
 AT(cull_model_facts, arch, 8);
@@ -376,7 +377,9 @@ AT(cull_backend, encode, 112);
 AT(cull_backend, decode, 120);
 AT(cull_backend, notes, 128);
 AT(cull_backend, save, 136);
-SIZE(cull_backend, 144);
+AT(cull_backend, enter, 144);
+AT(cull_backend, leave, 152);
+SIZE(cull_backend, 160);
 
 AT(cull_routed_rows, size, 0);
 AT(cull_routed_rows, layer, 8);
