@@ -77,7 +77,8 @@ enum hf_local { // which layers are local: see a sliding window, or a chunk
 enum hf_rotates { // which layers are rotated
     HF_ROTATE_ALL,
     HF_ROTATE_LOCAL, // the local ones, or all where there is no window
-    HF_ROTATE_LIST,  // no_rope_layers has 1; without it all but every no_rope_layer_interval-th
+    HF_ROTATE_NONE,
+    HF_ROTATE_LIST, // no_rope_layers has 1; without it all but every no_rope_layer_interval-th
 };
 
 enum hf_sinks { HF_SINKS_NONE, HF_SINKS_ALL, HF_SINKS_LOCAL };
@@ -86,6 +87,7 @@ enum hf_act {
     HF_SILU,    // silu(g) · u
     HF_CLAMPED, // gpt-oss: g ≤ c, |u| ≤ c; g · sigmoid(a g) · (u + 1)
     HF_GELU,    // gelu(g) · u, by its tanh form
+    HF_RELU2,   // relu(u)², without a gate
 };
 
 // Heads of one type of layer where they differ; a key NULL: as the others'.
@@ -112,6 +114,7 @@ typedef struct hf_router {
     const char *name;           // of the matrix (E, D)
     bool linear_bias;           // its linear layer has a bias
     const char *bias;           // a tensor that is added for the selection only; NULL: none
+    hf_num bias_on;             // key NULL: always, where there is one
     const char *input_scale;    // a vector (D) that with 1/√D multiplies its input; NULL: none
     const char *gate_scale;     // a vector (E) that multiplies the gates; NULL: none
     hf_num renormalise;         // divide the k gates by their sum …
@@ -132,7 +135,8 @@ enum hf_expert_form {
 };
 
 typedef struct hf_glu_names {
-    const char *gate, *up, *down; // of all experts in one: `gate` names both, `up` is NULL
+    const char *gate, *up, *down; // of all experts in one: `gate` names both, `up` is NULL;
+                                  // HF_RELU2: there is no gate
     const char *pair; // gate's rows, then up's, where a checkpoint has them in one; NULL: never
 } hf_glu_names;
 
@@ -140,6 +144,42 @@ typedef struct hf_expert_layout {
     enum hf_expert_form form; // 0: no more
     hf_glu_names name;
 } hf_expert_layout;
+
+enum hf_mixer_kind { // what recurrent layers have in attention's place, see mixer.c
+    HF_MIXER_NONE,
+    HF_MIXER_CONV,  // LFM2's gated short convolution
+    HF_MIXER_DELTA, // gated delta net
+    HF_MIXER_KDA,   // Kimi's, with a decay per channel
+    HF_MIXER_MAMBA2,
+};
+
+enum hf_mixer_gate { // z, which multiplies what a state yields
+    HF_GATE_SILU,    // norm, then silu(z)
+    HF_GATE_SIGMOID, // norm, then sigmoid(z)
+    HF_GATE_FIRST,   // silu(z), then norm
+};
+
+// Names are those of matrices or vectors; what a kind does not have is NULL. Which layers are
+// recurrent is said by the list `types` of config.json; without it all are but every `attends`-th.
+typedef struct hf_mixer {
+    enum hf_mixer_kind kind;
+    const char *types;
+    hf_num attends; // 0: none attends
+    hf_num H, KH;   // heads of v and of q and k; HF_MIXER_CONV: none
+    hf_num k_width, v_width, taps;
+    hf_num conv_bias, bias; // of the filters; of what enters and leaves
+    const char *in, *ba;    // what enters in one: q, k, v (and z); β and decay
+    const char *z, *b, *a;  // or apart: z, β, decay
+    const char *q, *k, *v, *a_in, *a_out, *z_in, *z_out;
+    const char *conv, *conv_k, *conv_v; // `conv` of all, or of q alone
+    const char *rate, *dt_bias, *skip;  // A_log; Mamba2's D
+    const char *norm;
+    enum hf_mixer_gate gate;
+    bool grouped;  // the norm is over the heads that share q and k together, with a weight for each
+    cull_part out; // the part of what leaves …
+    const char *out_name;
+    bool single; // a block has one part: the layer types say which (also "moe", "mlp")
+} hf_mixer;
 
 // A key of config.json that is not read.
 typedef struct hf_key {
@@ -165,6 +205,8 @@ typedef struct hf_arch {
     enum hf_norm_kind norm;
     const char *eps_key;   // NULL: rms_norm_eps
     hf_norm_names norms;   // none at all: input_layernorm, post_attention_layernorm
+    const char *last_norm; // NULL: norm
+    const char *embedding; // NULL: embed_tokens
     bool one_norm;         // attention and feed-forward part read the one norm, side by side
     const char *out_scale; // a number (1) that multiplies a block's output; NULL: none
     hf_num embed_scale, residual_scale, logit_divisor; // key NULL and 0: 1
@@ -185,11 +227,13 @@ typedef struct hf_arch {
     const char *q_norm, *k_norm; // NULL: self_attn.q_norm, self_attn.k_norm
     bool v_norm;                 // RMS norm without a weight of each value head
     hf_num v_scale;              // multiplies values; key NULL: 1
-    hf_num k_is_v;          // full layers have no v_proj: values are keys before norm and rotation
-    const char *gate;       // a matrix whose sigmoid multiplies what heads yield; NULL: none
-    hf_num clip;            // q, k, v are clamped to ±clip; key NULL: not at all
-    hf_num attention_scale; // key NULL: 1/√width
-    enum hf_sinks sinks;    // an extra logit a head: self_attn.sinks (H)
+    hf_num k_is_v; // full layers have no v_proj: values are keys before norm and rotation
+    const char *q, *k, *v, *o; // NULL: self_attn.q_proj, …
+    bool gated_query;          // q_proj has a gate of each head behind its query, as `gate` below
+    const char *gate;          // a matrix whose sigmoid multiplies what heads yield; NULL: none
+    hf_num clip;               // q, k, v are clamped to ±clip; key NULL: not at all
+    hf_num attention_scale;    // key NULL: 1/√width
+    enum hf_sinks sinks;       // an extra logit a head: self_attn.sinks (H)
     enum hf_local local_layers;
     hf_num local_n;            // the n of hf_local; 0: L
     size_t window;             // their width where config.json does not say; 0: none
@@ -197,6 +241,9 @@ typedef struct hf_arch {
     bool chunked;              // attention_chunk_size, in place of windows
     bool own_types;            // layer_types has other words, which `adjust` reads or nobody
     hf_num exact;              // positions up to which sparse attention is dense; key NULL: all
+
+    // ---- recurrent layers
+    hf_mixer mixer; // kind 0: every layer attends
 
     // ---- rotary embedding
     enum hf_rotates rotates;
@@ -223,8 +270,10 @@ typedef struct hf_arch {
     hf_expert_layout experts[4];
     bool expert_bias; // of experts one by one
     bool stack_bias;  // of fused ones: gate_up_proj_bias, down_proj_bias; they may be in MXFP4
-    hf_num shared_n;  // shared experts, each F wide; 0: none
-    hf_num shared_F;  // or their width as such
+    hf_num latent;    // width of the space in which experts work; key NULL, or 0: the model's
+    const char *latent_in, *latent_out; // the ways into it and back
+    hf_num shared_n;                    // shared experts, each F wide; 0: none
+    hf_num shared_F;                    // or their width as such
     hf_glu_names shared;
     const char *shared_gate; // a sigmoid gate over the shared expert (1, D); NULL: none
     bool shared_mean;        // half the sum of shared and routed experts
@@ -242,6 +291,12 @@ typedef struct hf_arch {
     const char *transformers; // its class of the model alone; NULL: transformers has none
     const char *constants;    // their tensor; NULL: HF_CONSTANTS_NAME
 } hf_arch;
+
+// What a model calls its embedding.
+static inline const char *hf_embedding_name(const hf_arch *arch)
+{
+    return arch->embedding ? arch->embedding : "embed_tokens";
+}
 
 // By the word in model_type, or NULL; all of them, NULL-terminated.
 const hf_arch *hf_arch_find(const char *model_type);

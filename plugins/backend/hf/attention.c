@@ -144,28 +144,27 @@ static void gate_block(void *arg, size_t first, size_t count)
         job->mixed[i] *= cull_sigmoid(job->gate[i]);
 }
 
-// What the heads yield × sigmoid(gate · hn)
-static cull_status gate_heads(cull_pass *pass, const cull_model *m, size_t l, size_t n,
-                              const float *hn, float *mixed, size_t width)
-{
-    float *gate = pass->engine->scratch(pass, n * width);
-    gate_job job = { mixed, gate, width };
-
-    if (!gate)
-        return CULL_ENOMEM;
-    HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_O_GATE), n, hn, m->s.D, gate, width));
-    pass->engine->rows(pass, n, gate_block, &job);
-    return CULL_OK;
-}
-
-// q, k and v of n rows as the heads meet them, and what these yield.
+// q, k and v of n rows as the heads meet them, what these yield, and what gates it.
 typedef struct heads_rows {
     float *q, *k, *v, *mixed;
+    float *gate; // as wide as `mixed`; NULL: none
     size_t q_width, k_width, v_width, mixed_width;
 } heads_rows;
 
-static bool load_rows(cull_pass *pass, const hf_heads *h, size_t n, heads_rows *out)
+// What the heads yield × sigmoid(gate)
+static void gate_heads(cull_pass *pass, size_t n, const heads_rows *x)
 {
+    gate_job job = { x->mixed, x->gate, x->mixed_width };
+
+    if (x->gate)
+        pass->engine->rows(pass, n, gate_block, &job);
+}
+
+static bool load_rows(cull_pass *pass, const cull_model *m, const hf_heads *h, size_t n,
+                      heads_rows *out)
+{
+    const bool gated = m->arch->gate || m->arch->gated_query;
+
     out->q_width = h->H * h->qk;
     out->k_width = h->KV * h->qk;
     out->v_width = h->KV * h->v;
@@ -174,7 +173,47 @@ static bool load_rows(cull_pass *pass, const hf_heads *h, size_t n, heads_rows *
     out->k = pass->engine->scratch(pass, n * out->k_width);
     out->v = pass->engine->scratch(pass, n * out->v_width);
     out->mixed = pass->engine->scratch(pass, n * out->mixed_width);
-    return out->q && out->k && out->v && out->mixed;
+    out->gate = gated ? pass->engine->scratch(pass, n * out->mixed_width) : NULL;
+    return out->q && out->k && out->v && out->mixed && (!gated || out->gate);
+}
+
+typedef struct query_job {
+    const float *both; // (n, H, query and gate)
+    const hf_heads *heads;
+    const heads_rows *x;
+} query_job;
+
+static void query_block(void *arg, size_t first, size_t count)
+{
+    const query_job *job = arg;
+    const size_t qk = job->heads->qk;
+
+    for (size_t i = first * job->heads->H; i < (first + count) * job->heads->H; i++) {
+        memcpy(job->x->q + i * qk, job->both + 2 * i * qk, qk * sizeof *job->both);
+        memcpy(job->x->gate + i * qk, job->both + (2 * i + 1) * qk, qk * sizeof *job->both);
+    }
+}
+
+// Queries, and the gates that come with them or from a matrix of their own.
+static cull_status project_query(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                                 const float *hn, const heads_rows *x)
+{
+    const cull_engine *engine = pass->engine;
+    const size_t D = m->s.D;
+
+    if (m->arch->gated_query) {
+        float *both = engine->scratch(pass, 2 * n * x->q_width);
+        query_job job = { both, m->layer[l].heads, x };
+        if (!both)
+            return CULL_ENOMEM;
+        HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, both, 2 * x->q_width));
+        engine->rows(pass, n, query_block, &job);
+        return CULL_OK;
+    }
+    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, x->q, x->q_width));
+    return x->gate ? engine->linear(pass, cull_at(l, CULL_PART_O_GATE), n, hn, D, x->gate,
+                                    x->mixed_width)
+                   : CULL_OK;
 }
 
 static cull_status project(cull_pass *pass, const cull_model *m, size_t l, size_t n,
@@ -183,7 +222,7 @@ static cull_status project(cull_pass *pass, const cull_model *m, size_t l, size_
     const cull_engine *engine = pass->engine;
     const size_t D = m->s.D;
 
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, x->q, x->q_width));
+    HF_TRY(project_query(pass, m, l, n, hn, x));
     HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_K), n, hn, D, x->k, x->k_width));
     if (!m->layer[l].heads->k_is_v)
         return engine->linear(pass, cull_at(l, CULL_PART_V), n, hn, D, x->v, x->v_width);
@@ -222,7 +261,7 @@ static cull_status bend(cull_pass *pass, const cull_model *m, size_t l, size_t n
 }
 
 // The heads themselves, and o_proj.
-static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *hn,
+static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t n,
                           const heads_rows *x, float *out)
 {
     const hf_layer *layer = &m->layer[l];
@@ -240,8 +279,7 @@ static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t
     };
 
     HF_TRY(pass->engine->attention(pass, &attention, x->q, x->k, x->v, x->mixed));
-    if (m->arch->gate)
-        HF_TRY(gate_heads(pass, m, l, n, hn, x->mixed, x->mixed_width));
+    gate_heads(pass, n, x);
     return pass->engine->linear(pass, cull_at(l, CULL_PART_O), n, x->mixed, x->mixed_width, out,
                                 m->s.D);
 }
@@ -251,11 +289,11 @@ cull_status hf_gqa(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
 {
     heads_rows x;
 
-    if (!load_rows(pass, m->layer[l].heads, n, &x))
+    if (!load_rows(pass, m, m->layer[l].heads, n, &x))
         return CULL_ENOMEM;
     HF_TRY(project(pass, m, l, n, hn, &x));
     HF_TRY(bend(pass, m, l, n, pos, &x));
-    return attend(pass, m, l, n, hn, &x, out);
+    return attend(pass, m, l, n, &x, out);
 }
 
 // q (n, H, nope + rope), with or without a latent of its own
@@ -321,7 +359,7 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
           *kv = engine->scratch(pass, n * kv_width);
     heads_rows x;
 
-    if (!load_rows(pass, h, n, &x) || !table || !latent || !kv)
+    if (!load_rows(pass, m, h, n, &x) || !table || !latent || !kv)
         return CULL_ENOMEM;
     HF_TRY(mla_query(pass, m, l, n, hn, x.q, x.q_width));
     HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_A), n, hn, s->D, latent, latent_width));
@@ -332,5 +370,5 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
     if (layer->rotates)
         hf_rotate_rows(pass, &h->rope, table, n, h->H, h->qk, x.q, x.q_width);
     temper_rows(pass, m, l, n, pos, x.q, x.q_width);
-    return attend(pass, m, l, n, hn, &x, out);
+    return attend(pass, m, l, n, &x, out);
 }

@@ -48,20 +48,30 @@ static cull_status load_qk_norms(hf_loader *t, hf_layer *layer)
                      whole ? h->KV * h->qk : h->qk, kind, eps, &layer->k_norm);
 }
 
+static const char *named(const char *own, const char *usual)
+{
+    return own ? own : usual;
+}
+
 static cull_status load_gqa(hf_loader *t, size_t l)
 {
     const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
     const hf_heads *h = layer->heads;
-    const size_t q = h->H * h->qk, k = h->KV * h->qk, v = h->KV * h->v, mixed = h->H * h->v;
+    const size_t q = h->H * h->qk * (arch->gated_query ? 2 : 1), k = h->KV * h->qk;
+    const size_t v = h->KV * h->v, mixed = h->H * h->v;
     const bool bias = s->qkv_bias;
 
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), "self_attn.k_proj", k, s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), named(arch->q, "self_attn.q_proj"), q, s->D,
+                          bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), named(arch->k, "self_attn.k_proj"), k, s->D,
+                          bias));
     if (!h->k_is_v)
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), "self_attn.v_proj", v, s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
+        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), named(arch->v, "self_attn.v_proj"), v,
+                              s->D, bias));
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), named(arch->o, "self_attn.o_proj"), s->D,
+                          mixed, s->o_bias));
     if (arch->gate)
         HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O_GATE), arch->gate, mixed, s->D, false));
     HF_TRY(load_qk_norms(t, layer));
@@ -136,7 +146,7 @@ static cull_status load_router(hf_loader *t, size_t l)
     if (router->gate_scale)
         HF_TRY(hf_load_vector(t, hf_loader_name(t, router->gate_scale, 0, ""), HF_GATE_SCALE, 1,
                               flat, &layer->gate_scale));
-    if (!router->bias)
+    if (!t->m->s.router_bias)
         return CULL_OK;
     const char *name = hf_loader_name(t, router->bias, 0, "");
     const hf_tensor *found = name ? hf_files_find(&t->m->files, name) : NULL;
@@ -162,7 +172,8 @@ static cull_status load_glu(hf_loader *t, size_t l, const hf_glu_names *name, cu
     if (name->pair && (!name->up || has_tensor(t, name->pair))) {
         HF_TRY(hf_load_pair(t, l, first, name->pair, F, D));
     } else {
-        HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
+        if (name->gate)
+            HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
         HF_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
     }
     HF_TRY(hf_load_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
@@ -172,12 +183,29 @@ static cull_status load_glu(hf_loader *t, size_t l, const hf_glu_names *name, cu
     return CULL_OK;
 }
 
+// The ways into the experts' own space and back.
+static cull_status load_latent(hf_loader *t, size_t l)
+{
+    const hf_arch *arch = t->m->arch;
+    const hf_shape *s = &t->m->s;
+
+    if (s->W == s->D)
+        return CULL_OK;
+    t->m->layer[l].facts.expert_width = s->W;
+    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_IN), arch->latent_in, s->W, s->D,
+                          s->ffn_bias));
+    return hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_OUT), arch->latent_out, s->D, s->W,
+                          s->ffn_bias);
+}
+
 static cull_status load_side(hf_loader *t, size_t l)
 {
     const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
     hf_layer *layer = &t->m->layer[l];
 
+    if (layer->alone)
+        return CULL_OK;
     if (layer->facts.E == 0)
         return load_glu(t, l, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F);
     if (s->parallel) {
@@ -200,9 +228,9 @@ static uint64_t parts_of(const hf_layer *layer)
 
     for (size_t p = 0; p < CULL_N_PARTS; p++)
         parts |= (uint64_t)(layer->part[p].rows != 0) << p;
-    if (layer->expert)
-        parts |= UINT64_C(1) << CULL_PART_GATE | UINT64_C(1) << CULL_PART_UP |
-                 UINT64_C(1) << CULL_PART_DOWN;
+    for (size_t p = CULL_PART_GATE; layer->expert && p <= CULL_PART_DOWN; p++)
+        for (size_t e = 0; e < layer->facts.E; e++)
+            parts |= (uint64_t)(layer->expert[3 * e + p - CULL_PART_GATE].rows != 0) << p;
     return parts;
 }
 
@@ -246,10 +274,14 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
     const float *out;
     const size_t one = 1;
 
-    HF_TRY(load_block_norm(t, names->attention, &layer->attention_norm));
-    HF_TRY(load_block_norm(t, names->attention_after, &layer->attention_after));
-    HF_TRY(load_block_norm(t, names->ffn, &layer->ffn_norm));
-    HF_TRY(load_block_norm(t, names->ffn_after, &layer->ffn_after));
+    if (layer->mix != HF_MIX_NOTHING) {
+        HF_TRY(load_block_norm(t, names->attention, &layer->attention_norm));
+        HF_TRY(load_block_norm(t, names->attention_after, &layer->attention_after));
+    }
+    if (!layer->alone) {
+        HF_TRY(load_block_norm(t, names->ffn, &layer->ffn_norm));
+        HF_TRY(load_block_norm(t, names->ffn_after, &layer->ffn_after));
+    }
     layer->sum_scale = t->m->s.residual_scale;
     layer->out_scale = 1;
     if (arch->out_scale) {
@@ -266,6 +298,19 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
                           : CULL_OK;
 }
 
+// What turns a layer's rows to each other.
+static cull_status load_mix(hf_loader *t, size_t l)
+{
+    switch (t->m->layer[l].mix) {
+    case HF_MIX_NOTHING:
+        return CULL_OK;
+    case HF_MIX_RECURRENT:
+        return hf_load_mixer(t, l);
+    default:
+        return (t->m->arch->attention == HF_MLA ? load_mla : load_gqa)(t, l);
+    }
+}
+
 static cull_status load_layer(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
@@ -274,10 +319,12 @@ static cull_status load_layer(hf_loader *t, size_t l)
 
     t->params = t->bytes = 0;
     HF_TRY(load_block_norms(t, layer));
-    HF_TRY((t->m->arch->attention == HF_MLA ? load_mla : load_gqa)(t, l));
+    HF_TRY(load_mix(t, l));
     HF_TRY(load_side(t, l));
-    if (facts->E)
+    if (facts->E) {
         HF_TRY(load_router(t, l));
+        HF_TRY(load_latent(t, l));
+    }
     facts->other_params = t->params;
     if (facts->E)
         HF_TRY(hf_load_experts(t, l));
@@ -304,8 +351,8 @@ static cull_status load_ends(hf_loader *t)
     const hf_shape *s = &m->s;
     const cull_matrix_id embed = { CULL_NONE, CULL_PART_EMBED, CULL_NONE };
     const cull_matrix_id head = { CULL_NONE, CULL_PART_HEAD, CULL_NONE };
-    const char *embedding = hf_text(t->ctx, "%sembed_tokens", m->base);
-    const char *norm = hf_text(t->ctx, "%snorm", m->base);
+    const char *embedding = hf_text(t->ctx, "%s%s", m->base, hf_embedding_name(m->arch));
+    const char *norm = hf_text(t->ctx, "%s%s", m->base, named(m->arch->last_norm, "norm"));
     const char *weight = hf_text(t->ctx, "%s.weight", m->head);
     const char *bias = hf_text(t->ctx, "%s.bias", m->head);
 

@@ -90,6 +90,16 @@ static void gelu_times(size_t n, float *restrict g, const float *restrict u)
     }
 }
 
+// relu(u)²
+CULL_CLONES
+static void relu_squared(size_t n, float *restrict u)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float positive = u[i] > 0 ? u[i] : 0;
+        u[i] = positive * positive;
+    }
+}
+
 static void act_block(void *arg, size_t first, size_t count)
 {
     const act_job *job = arg;
@@ -98,6 +108,8 @@ static void act_block(void *arg, size_t first, size_t count)
 
     if (job->act == HF_SILU)
         silu_times(count * job->F, g, u);
+    else if (job->act == HF_RELU2)
+        relu_squared(count * job->F, g);
     else if (job->act == HF_GELU)
         gelu_times(count * job->F, g, u);
     else
@@ -109,13 +121,16 @@ cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_matrix_id gate, si
 {
     const cull_matrix_id up = { gate.layer, gate.part + 1, gate.expert };
     const cull_matrix_id down = { gate.layer, gate.part + 2, gate.expert };
-    float *g = pass->engine->scratch(pass, n * F), *u = pass->engine->scratch(pass, n * F);
+    const enum hf_act act = gate.expert == CULL_NONE ? m->arch->side_act : m->arch->act;
+    float *g = pass->engine->scratch(pass, n * F);
+    float *u = act == HF_RELU2 ? g : pass->engine->scratch(pass, n * F);
 
     if (!g || !u)
         return CULL_ENOMEM;
-    HF_TRY(pass->engine->linear(pass, gate, n, x, m->s.D, g, F));
+    if (act != HF_RELU2)
+        HF_TRY(pass->engine->linear(pass, gate, n, x, m->s.D, g, F));
     HF_TRY(pass->engine->linear(pass, up, n, x, m->s.D, u, F));
-    act_job job = { &m->s, gate.expert == CULL_NONE ? m->arch->side_act : m->arch->act, F, g, u };
+    act_job job = { &m->s, act, F, g, u };
     pass->engine->rows(pass, n, act_block, &job);
     return pass->engine->linear(pass, down, n, g, F, y, m->s.D);
 }
@@ -144,12 +159,36 @@ float *hf_scale_columns(cull_pass *pass, size_t n, size_t D, const float *scale,
     return job.y;
 }
 
+// Rows of a narrower space stand in the first columns of as wide ones, before zeros.
+static void clear_tail(const cull_model *m, size_t n, float *z)
+{
+    for (size_t i = 0; m->s.W < m->s.D && i < n; i++)
+        memset(z + i * m->s.D + m->s.W, 0, (m->s.D - m->s.W) * sizeof *z);
+}
+
+cull_status hf_enter(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *x,
+                     float *z)
+{
+    const size_t D = m->s.D;
+
+    clear_tail(m, n, z);
+    return pass->engine->linear(pass, cull_at(l, CULL_PART_LATENT_IN), n, x, D, z, D);
+}
+
+cull_status hf_leave(cull_pass *pass, const cull_model *m, size_t l, size_t n, const float *z,
+                     float *y)
+{
+    const size_t D = m->s.D;
+    return pass->engine->linear(pass, cull_at(l, CULL_PART_LATENT_OUT), n, z, D, y, D);
+}
+
 cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, size_t n,
                       const float *x, float *y)
 {
     const cull_matrix_id gate = cull_at_expert(l, CULL_PART_GATE, e);
     const float *scale = m->layer[l].expert_scale;
 
+    clear_tail(m, n, y);
     if (!scale)
         return hf_glu(pass, m, gate, m->s.F, n, x, y);
     float *scaled = hf_scale_columns(pass, n, m->s.D, scale, x);
@@ -244,21 +283,40 @@ static cull_status check_positions(cull_pass *pass, const cull_model *m, size_t 
     return CULL_OK;
 }
 
+// r = h + what attention, or what stands in its place, makes of *hn = norm(h)
+static cull_status mix_rows(cull_pass *pass, const cull_model *m, size_t l, size_t n,
+                            const int32_t *pos, const float *h, const float **hn, float *r)
+{
+    const hf_layer *layer = &m->layer[l];
+    const size_t D = m->s.D;
+    float *mixed = pass->engine->scratch(pass, n * D);
+
+    *hn = normed(pass, &layer->attention_norm, n, h);
+    if (!*hn || !mixed)
+        return CULL_ENOMEM;
+    HF_TRY(check_positions(pass, m, n, pos));
+    if (layer->mix == HF_MIX_RECURRENT)
+        HF_TRY(hf_mix(pass, m, l, n, *hn, mixed));
+    else
+        HF_TRY((m->arch->attention == HF_MLA ? hf_mla : hf_gqa)(pass, m, l, n, pos, *hn, mixed));
+    if (layer->attention_after.n)
+        hf_norm_rows(pass, &layer->attention_after, n, mixed, D, mixed, D);
+    add(pass, m, n, m->s.residual_scale, h, mixed, NULL, r);
+    return CULL_OK;
+}
+
 cull_status hf_attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, const int32_t *pos,
                       const float *h, float *r, float *side, float *x)
 {
     const hf_layer *layer = &m->layer[l];
-    const size_t D = m->s.D;
-    const float *hn = normed(pass, &layer->attention_norm, n, h), *side_in;
-    float *mixed = pass->engine->scratch(pass, n * D);
+    const float *hn = h, *side_in;
 
-    if (!hn || !mixed)
-        return CULL_ENOMEM;
-    HF_TRY(check_positions(pass, m, n, pos));
-    HF_TRY((m->arch->attention == HF_MLA ? hf_mla : hf_gqa)(pass, m, l, n, pos, hn, mixed));
-    if (layer->attention_after.n)
-        hf_norm_rows(pass, &layer->attention_after, n, mixed, D, mixed, D);
-    add(pass, m, n, m->s.residual_scale, h, mixed, NULL, r);
+    if (layer->mix != HF_MIX_NOTHING)
+        HF_TRY(mix_rows(pass, m, l, n, pos, h, &hn, r));
+    else
+        memcpy(r, h, n * m->s.D * sizeof *r);
+    if (layer->alone)
+        return CULL_OK;
     if (!feed_forward_inputs(pass, m, l, n, h, hn, r, x, &side_in))
         return CULL_ENOMEM;
     return side ? run_side(pass, m, l, n, side_in, side) : CULL_OK;

@@ -8,6 +8,32 @@
 
 enum { LIMIT = 1 << 28 }; // bytes of a JSON file; the index of a large model has some 30 MB
 
+// Python writes infinite numbers as Infinity, which JSON has not: null, as long, in their place.
+// The text itself where there are none; NULL: no memory.
+static const char *without_infinity(cull_ctx *ctx, const char *text, size_t n)
+{
+    static const char word[] = "Infinity", null[] = "null    ";
+    char *copy = NULL;
+    bool quoted = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && n - i >= sizeof word - 1 && !memcmp(text + i, word, sizeof word - 1)) {
+            if (!copy) {
+                copy = ctx->host->alloc(ctx, n, 1);
+                if (!copy)
+                    return NULL;
+                memcpy(copy, text, n);
+            }
+            memcpy(copy + i, null, sizeof null - 1);
+        }
+    }
+    return copy ? copy : text;
+}
+
 cull_status hf_json_load(cull_ctx *ctx, const char *path, json_t **out)
 {
     const cull_host *host = ctx->host;
@@ -21,6 +47,9 @@ cull_status hf_json_load(cull_ctx *ctx, const char *path, json_t **out)
         return status;
     if (n > LIMIT)
         return host->fail(ctx, CULL_EFORMAT, "%s: %zu bytes are too many for a JSON file", path, n);
+    bytes = without_infinity(ctx, bytes, n);
+    if (!bytes)
+        return CULL_ENOMEM;
     json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         return host->fail(ctx, CULL_EFORMAT, "%s:%d:%d: %s", path, error.line, error.column,

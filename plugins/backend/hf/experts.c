@@ -10,15 +10,16 @@ static const cull_dtype bytes8[] = { CULL_DT_U8 };
 
 static cull_status load_each(hf_loader *t, const hf_glu_names *name, size_t l)
 {
-    const size_t D = t->m->s.D, F = t->m->s.F;
+    const size_t W = t->m->s.W, F = t->m->s.F;
     const bool bias = t->m->arch->expert_bias;
 
     for (size_t e = 0; e < t->m->layer[l].facts.E; e++) {
         if (!hf_is_stored(&t->m->layer[l], e))
             continue;
-        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, D, bias));
-        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, D, bias));
-        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, D, F, bias));
+        if (name->gate)
+            HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, W, bias));
+        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, W, bias));
+        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, W, F, bias));
     }
     return CULL_OK;
 }
@@ -284,7 +285,7 @@ static cull_status load_constants(hf_loader *t, size_t l)
     hf_layer *layer = &t->m->layer[l];
     const hf_arch *arch = t->m->arch;
     const char *name = arch->constants ? arch->constants : HF_CONSTANTS_NAME;
-    const size_t D = t->m->s.D, F = t->m->s.F;
+    const size_t D = t->m->s.D, W = t->m->s.W, F = t->m->s.F;
     const size_t shape[] = { layer->facts.E - layer->n_stored, D };
     const float *constant;
 
@@ -294,9 +295,10 @@ static cull_status load_constants(hf_loader *t, size_t l)
     for (size_t e = 0; e < layer->facts.E; e++) {
         if (hf_is_stored(layer, e))
             continue;
-        set_constant(&layer->expert[3 * e + GATE], F, D, NULL);
-        set_constant(&layer->expert[3 * e + UP], F, D, NULL);
-        set_constant(&layer->expert[3 * e + DOWN], D, F, constant);
+        if (arch->act != HF_RELU2)
+            set_constant(&layer->expert[3 * e + GATE], F, W, NULL);
+        set_constant(&layer->expert[3 * e + UP], F, W, NULL);
+        set_constant(&layer->expert[3 * e + DOWN], W, F, constant);
         constant += D;
     }
     return CULL_OK;

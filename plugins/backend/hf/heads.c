@@ -169,7 +169,7 @@ static cull_status read_rotated(hf_config *c, cull_model *m)
         return hf_wrong(c, "no_rope_layers", list, "a list with a number for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
-        layer->rotates = true;
+        layer->rotates = rotates != HF_ROTATE_NONE;
         if (rotates == HF_ROTATE_LOCAL)
             layer->rotates = layer->local || !windows;
         else if (rotates == HF_ROTATE_LIST)
@@ -240,7 +240,7 @@ cull_status hf_heads_read(hf_config *c, cull_model *m)
 {
     hf_heads *heads = &m->heads[0];
 
-    m->facts.max_positions = hf_size(c, NEEDS("max_position_embeddings"), 1);
+    m->facts.max_positions = hf_size(c, NEEDS("max_position_embeddings|model_max_length"), 1);
     heads->H = hf_size(c, NEEDS("num_attention_heads"), 1);
     heads->KV = hf_size(c, KEY("num_key_value_heads", (double)m->arch->kv_heads), 1);
     heads->KV = heads->KV ? heads->KV : heads->H;

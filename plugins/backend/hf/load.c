@@ -257,6 +257,28 @@ cull_status hf_load_matrix(hf_loader *t, cull_matrix_id where, const char *names
     return bias ? hf_load_bias(t, where, hf_loader_name(t, names, expert, ".bias"), out) : CULL_OK;
 }
 
+cull_status hf_load_filter(hf_loader *t, cull_matrix_id where, const char *names, size_t channels,
+                           size_t taps, bool bias)
+{
+    const size_t shape[] = { channels, 1, taps };
+    const hf_wanted wanted = { HF_MATRIX, where, hf_plain_types, 3, 3, shape };
+    cull_matrix *out = hf_matrix_place(t->m, where);
+    const hf_tensor *found;
+
+    HF_TRY(hf_take(t, hf_loader_name(t, names, 0, ".weight"), &wanted, &found));
+    *out = (cull_matrix){
+        .size = sizeof *out,
+        .rows = channels,
+        .cols = taps,
+        .data = found->t.data,
+        .dtype = found->t.dtype,
+        .row_stride = (ptrdiff_t)taps,
+        .col_stride = 1,
+    };
+    t->params += (uint64_t)channels * taps;
+    return bias ? hf_load_bias(t, where, hf_loader_name(t, names, 0, ".bias"), out) : CULL_OK;
+}
+
 cull_status hf_load_pair(hf_loader *t, size_t l, cull_part first, const char *name, size_t F,
                          size_t D)
 {

@@ -49,7 +49,12 @@ cull_status hf_load_bias(hf_loader *, cull_matrix_id where, const char *name, cu
 cull_status hf_load_stack_scales(hf_loader *, const char *stack, cull_matrix_id where,
                                  const hf_tensor *of, const hf_tensor **out);
 
+// The filters (channels, 1, taps) of a convolution, and their bias, as a matrix (channels, taps).
+cull_status hf_load_filter(hf_loader *, cull_matrix_id where, const char *names, size_t channels,
+                           size_t taps, bool bias);
+
 cull_status hf_load_experts(hf_loader *, size_t l); // experts.c
+cull_status hf_load_mixer(hf_loader *, size_t l);   // mixer_open.c
 
 // n numbers of type F32, BF16 or F16 as float32; `from` may be unaligned.
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out);

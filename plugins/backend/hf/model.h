@@ -28,15 +28,36 @@ typedef struct hf_heads { // attention as the layers of one type have it
     hf_rope rope;
 } hf_heads;
 
+typedef struct hf_mixer_shape { // of recurrent layers
+    size_t H, KH, k_width, v_width, taps;
+    bool conv_bias, bias;
+    float dt_least, dt_most; // Mamba2: bounds of a time step
+} hf_mixer_shape;
+
+enum hf_mix { HF_MIX_ATTENTION, HF_MIX_RECURRENT, HF_MIX_NOTHING };
+
+typedef struct hf_mixer_layer { // a recurrent layer's own
+    cull_convolution conv[3];   // of all, or of q, k and v
+    cull_recurrence state;
+    const float *rate;    // (H) exp A_log: how fast a head forgets
+    const float *dt_bias; // (H), or (H, k_width)
+    const float *skip;    // (H) Mamba2's D
+    hf_norm norm;         // of n channels, …
+    size_t norm_width;    // … whose weights repeat after so many
+} hf_mixer_layer;
+
 typedef struct hf_layer {
     cull_layer_facts facts;
-    bool parallel;  // Arctic's dense part beside attention's residual
-    size_t side_F;  // width of the shared, dense or parallel part; 0: none
-    cull_part side; // its gate matrix; up and down follow
-    bool local;     // sees a window or a chunk; its heads may be others
-    bool rotates;   // queries and keys are rotated
-    size_t K;       // experts a token of a list, before any cut's; 0: the model's
-    bool tempered;  // queries are multiplied by a temperature that grows with the position
+    enum hf_mix mix;      // what turns rows to each other
+    bool alone;           // nothing follows it: no feed-forward part
+    hf_mixer_layer mixer; // HF_MIX_RECURRENT
+    bool parallel;        // Arctic's dense part beside attention's residual
+    size_t side_F;        // width of the shared, dense or parallel part; 0: none
+    cull_part side;       // its gate matrix; up and down follow
+    bool local;           // sees a window or a chunk; its heads may be others
+    bool rotates;         // queries and keys are rotated
+    size_t K;             // experts a token of a list, before any cut's; 0: the model's
+    bool tempered;        // queries are multiplied by a temperature that grows with the position
     const hf_heads *heads;
     hf_norm attention_norm, attention_after, ffn_norm, ffn_after, parallel_norm;
     hf_norm side_after, experts_after;
@@ -62,11 +83,14 @@ typedef struct hf_shape { // the numbers of config.json, in the alphabet of mode
     size_t q_rank, kv_rank; // MLA: latent widths; q_rank 0: none
     size_t nope, rope;      // MLA: of a head's key, what is not rotated and what is
     size_t E, K, F, dense_F, shared_F;
+    size_t W; // width of the space in which experts work: D, or less
+    hf_mixer_shape mix;
     double eps;
     enum hf_norm_kind norm;
     enum hf_score score;
     bool K_listed; // config.json has a K for each layer
-    bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, renormalise, parallel, shared_mean;
+    bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, router_bias, renormalise, parallel;
+    bool shared_mean;
     float clip;    // INFINITY: none
     float v_scale; // multiplies values
     // Queries at position p are multiplied by 1 + temper log(1 + ⌊(p + temper_from) /
@@ -136,7 +160,12 @@ cull_status hf_heads_read(struct hf_config *,
                           cull_model *); // heads.c: config.json → attention of all layers
 void hf_heads_finish(struct hf_config *, cull_model *); // heads.c: after arch->adjust
 cull_status hf_differ_read(struct hf_config *,
-                           cull_model *);      // layer_overrides.c: what differs by layer
+                           cull_model *); // layer_overrides.c: what differs by layer
+// mixer_open.c: config.json's recurrent layers
+size_t hf_layer_count(struct hf_config *, const hf_arch *);
+void hf_mixer_read(struct hf_config *, const hf_mixer *, hf_mixer_shape *);
+cull_status hf_mixer_layers(struct hf_config *, cull_model *); // which they are
+cull_status hf_mixer_check(struct hf_config *, const cull_model *);
 cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
 cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
 // generation.c: what ends and bends answers → facts

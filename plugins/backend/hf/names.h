@@ -80,5 +80,16 @@
         "head_dim|qk_head_dim|num_key_value_heads|mtp_layer_types|mtp_mlp_layer_types", HF_ANY,    \
             NULL                                                                                   \
     }
+// Of gated delta nets, but for what enters them.
+#define HF_DELTA_NAMES                                                                             \
+    .conv = "linear_attn.conv1d", .rate = "linear_attn.A_log", .dt_bias = "linear_attn.dt_bias",   \
+    .norm = "linear_attn.norm.weight", .gate = HF_GATE_SILU, .out = CULL_PART_MIX_OUT,             \
+    .out_name = "linear_attn.out_proj"
+// Of Mamba2, below a prefix.
+#define HF_MAMBA2_NAMES(prefix)                                                                    \
+    .in = prefix "in_proj", .conv = prefix "conv1d", .rate = prefix "A_log",                       \
+    .dt_bias = prefix "dt_bias", .skip = prefix "D", .norm = prefix "norm.weight",                 \
+    .gate = HF_GATE_FIRST, .grouped = true, .out = CULL_PART_MIX_OUT,                              \
+    .out_name = prefix "out_proj"
 
 #endif

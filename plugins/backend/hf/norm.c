@@ -52,13 +52,17 @@ static void layer_row(const hf_norm *norm, const float *x, float *y)
         y[i] = (float)((x[i] - mean) * scale) * norm->w[i] + (norm->b ? norm->b[i] : 0);
 }
 
+void hf_norm_row(const hf_norm *norm, const float *x, float *y)
+{
+    (norm->centred ? layer_row : rms_row)(norm, x, y);
+}
+
 static void norm_block(void *arg, size_t first, size_t count)
 {
     const norm_job *job = arg;
 
     for (size_t i = first; i < first + count; i++)
-        (job->norm->centred ? layer_row : rms_row)(job->norm, job->x + i * job->ldx,
-                                                   job->y + i * job->ldy);
+        hf_norm_row(job->norm, job->x + i * job->ldx, job->y + i * job->ldy);
 }
 
 void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x, size_t ldx,

@@ -11,6 +11,9 @@ cull_status hf_route(cull_pass *, const cull_model *, size_t l, size_t n, const 
                      const cull_rule *, const cull_routed *out);
 cull_status hf_expert(cull_pass *, const cull_model *, size_t l, size_t e, size_t n, const float *x,
                       float *y);
+// The experts' own space, where it is another than the model's: what enters it, and what it yields.
+cull_status hf_enter(cull_pass *, const cull_model *, size_t l, size_t n, const float *x, float *z);
+cull_status hf_leave(cull_pass *, const cull_model *, size_t l, size_t n, const float *z, float *y);
 cull_status hf_after(cull_pass *, const cull_model *, size_t l, size_t n, const float *r,
                      const float *side, const float *moe, float *h);
 cull_status hf_last_norm(cull_pass *, const cull_model *, size_t n, const float *h, float *hn);
@@ -21,6 +24,10 @@ cull_status hf_gqa(cull_pass *, const cull_model *, size_t l, size_t n, const in
 cull_status hf_mla(cull_pass *, const cull_model *, size_t l, size_t n, const int32_t *pos,
                    const float *hn, float *out);
 
+// What a recurrent layer has in its place, likewise.
+cull_status hf_mix(cull_pass *, const cull_model *, size_t l, size_t n, const float *hn,
+                   float *out);
+
 // A gated feed-forward part: y = down(act(gate x, up x)). gate, up and down are ids of its
 // matrices.
 cull_status hf_glu(cull_pass *, const cull_model *, cull_matrix_id gate, size_t F, size_t n,
@@ -29,6 +36,8 @@ cull_status hf_glu(cull_pass *, const cull_model *, cull_matrix_id gate, size_t 
 // x (n, D) × scale (D), column by column, in scratch memory; NULL: none.
 float *hf_scale_columns(cull_pass *, size_t n, size_t D, const float *scale, const float *x);
 
+// y = norm(x) of one row; y may be x.
+void hf_norm_row(const hf_norm *, const float *x, float *y);
 // y = norm(x) for n rows of norm->n entries each, with strides ldx and ldy; y may be x.
 void hf_norm_rows(cull_pass *, const hf_norm *, size_t n, const float *x, size_t ldx, float *y,
                   size_t ldy);

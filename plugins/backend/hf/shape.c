@@ -9,7 +9,7 @@
 
 static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
 {
-    s->L = hf_size(c, NEEDS("num_hidden_layers"), 1);
+    s->L = hf_layer_count(c, arch);
     s->D = hf_size(c, NEEDS("hidden_size"), 1);
     s->V = hf_size(c, NEEDS("vocab_size"), 1);
     const char *eps = arch->eps_key ? arch->eps_key : "rms_norm_eps";
@@ -37,9 +37,12 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->E = hf_size(c, arch->E, 1);
     s->F = hf_size(c, arch->F, 1);
     s->dense_F = hf_size(c, arch->dense_F, 1);
+    const size_t latent = arch->latent.key ? hf_size(c, arch->latent, 1) : 0;
+    s->W = latent ? latent : s->D;
     const size_t n = hf_size(c, arch->shared_n, 0);
     s->shared_F = arch->shared_F.key ? hf_size(c, arch->shared_F, 0) : n * s->F;
     s->ffn_bias = hf_flag(c, arch->ffn_bias);
+    s->router_bias = router->bias && (!router->bias_on.key || hf_flag(c, router->bias_on));
     s->renormalise =
         router->renormalise.key ? hf_flag(c, router->renormalise) : router->renormalise.def != 0;
     s->floor = (float)hf_real(c, router->floor);
@@ -91,6 +94,10 @@ static cull_status check_experts(hf_config *c, const hf_arch *arch, const hf_sha
     if (s->score == HF_SPARSEMIXER && s->K != 2)
         return host->fail(c->ctx, CULL_ENOTSUP, "%s: %s routes to 2 experts a token, not %zu",
                           c->path, arch->model_type, s->K);
+    if (s->W > s->D)
+        return host->fail(c->ctx, CULL_ENOTSUP,
+                          "%s: a space of the experts wider than the model, %zu, is not supported",
+                          c->path, s->W);
     if (s->n_group > HF_MOST_GROUPS || s->topk_group > s->n_group)
         return host->fail(c->ctx, CULL_EFORMAT,
                           "%s: %zu of %zu groups cannot be chosen (there may be %d)", c->path,
@@ -238,7 +245,9 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     read_experts(c, m->arch, &m->s);
     HF_TRY(c->status);
     HF_TRY(read_per_token(c, m));
+    hf_mixer_read(c, &m->arch->mixer, &m->s.mix);
     HF_TRY(read_sparse(c, m));
+    HF_TRY(hf_mixer_layers(c, m));
     HF_TRY(read_quantization(c, m));
     if (m->arch->logit_divisor.key)
         m->facts.logit_scale = 1 / hf_real(c, m->arch->logit_divisor);
@@ -253,6 +262,7 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     HF_TRY(c->status);
     hf_heads_finish(c, m);
     HF_TRY(check_experts(c, m->arch, &m->s));
+    HF_TRY(hf_mixer_check(c, m));
     HF_TRY(hf_differ_read(c, m));
     return hf_lists_keys(c, m);
 }

@@ -35,6 +35,7 @@ static const struct layout {
     { "model.language_model.", "lm_head" },
     { "language_model.model.", "language_model.lm_head" },
     { "thinker.model.", "thinker.lm_head" },
+    { "backbone.", "lm_head" }, // nemotron_h
     { "thinker.model.language_model.", "thinker.lm_head" },
 };
 
@@ -124,7 +125,8 @@ void hf_wrapper_names(cull_model *m)
     m->base = layouts[0].base;
     m->head = layouts[0].head;
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        (void)snprintf(name, sizeof name, "%sembed_tokens.weight", layouts[i].base);
+        (void)snprintf(name, sizeof name, "%s%s.weight", layouts[i].base,
+                       hf_embedding_name(m->arch));
         if (!hf_files_find(&m->files, name))
             continue;
         m->base = layouts[i].base;

@@ -157,16 +157,42 @@ static char *shorten_list(hf_saving *s, char *text, const char *key)
     return list ? hf_text(s->ctx, "%.*s%s]%s", (int)(m.value - text), text, list, m.end) : NULL;
 }
 
+// Which layers are recurrent, as a list: a rule that config.json leaves to itself (every fourth
+// attends), or says in other words, no longer holds when layers are gone.
+static char *list_mixers(hf_saving *s, char *text)
+{
+    static const char *const words[] = { "full_attention", "linear_attention", "moe" };
+    const hf_mixer *mixer = &s->m->arch->mixer;
+    const char *key = mixer->single ? "layers_block_type" : "layer_types";
+    char *list = hf_text(s->ctx, "[");
+    member m;
+
+    if (!text || mixer->kind == HF_MIXER_NONE || find_member(text, key, &m))
+        return text;
+    for (size_t l = 0; list && l < s->m->s.L; l++) {
+        const hf_layer *layer = &s->m->layer[l];
+        const bool mlp = layer->mix == HF_MIX_NOTHING && layer->facts.E == 0;
+        list = hf_text(s->ctx, "%s%s\"%s\"", list, l ? ", " : "", mlp ? "mlp" : words[layer->mix]);
+    }
+    list = list ? hf_text(s->ctx, "%s]", list) : NULL;
+    text = list ? set_key(s, text, key, strlen(key), list) : NULL;
+    return text ? remove_key(s, text, "hybrid_override_pattern") : NULL;
+}
+
 // All lists by layer that some family has.
 static char *shorten_lists(hf_saving *s, char *text)
 {
-    static const char *const keys[] = { "layer_types",          "mlp_layer_types",
-                                        "no_rope_layers",       "moe_topk",
-                                        "hybrid_layer_pattern", "indexer_types",
-                                        "moe_layer_freq",       "moe_intermediate_size",
-                                        "num_shared_expert" };
+    static const char *const keys[] = {
+        "layer_types",      "layers_block_type", "mlp_layer_types",
+        "no_rope_layers",   "moe_topk",          "hybrid_layer_pattern",
+        "indexer_types",    "moe_layer_freq",    "moe_intermediate_size",
+        "num_shared_expert"
+    };
 
-    for (size_t i = 0; text && s->L != s->m->s.L && i < sizeof keys / sizeof *keys; i++)
+    if (s->L == s->m->s.L)
+        return text;
+    text = list_mixers(s, text);
+    for (size_t i = 0; text && i < sizeof keys / sizeof *keys; i++)
         text = shorten_list(s, text, keys[i]);
     return text;
 }

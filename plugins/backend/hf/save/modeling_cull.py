@@ -38,7 +38,9 @@ def with_constants(experts, count, constants, width):
             weights = weights.to(hidden_states.dtype)
             out = super().forward(hidden_states, place, weights.masked_fill(row >= 0, 0))
             gate = weights.masked_fill(row < 0, 0)
-            return out + torch.einsum("nk,nkd->nd", gate, self.constants[row.clamp(min=0)].to(gate.dtype))
+            # as wide as the model; experts may work in a narrower space, and yield no more
+            constants = self.constants[row.clamp(min=0), : out.shape[-1]].to(gate.dtype)
+            return out + torch.einsum("nk,nkd->nd", gate, constants)
 
     class InputsAndConstants(type(experts)):
         """Of experts that get every token, those that a token has not chosen as zeros."""
