@@ -1,0 +1,70 @@
+// Granite 4 (IBM 2025): Mamba2 between blocks of attention, with Granite 3's multipliers and a
+// shared expert.
+#include <string.h>
+
+#include "config.h"
+#include "model.h"
+#include "names.h"
+
+// clang-format off
+static const hf_key keys[] = {
+    { "mamba_chunk_size", HF_ANY, NULL },
+    { 0 }
+};
+// clang-format on
+
+// Heads are as many as fit mamba_expand, and positions are there where position_embedding_type says
+// "rope".
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    hf_mixer_shape *s = &m->s.mix;
+    const size_t inner = hf_size(c, (hf_num)HF_KEY("mamba_expand", 2), 1) * m->s.D;
+    const json_t *width = hf_config_value(c, "mamba_d_head");
+    const char *positions = hf_word(c, "position_embedding_type", NULL);
+
+    s->v_width = json_is_integer(width) ? (size_t)json_integer_value(width) : inner / s->H;
+    if (c->status == CULL_OK && s->v_width * s->H != inner)
+        return c->ctx->host->fail(
+            c->ctx, CULL_EFORMAT,
+            "%s: %zu heads of %zu channels are not mamba_expand × hidden_size", c->path, s->H,
+            s->v_width);
+    if (positions && !hf_one_of(positions, "rope|nope"))
+        return hf_refuse(c, "position_embedding_type", positions, "rope, nope");
+    for (size_t l = 0; l < m->s.L; l++)
+        m->layer[l].rotates = positions && strcmp(positions, "rope") == 0;
+    return c->status;
+}
+
+const hf_arch hf_granitemoehybrid = {
+    .model_type = "granitemoehybrid",
+    .eps = 1e-6,
+    .theta = 1e4,
+    .embed_scale = HF_KEY("embedding_multiplier", 1),
+    .residual_scale = HF_KEY("residual_multiplier", 1),
+    .logit_divisor = HF_KEY("logits_scaling", 1),
+    .qkv_bias = HF_KEY("attention_bias", 0),
+    .o_bias = HF_KEY("attention_bias", 0),
+    .attention_scale = HF_KEY("attention_multiplier", 1),
+    .own_types = true,
+    .mixer = { .kind = HF_MIXER_MAMBA2,
+               .types = "layer_types|layers_block_type",
+               .H = HF_KEY("mamba_n_heads", 128),
+               .KH = HF_KEY("mamba_n_groups", 1),
+               .k_width = HF_KEY("mamba_d_state", 256),
+               .taps = HF_KEY("mamba_d_conv", 4),
+               .conv_bias = HF_KEY("mamba_conv_bias", 1),
+               .bias = HF_KEY("mamba_proj_bias", 0),
+               HF_MAMBA2_NAMES("mamba.") },
+    .E = HF_NEEDS("num_local_experts"),
+    .K = HF_NEEDS("num_experts_per_tok"),
+    .F = HF_NEEDS("intermediate_size"),
+    .last_moe = HF_CONSTANT(-1),
+    .router = HF_ROUTER_GRANITE,
+    .experts = { HF_EXPERTS_GRANITE },
+    .shared_F = HF_KEY("shared_intermediate_size", 1024),
+    .shared = { .pair = "shared_mlp.input_linear", .down = "shared_mlp.output_linear" },
+    .keys = keys,
+    .adjust = adjust,
+    .transformers = "GraniteMoeHybridForCausalLM",
+    .constants = "block_sparse_moe.experts.constants",
+};
