@@ -11,7 +11,7 @@ extern const hf_arch hf_mixtral, hf_olmoe, hf_qwen2_moe, hf_qwen3_moe, hf_deepse
     hf_granitemoeshared, hf_mellum, hf_flex_olmo, hf_deepseek_v32, hf_glm_moe_dsa, hf_qwen3_vl_moe,
     hf_qwen3_omni_moe, hf_glm4v_moe, hf_exaone_moe, hf_afmoe, hf_mimo_v2_flash, hf_minimax_m3_vl,
     hf_cohere2_moe, hf_gemma4, hf_mistral4, hf_llama4, hf_lfm2_moe, hf_qwen3_next, hf_qwen3_5_moe,
-    hf_kimi_linear, hf_granitemoehybrid;
+    hf_kimi_linear, hf_granitemoehybrid, hf_nemotron_h;
 
 const hf_arch *const hf_archs[] = { &hf_mixtral,
                                     &hf_olmoe,
@@ -52,6 +52,7 @@ const hf_arch *const hf_archs[] = { &hf_mixtral,
                                     &hf_qwen3_5_moe,
                                     &hf_kimi_linear,
                                     &hf_granitemoehybrid,
+                                    &hf_nemotron_h,
                                     NULL };
 
 const hf_arch *hf_arch_find(const char *model_type)
