@@ -110,6 +110,8 @@ size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *opti
 double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories)
 {
     const double D = (double)f->D, side = layer->has_side ? 1 : 0;
+    const double attend =
+        layer->attend_width ? (double)layer->attend_width : 4 * D + 2 * (double)layer->kv_width;
 
-    return (7 + side) * D + 2 * (double)layer->kv_width + (histories - 1) * (2 + side) * D;
+    return (3 + side) * D + attend + (histories - 1) * (2 + side) * D;
 }

@@ -231,16 +231,20 @@ static double statistics_bytes(const cull_plan *plan, const cull_prepared_model 
     return bytes;
 }
 
-// Generation holds the K/V of all layers for as many requests as fit half of the limit.
-static double generation_bytes(const cull_prepared_model *s, double rows, double variants,
-                               double half)
+// Generation holds the K/V of all layers a row, and their states a sequence, for as many requests
+// as fit half of the limit.
+static double generation_bytes(const cull_prepared_model *s, double rows, double sequences,
+                               double variants, double half)
 {
-    double kv = 0;
+    double kv = 0, state = 0;
 
-    for (size_t l = 0; l < s->opened.facts->L; l++)
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
         kv += (double)s->layer[l]->kv_width * sizeof(float);
-    const double together = fmin(rows, half / fmax(kv * variants, 1));
-    return together * variants * kv + hidden(s, together) * variants;
+        state += (double)s->layer[l]->state_width * sizeof(float);
+    }
+    const double row = kv + state * sequences / fmax(rows, 1); // with its share of the states
+    const double together = fmin(rows, half / fmax(row * variants, 1));
+    return together * variants * row + hidden(s, together) * variants;
 }
 
 // Scoring holds the hidden states of all histories: within half of the limit, or in a file.
@@ -260,10 +264,11 @@ cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inp
         keeping.spilled ? hidden(s, block) * variants : bytes / (double)keeping.passes;
 
     return (cull_memory){
-        .peak = ground(s, all, variants, memory) +
-                fmax(scoring, generation_bytes(s, asked->generating, variants, half)) +
-                statistics_bytes(plan, s, model) + overlay_bytes(plan, s, model) +
-                answer_bytes(inputs, s, variants),
+        .peak =
+            ground(s, all, variants, memory) +
+            fmax(scoring, generation_bytes(s, asked->generating, asked->answers, variants, half)) +
+            statistics_bytes(plan, s, model) + overlay_bytes(plan, s, model) +
+            answer_bytes(inputs, s, variants),
         .passes = keeping.passes,
         .spilled = keeping.spilled ? bytes : 0,
     };
