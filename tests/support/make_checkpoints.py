@@ -19,6 +19,7 @@ try:
     from safetensors.torch import load_file, save_file
     from transformers import AutoConfig, AutoModelForCausalLM
     import new_families
+    import recurrent_families
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -163,13 +164,15 @@ CASES = {
 
 
 CASES.update(new_families.CASES)
+CASES.update(recurrent_families.CASES)
+WRAPPERS = dict(new_families.WRAPPERS, **recurrent_families.WRAPPERS)
 
 
 def randomise(tensors, generator):
     """Weights large enough that routing is decided, norms and biases away from 1 and 0."""
     for name, t in tensors:
         noise = torch.randn(t.shape, generator=generator)
-        if name.endswith("correction_bias") or name.endswith("sinks"):
+        if name.endswith("correction_bias") or name.endswith("expert_bias") or name.endswith("sinks"):
             new = 0.1 * noise
         elif t.dim() == 1 and ("norm" in name and name.endswith("weight") or "scal" in name):
             new = float(t.abs().max() > 0) + 0.2 * noise  # where norms have (1 + w) they begin with 0
@@ -315,7 +318,9 @@ def capture(model, ids):
 
     def routed(i):
         def hook(module, args, output):
-            routes[i] = route_of(module, args, output, inner.config)
+            route = route_of(module, args, output, inner.config)
+            if route:  # else some other gate
+                routes[i] = route
         return hook
 
     for i, layer in enumerate(inner.layers):
@@ -326,15 +331,35 @@ def capture(model, ids):
     with torch.no_grad():
         out = model(ids, output_hidden_states=False, use_cache=False)
     last = {}
-    inner.norm.register_forward_hook(lambda m, a, o: last.update(h=o))
+    final = next(getattr(inner, n) for n in ("norm", "embedding_norm", "norm_f") if hasattr(inner, n))
+    final.register_forward_hook(lambda m, a, o: last.update(h=o))
     with torch.no_grad():
         model(ids, use_cache=False)
     hidden[len(inner.layers)] = last["h"]
     return out.logits, hidden, routes
 
 
+def answers(model, ids):
+    """Greedy answers to prompts that share their beginnings, as far as they are decided: a whole forward for each id,
+    so that no cache has a part in it."""
+    golden = {}
+    for prompt in (ids, ids[:-3], torch.cat((ids[:-3], ids[:5])), ids[:10], ids[:1], ids[3:5]):
+        path, new = prompt, []
+        while len(prompt) and len(new) < 12:
+            with torch.no_grad():
+                best = model(path[None], use_cache=False).logits[0, -1].topk(2)
+            if best.values[0] - best.values[1] < 1e-3 or best.indices[0] < 3:
+                break  # too near to call; or an id that ends an answer
+            new.append(best.indices[0])
+            path = torch.cat((path, best.indices[:1]))
+        if new:
+            n = len(golden) // 2
+            golden.update({f"answer.{n}.prompt": prompt.int(), f"answer.{n}.ids": torch.stack(new).int()})
+    return golden
+
+
 def save_golden(folder, ids, logits, hidden, routes, rule=None):
-    """rule.L.allowed (E) and rule.k: the variant whose numbers these are."""
+    """rule.L.allowed (E) and rule.k: the variant whose numbers these are; or answers, as above."""
     golden = dict(rule or {}, input_ids=ids.int(), logits=logits.float())
     for i, h in hidden.items():
         golden[f"hidden.{i}"] = h.float()
@@ -349,7 +374,7 @@ EXPERTS = {"mixtral": "num_local_experts", "olmoe": "num_experts", "qwen2_moe": 
            "qwen3_moe": "num_local_experts", "deepseek_v2": "n_routed_experts", "deepseek_v3": "n_routed_experts",
            "phimoe": "num_local_experts", "gpt_oss": "num_local_experts", "glm4_moe": "n_routed_experts",
            "ernie4_5_moe": "moe_num_experts", "minimax_m2": "num_local_experts", "granitemoe": "num_local_experts",
-           **new_families.EXPERTS}
+           **new_families.EXPERTS, **recurrent_families.EXPERTS}
 
 
 def choose(count, keep, groups, generator):
@@ -393,7 +418,7 @@ DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
 
 def class_of(config):
-    wrapper = new_families.WRAPPERS.get(config.model_type)
+    wrapper = WRAPPERS.get(config.model_type)
     if wrapper:
         return getattr(transformers, wrapper[0])
     if config.model_type == "mistral4":  # transformers has it for images and text
@@ -403,10 +428,10 @@ def class_of(config):
 
 def config_of(kind, options, how):
     options = dict(BASE, **options)
-    if kind not in new_families.WRAPPERS:
+    if kind not in WRAPPERS:
         more = dict(rotary_dim=how["rotary_dim"]) if how.get("rotary_dim") else {}
         return AutoConfig.for_model(kind, **more, **options)
-    rest = dict(new_families.WRAPPERS[kind][1])
+    rest = dict(WRAPPERS[kind][1])
     if how.get("vision"):
         rest["vision_config"] = dict(rest["vision_config"], **how["vision"])
     return AutoConfig.for_model(kind, text_config=options, **rest, **how.get("outer", {}))
@@ -418,7 +443,8 @@ def make(folder, kind, options, how, seed):
     config = config_of(kind, options, how)
     model = class_of(config)._from_config(config, attn_implementation="eager")
     randomise(list(model.named_parameters()) + [(n, b) for n, b in model.named_buffers()
-                                                if "correction" in n or "scalar" in n], generator)
+                                                if any(w in n for w in ("correction", "scalar", "expert_bias"))],
+              generator)
     model.tie_weights()
     with tempfile.TemporaryDirectory() as t:
         model.to(dtype).save_pretrained(t, save_original_format=not how.get("fused", False))
@@ -428,6 +454,8 @@ def make(folder, kind, options, how, seed):
     for key in how.get("without", ()):
         del saved[key]
     saved.update(how.get("with_key", {}))
+    if how.get("publish"):
+        how["publish"](saved)
     exact = tensors
     if how.get("fp8"):
         tensors = quantise_fp8(tensors, how["fp8"], how.get("e8m0"))
@@ -460,7 +488,8 @@ def make(folder, kind, options, how, seed):
     ids = torch.randint(3, options.get("vocab_size", VOCABULARY), (how.get("sequences", SEQUENCES), how.get("length", LENGTH)),
                         generator=generator)
     if not how.get("keep"):
-        save_golden(folder, ids, *capture(model, ids))
+        more = answers(model, ids[0]) if how.get("answers") else None  # before anybody listens
+        save_golden(folder, ids, *capture(model, ids), more)
         return
     model, kept, count = prune(model, kind, how, generator)
     logits, hidden, routes = capture(model, ids)
@@ -565,6 +594,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # the models are tiny
     cases = new_families.GOLDEN if "--golden" in sys.argv else CASES
     parent, *wanted = [word for word in sys.argv[1:] if word != "--golden"]
     for seed, (name, (kind, options, how)) in enumerate(cases.items()):

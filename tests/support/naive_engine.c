@@ -165,6 +165,66 @@ static cull_status naive_attention(cull_pass *pass, const cull_attention *a, con
     return CULL_OK;
 }
 
+// Head h of row i: S ← diag(exp g) S; S ← S + k (β (v − Sᵀk))ᵀ; out = Sᵀ q.
+static void recur_row(const cull_recurrence *r, size_t i, size_t h, const float *q, const float *k,
+                      const float *v, const float *g, const float *beta, double *S, float *out)
+{
+    const size_t K = r->k_width, V = r->v_width, group = h / (r->H / r->KH);
+    const float *qi = q + (i * r->KH + group) * K, *ki = k + (i * r->KH + group) * K;
+    const float *gi = g + (i * r->H + h) * (r->per_channel ? K : 1);
+
+    for (size_t c = 0; c < V; c++) {
+        double seen = 0, w = v[(i * r->H + h) * V + c], sum = 0;
+        for (size_t j = 0; j < K; j++) {
+            S[j * V + c] *= exp((double)gi[r->per_channel ? j : 0]);
+            seen += ki[j] * S[j * V + c];
+        }
+        if (beta)
+            w = beta[i * r->H + h] * (w - seen);
+        for (size_t j = 0; j < K; j++) {
+            S[j * V + c] += ki[j] * w;
+            sum += qi[j] * S[j * V + c];
+        }
+        out[(i * r->H + h) * V + c] = (float)sum;
+    }
+}
+
+static cull_status naive_recur(cull_pass *pass, const cull_recurrence *r, const float *q,
+                               const float *k, const float *v, const float *g, const float *beta,
+                               float *out)
+{
+    const size_t n = ((const naive_core *)pass->core)->n;
+
+    for (size_t h = 0; h < r->H; h++) {
+        double *S = calloc(r->k_width * r->v_width, sizeof *S);
+        for (size_t i = 0; i < n; i++)
+            recur_row(r, i, h, q, k, v, g, beta, S, out);
+        free(S);
+    }
+    return CULL_OK;
+}
+
+static cull_status naive_convolve(cull_pass *pass, const cull_convolution *c, const float *x,
+                                  float *out)
+{
+    const naive_core *core = pass->core;
+    cull_matrix m;
+    const cull_status status = core->backend->matrix(pass->ctx, core->model, c->filter, &m);
+
+    if (status != CULL_OK)
+        return status;
+    for (size_t i = 0; i < core->n * c->channels; i++) {
+        const size_t row = i / c->channels, ch = i % c->channels;
+        double y = naive_bias(&m, ch);
+        for (size_t j = 0; j < c->taps; j++)
+            if (row + j + 1 >= c->taps)
+                y += (double)naive_element(&m, ch, j) *
+                     x[(row + j + 1 - c->taps) * c->channels + ch];
+        out[i] = (float)(c->silu ? y / (1 + exp(-y)) : y);
+    }
+    return CULL_OK;
+}
+
 static float *naive_scratch(cull_pass *pass, size_t n)
 {
     naive_core *core = pass->core;
@@ -225,6 +285,26 @@ static cull_status mixture(cull_pass *pass, const cull_layer_facts *facts, size_
     return status;
 }
 
+// The same where experts work in a space of their own.
+static cull_status mixture_beyond(cull_pass *pass, const cull_layer_facts *facts, size_t l,
+                                  size_t D, size_t n, const float *x, const naive_forward *f,
+                                  float *moe)
+{
+    const naive_core *core = pass->core;
+    float *z = floats(n * D), *sum = floats(n * D);
+
+    cull_status status = core->backend->enter(pass, core->model, l, n, x, z);
+    end_piece(pass);
+    if (status == CULL_OK)
+        status = mixture(pass, facts, l, D, n, z, f, sum);
+    if (status == CULL_OK)
+        status = core->backend->leave(pass, core->model, l, n, sum, moe);
+    end_piece(pass);
+    free(z);
+    free(sum);
+    return status;
+}
+
 static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cull_rule *rule,
                          naive_forward *f, float *h)
 {
@@ -244,7 +324,8 @@ static cull_status visit(cull_pass *pass, size_t l, const int32_t *pos, const cu
             status = b->route(pass, core->model, l, n, x, rule, &routed);
         end_piece(pass);
         if (status == CULL_OK)
-            status = mixture(pass, facts, l, D, n, x, f, moe);
+            status =
+                (facts->expert_width ? mixture_beyond : mixture)(pass, facts, l, D, n, x, f, moe);
     }
     if (status == CULL_OK)
         status = b->after(pass, core->model, l, n, r, side, moe, h);
@@ -300,6 +381,8 @@ cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_mod
         .attention = naive_attention,
         .scratch = naive_scratch,
         .rows = naive_rows,
+        .recur = naive_recur,
+        .convolve = naive_convolve,
     };
     const cull_model_facts *facts = backend->facts(model);
     naive_core core = { .backend = backend, .model = model, .n = n };
