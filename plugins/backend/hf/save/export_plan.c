@@ -109,10 +109,10 @@ size_t hf_slots_stored(const hf_saving *s, size_t l)
 // ---- experts ----
 
 // May padding be kept from being chosen by a bias, which leaves the gates of the others alone?
-static bool has_padding_bias(const hf_arch *arch)
+static bool has_padding_bias(const cull_model *m)
 {
-    const hf_router *router = &arch->router;
-    return router->linear_bias || (router->bias && router->score == HF_SIGMOID);
+    const hf_router *router = &m->arch->router;
+    return router->linear_bias || (m->s.router_bias && router->score == HF_SIGMOID);
 }
 
 // Experts that a group keeps.
@@ -228,7 +228,7 @@ static cull_status plan_experts(hf_saving *s)
 {
     const extent x = measure_groups(s);
 
-    s->own |= !x.alike || (!x.even && !has_padding_bias(s->m->arch));
+    s->own |= !x.alike || (!x.even && !has_padding_bias(s->m));
     for (size_t l = 0; l < s->m->s.L; l++)
         s->own |= is_sparse(s, l) && has_constants(s, l) && !s->m->arch->stack_bias;
     s->E = s->m->s.n_group * x.most;
@@ -276,7 +276,7 @@ const char *hf_exports(cull_ctx *ctx, const cull_model *m)
     return hf_text(ctx,
                    "equal cuts as published; layers that keep different numbers %s; constants %s; "
                    "channels %s%s",
-                   has_padding_bias(arch) ? "padded, which a bias keeps out" : own,
+                   has_padding_bias(m) ? "padded, which a bias keeps out" : own,
                    arch->stack_bias ? "as biases" : own,
                    m->facts.one_width ? "as zeros" : "narrower where all are alike, else as zeros",
                    quantised ? "; masked or rewritten weights only dequantised" : "");
