@@ -108,7 +108,9 @@ static cull_status compute(cull_cli *cli, const char *text, const char *folder, 
     source.text = text;
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
-    const cull_flow_options flow = { .engine = { .memory = cli->options.memory, .spill = folder },
+    const cull_flow_options flow = { .engine = { .precision = e->inputs.precision,
+                                                 .memory = cli->options.memory,
+                                                 .spill = folder },
                                      .folder = folder,
                                      .argc = argc,
                                      .argv = argv };

@@ -85,7 +85,9 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const char *folder = folder_of(ctx, r, &e->spec);
     const cull_flow_options options_of = {
-        .engine = { .memory = cli->options.memory, .spill = folder },
+        .engine = { .precision = e->inputs.precision,
+                    .memory = cli->options.memory,
+                    .spill = folder },
         .plugin_seconds = r->seconds,
         .folder = folder,
         .argc = argc,

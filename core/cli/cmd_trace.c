@@ -201,7 +201,9 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
     if (!t.logits || !t.hidden)
         return CULL_ENOMEM;
     CULL_TRY(make_router_room(ctx, prepared, &t));
-    const cull_engine_options engine = { .memory = cli->options.memory };
+    cull_engine_options engine = { .memory = cli->options.memory };
+    if (cli->options.precision)
+        (void)cull_precision_of(cli->options.precision, &engine.precision); // parsed already
     CULL_TRY(cull_trace_pass(ctx, &prepared->opened, &engine, cut, &t));
     CULL_TRY(check_logits(ctx, &t, facts->V));
     return cull_trace_write(ctx, r->out, &prepared->opened, &t);

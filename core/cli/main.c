@@ -6,12 +6,16 @@
 #include "base/sigbus.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "math/cpu.h"
+#include "math/kernels.h"
 
 static const cull_command commands[] = {
 #define CULL_COMMAND_ROW(name, brief) { #name, brief, cull_cmd_##name },
     CULL_COMMANDS(CULL_COMMAND_ROW)
 #undef CULL_COMMAND_ROW
 };
+
+static const double MEASURE_SECONDS = 0.1;
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -31,7 +35,8 @@ static void print_help(FILE *out)
           out);
     for (size_t i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].brief);
-    fputs("\ncull COMMAND --help explains a command; cull --version says which Cull this is\n",
+    fputs("\ncull COMMAND --help explains a command; cull --version says which Cull this is,\n"
+          "with --verbose also how it multiplies here\n",
           out);
 }
 
@@ -71,6 +76,32 @@ static int help(int argc, char **argv)
     return command ? run(command, 2, arguments) : unknown(argv[1]);
 }
 
+static void print_rate(const char *what, double rate)
+{
+    if (rate > 0)
+        printf("%-34s %8.1f GF a thread\n", what, rate / 1e9);
+    else
+        printf("%-34s        -\n", what);
+}
+
+// Which Cull this is; with --verbose what it has found to multiply with, and how fast that is now.
+static int version(int argc, char **argv)
+{
+    const cull_cpu cpu = cull_cpu_features();
+    char words[64], kernels[CULL_KERNELS_TEXT];
+
+    printf("cull %s (plugin ABI %u.%u)\n", CULL_VERSION, CULL_ABI_MAJOR, CULL_ABI_MINOR);
+    if (argc < 1 || (strcmp(argv[0], "--verbose") != 0 && strcmp(argv[0], "-v") != 0))
+        return CULL_EXIT_DONE;
+    cull_cpu_words(&cpu, words, sizeof words);
+    cull_kernels_text(kernels);
+    printf("processor  %s\nfeatures   %s\nkernels    %s\n", cpu.name, words, kernels);
+    print_rate("float32", cull_measure_f32(MEASURE_SECONDS));
+    print_rate("bf16", cull_measure_bf16(MEASURE_SECONDS));
+    print_rate("double precision", cull_measure_f64(MEASURE_SECONDS));
+    return CULL_EXIT_DONE;
+}
+
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
@@ -78,8 +109,7 @@ static int dispatch(int argc, char **argv)
         return CULL_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        printf("cull %s (plugin ABI %u.%u)\n", CULL_VERSION, CULL_ABI_MAJOR, CULL_ABI_MINOR);
-        return CULL_EXIT_DONE;
+        return version(argc - 2, argv + 2);
     }
     if (strcmp(argv[1], "help") == 0)
         return help(argc - 1, argv + 1);

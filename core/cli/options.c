@@ -26,7 +26,7 @@ static const struct argp_option common[] = {
       "most memory to be resident, mapped weights included, as 8G (default: activations take half "
       "of what is free)",
       10 },
-    { "precision", PRECISION, "WORD", 0, "auto, f32, bf16 or bf16x2", 10 },
+    { "precision", PRECISION, "WORD", 0, "f32 (default), bf16, bf16x2 or auto", 10 },
     { "plugin", PLUGIN, "FILE", 0, "load a plugin", 10 },
     { "trust-plugins", TRUST, NULL, 0, "load the plugins that the experiment's file names", 10 },
     { "quiet", QUIET, NULL, 0, "only warnings and errors", 10 },

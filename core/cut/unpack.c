@@ -136,3 +136,9 @@ const float *cull_plain_f32(const cull_matrix *m)
                        m->row_stride == (ptrdiff_t)m->cols && (uintptr_t)m->data % 4 == 0;
     return plain ? m->data : NULL;
 }
+
+bool cull_is_bf16(const cull_matrix *m)
+{
+    return m->dtype == CULL_DT_BF16 || (m->dtype == CULL_DT_F8_E4M3 && !m->scale) ||
+           (m->dtype == CULL_DT_F4 && m->scale_dtype == CULL_DT_F8_E8M0);
+}

@@ -18,4 +18,7 @@ void cull_unpack_bias(const cull_matrix *m, size_t first, size_t n, float *out);
 // The matrix itself when it is stored as plain, aligned, row-major float32; else NULL.
 const float *cull_plain_f32(const cull_matrix *m);
 
+// Is every number of the stored matrix exact in bf16?
+bool cull_is_bf16(const cull_matrix *m);
+
 #endif

@@ -21,11 +21,12 @@ static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_cal
 {
     cull_layer_enter(&p->run, l);
     for (size_t i = 0; i < n; i++) {
-        const cull_cost_seen before = p->run.cost;
+        const cull_cost_seen before = cull_run_cost(&p->run);
         CULL_TRY(cull_calibrating_layer(&c[i], l));
         if (!p->cost)
             continue;
-        charge(&p->cost[first + i], &before, &p->run.cost);
+        const cull_cost_seen now = cull_run_cost(&p->run);
+        charge(&p->cost[first + i], &before, &now);
         p->cost[first + i].weight_bytes += cull_layer_of(p->run.m, l)->bytes / n;
     }
     cull_layer_leave(&p->run, l);
@@ -76,7 +77,7 @@ cull_status cull_calibrate_pass(cull_ctx *ctx, const cull_open_model *m,
                                 const cull_calibration *cal, cull_cost_seen *cost)
 {
     pass p = { .options = options, .cal = cal, .cost = cost };
-    cull_status status = cull_run_init(&p.run, ctx, m);
+    cull_status status = cull_run_init(&p.run, ctx, m, cull_precision_option(options));
 
     for (size_t i = 0; i < n; i++)
         p.rows += (double)cull_calibration_rows(&cal[i]);

@@ -14,12 +14,19 @@
 
 #include "base/context.h"
 #include "engine/stats_store.h"
+#include "math/precision.h"
 #include "plugin/open_model.h"
 
 typedef struct cull_engine_options {
+    cull_precision precision; // of all products in linear()
     uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
     const char *spill; // folder for hidden states that do not fit; NULL: rows are taken in parts
 } cull_engine_options;
+
+static inline cull_precision cull_precision_option(const cull_engine_options *options)
+{
+    return options ? options->precision : CULL_F32;
+}
 
 // What a pass has cost; passes add to it.
 typedef struct cull_cost_seen {

@@ -275,12 +275,13 @@ cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_open_model *m,
     evaluating t = {
         .options = options, .n_variants = n_variants, .n = n, .request = requests, .answer = answers
     };
-    cull_status st = cull_run_init(&t.run, ctx, m);
+    cull_status st = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
 
     if (st == CULL_OK)
         st = run_pass(&t, cuts);
+    const cull_cost_seen seen = cull_run_cost(&t.run);
     if (cost)
-        cull_cost_add(cost, &t.run.cost);
+        cull_cost_add(cost, &seen);
     cull_pass_end(&t.run);
     cull_run_release(&t.run);
     return st;

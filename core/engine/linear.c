@@ -5,15 +5,20 @@
 // rows of a block. Called by the coordinator the tiles (and, for small matrices, blocks of rows)
 // are shared out to the pool; called from a worker they run in place. A row's bits depend neither
 // on the rows beside it nor on the number of threads (math/gemm.h).
+//
+// Precision is decided here, a matrix at a time: x is rounded, or split into terms, once for all
+// tiles; where the processor multiplies no bf16, what was rounded is multiplied as float32.
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cut/cut.h"
 #include "cut/unpack.h"
 #include "engine/finite.h"
 #include "engine/input_hooks.h"
 #include "engine/run.h"
 #include "engine/tile.h"
+#include "math/bf16.h"
 #include "math/gemm.h"
 #include "math/rows.h"
 
@@ -22,7 +27,10 @@ typedef struct product {
     cull_matrix w;
     cull_overlaid over;
     size_t n, ldx, ldy;
-    const float *x;
+    cull_product kind;
+    bool round_w;     // to bf16, though multiplied as float32
+    size_t n_terms;   // of x
+    const void *x[2]; // (n, cols) float32 or bf16, ldx apart
     float *y;
     size_t tile_rows, n_tiles; // of W
     size_t block;              // rows of x in one item
@@ -59,33 +67,46 @@ static const void *make_tile(const product *p, const cull_worker *worker, size_t
     const uint16_t *half = stored_bf16(p, first);
     const void *rows = half ? (const void *)half : variant_rows(p, first, n, worker->tile);
 
-    return cull_gemm_tile(worker->gemm, CULL_PRODUCT_F32, half ? CULL_TILE_BF16 : CULL_TILE_F32, n,
+    if (p->round_w && !half) {
+        cull_bf16_round(n * p->w.cols, rows, worker->tile);
+        rows = worker->tile;
+    }
+    return cull_gemm_tile(worker->gemm, p->kind, half ? CULL_TILE_BF16 : CULL_TILE_F32, n,
                           p->w.cols, rows, worker->panels);
 }
 
 static cull_status multiply_tile(void *arg, size_t i, size_t worker)
 {
     const product *p = arg;
-    const cull_worker *scratch = p->run->worker + worker;
+    cull_worker *scratch = p->run->worker + worker;
     const size_t first = i % p->n_tiles * p->tile_rows;
     const size_t x0 = i / p->n_tiles * p->block;
     const size_t n = p->w.rows - first < p->tile_rows ? p->w.rows - first : p->tile_rows;
+    const size_t width = p->kind == CULL_PRODUCT_BF16 ? sizeof(uint16_t) : sizeof(float);
     const bool biased = p->w.bias || p->over.biased;
     float bias[CULL_TILE_ROWS];
 
     if (biased)
         cull_overlay_bias(&p->over, &p->w, first, n, bias);
-    const cull_rows_by_tile rows = { .product = CULL_PRODUCT_F32,
-                                     .m = p->n - x0 < p->block ? p->n - x0 : p->block,
-                                     .n = n,
-                                     .K = p->w.cols,
-                                     .ldx = p->ldx,
-                                     .ldy = p->ldy,
-                                     .x = p->x + x0 * p->ldx,
-                                     .tile = make_tile(p, scratch, first, n),
-                                     .bias = biased ? bias : NULL,
-                                     .y = p->y + x0 * p->ldy + first };
-    return cull_gemm_rows(scratch->gemm, &rows) ? CULL_OK : cull_no_memory(p->run->ctx);
+    cull_rows_by_tile rows = { .product = p->kind,
+                               .m = p->n - x0 < p->block ? p->n - x0 : p->block,
+                               .n = n,
+                               .K = p->w.cols,
+                               .ldx = p->ldx,
+                               .ldy = p->ldy,
+                               .tile = make_tile(p, scratch, first, n),
+                               .y = p->y + x0 * p->ldy + first };
+    const double start = cull_seconds();
+    for (size_t t = 0; t < p->n_terms; t++) { // the smaller term first
+        rows.x = (const char *)p->x[t] + x0 * p->ldx * width;
+        rows.add = t > 0;
+        rows.bias = biased && t + 1 == p->n_terms ? bias : NULL;
+        if (!cull_gemm_rows(scratch->gemm, &rows))
+            return cull_no_memory(p->run->ctx);
+    }
+    scratch->product_seconds += cull_seconds() - start;
+    scratch->flops += 2 * (uint64_t)rows.m * n * p->w.cols;
+    return CULL_OK;
 }
 
 // A weight that is no number makes none of row 0's products: then it is named. What is not finite
@@ -112,13 +133,81 @@ static cull_status check_weights(const product *p, cull_matrix_id where, size_t 
     return CULL_OK;
 }
 
-static void count_flops(cull_run *run, const product *p)
-{
-    const uint64_t flops = 2 * (uint64_t)p->n * p->w.rows * p->w.cols;
+// ---- precision ----
 
-    (void)pthread_mutex_lock(&run->lock);
-    run->cost.flops += flops;
-    (void)pthread_mutex_unlock(&run->lock);
+typedef struct rounding {
+    const float *x;
+    size_t n, cols, ldx;
+    uint16_t *high, *low; // (n, cols); NULL: no such term
+    float *wide;          // (n, cols) the sum of the terms instead, or NULL
+    bool two;
+} rounding;
+
+enum { ROUND_ROWS = 64 };
+
+static cull_status round_rows(void *arg, size_t i, size_t worker)
+{
+    const rounding *t = arg;
+    const size_t end = (i + 1) * ROUND_ROWS < t->n ? (i + 1) * ROUND_ROWS : t->n;
+
+    (void)worker;
+    for (size_t r = i * ROUND_ROWS; r < end; r++) {
+        const float *x = t->x + r * t->ldx;
+        const size_t at = r * t->cols;
+        if (t->wide && t->two)
+            cull_bf16_round_two(t->cols, x, t->wide + at);
+        else if (t->wide)
+            cull_bf16_round(t->cols, x, t->wide + at);
+        else if (t->two)
+            cull_bf16_two(t->cols, x, t->high + at, t->low + at);
+        else
+            cull_bf16_row(t->cols, x, t->high + at);
+    }
+    return CULL_OK;
+}
+
+// x as the precision has it, in the piece's arena.
+static cull_status round_inputs(cull_piece *piece, product *p, const float *x)
+{
+    const bool two = p->run->precision == CULL_BF16X2;
+    const bool half = cull_gemm_has_bf16(p->run->worker[piece->worker].gemm);
+    const size_t n_items = (p->n + ROUND_ROWS - 1) / ROUND_ROWS;
+    cull_arena *arena = cull_piece_arena(piece);
+    rounding t = { .x = x, .n = p->n, .cols = p->w.cols, .ldx = p->ldx, .two = two };
+
+    if (half) {
+        t.high = cull_arena_room(arena, p->n * p->w.cols, sizeof *t.high);
+        t.low = two ? cull_arena_room(arena, p->n * p->w.cols, sizeof *t.low) : NULL;
+    } else {
+        t.wide = cull_arena_room(arena, p->n * p->w.cols, sizeof *t.wide);
+    }
+    if ((half && (!t.high || (two && !t.low))) || (!half && !t.wide))
+        return cull_no_memory(p->run->ctx);
+    if (!piece->inside)
+        CULL_TRY(cull_run_each(p->run, n_items, round_rows, &t));
+    for (size_t i = 0; piece->inside && i < n_items; i++)
+        CULL_TRY(round_rows(&t, i, piece->worker));
+    p->kind = half ? CULL_PRODUCT_BF16 : CULL_PRODUCT_F32;
+    p->round_w = !half && !two;
+    p->ldx = p->w.cols;
+    p->n_terms = half && two ? 2 : 1;
+    p->x[0] = half ? (two ? (const void *)t.low : t.high) : (const void *)t.wide;
+    p->x[1] = t.high;
+    return CULL_OK;
+}
+
+// What of x meets the matrix.
+static cull_status prepare_inputs(cull_piece *piece, product *p, const float *x)
+{
+    const cull_precision precision = p->run->precision;
+    const bool exact = cull_is_bf16(&p->w) && !p->over.matrix;
+
+    if (precision == CULL_BF16 || (precision == CULL_BF16X2 && exact))
+        return round_inputs(piece, p, x);
+    p->kind = CULL_PRODUCT_F32;
+    p->n_terms = 1;
+    p->x[0] = x;
+    return CULL_OK;
 }
 
 cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const float *x, size_t ldx,
@@ -126,7 +215,7 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
 {
     cull_piece *piece = pass->core;
     cull_run *run = piece->run;
-    product p = { .run = run, .n = n, .x = x, .ldx = ldx, .y = y, .ldy = ldy };
+    product p = { .run = run, .n = n, .ldx = ldx, .y = y, .ldy = ldy };
 
     if (n == 0)
         return CULL_OK;
@@ -138,16 +227,19 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
     if (piece->inputs)
         CULL_TRY(cull_input_hooks_feed(piece, where, p.w.cols, n, x, ldx));
 
+    cull_arena *arena = cull_piece_arena(piece);
+    const cull_mark mark = cull_arena_mark(arena);
+    CULL_TRY(prepare_inputs(piece, &p, x));
     p.tile_rows = cull_gemm_tile_rows(p.w.cols);
     p.n_tiles = (p.w.rows + p.tile_rows - 1) / p.tile_rows;
     p.block = p.n_tiles >= FEW_TILES ? n : X_BLOCK;
-    count_flops(run, &p);
 
     const size_t items = p.n_tiles * ((n + p.block - 1) / p.block);
     if (!piece->inside)
         CULL_TRY(cull_run_each(run, items, multiply_tile, &p));
     for (size_t i = 0; piece->inside && i < items; i++)
         CULL_TRY(multiply_tile(&p, i, piece->worker));
+    cull_arena_rewind(arena, mark);
     CULL_TRY(check_weights(&p, where, piece->inside ? piece->worker : run->n_workers));
     return piece->inputs ? cull_input_hooks_gate(piece, where, n, y, ldy) : CULL_OK;
 }

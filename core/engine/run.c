@@ -5,14 +5,13 @@
 #include "engine/tile.h"
 #include "math/blas.h"
 
-cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m)
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m,
+                          cull_precision precision)
 {
     cull_pool *pool = cull_context_of(ctx)->pool;
 
-    *run = (cull_run){ .ctx = ctx, .m = m, .pool = pool };
+    *run = (cull_run){ .ctx = ctx, .m = m, .pool = pool, .precision = precision };
     run->n_workers = pool ? cull_pool_threads(pool) : 0;
-    if (pthread_mutex_init(&run->lock, NULL) != 0)
-        return cull_fail(ctx, CULL_EENV, "no mutex is to be had");
     if (cull_blas_load())
         return cull_fail(ctx, CULL_EENV, "%s", cull_blas_load());
     run->worker = cull_alloc(run->n_workers + 1, sizeof *run->worker);
@@ -39,8 +38,16 @@ void cull_run_release(cull_run *run)
         cull_gemm_free(run->worker[w].gemm);
     }
     cull_free(run->worker);
-    (void)pthread_mutex_destroy(&run->lock);
     *run = (cull_run){ 0 };
+}
+
+cull_cost_seen cull_run_cost(const cull_run *run)
+{
+    cull_cost_seen cost = run->cost;
+
+    for (size_t w = 0; run->worker && w <= run->n_workers; w++)
+        cost.flops += run->worker[w].flops;
+    return cost;
 }
 
 cull_status cull_run_each(cull_run *run, size_t n,

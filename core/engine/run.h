@@ -18,6 +18,8 @@ typedef struct cull_worker { // one thread's scratch; the last one is the coordi
     float *tile;  // rows of W unpacked, CULL_TILE_FLOATS
     void *panels; // the same made ready for products, CULL_TILE_BYTES
     cull_gemm *gemm;
+    uint64_t flops;         // multiply-adds × 2 of its products
+    double product_seconds; // that they took
 } cull_worker;
 
 typedef struct cull_run {
@@ -25,14 +27,19 @@ typedef struct cull_run {
     const cull_open_model *m;
     cull_pool *pool; // NULL: in place
     size_t n_workers;
+    cull_precision precision;
     cull_worker *worker; // (n_workers + 1)
-    cull_cost_seen cost;
-    pthread_mutex_t lock; // of cost.flops
-    size_t tokens;        // of the pass, for its progress
+    cull_cost_seen cost; // but for flops, which the workers have
+    double begun;        // of the pass, by the clock
+    size_t tokens;       // of the pass, for its progress
 } cull_run;
 
-cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m) CULL_MUST_CHECK;
+cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m,
+                          cull_precision precision) CULL_MUST_CHECK;
 void cull_run_release(cull_run *run);
+
+// What the run has cost so far, all workers together. [between two runs on the pool]
+cull_cost_seen cull_run_cost(const cull_run *run);
 
 // fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
 cull_status cull_run_each(cull_run *run, size_t n,

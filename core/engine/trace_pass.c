@@ -83,7 +83,7 @@ cull_status cull_trace_pass(cull_ctx *ctx, const cull_open_model *m,
     if (st == CULL_OK)
         st = cull_forest_build(ctx, n, seq, false, m->facts->rope_switch, &forest, end);
     if (st == CULL_OK)
-        st = cull_run_init(&t.run, ctx, m);
+        st = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
     if (st == CULL_OK && !(h = cull_alloc(forest.n_rows * m->facts->D, sizeof *h)))
         st = cull_no_memory(ctx);
     if (st == CULL_OK)

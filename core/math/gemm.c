@@ -7,6 +7,7 @@
 #include "math/gemm.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -136,11 +137,11 @@ static const char *isa_name(void)
     }
 }
 
-const char *cull_gemm_kernel(const cull_gemm *g, cull_product product)
+void cull_gemm_kernel(char *text, size_t size)
 {
-    if (product == CULL_PRODUCT_BF16)
-        return g->bf16 ? isa_name() : "rounded to bf16, multiplied in f32";
-    return isa_name();
+    const dnnl_version_t *v = dnnl_version();
+
+    (void)snprintf(text, size, "oneDNN %d.%d.%d %s", v->major, v->minor, v->patch, isa_name());
 }
 
 // ---- tiles ----

@@ -30,7 +30,9 @@ void cull_gemm_free(cull_gemm *);
 typedef enum cull_product { CULL_PRODUCT_F32, CULL_PRODUCT_BF16 } cull_product;
 
 bool cull_gemm_has_bf16(const cull_gemm *);
-const char *cull_gemm_kernel(const cull_gemm *, cull_product); // its name, for people and records
+
+// "oneDNN 2.6.3 avx512_core_bf16": who multiplies, for people and records.
+void cull_gemm_kernel(char *text, size_t size);
 
 // ---- a tile: some rows of W, made ready once for all rows of x ----
 

@@ -188,9 +188,6 @@ static bool complete(const cull_method *method)
 
 void cull_fit_spec(const cull_spec *spec, cull_problems *problems)
 {
-    if (strcmp(spec->precision, "auto") != 0 && strcmp(spec->precision, "f32") != 0)
-        cull_problem_add(problems, spec->precision_place,
-                         "precision: this Cull computes in f32, not in %s", spec->precision);
     for (size_t m = 0; m < spec->n_methods; m++) {
         const cull_method *method = &spec->methods[m];
         if (!complete(method))

@@ -95,7 +95,9 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
                              cull_inputs *out)
 {
     const cull_spec *spec = plan->spec;
-    *out = (cull_inputs){ .spec = spec, .precision = "f32" };
+    *out = (cull_inputs){ .spec = spec };
+    if (!cull_precision_of(spec->precision, &out->precision))
+        return cull_fail(ctx, CULL_EINVAL, "precision: \"%s\" is none", spec->precision);
     out->at = cull_take(ctx, spec->n_models, sizeof *out->at);
     if (!out->at)
         return CULL_ENOMEM;

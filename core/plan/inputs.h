@@ -37,7 +37,7 @@ typedef struct cull_prepared_model { // a model of the experiment
 
 typedef struct cull_inputs {
     const cull_spec *spec;
-    const char *precision; // what `auto` came to
+    cull_precision precision; // what `auto` came to, too
     size_t n;
     cull_prepared_model *at; // (n_models)
 } cull_inputs;

@@ -46,7 +46,7 @@ static void add_key(keyer *k, const cull_key *key)
 static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
 {
     cull_hash_text(k->hash, inputs->at[model].opened.facts->fingerprint);
-    cull_hash_text(k->hash, inputs->precision);
+    cull_hash_text(k->hash, cull_precision_word(inputs->precision));
 }
 
 static cull_status set_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,

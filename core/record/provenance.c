@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "math/kernels.h"
 #include "record/build_info.h"
 #include "record/trial_file.h"
 #include "record/trial_groups.h"
@@ -47,8 +48,11 @@ cull_status cull_provenance_here(cull_ctx *ctx, cull_provenance *out)
     out->binary_hash = cull_arena_copy(arena, key.hex, strlen(key.hex));
     out->host = cull_arena_copy(arena, host, strlen(host));
     out->cpu = system_line(ctx, "/proc/cpuinfo", "model name");
+    char kernels[CULL_KERNELS_TEXT];
+    cull_kernels_text(kernels);
+    out->kernels = cull_arena_copy(arena, kernels, strlen(kernels));
     const char *ram = system_line(ctx, "/proc/meminfo", "MemTotal");
-    if (!out->binary_hash || !out->host || !out->cpu || !ram)
+    if (!out->binary_hash || !out->host || !out->cpu || !out->kernels || !ram)
         return cull_no_memory(ctx);
     out->ram_bytes = strtoull(ram, NULL, 10) * 1024;
     return CULL_OK;
@@ -137,6 +141,7 @@ void cull_put_provenance(cull_h5 *file, const cull_provenance *p)
     cull_h5_text(file, group, "binary_hash", p->binary_hash);
     cull_h5_text(file, group, "host", p->host);
     cull_h5_text(file, group, "cpu", p->cpu);
+    cull_h5_text(file, group, "kernels", p->kernels);
     cull_h5_count(file, group, "ram_bytes", p->ram_bytes);
     cull_h5_count(file, group, "threads", p->threads);
     put_plugins(file, p->n_plugins, p->plugins);

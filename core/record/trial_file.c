@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "math/precision.h"
 #include "record/folder.h"
 #include "record/trial_groups.h"
 
@@ -105,6 +106,8 @@ static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
     if (axes->seeded)
         cull_h5_count(file, "/", "seed", axes->seed);
     cull_h5_text(file, "/", "precision", axes->precision);
+    if (strcmp(axes->precision, cull_precision_word(CULL_BF16X2)) == 0)
+        cull_h5_count(file, "/", "f32_matrices", trial->f32_matrices);
     cull_h5_count(file, "/", "numerics", axes->numerics);
 }
 

@@ -50,8 +50,8 @@ typedef struct cull_provenance {
     const char *config_resolved; // JSON: this trial's settings, defaults included
     size_t argc;
     const char *const *argv;
-    // the next seven are filled by cull_provenance_here
-    const char *git_commit, *compiler, *flags, *binary_hash, *host, *cpu;
+    // the next ones are filled by cull_provenance_here
+    const char *git_commit, *compiler, *flags, *binary_hash, *host, *cpu, *kernels;
     bool git_dirty;
     uint64_t ram_bytes;
     size_t threads;
@@ -99,6 +99,7 @@ typedef struct cull_trial {
     cull_trial_axes axes;
     cull_provenance provenance;
 
+    size_t f32_matrices; // that bf16x2 multiplied as float32; 0 in other precisions
     const cull_model_facts *model;
     const cull_layer_facts *const *layer; // [l], l < model->L
     size_t n_notes;

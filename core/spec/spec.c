@@ -52,7 +52,7 @@ static void fill_defaults(cull_reader *r)
             spec->seeds[spec->n_seeds++] = first;
     }
     if (!spec->precision)
-        spec->precision = "auto";
+        spec->precision = "f32";
     if (!spec->seeds || !spec->allocations)
         r->problems->lost = true;
 }

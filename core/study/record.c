@@ -6,8 +6,9 @@
 
 #include "base/memory.h"
 #include "cut/cut_file.h"
-#include "plugin/settings.h"
+#include "engine/exactness.h"
 #include "plan/key.h"
+#include "plugin/settings.h"
 #include "study/study.h"
 
 cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
@@ -20,7 +21,7 @@ cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
         .sparsity = cell->sparsity,
         .seeded = cell->seeded,
         .seed = cell->seed,
-        .precision = s->inputs->precision,
+        .precision = cull_precision_word(s->inputs->precision),
         .numerics = CULL_NUMERICS_REVISION,
     };
 }
@@ -98,7 +99,7 @@ static void put_config(cull_buf *out, const cull_study *s, const cull_cell *cell
     cull_buf_puts(out, ",");
     put_layers(out, "except", &spec->except);
     cull_buf_puts(out, "},");
-    put_name(out, "precision", s->inputs->precision);
+    put_name(out, "precision", cull_precision_word(s->inputs->precision));
     cull_buf_puts(out, ",");
     put_name(out, "store", spec->store);
     cull_buf_puts(out, "}");
@@ -376,6 +377,11 @@ cull_status cull_record_cell(cull_study *s, const cull_finding *f)
         .finished = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
     };
     trial.n_notes = cull_prepared_model_notes(prepared, &trial.notes);
+    if (s->inputs->precision == CULL_BF16X2)
+        CULL_TRY(cull_count_f32_matrices(
+            s->ctx, &prepared->opened,
+            f->cell->step == CULL_NOT ? NULL : s->made[f->cell->step].variant.cut,
+            &trial.f32_matrices));
     CULL_TRY(provenance_of(s, f->cell, &trial));
     CULL_TRY(summary_of(s, f->cell, &trial.summary));
     CULL_TRY(calibration_of(s, f->cell, &trial));

@@ -233,7 +233,7 @@ static void begin(bench *b, size_t threads, const forest *f)
 {
     *b = (bench){ .host = fake_host_new(threads),
                   .opened = { .backend = &backend, .layer = layers } };
-    assert_ok(b->host, cull_run_init(&b->run, fake_ctx(b->host), &b->opened));
+    assert_ok(b->host, cull_run_init(&b->run, fake_ctx(b->host), &b->opened, CULL_F32));
     b->piece = cull_piece_outer(&b->run);
     b->kv = (cull_kv){ .n_spans = f->n, .span = f->span };
     b->piece.kv = &b->kv;
