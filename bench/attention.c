@@ -68,7 +68,7 @@ static void time_runs(const bench *b, size_t threads, size_t runs)
     fake_host *host = fake_host_new(threads);
     cull_run run;
 
-    assert_ok(host, cull_run_init(&run, fake_ctx(host), NULL));
+    assert_ok(host, cull_run_init(&run, fake_ctx(host), NULL, CULL_F32));
     cull_piece piece = cull_piece_outer(&run);
     piece.kv = &kv;
     piece.pass.core = &piece;

@@ -196,7 +196,7 @@ static cull_status measure(cull_ctx *ctx, cull_rates *out)
     cull_run run;
     work w = { .run = &run,
                .room = MOST_ROWS * WIDEST + MOST_ROWS * COLUMNS + 2 * COLUMNS * WIDEST };
-    cull_status status = cull_run_init(&run, ctx, NULL);
+    cull_status status = cull_run_init(&run, ctx, NULL, CULL_F32);
 
     if (status == CULL_OK) {
         w.memory = cull_alloc((run.n_workers + 1) * w.room, sizeof *w.memory);

@@ -117,7 +117,7 @@ static void attend(const path_rows *p, bool sinks, size_t threads, const cull_kv
         memcpy(k + i * nk, p->k + position[i] * nk, nk * sizeof *k);
         memcpy(v + i * nv, p->v + position[i] * nv, nv * sizeof *v);
     }
-    assert_ok(host, cull_run_init(&run, fake_ctx(host), NULL));
+    assert_ok(host, cull_run_init(&run, fake_ctx(host), NULL, CULL_F32));
     cull_piece piece = cull_piece_outer(&run);
     piece.kv = kv;
     piece.pass.core = &piece;
