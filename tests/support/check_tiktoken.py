@@ -30,7 +30,8 @@ KIMI = "|".join([
     HEAD + r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*" + CONTRACTIONS + "?",
     r"\p{N}{1,3}", REST])
 QWEN = "|".join([CONTRACTIONS, HEAD + r"\p{L}+", r"\p{N}", REST])
-# The two as the package itself has them.
+GLM = "|".join([CONTRACTIONS, HEAD + r"\p{L}+", r"\p{N}{1,3}", REST])
+# Those that the package itself has.
 CL100K = (r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|"""
           r"""\s++$|\s*[\r\n]|\s+(?!\S)|\s""")
 O200K = "|".join([
@@ -46,7 +47,7 @@ CLASSES = {
                       ["<|endoftext|>", "<|im_start|>", "<|im_end|>"] + [f"<|extra_{i}|>" for i in range(205)], {}),
     "HYTokenizer": ("hy.tiktoken", QWEN, True, ["<|endoftext|>", "<|startoftext|>", "<|bos|>", "<|eos|>", "<|pad|>"]
                     + [f"<|extra_{i}|>" for i in range(205)], {}),
-    "ChatGLM4Tokenizer": ("tokenizer.model", CL100K, False, [], {0: "<|endoftext|>", 3: "[MASK]", 40: "<|user|>"}),
+    "ChatGLM4Tokenizer": ("tokenizer.model", GLM, False, [], {0: "<|endoftext|>", 3: "[MASK]", 40: "<|user|>"}),
     "cl100k_base": ("cl100k_base.tiktoken", CL100K, False, [], {1: "<|endoftext|>", 20: "<|endofprompt|>"}),
     "o200k_base": ("o200k_base.tiktoken", O200K, False, [], {1: "<|endoftext|>", 20: "<|endofprompt|>"}),
     "gpt2": ("gpt2.tiktoken", GPT2, False, [], {0: "<|endoftext|>"}),

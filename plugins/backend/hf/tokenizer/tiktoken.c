@@ -15,9 +15,13 @@
 #define LOWER        "\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}"
 #define NO_HAN       "&&[^\\p{Han}]"
 
-#define QWEN   CONTRACTIONS "|" HEAD "\\p{L}+|\\p{N}|" OTHERS
-#define CL100K CONTRACTIONS "|" HEAD "\\p{L}+|\\p{N}{1,3}|" OTHERS
-#define GPT2   "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+#define QWEN CONTRACTIONS "|" HEAD "\\p{L}+|\\p{N}|" OTHERS
+#define GLM  CONTRACTIONS "|" HEAD "\\p{L}+|\\p{N}{1,3}|" OTHERS
+#define CL100K                                                                                     \
+    "'(?i:[sdmt]|ll|ve|re)|" HEAD                                                                  \
+    "\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s+\\z|\\s*[\\r\\n]"                      \
+    "|\\s+(?!\\S)|\\s"
+#define GPT2 "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 #define O200K                                                                                      \
     HEAD "[" UPPER "]*[" LOWER "]+" CONTRACTIONS "?|" HEAD "[" UPPER "]+[" LOWER "]*" CONTRACTIONS \
          "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -40,7 +44,7 @@ static const struct tk_class {
     { "TikTokenTokenizer", KIMI, false, 0, "", "<|reserved_token_%zu|>", 258, true }, // Moonlight, Kimi
     { "QWenTokenizer", QWEN, true, 0, "<|endoftext|> <|im_start|> <|im_end|>", "<|extra_%zu|>", 205, false },
     { "HYTokenizer", QWEN, true, 0, "<|endoftext|> <|startoftext|> <|bos|> <|eos|> <|pad|>", "<|extra_%zu|>", 205, false },
-    { "ChatGLM4Tokenizer", CL100K, false, 0, "", NULL, 0, false },
+    { "ChatGLM4Tokenizer", GLM, false, 0, "", NULL, 0, false },
     { "TiktokenTokenizerWrapper", CL100K, false, 100256, "+1 <|endoftext|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> +15 <|endofprompt|>", NULL, 0, false }, // DBRX
     { "cl100k_base", CL100K, false, 100256, "+1 <|endoftext|> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> +15 <|endofprompt|>", NULL, 0, false },
     { "o200k_base", O200K, false, 199998, "+1 <|endoftext|> +18 <|endofprompt|>", NULL, 0, false },
