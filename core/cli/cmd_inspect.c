@@ -1,9 +1,12 @@
 // cull inspect MODEL: what a checkpoint is, and whether it can be used.
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/model.h"
 #include "plan/memory.h"
+#include "plan/rates.h"
 
 typedef struct request {
     const char *model;
@@ -88,14 +91,25 @@ static void print_routing(const cull_prepared_model *s)
            first->has_side ? ", with shared or parallel parts" : "");
 }
 
+static void print_count(const char *what, uint64_t n, uint64_t of)
+{
+    char a[32];
+    printf("%-16s %s (%" PRIu64, what, amount((double)n, a, sizeof a), n);
+    if (of)
+        printf(", %.1f %%", 100 * (double)n / (double)of);
+    puts(")");
+}
+
 static void print_params(const cull_model_facts *f)
 {
     char a[32];
-    printf("%-16s %s\n", "parameters", amount((double)f->params_total, a, sizeof a));
-    printf("%-16s %s\n", "active", amount((double)f->params_active, a, sizeof a));
-    printf("%-16s %s (%.1f %%)\n", "routed experts", amount((double)f->params_expert, a, sizeof a),
-           f->params_total ? 100 * (double)f->params_expert / (double)f->params_total : 0);
-    printf("%-16s %s, %sB\n", "stored as", f->dtype, amount((double)f->bytes, a, sizeof a));
+    print_count("parameters", f->params_total, 0);
+    print_count("active", f->params_active, f->params_total);
+    print_count("routed experts", f->params_expert, f->params_total);
+    printf("%-16s %s, %sB\n", f->no_weights ? "would be stored" : "stored as", f->dtype,
+           amount((double)f->bytes, a, sizeof a));
+    if (f->no_weights)
+        printf("%-16s %s\n", "weights", f->no_weights);
 }
 
 // Of a pass over some thousand tokens; with --memory, of one that keeps to it.
@@ -113,6 +127,11 @@ static cull_status print_memory(cull_cli *cli, const cull_prepared_model *s)
     printf("%-16s calibration about %sB, evaluation about %sB (16 k tokens at once)\n",
            "memory needed", amount(calibration, a, sizeof a),
            amount(cull_rows_peak(s, rows, 0, 0, memory), b, sizeof b));
+    cull_rates rates;
+    CULL_TRY(cull_rates_here(&cli->context.ctx, &rates));
+    const double speed = cull_product_rate(&rates, rows, (double)f->D);
+    printf("%-16s about %.0f s for a pass over them\n", "time needed",
+           ceil(2 * rows * (double)f->params_active / speed));
     return cull_memory_suffices(&cli->context.ctx, f->source, calibration, memory);
 }
 
@@ -194,7 +213,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS, &prepared);
+        status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS | CULL_OPEN_SHAPES, &prepared);
     if (status == CULL_OK) {
         printf("%-16s %s\n", "model", prepared.opened.facts->source);
         printf("%-16s %s\n", "architecture", prepared.opened.facts->arch);

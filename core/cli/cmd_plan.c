@@ -109,6 +109,17 @@ static void print_cost(const char *what, const cull_cost *c, double seconds)
     putchar('\n');
 }
 
+static void print_model(const char *name, const cull_model_facts *f)
+{
+    char total[32], active[32], routed[32];
+
+    printf("model %s: %s parameters, %s active, %s routed%s%s\n", name,
+           amount((double)f->params_total, total, sizeof total),
+           amount((double)f->params_active, active, sizeof active),
+           amount((double)f->params_expert, routed, sizeof routed), f->no_weights ? "; " : "",
+           f->no_weights ? f->no_weights : "");
+}
+
 static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
 {
     cull_rates rates;
@@ -120,7 +131,7 @@ static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
         double calibrating, evaluating;
         CULL_TRY(cull_estimate_seconds(&cli->context.ctx, &e->plan, &e->inputs, m,
                                        cli->options.memory, &rates, &calibrating, &evaluating));
-        printf("model %s:\n", e->spec.models[m].name);
+        print_model(e->spec.models[m].name, e->inputs.at[m].opened.facts);
         if (calibrate.passes > 0)
             print_cost("calibrate", &calibrate, calibrating);
         print_cost("evaluate", &evaluate, evaluating);
@@ -143,7 +154,8 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_experiment_source(&cli->context.ctx, &cli->options, r.file, &source);
     if (status == CULL_OK)
-        status = cull_experiment_open(&cli->context.ctx, cli->registry, &source, &e);
+        status =
+            cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
     if (status == CULL_OK) {
         if (*e.spec.question)
             printf("%s\n\n", e.spec.question);

@@ -81,7 +81,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     cull_ctx *ctx = &cli->context.ctx;
     cull_spec_source source;
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
-    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, e));
+    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, 0, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const char *folder = folder_of(ctx, r, &e->spec);
     const cull_flow_options options_of = {

@@ -27,12 +27,12 @@ cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, c
 }
 
 static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
-                                const cull_spec_source *source, cull_problems *problems,
-                                cull_experiment *e)
+                                const cull_spec_source *source, uint32_t what,
+                                cull_problems *problems, cull_experiment *e)
 {
     CULL_TRY(cull_spec_read(ctx, source, registry, problems, &e->spec));
     CULL_TRY(cull_plan_make(ctx, &e->spec, problems, &e->plan));
-    const cull_status status = cull_inputs_open(ctx, &e->plan, problems, &e->inputs);
+    const cull_status status = cull_inputs_open(ctx, &e->plan, what, problems, &e->inputs);
     if (status != CULL_OK && status != CULL_EUSAGE) // a model could not be opened
         return status;
     cull_error_clear(ctx); // counts problems; there may be more
@@ -50,12 +50,13 @@ static void print_problems(const cull_problems *problems)
 }
 
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
-                                 const cull_spec_source *source, cull_experiment *out)
+                                 const cull_spec_source *source, uint32_t what,
+                                 cull_experiment *out)
 {
     cull_problems problems;
     *out = (cull_experiment){ 0 };
     cull_problems_init(&problems, ctx);
-    const cull_status status = read_and_fit(ctx, registry, source, &problems, out);
+    const cull_status status = read_and_fit(ctx, registry, source, what, &problems, out);
     if (problems.n > 0)
         print_problems(&problems);
     CULL_TRY(status);

@@ -113,7 +113,7 @@ static cull_status open_again(cull_cli *cli, const cull_frame *f, size_t trial, 
         return cull_no_memory(ctx);
     CULL_TRY(cull_experiment_source(ctx, &cli->options, f->trial[trial].path, &source));
     source.text = kept;
-    return cull_experiment_open(ctx, cli->registry, &source, e);
+    return cull_experiment_open(ctx, cli->registry, &source, 0, e);
 }
 
 // ---- their tasks ----

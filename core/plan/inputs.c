@@ -11,10 +11,24 @@
 
 // ---- the tokenizer as plugins see it ----
 
+enum { BYTES_PER_TOKEN = 4 }; // about, of English
+
+// As many ids as a text may have, for a plan's costs.
+static cull_status guess(cull_ctx *ctx, size_t len, int32_t **ids, size_t *n)
+{
+    *n = (len + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+    *ids = cull_take(ctx, *n + 1, sizeof **ids);
+    return *ids ? CULL_OK : CULL_ENOMEM;
+}
+
 static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, size_t len,
                           uint32_t flags, int32_t **ids, size_t *n)
 {
     const cull_prepared_model *prepared = text->core;
+    if (prepared->no_text && prepared->sketched)
+        return guess(ctx, len, ids, n);
+    if (prepared->no_text)
+        return cull_fail(ctx, CULL_ENOTSUP, "a text needs a tokenizer: %s", prepared->no_text);
     return prepared->opened.backend->encode(ctx, prepared->opened.model, s, len, flags, ids, n);
 }
 
@@ -22,6 +36,8 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
                           uint32_t flags, char **s, size_t *len)
 {
     const cull_prepared_model *prepared = text->core;
+    if (prepared->no_text)
+        return cull_fail(ctx, CULL_ENOTSUP, "a text needs a tokenizer: %s", prepared->no_text);
     return prepared->opened.backend->decode(ctx, prepared->opened.model, ids, n, flags, s, len);
 }
 
@@ -53,6 +69,23 @@ static cull_status open_model(cull_prepared_model *s, uint32_t what)
     return CULL_OK;
 }
 
+// A model whose tokenizer alone cannot be read still runs on token ids.
+static cull_status open_without_text(cull_prepared_model *s, uint32_t what, cull_status status)
+{
+    const char *sentence = cull_arena_printf(s->context.alloc, "%s", s->context.error.sentence);
+    const cull_error error = s->context.error;
+
+    if (!sentence)
+        return cull_no_memory(&s->context.ctx);
+    cull_error_clear(&s->context.ctx);
+    if (open_model(s, what & ~(uint32_t)CULL_OPEN_TOKENIZER) != CULL_OK) {
+        s->context.error = error;
+        return status;
+    }
+    s->no_text = sentence;
+    return CULL_OK;
+}
+
 cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
                                      cull_prepared_model *s)
 {
@@ -62,7 +95,11 @@ cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec,
         return cull_no_memory(ctx);
     s->context.stop = parent->stop;
     s->context.owner = spec->backend.plugin->name;
-    const cull_status status = open_model(s, what);
+    const uint32_t both = CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS;
+    cull_status status = open_model(s, what);
+    if (status != CULL_OK && status != CULL_ENOMEM && (what & both) == both)
+        status = open_without_text(s, what, status);
+    s->sketched = what & CULL_OPEN_SHAPES;
     if (status != CULL_OK)
         cull_error_copy(ctx, &s->context.ctx);
     return status;
@@ -89,10 +126,14 @@ void cull_prepared_model_warn(const cull_prepared_model *s)
     const size_t n = cull_prepared_model_notes(s, &texts);
     for (size_t i = 0; i < n; i++)
         cull_log_line(s->context.log, CULL_WARN, "%s: %s", s->opened.facts->source, texts[i]);
+    if (s->no_text)
+        cull_log_line(s->context.log, CULL_WARN,
+                      "no tokenizer, so that only token ids can be read%s: %s",
+                      s->sketched ? ", and the tokens of texts are guessed at" : "", s->no_text);
 }
 
-cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems *problems,
-                             cull_inputs *out)
+cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what,
+                             cull_problems *problems, cull_inputs *out)
 {
     const cull_spec *spec = plan->spec;
     *out = (cull_inputs){ .spec = spec };
@@ -104,12 +145,12 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems
     for (size_t m = 0; m < spec->n_models; m++) {
         cull_prepared_model *s = &out->at[m];
         out->n = m + 1;
-        CULL_TRY(cull_while(ctx,
-                            cull_prepared_model_open(ctx, &spec->models[m],
-                                                     CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, s),
-                            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name,
-                            spec->models[m].place.file, spec->models[m].place.line,
-                            spec->models[m].place.column));
+        CULL_TRY(cull_while(
+            ctx,
+            cull_prepared_model_open(ctx, &spec->models[m],
+                                     CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS | what, s),
+            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
+            spec->models[m].place.line, spec->models[m].place.column));
         cull_prepared_model_warn(s);
         const cull_model_facts *facts = s->opened.facts;
         if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))

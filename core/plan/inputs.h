@@ -29,6 +29,8 @@ typedef struct cull_prepared_model { // a model of the experiment
     cull_open_model opened;
     const cull_layer_facts *const *layer; // (L)
     uint8_t *frozen;                      // (L) 1: may not be cut
+    const char *no_text; // why there is no tokenizer, in a sentence; NULL: there is
+    bool sketched;       // nothing will run: without a tokenizer texts are guessed at by their size
     cull_text text;
     size_t n_rows;
     cull_rows *rows;
@@ -44,8 +46,9 @@ typedef struct cull_inputs {
 
 // Opens the models and fits the plan to their facts. CULL_EUSAGE: there are problems; another
 // failure: a checkpoint cannot be used. Close in any case.
-cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, cull_problems *problems,
-                             cull_inputs *out) CULL_MUST_CHECK;
+// what: 0, or CULL_OPEN_SHAPES where nothing will run.
+cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what,
+                             cull_problems *problems, cull_inputs *out) CULL_MUST_CHECK;
 
 // Loads rows and prepares requests.
 cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan,

@@ -139,6 +139,7 @@ typedef struct cull_routed {
 enum { // open
     CULL_OPEN_TOKENIZER = 1u, // enough to encode and decode
     CULL_OPEN_WEIGHTS = 2u,
+    CULL_OPEN_SHAPES = 4u, // with WEIGHTS: they may be missing, and facts say so; such a model cannot run
 };
 
 typedef struct cull_save { // how a variant is to be written as a checkpoint

@@ -149,6 +149,8 @@ typedef struct cull_model_facts {
     // Why a checkpoint cannot say that all routed experts are narrower, in a sentence; NULL: it can.
     const char *one_width;
     double logit_cap; // logits z, after their scale, become cap tanh(z / cap); 0: they stay
+    // Why there are no weights, in a sentence: the facts follow from the model's configuration alone; NULL: there are.
+    const char *no_weights;
 } cull_model_facts;
 
 #endif

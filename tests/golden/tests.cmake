@@ -36,3 +36,8 @@ set_tests_properties(golden-config-sweep PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 
 add_test(NAME golden-tiktoken COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" 0.2" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_tiktoken.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-tiktoken PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+# Parameters of config.json alone, beside transformers' models on the meta device.
+add_test(NAME golden-counts COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_counts.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-counts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)

@@ -117,6 +117,7 @@ typedef struct hf_router {
     hf_num bias_on;             // key NULL: always, where there is one
     const char *input_scale;    // a vector (D) that with 1/√D multiplies its input; NULL: none
     const char *gate_scale;     // a vector (E) that multiplies the gates; NULL: none
+    bool bias_is_parameter;     // the reference counts it among its parameters
     hf_num renormalise;         // divide the k gates by their sum …
     hf_num floor;               // … which is at least this, …
     double add;                 // … plus this

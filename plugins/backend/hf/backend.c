@@ -63,13 +63,13 @@ static cull_status read_config(cull_ctx *ctx, const char *path, cull_model *m)
     return status;
 }
 
-static cull_status open_weights(cull_ctx *ctx, cull_model *m)
+static cull_status open_weights(cull_ctx *ctx, cull_model *m, bool may_miss)
 {
     const char *config = hf_text(ctx, "%s/config.json", m->facts.source);
 
     if (!config)
         return CULL_ENOMEM;
-    HF_TRY(hf_files_open(ctx, m->facts.source, &m->files));
+    HF_TRY(hf_files_open(ctx, m->facts.source, may_miss, &m->files));
     HF_TRY(read_config(ctx, config, m));
     HF_TRY(hf_bind(ctx, m));
     HF_TRY(hf_lists_tensors(ctx, m));
@@ -107,7 +107,7 @@ cull_status hf_open_folder(cull_ctx *ctx, const char *folder, uint32_t what, cul
         (cull_model_facts){ .size = sizeof m->facts, .bos = -1, .eos = -1, .logit_scale = 1 };
     cull_status status = hf_hub_folder(ctx, folder, &m->facts.source);
     if (status == CULL_OK && (what & CULL_OPEN_WEIGHTS))
-        status = open_weights(ctx, m);
+        status = open_weights(ctx, m, what & CULL_OPEN_SHAPES);
     if (status == CULL_OK && (what & CULL_OPEN_TOKENIZER))
         status = open_tokenizer(ctx, m);
     if (status != CULL_OK) {

@@ -252,6 +252,8 @@ static cull_status choose(hf_loader *t, size_t l, const hf_expert_layout **out)
 
     while (!hf_is_stored(&t->m->layer[l], e))
         e++;
+    while (t->m->files.missing && t->m->s.mxfp4 && layout->form != HF_MXFP4)
+        layout++;
     for (*out = layout; layout->form; layout++) {
         const char *name = hf_loader_name(t, layout->name.down, e, suffix_of(layout->form));
         const hf_tensor *found = name ? hf_files_find(&t->m->files, name) : NULL;

@@ -134,7 +134,8 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
         f->rope_switch = m->heads[1].rope.switch_at;
     f->exports = hf_exports(ctx, m);
     f->one_width = one_width(ctx, m);
-    if (m->files.n)
-        sum_up(m);
+    sum_up(m);
+    if (m->files.missing)
+        f->no_weights = "there are no weights in the folder: config.json alone is read";
     return fingerprint(ctx, m, config_path);
 }

@@ -23,8 +23,8 @@ static cull_status check_heads(hf_config *c, const hf_heads *heads, size_t D)
     HF_TRY(c->status);
     if (heads->qk == 0)
         return c->status = host->fail(c->ctx, CULL_EFORMAT,
-                                      "%s: hidden_size %zu is not a multiple of num_attention_heads"
-                                      " %zu, and there is no head_dim",
+                                      "%s: hidden_size %zu is less than num_attention_heads %zu, "
+                                      "and there is no head_dim",
                                       c->path, D, heads->H);
     if (heads->H % heads->KV != 0)
         return c->status = host->fail(c->ctx, CULL_EFORMAT,
@@ -41,8 +41,8 @@ static cull_status read_gqa(hf_config *c, cull_model *m)
     hf_shape *s = &m->s;
 
     heads->qk = hf_size(c, arch->head_dim.key ? arch->head_dim : KEY("head_dim", 0), 1);
-    if (heads->qk == 0 && s->D % heads->H == 0)
-        heads->qk = s->D / heads->H;
+    if (heads->qk == 0 && heads->H)
+        heads->qk = s->D / heads->H; // rounded down, as the reference does
     HF_TRY(check_heads(c, heads, s->D));
     heads->v = or_as(c, arch->value_dim, heads->qk);
     heads->scale = arch->attention_scale.key        ? (float)hf_real(c, arch->attention_scale)

@@ -16,6 +16,12 @@ static const char *const dtype_word[] = {
 #undef WORD
 };
 
+static const size_t bits_of[] = {
+#define BITS(name, bits, word) bits,
+    CULL_DTYPES(BITS)
+#undef BITS
+};
+
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out)
 {
     const unsigned char *bytes = from;
@@ -90,10 +96,47 @@ static cull_status wrong_shape(hf_loader *t, const hf_tensor *found, const hf_wa
         shape_text(must, wanted->rank, wanted->shape));
 }
 
+// What a tensor without a file would be: a matrix of a layer FP8 where config.json says so, other
+// numbers of config.json's type.
+static cull_dtype imagined_type(const hf_loader *t, const hf_wanted *wanted)
+{
+    const uint32_t part = wanted->where.part;
+    const bool quantised = t->m->s.block_rows && wanted->role == HF_MATRIX &&
+                           wanted->where.layer != CULL_NONE && part != CULL_PART_SHARED_ROUTER;
+
+    if (wanted->n_types == 1 || wanted->role == HF_MATRIX_SCALE)
+        return wanted->types[0];
+    return quantised ? CULL_DT_F8_E4M3 : t->m->s.dtype;
+}
+
+static cull_status imagine(hf_loader *t, const char *name, const hf_wanted *wanted,
+                           const hf_tensor **out)
+{
+    static const unsigned char nowhere;
+    hf_tensor *made = t->ctx->host->alloc(t->ctx, 1, sizeof *made);
+    size_t n = 1;
+
+    if (!made)
+        return CULL_ENOMEM;
+    *made = (hf_tensor){ .name = name, .role = wanted->role, .where = wanted->where };
+    made->t.dtype = imagined_type(t, wanted);
+    made->t.rank = wanted->rank;
+    memcpy(made->t.shape, wanted->shape, wanted->rank * sizeof *wanted->shape);
+    for (size_t i = 0; i < wanted->rank; i++)
+        n *= wanted->shape[i];
+    made->t.bytes = n * bits_of[made->t.dtype] / 8;
+    made->t.data = &nowhere; // is not read
+    t->bytes += made->t.bytes;
+    *out = made;
+    return CULL_OK;
+}
+
 cull_status hf_take(hf_loader *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
 {
     if (!name)
         return CULL_ENOMEM;
+    if (t->m->files.missing)
+        return imagine(t, name, wanted, out);
     hf_tensor *found = hf_files_find(&t->m->files, name);
     if (!found)
         return t->ctx->host->fail(t->ctx, CULL_EFORMAT, "%s: tensor \"%s\" is missing",
@@ -128,13 +171,15 @@ cull_status hf_load_vector(hf_loader *t, const char *name, enum hf_role role, si
     float *wide = t->ctx->host->alloc(t->ctx, n, sizeof *wide);
     if (!wide)
         return CULL_ENOMEM;
-    hf_widen(found->t.dtype, found->t.data, n, wide);
+    if (!t->m->files.missing)
+        hf_widen(found->t.dtype, found->t.data, n, wide);
     for (size_t i = 0; i < n; i++)
         if (!isfinite(wide[i]))
             return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
                                       "%s: tensor \"%s\" holds at place %zu no number",
                                       t->m->facts.source, found->name, i);
-    t->params += n;
+    // a correction of the choice is a buffer, no parameter, unless the family says otherwise
+    t->params += role == HF_ROUTER_BIAS && !t->m->arch->router.bias_is_parameter ? 0 : n;
     *out = wide;
     return CULL_OK;
 }

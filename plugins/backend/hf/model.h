@@ -102,6 +102,7 @@ typedef struct hf_shape { // the numbers of config.json, in the alphabet of mode
     size_t n_group, topk_group; // 1, 1: no groups
     float floor, gate_scale, jitter;
     float act_limit, act_alpha;    // HF_CLAMPED
+    cull_dtype dtype;              // of config.json, where there are no weights
     size_t block_rows, block_cols; // of FP8 scales; 0: config.json speaks of none
     bool mxfp4;
     size_t mtp; // layers that stand after the L

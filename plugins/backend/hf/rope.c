@@ -13,9 +13,9 @@ enum { MOST_ROTATED = 65536 }; // channels of a head, before any tensor has been
 typedef struct rope_config {
     hf_config *top, sub; // sub.root NULL: nothing beside theta
     const hf_arch *arch;
-    bool local;
-    double theta, share; // of the head that is rotated
-    size_t original;     // original_max_position_embeddings
+    bool local, described; // described: there are no weights
+    double theta, share;   // of the head that is rotated
+    size_t original;       // original_max_position_embeddings
     size_t max_positions;
     const char *type;
 } rope_config;
@@ -251,6 +251,8 @@ static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope
                                            "%s: %s does not support a partial_rotary_factor of %g",
                                            c->top->path, arch->model_type, share);
     rope->rot = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
+    if (c->described) // is never rotated
+        rope->rot += rope->rot % 2;
     if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2 || rope->rot > MOST_ROTATED))
         c->top->status =
             c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
@@ -352,6 +354,7 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
     rope_config c = { .top = config,
                       .arch = model->arch,
                       .local = local,
+                      .described = model->files.missing,
                       .max_positions = model->facts.max_positions };
 
     rope->scale = rope->scale_beyond = 1;

@@ -66,7 +66,11 @@ static cull_status read_per_token(hf_config *c, cull_model *m)
     hf_shape *s = &m->s;
 
     if (!json_is_array(list)) {
-        s->K = hf_size(c, m->arch->K, 1);
+        s->K = hf_size(c, m->files.missing ? (hf_num){ m->arch->K.key, 0 } : m->arch->K, 1);
+        if (c->status == CULL_OK && s->K == 0)
+            hf_note(c->ctx, m, "config.json: without %s one expert a token is taken for active",
+                    m->arch->K.key);
+        s->K = s->K ? s->K : 1;
         return c->status;
     }
     HF_TRY(hf_check_integers(c, m->arch->K.key, list));
@@ -236,8 +240,23 @@ static cull_status allocate_layers(cull_ctx *ctx, hf_config *c, cull_model *m)
     return m->layer ? CULL_OK : CULL_ENOMEM;
 }
 
+// The type that weights would have, were they there.
+static cull_status read_dtype(hf_config *c, hf_shape *s)
+{
+    const char *word = hf_word(c, "dtype|torch_dtype", NULL);
+
+    s->dtype = CULL_DT_BF16;
+    if (word && strcmp(word, "float32") == 0)
+        s->dtype = CULL_DT_F32;
+    else if (word && strcmp(word, "float16") == 0)
+        s->dtype = CULL_DT_F16;
+    return c->status;
+}
+
 cull_status hf_shape_read(hf_config *c, cull_model *m)
 {
+    if (m->files.missing)
+        HF_TRY(read_dtype(c, &m->s));
     read_block(c, m->arch, &m->s);
     HF_TRY(c->status);
     HF_TRY(allocate_layers(c->ctx, c, m));

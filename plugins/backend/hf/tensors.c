@@ -175,7 +175,7 @@ static cull_status look_beside(cull_ctx *ctx, const char *index, hf_files *files
     return status;
 }
 
-cull_status hf_files_open(cull_ctx *ctx, const char *folder, hf_files *files)
+cull_status hf_files_open(cull_ctx *ctx, const char *folder, bool may_miss, hf_files *files)
 {
     const char *single = hf_text(ctx, "%s/model.safetensors", folder);
     const char *index = hf_text(ctx, "%s/" INDEX, folder);
@@ -190,6 +190,9 @@ cull_status hf_files_open(cull_ctx *ctx, const char *folder, hf_files *files)
         HF_TRY(look_beside(ctx, index, files));
         return open_single(ctx, folder, files);
     }
+    files->missing = may_miss && !is_file(index);
+    if (files->missing)
+        return CULL_OK;
     if (!is_file(index))
         return ctx->host->fail(ctx, CULL_EIO,
                                "%s: neither model.safetensors nor " INDEX

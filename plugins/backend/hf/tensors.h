@@ -44,11 +44,13 @@ typedef struct hf_files {
     size_t n_tensors;
     hf_tensor *tensor;  // (n_tensors) by name
     size_t unlisted;    // tensors in the shards that the index does not list
+    bool missing;       // there are no weights: tensors are as config.json wants them, without data
     const char *beside; // a file that an index beside model.safetensors names; NULL: none
 } hf_files;
 
 // Close what was opened, also after a failure.
-cull_status hf_files_open(cull_ctx *, const char *folder, hf_files *out);
+// may_miss: without weights none is open, and `missing` says so.
+cull_status hf_files_open(cull_ctx *, const char *folder, bool may_miss, hf_files *out);
 void hf_files_close(hf_files *);
 
 hf_tensor *hf_files_find(const hf_files *, const char *name); // NULL: none

@@ -29,6 +29,7 @@ const hf_arch hf_ernie4_5_moe = {
                 .name = "mlp.gate",
                 .bias = "mlp.moe_statics.e_score_correction_bias|mlp.gate.moe_statics.e_score_"
                         "correction_bias",
+                .bias_is_parameter = true,
                 .renormalise = HF_CONSTANT(1),
                 .floor = HF_KEY("moe_norm_min", 1e-12) },
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
