@@ -13,10 +13,13 @@ static const char *const layouts[N_LAYOUTS] = { "checkpoint", "jsonl", "ranking"
 typedef struct request {
     const char *trial, *model, *out;
     layout layout;
+    bool verify;
     cull_export_options how;
 } request;
 
-enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD, DROP_BIAS };
+enum { MODEL = 0x200, LAYOUT, DEQUANTISE, SHARD, DROP_BIAS, VERIFY };
+
+static const double close_enough = 1e-4; // of the largest logit
 
 static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder to make, or with another --layout the file", 0 },
@@ -26,9 +29,12 @@ static const struct argp_option options[] = {
       "jsonl: only the experts kept, a line for each layer; ranking: all experts in order, with "
       "their scores; mask: the experts dropped, as one JSON object",
       0 },
-    { "dequantise", DEQUANTISE, NULL, 0, "store FP8 and MXFP4 weights as BF16", 0 },
+    { "dequantise", DEQUANTISE, NULL, 0,
+      "store FP8 and MXFP4 weights as BF16, or as F32 where BF16 would round them", 0 },
     { "drop-bias", DROP_BIAS, NULL, 0, "leave out output biases that the format cannot say", 0 },
     { "shard", SHARD, "SIZE", 0, "largest size of a file of weights (5G)", 0 },
+    { "verify", VERIFY, NULL, 0, "open what was written, and compare its logits with the variant's",
+      0 },
     { 0 },
 };
 
@@ -59,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!cull_parse_bytes(arg, &r->how.shard_bytes) || r->how.shard_bytes == 0)
             argp_error(state, "--shard takes a size like 5G, not %s", arg);
         return 0;
+    case VERIFY:
+        r->verify = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (r->trial)
             argp_error(state, "\"%s\" is one argument too many", arg);
@@ -67,10 +76,36 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!r->trial || !r->out)
             argp_error(state, "two things are needed: cull export TRIAL -o DIR");
+        if (r->verify && r->layout != CHECKPOINT)
+            argp_error(state, "--verify is of a checkpoint, not of another --layout");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+// What stands in the folder is read as any model is.
+static cull_status verify(cull_cli *cli, const request *r, const cull_prepared_model *prepared,
+                          const cull_cut *cut)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const cull_engine_options engine = { .memory = cli->options.memory };
+    cull_prepared_model written = { 0 };
+    double worst = 0;
+    cull_status status = cull_model_examine(cli, r->how.folder, CULL_OPEN_WEIGHTS, &written);
+
+    if (status == CULL_OK)
+        status = cull_export_verify(ctx, prepared, cut, &written, &engine, &worst);
+    cull_prepared_model_close(&written);
+    CULL_TRY(cull_while(ctx, status, "verifying %s", r->how.folder));
+    if (!(worst <= close_enough))
+        return cull_fail(ctx, CULL_ENUMERIC,
+                         "%s is written, but it is not the variant: logits differ by %.2g of the "
+                         "largest",
+                         r->how.folder, worst);
+    cull_log_line(cli->log, CULL_INFO, "verified: logits differ by %.2g of the largest at most",
+                  worst);
+    return CULL_OK;
 }
 
 static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *prepared)
@@ -101,7 +136,8 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source,
                                   cull_rows_peak(prepared, 0, 0, cull_cut_bytes(cut), 0),
                                   cli->options.memory));
-    return cull_export_checkpoint(ctx, prepared, cut, &r->how);
+    CULL_TRY(cull_export_checkpoint(ctx, prepared, cut, &r->how));
+    return r->verify ? verify(cli, r, prepared, cut) : CULL_OK;
 }
 
 int cull_cmd_export(cull_cli *cli, int argc, char **argv)

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,7 +126,12 @@ static cull_status warn_of_rounding(cull_ctx *ctx, const cull_prepared_model *pr
     CULL_TRY(cull_cut_store(ctx, "model", word, &type));
     for (size_t i = 0; i < cut->n_overlays; i++) {
         const cull_overlay *o = &cut->overlay[i];
-        n += o->kind == CULL_MATRIX && rounds(type, o->rows * o->cols, o->data);
+        cull_matrix m = { .size = sizeof m };
+        if (o->kind != CULL_MATRIX)
+            continue;
+        CULL_TRY(prepared->opened.backend->matrix(ctx, prepared->opened.model, o->where, &m));
+        const bool quantised = m.dtype == CULL_DT_F8_E4M3 || m.dtype == CULL_DT_F4;
+        n += !quantised && rounds(type, o->rows * o->cols, o->data); // those are widened
     }
     if (n)
         ctx->host->log(ctx, CULL_WARN,
@@ -140,17 +147,32 @@ static const void *service(cull_ctx *ctx, const char *id)
     return strcmp(id, CULL_EXT_VARIANT) == 0 ? &cull_variant_service : NULL;
 }
 
-// Remove a folder and the files in it.
-static void remove_folder(const char *folder)
+// Remove what is in the open folder, and close it; links are not followed.
+static void empty_folder(int fd)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = fdopendir(fd);
     struct dirent *entry;
 
-    while (dir && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    while (dir && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        const int inside = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (inside >= 0)
+            empty_folder(inside);
+        (void)unlinkat(fd, entry->d_name, inside >= 0 ? AT_REMOVEDIR : 0);
+    }
     if (dir)
         (void)closedir(dir);
+    else
+        (void)close(fd);
+}
+
+static void remove_folder(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+    if (fd >= 0)
+        empty_folder(fd);
     (void)rmdir(folder);
 }
 
@@ -226,4 +248,58 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
     }
     cull_buf_release(&temporary);
     return status;
+}
+
+// ---- verifying ----
+
+enum { VERIFY_SEQUENCES = 4, VERIFY_LENGTH = 64 };
+
+static cull_status logits_of(cull_ctx *ctx, const cull_prepared_model *prepared,
+                             const cull_cut *cut, const cull_engine_options *engine,
+                             const cull_trace *like, float **logits)
+{
+    const size_t V = prepared->opened.facts->V;
+    cull_trace t = { .n_seq = like->n_seq, .len = like->len, .ids = like->ids };
+
+    t.logits = cull_take(ctx, t.n_seq * t.len * V, sizeof *t.logits);
+    *logits = t.logits;
+    return t.logits ? cull_trace_pass(ctx, &prepared->opened, engine, cut, &t) : CULL_ENOMEM;
+}
+
+// Ids all over the vocabulary, the same for every model with this one.
+static cull_status draw_ids(cull_ctx *ctx, const cull_model_facts *facts, cull_trace *t)
+{
+    t->n_seq = VERIFY_SEQUENCES;
+    t->len = facts->max_positions < VERIFY_LENGTH ? facts->max_positions : VERIFY_LENGTH;
+    int32_t *ids = cull_take(ctx, t->n_seq * t->len, sizeof *ids);
+    if (!ids)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < t->n_seq * t->len; i++)
+        ids[i] = (int32_t)((i + 1) * UINT64_C(0x9e3779b97f4a7c15) % facts->V);
+    t->ids = ids;
+    return CULL_OK;
+}
+
+cull_status cull_export_verify(cull_ctx *ctx, const cull_prepared_model *prepared,
+                               const cull_cut *cut, const cull_prepared_model *written,
+                               const cull_engine_options *engine, double *worst)
+{
+    const size_t V = prepared->opened.facts->V;
+    cull_trace t = { 0 };
+    float *want, *got;
+    double most = 0;
+
+    if (written->opened.facts->V != V)
+        return cull_fail(ctx, CULL_EFORMAT, "%s: a vocabulary of %zu, where %zu were written",
+                         written->opened.facts->source, written->opened.facts->V, V);
+    CULL_TRY(draw_ids(ctx, prepared->opened.facts, &t));
+    CULL_TRY(logits_of(ctx, prepared, cut, engine, &t, &want));
+    CULL_TRY(logits_of(ctx, written, NULL, engine, &t, &got));
+    *worst = 0;
+    for (size_t i = 0; i < t.n_seq * t.len * V; i++) {
+        most = fmax(most, fabs(want[i]));
+        *worst = isfinite(got[i]) ? fmax(*worst, fabs((double)got[i] - want[i])) : INFINITY;
+    }
+    *worst = most > 0 ? *worst / most : *worst;
+    return CULL_OK;
 }

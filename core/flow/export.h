@@ -24,7 +24,7 @@ cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
 typedef struct cull_export_options {
     const char *folder; // must not exist
     bool dequantise;
-    bool drop_bias; // output biases that the format cannot say are left out
+    bool drop_bias;       // output biases that the format cannot say are left out
     uint64_t shard_bytes; // 0: 5 GB
 } cull_export_options;
 
@@ -42,12 +42,18 @@ cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared
 
 // One JSON object: version, model, and of each layer with experts how many there are and which are
 // masked. CULL_ENOTSUP: the cut does more than drop experts.
-cull_status cull_export_mask(cull_ctx *ctx, const cull_prepared_model *prepared, const cull_cut *cut,
-                             const char *path) CULL_MUST_CHECK;
+cull_status cull_export_mask(cull_ctx *ctx, const cull_prepared_model *prepared,
+                             const cull_cut *cut, const char *path) CULL_MUST_CHECK;
 
-// A line of JSON for each layer with experts: {"layer": 0, "experts": [7, 2, …], "scores": […]}, all
-// of them, the one that goes last in front. `trial`: its .h5 file. CULL_EINVAL: it has no scores of
-// experts.
+// A line of JSON for each layer with experts: {"layer": 0, "experts": [7, 2, …], "scores": […]},
+// all of them, the one that goes last in front. `trial`: its .h5 file. CULL_EINVAL: it has no
+// scores of experts.
 cull_status cull_export_ranking(cull_ctx *ctx, const char *trial, const char *path) CULL_MUST_CHECK;
+
+// Is the checkpoint in `written` the variant of `prepared`? Both compute the logits of token ids
+// that are drawn; *worst is their largest difference, as a share of the largest logit.
+cull_status cull_export_verify(cull_ctx *ctx, const cull_prepared_model *prepared,
+                               const cull_cut *cut, const cull_prepared_model *written,
+                               const cull_engine_options *engine, double *worst) CULL_MUST_CHECK;
 
 #endif

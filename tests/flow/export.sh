@@ -38,6 +38,28 @@ for trial in reap-s0.5-layer reap-s0.5-global wanda merge-s0.5-layer mone-s0.5-l
         paste is was | awk '{ d = $1 / $2 - 1; exit !($2 > 1 && d < 1e-6 && d > -1e-6) }' || fail "$trial: $(cat is) where $(cat was) was recorded"
     ) || exit 1
 done
+
+# What lies beside: folders are kept, other programs' weights are not; a merge that saves nothing says so.
+cp -r "$SOURCE/models/tinyworld-mixtral" rich && chmod -R u+w rich && mkdir -p rich/additional_chat_templates/deep rich/onnx
+echo 'a template' > rich/additional_chat_templates/tools.jinja
+echo 'another' > rich/additional_chat_templates/deep/rag.jinja
+echo 'weights' | tee rich/onnx/model.onnx rich/pytorch_model.bin rich/model.Q4_K.gguf > rich/consolidated.safetensors
+ln -s additional_chat_templates/tools.jinja rich/linked.jinja
+"$CULL" export "$(export_of reap-s0.5-layer)" --model rich -o rich-exported --verify 2> log || fail "export of a rich folder"
+says '4 files of other weights are not copied'
+says 'verified: logits differ by'
+[ "$(cat rich-exported/additional_chat_templates/deep/rag.jinja)" = another ] || fail "a sub-folder is lost"
+[ "$(cat rich-exported/linked.jinja)" = 'a template' ] || fail "a linked file is lost"
+for left in onnx pytorch_model.bin model.Q4_K.gguf consolidated.safetensors; do
+    [ ! -e "rich-exported/$left" ] || fail "$left was copied"
+done
+"$CULL" export "$(export_of merge-s0.5-layer)" -o copies --verify 2> log || fail "export of a merge"
+says 'stored as copies of them: their router is as it was, and this saves no byte'
+for trial in wanda mone-s0.5-global; do
+    "$CULL" export "$(export_of $trial)" -o "verified-$trial" --verify 2> log || fail "--verify of $trial"
+    says 'verified: logits differ by'
+done
+
 grep -q '"num_local_experts": 8' exported-reap-s0.5-layer/config.json || fail "config.json has the old number of experts"
 [ "$(wc -l < exported-reap-s0.5-layer/cull-kept.jsonl)" -eq 4 ] || fail "not a line a layer"
 

@@ -6,8 +6,7 @@ by frequency to half, `cull run`, `cull export TRIAL`.
     check_exports.py CULL GOLDEN-FOLDER [NAME…]
 
 Exits 77 where torch, transformers or h5py is missing. Arctic, which transformers lacks, is compared with the variant
-alone. Quantised checkpoints are exported as they are, and dequantised to BF16, which rounds: then only what is written
-is compared.
+alone. Quantised checkpoints are exported as they are, and dequantised.
 """
 import glob
 import itertools
@@ -170,9 +169,8 @@ def check(cull, folder, how, dequantise, work):
     ids = golden["input_ids"].long()
     with open(os.path.join(work, "ids.jsonl"), "w") as f:
         f.writelines(json.dumps(row.tolist()) + "\n" for row in ids)
-    written, worst = trace(cull, out, work), 0
-    if not dequantise:
-        worst = (written - trace(cull, folder, work, "--cut", cut)).abs().max().item()
+    written = trace(cull, out, work)
+    worst = (written - trace(cull, folder, work, "--cut", cut)).abs().max().item()
     if arch == "arctic":
         return worst
     return max(worst, (transformers_logits(out, ids) - written).abs().max().item())

@@ -1,5 +1,4 @@
-// config.json, edited as text: what is not changed stays byte for byte. And the other files.
-#include <dirent.h>
+// config.json, edited as text: what is not changed stays byte for byte.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,68 +284,4 @@ cull_status hf_save_config(hf_saving *s)
     text = text ? set_own_code(s, text) : NULL;
     HF_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
     return s->own ? hf_save_modeling(s) : CULL_OK;
-}
-
-// ---- the other files ----
-
-static bool ends_with(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
-// Weights in any form, and what is written anew.
-static bool is_replaced(const char *name)
-{
-    static const char *const ends[] = { ".safetensors", ".safetensors.index.json",
-                                        ".bin",         ".bin.index.json",
-                                        ".pth",         ".pt",
-                                        ".gguf",        ".onnx",
-                                        ".h5",          ".msgpack" };
-
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(name, ends[i]))
-            return true;
-    return name[0] == '.' || strcmp(name, "config.json") == 0 || strcmp(name, HF_OWN_FILE) == 0;
-}
-
-static cull_status copy_file(hf_saving *s, const char *name)
-{
-    const char *from = hf_text(s->ctx, "%s/%s", s->m->facts.source, name);
-    const char *to = hf_text(s->ctx, "%s/%s", s->how->folder, name);
-    char block[1 << 16];
-    size_t n;
-
-    if (!from || !to)
-        return CULL_ENOMEM;
-    FILE *in = fopen(from, "rb"), *out = in ? fopen(to, "wbx") : NULL;
-    bool ok = in && out;
-    while (ok && (n = fread(block, 1, sizeof block, in)) > 0)
-        ok = fwrite(block, 1, n, out) == n;
-    ok = ok && !ferror(in) && fflush(out) == 0 && fsync(fileno(out)) == 0;
-    const int error = errno;
-    if (in)
-        (void)fclose(in);
-    if (out)
-        ok = fclose(out) == 0 && ok;
-    return ok ? CULL_OK
-              : s->ctx->host->fail(s->ctx, CULL_EIO, "%s to %s: %s", from, to, strerror(error));
-}
-
-cull_status hf_save_rest(hf_saving *s)
-{
-    DIR *folder = opendir(s->m->facts.source);
-    cull_status status = CULL_OK;
-    struct dirent *entry;
-    struct stat st;
-
-    if (!folder)
-        return s->ctx->host->fail(s->ctx, CULL_EIO, "%s: %s", s->m->facts.source, strerror(errno));
-    while (status == CULL_OK && (entry = readdir(folder))) {
-        if (!is_replaced(entry->d_name) && fstatat(dirfd(folder), entry->d_name, &st, 0) == 0 &&
-            S_ISREG(st.st_mode))
-            status = copy_file(s, entry->d_name);
-    }
-    (void)closedir(folder);
-    return status;
 }

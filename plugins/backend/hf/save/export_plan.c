@@ -258,12 +258,30 @@ static cull_status check_overlays(hf_saving *s)
     return CULL_OK;
 }
 
+// Experts that others stand for have the others' matrices, once more each.
+static void warn_of_copies(hf_saving *s)
+{
+    size_t n = 0;
+
+    for (size_t l = 0; l < s->m->s.L; l++)
+        for (size_t j = 0; is_sparse(s, l) && j < s->rows[l]; j++) {
+            const int32_t e = s->slot[l][j];
+            n += e >= 0 && cull_cut_layer(s->cut, l)->action[e] == CULL_ACTION_ALIAS;
+        }
+    if (n)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "%zu experts that were merged into others are stored as copies of them: "
+                          "their router is as it was, and this saves no byte",
+                          n);
+}
+
 cull_status hf_save_plan(hf_saving *s)
 {
     HF_TRY(plan_layers(s));
     HF_TRY(check_rules(s));
     HF_TRY(check_overlays(s));
     HF_TRY(plan_experts(s));
+    warn_of_copies(s);
     return hf_save_widths(s);
 }
 

@@ -55,8 +55,8 @@ typedef struct hf_saving {
     // ---- channels.c
     hf_width width[HF_N_KINDS];
     // ---- tensor_list.c
-    size_t n;
-    hf_out *out; // (n)
+    size_t n, n_wide; // n_wide: dequantised matrices that BF16 would round
+    hf_out *out;      // (n)
 } hf_saving;
 
 cull_status hf_save_plan(hf_saving *);

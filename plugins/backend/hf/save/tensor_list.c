@@ -49,6 +49,57 @@ static hf_out as_stored(hf_saving *s, const hf_tensor *t, size_t layer, int32_t 
     return out;
 }
 
+// Is x BF16 already?
+static bool fits_bf16(size_t n, const float *x)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        if (bits & 0xffff)
+            return false;
+    }
+    return true;
+}
+
+// Are all values of a quantised matrix BF16? Those of FP8 and FP4 have few digits, so that they are
+// where the scales are powers of two.
+static bool is_exact(const cull_matrix *m)
+{
+    const size_t rows = (m->rows + m->block_rows - 1) / m->block_rows;
+    const size_t cols = (m->cols + m->block_cols - 1) / m->block_cols;
+
+    for (size_t i = 0; m->scale_dtype == CULL_DT_F32 && i < rows; i++)
+        for (size_t j = 0; j < cols; j++) {
+            uint32_t bits;
+            memcpy(&bits,
+                   (const char *)m->scale + ((ptrdiff_t)i * m->scale_stride + (ptrdiff_t)j) * 4,
+                   sizeof bits);
+            if (bits & 0x7fffff)
+                return false;
+        }
+    return true;
+}
+
+// The type that a dequantised matrix loses no digit in.
+static cull_dtype wide_type(hf_saving *s, cull_matrix_id where)
+{
+    const cull_matrix *m = hf_matrix_place(s->m, where);
+    bool exact = true, rewritten = false;
+
+    for (size_t i = 0; i < s->cut->n_overlays; i++) {
+        const cull_overlay *o = cull_overlay_at(s->cut, i);
+        if (o->kind != CULL_MATRIX || o->where.layer != where.layer ||
+            o->where.part != where.part || o->where.expert != where.expert)
+            continue;
+        rewritten = true;
+        exact = fits_bf16(o->rows * o->cols, o->data);
+    }
+    if (!rewritten && m)
+        exact = is_exact(m);
+    s->n_wide += !exact;
+    return exact ? CULL_DT_BF16 : CULL_DT_F32;
+}
+
 static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, int32_t slot)
 {
     hf_out out = as_stored(s, t, layer, slot);
@@ -56,8 +107,11 @@ static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, in
     if (t->role == HF_MATRIX_SCALE && s->how->dequantise)
         return CULL_OK;
     if (hf_is_quantised(out.dtype) && s->how->dequantise) {
-        out.dtype = CULL_DT_BF16;
-        out.bytes *= 2;
+        const int32_t content = slot < 0 ? 0 : hf_slot_content(s, layer, slot);
+        cull_matrix_id where = t->where;
+        where.expert = slot < 0 ? where.expert : (uint32_t)content;
+        out.dtype = content < 0 ? CULL_DT_BF16 : wide_type(s, where); // zeros fit anywhere
+        out.bytes *= out.dtype == CULL_DT_F32 ? 4 : 2;
     }
     return add(s, &out);
 }
@@ -109,6 +163,21 @@ static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
     return add(s, &out);
 }
 
+// The same for all experts of a layer in one tensor, gate with up.
+static cull_dtype wide_type_of_stack(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    const uint32_t first = t->where.part, n = first == CULL_PART_GATE ? 2 : 1;
+    cull_dtype type = CULL_DT_BF16;
+
+    for (int32_t j = 0; (size_t)j < s->rows[layer]; j++) {
+        const int32_t e = hf_slot_content(s, layer, j);
+        for (uint32_t p = first; e >= 0 && p < first + n; p++)
+            if (wide_type(s, (cull_matrix_id){ (uint32_t)layer, p, (uint32_t)e }) == CULL_DT_F32)
+                type = CULL_DT_F32;
+    }
+    return type;
+}
+
 // MXFP4 blocks as the BF16 form has them, (E, cols, rows).
 static cull_status add_unpacked(hf_saving *s, const hf_tensor *t, size_t layer)
 {
@@ -117,12 +186,12 @@ static cull_status add_unpacked(hf_saving *s, const hf_tensor *t, size_t layer)
     out.name = out.name
                    ? hf_text(s->ctx, "%.*s", (int)(strlen(out.name) - strlen("_blocks")), out.name)
                    : NULL;
-    out.dtype = CULL_DT_BF16;
+    out.dtype = wide_type_of_stack(s, t, layer);
     out.rank = 3;
     out.shape[0] = hf_slots_stored(s, layer);
     out.shape[1] = t->t.shape[2] * 32;
     out.shape[2] = t->t.shape[1];
-    out.bytes = 2 * out.shape[0] * out.shape[1] * out.shape[2];
+    out.bytes = (out.dtype == CULL_DT_F32 ? 4 : 2) * out.shape[0] * out.shape[1] * out.shape[2];
     return add(s, &out);
 }
 
@@ -209,5 +278,9 @@ cull_status hf_save_list(hf_saving *s)
     }
     for (size_t l = 0; l < s->m->s.L; l++)
         HF_TRY(add_constants(s, l));
+    if (s->n_wide)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "%zu matrices are written as F32: BF16 would round what was evaluated",
+                          s->n_wide);
     return CULL_OK;
 }
