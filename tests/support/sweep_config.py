@@ -40,7 +40,7 @@ NOT_LOOKED_AT = """
     architectures attention_dropout attn_implementation auto_map bos_token_id chunk_size_feed_forward dtype eos_token_id
     experts_implementation id2label initializer_range label2id num_labels output_attentions output_hidden_states
     output_router_logits pad_token_id pretraining_tp problem_type return_dict router_aux_loss_coef router_jitter_noise
-    torch_dtype transformers_version use_cache gradient_checkpointing num_mtp_layers num_nextn_predict_layers
+    input_jitter_noise max_window_layers torch_dtype transformers_version use_cache gradient_checkpointing num_mtp_layers num_nextn_predict_layers
 """.split()
 
 
@@ -240,7 +240,8 @@ def verdict(cls, edit, dropped, want, got):
         return f"Cull accepts what transformers refuses: {want[:200]}"
     if isinstance(got, str):
         inside = [k for v in edit.values() if isinstance(v, dict) for k in v]
-        named = any(k in got for k in keys + inside) or "tensor" in got or "positions" in got or "sliding_window" in got
+        aliases = [b for k in keys for b in (cls.attribute_map.get(k), *(a for a, t in cls.attribute_map.items() if t == k)) if b]
+        named = any(k in got for k in keys + inside + aliases) or "tensor" in got or "positions" in got or "sliding_window" in got
         return "" if named else f"Cull refuses, but not by name: {got[:300]}"
     if not torch.isfinite(want).all():
         return ""

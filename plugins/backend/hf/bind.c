@@ -288,6 +288,7 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
         HF_TRY(
             hf_load_vector(t, hf_loader_name(t, arch->out_scale, 0, ""), HF_VECTOR, 1, &one, &out));
         layer->out_scale = *out;
+        t->params -= one; // a buffer of the reference, no parameter
     }
     if (layer->facts.E == 0)
         return CULL_OK;

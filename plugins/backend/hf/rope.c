@@ -336,12 +336,15 @@ static void open_scaling(hf_config *config, hf_config *sub)
         (void)hf_config_sub(config, "rope_parameters", sub);
 }
 
-// rope_parameters may hold an object for each type of layer; then c->sub becomes this type's.
+// Where layers are of several types, rope_parameters may hold an object for each; then c->sub
+// becomes this type's.
 static void choose_type(rope_config *c)
 {
     const char *word = c->local ? "sliding_attention" : "full_attention";
     hf_config own;
 
+    if (c->arch->local_layers == HF_LOCAL_NONE || c->arch->local_layers == HF_LOCAL_ALL)
+        return; // such an object is refused
     if (!json_is_object(json_object_get(c->sub.root, word)) || !hf_config_sub(&c->sub, word, &own))
         return;
     hf_config_close(&c->sub);

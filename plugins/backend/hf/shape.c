@@ -48,6 +48,9 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->floor = (float)hf_real(c, router->floor);
     s->gate_scale = router->scale.key ? (float)hf_real(c, router->scale) : 1;
     s->jitter = (float)hf_real(c, router->jitter);
+    if (c->status == CULL_OK && s->jitter < 0)
+        (void)hf_wrong(c, router->jitter.key, hf_config_value(c, router->jitter.key),
+                       "zero or more");
     s->n_group = hf_size(c, router->n_group, 1);
     s->topk_group = hf_size(c, router->topk_group, 1);
     s->n_group = s->n_group ? s->n_group : 1;

@@ -45,6 +45,7 @@ const hf_arch hf_afmoe = {
     .router = { .score = HF_SIGMOID,
                 .name = "mlp.router.gate",
                 .bias = "mlp.expert_bias",
+                .bias_is_parameter = true,
                 .renormalise = HF_CONSTANT(1),
                 .add = 1e-20,
                 .scale = HF_KEY("route_scale", 1) },
