@@ -207,8 +207,10 @@ cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *jo
 {
     request *r = cull_take(ctx, n + 1, sizeof *r);
     cull_status status = r ? CULL_OK : CULL_ENOMEM;
+    // 1. What the cache has
     for (size_t i = 0; i < n && status == CULL_OK; i++)
         status = prepare(ctx, &job[i], &r[i]);
+    // 2. What it lacks, in one pass over the weights, and into the cache
     if (status == CULL_OK)
         status = run_requests(ctx, n, r);
     for (size_t i = 0; r && i < n; i++)

@@ -232,12 +232,14 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
     cull_buf temporary = CULL_BUF_INIT;
     struct stat st;
 
+    // 1. Can it be written, and is the place free?
     CULL_TRY(warn_of_rounding(ctx, prepared, cut));
     if (!prepared->opened.backend->save)
         return cull_fail(ctx, CULL_ENOTSUP, "backend %s writes no checkpoints",
                          prepared->spec->backend.plugin->name);
     if (lstat(options->folder, &st) == 0)
         return cull_fail(ctx, CULL_EINVAL, "%s: is there already", options->folder);
+    // 2. Beside its place, under its own name when it is whole
     cull_status status = name_temporary(ctx, options->folder, &temporary);
     if (status == CULL_OK) {
         remove_folder(temporary.s);

@@ -183,8 +183,8 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     return add_step(m, &step, out);
 }
 
-// `like: METHOD`: the counts at which METHOD's first stage of experts or channels arrives when it may spread the taker's
-// share over the layers as it likes.
+// `like: METHOD`: the counts at which METHOD's first stage of experts or channels arrives when it
+// may spread the taker's share over the layers as it likes.
 static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, point p,
                               size_t *out)
 {
@@ -313,13 +313,16 @@ cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *
 {
     *out = (cull_plan){ .spec = spec };
     maker m = { ctx, spec, out };
+    // 1. Do the parts fit each other?
     cull_fit_spec(spec, problems);
     CULL_TRY(cull_problems_status(problems));
+    // 2. Cells, with the steps and the sets of statistics that they rest on
     for (size_t model = 0; model < spec->n_models; model++) {
         CULL_TRY(make_dense(&m, model));
         for (size_t i = 0; i < spec->n_methods; i++)
             CULL_TRY(make_method(&m, model, i));
     }
+    // 3. What collapsed, in sentences
     for (int axis = 0; axis < 3; axis++)
         CULL_TRY(add_note(&m, axis));
     out->grid = spec->n_models * spec->n_methods * (spec->n_sparsities ? spec->n_sparsities : 1) *

@@ -154,7 +154,10 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
     cull_decision b;
+    // 1. Its budget, and what it is to see
     CULL_TRY(cull_prepare_step(s, i, &b));
+    // 2. Score and select, in a child
     CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
+    // 3. Apply, and check against the budget
     return cull_accept_step(s, &b);
 }

@@ -158,6 +158,7 @@ static double calibration_equivalents(const cull_study *s)
 static cull_status run_models(cull_study *s, cull_tally *tally)
 {
     cull_rates rates;
+    // 1. What of the plan is there, and what is wanted
     CULL_TRY(set_up(s));
     CULL_TRY(look_around(s, tally));
     CULL_TRY(cull_rates_here(s->ctx, &rates));
@@ -166,7 +167,9 @@ static cull_status run_models(cull_study *s, cull_tally *tally)
             continue;
         CULL_TRY(cull_dense_flops(s->ctx, s->inputs, m, &s->dense_flops[m]));
         CULL_TRY(cull_dense_seconds(s->ctx, s->inputs, m, &rates, &s->dense_seconds[m]));
+        // 2. Calibrate, score, select, apply
         CULL_TRY(cull_make_cuts(s, m));
+        // 3. Evaluate, record
         CULL_TRY(cull_evaluate_cells(s, m));
     }
     return CULL_OK;

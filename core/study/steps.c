@@ -96,10 +96,14 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
     size_t *some = cull_take(s->ctx, n, sizeof *some);
     if (!set || !some)
         return CULL_ENOMEM;
+    // 1. One pass over the weights: the statistics that are wanted whole, and the steps that decide
+    //    in it, layer by layer
     const size_t n_sets = sets_of(s, n, steps, set);
     CULL_TRY(cull_make_pass(s, n_sets, set, that_decide(s, CULL_DECIDES_LAYERWISE, n, steps, some),
                             some));
+    // 2. The steps that decide from all layers at once
     CULL_TRY(decide_at_once(s, that_decide(s, CULL_DECIDES_WHOLE, n, steps, some), some));
+    // 3. A second pass for those that spread their budget by what the first one found
     return cull_make_pass(s, 0, NULL, that_decide(s, CULL_DECIDES_LAYERWISE_SPREAD, n, steps, some),
                           some);
 }
