@@ -134,6 +134,7 @@ cull_stats_store *cull_stats_store_new(cull_ctx *ctx, const cull_model_facts *mo
     }
     store->stats.layer = store->layer;
     for (size_t l = 0; l < model->L; l++) {
+        store->layer[l].size = sizeof(cull_layer_stats);
         store->layer[l].E = facts[l]->E;
         store->layer[l].D = model->D;
         store->layer[l].F = facts[l]->F;
