@@ -2,12 +2,14 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,9 +69,26 @@ void cull_log_free(cull_log *log)
     cull_free(log);
 }
 
+// A link is not followed, and a pipe is not waited for: neither is a file of ours.
+static FILE *open_json(const char *path)
+{
+    struct stat st;
+    const int fd =
+        open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    FILE *json = NULL;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        json = fdopen(fd, "a");
+    else
+        errno = fd >= 0 ? EINVAL : errno == ENXIO ? EINVAL : errno;
+    if (fd >= 0 && !json)
+        close(fd);
+    return json;
+}
+
 bool cull_log_file(cull_log *log, const char *path)
 {
-    FILE *json = fopen(path, "ae");
+    FILE *json = open_json(path);
     if (!json)
         return false;
 
@@ -183,6 +202,21 @@ static bool is_said(cull_log *log, const char *text)
     return false;
 }
 
+// Texts hold names of others' making, which a terminal must not obey.
+static void show(cull_level level, const char *text)
+{
+    cull_buf line = CULL_BUF_INIT;
+
+    if (level != CULL_INFO)
+        cull_buf_printf(&line, "%s: ", level_word[level]);
+    cull_buf_visible(&line, text);
+    if (line.failed) // no room for it: as it is, without what could be obeyed
+        fprintf(stderr, "%.*s\n", (int)strcspn(text, "\033\x9b"), text);
+    else
+        fprintf(stderr, "%s\n", line.s ? line.s : "");
+    cull_buf_release(&line);
+}
+
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args)
 {
     char text[LINE];
@@ -193,10 +227,7 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
     pthread_mutex_lock(&log->lock);
     if (level <= log->most && !(is_folded(level) && is_said(log, text))) {
         erase_bar(log);
-        if (level == CULL_INFO)
-            fprintf(stderr, "%s\n", text);
-        else
-            fprintf(stderr, "%s: %s\n", level_word[level], text);
+        show(level, text);
         if (log->phase.on && log->phase.shown && log->terminal)
             draw(log, seconds());
     }

@@ -78,6 +78,35 @@ void cull_buf_printf(cull_buf *buf, const char *fmt, ...)
     buf->n += (size_t)n;
 }
 
+void cull_buf_glob(cull_buf *buf, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] && strchr("*?[]\\", text[i]))
+            cull_buf_puts(buf, "\\");
+        cull_buf_add(buf, text + i, 1);
+    }
+}
+
+// Bytes of the control character that a text begins with, C1 of UTF-8 included; 0: none.
+static size_t control_at(const unsigned char *s)
+{
+    if ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
+        return 1;
+    return *s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0 ? 2 : 0;
+}
+
+void cull_buf_visible(cull_buf *buf, const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        const size_t n = control_at(s);
+        if (n > 0)
+            cull_buf_printf(buf, "\\x%02x", s[n - 1]);
+        else
+            cull_buf_add(buf, s, 1);
+        s += n ? n : 1;
+    }
+}
+
 void cull_buf_json(cull_buf *buf, const char *text, size_t n)
 {
     cull_buf_puts(buf, "\"");

@@ -25,6 +25,10 @@ void cull_buf_cut(cull_buf *buf, size_t n); // to its first n ≤ buf->n bytes
 void cull_buf_add(cull_buf *buf, const void *bytes, size_t n);
 void cull_buf_puts(cull_buf *buf, const char *text);
 void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The text as a pattern for glob() that only it matches.
+void cull_buf_glob(cull_buf *buf, const char *text, size_t n);
+// The text as a terminal may show it: control characters as "\x1b", but for ends of lines and tabs.
+void cull_buf_visible(cull_buf *buf, const char *text);
 void cull_buf_json(cull_buf *buf, const char *text, size_t n); // "…", escaped as JSON
 
 // The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "record/folder.h"
 #include "record/h5.h"
 #include "results/load.h"
@@ -48,6 +49,41 @@ static cull_status read_timing(cull_h5_in *file, cull_frame_trial *t)
     return CULL_OK;
 }
 
+static bool is_clean(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
+            return false;
+    return true;
+}
+
+const char *cull_visible_name(cull_ctx *ctx, const char *text)
+{
+    cull_buf out = CULL_BUF_INIT;
+    if (is_clean(text))
+        return text;
+    for (const char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\t')
+            cull_buf_printf(&out, "\\x%02x", (unsigned)*c);
+        else
+            cull_buf_add(&out, c, 1);
+    cull_buf shown = CULL_BUF_INIT;
+    cull_buf_visible(&shown, out.s ? out.s : "");
+    const char *name = out.failed || shown.failed
+                           ? NULL
+                           : cull_arena_copy(cull_context_of(ctx)->alloc, shown.s, shown.n);
+    cull_buf_release(&out);
+    cull_buf_release(&shown);
+    if (!name)
+        (void)cull_no_memory(ctx);
+    return name;
+}
+
+static bool is_id(const char *id)
+{
+    return strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32;
+}
+
 static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *t)
 {
     t->id = t->model = t->method = t->allocation = t->precision = t->fingerprint = t->finished = "";
@@ -63,9 +99,13 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
         { "/", "finished", &t->finished },
         { "/model", "fingerprint", &t->fingerprint },
     };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         CULL_TRY(cull_h5_get_text(file, texts[i].where, texts[i].name, texts[i].to));
-    if (strlen(t->id) != 32)
+        *texts[i].to = cull_visible_name(ctx, *texts[i].to);
+        if (!*texts[i].to)
+            return CULL_ENOMEM;
+    }
+    if (!is_id(t->id))
         return cull_fail(ctx, CULL_EFORMAT, "%s: is not a trial", t->path);
     t->dense = strcmp(t->method, "dense") == 0;
     t->weights = t->model;
@@ -129,14 +169,15 @@ static bool is_known(const loading *in, const char *id, size_t *trial)
     return false;
 }
 
-// Drop the rows from `before` on that their trial has already.
-static void drop_known(cull_frame *f, size_t before)
+// Of values that were measured alike, whatever the files' bytes, the first one stays: after what
+// was asked for is chosen, which may be either.
+static void drop_known(cull_frame *f)
 {
-    size_t n = before;
-    for (size_t i = before; i < f->n_rows; i++) {
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_rows; i++) {
         const cull_row *row = &f->row[i];
         bool known = false;
-        for (size_t j = 0; j < before && !known; j++)
+        for (size_t j = 0; j < n && !known; j++)
             known = f->row[j].trial == row->trial && cull_same_column(&f->row[j], row) &&
                     strcmp(f->row[j].conditions, row->conditions) == 0;
         if (!known)
@@ -164,8 +205,6 @@ static cull_status load_file(loading *in, const char *path, const char *folder, 
         status = loading_add_trial(in, &t);
     if (status == CULL_OK && (again || !added))
         status = cull_load_rows(in, file, path, trial);
-    if (status == CULL_OK && again)
-        drop_known(in->frame, before);
     cull_h5_close(file);
     *taken = status == CULL_OK && (again || !added);
     if (status != CULL_OK) { // nothing of it
@@ -220,5 +259,6 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
         return cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", n ? folders[0] : ".");
     if (where)
         CULL_TRY(cull_frame_filter(ctx, where, out));
+    drop_known(out);
     return cull_frame_arrange(ctx, out);
 }

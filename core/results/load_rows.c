@@ -237,6 +237,14 @@ static size_t filter_of(const tables *t, size_t i)
     return before;
 }
 
+static const char *shown(reader *r, const char *name)
+{
+    const char *text = r->status == CULL_OK ? cull_visible_name(r->in->ctx, name) : name;
+    if (!text)
+        r->status = CULL_ENOMEM;
+    return text ? text : name;
+}
+
 static void load_row(reader *r, const tables *t, size_t i)
 {
     cull_row row = { .trial = r->trial,
@@ -261,6 +269,9 @@ static void load_row(reader *r, const tables *t, size_t i)
         row.items.cluster = clusters(r, row.n, item_texts(r, t->group[i], "cluster", row.n));
         row.hash = item_texts(r, t->group[i], "doc_hash", row.n);
     }
+    row.task = shown(r, row.task);
+    row.metric = shown(r, row.metric);
+    row.filter = shown(r, row.filter);
     if (r->status == CULL_OK)
         r->status = loading_add_row(r->in, &row);
 }

@@ -59,7 +59,9 @@ void cull_problem_add(cull_problems *problems, cull_place place, const char *fmt
     };
     va_end(args);
     problems->said++;
-    if (!new.sentence || !make_room(problems))
+    if (problems->n == CULL_PROBLEMS)
+        problems->more++;
+    else if (!new.sentence || !make_room(problems))
         problems->lost = true;
     else if (!known(problems, &new))
         problems->at[problems->n++] = new;
@@ -111,12 +113,17 @@ void cull_problems_print(const cull_problems *problems, cull_buf *out)
     qsort(order, problems->n, sizeof *order, by_place);
     for (size_t i = 0; i < problems->n; i++) {
         const cull_problem *p = order[i];
+        cull_buf_visible(out, p->place.file);
         if (p->place.line > 0)
-            cull_buf_printf(out, "%s:%zu:%zu: ", p->place.file, p->place.line, p->place.column);
-        else
-            cull_buf_printf(out, "%s: ", p->place.file);
-        cull_buf_printf(out, "error: %s\n", p->sentence);
-        if (p->frame)
-            cull_buf_printf(out, "   while %s\n", p->frame);
+            cull_buf_printf(out, ":%zu:%zu", p->place.line, p->place.column);
+        cull_buf_puts(out, ": error: ");
+        cull_buf_visible(out, p->sentence);
+        if (p->frame) {
+            cull_buf_puts(out, "\n   while ");
+            cull_buf_visible(out, p->frame);
+        }
+        cull_buf_puts(out, "\n");
     }
+    if (problems->more > 0)
+        cull_buf_printf(out, "… and %zu more\n", problems->more);
 }

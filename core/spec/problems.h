@@ -23,11 +23,14 @@ typedef struct cull_problem {
     const char *frame; // "while …", or NULL
 } cull_problem;
 
+enum { CULL_PROBLEMS = 1000 }; // kept at most: nobody reads more
+
 typedef struct cull_problems {
     cull_ctx *ctx;
     size_t n, room;
     cull_problem *at;
     size_t said;       // how often one was added, repetitions included
+    size_t more;       // that were added when CULL_PROBLEMS were kept
     const char *frame; // given to the problems that are added next; NULL: none
     bool lost;         // there was no memory for one
 } cull_problems;

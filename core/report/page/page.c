@@ -67,25 +67,33 @@ static const char style[] =
     ".25rem;position:static!important}section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
     "@media print{details::details-content{content-visibility:visible;height:auto}}\n";
 
+static void put_markup(cull_buf *page, const char *text)
+{
+    static const struct {
+        char sign;
+        const char *entity;
+    } signs[] = {
+        { '<', "&lt;" }, { '>', "&gt;" }, { '&', "&amp;" }, { '"', "&quot;" }, { '\'', "&#39;" }
+    };
+    for (; *text; text++) {
+        const char *entity = NULL;
+        for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+            entity = signs[i].sign == *text ? signs[i].entity : entity;
+        if (entity)
+            cull_buf_puts(page, entity);
+        else
+            cull_buf_add(page, text, 1);
+    }
+}
+
+// A page has no control characters, not even as entities.
 void cull_page_text(cull_buf *page, const char *text)
 {
-    for (; *text; text++)
-        switch (*text) {
-        case '<':
-            cull_buf_puts(page, "&lt;");
-            break;
-        case '>':
-            cull_buf_puts(page, "&gt;");
-            break;
-        case '&':
-            cull_buf_puts(page, "&amp;");
-            break;
-        case '"':
-            cull_buf_puts(page, "&quot;");
-            break;
-        default:
-            cull_buf_add(page, text, 1);
-        }
+    cull_buf visible = CULL_BUF_INIT;
+    cull_buf_visible(&visible, text);
+    page->failed |= visible.failed;
+    put_markup(page, visible.s ? visible.s : "");
+    cull_buf_release(&visible);
 }
 
 void cull_page_head(cull_buf *page, const char *title)

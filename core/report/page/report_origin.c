@@ -60,7 +60,7 @@ static void put_trials(const report *r, const origin *all)
         const char *const texts[] = { t->precision, all[i].finished };
         cull_buf_puts(r->page, "<tr><td>");
         cull_page_text(r->page, all[i].title);
-        cull_buf_printf(r->page, "</td><td class=\"soft\">%.12s</td>", t->id);
+        cull_buf_printf(r->page, "</td><td class=\"soft\">%.12s</td>", t->id); // hexadecimal
         for (size_t c = 0; c < 2; c++) {
             cull_buf_puts(r->page, "<td>");
             cull_page_text(r->page, texts[c]);
@@ -70,7 +70,11 @@ static void put_trials(const report *r, const origin *all)
         cull_page_text(r->page, all[i].host);
         cull_buf_puts(r->page, "</td><td>");
         cull_page_text(r->page, all[i].cpu);
-        cull_buf_printf(r->page, "</td><td class=\"soft\">%.10s</td><td>", all[i].commit);
+        char commit[11];
+        snprintf(commit, sizeof commit, "%s", all[i].commit);
+        cull_buf_puts(r->page, "</td><td class=\"soft\">");
+        cull_page_text(r->page, commit);
+        cull_buf_puts(r->page, "</td><td>");
         cull_page_text(r->page, all[i].compiler);
         cull_buf_puts(r->page, "</td></tr>\n");
     }

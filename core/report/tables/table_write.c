@@ -1,5 +1,6 @@
 // A table as csv, JSON, Markdown and LaTeX.
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -12,13 +13,24 @@ static const cull_table_cell *cell_at(const cull_table *t, size_t row, size_t co
 
 // ---- csv ----
 
-static void csv_text(const char *text, FILE *out)
+// A spreadsheet takes a cell that begins so for a formula, which may run programs.
+static bool is_formula(const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
+    char *end;
+    if (!*text || !strchr("=+-@\t\r", *text))
+        return false;
+    (void)strtod(text, &end);
+    return (*end || end == text) && text[1];
+}
+
+static void csv_text(const char *text, bool number, FILE *out)
+{
+    const bool formula = !number && is_formula(text);
+    if (!formula && !strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
         return;
     }
-    fputc('"', out);
+    fputs(formula ? "\"'" : "\"", out);
     for (const char *c = text; *c; c++) {
         if (*c == '"')
             fputc('"', out);
@@ -31,13 +43,13 @@ void cull_table_csv(const cull_table *t, FILE *out)
 {
     for (size_t c = 0; c < t->n_columns; c++) {
         fputs(c ? "," : "", out);
-        csv_text(t->column[c].name, out);
+        csv_text(t->column[c].name, false, out);
     }
     fputc('\n', out);
     for (size_t r = 0; r < t->n_rows; r++) {
         for (size_t c = 0; c < t->n_columns; c++) {
             fputs(c ? "," : "", out);
-            csv_text(cell_at(t, r, c)->text, out);
+            csv_text(cell_at(t, r, c)->text, t->column[c].number, out);
         }
         fputc('\n', out);
     }
@@ -84,7 +96,7 @@ static size_t width_of(const char *text)
 {
     size_t n = cull_utf8_length(text, strlen(text));
     for (const char *c = text; *c; c++)
-        n += *c == '|'; // is escaped
+        n += *c == '|' || *c == '<'; // are escaped
     return n;
 }
 
@@ -111,7 +123,7 @@ static void markdown_cell(const char *text, bool bold, bool right, size_t width,
         pad(out, width - n, ' ');
     fputs(bold ? "**" : "", out);
     for (const char *c = text; *c; c++) {
-        if (*c == '|')
+        if (*c == '|' || *c == '<')
             fputc('\\', out);
         fputc(*c, out);
     }

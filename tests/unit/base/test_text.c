@@ -84,11 +84,35 @@ static void keys(void **state)
     cull_hash_free(two);
 }
 
+static void control_characters_show(void **state)
+{
+    cull_buf out = CULL_BUF_INIT;
+    (void)state;
+    cull_buf_visible(&out, "a\033[2J\n\t\177é\xc2\x9b\rz");
+    assert_string_equal(out.s, "a\\x1b[2J\n\t\\x7fé\\x9b\\x0dz");
+    cull_buf_release(&out);
+}
+
+static void names_are_no_patterns(void **state)
+{
+    static const char name[] = "a[1]*?\\b";
+    cull_buf out = CULL_BUF_INIT;
+    (void)state;
+    cull_buf_glob(&out, name, sizeof name - 1);
+    assert_string_equal(out.s, "a\\[1\\]\\*\\?\\\\b");
+    cull_buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffers_grow), cmocka_unit_test(nearest_word), cmocka_unit_test(utf8),
-        cmocka_unit_test(paths),        cmocka_unit_test(keys),
+        cmocka_unit_test(buffers_grow),
+        cmocka_unit_test(nearest_word),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(paths),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(control_characters_show),
+        cmocka_unit_test(names_are_no_patterns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "report/tables/table.h"
 #include "support/fake_host.h"
@@ -70,6 +71,37 @@ static void csv(void **state)
     assert_string_equal(written(*state, cull_table_csv), "name,a value,of it,another\n"
                                                          "\"a, \"\"b\"\" | 50 % _x\",1.5,±0.1,inf\n"
                                                          "é,-3,,\n");
+}
+
+// A spreadsheet would run it; numbers stay numbers.
+static void csv_formulas(void **state)
+{
+    static const cull_table_column columns[] = { { "=name", false, false, false },
+                                                 { "value", true, false, true } };
+    static const char *const pairs[][2] = {
+        { "=HYPERLINK(1)", "\"'=HYPERLINK(1)\"" },
+        { "@SUM(1)", "\"'@SUM(1)\"" },
+        { "+1+cmd", "\"'+1+cmd\"" },
+        { "-2+3\"", "\"'-2+3\"\"\"" },
+        { "-3", "-3" },
+        { "-", "-" },
+        { "a=b", "a=b" },
+    };
+    fake_host *host = *state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char *text = NULL, want[64];
+        size_t n = 0;
+        cull_table t = cull_table_new(fake_ctx(host), 2, 1, columns);
+        cull_table_row(&t);
+        cull_table_set(&t, 0, pairs[i][0]);
+        cull_table_set(&t, 1, "-1.5");
+        FILE *out = open_memstream(&text, &n);
+        cull_table_csv(&t, out);
+        fclose(out);
+        (void)snprintf(want, sizeof want, "\"'=name\",value\n%s,-1.5\n", pairs[i][1]);
+        assert_string_equal(text, want);
+        free(text);
+    }
 }
 
 static void json(void **state)
@@ -171,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(csv, make, clear),
+        cmocka_unit_test_setup_teardown(csv_formulas, make, clear),
         cmocka_unit_test_setup_teardown(json, make, clear),
         cmocka_unit_test_setup_teardown(markdown, make, clear),
         cmocka_unit_test_setup_teardown(latex, make, clear),
