@@ -2,6 +2,7 @@
 #include "spec/tree.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -73,10 +74,9 @@ static cull_node *make_list(builder *b, const yaml_node_t *from, cull_node *node
     return good ? node : NULL;
 }
 
-// A merge key and a key that is there already would both pass libyaml silently.
-static bool good_key(builder *b, const cull_node *map, size_t i)
+// A merge key would pass libyaml silently.
+static bool good_key(builder *b, const cull_node *key)
 {
-    const cull_node *key = map->key[i];
     if (!key)
         return false;
     if (key->kind != CULL_SCALAR) {
@@ -88,15 +88,42 @@ static bool good_key(builder *b, const cull_node *map, size_t i)
         cull_problem_add(b->problems, key->place, "merge keys (<<) are not supported");
         return false;
     }
-    for (size_t j = 0; j < i; j++)
-        if (map->key[j] && map->key[j]->kind == CULL_SCALAR &&
-            !strcmp(map->key[j]->text, key->text)) {
-            cull_problem_add(b->problems, key->place,
-                             "the key \"%s\" is here twice, first in line %zu", key->text,
-                             map->key[j]->place.line);
-            return false;
-        }
     return true;
+}
+
+static int by_text_then_place(const void *a, const void *b)
+{
+    const cull_node *x = *(const cull_node *const *)a, *y = *(const cull_node *const *)b;
+    const int order = strcmp(x->text, y->text);
+    if (order != 0)
+        return order;
+    return x->place.line != y->place.line
+               ? (x->place.line > y->place.line ? 1 : -1)
+               : (x->place.column > y->place.column) - (x->place.column < y->place.column);
+}
+
+// And so would a key that is there already.
+static bool keys_differ(builder *b, const cull_node *map)
+{
+    const cull_node **key = cull_scratch(b->problems->ctx, map->n + 1, sizeof *key);
+    size_t n = 0;
+    bool differ = key;
+    for (size_t i = 0; key && i < map->n; i++)
+        if (map->key[i] && map->key[i]->kind == CULL_SCALAR)
+            key[n++] = map->key[i];
+    if (n > 0)
+        qsort(key, n, sizeof *key, by_text_then_place);
+    for (size_t i = 1, first = 0; i < n; i++) {
+        if (strcmp(key[first]->text, key[i]->text) != 0) {
+            first = i;
+            continue;
+        }
+        cull_problem_add(b->problems, key[i]->place,
+                         "the key \"%s\" is here twice, first in line %zu", key[i]->text,
+                         key[first]->place.line);
+        differ = false;
+    }
+    return differ;
 }
 
 static cull_node *make_map(builder *b, const yaml_node_t *from, cull_node *node, size_t depth,
@@ -110,13 +137,13 @@ static cull_node *make_map(builder *b, const yaml_node_t *from, cull_node *node,
     bool good = node->item && node->key;
     for (size_t i = 0; node->item && node->key && i < node->n; i++) {
         node->key[i] = make(b, first[i].key, depth + 1);
-        good = good_key(b, node, i) && good;
+        good = good_key(b, node->key[i]) && good;
         node->item[i] = make(b, first[i].value, depth + 1);
         good = good && node->item[i];
         add_child(b, self, first[i].key);
         add_child(b, self, first[i].value);
     }
-    return good ? node : NULL;
+    return keys_differ(b, node) && good ? node : NULL;
 }
 
 static cull_node *make_kind(builder *b, const yaml_node_t *from, cull_node *node, size_t depth,
@@ -190,8 +217,12 @@ static cull_node *make_tree(cull_problems *problems, const char *file, yaml_docu
 
 static void add_syntax(cull_problems *problems, const char *file, const yaml_parser_t *parser)
 {
+    if (parser->error == YAML_MEMORY_ERROR) {
+        problems->lost = true;
+        return;
+    }
     cull_place place = place_of(file, parser->problem_mark);
-    if (parser->error == YAML_READER_ERROR || parser->error == YAML_MEMORY_ERROR)
+    if (parser->error == YAML_READER_ERROR)
         place.line = 0;
     cull_problem_add(problems, place, "%s%s%s", parser->problem ? parser->problem : "not YAML",
                      parser->context ? ", " : "", parser->context ? parser->context : "");
@@ -222,16 +253,45 @@ static cull_node *parse_one(cull_problems *problems, const char *file, yaml_pars
     return root;
 }
 
+// libyaml takes time with the square of the depth, so that a text is first walked event by event,
+// as deep as a tree may be. A fault of syntax is left to the second reading, which says it.
+static bool is_shallow(cull_problems *problems, const char *file, yaml_parser_t *parser)
+{
+    for (size_t depth = 0;;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return true;
+        const yaml_event_type_t type = event.type;
+        const cull_place place = place_of(file, event.start_mark);
+        yaml_event_delete(&event);
+        if (type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT)
+            return true;
+        depth += type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+        depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+        if (depth <= CULL_TREE_DEPTH + 1)
+            continue;
+        cull_problem_add(problems, place, "nested deeper than %d levels", CULL_TREE_DEPTH);
+        return false;
+    }
+}
+
 cull_node *cull_tree_parse(cull_problems *problems, const char *file, const char *text, size_t n)
 {
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) {
-        problems->lost = true;
-        return NULL;
+    cull_node *root = NULL;
+    for (int reading = 0; reading < 2; reading++) {
+        yaml_parser_t parser;
+        if (!yaml_parser_initialize(&parser)) {
+            problems->lost = true;
+            return NULL;
+        }
+        yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+        const bool shallow = reading > 0 || is_shallow(problems, file, &parser);
+        if (reading > 0)
+            root = parse_one(problems, file, &parser);
+        yaml_parser_delete(&parser);
+        if (!shallow)
+            return NULL;
     }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
-    cull_node *root = parse_one(problems, file, &parser);
-    yaml_parser_delete(&parser);
     return root;
 }
 

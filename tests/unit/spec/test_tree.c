@@ -1,6 +1,8 @@
 // YAML as a tree: places, scalars that stay text, what is refused, overrides.
 #include "spec/tree.h"
 
+#include <time.h>
+
 #include "support/fake_host.h"
 #include "support/test.h"
 
@@ -143,6 +145,29 @@ static void survives_any_prefix(void **state)
     assert_false(problems.lost);
 }
 
+// Neither depth nor width takes time with its square.
+static void long_texts_are_quick(void **state)
+{
+    static const char *const parts[] = { "[", "{a: ", "- ", "? ", "[a, {b: " };
+    (void)state;
+    const clock_t begin = clock();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        cull_buf text = CULL_BUF_INIT;
+        for (size_t n = 0; n < 100000; n++)
+            cull_buf_puts(&text, parts[i]);
+        assert_null(parse(text.s));
+        assert_non_null(strstr(told(), "nested deeper than 32 levels"));
+        cull_buf_release(&text);
+        cull_problems_init(&problems, fake_ctx(host));
+    }
+    cull_buf wide = CULL_BUF_INIT;
+    for (size_t n = 0; n < 90000; n++)
+        cull_buf_printf(&wide, "k%zu: 1\n", n);
+    assert_non_null(parse(wide.s));
+    cull_buf_release(&wide);
+    assert_true((double)(clock() - begin) < 20.0 * CLOCKS_PER_SEC);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -156,6 +181,7 @@ int main(void)
         TEST(overrides_leave_other_places_of_an_anchor),
         TEST(overrides_reach_keys_with_dots),
         TEST(survives_any_prefix),
+        TEST(long_texts_are_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
