@@ -79,10 +79,11 @@ typedef struct cull_frame {
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
 } cull_frame;
 
-// Which trials and values to load: all of n conditions "KEY=VALUE[,VALUE…]" hold. A key is a column
-// (model, method, sparsity, allocation, seed; task, metric, filter; evaluation) or a condition of
-// measurement (precision, protocol, length, …). Of hashes and evaluations the beginning is enough.
-// Dense trials need no method, sparsity, allocation or seed. What lacks the key altogether is kept.
+// Which trials and values to load: all of n conditions "KEY=VALUE[,VALUE…][,KEY=…]" hold. A key is
+// a column (model, method, sparsity, allocation, seed; task, metric, filter; evaluation) or a
+// condition of measurement (precision, protocol, length, …). Of hashes and evaluations the
+// beginning is enough. Dense trials need no method, sparsity, allocation or seed. What lacks the
+// key altogether is kept.
 typedef struct cull_conditions {
     size_t n;
     const char *const *at;
@@ -99,7 +100,8 @@ typedef struct cull_conditions {
 // under its own name, and so does the dense trial of that model where all are such. Models of one
 // name and different weights get the folders' names.
 //
-// CULL_EUSAGE: a folder without trials, a key that nothing has, nothing left. where: NULL: all.
+// CULL_EUSAGE: a folder without trials, a key or a value that nothing has, nothing left. where:
+// NULL: all.
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
                             const cull_conditions *where, cull_frame *out) CULL_MUST_CHECK;
 
