@@ -268,8 +268,7 @@ static cull_place sparsity_place(const cull_plan *plan, const cull_step *step)
     return step->spec->place;
 }
 
-// The share of the stage where it is known before anything is computed.
-static double nominal_share(const cull_plan *plan, const cull_step *step)
+double cull_nominal_share(const cull_plan *plan, const cull_step *step)
 {
     if (!isnan(step->spec->share))
         return step->spec->share;
@@ -277,7 +276,7 @@ static double nominal_share(const cull_plan *plan, const cull_step *step)
     return 1 - (1 - step->sparsity) / (1 - shares);
 }
 
-static bool experts_gone_before(const cull_plan *plan, const cull_step *step)
+bool cull_experts_gone_before(const cull_plan *plan, const cull_step *step)
 {
     for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before)
         if (plan->step[i].unit == CULL_UNIT_EXPERT)
@@ -363,9 +362,9 @@ void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts 
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
         if (step->model != model || step->unit != CULL_UNIT_EXPERT ||
-            experts_gone_before(plan, step))
+            cull_experts_gone_before(plan, step))
             continue;
-        const double share = nominal_share(plan, step);
+        const double share = cull_nominal_share(plan, step);
         if (experts == 0)
             cull_problem_add(problems, plan->spec->models[model].place,
                              "model \"%s\" has no routed experts", plan->spec->models[model].name);

@@ -21,6 +21,11 @@ enum { CULL_EXCLUDED = 1, CULL_WITHOUT_EXPERTS = 2 };
 bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts *const *layer,
                         uint8_t *frozen, cull_problems *problems);
 
+// The share of a stage where it is known before anything is computed; did a stage before it take
+// experts?
+double cull_nominal_share(const cull_plan *plan, const cull_step *step);
+bool cull_experts_gone_before(const cull_plan *plan, const cull_step *step);
+
 // The fewest experts that layer must keep so that every token still finds its K under `emits`.
 size_t cull_least_experts(const cull_layer_facts *layer, uint32_t emits);
 

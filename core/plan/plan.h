@@ -20,11 +20,11 @@
 
 // What a stage's budget counts.
 typedef enum cull_unit {
-    CULL_UNIT_NONE,   // it takes none: a runtime rule, or a cut that is given whole
-    CULL_UNIT_EXPERT, // routed experts
+    CULL_UNIT_NONE,    // it takes none: a runtime rule, or a cut that is given whole
+    CULL_UNIT_EXPERT,  // routed experts
     CULL_UNIT_CHANNEL, // hidden units of experts, and of shared and dense parts
-    CULL_UNIT_LAYER,  // layers, or MoE sub-layers
-    CULL_UNIT_WEIGHT, // weights of the matrices that stay
+    CULL_UNIT_LAYER,   // layers, or MoE sub-layers
+    CULL_UNIT_WEIGHT,  // weights of the matrices that stay
 } cull_unit;
 
 typedef struct cull_step {
@@ -70,8 +70,10 @@ typedef struct cull_plan {
     cull_cell *cell;
     cull_step *step;
     cull_calibration_set *set;
-    const char **note; // what was collapsed, in sentences
-    size_t grid;       // cells before collapsing, without dense
+    const char **note; // what was collapsed or is to be known, in sentences
+    size_t n_warnings;
+    const char **warning; // what can hardly be meant (remarks.h)
+    size_t grid;          // cells before collapsing, without dense
 } cull_plan;
 
 // Checks what can be known without a model (fit.h) and makes the plan. CULL_EUSAGE: there are
@@ -89,8 +91,9 @@ bool cull_stage_draws(const cull_stage *stage);    // random numbers
 bool cull_rows_random(const cull_spec *spec);      // are the calibration rows drawn?
 bool cull_stage_visits(const cull_stage *stage);   // decided inside the layers' visit
 
-bool cull_unit_spreads(cull_unit unit);            // is its budget spread over layers by the allocation?
-uint64_t cull_stage_sides(const cull_stage *stage); // parts beside the experts that are in its budget
+bool cull_unit_spreads(cull_unit unit); // is its budget spread over layers by the allocation?
+uint64_t
+cull_stage_sides(const cull_stage *stage); // parts beside the experts that are in its budget
 
 // The first stage of a method whose budget an allocation spreads, or CULL_NOT.
 size_t cull_spread_stage(const cull_method *method);

@@ -101,6 +101,21 @@ static void add_unknown(const cull_binder *b, const cull_plugin *plugin, const c
                          key->text);
 }
 
+// Two names of one setting: the later value would silently win.
+static bool is_alone(const cull_binder *b, const cull_plugin *plugin, size_t row, const bool *given,
+                     const cull_node *key)
+{
+    for (size_t i = 0; i < plugin->n_params; i++) {
+        const cull_param *other = cull_setting_at(plugin, i);
+        if (i == row || !given[i] || other->offset != cull_setting_at(plugin, row)->offset)
+            continue;
+        cull_problem_add(b->problems, key->place, "%s: \"%s\" and \"%s\" are one setting: give one",
+                         plugin->name, other->name, key->text);
+        return false;
+    }
+    return true;
+}
+
 static bool bind_map(const cull_binder *b, const cull_plugin *plugin, const cull_node *map,
                      const cull_plugin *owned, void *settings, bool *given)
 {
@@ -109,6 +124,7 @@ static bool bind_map(const cull_binder *b, const cull_plugin *plugin, const cull
         const size_t row = row_of(plugin, map->key[i]->text);
         if (row != SIZE_MAX) {
             given[row] = true;
+            good = is_alone(b, plugin, row, given, map->key[i]) && good;
             good =
                 bind_pair(b, plugin->name, cull_setting_at(plugin, row), map->item[i], settings) &&
                 good;

@@ -1,0 +1,191 @@
+// Remarks on a plan: sparsities that mean less than they say, stages that remove nothing.
+#include "plan/remarks.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "plan/fit.h"
+
+typedef struct remarks {
+    cull_ctx *ctx;
+    const cull_inputs *inputs;
+    cull_plan *plan;
+} remarks;
+
+// Once, however many steps it holds for.
+static cull_status add(cull_ctx *ctx, size_t *n, const char ***list, const char *text)
+{
+    if (!text)
+        return cull_no_memory(ctx);
+    for (size_t i = 0; i < *n; i++)
+        if (!strcmp((*list)[i], text))
+            return CULL_OK;
+    const char **more = cull_take(ctx, *n + 1, sizeof *more);
+    if (!more)
+        return CULL_ENOMEM;
+    if (*n > 0)
+        memcpy(more, *list, *n * sizeof *more);
+    more[(*n)++] = text;
+    *list = more;
+    return CULL_OK;
+}
+
+static cull_arena *arena_of(const remarks *r)
+{
+    return cull_context_of(r->ctx)->alloc;
+}
+
+// ---- what sparsity is of ----
+
+double cull_allowed_share(const cull_prepared_model *s)
+{
+    double all = 0, allowed = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const double here = (double)s->layer[l]->E * (double)s->layer[l]->expert_params;
+        all += here;
+        allowed += s->frozen[l] ? 0 : here;
+    }
+    return all > 0 ? allowed / all : 1;
+}
+
+static cull_status note_layers(const remarks *r, size_t model)
+{
+    const double share = cull_allowed_share(&r->inputs->at[model]);
+    if (share >= 1 || r->plan->n_cells <= r->inputs->n)
+        return CULL_OK;
+    return add(r->ctx, &r->plan->n_notes, &r->plan->note,
+               cull_arena_printf(arena_of(r),
+                                 "layers: sparsity is of the layers that may be cut, which hold "
+                                 "%.4g %% of the routed experts' parameters of model \"%s\"",
+                                 100 * share, r->plan->spec->models[model].name));
+}
+
+// "only" and "except" together: which layers are left is not seen at a glance.
+static cull_status note_both_lists(const remarks *r, size_t model)
+{
+    const cull_spec *spec = r->plan->spec;
+    const cull_prepared_model *s = &r->inputs->at[model];
+    cull_buf list = CULL_BUF_INIT;
+    if (spec->only.n == 0 || spec->except.n == 0)
+        return CULL_OK;
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        if (!s->frozen[l])
+            cull_buf_printf(&list, "%s%zu", list.n ? ", " : "", l);
+    const char *text = list.failed
+                           ? NULL
+                           : cull_arena_printf(arena_of(r),
+                                               "layers: of \"only\" without \"except\" these may "
+                                               "be cut of model \"%s\": %s",
+                                               spec->models[model].name, list.s ? list.s : "none");
+    cull_buf_release(&list);
+    return add(r->ctx, &r->plan->n_notes, &r->plan->note, text);
+}
+
+// ---- axes that a method does not see ----
+
+static bool takes_sparsity(const cull_method *method)
+{
+    for (size_t i = 0; i < method->n; i++)
+        if (cull_stage_unit(&method->stage[i]) != CULL_UNIT_NONE && isnan(method->stage[i].share))
+            return true;
+    return false;
+}
+
+static cull_status note_shares(const remarks *r)
+{
+    const cull_spec *spec = r->plan->spec;
+    for (size_t m = 0; m < spec->n_methods; m++) {
+        const double shares = cull_method_shares(&spec->methods[m]);
+        if (shares <= 0 || spec->n_sparsities == 0 || takes_sparsity(&spec->methods[m]))
+            continue;
+        CULL_TRY(add(r->ctx, &r->plan->n_notes, &r->plan->note,
+                     cull_arena_printf(arena_of(r),
+                                       "method \"%s\": all its stages carry shares of their own "
+                                       "(experts:), %.6g together; \"sparsities\" do not change it",
+                                       spec->methods[m].name, shares)));
+    }
+    return CULL_OK;
+}
+
+static cull_status note_like_itself(const remarks *r)
+{
+    const cull_spec *spec = r->plan->spec;
+    for (size_t i = 0; i < spec->n_allocations; i++) {
+        const cull_allocation *a = &spec->allocations[i];
+        if (a->kind != CULL_ALLOCATE_LIKE)
+            continue;
+        CULL_TRY(add(r->ctx, &r->plan->n_notes, &r->plan->note,
+                     cull_arena_printf(arena_of(r),
+                                       "allocation %s: for method \"%s\" itself it is its own "
+                                       "global ranking",
+                                       a->label, a->like)));
+    }
+    return CULL_OK;
+}
+
+// ---- stages that remove nothing ----
+
+typedef struct counts { // what may go of a model, in a step's unit
+    size_t gone, of;    // all of it; the most that one share is taken of
+} counts;
+
+static size_t whole(double share, size_t n)
+{
+    return (size_t)floor(share * (double)n + 1e-9);
+}
+
+static counts counts_of(const cull_prepared_model *s, const cull_step *step, double share)
+{
+    counts c = { 0 };
+    size_t all = 0;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const size_t E = s->layer[l]->E, wide = s->layer[l]->F > s->opened.facts->D
+                                                    ? s->layer[l]->F
+                                                    : s->opened.facts->D;
+        if (s->frozen[l])
+            continue;
+        const size_t here = step->unit == CULL_UNIT_EXPERT ? E : E == 0 ? 0 : wide;
+        all += step->unit == CULL_UNIT_LAYER ? 1 : here;
+        c.gone += whole(share, here);
+        c.of = here > c.of ? here : c.of;
+    }
+    if (step->unit == CULL_UNIT_LAYER || step->scope != CULL_ALLOCATE_LAYER)
+        c = (counts){ whole(share, all), all };
+    return c;
+}
+
+static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
+{
+    const cull_plan *plan = r->plan;
+    const bool each = step->scope == CULL_ALLOCATE_LAYER;
+    const char *const units[] = { [CULL_UNIT_EXPERT] = each ? "experts of a layer" : "experts",
+                                  [CULL_UNIT_LAYER] = "layers",
+                                  [CULL_UNIT_WEIGHT] = "weights of a row" };
+    const double share = cull_nominal_share(plan, step);
+    if (step->unit == CULL_UNIT_NONE || !(share > 0) || cull_experts_gone_before(plan, step))
+        return CULL_OK;
+    const counts c = counts_of(&r->inputs->at[step->model], step, share);
+    if (c.gone > 0)
+        return CULL_OK;
+    return add(r->ctx, &r->plan->n_warnings, &r->plan->warning,
+               cull_arena_printf(arena_of(r),
+                                 "method \"%s\" on model \"%s\": stage %zu removes nothing: "
+                                 "%g x %zu %s is less than one",
+                                 plan->spec->methods[step->method].name,
+                                 plan->spec->models[step->model].name, step->stage + 1, share, c.of,
+                                 units[step->unit]));
+}
+
+cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_plan *plan)
+{
+    const remarks r = { ctx, inputs, plan };
+    for (size_t m = 0; m < inputs->n; m++) {
+        CULL_TRY(note_layers(&r, m));
+        CULL_TRY(note_both_lists(&r, m));
+    }
+    CULL_TRY(note_shares(&r));
+    CULL_TRY(note_like_itself(&r));
+    for (size_t i = 0; i < plan->n_steps; i++)
+        CULL_TRY(warn_of_nothing(&r, &plan->step[i]));
+    return CULL_OK;
+}
