@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/head.h"
@@ -14,10 +15,11 @@
 typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
     size_t n_prompt;
-    size_t tail;       // first K/V row of its tail
-    size_t n;          // ids made so far
-    int32_t *ids;      // (max_new)
-    bool done, broken; // broken: the next id would be made of logits that are no numbers
+    size_t tail;    // first K/V row of its tail
+    size_t n;       // ids made so far
+    int32_t *ids;   // (max_new)
+    uint32_t ended; // CULL_ENDED_*, 0: it goes on
+    bool broken;    // the next id would be made of logits that are no numbers
 } sequence;
 
 typedef struct generating {
@@ -97,8 +99,9 @@ static cull_status measure_stops(generating *g, size_t i)
     if (!g->window[i])
         return CULL_ENOMEM;
     for (size_t u = 0; u < r->n_until; u++) {
-        CULL_TRY(m->backend->encode(g->run->ctx, m->model, r->until[u], strlen(r->until[u]), 0,
-                                    &ids, &g->window[i][u]));
+        CULL_TRY(CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, encode,
+                           m->backend->encode(g->run->ctx, m->model, r->until[u],
+                                              strlen(r->until[u]), 0, &ids, &g->window[i][u])));
         g->window[i][u] += 2;
     }
     cull_arena_rewind(arena, mark);
@@ -137,15 +140,19 @@ static cull_status take_token(const generating *g, size_t i, sequence *s, int32_
     char *text = NULL;
 
     s->ids[s->n++] = id;
-    s->done = s->n >= r->max_new || ends(m->facts, id);
-    for (size_t u = 0; u < r->n_until && !s->done; u++) {
+    s->ended = ends(m->facts, id) ? CULL_ENDED_ID : 0;
+    for (size_t u = 0; u < r->n_until && !s->ended; u++) {
         const size_t last = window[u] < s->n ? window[u] : s->n;
         if (last != n)
-            CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids + s->n - last, last,
-                                        CULL_SPECIAL, &text, &len));
+            CULL_TRY(CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, decode,
+                               m->backend->decode(g->run->ctx, m->model, s->ids + s->n - last, last,
+                                                  CULL_SPECIAL, &text, &len)));
         n = last;
-        s->done = find_stop(text, len, r->until[u]) != SIZE_MAX;
+        if (find_stop(text, len, r->until[u]) != SIZE_MAX)
+            s->ended = CULL_ENDED_STOP;
     }
+    if (!s->ended && s->n >= r->max_new)
+        s->ended = CULL_ENDED_LENGTH;
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -159,10 +166,14 @@ static cull_status finish(const generating *g, size_t v, size_t i)
     cull_answer *a = g->answer + v * g->n_all + g->which[i];
     char *text;
 
-    *a = (cull_answer){
-        .size = sizeof(cull_answer), .ids = s->ids, .n = s->n, .ll = s->broken ? NAN : 0
-    };
-    CULL_TRY(m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len));
+    *a = (cull_answer){ .size = sizeof(cull_answer),
+                        .ids = s->ids,
+                        .n = s->n,
+                        .ended = s->ended,
+                        .ll = s->broken ? NAN : 0 };
+    CULL_TRY(
+        CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, decode,
+                  m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len)));
     for (size_t u = 0; u < r->n_until; u++) {
         const size_t at = find_stop(text, a->text_len, r->until[u]);
         if (at != SIZE_MAX)
@@ -221,9 +232,10 @@ static cull_status choose(const generating *g, size_t variant, const size_t *seq
         const size_t i = seq ? seq[row] : row;
         sequence *s = g->seq + variant * g->n + i;
         s->broken = best[row] < 0;
-        s->done |= s->broken;
         if (!s->broken)
             CULL_TRY(take_token(g, i, s, best[row]));
+        else
+            s->ended = CULL_ENDED_ID; // its metric fails
     }
     return CULL_OK;
 }
@@ -341,7 +353,7 @@ static cull_status list_step(const generating *g, size_t v, bool beyond, cull_ar
     for (size_t i = 0; i < g->n; i++) {
         const sequence *q = g->seq + v * g->n + i;
         const size_t pos = q->n_prompt + q->n - 1;
-        if (q->done || (limit && pos + 1 > limit) != beyond)
+        if (q->ended || (limit && pos + 1 > limit) != beyond)
             continue;
         out->seq[out->n] = i;
         out->ids[out->n] = q->ids[q->n - 1];

@@ -55,8 +55,8 @@ static cull_status extract(cull_ctx *ctx, const answer_filter *f, const regex *p
     return status;
 }
 
-typedef struct outcome { // of one task, (n, filters) but for text, target and tokens
-    double *exact, *tokens;
+typedef struct outcome { // of one task, (n, filters) but for text, target, tokens and cut
+    double *exact, *tokens, *cut;
     const char **extracted, **text, **target;
 } outcome;
 
@@ -121,15 +121,20 @@ static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_r
 {
     const bool match = t->metrics & TASK_MATCH;
     const size_t F = t->n_filters;
-    const cull_status status = match ? report_matches(ctx, t, o, out, means)
-                                     : scoring_value(ctx, out, t->name, "answer_tokens", "none",
-                                                     summary_of(t->n, o->tokens),
-                                                     0); // for others to score
+    cull_status status = match ? report_matches(ctx, t, o, out, means)
+                               : scoring_value(ctx, out, t->name, "answer_tokens", "none",
+                                               summary_of(t->n, o->tokens),
+                                               0); // for others to score
+    if (status == CULL_OK)
+        status =
+            scoring_value(ctx, out, t->name, "length_cut", "none", summary_of(t->n, o->cut), 0);
     const scoring_column columns[] = {
         { "exact_match", NULL, "1: the filtered answer is the target", "filter", F, 'd',
           match ? o->exact : NULL },
         { "answer_tokens", "tokens", "of what the model wrote", NULL, 0, 'd',
           match ? NULL : o->tokens },
+        { "length_cut", NULL, "1: the answer ended because it had all the ids it might have", NULL,
+          0, 'd', o->cut },
         { "extracted", NULL, "the filtered answer", "filter", F, 's', o->extracted },
         { "text", NULL, "what the model wrote, cut at the stop", NULL, 0, 's', o->text },
         { "target", NULL, "the reference before cleaning", NULL, 0, 's', o->target },
@@ -145,10 +150,11 @@ static cull_status outcome_new(cull_ctx *ctx, const scored_task *t, const cull_a
     const size_t n = t->task.n, all = n * t->task.n_filters;
     *o = (outcome){ .exact = ctx->host->alloc(ctx, all, sizeof *o->exact),
                     .tokens = ctx->host->alloc(ctx, n, sizeof *o->tokens),
+                    .cut = ctx->host->alloc(ctx, n, sizeof *o->cut),
                     .extracted = ctx->host->alloc(ctx, all, sizeof *o->extracted),
                     .text = ctx->host->alloc(ctx, n, sizeof *o->text),
                     .target = ctx->host->alloc(ctx, n, sizeof *o->target) };
-    if (!o->exact || !o->tokens || !o->extracted || !o->text || !o->target)
+    if (!o->exact || !o->tokens || !o->cut || !o->extracted || !o->text || !o->target)
         return CULL_ENOMEM;
     for (size_t d = 0; d < n; d++) {
         const cull_answer *a = cull_answer_at(answers, t->first[d]);
@@ -158,6 +164,7 @@ static cull_status outcome_new(cull_ctx *ctx, const scored_task *t, const cull_a
             return CULL_ENOMEM;
         o->text[d] = text.s;
         o->tokens[d] = (double)a->n;
+        o->cut[d] = a->ended == CULL_ENDED_LENGTH;
         o->target[d] = t->task.document[d].target.s;
     }
     return CULL_OK;

@@ -101,6 +101,22 @@ static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const aske
     return CULL_OK;
 }
 
+// lm-eval feeds two where a prompt brings its own, or its rolling prefix meets one: the scores are
+// lm-eval's, but hardly what was meant.
+static void warn_of_two_bos(cull_ctx *ctx, const lm_encoder *lm, const cull_requests *all)
+{
+    const int32_t bos = lm->text->bos;
+    size_t n = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const cull_request *r = &all->at[i];
+        n += bos >= 0 && r->n > 1 && r->ids[0] == bos && r->ids[1] == bos;
+    }
+    if (n > 0)
+        ctx->host->log(ctx, CULL_WARN,
+                       "%zu of %zu requests begin with two BOS, as protocol %s has them", n, all->n,
+                       lm_versions[lm->version]);
+}
+
 cull_status scoring_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,
                             cull_requests *out)
 {
@@ -126,8 +142,12 @@ cull_status scoring_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list
             return status;
         next += tasks->task[t].n;
     }
-    const cull_status status = scoring_key(ctx, tasks, &out->key);
-    return status == CULL_OK ? gather(ctx, total, n_docs, docs, state, out) : status;
+    cull_status status = scoring_key(ctx, tasks, &out->key);
+    if (status == CULL_OK)
+        status = gather(ctx, total, n_docs, docs, state, out);
+    if (status == CULL_OK)
+        warn_of_two_bos(ctx, lm, out);
+    return status;
 }
 
 // ---- score ----
