@@ -50,7 +50,8 @@ typedef struct cull_context {
     cull_file_seen *files;                                // in the alloc arena
     bool in_progress;                                     // a plugin shows its own progress
     const void *(*extension)(cull_ctx *, const char *id); // may be NULL
-    void *data;                                           // for whoever made the context
+    bool unsealed; // may files of results be read that have no checksum?
+    void *data;    // for whoever made the context
 } cull_context;
 
 static inline cull_context *cull_context_of(cull_ctx *ctx)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define XXH_STATIC_LINKING_ONLY // the state as a complete type, for memory of our own
@@ -114,11 +115,14 @@ static int hash_next(int fd, uint64_t most, cull_key *out, uint64_t *n)
 int cull_key_of_file(const char *path, cull_key *out)
 {
     uint64_t n;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno;
 
-    const int failed = hash_next(fd, UINT64_MAX, out, &n);
+    int failed = fstat(fd, &st) != 0 ? errno : S_ISREG(st.st_mode) ? 0 : EINVAL;
+    if (!failed)
+        failed = hash_next(fd, UINT64_MAX, out, &n);
     close(fd);
     return failed;
 }

@@ -23,7 +23,7 @@ void cull_hash_f64(cull_hash *hash, double value); // −0 as 0
 cull_key cull_hash_key(const cull_hash *hash);     // of all so far; the hash goes on
 
 cull_key cull_key_of(const void *bytes, size_t n);
-int cull_key_of_file(const char *path, cull_key *out);    // 0, or errno
+int cull_key_of_file(const char *path, cull_key *out);    // 0, or errno; EINVAL: not a regular file
 int cull_key_of_start(int fd, uint64_t n, cull_key *out); // of a file's first n bytes; likewise
 
 #endif

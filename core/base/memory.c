@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/poison.h"
 
 enum { ALIGN = 64 };
@@ -98,4 +100,29 @@ uint64_t cull_peak_memory(void)
     if (f)
         (void)fclose(f);
     return 1024 * (uint64_t)kib;
+}
+
+// ---- jansson ----
+
+static _Thread_local bool json_lacked;
+
+static void *json_alloc(size_t n)
+{
+    void *p = malloc(n);
+
+    json_lacked = json_lacked || !p;
+    return p;
+}
+
+void cull_json_memory_install(void)
+{
+    json_set_alloc_funcs(json_alloc, free);
+}
+
+bool cull_json_memory_lacked(void)
+{
+    const bool lacked = json_lacked;
+
+    json_lacked = false;
+    return lacked;
 }

@@ -13,6 +13,12 @@ void *cull_grow(void *p, size_t old_n, size_t n,
 void cull_free(void *p);      // NULL is fine
 char *cull_strdup(const char *s);
 
+// jansson takes a lack of memory for a fault of the text. Once, by the program: it allocates
+// through here from now on, and lacked() says whether it got none since it was last asked in this
+// thread.
+void cull_json_memory_install(void);
+bool cull_json_memory_lacked(void);
+
 // Most bytes this program has had in memory at once, pages of mapped files included; 0: not known.
 // Since its own start: getrusage's figure would count what its parent had when it forked.
 uint64_t cull_peak_memory(void);

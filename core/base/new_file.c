@@ -45,6 +45,18 @@ static cull_status check_target(cull_ctx *ctx, const char *path)
     return cull_fail(ctx, CULL_EIO, "%s: cannot be written: it is not a regular file", path);
 }
 
+// What stands under the name was left by a process of the same number, or put there by somebody: it
+// goes, and is neither followed nor written to.
+static int open_new(const char *name)
+{
+    const int how = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    const int fd = open(name, how, 0666);
+
+    if (fd >= 0 || errno != EEXIST || unlink(name) != 0)
+        return fd;
+    return open(name, how, 0666);
+}
+
 cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *path)
 {
     cull_buf name = CULL_BUF_INIT;
@@ -63,7 +75,7 @@ cull_status cull_new_file_begin(cull_ctx *ctx, cull_new_file *file, const char *
         cull_new_file_abandon(file);
         return cull_no_memory(ctx);
     }
-    file->fd = open(file->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    file->fd = open_new(file->temporary);
     if (file->fd >= 0)
         return CULL_OK;
 

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdint.h>
 
+#include "base/crash.h"
 #include "base/memory.h"
 
 typedef struct worker {
@@ -64,6 +65,7 @@ static void *worker_main(void *arg)
 {
     const worker *self = arg;
     cull_pool *pool = self->pool;
+    void *stack = cull_crash_stack();
     uint64_t seen = 0;
 
     pthread_mutex_lock(&pool->lock);
@@ -78,6 +80,7 @@ static void *worker_main(void *arg)
             pthread_cond_signal(&pool->ended);
     }
     pthread_mutex_unlock(&pool->lock);
+    cull_crash_stack_free(stack);
     return NULL;
 }
 

@@ -118,6 +118,50 @@ cull_status cull_safetensors_open(cull_ctx *ctx, const char *path, cull_safetens
     return CULL_OK;
 }
 
+enum { SEAL = LENGTH + sizeof CULL_SEALED - 1 }; // where its digits are
+
+// Are the bytes those that were sealed?
+static cull_status check_seal(cull_ctx *ctx, const cull_safetensors *file)
+{
+    static const char zeros[] = "00000000000000000000000000000000";
+    const unsigned char *bytes = file->bytes;
+
+    if (file->data < SEAL + CULL_SEAL_DIGITS ||
+        memcmp(bytes + LENGTH, CULL_SEALED, sizeof CULL_SEALED - 1) != 0)
+        return CULL_EFORMAT;
+    cull_hash *hash = cull_hash_new();
+    if (!hash)
+        return cull_no_memory(ctx);
+    cull_hash_bytes(hash, bytes, SEAL);
+    cull_hash_bytes(hash, zeros, CULL_SEAL_DIGITS);
+    cull_hash_bytes(hash, bytes + SEAL + CULL_SEAL_DIGITS, file->n - SEAL - CULL_SEAL_DIGITS);
+    const cull_key key = cull_hash_key(hash);
+    cull_hash_free(hash);
+    cull_safetensors_release(file, bytes, file->n);
+    return memcmp(bytes + SEAL, key.hex, CULL_SEAL_DIGITS) == 0 ? CULL_OK : CULL_EFORMAT;
+}
+
+cull_status cull_safetensors_open_sealed(cull_ctx *ctx, const char *path, cull_safetensors **out)
+{
+    CULL_TRY(cull_safetensors_open(ctx, path, out));
+    // either word is enough, so that damage to the one is found by the other
+    if (!cull_safetensors_metadata(*out, "sealed") && !cull_safetensors_metadata(*out, "seal")) {
+        if (!cull_context_of(ctx)->unsealed)
+            cull_log_line(
+                cull_context_of(ctx)->log, CULL_WARN,
+                "%s: has no checksum, as earlier versions left it; it is believed as it is", path);
+        return CULL_OK;
+    }
+    cull_status status = check_seal(ctx, *out);
+    if (status == CULL_EFORMAT)
+        status = cull_fail(ctx, CULL_EFORMAT, "%s: is damaged: its checksum does not match", path);
+    if (status != CULL_OK) {
+        cull_safetensors_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 void cull_safetensors_close(cull_safetensors *file)
 {
     if (!file)

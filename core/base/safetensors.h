@@ -6,6 +6,9 @@
 // last byte. Afterwards no view can leave the mapping. An open file is read-only and may be used
 // from any thread.
 //
+// A sealed file says in its header what the checksum of all its bytes is, so that what Cull keeps
+// for itself (statistics, cuts) is believed only as it was written.
+//
 // Writing: names, dtypes and shapes are given first, the bytes in any order and in pieces; a file
 // appears under its name only when it is complete. A writer belongs to one thread.
 #ifndef CULL_BASE_SAFETENSORS_H
@@ -17,6 +20,10 @@
 
 cull_status cull_safetensors_open(cull_ctx *ctx, const char *path,
                                   cull_safetensors **out) CULL_MUST_CHECK;
+// A file of Cull's own: one whose seal is broken is CULL_EFORMAT, one that has none (earlier
+// versions left them so) is a warning.
+cull_status cull_safetensors_open_sealed(cull_ctx *ctx, const char *path,
+                                         cull_safetensors **out) CULL_MUST_CHECK;
 void cull_safetensors_close(cull_safetensors *file); // NULL is fine
 size_t cull_safetensors_count(const cull_safetensors *file);
 const char *cull_safetensors_at(const cull_safetensors *file, size_t i, cull_tensor *out);
@@ -33,6 +40,11 @@ extern const cull_safetensors_ext cull_safetensors_service; // all of the above,
 cull_status cull_safetensors_view(cull_ctx *ctx, const char *path, const void *bytes, size_t n,
                                   cull_safetensors **out) CULL_MUST_CHECK;
 
+// How a sealed file's header begins; CULL_SEAL_DIGITS hexadecimal digits follow. They are the
+// XXH3-128 of the file's bytes, with zeros in their own place.
+#define CULL_SEALED "{\"__metadata__\":{\"format\":\"pt\",\"sealed\":\"xxh3-128\",\"seal\":\""
+enum { CULL_SEAL_DIGITS = 32 };
+
 const char *cull_dtype_word(cull_dtype dtype); // "BF16"
 size_t cull_dtype_bits(cull_dtype dtype);
 bool cull_dtype_of_word(const char *word, cull_dtype *out);
@@ -46,6 +58,11 @@ cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
                                     const cull_entry *entries, size_t n_pairs,
                                     const cull_pair *pairs,
                                     cull_safetensors_writer **out) CULL_MUST_CHECK;
+// The same, to be sealed when it is finished.
+cull_status cull_safetensors_create_sealed(cull_ctx *ctx, const char *path, size_t n,
+                                           const cull_entry *entries, size_t n_pairs,
+                                           const cull_pair *pairs,
+                                           cull_safetensors_writer **out) CULL_MUST_CHECK;
 // The next `bytes` bytes of entry i (as numbered in `entries`); a tensor's pieces follow each
 // other, those of different tensors may alternate.
 cull_status cull_safetensors_put(cull_ctx *ctx, cull_safetensors_writer *writer, size_t i,

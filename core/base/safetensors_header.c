@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#include "base/memory.h"
+
 const char *cull_dtype_word(cull_dtype dtype)
 {
     static const char *const words[] = {
@@ -221,8 +223,9 @@ cull_status cull_header_parse(cull_ctx *ctx, cull_arena *arena, const char *path
         return cull_fail(ctx, CULL_EFORMAT, "%s: not a safetensors file: its header is no object",
                          path);
     json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (!root && (json_error_code(&error) == json_error_out_of_memory || !error.text[0]))
-        return cull_no_memory(ctx); // jansson leaves no text where it got none
+    const bool lacked = cull_json_memory_lacked();
+    if (!root && (lacked || !error.text[0])) // jansson leaves no text where it got none
+        return cull_no_memory(ctx);
     if (!root)
         return cull_fail(ctx, CULL_EFORMAT, "%s: its header at byte %d: %s", path, error.position,
                          error.text);

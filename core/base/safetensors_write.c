@@ -20,6 +20,8 @@ typedef struct slot { // of entry i: where its bytes go, and how many have come
 
 struct cull_safetensors_writer {
     cull_new_file file;
+    bool sealed;
+    uint64_t bytes; // of the whole file
     size_t n;
     slot *slot;        // (n)
     const char **name; // (n) for messages
@@ -52,9 +54,12 @@ static cull_status check_entries(cull_ctx *ctx, const char *path, size_t n,
     return CULL_OK;
 }
 
-static void put_metadata(cull_buf *header, size_t n, const cull_pair *pairs)
+static void put_metadata(cull_buf *header, bool sealed, size_t n, const cull_pair *pairs)
 {
-    cull_buf_puts(header, "{\"__metadata__\":{\"format\":\"pt\"");
+    if (sealed)
+        cull_buf_printf(header, CULL_SEALED "%0*d\"", CULL_SEAL_DIGITS, 0);
+    else
+        cull_buf_puts(header, "{\"__metadata__\":{\"format\":\"pt\"");
     for (size_t i = 0; i < n; i++) {
         cull_buf_puts(header, ",");
         cull_buf_json(header, pairs[i].key, strlen(pairs[i].key));
@@ -84,7 +89,7 @@ static cull_status write_header(cull_ctx *ctx, cull_safetensors_writer *w,
     unsigned char length[8];
     size_t end = 0;
 
-    put_metadata(&header, n_pairs, pairs);
+    put_metadata(&header, w->sealed, n_pairs, pairs);
     for (size_t i = 0; i < w->n; i++) {
         slot *s = &w->slot[sorted[i] - entries];
         (void)cull_tensor_bytes(sorted[i]->dtype, sorted[i]->rank, sorted[i]->shape, &s->bytes);
@@ -99,6 +104,7 @@ static cull_status write_header(cull_ctx *ctx, cull_safetensors_writer *w,
         length[i] = (unsigned char)((uint64_t)header.n >> 8 * i);
     for (size_t i = 0; i < w->n; i++)
         w->slot[i].begin += sizeof length + header.n;
+    w->bytes = sizeof length + header.n + end;
 
     cull_status status = header.failed ? cull_no_memory(ctx) : CULL_OK;
     if (status == CULL_OK)
@@ -131,9 +137,9 @@ static cull_safetensors_writer *new_writer(size_t n, const cull_entry *entries)
     return NULL;
 }
 
-cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
-                                    const cull_entry *entries, size_t n_pairs,
-                                    const cull_pair *pairs, cull_safetensors_writer **out)
+static cull_status create(cull_ctx *ctx, const char *path, bool sealed, size_t n,
+                          const cull_entry *entries, size_t n_pairs, const cull_pair *pairs,
+                          cull_safetensors_writer **out)
 {
     const void *own;
     *out = NULL;
@@ -147,6 +153,7 @@ cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
         return cull_no_memory(ctx);
     }
 
+    w->sealed = sealed;
     for (size_t i = 0; i < n; i++)
         sorted[i] = &entries[i];
     if (n)
@@ -163,6 +170,20 @@ cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
     return status;
 }
 
+cull_status cull_safetensors_create(cull_ctx *ctx, const char *path, size_t n,
+                                    const cull_entry *entries, size_t n_pairs,
+                                    const cull_pair *pairs, cull_safetensors_writer **out)
+{
+    return create(ctx, path, false, n, entries, n_pairs, pairs, out);
+}
+
+cull_status cull_safetensors_create_sealed(cull_ctx *ctx, const char *path, size_t n,
+                                           const cull_entry *entries, size_t n_pairs,
+                                           const cull_pair *pairs, cull_safetensors_writer **out)
+{
+    return create(ctx, path, true, n, entries, n_pairs, pairs, out);
+}
+
 cull_status cull_safetensors_put(cull_ctx *ctx, cull_safetensors_writer *writer, size_t i,
                                  const void *data, size_t bytes)
 {
@@ -176,6 +197,19 @@ cull_status cull_safetensors_put(cull_ctx *ctx, cull_safetensors_writer *writer,
     return CULL_OK;
 }
 
+static cull_status seal(cull_ctx *ctx, cull_safetensors_writer *w)
+{
+    cull_key key;
+    const int error = cull_key_of_start(w->file.fd, w->bytes, &key);
+
+    if (error == ENOMEM)
+        return cull_no_memory(ctx);
+    if (error)
+        return cull_fail(ctx, CULL_EIO, "%s: cannot be read back: %s", w->file.path,
+                         strerror(error));
+    return cull_new_file_put(ctx, &w->file, 8 + sizeof CULL_SEALED - 1, key.hex, CULL_SEAL_DIGITS);
+}
+
 cull_status cull_safetensors_finish(cull_ctx *ctx, cull_safetensors_writer *writer)
 {
     cull_status status = CULL_OK;
@@ -185,6 +219,8 @@ cull_status cull_safetensors_finish(cull_ctx *ctx, cull_safetensors_writer *writ
             status = cull_fail(ctx, CULL_EINVAL, "%s: tensor \"%s\" got %zu of its %zu bytes",
                                writer->file.path, writer->name[i], writer->slot[i].got,
                                writer->slot[i].bytes);
+    if (status == CULL_OK && writer->sealed)
+        status = seal(ctx, writer);
     if (status == CULL_OK)
         status = cull_new_file_commit(ctx, &writer->file);
     cull_safetensors_abandon(writer);

@@ -1,15 +1,15 @@
-// A mapped file that shrinks, or whose disk fails, ends the program with SIGBUS when its pages are
-// touched. This turns the signal into a sentence that names the file, and exit status 3.
+// Files that are mapped and may become shorter while they are read, which the system tells by
+// SIGBUS.
 #ifndef CULL_BASE_SIGBUS_H
 #define CULL_BASE_SIGBUS_H
 
 #include <stddef.h>
 
-void cull_sigbus_install(void); // once, by the program
-
-// Name the file behind a mapping; beyond a few hundred at once the sentence lacks the name. Forget
-// it before it is unmapped. [any]
+// [any thread] `path` must live until the mapping is forgotten. Where more are watched than there
+// is room for, the rest are not named.
 void cull_sigbus_watch(const void *start, size_t bytes, const char *path);
 void cull_sigbus_forget(const void *start);
+// [signal handler] The file whose mapping holds the address; NULL: none that is watched.
+const char *cull_sigbus_file(const void *address);
 
 #endif

@@ -50,6 +50,10 @@ void cull_conform_texts(const cull_examiner *examiner, const cull_plugin *plugin
 
 void cull_conform_runs(const cull_examiner *examiner, const cull_plugin *plugin)
 {
+    if (plugin->kind == CULL_METRIC || plugin->kind == CULL_DATA) {
+        cull_conform_reader(examiner, plugin);
+        return;
+    }
     for (size_t i = 0; i < plugin->n_params; i++)
         if (cull_setting_at(plugin, i)->flags & CULL_REQUIRED) {
             cull_verdict_say(examiner, CULL_UNTESTED, "how it behaves: \"%s\" has no default",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/rng.h"
 #include "check/conform.h"
 #include "check/synthetic.h"
@@ -16,6 +17,7 @@ static const double sparsity = 0.5;
 // One cut of the made-up model, and what it was allowed.
 typedef struct attempt {
     cull_context context;
+    const cull_synthetic_shape *shape;
     cull_synthetic *world;
     const cull_strategy *strategy;
     uint32_t form, scope;
@@ -98,6 +100,12 @@ static cull_status make_scores(attempt *a)
     return CULL_OK;
 }
 
+// As many as the router needs, of each group alike.
+static size_t least_of(const cull_layer_facts *f)
+{
+    return f->E == 0 ? 0 : (f->K + f->topk_group - 1) / f->topk_group * f->n_group;
+}
+
 static void make_budget(attempt *a)
 {
     const bool by_layers = a->strategy->emits & CULL_EMITS_SKIP;
@@ -112,8 +120,10 @@ static void make_budget(attempt *a)
     for (size_t l = 0; l < LAYERS; l++) {
         const size_t E = a->world->layer[l].E;
         a->locked[l] = a->frozen && l == FROZEN;
-        a->least[l] = a->world->layer[l].K;
+        a->least[l] = least_of(&a->world->layer[l]);
         a->remove[l] = a->locked[l] ? 0 : by_layers ? l == 0 : (size_t)((double)E * sparsity);
+        if (!by_layers && a->remove[l] > E - a->least[l])
+            a->remove[l] = E - a->least[l]; // more is refused before it is asked for
         a->budget.total += a->remove[l];
         a->params[l] = a->locked[l] ? 0 : sparsity * (double)(E * a->world->layer[l].expert_params);
         a->budget.total_params += a->params[l];
@@ -136,6 +146,51 @@ static const char *layer_fault(const cull_layer_cut *layer)
     return NULL;
 }
 
+static bool all_finite(const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return false;
+    return true;
+}
+
+// What a run would refuse of a layer's slots, beyond their sense.
+static const char *slot_fault(const attempt *a, size_t l)
+{
+    const cull_layer_cut *layer = &a->cut->layer[l];
+    const size_t D = a->world->facts.D, k = layer->k ? layer->k : a->world->layer[l].K;
+    size_t kept = 0;
+
+    for (size_t e = 0; e < layer->E; e++) {
+        kept += layer->action[e] != CULL_ACTION_DROP;
+        if (layer->action[e] == CULL_ACTION_NOVICE && !all_finite(layer->constant + e * D, D))
+            return "a novice that is not finite";
+    }
+    if (!isfinite(layer->skip_ratio) || layer->skip_ratio < 0)
+        return "a skip ratio that makes no sense";
+    return layer->E && kept < k && !layer->skip_layer && !layer->skip_moe
+               ? "fewer experts left than the router picks"
+               : NULL;
+}
+
+// And of an overlay.
+static const char *overlay_fault(const attempt *a, const cull_overlay *o)
+{
+    if (o->where.layer >= LAYERS || o->where.part >= CULL_N_PARTS)
+        return "an overlay of a matrix that there is not";
+    const cull_layer_facts *f = &a->world->layer[o->where.layer];
+    const bool router = o->where.part == CULL_PART_ROUTER, down = o->where.part == CULL_PART_DOWN;
+    const size_t rows = router ? f->E : down ? a->world->facts.D : f->F;
+    const size_t cols = down ? f->F : a->world->facts.D;
+    if (!(f->parts >> o->where.part & 1) || (!router && o->where.expert >= f->E))
+        return "an overlay of a matrix that there is not";
+    if ((o->kind == CULL_MASK || o->kind == CULL_MATRIX) && (o->rows != rows || o->cols != cols))
+        return "an overlay of another shape than its matrix";
+    return o->kind == CULL_MATRIX && !all_finite(o->data, rows * cols)
+               ? "a rewritten matrix that is not finite"
+               : NULL;
+}
+
 static size_t zeros(const cull_overlay *o)
 {
     const uint8_t *bits = o->data;
@@ -154,6 +209,7 @@ static toll count(const attempt *a)
     for (size_t l = 0; l < LAYERS; l++) {
         const cull_layer_cut *layer = &a->cut->layer[l];
         const char *fault = layer_fault(layer);
+        fault = fault ? fault : slot_fault(a, l);
         t.unsound = fault ? fault : t.unsound;
         t.layers += layer->skip_layer || layer->skip_moe;
         t.of += a->locked[l] ? 0 : layer->E * 3 * a->world->layer[l].F * a->world->facts.D;
@@ -162,6 +218,10 @@ static toll count(const attempt *a)
     }
     for (size_t i = 0; i < a->cut->n_overlays; i++) {
         const cull_overlay *o = &a->cut->overlay[i];
+        const char *fault = overlay_fault(a, o);
+        t.unsound = fault ? fault : t.unsound;
+        if (fault)
+            continue;
         if (o->kind == CULL_MASK && o->where.expert != CULL_NONE)
             t.weights += zeros(o);
         if (o->kind == CULL_CHANNELS && o->where.expert != CULL_NONE)
@@ -233,19 +293,21 @@ static cull_status run(attempt *a, const cull_plugin *plugin)
     a->context.owner = plugin->name;
     CULL_TRY(cull_settings_new(ctx, plugin, &settings));
     const cull_strategy *s = a->strategy;
-    CULL_TRY(cull_synthetic_new(ctx, s->needs_for ? s->needs_for(settings) : s->needs, false,
-                                &a->world));
+    CULL_TRY(cull_synthetic_shaped(ctx, a->shape, s->needs_for ? s->needs_for(settings) : s->needs,
+                                   false, &a->world));
     CULL_TRY(make_scores(a));
     make_budget(a);
     a->cut = cull_cut_copy(ctx, a->world->view.before);
     if (!a->cut)
         return CULL_ENOMEM;
-    if (!(s->flags & CULL_BY_LAYER))
-        return s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, CULL_ALL_LAYERS,
-                         a->cut);
-    for (size_t l = 0; l < LAYERS; l++)
-        if (a->world->layer[l].E && !a->locked[l])
-            CULL_TRY(s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, l, a->cut));
+    const size_t last = s->flags & CULL_BY_LAYER ? LAYERS : 1;
+    for (size_t i = 0; i < last; i++) {
+        const size_t l = s->flags & CULL_BY_LAYER ? i : CULL_ALL_LAYERS;
+        if (l == CULL_ALL_LAYERS || (a->world->layer[l].E && !a->locked[l]))
+            CULL_TRY(CULL_CALL(
+                ctx, plugin, l, select,
+                s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, l, a->cut)));
+    }
     return CULL_OK;
 }
 
@@ -268,23 +330,69 @@ static void judge(const cull_examiner *examiner, const attempt *a, const char *w
                                   : "the cut is sound and within its budget");
 }
 
-static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin, uint32_t form,
-                        const char *name, uint32_t scope, bool equal)
-{
-    attempt a = { .form = form, .scope = scope, .equal = equal, .frozen = !equal };
-    char what[96];
+typedef struct attempted { // what is attempted
+    uint32_t form;
+    const char *name; // of the form
+    const cull_synthetic_shape *shape;
+    uint32_t scope;
+    bool equal;
+} attempted;
 
-    snprintf(what, sizeof what, "%s, budget %s%s", name,
-             scope == CULL_SCOPE_LAYER ? "by layer" : "over all layers",
-             equal ? ", all equal" : "");
+// A strategy may refuse a ranking over all layers, or what it says it does not support.
+static bool may_refuse(const attempted *s, cull_status status)
+{
+    return status == CULL_ENOTSUP || (status == CULL_EINVAL && s->scope == CULL_SCOPE_GLOBAL);
+}
+
+static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin,
+                        const attempted *s)
+{
+    attempt a = { .shape = s->shape,
+                  .form = s->form,
+                  .scope = s->scope,
+                  .equal = s->equal,
+                  .frozen = !s->equal };
+    const bool plain = s->shape == &cull_synthetic_shapes[0];
+    char what[160];
+
+    snprintf(what, sizeof what, "%s%s%s, budget %s%s", plain ? "" : s->shape->name,
+             plain ? "" : ", ", s->name,
+             s->scope == CULL_SCOPE_LAYER ? "by layer" : "over all layers",
+             s->equal ? ", all equal" : "");
     const cull_status status = run(&a, plugin);
-    if (status == CULL_ENOTSUP)
-        cull_verdict_say(examiner, CULL_UNTESTED, "%s: %s", what, a.context.error.sentence);
-    else if (status != CULL_OK)
-        cull_verdict_say(examiner, CULL_FAULT, "%s: it fails: %s", what, a.context.error.sentence);
+    if (status != CULL_OK)
+        cull_verdict_say(examiner, may_refuse(s, status) ? CULL_UNTESTED : CULL_FAULT,
+                         may_refuse(s, status) ? "%s: it refuses: %s" : "%s: it fails: %s", what,
+                         a.context.error.sentence);
     else
         judge(examiner, &a, what);
     cull_context_release(&a.context);
+}
+
+static void attempt_form(const cull_examiner *examiner, const cull_plugin *plugin, uint32_t form,
+                         const char *name)
+{
+    const cull_strategy *s = plugin->vtable;
+    const uint32_t merges = 1u << CULL_ACTION_ALIAS;
+    attempted one = { form, name, &cull_synthetic_shapes[0], CULL_SCOPE_LAYER, false };
+
+    attempt_one(examiner, plugin, &one);
+    if (s->flags & CULL_NO_BUDGET)
+        return;
+    if (!(s->flags & CULL_BY_LAYER)) {
+        one.scope = CULL_SCOPE_GLOBAL;
+        attempt_one(examiner, plugin, &one);
+        one.scope = CULL_SCOPE_LAYER;
+    }
+    if (form == CULL_FORM_EXPERT && !(s->emits & merges)) {
+        one.equal = true;
+        attempt_one(examiner, plugin, &one);
+        one.equal = false;
+    }
+    for (size_t i = 1; i < CULL_SYNTHETIC_SHAPES; i++) {
+        one.shape = &cull_synthetic_shapes[i];
+        attempt_one(examiner, plugin, &one);
+    }
 }
 
 void cull_conform_strategy(const cull_examiner *examiner, const cull_plugin *plugin)
@@ -298,17 +406,8 @@ void cull_conform_strategy(const cull_examiner *examiner, const cull_plugin *plu
 #undef FORM
     };
     const cull_strategy *s = plugin->vtable;
-    const uint32_t merges = 1u << CULL_ACTION_ALIAS;
 
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (!(s->accepts & forms[i].bit))
-            continue;
-        attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_LAYER, false);
-        if (s->flags & CULL_NO_BUDGET)
-            continue;
-        if (!(s->flags & CULL_BY_LAYER))
-            attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_GLOBAL, false);
-        if (forms[i].bit == CULL_FORM_EXPERT && !(s->emits & merges))
-            attempt_one(examiner, plugin, forms[i].bit, forms[i].text, CULL_SCOPE_LAYER, true);
-    }
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (s->accepts & forms[i].bit)
+            attempt_form(examiner, plugin, forms[i].bit, forms[i].text);
 }

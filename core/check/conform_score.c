@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "check/conform.h"
 #include "check/synthetic.h"
 #include "plugin/host.h"
@@ -125,6 +126,9 @@ static cull_status score_sets(outcome *o)
             const uint64_t all = ((uint64_t)1 << E) - 1;
             const uint64_t set = all & ~((uint64_t)1 << position(o, l, i / E)) &
                                  ~((uint64_t)1 << position(o, l, i % E));
+            const size_t gone = i / E == i % E ? 1 : 2;
+            if (E < gone + o->world->layer[l].K) // the router could not do with it
+                continue;
             double loss = NAN;
             CULL_TRY(scores.subset.eval(ctx, scores.subset.self, 1, 1, &set, &loss));
             put(o, loss);
@@ -133,7 +137,8 @@ static cull_status score_sets(outcome *o)
     return CULL_OK;
 }
 
-static cull_status run(outcome *o, const cull_plugin *plugin, bool permuted, uint64_t seed)
+static cull_status run(outcome *o, const cull_plugin *plugin, const cull_synthetic_shape *shape,
+                       bool permuted, uint64_t seed)
 {
     cull_ctx *ctx = &o->context.ctx;
     void *settings = NULL;
@@ -149,13 +154,14 @@ static cull_status run(outcome *o, const cull_plugin *plugin, bool permuted, uin
     if (!o->number)
         return CULL_ENOMEM;
     const cull_criterion *c = o->criterion;
-    CULL_TRY(cull_synthetic_new(ctx, c->needs_for ? c->needs_for(settings) : c->needs, permuted,
-                                &o->world));
+    CULL_TRY(cull_synthetic_shaped(ctx, shape, c->needs_for ? c->needs_for(settings) : c->needs,
+                                   permuted, &o->world));
     if (c->observer)
         CULL_TRY(cull_synthetic_observe(ctx, o->world, c->observer, settings));
-    return o->form == CULL_FORM_WEIGHT   ? score_matrices(o)
-           : o->form == CULL_FORM_SUBSET ? score_sets(o)
-                                         : score_all(o);
+    return CULL_CALL(ctx, plugin, SIZE_MAX, score,
+                     o->form == CULL_FORM_WEIGHT   ? score_matrices(o)
+                     : o->form == CULL_FORM_SUBSET ? score_sets(o)
+                                                   : score_all(o));
 }
 
 static bool all_finite(const outcome *o)
@@ -222,6 +228,25 @@ static void compare(const cull_examiner *examiner, const cull_criterion *c, cons
                              checks[i].fine ? checks[i].good : checks[i].bad);
 }
 
+// A run refuses scores that are not finite, whatever the model.
+static void try_shape(const cull_examiner *examiner, const cull_plugin *plugin,
+                      const cull_synthetic_shape *shape)
+{
+    outcome o = { 0 };
+    const cull_status status = run(&o, plugin, shape, false, SEED);
+
+    if (status == CULL_ENOTSUP)
+        cull_verdict_say(examiner, CULL_UNTESTED, "%s: it refuses it: %s", shape->name,
+                         o.context.error.sentence);
+    else if (status != CULL_OK)
+        cull_verdict_say(examiner, CULL_FAULT, "%s: it fails: %s", shape->name,
+                         o.context.error.sentence);
+    else
+        cull_verdict_say(examiner, all_finite(&o) ? CULL_FINE : CULL_FAULT, "%s: %s", shape->name,
+                         all_finite(&o) ? "every score is finite" : "a score is not finite");
+    cull_context_release(&o.context);
+}
+
 void cull_conform_criterion(const cull_examiner *examiner, const cull_plugin *plugin)
 {
     static const uint64_t seeds[] = { SEED, SEED, OTHER_SEED, SEED };
@@ -229,7 +254,7 @@ void cull_conform_criterion(const cull_examiner *examiner, const cull_plugin *pl
     bool fine = true;
 
     for (size_t i = 0; i < 4 && fine; i++) {
-        const cull_status status = run(&o[i], plugin, i == 3, seeds[i]);
+        const cull_status status = run(&o[i], plugin, &cull_synthetic_shapes[0], i == 3, seeds[i]);
         fine = status == CULL_OK;
         if (!fine)
             cull_verdict_say(examiner, CULL_FAULT, "it fails on a made-up model: %s",
@@ -237,6 +262,8 @@ void cull_conform_criterion(const cull_examiner *examiner, const cull_plugin *pl
     }
     if (fine)
         compare(examiner, plugin->vtable, o);
+    for (size_t i = 1; i < CULL_SYNTHETIC_SHAPES && fine; i++)
+        try_shape(examiner, plugin, &cull_synthetic_shapes[i]);
     for (size_t i = 0; i < 4; i++)
         cull_context_release(&o[i].context);
 }

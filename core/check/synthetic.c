@@ -32,10 +32,41 @@ static void stream(cull_rng *rng, const char *what, size_t layer, size_t expert)
     cull_rng_init(rng, SEED, "synthetic", name);
 }
 
+const cull_synthetic_shape cull_synthetic_shapes[CULL_SYNTHETIC_SHAPES] = {
+    { "a made-up model", { 6, 0, 5 }, 2, 1, 1, false, false },
+    { "one with experts that no token reaches", { 6, 0, 5 }, 2, 1, 1, true, false },
+    { "one with experts that are the same", { 6, 0, 5 }, 2, 1, 1, false, true },
+    { "one whose router picks all experts", { 3, 0, 3 }, 3, 1, 1, false, false },
+    { "one with a single expert", { 1, 0, 1 }, 1, 1, 1, false, false },
+    { "one with groups of experts", { 8, 0, 8 }, 2, 4, 2, false, false },
+};
+
 // The expert of the plain model that stands at e.
 static size_t plain(const cull_synthetic *w, size_t l, size_t e)
 {
-    return w->permuted ? cull_synthetic_twin(w->layer[l].E, e) : e;
+    const size_t own = w->permuted ? cull_synthetic_twin(w->layer[l].E, e) : e;
+
+    return w->shape->twins && own == 1 ? 0 : own;
+}
+
+// May the router pick expert e for this token? Of groups, those with the largest logits.
+static bool is_open(const cull_synthetic *w, size_t l, const float *z, size_t e)
+{
+    const size_t E = w->layer[l].E, groups = w->layer[l].n_group, size = E / groups;
+    double own = -INFINITY;
+    size_t better = 0;
+
+    if (w->shape->starved && (w->permuted ? cull_synthetic_twin(E, e) : e) == E - 1)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        own = fmax(own, (double)z[e / size * size + i]);
+    for (size_t g = 0; g < groups; g++) {
+        double best = -INFINITY;
+        for (size_t i = 0; i < size; i++)
+            best = fmax(best, (double)z[g * size + i]);
+        better += best > own;
+    }
+    return better < w->layer[l].topk_group;
 }
 
 static void fill_experts(cull_synthetic *w, size_t l)
@@ -77,7 +108,8 @@ static void route_token(const cull_synthetic *w, size_t l, size_t t)
     for (size_t k = 0; k < K; k++) {
         size_t best = E;
         for (size_t e = 0; e < E; e++)
-            if (!(rows->gate_of[t * E + e] > 0) && (best == E || z[e] > z[best]))
+            if (!(rows->gate_of[t * E + e] > 0) && is_open(w, l, z, e) &&
+                (best == E || z[e] > z[best]))
                 best = e;
         rows->index[t * K + k] = (int32_t)best;
         rows->gate_of[t * E + best] = rows->p[t * E + best];
@@ -187,7 +219,7 @@ static const void *extension(cull_ctx *ctx, const char *id)
 
 static void make_facts(cull_synthetic *w)
 {
-    static const size_t experts[CULL_SYNTHETIC_LAYERS] = { 6, 0, 5 };
+    const cull_synthetic_shape *shape = w->shape;
     const uint64_t parts =
         1u << CULL_PART_ROUTER | 1u << CULL_PART_GATE | 1u << CULL_PART_UP | 1u << CULL_PART_DOWN;
 
@@ -206,14 +238,14 @@ static void make_facts(cull_synthetic *w)
         .eos = -1,
     };
     for (size_t l = 0; l < CULL_SYNTHETIC_LAYERS; l++) {
-        const size_t E = experts[l], F = E ? 10 : 0;
+        const size_t E = shape->E[l], F = E ? 10 : 0;
         w->layer[l] = (cull_layer_facts){
             .size = sizeof w->layer[l],
             .E = E,
-            .K = E ? 2 : 0,
+            .K = E ? shape->K : 0,
             .F = F,
-            .n_group = 1,
-            .topk_group = 1,
+            .n_group = shape->n_group,
+            .topk_group = shape->topk_group,
             .renormalise = true,
             .parts = E ? parts : 0,
             .expert_params = 3 * D * F,
@@ -226,11 +258,18 @@ static void make_facts(cull_synthetic *w)
 
 cull_status cull_synthetic_new(cull_ctx *ctx, uint32_t groups, bool permuted, cull_synthetic **out)
 {
+    return cull_synthetic_shaped(ctx, &cull_synthetic_shapes[0], groups, permuted, out);
+}
+
+cull_status cull_synthetic_shaped(cull_ctx *ctx, const cull_synthetic_shape *shape, uint32_t groups,
+                                  bool permuted, cull_synthetic **out)
+{
     cull_synthetic *w = cull_take(ctx, 1, sizeof *w);
     size_t experts[CULL_SYNTHETIC_LAYERS];
 
     if (!w)
         return CULL_ENOMEM;
+    w->shape = shape;
     w->N = N;
     w->permuted = permuted;
     make_facts(w);
@@ -280,8 +319,9 @@ static cull_status observe_expert(cull_ctx *ctx, const cull_synthetic *w, size_t
                                   .x = x,
                                   .gate = gate,
                                   .y = y };
-    if (n)
-        observer->add_expert(settings, &of, rows->observed);
+    if (n == 0)
+        return CULL_OK;
+    observer->add_expert(settings, &of, rows->observed);
     return CULL_OK;
 }
 

@@ -27,7 +27,21 @@ typedef struct cull_synthetic_layer {
     double *observed;   // of the observer, NULL without one
 } cull_synthetic_layer;
 
+// What models may be like, beside the plain one: each is a case in which methods go wrong.
+typedef struct cull_synthetic_shape {
+    const char *name; // "a made-up model", "… with experts that no token reaches"
+    size_t E[CULL_SYNTHETIC_LAYERS], K;
+    size_t n_group, topk_group;
+    bool starved; // the last expert of each layer is never chosen
+    bool twins;   // experts 0 and 1 of each layer are the same in all
+} cull_synthetic_shape;
+
+enum { CULL_SYNTHETIC_SHAPES = 6 };
+extern const cull_synthetic_shape
+    cull_synthetic_shapes[CULL_SYNTHETIC_SHAPES]; // the plain one first
+
 typedef struct cull_synthetic {
+    const cull_synthetic_shape *shape;
     cull_view view;
     cull_model_facts facts;
     cull_layer_facts layer[CULL_SYNTHETIC_LAYERS];
@@ -43,6 +57,9 @@ typedef struct cull_synthetic {
 // is set to serve the plugin's observer and scores of weights.
 cull_status cull_synthetic_new(cull_ctx *ctx, uint32_t groups, bool permuted,
                                cull_synthetic **out) CULL_MUST_CHECK;
+// The same of another shape than the plain one.
+cull_status cull_synthetic_shaped(cull_ctx *ctx, const cull_synthetic_shape *shape, uint32_t groups,
+                                  bool permuted, cull_synthetic **out) CULL_MUST_CHECK;
 size_t cull_synthetic_twin(size_t E, size_t e);
 
 // Feed a plugin's own statistic with the rows.

@@ -16,6 +16,7 @@
 #define CULL_CLI_CLI_H
 
 #include <argp.h>
+#include <stdio.h>
 
 #include "base/context.h"
 #include "plugin/registry.h"
@@ -36,6 +37,7 @@ typedef struct cull_options {
     uint64_t memory;       // bytes; 0: half of what is free
     const char *precision; // NULL: as the experiment says
     bool trust_plugins, quiet, verbose;
+    bool unsealed; // results without a checksum are read
 } cull_options;
 
 typedef struct cull_cli {
@@ -45,7 +47,18 @@ typedef struct cull_cli {
     cull_log *log;
     cull_pool *pool;
     cull_registry *registry;
+    int results; // where stdout led; −1: it does now
 } cull_cli;
+
+// Common options that not every command can do something with.
+enum cull_takes {
+    CULL_TAKES_EXPERIMENT = 1, // --set, --precision, --trust-plugins
+    CULL_TAKES_MEMORY = 2,     // --memory
+    CULL_TAKES_RESULTS = 4,    // --unsealed
+};
+
+// A flag of an option that may be given more than once.
+enum { CULL_MAY_REPEAT = 0x100 };
 
 // A command's own arguments, as argp takes them; `parse` gets ARGP_KEY_ARG too, and `input` as
 // state->input.
@@ -53,18 +66,29 @@ typedef struct cull_usage {
     const char *arguments, *doc;
     const struct argp_option *options; // or NULL
     argp_parser_t parse;               // or NULL
+    unsigned takes;                    // CULL_TAKES_*
 } cull_usage;
 
-// Parse the common and the command's options. --help and wrong usage end the program.
+// Parse the common and the command's options. --help and wrong usage end the program; an option
+// with a value that is given twice is wrong usage, too.
 void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv);
 
 // Log, pool, context and registry from the options, with the plugins given by --plugin. On failure
-// the reason is in the context.
+// the reason is in the context. From here on stdout leads to stderr, so that what plugins print is
+// no result.
 cull_status cull_cli_begin(cull_cli *cli) CULL_MUST_CHECK;
 void cull_cli_end(cull_cli *cli); // main does it
 
-// Print the context's error; the exit status that goes with it.
-int cull_cli_failed(cull_cli *cli);
+// What is printed to stdout from here on are results; or, again, is none.
+void cull_cli_results(cull_cli *cli);
+void cull_cli_aside(cull_cli *cli);
+// For commands whose results and calls into plugins take turns: a stream to where results go, which
+// the caller closes with cull_cli_close; NULL: no memory, reported.
+FILE *cull_cli_stream(cull_cli *cli);
+cull_status cull_cli_close(cull_cli *cli, FILE *stream) CULL_MUST_CHECK;
+
+// Print the context's error, or that there is none; the exit status, never 0, that goes with it.
+int cull_cli_failed(cull_cli *cli, cull_status status);
 int cull_exit_of(cull_status status);
 
 // Ctrl-C or a request to terminate: the first asks the work to stop, the second ends the program.

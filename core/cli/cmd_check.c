@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "check/conform.h"
 #include "cli/commands.h"
 
@@ -52,6 +53,7 @@ static void run_in_child(tally *t, const cull_plugin *plugin)
     const pid_t child = fork();
     if (child == 0) {
         tally own = { .out = t->out };
+        cull_crash_forget();
         alarm(TIME_LIMIT);
         cull_conform_runs(&(cull_examiner){ say, &own }, plugin);
         fflush(t->out);
@@ -81,24 +83,33 @@ int cull_cmd_check(cull_cli *cli, int argc, char **argv)
         "PLUGIN.so",
         "Test a plugin against its contract: its texts and settings and, for criteria and "
         "strategies, what it does to a small made-up model.",
-        NULL, parse
+        NULL, parse, 0
     };
     const char *file = NULL;
     cull_loaded *loaded = NULL;
-    tally t = { .out = stdout };
+    tally t = { 0 };
 
     cull_cli_parse(cli, &usage, &file, argc, argv);
-    if (cull_cli_begin(cli) != CULL_OK ||
-        cull_module_load(&cli->context.ctx, file, &loaded) != CULL_OK)
-        return cull_cli_failed(cli);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = cull_module_load(&cli->context.ctx, file, false, &loaded);
+    if (status != CULL_OK)
+        return cull_cli_failed(cli, status);
+    t.out = cull_cli_stream(cli);
+    if (!t.out)
+        return cull_cli_failed(cli, CULL_EIO);
     for (size_t i = 0; i < loaded->n; i++) {
         const cull_plugin *plugin = loaded->plugin[i];
-        printf("%s %s %s\n", cull_kind_name(plugin->kind), plugin->name, plugin->version);
+        fprintf(t.out, "%s %s %s\n", cull_kind_name(plugin->kind), plugin->name, plugin->version);
         cull_conform_texts(&(cull_examiner){ say, &t }, plugin);
         run_in_child(&t, plugin);
     }
-    printf(t.faults     ? "It has faults.\n"
-           : t.untested ? "No faults; not everything was tested.\n"
-                        : "No faults.\n");
+    fputs(t.faults     ? "It has faults.\n"
+          : t.untested ? "No faults; not everything was tested.\n"
+                       : "No faults.\n",
+          t.out);
+    status = cull_cli_close(cli, t.out);
+    if (status != CULL_OK)
+        return cull_cli_failed(cli, status);
     return t.faults ? CULL_EXIT_SOME_FAILED : CULL_EXIT_DONE;
 }

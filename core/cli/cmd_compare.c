@@ -418,7 +418,7 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
         "Show the results of one or more folders: a row for each method and sparsity, the metrics "
         "with their errors, and the paired difference to the dense model. Checkpoints, as "
         "`cull eval` left them, are set beside the first one task by task.",
-        options, parse
+        options, parse, CULL_TAKES_RESULTS
     };
     wanted w = { 0 };
     cull_frame frame;
@@ -432,8 +432,9 @@ int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
         status = cull_baseline_check(ctx, &frame, w.baseline);
     if (status == CULL_OK && !w.baseline && !w.each_other && !w.by_task && !w.recovery)
         w.baseline = cull_noted_baseline(ctx, &frame);
+    cull_cli_results(cli);
     if (status == CULL_OK)
         status = is_tidy(&w) ? list(ctx, &frame, &w) : show(ctx, &frame, &w);
     cull_folders_release(&w.folders);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -59,23 +59,23 @@ int cull_cmd_describe(cull_cli *cli, int argc, char **argv)
     };
     static const cull_usage usage = {
         "KIND NAME", "What a plugin does, what it costs, where it comes from, and its settings.",
-        options, parse
+        options, parse, 0
     };
     request r = { 0 };
 
     cull_cli_parse(cli, &usage, &r, argc, argv);
-    if (cull_cli_begin(cli) != CULL_OK)
-        return cull_cli_failed(cli);
+    cull_status status = cull_cli_begin(cli);
+    if (status != CULL_OK)
+        return cull_cli_failed(cli, status);
     const cull_plugin *plugin = cull_registry_find(cli->registry, r.kind, r.name);
-    if (!plugin && missing(cli, &r) != CULL_OK)
-        return cull_cli_failed(cli);
+    if (!plugin)
+        return cull_cli_failed(cli, missing(cli, &r));
 
     cull_buf text = CULL_BUF_INIT;
-    if (cull_describe(&cli->context.ctx, plugin, r.markdown, &text) != CULL_OK) {
-        cull_buf_release(&text);
-        return cull_cli_failed(cli);
-    }
-    fputs(text.s, stdout);
+    status = cull_describe(&cli->context.ctx, plugin, r.markdown, &text);
+    cull_cli_results(cli);
+    if (status == CULL_OK)
+        fputs(text.s, stdout);
     cull_buf_release(&text);
-    return CULL_EXIT_DONE;
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -34,7 +34,7 @@ static const struct argp_option options[] = {
       0 },
     { "bos", BOS, "WORD", 0, "protocol (default), add or none", 0 },
     { "length", LENGTH, "N", 0, "longest input (default: the model's positions)", 0 },
-    { "metric", METRIC, "YAML", 0,
+    { "metric", METRIC, "YAML", CULL_MAY_REPEAT,
       "one more metric, as in an experiment: \"perplexity: {files: a.txt, seqlen: 256}\"", 0 },
     { "output", 'o', "DIR", 0, "the folder of the results (default: results/eval-NAME)", 0 },
     CULL_LM_OPTIONS,
@@ -49,6 +49,21 @@ static error_t add_metric(cull_eval_wanted *w, const char *text)
     w->metrics = more;
     w->metrics[w->n_metrics++] = text;
     return 0;
+}
+
+// What only the metric of --tasks has a use for.
+static void check_together(struct argp_state *state, const cull_eval_wanted *w)
+{
+    const struct {
+        const char *name, *value;
+    } of_tasks[] = {
+        { "data", w->data },        { "shots", w->shots }, { "shot-seed", w->shot_seed },
+        { "limit", w->limit },      { "bos", w->bos },     { "length", w->length },
+        { "protocol", w->protocol }
+    };
+    for (size_t i = 0; !w->tasks && i < sizeof of_tasks / sizeof *of_tasks; i++)
+        if (of_tasks[i].value)
+            argp_error(state, "--%s has no effect without --tasks", of_tasks[i].name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -93,6 +108,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!w->model || (!w->tasks && w->n_metrics == 0))
             argp_error(state, "a model and tasks are needed: cull eval MODEL --tasks LIST");
+        check_together(state, w);
         return 0;
     default:
         return cull_lm_parse(key, arg, state, &r->out);
@@ -139,19 +155,20 @@ int cull_cmd_eval(cull_cli *cli, int argc, char **argv)
         "Evaluate a checkpoint on published tasks, request files or any metric, and show the "
         "table that lm-evaluation-harness shows. What is in the folder of the results is not "
         "computed again.",
-        options, parse
+        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
     };
     request r = { 0 };
     cull_experiment e = { 0 };
     cull_tally tally = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
-    if (cull_cli_begin(cli) != CULL_OK)
-        return cull_cli_failed(cli);
+    const cull_status begun = cull_cli_begin(cli);
+    if (begun != CULL_OK)
+        return cull_cli_failed(cli, begun);
     const cull_status status =
         evaluate(cli, &r, &e, (size_t)argc, (const char *const *)argv, &tally);
     cull_experiment_close(&e);
     cull_free(r.wanted.metrics);
     if (status != CULL_OK)
-        return cull_experiment_failed(cli, status);
+        return cull_experiment_failed(cli, &e, status);
     return tally.failed ? CULL_EXIT_SOME_FAILED : CULL_EXIT_DONE;
 }

@@ -128,14 +128,14 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     const char *out = cull_arena_copy(cli->context.alloc, r->out, n);
     if (!out)
         return cull_no_memory(ctx);
+    cull_cli_results(cli);
     if (r->layout == JSONL)
         return cull_export_lists(ctx, prepared, cut, out);
     if (r->layout == MASK)
         return cull_export_mask(ctx, prepared, cut, out);
     r->how.folder = out;
-    CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source,
-                                  cull_rows_peak(prepared, 0, 0, cull_cut_bytes(cut), 0),
-                                  cli->options.memory));
+    const cull_memory_need need = cull_need_of_rows(prepared, 0, 0, cull_cut_bytes(cut));
+    CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source, &need, cli->options.memory));
     CULL_TRY(cull_export_checkpoint(ctx, prepared, cut, &r->how));
     return r->verify ? verify(cli, r, prepared, cut) : CULL_OK;
 }
@@ -147,7 +147,7 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
                                       "checkpoint. TRIAL is a trial's .h5 file, or a cut's "
                                       ".safetensors file together with --model. What the format "
                                       "cannot say is refused with the reason.",
-                                      options, parse };
+                                      options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
@@ -155,5 +155,5 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = export_trial(cli, &r, &prepared);
     cull_prepared_model_close(&prepared);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -132,24 +132,23 @@ static cull_status print_memory(cull_cli *cli, const cull_prepared_model *s)
     const double speed = cull_product_rate(&rates, rows, (double)f->D);
     printf("%-16s about %.0f s for a pass over them\n", "time needed",
            ceil(2 * rows * (double)f->params_active / speed));
-    return cull_memory_suffices(&cli->context.ctx, f->source, calibration, memory);
+    const cull_memory_need need = cull_need_of_rows(s, rows, 0, stats);
+    return cull_memory_suffices(&cli->context.ctx, f->source, &need, memory);
 }
 
 // A checkpoint without a tokenizer can still be traced and fed token ids: that is a remark, no
 // failure.
-static void print_tokenizer(cull_cli *cli, const char *model, const cull_prepared_model *s)
+static void print_tokenizer(cull_cli *cli, bool ok, const cull_prepared_model *text,
+                            const cull_prepared_model *s)
 {
-    cull_prepared_model text;
-    const bool ok = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
     if (ok) {
-        const cull_model_facts *f = text.opened.facts;
+        const cull_model_facts *f = text->opened.facts;
         printf("%-16s vocabulary %zu, BOS %d%s, EOS %d\n", "tokenizer", s->opened.facts->V, f->bos,
                f->adds_bos ? " (put in front)" : "", f->eos);
     } else {
         printf("%-16s cannot be used: %s\n", "tokenizer", cli->context.error.sentence);
         cull_error_clear(&cli->context.ctx);
     }
-    cull_prepared_model_close(&text);
     printf("%-16s %zu\n", "positions", s->opened.facts->max_positions);
 }
 
@@ -192,12 +191,33 @@ static void print_answers(const cull_model_facts *f)
 }
 
 // What every other command warns of.
-static void print_notes(const cull_prepared_model *s)
+static void print_notes(size_t n, const char *const *texts)
 {
-    const char *const *texts;
-    const size_t n = cull_prepared_model_notes(s, &texts);
     for (size_t i = 0; i < n; i++)
         printf("%-16s %s\n", i ? "" : "notes", texts[i]);
+}
+
+// All that plugins say is asked before the first line is printed.
+static cull_status show(cull_cli *cli, const char *model, const cull_prepared_model *s)
+{
+    const char *const *notes;
+    const size_t n = cull_prepared_model_notes(s, &notes);
+    cull_prepared_model text;
+    const bool ok = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
+
+    cull_cli_results(cli);
+    printf("%-16s %s\n", "model", s->opened.facts->source);
+    printf("%-16s %s\n", "architecture", s->opened.facts->arch);
+    printf("%-16s %s\n", "fingerprint", s->opened.facts->fingerprint);
+    print_routing(s);
+    print_params(s->opened.facts);
+    print_tokenizer(cli, ok, &text, s);
+    cull_prepared_model_close(&text);
+    const cull_status status = print_memory(cli, s);
+    print_uses(s);
+    print_answers(s->opened.facts);
+    print_notes(n, notes);
+    return status;
 }
 
 int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
@@ -206,7 +226,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
         "MODEL",
         "Show a model's architecture, size and tokenizer, and what memory it needs. Exit status 3 "
         "and the reason where the checkpoint cannot be used.",
-        NULL, parse
+        NULL, parse, CULL_TAKES_MEMORY
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
@@ -214,21 +234,11 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
         status = cull_model_examine(cli, r.model, CULL_OPEN_WEIGHTS | CULL_OPEN_SHAPES, &prepared);
-    if (status == CULL_OK) {
-        printf("%-16s %s\n", "model", prepared.opened.facts->source);
-        printf("%-16s %s\n", "architecture", prepared.opened.facts->arch);
-        printf("%-16s %s\n", "fingerprint", prepared.opened.facts->fingerprint);
-        print_routing(&prepared);
-        print_params(prepared.opened.facts);
-        print_tokenizer(cli, r.model, &prepared);
-        status = print_memory(cli, &prepared);
-        print_uses(&prepared);
-        print_answers(prepared.opened.facts);
-        print_notes(&prepared);
-    }
+    if (status == CULL_OK)
+        status = show(cli, r.model, &prepared);
     cull_prepared_model_close(&prepared);
     if (status == CULL_OK)
         return CULL_EXIT_DONE;
-    cull_cli_failed(cli);
+    cull_cli_failed(cli, status);
     return CULL_EXIT_ENVIRONMENT;
 }

@@ -37,15 +37,18 @@ int cull_cmd_list(cull_cli *cli, int argc, char **argv)
     static const cull_usage usage = {
         "[KIND]",
         "List the plugins, of all kinds or of one: backend, data, criterion, strategy, metric.",
-        NULL, parse
+        NULL, parse, 0
     };
     wanted w = { 0 };
     size_t bad = 0;
 
     cull_cli_parse(cli, &usage, &w, argc, argv);
-    if (cull_cli_begin(cli) != CULL_OK ||
-        cull_registry_load_all(&cli->context.ctx, cli->registry, &bad) != CULL_OK)
-        return cull_cli_failed(cli);
+    cull_status status = cull_cli_begin(cli);
+    if (status == CULL_OK)
+        status = cull_registry_load_all(&cli->context.ctx, cli->registry, &bad);
+    if (status != CULL_OK)
+        return cull_cli_failed(cli, status);
+    cull_cli_results(cli);
     for (size_t i = 0; i < cull_registry_count(cli->registry); i++) {
         const cull_registered *entry = cull_registry_at(cli->registry, i);
         if (!w.only || entry->plugin->kind == w.kind)

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/experiment.h"
 #include "plan/cost.h"
+#include "plan/remarks.h"
 #include "plan/time.h"
 
 typedef struct request {
@@ -36,19 +37,35 @@ static const char *amount(double n, char *buf, size_t size)
     return buf;
 }
 
+// May some model's layers not all be cut? Then sparsity is of those that may.
+static bool is_restricted(const cull_experiment *e)
+{
+    for (size_t m = 0; m < e->inputs.n; m++)
+        if (cull_allowed_share(&e->inputs.at[m]) < 1)
+            return true;
+    return false;
+}
+
 static void print_cells(const cull_experiment *e)
 {
     const cull_spec *spec = &e->spec;
-    printf("%-12s %-20s %8s  %-14s %6s\n", "model", "method", "sparsity", "allocation", "seed");
+    const bool both = is_restricted(e);
+    printf("%-12s %-20s %8s  %s%-14s %6s\n", "model", "method", "sparsity",
+           both ? "of all    " : "", "allocation", "seed");
     for (size_t i = 0; i < e->plan.n_cells; i++) {
         const cull_cell *c = &e->plan.cell[i];
-        char sparsity[24] = "-", seed[24] = "-";
+        char sparsity[24] = "-", of_all[24] = "", seed[24] = "-";
         if (!isnan(c->sparsity))
             snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
+        if (both && isnan(c->sparsity))
+            snprintf(of_all, sizeof of_all, "%6s    ", "-");
+        else if (both)
+            snprintf(of_all, sizeof of_all, "%6.4g    ",
+                     c->sparsity * cull_allowed_share(&e->inputs.at[c->model]));
         if (c->seeded)
             snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
-        printf("%-12s %-20s %8s  %-14s %6s\n", spec->models[c->model].name,
-               c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity,
+        printf("%-12s %-20s %8s  %s%-14s %6s\n", spec->models[c->model].name,
+               c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity, of_all,
                c->allocation ? c->allocation : "-", seed);
     }
 }
@@ -92,6 +109,8 @@ static void print_shared(const cull_experiment *e)
     }
     for (size_t i = 0; i < plan->n_notes; i++)
         printf("%s\n", plan->note[i]);
+    for (size_t i = 0; i < plan->n_warnings; i++)
+        printf("warning: %s\n", plan->warning[i]);
 }
 
 static void print_cost(const char *what, const cull_cost *c, double seconds)
@@ -120,23 +139,36 @@ static void print_model(const char *name, const cull_model_facts *f)
            f->no_weights ? f->no_weights : "");
 }
 
-static cull_status print_costs(cull_cli *cli, const cull_experiment *e)
+typedef struct costs { // of a model
+    cull_cost calibrate, evaluate;
+    double calibrating, evaluating; // seconds
+} costs;
+
+static cull_status estimate(cull_cli *cli, const cull_experiment *e, costs **out)
 {
+    costs *of = *out = cull_take(&cli->context.ctx, e->inputs.n, sizeof *of);
     cull_rates rates;
+    if (!of)
+        return CULL_ENOMEM;
     CULL_TRY(cull_rates_here(&cli->context.ctx, &rates));
     for (size_t m = 0; m < e->inputs.n; m++) {
-        cull_cost calibrate, evaluate;
         CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,
-                                    &calibrate, &evaluate));
-        double calibrating, evaluating;
+                                    &of[m].calibrate, &of[m].evaluate));
         CULL_TRY(cull_estimate_seconds(&cli->context.ctx, &e->plan, &e->inputs, m,
-                                       cli->options.memory, &rates, &calibrating, &evaluating));
-        print_model(e->spec.models[m].name, e->inputs.at[m].opened.facts);
-        if (calibrate.passes > 0)
-            print_cost("calibrate", &calibrate, calibrating);
-        print_cost("evaluate", &evaluate, evaluating);
+                                       cli->options.memory, &rates, &of[m].calibrating,
+                                       &of[m].evaluating));
     }
     return CULL_OK;
+}
+
+static void print_costs(const cull_experiment *e, const costs *of)
+{
+    for (size_t m = 0; m < e->inputs.n; m++) {
+        print_model(e->spec.models[m].name, e->inputs.at[m].opened.facts);
+        if (of[m].calibrate.passes > 0)
+            print_cost("calibrate", &of[m].calibrate, of[m].calibrating);
+        print_cost("evaluate", &of[m].evaluate, of[m].evaluating);
+    }
 }
 
 int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
@@ -145,28 +177,30 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
                                       "Check an experiment and show its trials, what they share, "
                                       "and what they will cost. Nothing "
                                       "is computed.",
-                                      NULL, parse };
+                                      NULL, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY };
     request r = { 0 };
     cull_experiment e = { 0 };
     cull_spec_source source;
+    costs *of;
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
         status = cull_experiment_source(&cli->context.ctx, &cli->options, r.file, &source);
     if (status == CULL_OK)
-        status =
-            cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
+        status = cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
+    if (status == CULL_OK)
+        status = estimate(cli, &e, &of);
     if (status == CULL_OK) {
+        cull_cli_results(cli);
         if (*e.spec.question)
             printf("%s\n\n", e.spec.question);
         print_cells(&e);
         printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e.plan.n_cells, e.plan.grid,
                e.spec.n_models);
         print_shared(&e);
-        status = print_costs(cli, &e);
-        if (status == CULL_OK)
-            status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
+        print_costs(&e, of);
+        status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
     }
     cull_experiment_close(&e);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, status);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, &e, status);
 }

@@ -64,7 +64,7 @@ int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
         "Write what a recorded trial was asked and answered as lm-evaluation-harness does: its "
         "results JSON, its samples, and its response cache, from which lm-eval itself makes any "
         "metric. The prompts are made again: the model's folder and the datasets must be there.",
-        options, parse
+        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_RESULTS
     };
     request r = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
@@ -72,5 +72,5 @@ int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = replay(cli, &r);
     cull_folders_release(&r.trial);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -43,7 +43,7 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
         "DIR...",
         "Write one self-contained HTML page of the results in one or more folders: tables with "
         "paired intervals, curves, experts, cost, flips, and where the numbers come from.",
-        options, parse
+        options, parse, CULL_TAKES_RESULTS
     };
     wanted w = { .out = "report.html" };
     cull_frame frame;
@@ -55,6 +55,7 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
         status = cull_folders_load(ctx, &w.folders, &frame);
     if (status == CULL_OK)
         status = cull_frame_check(ctx, &frame);
+    cull_cli_results(cli);
     if (status == CULL_OK)
         status = cull_baseline_check(ctx, &frame, w.baseline);
     if (status == CULL_OK)
@@ -63,5 +64,5 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK && !cull_is_stream(w.out))
         printf("%s\n", w.out);
     cull_folders_release(&w.folders);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -101,6 +101,8 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
         cull_prepared_model_warn(&e->inputs.at[m]);
     for (size_t i = 0; i < e->plan.n_notes; i++)
         cull_log_line(cli->log, CULL_INFO, "%s", e->plan.note[i]);
+    for (size_t i = 0; i < e->plan.n_warnings; i++)
+        cull_log_line(cli->log, CULL_WARN, "%s", e->plan.warning[i]);
     const cull_status status =
         cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, &options_of, tally);
     cull_log_line(cli->log, CULL_INFO,
@@ -119,17 +121,18 @@ int cull_cmd_run(cull_cli *cli, int argc, char **argv)
         "EXPERIMENT.yaml",
         "Compute what is missing of an experiment: cuts, evaluations, one file per trial. What is "
         "there already is not computed again.",
-        options, parse
+        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
     };
     request r = { .seconds = plugin_seconds };
     cull_experiment e = { 0 };
     cull_tally tally = { 0 };
     cull_cli_parse(cli, &usage, &r, argc, argv);
-    if (cull_cli_begin(cli) != CULL_OK)
-        return cull_cli_failed(cli);
+    const cull_status begun = cull_cli_begin(cli);
+    if (begun != CULL_OK)
+        return cull_cli_failed(cli, begun);
     const cull_status status = run(cli, &r, &e, (size_t)argc, (const char *const *)argv, &tally);
     cull_experiment_close(&e);
     if (status != CULL_OK)
-        return cull_experiment_failed(cli, status);
+        return cull_experiment_failed(cli, &e, status);
     return tally.failed ? CULL_EXIT_SOME_FAILED : CULL_EXIT_DONE;
 }

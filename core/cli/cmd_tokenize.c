@@ -39,16 +39,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "a model is needed: cull tokenize MODEL");
         return 0;
+    case ARGP_KEY_END:
+        if (r->decode && r->no_special)
+            argp_error(state, "--no-special has no effect with --decode, which leaves them out");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static cull_status put(cull_ctx *ctx, const cull_buf *out)
+static cull_status put(cull_ctx *ctx, const cull_buf *out, FILE *to)
 {
     if (out->failed)
         return cull_no_memory(ctx);
-    if (fwrite(out->s, 1, out->n, stdout) != out->n)
+    if (fwrite(out->s, 1, out->n, to) != out->n)
         return cull_fail(ctx, CULL_EIO, "the results cannot be written to stdout");
     return CULL_OK;
 }
@@ -108,7 +112,8 @@ static cull_status convert_line(cull_ctx *ctx, const cull_text *text, const requ
     return status;
 }
 
-static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, const request *r)
+static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, const request *r,
+                               FILE *to)
 {
     cull_ctx *ctx = &prepared->context.ctx;
     cull_buf out = CULL_BUF_INIT;
@@ -123,7 +128,7 @@ static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, con
         if (strspn(line, " \t\r\n") < (size_t)n)
             status = convert_line(ctx, &prepared->text, r, line, (size_t)n, &out);
         if (status == CULL_OK && out.n > 0)
-            status = put(ctx, &out);
+            status = put(ctx, &out, to);
         cull_arena_rewind(prepared->context.alloc, mark);
         cull_arena_clear(prepared->context.scratch);
     }
@@ -142,7 +147,7 @@ int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
         "MODEL",
         "Turn lines {\"text\": …} of stdin into lines {\"ids\": […]}. MODEL is a folder, which "
         "need only hold tokenizer.json, or the id of a model in the local Hub cache.",
-        options, parse
+        options, parse, 0
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
@@ -150,8 +155,13 @@ int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
         status = cull_model_open(cli, r.model, CULL_OPEN_TOKENIZER, &prepared);
+    FILE *out = status == CULL_OK ? cull_cli_stream(cli) : NULL;
     if (status == CULL_OK)
-        status = convert_all(cli, &prepared, &r);
+        status = out ? convert_all(cli, &prepared, &r, out) : CULL_EIO;
+    if (out) {
+        const cull_status closed = cull_cli_close(cli, out);
+        status = status == CULL_OK ? closed : status;
+    }
     cull_prepared_model_close(&prepared);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

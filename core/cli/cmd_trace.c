@@ -133,8 +133,8 @@ static cull_status check_memory(cull_ctx *ctx, const cull_prepared_model *prepar
     for (size_t l = 0; l < facts->L; l++)
         numbers += (double)(prepared->layer[l]->E + 2 * prepared->layer[l]->K);
     const double kept = N * numbers * sizeof(float) + cull_cut_bytes(cut);
-    return cull_memory_suffices(ctx, facts->source,
-                                cull_rows_peak(prepared, N, (double)s->len, kept, memory), memory);
+    const cull_memory_need need = cull_need_of_rows(prepared, N, (double)s->len, kept);
+    return cull_memory_suffices(ctx, facts->source, &need, memory);
 }
 
 static cull_status make_router_room(cull_ctx *ctx, const cull_prepared_model *prepared,
@@ -206,6 +206,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
         (void)cull_precision_of(cli->options.precision, &engine.precision); // parsed already
     CULL_TRY(cull_trace_pass(ctx, &prepared->opened, &engine, cut, &t));
     CULL_TRY(check_logits(ctx, &t, facts->V));
+    cull_cli_results(cli);
     return cull_trace_write(ctx, r->out, &prepared->opened, &t);
 }
 
@@ -215,7 +216,7 @@ int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
         "MODEL",
         "Write what every layer of a model computes for the given token ids to an HDF5 file: "
         "logits, hidden states, and what the routers see, choose and weigh.",
-        options, parse
+        options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
@@ -224,5 +225,5 @@ int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = trace(cli, &r, &prepared);
     cull_prepared_model_close(&prepared);
-    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli);
+    return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

@@ -33,6 +33,7 @@ cull_status cull_eval_show(cull_cli *cli, const char *folder, const cull_experim
     CULL_TRY(this_run(cli, e, &own));
     CULL_TRY(cull_frame_load(ctx, 1, &folder, &(cull_conditions){ 1, &own }, &frame));
     CULL_TRY(cull_view_lm_eval(ctx, &frame, NULL, &table));
+    cull_cli_results(cli);
     cull_table_markdown(&table, stdout);
     return cull_lm_write(cli, &frame, 0, out);
 }

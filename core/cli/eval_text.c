@@ -28,8 +28,11 @@ static void put_data(cull_buf *out, const char *item, size_t n)
     struct stat st;
     cull_buf path = CULL_BUF_INIT;
     cull_buf_add(&path, item, n);
-    if (path.s && stat(path.s, &st) == 0 && S_ISDIR(st.st_mode))
+    if (path.s && stat(path.s, &st) == 0 && S_ISDIR(st.st_mode)) {
+        cull_buf_clear(&path);
+        cull_buf_glob(&path, item, n);
         cull_buf_puts(&path, "/*.jsonl*");
+    }
     out->failed |= path.failed;
     if (!path.failed && path.s)
         cull_buf_json(out, path.s, path.n);

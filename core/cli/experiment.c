@@ -6,6 +6,7 @@
 
 #include "flow/fits.h"
 #include "plan/key.h"
+#include "plan/remarks.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
                                    cull_spec_source *out)
@@ -40,13 +41,13 @@ static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
     return cull_problems_status(problems);
 }
 
-static void print_problems(const cull_problems *problems)
+static bool print_problems(const cull_problems *problems)
 {
     cull_buf text = CULL_BUF_INIT;
     cull_problems_print(problems, &text);
-    if (!text.failed && text.s)
-        fputs(text.s, stderr);
+    const bool said = !text.failed && text.s && fputs(text.s, stderr) >= 0;
     cull_buf_release(&text);
+    return said;
 }
 
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
@@ -58,8 +59,9 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
     cull_problems_init(&problems, ctx);
     const cull_status status = read_and_fit(ctx, registry, source, what, &problems, out);
     if (problems.n > 0)
-        print_problems(&problems);
+        out->said = print_problems(&problems) && status == CULL_EUSAGE;
     CULL_TRY(status);
+    CULL_TRY(cull_plan_remarks(ctx, &out->inputs, &out->plan));
     CULL_TRY(cull_inputs_load(ctx, &out->plan, &out->inputs));
     return cull_plan_keys(ctx, registry, &out->inputs, &out->plan);
 }
@@ -69,9 +71,9 @@ void cull_experiment_close(cull_experiment *experiment)
     cull_inputs_close(&experiment->inputs);
 }
 
-int cull_experiment_failed(cull_cli *cli, cull_status status)
+int cull_experiment_failed(cull_cli *cli, const cull_experiment *e, cull_status status)
 {
-    if (status == CULL_EUSAGE) // the context's sentence only counts what was printed
+    if (e->said) // the context's sentence only counts what was printed
         return CULL_EXIT_USAGE;
-    return cull_cli_failed(cli);
+    return cull_cli_failed(cli, status);
 }

@@ -9,6 +9,7 @@ typedef struct cull_experiment {
     cull_spec spec;
     cull_plan plan;
     cull_inputs inputs;
+    bool said; // the problems of the file were printed
 } cull_experiment;
 
 // Where an experiment comes from, with what the command line changes in it.
@@ -23,7 +24,8 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
                                  cull_experiment *out) CULL_MUST_CHECK;
 void cull_experiment_close(cull_experiment *experiment);
 
-// Says what is left to be said (the problems of a file were), and the exit status.
-int cull_experiment_failed(cull_cli *cli, cull_status status);
+// Says what is left to be said (where the problems of a file were, they are all), and the exit
+// status.
+int cull_experiment_failed(cull_cli *cli, const cull_experiment *e, cull_status status);
 
 #endif

@@ -17,7 +17,7 @@ enum { CULL_FOLDERS_WHERE = 0x400 };
 // An entry of a command's options.
 #define CULL_FOLDERS_OPTION                                                                        \
     {                                                                                              \
-        "where", CULL_FOLDERS_WHERE, "KEY=VALUE", 0,                                               \
+        "where", CULL_FOLDERS_WHERE, "KEY=VALUE", CULL_MAY_REPEAT,                                 \
             "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be "  \
             "repeated",                                                                            \
             0                                                                                      \

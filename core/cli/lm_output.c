@@ -174,7 +174,7 @@ static cull_status write_answers(cull_cli *cli, const cull_frame *frame, cull_ex
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         cull_prepared_model *prepared = &e->inputs.at[0];
         const cull_lm_task task = { .ctx = &prepared->context.ctx,
-                                    .metric = e->spec.metrics[i].plugin->vtable,
+                                    .plugin = e->spec.metrics[i].plugin,
                                     .requests = &prepared->asked[i].requests,
                                     .frame = frame };
         status = write_tasks(cli, &task, first[i], out, cache, &answers);
@@ -224,7 +224,9 @@ cull_status cull_lm_write(cull_cli *cli, const cull_frame *frame, size_t trial,
     if (n == 0)
         return cull_fail(ctx, CULL_EUSAGE, "%s: none of its metrics has documents to log",
                          frame->trial[trial].path);
+    cull_cli_aside(cli);
     cull_status status = open_again(cli, frame, trial, n, first, &e);
+    cull_cli_results(cli);
     if (status == CULL_OK)
         status = write_answers(cli, frame, &e, n, first, out);
     cull_experiment_close(&e);

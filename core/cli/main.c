@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/sigbus.h"
+#include "base/crash.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "math/cpu.h"
@@ -54,13 +56,14 @@ static int unknown(const char *word)
 
 static int run(const cull_command *command, int argc, char **argv)
 {
-    cull_cli cli = { .command = command->name };
+    cull_cli cli = { .command = command->name, .results = -1 };
     char name[64];
 
     snprintf(name, sizeof name, "cull %s", command->name);
     argv[0] = name; // what argp calls the program
     const int status = command->run(&cli, argc, argv);
     cull_cli_end(&cli);
+    cull_crash_end();
     return status;
 }
 
@@ -120,16 +123,27 @@ static int dispatch(int argc, char **argv)
     return command ? run(command, argc - 1, argv + 1) : unknown(argv[1]);
 }
 
+// Without what libraries and plugins do at the end: some of them wait for threads that were never
+// started, where there was no memory for them. Sanitizers look for leaks there.
+static int leave(int status)
+{
+#if !defined(CULL_SANITIZED)
+    _exit(status);
+#endif
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    cull_sigbus_install();
+    cull_crash_install();
+    cull_json_memory_install();
     cull_interrupt_install();
     argp_err_exit_status = CULL_EXIT_USAGE;
 
     const int status = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "error: the results could not be written to stdout: %s\n", strerror(errno));
-        return CULL_EXIT_ENVIRONMENT;
+        return leave(CULL_EXIT_ENVIRONMENT);
     }
-    return status;
+    return leave(status);
 }

@@ -15,24 +15,36 @@ enum {
     MEMORY = 'm',
     PRECISION = 0x100,
     PLUGIN,
-    TRUST
+    TRUST,
+    UNSEALED
 };
 
-static const struct argp_option common[] = {
-    { NULL, 0, NULL, 0, "Common options:", 10 },
-    { "set", SET, "KEY=VALUE", 0, "change a value of the experiment", 10 },
-    { "threads", THREADS, "N", 0, "threads (default: one per usable CPU)", 10 },
-    { "memory", MEMORY, "BYTES", 0,
-      "most memory to be resident, mapped weights included, as 8G (default: activations take half "
-      "of what is free)",
-      10 },
-    { "precision", PRECISION, "WORD", 0, "f32 (default), bf16, bf16x2 or auto", 10 },
-    { "plugin", PLUGIN, "FILE", 0, "load a plugin", 10 },
-    { "trust-plugins", TRUST, NULL, 0, "load the plugins that the experiment's file names", 10 },
-    { "quiet", QUIET, NULL, 0, "only warnings and errors", 10 },
-    { "verbose", VERBOSE, NULL, 0, "also what helps to find faults", 10 },
-    { 0 },
+static const struct {
+    unsigned takes; // of which a command must take one; 0: all commands have it
+    struct argp_option option;
+} common[] = {
+    { 0, { NULL, 0, NULL, 0, "Common options:", 10 } },
+    { CULL_TAKES_EXPERIMENT,
+      { "set", SET, "KEY=VALUE", CULL_MAY_REPEAT, "change a value of the experiment", 10 } },
+    { 0, { "threads", THREADS, "N", 0, "threads (default: one per usable CPU)", 10 } },
+    { CULL_TAKES_MEMORY,
+      { "memory", MEMORY, "BYTES", 0,
+        "most memory to be resident, mapped weights included, as 8G (default: activations take "
+        "half of what is free)",
+        10 } },
+    { CULL_TAKES_EXPERIMENT,
+      { "precision", PRECISION, "WORD", 0, "f32 (default), bf16, bf16x2 or auto", 10 } },
+    { 0, { "plugin", PLUGIN, "FILE", CULL_MAY_REPEAT, "load a plugin", 10 } },
+    { CULL_TAKES_EXPERIMENT,
+      { "trust-plugins", TRUST, NULL, 0, "load the plugins that the experiment's file names",
+        10 } },
+    { CULL_TAKES_RESULTS,
+      { "unsealed", UNSEALED, NULL, 0,
+        "read results without a checksum, too, as other programs write them", 10 } },
+    { 0, { "quiet", QUIET, NULL, 0, "only warnings and errors", 10 } },
+    { 0, { "verbose", VERBOSE, NULL, 0, "also what helps to find faults", 10 } },
 };
+enum { N_COMMON = sizeof common / sizeof *common };
 
 bool cull_parse_bytes(const char *text, uint64_t *out)
 {
@@ -120,30 +132,85 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     case TRUST:
         o->trust_plugins = true;
         return 0;
+    case UNSEALED:
+        o->unsealed = true;
+        return 0;
     case QUIET:
         o->quiet = true;
         return 0;
     case VERBOSE:
         o->verbose = true;
         return 0;
+    case ARGP_KEY_END:
+        if (o->quiet && o->verbose)
+            argp_error(state, "--quiet and --verbose exclude each other");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
+// ---- both tables ----
+
+enum { MOST_OPTIONS = 48 };
+
+typedef struct table { // of options, and who parses them
+    const struct argp_option *options;
+    argp_parser_t parse;
+    void *input;
+    const struct argp_option *seen[MOST_OPTIONS];
+    size_t n_seen;
+} table;
+
+static const struct argp_option *row_of(const table *t, int key)
+{
+    for (const struct argp_option *o = t->options; o && (o->name || o->key || o->doc); o++)
+        if (o->key == key)
+            return o;
+    return NULL;
+}
+
+// Of two values one would be dropped.
+static void check_once(table *t, int key, struct argp_state *state)
+{
+    const struct argp_option *row = row_of(t, key);
+
+    if (!row || !row->arg || (row->flags & CULL_MAY_REPEAT))
+        return;
+    for (size_t i = 0; i < t->n_seen; i++)
+        if (t->seen[i] == row)
+            argp_error(state, "--%s is given twice", row->name);
+    if (t->n_seen < MOST_OPTIONS)
+        t->seen[t->n_seen++] = row;
+}
+
+static error_t parse_table(int key, char *arg, struct argp_state *state)
+{
+    table *t = state->input;
+
+    if (t && key > 0 && key < ARGP_KEY_END)
+        check_once(t, key, state);
+    if (!t)
+        return ARGP_ERR_UNKNOWN;
+    state->input = t->input;
+    const error_t error = t->parse(key, arg, state);
+    state->input = t;
+    return error;
+}
+
 typedef struct inputs {
-    void *own, *common;
+    table own, common;
 } inputs;
 
 static error_t hand_inputs(int key, char *arg, struct argp_state *state)
 {
-    const inputs *in = state->input;
+    inputs *in = state->input;
 
     (void)arg;
     if (key != ARGP_KEY_INIT)
         return ARGP_ERR_UNKNOWN;
-    state->child_inputs[0] = in->own;
-    state->child_inputs[1] = in->common;
+    state->child_inputs[0] = &in->own;
+    state->child_inputs[1] = &in->common;
     return 0;
 }
 
@@ -154,16 +221,31 @@ static error_t no_arguments(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
+// The common options that a command takes.
+static void choose(unsigned takes, struct argp_option out[N_COMMON + 1])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_COMMON; i++)
+        if (!common[i].takes || (common[i].takes & takes))
+            out[n++] = common[i].option;
+    out[n] = (struct argp_option){ 0 };
+}
+
 void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv)
 {
-    const struct argp own = { .options = usage->options,
-                              .parser = usage->parse ? usage->parse : no_arguments };
-    const struct argp shared = { .options = common, .parser = parse_common };
+    struct argp_option shown[N_COMMON + 1];
+    choose(usage->takes, shown);
+    inputs in = {
+        .own = { usage->options, usage->parse ? usage->parse : no_arguments, input, { 0 }, 0 },
+        .common = { shown, parse_common, &cli->options, { 0 }, 0 },
+    };
+    const struct argp own = { .options = usage->options, .parser = parse_table };
+    const struct argp shared = { .options = shown, .parser = parse_table };
     const struct argp_child children[] = { { &own, 0, NULL, 0 }, { &shared, 0, NULL, 10 }, { 0 } };
     const struct argp argp = {
         .parser = hand_inputs, .args_doc = usage->arguments, .doc = usage->doc, .children = children
     };
-    inputs in = { input, &cli->options };
 
     const error_t failed = argp_parse(&argp, argc, argv, 0, NULL, &in);
     if (failed) {

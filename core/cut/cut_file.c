@@ -293,7 +293,8 @@ cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_abo
     cull_safetensors_writer *writer = NULL;
     cull_status status = r.status;
     if (status == CULL_OK)
-        status = cull_safetensors_create(ctx, path, r.n, r.entry, r.n_pairs, r.pair, &writer);
+        status =
+            cull_safetensors_create_sealed(ctx, path, r.n, r.entry, r.n_pairs, r.pair, &writer);
     if (status == CULL_OK)
         status = put(&r, writer);
     if (status == CULL_OK)

@@ -388,7 +388,7 @@ static cull_status load(source *s)
 cull_status cull_cut_load(cull_ctx *ctx, const char *path, cull_cut *cut)
 {
     cull_safetensors *file;
-    CULL_TRY(cull_safetensors_open(ctx, path, &file));
+    CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
 
     source s = { .ctx = ctx, .path = path, .file = file, .cut = cut };
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
@@ -408,7 +408,7 @@ cull_status cull_cut_read_ids(cull_ctx *ctx, const char *path, cull_cut_ids *out
 {
     out->model[0] = out->calibration[0] = '\0';
     cull_safetensors *file;
-    CULL_TRY(cull_safetensors_open(ctx, path, &file));
+    CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
 
     source s = { .ctx = ctx, .path = path, .file = file };
     const cull_status status = check_head(&s);

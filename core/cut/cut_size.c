@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "cut/cut.h"
 #include "cut/overlay.h"
 
@@ -100,7 +101,8 @@ static cull_status shape(cull_ctx *ctx, const layer_size *m, cull_matrix_id wher
     *rows = *cols = 0;
     if (!(m->facts->parts >> where.part & 1))
         return CULL_OK;
-    CULL_TRY(m->model->backend->matrix(ctx, m->model->model, where, &matrix));
+    CULL_TRY(CULL_CALL(ctx, m->model->plugin, m->l, matrix,
+                       m->model->backend->matrix(ctx, m->model->model, where, &matrix)));
     *rows = matrix.rows;
     *cols = matrix.cols;
     return CULL_OK;

@@ -1,5 +1,6 @@
 // Blocks of whole trees, their rows at both ends of the model, and how far a pass is.
 #include "engine/blocks.h"
+#include "base/call.h"
 
 #include "base/clock.h"
 #include "math/kernels.h"
@@ -58,8 +59,9 @@ cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *
                              run->m->facts->V);
     for (size_t i = 0; i < n; i += EMBED_ROWS) {
         const size_t count = n - i < EMBED_ROWS ? n - i : EMBED_ROWS;
-        CULL_TRY(run->m->backend->embed(&piece.pass, run->m->model, count, ids + i,
-                                        h + i * run->m->facts->D));
+        CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, SIZE_MAX, embed,
+                           run->m->backend->embed(&piece.pass, run->m->model, count, ids + i,
+                                                  h + i * run->m->facts->D)));
     }
     return CULL_OK;
 }
@@ -80,22 +82,29 @@ cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn)
     cull_piece piece = cull_piece_outer(run);
 
     piece.pass.core = &piece;
-    return run->m->backend->norm(&piece.pass, run->m->model, n, h, hn);
+    return CULL_CALL(run->ctx, run->m->plugin, SIZE_MAX, norm,
+                     run->m->backend->norm(&piece.pass, run->m->model, n, h, hn));
 }
 
 void cull_layer_enter(cull_run *run, size_t l)
 {
     const cull_backend *b = run->m->backend;
 
-    if (b->prefetch && l + 1 < run->m->facts->L)
+    if (b->prefetch && l + 1 < run->m->facts->L) {
+        cull_call_enter(run->m->plugin, "prefetch", l + 1);
         b->prefetch(run->m->model, l + 1);
+        cull_call_leave();
+    }
     run->cost.weight_bytes += cull_layer_of(run->m, l)->bytes;
 }
 
 void cull_layer_leave(cull_run *run, size_t l)
 {
-    if (run->m->backend->release)
-        run->m->backend->release(run->m->model, l);
+    if (!run->m->backend->release)
+        return;
+    cull_call_enter(run->m->plugin, "release", l);
+    run->m->backend->release(run->m->model, l);
+    cull_call_leave();
 }
 
 void cull_pass_begin(cull_run *run, const char *phase, size_t tokens)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/call.h"
 #include "base/memory.h"
 #include "math/blas.h"
 #include "math/rows.h"
@@ -124,8 +125,9 @@ static cull_status run_expert(void *arg, size_t e, size_t worker)
     const float *x = c->scale ? scaled_rows(c, e, arena) : c->x;
     if (!x)
         return cull_no_memory(g->run->ctx);
-    CULL_TRY(g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, x,
-                                        c->y + e * c->n * g->D));
+    CULL_TRY(CULL_CALL(g->run->ctx, g->run->m->plugin, g->l, expert,
+                       g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, x,
+                                                  c->y + e * c->n * g->D)));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

@@ -7,6 +7,7 @@
 // so that sums do not depend on threads.
 #include <string.h>
 
+#include "base/call.h"
 #include "cut/cut.h"
 #include "engine/visit.h"
 #include "math/rows.h"
@@ -199,10 +200,11 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     piece.layer = t->l;
     piece.pass.core = &piece;
     piece.inputs = t->u ? &inputs : NULL;
-    CULL_TRY(cull_while(
-        t->run->ctx,
-        t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l, g->e, it->n, x, y),
-        "computing expert %zu of layer %zu", g->e, t->l));
+    CULL_TRY(cull_while(t->run->ctx,
+                        CULL_CALL(t->run->ctx, t->run->m->plugin, t->l, expert,
+                                  t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l,
+                                                             g->e, it->n, x, y)),
+                        "computing expert %zu of layer %zu", g->e, t->l));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

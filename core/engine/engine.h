@@ -41,9 +41,11 @@ void cull_cost_add(cull_cost_seen *to, const cull_cost_seen *pass);
 // ---- calibration ----
 
 typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
+    const cull_plugin *plugin;     // the criterion's
     const cull_observer *observer;
     const void *settings;
-    double **acc; // [l] → doubles(l), zeroed by the caller, filled by the pass
+    const size_t *n; // [l] → doubles(l)
+    double **acc;    // [l] → (n[l]), zeroed by the caller, filled by the pass
 } cull_observer_use;
 
 // Called inside layer l's visit, after its routing and statistics are complete and before the

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "engine/blocks.h"
 #include "math/rows.h"
 
@@ -27,7 +28,8 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
     const float cap = (float)run->m->facts->logit_cap;
 
     piece->pass.core = piece;
-    CULL_TRY(run->m->backend->norm(&piece->pass, run->m->model, n, h, hn));
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, SIZE_MAX, norm,
+                       run->m->backend->norm(&piece->pass, run->m->model, n, h, hn)));
     CULL_TRY(cull_linear(&piece->pass, (cull_matrix_id){ CULL_NONE, CULL_PART_HEAD, CULL_NONE }, n,
                          hn, D, logits, V));
     if (run->m->facts->logit_scale != 1.0)

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "cut/cut.h"
 #include "cut/unpack.h"
@@ -219,7 +220,8 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
 
     if (n == 0)
         return CULL_OK;
-    CULL_TRY(run->m->backend->matrix(run->ctx, run->m->model, where, &p.w));
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, where.layer, matrix,
+                       run->m->backend->matrix(run->ctx, run->m->model, where, &p.w)));
     if (p.w.cols > CULL_MOST_COLS)
         return cull_fail(run->ctx, CULL_ENOTSUP, "a matrix of %zu input channels is too wide",
                          p.w.cols);

@@ -1,6 +1,7 @@
 // The statistics of the layer in hand: its sums begin, finish and go.
 #include "engine/observe.h"
 
+#include "base/call.h"
 #include "base/memory.h"
 #include "engine/observe_sums.h"
 
@@ -42,8 +43,9 @@ static cull_status begin_parts(cull_stats_pass *g, cull_layer_hooks *hooks)
         cull_matrix m = { .size = sizeof m };
         if (!(facts->parts >> p & 1u) || is_experts(p))
             continue;
-        CULL_TRY(g->run->m->backend->matrix(g->run->ctx, g->run->m->model,
-                                            cull_at(g->l, (cull_part)p), &m));
+        CULL_TRY(CULL_CALL(g->run->ctx, g->run->m->plugin, g->l, matrix,
+                           g->run->m->backend->matrix(g->run->ctx, g->run->m->model,
+                                                      cull_at(g->l, (cull_part)p), &m)));
         CULL_TRY(cull_column_sums_init(g->run->ctx, &g->part[p], CULL_COLUMN_SQUARES, m.cols,
                                        g->first_slice, g->end_slice));
         hooks->inputs.part[p] = &g->part[p];

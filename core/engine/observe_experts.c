@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "base/memory.h"
 #include "engine/observe_sums.h"
 #include "math/rows.h"
@@ -132,8 +133,11 @@ static void observe_row(const wave_rows *w, size_t expert, size_t i, float gate,
 
     for (size_t o = 0; o < g->cal->n_observers; o++) {
         const cull_observer_use *use = g->cal->observers + o;
-        if (use->observer->add_expert)
-            use->observer->add_expert(use->settings, &row, cull_observer_at(g, o, acc));
+        if (!use->observer->add_expert)
+            continue;
+        cull_call_enter(use->plugin, "add_expert", g->l);
+        use->observer->add_expert(use->settings, &row, cull_observer_at(g, o, acc));
+        cull_call_leave();
     }
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/call.h"
 #include "base/memory.h"
 #include "engine/observe_sums.h"
 
@@ -179,10 +180,14 @@ static void observe_row(const token_rows *t, size_t row, double *acc)
                                     lane->routed.index + row * g->K,
                                     lane->routed.gate + row * g->K };
 
-    for (size_t i = 0; i < g->cal->n_observers; i++)
-        if (g->cal->observers[i].observer->add_rows)
-            g->cal->observers[i].observer->add_rows(g->cal->observers[i].settings, &rows,
-                                                    cull_observer_at(g, i, acc));
+    for (size_t i = 0; i < g->cal->n_observers; i++) {
+        const cull_observer_use *use = g->cal->observers + i;
+        if (!use->observer->add_rows)
+            continue;
+        cull_call_enter(use->plugin, "add_rows", g->l);
+        use->observer->add_rows(use->settings, &rows, cull_observer_at(g, i, acc));
+        cull_call_leave();
+    }
 }
 
 static cull_status add_tokens(const token_rows *t)

@@ -1,10 +1,11 @@
 // The accumulators of plugins' observers: where they stand, and how they are merged.
+#include "base/call.h"
 #include "engine/observe_sums.h"
 
 static size_t observer_doubles(const cull_stats_pass *g, size_t i)
 {
     const cull_observer_use *use = g->cal->observers + i;
-    return use->observer->doubles(use->settings, cull_layer_of(g->run->m, g->l));
+    return use->n[g->l];
 }
 
 size_t cull_observers_doubles(const cull_stats_pass *g)
@@ -28,11 +29,14 @@ static void merge_observer(const cull_stats_pass *g, size_t i, double *to, const
     const cull_observer_use *use = g->cal->observers + i;
     const size_t n = observer_doubles(g, i);
 
-    if (use->observer->merge)
+    if (use->observer->merge) {
+        cull_call_enter(use->plugin, "merge", g->l);
         use->observer->merge(use->settings, cull_layer_of(g->run->m, g->l), to, from);
-    else
-        for (size_t j = 0; j < n; j++)
-            to[j] += from[j];
+        cull_call_leave();
+        return;
+    }
+    for (size_t j = 0; j < n; j++)
+        to[j] += from[j];
 }
 
 void cull_observers_merge(const cull_stats_pass *g, double *to, const double *from)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/call.h"
 #include "math/rows.h"
 
 bool cull_cut_before_router(const cull_cut *cut, size_t l)
@@ -94,10 +95,22 @@ static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_l
 
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
-    CULL_TRY(b->attend(&piece.pass, run->m->model, l, lane->n, lane->pos, lane->h_in, lane->r,
-                       lane->side, lane->x));
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, attend,
+                       b->attend(&piece.pass, run->m->model, l, lane->n, lane->pos, lane->h_in,
+                                 lane->r, lane->side, lane->x)));
     cull_arena_rewind(arena, mark);
     return enter(run, l, lane, &piece);
+}
+
+// What a backend picks is used as an index.
+static cull_status check_picks(cull_run *run, size_t l, size_t n, size_t E, const int32_t *index)
+{
+    for (size_t i = 0; i < n; i++)
+        if (index[i] >= 0 && (size_t)index[i] >= E)
+            return cull_fail(run->ctx, CULL_EPLUGIN,
+                             "backend %s: its router picks expert %d of the %zu of layer %zu",
+                             run->m->plugin ? run->m->plugin->name : "", (int)index[i], E, l);
+    return CULL_OK;
 }
 
 // Pass 2: the router, under the lane's rule.
@@ -133,10 +146,11 @@ static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_la
     piece.inputs = hooks ? &inputs : NULL;
     piece.pass.core = &piece;
     const cull_mark mark = cull_arena_mark(arena);
-    CULL_TRY(run->m->backend->route(&piece.pass, run->m->model, l, lane->n, lane->x, &rule,
-                                    &lane->routed));
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, route,
+                       run->m->backend->route(&piece.pass, run->m->model, l, lane->n, lane->x,
+                                              &rule, &lane->routed)));
     cull_arena_rewind(arena, mark);
-    return CULL_OK;
+    return check_picks(run, l, lane->n * f->K, f->E, lane->routed.index);
 }
 
 // One row's picks through the slot table: constants go straight into the output, the rest is listed
@@ -247,8 +261,9 @@ static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
     piece.cut = lane->cut;
     piece.layer = l;
     piece.pass.core = &piece;
-    return run->m->backend->after(&piece.pass, run->m->model, l, lane->n, lane->r, lane->side,
-                                  moe ? lane->h_out : NULL, lane->h_out);
+    return CULL_CALL(run->ctx, run->m->plugin, l, after,
+                     run->m->backend->after(&piece.pass, run->m->model, l, lane->n, lane->r,
+                                            lane->side, moe ? lane->h_out : NULL, lane->h_out));
 }
 
 // Pass 1 for all lanes. Only when every lane has read its h_in may a skipped one's be copied over

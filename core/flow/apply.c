@@ -28,7 +28,8 @@ static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
         return cull_fail(ctx, CULL_EPLUGIN,
                          "an overlay for layer %u, expert %u, which the model has not", where.layer,
                          where.expert);
-    CULL_TRY(s->opened.backend->matrix(ctx, s->opened.model, where, &matrix));
+    CULL_TRY(CULL_CALL(ctx, s->opened.plugin, where.layer, matrix,
+                       s->opened.backend->matrix(ctx, s->opened.model, where, &matrix)));
     if (overlay->kind == CULL_CHANNELS || overlay->kind == CULL_BIAS) {
         const size_t n = overlay->kind == CULL_BIAS ? matrix.rows : matrix.cols;
         if (overlay->rows != 1 || overlay->cols != n)

@@ -12,27 +12,43 @@ static double now(clockid_t clock)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static cull_status make_observer(cull_ctx *ctx, const cull_prepared_model *s, cull_observer_use *o)
+{
+    const size_t L = s->opened.facts->L;
+    size_t *n = cull_take(ctx, L, sizeof *n);
+    o->acc = cull_take(ctx, L, sizeof *o->acc);
+    o->n = n;
+    if (!n || !o->acc)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++) {
+        cull_call_enter(o->plugin, "doubles", l);
+        n[l] = o->observer->doubles(o->settings, s->layer[l]);
+        cull_call_leave();
+        if (n[l] < SIZE_MAX / sizeof(double) / 2)
+            o->acc[l] = cull_arena_alloc(cull_context_of(ctx)->alloc, n[l] + 1, sizeof **o->acc);
+        if (!o->acc[l])
+            return cull_fail(ctx, CULL_ENOMEM,
+                             "out of memory: criterion %s wants %zu numbers for its own statistic "
+                             "of layer %zu",
+                             o->plugin->name, n[l], l);
+    }
+    return CULL_OK;
+}
+
 static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job)
 {
     const cull_calibration_set *g = job->set;
     cull_statistics *out = job->out;
-    const size_t L = job->prepared->opened.facts->L;
     out->n_observers = g->n_observers;
     out->observer = cull_take(ctx, g->n_observers + 1, sizeof *out->observer);
     for (size_t i = 0; out->observer && i < g->n_observers; i++) {
         const cull_use *use = g->observers[i];
-        cull_observer_use *o = &out->observer[i];
-        o->observer = ((const cull_criterion *)use->plugin->vtable)->observer;
-        o->settings = use->settings;
-        o->acc = cull_take(ctx, L, sizeof *o->acc);
-        for (size_t l = 0; o->acc && l < L; l++) {
-            const size_t n = o->observer->doubles(o->settings, job->prepared->layer[l]);
-            o->acc[l] = cull_take(ctx, n + 1, sizeof **o->acc);
-            if (!o->acc[l])
-                return CULL_ENOMEM;
-        }
-        if (!o->acc)
-            return CULL_ENOMEM;
+        out->observer[i] = (cull_observer_use){
+            .plugin = use->plugin,
+            .observer = ((const cull_criterion *)use->plugin->vtable)->observer,
+            .settings = use->settings,
+        };
+        CULL_TRY(make_observer(ctx, job->prepared, &out->observer[i]));
     }
     return out->observer ? CULL_OK : CULL_ENOMEM;
 }
@@ -171,6 +187,11 @@ static cull_status keep(cull_ctx *ctx, const request *r)
     if (r->how.groups) {
         CULL_TRY(cull_cache_write(ctx, job, r->how.groups, r->how.out));
         CULL_TRY(cull_cache_read(ctx, job, job->set->groups, job->out->store));
+        if (job->set->groups & ~cull_stats_store_view(job->out->store)->groups)
+            return cull_fail(
+                ctx, CULL_EIO,
+                "%s/calibration: statistics that were just written cannot be read back",
+                job->folder);
     }
     for (size_t i = 0; i < job->out->n_observers; i++)
         if (!r->found[i])

@@ -1,12 +1,12 @@
 // Statistics on disk, under the key of what determines them.
 #include "flow/calibration_cache.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/safetensors.h"
+#include "record/folder.h"
 
 static const char letters[] = {
 #define LETTER(name, letter, word, text) #letter[0],
@@ -46,28 +46,39 @@ static const char *cache_name(cull_ctx *ctx, const cull_calibrate_job *job, cons
     return name;
 }
 
-// Reads those files of the set that hold a wanted group. A damaged one is said and gathered
-// anew.
+// Do these letters, of a file of the gather, name a group that is wanted and not yet there?
+static bool helps(const cull_stats_store *store, uint32_t wanted, const char *word)
+{
+    return groups_of(word, strcspn(word, ".")) & wanted & ~cull_stats_store_view(store)->groups;
+}
+
+// A damaged file is said, and its groups are gathered anew.
 cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t wanted,
                             cull_stats_store *store)
 {
-    const char *pattern = cache_name(ctx, job, job->set->key.hex, "*");
-    if (!pattern)
-        return CULL_ENOMEM;
-    glob_t found;
-    const int failed = glob(pattern, 0, NULL, &found);
-    for (size_t i = 0; !failed && i < found.gl_pathc; i++) {
-        const char *word = strrchr(found.gl_pathv[i], '/') + 1 + strlen(job->set->key.hex) + 1;
-        if (!(groups_of(word, strcspn(word, ".")) & wanted & ~cull_stats_store_view(store)->groups))
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char *folder = cull_arena_printf(arena, "%s/calibration", job->folder);
+    const char *const *name, *key = job->set->key.hex;
+    size_t n, length = strlen(key);
+    if (!folder)
+        return cull_no_memory(ctx);
+    CULL_TRY(cull_folder_list(ctx, folder, ".safetensors", &n, &name));
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(name[i], key, length) != 0 || name[i][length] != '.' ||
+            !helps(store, wanted, name[i] + length + 1))
             continue;
-        if (cull_stats_store_load(ctx, store, found.gl_pathv[i]) == CULL_OK)
+        const char *path = cull_arena_printf(arena, "%s/%s", folder, name[i]);
+        if (!path)
+            return cull_no_memory(ctx);
+        const cull_status status = cull_stats_store_load(ctx, store, path);
+        if (status == CULL_ENOMEM)
+            return status;
+        if (status == CULL_OK)
             continue;
         cull_log_line(cull_context_of(ctx)->log, CULL_WARN, "%s; gathered anew",
                       cull_context_of(ctx)->error.sentence);
         cull_error_clear(ctx);
     }
-    if (!failed)
-        globfree(&found);
     return CULL_OK;
 }
 
@@ -83,12 +94,17 @@ cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *jo
         return CULL_ENOMEM;
     if (stat(path, &st) != 0)
         return CULL_OK;
-    CULL_TRY(cull_safetensors_open(ctx, path, &file));
+    const cull_status opened = cull_safetensors_open_sealed(ctx, path, &file);
+    if (opened == CULL_EFORMAT) {
+        cull_log_line(cull_context_of(ctx)->log, CULL_WARN, "%s; gathered anew",
+                      cull_context_of(ctx)->error.sentence);
+        cull_error_clear(ctx);
+        return CULL_OK;
+    }
+    CULL_TRY(opened);
     bool good = true;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
-        const cull_use *use = job->set->observers[i];
-        const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
-        const size_t n = observer->doubles(use->settings, s->layer[l]);
+        const size_t n = job->out->observer[i].n[l];
         char name[40];
         cull_tensor tensor;
         snprintf(name, sizeof name, "layer.%zu", l);
@@ -109,8 +125,6 @@ cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *j
                                       double *const *acc)
 {
     const cull_prepared_model *s = job->prepared;
-    const cull_use *use = job->set->observers[i];
-    const cull_observer *observer = ((const cull_criterion *)use->plugin->vtable)->observer;
     const size_t L = s->opened.facts->L;
     const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
     cull_entry *entry = cull_scratch(ctx, L, sizeof *entry);
@@ -118,7 +132,7 @@ cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *j
     if (!path || !entry || !layer)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t doubles = observer->doubles(use->settings, s->layer[l]);
+        const size_t doubles = job->out->observer[i].n[l];
         if (doubles == 0)
             continue;
         char *name = cull_arena_printf(cull_context_of(ctx)->scratch, "layer.%zu", l);
@@ -128,7 +142,7 @@ cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *j
         entry[n++] = (cull_entry){ sizeof(cull_entry), name, CULL_DT_F64, 1, { doubles } };
     }
     cull_safetensors_writer *writer;
-    CULL_TRY(cull_safetensors_create(ctx, path, n, entry, 0, NULL, &writer));
+    CULL_TRY(cull_safetensors_create_sealed(ctx, path, n, entry, 0, NULL, &writer));
     for (size_t j = 0; j < n; j++) {
         const cull_status status =
             cull_safetensors_put(ctx, writer, j, acc[layer[j]], entry[j].shape[0] * sizeof(double));

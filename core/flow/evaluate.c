@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/call.h"
+
 static size_t count_requests(const cull_evaluate_job *job)
 {
     size_t n = 0;
@@ -36,11 +38,12 @@ static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, siz
     CULL_TRY(cull_while(ctx, check_answers(ctx, &job->prepared->asked[job->metric[i]], answers),
                         "asking for metric %s", use->plugin->name));
     cull_context_of(ctx)->owner = use->plugin->name;
-    return cull_while(ctx,
-                      metric->score(ctx, use->settings,
-                                    &job->prepared->asked[job->metric[i]].requests, answers,
-                                    &found->report),
-                      "making numbers of the answers with metric %s", use->plugin->name);
+    return cull_while(
+        ctx,
+        CULL_CALL(ctx, use->plugin, SIZE_MAX, score,
+                  metric->score(ctx, use->settings, &job->prepared->asked[job->metric[i]].requests,
+                                answers, &found->report)),
+        "making numbers of the answers with metric %s", use->plugin->name);
 }
 
 static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
@@ -53,10 +56,12 @@ static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
         at += job->prepared->asked[job->metric[i]].requests.n;
         cull_arena_clear(context->scratch);
     }
+    if (out->status == CULL_ECANCELED || out->status == CULL_ENOMEM)
+        return out->status; // the call's own: the context says why
     if (out->status != CULL_OK)
         out->error = context->error;
     cull_error_clear(ctx);
-    return out->status == CULL_ECANCELED || out->status == CULL_ENOMEM ? out->status : CULL_OK;
+    return CULL_OK;
 }
 
 static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t n,

@@ -93,6 +93,10 @@ cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
         return cull_fail(ctx, CULL_EINVAL,
                          "%s: made for a model with the fingerprint %s, but %s has %s", recipe->cut,
                          recipe->fingerprint, facts->source, facts->fingerprint);
+    if (access(recipe->cut, F_OK) != 0 && errno == ENOENT)
+        return cull_fail(ctx, CULL_EIO,
+                         "%s: the trial's cut is gone; `cull run` of its experiment makes it again",
+                         recipe->cut);
     *out = cull_empty_cut(ctx, prepared);
     return *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
 }
@@ -156,7 +160,7 @@ static void empty_folder(int fd)
     while (dir && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        const int inside = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        const int inside = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (inside >= 0)
             empty_folder(inside);
         (void)unlinkat(fd, entry->d_name, inside >= 0 ? AT_REMOVEDIR : 0);
@@ -169,10 +173,13 @@ static void empty_folder(int fd)
 
 static void remove_folder(const char *folder)
 {
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd >= 0)
-        empty_folder(fd);
+    if (fd < 0) { // what is only a link to a folder loses the link
+        (void)unlink(folder);
+        return;
+    }
+    empty_folder(fd);
     (void)rmdir(folder);
 }
 
@@ -214,7 +221,8 @@ static cull_status write_into(cull_ctx *ctx, cull_prepared_model *prepared, cons
 
     own->extension = service;
     const cull_status status =
-        prepared->opened.backend->save(&own->ctx, prepared->opened.model, cut, &how);
+        CULL_CALL(&own->ctx, prepared->opened.plugin, SIZE_MAX, save,
+                  prepared->opened.backend->save(&own->ctx, prepared->opened.model, cut, &how));
     if (status != CULL_OK) {
         cull_error_copy(ctx, &own->ctx);
         return status;

@@ -45,7 +45,8 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
     stage_view.view.weights = NULL;
     cull_stage_view_enter(f->ctx, &stage_view, stage->strategy.plugin->name);
     const cull_status status =
-        strategy->fits(f->ctx, stage->strategy.settings, &stage_view.view, &budget, cut);
+        CULL_CALL(f->ctx, stage->strategy.plugin, SIZE_MAX, fits,
+                  strategy->fits(f->ctx, stage->strategy.settings, &stage_view.view, &budget, cut));
     if (status == CULL_OK && (strategy->flags & CULL_NO_BUDGET) && cull_stage_needs(stage) == 0)
         *known = cut;
     return refused(f, &stage->strategy, status);
@@ -75,6 +76,7 @@ static cull_status fit_apart(cull_ctx *ctx, const cull_spec *spec,
     cull_context own;
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
+    own.unsealed = true; // what a cut's file lacks is said when it is used
     fitting f = { .ctx = &own.ctx, .prepared = prepared, .problems = problems };
     const cull_status status = fit_model(&f, spec);
     if (status != CULL_OK)

@@ -3,19 +3,20 @@
 
 #include <math.h>
 
+#include "base/call.h"
+
 static double **take_rows(cull_ctx *ctx, const cull_view *view)
 {
     return cull_take(ctx, view->model->L, sizeof(double *));
 }
 
-// A number for each channel of `layer`, or of all layers; of the shared and dense parts where the strategy cuts
-// them.
+// A number for each channel of `layer`, or of all layers; of the shared and dense parts where the
+// strategy cuts them.
 static cull_status make_channels(cull_ctx *ctx, const cull_stage *stage, const cull_view *view,
                                  size_t layer, cull_scores *out)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
-    const uint64_t parts =
-        strategy->parts_for ? strategy->parts_for(stage->strategy.settings) : 0;
+    const uint64_t parts = strategy->parts_for ? strategy->parts_for(stage->strategy.settings) : 0;
     double **channel = take_rows(ctx, view), **side = take_rows(ctx, view);
 
     if (!channel || !side)
@@ -101,16 +102,18 @@ cull_status cull_score(cull_ctx *ctx, cull_stage_view *stage_view, size_t layer,
     const cull_use *use = &stage->criterion;
     const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
     const cull_view *view = &stage_view->view;
-    *out = (cull_scores){
-        .size = sizeof *out, .form = cull_stage_form(stage), .L = view->model->L
-    };
+    *out =
+        (cull_scores){ .size = sizeof *out, .form = cull_stage_form(stage), .L = view->model->L };
     if (!criterion || !criterion->score || out->form == CULL_FORM_WEIGHT)
         return CULL_OK;
     CULL_TRY(make_room(ctx, stage, view, layer, out));
     cull_stage_view_enter(ctx, stage_view, use->plugin->name);
     const bool by_layer = out->form & (CULL_FORM_SUBSET | CULL_FORM_CHANNEL);
     const size_t which = by_layer ? layer : CULL_ALL_LAYERS;
-    cull_status status = criterion->score(ctx, use->settings, view, which, out);
+    cull_status status = CULL_CALL(ctx, use->plugin, layer, score,
+                                   criterion->score(ctx, use->settings, view, which, out));
+    if (status == CULL_OK && out->form == CULL_FORM_SUBSET && !out->subset.eval)
+        status = cull_fail(ctx, CULL_EPLUGIN, "the loss of subsets has no \"eval\"");
     for (size_t l = 0; l < out->L && status == CULL_OK; l++)
         if (layer == CULL_ALL_LAYERS || layer == l)
             status = check_layer(ctx, out, l, &view->layer[l]);

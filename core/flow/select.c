@@ -13,8 +13,9 @@ cull_status cull_spread(cull_ctx *ctx, cull_stage_view *stage_view, const cull_s
     if (!strategy->spread)
         return CULL_OK;
     cull_stage_view_enter(ctx, stage_view, use->plugin->name);
-    cull_status status =
-        strategy->spread(ctx, use->settings, &stage_view->view, scores, budget, sparsity);
+    cull_status status = CULL_CALL(
+        ctx, use->plugin, SIZE_MAX, spread,
+        strategy->spread(ctx, use->settings, &stage_view->view, scores, budget, sparsity));
     for (size_t l = 0; l < stage_view->view.model->L && status == CULL_OK; l++)
         if (!(sparsity[l] >= 0 && sparsity[l] <= 1))
             status =
@@ -30,7 +31,9 @@ cull_status cull_select(cull_ctx *ctx, cull_stage_view *stage_view, const cull_s
     cull_budget own = *budget;
     own.sparsity = sparsity;
     cull_stage_view_enter(ctx, stage_view, use->plugin->name);
-    return cull_while(
-        ctx, strategy->select(ctx, use->settings, &stage_view->view, scores, &own, layer, cut),
-        "selecting with strategy %s", use->plugin->name);
+    return cull_while(ctx,
+                      CULL_CALL(ctx, use->plugin, layer, select,
+                                strategy->select(ctx, use->settings, &stage_view->view, scores,
+                                                 &own, layer, cut)),
+                      "selecting with strategy %s", use->plugin->name);
 }

@@ -13,7 +13,8 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
 {
     const cull_open_model *model = &((const cull_stage_view *)view->core)->prepared->opened;
     cull_matrix m = { .size = sizeof m };
-    CULL_TRY(model->backend->matrix(ctx, model->model, where, &m));
+    CULL_TRY(CULL_CALL(ctx, model->plugin, where.layer, matrix,
+                       model->backend->matrix(ctx, model->model, where, &m)));
     const cull_overlaid over = cull_overlay_of(view->before, where);
     const bool biased = m.bias || over.biased;
     float *copy = ctx->host->scratch(ctx, m.rows * m.cols, sizeof *copy);
@@ -79,7 +80,8 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
     const char *owner = context->owner;
     context->owner = use->plugin->name;
     const cull_status status =
-        criterion->score_weights(ctx, use->settings, view, where, rows, cols, w, out);
+        CULL_CALL(ctx, use->plugin, where.layer, score_weights,
+                  criterion->score_weights(ctx, use->settings, view, where, rows, cols, w, out));
     context->owner = owner;
     return status;
 }

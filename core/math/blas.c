@@ -60,8 +60,34 @@ static bool lend(const char *name, const char *value)
     return value && !getenv(name) && setenv(name, value, 1) == 0;
 }
 
+// OpenBLAS asks for its buffers for ever where there is no room for them: so it is asked first, and
+// takes them at once.
+static bool has_room(void)
+{
+    enum { BUFFERS = 160 << 20 };
+    void *room = malloc(BUFFERS);
+
+    free(room);
+    return room;
+}
+
+static void take_buffers(void)
+{
+    const double one = 1;
+    double product = 0;
+
+    if (library.dgemm)
+        library.dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, 1, 1, 1, 1, &one, 1, &one, 1, 0,
+                      &product, 1);
+}
+
 static void load(void)
 {
+    if (!has_room()) {
+        (void)snprintf(library.problem, sizeof library.problem,
+                       "out of memory: OpenBLAS wants 160 MB for its buffers");
+        return;
+    }
     const bool core = lend("OPENBLAS_CORETYPE", core_type());
     const bool threads = lend("OPENBLAS_NUM_THREADS", "1"); // the pool's workers are the threads
     void *handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
@@ -88,6 +114,7 @@ static void load(void)
     (void)find(handle, "dpotrf_", &library.dpotrf, sizeof library.dpotrf);
     (void)find(handle, "dpotri_", &library.dpotri, sizeof library.dpotri);
     (void)find(handle, "dgesvd_", &library.dgesvd, sizeof library.dgesvd);
+    take_buffers();
 }
 
 const char *cull_blas_load(void)

@@ -131,14 +131,32 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     return CULL_OK;
 }
 
+typedef struct whole { // of an experiment's model
+    const cull_plan *plan;
+    const cull_inputs *inputs;
+    size_t model;
+} whole;
+
+static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
+                                  double *bytes)
+{
+    const whole *w = need->arg;
+    cull_arena *arena = cull_context_of(ctx)->scratch;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_cost calibrate, evaluate;
+    CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &calibrate, &evaluate));
+    *bytes = fmax(calibrate.peak_bytes, evaluate.peak_bytes);
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               uint64_t memory)
 {
     for (size_t m = 0; memory && m < inputs->n; m++) {
-        cull_cost calibrate, evaluate;
-        CULL_TRY(cull_estimate_cost(ctx, plan, inputs, m, memory, &calibrate, &evaluate));
-        CULL_TRY(cull_memory_suffices(ctx, inputs->spec->models[m].name,
-                                      fmax(calibrate.peak_bytes, evaluate.peak_bytes), memory));
+        const whole w = { plan, inputs, m };
+        const cull_memory_need need = { .bytes = bytes_of_model, .arg = &w };
+        CULL_TRY(cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory));
     }
     return CULL_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/sized.h"
 #include "plan/fit.h"
+#include "plugin/contract.h"
 #include "plugin/host.h"
 
 // ---- the tokenizer as plugins see it ----
@@ -21,24 +22,42 @@ static cull_status guess(cull_ctx *ctx, size_t len, int32_t **ids, size_t *n)
     return *ids ? CULL_OK : CULL_ENOMEM;
 }
 
+// A callback that returned CULL_OK, but not what it promises.
+static cull_status broken(cull_ctx *ctx, const cull_plugin *plugin, const char *callback,
+                          const char *what)
+{
+    return cull_fail(ctx, CULL_EPLUGIN, "%s %s: its callback \"%s\" returns %s",
+                     cull_kind_name(plugin->kind), plugin->name, callback, what);
+}
+
 static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, size_t len,
                           uint32_t flags, int32_t **ids, size_t *n)
 {
     const cull_prepared_model *prepared = text->core;
+    const cull_open_model *m = &prepared->opened;
+    *ids = NULL;
+    *n = 0;
     if (prepared->no_text && prepared->sketched)
         return guess(ctx, len, ids, n);
     if (prepared->no_text)
         return cull_fail(ctx, CULL_ENOTSUP, "a text needs a tokenizer: %s", prepared->no_text);
-    return prepared->opened.backend->encode(ctx, prepared->opened.model, s, len, flags, ids, n);
+    CULL_TRY(CULL_CALL(ctx, m->plugin, SIZE_MAX, encode,
+                       m->backend->encode(ctx, m->model, s, len, flags, ids, n)));
+    return *n == 0 || *ids ? CULL_OK : broken(ctx, m->plugin, "encode", "no ids");
 }
 
 static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *ids, size_t n,
                           uint32_t flags, char **s, size_t *len)
 {
     const cull_prepared_model *prepared = text->core;
+    const cull_open_model *m = &prepared->opened;
+    *s = NULL;
+    *len = 0;
     if (prepared->no_text)
         return cull_fail(ctx, CULL_ENOTSUP, "a text needs a tokenizer: %s", prepared->no_text);
-    return prepared->opened.backend->decode(ctx, prepared->opened.model, ids, n, flags, s, len);
+    CULL_TRY(CULL_CALL(ctx, m->plugin, SIZE_MAX, decode,
+                       m->backend->decode(ctx, m->model, ids, n, flags, s, len)));
+    return *s ? CULL_OK : broken(ctx, m->plugin, "decode", "no text");
 }
 
 // ---- one model ----
@@ -47,14 +66,21 @@ static cull_status open_model(cull_prepared_model *s, uint32_t what)
 {
     cull_ctx *ctx = &s->context.ctx;
     const cull_backend *backend = s->spec->backend.plugin->vtable;
+    const cull_plugin *plugin = s->spec->backend.plugin;
+    s->opened.plugin = plugin;
     s->opened.backend = backend;
-    CULL_TRY(backend->open(ctx, s->spec->backend.settings, what, &s->opened.model));
+    CULL_TRY(CULL_CALL(ctx, plugin, SIZE_MAX, open,
+                       backend->open(ctx, s->spec->backend.settings, what, &s->opened.model)));
+    if (!s->opened.model)
+        return broken(ctx, plugin, "open", "no model");
     CULL_TRY(cull_open_model_look(ctx, &s->opened));
     const cull_model_facts *facts = s->opened.facts;
     s->layer = s->opened.layer;
     s->frozen = cull_take(ctx, facts->L + 1, sizeof *s->frozen);
     if (!s->frozen)
         return CULL_ENOMEM;
+    if ((what & CULL_OPEN_WEIGHTS) && (facts->L == 0 || facts->D == 0 || facts->V == 0))
+        return broken(ctx, plugin, "facts", "a model without layers, width or vocabulary");
     s->text = (cull_text){
         .size = sizeof s->text,
         .bos = facts->bos,
@@ -107,8 +133,11 @@ cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec,
 
 void cull_prepared_model_close(cull_prepared_model *s)
 {
-    if (s->opened.model)
+    if (s->opened.model) {
+        cull_call_enter(s->opened.plugin, "close", SIZE_MAX);
         s->opened.backend->close(s->opened.model);
+        cull_call_leave();
+    }
     if (s->context.alloc)
         cull_context_release(&s->context);
     *s = (cull_prepared_model){ 0 };
@@ -229,6 +258,15 @@ static void spread_dense(const cull_spec *spec, cull_rows *rows)
     rows->dense_tokens = rows->dense_rows * mean;
 }
 
+static cull_status check_rows(cull_ctx *ctx, const cull_plugin *plugin, const cull_sequences *rows)
+{
+    for (size_t i = 0; i < rows->n; i++)
+        if (!rows->at[i].ids || rows->at[i].n == 0)
+            return cull_while(ctx, broken(ctx, plugin, "load", "a row without token ids"),
+                              "reading row %zu", i);
+    return CULL_OK;
+}
+
 static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared_model *s,
                              uint64_t seed)
 {
@@ -237,8 +275,12 @@ static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared
     *rows = (cull_rows){ .seed = seed, .sequences = { .size = sizeof rows->sequences } };
     lend(s, &spec->calibrate, seed);
     cull_ctx *own = &s->context.ctx;
-    cull_status status = data->load(own, spec->calibrate.settings, &s->text, &rows->sequences);
+    cull_status status =
+        CULL_CALL(own, spec->calibrate.plugin, SIZE_MAX, load,
+                  data->load(own, spec->calibrate.settings, &s->text, &rows->sequences));
     const void *at = NULL;
+    if (status == CULL_OK && rows->sequences.n > 0 && !rows->sequences.at)
+        status = broken(own, spec->calibrate.plugin, "load", "a number of rows, but none of them");
     if (status == CULL_OK)
         status =
             cull_sized_array(own, "a sequence", CULL_UP_TO(cull_sequence, ordinal),
@@ -246,6 +288,8 @@ static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared
     rows->sequences.at = (cull_sequence *)at;
     if (status == CULL_OK && rows->sequences.n == 0)
         status = cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
+    if (status == CULL_OK)
+        status = check_rows(own, spec->calibrate.plugin, &rows->sequences);
     if (status == CULL_OK)
         status = key_of_rows(own, s, rows);
     spread_dense(spec, rows);
@@ -298,40 +342,53 @@ static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
     cull_hash_f64(hash, facts->repetition_penalty != 0 ? facts->repetition_penalty : 1);
 }
 
-static cull_status check_request(cull_ctx *ctx, const cull_prepared_model *s,
-                                 const cull_request *request)
+static cull_status check_request(cull_ctx *ctx, const cull_plugin *plugin,
+                                 const cull_prepared_model *s, const cull_request *request)
 {
-    if (request->n == 0 || (request->kind == CULL_SCORE && request->scored >= request->n))
-        return cull_fail(ctx, CULL_EPLUGIN, "a request has %zu tokens and scores %zu of them",
-                         request->n, request->scored);
-    if (request->kind == CULL_GENERATE && s->opened.facts->no_answers)
-        return cull_fail(ctx, CULL_ENOTSUP, "%s", s->opened.facts->no_answers);
+    const cull_model_facts *facts = s->opened.facts;
+    const char *fault = cull_request_fault(request);
+    if (fault)
+        return broken(ctx, plugin, "prepare", fault);
+    if (request->kind == CULL_GENERATE && facts->no_answers)
+        return cull_fail(ctx, CULL_ENOTSUP, "%s", facts->no_answers);
     const size_t fed = request->kind == CULL_SCORE ? request->n - 1 : request->n;
     CULL_TRY(check_ids(ctx, s, request->ids, fed, "a request"));
-    return check_ids(ctx, s, request->ids + fed, request->n - fed, "a request");
+    CULL_TRY(check_ids(ctx, s, request->ids + fed, request->n - fed, "a request"));
+    if (request->kind == CULL_GENERATE && request->max_new > facts->max_positions)
+        return cull_fail(ctx, CULL_EINVAL,
+                         "a request asks for %zu new tokens, but the model has %zu positions",
+                         request->max_new, facts->max_positions);
+    return CULL_OK;
 }
 
-static cull_status key_of_requests(cull_ctx *ctx, const cull_prepared_model *s,
-                                   cull_prepared_metric *asked)
+static cull_status check_requests(cull_ctx *ctx, const cull_plugin *plugin,
+                                  const cull_prepared_model *s, const cull_prepared_metric *asked)
+{
+    for (size_t i = 0; i < asked->requests.n; i++)
+        CULL_TRY(cull_while(ctx, check_request(ctx, plugin, s, &asked->request[i]),
+                            "checking request %zu", i));
+    return CULL_OK;
+}
+
+static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
+                                   const cull_model_facts *facts)
 {
     cull_hash *hash = cull_hash_new();
     if (!hash)
         return cull_no_memory(ctx);
-    cull_status status = CULL_OK;
     bool generates = false;
-    for (size_t i = 0; i < asked->requests.n && status == CULL_OK; i++) {
+    for (size_t i = 0; i < asked->requests.n; i++) {
         const cull_request *request = &asked->request[i];
-        status = check_request(ctx, s, request);
         hash_request(hash, request);
         generates |= request->kind == CULL_GENERATE;
         asked->tokens += request->n + request->max_new;
     }
     if (generates)
-        hash_generation(hash, s->opened.facts);
+        hash_generation(hash, facts);
     cull_hash_text(hash, asked->requests.key ? asked->requests.key : "");
     asked->key = cull_hash_key(hash);
     cull_hash_free(hash);
-    return status;
+    return CULL_OK;
 }
 
 static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use *use,
@@ -342,13 +399,18 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
     lend(s, use, 0);
     cull_ctx *own = &s->context.ctx;
     const void *at = NULL;
-    cull_status status = metric->prepare(own, use->settings, &s->text, &asked->requests);
+    cull_status status = CULL_CALL(own, use->plugin, SIZE_MAX, prepare,
+                                   metric->prepare(own, use->settings, &s->text, &asked->requests));
+    if (status == CULL_OK && asked->requests.n > 0 && !asked->requests.at)
+        status = broken(own, use->plugin, "prepare", "a number of requests, but none of them");
     if (status == CULL_OK)
         status = cull_sized_array(own, "a request", CULL_UP_TO(cull_request, until),
                                   asked->requests.n, asked->requests.at, sizeof(cull_request), &at);
     asked->request = at;
     if (status == CULL_OK)
-        status = key_of_requests(own, s, asked);
+        status = check_requests(own, use->plugin, s, asked);
+    if (status == CULL_OK)
+        status = key_of_requests(own, asked, s->opened.facts);
     char what[80];
     snprintf(what, sizeof what, "preparing %s", use->plugin->name);
     return give_back(ctx, s, status, what);

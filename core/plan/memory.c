@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/call.h"
 #include "cut/cut.h"
 #include "engine/memory.h"
 
@@ -70,9 +71,13 @@ static double rewritten(const cull_step *step, const cull_layer_facts *layer)
 
     if (!(step->emits & CULL_EMITS_MATRIX))
         return 0;
-    return strategy->rewrites ? strategy->rewrites(step->spec->strategy.settings, layer->E,
-                                                   layer->E - (size_t)gone)
-                              : (double)layer->E - gone;
+    if (!strategy->rewrites)
+        return (double)layer->E - gone;
+    cull_call_enter(step->spec->strategy.plugin, "rewrites", SIZE_MAX);
+    const double n =
+        strategy->rewrites(step->spec->strategy.settings, layer->E, layer->E - (size_t)gone);
+    cull_call_leave();
+    return fmin(fmax(n, 0), (double)layer->E); // NaN: none
 }
 
 // The overlays of all cuts: a bit a weight where weights are masked, a float where they are
@@ -220,6 +225,20 @@ static double answer_bytes(const cull_inputs *inputs, const cull_prepared_model 
     return bytes * variants;
 }
 
+// What is asked, as plugins keep it and as a forest of rows that are asked for their next ids.
+static double request_bytes(const cull_inputs *inputs, const cull_prepared_model *s,
+                            const cull_request_rows *asked)
+{
+    enum { ROW = 2 * sizeof(int32_t), QUERY = 24 };
+    double bytes = asked->scoring * ROW + asked->scored * QUERY;
+
+    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+        for (size_t j = 0; j < s->asked[i].requests.n; j++)
+            bytes +=
+                (double)(sizeof(cull_request) + s->asked[i].requests.at[j].n * sizeof(int32_t));
+    return bytes;
+}
+
 // The statistics stay until their model's trials are done.
 static double statistics_bytes(const cull_plan *plan, const cull_prepared_model *s, size_t model)
 {
@@ -268,17 +287,61 @@ cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inp
             ground(s, all, variants, memory) +
             fmax(scoring, generation_bytes(s, asked->generating, asked->answers, variants, half)) +
             statistics_bytes(plan, s, model) + overlay_bytes(plan, s, model) +
-            answer_bytes(inputs, s, variants),
+            answer_bytes(inputs, s, variants) + request_bytes(inputs, s, asked),
         .passes = keeping.passes,
         .spilled = keeping.spilled ? bytes : 0,
     };
 }
 
-cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, double needed, uint64_t memory)
+static uint64_t whole_megabytes(double bytes)
 {
-    if (!memory || needed <= (double)memory)
+    return (uint64_t)ceil(bytes / 1e6) * 1000000;
+}
+
+// What is needed depends on what there is: blocks and waves grow with it. So the least that
+// suffices is looked for upwards.
+static cull_status least_memory(cull_ctx *ctx, const cull_memory_need *need, double needed,
+                                uint64_t *out)
+{
+    enum { TRIES = 100 };
+    for (size_t i = 0; i < TRIES; i++) {
+        *out = whole_megabytes(needed);
+        CULL_TRY(need->bytes(ctx, need, *out, &needed));
+        if (needed <= (double)*out)
+            break;
+        needed = fmax(needed, (double)*out * (i < TRIES / 2 ? 1 : 1.1));
+    }
+    return CULL_OK;
+}
+
+cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, const cull_memory_need *need,
+                                 uint64_t memory)
+{
+    double needed;
+    uint64_t least;
+    if (!memory)
         return CULL_OK;
+    CULL_TRY(need->bytes(ctx, need, memory, &needed));
+    if (needed <= (double)memory)
+        return CULL_OK;
+    CULL_TRY(least_memory(ctx, need, needed, &least));
     return cull_fail(ctx, CULL_EENV,
                      "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB",
-                     (double)memory / 1e6, model, ceil(needed / 1e6));
+                     (double)memory / 1e6, model, (double)least / 1e6);
+}
+
+static cull_status bytes_of_rows(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
+                                 double *bytes)
+{
+    (void)ctx;
+    *bytes = cull_rows_peak(need->prepared, need->rows, need->longest, need->kept, memory);
+    return CULL_OK;
+}
+
+cull_memory_need cull_need_of_rows(const cull_prepared_model *s, double rows, double longest,
+                                   double kept)
+{
+    return (cull_memory_need){
+        .bytes = bytes_of_rows, .prepared = s, .rows = rows, .longest = longest, .kept = kept
+    };
 }

@@ -36,8 +36,20 @@ double cull_cut_bytes(const cull_cut *cut); // its overlays
 
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);
 
-// CULL_EENV: `memory` (0: no limit) is less than needed.
-cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, double needed,
+// What some work needs where there is so much memory.
+typedef struct cull_memory_need {
+    cull_status (*bytes)(cull_ctx *ctx, const struct cull_memory_need *need, uint64_t memory,
+                         double *bytes);
+    const void *arg;
+    const cull_prepared_model *prepared; // cull_need_of_rows: as cull_rows_peak
+    double rows, longest, kept;
+} cull_memory_need;
+
+cull_memory_need cull_need_of_rows(const cull_prepared_model *prepared, double rows, double longest,
+                                   double kept);
+
+// CULL_EENV: `memory` (0: no limit) is less than needed; the sentence says how much is enough.
+cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, const cull_memory_need *need,
                                  uint64_t memory) CULL_MUST_CHECK;
 
 #endif

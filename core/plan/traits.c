@@ -1,6 +1,7 @@
 // What a stage and a method amount to, from the tables of their plugins.
 #include <math.h>
 
+#include "base/call.h"
 #include "plan/plan.h"
 
 static const cull_strategy *strategy_of(const cull_stage *stage)
@@ -13,20 +14,30 @@ static const cull_criterion *criterion_of(const cull_stage *stage)
     return stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
 }
 
+// What a plugin says of its settings, or else of itself.
+static uint32_t bits_of(const cull_use *use, const char *callback, uint32_t (*of)(const void *),
+                        uint32_t plain)
+{
+    if (!of)
+        return plain;
+    cull_call_enter(use->plugin, callback, SIZE_MAX);
+    const uint32_t bits = of(use->settings);
+    cull_call_leave();
+    return bits;
+}
+
 uint32_t cull_stage_emits(const cull_stage *stage)
 {
     const cull_strategy *s = strategy_of(stage);
-    return s->emits_for ? s->emits_for(stage->strategy.settings) : s->emits;
+    return bits_of(&stage->strategy, "emits_for", s->emits_for, s->emits);
 }
 
 uint32_t cull_stage_needs(const cull_stage *stage)
 {
     const cull_strategy *s = strategy_of(stage);
     const cull_criterion *c = criterion_of(stage);
-    uint32_t needs = s->needs_for ? s->needs_for(stage->strategy.settings) : s->needs;
-    if (c)
-        needs |= c->needs_for ? c->needs_for(stage->criterion.settings) : c->needs;
-    return needs;
+    const uint32_t needs = bits_of(&stage->strategy, "needs_for", s->needs_for, s->needs);
+    return c ? needs | bits_of(&stage->criterion, "needs_for", c->needs_for, c->needs) : needs;
 }
 
 uint32_t cull_stage_form(const cull_stage *stage)
@@ -86,7 +97,12 @@ bool cull_rows_random(const cull_spec *spec)
     if (!spec->calibrate.plugin)
         return false;
     const cull_data *data = spec->calibrate.plugin->vtable;
-    return data->random && data->random(spec->calibrate.settings);
+    if (!data->random)
+        return false;
+    cull_call_enter(spec->calibrate.plugin, "random", SIZE_MAX);
+    const bool random = data->random(spec->calibrate.settings);
+    cull_call_leave();
+    return random;
 }
 
 bool cull_unit_spreads(cull_unit unit)

@@ -35,26 +35,20 @@ static const callback metric_needs[] = { NEEDS(cull_metric, prepare), NEEDS(cull
                                          NO_MORE_CALLBACKS() };
 
 static const struct {
-    const char *name;
     size_t vtable_size;
     const callback *needs;
 } kinds[CULL_N_KINDS] = {
-    [CULL_BACKEND] = { "backend", sizeof(cull_backend), backend_needs },
-    [CULL_DATA] = { "data", sizeof(cull_data), data_needs },
-    [CULL_CRITERION] = { "criterion", sizeof(cull_criterion), criterion_needs },
-    [CULL_STRATEGY] = { "strategy", sizeof(cull_strategy), strategy_needs },
-    [CULL_METRIC] = { "metric", sizeof(cull_metric), metric_needs },
+    [CULL_BACKEND] = { sizeof(cull_backend), backend_needs },
+    [CULL_DATA] = { sizeof(cull_data), data_needs },
+    [CULL_CRITERION] = { sizeof(cull_criterion), criterion_needs },
+    [CULL_STRATEGY] = { sizeof(cull_strategy), strategy_needs },
+    [CULL_METRIC] = { sizeof(cull_metric), metric_needs },
 };
-
-const char *cull_kind_name(cull_kind kind)
-{
-    return kinds[kind].name;
-}
 
 bool cull_kind_of(const char *word, cull_kind *out)
 {
     for (int i = 0; i < CULL_N_KINDS; i++)
-        if (strcmp(word, kinds[i].name) == 0) {
+        if (strcmp(word, cull_kind_name((cull_kind)i)) == 0) {
             *out = (cull_kind)i;
             return true;
         }

@@ -2,9 +2,8 @@
 #ifndef CULL_PLUGIN_KIND_H
 #define CULL_PLUGIN_KIND_H
 
-#include <cull/abi.h>
+#include "base/call.h"
 
-const char *cull_kind_name(cull_kind kind); // "criterion"
 bool cull_kind_of(const char *word, cull_kind *out);
 
 size_t cull_kind_vtable_size(cull_kind kind); // as this Cull knows it

@@ -13,6 +13,7 @@
 
 #include <cull/cull.h>
 
+#include "base/crash.h"
 #include "base/sized.h"
 #include "plugin/kind.h"
 
@@ -61,15 +62,18 @@ static cull_status check_elf(cull_ctx *ctx, const char *path)
 
 static cull_status open_module(cull_ctx *ctx, const char *path, const cull_module **out)
 {
-    CULL_TRY(cull_trust_file(ctx, path));
     CULL_TRY(check_elf(ctx, path));
+    cull_crash_enter((cull_calling){ "plugin", path, "its constructors", SIZE_MAX });
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    (void)cull_crash_leave();
     if (!library) {
         const char *why = dlerror();
         const size_t n = strlen(path);
         if (strncmp(why, path, n) == 0 && why[n] == ':') // it names the path itself
             why += n + 1 + (why[n + 1] == ' ');
-        return cull_fail(ctx, CULL_EPLUGIN, "%s: cannot be loaded: %s", path, why);
+        const bool lack = strstr(why, strerror(ENOMEM)) != NULL;
+        return cull_fail(ctx, lack ? CULL_ENOMEM : CULL_EPLUGIN, "%s: cannot be loaded: %s", path,
+                         why);
     }
     *out = dlsym(library, SYMBOL);
     if (!*out)
@@ -210,7 +214,7 @@ static cull_status copy_module(cull_ctx *ctx, const cull_module *module, cull_lo
     return CULL_OK;
 }
 
-cull_status cull_module_load(cull_ctx *ctx, const char *path, cull_loaded **out)
+cull_status cull_module_load(cull_ctx *ctx, const char *path, bool own, cull_loaded **out)
 {
     const cull_module *module = NULL;
     cull_loaded *loaded = cull_take(ctx, 1, sizeof *loaded);
@@ -225,6 +229,8 @@ cull_status cull_module_load(cull_ctx *ctx, const char *path, cull_loaded **out)
     if (!loaded->path)
         return cull_no_memory(ctx);
 
+    if (!own)
+        CULL_TRY(cull_trust_file(ctx, loaded->path));
     CULL_TRY(open_module(ctx, loaded->path, &module));
     CULL_TRY(copy_module(ctx, module, loaded));
     const int error = cull_key_of_file(loaded->path, &loaded->key);

@@ -22,10 +22,13 @@ typedef struct cull_loaded {
     const cull_plugin **plugin; // (n), complete: params, vtable and observer are ours
 } cull_loaded;
 
-// Memory in the context's alloc arena.
-cull_status cull_module_load(cull_ctx *ctx, const char *path, cull_loaded **out) CULL_MUST_CHECK;
+// Memory in the context's alloc arena. own: the program's own, which is trusted as the program is.
+cull_status cull_module_load(cull_ctx *ctx, const char *path, bool own,
+                             cull_loaded **out) CULL_MUST_CHECK;
 
-// Is what stands at `path` (links resolved) safe from others' writing, with its folder?
+// Is a file (links resolved), or a folder of plugins, safe from others: the user's or the
+// administrator's, not for a group or everybody to write, nor below a folder that everybody may
+// write? A sticky folder may be; in one a file may lie, but it is no folder of plugins.
 cull_status cull_trust_file(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
 cull_status cull_trust_folder(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
 

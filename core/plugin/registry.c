@@ -122,7 +122,7 @@ static cull_status load_file(cull_registry *registry, const char *path, bool shi
 {
     cull_loaded *loaded = NULL;
 
-    CULL_TRY(cull_module_load(own(registry), path, &loaded));
+    CULL_TRY(cull_module_load(own(registry), path, shipped, &loaded));
     if (is_loaded(registry, loaded->path))
         return CULL_OK;
     for (size_t i = 0; i < loaded->n; i++) {
@@ -322,6 +322,11 @@ const char *cull_registry_trouble(const cull_registry *registry)
     const cull_error *error = &registry->context.error;
 
     return error->status == CULL_OK ? NULL : error->sentence;
+}
+
+cull_status cull_registry_status(const cull_registry *registry)
+{
+    return registry->context.error.status;
 }
 
 const char *cull_registry_nearest(cull_registry *registry, cull_kind kind, const char *name)

@@ -29,6 +29,7 @@ cull_status cull_registry_declare(cull_ctx *ctx, cull_registry *registry, const 
 // where there simply is none of that name.
 const cull_plugin *cull_registry_find(cull_registry *registry, cull_kind kind, const char *name);
 const char *cull_registry_trouble(const cull_registry *registry);
+cull_status cull_registry_status(const cull_registry *registry); // of that trouble
 const char *cull_registry_nearest(cull_registry *registry, cull_kind kind, const char *name);
 
 // Load whatever the folders hold; what cannot be loaded is logged as a warning, and counted.

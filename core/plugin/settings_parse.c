@@ -148,15 +148,32 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-// What glob finds for one name or pattern is added to `found`.
+// What glob finds for the path, of whose bytes the first n are a name and no pattern.
+static cull_status find(const reading *r, const char *path, size_t n, bool first, glob_t *found)
+{
+    cull_buf pattern = CULL_BUF_INIT;
+
+    cull_buf_glob(&pattern, path, n);
+    cull_buf_puts(&pattern, path + n);
+    const int how = GLOB_NOSORT | (first ? 0 : GLOB_APPEND);
+    const bool lost = pattern.failed || glob(pattern.s, how, NULL, found) == GLOB_NOSPACE;
+    cull_buf_release(&pattern);
+    return lost ? no_memory(r) : CULL_OK;
+}
+
+// What is found for one name or pattern is added to `found`. The folder that a pattern is relative
+// to is none, and what no file matches as a pattern may still be a file's name: "data[1].txt".
 static cull_status expand(const reading *r, const char *text, bool first, glob_t *found)
 {
-    const char *pattern = NULL;
+    const char *path = NULL;
     const size_t before = first ? 0 : found->gl_pathc;
 
-    CULL_TRY(read_path(r, text, &pattern));
-    if (glob(pattern, GLOB_NOSORT | (first ? 0 : GLOB_APPEND), NULL, found) == GLOB_NOSPACE)
-        return no_memory(r);
+    CULL_TRY(read_path(r, text, &path));
+    const size_t all = strlen(path), own = strlen(text);
+    const bool below = own <= all && strcmp(path + all - own, text) == 0;
+    CULL_TRY(find(r, path, below ? all - own : 0, first, found));
+    if (found->gl_pathc == before)
+        CULL_TRY(find(r, path, all, false, found));
     if (found->gl_pathc == before)
         return REFUSE(r, "no file matches \"%s\"", text);
     return CULL_OK;

@@ -75,7 +75,8 @@ typedef struct cull_h5_shape {
     size_t rank, shape[CULL_H5_RANK], n;
 } cull_h5_shape;
 
-// A file whose checksum does not match is refused (CULL_EFORMAT) before HDF5 sees it.
+// A file whose checksum does not match, or that has none, is refused (CULL_EFORMAT) before HDF5
+// sees it; the latter only where the context does not say `unsealed`.
 cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out) CULL_MUST_CHECK;
 void cull_h5_close(cull_h5_in *file); // NULL is fine
 

@@ -5,12 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cull_h5_quiet(void)
+#include "base/crash.h"
+
+void cull_h5_enter(const char *path)
 {
+    cull_crash_enter((cull_calling){ CULL_CRASH_LIBRARY, "HDF5", path, SIZE_MAX });
+}
+
+void cull_h5_quiet(const char *path)
+{
+    cull_h5_enter(path);
     (void)H5dont_atexit(); // its cleaning up fails again, badly, on a file that could not be closed
     (void)H5open();
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     (void)H5PLset_loading_state(0);
+    (void)cull_crash_leave();
 }
 
 static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *why)

@@ -37,7 +37,9 @@ void cull_h5_seal(char seal[CULL_H5_SEAL], const cull_key *key);
 cull_status cull_h5_check(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
 
 // Before each use of HDF5 in a thread: no messages of its own, no plugins.
-void cull_h5_quiet(void);
+// HDF5 is entered for a file until cull_crash_leave: a crash in it is put to that.
+void cull_h5_enter(const char *path);
+void cull_h5_quiet(const char *path); // before the first file, and any other
 
 // Why the last call of HDF5 failed, in its words or the system's. In the scratch arena.
 const char *cull_h5_why(cull_ctx *ctx);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/memory.h"
 
 struct cull_h5_in {
@@ -20,7 +21,7 @@ static cull_status unreadable(cull_h5_in *file, const char *what)
 cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
 {
     *out = NULL;
-    cull_h5_quiet();
+    cull_h5_quiet(path);
     CULL_TRY(cull_h5_check(ctx, path));
 
     cull_h5_in *file = cull_alloc(1, sizeof *file);
@@ -32,6 +33,7 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
     }
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
     *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1 };
+    cull_h5_enter(copy);
     if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
         H5Pset_file_locking(how, false, true) >= 0)
         file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
@@ -53,6 +55,7 @@ void cull_h5_close(cull_h5_in *file)
         return;
     if (file->file >= 0)
         (void)H5Fclose(file->file);
+    (void)cull_crash_leave();
     cull_free(file->path);
     cull_free(file);
 }

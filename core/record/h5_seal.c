@@ -26,9 +26,11 @@ static int read_at(int fd, uint64_t at, void *to, size_t n)
     return got < 0 ? errno : (size_t)got < n ? EIO : 0;
 }
 
+typedef enum verdict { WHOLE, DAMAGED, UNSEALED, NO_FILE, SHORT } verdict;
+
 // Has the file a seal behind its first n bytes? Its word says so, and where HDF5 ends: either is
-// enough, so that damage to the one is found by the other.
-static int find_seal(int fd, uint64_t n, char seal[CULL_H5_SEAL], bool *sealed)
+// enough, so that damage to the one is found by the other. Without one it may end too early.
+static int find_seal(int fd, uint64_t n, char seal[CULL_H5_SEAL], verdict *out)
 {
     unsigned char end[8] = { 0 };
     uint64_t ends = 0;
@@ -38,47 +40,69 @@ static int find_seal(int fd, uint64_t n, char seal[CULL_H5_SEAL], bool *sealed)
         error = read_at(fd, END_OF_FILE, end, sizeof end);
     for (size_t i = 0; i < sizeof end; i++)
         ends |= (uint64_t)end[i] << 8 * i;
-    *sealed = !error && (memcmp(seal, word, WORD) == 0 || ends == n);
+    if (!error && (memcmp(seal, word, WORD) == 0 || ends == n))
+        *out = WHOLE;
+    else
+        *out = ends > n + CULL_H5_SEAL ? SHORT : UNSEALED;
     return error;
 }
 
-static int check(int fd, bool *damaged)
+static int check(int fd, verdict *out)
 {
     struct stat st;
     char seal[CULL_H5_SEAL], right[CULL_H5_SEAL];
-    bool sealed = false;
     cull_key key;
 
-    *damaged = false;
     if (fstat(fd, &st) != 0)
         return errno;
-    if (!S_ISREG(st.st_mode) || st.st_size < 2 * CULL_H5_SEAL)
-        return 0; // no HDF5 file; HDF5 says so
+    *out = !S_ISREG(st.st_mode) ? NO_FILE : st.st_size < 2 * CULL_H5_SEAL ? SHORT : UNSEALED;
+    if (*out != UNSEALED)
+        return 0;
     const uint64_t n = (uint64_t)st.st_size - CULL_H5_SEAL;
-    int error = find_seal(fd, n, seal, &sealed);
-    if (!error && sealed)
+    int error = find_seal(fd, n, seal, out);
+    if (!error && *out == WHOLE)
         error = cull_key_of_start(fd, n, &key);
-    if (error || !sealed)
+    if (error || *out != WHOLE)
         return error;
     cull_h5_seal(right, &key);
-    *damaged = memcmp(seal, right, sizeof seal) != 0;
+    *out = memcmp(seal, right, sizeof seal) != 0 ? DAMAGED : WHOLE;
     return 0;
+}
+
+static cull_status say(cull_ctx *ctx, const char *path, verdict v)
+{
+    switch (v) {
+    case DAMAGED:
+        return cull_fail(ctx, CULL_EFORMAT, "%s: is damaged: its checksum does not match", path);
+    case NO_FILE:
+        return cull_fail(ctx, CULL_EFORMAT, "%s: not a regular file", path);
+    case SHORT:
+        return cull_fail(ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: it is cut short", path);
+    case UNSEALED:
+        if (cull_context_of(ctx)->unsealed)
+            return CULL_OK;
+        return cull_fail(ctx, CULL_EFORMAT,
+                         "%s: has no checksum: it is damaged, or was written by another program; "
+                         "--unsealed has it read all the same",
+                         path);
+    case WHOLE:
+        break;
+    }
+    return CULL_OK;
 }
 
 cull_status cull_h5_check(cull_ctx *ctx, const char *path)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool damaged;
+    verdict v = WHOLE;
     if (fd < 0)
         return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
 
-    const int error = check(fd, &damaged);
+    const int error = check(fd, &v);
     close(fd);
     if (error == ENOMEM)
         return cull_no_memory(ctx);
     if (error) // a bad sector, which is damage, too
         return cull_fail(ctx, CULL_EFORMAT, "%s: cannot be read: %s", path, strerror(error));
-    return damaged
-               ? cull_fail(ctx, CULL_EFORMAT, "%s: is damaged: its checksum does not match", path)
-               : CULL_OK;
+    return say(ctx, path, v);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/crash.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -77,7 +78,7 @@ static cull_status begin_on_disk(cull_h5 *file, uint64_t bytes)
 
 cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes)
 {
-    cull_h5_quiet();
+    cull_h5_quiet(path);
     cull_h5 *file = cull_alloc(1, sizeof *file);
     char *copy = cull_strdup(path);
     if (!file || !copy) {
@@ -88,6 +89,7 @@ cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes)
     }
 
     *file = (cull_h5){ .ctx = ctx, .path = copy, .on_disk = bytes > 0, .file = -1, .disk.fd = -1 };
+    cull_h5_enter(copy);
     if (file->on_disk)
         file->status = begin_on_disk(file, bytes);
     if (file->status == CULL_OK && (file->file = open_new(file)) < 0)
@@ -166,6 +168,7 @@ void cull_h5_abandon(cull_h5 *file)
         return;
     if (file->file >= 0)
         (void)H5Fclose(file->file);
+    (void)cull_crash_leave();
     cull_new_file_abandon(&file->disk);
     cull_free(file->path);
     cull_free(file);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "record/folder.h"
@@ -114,6 +115,47 @@ static void put_table(cull_h5 *file, cull_arena *arena, const table *t)
         else
             cull_h5_no_memory(file);
     }
+}
+
+// The files that the index names, in its order.
+static cull_status read_files(cull_ctx *ctx, const char *path, size_t *n, const char *const **files)
+{
+    cull_h5_in *file = NULL;
+    cull_h5_shape shape = { 0 };
+    const void *data = NULL;
+    cull_status status = cull_h5_open(ctx, path, &file);
+    if (status == CULL_OK)
+        status = cull_h5_get(file, "/trials/file", 's', &shape, &data);
+    cull_h5_close(file);
+    *n = shape.n;
+    *files = data;
+    return status;
+}
+
+cull_status cull_index_fits(cull_ctx *ctx, const char *dir, bool *fits)
+{
+    const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/index.h5", dir);
+    const char *trials = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", dir);
+    const char *const *there, *const *named;
+    size_t n, n_named;
+    *fits = false;
+    if (!path || !trials)
+        return cull_no_memory(ctx);
+    if (access(path, F_OK) != 0)
+        return CULL_OK;
+    const cull_status status = read_files(ctx, path, &n_named, &named);
+    if (status == CULL_ENOMEM)
+        return status;
+    if (status != CULL_OK) {
+        ctx->host->log(ctx, CULL_WARN, "%s; made anew", cull_context_of(ctx)->error.sentence);
+        cull_error_clear(ctx);
+        return CULL_OK;
+    }
+    CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &there));
+    *fits = n == n_named;
+    for (size_t i = 0; *fits && i < n; i++)
+        *fits = strcmp(there[i], named[i]) == 0;
+    return CULL_OK;
 }
 
 cull_status cull_index_write(cull_ctx *ctx, const char *dir)

@@ -13,7 +13,7 @@
 #include <cull/cull.h>
 
 #include "base/context.h"
-#include "record/collector.h"
+#include "plugin/collector.h"
 
 // ---- a trial ----
 
@@ -171,5 +171,8 @@ cull_status cull_results_sweep(cull_ctx *, const char *dir, size_t *removed) CUL
 
 // Write dir/index.h5 anew: a table of the trials, and an external link to each.
 cull_status cull_index_write(cull_ctx *, const char *dir) CULL_MUST_CHECK;
+// Is there an index, whole, that names exactly the files of trials/? One that is damaged is a
+// warning.
+cull_status cull_index_fits(cull_ctx *, const char *dir, bool *fits) CULL_MUST_CHECK;
 
 #endif

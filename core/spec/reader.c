@@ -35,6 +35,10 @@ static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull
     if (plugin)
         return plugin;
     const char *trouble = cull_registry_trouble(r->registry);
+    if (cull_registry_status(r->registry) == CULL_ENOMEM) {
+        r->problems->lost = true;
+        return NULL;
+    }
     if (trouble) {
         cull_problem_add(r->problems, word->place, "%s", trouble);
         return NULL;

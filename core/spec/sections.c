@@ -4,6 +4,7 @@
 
 #include <cull/cull.h>
 
+#include "base/call.h"
 #include "plugin/settings.h"
 #include "spec/reader.h"
 
@@ -177,11 +178,40 @@ static void read_allocations(cull_reader *r, const cull_node *node)
 static void check_metric(cull_reader *r, const cull_use *use)
 {
     const cull_metric *metric = use->plugin ? use->plugin->vtable : NULL;
-    if (!metric || !metric->check || metric->check(r->ctx, use->settings) == CULL_OK)
+    if (!metric || !metric->check ||
+        CULL_CALL(r->ctx, use->plugin, SIZE_MAX, check, metric->check(r->ctx, use->settings)) ==
+            CULL_OK)
         return;
     cull_problem_add(r->problems, use->place, "%s: %s", use->plugin->name,
                      cull_context_of(r->ctx)->error.sentence);
     cull_error_clear(r->ctx);
+}
+
+static bool same_settings(cull_reader *r, const cull_use *a, const cull_use *b)
+{
+    cull_buf one = CULL_BUF_INIT, other = CULL_BUF_INIT;
+    cull_settings_json(a->plugin, a->settings, &one);
+    cull_settings_json(b->plugin, b->settings, &other);
+    const bool same = one.s && other.s && !strcmp(one.s, other.s);
+    r->problems->lost |= one.failed || other.failed;
+    cull_buf_release(&one);
+    cull_buf_release(&other);
+    return same;
+}
+
+// Metric i asks nothing that none before it asks.
+static void check_twice(cull_reader *r, size_t i)
+{
+    const cull_use *use = &r->spec->metrics[i];
+    for (size_t j = 0; use->plugin && j < i; j++)
+        if (r->spec->metrics[j].plugin == use->plugin &&
+            same_settings(r, &r->spec->metrics[j], use)) {
+            cull_problem_add(r->problems, use->place,
+                             "metric %zu is metric %zu once more: %s, with "
+                             "the same settings",
+                             i + 1, j + 1, use->plugin->name);
+            return;
+        }
 }
 
 static void read_metrics(cull_reader *r, const cull_node *node)
@@ -197,6 +227,7 @@ static void read_metrics(cull_reader *r, const cull_node *node)
         cull_read_use(r, CULL_METRIC, list.at[i], NULL, use, NULL);
         if (r->problems->said == before)
             check_metric(r, use);
+        check_twice(r, i);
     }
     cull_problems_while(r->problems, NULL);
     if (list.n == 0)

@@ -178,9 +178,27 @@ static cull_status run_wave(cull_study *s, size_t model, const wave *w)
     return status;
 }
 
+// Recipes that were lost, of trials that may lack nothing else.
+static cull_status restore_cuts(cull_study *s, size_t model)
+{
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        const cull_cell *cell = &s->plan->cell[c];
+        bool whole = true;
+        if (cell->model != model || s->cell[c].state != CULL_WANTED || !s->cell[c].cut_lost)
+            continue;
+        CULL_TRY(cull_restore_cut(s, cell));
+        for (size_t i = 0; i < s->spec->n_metrics; i++)
+            whole = whole && !s->cell[c].missing[i];
+        if (whole)
+            s->cell[c].state = CULL_DONE;
+    }
+    return CULL_OK;
+}
+
 cull_status cull_evaluate_cells(cull_study *s, size_t model)
 {
     give_up(s, model);
+    CULL_TRY(restore_cuts(s, model));
     for (;;) {
         wave w;
         CULL_TRY(next_wave(s, model, &w));

@@ -337,29 +337,48 @@ static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_tri
     return CULL_OK;
 }
 
+const char *cull_cut_path(cull_study *s, const cull_cell *cell)
+{
+    const cull_trial_axes axes = cull_axes_of(s, cell);
+    const char *name = cull_trial_cut_name(s->ctx, &axes, cell->id.hex);
+    const char *path =
+        name ? cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, name)
+             : NULL;
+    if (name && !path)
+        (void)cull_no_memory(s->ctx);
+    return path;
+}
+
+static cull_status write_cut(cull_study *s, const cull_cell *cell)
+{
+    const cull_model_facts *facts = s->inputs->at[cell->model].opened.facts;
+    const cull_trial_axes axes = cull_axes_of(s, cell);
+    const size_t g = first_set(s, cell);
+    const cull_cut_note notes[] = { { "method", axes.method }, { "experiment", s->spec->name } };
+    cull_cut_about about = { .model = facts->fingerprint,
+                             .calibration = g == CULL_NOT ? NULL : s->plan->set[g].key.hex,
+                             .notes = notes,
+                             .n_notes = sizeof notes / sizeof *notes };
+    const char *path = cull_cut_path(s, cell);
+    if (!path)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, facts->dtype, &about.store));
+    return cull_cut_save(s->ctx, s->made[cell->step].variant.cut, &about, path);
+}
+
 // The recipe stands before the trial that names it.
 static cull_status save_cut(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
     if (cell->step == CULL_NOT)
         return CULL_OK;
-    const cull_cut *cut = s->made[cell->step].variant.cut;
-    const char *name = cull_trial_cut_name(s->ctx, &trial->axes, cell->id.hex);
-    cull_cut_about about = { .model = trial->model->fingerprint,
-                             .calibration = trial->calibration_key };
-    if (!name)
-        return CULL_ENOMEM;
-    const char *path =
-        cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, name);
-    const cull_cut_note notes[] = { { "method", trial->axes.method },
-                                    { "experiment", s->spec->name } };
-    about.notes = notes;
-    about.n_notes = sizeof notes / sizeof *notes;
-    if (!path)
-        return cull_no_memory(s->ctx);
-    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, trial->model->dtype, &about.store));
-    trial->cut = cut;
-    trial->summary.file = name;
-    return cull_cut_save(s->ctx, cut, &about, path);
+    trial->cut = s->made[cell->step].variant.cut;
+    trial->summary.file = cull_trial_cut_name(s->ctx, &trial->axes, cell->id.hex);
+    return trial->summary.file ? write_cut(s, cell) : CULL_ENOMEM;
+}
+
+cull_status cull_restore_cut(cull_study *s, const cull_cell *cell)
+{
+    return write_cut(s, cell);
 }
 
 cull_status cull_record_cell(cull_study *s, const cull_finding *f)

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "flow/stage_view.h"
 #include "plan/cost.h"
 #include "plan/key.h"
@@ -22,7 +23,7 @@ static cull_status lock_folder(cull_ctx *ctx, const char *folder, int *lock)
     const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/.lock", folder);
     if (!path)
         return cull_no_memory(ctx);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (*lock < 0)
         return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0)
@@ -55,6 +56,24 @@ static cull_status prepare_folder(cull_ctx *ctx, const char *folder, int *lock)
 
 // ---- what is wanted ----
 
+// A trial without its recipe could not be exported, nor evaluated any more.
+static cull_status look_at_cut(cull_study *s, size_t c)
+{
+    cull_cell_state *cell = &s->cell[c];
+    if (!cell->recorded || s->plan->cell[c].step == CULL_NOT)
+        return CULL_OK;
+    const char *path = cull_cut_path(s, &s->plan->cell[c]);
+    if (!path)
+        return CULL_ENOMEM;
+    if (access(path, F_OK) == 0)
+        return CULL_OK;
+    cell->cut_lost = true;
+    cell->state = CULL_WANTED;
+    cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
+                  "%s: the cut of a finished trial is gone; made again", path);
+    return CULL_OK;
+}
+
 static cull_status look_at_cell(cull_study *s, size_t c, const cull_stored_trials *stored)
 {
     const size_t n = s->spec->n_metrics;
@@ -66,6 +85,7 @@ static cull_status look_at_cell(cull_study *s, size_t c, const cull_stored_trial
         return CULL_ENOMEM;
     cell->recorded = trial;
     cell->state = CULL_DONE;
+    CULL_TRY(look_at_cut(s, c));
     for (size_t i = 0; i < n; i++) {
         CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,
                                      &cell->keys[i]));
@@ -175,11 +195,14 @@ static cull_status run_models(cull_study *s, cull_tally *tally)
     return CULL_OK;
 }
 
-// The index is derived: what took it away is made good by the next run.
-static bool has_index(cull_ctx *ctx, const char *folder)
+// The index is derived: what took it away, damaged it, or came after it is made good by the next
+// run.
+static cull_status write_index(cull_ctx *ctx, const char *folder, bool changed)
 {
-    const char *path = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/index.h5", folder);
-    return path && access(path, F_OK) == 0;
+    bool fits = false;
+    if (!changed)
+        CULL_TRY(cull_index_fits(ctx, folder, &fits));
+    return fits ? CULL_OK : cull_index_write(ctx, folder);
 }
 
 cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
@@ -200,19 +223,22 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
         status = cull_folder_note_write(
             ctx, options->folder,
             &(cull_folder_note){ plan->spec->question, plan->spec->baseline });
-    if (status == CULL_OK)
+    if (status == CULL_OK) {
+        cull_crash_results(options->folder);
         status = run_models(&study, out);
+    }
     for (size_t c = 0; study.cell && c < plan->n_cells; c++) {
         out->done += study.cell[c].state == CULL_DONE;
         out->failed += study.cell[c].state == CULL_FAILED;
     }
     out->done -= out->there < out->done ? out->there : out->done;
-    if (out->done > 0 || (study.cell && !has_index(ctx, options->folder))) {
-        const cull_status indexed = cull_index_write(ctx, options->folder);
+    if (study.cell && (out->done > 0 || status == CULL_OK)) {
+        const cull_status indexed = write_index(ctx, options->folder, out->done > 0);
         status = status == CULL_OK ? indexed : status;
     }
     out->equivalents = study.equivalents + calibration_equivalents(&study);
     release(&study);
+    cull_crash_results(NULL);
     if (lock >= 0)
         close(lock);
     return status;

@@ -28,6 +28,7 @@ typedef struct cull_step_state { // of a step
 typedef struct cull_cell_state { // of a cell
     cull_state state;
     bool recorded;  // its trial file is there; what is wanted is added
+    bool cut_lost;  // but the file of its cut is not
     bool *missing;  // (n_metrics) evaluations that are wanted
     cull_key *keys; // (n_metrics) of the evaluations
 } cull_cell_state;
@@ -72,6 +73,10 @@ typedef struct cull_finding {
 } cull_finding;
 
 cull_status cull_record_cell(cull_study *study, const cull_finding *finding) CULL_MUST_CHECK;
+// Where the recipe of a cell is, or will be; NULL: no memory.
+const char *cull_cut_path(cull_study *study, const cull_cell *cell);
+// The recipe of a recorded cell again, from its variant.
+cull_status cull_restore_cut(cull_study *study, const cull_cell *cell) CULL_MUST_CHECK;
 
 // A failure that is the plugin's own: it costs its trials, not the run.
 bool cull_own_failure(cull_status status);

@@ -9,7 +9,7 @@ cull_open_model opened_at(fake_host *host, const char *path)
 {
     const cull_plugin *hf = fake_plugin(host, "backend", "hf");
     void *settings = fake_settings(host, hf);
-    cull_open_model m = { .backend = hf->vtable };
+    cull_open_model m = { .backend = hf->vtable, .plugin = hf };
 
     fake_set(host, hf, settings, "path", path);
     assert_ok(host, m.backend->open(fake_ctx(host), settings, CULL_OPEN_WEIGHTS, &m.model));

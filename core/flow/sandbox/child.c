@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/new_file.h"
 #include "base/text.h"
 
@@ -40,7 +41,9 @@ static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared 
 {
     cull_context *context = cull_context_of(ctx);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setpgid(0, 0);                              // what it starts ends with it
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // a crash is told, not kept
+    cull_crash_forget();
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (context->pool)
@@ -63,6 +66,14 @@ static double now(void)
 
 typedef enum outcome { ENDED, TIMED_OUT, STOPPED } outcome;
 
+// A process that the child left behind may hold the pipe open longer than the child lives.
+static bool is_over(pid_t child)
+{
+    siginfo_t info = { 0 };
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == child;
+}
+
 // The child holds the other end of the pipe open as long as it lives.
 static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
 {
@@ -71,7 +82,7 @@ static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
     struct pollfd wait = { .fd = pipe_end, .events = POLLIN };
     for (;;) {
         const int n = poll(&wait, 1, 100);
-        if (n > 0)
+        if (n > 0 || is_over(child))
             return ENDED;
         if (context->stop && context->stop()) {
             kill(child, SIGKILL);
@@ -130,6 +141,7 @@ static cull_status run_forked(cull_ctx *ctx, const cull_child_job *job, shared *
     close(ends[0]);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
+    (void)kill(-child, SIGKILL); // its group: what it left behind
     return verdict(ctx, s, how, status, job->seconds);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/call.h"
 #include "record/h5.h"
 
 // A column of the task's group, NULL where there is none; its shape in *shape.
@@ -59,9 +60,11 @@ cull_status cull_lm_answers_load(cull_ctx *ctx, const cull_lm_task *task, cull_l
 cull_status cull_lm_document(cull_ctx *ctx, const cull_lm_task *task, const cull_lm_answers *of,
                              size_t i, cull_document *out)
 {
+    const cull_metric *metric = task->plugin->vtable;
     *out = (cull_document){ .size = sizeof *out };
     const cull_status status =
-        task->metric->document(task->ctx, task->requests, task->row->task, i, out);
+        CULL_CALL(task->ctx, task->plugin, SIZE_MAX, document,
+                  metric->document(task->ctx, task->requests, task->row->task, i, out));
     if (status != CULL_OK) {
         cull_error_copy(ctx, task->ctx);
         return status;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -25,8 +26,11 @@ cull_status cull_lm_cache_open(cull_ctx *ctx, const char *prefix, cull_lm_cache 
     static const char put[] = "REPLACE INTO \"unnamed\" (key, value) VALUES (?, ?)";
     const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s_rank0.db", prefix);
     cull_lm_cache *cache = *out = cull_alloc(1, sizeof *cache);
+    struct stat st;
     if (!path || !cache)
         return cull_no_memory(ctx);
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return cull_fail(ctx, CULL_EIO, "%s: not a regular file", path);
     if (sqlite3_open(path, &cache->database) != SQLITE_OK ||
         sqlite3_exec(cache->database, make, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(cache->database, put, -1, &cache->put, NULL) != SQLITE_OK)

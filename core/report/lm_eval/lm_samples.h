@@ -6,13 +6,14 @@
 #ifndef CULL_REPORT_LM_EVAL_LM_SAMPLES_H
 #define CULL_REPORT_LM_EVAL_LM_SAMPLES_H
 
+#include <cull/abi.h>
 #include <cull/metric.h>
 
 #include "results/frame.h"
 
 typedef struct cull_lm_task {
-    cull_ctx *ctx; // of the metric: its documents pass through the alloc arena
-    const cull_metric *metric;
+    cull_ctx *ctx;             // of the metric: its documents pass through the alloc arena
+    const cull_plugin *plugin; // the metric
     const cull_requests *requests;
     const cull_frame *frame;
     const cull_row *row; // the first one of the task: where its outcomes are

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/new_file.h"
-#include "base/sigbus.h"
 #include "support/fake_host.h"
 #include "support/test.h"
 
@@ -257,7 +257,7 @@ static void shrunk_file_ends_with_a_sentence(void **state)
         cull_safetensors *file = NULL;
         cull_tensor t;
         dup2(ends[1], STDERR_FILENO);
-        cull_sigbus_install();
+        cull_crash_install();
         if (cull_safetensors_open(fake_ctx(host), path, &file) != CULL_OK || truncate(path, 4096))
             _exit(9);
         cull_safetensors_at(file, 0, &t);

@@ -40,6 +40,10 @@ static int setup(void **state)
     (void)state;
     host = fake_host_new(1);
     told = (cull_model_facts){ .size = sizeof told,
+                               .arch = "older",
+                               .dtype = "f32",
+                               .source = "nowhere",
+                               .fingerprint = "00",
                                .eos = 7,
                                .exports = "all",
                                .stop = ends,

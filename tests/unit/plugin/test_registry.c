@@ -161,6 +161,44 @@ static void refuses_what_others_may_write(void **state)
     assert_int_equal(chmod(dir, 0700), 0);
 }
 
+// A group, another user, and whoever may write a folder further up can change a plugin, too.
+static void refuses_what_some_others_may_write(void **state)
+{
+    cull_ctx *ctx = fake_ctx(host);
+    const char *file = in_dir("criterion-sample.so");
+
+    (void)state;
+    copy_file(MODULES "/FINE.so", file, SIZE_MAX);
+    assert_int_equal(chmod(file, 0664), 0);
+    assert_fails(host, cull_registry_add(ctx, registry, file), CULL_EENV,
+                 "a group may write this file");
+    assert_int_equal(chmod(file, 0600) | chmod(dir, 0775), 0);
+    assert_fails(host, cull_registry_add(ctx, registry, file), CULL_EENV,
+                 "a group may write this folder");
+    search_again(dir);
+    assert_null(cull_registry_find(registry, CULL_CRITERION, "sample"));
+    assert_int_equal(chmod(dir, 0700), 0);
+
+    char above[600], below[700];
+    (void)snprintf(above, sizeof above, "%s/above", dir);
+    (void)snprintf(below, sizeof below, "%s/below", above);
+    assert_int_equal(mkdir(above, 0700) | mkdir(below, 0700) | chmod(above, 0777), 0);
+    search_again(below);
+    assert_fails(host, cull_trust_folder(ctx, below), CULL_EENV,
+                 "above: everybody may write this folder, so no plugin is loaded from below it");
+    assert_int_equal(chmod(above, 01777), 0); // as /tmp: ours stays ours
+    assert_ok(host, cull_trust_folder(ctx, below));
+    if (geteuid() == 0) {
+        assert_int_equal(chown(below, 1, 1), 0);
+        assert_fails(host, cull_trust_folder(ctx, below), CULL_EENV,
+                     "another user owns this folder");
+        assert_int_equal(chown(file, 1, 1), 0);
+        assert_fails(host, cull_registry_add(ctx, registry, file), CULL_EENV,
+                     "another user owns this file");
+    }
+    assert_int_equal(rmdir(below) | rmdir(above), 0);
+}
+
 static void takes_files_and_newer_structs(void **state)
 {
     (void)state;
@@ -228,6 +266,7 @@ int main(void)
         CASE(refuses_with_the_field_that_differs),
         CASE(refuses_other_files),
         CASE(refuses_what_others_may_write),
+        CASE(refuses_what_some_others_may_write),
         CASE(takes_files_and_newer_structs),
         CASE(refuses_two_of_a_name),
         CASE(searches_the_path),

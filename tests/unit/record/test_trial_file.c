@@ -224,7 +224,7 @@ static void every_damage_is_found(void **state)
 }
 
 // As HDF5 leaves it when it has written to it.
-static void a_file_without_a_checksum_is_read(void **state)
+static void a_file_without_a_checksum_is_read_where_that_is_asked(void **state)
 {
     fake_host *host = *state;
     size_t n;
@@ -236,6 +236,12 @@ static void a_file_without_a_checksum_is_read(void **state)
     assert_int_equal(ftruncate(fd, (off_t)(n - 40)), 0);
     close(fd);
     cull_h5_in *file;
+    cull_stored_trials presents;
+    assert_fails(host, cull_h5_open(fake_ctx(host), path, &file), CULL_EFORMAT,
+                 "has no checksum: it is damaged, or was written by another program");
+    assert_ok(host, cull_find_stored_trials(fake_ctx(host), folder, &presents));
+    assert_int_equal(presents.n, 0);
+    host->context.unsealed = true;
     assert_ok(host, cull_h5_open(fake_ctx(host), path, &file));
     assert_ok(host, cull_h5_get_text(file, "/", "method", &text));
     assert_string_equal(text, "reap");
@@ -336,7 +342,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, make, clear),
         cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, make, clear),
         cmocka_unit_test_setup_teardown(every_damage_is_found, make, clear),
-        cmocka_unit_test_setup_teardown(a_file_without_a_checksum_is_read, make, clear),
+        cmocka_unit_test_setup_teardown(a_file_without_a_checksum_is_read_where_that_is_asked, make,
+                                        clear),
         cmocka_unit_test_setup_teardown(a_full_disk_is_one_sentence, make, clear),
         cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_go, make, clear),
         cmocka_unit_test_setup_teardown(names_bear_any_word, make, clear),

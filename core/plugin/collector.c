@@ -1,5 +1,5 @@
 // What a metric reports, collected for the record.
-#include "record/collector.h"
+#include "plugin/collector.h"
 
 #include <math.h>
 #include <string.h>
@@ -120,6 +120,19 @@ static cull_status check_axes(cull_ctx *ctx, const cull_collector *c, const cull
     return CULL_OK;
 }
 
+// Elements of a column; SIZE_MAX: more than memory has room for.
+static size_t elements_of(const cull_column *column)
+{
+    size_t n = 1;
+
+    for (size_t i = 0; i < rank_of(column); i++) {
+        if (column->shape[i] > 0 && n > SIZE_MAX / 16 / column->shape[i])
+            return SIZE_MAX;
+        n *= column->shape[i];
+    }
+    return n;
+}
+
 static cull_status check_column(cull_ctx *ctx, const cull_collector *c, const cull_column *column)
 {
     const size_t rank = rank_of(column);
@@ -133,6 +146,10 @@ static cull_status check_column(cull_ctx *ctx, const cull_collector *c, const cu
     for (size_t i = 0; i < rank; i++)
         if (!is_name(column->dims[i]) || (rank > 1 && strcmp(column->dims[i], column->name) == 0))
             return bad_name(ctx, "column's axis", column->dims[i]);
+    const size_t n = elements_of(column);
+    if (n == SIZE_MAX || (n > 0 && !column->data))
+        return cull_fail(ctx, CULL_EPLUGIN, "column %s of task \"%s\" has %s", column->name,
+                         column->task, n == SIZE_MAX ? "impossibly long axes" : "no data");
     return check_axes(ctx, c, column);
 }
 
@@ -172,13 +189,10 @@ static cull_status add_column(cull_ctx *ctx, cull_report *report, const cull_col
     kept->name = keep(c, column->name);
     kept->unit = column->unit ? keep(c, column->unit) : NULL;
     kept->doc = column->doc ? keep(c, column->doc) : NULL;
-    size_t n = 1;
-    for (size_t i = 0; i < rank_of(column); i++) {
-        n *= column->shape[i];
+    for (size_t i = 0; i < rank_of(column); i++)
         if (!(kept->dims[i] = keep(c, column->dims[i])))
             return cull_no_memory(ctx);
-    }
-    kept->data = keep_data(c, column, n);
+    kept->data = keep_data(c, column, elements_of(column));
     if (!kept->task || !kept->name || (column->unit && !kept->unit) ||
         (column->doc && !kept->doc) || !kept->data)
         return cull_no_memory(ctx);
