@@ -76,8 +76,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!r->trial || !r->out)
             argp_error(state, "two things are needed: cull export TRIAL -o DIR");
-        if (r->verify && r->layout != CHECKPOINT)
-            argp_error(state, "--verify is of a checkpoint, not of another --layout");
+        if (r->layout != CHECKPOINT &&
+            (r->how.dequantise || r->how.shard_bytes || r->how.drop_bias || r->verify))
+            argp_error(state, "--%s has an effect only with --layout checkpoint",
+                       r->how.dequantise    ? "dequantise"
+                       : r->how.shard_bytes ? "shard"
+                       : r->how.drop_bias   ? "drop-bias"
+                                            : "verify");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -115,8 +120,10 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     cull_cut *cut;
     size_t n = strlen(r->out);
 
-    if (r->layout == RANKING)
+    if (r->layout == RANKING) {
+        cull_cli_results(cli);
         return cull_export_ranking(ctx, r->trial, r->out);
+    }
     CULL_TRY(cull_recipe_read(ctx, r->trial, &recipe));
     if (!r->model && !recipe.model)
         return cull_fail(ctx, CULL_EUSAGE, "%s: a cut by itself names no model: give --model",

@@ -26,6 +26,18 @@ refused eval "$MODEL" --metric "$TEXT" -o evaluated
 refused trace "$MODEL" --ids ids.jsonl -o trace.h5
 [ ! -e trace.h5 ] || fail "the refused trace left a file"
 
+# What it says it needs is enough, for that command.
+suffices() { # ARGUMENT…
+    "$CULL" "$@" --memory 1M > printed 2> log
+    megabytes=$(sed -n 's/.*it needs \([0-9]*\) MB$/\1/p' log)
+    "$CULL" "$@" --memory $((megabytes * 1000000)) --quiet > printed 2> log || fail "$megabytes MB: $*"
+}
+suffices run e.yaml -o least
+suffices plan e.yaml
+suffices inspect "$MODEL"
+suffices eval "$MODEL" --metric "$TEXT" -o least-evaluated
+suffices trace "$MODEL" --ids ids.jsonl -o least.h5
+
 enough run e.yaml -o "$OUT"
 enough plan e.yaml
 enough inspect "$MODEL"

@@ -1,9 +1,10 @@
 # Whole runs of the program on an embedded model.
 if(TARGET cull)
   cull_add_plugin(criterion faulty ${CMAKE_CURRENT_LIST_DIR}/plugins/faulty.c)
-  set_target_properties(criterion-faulty PROPERTIES
+  cull_add_plugin(metric border ${CMAKE_CURRENT_LIST_DIR}/plugins/border.c)
+  set_target_properties(criterion-faulty metric-border PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/flow)
-  foreach(name again answers channels eval export faulty killed inputs left_out memory no_weights not_finite passes)
+  foreach(name again answers border channels eval export faulty killed inputs left_out memory no_weights not_finite passes silent)
     add_test(NAME flow-${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/${name}.sh)
     set_tests_properties(flow-${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
       "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR}")

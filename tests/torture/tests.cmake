@@ -8,3 +8,11 @@ foreach(file ${tortures})
   target_compile_definitions(${name} PRIVATE CULL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
 endforeach()
+
+# The whole program, its libraries included, without memory. Sanitizers bring an allocator of their own.
+if(TARGET cull AND NOT CULL_SANITIZE)
+  add_library(failing-malloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/torture/failing_malloc.c)
+  add_test(NAME torture-allocations COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/torture/allocations.sh
+    $<TARGET_FILE:cull> $<TARGET_FILE:failing-malloc> ${PROJECT_SOURCE_DIR})
+  set_tests_properties(torture-allocations PROPERTIES TIMEOUT 1800)
+endif()
