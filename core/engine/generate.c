@@ -16,6 +16,7 @@ typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
     size_t n_prompt;
     size_t tail;    // first K/V row of its tail
+    bool crosses;   // its answer may go beyond the rope switch, which its prompt does not
     size_t n;       // ids made so far
     int32_t *ids;   // (max_new)
     uint32_t ended; // CULL_ENDED_*, 0: it goes on
@@ -321,28 +322,76 @@ static cull_status prefill(generating *g)
 // ---- steps ----
 
 // The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope
-// switch.
+// switch. Of each its newest id; of one that comes to the switch all of them, whose keys are
+// rotated anew, as its family's generate() does.
 typedef struct step_lane {
-    size_t variant, n;
-    size_t *seq;
-    int32_t *ids, *pos, *best;
+    size_t variant, n, n_rows;
+    size_t *seq, *last; // (n) the sequences, and the row of each one's newest id
+    int32_t *ids, *pos; // (n_rows)
+    int32_t *best;      // (n)
     cull_span *span;
-    float *h;
+    float *h; // (n_rows, D)
 } step_lane;
+
+static size_t newest(const sequence *q)
+{
+    return q->n_prompt + q->n - 1;
+}
+
+// Does the sequence belong into the lane on this side of the switch?
+static bool goes_on(const generating *g, const sequence *q, bool beyond)
+{
+    const size_t limit = g->run->m->facts->rope_switch;
+
+    return !q->ended && (limit && newest(q) + 1 > limit) == beyond;
+}
+
+// How many of its ids are fed: all at the switch, where beyond is first true of a short prompt.
+static size_t rows_fed(const generating *g, const sequence *q, bool beyond)
+{
+    return beyond && q->crosses && newest(q) == g->run->m->facts->rope_switch ? newest(q) + 1 : 1;
+}
+
+static void list_sequence(const generating *g, size_t i, const sequence *q, bool beyond,
+                          step_lane *out)
+{
+    const cull_request *r = g->request[g->which[i]];
+    const size_t pos = newest(q), rows = rows_fed(g, q, beyond);
+    const bool apart = beyond && q->crosses; // a short prompt's keys are in the tail, too
+    cull_span span = { q->parent, q->n_prompt, q->tail, q->n, 0, rows, 0 };
+
+    if (apart)
+        span = (cull_span){ CULL_ROOT, 0, q->tail, pos + 1, 0, rows, 0 };
+    span.row_first = out->n_rows;
+    span.slot = g->slot[g->forest.n_segments + i];
+    for (size_t at = pos + 1 - rows; at <= pos; at++) {
+        out->ids[out->n_rows] = at < q->n_prompt ? r->ids[at] : q->ids[at - q->n_prompt];
+        out->pos[out->n_rows++] = (int32_t)at;
+    }
+    out->span[g->forest.n_segments + out->n] = span;
+    out->last[out->n] = out->n_rows - 1;
+    out->seq[out->n++] = i;
+}
 
 static cull_status list_step(const generating *g, size_t v, bool beyond, cull_arena *arena,
                              step_lane *out)
 {
-    const size_t D = g->run->m->facts->D, limit = g->run->m->facts->rope_switch;
-    const size_t n_prompt_spans = g->forest.n_segments;
+    const size_t D = g->run->m->facts->D, n_prompt_spans = g->forest.n_segments;
+    size_t rows = 0;
 
+    for (size_t i = 0; i < g->n; i++) {
+        const sequence *q = g->seq + v * g->n + i;
+        rows += goes_on(g, q, beyond) ? rows_fed(g, q, beyond) : 0;
+    }
     *out = (step_lane){ .variant = v };
     out->seq = cull_arena_alloc(arena, g->n, sizeof *out->seq);
-    out->ids = cull_arena_alloc(arena, g->n, sizeof *out->ids);
-    out->pos = cull_arena_alloc(arena, g->n, sizeof *out->pos);
+    out->last = cull_arena_alloc(arena, g->n, sizeof *out->last);
+    out->ids = cull_arena_alloc(arena, rows + 1, sizeof *out->ids);
+    out->pos = cull_arena_alloc(arena, rows + 1, sizeof *out->pos);
     out->best = cull_arena_alloc(arena, g->n, sizeof *out->best);
     out->span = cull_arena_alloc(arena, n_prompt_spans + g->n, sizeof *out->span);
-    if (!out->seq || !out->ids || !out->pos || !out->best || !out->span)
+    out->h = cull_arena_alloc(arena, rows * D + 1, sizeof *out->h);
+    if (!out->seq || !out->last || !out->ids || !out->pos || !out->best || !out->span || !out->h)
         return cull_no_memory(g->run->ctx);
     if (g->forest.n_trees)
         (void)cull_forest_spans(&g->forest, 0, g->forest.n_trees, out->span);
@@ -352,19 +401,19 @@ static cull_status list_step(const generating *g, size_t v, bool beyond, cull_ar
     }
     for (size_t i = 0; i < g->n; i++) {
         const sequence *q = g->seq + v * g->n + i;
-        const size_t pos = q->n_prompt + q->n - 1;
-        if (q->ended || (limit && pos + 1 > limit) != beyond)
-            continue;
-        out->seq[out->n] = i;
-        out->ids[out->n] = q->ids[q->n - 1];
-        out->pos[out->n] = (int32_t)pos;
-        out->span[n_prompt_spans + out->n] = (cull_span){
-            q->parent, q->n_prompt, q->tail, q->n, out->n, 1, g->slot[n_prompt_spans + i]
-        };
-        out->n++;
+        if (goes_on(g, q, beyond))
+            list_sequence(g, i, q, beyond, out);
     }
-    out->h = cull_arena_alloc(arena, out->n * D + 1, sizeof *out->h);
-    return out->h ? CULL_OK : cull_no_memory(g->run->ctx);
+    return CULL_OK;
+}
+
+// The newest rows alone, one behind the other.
+static void keep_last(const generating *g, step_lane *s)
+{
+    const size_t D = g->run->m->facts->D;
+
+    for (size_t i = 0; i < s->n; i++)
+        memmove(s->h + i * D, s->h + s->last[i] * D, D * sizeof *s->h);
 }
 
 static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena *arena)
@@ -378,15 +427,17 @@ static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena
     for (size_t i = 0; i < n; i++) {
         const size_t limit = g->run->m->facts->rope_switch;
         step_lane *s = step + i;
-        CULL_TRY(cull_embed_rows(g->run, s->n, s->ids, s->h));
+        CULL_TRY(cull_embed_rows(g->run, s->n_rows, s->ids, s->h));
         variant[i] = s->variant;
         kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows, NULL };
-        fill_lane(g, i, s->variant, s->n, s->pos, kv + i, limit && (size_t)s->pos[0] + 1 > limit,
-                  s->h, lane);
+        fill_lane(g, i, s->variant, s->n_rows, s->pos, kv + i,
+                  limit && (size_t)s->pos[s->last[0]] + 1 > limit, s->h, lane);
     }
     CULL_TRY(through_layers(g, n, lane, kv, variant));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        keep_last(g, &step[i]);
         CULL_TRY(choose(g, step[i].variant, step[i].seq, step[i].n, step[i].h, step[i].best));
+    }
     return CULL_OK;
 }
 
@@ -433,18 +484,22 @@ static cull_status make_sequences(generating *g)
 {
     cull_run *run = g->run;
     const size_t L = run->m->facts->L;
+    const size_t limit = run->m->facts->rope_switch;
     size_t rows = g->forest.n_rows;
 
     for (size_t i = 0; i < g->n; i++) {
         const cull_request *r = g->request[g->which[i]];
+        const bool crosses = limit && r->n <= limit && r->n + r->max_new > limit;
         for (size_t v = 0; v < g->n_variants; v++) {
             sequence *s = g->seq + v * g->n + i;
-            *s = (sequence){ .parent = g->end[i], .n_prompt = r->n, .tail = rows };
+            *s = (sequence){
+                .parent = g->end[i], .n_prompt = r->n, .tail = rows, .crosses = crosses
+            };
             s->ids = cull_take(run->ctx, r->max_new, sizeof *s->ids);
             if (!s->ids)
                 return CULL_ENOMEM;
         }
-        rows += r->max_new;
+        rows += r->max_new + (crosses ? r->n : 0);
     }
     g->store_rows = rows;
     CULL_TRY(make_slots(g));
@@ -545,8 +600,9 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
             if (requests[i]->kind != CULL_GENERATE)
                 continue;
             st = check_generate(run->ctx, requests[i], i);
+            const size_t twice = run->m->facts->rope_switch ? 2 : 1; // may a prompt be kept twice?
             const uint64_t more =
-                (requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
+                (twice * requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
             if (st != CULL_OK || (g.n && bytes + more > room))
                 break;
             bytes += more;

@@ -92,11 +92,23 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
     return cull_stage_result_write(ctx, out, found, c->job->before->n_overlays);
 }
 
+// A plugin is not called without the statistics that it says it needs, whatever became of them.
+static cull_status check_statistics(cull_ctx *ctx, const cull_stage_job *job)
+{
+    const uint32_t in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
+    const uint32_t lacks = job->step->needs & ~in_visit & ~job->stats->groups;
+    return lacks == 0 ? CULL_OK
+                      : cull_fail(ctx, CULL_EIO,
+                                  "statistics that this stage needs are not there (groups 0x%x)",
+                                  (unsigned)lacks);
+}
+
 cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_result *result)
 {
     call c = { .job = job, .result = result };
     const cull_child_job child = { job->folder, job->seconds, run_in_child, &c };
     FILE *out;
+    CULL_TRY(check_statistics(ctx, job));
     CULL_TRY(cull_child_run(ctx, &child, &out));
     const cull_status status = cull_stage_result_read(ctx, out, CULL_ALL_LAYERS, result);
     fclose(out);
