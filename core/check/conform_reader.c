@@ -148,12 +148,14 @@ static cull_status make_answers(cull_ctx *ctx, const cull_requests *r, cull_answ
         for (size_t j = 0; j < asked->scored; j++)
             each[j] = -1.0f - (float)(i % 7) / 8;
         a[i] = asked->kind == CULL_GENERATE
-                   ? (cull_answer){ .ids = ids,
+                   ? (cull_answer){ .size = sizeof *a,
+                                    .ids = ids,
                                     .n = 4,
                                     .text = "two",
                                     .text_len = 3,
                                     .ended = CULL_ENDED_ID }
-                   : (cull_answer){ .ll = (double)asked->scored * (double)each[0],
+                   : (cull_answer){ .size = sizeof *a,
+                                    .ll = (double)asked->scored * (double)each[0],
                                     .token_ll = each,
                                     .greedy = i % 2 == 0,
                                     .kl = 0.25,

@@ -144,6 +144,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     for (size_t i = 0; i < 4; i++)
         ids[i] = how == WRONG_ID ? -1 : (int32_t)i + 1;
     *r = (cull_request){
+        .size = sizeof *r,
         .kind = how == WRONG_KIND ? 7
                 : answer          ? CULL_GENERATE
                                   : CULL_SCORE,
@@ -166,12 +167,14 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
 {
     static const double one[] = { 1 };
     const enum how how = fault(settings, SCORE);
-    const cull_value value = { .task = how == NO_NAME ? NULL : "border",
+    const cull_value value = { .size = sizeof value,
+                               .task = how == NO_NAME ? NULL : "border",
                                .metric = "ll",
                                .value = how == NOT_A_NUMBER ? NAN : answers[0].ll,
                                .stderr_ = NAN,
                                .n = 1 };
-    const cull_column column = { .task = "border",
+    const cull_column column = { .size = sizeof column,
+                                 .task = "border",
                                  .name = "ll",
                                  .dims = { "doc" },
                                  .shape = { how == HUGE_AXIS ? SIZE_MAX / 4 : 1 },
@@ -208,7 +211,8 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
         return CULL_ENOMEM;
     for (size_t i = 0; i < 16; i++)
         ids[i] = how == WRONG_ID ? 1 << 30 : (int32_t)i + 1;
-    *row = (cull_sequence){ how == NO_IDS ? NULL : ids, how == NO_TOKENS ? 0 : 16, "made up", 0 };
+    *row = (cull_sequence){ sizeof *row, how == NO_IDS ? NULL : ids, how == NO_TOKENS ? 0 : 16,
+                            "made up", 0 };
     out->n = 1;
     out->at = how == NO_ARRAY ? NULL : row;
     return status_of(ctx, how);
