@@ -205,6 +205,7 @@ static size_t zeros(const cull_overlay *o)
 static toll count(const attempt *a)
 {
     toll t = { 0 };
+    size_t added = 0;
 
     for (size_t l = 0; l < LAYERS; l++) {
         const cull_layer_cut *layer = &a->cut->layer[l];
@@ -226,9 +227,9 @@ static toll count(const attempt *a)
             t.weights += zeros(o);
         if (o->kind == CULL_CHANNELS && o->where.expert != CULL_NONE)
             t.weights += zeros(o) * 3 * a->world->facts.D;
-        if (o->kind == CULL_BIAS && o->where.expert != CULL_NONE) // which is kept
-            t.weights -= a->world->facts.D;
+        added += o->kind == CULL_BIAS && o->where.expert != CULL_NONE ? a->world->facts.D : 0;
     }
+    t.weights -= added < t.weights ? added : t.weights; // a bias that comes in is a parameter, too
     return t;
 }
 

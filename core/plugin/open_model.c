@@ -31,7 +31,8 @@ static cull_status read_model(cull_ctx *ctx, cull_open_model *m)
         return broken(ctx, m, "facts", "nothing");
     CULL_TRY(look_at_model(ctx, told, &m->facts));
     const cull_model_facts *f = m->facts;
-    return f->arch && f->dtype && f->source && f->fingerprint && (f->n_stop == 0 || f->stop)
+    const bool texts = f->arch && f->dtype && f->source && f->fingerprint;
+    return (f->L == 0 || texts) && (f->n_stop == 0 || f->stop) // L is 0 where only a tokenizer is
                ? CULL_OK
                : broken(ctx, m, "facts", "a model that lacks one of its texts or lists");
 }

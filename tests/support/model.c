@@ -29,6 +29,7 @@ void test_model_open(fake_host *host, const char *path, uint32_t what, test_mode
     cull_open_model *m = &out->opened;
 
     fake_set(host, plugin, settings, "path", path);
+    m->plugin = plugin;
     m->backend = plugin->vtable;
     assert_ok(host, m->backend->open(fake_ctx(host), settings, what, &m->model));
     assert_ok(host, cull_open_model_look(fake_ctx(host), m));
