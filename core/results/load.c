@@ -49,36 +49,6 @@ static cull_status read_timing(cull_h5_in *file, cull_frame_trial *t)
     return CULL_OK;
 }
 
-static bool is_clean(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
-            return false;
-    return true;
-}
-
-const char *cull_visible_name(cull_ctx *ctx, const char *text)
-{
-    cull_buf out = CULL_BUF_INIT;
-    if (is_clean(text))
-        return text;
-    for (const char *c = text; *c; c++)
-        if (*c == '\n' || *c == '\t')
-            cull_buf_printf(&out, "\\x%02x", (unsigned)*c);
-        else
-            cull_buf_add(&out, c, 1);
-    cull_buf shown = CULL_BUF_INIT;
-    cull_buf_visible(&shown, out.s ? out.s : "");
-    const char *name = out.failed || shown.failed
-                           ? NULL
-                           : cull_arena_copy(cull_context_of(ctx)->alloc, shown.s, shown.n);
-    cull_buf_release(&out);
-    cull_buf_release(&shown);
-    if (!name)
-        (void)cull_no_memory(ctx);
-    return name;
-}
-
 static bool is_id(const char *id)
 {
     return strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32;
