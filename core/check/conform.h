@@ -24,8 +24,8 @@ void cull_conform_texts(const cull_examiner *examiner, const cull_plugin *plugin
 // Runs the plugin's code: call it in a process of its own.
 void cull_conform_runs(const cull_examiner *examiner, const cull_plugin *plugin);
 
-// Of conform_score.c, conform_cut.c and conform_reader.c. Settings are the defaults; files that metrics
-// and data readers require are made up.
+// Of conform_score.c, conform_cut.c and conform_reader.c. Settings are the defaults; files that
+// metrics and data readers require are made up.
 void cull_conform_criterion(const cull_examiner *examiner, const cull_plugin *plugin);
 void cull_conform_strategy(const cull_examiner *examiner, const cull_plugin *plugin);
 void cull_conform_reader(const cull_examiner *examiner, const cull_plugin *plugin);

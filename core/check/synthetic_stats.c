@@ -361,7 +361,8 @@ static cull_status count_gated_peaks(counting *c)
         return CULL_ENOMEM;
     for (size_t t = 0; t < c->N; t++)
         for (size_t i = 0; i < c->E * c->F; i++)
-            peak[i] = fmax(peak[i], pow(gate(c, t, i / c->F) * channel(c, t, i / c->F, i % c->F), 2));
+            peak[i] =
+                fmax(peak[i], pow(gate(c, t, i / c->F) * channel(c, t, i / c->F, i % c->F), 2));
     c->out->gu_peak = peak;
     return CULL_OK;
 }
@@ -372,11 +373,16 @@ static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t 
         uint32_t group;
         cull_status (*count)(counting *);
     } all[] = {
-        { CULL_STAT_ROUTING, count_a },       { CULL_STAT_COACTIVATION, count_b },
-        { CULL_STAT_OUTPUT_NORM, count_c },   { CULL_STAT_OUTPUT_MOMENTS, count_d },
-        { CULL_STAT_EASY_EP, count_f },       { CULL_STAT_LOGIT_GRAM, count_g },
-        { CULL_STAT_INPUT_SQUARES, count_h }, { CULL_STAT_HESSIAN, count_i },
-        { CULL_STAT_DENSE_MEAN, count_m },    { CULL_STAT_GATE_RATIO, count_r },
+        { CULL_STAT_ROUTING, count_a },
+        { CULL_STAT_COACTIVATION, count_b },
+        { CULL_STAT_OUTPUT_NORM, count_c },
+        { CULL_STAT_OUTPUT_MOMENTS, count_d },
+        { CULL_STAT_EASY_EP, count_f },
+        { CULL_STAT_LOGIT_GRAM, count_g },
+        { CULL_STAT_INPUT_SQUARES, count_h },
+        { CULL_STAT_HESSIAN, count_i },
+        { CULL_STAT_DENSE_MEAN, count_m },
+        { CULL_STAT_GATE_RATIO, count_r },
         { CULL_STAT_CHANNEL_MOMENTS, count_channels },
         { CULL_STAT_GATED_SQUARES, count_gated_squares },
         { CULL_STAT_GATED_PEAKS, count_gated_peaks },

@@ -187,7 +187,8 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_experiment_source(&cli->context.ctx, &cli->options, r.file, &source);
     if (status == CULL_OK)
-        status = cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
+        status =
+            cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
     if (status == CULL_OK)
         status = estimate(cli, &e, &of);
     if (status == CULL_OK) {

@@ -33,7 +33,8 @@ typedef struct cull_routing_counts {
     bool of_variant; // gathered on the cut model itself, so that the counts are what really runs
 } cull_routing_counts;
 
-// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. The arrays are alloc memory.
+// `cut` NULL is the dense model. frozen: (L), 1 where nothing may be cut. The arrays are alloc
+// memory.
 cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
                              const uint8_t *frozen, cull_routing_counts usage,
                              cull_cut_size *out) CULL_MUST_CHECK;

@@ -8,8 +8,9 @@
 cull_status cull_input_hooks_feed(cull_piece *piece, cull_matrix_id where, size_t cols, size_t n,
                                   const float *x, size_t ldx) CULL_MUST_CHECK;
 
-// y: (n, 1) with row stride ldy, the output of matrix `where`: where that is the shared expert's own router, its
-// sigmoid is the gate of the part's channels, which the backend multiplies afterwards.
+// y: (n, 1) with row stride ldy, the output of matrix `where`: where that is the shared expert's
+// own router, its sigmoid is the gate of the part's channels, which the backend multiplies
+// afterwards.
 cull_status cull_input_hooks_gate(cull_piece *piece, cull_matrix_id where, size_t n, const float *y,
                                   size_t ldy) CULL_MUST_CHECK;
 

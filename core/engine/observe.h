@@ -11,7 +11,8 @@
 #include "engine/hessian.h"
 #include "engine/visit.h"
 
-// Sums over columns: of an expert's outputs y, of its inputs x, of its channels u (the inputs of down).
+// Sums over columns: of an expert's outputs y, of its inputs x, of its channels u (the inputs of
+// down).
 typedef enum cull_expert_columns {
     CULL_Y_MOMENTS,
     CULL_X_SQUARES,
@@ -23,8 +24,8 @@ typedef enum cull_expert_columns {
     CULL_N_EXPERT_COLUMNS,
 } cull_expert_columns;
 
-typedef struct cull_expert_sums { // of one expert
-    cull_slice_sum head;          // counts, gates and norms; then the observers'
+typedef struct cull_expert_sums {                   // of one expert
+    cull_slice_sum head;                            // counts, gates and norms; then the observers'
     cull_column_sums column[CULL_N_EXPERT_COLUMNS]; // those that are wanted
 } cull_expert_sums;
 
@@ -43,12 +44,12 @@ typedef struct cull_stats_pass {
     double *x_hessian, *u_hessian; // their sums: (E, D, D), (E, F, F)
     cull_slice_sum tokens;         // COACTIVATION, EASY_EP; then the observers'
     size_t n_chunks;
-    cull_slice_sum *chunk;               // probabilities and LOGIT_GRAM, for a few experts each
-    cull_slice_sum turn;                 // LAYER_COSINES of the sub-layer
-    cull_column_sums part[CULL_N_PARTS]; // inputs of other parts
+    cull_slice_sum *chunk;                   // probabilities and LOGIT_GRAM, for a few experts each
+    cull_slice_sum turn;                     // LAYER_COSINES of the sub-layer
+    cull_column_sums part[CULL_N_PARTS];     // inputs of other parts
     cull_column_sums side[CULL_N_SIDE_SUMS]; // channels of the shared or dense part
-    cull_column_sums *dense_mean;        // DENSE_MEAN: (E) (dense_sample.c)
-    cull_slice_sum pairs;                // LAYER_COSINES of its states with earlier ones
+    cull_column_sums *dense_mean;            // DENSE_MEAN: (E) (dense_sample.c)
+    cull_slice_sum pairs;                    // LAYER_COSINES of its states with earlier ones
     size_t n_ratios, ratio_room;
     float *ratio; // GATE_RATIO of the layer in hand
 } cull_stats_pass;

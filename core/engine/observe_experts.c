@@ -177,8 +177,8 @@ static void merge_heads(const cull_slice_sum *s, double *to, const double *from)
     cull_observers_merge(s->arg, to + HEAD, from + HEAD);
 }
 
-// What each of an expert's column sums is of. Where the gate multiplies the input, x (the lane's) is without it, and
-// u has it already.
+// What each of an expert's column sums is of. Where the gate multiplies the input, x (the lane's)
+// is without it, and u has it already.
 static const struct {
     uint32_t group;
     cull_column_kind kind;
@@ -224,8 +224,8 @@ static cull_status add_columns(const wave_rows *w)
     for (size_t i = 0; i < w->n_experts; i++)
         for (size_t c = 0; c < CULL_N_EXPERT_COLUMNS; c++)
             if (g->groups & columns[c].group)
-                work[n++] = (cull_column_work){ &g->expert[w->wave[i].e].column[c],
-                                                rows_of(w, i, c) };
+                work[n++] =
+                    (cull_column_work){ &g->expert[w->wave[i].e].column[c], rows_of(w, i, c) };
     return cull_column_sums_add(g->run, n, work);
 }
 

@@ -52,9 +52,9 @@ enum { CULL_SIDE_SPREAD, CULL_SIDE_GATED, CULL_SIDE_PEAKS, CULL_N_SIDE_SUMS };
 typedef struct cull_input_hooks {
     struct cull_column_sums *part[CULL_N_PARTS];
     struct cull_column_sums *side; // (CULL_N_SIDE_SUMS) of the shared or dense part's channels
-    const float *side_gate;        // (rows of the lane) the shared expert's; NULL: 1, or not computed yet
-    const uint8_t *slice; // (rows of the lane) each row's
-    float *down;          // (rows of the call, F)
+    const float *side_gate; // (rows of the lane) the shared expert's; NULL: 1, or not computed yet
+    const uint8_t *slice;   // (rows of the lane) each row's
+    float *down;            // (rows of the call, F)
 } cull_input_hooks;
 
 struct cull_kv;

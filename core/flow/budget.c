@@ -224,16 +224,15 @@ static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
     return CULL_OK;
 }
 
-// A budget of parameters is met within a channel of the model, or, where each layer has its own, within
-// a channel of every expert.
+// A budget of parameters is met within a channel of the model, or, where each layer has its own,
+// within a channel of every expert.
 static cull_status check_channels(cull_ctx *ctx, const cull_step *step,
                                   const cull_prepared_model *s, const cull_budget *budget,
                                   const cull_cut_size *before, const cull_cut_size *after)
 {
     double total = 0, slack = 0;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
-        const double took =
-            channel_left(step, s, before, l) - channel_left(step, s, after, l);
+        const double took = channel_left(step, s, before, l) - channel_left(step, s, after, l);
         const double one = (double)s->layer[l]->channel_params;
         const bool by_layer = budget->scope == CULL_SCOPE_LAYER;
         total += took;

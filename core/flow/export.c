@@ -160,7 +160,8 @@ static void empty_folder(int fd)
     while (dir && (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        const int inside = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        const int inside =
+            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (inside >= 0)
             empty_folder(inside);
         (void)unlinkat(fd, entry->d_name, inside >= 0 ? AT_REMOVEDIR : 0);

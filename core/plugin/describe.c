@@ -242,8 +242,7 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
 
     if (plugin->kind == CULL_CRITERION) {
         const uint32_t needs = c->needs_for ? c->needs_for(defaults) : c->needs;
-        put_bits(out, "yields", form_bits, c->form_for ? c->form_for(defaults) : c->form,
-                 markdown);
+        put_bits(out, "yields", form_bits, c->form_for ? c->form_for(defaults) : c->form, markdown);
         put_bits(out, "needs", stat_bits, needs, markdown);
         if (c->observer)
             put_flag(out, "observes", "a statistic of its own", markdown);

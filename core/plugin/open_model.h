@@ -11,7 +11,7 @@ typedef struct cull_open_model {
     cull_model *model;
     const cull_model_facts *facts;        // as this Cull knows them
     const cull_layer_facts *const *layer; // (L) likewise
-    const cull_plugin *plugin; // whose vtable `backend` is; NULL: it is not named
+    const cull_plugin *plugin;            // whose vtable `backend` is; NULL: it is not named
 } cull_open_model;
 
 // Fills facts and layer of a model that is open: what a backend that was built earlier does not

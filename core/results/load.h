@@ -17,8 +17,8 @@ cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 // What made the trial's cut, whatever its seed: stages and calibration, as a text to be compared.
 cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, const char **out) CULL_MUST_CHECK;
 
-// A name of others' making, as pages, tables and terminals may show it: the text itself where it has
-// no control characters; NULL: no memory, reported.
+// A name of others' making, as pages, tables and terminals may show it: the text itself where it
+// has no control characters; NULL: no memory, reported.
 const char *cull_visible_name(cull_ctx *ctx, const char *text) CULL_MUST_CHECK;
 
 // The rows of a file's /metrics, with their items.

@@ -96,7 +96,8 @@ static uint32_t needs_for(const void *settings)
     const struct settings *set = settings;
     const uint32_t gated = set->gated ? CULL_STAT_GATED_SQUARES : 0;
 
-    return CULL_STAT_ROUTING | gated | (set->by == BY_CHANNEL && set->gated ? 0 : CULL_STAT_INPUT_SQUARES);
+    return CULL_STAT_ROUTING | gated |
+           (set->by == BY_CHANNEL && set->gated ? 0 : CULL_STAT_INPUT_SQUARES);
 }
 
 static uint32_t form_for(const void *settings)

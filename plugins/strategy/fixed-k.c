@@ -1,4 +1,5 @@
-// Fixed k: every token is served by k experts, fewer than the model was trained with, in all layers or in each its own.
+// Fixed k: every token is served by k experts, fewer than the model was trained with, in all layers
+// or in each its own.
 #include <cull/cull.h>
 
 struct settings {
@@ -27,16 +28,18 @@ static cull_status check_list(cull_ctx *ctx, const cull_ints *k, const cull_view
     return CULL_OK;
 }
 
-static cull_status set_layer(cull_ctx *ctx, const cull_view *view, size_t l, size_t k, cull_cut *out)
+static cull_status set_layer(cull_ctx *ctx, const cull_view *view, size_t l, size_t k,
+                             cull_cut *out)
 {
     const size_t earlier = cull_cut_layer(out, l)->k;
 
     if (k > (earlier ? earlier : cull_view_layer(view, l)->K))
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "k = %zu: layer %zu %s %zu experts per token, and fixed-k only takes "
-                               "fewer",
-                               k, l, earlier ? "is already cut to" : "was made for",
-                               earlier ? earlier : cull_view_layer(view, l)->K);
+        return ctx->host->fail(
+            ctx, CULL_EINVAL,
+            "k = %zu: layer %zu %s %zu experts per token, and fixed-k only takes "
+            "fewer",
+            k, l, earlier ? "is already cut to" : "was made for",
+            earlier ? earlier : cull_view_layer(view, l)->K);
     cull_cut_layer(out, l)->k = k;
     return CULL_OK;
 }

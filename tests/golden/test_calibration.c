@@ -188,9 +188,8 @@ static void check_statistics(const char *name)
     const uint32_t all = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
                          CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
                          CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
-                         CULL_STAT_GATE_RATIO |
-                         CULL_STAT_CHANNEL_MOMENTS | CULL_STAT_GATED_SQUARES |
-                         CULL_STAT_GATED_PEAKS;
+                         CULL_STAT_GATE_RATIO | CULL_STAT_CHANNEL_MOMENTS |
+                         CULL_STAT_GATED_SQUARES | CULL_STAT_GATED_PEAKS;
     model *t = setup(name, 2);
     const cull_stats *stats;
     size_t n;

@@ -165,7 +165,7 @@ static void test_top_p(void **state)
     fixture *f = *state;
     const float logits[8] = { 0, (float)log(3), 0, (float)log(10), 0, 0, 0, 0 };
 
-    open_model(f, GOLDEN "mixtral"); // gates are divided by their sum
+    open_model(f, GOLDEN "mixtral");                    // gates are divided by their sum
     route(f, 0, logits, &(cull_rule){ .top_p = 0.52 }); // of 10 / 19
     near(f->gate[0], 1);
     assert_int_equal(f->index[1], -1);
@@ -246,9 +246,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_ties),       TEST(test_few),    TEST(test_skip),
-        TEST(test_skip_plain), TEST(test_groups), TEST(test_nan),
-        TEST(test_top_p),      TEST(test_top_p_plain),
+        TEST(test_ties),   TEST(test_few), TEST(test_skip),  TEST(test_skip_plain),
+        TEST(test_groups), TEST(test_nan), TEST(test_top_p), TEST(test_top_p_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ typedef struct head {
 
 static void put_layer(writer *w, const cull_layer_cut *layer, size_t D)
 {
-    layer_head h = { layer->E, layer->skip_layer,  layer->skip_moe, layer->k,
+    layer_head h = { layer->E, layer->skip_layer, layer->skip_moe, layer->k,
                      0,        layer->skip_ratio, layer->top_p };
     for (size_t e = 0; e < layer->E; e++)
         h.novices += layer->action[e] == CULL_ACTION_NOVICE;

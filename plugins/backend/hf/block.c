@@ -212,8 +212,8 @@ static void gate_block(void *arg, size_t first, size_t count)
     }
 }
 
-// What runs beside the routed experts, or in their place. in: its input. A gate of its own, sigmoid(gate · in), is
-// computed first, so that statistics of the part's channels know it.
+// What runs beside the routed experts, or in their place. in: its input. A gate of its own,
+// sigmoid(gate · in), is computed first, so that statistics of the part's channels know it.
 static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size_t n,
                             const float *in, float *side)
 {

@@ -28,8 +28,8 @@ static inline void mask_drop(uint8_t *row, size_t c)
     row[c / 8] = (uint8_t)(row[c / 8] & ~(1u << (c % 8)));
 }
 
-// Is `of` the matrix down of the module that `where` belongs to? Then *by_row says whether a channel is a row of
-// `where`, or a column.
+// Is `of` the matrix down of the module that `where` belongs to? Then *by_row says whether a
+// channel is a row of `where`, or a column.
 static inline bool mask_of_module(cull_matrix_id of, cull_matrix_id where, bool *by_row)
 {
     const bool down = of.part == CULL_PART_DOWN || of.part == CULL_PART_SHARED_DOWN ||
@@ -54,12 +54,12 @@ static inline void mask_apply(const cull_overlay *o, cull_matrix_id where, size_
         return;
     for (size_t r = 0; r < rows; r++)
         for (size_t b = 0; b < stride; b++)
-            all[r * stride + b] =
-                (uint8_t)(all[r * stride + b] & (by_row ? (mask_kept(bits, r) ? 0xff : 0) : bits[b]));
+            all[r * stride + b] = (uint8_t)(all[r * stride + b] &
+                                            (by_row ? (mask_kept(bits, r) ? 0xff : 0) : bits[b]));
 }
 
-// What the masks of earlier stages, and the channels that they removed, leave of a matrix, all of them
-// together; NULL: there are none. Lives as scratch.
+// What the masks of earlier stages, and the channels that they removed, leave of a matrix, all of
+// them together; NULL: there are none. Lives as scratch.
 static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_matrix_id where,
                                       size_t rows, size_t cols, const uint8_t **out)
 {

@@ -63,9 +63,8 @@ char *hf_own_layers(hf_saving *s)
 cull_status hf_save_modeling(hf_saving *s)
 {
     const char *path = hf_text(s->ctx, "%s/%s", s->how->folder, HF_OWN_FILE);
-    char *text =
-        hf_text(s->ctx, "from transformers import %s as Stock\n%.*s", s->m->transformers,
-                (int)hf_modeling_py_size, (const char *)hf_modeling_py);
+    char *text = hf_text(s->ctx, "from transformers import %s as Stock\n%.*s", s->m->transformers,
+                         (int)hf_modeling_py_size, (const char *)hf_modeling_py);
 
     return path && text ? hf_write_file(s->ctx, path, text, strlen(text)) : CULL_ENOMEM;
 }

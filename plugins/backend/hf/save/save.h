@@ -3,8 +3,8 @@
 // export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say.
 // tensor_list.c lists the tensors to be written, each with where it comes from. write_tensors.c
 // writes them, bytes as they are wherever nothing changes them. config_edit.c edits config.json as
-// text, so that all else stays as it was. channels.c makes parts narrower, or zero. cull_layout.c writes what Cull's own layout adds, where
-// no published one will do.
+// text, so that all else stays as it was. channels.c makes parts narrower, or zero. cull_layout.c
+// writes what Cull's own layout adds, where no published one will do.
 #ifndef HF_SAVE_H
 #define HF_SAVE_H
 

@@ -12,12 +12,12 @@ typedef struct writing {
     hf_saving *s;
     const cull_safetensors_ext *st;
     cull_safetensors_writer *writer;
-    size_t first;         // of the shard's tensors
-    unsigned char *bytes; // BLOCK bytes, or the largest slice
-    unsigned char *row;   // stored numbers of the widest row
-    float *numbers;       // BLOCK bytes, or the widest row
-    bool rounded;         // a constant in the place of a bias lost digits
-    hf_sieve sieve;       // of the slice in hand
+    size_t first;          // of the shard's tensors
+    unsigned char *bytes;  // BLOCK bytes, or the largest slice
+    unsigned char *row;    // stored numbers of the widest row
+    float *numbers;        // BLOCK bytes, or the widest row
+    bool rounded;          // a constant in the place of a bias lost digits
+    hf_sieve sieve;        // of the slice in hand
     unsigned char *passed; // BLOCK bytes that it let through
 } writing;
 
@@ -100,7 +100,8 @@ static bool bias_changed(const writing *w, cull_matrix_id where)
     return w->s->variant->bias_changed(w->s->cut, where, hf_matrix_place(w->s->m, where));
 }
 
-// n biases of matrix `where` as numbers of the tensor's type, every `step`-th of w->bytes from `first` on.
+// n biases of matrix `where` as numbers of the tensor's type, every `step`-th of w->bytes from
+// `first` on.
 static cull_status spread_biases(writing *w, const hf_out *out, cull_matrix_id where, size_t n,
                                  size_t first, size_t step)
 {
@@ -217,8 +218,7 @@ static cull_status put_unpacked(writing *w, const hf_out *out, cull_matrix_id of
 // Its bytes as they are.
 static cull_status put_stored(writing *w, const hf_out *out, cull_matrix_id of)
 {
-    return put(w, out, slice_of(w, out, of.expert),
-               out->from->t.bytes / out->from->t.shape[0]);
+    return put(w, out, slice_of(w, out, of.expert), out->from->t.bytes / out->from->t.shape[0]);
 }
 
 static cull_status put_stack(writing *w, const hf_out *out)
@@ -265,9 +265,9 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
         const int32_t content = hf_slot_content(w->s, out->layer, j);
         const float *constant = hf_slot_constant(w->s, out->layer, j);
         if (content >= 0) {
-            HF_TRY(put_sieved(
-                w, out, (cull_matrix_id){ t->where.layer, t->where.part, (uint32_t)content },
-                put_biases));
+            HF_TRY(put_sieved(w, out,
+                              (cull_matrix_id){ t->where.layer, t->where.part, (uint32_t)content },
+                              put_biases));
         } else if (constant && t->where.part == CULL_PART_DOWN) {
             if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
                 return too_large(w, out);
@@ -481,7 +481,8 @@ cull_status hf_save_tensors(hf_saving *s)
         const hf_out *out = &s->out[i];
         widest = larger(widest, out->rank ? out->shape[out->rank - 1] : 1);
         const cull_tensor *t = &out->from->t;
-        if (out->from->role == HF_STACK || out->from->role == HF_STACK_BLOCKS) // which may be unpacked
+        if (out->from->role == HF_STACK ||
+            out->from->role == HF_STACK_BLOCKS) // which may be unpacked
             slice = larger(slice, 4 * (t->bytes / t->shape[0]));
     }
     w.bytes = malloc(larger(slice, widest * sizeof(float)));
