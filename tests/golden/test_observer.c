@@ -11,6 +11,7 @@ enum { ROWS = 72, LENGTH = 256, MOST_LAYERS = 8 };
 
 typedef struct counted {
     double *acc[MOST_LAYERS];
+    size_t n[MOST_LAYERS];
 } counted;
 
 static golden *open_part(fake_host *host, const char *model, const char *part)
@@ -29,8 +30,10 @@ static void observe(fake_host *host, const char *model, const cull_open_model *m
     golden *ids = open_part(host, model, "calibration");
     const int32_t *at = golden_i32(ids, "ids", 2, (size_t[]){ ROWS, LENGTH });
     cull_sequence *sequence = cull_take(fake_ctx(host), ROWS, sizeof *sequence);
-    cull_observer_use use = { .observer = criterion->observer,
+    cull_observer_use use = { .plugin = plugin,
+                              .observer = criterion->observer,
                               .settings = fake_settings(host, plugin),
+                              .n = out->n,
                               .acc = out->acc };
 
     assert_true(sequence && m->facts->L <= MOST_LAYERS);
@@ -40,6 +43,7 @@ static void observe(fake_host *host, const char *model, const cull_open_model *m
     for (size_t l = 0; l < m->facts->L; l++) {
         const size_t n = criterion->observer->doubles(use.settings, cull_layer_of(m, l));
         assert_int_equal(n, cull_layer_of(m, l)->E);
+        out->n[l] = n;
         out->acc[l] = cull_take(fake_ctx(host), n, sizeof *out->acc[l]);
         assert_non_null(out->acc[l]);
     }
@@ -79,7 +83,7 @@ static void first_choices(void **state)
 {
     const char *model = *state;
     char path[128];
-    counted alone = { { 0 } }, together = { { 0 } };
+    counted alone = { .n = { 0 } }, together = { .n = { 0 } };
 
     (void)snprintf(path, sizeof path, "models/%s", model);
     for (size_t threads = 1; threads <= 3; threads += 2) {

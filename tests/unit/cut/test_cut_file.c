@@ -284,7 +284,7 @@ static void the_form_says_what_is_in_it(void **state)
     cull_safetensors *file;
     cull_cut *plain = empty(host), *wider = empty(host);
 
-    plain->layer[0].action[0] = CULL_ACTION_ZERO;
+    plain->layer[1].action[0] = CULL_ACTION_ZERO;
     save(host, plain, CULL_DT_F32);
     assert_ok(host, cull_safetensors_open(fake_ctx(host), path, &file));
     assert_string_equal(cull_safetensors_metadata(file, "cull"), "cut/1");
