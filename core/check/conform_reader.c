@@ -263,7 +263,10 @@ static void try_files(const cull_examiner *examiner, trial *t)
             status = read_rows(t, settings);
         else
             status = ask(t, settings, &asked);
-        if (status == CULL_OK && t->plugin->kind == CULL_METRIC)
+        if (status == CULL_OK && t->plugin->kind == CULL_METRIC && asked.n == 0)
+            cull_verdict_say(examiner, CULL_UNTESTED,
+                             "how it behaves: with its defaults it asks for nothing");
+        else if (status == CULL_OK && t->plugin->kind == CULL_METRIC)
             judge_metric(examiner, t, settings, &asked);
         else if (status == CULL_OK)
             cull_verdict_say(examiner, CULL_FINE, "its rows are as a run takes them");

@@ -31,4 +31,4 @@ run 3 e.yaml --set "$asked"
 says 'model/generation_config.json: no_repeat_ngram_size 3 changes what is generated, which is not done here'
 run 0 e.yaml
 "$CULL" inspect model > log || fail "inspect"
-says 'no answers can be generated: .*no_repeat_ngram_size'
+says 'answers .*cannot be generated: .*no_repeat_ngram_size'
