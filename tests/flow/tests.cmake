@@ -7,6 +7,6 @@ if(TARGET cull)
   foreach(name again answers border channels eval export faulty killed inputs left_out memory no_weights not_finite passes silent)
     add_test(NAME flow-${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/${name}.sh)
     set_tests_properties(flow-${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
-      "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR}")
+      "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR};SANITIZED=$<BOOL:${CULL_SANITIZE}>")
   endforeach()
 endif()
