@@ -54,7 +54,8 @@ static cull_status check_elf(cull_ctx *ctx, const char *path)
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return cull_fail(ctx, CULL_EENV, "%s: %s", path, strerror(errno));
+        return cull_fail(ctx, errno == ENOMEM ? CULL_ENOMEM : CULL_EENV, "%s: %s", path,
+                         strerror(errno));
     const char *fault = fstat(fd, &st) ? strerror(errno) : elf_fault(fd, (size_t)st.st_size);
     close(fd);
     return fault ? cull_fail(ctx, CULL_EPLUGIN, "%s: not a plugin: %s", path, fault) : CULL_OK;
@@ -223,7 +224,8 @@ cull_status cull_module_load(cull_ctx *ctx, const char *path, bool own, cull_loa
 
     char *real = realpath(path, NULL);
     if (!real)
-        return cull_fail(ctx, CULL_EENV, "%s: %s", path, strerror(errno));
+        return cull_fail(ctx, errno == ENOMEM ? CULL_ENOMEM : CULL_EENV, "%s: %s", path,
+                         strerror(errno));
     loaded->path = cull_arena_copy(cull_context_of(ctx)->alloc, real, strlen(real));
     free(real);
     if (!loaded->path)
@@ -235,7 +237,8 @@ cull_status cull_module_load(cull_ctx *ctx, const char *path, bool own, cull_loa
     CULL_TRY(copy_module(ctx, module, loaded));
     const int error = cull_key_of_file(loaded->path, &loaded->key);
     if (error)
-        return cull_fail(ctx, CULL_EENV, "%s: %s", loaded->path, strerror(error));
+        return cull_fail(ctx, error == ENOMEM ? CULL_ENOMEM : CULL_EENV, "%s: %s", loaded->path,
+                         strerror(error));
     *out = loaded;
     return CULL_OK;
 }

@@ -183,7 +183,8 @@ cull_status cull_registry_declare(cull_ctx *ctx, cull_registry *registry, const 
     if (path.failed)
         status = cull_no_memory(own(registry));
     else if (!real)
-        status = cull_fail(own(registry), CULL_EENV, "%s: %s", path.s, strerror(errno));
+        status = cull_fail(own(registry), errno == ENOMEM ? CULL_ENOMEM : CULL_EENV, "%s: %s",
+                           path.s, strerror(errno));
     else if (!trusted && !in_search_path(registry, real))
         status = cull_fail(own(registry), CULL_EUSAGE,
                            "%s: an experiment may load code only with --trust-plugins, or from a "

@@ -217,15 +217,16 @@ static cull_node *make_tree(cull_problems *problems, const char *file, yaml_docu
 
 static void add_syntax(cull_problems *problems, const char *file, const yaml_parser_t *parser)
 {
-    if (parser->error == YAML_MEMORY_ERROR) {
+    // libyaml names no problem where some of its own structures found no memory.
+    if (parser->error == YAML_MEMORY_ERROR || !parser->problem) {
         problems->lost = true;
         return;
     }
     cull_place place = place_of(file, parser->problem_mark);
     if (parser->error == YAML_READER_ERROR)
         place.line = 0;
-    cull_problem_add(problems, place, "%s%s%s", parser->problem ? parser->problem : "not YAML",
-                     parser->context ? ", " : "", parser->context ? parser->context : "");
+    cull_problem_add(problems, place, "%s%s%s", parser->problem, parser->context ? ", " : "",
+                     parser->context ? parser->context : "");
 }
 
 static cull_node *parse_one(cull_problems *problems, const char *file, yaml_parser_t *parser)
