@@ -25,6 +25,7 @@ static struct {
 static _Thread_local struct {
     size_t depth;
     cull_calling at[NESTED]; // the outermost first; deeper ones are counted, not kept
+    bool telling;            // this thread is the one that says what happened
 } calls;
 
 void cull_crash_enter(cull_calling calling)
@@ -137,8 +138,12 @@ static void on_fault(int number, siginfo_t *info, void *context)
         (void)signal(number, SIG_DFL); // the fault repeats
         return;
     }
-    if (atomic_exchange(&state.said, true))
+    if (atomic_exchange(&state.said, true)) {
+        while (!calls.telling) // another thread is; it ends the process
+            (void)pause();
         _exit(EXIT_ENVIRONMENT);
+    }
+    calls.telling = true;
     if (file) {
         say("\nerror: ");
         say(file);
