@@ -50,10 +50,7 @@ cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, con
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_cells; c++) {
         const char *model = f->cell[c].model;
-        bool first = true;
-        for (size_t i = 0; i < c; i++)
-            first &= strcmp(f->cell[i].model, model) != 0;
-        if (!first)
+        if (!cull_first_of_model(f, c))
             continue;
         for (size_t i = 0; i < n; i++)
             own[i] = strcmp(f->cell[cell[i]].model, model) == 0 ? p[i] : NAN;

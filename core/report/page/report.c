@@ -63,10 +63,7 @@ static cull_status find_models(report *r)
         return CULL_ENOMEM;
     const char *allocation = NULL;
     for (size_t c = 0; c < f->n_cells; c++) {
-        bool known = false;
-        for (size_t i = 0; i < r->n_models; i++)
-            known |= strcmp(r->model[i], f->cell[c].model) == 0;
-        if (!known)
+        if (cull_first_of_model(f, c))
             r->model[r->n_models++] = f->cell[c].model;
         if (!*f->cell[c].allocation)
             continue;
