@@ -159,7 +159,8 @@ static cull_status make_answers(cull_ctx *ctx, const cull_requests *r, cull_answ
                                     .token_ll = each,
                                     .greedy = i % 2 == 0,
                                     .kl = 0.25,
-                                    .top1 = asked->scored / 2 };
+                                    .top1 = asked->scored / 2,
+                                    .overlap = 0.75 * (double)asked->scored };
     }
     return a ? CULL_OK : CULL_ENOMEM;
 }

@@ -116,6 +116,7 @@ static void add_scores(evaluating *t, size_t v, const cull_query *query, size_t 
         a->greedy = a->greedy && score[q].argmax;
         a->kl += (double)score[q].kl;
         a->top1 += score[q].top1;
+        a->overlap += score[q].overlap;
         if (a->token_ll)
             ((float *)(uintptr_t)a->token_ll)[query[q].at] = score[q].ll;
     }
@@ -224,9 +225,10 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
 
 static bool wants_dense(const evaluating *t)
 {
+    const uint32_t beside_dense = CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP;
+
     for (size_t i = 0; i < t->n; i++)
-        if (t->request[i]->kind == CULL_SCORE &&
-            (t->request[i]->wants & (CULL_WANT_KL | CULL_WANT_TOP1)))
+        if (t->request[i]->kind == CULL_SCORE && (t->request[i]->wants & beside_dense))
             return true;
     return false;
 }

@@ -40,16 +40,20 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
     return CULL_OK;
 }
 
-// Σ p (log p − log q) over the vocabulary; p of dense logits a, q of logits b.
-static double divergence(const float *a, double lse_a, const float *b, double lse_b, size_t V)
+// Σ p (log p − log q) and Σ min(p, q) over the vocabulary; p of dense logits a, q of logits b.
+static void compare(const float *a, double lse_a, const float *b, double lse_b, size_t V,
+                    cull_logprob *out)
 {
-    double sum = 0.0;
+    double kl = 0.0, overlap = 0.0;
 
     for (size_t v = 0; v < V; v++) {
-        const double log_p = (double)a[v] - lse_a;
-        sum += exp(log_p) * (log_p - ((double)b[v] - lse_b));
+        const double log_p = (double)a[v] - lse_a, log_q = (double)b[v] - lse_b;
+        const double p = exp(log_p);
+        kl += p * (log_p - log_q);
+        overlap += log_q < log_p ? exp(log_q) : p;
     }
-    return sum > 0.0 ? sum : 0.0;
+    out->kl = kl > 0.0 ? (float)kl : 0.0f;
+    out->overlap = overlap < 1.0 ? overlap : 1.0;
 }
 
 typedef struct scoring {
@@ -131,9 +135,10 @@ static void answer(const scoring *t, size_t block, size_t stream, const head_scr
         if (t->dense == SIZE_MAX)
             continue;
         out->top1 = sum[i].best == s->dense_sum[i].best;
-        out->kl = stream == t->dense ? 0.0f
-                                     : (float)divergence(s->dense + i * V, s->dense_sum[i].lse,
-                                                         logits + i * V, sum[i].lse, V);
+        out->kl = 0.0f;
+        out->overlap = 1.0;
+        if (stream != t->dense)
+            compare(s->dense + i * V, s->dense_sum[i].lse, logits + i * V, sum[i].lse, V, out);
     }
 }
 

@@ -18,6 +18,7 @@ typedef struct cull_logprob { // the answer to one query
     bool argmax;              // the target is the (first) arg-max
     float kl;                 // Σ p_dense (log p_dense − log p), where asked
     bool top1;                // same arg-max as dense
+    double overlap;           // Σ min(p_dense, p), where asked
 } cull_logprob;
 
 // Queries sorted by row, against n_streams hidden states h[s] (rows, D), the last layer's output.

@@ -20,7 +20,7 @@ static cull_status check_answers(cull_ctx *ctx, const cull_prepared_metric *aske
                                  const cull_answer *answers)
 {
     for (size_t i = 0; i < asked->requests.n; i++)
-        if (isnan(answers[i].ll) || isnan(answers[i].kl))
+        if (isnan(answers[i].ll) || isnan(answers[i].kl) || isnan(answers[i].overlap))
             return cull_fail(
                 ctx, CULL_ENUMERIC,
                 "%s of request %zu is not a number: the weights hold NaN or "

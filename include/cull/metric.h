@@ -13,6 +13,7 @@ enum { // cull_request.wants
     CULL_WANT_TOKENS = 2u, // the log-probability of each target
     CULL_WANT_KL = 4u,     // KL(dense ‖ variant) at each scored row, summed
     CULL_WANT_TOP1 = 8u,   // number of scored rows where dense and variant agree on the arg-max
+    CULL_WANT_OVERLAP = 16u, // Σ min(p_dense, p) at each scored row, summed
 };
 
 // SCORE: the last `scored` of the n ids are targets, each predicted from all ids before it; the ids are
@@ -53,6 +54,7 @@ typedef struct cull_answer {
     const char *text;   // decoded, special tokens skipped, cut at the first of each stop
     size_t text_len;
     uint32_t ended; // GENERATE: CULL_ENDED_*
+    double overlap;
 } cull_answer;
 
 // How an answer came to its end: at an id that ends answers, at a stop string, or because it had max_new

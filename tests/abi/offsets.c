@@ -502,7 +502,9 @@ AT(cull_answer, ids, 48);
 AT(cull_answer, n, 56);
 AT(cull_answer, text, 64);
 AT(cull_answer, text_len, 72);
-SIZE(cull_answer, 80);
+AT(cull_answer, ended, 80);
+AT(cull_answer, overlap, 88);
+SIZE(cull_answer, 96);
 
 AT(cull_value, size, 0);
 AT(cull_value, task, 8);

@@ -166,14 +166,19 @@ static void test_divergence(void **state)
     set(&f, "seqlen", "5");
     assert_ok(f.host, prepare(&f));
     assert_int_equal(f.requests.n, 3);
-    assert_int_equal(f.requests.at[0].wants, CULL_WANT_KL | CULL_WANT_TOP1);
-    const cull_answer answers[] = { { .size = sizeof(cull_answer), .kl = 4, .top1 = 4 },
-                                    { .size = sizeof(cull_answer), .kl = 2, .top1 = 1 },
-                                    { .size = sizeof(cull_answer), .kl = 0, .top1 = 4 } };
+    assert_int_equal(f.requests.at[0].wants, CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP);
+    const cull_answer answers[] = {
+        { .size = sizeof(cull_answer), .kl = 4, .top1 = 4, .overlap = 3 },
+        { .size = sizeof(cull_answer), .kl = 2, .top1 = 1, .overlap = 2 },
+        { .size = sizeof(cull_answer), .kl = 0, .top1 = 4, .overlap = 4 }
+    };
     score(&f, answers);
     assert_near(seen_value(f.seen, "a", "kl", "none")->value, 0.75);
     assert_near(seen_value(f.seen, "a", "top1_agreement", "none")->value, 0.625);
     assert_near(seen_value(f.seen, "pooled", "kl", "none")->value, 0.5);
+    assert_near(seen_value(f.seen, "a", "overlap", "none")->value, 0.625);
+    assert_near(seen_value(f.seen, "pooled", "overlap", "none")->value, 0.75);
+    assert_true(seen_value(f.seen, "pooled", "overlap", "none")->higher_is_better);
     assert_near(seen_value(f.seen, "a", "kl", "none")->stderr_, 0.25);
     assert_true(isnan(seen_value(f.seen, "b", "kl", "none")->stderr_));
     end(&f);

@@ -18,52 +18,66 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
                            cull_requests *out)
 {
     const struct settings *set = settings;
-    const windows_wanted want = WINDOWS_WANTED(set, CULL_WANT_KL | CULL_WANT_TOP1);
+    const windows_wanted want =
+        WINDOWS_WANTED(set, CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP);
     return windows_prepare(ctx, text, &want, out);
 }
 
-static cull_status report(cull_ctx *ctx, cull_report *out, const char *task, size_t n,
-                          const double *kl, const double *top1)
+// What is reported, of each window the mean over its targets.
+enum { KL, TOP1, OVERLAP, FIGURES };
+
+static const struct {
+    const char *name, *unit, *doc;
+    int higher_is_better;
+} figures[FIGURES] = {
+    [KL] = { "kl", "nat", "mean KL(dense || variant) over the window's targets", 0 },
+    [TOP1] = { "top1_agreement", NULL,
+               "share of the window's targets at which both have the same arg-max", 1 },
+    [OVERLAP] = { "overlap", NULL,
+                  "mean over the window's targets of the mass that both distributions share", 1 },
+};
+
+static cull_status report(cull_ctx *ctx, cull_report *out, const char *task, size_t n, size_t m,
+                          const double *of)
 {
-    const struct {
-        const char *name;
-        const double *of;
-        int higher_is_better;
-    } metrics[] = { { "kl", kl, 0 }, { "top1_agreement", top1, 1 } };
-    cull_status status = CULL_OK;
-    for (size_t m = 0; status == CULL_OK && m < 2; m++) {
-        const summary mean = summary_of(n, metrics[m].of);
-        status = out->value(ctx, out,
-                            &(cull_value){ .size = sizeof(cull_value),
-                                           .task = task,
-                                           .metric = metrics[m].name,
-                                           .filter = "none",
-                                           .value = mean.mean,
-                                           .stderr_ = mean.stderr_,
-                                           .n = n,
-                                           .higher_is_better = metrics[m].higher_is_better });
-    }
-    return status;
+    const summary mean = summary_of(n, of);
+    return out->value(ctx, out,
+                      &(cull_value){ .size = sizeof(cull_value),
+                                     .task = task,
+                                     .metric = figures[m].name,
+                                     .filter = "none",
+                                     .value = mean.mean,
+                                     .stderr_ = mean.stderr_,
+                                     .n = n,
+                                     .higher_is_better = figures[m].higher_is_better });
 }
 
-static cull_status columns(cull_ctx *ctx, cull_report *out, const char *task, size_t n,
-                           const double *kl, const double *top1)
+static cull_status column(cull_ctx *ctx, cull_report *out, const char *task, size_t n, size_t m,
+                          const double *of)
 {
-    cull_column c = {
-        .size = sizeof(cull_column), .task = task, .dims = { "window" }, .shape = { n }, .type = 'd'
-    };
-    c.name = "kl";
-    c.unit = "nat";
-    c.doc = "mean KL(dense || variant) over the window's targets";
-    c.data = kl;
-    const cull_status status = out->column(ctx, out, &c);
-    if (status != CULL_OK)
-        return status;
-    c.name = "top1_agreement";
-    c.unit = NULL;
-    c.doc = "share of the window's targets at which both have the same arg-max";
-    c.data = top1;
-    return out->column(ctx, out, &c);
+    return out->column(ctx, out,
+                       &(cull_column){ .size = sizeof(cull_column),
+                                       .task = task,
+                                       .name = figures[m].name,
+                                       .unit = figures[m].unit,
+                                       .doc = figures[m].doc,
+                                       .dims = { "window" },
+                                       .shape = { n },
+                                       .type = 'd',
+                                       .data = of });
+}
+
+static cull_status report_file(cull_ctx *ctx, cull_report *out, const windows *w,
+                               const windows_of *file, double *const *each)
+{
+    for (size_t m = 0; m < FIGURES; m++) {
+        cull_status status = report(ctx, out, file->name, file->n, m, each[m] + file->first);
+        if (status == CULL_OK)
+            status = column(ctx, out, file->name, file->n, m, each[m] + file->first);
+        if (status != CULL_OK)
+            return status;
+    }
+    return windows_attributes(ctx, w, file->name, out);
 }
 
 static cull_status score(cull_ctx *ctx, const void *settings, const cull_requests *requests,
@@ -71,25 +85,22 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
 {
     (void)settings;
     const windows *w = requests->state;
-    double *kl = ctx->host->alloc(ctx, requests->n, sizeof *kl),
-           *top1 = ctx->host->alloc(ctx, requests->n, sizeof *top1);
-    if (!kl || !top1)
-        return CULL_ENOMEM;
+    double *each[FIGURES];
+    for (size_t m = 0; m < FIGURES; m++)
+        if (!(each[m] = ctx->host->alloc(ctx, requests->n, sizeof *each[m])))
+            return CULL_ENOMEM;
     for (size_t i = 0; i < requests->n; i++) {
-        kl[i] = cull_answer_at(answers, i)->kl / (double)requests->at[i].scored;
-        top1[i] = (double)cull_answer_at(answers, i)->top1 / (double)requests->at[i].scored;
+        const cull_answer *answer = cull_answer_at(answers, i);
+        const double scored = (double)requests->at[i].scored;
+        each[KL][i] = answer->kl / scored;
+        each[TOP1][i] = (double)answer->top1 / scored;
+        each[OVERLAP][i] = answer->overlap / scored;
     }
     cull_status status = CULL_OK;
-    for (size_t f = 0; status == CULL_OK && f < w->n; f++) {
-        const windows_of *of = &w->file[f];
-        status = report(ctx, out, of->name, of->n, kl + of->first, top1 + of->first);
-        if (status == CULL_OK)
-            status = columns(ctx, out, of->name, of->n, kl + of->first, top1 + of->first);
-        if (status == CULL_OK)
-            status = windows_attributes(ctx, w, of->name, out);
-    }
-    if (status == CULL_OK && w->n > 1)
-        status = report(ctx, out, "pooled", requests->n, kl, top1);
+    for (size_t f = 0; status == CULL_OK && f < w->n; f++)
+        status = report_file(ctx, out, w, &w->file[f], each);
+    for (size_t m = 0; status == CULL_OK && w->n > 1 && m < FIGURES; m++)
+        status = report(ctx, out, "pooled", requests->n, m, each[m]);
     return status;
 }
 
@@ -98,13 +109,17 @@ static const cull_metric divergence = { .size = sizeof divergence,
                                         .score = score };
 
 CULL_PLUGIN(
-    METRIC, divergence, "1.0",
-    "KL divergence from the dense model and agreement of the likeliest token, on text",
+    METRIC, divergence, "1.1",
+    "KL divergence from the dense model, agreement of the likeliest token, and overlap, on text",
     .doc =
         "Over disjoint windows of the files, at every target: KL(dense || variant) of the next "
-        "token's distribution in nats, and whether both models' likeliest token is the same. Each "
-        "file is a task; \"pooled\" is over all windows. The dense model is run along once for "
-        "all variants.",
+        "token's distribution in nats, whether both models' likeliest token is the same, and the "
+        "probability mass that both distributions share, the sum over the vocabulary of min(dense, "
+        "variant), which is 1 minus their total variation (EvoESAP's expected acceptance: how "
+        "often speculative sampling would take a token that the variant drafts). Each file is a "
+        "task; \"pooled\" is over all windows. The dense model is run along once for all "
+        "variants.",
     .cite = "S. Kullback, R. Leibler, On Information and Sufficiency, 1951; used for compressed "
-            "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024.",
+            "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024. "
+            "Overlap: EvoESAP (arXiv 2603.06003).",
     CULL_SETTINGS(params, struct settings));
