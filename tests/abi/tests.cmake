@@ -7,7 +7,7 @@ add_test(NAME layering COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/abi/layering.sh ${PRO
 
 # Objects of core and of what plugins share, for the link-level graph (TARGET_OBJECTS: what is built now, not
 # what an older build left).
-foreach(library cull_core cull_common hf_tokenizer strategy-unstructured)
+foreach(library cull_core cull_common hf_tokenizer backend-hf strategy-unstructured)
   file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${library}.objects
     CONTENT "$<JOIN:$<TARGET_OBJECTS:${library}>,\n>\n")
   list(APPEND object_lists ${CMAKE_CURRENT_BINARY_DIR}/${library}.objects)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 
 extern const hf_arch hf_mixtral, hf_olmoe, hf_qwen2_moe, hf_qwen3_moe, hf_deepseek_v2,
     hf_deepseek_v3, hf_phimoe, hf_arctic, hf_gpt_oss, hf_glm4_moe, hf_ernie4_5_moe, hf_minimax_m2,

@@ -121,6 +121,7 @@ typedef struct hf_router {
     hf_num renormalise;         // divide the k gates by their sum …
     hf_num floor;               // … which is at least this, …
     double add;                 // … plus this
+    bool alone_as_is;           // … but not where a token has one expert
     hf_num scale;               // multiplies the gates
     hf_num n_group, topk_group; // 0: no groups
     enum hf_group_score group_score;

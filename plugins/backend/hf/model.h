@@ -8,7 +8,7 @@
 
 #include "arch.h"
 #include "rope.h"
-#include "tensors.h"
+#include "weights/tensors.h"
 
 struct hf_tokenizer;
 
@@ -152,24 +152,30 @@ char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 
 #define HF_TRY(call) CULL_TRY(call)
 
-// ---- open.c's stages, in order ----
+// ---- open.c ----
+// Open a folder, or a model of the local Hub cache by its id, and close it; NULL is fine.
+cull_status hf_open_folder(cull_ctx *, const char *folder, uint32_t what, cull_model **out);
+void hf_close(cull_model *);
+
+// ---- its stages, in order ----
 struct hf_config;
-void hf_wrapper_names(cull_model *); // wrapper.c: tensors → base, head
-cull_status hf_shape_read(struct hf_config *,
-                          cull_model *); // shape.c: config.json → s, rope, facts
-cull_status hf_heads_read(struct hf_config *,
-                          cull_model *); // heads.c: config.json → attention of all layers
-void hf_heads_finish(struct hf_config *, cull_model *); // heads.c: after arch->adjust
-cull_status hf_differ_read(struct hf_config *,
-                           cull_model *); // layer_overrides.c: what differs by layer
-// mixer_open.c: config.json's recurrent layers
+// config/shape.c: config.json → s, facts; and what it calls.
+cull_status hf_shape_read(struct hf_config *, cull_model *);
+// config/heads.c: config.json → attention of all layers; the rest after arch->adjust.
+cull_status hf_heads_read(struct hf_config *, cull_model *);
+void hf_heads_finish(struct hf_config *, cull_model *);
+// config/mixers.c: config.json → recurrent layers: how many layers there are, numbers, which.
 size_t hf_layer_count(struct hf_config *, const hf_arch *);
 void hf_mixer_read(struct hf_config *, const hf_mixer *, hf_mixer_shape *);
-cull_status hf_mixer_layers(struct hf_config *, cull_model *); // which they are
+cull_status hf_mixer_layers(struct hf_config *, cull_model *);
 cull_status hf_mixer_check(struct hf_config *, const cull_model *);
-cull_status hf_bind(cull_ctx *, cull_model *); // bind.c: tensors → layers
-cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path); // facts.c
-// generation.c: what ends and bends answers → facts
+// config/layer_overrides.c: what differs by layer.
+cull_status hf_differ_read(struct hf_config *, cull_model *);
+// weights/bind.c: tensors → layers.
+cull_status hf_bind(cull_ctx *, cull_model *);
+// facts.c
+cull_status hf_facts_finish(cull_ctx *, cull_model *, const char *config_path);
+// config/generation.c: what ends and bends answers → facts.
 cull_status hf_generation_read(cull_ctx *, cull_model *, const char *config_path);
 
 #endif

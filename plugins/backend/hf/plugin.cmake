@@ -3,13 +3,14 @@ target_include_directories(${module} PRIVATE ${entry})
 target_link_libraries(${module} PRIVATE PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::XXHASH)
 
 # The tokenizer by itself, for its tests, fuzz targets and benchmark.
-file(GLOB tokenizer CONFIGURE_DEPENDS ${entry}/tokenizer/*.c)
+file(GLOB_RECURSE tokenizer CONFIGURE_DEPENDS ${entry}/tokenizer/*.c)
 add_library(hf_tokenizer STATIC EXCLUDE_FROM_ALL ${tokenizer})
 target_include_directories(hf_tokenizer PUBLIC ${entry})
 target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 
 # And the whole backend, for its fuzz target.
-file(GLOB backend CONFIGURE_DEPENDS ${entry}/*.c ${entry}/arch/*.c ${entry}/save/*.c)
+file(GLOB_RECURSE backend CONFIGURE_DEPENDS ${entry}/*.c)
+list(REMOVE_ITEM backend ${tokenizer})
 add_library(hf_backend STATIC EXCLUDE_FROM_ALL ${backend})
 target_link_libraries(hf_backend PUBLIC hf_tokenizer PkgConfig::XXHASH m)
 

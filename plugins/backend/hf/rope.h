@@ -20,7 +20,13 @@
 #ifndef HF_ROPE_H
 #define HF_ROPE_H
 
-#include "config.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cull/cull.h>
+
+struct hf_config;
 
 typedef struct hf_rope {
     size_t first, rot; // rotated channels of a head
@@ -36,7 +42,7 @@ typedef struct hf_rope {
 
 // Read rope_parameters, or rope_theta and rope_scaling, for heads of `width` channels. Layers may
 // have rope_parameters by their type; `local`: of those that see a window.
-cull_status hf_rope_read(hf_config *, cull_model *, size_t width, bool local, hf_rope *);
+cull_status hf_rope_read(struct hf_config *, cull_model *, size_t width, bool local, hf_rope *);
 
 // A table of cos and sin for n positions: out (n, rot): rot/2 cosines, then rot/2 sines, both ×
 // scale.

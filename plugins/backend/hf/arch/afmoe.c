@@ -1,6 +1,6 @@
 // Trinity (Arcee AI 2025): norms before and after each part, a sigmoid gate on what the heads
 // yield, rotation in layers with a window alone.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -1,6 +1,6 @@
 // Snowflake Arctic (2024): a dense transformer whose MoE runs beside it and reads the block's
 // input.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 
@@ -38,7 +38,7 @@ const hf_arch hf_arctic = {
     .dense_F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),
     .moe_step = HF_KEY("moe_layer_frequency", 2),
-    .router = { .score = HF_SOFTMAX, .name = "block_sparse_moe.gate" },
+    .router = { .score = HF_SOFTMAX, .name = "block_sparse_moe.gate", .alone_as_is = true },
     .experts = { HF_EXPERTS_W123 },
     .dense = { "block_sparse_moe.mlp.w1", "block_sparse_moe.mlp.w3", "block_sparse_moe.mlp.w2" },
     .parallel = { "residual_mlp.w1", "residual_mlp.w3", "residual_mlp.w2" },

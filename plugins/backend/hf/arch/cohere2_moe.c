@@ -2,7 +2,7 @@
 // are summed or averaged with the routed ones.
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -1,7 +1,7 @@
 // DeepSeek-V2 (DeepSeek-AI 2024, arXiv:2405.04434).
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -1,5 +1,5 @@
 // DeepSeek-V3 (DeepSeek-AI 2024, arXiv:2412.19437), R1; Moonlight; Kimi-K2.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

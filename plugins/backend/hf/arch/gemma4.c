@@ -1,6 +1,6 @@
 // Gemma 4 (Google DeepMind 2026), 26B-A4B: experts beside a dense MLP, each with norms of its own;
 // full layers have wider heads, and keys for values.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -2,7 +2,7 @@
 // shared expert.
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -1,6 +1,6 @@
 // Kimi Linear (Moonshot AI 2025, arXiv:2510.26692): delta nets with a decay per channel, and latent
 // attention without positions.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

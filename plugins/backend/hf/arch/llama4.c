@@ -1,6 +1,6 @@
 // Llama 4 (Meta 2025): a sigmoid gate on the experts' input, chunks in rotated layers, sharper
 // queries in the others.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -1,6 +1,6 @@
 // MiMo-V2-Flash (Xiaomi 2025): values narrower than keys, and scaled; layers with a window have
 // twice the key heads, sinks, and another θ.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

@@ -2,7 +2,7 @@
 // sparse attention of chosen blocks, which is dense where there are no more blocks than are chosen.
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

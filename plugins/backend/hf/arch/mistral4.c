@@ -1,6 +1,6 @@
 // Mistral 4 (Mistral AI 2026): DeepSeek's latent attention with queries that grow sharper by
 // position, softmax gates in groups.
-#include "config.h"
+#include "config/config.h"
 #include "model.h"
 #include "names.h"
 

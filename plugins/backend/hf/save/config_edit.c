@@ -1,24 +1,9 @@
 // config.json, edited as text: what is not changed stays byte for byte.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "save/save.h"
-
-cull_status hf_write_file(cull_ctx *ctx, const char *path, const char *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wbx");
-    const bool written =
-        file && fwrite(bytes, 1, n, file) == n && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    const int error = errno;
-
-    if (file && fclose(file) == 0 && written)
-        return CULL_OK;
-    return ctx->host->fail(ctx, CULL_EIO, "%s: %s", path, strerror(error));
-}
 
 // ---- a JSON object as text; it has been parsed before, so that it is known to be one ----
 

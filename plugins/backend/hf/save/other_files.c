@@ -18,6 +18,18 @@ typedef struct copying {
     const char *left; // the first of them
 } copying;
 
+cull_status hf_write_file(cull_ctx *ctx, const char *path, const char *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wbx");
+    const bool written =
+        file && fwrite(bytes, 1, n, file) == n && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    const int error = errno;
+
+    if (file && fclose(file) == 0 && written)
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EIO, "%s: %s", path, strerror(error));
+}
+
 static bool ends_with(const char *name, const char *end)
 {
     const size_t n = strlen(name), m = strlen(end);

@@ -1,6 +1,7 @@
 // Writing a variant as a checkpoint of its own.
 //
-// export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say.
+// export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say;
+// slots.c says what that puts into a slot.
 // tensor_list.c lists the tensors to be written, each with where it comes from. write_tensors.c
 // writes them, bytes as they are wherever nothing changes them. config_edit.c edits config.json as
 // text, so that all else stays as it was. channels.c makes parts narrower, or zero. cull_layout.c
@@ -79,6 +80,7 @@ size_t hf_sieve_pass(hf_sieve *, const unsigned char *from, size_t n, unsigned c
 char *hf_own_layers(hf_saving *); // the value of "cull_layers", or NULL
 cull_status hf_save_modeling(hf_saving *);
 
+// ---- slots.c ----
 // What the slot contributes: the expert whose matrices it has, or −1: nothing, or a constant.
 int32_t hf_slot_content(const hf_saving *, size_t l, int32_t slot);
 // The constant (D) of a slot without matrices; NULL: nothing.
@@ -87,14 +89,11 @@ const float *hf_slot_constant(const hf_saving *, size_t l, int32_t slot);
 bool hf_slot_stored(const hf_saving *, size_t l, int32_t slot);
 size_t hf_slots_stored(const hf_saving *, size_t l);
 bool hf_is_quantised(cull_dtype);
+// other_files.c: a new file.
 cull_status hf_write_file(cull_ctx *, const char *path, const char *bytes, size_t n);
 
 // What a checkpoint of this model can say of a variant: a line, or NULL.
 const char *hf_exports(cull_ctx *, const cull_model *);
-
-// backend.c: open a folder, and close it.
-cull_status hf_open_folder(cull_ctx *, const char *folder, uint32_t what, cull_model **out);
-void hf_close(cull_model *);
 
 // The backend's save.
 cull_status hf_save(cull_ctx *, const cull_model *, const cull_cut *, const cull_save *);

@@ -1,10 +1,11 @@
 // The contents of the tensors: byte copies, and numbers where the cut changes them.
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "load.h"
 #include "save/save.h"
+#include "weights/load.h"
 
 enum { BLOCK = 1 << 22 }; // bytes of zeros, or of numbers, in hand
 

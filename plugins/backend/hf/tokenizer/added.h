@@ -3,7 +3,7 @@
 #ifndef HF_TOKENIZER_ADDED_H
 #define HF_TOKENIZER_ADDED_H
 
-#include "vocab.h"
+#include "bpe/vocab.h"
 
 typedef struct tk_added {
     tk_str content;

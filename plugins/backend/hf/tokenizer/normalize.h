@@ -2,7 +2,7 @@
 #ifndef HF_TOKENIZER_NORMALIZE_H
 #define HF_TOKENIZER_NORMALIZE_H
 
-#include "pattern.h"
+#include "pattern/pattern.h"
 
 struct tk_rewriting;
 

@@ -3,7 +3,7 @@
 #define HF_TOKENIZER_PARTS_H
 
 #include "added.h"
-#include "bpe.h"
+#include "bpe/bpe.h"
 #include "decode.h"
 #include "normalize.h"
 #include "post.h"

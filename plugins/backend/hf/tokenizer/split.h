@@ -6,7 +6,7 @@
 #ifndef HF_TOKENIZER_SPLIT_H
 #define HF_TOKENIZER_SPLIT_H
 
-#include "pattern.h"
+#include "pattern/pattern.h"
 
 typedef enum tk_behaviour { // what becomes of a match when a word is split
     TK_REMOVED,

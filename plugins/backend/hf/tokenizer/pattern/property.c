@@ -2,8 +2,8 @@
 //
 // PCRE2's tables may be older than Oniguruma's, so characters that came with Unicode 15 to 16 are
 // listed by general category and added; where PCRE2 knows them they are merely listed twice.
+#include "tokenizer/unicode.h"
 #include "translate.h"
-#include "unicode.h"
 
 #include <stdio.h>
 #include <string.h>

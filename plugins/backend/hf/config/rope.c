@@ -1,8 +1,7 @@
-// Rotary embeddings: default, linear, dynamic, YaRN, Llama 3's, longrope.
-#include "rope.h"
-
+// config.json → rotary embeddings: default, linear, dynamic, YaRN, Llama 3's, longrope.
 #include <string.h>
 
+#include "config.h"
 #include "model.h"
 
 enum { MOST_ROTATED = 65536 }; // channels of a head, before any tensor has been looked at
@@ -371,32 +370,4 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
         status = note_unread(&c, model);
     hf_config_close(&c.sub);
     return status;
-}
-
-void hf_rope_table(const hf_rope *rope, bool beyond, size_t n, const int32_t *pos, float *out)
-{
-    const size_t half = rope->rot / 2;
-    const float *freq = beyond && rope->switch_at ? rope->freq_beyond : rope->freq;
-    const float scale = beyond && rope->switch_at ? rope->scale_beyond : rope->scale;
-
-    for (size_t i = 0; i < n; i++, out += rope->rot)
-        for (size_t j = 0; j < half; j++) {
-            const float angle = (float)pos[i] * freq[j];
-            out[j] = cosf(angle) * scale;
-            out[half + j] = sinf(angle) * scale;
-        }
-}
-
-void hf_rope_rotate(const hf_rope *rope, const float *row, float *x)
-{
-    const size_t half = rope->rot / 2;
-    const size_t step = rope->interleaved ? 2 : 1, other = rope->interleaved ? 1 : half;
-
-    x += rope->first;
-    for (size_t j = 0; j < half; j++) {
-        float *a = x + step * j, *b = a + other;
-        const float c = row[j], s = row[half + j], a0 = *a;
-        *a = a0 * c - *b * s;
-        *b = *b * c + a0 * s;
-    }
 }

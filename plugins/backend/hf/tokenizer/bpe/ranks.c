@@ -4,7 +4,7 @@
 // cut a token into two others is a merge of the token's rank, and what tk_merge_all does with all
 // of these is the same.
 #include "bpe.h"
-#include "letters.h"
+#include "tokenizer/letters.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #ifndef HF_TOKENIZER_VOCAB_H
 #define HF_TOKENIZER_VOCAB_H
 
-#include "json.h"
+#include "tokenizer/json.h"
 
 enum { TK_MOST_IDS = 1 << 22 };
 

@@ -4,8 +4,8 @@
 
 #include <cull/kernel.h>
 
-#include "load.h"
 #include "pieces.h"
+#include "weights/load.h"
 
 cull_status hf_embed(cull_pass *pass, const cull_model *m, size_t n, const int32_t *ids, float *h)
 {

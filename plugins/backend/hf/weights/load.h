@@ -54,7 +54,7 @@ cull_status hf_load_filter(hf_loader *, cull_matrix_id where, const char *names,
                            size_t taps, bool bias);
 
 cull_status hf_load_experts(hf_loader *, size_t l); // experts.c
-cull_status hf_load_mixer(hf_loader *, size_t l);   // mixer_open.c
+cull_status hf_load_mixer(hf_loader *, size_t l);   // mixers.c
 
 // n numbers of type F32, BF16 or F16 as float32; `from` may be unaligned.
 void hf_widen(cull_dtype type, const void *from, size_t n, float *out);

@@ -1,6 +1,6 @@
 // The model of a tokenizer.json: vocabulary, merges, options.
 #include "bpe.h"
-#include "letters.h"
+#include "tokenizer/letters.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // From a word to symbols, and from runs of symbols to ids.
 #include "bpe.h"
-#include "letters.h"
+#include "tokenizer/letters.h"
 
 #include <stdlib.h>
 #include <string.h>

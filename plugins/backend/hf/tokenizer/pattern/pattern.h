@@ -7,7 +7,7 @@
 #endif
 #include <pcre2.h>
 
-#include "json.h"
+#include "tokenizer/json.h"
 
 typedef struct tk_pattern {
     tk_str literal;   // not empty, when code is NULL

@@ -26,19 +26,6 @@ static const struct wrapper {
     { "mistral3", OUTER, true, "Mistral3ForConditionalGeneration" },
 };
 
-// Prefix of the tensors that stand before "embed_tokens", and the head's name; the first is that of
-// a language model alone.
-static const struct layout {
-    const char *base, *head;
-} layouts[] = {
-    { "model.", "lm_head" },
-    { "model.language_model.", "lm_head" },
-    { "language_model.model.", "language_model.lm_head" },
-    { "thinker.model.", "thinker.lm_head" },
-    { "backbone.", "lm_head" }, // nemotron_h
-    { "thinker.model.language_model.", "thinker.lm_head" },
-};
-
 static const struct wrapper *find(const char *model_type)
 {
     for (size_t i = 0; model_type && i < sizeof wrappers / sizeof *wrappers; i++)
@@ -116,21 +103,4 @@ const char *hf_wrapper_class(const hf_config *text)
     const struct wrapper *wrapper =
         file ? find(json_string_value(json_object_get(file->root, "model_type"))) : NULL;
     return wrapper ? wrapper->transformers : NULL;
-}
-
-void hf_wrapper_names(cull_model *m)
-{
-    char name[64];
-
-    m->base = layouts[0].base;
-    m->head = layouts[0].head;
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        (void)snprintf(name, sizeof name, "%s%s.weight", layouts[i].base,
-                       hf_embedding_name(m->arch));
-        if (!hf_files_find(&m->files, name))
-            continue;
-        m->base = layouts[i].base;
-        m->head = layouts[i].head;
-        return;
-    }
 }

@@ -378,11 +378,41 @@ static cull_status load_ends(hf_loader *t)
     return CULL_OK;
 }
 
+// Prefix of the tensors that stand before "embed_tokens", and the head's name; the first is that of
+// a language model alone.
+static const struct layout {
+    const char *base, *head;
+} layouts[] = {
+    { "model.", "lm_head" },
+    { "model.language_model.", "lm_head" },
+    { "language_model.model.", "language_model.lm_head" },
+    { "thinker.model.", "thinker.lm_head" },
+    { "backbone.", "lm_head" }, // nemotron_h
+    { "thinker.model.language_model.", "thinker.lm_head" },
+};
+
+static void find_names(cull_model *m)
+{
+    char name[64];
+
+    m->base = layouts[0].base;
+    m->head = layouts[0].head;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        (void)snprintf(name, sizeof name, "%s%s.weight", layouts[i].base,
+                       hf_embedding_name(m->arch));
+        if (!hf_files_find(&m->files, name))
+            continue;
+        m->base = layouts[i].base;
+        m->head = layouts[i].head;
+        return;
+    }
+}
+
 cull_status hf_bind(cull_ctx *ctx, cull_model *m)
 {
     hf_loader t = { .ctx = ctx, .m = m };
 
-    hf_wrapper_names(m);
+    find_names(m);
     HF_TRY(load_ends(&t));
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
