@@ -221,8 +221,8 @@ def cull(program, family, work):
     out = os.path.join(work, "trace.h5")
     with contextlib.suppress(FileNotFoundError):
         os.remove(out)
-    done = subprocess.run([program, "trace", family.folder, "--ids", os.path.join(work, "ids.jsonl"), "-o", out,
-                           "--precision", "f32"], capture_output=True, text=True)
+    done = subprocess.run([program, "trace", family.folder, "--ids", os.path.join(work, "ids.jsonl"), "-o", out],
+                          capture_output=True, text=True)
     if done.returncode == 0:
         with h5py.File(out) as h:
             return torch.tensor(h["logits"][:])
