@@ -176,23 +176,29 @@ static size_t trials_of(const cull_frame *f, const char *model)
     return n;
 }
 
+// The value of an axis that all cells of the model share, or NULL.
+static const char *shared_value(const cull_frame *f, const char *model, size_t axis)
+{
+    if (cull_axis_varies(f, model, axis, 2))
+        return NULL;
+    for (size_t c = 0; c < f->n_cells; c++)
+        if (strcmp(f->cell[c].model, model) == 0 && *f->cell[c].axis[axis])
+            return f->cell[c].axis[axis];
+    return NULL;
+}
+
 // "mixtral, 17 trials, f32, allocation layer", of the model of a cell.
 static void heading(const cull_frame *f, size_t cell, cull_buf *out)
 {
-    const char *model = f->cell[cell].model, *allocation = "";
-    bool one = true;
-    for (size_t c = 0; c < f->n_cells; c++) {
-        const char *own = f->cell[c].allocation;
-        if (strcmp(f->cell[c].model, model) != 0 || !*own)
-            continue;
-        one &= !*allocation || strcmp(own, allocation) == 0;
-        allocation = own;
-    }
+    const char *model = f->cell[cell].model;
     const size_t trials = trials_of(f, model);
     cull_buf_printf(out, "%s, %zu trial%s, %s", model, trials, trials == 1 ? "" : "s",
                     f->trial[f->order[f->cell[cell].first]].precision);
-    if (one && *allocation)
-        cull_buf_printf(out, ", allocation %s", allocation);
+    for (size_t i = 0; i < f->n_axes; i++) {
+        const char *value = shared_value(f, model, i);
+        if (value)
+            cull_buf_printf(out, ", %s %s", f->axis[i], value);
+    }
 }
 
 static bool first_of_label(const cull_metric_views *all, size_t metric_view)

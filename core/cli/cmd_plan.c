@@ -41,33 +41,62 @@ static const char *amount(double n, char *buf, size_t size)
 static bool is_restricted(const cull_experiment *e)
 {
     for (size_t m = 0; m < e->inputs.n; m++)
-        if (cull_allowed_share(&e->inputs.at[m]) < 1)
-            return true;
+        for (size_t layers = 0; layers < e->spec.n_layers; layers++)
+            if (cull_allowed_share(&e->inputs.at[m], layers) < 1)
+                return true;
     return false;
+}
+
+// Which columns there are beside those that every experiment has.
+typedef struct columns {
+    bool of_all, calibration, layers;
+} columns;
+
+static void print_heading(columns also)
+{
+    printf("%-12s %-20s %8s  %s%-14s ", "model", "method", "sparsity",
+           also.of_all ? "of all    " : "", "allocation");
+    if (also.calibration)
+        printf("%-14s ", "calibration");
+    if (also.layers)
+        printf("%-14s ", "layers");
+    printf("%6s\n", "seed");
+}
+
+static void print_cell(const cull_experiment *e, const cull_cell *c, columns also)
+{
+    const cull_spec *spec = &e->spec;
+    const char *calibration = cull_calibration_name(spec, c), *layers = cull_layers_name(spec, c);
+    char sparsity[24] = "-", of_all[24] = "", seed[24] = "-";
+    if (!isnan(c->sparsity))
+        snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
+    if (also.of_all && isnan(c->sparsity))
+        snprintf(of_all, sizeof of_all, "%6s    ", "-");
+    else if (also.of_all)
+        snprintf(of_all, sizeof of_all, "%6.4g    ",
+                 c->sparsity * cull_allowed_share(&e->inputs.at[c->model], c->layers));
+    if (c->seeded)
+        snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
+    printf("%-12s %-20s %8s  %s%-14s ", spec->models[c->model].name,
+           c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity, of_all,
+           c->allocation ? c->allocation : "-");
+    if (also.calibration)
+        printf("%-14s ", calibration ? calibration : "-");
+    if (also.layers)
+        printf("%-14s ", layers ? layers : "-");
+    printf("%6s\n", seed);
 }
 
 static void print_cells(const cull_experiment *e)
 {
-    const cull_spec *spec = &e->spec;
-    const bool both = is_restricted(e);
-    printf("%-12s %-20s %8s  %s%-14s %6s\n", "model", "method", "sparsity",
-           both ? "of all    " : "", "allocation", "seed");
+    columns also = { .of_all = is_restricted(e) };
     for (size_t i = 0; i < e->plan.n_cells; i++) {
-        const cull_cell *c = &e->plan.cell[i];
-        char sparsity[24] = "-", of_all[24] = "", seed[24] = "-";
-        if (!isnan(c->sparsity))
-            snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
-        if (both && isnan(c->sparsity))
-            snprintf(of_all, sizeof of_all, "%6s    ", "-");
-        else if (both)
-            snprintf(of_all, sizeof of_all, "%6.4g    ",
-                     c->sparsity * cull_allowed_share(&e->inputs.at[c->model]));
-        if (c->seeded)
-            snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
-        printf("%-12s %-20s %8s  %s%-14s %6s\n", spec->models[c->model].name,
-               c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity, of_all,
-               c->allocation ? c->allocation : "-", seed);
+        also.calibration |= cull_calibration_name(&e->spec, &e->plan.cell[i]) != NULL;
+        also.layers |= cull_layers_name(&e->spec, &e->plan.cell[i]) != NULL;
     }
+    print_heading(also);
+    for (size_t i = 0; i < e->plan.n_cells; i++)
+        print_cell(e, &e->plan.cell[i], also);
 }
 
 static void print_groups(uint32_t groups)
@@ -97,7 +126,9 @@ static void print_shared(const cull_experiment *e)
             steps += plan->step[i].set == g;
             visits += plan->step[i].set == g && plan->step[i].visit;
         }
-        printf("calibration %zu: model %s, statistics ", g + 1, e->spec.models[set->model].name);
+        const char *name = e->spec.calibrations[set->calibration].name;
+        printf("calibration %zu: %s%smodel %s, statistics ", g + 1, name ? name : "",
+               name ? ", " : "", e->spec.models[set->model].name);
         print_groups(set->groups);
         if (set->on != CULL_NOT)
             printf(", on what stage %zu of %s leaves", plan->step[set->on].stage + 1,

@@ -55,8 +55,9 @@ static cull_status round_to_store(cull_ctx *ctx, const cull_prepared_model *s, c
     return CULL_OK;
 }
 
-cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *s, const char *store,
-                       cull_cut *cut, cull_routing_counts usage, cull_variant *out)
+cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *s, const uint8_t *frozen,
+                       const char *store, cull_cut *cut, cull_routing_counts usage,
+                       cull_variant *out)
 {
     *out = (cull_variant){ .cut = cut };
     if (cut) {
@@ -64,5 +65,5 @@ cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *s, const char *
             CULL_TRY(check_overlay(ctx, s, &cut->overlay[i]));
         CULL_TRY(round_to_store(ctx, s, store, cut));
     }
-    return cull_cut_size_of(ctx, &s->opened, cut, s->frozen, usage, &out->size);
+    return cull_cut_size_of(ctx, &s->opened, cut, frozen, usage, &out->size);
 }

@@ -13,9 +13,11 @@ typedef struct cull_variant {
     cull_cut_size size;
 } cull_variant;
 
-// `cut` is rounded in place. Overlays and slots that do not fit the model are CULL_EPLUGIN.
-cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *prepared, const char *store,
-                       cull_cut *cut, cull_routing_counts usage, cull_variant *out) CULL_MUST_CHECK;
+// `cut` is rounded in place. frozen: (L) the layers that may not be cut. Overlays and slots that do
+// not fit the model are CULL_EPLUGIN.
+cull_status cull_apply(cull_ctx *ctx, const cull_prepared_model *prepared, const uint8_t *frozen,
+                       const char *store, cull_cut *cut, cull_routing_counts usage,
+                       cull_variant *out) CULL_MUST_CHECK;
 
 // An empty cut of the model: every expert as it is.
 cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_prepared_model *prepared);

@@ -32,11 +32,12 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
                                   const cull_cut_size *donor, double share, cull_budget *out)
 {
     const size_t L = s->opened.facts->L;
+    const uint8_t *frozen = cull_frozen_of(s, step->layers);
     size_t *remove = cull_take(ctx, L, sizeof *remove), left = 0;
     if (!remove)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        if (s->frozen[l])
+        if (frozen[l])
             continue;
         left += left_of(s, before, l);
         remove[l] = donor ? donor->gone[l] : cull_whole_share(share, left_of(s, before, l));
@@ -66,9 +67,10 @@ static bool side_counts(const cull_step *step, const cull_prepared_model *s, siz
 static uint8_t *frozen_channels(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s)
 {
     const size_t L = s->opened.facts->L;
+    const uint8_t *all = cull_frozen_of(s, step->layers);
     uint8_t *frozen = cull_take(ctx, L, 1);
     for (size_t l = 0; frozen && l < L; l++)
-        frozen[l] = s->frozen[l] == CULL_WITHOUT_EXPERTS ? !side_counts(step, s, l) : s->frozen[l];
+        frozen[l] = all[l] == CULL_WITHOUT_EXPERTS ? !side_counts(step, s, l) : all[l];
     return frozen;
 }
 
@@ -119,12 +121,11 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
     return CULL_OK;
 }
 
-static void spread_layers(const cull_prepared_model *s, const cull_cut_size *before, double share,
-                          cull_budget *out)
+static void spread_layers(size_t L, const cull_cut_size *before, double share, cull_budget *out)
 {
     size_t left = 0;
-    for (size_t l = 0; l < s->opened.facts->L; l++)
-        left += !s->frozen[l];
+    for (size_t l = 0; l < L; l++)
+        left += !out->frozen[l];
     left -= before->layers_gone < left ? before->layers_gone : left;
     out->scope = CULL_SCOPE_GLOBAL;
     out->total = cull_whole_share(share, left);
@@ -147,24 +148,24 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
         .sparsity = stage_share(step, before),
         .remove = none,
         .least = least,
-        .frozen = s->frozen,
+        .frozen = cull_frozen_of(s, step->layers),
     };
     if (step->unit == CULL_UNIT_EXPERT)
         return spread_experts(ctx, step, s, before, donor, out->sparsity, out);
     if (step->unit == CULL_UNIT_CHANNEL)
         return spread_channels(ctx, step, s, before, donor, out);
     if (step->unit == CULL_UNIT_LAYER)
-        spread_layers(s, before, out->sparsity, out);
+        spread_layers(L, before, out->sparsity, out);
     return CULL_OK;
 }
 
 // ---- was it kept? ----
 
-static cull_status check_frozen(cull_ctx *ctx, const cull_prepared_model *s,
+static cull_status check_frozen(cull_ctx *ctx, size_t L, const uint8_t *frozen,
                                 const cull_cut_size *before, const cull_cut_size *after)
 {
-    for (size_t l = 0; l < s->opened.facts->L; l++)
-        if (s->frozen[l] && after->gone[l] != before->gone[l])
+    for (size_t l = 0; l < L; l++)
+        if (frozen[l] && after->gone[l] != before->gone[l])
             return cull_fail(ctx, CULL_EBUDGET, "layer %zu may not be cut, but was", l);
     const double stood = before->expert_kept - before->free_kept;
     if (after->expert_kept - after->free_kept < stood - 0.5)
@@ -271,7 +272,7 @@ cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_p
                               const cull_budget *budget, const cull_cut_size *before,
                               const cull_cut_size *after, const cull_cut *cut)
 {
-    CULL_TRY(check_frozen(ctx, s, before, after));
+    CULL_TRY(check_frozen(ctx, s->opened.facts->L, cull_frozen_of(s, step->layers), before, after));
     CULL_TRY(check_routers(ctx, s, cut));
     switch (step->unit) {
     case CULL_UNIT_EXPERT:

@@ -123,7 +123,7 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
 
 static request request_of(const cull_calibrate_job *job)
 {
-    const cull_rows *rows = cull_rows_of(job->prepared, job->set->seed);
+    const cull_rows *rows = cull_rows_of(job->prepared, job->set);
     return (request){
         .job = job,
         .how = { .rows = &rows->sequences, .dense_rows = rows->dense_rows, .cut = job->on },

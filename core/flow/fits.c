@@ -28,7 +28,8 @@ static cull_status refused(fitting *f, const cull_use *use, cull_status status)
 }
 
 // *known: the cut of the stages so far, NULL from where it takes statistics to know it.
-static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut **known)
+static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
+                             const cull_cut **known)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_cut *before = *known;
@@ -38,8 +39,9 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
     cull_cut *cut = before ? cull_cut_copy(f->ctx, before) : cull_empty_cut(f->ctx, f->prepared);
     if (!cut)
         return CULL_ENOMEM;
-    const cull_step step = { .spec = stage };
-    const cull_budget budget = { .size = sizeof budget, .frozen = f->prepared->frozen };
+    const cull_step step = { .spec = stage, .layers = layers };
+    const cull_budget budget = { .size = sizeof budget,
+                                 .frozen = cull_frozen_of(f->prepared, layers) };
     cull_stage_view stage_view;
     cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, before, NULL);
     stage_view.view.weights = NULL;
@@ -52,18 +54,25 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, const cull_cut
     return refused(f, &stage->strategy, status);
 }
 
+static cull_status fit_method(fitting *f, size_t layers)
+{
+    const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
+    if (!known)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->method->n; i++)
+        CULL_TRY(fit_stage(f, &f->method->stage[i], layers, &known));
+    return CULL_OK;
+}
+
 static cull_status fit_model(fitting *f, const cull_spec *spec)
 {
     f->layers = cull_stage_view_layers(f->ctx, f->prepared);
     if (!f->layers)
         return CULL_ENOMEM;
     for (size_t m = 0; m < spec->n_methods; m++) {
-        const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
-        if (!known)
-            return CULL_ENOMEM;
         f->method = &spec->methods[m];
-        for (size_t i = 0; i < f->method->n; i++)
-            CULL_TRY(fit_stage(f, &f->method->stage[i], &known));
+        for (size_t layers = 0; layers < spec->n_layers; layers++)
+            CULL_TRY(fit_method(f, layers));
     }
     return CULL_OK;
 }

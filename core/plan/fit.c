@@ -58,7 +58,7 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
     const bool by_layer = strategy->flags & (CULL_BY_LAYER | CULL_EITHER_WAY);
     const bool of_subsets = cull_stage_form(stage) == CULL_FORM_SUBSET;
     const bool sets = needs || (criterion && criterion->observer);
-    if ((sets || stage->propagate) && !spec->calibrate.plugin)
+    if ((sets || stage->propagate) && spec->n_calibrations == 0)
         cull_problem_add(problems, stage->place,
                          "this stage needs statistics, but the experiment has no \"calibrate\"");
     if (!by_layer && ((needs & in_visit) || of_subsets))
@@ -221,18 +221,19 @@ static bool check_layers(const char *key, const cull_ints *list, size_t L, cull_
     return good;
 }
 
-bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts *const *layer,
-                        uint8_t *frozen, cull_problems *problems)
+bool cull_frozen_layers(const cull_layers_spec *choice, size_t L,
+                        const cull_layer_facts *const *layer, uint8_t *frozen,
+                        cull_problems *problems)
 {
-    if (!check_layers("only", &spec->only, L, spec->layers_place, problems) ||
-        !check_layers("except", &spec->except, L, spec->layers_place, problems))
+    if (!check_layers("only", &choice->only, L, choice->place, problems) ||
+        !check_layers("except", &choice->except, L, choice->place, problems))
         return false;
     for (size_t l = 0; l < L; l++)
-        frozen[l] = spec->only.n > 0 ? CULL_EXCLUDED : 0;
-    for (size_t i = 0; i < spec->only.n; i++)
-        frozen[spec->only.at[i]] = 0;
-    for (size_t i = 0; i < spec->except.n; i++)
-        frozen[spec->except.at[i]] = CULL_EXCLUDED;
+        frozen[l] = choice->only.n > 0 ? CULL_EXCLUDED : 0;
+    for (size_t i = 0; i < choice->only.n; i++)
+        frozen[choice->only.at[i]] = 0;
+    for (size_t i = 0; i < choice->except.n; i++)
+        frozen[choice->except.at[i]] = CULL_EXCLUDED;
     size_t free_layers = 0;
     for (size_t l = 0; l < L; l++) {
         if (layer[l]->E == 0 && !frozen[l])
@@ -241,10 +242,10 @@ bool cull_frozen_layers(const cull_spec *spec, size_t L, const cull_layer_facts 
     }
     if (free_layers > 0)
         return true;
-    if (spec->layers_place.file)
-        cull_problem_add(problems, spec->layers_place,
+    if (choice->place.file)
+        cull_problem_add(problems, choice->place,
                          "layers: no layer with experts is left that may be cut");
-    return !spec->layers_place.file;
+    return !choice->place.file;
 }
 
 size_t cull_least_experts(const cull_layer_facts *layer, uint32_t emits)
@@ -365,12 +366,13 @@ void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts 
             cull_experts_gone_before(plan, step))
             continue;
         const double share = cull_nominal_share(plan, step);
+        const uint8_t *may_not = frozen + step->layers * facts->L;
         if (experts == 0)
             cull_problem_add(problems, plan->spec->models[model].place,
                              "model \"%s\" has no routed experts", plan->spec->models[model].name);
         else if (step->scope == CULL_ALLOCATE_LAYER)
-            fit_layer_counts(plan, step, share, facts, layer, frozen, problems);
+            fit_layer_counts(plan, step, share, facts, layer, may_not, problems);
         else
-            fit_total(plan, step, share, facts, layer, frozen, problems);
+            fit_total(plan, step, share, facts, layer, may_not, problems);
     }
 }

@@ -76,9 +76,6 @@ static cull_status open_model(cull_prepared_model *s, uint32_t what)
     CULL_TRY(cull_open_model_look(ctx, &s->opened));
     const cull_model_facts *facts = s->opened.facts;
     s->layer = s->opened.layer;
-    s->frozen = cull_take(ctx, facts->L + 1, sizeof *s->frozen);
-    if (!s->frozen)
-        return CULL_ENOMEM;
     if ((what & CULL_OPEN_WEIGHTS) && (facts->L == 0 || facts->D == 0 || facts->V == 0))
         return broken(ctx, plugin, "facts", "a model without layers, width or vocabulary");
     s->text = (cull_text){
@@ -161,6 +158,30 @@ void cull_prepared_model_warn(const cull_prepared_model *s)
                       s->sketched ? ", and the tokens of texts are guessed at" : "", s->no_text);
 }
 
+// Which layers may be cut, and whether the plan's cells fit the model.
+static cull_status fit_model(const cull_plan *plan, size_t model, cull_prepared_model *s,
+                             cull_problems *problems)
+{
+    const cull_model_facts *facts = s->opened.facts;
+    const cull_spec *spec = plan->spec;
+    bool good = true;
+    s->frozen = cull_take(problems->ctx, spec->n_layers * facts->L + 1, sizeof *s->frozen);
+    if (!s->frozen)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < spec->n_layers; i++)
+        good = cull_frozen_layers(&spec->layers[i], facts->L, s->layer, s->frozen + i * facts->L,
+                                  problems) &&
+               good;
+    if (good)
+        cull_fit_model(plan, model, facts, s->layer, s->frozen, problems);
+    return CULL_OK;
+}
+
+const uint8_t *cull_frozen_of(const cull_prepared_model *s, size_t layers)
+{
+    return s->frozen + (layers == CULL_NOT ? 0 : layers) * s->opened.facts->L;
+}
+
 cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what,
                              cull_problems *problems, cull_inputs *out)
 {
@@ -181,9 +202,7 @@ cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what
             "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
             spec->models[m].place.line, spec->models[m].place.column));
         cull_prepared_model_warn(s);
-        const cull_model_facts *facts = s->opened.facts;
-        if (cull_frozen_layers(spec, facts->L, s->layer, s->frozen, problems))
-            cull_fit_model(plan, m, facts, s->layer, s->frozen, problems);
+        CULL_TRY(fit_model(plan, m, s, problems));
     }
     return cull_problems_status(problems);
 }
@@ -248,7 +267,7 @@ static cull_status key_of_rows(cull_ctx *ctx, const cull_prepared_model *s, cull
 }
 
 // J's subsample: the rows asked for, or as many, evenly spread, as hold CULL_DENSE_TOKENS tokens.
-static void spread_dense(const cull_spec *spec, cull_rows *rows)
+static void spread_dense(const cull_calibration_spec *spec, cull_rows *rows)
 {
     const size_t n = rows->sequences.n, mean = n ? (rows->tokens + n - 1) / n : 1;
     size_t want = (size_t)spec->dense_rows;
@@ -267,39 +286,48 @@ static cull_status check_rows(cull_ctx *ctx, const cull_plugin *plugin, const cu
     return CULL_OK;
 }
 
-static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared_model *s,
-                             uint64_t seed)
+// What a reader gives, as rows.
+static cull_status take_rows(cull_ctx *own, const cull_plugin *plugin, cull_sequences *rows)
 {
-    const cull_data *data = spec->calibrate.plugin->vtable;
-    cull_rows *rows = &s->rows[s->n_rows++];
-    *rows = (cull_rows){ .seed = seed, .sequences = { .size = sizeof rows->sequences } };
-    lend(s, &spec->calibrate, seed);
-    cull_ctx *own = &s->context.ctx;
-    cull_status status =
-        CULL_CALL(own, spec->calibrate.plugin, SIZE_MAX, load,
-                  data->load(own, spec->calibrate.settings, &s->text, &rows->sequences));
     const void *at = NULL;
-    if (status == CULL_OK && rows->sequences.n > 0 && !rows->sequences.at)
-        status = broken(own, spec->calibrate.plugin, "load", "a number of rows, but none of them");
-    if (status == CULL_OK)
-        status =
-            cull_sized_array(own, "a sequence", CULL_UP_TO(cull_sequence, ordinal),
-                             rows->sequences.n, rows->sequences.at, sizeof(cull_sequence), &at);
-    rows->sequences.at = (cull_sequence *)at;
-    if (status == CULL_OK && rows->sequences.n == 0)
-        status = cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
-    if (status == CULL_OK)
-        status = check_rows(own, spec->calibrate.plugin, &rows->sequences);
-    if (status == CULL_OK)
-        status = key_of_rows(own, s, rows);
-    spread_dense(spec, rows);
-    return give_back(ctx, s, status, "reading the calibration rows");
+    if (rows->n > 0 && !rows->at)
+        return broken(own, plugin, "load", "a number of rows, but none of them");
+    CULL_TRY(cull_sized_array(own, "a sequence", CULL_UP_TO(cull_sequence, ordinal), rows->n,
+                              rows->at, sizeof(cull_sequence), &at));
+    rows->at = (cull_sequence *)at;
+    if (rows->n == 0)
+        return cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
+    return check_rows(own, plugin, rows);
 }
 
-const cull_rows *cull_rows_of(const cull_prepared_model *prepared, uint64_t seed)
+static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared_model *s,
+                             const cull_calibration_set *set)
+{
+    const cull_calibration_spec *from = &spec->calibrations[set->calibration];
+    const cull_data *data = from->data.plugin->vtable;
+    cull_rows *rows = &s->rows[s->n_rows++];
+    *rows = (cull_rows){ .calibration = set->calibration,
+                         .seed = set->seed,
+                         .sequences = { .size = sizeof rows->sequences } };
+    lend(s, &from->data, set->seed);
+    cull_ctx *own = &s->context.ctx;
+    cull_status status =
+        CULL_CALL(own, from->data.plugin, SIZE_MAX, load,
+                  data->load(own, from->data.settings, &s->text, &rows->sequences));
+    if (status == CULL_OK)
+        status = take_rows(own, from->data.plugin, &rows->sequences);
+    if (status == CULL_OK)
+        status = key_of_rows(own, s, rows);
+    spread_dense(from, rows);
+    status = give_back(ctx, s, status, "reading the calibration rows");
+    return from->name ? cull_while(ctx, status, "reading calibration \"%s\"", from->name) : status;
+}
+
+const cull_rows *cull_rows_of(const cull_prepared_model *prepared, const cull_calibration_set *set)
 {
     for (size_t i = 0; i < prepared->n_rows; i++)
-        if (prepared->rows[i].seed == seed)
+        if (prepared->rows[i].calibration == set->calibration &&
+            prepared->rows[i].seed == set->seed)
             return &prepared->rows[i];
     return NULL;
 }
@@ -311,8 +339,8 @@ static cull_status load_all_rows(cull_ctx *ctx, const cull_plan *plan, cull_prep
     if (!s->rows)
         return cull_no_memory(ctx);
     for (size_t g = 0; g < plan->n_sets; g++)
-        if (plan->set[g].model == model && !cull_rows_of(s, plan->set[g].seed))
-            CULL_TRY(load_rows(ctx, plan->spec, s, plan->set[g].seed));
+        if (plan->set[g].model == model && !cull_rows_of(s, &plan->set[g]))
+            CULL_TRY(load_rows(ctx, plan->spec, s, &plan->set[g]));
     return CULL_OK;
 }
 

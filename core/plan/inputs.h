@@ -2,7 +2,8 @@
 // rows, and the requests of the metrics.
 //
 // Invariants: everything a plugin made here lives in the context of its prepared model, until
-// close. Rows are loaded once per model and data seed, requests once per model and metric.
+// close. Rows are loaded once per model, calibration and data seed, requests once per model and
+// metric.
 #ifndef CULL_PLAN_INPUTS_H
 #define CULL_PLAN_INPUTS_H
 
@@ -10,6 +11,7 @@
 #include "plan/plan.h"
 
 typedef struct cull_rows {
+    size_t calibration; // of the experiment
     uint64_t seed;
     cull_sequences sequences;
     size_t tokens, dense_rows, dense_tokens; // in all; of the dense subsample
@@ -28,7 +30,7 @@ typedef struct cull_prepared_model { // a model of the experiment
     cull_context context;
     cull_open_model opened;
     const cull_layer_facts *const *layer; // (L)
-    uint8_t *frozen;                      // (L) 1: may not be cut
+    uint8_t *frozen;                      // (n_layers of the experiment, L) 1: may not be cut
     const char *no_text; // why there is no tokenizer, in a sentence; NULL: there is
     bool sketched;       // nothing will run: without a tokenizer texts are guessed at by their size
     cull_text text;
@@ -56,7 +58,10 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan,
 
 void cull_inputs_close(cull_inputs *inputs);
 
-const cull_rows *cull_rows_of(const cull_prepared_model *prepared, uint64_t seed);
+// The rows that a set is gathered on.
+const cull_rows *cull_rows_of(const cull_prepared_model *prepared, const cull_calibration_set *set);
+// (L) the layers that may not be cut, by one of the experiment's choices; CULL_NOT: its first.
+const uint8_t *cull_frozen_of(const cull_prepared_model *prepared, size_t layers);
 
 // One model, opened apart from any experiment (`what`: CULL_OPEN_*), in `prepared`.
 cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,

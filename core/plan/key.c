@@ -52,7 +52,7 @@ static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
 static cull_status set_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
                            cull_calibration_set *g)
 {
-    const cull_rows *rows = cull_rows_of(&inputs->at[g->model], g->seed);
+    const cull_rows *rows = cull_rows_of(&inputs->at[g->model], g);
     CULL_TRY(begin(k, k->ctx, k->registry, "gather"));
     add_model(k, inputs, g->model);
     add_key(k, &rows->key);
@@ -76,12 +76,21 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_f64(k->hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_u64(k->hash, step->spec->propagate);
     cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);
-    cull_hash_bytes(k->hash, s->frozen, s->opened.facts->L);
+    cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);
     return finish(k, status, &step->key);
+}
+
+// An alternative without a name is no axis: trials of before there were names keep their ids.
+static void add_axis(keyer *k, const char *axis, const char *name)
+{
+    if (!name)
+        return;
+    cull_hash_text(k->hash, axis);
+    cull_hash_text(k->hash, name);
 }
 
 static cull_status cell_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
@@ -96,6 +105,8 @@ static cull_status cell_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_f64(k->hash, isnan(cell->sparsity) ? -1 : cell->sparsity);
     cull_hash_text(k->hash, cell->allocation ? cell->allocation : "");
     cull_hash_u64(k->hash, cell->seeded ? cell->seed : UINT64_MAX);
+    add_axis(k, "calibration", cull_calibration_name(spec, cell));
+    add_axis(k, "layers", cull_layers_name(spec, cell));
     return finish(k, CULL_OK, &cell->id);
 }
 

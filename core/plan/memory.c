@@ -96,7 +96,7 @@ static double overlay_bytes(const cull_plan *plan, const cull_prepared_model *s,
             if (step->emits & CULL_EMITS_CHANNELS) // and, at most, an output bias each
                 bytes += (double)(layer->E + 1) *
                          ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
-            if (!s->frozen[l])
+            if (!cull_frozen_of(s, step->layers)[l])
                 bytes += (masked + rewritten(step, layer) * sizeof(float)) *
                          (double)layer->expert_params;
         }
@@ -152,7 +152,7 @@ static void add_wave(const cull_plan *plan, const cull_prepared_model *s, size_t
     extent most = { 0, 0 };
 
     for (size_t i = 0; i < n; i++) {
-        const cull_rows *r = cull_rows_of(s, plan->set[p[i].set].seed);
+        const cull_rows *r = cull_rows_of(s, &plan->set[p[i].set]);
         const extent e = extent_of(r);
         const bool spilled = cull_keep_states(&s->opened, &options, bytes[i], true).spilled;
         most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest) };
@@ -179,8 +179,8 @@ cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
         return CULL_ENOMEM;
     for (size_t i = 0; i < passes->n; i++) {
         const cull_planned_calibration *p = &passes->at[i];
-        bytes[i] = cull_calibrating_bytes(
-            &s->opened, cull_rows_of(s, plan->set[p->set].seed)->tokens, p->groups, p->propagate);
+        bytes[i] = cull_calibrating_bytes(&s->opened, cull_rows_of(s, &plan->set[p->set])->tokens,
+                                          p->groups, p->propagate);
     }
     for (size_t first = 0, n; first < passes->n; first += n) {
         const cull_planned_calibration *p = passes->at + first;

@@ -10,10 +10,11 @@
 // ---- which axes matter to a method ----
 
 typedef struct axes {
-    bool budget, sparsity, allocation, seed;
+    bool budget, sparsity, allocation, calibration;
+    bool draws; // random numbers of its own
 } axes;
 
-static axes axes_of(const cull_spec *spec, const cull_method *method)
+static axes axes_of(const cull_method *method)
 {
     axes a = { false };
     for (size_t i = 0; i < method->n; i++) {
@@ -22,11 +23,28 @@ static axes axes_of(const cull_spec *spec, const cull_method *method)
         a.budget = a.budget || unit != CULL_UNIT_NONE;
         a.sparsity = a.sparsity || (unit != CULL_UNIT_NONE && isnan(stage->share));
         a.allocation = a.allocation || cull_unit_spreads(unit);
-        a.seed =
-            a.seed || cull_stage_draws(stage) ||
-            ((cull_stage_needs(stage) || cull_stage_observes(stage)) && cull_rows_random(spec));
+        a.calibration = a.calibration || cull_stage_needs(stage) || cull_stage_observes(stage);
+        a.draws = a.draws || cull_stage_draws(stage);
     }
     return a;
+}
+
+// At one of the allocations: counts that are taken from another method rest on what it rests on.
+static axes axes_at(const cull_spec *spec, size_t method, size_t allocation)
+{
+    const cull_allocation *from = &spec->allocations[allocation];
+    axes a = axes_of(&spec->methods[method]);
+    if (!a.allocation || from->kind != CULL_ALLOCATE_LIKE)
+        return a;
+    const axes donor = axes_of(&spec->methods[from->donor]);
+    a.calibration = a.calibration || donor.calibration;
+    a.draws = a.draws || donor.draws;
+    return a;
+}
+
+static bool has_seed(const cull_spec *spec, axes a, size_t calibration)
+{
+    return a.draws || (a.calibration && cull_rows_random(&spec->calibrations[calibration]));
 }
 
 // ---- making it ----
@@ -52,6 +70,7 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_text(hash, step->before == CULL_NOT ? "" : m->plan->step[step->before].sketch.hex);
     cull_hash_text(hash, step->donor == CULL_NOT ? "" : m->plan->step[step->donor].sketch.hex);
     cull_hash_u64(hash, step->set);
+    cull_hash_u64(hash, step->layers);
     cull_hash_u64(hash, step->scope);
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
@@ -76,20 +95,19 @@ static void *grow(cull_ctx *ctx, void *at, size_t n, size_t size)
     return more;
 }
 
-static cull_status find_set(maker *m, size_t model, size_t on, uint64_t seed, size_t *out)
+static cull_status find_set(maker *m, const cull_calibration_set *wanted, size_t *out)
 {
     cull_plan *plan = m->plan;
     for (*out = 0; *out < plan->n_sets; ++*out) {
         const cull_calibration_set *g = &plan->set[*out];
-        if (g->model == model && g->on == on && g->seed == seed)
+        if (g->model == wanted->model && g->on == wanted->on &&
+            g->calibration == wanted->calibration && g->seed == wanted->seed)
             return CULL_OK;
     }
     plan->set = grow(m->ctx, plan->set, plan->n_sets, sizeof *plan->set);
     if (!plan->set)
         return CULL_ENOMEM;
-    plan->set[plan->n_sets++] = (cull_calibration_set){
-        .model = model, .on = on, .seed = seed, .groups = CULL_STAT_ROUTING
-    };
+    plan->set[plan->n_sets++] = *wanted;
     return CULL_OK;
 }
 
@@ -107,7 +125,8 @@ static cull_status add_observer(maker *m, cull_calibration_set *g, const cull_us
 
 // The statistics that a step sees: of the dense model, or, where it or a stage before it
 // recalibrates or propagates, of what was left before that stage.
-static cull_status find_statistics(maker *m, const cull_method *method, cull_step *step)
+static cull_status find_statistics(maker *m, const cull_method *method, size_t calibration,
+                                   cull_step *step)
 {
     const cull_stage *stage = step->spec;
     if (!step->needs && !cull_stage_observes(stage)) {
@@ -121,8 +140,13 @@ static cull_status find_statistics(maker *m, const cull_method *method, cull_ste
     }
     if (from == 0)
         on = CULL_NOT;
-    const uint64_t seed = cull_rows_random(m->spec) ? step->seed : 0;
-    CULL_TRY(find_set(m, step->model, on, seed, &step->set));
+    const bool drawn = cull_rows_random(&m->spec->calibrations[calibration]);
+    const cull_calibration_set wanted = { .model = step->model,
+                                          .on = on,
+                                          .calibration = calibration,
+                                          .seed = drawn ? step->seed : 0,
+                                          .groups = CULL_STAT_ROUTING };
+    CULL_TRY(find_set(m, &wanted, &step->set));
     cull_calibration_set *g = &m->plan->set[step->set];
     g->groups |= step->needs & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE);
     return cull_stage_observes(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
@@ -143,7 +167,7 @@ static cull_status add_step(maker *m, cull_step *step, size_t *index)
 }
 
 typedef struct point { // of the grid
-    size_t model, sparsity, allocation, seed;
+    size_t model, sparsity, allocation, calibration, layers, seed;
 } point;
 
 // A stage at a point of the grid, on what the step `before` left.
@@ -166,6 +190,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .spec = spec,
         .before = d->before,
         .donor = spreads ? d->donor : CULL_NOT,
+        .layers = p.layers,
         .scope = spreads ? d->scope : CULL_ALLOCATE_LAYER,
         .unit = unit,
         .needs = cull_stage_needs(spec),
@@ -176,10 +201,12 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     };
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
         step.sparsity = m->spec->sparsities[p.sparsity].value;
-    CULL_TRY(find_statistics(m, d->method, &step));
-    step.seeded = cull_stage_draws(spec) || (step.set != CULL_NOT && cull_rows_random(m->spec)) ||
-                  (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
-                  (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
+    CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
+    step.seeded =
+        cull_stage_draws(spec) ||
+        (step.set != CULL_NOT && cull_rows_random(&m->spec->calibrations[p.calibration])) ||
+        (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
+        (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
     return add_step(m, &step, out);
 }
 
@@ -230,31 +257,39 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
                     : a.budget ? cull_method_shares(d.method)
                                : NAN,
         .allocation = a.allocation ? spec->allocations[p.allocation].label : NULL,
-        .seeded = a.seed,
+        .calibration = a.calibration ? p.calibration : CULL_NOT,
+        .layers = p.layers,
+        .seeded = has_seed(spec, a, p.calibration),
         .seed = spec->seeds[p.seed].value,
     };
     return CULL_OK;
 }
 
-// Counts that are taken from a method which draws numbers differ by seed as it does.
-static bool donor_draws(const cull_spec *spec, const cull_allocation *a)
+// The cells of a method at one sparsity and allocation.
+static cull_status make_cells(maker *m, size_t method, point p)
 {
-    return a->kind == CULL_ALLOCATE_LIKE && axes_of(spec, &spec->methods[a->donor]).seed;
+    const cull_spec *spec = m->spec;
+    const axes a = axes_at(spec, method, p.allocation);
+    const size_t calibrations = a.calibration ? spec->n_calibrations : 1;
+    for (p.calibration = 0; p.calibration < calibrations; p.calibration++) {
+        const size_t seeds = has_seed(spec, a, p.calibration) ? spec->n_seeds : 1;
+        for (p.layers = 0; p.layers < spec->n_layers; p.layers++)
+            for (p.seed = 0; p.seed < seeds; p.seed++)
+                CULL_TRY(make_cell(m, method, a, p));
+    }
+    return CULL_OK;
 }
 
 static cull_status make_method(maker *m, size_t model, size_t method)
 {
     const cull_spec *spec = m->spec;
-    const axes a = axes_of(spec, &spec->methods[method]);
+    const axes a = axes_of(&spec->methods[method]);
     const size_t sparsities = a.sparsity ? spec->n_sparsities : 1;
     const size_t allocations = a.allocation ? spec->n_allocations : 1;
-    for (size_t s = 0; s < sparsities; s++)
-        for (size_t l = 0; l < allocations; l++) {
-            axes here = a;
-            here.seed = a.seed || (a.allocation && donor_draws(spec, &spec->allocations[l]));
-            for (size_t r = 0; r < (here.seed ? spec->n_seeds : 1); r++)
-                CULL_TRY(make_cell(m, method, here, (point){ model, s, l, r }));
-        }
+    point p = { .model = model };
+    for (p.sparsity = 0; p.sparsity < sparsities; p.sparsity++)
+        for (p.allocation = 0; p.allocation < allocations; p.allocation++)
+            CULL_TRY(make_cells(m, method, p));
     return CULL_OK;
 }
 
@@ -269,6 +304,8 @@ static cull_status make_dense(maker *m, size_t model)
         .method = CULL_NOT,
         .step = CULL_NOT,
         .sparsity = NAN,
+        .calibration = CULL_NOT,
+        .layers = CULL_NOT,
         .seed = m->spec->seeds[0].value,
     };
     return CULL_OK;
@@ -276,17 +313,24 @@ static cull_status make_dense(maker *m, size_t model)
 
 // ---- saying what was collapsed ----
 
+enum { SPARSITIES, ALLOCATIONS, CALIBRATIONS, SEEDS, AXES };
+
 static bool matters(const cull_spec *spec, size_t method, int axis)
 {
-    const axes a = axes_of(spec, &spec->methods[method]);
-    return axis == 0 ? a.sparsity : axis == 1 ? a.allocation : a.seed;
+    const axes a = axes_of(&spec->methods[method]);
+    bool seed = a.draws;
+    for (size_t c = 0; c < spec->n_calibrations; c++)
+        seed = seed || has_seed(spec, a, c);
+    const bool all[AXES] = { a.sparsity, a.allocation, a.calibration, seed };
+    return all[axis];
 }
 
 static cull_status add_note(maker *m, int axis)
 {
-    static const char *const words[] = { "sparsities", "allocations", "seeds" };
+    static const char *const words[AXES] = { "sparsities", "allocations", "calibrate", "seeds" };
     const cull_spec *spec = m->spec;
-    const size_t values[] = { spec->n_sparsities, spec->n_allocations, spec->n_seeds };
+    const size_t values[AXES] = { spec->n_sparsities, spec->n_allocations, spec->n_calibrations,
+                                  spec->n_seeds };
     cull_buf text = CULL_BUF_INIT;
     size_t n = 0;
     for (size_t i = 0; i < spec->n_methods; i++)
@@ -323,9 +367,10 @@ cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *
             CULL_TRY(make_method(&m, model, i));
     }
     // 3. What collapsed, in sentences
-    for (int axis = 0; axis < 3; axis++)
+    for (int axis = 0; axis < AXES; axis++)
         CULL_TRY(add_note(&m, axis));
     out->grid = spec->n_models * spec->n_methods * (spec->n_sparsities ? spec->n_sparsities : 1) *
-                spec->n_allocations * spec->n_seeds;
+                spec->n_allocations * (spec->n_calibrations ? spec->n_calibrations : 1) *
+                spec->n_layers * spec->n_seeds;
     return CULL_OK;
 }

@@ -1,9 +1,10 @@
 // The plan: what an experiment amounts to, before anything is computed.
 //
-// A cell is one trial of the grid: a model, a method, a sparsity, an allocation, a seed. A step is
-// one stage of one or more cells: cells whose methods begin alike share their first steps, as STUN
-// at three sparsities does its first stage. A calibration set is one set of statistics: one variant
-// of one model on one set of rows; steps that need the same share it. Steps stand after the steps
+// A cell is one trial of the grid: a model, a method, a sparsity, an allocation, a calibration, the
+// layers that may be cut, a seed. A step is one stage of one or more cells: cells whose methods
+// begin alike share their first steps, as STUN at three sparsities does its first stage. A
+// calibration set is one set of statistics: one variant of one model on one set of rows; steps that
+// need the same share it. Steps stand after the steps
 // they rest on, sets after the step they are gathered on, so that walking the arrays in order meets
 // nothing too early.
 //
@@ -33,6 +34,7 @@ typedef struct cull_step {
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
     size_t donor;  // the step whose counts it takes; CULL_NOT: none
     size_t set;    // the statistics it sees; CULL_NOT: it needs none
+    size_t layers; // which of the experiment's `layers` say what may be cut
     enum cull_allocation_kind scope; // EXPERT, CHANNEL: how the budget is spread over layers
     cull_unit unit;
     uint32_t needs, emits;
@@ -46,9 +48,10 @@ typedef struct cull_step {
 
 typedef struct cull_calibration_set {
     size_t model;
-    size_t on;       // the step whose cut is calibrated; CULL_NOT: the dense model
-    uint64_t seed;   // of the rows
-    uint32_t groups; // CULL_STAT_*, the union of what its steps need
+    size_t on;          // the step whose cut is calibrated; CULL_NOT: the dense model
+    size_t calibration; // of the experiment
+    uint64_t seed;      // of the rows
+    uint32_t groups;    // CULL_STAT_*, the union of what its steps need
     size_t n_observers;
     const cull_use **observers; // criteria with a statistic of their own
     cull_key key;               // (cull_plan_keys)
@@ -59,6 +62,8 @@ typedef struct cull_cell {
     size_t step;            // the last one of its method; CULL_NOT: dense
     double sparsity;        // requested; NAN: none
     const char *allocation; // label; NULL: none
+    size_t calibration;     // of the experiment; CULL_NOT: it makes no difference
+    size_t layers;          // of the experiment; CULL_NOT: dense
     bool seeded;
     uint64_t seed;
     cull_key id; // (cull_plan_keys)
@@ -88,8 +93,12 @@ uint32_t cull_stage_emits(const cull_stage *stage);
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
-bool cull_rows_random(const cull_spec *spec);      // are the calibration rows drawn?
-bool cull_stage_visits(const cull_stage *stage);   // decided inside the layers' visit
+bool cull_rows_random(const cull_calibration_spec *calibration); // are its rows drawn?
+bool cull_stage_visits(const cull_stage *stage);                 // decided inside the layers' visit
+
+// The names of a cell's calibration and layers; NULL: none, or they make no difference.
+const char *cull_calibration_name(const cull_spec *spec, const cull_cell *cell);
+const char *cull_layers_name(const cull_spec *spec, const cull_cell *cell);
 
 bool cull_unit_spreads(cull_unit unit); // is its budget spread over layers by the allocation?
 uint64_t

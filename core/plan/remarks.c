@@ -37,46 +37,60 @@ static cull_arena *arena_of(const remarks *r)
 
 // ---- what sparsity is of ----
 
-double cull_allowed_share(const cull_prepared_model *s)
+double cull_allowed_share(const cull_prepared_model *s, size_t layers)
 {
+    const uint8_t *frozen = cull_frozen_of(s, layers);
     double all = 0, allowed = 0;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const double here = (double)s->layer[l]->E * (double)s->layer[l]->expert_params;
         all += here;
-        allowed += s->frozen[l] ? 0 : here;
+        allowed += frozen[l] ? 0 : here;
     }
     return all > 0 ? allowed / all : 1;
 }
 
-static cull_status note_layers(const remarks *r, size_t model)
+// "layers", "layers late" where there are several.
+static const char *layers_words(const remarks *r, size_t layers)
 {
-    const double share = cull_allowed_share(&r->inputs->at[model]);
+    const char *name = r->plan->spec->layers[layers].name;
+    return name ? cull_arena_printf(arena_of(r), "layers %s", name) : "layers";
+}
+
+static cull_status note_layers(const remarks *r, size_t model, size_t layers)
+{
+    const double share = cull_allowed_share(&r->inputs->at[model], layers);
+    const char *words = layers_words(r, layers);
     if (share >= 1 || r->plan->n_cells <= r->inputs->n)
         return CULL_OK;
     return add(r->ctx, &r->plan->n_notes, &r->plan->note,
-               cull_arena_printf(arena_of(r),
-                                 "layers: sparsity is of the layers that may be cut, which hold "
-                                 "%.4g %% of the routed experts' parameters of model \"%s\"",
-                                 100 * share, r->plan->spec->models[model].name));
+               words
+                   ? cull_arena_printf(arena_of(r),
+                                       "%s: sparsity is of the layers that may be cut, which hold "
+                                       "%.4g %% of the routed experts' parameters of model \"%s\"",
+                                       words, 100 * share, r->plan->spec->models[model].name)
+                   : NULL);
 }
 
 // "only" and "except" together: which layers are left is not seen at a glance.
-static cull_status note_both_lists(const remarks *r, size_t model)
+static cull_status note_both_lists(const remarks *r, size_t model, size_t layers)
 {
     const cull_spec *spec = r->plan->spec;
     const cull_prepared_model *s = &r->inputs->at[model];
+    const uint8_t *frozen = cull_frozen_of(s, layers);
+    const char *words = layers_words(r, layers);
     cull_buf list = CULL_BUF_INIT;
-    if (spec->only.n == 0 || spec->except.n == 0)
+    if (spec->layers[layers].only.n == 0 || spec->layers[layers].except.n == 0)
         return CULL_OK;
     for (size_t l = 0; l < s->opened.facts->L; l++)
-        if (!s->frozen[l])
+        if (!frozen[l])
             cull_buf_printf(&list, "%s%zu", list.n ? ", " : "", l);
-    const char *text = list.failed
-                           ? NULL
-                           : cull_arena_printf(arena_of(r),
-                                               "layers: of \"only\" without \"except\" these may "
-                                               "be cut of model \"%s\": %s",
-                                               spec->models[model].name, list.s ? list.s : "none");
+    const char *text =
+        list.failed || !words
+            ? NULL
+            : cull_arena_printf(arena_of(r),
+                                "%s: of \"only\" without \"except\" these may "
+                                "be cut of model \"%s\": %s",
+                                words, spec->models[model].name, list.s ? list.s : "none");
     cull_buf_release(&list);
     return add(r->ctx, &r->plan->n_notes, &r->plan->note, text);
 }
@@ -136,13 +150,14 @@ static size_t whole(double share, size_t n)
 
 static counts counts_of(const cull_prepared_model *s, const cull_step *step, double share)
 {
+    const uint8_t *frozen = cull_frozen_of(s, step->layers);
     counts c = { 0 };
     size_t all = 0;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const size_t E = s->layer[l]->E, wide = s->layer[l]->F > s->opened.facts->D
                                                     ? s->layer[l]->F
                                                     : s->opened.facts->D;
-        if (s->frozen[l])
+        if (frozen[l])
             continue;
         const size_t here = step->unit == CULL_UNIT_EXPERT ? E : E == 0 ? 0 : wide;
         all += step->unit == CULL_UNIT_LAYER ? 1 : here;
@@ -179,10 +194,11 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
 cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_plan *plan)
 {
     const remarks r = { ctx, inputs, plan };
-    for (size_t m = 0; m < inputs->n; m++) {
-        CULL_TRY(note_layers(&r, m));
-        CULL_TRY(note_both_lists(&r, m));
-    }
+    for (size_t m = 0; m < inputs->n; m++)
+        for (size_t layers = 0; layers < plan->spec->n_layers; layers++) {
+            CULL_TRY(note_layers(&r, m, layers));
+            CULL_TRY(note_both_lists(&r, m, layers));
+        }
     CULL_TRY(note_shares(&r));
     CULL_TRY(note_like_itself(&r));
     for (size_t i = 0; i < plan->n_steps; i++)

@@ -9,7 +9,8 @@
 cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs,
                               cull_plan *plan) CULL_MUST_CHECK;
 
-// The part of a model's routed-expert parameters that is in layers which may be cut.
-double cull_allowed_share(const cull_prepared_model *subject);
+// The part of a model's routed-expert parameters that is in layers which may be cut; layers: as of
+// cull_frozen_of.
+double cull_allowed_share(const cull_prepared_model *prepared, size_t layers);
 
 #endif

@@ -154,9 +154,8 @@ cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cu
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
     *calibrate = 0;
     for (size_t i = 0; i < passes.n; i++)
-        *calibrate +=
-            calibration_seconds(s, rates, cull_rows_of(s, plan->set[passes.at[i].set].seed),
-                                block_rows(s, memory, 1), &passes.at[i]);
+        *calibrate += calibration_seconds(s, rates, cull_rows_of(s, &plan->set[passes.at[i].set]),
+                                          block_rows(s, memory, 1), &passes.at[i]);
     CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
     *evaluate = evaluation_seconds(s, rates, &asked, block_rows(s, memory, variants), variants);
     return CULL_OK;

@@ -92,17 +92,25 @@ bool cull_stage_draws(const cull_stage *stage)
     return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
 }
 
-bool cull_rows_random(const cull_spec *spec)
+bool cull_rows_random(const cull_calibration_spec *calibration)
 {
-    if (!spec->calibrate.plugin)
-        return false;
-    const cull_data *data = spec->calibrate.plugin->vtable;
+    const cull_data *data = calibration->data.plugin->vtable;
     if (!data->random)
         return false;
-    cull_call_enter(spec->calibrate.plugin, "random", SIZE_MAX);
-    const bool random = data->random(spec->calibrate.settings);
+    cull_call_enter(calibration->data.plugin, "random", SIZE_MAX);
+    const bool random = data->random(calibration->data.settings);
     cull_call_leave();
     return random;
+}
+
+const char *cull_calibration_name(const cull_spec *spec, const cull_cell *cell)
+{
+    return cell->calibration == CULL_NOT ? NULL : spec->calibrations[cell->calibration].name;
+}
+
+const char *cull_layers_name(const cull_spec *spec, const cull_cell *cell)
+{
+    return cell->layers == CULL_NOT ? NULL : spec->layers[cell->layers].name;
 }
 
 bool cull_unit_spreads(cull_unit unit)

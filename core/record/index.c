@@ -10,13 +10,14 @@
 #include "record/trial_file.h"
 
 // The columns of the table of trials: attributes of a trial's root or of its /cut.
-enum { TEXTS = 8, REALS = 6 };
+enum { TEXTS = 10, REALS = 6 };
 
 static const struct {
     const char *where, *name;
 } text_columns[TEXTS] = { { "/", "trial_id" }, { "/", "title" },      { "/", "model" },
                           { "/", "method" },   { "/", "allocation" }, { "/", "precision" },
-                          { "/", "created" },  { "/", "finished" } },
+                          { "/", "created" },  { "/", "finished" },   { "/", "calibration" },
+                          { "/", "layers" } },
   real_columns[REALS] = { { "/", "sparsity" },           { "/", "seed" },
                           { "/cut", "achieved_expert" }, { "/cut", "achieved_all" },
                           { "/cut", "achieved_active" }, { "/", "schema_version" } };

@@ -42,10 +42,12 @@ const char *cull_trial_slug(cull_ctx *ctx, const cull_trial_axes *axes)
     add_word(&buf, axes->method ? axes->method : "dense");
     if (!isnan(axes->sparsity))
         cull_buf_printf(&buf, "-s%.4g", axes->sparsity);
-    if (axes->allocation && *axes->allocation) {
-        cull_buf_puts(&buf, "-");
-        add_word(&buf, axes->allocation);
-    }
+    const char *const words[] = { axes->allocation, axes->calibration, axes->layers };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i] && *words[i]) {
+            cull_buf_puts(&buf, "-");
+            add_word(&buf, words[i]);
+        }
     if (axes->seeded)
         cull_buf_printf(&buf, "-seed%llu", (unsigned long long)axes->seed);
 
@@ -103,6 +105,8 @@ static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
     cull_h5_text(file, "/", "method", axes->method);
     cull_h5_real(file, "/", "sparsity", axes->sparsity);
     cull_h5_text(file, "/", "allocation", axes->allocation);
+    cull_h5_text(file, "/", "calibration", axes->calibration);
+    cull_h5_text(file, "/", "layers", axes->layers);
     if (axes->seeded)
         cull_h5_count(file, "/", "seed", axes->seed);
     cull_h5_text(file, "/", "precision", axes->precision);

@@ -20,9 +20,10 @@
 typedef struct cull_trial_axes { // the cell of the grid; what tables are grouped by
     const char *model,
         *method; // their names in the experiment; the method of the base model is "dense"
-    const char *allocation; // NULL: none (dense, runtime rules)
-    double sparsity;        // requested; NaN: none
-    bool seeded;            // false: nothing in the trial depends on the seed
+    const char *allocation;           // NULL: none (dense, runtime rules)
+    const char *calibration, *layers; // names of alternatives; NULL: there are none, or dense
+    double sparsity;                  // requested; NaN: none
+    bool seeded;                      // false: nothing in the trial depends on the seed
     uint64_t seed;
     const char *precision; // "f32", …
     unsigned numerics;     // revision of the engine's numbers
@@ -126,8 +127,9 @@ typedef struct cull_trial {
 // arena.
 cull_status cull_provenance_here(cull_ctx *, cull_provenance *out) CULL_MUST_CHECK;
 
-// "<model>-<method>-s0.50-<allocation>-seed1", lower case letters, digits, '.', '_' and '-' only,
-// in the alloc arena; NULL: no memory, reported. Two trials with one slug differ in their id.
+// "<model>-<method>-s0.50-<allocation>-<calibration>-<layers>-seed1", lower case letters, digits,
+// '.', '_' and '-' only, in the alloc arena; NULL: no memory, reported. Two trials with one slug
+// differ in their id.
 const char *cull_trial_slug(cull_ctx *, const cull_trial_axes *axes);
 
 // "trials/<slug>-<first 16 digits of id>.h5", "cuts/….safetensors", below the results folder.

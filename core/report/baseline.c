@@ -22,6 +22,15 @@ static bool same_number(double a, double b)
     return (isnan(a) && isnan(b)) || a == b;
 }
 
+// Has the other no value of an axis, or the same?
+static bool axes_agree(const cull_frame *f, const char *const *own, const char *const *other)
+{
+    for (size_t i = 0; i < f->n_axes; i++)
+        if (*other[i] && strcmp(other[i], own[i]) != 0)
+            return false;
+    return true;
+}
+
 // May `other`, of the baseline's method, stand beside the cell?
 static bool stands_beside(const cull_frame *f, const cull_frame_cell *cell,
                           const cull_frame_cell *other)
@@ -31,7 +40,7 @@ static bool stands_beside(const cull_frame *f, const cull_frame_cell *cell,
 
     return strcmp(other->model, cell->model) == 0 &&
            (isnan(other->sparsity) || other->sparsity == cell->sparsity) &&
-           (!*other->allocation || strcmp(other->allocation, cell->allocation) == 0) &&
+           axes_agree(f, cell->axis, other->axis) &&
            (!seeds || seed_of(f, other) == seed_of(f, cell));
 }
 
@@ -57,7 +66,8 @@ bool cull_are_rivals(const cull_frame *f, size_t a, size_t b)
 
     return a != b && !x->dense && !y->dense && strcmp(x->model, y->model) == 0 &&
            strcmp(x->method, y->method) != 0 && same_number(x->sparsity, y->sparsity) &&
-           strcmp(x->allocation, y->allocation) == 0;
+           strcmp(x->axis[CULL_AXIS_ALLOCATION], y->axis[CULL_AXIS_ALLOCATION]) == 0 &&
+           (axes_agree(f, x->axis, y->axis) || axes_agree(f, y->axis, x->axis));
 }
 
 cull_status cull_baseline_check(cull_ctx *ctx, const cull_frame *f, const char *baseline)

@@ -10,7 +10,8 @@ static bool compete(const cull_frame *f, size_t a, size_t b)
     if (strcmp(x->model, y->model) != 0)
         return false;
     return (x->checkpoint && y->checkpoint) ||
-           (!x->dense && !y->dense && x->sparsity == y->sparsity); // NaN is equal to nothing
+           (!x->dense && !y->dense && x->sparsity == y->sparsity && // NaN is equal to nothing
+            strcmp(x->axis[CULL_AXIS_LAYERS], y->axis[CULL_AXIS_LAYERS]) == 0);
 }
 
 // The best of the cells that compete with `cell`, other than `but`; SIZE_MAX: none.

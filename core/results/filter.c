@@ -62,7 +62,9 @@ static bool keeps_trial(condition *c, const cull_frame_trial *t)
         bool dense; // dense trials have it too
     } keys[] = { { "model", t->model, 0, true },
                  { "method", t->method, 0, false },
-                 { "allocation", t->allocation, 0, false },
+                 { "allocation", t->axis[CULL_AXIS_ALLOCATION], 0, false },
+                 { "calibration", t->axis[CULL_AXIS_CALIBRATION], 0, false },
+                 { "layers", t->axis[CULL_AXIS_LAYERS], 0, false },
                  { "sparsity", NULL, t->sparsity, false },
                  { "seed", NULL, t->seed, false } };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -103,8 +105,9 @@ static bool keeps_row(condition *c, const cull_row *row)
 
 static bool is_key_of_frame(const cull_frame *f, const char *key, size_t n)
 {
+    const char *none[CULL_AXES_NAMED] = { "", "", "" };
     cull_row nothing = { .task = "", .metric = "", .filter = "", .evaluation = "" };
-    cull_frame_trial trial = { .model = "", .method = "", .allocation = "" };
+    cull_frame_trial trial = { .model = "", .method = "", .axis = none };
     condition c = { .key = key, .n_key = n };
     (void)keeps_trial(&c, &trial);
     (void)keeps_row(&c, &nothing);

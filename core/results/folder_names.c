@@ -14,10 +14,10 @@ static bool equal(double a, double b) // NaN equals NaN
     return a == b || (isnan(a) && isnan(b));
 }
 
-bool cull_same_cell(const cull_frame_trial *a, const cull_frame_trial *b)
+bool cull_same_cell(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b)
 {
     return same(a->model, b->model) && same(a->method, b->method) &&
-           same(a->allocation, b->allocation) && equal(a->sparsity, b->sparsity);
+           equal(a->sparsity, b->sparsity) && cull_same_axes(f, a->axis, b->axis);
 }
 
 bool cull_same_column(const cull_row *a, const cull_row *b)
@@ -25,9 +25,9 @@ bool cull_same_column(const cull_row *a, const cull_row *b)
     return same(a->task, b->task) && same(a->metric, b->metric) && same(a->filter, b->filter);
 }
 
-bool cull_same_name(const cull_frame_trial *a, const cull_frame_trial *b)
+bool cull_same_name(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b)
 {
-    return cull_same_cell(a, b) && equal(a->seed, b->seed) && same(a->precision, b->precision);
+    return cull_same_cell(f, a, b) && equal(a->seed, b->seed) && same(a->precision, b->precision);
 }
 
 static const char *last_part(const char *path)
@@ -69,8 +69,8 @@ static bool method_is_taken(const cull_frame *f, size_t trial)
         if (!same(own->method, t->method) || !same(own->folder, t->folder))
             continue;
         for (size_t j = 0; j < f->n_trials; j++)
-            if (!same(f->trial[j].folder, t->folder) && cull_same_cell(own, &f->trial[j]) &&
-                (cull_same_name(own, &f->trial[j]) || !same(own->recipe, f->trial[j].recipe)))
+            if (!same(f->trial[j].folder, t->folder) && cull_same_cell(f, own, &f->trial[j]) &&
+                (cull_same_name(f, own, &f->trial[j]) || !same(own->recipe, f->trial[j].recipe)))
                 return true;
     }
     return false;

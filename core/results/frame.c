@@ -119,9 +119,9 @@ static bool is_rival(const cull_frame *f, size_t i, size_t j)
 {
     const cull_frame_trial *a = &f->trial[i], *b = &f->trial[j];
     const bool here = same(a->folder, b->folder);
-    if (cull_same_name(a, b))
+    if (cull_same_name(f, a, b))
         return here || (a->dense && same(a->fingerprint, b->fingerprint));
-    return here && !a->dense && cull_same_cell(a, b) && !same(a->recipe, b->recipe);
+    return here && !a->dense && cull_same_cell(f, a, b) && !same(a->recipe, b->recipe);
 }
 
 // Of rivals the last one counts.
@@ -286,13 +286,13 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
     for (size_t i = 0; i < f->n_trials; i++) {
         cull_frame_trial *t = &f->trial[i];
         size_t c = 0, j = 0;
-        while (j < i && !cull_same_cell(&f->trial[j], t))
+        while (j < i && !cull_same_cell(f, &f->trial[j], t))
             j++;
         c = j < i ? f->trial[j].cell : f->n_cells++;
         if (j == i)
             f->cell[c] = (cull_frame_cell){ .model = t->model,
                                             .method = t->method,
-                                            .allocation = t->allocation,
+                                            .axis = t->axis,
                                             .sparsity = t->sparsity,
                                             .dense = t->dense,
                                             .checkpoint = t->checkpoint };

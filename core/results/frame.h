@@ -9,11 +9,17 @@
 #define CULL_RESULTS_FRAME_H
 
 #include "base/context.h"
+#include "base/text.h"
 #include "statistics/stats.h"
+
+// What sets trials of one method and sparsity apart besides their seeds: values, "" where a trial
+// has none (dense, a rule at run time), a column of tables each.
+enum { CULL_AXIS_ALLOCATION, CULL_AXIS_CALIBRATION, CULL_AXIS_LAYERS, CULL_AXES_NAMED };
 
 typedef struct cull_frame_trial {
     const char *path, *folder, *id;
-    const char *model, *method, *allocation, *precision, *fingerprint, *finished;
+    const char *model, *method, *precision, *fingerprint, *finished;
+    const char **axis;   // (n_axes)
     const char *recipe;  // what made its cut, whatever the seed
     const char *weights; // the model that was run; `model` is whose table it is in
     double sparsity;     // NaN: none
@@ -62,15 +68,17 @@ typedef struct cull_column_of { // a task and a metric of it
     const char *conditions; // of its first row
 } cull_column_of;
 
-typedef struct cull_frame_cell { // one method at one sparsity and allocation, over its seeds
-    const char *model, *method, *allocation;
+typedef struct cull_frame_cell { // one method at one sparsity and one value of each axis
+    const char *model, *method;
+    const char *const *axis; // (n_axes)
     double sparsity;
     bool dense, checkpoint;
     size_t n_trials, first; // trials of the cell, by seed: order[first …]
 } cull_frame_cell;
 
 typedef struct cull_frame {
-    size_t n_trials, n_rows, n_columns, n_cells;
+    size_t n_trials, n_rows, n_columns, n_cells, n_axes;
+    const char **axis; // (n_axes) their names
     cull_frame_trial *trial;
     cull_row *row;
     cull_column_of *column;
@@ -115,6 +123,16 @@ bool cull_averages(const char *conditions, const char *task);
 
 // Of one task, metric and filter?
 bool cull_same_column(const cull_row *a, const cull_row *b);
+
+// Do the cells of a model (NULL: of all) have several values of the axis, or, at_least 1, any?
+bool cull_axis_varies(const cull_frame *frame, const char *model, size_t axis, size_t at_least);
+// Are two trials' axes the same; and which comes first, as strcmp says it?
+bool cull_same_axes(const cull_frame *frame, const char *const *a, const char *const *b);
+int cull_axes_order(const cull_frame *frame, const char *const *a, const char *const *b);
+
+// ", global, wiki, rows_per_file=4": a cell's values of the axes that vary in the frame; its
+// allocation in any case where asked for.
+void cull_put_axes(const cull_frame *frame, size_t cell, bool allocation, cull_buf *out);
 
 // The row of a trial and column, or NULL.
 static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)

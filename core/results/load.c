@@ -56,7 +56,12 @@ static bool is_id(const char *id)
 
 static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *t)
 {
-    t->id = t->model = t->method = t->allocation = t->precision = t->fingerprint = t->finished = "";
+    t->id = t->model = t->method = t->precision = t->fingerprint = t->finished = "";
+    t->axis = cull_take(ctx, CULL_AXES_NAMED, sizeof *t->axis);
+    if (!t->axis)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < CULL_AXES_NAMED; i++)
+        t->axis[i] = "";
     const struct {
         const char *where, *name;
         const char **to;
@@ -64,7 +69,9 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
         { "/", "trial_id", &t->id },
         { "/", "model", &t->model },
         { "/", "method", &t->method },
-        { "/", "allocation", &t->allocation },
+        { "/", "allocation", &t->axis[CULL_AXIS_ALLOCATION] },
+        { "/", "calibration", &t->axis[CULL_AXIS_CALIBRATION] },
+        { "/", "layers", &t->axis[CULL_AXIS_LAYERS] },
         { "/", "precision", &t->precision },
         { "/", "finished", &t->finished },
         { "/model", "fingerprint", &t->fingerprint },
@@ -221,8 +228,13 @@ static cull_status load_folder(loading *in, const char *dir)
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
                             const cull_conditions *where, cull_frame *out)
 {
+    static const char *const axes[CULL_AXES_NAMED] = { "allocation", "calibration", "layers" };
     loading in = { .ctx = ctx, .frame = out };
-    *out = (cull_frame){ 0 };
+    *out = (cull_frame){ .n_axes = CULL_AXES_NAMED,
+                         .axis = cull_take(ctx, CULL_AXES_NAMED, sizeof *out->axis) };
+    if (!out->axis)
+        return CULL_ENOMEM;
+    memcpy(out->axis, axes, sizeof axes);
     for (size_t i = 0; i < n; i++)
         CULL_TRY(load_folder(&in, folders[i]));
     if (out->n_trials == 0)

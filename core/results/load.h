@@ -34,9 +34,9 @@ bool cull_items_agree(const cull_row *row);
 cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where,
                               cull_frame *frame) CULL_MUST_CHECK;
 
-// Of one method at one sparsity and allocation; and of one seed and precision, too.
-bool cull_same_cell(const cull_frame_trial *a, const cull_frame_trial *b);
-bool cull_same_name(const cull_frame_trial *a, const cull_frame_trial *b);
+// Of one method, sparsity and value of each axis; and of one seed and precision, too.
+bool cull_same_cell(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b);
+bool cull_same_name(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b);
 
 // Tell folders apart, and let checkpoints that were evaluated as they are be rows of one table.
 cull_status cull_frame_name(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;

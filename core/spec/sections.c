@@ -49,6 +49,18 @@ static void read_models(cull_reader *r, const cull_node *node)
     cull_problems_while(r->problems, NULL);
 }
 
+static bool same_settings(cull_reader *r, const cull_use *a, const cull_use *b)
+{
+    cull_buf one = CULL_BUF_INIT, other = CULL_BUF_INIT;
+    cull_settings_json(a->plugin, a->settings, &one);
+    cull_settings_json(b->plugin, b->settings, &other);
+    const bool same = one.s && other.s && !strcmp(one.s, other.s);
+    r->problems->lost |= one.failed || other.failed;
+    cull_buf_release(&one);
+    cull_buf_release(&other);
+    return same;
+}
+
 struct calibrate_owned {
     int64_t dense_rows;
 };
@@ -64,16 +76,73 @@ static const cull_plugin calibrate_table = {
     CULL_SETTINGS(calibrate_params, struct calibrate_owned),
 };
 
-static void read_calibrate(cull_reader *r, const cull_node *node)
+static void read_calibration(cull_reader *r, const cull_node *node, cull_calibration_spec *out)
 {
     const cull_node *settings;
     struct calibrate_owned owned = { 0 };
     bool given[1] = { false };
-    if (!cull_read_use(r, CULL_DATA, node, &calibrate_table, &r->spec->calibrate, &settings))
+    if (!cull_read_use(r, CULL_DATA, node, &calibrate_table, &out->data, &settings))
         return;
-    if (cull_bind_owned(&r->binder, &calibrate_table, r->spec->calibrate.plugin->name, settings,
-                        &owned, given))
-        r->spec->dense_rows = owned.dense_rows;
+    if (cull_bind_owned(&r->binder, &calibrate_table, out->data.plugin->name, settings, &owned,
+                        given))
+        out->dense_rows = owned.dense_rows;
+}
+
+// A reader of data: its word, or a map with one key, its word.
+static bool is_reader(cull_reader *r, const cull_node *node)
+{
+    const cull_node *word = node->kind == CULL_MAP && node->n == 1 ? node->key[0] : node;
+    return word->kind == CULL_SCALAR && cull_registry_find(r->registry, CULL_DATA, word->text);
+}
+
+// Names of readers, not a reader and its settings: some value is a reader, or no key is.
+static bool names_readers(cull_reader *r, const cull_node *node)
+{
+    bool any_value = false, any_key = false;
+    if (node->kind != CULL_MAP || (node->n == 1 && is_reader(r, node)))
+        return false;
+    for (size_t i = 0; i < node->n; i++) {
+        any_value = any_value || is_reader(r, node->item[i]);
+        any_key = any_key || is_reader(r, node->key[i]);
+    }
+    return any_value || (node->n > 1 && !any_key);
+}
+
+// Calibration i is read from what none before it is read from.
+static void check_calibrations(cull_reader *r, size_t i)
+{
+    const cull_calibration_spec *own = &r->spec->calibrations[i];
+    for (size_t j = 0; own->data.plugin && j < i; j++) {
+        const cull_calibration_spec *other = &r->spec->calibrations[j];
+        if (other->data.plugin == own->data.plugin && other->dense_rows == own->dense_rows &&
+            same_settings(r, &other->data, &own->data)) {
+            cull_problem_add(r->problems, own->place,
+                             "calibrate: \"%s\" is \"%s\" once more: %s, with the same settings",
+                             own->name, other->name, own->data.plugin->name);
+            return;
+        }
+    }
+}
+
+static void read_calibrate(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    const bool named = names_readers(r, node);
+    spec->calibrations = cull_take(r->ctx, named ? node->n : 1, sizeof *spec->calibrations);
+    if (!spec->calibrations) {
+        r->problems->lost = true;
+        return;
+    }
+    for (size_t i = 0; i < (named ? node->n : 1); i++) {
+        cull_calibration_spec *one = &spec->calibrations[spec->n_calibrations++];
+        *one = (cull_calibration_spec){ .place = named ? node->key[i]->place : node->place,
+                                        .name = named ? node->key[i]->text : NULL };
+        if (named)
+            cull_problems_while(r->problems, "reading calibration \"%s\"", one->name);
+        read_calibration(r, named ? node->item[i] : node, one);
+        check_calibrations(r, i);
+    }
+    cull_problems_while(r->problems, NULL);
 }
 
 struct number {
@@ -187,18 +256,6 @@ static void check_metric(cull_reader *r, const cull_use *use)
     cull_error_clear(r->ctx);
 }
 
-static bool same_settings(cull_reader *r, const cull_use *a, const cull_use *b)
-{
-    cull_buf one = CULL_BUF_INIT, other = CULL_BUF_INIT;
-    cull_settings_json(a->plugin, a->settings, &one);
-    cull_settings_json(b->plugin, b->settings, &other);
-    const bool same = one.s && other.s && !strcmp(one.s, other.s);
-    r->problems->lost |= one.failed || other.failed;
-    cull_buf_release(&one);
-    cull_buf_release(&other);
-    return same;
-}
-
 // Metric i asks nothing that none before it asks.
 static void check_twice(cull_reader *r, size_t i)
 {
@@ -249,15 +306,42 @@ static const cull_plugin layers_table = {
     CULL_SETTINGS(layers_params, struct layers_owned),
 };
 
-static void read_layers(cull_reader *r, const cull_node *node)
+static void read_layer_lists(cull_reader *r, const cull_node *node, cull_layers_spec *out)
 {
     const struct layers_owned *owned =
         cull_bind(&r->binder, &layers_table, node->place, node, NULL);
     if (!owned)
         return;
-    r->spec->layers_place = node->place;
-    r->spec->only = owned->only;
-    r->spec->except = owned->except;
+    out->only = owned->only;
+    out->except = owned->except;
+}
+
+// Names of maps, none of them a key of such a map.
+static bool names_layers(const cull_node *node)
+{
+    if (node->kind != CULL_MAP || node->n == 0)
+        return false;
+    for (size_t i = 0; i < node->n; i++)
+        if ((node->item[i]->kind != CULL_MAP && !cull_node_is_null(node->item[i])) ||
+            !strcmp(node->key[i]->text, "only") || !strcmp(node->key[i]->text, "except"))
+            return false;
+    return true;
+}
+
+static void read_layers(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    const bool named = names_layers(node);
+    spec->layers = cull_take(r->ctx, named ? node->n : 1, sizeof *spec->layers);
+    for (size_t i = 0; spec->layers && i < (named ? node->n : 1); i++) {
+        cull_layers_spec *one = &spec->layers[spec->n_layers++];
+        *one = (cull_layers_spec){ .place = named ? node->key[i]->place : node->place,
+                                   .name = named ? node->key[i]->text : NULL };
+        if (named)
+            cull_problems_while(r->problems, "reading layers \"%s\"", one->name);
+        read_layer_lists(r, named ? node->item[i] : node, one);
+    }
+    cull_problems_while(r->problems, NULL);
 }
 
 // Plugins that the file names are code: the loader decides whether it may run.

@@ -40,6 +40,7 @@ static void fill_defaults(cull_reader *r)
 {
     static const cull_allocation by_layer = { .kind = CULL_ALLOCATE_LAYER, .label = "layer" };
     static const cull_seed first = { .value = 1 };
+    static const cull_layers_spec all = { 0 };
     cull_spec *spec = r->spec;
     if (spec->n_allocations == 0) {
         spec->allocations = cull_take(r->ctx, 1, sizeof by_layer);
@@ -51,9 +52,14 @@ static void fill_defaults(cull_reader *r)
         if (spec->seeds)
             spec->seeds[spec->n_seeds++] = first;
     }
+    if (spec->n_layers == 0) {
+        spec->layers = cull_take(r->ctx, 1, sizeof all);
+        if (spec->layers)
+            spec->layers[spec->n_layers++] = all;
+    }
     if (!spec->precision)
         spec->precision = "f32";
-    if (!spec->seeds || !spec->allocations)
+    if (!spec->seeds || !spec->allocations || !spec->layers)
         r->problems->lost = true;
 }
 

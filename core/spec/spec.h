@@ -2,15 +2,16 @@
 //
 //   question:    text                            baseline:    METHOD | dense
 //   models:      { NAME: backend, … }
-//   calibrate:   a data reader                    (what `needs` are gathered from)
+//   calibrate:   a data reader, or { NAME: data reader, … }   (what `needs` are gathered from)
 //   methods:     { NAME: stage or [ stage, … ] }
 //                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned }
 //   sparsities:  [ number in [0, 1), … ]
 //   allocations: [ layer | global | { like: METHOD }, … ]
 //   seeds:       [ integer, … ]
 //   metrics:     [ metric, … ]
-//   layers:      { only: [ … ], except: [ … ] }   plugins: [ file, … ]
+//   layers:      { only: [ … ], except: [ … ] }, or { NAME: { only: … }, … }
 //   precision:   auto | f32 | bf16 | bf16x2       output: folder, or { folder: …, store: … }
+//   plugins:     [ file, … ]
 //
 // A plugin is a word, or a map with one key, its word, to its settings. A list of one element may
 // be written as the element. Besides a strategy's own settings its map may hold `experts` (the
@@ -71,6 +72,19 @@ typedef struct cull_seed {
     uint64_t value;
 } cull_seed;
 
+typedef struct cull_calibration_spec {
+    cull_place place;
+    const char *name; // NULL: it is the only one, and has none
+    cull_use data;
+    int64_t dense_rows; // rows of the dense subsample; 0: as many as hold CULL_DENSE_TOKENS
+} cull_calibration_spec;
+
+typedef struct cull_layers_spec { // which layers may be cut
+    cull_place place;             // file NULL: all, by default
+    const char *name;             // NULL: it is the only one, and has none
+    cull_ints only, except;
+} cull_layers_spec;
+
 typedef struct cull_spec {
     const char *file; // as the user wrote it
     const char *name; // the file's own name, without extension
@@ -86,10 +100,10 @@ typedef struct cull_spec {
     cull_allocation *allocations;
     cull_seed *seeds;
     cull_use *metrics;
-    cull_use calibrate; // plugin NULL: there is none
-    int64_t dense_rows; // rows of the dense subsample; 0: as many as hold CULL_DENSE_TOKENS
-    cull_place layers_place;
-    cull_ints only, except; // layers that may be cut, and not
+    size_t n_calibrations; // 0: there is none
+    cull_calibration_spec *calibrations;
+    size_t n_layers; // at least one
+    cull_layers_spec *layers;
     cull_place precision_place;
     const char *precision, *store;
     const char *folder; // NULL: results/<name>

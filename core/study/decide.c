@@ -19,7 +19,7 @@ static cull_status size_before(cull_study *s, const cull_step *step, cull_cut_si
         *out = s->made[step->before].variant.size;
         return CULL_OK;
     }
-    return cull_cut_size_of(s->ctx, &prepared->opened, NULL, prepared->frozen,
+    return cull_cut_size_of(s->ctx, &prepared->opened, NULL, cull_frozen_of(prepared, step->layers),
                             (cull_routing_counts){ 0 }, out);
 }
 
@@ -82,7 +82,12 @@ static cull_status size_running(cull_study *s, size_t i)
     cull_step_state *made = &s->made[i];
     if (prepared->n_rows == 0)
         return CULL_OK;
-    const cull_calibration_set set = { .model = step->model, .seed = prepared->rows[0].seed };
+    const cull_rows *rows = step->set == CULL_NOT
+                                ? &prepared->rows[0]
+                                : cull_rows_of(prepared, &s->plan->set[step->set]);
+    const cull_calibration_set set = { .model = step->model,
+                                       .calibration = rows->calibration,
+                                       .seed = rows->seed };
     cull_statistics counted = { 0 };
     const cull_calibrate_job job = { .prepared = prepared,
                                      .set = &set,
@@ -92,10 +97,10 @@ static cull_status size_running(cull_study *s, size_t i)
                                      .out = &counted };
     cull_status status = cull_calibrate_count(s->ctx, &job);
     if (status == CULL_OK)
-        status =
-            cull_cut_size_of(s->ctx, &prepared->opened, made->result.cut, prepared->frozen,
-                             (cull_routing_counts){ cull_stats_store_view(counted.store), true },
-                             &made->variant.size);
+        status = cull_cut_size_of(
+            s->ctx, &prepared->opened, made->result.cut, cull_frozen_of(prepared, step->layers),
+            (cull_routing_counts){ cull_stats_store_view(counted.store), true },
+            &made->variant.size);
     cull_statistics_release(&counted);
     return status;
 }
@@ -107,9 +112,9 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     const cull_step *step = &s->plan->step[i];
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
     cull_step_state *made = &s->made[i];
-    cull_status status =
-        cull_apply(s->ctx, prepared, s->spec->store, made->result.cut,
-                   (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
+    cull_status status = cull_apply(
+        s->ctx, prepared, cull_frozen_of(prepared, step->layers), s->spec->store, made->result.cut,
+        (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
     if (status == CULL_OK && skips(made->result.cut))
         status = size_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;

@@ -18,6 +18,8 @@ cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
         .model = s->spec->models[cell->model].name,
         .method = dense ? "dense" : s->spec->methods[cell->method].name,
         .allocation = cell->allocation,
+        .calibration = cull_calibration_name(s->spec, cell),
+        .layers = cull_layers_name(s->spec, cell),
         .sparsity = cell->sparsity,
         .seeded = cell->seeded,
         .seed = cell->seed,
@@ -59,12 +61,54 @@ static void put_stage(cull_buf *out, const cull_stage *stage)
                     stage->recalibrate ? "true" : "false", stage->propagate ? "pruned" : "dense");
 }
 
-static void put_layers(cull_buf *out, const char *key, const cull_ints *layers)
+static void put_layer_list(cull_buf *out, const char *key, const cull_ints *layers)
 {
     cull_buf_printf(out, "\"%s\":[", key);
     for (size_t i = 0; i < layers->n; i++)
         cull_buf_printf(out, "%s%lld", i ? "," : "", (long long)layers->at[i]);
     cull_buf_puts(out, "]");
+}
+
+// What a cell is calibrated on; NULL: nothing, or whatever of several makes no difference to it.
+static const cull_calibration_spec *calibration_spec(const cull_spec *spec, const cull_cell *cell)
+{
+    if (cell->calibration != CULL_NOT)
+        return &spec->calibrations[cell->calibration];
+    return spec->n_calibrations == 1 ? &spec->calibrations[0] : NULL;
+}
+
+static const cull_layers_spec *layers_spec(const cull_spec *spec, const cull_cell *cell)
+{
+    static const cull_layers_spec all = { 0 };
+    if (cell->layers != CULL_NOT)
+        return &spec->layers[cell->layers];
+    return spec->n_layers == 1 ? &spec->layers[0] : &all;
+}
+
+static void put_calibration(cull_buf *out, const cull_calibration_spec *calibration)
+{
+    static const cull_use none = { 0 };
+    cull_buf_puts(out, "\"calibrate\":");
+    put_use(out, calibration ? &calibration->data : &none);
+    cull_buf_printf(out, ",\"dense_rows\":%lld",
+                    (long long)(calibration ? calibration->dense_rows : 0));
+    if (calibration && calibration->name) {
+        cull_buf_puts(out, ",");
+        put_name(out, "calibration", calibration->name);
+    }
+}
+
+static void put_layers(cull_buf *out, const cull_layers_spec *layers)
+{
+    cull_buf_puts(out, "\"layers\":{");
+    put_layer_list(out, "only", &layers->only);
+    cull_buf_puts(out, ",");
+    put_layer_list(out, "except", &layers->except);
+    cull_buf_puts(out, "}");
+    if (layers->name) {
+        cull_buf_puts(out, ",");
+        put_name(out, "layers_name", layers->name);
+    }
 }
 
 // This trial's settings with all defaults.
@@ -77,9 +121,9 @@ static void put_config(cull_buf *out, const cull_study *s, const cull_cell *cell
     put_name(out, "name", spec->models[cell->model].name);
     cull_buf_puts(out, ",\"backend\":");
     put_use(out, &spec->models[cell->model].backend);
-    cull_buf_puts(out, "},\"calibrate\":");
-    put_use(out, &spec->calibrate);
-    cull_buf_printf(out, ",\"dense_rows\":%lld,\"method\":[", (long long)spec->dense_rows);
+    cull_buf_puts(out, "},");
+    put_calibration(out, calibration_spec(spec, cell));
+    cull_buf_puts(out, ",\"method\":[");
     for (size_t i = 0; cell->method != CULL_NOT && i < spec->methods[cell->method].n; i++) {
         cull_buf_puts(out, i ? "," : "");
         put_stage(out, &spec->methods[cell->method].stage[i]);
@@ -94,11 +138,9 @@ static void put_config(cull_buf *out, const cull_study *s, const cull_cell *cell
         cull_buf_puts(out, i ? "," : "");
         put_use(out, &spec->metrics[i]);
     }
-    cull_buf_puts(out, "],\"layers\":{");
-    put_layers(out, "only", &spec->only);
+    cull_buf_puts(out, "],");
+    put_layers(out, layers_spec(spec, cell));
     cull_buf_puts(out, ",");
-    put_layers(out, "except", &spec->except);
-    cull_buf_puts(out, "},");
     put_name(out, "precision", cull_precision_word(s->inputs->precision));
     cull_buf_puts(out, ",");
     put_name(out, "store", spec->store);
@@ -146,8 +188,8 @@ static cull_status plugins_of(cull_study *s, const cull_cell *cell, cull_provena
     if (!all)
         return CULL_ENOMEM;
     CULL_TRY(add_plugin(s, &spec->models[cell->model].backend, all, &out->n_plugins));
-    if (method)
-        CULL_TRY(add_plugin(s, &spec->calibrate, all, &out->n_plugins));
+    if (method && calibration_spec(spec, cell))
+        CULL_TRY(add_plugin(s, &calibration_spec(spec, cell)->data, all, &out->n_plugins));
     for (size_t i = 0; method && i < method->n; i++) {
         CULL_TRY(add_plugin(s, &method->stage[i].criterion, all, &out->n_plugins));
         CULL_TRY(add_plugin(s, &method->stage[i].strategy, all, &out->n_plugins));
@@ -244,11 +286,11 @@ static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_tri
     if (g == CULL_NOT)
         return CULL_OK;
     trial->calibration_key = s->plan->set[g].key.hex;
-    trial->calibration = use_json(s->ctx, &s->spec->calibrate);
+    trial->calibration = use_json(s->ctx, &s->spec->calibrations[s->plan->set[g].calibration].data);
     if (!trial->calibration)
         return cull_no_memory(s->ctx);
     trial->calibration_rows =
-        &cull_rows_of(&s->inputs->at[cell->model], s->plan->set[g].seed)->sequences;
+        &cull_rows_of(&s->inputs->at[cell->model], &s->plan->set[g])->sequences;
     if (s->statistics[g].store)
         trial->stats = cull_stats_store_view(s->statistics[g].store);
     return CULL_OK;
@@ -264,7 +306,8 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
     const cull_prepared_model *prepared = &s->inputs->at[cell->model];
     cull_cut_size m;
     if (cell->step == CULL_NOT)
-        CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, NULL, prepared->frozen,
+        CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, NULL,
+                                  cull_frozen_of(prepared, cell->layers),
                                   (cull_routing_counts){ 0 }, &m));
     else
         m = s->made[cell->step].variant.size;
@@ -297,8 +340,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
                 .name = "calibrate",
                 .wall_s = st->wall_s * share,
                 .cpu_s = st->cpu_s * share,
-                .tokens =
-                    cull_rows_of(&s->inputs->at[f->cell->model], s->plan->set[g].seed)->tokens,
+                .tokens = cull_rows_of(&s->inputs->at[f->cell->model], &s->plan->set[g])->tokens,
                 .flops = (double)st->cost.flops * share,
                 .weight_bytes = (uint64_t)((double)st->cost.weight_bytes * share),
             };

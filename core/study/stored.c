@@ -26,8 +26,9 @@ static cull_status load_cut(cull_study *s, size_t i, const char *path, bool *loa
         return CULL_ENOMEM;
     cull_status status = cull_cut_load(s->ctx, path, made->result.cut);
     if (status == CULL_OK)
-        status = cull_apply(s->ctx, prepared, s->spec->store, made->result.cut,
-                            (cull_routing_counts){ 0 }, &made->variant);
+        status =
+            cull_apply(s->ctx, prepared, cull_frozen_of(prepared, step->layers), s->spec->store,
+                       made->result.cut, (cull_routing_counts){ 0 }, &made->variant);
     if (cull_own_failure(status)) {
         cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN, "%s; made anew",
                       cull_context_of(s->ctx)->error.sentence);

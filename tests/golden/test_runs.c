@@ -58,7 +58,7 @@ static void run(const char *experiment, const char *folder)
 static bool golden_name(golden *g, const cull_frame_trial *t, size_t E, char *name, size_t size)
 {
     char nll[160];
-    const char *at = t->allocation ? t->allocation : "";
+    const char *at = t->axis[CULL_AXIS_ALLOCATION];
     const long percent = lround(100 * t->sparsity);
     const size_t keep = E - (size_t)lround((double)E * t->sparsity);
 

@@ -61,15 +61,9 @@ static cull_status find_models(report *r)
     r->model = cull_take(r->ctx, f->n_cells + 1, sizeof *r->model);
     if (!r->model)
         return CULL_ENOMEM;
-    const char *allocation = NULL;
-    for (size_t c = 0; c < f->n_cells; c++) {
+    for (size_t c = 0; c < f->n_cells; c++)
         if (cull_first_of_model(f, c))
             r->model[r->n_models++] = f->cell[c].model;
-        if (!*f->cell[c].allocation)
-            continue;
-        r->allocations |= allocation && strcmp(allocation, f->cell[c].allocation) != 0;
-        allocation = f->cell[c].allocation;
-    }
     for (size_t i = 0; i < f->n_trials; i++) {
         bool known = false;
         for (size_t j = 0; j < i && !known; j++)

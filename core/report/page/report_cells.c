@@ -7,19 +7,21 @@
 const char *report_method(const report *r, size_t cell)
 {
     const cull_frame_cell *c = &r->frame->cell[cell];
-    if (!r->allocations || !*c->allocation)
-        return c->method;
-    const char *name =
-        cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s, %s", c->method, c->allocation);
-    return name ? name : c->method;
+    cull_buf name = CULL_BUF_INIT;
+    cull_buf_puts(&name, c->method);
+    cull_put_axes(r->frame, cell, false, &name);
+    const char *copy =
+        name.failed ? NULL : cull_arena_copy(cull_context_of(r->ctx)->alloc, name.s, name.n);
+    cull_buf_release(&name);
+    return copy ? copy : c->method;
 }
 
-static bool comes_before(const cull_frame_cell *a, const cull_frame_cell *b)
+static bool comes_before(const cull_frame *f, const cull_frame_cell *a, const cull_frame_cell *b)
 {
     if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
         return isnan(b->sparsity) || a->sparsity < b->sparsity;
     const int order = strcmp(a->method, b->method);
-    return order ? order < 0 : strcmp(a->allocation, b->allocation) < 0;
+    return order ? order < 0 : cull_axes_order(f, a->axis, b->axis) < 0;
 }
 
 size_t *report_cells(const report *r, const char *model, size_t *n)
@@ -31,7 +33,7 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
         if (f->cell[c].dense || strcmp(f->cell[c].model, model) != 0)
             continue;
         size_t at = (*n)++;
-        for (; at > 0 && comes_before(&f->cell[c], &f->cell[cells[at - 1]]); at--)
+        for (; at > 0 && comes_before(f, &f->cell[c], &f->cell[cells[at - 1]]); at--)
             cells[at] = cells[at - 1];
         cells[at] = c;
     }

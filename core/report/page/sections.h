@@ -21,7 +21,6 @@ typedef struct report {
     cull_buf *page;
     size_t n_models, n_weights; // tables, and the models that were run
     const char **model;
-    bool allocations, several_models;
     const char *baseline; // see report/baseline.h; NULL: dense
     numbers macro, each;
 } report;
@@ -31,7 +30,7 @@ static inline size_t number_at(const numbers *n, size_t cell, size_t metric_view
     return cell * n->metric_views.n + metric_view;
 }
 
-// A cell's name without its sparsity: "reap", "reap, global".
+// A cell's name without its sparsity: "reap"; with the axes that vary "reap, global, wiki".
 const char *report_method(const report *r, size_t cell);
 // Cells of a model that are not dense, by sparsity and then name; *n of them.
 size_t *report_cells(const report *r, const char *model, size_t *n);

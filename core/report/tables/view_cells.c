@@ -7,7 +7,8 @@
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
-enum { FIXED = 6 };
+// The columns before the metrics'; between METHOD and REMOVED one for each axis.
+enum { SPARSITY, METHOD, AXES, REMOVED = AXES, ACTIVE, SEEDS, FIXED };
 
 // What is shown of one cell and metric view.
 typedef struct shown {
@@ -26,6 +27,7 @@ typedef struct view {
     size_t n,
         *cell;    // rows: cells of the model, in order; dense first, SIZE_MAX where it is missing
     shown *shown; // (n_cells, metric_views->n)
+    bool use[FIXED], *use_axis; // which of the columns say something; (n_axes)
 } view;
 
 static const shown *shown_of(const view *v, size_t cell, size_t metric_view)
@@ -73,7 +75,7 @@ static int order(const view *v, size_t a, size_t b)
     for (size_t i = 0; i < 3; i++)
         if (keys[v->options->sort][i])
             return keys[v->options->sort][i];
-    return strcmp(x->allocation, y->allocation);
+    return cull_axes_order(v->frame, x->axis, y->axis);
 }
 
 static void sort_rows(view *v) // by insertion: a table has tens of rows
@@ -140,67 +142,71 @@ static cull_status gather(view *v)
 
 // ---- the table ----
 
-// Which of the fixed columns say something (an allocation that all share does not): sparsity,
-// method, allocation, removed, active, seeds.
-static void useful(const view *v, bool use[FIXED])
+// An axis whose value all share says nothing.
+static cull_status find_useful(view *v)
 {
-    const char *allocation = NULL;
-    use[1] = true;
+    v->use_axis = cull_take(v->ctx, v->frame->n_axes, sizeof *v->use_axis);
+    if (!v->use_axis)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < v->frame->n_axes; i++)
+        v->use_axis[i] = cull_axis_varies(v->frame, v->model, i, 2);
+    v->use[METHOD] = true;
     for (size_t i = 0; i < v->n; i++) {
         if (v->cell[i] == SIZE_MAX)
             continue;
         const cull_frame_cell *cell = &v->frame->cell[v->cell[i]];
         const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
-        use[2] |= *cell->allocation && allocation && strcmp(cell->allocation, allocation) != 0;
-        allocation = *cell->allocation ? cell->allocation : allocation;
-        use[0] |= !isnan(cell->sparsity);
-        use[3] |= !cell->dense && !isnan(t->achieved);
-        use[4] |= t->active > 0;
-        use[5] |= cell->n_trials > 1;
+        v->use[SPARSITY] |= !isnan(cell->sparsity);
+        v->use[REMOVED] |= !cell->dense && !isnan(t->achieved);
+        v->use[ACTIVE] |= t->active > 0;
+        v->use[SEEDS] |= cell->n_trials > 1;
     }
+    return CULL_OK;
 }
 
-static void percent(char *to, size_t room, double fraction)
+static void percent(double fraction, size_t column, cull_table *t)
 {
     if (!isnan(fraction))
-        snprintf(to, room, "%.1f %%", 100 * fraction);
+        cull_table_printf(t, column, "%.1f %%", 100 * fraction);
 }
 
-// The text of a fixed column.
-static void fixed_text(const view *v, const cull_frame_cell *c, size_t column, char *to,
-                       size_t room)
+// A mean over the cell's seeds.
+static double mean_of(const cull_frame *f, const cull_frame_cell *c,
+                      double (*of)(const cull_frame_trial *))
 {
-    double achieved = 0, active = 0;
-    for (size_t s = 0; s < c->n_trials; s++) {
-        const cull_frame_trial *trial = &v->frame->trial[v->frame->order[c->first + s]];
-        achieved += trial->achieved / (double)c->n_trials;
-        active += trial->active / (double)c->n_trials;
-    }
-    *to = '\0';
-    if (column == 0 && !isnan(c->sparsity))
-        snprintf(to, room, "%g", c->sparsity);
-    else if (column == 1 || column == 2)
-        snprintf(to, room, "%s", column == 1 ? c->method : c->allocation);
-    else if ((column == 3 || column == 4) && !c->dense)
-        percent(to, room, column == 3 ? achieved : active);
-    else if (column == 5)
-        snprintf(to, room, "%zu", c->n_trials);
+    double sum = 0;
+    for (size_t s = 0; s < c->n_trials; s++)
+        sum += of(&f->trial[f->order[c->first + s]]) / (double)c->n_trials;
+    return sum;
 }
 
-// The fixed columns that are used; the first one after them is returned.
-static size_t put_cell(const view *v, size_t cell, const bool use[FIXED], cull_table *t)
+static double removed(const cull_frame_trial *t)
+{
+    return t->achieved;
+}
+
+static double active(const cull_frame_trial *t)
+{
+    return t->active;
+}
+
+// The columns before the metrics'; the first one after them is returned. c NULL: dense, which is
+// not there.
+static size_t put_cell(const view *v, const cull_frame_cell *c, cull_table *t)
 {
     size_t at = 0;
-    for (size_t i = 0; i < FIXED; i++) {
-        char text[CULL_SHOWN];
-        if (!use[i])
-            continue;
-        if (cell != SIZE_MAX)
-            fixed_text(v, &v->frame->cell[cell], i, text, sizeof text);
-        else
-            snprintf(text, sizeof text, "%s", i == 1 ? "dense" : "");
-        cull_table_set(t, at++, text);
-    }
+    if (v->use[SPARSITY] && ++at && c && !isnan(c->sparsity))
+        cull_table_printf(t, at - 1, "%g", c->sparsity);
+    cull_table_set(t, at++, c ? c->method : "dense");
+    for (size_t i = 0; i < v->frame->n_axes; i++)
+        if (v->use_axis[i])
+            cull_table_set(t, at++, c ? c->axis[i] : "");
+    if (v->use[REMOVED] && ++at && c && !c->dense)
+        percent(mean_of(v->frame, c, removed), at - 1, t);
+    if (v->use[ACTIVE] && ++at && c && !c->dense)
+        percent(mean_of(v->frame, c, active), at - 1, t);
+    if (v->use[SEEDS] && ++at && c)
+        cull_table_printf(t, at - 1, "%zu", c->n_trials);
     return at;
 }
 
@@ -260,30 +266,43 @@ static const char *difference_heading(const view *v)
                                                                  : "to dense [95 %]";
 }
 
-static cull_status make_columns(const view *v, const bool use[FIXED], bool sd, cull_table *out)
+// The columns before the metrics'; their number is returned.
+static size_t fixed_columns(const view *v, cull_table_column *column)
 {
     static const cull_table_column fixed[FIXED] = {
-        { "sparsity", true, false, true },     { "method", false, false, false },
-        { "allocation", false, false, false }, { "removed", true, false, false },
-        { "active", true, false, false },      { "seeds", true, false, true },
+        [SPARSITY] = { "sparsity", true, false, true },
+        [METHOD] = { "method", false, false, false },
+        [REMOVED] = { "removed", true, false, false },
+        [ACTIVE] = { "active", true, false, false },
+        [SEEDS] = { "seeds", true, false, true },
     };
-    const size_t room = FIXED + 4 * v->metric_views->n;
+    size_t n = 0;
+    for (size_t i = 0; i < FIXED; i++) {
+        for (size_t a = 0; i == AXES && a < v->frame->n_axes; a++)
+            if (v->use_axis[a])
+                column[n++] = (cull_table_column){ .name = v->frame->axis[a] };
+        if (v->use[i])
+            column[n++] = fixed[i];
+    }
+    return n;
+}
+
+static cull_status make_columns(const view *v, cull_table *out)
+{
+    const size_t room = FIXED + v->frame->n_axes + 4 * v->metric_views->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
     const char *to = difference_heading(v);
-    size_t n = 0;
     if (!column || !to)
         return CULL_ENOMEM;
 
-    for (size_t i = 0; i < FIXED; i++)
-        if (use[i])
-            column[n++] = fixed[i];
+    size_t n = fixed_columns(v, column);
     const size_t n_fixed = n;
     for (size_t j = 0; j < v->metric_views->n; j++) {
         const char *name = heading(v->ctx, &v->metric_views->at[j], v->options->plain);
         if (!name)
             return cull_no_memory(v->ctx);
         column[n++] = (cull_table_column){ name, true, false, false };
-        if (!v->options->plain && sd)
+        if (!v->options->plain && v->use[SEEDS])
             column[n++] = (cull_table_column){ "sd", true, true, false };
         if (!v->options->plain)
             column[n++] = (cull_table_column){ to, true, true, false };
@@ -301,14 +320,14 @@ cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *
     view v = {
         .ctx = ctx, .frame = frame, .metric_views = metric_views, .options = options, .model = model
     };
-    bool use[FIXED] = { false };
 
     CULL_TRY(gather(&v));
-    useful(&v, use);
-    CULL_TRY(make_columns(&v, use, use[5], out));
+    CULL_TRY(find_useful(&v));
+    CULL_TRY(make_columns(&v, out));
     for (size_t i = 0; i < v.n; i++) {
+        const cull_frame_cell *c = v.cell[i] == SIZE_MAX ? NULL : &frame->cell[v.cell[i]];
         cull_table_row(out);
-        put_measures(&v, v.cell[i], put_cell(&v, v.cell[i], use, out), use[5], out);
+        put_measures(&v, v.cell[i], put_cell(&v, c, out), v.use[SEEDS], out);
     }
     return out->status;
 }

@@ -207,13 +207,19 @@ static void put_p(cull_table *t, size_t column, double p)
     cull_table_set(t, column, text);
 }
 
-// "reap", "reap 0.5", "reap 0.5, global".
-static void put_name(const cull_frame_cell *c, cull_table *t, size_t column)
+// "reap", "reap 0.5", "reap 0.5, global, wiki".
+static void put_name(const cull_frame *f, size_t cell, cull_table *t, size_t column)
 {
+    cull_buf name = CULL_BUF_INIT;
     char sparsity[32];
-    show_sparsity(c, sparsity, sizeof sparsity);
-    cull_table_printf(t, column, "%s%s%s%s", c->method, sparsity, *c->allocation ? ", " : "",
-                      c->allocation);
+    show_sparsity(&f->cell[cell], sparsity, sizeof sparsity);
+    cull_buf_printf(&name, "%s%s", f->cell[cell].method, sparsity);
+    cull_put_axes(f, cell, true, &name);
+    if (name.failed)
+        t->status = cull_no_memory(t->ctx);
+    else
+        cull_table_set(t, column, name.s);
+    cull_buf_release(&name);
 }
 
 static void put_pair(const pairs *p, size_t i, cull_table *t)
@@ -231,9 +237,9 @@ static void put_pair(const pairs *p, size_t i, cull_table *t)
         cull_table_printf(t, at++, "mean of %zu", m->k);
     cull_table_printf(t, at++, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
     if (!p->one_cell)
-        put_name(&p->frame->cell[x->cell], t, at++);
+        put_name(p->frame, x->cell, t, at++);
     if (!p->one_base)
-        put_name(&p->frame->cell[x->base], t, at++);
+        put_name(p->frame, x->base, t, at++);
     for (size_t own = 0; own < 2; own++) {
         cull_show_value(text, sizeof text, own ? &x->own : &x->theirs, m->law);
         cull_table_set(t, at, text);
@@ -356,7 +362,7 @@ static void put_tidy(const pairs *p, size_t i, cull_table *t)
     cull_table_set(t, T_METRIC, m->label);
     cull_table_set(t, T_HIGHER, m->higher_is_better ? "1" : "0");
     cull_table_real(t, T_SPARSITY, cell->sparsity);
-    cull_table_set(t, T_ALLOCATION, cell->allocation);
+    cull_table_set(t, T_ALLOCATION, cell->axis[CULL_AXIS_ALLOCATION]);
     cull_table_set(t, T_METHOD, cell->method);
     cull_table_set(t, T_AGAINST, p->frame->cell[x->base].method);
     cull_table_real(t, T_VALUE, x->own.value);
@@ -367,12 +373,13 @@ static void put_tidy(const pairs *p, size_t i, cull_table *t)
         cull_table_printf(t, T_TO_WRONG, "%zu", x->difference.to_wrong);
         cull_table_printf(t, T_TO_RIGHT, "%zu", x->difference.to_right);
     }
+    cull_set_axes(t, N_TIDY, p->frame, cell->axis);
 }
 
 cull_status cull_view_pairs_tidy(cull_ctx *ctx, const cull_frame *frame, const cull_pairing *how,
                                  cull_table *out)
 {
-    *out = cull_table_new(ctx, N_TIDY, 0, tidy);
+    *out = cull_table_with_axes(ctx, frame, N_TIDY, tidy);
     for (size_t c = 0; c < frame->n_cells; c++) {
         pairs p = { .ctx = ctx, .frame = frame };
         if (!cull_first_of_model(frame, c))

@@ -6,7 +6,8 @@
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
-enum { SPARSITY, METHOD, ALLOCATION, PARAMETERS, ACTIVE, FIXED };
+// The columns before the tasks'; behind ALLOCATION one for each other axis that varies.
+enum { SPARSITY, METHOD, ALLOCATION, OTHER_AXES, PARAMETERS = OTHER_AXES, ACTIVE, FIXED };
 
 static const cull_table_column fixed[FIXED] = {
     [SPARSITY] = { "sparsity", true, false, true },
@@ -23,6 +24,7 @@ typedef struct recovery {
     cull_metric_views tasks; // of one metric
     cull_metric_views mean;  // one or none
     size_t n_cells, *cell;   // besides dense, in order
+    size_t n_axes, *axis;    // that vary, besides the allocation
 } recovery;
 
 static bool comes_before(const cull_frame *f, const double *kept, size_t a, size_t b)
@@ -87,17 +89,21 @@ static cull_status find_views(recovery *r, const char *metric)
 
 static cull_status make_columns(const recovery *r, cull_table *out)
 {
-    const size_t n = FIXED + r->tasks.n + r->mean.n;
-    cull_table_column *column = cull_take(r->ctx, n, sizeof *column);
+    const size_t most = FIXED + r->n_axes + r->tasks.n + r->mean.n;
+    cull_table_column *column = cull_take(r->ctx, most, sizeof *column);
+    size_t n = 0;
 
     if (!column)
         return CULL_ENOMEM;
-    memcpy(column, fixed, sizeof fixed);
+    for (size_t i = 0; i < FIXED; i++) {
+        for (size_t a = 0; i == OTHER_AXES && a < r->n_axes; a++)
+            column[n++] = (cull_table_column){ .name = r->frame->axis[r->axis[a]] };
+        column[n++] = fixed[i];
+    }
     for (size_t i = 0; i < r->mean.n; i++)
-        column[FIXED + i] = (cull_table_column){ "mean [95 %]", true, false, false };
+        column[n++] = (cull_table_column){ "mean [95 %]", true, false, false };
     for (size_t i = 0; i < r->tasks.n; i++)
-        column[FIXED + r->mean.n + i] =
-            (cull_table_column){ r->tasks.at[i].task, true, false, false };
+        column[n++] = (cull_table_column){ r->tasks.at[i].task, true, false, false };
     *out = cull_table_new(r->ctx, n, METHOD + 1, column);
     return out->status;
 }
@@ -157,13 +163,16 @@ static cull_status put_cell(const recovery *r, size_t cell, cull_table *t)
     if (!isnan(c->sparsity))
         cull_table_printf(t, SPARSITY, "%g", c->sparsity);
     cull_table_set(t, METHOD, c->method);
-    cull_table_set(t, ALLOCATION, c->allocation);
-    put_share(share_of(r, cell, parameters), PARAMETERS, t);
-    put_share(share_of(r, cell, active), ACTIVE, t);
+    cull_table_set(t, ALLOCATION, c->axis[CULL_AXIS_ALLOCATION]);
+    for (size_t i = 0; i < r->n_axes; i++)
+        cull_table_set(t, OTHER_AXES + i, c->axis[r->axis[i]]);
+    put_share(share_of(r, cell, parameters), PARAMETERS + r->n_axes, t);
+    put_share(share_of(r, cell, active), ACTIVE + r->n_axes, t);
+    const size_t first = FIXED + r->n_axes;
     for (size_t i = 0; i < r->mean.n; i++)
-        CULL_TRY(put_recovery(r, cell, &r->mean.at[i], FIXED + i, t));
+        CULL_TRY(put_recovery(r, cell, &r->mean.at[i], first + i, t));
     for (size_t i = 0; i < r->tasks.n; i++)
-        CULL_TRY(put_recovery(r, cell, &r->tasks.at[i], FIXED + r->mean.n + i, t));
+        CULL_TRY(put_recovery(r, cell, &r->tasks.at[i], first + r->mean.n + i, t));
     return t->status;
 }
 
@@ -172,6 +181,12 @@ static cull_status begin(recovery *r, const char *model, const char *metric)
     r->dense = cull_frame_dense(r->frame, model);
     if (r->dense == SIZE_MAX)
         return cull_fail(r->ctx, CULL_EUSAGE, "--recovery: \"%s\" has no dense trial", model);
+    r->axis = cull_take(r->ctx, r->frame->n_axes, sizeof *r->axis);
+    if (!r->axis)
+        return CULL_ENOMEM;
+    for (size_t i = CULL_AXIS_ALLOCATION + 1; i < r->frame->n_axes; i++)
+        if (cull_axis_varies(r->frame, model, i, 2))
+            r->axis[r->n_axes++] = i;
     CULL_TRY(find_views(r, metric));
     return sort_cells(r, model);
 }
@@ -233,7 +248,7 @@ static cull_status put_tidy(const recovery *r, size_t cell, const cull_metric_vi
     cull_table_set(t, T_MODEL, c->model);
     cull_table_set(t, T_METHOD, c->method);
     cull_table_real(t, T_SPARSITY, c->sparsity);
-    cull_table_set(t, T_ALLOCATION, c->allocation);
+    cull_table_set(t, T_ALLOCATION, c->axis[CULL_AXIS_ALLOCATION]);
     cull_table_set(t, T_TASK, m->task ? m->task : "mean");
     cull_table_set(t, T_METRIC, m->label);
     cull_table_real(t, T_RECOVERY, d.value);
@@ -241,6 +256,7 @@ static cull_status put_tidy(const recovery *r, size_t cell, const cull_metric_vi
     cull_table_real(t, T_HIGH, d.high);
     cull_table_real(t, T_PARAMETERS, share_of(r, cell, parameters));
     cull_table_real(t, T_ACTIVE, share_of(r, cell, active));
+    cull_set_axes(t, N_TIDY, r->frame, c->axis);
     return t->status;
 }
 
@@ -258,7 +274,7 @@ static cull_status put_model(const recovery *r, cull_table *t)
 cull_status cull_view_recovery_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
                                     cull_table *out)
 {
-    *out = cull_table_new(ctx, N_TIDY, 0, tidy);
+    *out = cull_table_with_axes(ctx, frame, N_TIDY, tidy);
     for (size_t c = 0; c < frame->n_cells; c++) {
         recovery r = { .ctx = ctx, .frame = frame };
         if (!cull_first_of_model(frame, c))

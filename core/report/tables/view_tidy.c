@@ -20,7 +20,7 @@ static cull_status by_trial(cull_ctx *ctx, const cull_frame *frame, cull_frame *
         out->order[i] = i;
         out->cell[i] = (cull_frame_cell){ .model = t->model,
                                           .method = t->method,
-                                          .allocation = t->allocation,
+                                          .axis = t->axis,
                                           .sparsity = t->sparsity,
                                           .dense = t->dense,
                                           .n_trials = 1,
@@ -108,7 +108,7 @@ static void put_row(const cull_frame *f, const cull_row *row, const cull_compari
     cull_table_set(t, METHOD, trial->method);
     cull_table_real(t, SPARSITY, trial->sparsity);
     cull_table_real(t, ACHIEVED, trial->achieved);
-    cull_table_set(t, ALLOCATION, trial->allocation);
+    cull_table_set(t, ALLOCATION, trial->axis[CULL_AXIS_ALLOCATION]);
     cull_table_real(t, SEED, trial->seed);
     cull_table_set(t, TASK, row->task);
     cull_table_set(t, METRIC, f->column[row->column].label);
@@ -188,6 +188,7 @@ static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *
     CULL_TRY(compare_to(ctx, f, row, m, dense_of(f, row->trial), &c));
     CULL_TRY(error_of(ctx, f, row, m, &error));
     put_row(f, row, &c, error, out);
+    cull_set_axes(out, baseline ? N_WITH_BASELINE : N_TIDY, f, f->trial[row->trial].axis);
     if (!baseline)
         return out->status;
     const size_t base = cull_baseline_of(f, row->trial, baseline);
@@ -200,7 +201,7 @@ static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *
 cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *metric,
                            const char *baseline, cull_table *out)
 {
-    *out = cull_table_new(ctx, baseline ? N_WITH_BASELINE : N_TIDY, 0, tidy);
+    *out = cull_table_with_axes(ctx, frame, baseline ? N_WITH_BASELINE : N_TIDY, tidy);
     return each_row(ctx, frame, metric, baseline, put_tidy, out);
 }
 
@@ -218,7 +219,7 @@ static void put_condition(cull_table *t, size_t column, const cull_row *row, con
     }
 }
 
-enum { N_LM_EVAL = 9 }; // its columns
+enum { N_CELL = 5, N_LM_EVAL = 9 }; // the columns of a trial's cell, and its own
 
 static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_row *row,
                                const cull_metric_view *m, const char *baseline, cull_table *out)
@@ -228,13 +229,13 @@ static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_ro
     double error;
     CULL_TRY(error_of(ctx, f, row, m, &error));
 
-    const size_t at = out->n_columns - N_LM_EVAL; // where lm-eval's own columns begin
+    const size_t at = f->n_trials > 1 ? N_CELL : 0; // where lm-eval's own columns begin
     cull_table_row(out);
     if (at > 0) {
         cull_table_set(out, 0, trial->model);
         cull_table_set(out, 1, trial->method);
         cull_table_real(out, 2, trial->sparsity);
-        cull_table_set(out, 3, trial->allocation);
+        cull_table_set(out, 3, trial->axis[CULL_AXIS_ALLOCATION]);
         cull_table_real(out, 4, trial->seed);
     }
     cull_table_set(out, at, row->task);
@@ -249,6 +250,7 @@ static cull_status put_lm_eval(cull_ctx *ctx, const cull_frame *f, const cull_ro
         cull_table_set(out, at + 8, "N/A");
     else
         cull_table_printf(out, at + 8, "%.4f", error);
+    cull_set_axes(out, at + N_LM_EVAL, f, trial->axis);
     return out->status;
 }
 
@@ -264,8 +266,7 @@ cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char
         { "", false, false, false },       { "Value", true, false, true },
         { "", false, false, false },       { "Stderr", true, false, true },
     };
-    const size_t all = sizeof columns / sizeof columns[0];
-    const size_t cell = frame->n_trials > 1 ? 0 : all - N_LM_EVAL; // a single trial needs no name
-    *out = cull_table_new(ctx, all - cell, 0, columns + cell);
+    const size_t first = frame->n_trials > 1 ? 0 : N_CELL; // a single trial needs no name
+    *out = cull_table_with_axes(ctx, frame, N_CELL + N_LM_EVAL - first, columns + first);
     return each_row(ctx, frame, metric, NULL, put_lm_eval, out);
 }

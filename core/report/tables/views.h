@@ -15,6 +15,13 @@ typedef struct cull_view_options {
     const char *baseline;    // see baseline.h; NULL: dense
 } cull_view_options;
 
+// A table of the columns given, and behind them one for each axis, but the allocation, of which any
+// cell has a value.
+cull_table cull_table_with_axes(cull_ctx *ctx, const cull_frame *frame, size_t n,
+                                const cull_table_column *columns);
+// A trial's values of them, in the last row; n: as above.
+void cull_set_axes(cull_table *table, size_t n, const cull_frame *frame, const char *const *axis);
+
 // One row a cell of one model, one column a metric view: value ± error, difference to the baseline
 // with its 95 % interval, and where that is a method p by Holm over the table. Dense comes first,
 // also where there is no such trial.

@@ -32,19 +32,18 @@ static int teardown(void **state)
 }
 
 // The experiment of a model that is not opened, with the methods and axes given.
-static void make(const char *methods, const char *axes)
+static void make_of(const char *calibrate, const char *methods, const char *axes)
 {
     char path[] = "/tmp/cull-plan-XXXXXX";
     FILE *file = fdopen(mkstemp(path), "w");
     cull_problems problems;
     assert_non_null(file);
-    fprintf(
-        file,
-        "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
-        "calibrate: { text: { files: %s/models/tinyworld/text/facts.calibration.txt, take: %s } }\n"
-        "metrics: { perplexity: { files: %s/models/tinyworld/text/facts.heldout.txt } }\n"
-        "methods:\n%s\n%s\n",
-        CULL_SOURCE_DIR, CULL_SOURCE_DIR, take, CULL_SOURCE_DIR, methods, axes);
+    fprintf(file,
+            "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
+            "calibrate: %s\n"
+            "metrics: { perplexity: { files: %s/models/tinyworld/text/facts.heldout.txt } }\n"
+            "methods:\n%s\n%s\n",
+            CULL_SOURCE_DIR, calibrate, CULL_SOURCE_DIR, methods, axes);
     fclose(file);
     const cull_spec_source source = { .file = path };
     cull_problems_init(&problems, fake_ctx(host));
@@ -55,6 +54,15 @@ static void make(const char *methods, const char *axes)
     for (size_t i = 0; i < problems.n; i++)
         print_error("%s\n", problems.at[i].sentence);
     assert_int_equal(status, CULL_OK);
+}
+
+static void make(const char *methods, const char *axes)
+{
+    char calibrate[512];
+    snprintf(calibrate, sizeof calibrate,
+             "{ text: { files: %s/models/tinyworld/text/facts.calibration.txt, take: %s } }",
+             CULL_SOURCE_DIR, take);
+    make_of(calibrate, methods, axes);
 }
 
 static size_t cells_of(const char *method)
@@ -192,6 +200,51 @@ static void steps_stand_after_what_they_rest_on(void **state)
     }
 }
 
+// Facts from the head of its file, code drawn from its.
+static void make_two(const char *methods, const char *axes)
+{
+    char calibrate[1024];
+    snprintf(calibrate, sizeof calibrate,
+             "{ facts: { text: { files: %s/models/tinyworld/text/facts.calibration.txt } },"
+             " code: { text: { files: %s/models/tinyworld/text/code.calibration.txt,"
+             " take: sample } } }",
+             CULL_SOURCE_DIR, CULL_SOURCE_DIR);
+    make_of(calibrate, methods, axes);
+}
+
+static void named_calibrations_and_layers_are_axes(void **state)
+{
+    (void)state;
+    make_two("  reap: { criterion: reap, strategy: lowest }\n"
+             "  random: { criterion: random, strategy: lowest }\n"
+             "  k1: { strategy: { fixed-k: { k: 1 } } }\n",
+             "sparsities: 0.5\nseeds: [ 1, 2 ]\nlayers: { all: {}, late: { only: [ 2, 3 ] } }");
+    assert_int_equal(plan.grid, 3 * 2 * 2 * 2);
+    assert_int_equal(cells_of("reap"), 2 * (1 + 2)); // seeds only where rows are drawn
+    assert_int_equal(cells_of("random"), 2 * 2);     // needs no rows
+    assert_int_equal(cells_of("k1"), 2);
+    assert_int_equal(plan.n_sets, 3);
+    assert_int_equal(plan.set[1].calibration, 1);
+    const cull_cell *cell = &plan.cell[6]; // dense, and the last of reap
+    assert_string_equal(cull_calibration_name(&spec, cell), "code");
+    assert_string_equal(cull_layers_name(&spec, cell), "late");
+    assert_int_equal(plan.step[cell->step].layers, 1);
+    assert_null(cull_calibration_name(&spec, &plan.cell[7]));
+    assert_null(cull_layers_name(&spec, &plan.cell[0]));
+}
+
+static void counts_are_taken_of_each_calibration(void **state)
+{
+    (void)state;
+    make_two("  reap: { criterion: reap, strategy: lowest }\n"
+             "  random: { criterion: random, strategy: lowest }\n",
+             "sparsities: 0.5\nallocations: [ layer, { like: reap } ]");
+    assert_int_equal(cells_of("random"), 1 + 2);
+    const cull_cell *last = &plan.cell[plan.n_cells - 1];
+    assert_string_equal(cull_calibration_name(&spec, last), "code");
+    assert_int_equal(plan.set[plan.step[plan.step[last->step].donor].set].calibration, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -203,6 +256,8 @@ int main(void)
         TEST(needs_are_united),
         TEST(counts_of_another_method_come_from_its_expert_stage),
         TEST(steps_stand_after_what_they_rest_on),
+        TEST(named_calibrations_and_layers_are_axes),
+        TEST(counts_are_taken_of_each_calibration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
