@@ -2,8 +2,8 @@
 //
 //     bench/forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS
 //
-// VARIANTS > 1 evaluates that many random half cuts at once. Prints seconds of each run, tokens,
-// weight bytes touched, and the peak of memory.
+// VARIANTS > 1 evaluates that many random half cuts at once. Prints seconds of each run by the
+// clock and of all threads, tokens, weight bytes touched, and the peak of memory.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,15 +72,21 @@ static void time_passes(bench *b, size_t runs)
     cull_answer *answer = cull_take(fake_ctx(b->host), b->n * b->variants, sizeof *answer);
     cull_cost_seen cost = { 0 };
 
-    assert_non_null(answer);
+    double *cpu = cull_take(fake_ctx(b->host), runs, sizeof *cpu);
+
+    assert_true(answer && cpu);
     (void)printf("{\"tokens\": %zu, \"variants\": %zu, \"seconds\": [", b->n * b->length,
                  b->variants);
     for (size_t r = 0; r < runs; r++) {
-        const double start = bench_now();
+        const double start = bench_now(), begun = bench_cpu();
         assert_ok(b->host, cull_evaluate_pass(fake_ctx(b->host), &b->m, NULL, b->variants, b->cut,
                                               b->n, b->request, answer, &cost));
         (void)printf("%s%.4f", r ? ", " : "", bench_now() - start);
+        cpu[r] = bench_cpu() - begun;
     }
+    (void)printf("], \"cpu_seconds\": [");
+    for (size_t r = 0; r < runs; r++)
+        (void)printf("%s%.4f", r ? ", " : "", cpu[r]);
     (void)printf("], \"weight_bytes\": %llu, \"gflop\": %.1f, \"peak_mib\": %llu}\n",
                  (unsigned long long)(cost.weight_bytes / runs),
                  (double)cost.flops / 1e9 / (double)runs,

@@ -148,18 +148,24 @@ static cull_status multiply(void *arg, size_t i, size_t worker)
 static void time_runs(bench *b, size_t runs)
 {
     cull_pool *pool = cull_pool_new(b->threads);
+    double *cpu = cull_alloc(runs, sizeof *cpu);
     double flops = 0;
 
-    assert_non_null(pool);
+    assert_true(pool && cpu);
     for (size_t i = 0; i < b->n; i++)
         flops += 2.0 * (double)b->product[i].m * (double)b->product[i].n * (double)b->product[i].k;
     (void)printf("{\"products\": %zu, \"gflop\": %.1f, \"seconds\": [", b->n, flops / 1e9);
     for (size_t r = 0; r < runs; r++) {
-        const double start = bench_now();
+        const double start = bench_now(), begun = bench_cpu();
         assert_ok(b->host, cull_pool_run(pool, b->n, multiply, b));
         (void)printf("%s%.4f", r ? ", " : "", bench_now() - start);
+        cpu[r] = bench_cpu() - begun;
     }
+    (void)printf("], \"cpu_seconds\": [");
+    for (size_t r = 0; r < runs; r++)
+        (void)printf("%s%.4f", r ? ", " : "", cpu[r]);
     (void)printf("]}\n");
+    cull_free(cpu);
     cull_pool_free(pool);
 }
 

@@ -1,13 +1,16 @@
 // A small pool of threads: one loop at a time, shared out item by item.
-#define _GNU_SOURCE // sched_getaffinity
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
+#include <stdalign.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/cpus.h"
 #include "base/crash.h"
 #include "base/memory.h"
+
+enum { LINE = 64 }; // bytes that processors pass to each other
 
 typedef struct worker {
     cull_pool *pool;
@@ -16,7 +19,8 @@ typedef struct worker {
 } worker;
 
 // One job at a time. The caller works too, as worker 0; `generation` tells the others that there is
-// a new job, `busy` counts those that have not finished it.
+// a new job, `busy` counts those that have not finished it. The lock is for the job's beginning and
+// end: an item is taken by adding to `next`, which has a line of its own.
 struct cull_pool {
     size_t threads;
     worker *worker; // [1, threads)
@@ -28,8 +32,11 @@ struct cull_pool {
 
     cull_status (*fn)(void *arg, size_t i, size_t worker);
     void *arg;
-    size_t n, next, failed; // failed: the lowest failing index, n: none
+    size_t n;
     cull_status status;
+
+    alignas(LINE) atomic_size_t next;
+    alignas(LINE) atomic_size_t failed; // the lowest failing index, n: none; seldom written
 };
 
 static _Thread_local size_t item = SIZE_MAX;
@@ -44,20 +51,28 @@ bool cull_pool_inside(void)
     return item != SIZE_MAX;
 }
 
-// Take items until none is left or one has failed. Called, and returns, with the lock held.
+static void fail(cull_pool *pool, size_t i, cull_status status)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (i < atomic_load(&pool->failed)) {
+        atomic_store(&pool->failed, i);
+        pool->status = status;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+// Take items until none is left or one has failed.
 static void work(cull_pool *pool, size_t index)
 {
-    while (pool->next < pool->n && pool->failed == pool->n) {
-        const size_t i = pool->next++;
-        pthread_mutex_unlock(&pool->lock);
+    while (atomic_load_explicit(&pool->failed, memory_order_relaxed) == pool->n) {
+        const size_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+        if (i >= pool->n)
+            break;
         item = i;
         const cull_status status = pool->fn(pool->arg, i, index);
         item = SIZE_MAX;
-        pthread_mutex_lock(&pool->lock);
-        if (status != CULL_OK && i < pool->failed) {
-            pool->failed = i;
-            pool->status = status;
-        }
+        if (status != CULL_OK)
+            fail(pool, i, status);
     }
 }
 
@@ -75,7 +90,9 @@ static void *worker_main(void *arg)
         if (pool->quit)
             break;
         seen = pool->generation;
+        pthread_mutex_unlock(&pool->lock);
         work(pool, self->index);
+        pthread_mutex_lock(&pool->lock);
         if (--pool->busy == 0)
             pthread_cond_signal(&pool->ended);
     }
@@ -84,22 +101,13 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static size_t usable_cpus(void)
-{
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    return CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1;
-}
-
 cull_pool *cull_pool_new(size_t threads)
 {
     cull_pool *pool = cull_alloc(1, sizeof *pool);
     if (!pool)
         return NULL;
 
-    threads = threads ? threads : usable_cpus();
+    threads = threads ? threads : cull_usable_cpus();
     pool->threads = 1;
     pool->worker = cull_alloc(threads, sizeof *pool->worker);
     pthread_mutex_init(&pool->lock, NULL);
@@ -167,13 +175,16 @@ cull_status cull_pool_run(cull_pool *pool, size_t n,
     pthread_mutex_lock(&pool->lock);
     pool->fn = fn;
     pool->arg = arg;
-    pool->n = pool->failed = n;
-    pool->next = 0;
+    pool->n = n;
+    atomic_store(&pool->next, 0);
+    atomic_store(&pool->failed, n);
     pool->status = CULL_OK;
     pool->busy = pool->threads - 1;
     pool->generation++;
     pthread_cond_broadcast(&pool->begun);
+    pthread_mutex_unlock(&pool->lock);
     work(pool, 0);
+    pthread_mutex_lock(&pool->lock);
     while (pool->busy)
         pthread_cond_wait(&pool->ended, &pool->lock);
     const cull_status status = pool->status;

@@ -1,5 +1,8 @@
 // One small thread pool. Products run in the thread that asks for them (math/gemm.h).
 //
+// An item costs one addition to a shared number and no lock: some 20 ns on one socket, so that 64
+// threads keep up with items of a few microseconds.
+//
 // cull_pool_run returns when all items are done. Items are taken in order but finish in any order:
 // write to places of their own, and merge in item order afterwards. Called from a worker it runs in
 // place. A forked child must make a pool of its own.
