@@ -5,6 +5,7 @@
 // that fit the buffer: blocks of rows in parallel, each gathered and multiplied by itself; then a
 // hooks sees the wave. Pass 3 adds the wave's outputs to the lanes, row by row in order of experts,
 // so that sums do not depend on threads.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/call.h"
@@ -12,7 +13,7 @@
 #include "engine/visit.h"
 #include "math/rows.h"
 
-enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128 };
+enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128, ITEM_BYTES = 16 << 20, LEAST_ITEM_ROWS = 512 };
 
 typedef struct source { // a row of x
     uint32_t lane, row;
@@ -256,18 +257,41 @@ static cull_status run_items(dispatch *t, size_t n)
     return CULL_OK;
 }
 
+// Rows of an item at most: each unpacks its expert's weights, and has scratch of its own.
+static size_t most_rows(const dispatch *t)
+{
+    const size_t rows = ITEM_BYTES / ((t->D + 3 * t->F) * sizeof(float));
+
+    return rows > LEAST_ITEM_ROWS ? rows : LEAST_ITEM_ROWS;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+
+    if (x->n != y->n)
+        return x->n < y->n ? 1 : -1;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+// A group's rows in equal parts. The largest items first, so that the last ones end together.
 static size_t cut_items(dispatch *t, size_t first, size_t end)
 {
+    const size_t most = most_rows(t);
     size_t rows = 0, n = 0;
 
     for (size_t g = first; g < end; g++) {
+        const size_t all = t->group[g].n, parts = (all + most - 1) / most;
         t->group[g].wave_row = rows;
-        rows += t->group[g].n;
-        for (size_t i = 0; i < t->group[g].n; i += CULL_ROW_BLOCK) {
-            const size_t left = t->group[g].n - i;
-            t->item[n++] = (item){ g, i, left < CULL_ROW_BLOCK ? left : CULL_ROW_BLOCK };
+        rows += all;
+        for (size_t i = 0; i < parts; i++) {
+            const size_t from = all * i / parts;
+            t->item[n++] = (item){ g, from, all * (i + 1) / parts - from };
         }
     }
+    qsort(t->item, n, sizeof *t->item, by_size);
     return n;
 }
 
@@ -298,7 +322,7 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
 
     t->y = cull_arena_room(t->arena, room * t->D, sizeof *t->y);
     t->u = wants_inner(t) ? cull_arena_room(t->arena, room * t->F, sizeof *t->u) : NULL;
-    t->item = cull_arena_alloc(t->arena, rows / CULL_ROW_BLOCK + (end - first), sizeof *t->item);
+    t->item = cull_arena_alloc(t->arena, rows / most_rows(t) + (end - first), sizeof *t->item);
     if (!t->y || !t->item || (wants_inner(t) && !t->u))
         return cull_no_memory(t->run->ctx);
     CULL_TRY(run_items(t, cut_items(t, first, end)));

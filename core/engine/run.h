@@ -85,6 +85,4 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
 cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const float *q,
                                 const float *k, const float *v, float *out) CULL_MUST_CHECK;
 
-enum { CULL_ROW_BLOCK = 512 }; // rows of a block of an expert's rows
-
 #endif
