@@ -38,8 +38,9 @@ typedef struct cull_file_seen { // a file that a plugin read
 typedef struct cull_context {
     cull_ctx ctx; // first: a cull_ctx * is a cull_context *
     cull_arena *alloc, *scratch;
-    cull_pool *pool; // not owned; may be NULL: everything runs in place
-    cull_log *log;   // not owned; may be NULL: silence
+    cull_pool *pool;          // not owned; may be NULL: everything runs in place
+    cull_log *log;            // not owned; may be NULL: silence
+    struct cull_pages *pages; // of large pieces of cuts, not owned; NULL: they are in `alloc`
     cull_error error;
     size_t error_item; // the item of a parallel run that reported it; SIZE_MAX: none
     pthread_mutex_t lock;

@@ -3,12 +3,18 @@
 
 #include <string.h>
 
+#include "base/pages.h"
+
+enum { PAGED_BYTES = 64 << 10 }; // smaller overlays are not worth a page of their own
+
 // first[] is a hash table of overlay indices, open addressing, at most half full; overlays of the
 // same matrix are linked through next[], in the order of addition.
 typedef struct owned {
     cull_cut cut; // first: a cull_cut * is an owned *
     size_t room, slots;
     cull_overlay *overlay; // [room]
+    bool *paged;           // [room] are its data in a file?
+    size_t filling;        // the layer of the overlay that was made last
     size_t *next;          // [room]
     size_t *last;          // [room] for the first of a chain: its end
     size_t *first;         // [slots]
@@ -40,39 +46,6 @@ cull_cut *cull_cut_new(cull_ctx *ctx, size_t L, size_t D, const size_t *experts)
             layer[l].target[e] = (uint32_t)e;
     }
     return &own->cut;
-}
-
-static void copy_layer(cull_layer_cut *to, const cull_layer_cut *from, size_t D)
-{
-    memcpy(to->action, from->action, from->E * sizeof *to->action);
-    memcpy(to->target, from->target, from->E * sizeof *to->target);
-    for (size_t e = 0; e < from->E; e++) // untouched constants cost no memory
-        if (from->action[e] == CULL_ACTION_NOVICE)
-            memcpy(to->constant + e * D, from->constant + e * D, D * sizeof *to->constant);
-    to->skip_layer = from->skip_layer;
-    to->skip_moe = from->skip_moe;
-    to->k = from->k;
-    to->skip_ratio = from->skip_ratio;
-    to->top_p = from->top_p;
-}
-
-cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
-{
-    size_t *experts = cull_scratch(ctx, from->L, sizeof *experts);
-    if (!experts)
-        return NULL;
-    for (size_t l = 0; l < from->L; l++)
-        experts[l] = from->layer[l].E;
-
-    cull_cut *cut = cull_cut_new(ctx, from->L, from->D, experts);
-    if (!cut)
-        return NULL;
-    for (size_t l = 0; l < from->L; l++)
-        copy_layer(&cut->layer[l], &from->layer[l], from->D);
-    for (size_t i = 0; i < from->n_overlays; i++)
-        if (cull_cut_add(ctx, cut, &from->overlay[i]) != CULL_OK)
-            return NULL;
-    return cut;
 }
 
 size_t cull_overlay_bytes(uint32_t kind, size_t rows, size_t cols)
@@ -130,15 +103,19 @@ static cull_status grow(cull_ctx *ctx, owned *own)
 {
     const size_t n = own->cut.n_overlays, room = own->room ? 2 * own->room : 32;
     cull_overlay *overlay = cull_take(ctx, room, sizeof *overlay);
+    bool *paged = cull_take(ctx, room, sizeof *paged);
     size_t *next = cull_take(ctx, room, sizeof *next);
     size_t *last = cull_take(ctx, room, sizeof *last);
     size_t *first = cull_take(ctx, 2 * room, sizeof *first);
-    if (!overlay || !next || !last || !first)
+    if (!overlay || !paged || !next || !last || !first)
         return CULL_ENOMEM;
 
     if (n)
         memcpy(overlay, own->overlay, n * sizeof *overlay);
+    if (n)
+        memcpy(paged, own->paged, n * sizeof *paged);
     own->cut.overlay = own->overlay = overlay;
+    own->paged = paged;
     own->next = next;
     own->last = last;
     own->first = first;
@@ -151,15 +128,73 @@ static cull_status grow(cull_ctx *ctx, owned *own)
     return CULL_OK;
 }
 
-cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
+static cull_status add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay, bool paged)
 {
     owned *own = (owned *)cut;
 
     if (cut->n_overlays == own->room)
         CULL_TRY(grow(ctx, own));
     own->overlay[cut->n_overlays] = *overlay;
+    own->paged[cut->n_overlays] = paged;
     enter(own, cut->n_overlays++);
     return CULL_OK;
+}
+
+cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
+{
+    return add(ctx, cut, overlay, false);
+}
+
+cull_status cull_cut_add_paged(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
+{
+    return add(ctx, cut, overlay, true);
+}
+
+static void copy_layer(cull_layer_cut *to, const cull_layer_cut *from, size_t D)
+{
+    memcpy(to->action, from->action, from->E * sizeof *to->action);
+    memcpy(to->target, from->target, from->E * sizeof *to->target);
+    for (size_t e = 0; e < from->E; e++) // untouched constants cost no memory
+        if (from->action[e] == CULL_ACTION_NOVICE)
+            memcpy(to->constant + e * D, from->constant + e * D, D * sizeof *to->constant);
+    to->skip_layer = from->skip_layer;
+    to->skip_moe = from->skip_moe;
+    to->k = from->k;
+    to->skip_ratio = from->skip_ratio;
+    to->top_p = from->top_p;
+}
+
+cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
+{
+    size_t *experts = cull_scratch(ctx, from->L, sizeof *experts);
+    if (!experts)
+        return NULL;
+    for (size_t l = 0; l < from->L; l++)
+        experts[l] = from->layer[l].E;
+
+    cull_cut *cut = cull_cut_new(ctx, from->L, from->D, experts);
+    if (!cut)
+        return NULL;
+    for (size_t l = 0; l < from->L; l++)
+        copy_layer(&cut->layer[l], &from->layer[l], from->D);
+    for (size_t i = 0; i < from->n_overlays; i++)
+        if (add(ctx, cut, &from->overlay[i], owned_of(from)->paged[i]) != CULL_OK)
+            return NULL;
+    return cut;
+}
+
+// What is made of one layer is seldom looked at while the next is made.
+static void *room_for(cull_ctx *ctx, cull_cut *cut, size_t layer, size_t bytes, bool *paged)
+{
+    owned *own = (owned *)cut;
+    cull_pages *pages = cull_context_of(ctx)->pages;
+
+    *paged = pages && bytes >= PAGED_BYTES;
+    if (*paged && own->filling != layer)
+        cull_cut_leave(cut, own->filling);
+    own->filling = layer;
+    return *paged ? cull_pages_take(ctx, pages, bytes, "a cut's matrices")
+                  : cull_take(ctx, bytes, 1);
 }
 
 void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint32_t kind,
@@ -176,9 +211,10 @@ void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint3
         return NULL;
     }
 
-    void *data = cull_take(ctx, bytes, 1);
+    bool paged;
+    void *data = room_for(ctx, cut, where.layer, bytes, &paged);
     const cull_overlay overlay = { sizeof(cull_overlay), kind, where, rows, cols, data };
-    return data && cull_cut_add(ctx, cut, &overlay) == CULL_OK ? data : NULL;
+    return data && add(ctx, cut, &overlay, paged) == CULL_OK ? data : NULL;
 }
 
 size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where)
@@ -191,4 +227,25 @@ size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where)
 size_t cull_cut_next(const cull_cut *cut, size_t i)
 {
     return owned_of(cut)->next[i];
+}
+
+static void leave(const owned *own, size_t i)
+{
+    const cull_overlay *o = &own->overlay[i];
+
+    if (own->paged[i])
+        cull_pages_leave(o->data, cull_overlay_bytes(o->kind, o->rows, o->cols));
+}
+
+void cull_cut_leave(const cull_cut *cut, size_t layer)
+{
+    for (size_t i = 0; cut && i < cut->n_overlays; i++)
+        if (cut->overlay[i].where.layer == layer)
+            leave(owned_of(cut), i);
+}
+
+void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where)
+{
+    for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
+        leave(owned_of(cut), i);
 }

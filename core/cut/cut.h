@@ -2,9 +2,10 @@
 //
 // Every cut of the core comes from cull_cut_new or cull_cut_copy, which keep more than the public
 // struct shows: room to grow and an index of overlays by matrix. All memory is the context's alloc
-// arena. Several overlays may name one matrix, as when two stages touch it. What then holds: the
-// last MATRIX, in place of the base's, of all the MASKs and CHANNELS together whatever each of them
-// keeps, and the sum of all BIASes.
+// arena, but for large overlays where the context has pages: these are in files, and only a layer
+// of what is being made is resident. Several overlays may name one matrix, as when two stages touch
+// it. What then holds: the last MATRIX, in place of the base's, of all the MASKs and CHANNELS
+// together whatever each of them keeps, and the sum of all BIASes.
 #ifndef CULL_CUT_CUT_H
 #define CULL_CUT_CUT_H
 
@@ -30,6 +31,14 @@ bool cull_overlay_fits(uint32_t kind, cull_matrix_id where, size_t rows);
 void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint32_t kind,
                        size_t rows, size_t cols);
 cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay) CULL_MUST_CHECK;
+// The same with data in a shared mapping of a file, whose pages may be let go.
+cull_status cull_cut_add_paged(cull_ctx *ctx, cull_cut *cut,
+                               const cull_overlay *overlay) CULL_MUST_CHECK;
+
+// The overlays' data (of a layer; of one matrix) are not needed for a while: what stands in files
+// need not stay resident. Their numbers are as before. [any]
+void cull_cut_leave(const cull_cut *cut, size_t layer);
+void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where);
 
 // Index of the first overlay of `where`, and of the next one after overlay i; SIZE_MAX: none. [any]
 size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where);

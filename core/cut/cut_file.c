@@ -275,6 +275,8 @@ static cull_status put(recipe *r, cull_safetensors_writer *writer)
             return r->status;
         (void)cull_tensor_bytes(r->entry[i].dtype, r->entry[i].rank, r->entry[i].shape, &bytes);
         CULL_TRY(cull_safetensors_put(r->ctx, writer, i, data, bytes));
+        if (!r->data[i])
+            cull_cut_leave_matrix(r->cut, r->cut->overlay[r->overlay[i]].where);
         cull_arena_rewind(cull_context_of(r->ctx)->scratch, mark);
     }
     return CULL_OK;
@@ -342,8 +344,11 @@ void cull_cut_round(cull_cut *cut, cull_dtype store)
         for (size_t e = 0; e < cut->layer[l].E; e++)
             if (cut->layer[l].action[e] == CULL_ACTION_NOVICE)
                 round_floats(store, cut->D, cut->layer[l].constant + e * cut->D);
-    for (size_t i = 0; i < cut->n_overlays; i++)
-        if (!is_bits(&cut->overlay[i])) // the room is the cut's own
-            round_floats(store, cut->overlay[i].rows * cut->overlay[i].cols,
-                         (float *)(uintptr_t)cut->overlay[i].data);
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        if (is_bits(&cut->overlay[i]))
+            continue;
+        round_floats(store, cut->overlay[i].rows * cut->overlay[i].cols,
+                     (float *)(uintptr_t)cut->overlay[i].data); // the room is the cut's own
+        cull_cut_leave_matrix(cut, cut->overlay[i].where);
+    }
 }

@@ -370,6 +370,7 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
             picks.tokens = usage.of_variant ? (double)stats->layer[l].tokens : 0;
         }
         CULL_TRY(measure_layer(ctx, &m, frozen[l], &picks));
+        cull_cut_leave(cut, l);
     }
     return CULL_OK;
 }

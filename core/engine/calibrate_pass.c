@@ -1,6 +1,7 @@
 // One pass over the weights: every layer is mapped once, and all calibrations go through it in
 // turn. Those whose hidden states do not fit the memory limit together are taken in waves.
 #include "base/memory.h"
+#include "cut/cut.h"
 #include "engine/calibration.h"
 
 typedef struct pass {
@@ -23,6 +24,8 @@ static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_cal
     for (size_t i = 0; i < n; i++) {
         const cull_cost_seen before = cull_run_cost(&p->run);
         CULL_TRY(cull_calibrating_layer(&c[i], l));
+        cull_cut_leave(p->cal[first + i].cut, l);
+        cull_cut_leave(p->cal[first + i].deciding, l);
         if (!p->cost)
             continue;
         const cull_cost_seen now = cull_run_cost(&p->run);

@@ -3,8 +3,8 @@
 // Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one
 // lane's cut overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves
 // that fit the buffer: blocks of rows in parallel, each gathered and multiplied by itself; then a
-// hooks sees the wave. Pass 3 adds the wave's outputs to the lanes, row by row in order of experts,
-// so that sums do not depend on threads.
+// hooks sees the wave, whose overlays are all that need be resident. Pass 3 adds the wave's outputs
+// to the lanes, row by row in order of experts, so that sums do not depend on threads.
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +23,7 @@ typedef struct group {
     size_t e;
     const cull_cut *cut; // whose overlays apply; NULL: base
     size_t first, n;     // of the sources
+    size_t overlay;      // bytes of what the cut lays over the expert
     size_t wave_row;     // where its outputs begin in the wave's buffer
 } group;
 
@@ -48,13 +49,30 @@ typedef struct dispatch {
     float *y, *u;    // the wave's outputs; inputs of down, where a hooks wants them
     item *item;
     bool outer; // items run one by one, parallel inside
+    bool many_overlays;
 } dispatch;
+
+static const cull_part expert_parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
+enum { N_EXPERT_PARTS = 3 };
 
 static bool overlays_expert(const cull_cut *cut, size_t l, size_t e)
 {
-    return cut && (cull_cut_first(cut, cull_at_expert(l, CULL_PART_GATE, e)) != SIZE_MAX ||
-                   cull_cut_first(cut, cull_at_expert(l, CULL_PART_UP, e)) != SIZE_MAX ||
-                   cull_cut_first(cut, cull_at_expert(l, CULL_PART_DOWN, e)) != SIZE_MAX);
+    for (size_t i = 0; cut && i < N_EXPERT_PARTS; i++)
+        if (cull_cut_first(cut, cull_at_expert(l, expert_parts[i], e)) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+static size_t overlay_bytes(const cull_cut *cut, size_t l, size_t e)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < N_EXPERT_PARTS; i++)
+        for (size_t j = cull_cut_first(cut, cull_at_expert(l, expert_parts[i], e)); j != SIZE_MAX;
+             j = cull_cut_next(cut, j))
+            bytes += cull_overlay_bytes(cut->overlay[j].kind, cut->overlay[j].rows,
+                                        cut->overlay[j].cols);
+    return bytes;
 }
 
 // Groups 0..E−1 are the base experts; each overlaid expert of a lane follows as a group of its own.
@@ -74,7 +92,9 @@ static cull_status make_groups(dispatch *t)
             t->group_of[i * t->E + e] = e;
             if (!overlays_expert(t->lane[i]->cut, t->l, e))
                 continue;
-            t->group[t->n_groups] = (group){ .e = e, .cut = t->lane[i]->cut };
+            t->group[t->n_groups] = (group){ .e = e,
+                                             .cut = t->lane[i]->cut,
+                                             .overlay = overlay_bytes(t->lane[i]->cut, t->l, e) };
             t->group_of[i * t->E + e] = t->n_groups++;
         }
     return CULL_OK;
@@ -316,6 +336,15 @@ static cull_status show_wave(const dispatch *t, size_t first, size_t end)
     return t->hooks->experts(t->hooks->arg, t->run, t->lane[0], n, wave, t->norm);
 }
 
+// Where a layer's overlays are more than a wave may hold, each wave lets its own go.
+static void leave_overlays(const dispatch *t, size_t first, size_t end)
+{
+    for (size_t g = first; g < end; g++)
+        for (size_t i = 0; t->group[g].cut && i < N_EXPERT_PARTS; i++)
+            cull_cut_leave_matrix(t->group[g].cut,
+                                  cull_at_expert(t->l, expert_parts[i], t->group[g].e));
+}
+
 static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, size_t room)
 {
     const cull_mark mark = cull_arena_mark(t->arena);
@@ -329,23 +358,37 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
     if (shows_experts(t))
         CULL_TRY(show_wave(t, first, end));
     CULL_TRY(combine(t, first, end));
+    if (t->many_overlays)
+        leave_overlays(t, first, end);
     cull_arena_rewind(t->arena, mark);
     return CULL_OK;
+}
+
+size_t cull_wave_overlay_bytes(size_t n_workers)
+{
+    return ((n_workers ? n_workers : 1) + 1) * ((size_t)64 << 20);
 }
 
 static cull_status run_waves(dispatch *t)
 {
     const size_t most = WAVE_BYTES / ((t->D + (wants_inner(t) ? t->F : 0)) * sizeof(float));
-    size_t all = 0;
+    const size_t overlays = cull_wave_overlay_bytes(t->run->n_workers);
+    size_t all = 0, laid = 0;
 
-    for (size_t g = 0; g < t->n_groups; g++)
+    for (size_t g = 0; g < t->n_groups; g++) {
         all += t->group[g].n;
+        laid += t->group[g].overlay;
+    }
+    t->many_overlays = laid > overlays;
     // All waves ask for as much, or each larger one would leave the last one's memory unused.
     const size_t room = all < most ? all : most;
     for (size_t g = 0; g < t->n_groups;) {
-        size_t end = g, rows = 0;
-        while (end < t->n_groups && (end == g || rows + t->group[end].n <= most))
-            rows += t->group[end++].n;
+        size_t end = g, rows = 0, bytes = 0;
+        while (end < t->n_groups && (end == g || (rows + t->group[end].n <= most &&
+                                                  bytes + t->group[end].overlay <= overlays))) {
+            rows += t->group[end].n;
+            bytes += t->group[end++].overlay;
+        }
         if (rows)
             CULL_TRY(run_wave(t, g, end, rows, rows > room ? rows : room));
         g = end;

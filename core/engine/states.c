@@ -1,41 +1,22 @@
 // The hidden states between layers: in memory, or in a nameless file.
 #include "engine/states.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/memory.h"
-#include "base/new_file.h"
-
-// Room is taken at once, since a full disk would show later as a bus error.
-static cull_status map_file(cull_ctx *ctx, const char *folder, size_t bytes, cull_states *out)
-{
-    int fd;
-
-    CULL_TRY(cull_nameless_file(ctx, folder, &fd));
-    int failed = posix_fallocate(fd, 0, (off_t)bytes);
-    void *at = failed ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (!failed && at == MAP_FAILED)
-        failed = errno;
-    (void)close(fd);
-    if (failed)
-        return cull_fail(ctx, CULL_EIO,
-                         "%s: %.1f GB of hidden states do not fit the memory and cannot be kept "
-                         "here: %s",
-                         folder, (double)bytes / 1e9, strerror(failed));
-    out->h = at;
-    out->mapped = bytes;
-    return CULL_OK;
-}
+#include "base/pages.h"
 
 cull_status cull_states_new(cull_ctx *ctx, size_t n, size_t D, const char *spill, cull_states *out)
 {
     *out = (cull_states){ .D = D };
-    if (spill && n > 0)
-        return map_file(ctx, spill, n * D * sizeof *out->h, out);
+    if (spill && n > 0) {
+        void *at;
+        CULL_TRY(cull_map_nameless(ctx, spill, n * D * sizeof *out->h, "hidden states", &at));
+        out->h = at;
+        out->mapped = n * D * sizeof *out->h;
+        return CULL_OK;
+    }
     out->h = cull_alloc(n * D, sizeof *out->h);
     return out->h ? CULL_OK : cull_no_memory(ctx);
 }
@@ -49,14 +30,10 @@ void cull_states_free(cull_states *states)
     *states = (cull_states){ 0 };
 }
 
-// Whole pages around the rows: their contents are the file's, and come back when they are touched.
 void cull_states_leave(const cull_states *states, size_t first, size_t n)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE), row = states->D * sizeof *states->h;
-    const size_t begin = first * row / page * page, end = (first + n) * row;
-
-    if (states->mapped && n > 0)
-        (void)madvise((char *)states->h + begin, end - begin, MADV_DONTNEED);
+    if (states->mapped)
+        cull_pages_leave(states->h + first * states->D, n * states->D * sizeof *states->h);
 }
 
 void cull_states_copy(const cull_states *from, const cull_states *to, size_t n)

@@ -63,6 +63,7 @@ static cull_status make_keys(cull_ctx *ctx, cull_streams *s)
             hash_layer(hash, s->cut[v], l);
             s->key[v * s->L + l] = cull_hash_key(hash);
             cull_hash_free(hash);
+            cull_cut_leave(s->cut[v], l);
         }
     return CULL_OK;
 }
@@ -227,6 +228,8 @@ cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const c
     for (size_t i = 0; i < n_blocks; i++)
         CULL_TRY(visit_block(run, s, l, f, block + i, row0, n, br));
     cull_layer_leave(run, l);
+    for (size_t i = 0; i < n; i++)
+        cull_cut_leave(br[i].cut, l);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

@@ -121,7 +121,7 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     calibration_cost(plan, s, &passes, calibrate);
     calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
     add_memory(s, &calibrating, calibrate);
-    const cull_memory evaluating = cull_evaluation_memory(plan, inputs, model, &asked, memory);
+    const cull_memory evaluating = cull_evaluation_memory(ctx, plan, inputs, model, &asked, memory);
     *evaluate = (cull_cost){
         .tokens = variants * (asked.scoring + asked.generating),
         .flops = variants * one,

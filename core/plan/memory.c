@@ -6,6 +6,7 @@
 #include "base/call.h"
 #include "cut/cut.h"
 #include "engine/memory.h"
+#include "engine/visit.h"
 
 // What a run can do about what does not fit: its results' folder takes it.
 static cull_engine_options options_of(uint64_t memory)
@@ -80,28 +81,49 @@ static double rewritten(const cull_step *step, const cull_layer_facts *layer)
     return fmin(fmax(n, 0), (double)layer->E); // NaN: none
 }
 
-// The overlays of all cuts: a bit a weight where weights are masked, a float where they are
-// rewritten.
-static double overlay_bytes(const cull_plan *plan, const cull_prepared_model *s, size_t model)
+// The overlays of all cuts of layer l: a bit a weight where weights are masked, a float where they
+// are rewritten. *one: the largest of an expert.
+static double overlays_of_layer(const cull_plan *plan, const cull_prepared_model *s, size_t model,
+                                size_t l, double *one)
 {
+    const cull_layer_facts *layer = s->layer[l];
     double bytes = 0;
 
+    *one = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
+        const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
+        const double floats = rewritten(step, layer) * sizeof(float);
         if (step->model != model)
             continue;
-        for (size_t l = 0; l < s->opened.facts->L; l++) {
-            const cull_layer_facts *layer = s->layer[l];
-            const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
-            if (step->emits & CULL_EMITS_CHANNELS) // and, at most, an output bias each
-                bytes += (double)(layer->E + 1) *
-                         ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
-            if (!cull_frozen_of(s, step->layers)[l])
-                bytes += (masked + rewritten(step, layer) * sizeof(float)) *
-                         (double)layer->expert_params;
-        }
+        if (step->emits & CULL_EMITS_CHANNELS) // and, at most, an output bias each
+            bytes += (double)(layer->E + 1) *
+                     ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
+        if (cull_frozen_of(s, step->layers)[l])
+            continue;
+        bytes += (masked + floats) * (double)layer->expert_params;
+        if (floats > 0)
+            *one = fmax(*one, (double)layer->expert_params * sizeof(float));
     }
     return bytes;
+}
+
+// What of the overlays is resident: those of a layer in hand, of these a wave's, and the same of
+// all layers where generation goes through them again and again.
+static double overlay_bytes(cull_ctx *ctx, const cull_plan *plan, const cull_prepared_model *s,
+                            size_t model, bool generates)
+{
+    const double wave =
+        (double)cull_wave_overlay_bytes(cull_pool_threads(cull_context_of(ctx)->pool));
+    double most = 0, sum = 0, one;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const double all = overlays_of_layer(plan, s, model, l, &one);
+        const double here = fmin(all, fmax(wave, one));
+        most = fmax(most, here);
+        sum += here;
+    }
+    return generates ? sum : most;
 }
 
 // ---- calibration ----
@@ -190,7 +212,7 @@ cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
         add_wave(plan, s, n, p, bytes + first, memory, out);
     }
     if (passes->n > 0)
-        out->peak += overlay_bytes(plan, s, plan->set[passes->at[0].set].model);
+        out->peak += overlay_bytes(ctx, plan, s, plan->set[passes->at[0].set].model, false);
     return CULL_OK;
 }
 
@@ -267,8 +289,8 @@ static double generation_bytes(const cull_prepared_model *s, double rows, double
 }
 
 // Scoring holds the hidden states of all histories: within half of the limit, or in a file.
-cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                                   const cull_request_rows *asked, uint64_t memory)
+cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                   size_t model, const cull_request_rows *asked, uint64_t memory)
 {
     const cull_prepared_model *s = &inputs->at[model];
     const cull_engine_options options = options_of(memory);
@@ -286,7 +308,8 @@ cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inp
         .peak =
             ground(s, all, variants, memory) +
             fmax(scoring, generation_bytes(s, asked->generating, asked->answers, variants, half)) +
-            statistics_bytes(plan, s, model) + overlay_bytes(plan, s, model) +
+            statistics_bytes(plan, s, model) +
+            overlay_bytes(ctx, plan, s, model, asked->generating > 0) +
             answer_bytes(inputs, s, variants) + request_bytes(inputs, s, asked),
         .passes = keeping.passes,
         .spilled = keeping.spilled ? bytes : 0,

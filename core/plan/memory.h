@@ -25,8 +25,8 @@ typedef struct cull_request_rows { // of one variant, over all requests
     double keys;                   // positions that the scoring rows see, all together
     double answers, steps;         // requests that are generated, and their longest
 } cull_request_rows;
-cull_memory cull_evaluation_memory(const cull_plan *plan, const cull_inputs *inputs, size_t model,
-                                   const cull_request_rows *asked, uint64_t memory);
+cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                   size_t model, const cull_request_rows *asked, uint64_t memory);
 
 // Apart from any plan: `rows` rows of one variant, in sequences of at most `longest`, and `kept`
 // bytes beside them.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/pages.h"
 #include "flow/stage_view.h"
 #include "plan/cost.h"
 #include "plan/key.h"
@@ -155,6 +156,8 @@ static void release(cull_study *s)
         cull_statistics_release(&s->statistics[g]);
     for (size_t i = 0; s->made && i < s->plan->n_steps; i++)
         cull_stage_result_release(&s->made[i].result);
+    cull_pages_free(cull_context_of(s->ctx)->pages);
+    cull_context_of(s->ctx)->pages = NULL;
 }
 
 static bool wanted(const cull_study *s, size_t model)
@@ -225,6 +228,7 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
             &(cull_folder_note){ plan->spec->question, plan->spec->baseline });
     if (status == CULL_OK) {
         cull_crash_results(options->folder);
+        cull_context_of(ctx)->pages = cull_pages_new(options->folder);
         status = run_models(&study, out);
     }
     for (size_t c = 0; study.cell && c < plan->n_cells; c++) {

@@ -47,3 +47,21 @@ TRIAL=$(find "$OUT/trials" -name 'tiny-reap-*.h5')
 refused export "$TRIAL" -o exported
 [ ! -e exported ] || fail "the refused export left a folder"
 enough export "$TRIAL" -o exported
+
+# Where little is allowed, rewritten matrices come and go: the
+# same numbers.
+echo '
+  merge:  { criterion: logit-similarity, strategy: merge }
+  wanda:  { criterion: wanda, strategy: unstructured }
+  reap:   { criterion: reap, strategy: lowest }
+  mone:   { criterion: mone, strategy: mone }
+  random: { criterion: random, strategy: lowest }' | experiment '[ 0.25, 0.5 ]' > many.yaml
+echo 'seeds: [ 1, 2, 3 ]' >> many.yaml
+"$CULL" run many.yaml -o many --quiet 2> log || fail "many"
+"$CULL" run many.yaml -o few --memory 1M 2> log
+megabytes=$(sed -n 's/.*it needs \([0-9]*\) MB$/\1/p' log)
+"$CULL" run many.yaml -o few --memory $((megabytes * 1000000)) --quiet 2> log || fail "few"
+for folder in many few; do
+    "$CULL" compare $folder --format csv > $folder.csv 2> log || fail "compare $folder"
+done
+cmp many.csv few.csv || fail "other numbers where little memory is allowed"

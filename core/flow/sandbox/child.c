@@ -15,6 +15,7 @@
 
 #include "base/crash.h"
 #include "base/new_file.h"
+#include "base/pages.h"
 #include "base/text.h"
 
 typedef struct shared { // by parent and child
@@ -48,6 +49,8 @@ static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared 
     signal(SIGTERM, SIG_DFL);
     if (context->pool)
         context->pool = cull_pool_new(cull_pool_threads(context->pool));
+    if (context->pages)
+        context->pages = cull_pages_new(job->folder);
     s->status = job->work(ctx, job->arg, out, s->doing);
     if (s->status == CULL_OK && fflush(out) != 0)
         s->status = cull_fail(ctx, CULL_EIO, "the results of a stage cannot be written: %s",

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/pages.h"
 #include "cut/cut.h"
 
 enum { ALIGN = 64 };
@@ -83,6 +84,7 @@ cull_status cull_stage_result_write(cull_ctx *ctx, FILE *file, const cull_stage_
         const cull_overlay *o = &cut->overlay[i];
         put(&w, o, sizeof *o);
         put(&w, o->data, cull_overlay_bytes(o->kind, o->rows, o->cols));
+        cull_cut_leave_matrix(cut, o->where);
     }
     if (w.failed)
         return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be written: %s",
@@ -226,7 +228,8 @@ static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
                          from->where.layer);
     const cull_overlay overlay = { sizeof(cull_overlay), from->kind, from->where,
                                    from->rows,           from->cols, data };
-    return cull_cut_add(r->ctx, cut, &overlay);
+    cull_pages_leave(data, bytes);
+    return cull_cut_add_paged(r->ctx, cut, &overlay);
 }
 
 static cull_status read_all(reader *r, size_t only, cull_stage_result *out)
@@ -254,8 +257,9 @@ static cull_status map_file(cull_ctx *ctx, FILE *file, cull_stage_result *out)
     if (fstat(fileno(file), &st) != 0 || st.st_size <= 0)
         return cull_fail(ctx, CULL_EPLUGIN, "the stage's child left nothing behind");
     map->bytes = (size_t)st.st_size;
-    // writable: what is stored in fewer digits is rounded in place (flow/apply.c)
-    map->at = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0);
+    // writable: what is stored in fewer digits is rounded in place (flow/apply.c); shared, so that
+    // what was rounded is in the file, too, and pages can be let go
+    map->at = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
     if (map->at == MAP_FAILED)
         return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be mapped: %s",
                          strerror(errno));

@@ -1,7 +1,9 @@
 // Cuts: empty, copied, with many overlays found again.
 #include "cut/cut.h"
 
+#include "base/pages.h"
 #include "support/fake_host.h"
+#include "support/temp_files.h"
 #include "support/test.h"
 
 static fake_host *host;
@@ -89,6 +91,41 @@ static void copies_are_apart(void **state)
     assert_int_equal(cull_cut_first(copy, cull_at(0, CULL_PART_K)), SIZE_MAX);
 }
 
+// Large overlays stand in files: zeroed, with what was written when they come back, shared by
+// copies; other pieces are not touched.
+static void lets_pages_go(void **state)
+{
+    enum { ROWS = 64, COLS = 300, N = ROWS * COLS, MATRICES = 9 };
+    cull_ctx *ctx = fake_ctx(host);
+    temp_files files;
+    float *data[MATRICES];
+
+    (void)state;
+    temp_begin(&files);
+    cull_context_of(ctx)->pages = cull_pages_new(files.folder);
+    assert_non_null(cull_context_of(ctx)->pages);
+    cull_cut *cut = new_cut();
+    for (size_t i = 0; i < MATRICES; i++) { // layers 0, 2, 0, …: what was made last leaves
+        const cull_matrix_id where = cull_at(i % 2 ? 2 : 0, (cull_part)(CULL_PART_Q + i / 2));
+        data[i] = ctx->host->overlay(ctx, cut, where, CULL_MATRIX, ROWS, COLS);
+        assert_non_null(data[i]);
+        for (size_t j = 0; j < N; j++) {
+            assert_true(data[i][j] == 0);
+            data[i][j] = (float)(i * N + j);
+        }
+    }
+    const cull_cut *copy = cull_cut_copy(ctx, cut);
+    assert_non_null(copy);
+    cull_cut_leave(copy, 0);
+    cull_cut_leave_matrix(copy, cull_at(2, CULL_PART_Q));
+    for (size_t i = 0; i < MATRICES; i++)
+        for (size_t j = 0; j < N; j++)
+            assert_true(((const float *)copy->overlay[i].data)[j] == (float)(i * N + j));
+    cull_pages_free(cull_context_of(ctx)->pages);
+    cull_context_of(ctx)->pages = NULL;
+    temp_end(&files);
+}
+
 static void refuses_nonsense(void **state)
 {
     cull_ctx *ctx = fake_ctx(host);
@@ -109,6 +146,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(begins_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_overlays, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_are_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(lets_pages_go, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_nonsense, setup, teardown),
     };
 
