@@ -115,3 +115,22 @@ double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer
 
     return (3 + side) * D + attend + (histories - 1) * (2 + side) * D;
 }
+
+static double lanes_bytes(const cull_open_model *m, double rows, double lanes)
+{
+    double floats = 0;
+
+    for (size_t l = 0; l < m->facts->L; l++)
+        floats = fmax(floats, cull_live_floats(m->facts, cull_layer_of(m, l), lanes));
+    return rows * (floats + lanes * (double)m->facts->D) * sizeof(float);
+}
+
+size_t cull_lanes_at_once(const cull_open_model *m, const cull_engine_options *options, size_t rows,
+                          size_t n)
+{
+    const double room = (double)cull_memory_limit(m, options) / 2;
+
+    while (n > 1 && lanes_bytes(m, (double)rows, (double)n) > room)
+        n--;
+    return n;
+}

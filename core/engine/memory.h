@@ -40,6 +40,10 @@ cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_option
 size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options,
                        size_t n_lanes);
 
+// How many of n lanes of a block, with their hidden states, fit half of it together; at least one.
+size_t cull_lanes_at_once(const cull_open_model *m, const cull_engine_options *options, size_t rows,
+                          size_t n);
+
 // Of a row within attention, where most is alive at once: what enters the sub-layer and runs beside
 // it, the normalised input, queries, keys, values, what was attended to and its projection; and of
 // the histories before it what their experts are going to need.

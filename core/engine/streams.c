@@ -176,31 +176,59 @@ static cull_status part(cull_run *run, cull_streams *s, size_t i, size_t l, size
     return CULL_OK;
 }
 
-static cull_status visit_block(cull_run *run, cull_streams *s, size_t l, const cull_forest *f,
-                               const cull_block *b, size_t row0, size_t n, const branch *br)
+// The branch among [first, i] whose attend serves branch i.
+static size_t attended_from(const branch *br, size_t first, size_t i)
+{
+    size_t j = first;
+
+    while (br[j].attended != br[i].attended)
+        j++;
+    return j;
+}
+
+// Branches [first, end) of a block.
+static cull_status visit_branches(cull_run *run, cull_streams *s, size_t l, const cull_forest *f,
+                                  const cull_block *b, size_t row0, size_t first, size_t end,
+                                  const branch *br)
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     const size_t D = run->m->facts->D;
-    cull_lane *lane = cull_arena_alloc(arena, n, sizeof *lane);
+    cull_lane *lane = cull_arena_alloc(arena, end - first, sizeof *lane);
 
     if (!lane)
         return cull_no_memory(run->ctx);
-    for (size_t i = 0; i < n; i++)
-        lane[i] = (cull_lane){ .n = b->n_rows,
-                               .pos = f->pos + b->first_row,
-                               .kv = &b->kv,
-                               .beyond = b->beyond,
-                               .cut = br[i].cut,
-                               .h_in = s->stream[br[i].from].states.h + (b->first_row - row0) * D,
-                               .h_out = s->stream[br[i].to].states.h + (b->first_row - row0) * D,
-                               .attended = br[i].attended };
-    CULL_TRY(cull_visit_layer(run, l, n, lane, NULL));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = first; i < end; i++)
+        lane[i - first] =
+            (cull_lane){ .n = b->n_rows,
+                         .pos = f->pos + b->first_row,
+                         .kv = &b->kv,
+                         .beyond = b->beyond,
+                         .cut = br[i].cut,
+                         .h_in = s->stream[br[i].from].states.h + (b->first_row - row0) * D,
+                         .h_out = s->stream[br[i].to].states.h + (b->first_row - row0) * D,
+                         .attended = attended_from(br, first, i) - first };
+    CULL_TRY(cull_visit_layer(run, l, end - first, lane, NULL));
+    for (size_t i = first; i < end; i++) {
         cull_states_leave(&s->stream[br[i].from].states, b->first_row - row0, b->n_rows);
         cull_states_leave(&s->stream[br[i].to].states, b->first_row - row0, b->n_rows);
     }
     cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// As many branches at once as fit, the last ones first: a stream's first branch takes its place,
+// which the others still read.
+static cull_status visit_block(cull_run *run, cull_streams *s, size_t l, const cull_forest *f,
+                               const cull_block *b, size_t row0, size_t n, const branch *br,
+                               const cull_engine_options *options)
+{
+    const size_t most = cull_lanes_at_once(run->m, options, b->n_rows, n);
+
+    for (size_t end = n, first; end > 0; end = first) {
+        first = end > most ? end - most : 0;
+        CULL_TRY(visit_branches(run, s, l, f, b, row0, first, end, br));
+    }
     return CULL_OK;
 }
 
@@ -226,7 +254,7 @@ cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const c
                               cull_block_rows(run->m, options, n), &n_blocks, &block));
     cull_layer_enter(run, l);
     for (size_t i = 0; i < n_blocks; i++)
-        CULL_TRY(visit_block(run, s, l, f, block + i, row0, n, br));
+        CULL_TRY(visit_block(run, s, l, f, block + i, row0, n, br, options));
     cull_layer_leave(run, l);
     for (size_t i = 0; i < n; i++)
         cull_cut_leave(br[i].cut, l);

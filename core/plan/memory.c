@@ -27,16 +27,25 @@ static double block_rows(const cull_prepared_model *s, extent e, double historie
     return fmin(fmax(fit, e.longest), e.rows);
 }
 
+// Histories of a block that are computed at once.
+static double at_once(const cull_prepared_model *s, double rows, double histories, uint64_t memory)
+{
+    const cull_engine_options options = options_of(memory);
+
+    return (double)cull_lanes_at_once(&s->opened, &options, (size_t)rows, (size_t)histories);
+}
+
 // What is there whatever the rows, and one block's scratch.
 static double ground(const cull_prepared_model *s, extent e, double histories, uint64_t memory)
 {
     const cull_model_facts *f = s->opened.facts;
+    const double rows = block_rows(s, e, histories, memory);
+    const double lanes = at_once(s, rows, histories, memory);
     double floats = 0;
 
     for (size_t l = 0; l < f->L; l++)
-        floats = fmax(floats, cull_live_floats(f, s->layer[l], histories));
-    return (double)cull_memory_fixed(&s->opened, e.rows) +
-           block_rows(s, e, histories, memory) * floats * sizeof(float);
+        floats = fmax(floats, cull_live_floats(f, s->layer[l], lanes));
+    return (double)cull_memory_fixed(&s->opened, e.rows) + rows * floats * sizeof(float);
 }
 
 static double hidden(const cull_prepared_model *s, double rows)
@@ -301,8 +310,8 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
     const cull_keeping keeping = cull_keep_states(&s->opened, &options, (uint64_t)bytes, false);
     const double block =
         block_rows(s, (extent){ asked->scoring, asked->longest }, variants, memory);
-    const double scoring =
-        keeping.spilled ? hidden(s, block) * variants : bytes / (double)keeping.passes;
+    const double scoring = keeping.spilled ? hidden(s, block) * at_once(s, block, variants, memory)
+                                           : bytes / (double)keeping.passes;
 
     return (cull_memory){
         .peak =

@@ -48,7 +48,7 @@ refused export "$TRIAL" -o exported
 [ ! -e exported ] || fail "the refused export left a folder"
 enough export "$TRIAL" -o exported
 
-# Where little is allowed, rewritten matrices come and go: the
+# Where little is allowed, variants of a block are computed a few at a time, and rewritten matrices come and go: the
 # same numbers.
 echo '
   merge:  { criterion: logit-similarity, strategy: merge }
