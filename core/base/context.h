@@ -51,8 +51,9 @@ typedef struct cull_context {
     cull_file_seen *files;                                // in the alloc arena
     bool in_progress;                                     // a plugin shows its own progress
     const void *(*extension)(cull_ctx *, const char *id); // may be NULL
-    bool unsealed; // may files of results be read that have no checksum?
-    void *data;    // for whoever made the context
+    bool unsealed;            // may files of results be read that have no checksum?
+    struct cull_ranks *ranks; // of a run of several processes (ranks/ranks.h); NULL: alone
+    void *data;               // for whoever made the context
 } cull_context;
 
 static inline cull_context *cull_context_of(cull_ctx *ctx)

@@ -10,6 +10,10 @@ if(modules)
   install(TARGETS ${modules} LIBRARY DESTINATION ${CULL_PLUGIN_DIR})
 endif()
 
+if(TARGET cull_mpi)
+  install(TARGETS cull_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cull)
+endif()
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/cull DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set_target_properties(cull_abi PROPERTIES EXPORT_NAME abi)
 install(TARGETS cull_abi EXPORT cull-targets)

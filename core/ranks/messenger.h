@@ -1,0 +1,57 @@
+// What a program and its messenger say to each other, over a pair of sockets and a shared page.
+//
+// The messenger first says hello (cull_hello, then the ranks' hosts). Then the program asks and the
+// messenger answers, always in turn: a request, and the answer whether all ranks are well; where
+// they are, what the request is about follows.
+//
+//     AGREE      nothing
+//     BROADCAST  from rank 0: its n bytes; to the others: n (uint64_t) and the bytes
+//     GATHER     from the others: their n bytes; to rank 0: every rank's n, its own included, and
+//                the others' bytes, rank by rank
+//     LEAVE      nothing; the messenger ends
+#ifndef CULL_RANKS_MESSENGER_H
+#define CULL_RANKS_MESSENGER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { CULL_RANKS_WORDS = 2048, CULL_RANKS_HOST = 64 };
+
+typedef struct cull_hello {
+    int32_t failed; // 1: `why` says what there is instead of ranks
+    uint32_t rank, size;
+    char why[512];
+} cull_hello;
+
+typedef enum cull_meeting { CULL_AGREE, CULL_BROADCAST, CULL_GATHER, CULL_LEAVE } cull_meeting;
+
+typedef struct cull_rank_failure {
+    int32_t status; // a cull_status; 0: none
+    int32_t asked;  // 1: it was asked to stop, which is less than a failure
+    uint32_t rank;
+    char words[CULL_RANKS_WORDS];
+} cull_rank_failure;
+
+typedef struct cull_rank_request {
+    int32_t meeting;
+    cull_rank_failure own; // the program's, where it has one
+    uint64_t n;
+} cull_rank_request;
+
+typedef struct cull_ranks_page { // shared
+    _Atomic double part, all;    // how far this rank is, and all are
+} cull_ranks_page;
+
+// What the module exports: runs in the messenger until the program leaves or is gone.
+typedef struct cull_messenger_job {
+    int socket;
+    int stopping; // the signal by which a program is asked to stop
+    int lost;     // the status of a rank that is gone
+    double patience;
+    cull_ranks_page *page;
+} cull_messenger_job;
+
+typedef void cull_messenger_main(const cull_messenger_job *job);
+#define CULL_MESSENGER_MAIN "cull_messenger_v1"
+
+#endif

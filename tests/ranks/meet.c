@@ -1,0 +1,218 @@
+// A program of several ranks without a model: meet SCENARIO [PATIENCE], under mpirun.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "plugin/host.h"
+#include "ranks/ranks.h"
+
+static volatile sig_atomic_t asked;
+
+static void on_term(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+static bool stop(void)
+{
+    return asked != 0;
+}
+
+#define CHECK(holds)                                                                               \
+    do {                                                                                           \
+        if (!(holds)) {                                                                            \
+            fprintf(stderr, "failed: %s (rank %zu)\n", #holds, rank);                              \
+            return 1;                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static unsigned char byte_of(size_t rank, size_t i)
+{
+    return (unsigned char)(i * 31 + rank * 7 + (i >> 20));
+}
+
+static unsigned char *bytes_of(size_t rank, size_t n)
+{
+    unsigned char *bytes = malloc(n + 1);
+    for (size_t i = 0; bytes && i < n; i++)
+        bytes[i] = byte_of(rank, i);
+    return bytes;
+}
+
+static bool are_bytes_of(size_t rank, size_t n, const unsigned char *bytes)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != byte_of(rank, i))
+            return false;
+    return true;
+}
+
+static int broadcast(cull_ctx *ctx, size_t rank, size_t n)
+{
+    unsigned char *own = rank == 0 ? bytes_of(0, n) : NULL;
+    void *data = own;
+    size_t bytes = n;
+    CHECK(cull_ranks_broadcast(ctx, &bytes, &data) == CULL_OK);
+    CHECK(bytes == n && are_bytes_of(0, n, data));
+    if (rank == 0)
+        free(own);
+    else
+        cull_free(data);
+    return 0;
+}
+
+static int gather(cull_ctx *ctx, size_t rank, size_t size, size_t n)
+{
+    cull_parts parts;
+    unsigned char *own = bytes_of(rank, n * rank);
+    CHECK(cull_ranks_gather(ctx, n * rank, own, &parts) == CULL_OK);
+    CHECK(parts.n == (rank == 0 ? size : 0));
+    for (size_t r = 0; r < parts.n; r++)
+        CHECK(parts.bytes[r] == n * r && are_bytes_of(r, n * r, parts.part[r]));
+    cull_parts_release(&parts);
+    free(own);
+    return 0;
+}
+
+static int reduce(cull_ctx *ctx, size_t rank, size_t size)
+{
+    double x[] = { 1.0 / (3.0 + (double)rank), 1e16 * (rank % 2 ? -1.0 : 1.0) };
+    double sum[] = { 0, 0 };
+    size_t least = 100 - rank;
+    for (size_t r = 0; r < size; r++) {
+        sum[0] += 1.0 / (3.0 + (double)r);
+        sum[1] += 1e16 * (r % 2 ? -1.0 : 1.0);
+    }
+    CHECK(cull_ranks_sum(ctx, 2, x) == CULL_OK);
+    CHECK(memcmp(x, sum, sizeof x) == 0);
+    CHECK(cull_ranks_least(ctx, &least) == CULL_OK);
+    CHECK(least == 100 - (size - 1));
+    return 0;
+}
+
+static int values(cull_ctx *ctx, size_t rank, size_t size)
+{
+    static const size_t sizes[] = { 0, 1, 4097, 1 << 24, (1 << 24) + 3 };
+    CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (broadcast(ctx, rank, sizes[i]) || gather(ctx, rank, size, sizes[i]))
+            return 1;
+    return reduce(ctx, rank, size);
+}
+
+static int large(cull_ctx *ctx, size_t rank, size_t size)
+{
+    return gather(ctx, rank, size, ((size_t)2 << 30) + 5);
+}
+
+static int say(cull_ctx *ctx, size_t rank)
+{
+    if (rank == 0)
+        fprintf(stderr, "error: %s\n", cull_context_of(ctx)->error.sentence);
+    return 3;
+}
+
+// The last rank fails while the others hold another meeting.
+static int fails(cull_ctx *ctx, size_t rank, size_t size)
+{
+    size_t n = 0;
+    void *data = &n;
+    cull_status status;
+    if (rank + 1 == size)
+        status = cull_ranks_agree(ctx, cull_fail(ctx, CULL_EIO, "the tape is torn"));
+    else
+        status = cull_ranks_broadcast(ctx, &n, &data);
+    CHECK(status == CULL_EIO);
+    CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_EIO);
+    return say(ctx, rank);
+}
+
+// The last rank fails, or is asked to stop, while the others compute.
+static int computes(cull_ctx *ctx, size_t rank, size_t size, bool interrupted)
+{
+    cull_status status = CULL_OK;
+    if (rank + 1 == size && interrupted)
+        (void)raise(SIGTERM);
+    else if (rank + 1 == size)
+        status = cull_fail(ctx, CULL_EIO, "the tape is torn");
+    for (int i = 0; i < 600 && status == CULL_OK && !stop(); i++)
+        usleep(100000);
+    if (status == CULL_OK && stop())
+        status = cull_fail(ctx, CULL_ECANCELED, "interrupted");
+    status = cull_ranks_agree(ctx, status);
+    CHECK(status == (interrupted ? CULL_ECANCELED : CULL_EIO));
+    return say(ctx, rank);
+}
+
+// The last rank fails, and the others do not hear.
+static int deaf(cull_ctx *ctx, size_t rank, size_t size)
+{
+    if (rank + 1 == size)
+        return cull_ranks_agree(ctx, cull_fail(ctx, CULL_EIO, "the tape is torn")) != CULL_OK;
+    for (int i = 0; i < 600; i++)
+        usleep(100000);
+    return 0;
+}
+
+static int stopped(cull_ctx *ctx, size_t rank, size_t victim)
+{
+    if (rank == victim)
+        (void)raise(SIGSTOP);
+    return cull_ranks_agree(ctx, CULL_OK) == CULL_OK ? 0 : say(ctx, rank);
+}
+
+static int play(cull_ctx *ctx, const char *scenario)
+{
+    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    const size_t rank = cull_ranks_rank(ranks), size = cull_ranks_size(ranks);
+    if (!strcmp(scenario, "agree"))
+        return cull_ranks_agree(ctx, CULL_OK);
+    if (!strcmp(scenario, "values"))
+        return values(ctx, rank, size);
+    if (!strcmp(scenario, "large"))
+        return large(ctx, rank, size);
+    if (!strcmp(scenario, "fails"))
+        return fails(ctx, rank, size);
+    if (!strcmp(scenario, "computes"))
+        return computes(ctx, rank, size, false);
+    if (!strcmp(scenario, "interrupted"))
+        return computes(ctx, rank, size, true);
+    if (!strcmp(scenario, "deaf"))
+        return deaf(ctx, rank, size);
+    if (!strcmp(scenario, "last-stops"))
+        return stopped(ctx, rank, size - 1);
+    if (!strcmp(scenario, "first-stops"))
+        return stopped(ctx, rank, 0);
+    if (!strcmp(scenario, "dies"))
+        return rank + 1 == size ? raise(SIGKILL) : deaf(ctx, rank, size + 1);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const struct sigaction action = { .sa_handler = on_term, .sa_flags = SA_RESTART };
+    const cull_ranks_options options = { CULL_RANKS_AUTO, argc > 2 ? atof(argv[2]) : 60 };
+    cull_ranks *ranks;
+    cull_context context;
+    char why[CULL_SENTENCE];
+
+    (void)sigaction(SIGTERM, &action, NULL);
+    if (argc < 2)
+        return 2;
+    if (cull_ranks_begin(&options, why, &ranks) != CULL_OK) {
+        fprintf(stderr, "error: %s\n", why);
+        return 3;
+    }
+    if (cull_context_init(&context, NULL, NULL) != CULL_OK)
+        return 3;
+    context.stop = stop;
+    context.ranks = ranks;
+    const int status = play(&context.ctx, argv[1]);
+    cull_ranks_end(ranks);
+    cull_context_release(&context);
+    return status;
+}
