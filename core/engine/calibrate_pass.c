@@ -47,7 +47,8 @@ static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c
     }
     for (size_t l = 0; l < L; l++) {
         CULL_TRY(run_layer(p, l, first, n, c));
-        CULL_TRY(cull_pass_tell(&p->run, (p->done + rows * (double)(l + 1) / (double)L) / p->rows));
+        const double done = p->done + rows * (double)(l + 1) / (double)L;
+        CULL_TRY(cull_pass_tell(&p->run, p->rows > 0 ? done / p->rows : 1));
     }
     p->done += rows;
     for (size_t i = 0; p->cost && i < n; i++)
@@ -64,6 +65,10 @@ static cull_status run_waves(pass *p, size_t n)
         bytes[i] = cull_calibration_bytes(p->run.m, &p->cal[i]);
     for (size_t first = 0, fit; first < n && status == CULL_OK; first += fit) {
         fit = cull_memory_wave(p->run.m, p->options, n - first, bytes + first);
+        if (p->cal[first].least) // all owners of slices take the same waves
+            status = p->cal[first].least(p->cal[first].share_arg, p->run.ctx, &fit);
+        if (status != CULL_OK)
+            break;
         cull_calibrating *c = cull_alloc(fit, sizeof *c);
         if (!c)
             return cull_no_memory(p->run.ctx);

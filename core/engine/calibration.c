@@ -21,9 +21,13 @@ static bool sampled(size_t i, size_t n, size_t want)
 // Rows of sequence i's segment s: in the subsample or not, in which slice.
 static void mark_rows(cull_calibrating *c, size_t i, const cull_segment *s, uint8_t slice)
 {
+    const cull_calibration *cal = c->cal;
+    const size_t ordinal = cal->ordinal ? cal->ordinal[i] : i;
+    const size_t n = cal->ordinal ? cal->n_all : cal->rows->n;
+
     for (size_t r = s->first; r < s->first + s->n; r++) {
-        c->group[r] = (uint32_t)i;
-        c->chosen[r] = sampled(i, c->cal->rows->n, c->cal->dense_rows);
+        c->group[r] = (uint32_t)ordinal;
+        c->chosen[r] = sampled(ordinal, n, cal->dense_rows);
         c->slice[r] = slice;
         c->sampler.N += c->chosen[r];
     }
@@ -263,6 +267,23 @@ static bool runs_again(const cull_calibration *cal)
     return cal->decide && cal->propagate;
 }
 
+// The sums of all rows, wherever they were, become statistics.
+static cull_status complete_layer(cull_calibrating *c)
+{
+    cull_stats_pass *g = &c->stats_pass;
+
+    g->n_tokens = c->forest.n_rows;
+    g->n_dense = c->sampler.N;
+    CULL_TRY(cull_stats_pass_share(g));
+    CULL_TRY(cull_sampler_share(&c->sampler));
+    if (!cull_stats_pass_completes(g))
+        return CULL_OK;
+    cull_stats_store_edit(c->cal->out)->tokens = g->n_tokens;
+    CULL_TRY(cull_stats_pass_finish(g));
+    cull_sampler_finish(&c->sampler);
+    return CULL_OK;
+}
+
 cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 {
     const cull_calibration *cal = c->cal;
@@ -272,12 +293,7 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
     CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
     CULL_TRY(visit_blocks(c, l, cut, &c->hooks, &c->h, again ? &c->next : &c->h));
-    c->stats_pass.n_tokens = c->forest.n_rows;
-    c->stats_pass.n_dense = c->sampler.N;
-    CULL_TRY(cull_stats_pass_share(&c->stats_pass));
-    cull_stats_store_edit(cal->out)->tokens = c->stats_pass.n_tokens;
-    CULL_TRY(cull_stats_pass_finish(&c->stats_pass));
-    cull_sampler_finish(&c->sampler);
+    CULL_TRY(complete_layer(c));
     if (cal->decide) {
         CULL_TRY(cal->decide(cal->decide_arg, c->run->ctx, l,
                              cull_stats_store_view(c->stats_pass.store), cal->deciding));

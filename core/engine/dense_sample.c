@@ -287,6 +287,104 @@ void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane)
     }
 }
 
+// ---- a sample of several processes ----
+
+enum { N_FIELDS = 7 };
+
+typedef struct fields { // of a sample: where each is, and its bytes a token
+    const void *at[N_FIELDS];
+    size_t bytes[N_FIELDS], token;
+} fields;
+
+static fields fields_of(const cull_sampler *s)
+{
+    const cull_dense_sample *d = &s->sample;
+    const size_t row = s->g->E * sizeof(float);
+    fields f = { { d->logits, d->gram, d->gate, d->weight, d->group, d->cross, d->offset },
+                 { row, s->g->E * row, row, sizeof(double), sizeof(uint32_t), d->cross ? row : 0,
+                   d->offset ? sizeof(double) : 0 },
+                 0 };
+
+    for (size_t i = 0; i < N_FIELDS; i++)
+        f.token += f.bytes[i];
+    return f;
+}
+
+// The number of tokens, then field by field.
+static double *put_sample(const fields *f, size_t N, size_t *words)
+{
+    *words = 1 + (N * f->token + sizeof(double) - 1) / sizeof(double);
+    double *out = cull_alloc(*words, sizeof *out);
+    char *at = (char *)(out + 1);
+
+    if (!out)
+        return NULL;
+    out[0] = (double)N;
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        if (N > 0 && f->bytes[i] > 0)
+            memcpy(at, f->at[i], N * f->bytes[i]);
+        at += N * f->bytes[i];
+    }
+    return out;
+}
+
+// Field i of all parts, one after the other.
+static void *join_field(const fields *f, size_t i, size_t N, size_t n_parts,
+                        const double *const *part)
+{
+    char *out = cull_alloc(N * f->bytes[i], 1), *to = out;
+    size_t before = 0;
+
+    for (size_t j = 0; j < i; j++)
+        before += f->bytes[j];
+    for (size_t p = 0; out && p < n_parts; p++) {
+        const size_t n = (size_t)part[p][0];
+        memcpy(to, (const char *)(part[p] + 1) + n * before, n * f->bytes[i]);
+        to += n * f->bytes[i];
+    }
+    return out;
+}
+
+static cull_status join_sample(cull_sampler *s, const fields *f, size_t n_parts,
+                               const double *const *part)
+{
+    void *field[N_FIELDS] = { 0 };
+    size_t N = 0;
+    bool well = true;
+
+    for (size_t p = 0; p < n_parts; p++)
+        N += (size_t)part[p][0];
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        if (!f->at[i])
+            continue;
+        field[i] = join_field(f, i, N, n_parts, part);
+        well = well && field[i];
+        cull_free((void *)(uintptr_t)f->at[i]);
+    }
+    s->sample = (cull_dense_sample){ sizeof s->sample, N,        field[0], field[1], field[2],
+                                     field[3],         field[4], field[5], field[6] };
+    return well ? CULL_OK : cull_no_memory(s->g->run->ctx);
+}
+
+cull_status cull_sampler_share(cull_sampler *s)
+{
+    const cull_calibration *cal = s->g->cal;
+    const fields f = fields_of(s);
+    const double *const *part;
+    size_t words, n_parts;
+
+    if (!cal->share || !(s->want & CULL_STAT_DENSE_SAMPLE) || s->g->E == 0)
+        return CULL_OK;
+    double *own = put_sample(&f, s->N, &words);
+    if (!own)
+        return cull_no_memory(s->g->run->ctx);
+    cull_status status = cal->share(cal->share_arg, s->g->run->ctx, words, own, &n_parts, &part);
+    if (status == CULL_OK && n_parts > 0)
+        status = join_sample(s, &f, n_parts, part);
+    cull_free(own);
+    return status;
+}
+
 void cull_sampler_finish(cull_sampler *s)
 {
     const cull_stats_pass *g = s->g;

@@ -20,6 +20,9 @@ cull_status cull_sampler_begin(cull_sampler *s) CULL_MUST_CHECK; // a layer
 // The rows of a lane; once before `after` (moe), once after it.
 cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane) CULL_MUST_CHECK;
 void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane);
+// Where other processes own other slices: the layer's sample becomes that of all, in the process
+// that completes the statistics.
+cull_status cull_sampler_share(cull_sampler *s) CULL_MUST_CHECK;
 void cull_sampler_finish(cull_sampler *s);
 void cull_sampler_release(cull_sampler *s);
 

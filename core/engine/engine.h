@@ -68,13 +68,17 @@ typedef struct cull_calibration {
     bool propagate;        // later layers see the pruned layer
     cull_stats_store *out; // filled; made with cull_stats_store_new(…)
     // Where this process owns slices [first_slice, end_slice) of an experiment's sequences, and
-    // rows are theirs: the slice of each sequence, and what puts the owners' sums together. share
-    // is called once or twice a layer with n doubles, and gives everybody's, in ascending order of
-    // slices. All 0: the rows are all there are.
-    size_t first_slice, end_slice;
-    const uint8_t *slice; // (rows)
+    // rows are theirs (none: both are CULL_SLICES): the slice of each sequence, its place among all
+    // n_all, and what puts the owners' sums together. share is called a few times a layer with n
+    // doubles; the owner of the first slice gets everybody's, in ascending order of slices, the
+    // others nothing. Statistics are complete there alone. least makes x the least of all owners'.
+    // All 0: the rows are all there are.
+    size_t first_slice, end_slice, n_all;
+    const uint8_t *slice;    // (rows)
+    const uint32_t *ordinal; // (rows) ascending
     cull_status (*share)(void *arg, cull_ctx *, size_t n, const double *own, size_t *n_parts,
                          const double *const **part);
+    cull_status (*least)(void *arg, cull_ctx *, size_t *x);
     void *share_arg;
 } cull_calibration;
 

@@ -104,8 +104,64 @@ static cull_status keep_rest(cull_run *run, const cull_hessian_rows *part)
     return CULL_OK;
 }
 
+// ---- rows for another process ----
+
+static cull_status keep_rows(cull_run *run, const cull_hessian_rows *part)
+{
+    cull_hessian *h = part->to;
+    const size_t n = h->n + part->n, room = 2 * h->room > n ? 2 * h->room : n;
+
+    if (n > h->room) {
+        float *more = cull_grow(h->tile, h->n * h->cols, room * h->cols, sizeof *more);
+        if (!more)
+            return cull_no_memory(run->ctx);
+        h->tile = more;
+        h->room = room;
+    }
+    for (size_t i = 0; i < part->n; i++)
+        memcpy(h->tile + (h->n + i) * h->cols, part->row[i], h->cols * sizeof *h->tile);
+    h->n = n;
+    return CULL_OK;
+}
+
+static size_t words_of(size_t n, size_t cols)
+{
+    return (n * cols * sizeof(float) + sizeof(double) - 1) / sizeof(double);
+}
+
+size_t cull_hessian_put(const cull_hessian *hessian, double *out)
+{
+    const size_t n = hessian->h ? 0 : hessian->n;
+
+    if (out) {
+        out[0] = (double)n;
+        if (n)
+            memcpy(out + 1, hessian->tile, n * hessian->cols * sizeof(float));
+    }
+    return 1 + words_of(n, hessian->cols);
+}
+
+size_t cull_hessian_listed(const double *in, size_t cols, cull_arena *arena, size_t *n,
+                           const float ***row)
+{
+    const float *first = (const float *)(const void *)(in + 1);
+
+    *n = (size_t)in[0];
+    *row = cull_arena_alloc(arena, *n + 1, sizeof **row);
+    for (size_t i = 0; *row && i < *n; i++)
+        (*row)[i] = first + i * cols;
+    return 1 + words_of(*n, cols);
+}
+
+// ---- sums ----
+
 cull_status cull_hessians_add(cull_run *run, size_t n, const cull_hessian_rows *part)
 {
+    if (n && !part->to->h) {
+        for (size_t i = 0; i < n; i++)
+            CULL_TRY(keep_rows(run, part + i));
+        return CULL_OK;
+    }
     CULL_TRY(add_due(run, n, part, false));
     for (size_t i = 0; i < n; i++)
         CULL_TRY(keep_rest(run, part + i));

@@ -57,7 +57,8 @@ typedef struct cull_stats_pass {
 cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l,
                                   cull_layer_hooks *hooks) CULL_MUST_CHECK;
 // Where other processes own other slices: the sums of the layer, and of its pairs, become those of
-// all slices.
+// all slices in the process that completes them, the owner of the first one.
+bool cull_stats_pass_completes(const cull_stats_pass *g);
 cull_status cull_stats_pass_share(cull_stats_pass *g) CULL_MUST_CHECK;
 cull_status cull_stats_pass_share_pairs(cull_stats_pass *g) CULL_MUST_CHECK;
 cull_status cull_stats_pass_finish(cull_stats_pass *g) CULL_MUST_CHECK;

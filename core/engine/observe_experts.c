@@ -272,9 +272,16 @@ static cull_status see_experts(void *arg, cull_run *run, const cull_lane *lane, 
 static cull_status begin_hessians(cull_stats_pass *g)
 {
     g->hessian = cull_alloc(2 * g->E, sizeof *g->hessian);
+    if (!g->hessian)
+        return cull_no_memory(g->run->ctx);
+    if (!cull_stats_pass_completes(g)) {
+        for (size_t i = 0; i < 2 * g->E; i++)
+            g->hessian[i].cols = i % 2 ? g->F : g->D;
+        return CULL_OK;
+    }
     g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
     g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
-    if (!g->hessian || !g->x_hessian || !g->u_hessian)
+    if (!g->x_hessian || !g->u_hessian)
         return cull_no_memory(g->run->ctx);
     for (size_t e = 0; e < g->E; e++) {
         g->hessian[2 * e] = (cull_hessian){ .cols = g->D, .h = g->x_hessian + e * g->D * g->D };

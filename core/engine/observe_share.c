@@ -120,9 +120,65 @@ static cull_status share(cull_stats_pass *g, void (*each)(walk *, cull_stats_pas
     return status;
 }
 
+bool cull_stats_pass_completes(const cull_stats_pass *g)
+{
+    return !g->cal->share || g->first_slice == 0;
+}
+
+// ---- rows of Hessians ----
+
+enum { AT_ONCE = 16 }; // Hessians whose rows are handed over together
+
+static cull_status add_part(cull_stats_pass *g, size_t first, size_t n, const double *in)
+{
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    cull_hessian_rows *part = cull_arena_alloc(arena, n, sizeof *part);
+
+    if (!part)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < n; i++) {
+        const float **row;
+        cull_hessian *to = g->hessian + first + i;
+        in += cull_hessian_listed(in, to->cols, arena, &part[i].n, &row);
+        if (!row)
+            return cull_no_memory(g->run->ctx);
+        part[i].to = to;
+        part[i].row = row;
+    }
+    const cull_status status = cull_hessians_add(g->run, n, part);
+    cull_arena_rewind(arena, mark);
+    return status;
+}
+
+// Those of other owners come behind this one's, in ascending order of slices.
+static cull_status share_hessians(cull_stats_pass *g, size_t first, size_t n)
+{
+    const cull_calibration *cal = g->cal;
+    const double *const *part;
+    size_t n_parts, words = 0;
+
+    for (size_t i = 0; i < n; i++)
+        words += cull_hessian_put(g->hessian + first + i, NULL);
+    double *own = cull_alloc(words, sizeof *own);
+    if (!own)
+        return cull_no_memory(g->run->ctx);
+    words = 0;
+    for (size_t i = 0; i < n; i++)
+        words += cull_hessian_put(g->hessian + first + i, own + words);
+    cull_status status = cal->share(cal->share_arg, g->run->ctx, words, own, &n_parts, &part);
+    for (size_t i = 1; status == CULL_OK && i < n_parts; i++)
+        status = add_part(g, first, n, part[i]);
+    cull_free(own);
+    return status;
+}
+
 cull_status cull_stats_pass_share(cull_stats_pass *g)
 {
-    return share(g, step_layer);
+    CULL_TRY(share(g, step_layer));
+    for (size_t i = 0; g->cal->share && g->hessian && i < 2 * g->E; i += AT_ONCE)
+        CULL_TRY(share_hessians(g, i, 2 * g->E - i < AT_ONCE ? 2 * g->E - i : AT_ONCE));
+    return CULL_OK;
 }
 
 cull_status cull_stats_pass_share_pairs(cull_stats_pass *g)

@@ -180,9 +180,9 @@ static void company_leaves_every_bit(void **state)
 
 // ---- owners of slices ----
 
-enum { OWNERS = 3, CALLS = 32 };
+enum { OWNERS = 3, CALLS = 64 };
 
-// What owners hand over, call by call; the last one gets everything.
+// What owners hand over, call by call; the first one comes last and gets everything.
 typedef struct owner {
     size_t self, calls;
     double *sums[OWNERS][CALLS];
@@ -201,16 +201,16 @@ static cull_status hand_over(void *arg, cull_ctx *ctx, size_t n, const double *o
     o->all->sums[o->self][call] = malloc(n * sizeof *own);
     assert_non_null(o->all->sums[o->self][call]);
     memcpy(o->all->sums[o->self][call], own, n * sizeof *own);
-    *n_parts = 0;
-    for (size_t i = o->self + 1 == OWNERS ? 0 : o->self; i <= o->self; i++)
-        o->part[(*n_parts)++] = o->all->sums[i][call];
+    *n_parts = o->self == 0 ? OWNERS : 0;
+    for (size_t i = 0; i < *n_parts; i++)
+        o->part[i] = o->all->sums[i][call];
     *part = o->part;
     return CULL_OK;
 }
 
 // An owner's calibration: the sequences whose slice is in [first, end).
 static void own_slices(fake_host *host, const test_model *m, size_t first, size_t end, owner *o,
-                       statistics *t, uint8_t *slice)
+                       statistics *t, uint8_t *slice, uint32_t *ordinal)
 {
     size_t n = 0;
 
@@ -219,13 +219,15 @@ static void own_slices(fake_host *host, const test_model *m, size_t first, size_
     for (size_t i = 0; i < SEQUENCES; i++)
         if (slice[i] >= first && slice[i] < end) {
             slice[n] = slice[i];
+            ordinal[n] = (uint32_t)i;
             t->at[n++] = t->at[i];
         }
     t->rows.n = n;
-    t->how.groups = STORED;
-    t->how.dense_rows = 0;
-    t->how.decide = NULL;
+    if (first > 0)
+        t->how.decide = NULL; // statistics are complete where the first slice is
     t->how.slice = slice;
+    t->how.ordinal = ordinal;
+    t->how.n_all = SEQUENCES;
     t->how.first_slice = first;
     t->how.end_slice = end;
     t->how.share = hand_over;
@@ -237,15 +239,16 @@ static cull_key calibrate_in_parts(const size_t *end)
     owner all = { 0 }, each[OWNERS] = { 0 };
     cull_key key = { { 0 } };
 
-    for (size_t i = 0; i < OWNERS; i++) {
+    for (size_t i = OWNERS; i-- > 0;) {
         test_model m;
         fake_host *host = host_of(1 + i, &m);
         statistics *t = calloc(1, sizeof *t);
         uint8_t slice[SEQUENCES];
+        uint32_t ordinal[SEQUENCES];
         assert_non_null(t);
         each[i].self = i;
         each[i].all = &all;
-        own_slices(host, &m, i ? end[i - 1] : 0, end[i], each + i, t, slice);
+        own_slices(host, &m, i ? end[i - 1] : 0, end[i], each + i, t, slice, ordinal);
         assert_ok(host, cull_calibrate_pass(fake_ctx(host), &m.opened, NULL, 1, &t->how, NULL));
         finish(host, t);
         key = t->key;
@@ -260,8 +263,11 @@ static cull_key calibrate_in_parts(const size_t *end)
 
 static void owners_of_slices_leave_every_bit(void **state)
 {
-    const size_t ends[][OWNERS] = { { 5, 6, CULL_SLICES }, { 8, 12, CULL_SLICES }, { 1, 15, 16 } };
-    const cull_key whole = calibrate_in_parts((const size_t[]){ 0, 0, CULL_SLICES });
+    const size_t ends[][OWNERS] = { { 5, 6, CULL_SLICES },
+                                    { 8, 12, CULL_SLICES },
+                                    { 1, 15, CULL_SLICES },
+                                    { CULL_SLICES, CULL_SLICES, CULL_SLICES } };
+    const cull_key whole = calibrate(2, 0, 1);
 
     (void)state;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
