@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Every golden checkpoint, cut in several ways and written by `cull export`, loaded in transformers: its logits are
 those that `cull trace` writes for it, and for the variant itself. The first way is a user's: an experiment that prunes
-by frequency to half, `cull run`, `cull export TRIAL`.
+by frequency to half, `cull run`, `cull export TRIAL`; there the export's perplexity is that of the trial's record, and
+generate() answers as the record has it.
 
-    check_exports.py CULL GOLDEN-FOLDER [NAME…]
+    check_exports.py CULL GOLDEN-FOLDER [--way WAY]… [NAME…]
 
 Exits 77 where torch, transformers or h5py is missing. Arctic, which transformers lacks, is compared with the variant
 alone. Quantised checkpoints are exported as they are, and dequantised.
 """
+import argparse
 import glob
 import itertools
 import json
@@ -23,15 +25,21 @@ try:
     import transformers
     from safetensors.torch import load_file, save_file
     from make_checkpoints import CASES, class_of, dequantise_fp8, make
+    from tokenizers import Tokenizer
     from transformers import AutoConfig, AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
 TOLERANCE = 1e-3
+PERPLEXITY = 1e-4  # relative
+WINDOW, ANSWER = 16, 12
+TEXT = "Half of the experts are gone, and who misses them?\n"
+PROMPTS = ["Half of", "who", "the experts are gone, and"]
 NOVICE = 3  # as in cull/cut.h
 # What a checkpoint cannot say, with the words of the refusal.
-REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks"}
+REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks",
+           ("dsa-shared", "headless"): "shares the indexer of a layer that is gone"}
 
 
 EXPERIMENT = """
@@ -39,18 +47,23 @@ models:     {{ m: {{ hf: {{ path: {model} }} }} }}
 calibrate:  {{ ids: {{ files: {work}/calibration.jsonl }} }}
 methods:    {{ frequency: {{ criterion: frequency, strategy: lowest }} }}
 sparsities: 0.5
-metrics:    {{ perplexity: {{ files: {work}/text.txt, length: 16 }} }}
+metrics:
+  - perplexity: {{ files: {work}/text.txt, length: {window}, bos: none }}
+  - generation: {{ tasks: {work}/answers.jsonl, max_new: {answer}, bos: none }}
 """
 
 
-def byte_tokenizer():
-    """Every byte a token, in the letters of byte-level BPE."""
+def byte_tokenizer(size):
+    """Every byte a token, in the letters of byte-level BPE, and pairs of letters up to `size`."""
     letters = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or 174 <= b]
     rest = [b for b in range(256) if b not in letters]
     names = {b: chr(b) for b in letters} | {b: chr(256 + i) for i, b in enumerate(rest)}
-    return {"version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None, "decoder": None,
-            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
-            "model": {"type": "BPE", "vocab": {names[b]: b for b in range(256)}, "merges": []}}
+    pairs = [a + b for a in "abcdefghijklmnop" for b in "zyxwvutsrq"][: size - 256]
+    vocabulary = {names[b]: b for b in range(256)} | {pair: 256 + i for i, pair in enumerate(pairs)}
+    return {"version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None,
+            "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True},
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True},
+            "model": {"type": "BPE", "vocab": vocabulary, "merges": [f"{pair[0]} {pair[1]}" for pair in pairs]}}
 
 
 def frequency(cull, folder, golden, work):
@@ -58,14 +71,18 @@ def frequency(cull, folder, golden, work):
     model = os.path.join(work, "model")
     shutil.copytree(folder, model, ignore=shutil.ignore_patterns("golden*"))
     with open(os.path.join(model, "tokenizer.json"), "w") as f:
-        json.dump(byte_tokenizer(), f)
+        json.dump(byte_tokenizer(golden["logits"].shape[-1]), f)
     ids = torch.randint(256, (8, 40), generator=torch.Generator().manual_seed(5))
     with open(os.path.join(work, "calibration.jsonl"), "w") as f:
         f.writelines(json.dumps(row.tolist()) + "\n" for row in ids)
     with open(os.path.join(work, "text.txt"), "w") as f:
-        f.write("Half of the experts are gone, and who misses them?\n")
+        f.write(TEXT)
+    with open(os.path.join(work, "answers.jsonl"), "w") as f:
+        for prompt in PROMPTS:
+            request = {"ctx": prompt, "until": [], "max": ANSWER}
+            f.write(json.dumps({"requests": [request], "target": "?"}) + "\n")
     with open(os.path.join(work, "half.yaml"), "w") as f:
-        f.write(EXPERIMENT.format(model=model, work=work))
+        f.write(EXPERIMENT.format(model=model, work=work, window=WINDOW, answer=ANSWER))
     subprocess.run([cull, "run", os.path.join(work, "half.yaml"), "-o", os.path.join(work, "results"), "--quiet"],
                    check=True)
     trial, = glob.glob(os.path.join(work, "results", "trials", "m-frequency-*.h5"))
@@ -112,6 +129,25 @@ def novices(layer, experts, width):
     return {f"layer.{layer}.action": action, f"layer.{layer}.novice": constants.bfloat16().float()}
 
 
+def without_layer(place, name):
+    """One layer less, so that lists by layer and rules of layers are others."""
+
+    def made(cull, folder, golden, work):
+        count = sum(key.startswith("hidden.") for key in golden) - 1
+        skip = torch.zeros(count, dtype=torch.uint8)
+        skip[place(count)] = 1
+        path = os.path.join(work, "cut.safetensors")
+        save_file({"skip_layer": skip}, path, metadata={"cull": "cut/1"})
+        return folder, path, [path, "--model", folder]
+
+    made.__name__ = name
+    return made
+
+
+WAYS = (frequency, uneven, scattered, novices, without_layer(lambda count: 0, "headless"),
+        without_layer(lambda count: count // 2, "shorter"))
+
+
 def trace(cull, model, work, *more):
     out = os.path.join(work, "trace.h5")
     subprocess.run([cull, "trace", model, "--ids", os.path.join(work, "ids.jsonl"), "-o", out, "--quiet", *more],
@@ -136,7 +172,7 @@ def without_fp8(folder, config):
     return plain
 
 
-def transformers_logits(folder, ids):
+def transformers_model(folder):
     with open(os.path.join(folder, "config.json")) as f:
         config = json.load(f)
     quantised = config.get("quantization_config", {}).get("quant_method")
@@ -150,22 +186,59 @@ def transformers_logits(folder, ids):
     model = kind.from_pretrained(folder, **how).eval()
     if hasattr(model, "language_model") and hasattr(model.language_model, "lm_head"):  # as in make_checkpoints.py
         model = model.language_model
+    return model
+
+
+def perplexity_of(model, tokenizer):
+    """Of the text in disjoint windows, each fed alone."""
+    ids = tokenizer.encode(TEXT).ids
+    windows = torch.tensor(ids[: len(ids) // WINDOW * WINDOW]).view(-1, WINDOW)
     with torch.no_grad():
-        return model(ids).logits
+        logits = torch.cat([model(window[None], use_cache=False).logits[:, :-1].float() for window in windows])
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten()).exp().item()
+
+
+def answer_of(model, tokenizer, prompt):
+    """What generate() makes of a prompt, greedily; None: two tokens were too near to call."""
+    ids = torch.tensor([tokenizer.encode(prompt).ids])
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=ANSWER,
+                         output_logits=True, return_dict_in_generate=True)
+    for logits in out.logits:
+        best = logits[0].float().topk(2).values
+        if best[0] - best[1] < TOLERANCE:
+            return None
+    new = out.sequences[0, ids.shape[1]:].tolist()
+    return tokenizer.decode(new[:-1] if new[-1] == model.generation_config.eos_token_id else new)
+
+
+def as_recorded(model, trial, folder):
+    """Is the model what the trial's record says? Its perplexity, and its answers."""
+    tokenizer = Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    with h5py.File(trial) as h:
+        rows = dict(zip(h["metrics/metric"].asstr()[:], h["metrics/value"][:]))
+        texts = h["eval/answers/text"].asstr()[:]
+    difference = abs(perplexity_of(model, tokenizer) / rows["perplexity"] - 1)
+    answers = [answer_of(model, tokenizer, prompt) for prompt in PROMPTS]
+    same = all(answer in (None, text) for answer, text in zip(answers, texts))
+    print(f"  perplexity {rows['perplexity']:.4g} differs by {difference:.1e}; answers {'' if same else 'NOT '}equal, "
+          f"{answers.count(None)} too near to call", flush=True)
+    return difference <= PERPLEXITY and same
 
 
 def check(cull, folder, how, dequantise, work):
     golden = load_file(os.path.join(folder, "golden.safetensors"))
-    out = os.path.join(work, "out")
+    out, name = os.path.join(work, "out"), os.path.basename(folder)
     folder, cut, exported = how(cull, folder, golden, work)
     with open(os.path.join(folder, "config.json")) as f:
         arch = json.load(f)["model_type"]
     done = subprocess.run([cull, "export", *exported, "-o", out, "--shard", "100K"]
                           + ["--dequantise"] * dequantise, stderr=subprocess.PIPE, text=True)
-    reason = REFUSED.get((arch, how.__name__))
+    reason = REFUSED.get((name, how.__name__), REFUSED.get((arch, how.__name__)))
     if reason:
         return 0 if done.returncode == 3 and reason in done.stderr else float("inf")
-    done.check_returncode()
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+        return float("inf")
     ids = golden["input_ids"].long()
     with open(os.path.join(work, "ids.jsonl"), "w") as f:
         f.writelines(json.dumps(row.tolist()) + "\n" for row in ids)
@@ -173,13 +246,25 @@ def check(cull, folder, how, dequantise, work):
     worst = (written - trace(cull, folder, work, "--cut", cut)).abs().max().item()
     if arch == "arctic":
         return worst
-    return max(worst, (transformers_logits(out, ids) - written).abs().max().item())
+    model = transformers_model(out)
+    with torch.no_grad():
+        worst = max(worst, (model(ids).logits - written).abs().max().item())
+    if how is frequency and not dequantise and not as_recorded(model, cut, out):
+        return float("inf")
+    return worst
 
 
 def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    cull, golden, *wanted = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cull")
+    parser.add_argument("golden")
+    parser.add_argument("name", nargs="*")
+    parser.add_argument("--way", action="append", choices=[way.__name__ for way in WAYS])
+    args = parser.parse_intermixed_args()
+    cull, golden, wanted = args.cull, args.golden, args.name
+    ways = [way for way in WAYS if not args.way or way.__name__ in args.way]
     modules = tempfile.TemporaryDirectory()  # where transformers keeps code that checkpoints carry
     transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
     more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway
@@ -194,7 +279,7 @@ def main():
             continue
         with open(os.path.join(folder, "config.json")) as f:
             forms = (False, True) if "quantization_config" in json.load(f) else (False,)
-        for how, dequantise in itertools.product((frequency, uneven, scattered, novices), forms):
+        for how, dequantise in itertools.product(ways, forms):
             with tempfile.TemporaryDirectory() as work:
                 worst = check(cull, folder, how, dequantise, work)
             print(f"{name:24} {how.__name__:9} {'BF16' if dequantise else '':5} {worst:.2g}", flush=True)

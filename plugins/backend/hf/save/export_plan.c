@@ -222,6 +222,17 @@ static void warn_of_copies(hf_saving *s)
                           n);
 }
 
+// Layers that predict further tokens are of the model that was not pruned.
+static void warn_of_mtp(hf_saving *s)
+{
+    if (s->m->s.mtp)
+        s->ctx->host->log(
+            s->ctx, CULL_WARN,
+            "%zu multi-token-prediction (MTP) layers are left out of the export: %.*s "
+            "is 0 in its config.json",
+            s->m->s.mtp, (int)strcspn(s->m->arch->mtp, "|"), s->m->arch->mtp);
+}
+
 cull_status hf_save_plan(hf_saving *s)
 {
     HF_TRY(plan_layers(s));
@@ -229,6 +240,7 @@ cull_status hf_save_plan(hf_saving *s)
     HF_TRY(check_overlays(s));
     HF_TRY(plan_experts(s));
     warn_of_copies(s);
+    warn_of_mtp(s);
     return hf_save_widths(s);
 }
 

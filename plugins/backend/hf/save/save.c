@@ -1,6 +1,15 @@
 // A variant as a checkpoint: planned, written, verified.
 #include "save/save.h"
 
+// Do layers turn rows to each other in the same way?
+static bool is_alike(const hf_layer *a, const hf_layer *b)
+{
+    return a->mix == b->mix && a->local == b->local && a->rotates == b->rotates &&
+           a->tempered == b->tempered && a->heads->H == b->heads->H &&
+           a->heads->KV == b->heads->KV && a->heads->qk == b->heads->qk &&
+           a->heads->v == b->heads->v;
+}
+
 // What was written is opened again: it must be a sound checkpoint with the layers, experts and
 // rules that were planned.
 static cull_status verify(hf_saving *s)
@@ -13,9 +22,10 @@ static cull_status verify(hf_saving *s)
         const cull_layer_facts *was = &s->m->layer[l].facts;
         if (s->new_layer[l] == SIZE_MAX)
             continue;
-        const cull_layer_facts *is = &again->layer[s->new_layer[l]].facts;
-        same = is->E == s->rows[l] && is->K == s->k[l] && is->window == was->window &&
-               is->renormalise == was->renormalise;
+        const hf_layer *now = &again->layer[s->new_layer[l]];
+        same = now->facts.E == s->rows[l] && now->facts.K == s->k[l] &&
+               now->facts.window == was->window && now->facts.renormalise == was->renormalise &&
+               is_alike(&s->m->layer[l], now);
     }
     hf_close(again);
     if (same)

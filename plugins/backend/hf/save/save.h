@@ -1,11 +1,11 @@
 // Writing a variant as a checkpoint of its own.
 //
 // export_plan.c decides what becomes of layers and experts, and refuses what the format cannot say;
-// slots.c says what that puts into a slot.
-// tensor_list.c lists the tensors to be written, each with where it comes from. write_tensors.c
-// writes them, bytes as they are wherever nothing changes them. config_edit.c edits config.json as
-// text, so that all else stays as it was. channels.c makes parts narrower, or zero. cull_layout.c
-// writes what Cull's own layout adds, where no published one will do.
+// slots.c says what that puts into a slot. tensor_list.c lists the tensors to be written, each with
+// where it comes from. write_tensors.c writes them, bytes as they are wherever nothing changes
+// them. config_edit.c edits config.json as text (json_text.c), so that all else stays as it was,
+// and layer_lists.c what it says of layers one by one. channels.c makes parts narrower, or zero.
+// cull_layout.c writes what Cull's own layout adds, where no published one will do.
 #ifndef HF_SAVE_H
 #define HF_SAVE_H
 
@@ -72,6 +72,9 @@ void hf_save_narrow(const hf_saving *, hf_out *);
 // For the slice of `out` that holds matrix `where`; lives in scratch memory.
 cull_status hf_save_sieve(hf_saving *, const hf_out *, cull_matrix_id where, hf_sieve *);
 size_t hf_sieve_pass(hf_sieve *, const unsigned char *from, size_t n, unsigned char *to);
+
+// ---- layer_lists.c: config.json's text, of a model with fewer layers, or NULL ----
+char *hf_save_layer_lists(hf_saving *, char *text);
 
 // ---- cull_layout.c: Cull's own layout ----
 #define HF_OWN_FILE   "modeling_cull.py"
