@@ -14,6 +14,7 @@ import io
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ except ImportError as missing:
 VERSION = "5.24"
 TOLERANCE = 1e-3  # of the largest logit
 LENGTH = 40
+MEMORY = 12 << 30
 
 # Without meaning for a model's numbers: Cull does not look at them, whatever they hold. transformers validates their
 # types, or fails where its own code trips over them (a file to load, an implementation it lacks).
@@ -40,8 +42,13 @@ NOT_LOOKED_AT = """
     architectures attention_dropout attn_implementation auto_map bos_token_id chunk_size_feed_forward dtype eos_token_id
     experts_implementation id2label initializer_range label2id num_labels output_attentions output_hidden_states
     output_router_logits pad_token_id pretraining_tp problem_type return_dict router_aux_loss_coef router_jitter_noise
-    input_jitter_noise max_window_layers torch_dtype transformers_version use_cache gradient_checkpointing num_mtp_layers num_nextn_predict_layers
+    input_jitter_noise max_window_layers torch_dtype transformers_version use_cache gradient_checkpointing
+    num_mtp_layers num_nextn_predict_layers mamba_chunk_size chunk_size kv_sharing_modes vocab_size_per_layer_input
+    index_n_heads index_head_dim index_local_blocks
 """.split()
+
+
+UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
 
 
 def why_accepted(cls, key, value):
@@ -54,6 +61,10 @@ def why_accepted(cls, key, value):
         return "an integer is a number, too"
     if value is None and field and not field.default:
         return "null is how older files say that there is none, where none is the default"
+    if key in ("rope_parameters", "rope_scaling", "rope_theta") and cls.__name__ in UNROTATED:
+        return "positions are not rotated"
+    if key == "attn_temperature_tuning" and isinstance(value, int):
+        return "older files have a number"
     if key == "head_dim" and value is None:
         return "transformers trips over null where the class has no such field; D / H is meant"
     return None
@@ -154,7 +165,7 @@ def foreign(classes):
 
 def cases_of(saved, cls, everything):
     """(key, value) of a family whose own keys are those of `saved`; "a b" sets both, in this order."""
-    fields, depth = names_of(cls), saved["num_hidden_layers"]
+    fields, depth = names_of(cls), saved.get("num_hidden_layers", len(saved.get("layers_block_type", ())))
     keys = dict(everything)
     for name, field in fields.items():
         keys[name] = values_of(saved.get(name, field.default), field.type)
@@ -255,12 +266,13 @@ def main():
     parser.add_argument("--part", default="1/1")
     parser.add_argument("--json")
     parser.add_argument("family", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if not transformers.__version__.startswith(VERSION):
         print(f"skipped: transformers {transformers.__version__}, but the lists are those of {VERSION}", file=sys.stderr)
         return 77
     transformers.logging.set_verbosity(transformers.logging.CRITICAL)
     transformers.utils.logging.disable_progress_bar()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # huge sizes are to be refused, not to end the run
     part, parts = map(int, args.part.split("/"))
     chosen = {}
     for name, (kind, options, how) in CASES.items():

@@ -242,6 +242,7 @@ typedef struct hf_arch {
     const char *window_switch; // a key that must be true for windows to count; NULL: none
     bool chunked;              // attention_chunk_size, in place of windows
     bool own_types;            // layer_types has other words, which `adjust` reads or nobody
+    const char *positions;     // NULL: max_position_embeddings
     hf_num exact;              // positions up to which sparse attention is dense; key NULL: all
 
     // ---- recurrent layers
@@ -254,6 +255,7 @@ typedef struct hf_arch {
     const char *rotary_dim; // an older key that gives it in channels
     bool mrope;             // M-RoPE: sections of channels whose positions are one on text
     bool own_mscale;        // longrope as Phi has it, see rope.h
+    bool by_type;           // rope_parameters has an object for each type of layer
     bool yarn_default;      // without any scaling in config.json: gpt-oss's yarn
 
     // ---- mixture of experts

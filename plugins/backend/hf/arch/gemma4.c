@@ -9,7 +9,7 @@ static const hf_key keys[] = {
     { "use_bidirectional_attention", "\"vision\"|null", NULL }, // of images alone
     { "num_kv_shared_layers", "0|null", NULL },
     { "use_double_wide_mlp", "false|null", NULL },
-    { "enable_moe_block", "true", NULL },
+    { "attention_chunk_size", "null", NULL },
     { "vocab_size_per_layer_input|per_layer_config|attention_k_eq_v", HF_ANY, NULL },
     { "global_head_dim|num_global_key_value_heads", HF_ANY, NULL },
     { 0 },
@@ -22,8 +22,12 @@ static cull_status adjust(hf_config *c, cull_model *m)
     if (hf_size(c, (hf_num)HF_KEY("hidden_size_per_layer_input", 256), 0))
         return c->status ? c->status
                          : hf_refuse_value(c, "hidden_size_per_layer_input", "> 0", "0");
+    if (!hf_flag(c, (hf_num)HF_KEY("enable_moe_block", 0)))
+        return c->status ? c->status : hf_refuse_value(c, "enable_moe_block", "false", "true");
     if (!hf_config_has(c, "rope_parameters"))
         return hf_wrong(c, "rope_parameters", NULL, "");
+    if (json_object_get(c->root, "rope_scaling"))
+        return hf_refuse_value(c, "rope_scaling", "of older files", "rope_parameters");
     m->layer[m->s.L - 1].local = false;
     m->s.embed_scale = (float)pow((double)m->s.D, 0.5);
     return c->status;
@@ -58,6 +62,7 @@ const hf_arch hf_gemma4 = {
     .local_layers = HF_LOCAL_BUT_NTH,
     .local_n = HF_CONSTANT(6),
     .window = 512,
+    .by_type = true,
     .E = HF_NEEDS("num_experts"),
     .K = HF_NEEDS("top_k_experts"),
     .F = HF_NEEDS("moe_intermediate_size"),

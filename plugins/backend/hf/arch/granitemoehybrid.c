@@ -22,6 +22,12 @@ static cull_status adjust(hf_config *c, cull_model *m)
     const json_t *width = hf_config_value(c, "mamba_d_head");
     const char *positions = hf_word(c, "position_embedding_type", NULL);
 
+    if (hf_config_is_null(c, "mamba_d_head") || hf_config_is_null(c, "time_step_limit"))
+        return hf_refuse_value(
+            c, hf_config_is_null(c, "mamba_d_head") ? "mamba_d_head" : "time_step_limit", "null",
+            "a value, or no such key");
+    if (width && !json_is_integer(width) && strcmp(hf_word(c, "mamba_d_head", ""), "auto") != 0)
+        return hf_wrong(c, "mamba_d_head", width, "a number, or \"auto\"");
     s->v_width = json_is_integer(width) ? (size_t)json_integer_value(width) : inner / s->H;
     if (c->status == CULL_OK && s->v_width * s->H != inner)
         return c->ctx->host->fail(

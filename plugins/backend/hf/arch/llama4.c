@@ -19,8 +19,10 @@ static cull_status adjust(hf_config *c, cull_model *m)
     const bool on = !tuning || json_is_true(tuning) || json_integer_value(tuning) != 0;
     const bool listed = hf_config_has(c, "layer_types");
 
+    if (tuning && !json_is_boolean(tuning) && !json_is_integer(tuning)) // a number in older files
+        return hf_wrong(c, "attn_temperature_tuning", tuning, "true or false");
     m->s.temper = (float)hf_real(c, (hf_num)HF_KEY("attn_scale", 0.1));
-    m->s.temper_span = (float)hf_real(c, (hf_num)HF_KEY("floor_scale", 8192));
+    m->s.temper_span = (float)hf_size(c, (hf_num)HF_KEY("floor_scale", 8192), 1);
     m->s.temper_from = 1;
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];

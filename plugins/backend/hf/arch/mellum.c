@@ -21,6 +21,7 @@ const hf_arch hf_mellum = {
     .window = 1024,
     .local = { .theta = HF_CONSTANT(1e4) },
     .partial = HF_KEY("partial_rotary_factor", 1),
+    .by_type = true,
     .E = HF_NEEDS("num_local_experts|num_experts"),
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("moe_intermediate_size"),

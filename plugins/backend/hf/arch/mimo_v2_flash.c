@@ -52,6 +52,7 @@ const hf_arch hf_mimo_v2_flash = {
     .window = 129,
     .local = { .KV_times = 2, .theta = HF_KEY("swa_rope_theta", 1e4) },
     .partial = HF_KEY("partial_rotary_factor", 0.334),
+    .by_type = true,
     .E = HF_NEEDS("num_local_experts|n_routed_experts"),
     .K = HF_NEEDS("num_experts_per_tok"),
     .F = HF_NEEDS("moe_intermediate_size"),

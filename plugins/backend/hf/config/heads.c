@@ -240,7 +240,9 @@ cull_status hf_heads_read(hf_config *c, cull_model *m)
 {
     hf_heads *heads = &m->heads[0];
 
-    m->facts.max_positions = hf_size(c, NEEDS("max_position_embeddings|model_max_length"), 1);
+    const char *positions = m->arch->positions ? m->arch->positions : "max_position_embeddings";
+
+    m->facts.max_positions = hf_size(c, NEEDS(positions), 1);
     heads->H = hf_size(c, NEEDS("num_attention_heads"), 1);
     heads->KV = hf_size(c, KEY("num_key_value_heads", (double)m->arch->kv_heads), 1);
     heads->KV = heads->KV ? heads->KV : heads->H;

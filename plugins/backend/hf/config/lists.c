@@ -14,6 +14,7 @@ static const hf_key shared_keys[] = {
     { "is_encoder_decoder|add_cross_attention|tie_encoder_decoder", "false|null", NULL },
     { "pruned_heads|fusion_config", "null|{}", NULL },
     { "transformers_weights", "null", NULL }, // a file that is read instead
+    { "text_config", "null", NULL },          // within another
     // ---- without meaning
     { "architectures|model_type|auto_map|transformers_version|_name_or_path|name_or_path", HF_ANY, NULL },
     { "dtype|torch_dtype|use_bfloat16|torchscript|_attn_implementation|attn_implementation", HF_ANY, NULL },

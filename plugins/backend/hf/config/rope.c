@@ -336,18 +336,21 @@ static void open_scaling(hf_config *config, hf_config *sub)
 }
 
 // Where layers are of several types, rope_parameters may hold an object for each; then c->sub
-// becomes this type's.
-static void choose_type(rope_config *c)
+// becomes this type's. Of some families it must, if it is there.
+static cull_status choose_type(rope_config *c)
 {
     const char *word = c->local ? "sliding_attention" : "full_attention";
     hf_config own;
 
     if (c->arch->local_layers == HF_LOCAL_NONE || c->arch->local_layers == HF_LOCAL_ALL)
-        return; // such an object is refused
+        return CULL_OK; // such an object is refused
+    if (c->sub.root && c->arch->by_type && !json_is_object(json_object_get(c->sub.root, word)))
+        return hf_wrong(&c->sub, word, NULL, "");
     if (!json_is_object(json_object_get(c->sub.root, word)) || !hf_config_sub(&c->sub, word, &own))
-        return;
+        return CULL_OK;
     hf_config_close(&c->sub);
     c->sub = own;
+    return CULL_OK;
 }
 
 cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, bool local,
@@ -362,8 +365,9 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
     open_scaling(config, &c.sub);
-    choose_type(&c);
     cull_status status = config->status;
+    if (status == CULL_OK)
+        status = choose_type(&c);
     if (status == CULL_OK)
         status = read_type(&c, width, rope);
     if (status == CULL_OK)

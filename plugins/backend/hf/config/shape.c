@@ -25,9 +25,10 @@ static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->mtp = arch->mtp ? hf_size(c, KEY(arch->mtp, 0), 0) : 0;
 
     const char *words = arch->act_words ? arch->act_words : "silu|swish";
-    const char *act = hf_word(c, "hidden_act|hidden_activation", arch->act_words ? NULL : "silu");
-    if (act && !hf_one_of(act, words))
-        (void)hf_refuse(c, "hidden_act", act, words);
+    const char *key = hf_config_has(c, "hidden_activation") ? "hidden_activation" : "hidden_act";
+    const char *act = hf_word(c, "hidden_act|hidden_activation", words);
+    if (act != words && !hf_one_of(act, words))
+        (void)hf_refuse(c, key, act, words);
 }
 
 static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
