@@ -5,7 +5,7 @@
 // A writer keeps the first failure: after it, its calls do nothing, and the commit returns it. So a
 // file is written straight down, without a check after every line. Files are laid out in memory and
 // then written whole (base/new_file.h), unless they are too large for that; they are readable by
-// HDF5 1.8.0 onwards.
+// HDF5 1.10 onwards.
 //
 // HDF5's own messages and its search for filter plugins are switched off. Names are paths:
 // "/eval/arc_easy".

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 
 enum { CHUNK = 1 << 20, DEFLATE = 4, SMALL = 256 }; // bytes, level, bytes
+enum { MANY = 32, LONGEST = 64 };                   // texts, bytes
 
 // "group/name" in the scratch arena; NULL after a failure, this one included.
 static const char *join(cull_h5 *file, const char *group, const char *name)
@@ -59,18 +60,38 @@ static const void *missing(char type)
     }
 }
 
-// How an array is stored: in compressed chunks of about a megabyte, unless it is small or of texts.
-static hid_t layout(const cull_h5 *file, const cull_h5_array *array)
+static bool is_ascii(const char *text)
+{
+    while (*text > 0)
+        text++;
+    return *text == '\0';
+}
+
+// The length that many texts have in common, as hashes do; 0: they have none.
+static size_t common_length(const cull_h5_array *array)
+{
+    const char *const *text = array->type == 's' ? array->data : NULL;
+    const size_t n = elements(array), length = text && n >= MANY && text[0] ? strlen(text[0]) : 0;
+
+    for (size_t i = 0; length && i < n; i++)
+        if (!text[i] || strlen(text[i]) != length || !is_ascii(text[i]))
+            return 0;
+    return length <= LONGEST ? length : 0;
+}
+
+// How an array is stored: in compressed chunks of about a megabyte, unless it is small or of texts
+// of many lengths.
+static hid_t layout(const cull_h5 *file, const cull_h5_array *array, size_t length)
 {
     const hid_t how = H5Pcreate(H5P_DATASET_CREATE);
-    const size_t bytes = elements(array) * cull_h5_size(array->type);
+    const size_t bytes = elements(array) * (length ? length : cull_h5_size(array->type));
     hsize_t chunk[CULL_H5_RANK];
     size_t chunk_bytes = bytes;
     herr_t ok = H5Pset_obj_track_times(how, false);
 
     if (ok >= 0 && missing(array->type))
         ok = H5Pset_fill_value(how, cull_h5_memory_type(array->type), missing(array->type));
-    if (ok < 0 || bytes < SMALL || array->type == 's' || file->on_disk)
+    if (ok < 0 || bytes < SMALL || (array->type == 's' && !length) || file->on_disk)
         return how;
 
     for (size_t i = 0; i < array->rank; i++)
@@ -81,25 +102,37 @@ static hid_t layout(const cull_h5 *file, const cull_h5_array *array)
             chunk[i] = (chunk[i] + 1) / 2;
         }
     ok = H5Pset_chunk(how, (int)array->rank, chunk);
-    if (ok >= 0)
+    if (ok >= 0 && !length)
         ok = H5Pset_shuffle(how);
     if (ok >= 0)
         (void)H5Pset_deflate(how, DEFLATE);
     return how;
 }
 
+// UTF-8 of one length, or of any (0); close it.
+static hid_t text_type(size_t length)
+{
+    if (length == 0)
+        return cull_h5_text_type();
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    if (type < 0 || H5Tset_size(type, length) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+        H5Tset_cset(type, H5T_CSET_UTF8) < 0)
+        return -1;
+    return type;
+}
+
 // Make the array's dataset; its handle, or −1 with the failure kept.
-static hid_t make(cull_h5 *file, const char *path, const cull_h5_array *array)
+static hid_t make(cull_h5 *file, const char *path, const cull_h5_array *array, size_t length)
 {
     hsize_t shape[CULL_H5_RANK];
     for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
 
     const bool text = array->type == 's';
-    const hid_t type = text ? cull_h5_text_type() : cull_h5_memory_type(array->type);
+    const hid_t type = text ? text_type(length) : cull_h5_memory_type(array->type);
     const hid_t space =
         array->rank ? H5Screate_simple((int)array->rank, shape, NULL) : H5Screate(H5S_SCALAR);
-    const hid_t how = layout(file, array);
+    const hid_t how = layout(file, array, length);
     const hid_t made = H5Dcreate2(file->file, path, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
     if (made < 0)
         cull_h5_failed(file, "array", path);
@@ -125,6 +158,20 @@ static void write_data(cull_h5 *file, hid_t array, const char *path, char type, 
         cull_h5_failed(file, "array", path);
     if (text)
         H5Tclose(kind);
+}
+
+// Texts of one length, one behind the other.
+static void write_packed(cull_h5 *file, hid_t array, const char *path, size_t length, size_t n,
+                         const char *const *text)
+{
+    const hid_t type = text_type(length);
+    char *packed = cull_h5_scratch(file, n, length);
+
+    for (size_t i = 0; packed && i < n; i++)
+        memcpy(packed + i * length, text[i], length);
+    if (packed && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed) < 0)
+        cull_h5_failed(file, "array", path);
+    H5Tclose(type);
 }
 
 static void describe(cull_h5 *file, const char *path, const cull_h5_array *array, bool scale)
@@ -201,11 +248,14 @@ static void attach(cull_h5 *file, hid_t array, const char *group, const cull_h5_
 void cull_h5_put(cull_h5 *file, const char *group, const cull_h5_array *array)
 {
     const char *path = join(file, group, array->name);
-    const hid_t made = path ? make(file, path, array) : -1;
+    const size_t length = common_length(array);
+    const hid_t made = path ? make(file, path, array, length) : -1;
     if (made < 0)
         return;
 
-    if (array->data)
+    if (length)
+        write_packed(file, made, path, length, elements(array), array->data);
+    else if (array->data)
         write_data(file, made, path, array->type, H5S_ALL, H5S_ALL, array->data, elements(array));
     describe(file, path, array, is_scale(array));
     if (is_scale(array)) {

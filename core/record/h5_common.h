@@ -36,6 +36,9 @@ enum { CULL_H5_SEAL = 40 };
 void cull_h5_seal(char seal[CULL_H5_SEAL], const cull_key *key);
 cull_status cull_h5_check(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
 
+// The checksum of HDF5's own metadata: lookup3 (Jenkins, 2006), from zero.
+uint32_t cull_h5_checksum(const void *data, size_t bytes);
+
 // Before each use of HDF5 in a thread: no messages of its own, no plugins.
 // HDF5 is entered for a file until cull_crash_leave: a crash in it is put to that.
 void cull_h5_enter(const char *path);

@@ -253,23 +253,55 @@ static cull_status shape_of(cull_h5_in *file, hid_t space, const char *path, cul
     return CULL_OK;
 }
 
+// n texts of one length (h5_array.c), NUL-ended, in the alloc arena.
+static cull_status read_packed(cull_h5_in *file, hid_t array, hid_t stored, size_t n,
+                               const char *path, const char ***out)
+{
+    const size_t length = H5Tget_size(stored);
+    char *packed = n < SIZE_MAX / (length + 1) ? cull_alloc(n ? n : 1, length ? length : 1) : NULL;
+    char *own = packed ? cull_take(file->ctx, n ? n : 1, length + 1) : NULL;
+    const char **texts = own ? cull_take(file->ctx, n ? n : 1, sizeof *texts) : NULL;
+    cull_status status = texts ? CULL_OK : cull_no_memory(file->ctx);
+
+    if (texts && n > 0 && read_array(array, stored, packed) < 0)
+        status = unreadable(file, path);
+    for (size_t i = 0; status == CULL_OK && i < n; i++) {
+        memcpy(own + i * (length + 1), packed + i * length, length);
+        texts[i] = own + i * (length + 1);
+    }
+    cull_free(packed);
+    *out = texts;
+    return status;
+}
+
+static cull_status get_texts(cull_h5_in *file, hid_t array, hid_t space, const char *path, size_t n,
+                             const void **data)
+{
+    const hid_t stored = H5Dget_type(array);
+    const char **texts = NULL;
+    cull_status status;
+
+    if (H5Tis_variable_str(stored) > 0)
+        status = read_texts(file, array, read_array, space, n, path, &texts);
+    else
+        status = read_packed(file, array, stored, n, path, &texts);
+    H5Tclose(stored);
+    *data = texts;
+    return status;
+}
+
 static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *path,
                        cull_h5_shape *shape, const void **data)
 {
     CULL_TRY(shape_of(file, space, path, shape));
     const hid_t stored = H5Dget_type(array);
-    const bool text = H5Tis_variable_str(stored) > 0,
-               number = !text && H5Tget_class(stored) <= H5T_FLOAT;
+    const H5T_class_t kind = H5Tget_class(stored);
     H5Tclose(stored);
-    if (shape->type == 's' ? !text : !number)
+    if (shape->type == 's' ? kind != H5T_STRING : kind > H5T_FLOAT)
         return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s does not hold %s", file->path, path,
                          shape->type == 's' ? "text" : "numbers");
-    if (text) {
-        const char **texts = NULL;
-        CULL_TRY(read_texts(file, array, read_array, space, shape->n, path, &texts));
-        *data = texts;
-        return CULL_OK;
-    }
+    if (shape->type == 's')
+        return get_texts(file, array, space, path, shape->n, data);
 
     void *numbers = cull_take(file->ctx, shape->n ? shape->n : 1, cull_h5_size(shape->type));
     if (!numbers)

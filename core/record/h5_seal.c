@@ -1,4 +1,4 @@
-// The checksum at the end of a file.
+// The checksum at the end of a file, and HDF5's own.
 #include "record/h5_common.h"
 
 #include <errno.h>
@@ -10,7 +10,8 @@
 static const char word[] = "xxh3-128";
 
 enum { WORD = sizeof word - 1 };
-enum { END_OF_FILE = 40 }; // the byte of a superblock 0 that says where HDF5 ends
+// Where a superblock says its version, and where HDF5 ends: of versions 0 and 1, and of later ones.
+enum { VERSION = 8, OLD_END = 40, END = 28 };
 
 void cull_h5_seal(char seal[CULL_H5_SEAL], const cull_key *key)
 {
@@ -32,12 +33,14 @@ typedef enum verdict { WHOLE, DAMAGED, UNSEALED, NO_FILE, SHORT } verdict;
 // enough, so that damage to the one is found by the other. Without one it may end too early.
 static int find_seal(int fd, uint64_t n, char seal[CULL_H5_SEAL], verdict *out)
 {
-    unsigned char end[8] = { 0 };
+    unsigned char version = 0, end[8] = { 0 };
     uint64_t ends = 0;
     int error = read_at(fd, n, seal, CULL_H5_SEAL);
 
     if (!error)
-        error = read_at(fd, END_OF_FILE, end, sizeof end);
+        error = read_at(fd, VERSION, &version, 1);
+    if (!error)
+        error = read_at(fd, version < 2 ? OLD_END : END, end, sizeof end);
     for (size_t i = 0; i < sizeof end; i++)
         ends |= (uint64_t)end[i] << 8 * i;
     if (!error && (memcmp(seal, word, WORD) == 0 || ends == n))
@@ -105,4 +108,50 @@ cull_status cull_h5_check(cull_ctx *ctx, const char *path)
     if (error) // a bad sector, which is damage, too
         return cull_fail(ctx, CULL_EFORMAT, "%s: cannot be read: %s", path, strerror(error));
     return say(ctx, path, v);
+}
+
+// ---- HDF5's own ----
+
+static uint32_t turn(uint32_t x, unsigned k)
+{
+    return x << k | x >> (32 - k);
+}
+
+// h: (3)
+static void mix(uint32_t *h)
+{
+    static const unsigned by[] = { 4, 6, 8, 16, 19, 4 };
+    for (size_t i = 0; i < 6; i++) {
+        uint32_t *a = &h[i % 3], *b = &h[(i + 1) % 3], *c = &h[(i + 2) % 3];
+        *a = (*a - *c) ^ turn(*c, by[i]);
+        *c += *b;
+    }
+}
+
+// h: (3)
+static void end(uint32_t *h)
+{
+    static const unsigned by[] = { 14, 11, 25, 16, 4, 14, 24 };
+    for (size_t i = 0; i < 7; i++) {
+        uint32_t *to = &h[(i + 2) % 3];
+        const uint32_t from = h[(i + 1) % 3];
+        *to = (*to ^ from) - turn(from, by[i]);
+    }
+}
+
+uint32_t cull_h5_checksum(const void *data, size_t bytes)
+{
+    const unsigned char *from = data;
+    uint32_t h[3];
+    for (size_t i = 0; i < 3; i++)
+        h[i] = 0xdeadbeef + (uint32_t)bytes;
+    while (bytes > 0) {
+        const size_t n = bytes < 12 ? bytes : 12;
+        for (size_t i = 0; i < n; i++)
+            h[i / 4] += (uint32_t)from[i] << 8 * (i % 4);
+        from += n;
+        bytes -= n;
+        bytes > 0 ? mix(h) : end(h);
+    }
+    return h[2];
 }

@@ -42,18 +42,35 @@ cull_arena *cull_h5_arena(const cull_h5 *file)
 
 // ---- the file ----
 
-// HDF5 1.8 can read it; the order of making is kept, as netCDF wants.
+// The order of making is kept, as netCDF wants. Names and attributes stay in the group's header:
+// heaps and trees of their own would take more room than most groups' content.
+static herr_t group_form(hid_t what)
+{
+    enum { ALL = 65535 };
+    herr_t ok = H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    if (ok >= 0)
+        ok = H5Pset_link_phase_change(what, ALL, 0);
+    if (ok >= 0)
+        ok = H5Pset_attr_phase_change(what, ALL, 0);
+    if (ok >= 0)
+        ok = H5Pset_obj_track_times(what, false);
+    return ok;
+}
+
+// HDF5 1.10 can read it, whose form takes a third of the older one's room; what is laid out on disk
+// (traces) keeps the older one.
 static hid_t open_new(const cull_h5 *file)
 {
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS), what = H5Pcreate(H5P_FILE_CREATE);
     const char *name = file->on_disk ? file->disk.temporary : file->path;
     hid_t made = -1;
 
-    herr_t ok = H5Pset_libver_bounds(how, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110);
+    herr_t ok = H5Pset_libver_bounds(how, file->on_disk ? H5F_LIBVER_EARLIEST : H5F_LIBVER_V110,
+                                     H5F_LIBVER_V110);
     if (ok >= 0)
         ok = H5Pset_fclose_degree(how, H5F_CLOSE_STRONG);
     if (ok >= 0)
-        ok = H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+        ok = group_form(what);
     if (ok >= 0)
         ok = H5Pset_file_locking(how, false, true);
     if (ok >= 0 && !file->on_disk)
@@ -109,6 +126,18 @@ static cull_status write_sealed(const cull_h5 *file, char *image, size_t n)
     return cull_write_file(file->ctx, file->path, image, n + CULL_H5_SEAL);
 }
 
+// HDF5 marks the image as no longer open for writing, and leaves the superblock's checksum as it
+// was before.
+static void mend_superblock(char *image, size_t n)
+{
+    enum { VERSION = 8, SUMMED = 44 };
+    if (n < SUMMED + 4 || image[VERSION] < 2)
+        return;
+    const uint32_t sum = cull_h5_checksum(image, SUMMED);
+    for (size_t i = 0; i < 4; i++)
+        image[SUMMED + i] = (char)(unsigned char)(sum >> 8 * i);
+}
+
 static void commit_image(cull_h5 *file)
 {
     const ssize_t n = H5Fget_file_image(file->file, NULL, 0);
@@ -120,8 +149,10 @@ static void commit_image(cull_h5 *file)
         cull_h5_no_memory(file);
     else if (H5Fget_file_image(file->file, image, (size_t)n) != n)
         cull_h5_failed(file, "the file", "itself");
-    else
+    else {
+        mend_superblock(image, (size_t)n);
         file->status = write_sealed(file, image, (size_t)n);
+    }
     cull_free(image);
 }
 
@@ -182,7 +213,7 @@ void cull_h5_group(cull_h5 *file, const char *group)
         return;
     const hid_t what = H5Pcreate(H5P_GROUP_CREATE);
     hid_t made = -1;
-    if (H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED) >= 0)
+    if (group_form(what) >= 0)
         made = H5Gcreate2(file->file, group, H5P_DEFAULT, what, H5P_DEFAULT);
     if (made < 0 || H5Gclose(made) < 0)
         cull_h5_failed(file, "group", group);
