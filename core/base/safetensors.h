@@ -70,6 +70,10 @@ cull_status cull_safetensors_put(cull_ctx *ctx, cull_safetensors_writer *writer,
 // Check that every tensor is complete, sync, and rename. Frees the writer, also on failure, and
 // then leaves nothing behind.
 cull_status cull_safetensors_finish(cull_ctx *ctx, cull_safetensors_writer *writer) CULL_MUST_CHECK;
+// The same for a sealed file that stands under its seal: "<seal>.safetensors" in `dir`, written to
+// `name`. One that is there already is left as it is, for it is the same.
+cull_status cull_safetensors_finish_named(cull_ctx *ctx, cull_safetensors_writer *writer,
+                                          const char *dir, char *name, size_t room) CULL_MUST_CHECK;
 void cull_safetensors_abandon(
     cull_safetensors_writer *writer); // remove what was written; NULL is fine
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -197,31 +198,70 @@ cull_status cull_safetensors_put(cull_ctx *ctx, cull_safetensors_writer *writer,
     return CULL_OK;
 }
 
-static cull_status seal(cull_ctx *ctx, cull_safetensors_writer *w)
+static cull_status seal(cull_ctx *ctx, cull_safetensors_writer *w, cull_key *key)
 {
-    cull_key key;
-    const int error = cull_key_of_start(w->file.fd, w->bytes, &key);
+    const int error = cull_key_of_start(w->file.fd, w->bytes, key);
 
     if (error == ENOMEM)
         return cull_no_memory(ctx);
     if (error)
         return cull_fail(ctx, CULL_EIO, "%s: cannot be read back: %s", w->file.path,
                          strerror(error));
-    return cull_new_file_put(ctx, &w->file, 8 + sizeof CULL_SEALED - 1, key.hex, CULL_SEAL_DIGITS);
+    return cull_new_file_put(ctx, &w->file, 8 + sizeof CULL_SEALED - 1, key->hex, CULL_SEAL_DIGITS);
+}
+
+static cull_status check_complete(cull_ctx *ctx, const cull_safetensors_writer *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        if (w->slot[i].got != w->slot[i].bytes)
+            return cull_fail(ctx, CULL_EINVAL, "%s: tensor \"%s\" got %zu of its %zu bytes",
+                             w->file.path, w->name[i], w->slot[i].got, w->slot[i].bytes);
+    return CULL_OK;
 }
 
 cull_status cull_safetensors_finish(cull_ctx *ctx, cull_safetensors_writer *writer)
 {
-    cull_status status = CULL_OK;
+    cull_key key;
+    cull_status status = check_complete(ctx, writer);
 
-    for (size_t i = 0; i < writer->n && status == CULL_OK; i++)
-        if (writer->slot[i].got != writer->slot[i].bytes)
-            status = cull_fail(ctx, CULL_EINVAL, "%s: tensor \"%s\" got %zu of its %zu bytes",
-                               writer->file.path, writer->name[i], writer->slot[i].got,
-                               writer->slot[i].bytes);
     if (status == CULL_OK && writer->sealed)
-        status = seal(ctx, writer);
+        status = seal(ctx, writer, &key);
     if (status == CULL_OK)
+        status = cull_new_file_commit(ctx, &writer->file);
+    cull_safetensors_abandon(writer);
+    return status;
+}
+
+// The file's path is now that of its seal.
+static cull_status name_by_seal(cull_ctx *ctx, cull_safetensors_writer *w, const cull_key *key,
+                                const char *dir, char *name, size_t room)
+{
+    cull_buf path = CULL_BUF_INIT;
+
+    snprintf(name, room, "%s.safetensors", key->hex);
+    cull_buf_printf(&path, "%s/%s", dir, name);
+    if (path.failed) {
+        cull_buf_release(&path);
+        return cull_no_memory(ctx);
+    }
+    cull_free(w->file.path);
+    w->file.path = path.s;
+    return CULL_OK;
+}
+
+cull_status cull_safetensors_finish_named(cull_ctx *ctx, cull_safetensors_writer *writer,
+                                          const char *dir, char *name, size_t room)
+{
+    cull_key key;
+    struct stat there;
+    cull_status status = check_complete(ctx, writer);
+
+    if (status == CULL_OK)
+        status = seal(ctx, writer, &key);
+    if (status == CULL_OK)
+        status = name_by_seal(ctx, writer, &key, dir, name, room);
+    if (status == CULL_OK &&
+        (stat(writer->file.path, &there) != 0 || (uint64_t)there.st_size != writer->bytes))
         status = cull_new_file_commit(ctx, &writer->file);
     cull_safetensors_abandon(writer);
     return status;

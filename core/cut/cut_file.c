@@ -10,6 +10,7 @@
 #include "base/safetensors.h"
 #include "cut/cut.h"
 #include "cut/cut_names.h"
+#include "cut/packed.h"
 
 // What is written: entries and the bytes behind them, in scratch memory.
 typedef struct recipe {
@@ -21,7 +22,8 @@ typedef struct recipe {
     const void **data; // (n); NULL: computed when it is written
     size_t *overlay;   // (n) the first overlay of the matrix, where data is NULL
     cull_pair *pair;
-    cull_status status; // the first failure
+    bool *packed, any_packed; // (n) is the overlay written so?
+    cull_status status;       // the first failure
 } recipe;
 
 static void *scratch(recipe *r, size_t n, size_t size)
@@ -166,23 +168,6 @@ static bool is_bits(const cull_overlay *o)
     return o->kind == CULL_MASK || o->kind == CULL_CHANNELS;
 }
 
-static void add_overlay(recipe *r, size_t i)
-{
-    static const char *const endings[] = { [CULL_MASK] = ".mask",
-                                           [CULL_MATRIX] = ".matrix",
-                                           [CULL_CHANNELS] = ".channels",
-                                           [CULL_BIAS] = ".bias" };
-    const cull_overlay *o = &r->cut->overlay[i];
-    char *place = scratch(r, CULL_PLACE, 1);
-    if (!place || last_of(r->cut, i, o->kind) != i) // one entry for all of them
-        return;
-    cull_place_name(o->where, place);
-    if (is_bits(o))
-        note_columns(r, place, o->cols);
-    add(r, strcat(place, endings[o->kind]), is_bits(o) ? CULL_DT_U8 : r->about->store, 2,
-        (size_t[]){ o->rows, is_bits(o) ? (o->cols + 7) / 8 : o->cols }, NULL, i);
-}
-
 // All biases of a matrix together; NULL: no memory.
 static const float *sum_of_biases(recipe *r, const cull_overlay *o)
 {
@@ -217,6 +202,62 @@ static const void *overlay_bytes(recipe *r, size_t i)
     return out;
 }
 
+// A mask or a matrix packed, in scratch memory; `pays`: is it smaller so?
+static cull_packed pack(recipe *r, size_t i, bool *pays)
+{
+    const cull_overlay *o = &r->cut->overlay[i];
+    const void *plain = overlay_bytes(r, i);
+    cull_packed out = { 0 };
+    *pays = false;
+    if (!plain)
+        return out;
+    const size_t width = cull_store_size(r->about->store);
+    const cull_status status =
+        o->kind == CULL_MASK ? cull_pack_bits(r->ctx, o->rows, o->cols, plain, &out, pays)
+                             : cull_pack_matrix(r->ctx, o->rows, o->cols, width, plain, &out, pays);
+    if (status != CULL_OK && r->status == CULL_OK)
+        r->status = status;
+    return out;
+}
+
+// How large it will be is known now; it is packed again when it is written, for all of a cut's
+// matrices at once may be as large as the model.
+static bool add_packed(recipe *r, size_t i, const char *name)
+{
+    char *longer = scratch(r, CULL_PLACE, 1);
+    const cull_mark mark = cull_arena_mark(cull_context_of(r->ctx)->scratch);
+    bool pays = false;
+    const cull_packed packed = longer ? pack(r, i, &pays) : (cull_packed){ 0 };
+    cull_arena_rewind(cull_context_of(r->ctx)->scratch, mark);
+    cull_cut_leave_matrix(r->cut, r->cut->overlay[i].where);
+    if (r->status != CULL_OK || !pays)
+        return false;
+    snprintf(longer, CULL_PLACE, "%s-packed", name);
+    add(r, longer, CULL_DT_U8, 1, &packed.n, NULL, i);
+    r->packed[r->n - 1] = r->any_packed = true;
+    return true;
+}
+
+static void add_overlay(recipe *r, size_t i)
+{
+    static const char *const endings[] = { [CULL_MASK] = ".mask",
+                                           [CULL_MATRIX] = ".matrix",
+                                           [CULL_CHANNELS] = ".channels",
+                                           [CULL_BIAS] = ".bias" };
+    const cull_overlay *o = &r->cut->overlay[i];
+    char *place = scratch(r, CULL_PLACE, 1), *name = scratch(r, CULL_PLACE, 1);
+    if (!place || !name || last_of(r->cut, i, o->kind) != i) // one entry for all of them
+        return;
+    cull_place_name(o->where, place);
+    snprintf(name, CULL_PLACE, "%s%s", place, endings[o->kind]);
+    if ((o->kind == CULL_MASK || o->kind == CULL_MATRIX) && add_packed(r, i, name))
+        return;
+    if (is_bits(o))
+        note_columns(r, place, o->cols);
+    add(r, name, is_bits(o) ? CULL_DT_U8 : r->about->store, 2,
+        (size_t[]){ o->rows, is_bits(o) ? (o->cols + 7) / 8 : o->cols }, NULL, i);
+}
+
 // ---- the file ----
 
 static bool needs_version_2(const cull_cut *cut)
@@ -238,7 +279,10 @@ static void describe(recipe *r)
     snprintf(L, 24, "%zu", r->cut->L);
     snprintf(D, 24, "%zu", r->cut->D);
 
-    note(r, "cull", needs_version_2(r->cut) ? CULL_CUT_FORMAT "2" : CULL_CUT_FORMAT "1");
+    note(r, "cull",
+         r->any_packed             ? CULL_CUT_FORMAT "3"
+         : needs_version_2(r->cut) ? CULL_CUT_FORMAT "2"
+                                   : CULL_CUT_FORMAT "1");
     note(r, "L", L);
     note(r, "D", D);
     note(r, "store", cull_dtype_word(r->about->store));
@@ -254,22 +298,26 @@ static void plan(recipe *r)
     r->entry = scratch(r, room, sizeof *r->entry);
     r->data = scratch(r, room, sizeof *r->data);
     r->overlay = scratch(r, room, sizeof *r->overlay);
+    r->packed = scratch(r, room, sizeof *r->packed);
     r->pair = scratch(r, 6 + r->about->n_notes + r->cut->n_overlays, sizeof *r->pair);
 
-    describe(r);
     for (size_t l = 0; l < r->cut->L; l++)
         if (r->cut->layer[l].E > 0)
             add_slots(r, l);
     add_rules(r);
     for (size_t i = 0; i < r->cut->n_overlays; i++)
         add_overlay(r, i);
+    describe(r);
 }
 
 static cull_status put(recipe *r, cull_safetensors_writer *writer)
 {
     for (size_t i = 0; i < r->n; i++) {
         const cull_mark mark = cull_arena_mark(cull_context_of(r->ctx)->scratch);
-        const void *data = r->data[i] ? r->data[i] : overlay_bytes(r, r->overlay[i]);
+        bool pays;
+        const void *data = r->data[i]     ? r->data[i]
+                           : r->packed[i] ? pack(r, r->overlay[i], &pays).bytes
+                                          : overlay_bytes(r, r->overlay[i]);
         size_t bytes = 0;
         if (!data)
             return r->status;
@@ -282,8 +330,9 @@ static cull_status put(recipe *r, cull_safetensors_writer *writer)
     return CULL_OK;
 }
 
-cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about *about,
-                          const char *path)
+// Write to `path`, or with a name to be filled into the folder `path`.
+static cull_status save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about *about,
+                        const char *path, cull_cut_name *name)
 {
     recipe r = { .ctx = ctx, .cut = cut, .about = about };
 
@@ -292,19 +341,35 @@ cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_abo
                          cull_dtype_word(about->store));
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
     plan(&r);
+    const char *first =
+        name ? cull_arena_printf(cull_context_of(ctx)->scratch, "%s/cut", path) : path;
     cull_safetensors_writer *writer = NULL;
-    cull_status status = r.status;
+    cull_status status = r.status != CULL_OK ? r.status : first ? CULL_OK : cull_no_memory(ctx);
     if (status == CULL_OK)
         status =
-            cull_safetensors_create_sealed(ctx, path, r.n, r.entry, r.n_pairs, r.pair, &writer);
+            cull_safetensors_create_sealed(ctx, first, r.n, r.entry, r.n_pairs, r.pair, &writer);
     if (status == CULL_OK)
         status = put(&r, writer);
-    if (status == CULL_OK)
-        status = cull_safetensors_finish(ctx, writer);
-    else
+    if (status != CULL_OK)
         cull_safetensors_abandon(writer);
+    else if (name)
+        status = cull_safetensors_finish_named(ctx, writer, path, name->text, sizeof name->text);
+    else
+        status = cull_safetensors_finish(ctx, writer);
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return cull_while(ctx, status, "storing the cut");
+}
+
+cull_status cull_cut_save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about *about,
+                          const char *path)
+{
+    return save(ctx, cut, about, path, NULL);
+}
+
+cull_status cull_cut_keep(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about *about,
+                          const char *dir, cull_cut_name *out)
+{
+    return save(ctx, cut, about, dir, out);
 }
 
 // ---- rounding ----

@@ -1,7 +1,7 @@
 // The cut as a file of its own: a recipe from which a variant can be rebuilt, evaluated or exported
 // without calibrating again.
 //
-// A safetensors file. __metadata__: cull ("cut/1", or "cut/2", see cut_names.h), L, D, store, model
+// A safetensors file. __metadata__: cull ("cut/1" to "cut/3", see cut_names.h), L, D, store, model
 // and calibration (32 hex digits each, where known), and whatever else the writer notes. Tensors, l
 // a layer with experts:
 //
@@ -17,6 +17,8 @@
 //   <place>.matrix        store (rows, cols)
 //   <place>.channels      U8  (1, bytes)    bits of a module's channels, 1 = kept; place: its matrix down
 //   <place>.bias          store (1, rows)   what is added to the output of that matrix
+//   <place>.mask-packed, .matrix-packed
+//                         U8  (n)           the same, where it is smaller so (packed.h)
 // clang-format on
 //
 // <place> is layer.<l>.expert.<e>.<part>, layer.<l>.<part>, or <part>, with the words of model.h. A
@@ -52,6 +54,14 @@ cull_status cull_cut_store(cull_ctx *, const char *word, const char *model_dtype
 // `store` holds, so that the variant that is evaluated is the one that is stored. F32: nothing
 // changes.
 void cull_cut_round(cull_cut *cut, cull_dtype store);
+
+// A file under the name of its content, "<seal>.safetensors" in `dir`: the same cut, with the same
+// ids, store and notes, is the same file, and one that is there is not written again.
+typedef struct cull_cut_name {
+    char text[48];
+} cull_cut_name;
+cull_status cull_cut_keep(cull_ctx *, const cull_cut *cut, const cull_cut_about *about,
+                          const char *dir, cull_cut_name *out) CULL_MUST_CHECK;
 
 // Atomic: a temporary name, fsync, rename. Several masks of one matrix, and channels of one module,
 // are stored as their intersection, biases as their sum, of several rewritten matrices the last.

@@ -9,6 +9,7 @@
 #include "cut/cut.h"
 #include "cut/cut_file.h"
 #include "cut/cut_names.h"
+#include "cut/packed.h"
 
 typedef struct source {
     cull_ctx *ctx;
@@ -264,6 +265,39 @@ static cull_status load_bits(const source *s, const char *name, const cull_tenso
     return CULL_OK;
 }
 
+// A mask or a matrix that is packed.
+static cull_status load_packed(const source *s, const char *name, const cull_tensor *t,
+                               cull_matrix_id where, uint32_t kind)
+{
+    size_t rows, cols;
+    CULL_TRY(check_place(s, name, where));
+    if (t->rank != 1 || t->dtype != CULL_DT_U8 ||
+        !cull_packed_shape(t->data, t->bytes, &rows, &cols) ||
+        !cull_overlay_fits(kind, where, rows))
+        return wrong(s, name, "is no packed matrix");
+    void *to = s->ctx->host->overlay(s->ctx, s->cut, where, kind, rows, cols);
+    const size_t width = cull_store_size(s->store), n = rows * cols;
+    if (!to)
+        return CULL_ENOMEM;
+    if (kind == CULL_MASK) {
+        const cull_status status = cull_unpack_bits(s->ctx, t->data, t->bytes, to);
+        return status == CULL_EFORMAT ? wrong(s, name, "is damaged") : status;
+    }
+
+    const cull_mark mark = cull_arena_mark(cull_context_of(s->ctx)->scratch);
+    void *numbers = cull_scratch(s->ctx, n, width);
+    cull_status status =
+        numbers ? cull_unpack_matrix(s->ctx, t->data, t->bytes, width, numbers) : CULL_ENOMEM;
+    if (status == CULL_EFORMAT)
+        status = wrong(s, name, "is damaged");
+    if (status == CULL_OK) {
+        const cull_tensor plain = { .dtype = s->store, .data = numbers };
+        status = widen(s, name, &plain, n, to);
+    }
+    cull_arena_rewind(cull_context_of(s->ctx)->scratch, mark);
+    return status;
+}
+
 static cull_status load_overlay(const source *s, const char *name, const cull_tensor *t,
                                 bool *is_one)
 {
@@ -273,10 +307,9 @@ static cull_status load_overlay(const source *s, const char *name, const cull_te
         cull_status (*load)(const source *, const char *, const cull_tensor *, cull_matrix_id,
                             uint32_t);
     } kinds[] = {
-        { ".matrix", CULL_MATRIX, load_numbers },
-        { ".bias", CULL_BIAS, load_numbers },
-        { ".mask", CULL_MASK, load_bits },
-        { ".channels", CULL_CHANNELS, load_bits },
+        { ".matrix", CULL_MATRIX, load_numbers },   { ".bias", CULL_BIAS, load_numbers },
+        { ".mask", CULL_MASK, load_bits },          { ".channels", CULL_CHANNELS, load_bits },
+        { ".mask-packed", CULL_MASK, load_packed }, { ".matrix-packed", CULL_MATRIX, load_packed },
     };
     cull_matrix_id where;
 

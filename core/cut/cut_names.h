@@ -4,11 +4,11 @@
 
 #include <cull/cull.h>
 
-// A file says "cut/1", or "cut/2" where channels, output biases or a top-p are in it, so that
-// whoever knows less refuses what it would read wrongly; later kinds (a deleted router row) raise
-// it again.
+// A file says "cut/1", "cut/2" where channels, output biases or a top-p are in it, or "cut/3" where
+// something is packed, so that whoever knows less refuses what it would read wrongly; later kinds
+// (a deleted router row) raise it again.
 #define CULL_CUT_FORMAT "cut/"
-enum { CULL_CUT_VERSION = 2 };
+enum { CULL_CUT_VERSION = 3 };
 
 enum { CULL_PLACE = 96 }; // room for a place's name with an ending
 
