@@ -25,7 +25,8 @@ static const struct {
 } common[] = {
     { 0, { NULL, 0, NULL, 0, "Common options:", 10 } },
     { CULL_TAKES_EXPERIMENT,
-      { "set", SET, "KEY=VALUE", CULL_MAY_REPEAT, "change a value of the experiment", 10 } },
+      { "set", SET, "KEY=VALUE", CULL_MAY_REPEAT,
+        "change a value of the experiment; KEY+=VALUE appends to a list, ~KEY deletes", 10 } },
     { 0, { "threads", THREADS, "N", 0, "threads (default: one per usable CPU)", 10 } },
     { CULL_TAKES_MEMORY,
       { "memory", MEMORY, "BYTES", 0,
@@ -112,7 +113,7 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case SET:
-        if (!strchr(arg, '=') || *arg == '=')
+        if (*arg == '~' ? !arg[1] : !strchr(arg, '=') || *arg == '=')
             argp_error(state, "--set: \"%s\" is not KEY=VALUE", arg);
         append(state, &o->set, &o->n_set, arg);
         return 0;

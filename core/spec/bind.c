@@ -30,10 +30,15 @@ static const char *const *texts_of(const cull_binder *b, const char *who, const 
     return texts;
 }
 
-// What the command line says is relative to where it was said.
-static const char *base_of(const cull_binder *b, const cull_node *value)
+const char *cull_base_of(const cull_binder *b, const cull_node *value)
 {
-    return value->place.line > 0 ? b->base : NULL;
+    const char *slash = value->place.line > 0 ? strrchr(value->place.file, '/') : NULL;
+    if (!slash)
+        return value->place.line > 0 ? "." : NULL;
+    const char *base = cull_arena_copy(cull_context_of(b->problems->ctx)->alloc, value->place.file,
+                                       (size_t)(slash - value->place.file) + 1);
+    b->problems->lost = b->problems->lost || !base;
+    return base;
 }
 
 // A list is parsed as a whole; when that fails, the elements one by one tell which it is that
@@ -43,8 +48,8 @@ static const cull_node *culprit(const cull_binder *b, const cull_param *param,
 {
     char message[CULL_SENTENCE];
     for (size_t i = 0; value->kind == CULL_LIST && i < value->n; i++)
-        if (cull_setting_parse(b->problems->ctx, param, 1, &texts[i], base_of(b, value), settings,
-                               message, sizeof message) != CULL_OK)
+        if (cull_setting_parse(b->problems->ctx, param, 1, &texts[i], cull_base_of(b, value),
+                               settings, message, sizeof message) != CULL_OK)
             return value->item[i];
     return value;
 }
@@ -57,8 +62,9 @@ bool cull_bind_value(const cull_binder *b, const char *who, const cull_param *pa
     const char *const *texts = texts_of(b, who, value, cull_setting_is_list(param), &n);
     if (!texts)
         return false;
-    const cull_status status = cull_setting_parse(
-        b->problems->ctx, param, n, texts, base_of(b, value), settings, message, sizeof message);
+    const cull_status status =
+        cull_setting_parse(b->problems->ctx, param, n, texts, cull_base_of(b, value), settings,
+                           message, sizeof message);
     if (status == CULL_ENOMEM)
         b->problems->lost = true;
     else if (status != CULL_OK)

@@ -12,8 +12,11 @@
 
 typedef struct cull_binder {
     cull_problems *problems;
-    const char *base; // the folder that paths of the file are relative to
 } cull_binder;
+
+// What paths in a value are relative to: the folder of the file in which it stands; NULL: where the
+// command was given.
+const char *cull_base_of(const cull_binder *binder, const cull_node *value);
 
 // Settings of `plugin` as `map` gives them: a map, or NULL or nothing for none. Keys that `owned`
 // (may be NULL) has are somebody else's affair. Returns the struct, or NULL when there were

@@ -1,14 +1,18 @@
-// --set KEY.PATH=VALUE: nodes on the path are copied, so that what an anchor shares stays as it is
-// elsewhere.
+// --set KEY.PATH=VALUE, KEY.PATH+=VALUE, ~KEY.PATH: nodes on the path are copied, so that what an
+// anchor shares stays as it is elsewhere.
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "spec/tree.h"
 
+enum change { REPLACE, APPEND, DELETE };
+
 typedef struct override {
     cull_problems *problems;
     cull_place place; // "--set KEY.PATH"
-    cull_node *value;
+    enum change change;
+    cull_node *value; // DELETE: NULL
 } override;
 
 static cull_node *set(const override *o, const cull_node *node, const char *path);
@@ -48,6 +52,34 @@ static size_t key_on_path(const cull_node *map, const char *path, size_t *length
     return found;
 }
 
+// Element i of the copy of a list or map goes.
+static cull_node *without(cull_node *copy, size_t i)
+{
+    copy->n--;
+    memmove(&copy->item[i], &copy->item[i + 1], (copy->n - i) * sizeof *copy->item);
+    if (copy->key)
+        memmove(&copy->key[i], &copy->key[i + 1], (copy->n - i) * sizeof *copy->key);
+    return copy;
+}
+
+// What the end of the path becomes.
+static cull_node *changed(const override *o, const cull_node *node)
+{
+    if (o->change == REPLACE)
+        return o->value;
+    const bool many = o->value->kind == CULL_LIST, list = node && node->kind == CULL_LIST;
+    const size_t more = many ? o->value->n : 1;
+    const cull_node none = { .kind = CULL_LIST, .place = o->place };
+    cull_node *out = copy_node(o, list ? node : &none, (list ? node->n : 1) + more);
+    if (!out)
+        return NULL;
+    if (!list && node && !cull_node_is_null(node)) // a list of one may be written as its element
+        out->item[out->n++] = (cull_node *)(uintptr_t)node;
+    for (size_t i = 0; i < more; i++)
+        out->item[out->n++] = many ? o->value->item[i] : o->value;
+    return out;
+}
+
 static cull_node *set_in_map(const override *o, const cull_node *map, const char *path)
 {
     size_t length;
@@ -55,6 +87,13 @@ static cull_node *set_in_map(const override *o, const cull_node *map, const char
     cull_node *copy = copy_node(o, map, map->n + 1);
     if (!copy)
         return NULL;
+    if (o->change == DELETE && i == SIZE_MAX) {
+        cull_problem_add(o->problems, o->place, "there is no \"%.*s\" that could go", (int)length,
+                         path);
+        return NULL;
+    }
+    if (o->change == DELETE && !path[length])
+        return without(copy, i);
     if (i == SIZE_MAX) {
         cull_node *key = cull_take(o->problems->ctx, 1, sizeof *key);
         if (!key)
@@ -83,6 +122,8 @@ static cull_node *set_in_list(const override *o, const cull_node *list, const ch
     cull_node *copy = copy_node(o, list, list->n);
     if (!copy)
         return NULL;
+    if (o->change == DELETE && !path[length])
+        return without(copy, i);
     copy->item[i] = set(o, copy->item[i], path[length] == '.' ? path + length + 1 : "");
     return copy->item[i] ? copy : NULL;
 }
@@ -92,7 +133,7 @@ static cull_node *set_in_list(const override *o, const cull_node *list, const ch
 static cull_node *set(const override *o, const cull_node *node, const char *path)
 {
     if (!*path)
-        return o->value;
+        return changed(o, node);
     if (node && node->kind == CULL_LIST)
         return set_in_list(o, node, path);
     if (node && node->kind == CULL_MAP)
@@ -119,25 +160,41 @@ static void drop_lines(cull_node *node)
     }
 }
 
-cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *text)
+// The parts of an override: how it changes what is at which path, and what follows the "=".
+static bool take_apart(cull_problems *problems, const char *text, override *o, const char **path,
+                       const char **value)
 {
     cull_arena *arena = cull_context_of(problems->ctx)->alloc;
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text) {
+    const char *end = equals ? equals : text + strlen(text);
+    o->change = *text == '~'                                   ? DELETE
+                : equals && equals > text && equals[-1] == '+' ? APPEND
+                                                               : REPLACE;
+    const char *begin = text + (o->change == DELETE);
+    end -= o->change == APPEND;
+    if (end <= begin || (o->change == DELETE) != !equals) {
         cull_problem_add(problems, (cull_place){ "--set", 0, 0 },
-                         "\"%s\" is not of the form key.path=value", text);
-        return NULL;
+                         "\"%s\" is not of the form key.path=value, key.path+=value or ~key.path",
+                         text);
+        return false;
     }
-    char *path = cull_arena_copy(arena, text, (size_t)(equals - text));
-    char *file = path ? cull_arena_printf(arena, "--set %s", path) : NULL;
-    if (!file) {
-        problems->lost = true;
+    *value = equals && equals[1] ? equals + 1 : "~";
+    *path = cull_arena_copy(arena, begin, (size_t)(end - begin));
+    o->place.file = *path ? cull_arena_printf(arena, "--set %s", *path) : NULL;
+    problems->lost = problems->lost || !o->place.file;
+    return o->place.file != NULL;
+}
+
+cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *text)
+{
+    override o = { .problems = problems };
+    const char *path, *value;
+    if (!take_apart(problems, text, &o, &path, &value))
         return NULL;
-    }
-    override o = { .problems = problems, .place = { file, 0, 0 } };
-    const char *value = *(equals + 1) ? equals + 1 : "~";
+    if (o.change == DELETE)
+        return set(&o, root, path);
     const size_t before = problems->n;
-    o.value = cull_tree_parse(problems, file, value, strlen(value));
+    o.value = cull_tree_parse(problems, o.place.file, value, strlen(value));
     for (size_t i = before; i < problems->n; i++)
         problems->at[i].place.line = 0;
     if (o.value)

@@ -23,8 +23,10 @@ static void read_baseline(cull_reader *r, const cull_node *node)
     if (node->kind == CULL_SCALAR && !cull_node_is_null(node))
         r->spec->baseline = node->text;
     else
-        cull_problem_add(r->problems, node->place, "baseline is a method's name, or dense, not %s",
-                         cull_node_kind_name(node));
+        cull_problem_add(
+            r->problems, node->place,
+            "baseline is a method's name, dense, or a value like allocation=layer, not %s",
+            cull_node_kind_name(node));
 }
 
 static void read_models(cull_reader *r, const cull_node *node)
@@ -356,7 +358,7 @@ static void read_plugins(cull_reader *r, const cull_node *node)
                              cull_node_kind_name(file));
             continue;
         }
-        const char *base = file->place.line > 0 ? r->binder.base : NULL;
+        const char *base = cull_base_of(&r->binder, file);
         if (cull_registry_declare(r->ctx, r->registry, base, file->text,
                                   r->source->trust_plugins) != CULL_OK) {
             cull_problem_add(r->problems, file->place, "%s",
@@ -414,6 +416,12 @@ static void read_output(cull_reader *r, const cull_node *node)
                          "output.store: one of f32, bf16, f16, model is expected");
 }
 
+static void skip(cull_reader *r, const cull_node *node)
+{
+    (void)r;
+    (void)node;
+}
+
 // Plugins come first, for the others may be theirs.
 static const struct {
     const char *key;
@@ -421,6 +429,7 @@ static const struct {
     void (*read)(cull_reader *, const cull_node *);
 } sections[] = {
     // clang-format off
+    { "base", false, skip }, // read_tree has merged it
     { "plugins", false, read_plugins },
     { "question", false, read_question },
     { "baseline", false, read_baseline },

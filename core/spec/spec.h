@@ -11,7 +11,7 @@
 //   metrics:     [ metric, … ]
 //   layers:      { only: [ … ], except: [ … ] }, or { NAME: { only: … }, … }
 //   precision:   auto | f32 | bf16 | bf16x2       output: folder, or { folder: …, store: … }
-//   plugins:     [ file, … ]
+//   plugins:     [ file, … ]                      base: the file of another experiment
 //
 // A plugin is a word, or a map with one key, its word, to its settings. A list of one element may
 // be written as the element. Besides a strategy's own settings its map may hold `experts` (the

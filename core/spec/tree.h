@@ -30,9 +30,16 @@ struct cull_node {
 // `text` (n bytes) as it stands in `file`. NULL: problems were added.
 cull_node *cull_tree_parse(cull_problems *problems, const char *file, const char *text, size_t n);
 
-// The tree with the override "KEY.PATH=VALUE" applied: a path of keys and list positions (from 0)
-// separated by dots; VALUE is YAML. What the path lacks is made. NULL: a problem was added.
+// The tree with an override applied. KEY.PATH is a path of keys and list positions (from 0)
+// separated by dots; VALUE is YAML. "KEY.PATH=VALUE" replaces, "KEY.PATH+=VALUE" appends to a list
+// (a list all its elements), "~KEY.PATH" deletes. What the path lacks is made, but for deleting.
+// NULL: a problem was added.
 cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *override);
+
+// An experiment's tree on that of its base: maps are merged key by key, anything else replaces what
+// stands there, and what is nothing deletes it. Nodes keep their places. A plugin replaces another
+// one with its settings. NULL: no memory, noted in problems.
+cull_node *cull_tree_merge(cull_problems *problems, const cull_node *base, const cull_node *own);
 
 const cull_node *cull_node_get(const cull_node *map, const char *key); // the value, or NULL
 const cull_node *cull_node_key(const cull_node *map,
