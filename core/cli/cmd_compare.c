@@ -38,8 +38,8 @@ static const struct argp_option options[] = {
       "every task and pair: both values, the difference, p and flips (as checkpoints are shown)",
       0 },
     { "baseline", BASELINE, "METHOD", 0,
-      "what the others are compared to: this method at the same sparsity and allocation (default: "
-      "dense)",
+      "what the others are compared to: this method at the same sparsity and allocation, or the "
+      "same method with this value, as allocation=layer or calibration=wiki (default: dense)",
       0 },
     { "each-other", EACH_OTHER, NULL, 0,
       "every two methods at the same sparsity and allocation, as --pairs", 0 },
@@ -209,7 +209,15 @@ static bool first_of_label(const cull_metric_views *all, size_t metric_view)
     return true;
 }
 
-static void print_legend(const wanted *w, const cull_metric_views *all,
+// What the others are compared to, in the legend's words.
+static const char *beside(const cull_frame *f, const wanted *w)
+{
+    return !w->baseline                            ? " (of checkpoints: to the first one)"
+           : cull_baseline_is_axis(f, w->baseline) ? " to the same method with it"
+                                                   : " to it at the same sparsity and allocation";
+}
+
+static void print_legend(const cull_frame *f, const wanted *w, const cull_metric_views *all,
                          const cull_metric_views *shown)
 {
     bool geometric = false, plain = false;
@@ -220,9 +228,7 @@ static void print_legend(const wanted *w, const cull_metric_views *all,
     printf("\n± standard error over items; removed: share of routed-expert parameters.");
     if (!w->by_task)
         printf(" to %s: paired difference\nwith its 95 %% interval%s.%s%s%s",
-               w->baseline ? w->baseline : "dense",
-               w->baseline ? " to it at the same sparsity and allocation"
-                           : " (of checkpoints: to the first one)",
+               w->baseline ? w->baseline : "dense", beside(f, w),
                w->baseline ? " Holm: its p, adjusted over the table." : "",
                plain ? " Metrics of several tasks: their mean" : "",
                geometric ? plain ? ", perplexities their geometric mean."
@@ -390,7 +396,7 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
     if (!w->format && cells && w->recovery)
         print_legend_of_recovery();
     else if (!w->format && cells)
-        print_legend(w, &all, &shown);
+        print_legend(frame, w, &all, &shown);
     return CULL_OK;
 }
 

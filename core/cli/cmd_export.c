@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "cli/model.h"
 #include "flow/export.h"
 #include "plan/memory.h"
@@ -11,6 +12,7 @@ typedef enum layout { CHECKPOINT, JSONL, RANKING, MASK, N_LAYOUTS } layout;
 static const char *const layouts[N_LAYOUTS] = { "checkpoint", "jsonl", "ranking", "mask" };
 
 typedef struct request {
+    cull_folders folders; // --where, and the folder that it chooses from
     const char *trial, *model, *out;
     layout layout;
     bool verify;
@@ -23,6 +25,7 @@ static const double close_enough = 1e-4; // of the largest logit
 
 static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder to make, or with another --layout the file", 0 },
+    CULL_FOLDERS_OPTION,
     { "model", MODEL, "MODEL", 0, "the model, where it is not (or no longer) where the trial says",
       0 },
     { "layout", LAYOUT, "checkpoint|jsonl|ranking|mask", 0,
@@ -84,9 +87,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                        : r->how.drop_bias   ? "drop-bias"
                                             : "verify");
         return 0;
+    case CULL_FOLDERS_WHERE:
+        return cull_folders_parse(key, arg, state, &r->folders);
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+// The one trial of a folder of results that meets --where.
+static cull_status choose_trial(cull_ctx *ctx, request *r)
+{
+    const cull_conditions where = { r->folders.n_where, r->folders.where };
+    cull_frame frame;
+    size_t found = 0;
+    CULL_TRY(cull_frame_load(ctx, 1, &r->trial, &where, &frame));
+    for (size_t i = 0; i < frame.n_trials; i++)
+        if (!frame.trial[i].dense && found++ == 0)
+            r->trial = frame.trial[i].path;
+    if (found != 1)
+        return cull_fail(ctx, CULL_EUSAGE,
+                         "--where: %zu trials meet it, dense ones aside, but one is exported",
+                         found);
+    return CULL_OK;
 }
 
 // What stands in the folder is read as any model is.
@@ -120,6 +142,8 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     cull_cut *cut;
     size_t n = strlen(r->out);
 
+    if (r->folders.n_where > 0)
+        CULL_TRY(choose_trial(ctx, r));
     if (r->layout == RANKING) {
         cull_cli_results(cli);
         return cull_export_ranking(ctx, r->trial, r->out);
@@ -152,7 +176,8 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
     static const cull_usage usage = { "TRIAL",
                                       "Write a trial's variant as a complete Hugging Face "
                                       "checkpoint. TRIAL is a trial's .h5 file, or a cut's "
-                                      ".safetensors file together with --model. What the format "
+                                      ".safetensors file together with --model, or a folder of "
+                                      "results of which --where leaves one trial. What the format "
                                       "cannot say is refused with the reason.",
                                       options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS };
     request r = { 0 };
@@ -162,5 +187,6 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = export_trial(cli, &r, &prepared);
     cull_prepared_model_close(&prepared);
+    cull_folders_release(&r.folders);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_cli_failed(cli, status);
 }

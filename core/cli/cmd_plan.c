@@ -12,11 +12,16 @@
 
 typedef struct request {
     const char *file;
+    cull_only only;
 } request;
+
+static const struct argp_option options[] = { CULL_ONLY_OPTION, { 0 } };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+    if (key == CULL_ONLY)
+        return cull_only_parse(arg, &r->only);
     if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "an experiment is needed: cull plan EXPERIMENT.yaml");
     if (key != ARGP_KEY_ARG)
@@ -96,7 +101,8 @@ static void print_cells(const cull_experiment *e)
     }
     print_heading(also);
     for (size_t i = 0; i < e->plan.n_cells; i++)
-        print_cell(e, &e->plan.cell[i], also);
+        if (!e->plan.cell[i].left_out)
+            print_cell(e, &e->plan.cell[i], also);
 }
 
 static void print_groups(uint32_t groups)
@@ -170,6 +176,14 @@ static void print_model(const char *name, const cull_model_facts *f)
            f->no_weights ? f->no_weights : "");
 }
 
+static size_t asked_for(const cull_plan *plan)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_cells; i++)
+        n += !plan->cell[i].left_out;
+    return n;
+}
+
 typedef struct costs { // of a model
     cull_cost calibrate, evaluate;
     double calibrating, evaluating; // seconds
@@ -208,7 +222,7 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
                                       "Check an experiment and show its trials, what they share, "
                                       "and what they will cost. Nothing "
                                       "is computed.",
-                                      NULL, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY };
+                                      options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY };
     request r = { 0 };
     cull_experiment e = { 0 };
     cull_spec_source source;
@@ -221,6 +235,8 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
         status =
             cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
     if (status == CULL_OK)
+        status = cull_experiment_only(&cli->context.ctx, &r.only, &e);
+    if (status == CULL_OK)
         status = estimate(cli, &e, &of);
     if (status == CULL_OK) {
         cull_cli_results(cli);
@@ -229,10 +245,13 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
         print_cells(&e);
         printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e.plan.n_cells, e.plan.grid,
                e.spec.n_models);
+        if (r.only.n > 0)
+            printf("%zu of them are asked for; what follows is of all\n", asked_for(&e.plan));
         print_shared(&e);
         print_costs(&e, of);
         status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
     }
     cull_experiment_close(&e);
+    cull_only_release(&r.only);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, &e, status);
 }

@@ -17,7 +17,9 @@ enum { BASELINE = 0x200 };
 static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0, "the page (default: report.html)", 0 },
     { "baseline", BASELINE, "METHOD", 0,
-      "a method that the others are set against (default: the experiment's own, or dense)", 0 },
+      "a method that the others are set against, or a value, as allocation=layer (default: the "
+      "experiment's own, or dense)",
+      0 },
     CULL_FOLDERS_OPTION,
     { 0 },
 };

@@ -14,12 +14,14 @@ static const double plugin_seconds = 3600;
 typedef struct request {
     const char *file, *folder;
     double seconds; // --plugin-time
+    cull_only only;
 } request;
 
 enum { PLUGIN_TIME = 0x200 };
 
 static const struct argp_option options[] = {
     { "output", 'o', "DIR", 0, "the folder of the results (default: results/<name>)", 0 },
+    CULL_ONLY_OPTION,
     { "plugin-time", PLUGIN_TIME, "SECONDS", 0,
       "how long one call of a criterion or strategy may take (default: 3600)", 0 },
     { 0 },
@@ -33,6 +35,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         r->folder = arg;
         return 0;
+    case CULL_ONLY:
+        return cull_only_parse(arg, &r->only);
     case PLUGIN_TIME:
         r->seconds = strtod(arg, &end);
         if (end == arg || *end || !(r->seconds > 0))
@@ -82,6 +86,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     cull_spec_source source;
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, 0, e));
+    CULL_TRY(cull_experiment_only(ctx, &r->only, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const char *folder = folder_of(ctx, r, &e->spec);
     const cull_flow_options options_of = {
@@ -132,6 +137,7 @@ int cull_cmd_run(cull_cli *cli, int argc, char **argv)
         return cull_cli_failed(cli, begun);
     const cull_status status = run(cli, &r, &e, (size_t)argc, (const char *const *)argv, &tally);
     cull_experiment_close(&e);
+    cull_only_release(&r.only);
     if (status != CULL_OK)
         return cull_experiment_failed(cli, &e, status);
     return tally.failed ? CULL_EXIT_SOME_FAILED : CULL_EXIT_DONE;

@@ -1,11 +1,14 @@
 // An experiment read, bound and planned, for the commands that take one.
 #include "cli/experiment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "flow/fits.h"
 #include "plan/key.h"
+#include "plan/only.h"
 #include "plan/remarks.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
@@ -64,6 +67,27 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
     CULL_TRY(cull_plan_remarks(ctx, &out->inputs, &out->plan));
     CULL_TRY(cull_inputs_load(ctx, &out->plan, &out->inputs));
     return cull_plan_keys(ctx, registry, &out->inputs, &out->plan);
+}
+
+error_t cull_only_parse(char *arg, cull_only *only)
+{
+    const char **more = cull_grow(only->at, only->n, only->n + 1, sizeof *more);
+    if (!more)
+        return ENOMEM;
+    more[only->n++] = arg;
+    only->at = more;
+    return 0;
+}
+
+cull_status cull_experiment_only(cull_ctx *ctx, const cull_only *only, cull_experiment *e)
+{
+    return cull_plan_only(ctx, &e->plan, e->inputs.precision, only->n, only->at);
+}
+
+void cull_only_release(cull_only *only)
+{
+    cull_free(only->at);
+    *only = (cull_only){ 0 };
 }
 
 void cull_experiment_close(cull_experiment *experiment)

@@ -24,6 +24,26 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
                                  cull_experiment *out) CULL_MUST_CHECK;
 void cull_experiment_close(cull_experiment *experiment);
 
+// An entry of a command's options: a part of the experiment's trials.
+enum { CULL_ONLY = 0x480 };
+#define CULL_ONLY_OPTION                                                                           \
+    {                                                                                              \
+        "only", CULL_ONLY, "KEY=VALUE", CULL_MAY_REPEAT,                                           \
+            "only the trials that meet this (and dense), as method=stun,wanda or "                 \
+            "sparsity=0.5..0.7 or allocation!=global or criterion=wan*; may be repeated",          \
+            0                                                                                      \
+    }
+typedef struct cull_only {
+    size_t n;
+    const char **at;
+} cull_only;
+// What a command's parser does with the option.
+error_t cull_only_parse(char *arg, cull_only *only);
+// Leaves the other trials out of the plan.
+cull_status cull_experiment_only(cull_ctx *ctx, const cull_only *only,
+                                 cull_experiment *experiment) CULL_MUST_CHECK;
+void cull_only_release(cull_only *only);
+
 // Says what is left to be said (where the problems of a file were, they are all), and the exit
 // status.
 int cull_experiment_failed(cull_cli *cli, const cull_experiment *e, cull_status status);

@@ -18,8 +18,8 @@ enum { CULL_FOLDERS_WHERE = 0x400 };
 #define CULL_FOLDERS_OPTION                                                                        \
     {                                                                                              \
         "where", CULL_FOLDERS_WHERE, "KEY=VALUE", CULL_MAY_REPEAT,                                 \
-            "only what meets this, as method=reap,wanda or length=1024 or task=arc_easy; may be "  \
-            "repeated",                                                                            \
+            "only what meets this, as method=reap,wanda or sparsity=0.5..0.7 or criterion!=rand* " \
+            "or length=1024 or rows_per_file=4; may be repeated",                                  \
             0                                                                                      \
     }
 

@@ -66,7 +66,8 @@ typedef struct cull_cell {
     size_t layers;          // of the experiment; CULL_NOT: dense
     bool seeded;
     uint64_t seed;
-    cull_key id; // (cull_plan_keys)
+    bool left_out; // not asked for (plan/only.h)
+    cull_key id;   // (cull_plan_keys)
 } cull_cell;
 
 typedef struct cull_plan {

@@ -30,7 +30,8 @@ const char *cull_noted_baseline(cull_ctx *ctx, const cull_frame *f)
         before = folder;
     }
     for (size_t c = 0; baseline && c < f->n_cells; c++)
-        if (strcmp(f->cell[c].method, baseline) == 0)
+        if (strcmp(f->cell[c].method, baseline) == 0 ||
+            cull_baseline_of(f, c, baseline) != SIZE_MAX)
             return baseline;
-    return NULL; // dense, or a method that is not among what was loaded
+    return NULL; // dense, or what is not among what was loaded
 }

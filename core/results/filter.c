@@ -1,221 +1,247 @@
 // --where: which trials and values are loaded.
+#include "base/filter.h"
+
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "results/load.h"
 
-typedef struct value { // one of a condition's
-    const char *text;
-    size_t n;
-    bool met; // some trial or value has it
-} value;
+// Where the key of a condition is looked for: columns of trials, columns of values, conditions of
+// measurement, settings of trials, of metrics. The first column is meant, or else the first place
+// in which it has several values, or else any.
+enum place { TRIAL, ROW, CONDITION, SETTING, METRIC, NOWHERE };
 
-typedef struct condition {
-    const char *key; // "KEY=VALUE,…", of which n_key bytes are the key
-    size_t n_key, n;
-    value *value; // (n)
-    bool known;   // some trial or value has the key
-} condition;
+static const char *const columns[] = {
+    "model",      "method",    "sparsity", "allocation", "calibration", "layers",
+    "seed",       "folder",    "trial",    "task",       "metric",      "filter",
+    "evaluation", "criterion", "strategy", "precision",  NULL,
+};
 
-static bool is_key(const condition *c, const char *key)
+enum { TRIAL_COLUMNS = 9, ROW_COLUMNS = 4 };
+
+static void trial_columns(const cull_frame_trial *t, const char *folder,
+                          cull_filter_column out[TRIAL_COLUMNS])
 {
-    return strlen(key) == c->n_key && memcmp(key, c->key, c->n_key) == 0;
+    const cull_filter_column all[TRIAL_COLUMNS] = {
+        { "model", t->model, NAN, true },
+        { "method", t->method, NAN, false },
+        { "allocation", t->axis[CULL_AXIS_ALLOCATION], NAN, false },
+        { "calibration", t->axis[CULL_AXIS_CALIBRATION], NAN, false },
+        { "layers", t->axis[CULL_AXIS_LAYERS], NAN, false },
+        { "sparsity", NULL, t->sparsity, false },
+        { "seed", NULL, t->seed, false },
+        { "folder", folder, NAN, true },
+        { "trial", t->id, NAN, true },
+    };
+    memcpy(out, all, sizeof all);
 }
 
-// Numbers are compared as numbers, hashes by their beginnings.
-static bool is_value(const value *v, const char *text, size_t n, bool hash)
+static void row_columns(const cull_row *row, cull_filter_column out[ROW_COLUMNS])
 {
-    char *end, *rest;
-    if (v->n <= n && memcmp(v->text, text, v->n) == 0 && (v->n == n || (hash && v->n > 0)))
-        return true;
-    const double x = strtod(v->text, &end), y = strtod(text, &rest);
-    return end == v->text + v->n && rest == text + n && v->n && n && x == y;
+    const cull_filter_column all[ROW_COLUMNS] = {
+        { "task", row->task, NAN, true },
+        { "metric", row->metric, NAN, true },
+        { "filter", row->filter, NAN, true },
+        { "evaluation", row->evaluation, NAN, true },
+    };
+    memcpy(out, all, sizeof all);
 }
 
-// Is the text one of the condition's values?
-static bool meets(condition *c, const char *text, size_t n)
+static bool is_named(const char *key, size_t n, const char *name)
 {
-    const bool hash =
-        (c->n_key > 5 && memcmp(c->key + c->n_key - 5, "_hash", 5) == 0) || is_key(c, "evaluation");
-    bool any = false;
-    for (size_t i = 0; i < c->n; i++)
-        if (is_value(&c->value[i], text, n, hash))
-            any = c->value[i].met = true;
+    return strlen(name) == n && memcmp(key, name, n) == 0;
+}
+
+// ---- who knows a key ----
+
+// The key's value in a place, of n bytes; NULL: it has none there.
+static const char *in_settings(const cull_named_values *settings, const char *key, size_t n,
+                               size_t *length)
+{
+    for (size_t i = 0; i < settings->n; i++)
+        if (cull_is_key_of(key, n, settings->at[i].name)) {
+            *length = strlen(settings->at[i].value);
+            return settings->at[i].value;
+        }
+    return NULL;
+}
+
+static const char *in_conditions(const cull_row *row, const char *key, size_t n, size_t *length)
+{
+    for (const char *line = row->conditions ? row->conditions : ""; *line;) {
+        const size_t all = strcspn(line, "\n");
+        if (all > n && line[n] == '=' && memcmp(line, key, n) == 0) {
+            *length = all - n - 1;
+            return line + n + 1;
+        }
+        line += all + (line[all] == '\n');
+    }
+    return NULL;
+}
+
+static const char *value_in(enum place place, const cull_frame *f, const cull_row *row,
+                            const char *key, size_t n, size_t *length)
+{
+    return place == CONDITION ? in_conditions(row, key, n, length)
+           : place == SETTING ? in_settings(&f->trial[row->trial].settings, key, n, length)
+                              : in_settings(&row->how, key, n, length);
+}
+
+// How many values, up to two, the key has in a place.
+static size_t values_in(enum place place, const cull_frame *f, const char *key, size_t n)
+{
+    const char *first = NULL;
+    size_t first_length = 0, length = 0;
+    for (size_t i = 0; i < f->n_rows; i++) {
+        const char *value = value_in(place, f, &f->row[i], key, n, &length);
+        if (value && first && (length != first_length || memcmp(value, first, length) != 0))
+            return 2;
+        if (value) {
+            first = value;
+            first_length = length;
+        }
+    }
+    return first ? 1 : 0;
+}
+
+static enum place place_of(const cull_frame *f, const char *key, size_t n)
+{
+    const cull_frame_trial none = { .axis = f->trial[0].axis };
+    const cull_row nothing = { 0 };
+    cull_filter_column trial[TRIAL_COLUMNS], row[ROW_COLUMNS];
+    trial_columns(&none, "", trial);
+    row_columns(&nothing, row);
+    for (size_t i = 0; i < TRIAL_COLUMNS; i++)
+        if (is_named(key, n, trial[i].name))
+            return TRIAL;
+    for (size_t i = 0; i < ROW_COLUMNS; i++)
+        if (is_named(key, n, row[i].name))
+            return ROW;
+    enum place any = NOWHERE;
+    for (enum place p = CONDITION; p < NOWHERE; p++) {
+        const size_t values = values_in(p, f, key, n);
+        if (values > 1)
+            return p;
+        if (values == 1 && any == NOWHERE)
+            any = p;
+    }
     return any;
 }
 
-static bool meets_number(condition *c, double x)
+static bool is_key(const void *arg, const char *text, size_t n)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%.17g", x);
-    return meets(c, text, strlen(text));
+    return place_of(arg, text, n) != NOWHERE;
 }
 
-static bool keeps_trial(condition *c, const cull_frame_trial *t)
+// ---- does a trial, does a value meet a condition? ----
+
+// A folder goes by its path, or by the name that tables show.
+static bool keeps_trial(cull_filter *c, const cull_frame *f, size_t trial)
 {
-    const struct {
-        const char *key, *text;
-        double number;
-        bool dense; // dense trials have it too
-    } keys[] = { { "model", t->model, 0, true },
-                 { "method", t->method, 0, false },
-                 { "allocation", t->axis[CULL_AXIS_ALLOCATION], 0, false },
-                 { "calibration", t->axis[CULL_AXIS_CALIBRATION], 0, false },
-                 { "layers", t->axis[CULL_AXIS_LAYERS], 0, false },
-                 { "sparsity", NULL, t->sparsity, false },
-                 { "seed", NULL, t->seed, false } };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (!is_key(c, keys[i].key))
-            continue;
+    const cull_frame_trial *t = &f->trial[trial];
+    cull_filter_column column[TRIAL_COLUMNS];
+    const bool folder = strcmp(c->key, "folder") == 0;
+    if (folder && cull_filter_meets(c, t->folder)) {
         c->known = true;
-        if ((t->dense && !keys[i].dense) || (!keys[i].text && isnan(keys[i].number)))
-            return true;
-        return keys[i].text ? meets(c, keys[i].text, strlen(keys[i].text))
-                            : meets_number(c, keys[i].number);
+        return cull_filter_keeps(c, true);
+    }
+    trial_columns(t, folder ? cull_folder_shown(f, trial) : "", column);
+    return cull_filter_keeps_columns(c, TRIAL_COLUMNS, column, t->dense);
+}
+
+// A condition that is one of the metric's settings stands there as JSON: texts in quotes.
+static bool keeps_conditions(cull_ctx *ctx, cull_filter *c, const cull_row *row)
+{
+    size_t n, key = strlen(c->key) + 1;
+    const char *line = cull_condition(row->conditions ? row->conditions : "", c->key, &n);
+    if (!line)
+        return true;
+    if (n - key >= 2 && line[key] == '"' && line[n - 1] == '"') {
+        key++;
+        n--;
+    }
+    const char *value = cull_arena_copy(cull_context_of(ctx)->scratch, line + key, n - key);
+    c->known = true;
+    return !value || cull_filter_keeps(c, cull_filter_meets(c, value));
+}
+
+static bool keeps(cull_ctx *ctx, cull_filter *c, enum place place, const cull_frame *f,
+                  const cull_row *row)
+{
+    const cull_frame_trial *t = &f->trial[row->trial];
+    cull_filter_column column[ROW_COLUMNS];
+    size_t n;
+    switch (place) {
+    case TRIAL:
+        return keeps_trial(c, f, row->trial);
+    case ROW:
+        row_columns(row, column);
+        return cull_filter_keeps_columns(c, ROW_COLUMNS, column, false);
+    case CONDITION:
+        return keeps_conditions(ctx, c, row);
+    case SETTING:
+        return cull_settings_kept(c, &t->settings, t->dense);
+    case METRIC:
+        return cull_settings_kept(c, &row->how,
+                                  !in_settings(&row->how, c->key, strlen(c->key), &n));
+    case NOWHERE:
+        break;
     }
     return true;
 }
 
-static bool keeps_row(condition *c, const cull_row *row)
-{
-    const char *const columns[][2] = { { "task", row->task },
-                                       { "metric", row->metric },
-                                       { "filter", row->filter },
-                                       { "evaluation", row->evaluation } };
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (is_key(c, columns[i][0])) {
-            c->known = true;
-            return meets(c, columns[i][1], strlen(columns[i][1]));
-        }
-    for (const char *line = row->conditions ? row->conditions : ""; *line;) {
-        const size_t n = strcspn(line, "\n");
-        if (n > c->n_key && line[c->n_key] == '=' && memcmp(line, c->key, c->n_key) == 0) {
-            c->known = true;
-            return meets(c, line + c->n_key + 1, n - c->n_key - 1);
-        }
-        line += n + (line[n] == '\n');
-    }
-    return true;
-}
+// ---- what is left ----
 
-// ---- what is asked for ----
-
-static bool is_key_of_frame(const cull_frame *f, const char *key, size_t n)
+// The trials that still have values, numbered anew.
+static void drop_empty_trials(cull_frame *f, size_t *number)
 {
-    const char *none[CULL_AXES_NAMED] = { "", "", "" };
-    cull_row nothing = { .task = "", .metric = "", .filter = "", .evaluation = "" };
-    cull_frame_trial trial = { .model = "", .method = "", .axis = none };
-    condition c = { .key = key, .n_key = n };
-    (void)keeps_trial(&c, &trial);
-    (void)keeps_row(&c, &nothing);
-    for (size_t i = 0; i < f->n_rows && !c.known; i++)
-        (void)keeps_row(&c, &f->row[i]);
-    return c.known;
-}
-
-// "a=1,2,b=3" into conditions, whose number it returns, and their values: a comma separates values,
-// or, before a key and its "=", conditions.
-static size_t split(const cull_frame *f, const char *text, condition *out, value *values)
-{
-    size_t n = 0;
-    for (const char *one = text; *one;) {
-        const size_t length = strcspn(one, ",");
-        const char *equals = memchr(one, '=', length);
-        const size_t key = equals ? (size_t)(equals - one) : 0;
-        const bool begins = one == text || (key && is_key_of_frame(f, one, key));
-        const size_t skipped = begins ? key + 1 : 0;
-        if (begins)
-            out[n++] = (condition){ .key = one, .n_key = key, .value = values };
-        out[n - 1].n++;
-        *values++ = (value){ .text = one + skipped, .n = length - skipped };
-        one += length + (one[length] == ',');
-    }
-    return n;
-}
-
-static size_t count_pieces(const char *text)
-{
-    size_t n = 1;
-    for (; *text; text++)
-        n += *text == ',';
-    return n;
-}
-
-static cull_status parse(cull_ctx *ctx, const cull_conditions *where, const cull_frame *f,
-                         size_t *n, condition **out)
-{
-    size_t pieces = 1;
-    for (size_t i = 0; i < where->n; i++)
-        pieces += count_pieces(where->at[i]);
-    value *values = cull_scratch(ctx, pieces, sizeof *values);
-    *out = cull_scratch(ctx, pieces, sizeof **out);
-    *n = 0;
-    if (!*out || !values)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < where->n; i++) {
-        const char *equals = strchr(where->at[i], '=');
-        if (!equals || equals == where->at[i] || !equals[1] ||
-            strcspn(where->at[i], ",") < (size_t)(equals - where->at[i]))
-            return cull_fail(ctx, CULL_EUSAGE, "--where: \"%s\" is not KEY=VALUE", where->at[i]);
-        *n += split(f, where->at[i], *out + *n, values);
-        values += count_pieces(where->at[i]);
-    }
-    return CULL_OK;
-}
-
-// Every key and every value is something in the results.
-static cull_status check_met(cull_ctx *ctx, size_t n, const condition *c)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!c[i].known)
-            return cull_fail(ctx, CULL_EUSAGE, "--where: nothing in the results has the key %.*s",
-                             (int)c[i].n_key, c[i].key);
-        for (size_t j = 0; j < c[i].n; j++)
-            if (!c[i].value[j].met)
-                return cull_fail(ctx, CULL_EUSAGE, "--where: nothing in the results has %.*s=%.*s",
-                                 (int)c[i].n_key, c[i].key, (int)c[i].value[j].n,
-                                 c[i].value[j].text);
-    }
-    return CULL_OK;
-}
-
-static bool keeps(condition *c, size_t n, const cull_frame *f, const cull_row *row)
-{
-    bool all = true;
-    for (size_t i = 0; i < n; i++)
-        all = keeps_trial(&c[i], &f->trial[row->trial]) && keeps_row(&c[i], row) && all;
-    return all;
-}
-
-cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where, cull_frame *f)
-{
-    condition *c;
-    size_t *number = cull_scratch(ctx, f->n_trials + 1, sizeof *number), rows = 0, trials = 0, n;
-    CULL_TRY(parse(ctx, where, f, &n, &c));
-    if (!number)
-        return CULL_ENOMEM;
+    size_t trials = 0;
     for (size_t i = 0; i < f->n_rows; i++)
-        if (keeps(c, n, f, &f->row[i]))
-            f->row[rows++] = f->row[i];
-    CULL_TRY(check_met(ctx, n, c));
-    if (rows == 0 && where->n == 0)
-        return cull_fail(ctx, CULL_EUSAGE, "%s: its trials hold no results", f->trial[0].folder);
-    if (rows == 0)
-        return cull_fail(ctx, CULL_EUSAGE, "--where: no result meets all conditions together");
-
-    f->n_rows = rows;
-    for (size_t i = 0; i < rows; i++)
         number[f->row[i].trial] = 1;
     for (size_t i = 0; i < f->n_trials; i++)
         if (number[i]) {
             f->trial[trials] = f->trial[i];
             number[i] = trials++;
         }
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < f->n_rows; i++)
         f->row[i].trial = number[f->row[i].trial];
     f->n_trials = trials;
+}
+
+static cull_status keep_rows(cull_ctx *ctx, const cull_filters *filters, cull_frame *f)
+{
+    enum place *place = cull_scratch(ctx, filters->n + 1, sizeof *place);
+    bool *kept = cull_scratch(ctx, f->n_rows + 1, sizeof *kept);
+    size_t rows = 0;
+    if (!place || !kept)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < filters->n; i++)
+        place[i] = place_of(f, filters->at[i].key, strlen(filters->at[i].key));
+    for (size_t r = 0; r < f->n_rows; r++) {
+        kept[r] = true;
+        for (size_t i = 0; i < filters->n; i++)
+            kept[r] = keeps(ctx, &filters->at[i], place[i], f, &f->row[r]) && kept[r];
+    }
+    for (size_t r = 0; r < f->n_rows; r++)
+        if (kept[r])
+            f->row[rows++] = f->row[r];
+    f->n_rows = rows;
+    return CULL_OK;
+}
+
+cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where, cull_frame *f)
+{
+    cull_filters filters;
+    size_t *number = cull_scratch(ctx, f->n_trials + 1, sizeof *number);
+    if (!number)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_filters_read(ctx, "--where", where->n, where->at, is_key, f, &filters));
+    CULL_TRY(keep_rows(ctx, &filters, f));
+    CULL_TRY(cull_filters_check(ctx, &filters, "the results", columns));
+    if (f->n_rows == 0 && where->n == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "%s: its trials hold no results", f->trial[0].folder);
+    if (f->n_rows == 0)
+        return cull_fail(ctx, CULL_EUSAGE, "--where: no result meets all conditions together");
+    drop_empty_trials(f, number);
     return CULL_OK;
 }

@@ -36,18 +36,16 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-// "reap (run-2)", of a trial's folder; its whole path where two folders end alike.
-static const char *with_folder(cull_ctx *ctx, const cull_frame *f, size_t trial, const char *name)
+const char *cull_folder_shown(const cull_frame *f, size_t trial)
 {
     const char *folder = f->trial[trial].folder, *shown = last_part(folder);
     for (size_t i = 0; i < f->n_trials; i++)
         if (!same(f->trial[i].folder, folder) && same(last_part(f->trial[i].folder), shown))
-            shown = folder;
-    return cull_arena_printf(cull_context_of(ctx)->alloc, "%s (%s)", name, shown);
+            return folder;
+    return shown;
 }
 
-// Is there a trial that this one's `name` could be taken for, in another folder?
-typedef bool (*mistaken_fn)(const cull_frame *f, size_t trial);
+// ---- models ----
 
 static bool model_is_taken(const cull_frame *f, size_t trial)
 {
@@ -59,41 +57,144 @@ static bool model_is_taken(const cull_frame *f, size_t trial)
     return false;
 }
 
-// Has any trial of the method in this folder a twin in another one, or does another one mean
-// something else by the name?
-static bool method_is_taken(const cull_frame *f, size_t trial)
-{
-    const cull_frame_trial *t = &f->trial[trial];
-    for (size_t i = 0; i < f->n_trials && !t->dense; i++) {
-        const cull_frame_trial *own = &f->trial[i];
-        if (!same(own->method, t->method) || !same(own->folder, t->folder))
-            continue;
-        for (size_t j = 0; j < f->n_trials; j++)
-            if (!same(f->trial[j].folder, t->folder) && cull_same_cell(f, own, &f->trial[j]) &&
-                (cull_same_name(f, own, &f->trial[j]) || !same(own->recipe, f->trial[j].recipe)))
-                return true;
-    }
-    return false;
-}
-
-// Let the names that are taken carry their folders'.
-static cull_status tell_apart(cull_ctx *ctx, cull_frame *f, mistaken_fn taken, bool model)
+// Models of one name and different weights have tables of their own: "tiny (run-2)".
+static cull_status name_models(cull_ctx *ctx, cull_frame *f)
 {
     const char **name = cull_scratch(ctx, f->n_trials, sizeof *name);
     if (!name)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_trials; i++) { // all are judged by the old names
-        name[i] = model ? f->trial[i].model : f->trial[i].method;
-        if (taken(f, i) && !(name[i] = with_folder(ctx, f, i, name[i])))
+        name[i] = f->trial[i].model;
+        if (model_is_taken(f, i))
+            name[i] = cull_arena_printf(cull_context_of(ctx)->alloc, "%s (%s)", f->trial[i].model,
+                                        cull_folder_shown(f, i));
+        if (!name[i])
             return cull_no_memory(ctx);
     }
     for (size_t i = 0; i < f->n_trials; i++)
-        if (model)
-            f->trial[i].model = f->trial[i].weights = name[i];
-        else
-            f->trial[i].method = name[i];
+        f->trial[i].model = f->trial[i].weights = name[i];
     return CULL_OK;
 }
+
+// ---- methods ----
+
+// Would the two trials be taken for one another, or for seeds of one cell, in spite of their
+// folders?
+static bool are_mistaken(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b)
+{
+    return !a->dense && !same(a->folder, b->folder) && cull_same_cell(f, a, b) &&
+           (cull_same_name(f, a, b) || !same(a->recipe, b->recipe));
+}
+
+// The methods of which any trial is mistaken for another folder's, all their trials: what sets one
+// apart is said of all.
+static cull_status mark_mistaken(cull_ctx *ctx, const cull_frame *f, bool **out, bool *any)
+{
+    bool *mark = *out = cull_scratch(ctx, f->n_trials, sizeof *mark);
+    *any = false;
+    if (!mark)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < f->n_trials; i++)
+        for (size_t j = 0; j < f->n_trials && !mark[i]; j++)
+            if (are_mistaken(f, &f->trial[i], &f->trial[j]))
+                *any = mark[i] = true;
+    for (size_t i = 0; i < f->n_trials; i++)
+        for (size_t j = 0; j < f->n_trials && mark[i]; j++)
+            if (same(f->trial[j].method, f->trial[i].method) &&
+                same(f->trial[j].model, f->trial[i].model))
+                mark[j] = true;
+    return CULL_OK;
+}
+
+typedef struct setting { // the n-th of its name
+    const char *name;
+    size_t n;
+} setting;
+
+typedef const char *(*value_fn)(const cull_frame *f, size_t trial, const setting *arg);
+
+// One more axis; `value` gives a marked trial's, the others have none.
+static cull_status add_axis(cull_ctx *ctx, cull_frame *f, const char *name, const bool *mark,
+                            value_fn value, const setting *arg)
+{
+    const char **names = cull_take(ctx, f->n_axes + 1, sizeof *names);
+    if (!names)
+        return CULL_ENOMEM;
+    memcpy(names, f->axis, f->n_axes * sizeof *names);
+    names[f->n_axes] = name;
+    for (size_t i = 0; i < f->n_trials; i++) {
+        const char **axis = cull_take(ctx, f->n_axes + 1, sizeof *axis);
+        if (!axis)
+            return CULL_ENOMEM;
+        memcpy(axis, f->trial[i].axis, f->n_axes * sizeof *axis);
+        const char *text = mark[i] ? value(f, i, arg) : NULL;
+        axis[f->n_axes] = text ? text : "";
+        f->trial[i].axis = axis;
+    }
+    f->axis = names;
+    f->n_axes++;
+    return CULL_OK;
+}
+
+static const char *setting_of(const cull_frame *f, size_t trial, const setting *of)
+{
+    return cull_setting_value(&f->trial[trial].settings, of->name, of->n);
+}
+
+static const char *folder_of(const cull_frame *f, size_t trial, const setting *arg)
+{
+    (void)arg;
+    return cull_folder_shown(f, trial);
+}
+
+// "rows_per_file" for "calibrate.rows_per_file", unless an axis is called so already; "criterion 2"
+// for that of a second stage. NULL: no memory, reported.
+static const char *axis_name(cull_ctx *ctx, const cull_frame *f, const setting *of)
+{
+    const char *dot = strrchr(of->name, '.'), *name = dot ? dot + 1 : of->name;
+    for (size_t i = 0; i < f->n_axes; i++)
+        if (same(f->axis[i], name))
+            name = of->name;
+    if (of->n > 0)
+        name = cull_arena_printf(cull_context_of(ctx)->alloc, "%s %zu", name, of->n + 1);
+    if (!name)
+        (void)cull_no_memory(ctx);
+    return name;
+}
+
+// The first setting in which two mistaken trials differ and that both have.
+static bool find_difference(const cull_frame *f, setting *out)
+{
+    for (size_t i = 0; i < f->n_trials; i++)
+        for (size_t j = 0; j < i; j++) {
+            if (!are_mistaken(f, &f->trial[i], &f->trial[j]))
+                continue;
+            const cull_named_value *differs =
+                cull_settings_differ(&f->trial[i].settings, &f->trial[j].settings, &out->n);
+            out->name = differs ? differs->name : NULL;
+            if (differs)
+                return true;
+        }
+    return false;
+}
+
+// What settings tell apart gets them as axes; the rest, repetitions, their folders.
+static cull_status tell_methods_apart(cull_ctx *ctx, cull_frame *f)
+{
+    bool *mark, any;
+    setting differs;
+    while (find_difference(f, &differs)) {
+        const char *name = axis_name(ctx, f, &differs);
+        if (!name)
+            return CULL_ENOMEM;
+        CULL_TRY(mark_mistaken(ctx, f, &mark, &any));
+        CULL_TRY(add_axis(ctx, f, name, mark, setting_of, &differs));
+    }
+    CULL_TRY(mark_mistaken(ctx, f, &mark, &any));
+    return any ? add_axis(ctx, f, "folder", mark, folder_of, NULL) : CULL_OK;
+}
+
+// ---- checkpoints ----
 
 // Does the trial's folder hold nothing but checkpoints?
 static bool is_checkpoint(const cull_frame *f, size_t trial)
@@ -137,8 +238,8 @@ static void join_checkpoints(cull_frame *f)
 
 cull_status cull_frame_name(cull_ctx *ctx, cull_frame *f)
 {
-    CULL_TRY(tell_apart(ctx, f, model_is_taken, true));
-    CULL_TRY(tell_apart(ctx, f, method_is_taken, false));
+    CULL_TRY(name_models(ctx, f));
+    CULL_TRY(tell_methods_apart(ctx, f));
     join_checkpoints(f);
     return CULL_OK;
 }

@@ -172,25 +172,54 @@ static size_t number_columns(cull_frame *f, const bool *split, const size_t *bas
     return n;
 }
 
-// The first line of `mine` that `other` lacks, without its end; NULL: none.
-static char *what_differs(cull_ctx *ctx, const char *mine, const char *other)
+static bool has_line(const char *text, const char *line, size_t n)
 {
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strncmp(text, line, n) == 0 && (text[n] == '\n' || !text[n]))
+            return true;
+    return false;
+}
+
+// The first line of `mine` that `other` lacks, without its end; one that is no hash, if there is
+// one. NULL: none.
+static const char *line_that_differs(cull_ctx *ctx, const char *mine, const char *other)
+{
+    const char *hash = NULL;
     while (*mine) {
         const size_t n = strcspn(mine, "\n");
-        char *line = cull_arena_copy(cull_context_of(ctx)->alloc, mine, n);
-        const char *found = line ? strstr(other, line) : NULL;
-        if (!line || !found || (found != other && found[-1] != '\n') || found[n] != '\n')
-            return line;
+        const char *key = memchr(mine, '=', n);
+        const bool differs = !has_line(other, mine, n);
+        const bool hashed = key && key - mine > 5 && memcmp(key - 5, "_hash", 5) == 0;
+        if (differs && (!hashed || !hash)) {
+            const char *line = cull_arena_copy(cull_context_of(ctx)->alloc, mine, n);
+            if (!hashed)
+                return line;
+            hash = line;
+        }
         mine += n + (mine[n] == '\n');
     }
-    return NULL;
+    return hash;
+}
+
+// "length=256", "rows_per_file=4": in what a row was measured otherwise than another; NULL: in
+// nothing that is known.
+static const char *what_differs(cull_ctx *ctx, const cull_row *row, const cull_row *other)
+{
+    size_t n;
+    const cull_named_value *setting = cull_settings_differ(&row->how, &other->how, &n);
+    if (setting) {
+        const char *dot = strrchr(setting->name, '.');
+        return cull_arena_printf(cull_context_of(ctx)->alloc, "%s=%s",
+                                 dot ? dot + 1 : setting->name, setting->value);
+    }
+    return line_that_differs(ctx, row->conditions, other->conditions);
 }
 
 // "acc", "exact_match (strict)", "perplexity [length=256]" where a trial has several of the name.
 static const char *label(cull_ctx *ctx, const cull_row *row, const cull_row *twin)
 {
     cull_arena *arena = cull_context_of(ctx)->alloc;
-    const char *differs = twin ? what_differs(ctx, row->conditions, twin->conditions) : NULL;
+    const char *differs = twin ? what_differs(ctx, row, twin) : NULL;
     const char *filter = same(row->filter, "none") ? NULL : row->filter;
 
     return cull_arena_printf(arena, "%s%s%s%s%s%s%s", row->metric, filter ? " (" : "",
@@ -361,8 +390,8 @@ static cull_status check_row(cull_ctx *ctx, const cull_frame *f, const cull_row 
 {
     if (same(first->conditions, row->conditions))
         return CULL_OK;
-    const char *there = what_differs(ctx, first->conditions, row->conditions);
-    const char *here = what_differs(ctx, row->conditions, first->conditions);
+    const char *there = what_differs(ctx, first, row);
+    const char *here = what_differs(ctx, row, first);
     return cull_fail(
         ctx, CULL_EUSAGE,
         "%s of task \"%s\" was measured in two ways, which no table may mix: %s in %s, "

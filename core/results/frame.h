@@ -10,6 +10,7 @@
 
 #include "base/context.h"
 #include "base/text.h"
+#include "plan/settings.h"
 #include "statistics/stats.h"
 
 // What sets trials of one method and sparsity apart besides their seeds: values, "" where a trial
@@ -19,10 +20,11 @@ enum { CULL_AXIS_ALLOCATION, CULL_AXIS_CALIBRATION, CULL_AXIS_LAYERS, CULL_AXES_
 typedef struct cull_frame_trial {
     const char *path, *folder, *id;
     const char *model, *method, *precision, *fingerprint, *finished;
-    const char **axis;   // (n_axes)
-    const char *recipe;  // what made its cut, whatever the seed
-    const char *weights; // the model that was run; `model` is whose table it is in
-    double sparsity;     // NaN: none
+    const char **axis;          // (n_axes)
+    const char *recipe;         // what made its cut, whatever the seed
+    cull_named_values settings; // the same, name by name
+    const char *weights;        // the model that was run; `model` is whose table it is in
+    double sparsity;            // NaN: none
     double achieved, achieved_all, active; // fractions of parameters removed; active: per token
     double seed;                           // NaN: none
     double numerics; // revision of the numbers; NaN: from before it was recorded
@@ -48,6 +50,7 @@ typedef struct cull_row {
     bool higher_is_better;
     const char *plugin, *conditions; // conditions: "key=value\n…", sorted
     const char *settings;            // of the metric, as JSON
+    cull_named_values how;           // the same, name by name
     const char *evaluation;          // key of what the metric was asked
     const char *file, *group;        // where the outcomes are
     enum cull_law law;
@@ -87,11 +90,12 @@ typedef struct cull_frame {
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
 } cull_frame;
 
-// Which trials and values to load: all of n conditions "KEY=VALUE[,VALUE…][,KEY=…]" hold. A key is
-// a column (model, method, sparsity, allocation, seed; task, metric, filter; evaluation) or a
-// condition of measurement (precision, protocol, length, …). Of hashes and evaluations the
-// beginning is enough. Dense trials need no method, sparsity, allocation or seed. What lacks the
-// key altogether is kept.
+// Which trials and values to load: all of n conditions (base/filter.h) hold. A key is a column
+// (model, method, sparsity, allocation, calibration, layers, seed, folder, trial; task, metric,
+// filter; evaluation), a condition of measurement (precision, protocol, length, …), or a setting
+// (criterion, strategy, lowest.action, rows_per_file, …) of the trial or else of the metric. Dense
+// trials need none of what makes a cut; what has no value of a column or condition is kept, what
+// lacks a setting is not.
 typedef struct cull_conditions {
     size_t n;
     const char *const *at;
@@ -99,9 +103,9 @@ typedef struct cull_conditions {
 
 // Load the trials of the folders (results folders, their trials/, or a trial's file). A trial that
 // is met twice counts once, with what either folder measured; of several with the same model,
-// method, sparsity, allocation and seed in one folder the last is taken, and of those that differ
-// in more than their seed those of the last one's recipe, with a warning; across folders the
-// methods get the folders' names.
+// method, sparsity, axes and seed in one folder the last is taken, and of those that differ in more
+// than their seed those of the last one's recipe, with a warning; across folders what differs, or
+// else the folder, becomes an axis.
 //
 // What a trial is compared to is its model's dense trial. A checkpoint that a folder evaluates as
 // it is (`cull eval`) is no variant that Cull made: it becomes a row of the first model's table,

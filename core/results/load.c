@@ -86,7 +86,7 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
         return cull_fail(ctx, CULL_EFORMAT, "%s: is not a trial", t->path);
     t->dense = strcmp(t->method, "dense") == 0;
     t->weights = t->model;
-    CULL_TRY(cull_read_recipe(ctx, file, &t->recipe));
+    CULL_TRY(cull_read_recipe(ctx, file, t));
     CULL_TRY(read_reals(file, t));
     return read_timing(file, t);
 }

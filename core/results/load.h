@@ -14,8 +14,9 @@ typedef struct loading {
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;
 cull_status loading_add_row(loading *in, const cull_row *row) CULL_MUST_CHECK;
 
-// What made the trial's cut, whatever its seed: stages and calibration, as a text to be compared.
-cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, const char **out) CULL_MUST_CHECK;
+// What made the trial's cut, whatever its seed, into its recipe and settings.
+cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file,
+                             cull_frame_trial *trial) CULL_MUST_CHECK;
 
 // A name of others' making, as pages, tables and terminals may show it: the text itself where it
 // has no control characters; NULL: no memory, reported.
@@ -37,6 +38,9 @@ cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where,
 // Of one method, sparsity and value of each axis; and of one seed and precision, too.
 bool cull_same_cell(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b);
 bool cull_same_name(const cull_frame *f, const cull_frame_trial *a, const cull_frame_trial *b);
+
+// The folder of a trial as tables name it: its last part, or all of it where two end alike.
+const char *cull_folder_shown(const cull_frame *f, size_t trial);
 
 // Tell folders apart, and let checkpoints that were evaluated as they are be rows of one table.
 cull_status cull_frame_name(cull_ctx *ctx, cull_frame *frame) CULL_MUST_CHECK;

@@ -16,6 +16,7 @@ typedef struct tables {
     const int64_t *count, *evaluation;
     const uint8_t *better;
     const char *const *plugin, *const *key, *const *settings, *const *attributes; // (n_evaluations)
+    cull_named_values *how;                                                       // (n_evaluations)
 } tables;
 
 typedef struct reader {
@@ -65,6 +66,15 @@ static void read_tables(reader *r, tables *t)
             r->status =
                 cull_fail(r->in->ctx, CULL_EFORMAT, "%s: /metrics/evaluation is out of range",
                           r->in->frame->trial[r->trial].path);
+}
+
+static void list_settings(reader *r, tables *t)
+{
+    if (r->status == CULL_OK &&
+        !(t->how = cull_scratch(r->in->ctx, t->n_evaluations + 1, sizeof *t->how)))
+        r->status = CULL_ENOMEM;
+    for (size_t e = 0; r->status == CULL_OK && e < t->n_evaluations; e++)
+        r->status = cull_settings_of_metric(r->in->ctx, t->plugin[e], t->settings[e], &t->how[e]);
 }
 
 // ---- conditions ----
@@ -257,6 +267,7 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .higher_is_better = t->better[i] == 1,
                      .plugin = t->plugin[t->evaluation[i]],
                      .settings = t->settings[t->evaluation[i]],
+                     .how = t->how[t->evaluation[i]],
                      .evaluation = t->key[t->evaluation[i]],
                      .file = r->path,
                      .group = t->group[i] };
@@ -283,6 +294,7 @@ cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path, size
     const size_t first = in->frame->n_rows;
 
     read_tables(&r, &t);
+    list_settings(&r, &t);
     for (size_t i = 0; r.status == CULL_OK && i < t.n; i++)
         load_row(&r, &t, i);
     return r.status == CULL_OK ? cull_load_groups(in, first) : r.status;

@@ -44,20 +44,23 @@ static char *recipe_of(const char *config, bool calibrated)
     return text;
 }
 
-cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, const char **out)
+cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *trial)
 {
-    const char *calibration;
+    const char *calibration = "";
     cull_h5_shape shape;
     const void *data;
-    *out = "";
+    trial->recipe = "";
     if (!cull_h5_has(file, "/provenance/config_resolved"))
         return CULL_OK;
     CULL_TRY(cull_h5_get_text(file, "/", "calibration_id", &calibration));
     CULL_TRY(cull_h5_get(file, "/provenance/config_resolved", 's', &shape, &data));
     if (shape.n == 0)
         return CULL_OK;
-    char *text = recipe_of(*(const char *const *)data, *calibration);
-    *out = text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
+    const char *config = *(const char *const *)data;
+    char *text = recipe_of(config, *calibration);
+    trial->recipe = text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
     free(text);
-    return *out ? CULL_OK : cull_no_memory(ctx);
+    if (!trial->recipe)
+        return cull_no_memory(ctx);
+    return cull_settings_of(ctx, config, *calibration, &trial->settings);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cut/cut_file.h"
 #include "engine/exactness.h"
+#include "plan/cell_settings.h"
 #include "plan/key.h"
 #include "plugin/settings.h"
 #include "study/study.h"
@@ -26,125 +27,6 @@ cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
         .precision = cull_precision_word(s->inputs->precision),
         .numerics = CULL_NUMERICS_REVISION,
     };
-}
-
-// ---- the settings, as JSON ----
-
-static void put_use(cull_buf *out, const cull_use *use)
-{
-    if (!use->plugin) {
-        cull_buf_puts(out, "null");
-        return;
-    }
-    cull_buf_puts(out, "{");
-    cull_buf_json(out, use->plugin->name, strlen(use->plugin->name));
-    cull_buf_puts(out, ":");
-    cull_settings_json(use->plugin, use->settings, out);
-    cull_buf_puts(out, "}");
-}
-
-static void put_name(cull_buf *out, const char *key, const char *text)
-{
-    cull_buf_printf(out, "\"%s\":", key);
-    cull_buf_json(out, text, strlen(text));
-}
-
-static void put_stage(cull_buf *out, const cull_stage *stage)
-{
-    cull_buf_puts(out, "{\"criterion\":");
-    put_use(out, &stage->criterion);
-    cull_buf_puts(out, ",\"strategy\":");
-    put_use(out, &stage->strategy);
-    if (!isnan(stage->share))
-        cull_buf_printf(out, ",\"experts\":%.17g", stage->share);
-    cull_buf_printf(out, ",\"recalibrate\":%s,\"propagate\":\"%s\"}",
-                    stage->recalibrate ? "true" : "false", stage->propagate ? "pruned" : "dense");
-}
-
-static void put_layer_list(cull_buf *out, const char *key, const cull_ints *layers)
-{
-    cull_buf_printf(out, "\"%s\":[", key);
-    for (size_t i = 0; i < layers->n; i++)
-        cull_buf_printf(out, "%s%lld", i ? "," : "", (long long)layers->at[i]);
-    cull_buf_puts(out, "]");
-}
-
-// What a cell is calibrated on; NULL: nothing, or whatever of several makes no difference to it.
-static const cull_calibration_spec *calibration_spec(const cull_spec *spec, const cull_cell *cell)
-{
-    if (cell->calibration != CULL_NOT)
-        return &spec->calibrations[cell->calibration];
-    return spec->n_calibrations == 1 ? &spec->calibrations[0] : NULL;
-}
-
-static const cull_layers_spec *layers_spec(const cull_spec *spec, const cull_cell *cell)
-{
-    static const cull_layers_spec all = { 0 };
-    if (cell->layers != CULL_NOT)
-        return &spec->layers[cell->layers];
-    return spec->n_layers == 1 ? &spec->layers[0] : &all;
-}
-
-static void put_calibration(cull_buf *out, const cull_calibration_spec *calibration)
-{
-    static const cull_use none = { 0 };
-    cull_buf_puts(out, "\"calibrate\":");
-    put_use(out, calibration ? &calibration->data : &none);
-    cull_buf_printf(out, ",\"dense_rows\":%lld",
-                    (long long)(calibration ? calibration->dense_rows : 0));
-    if (calibration && calibration->name) {
-        cull_buf_puts(out, ",");
-        put_name(out, "calibration", calibration->name);
-    }
-}
-
-static void put_layers(cull_buf *out, const cull_layers_spec *layers)
-{
-    cull_buf_puts(out, "\"layers\":{");
-    put_layer_list(out, "only", &layers->only);
-    cull_buf_puts(out, ",");
-    put_layer_list(out, "except", &layers->except);
-    cull_buf_puts(out, "}");
-    if (layers->name) {
-        cull_buf_puts(out, ",");
-        put_name(out, "layers_name", layers->name);
-    }
-}
-
-// This trial's settings with all defaults.
-static void put_config(cull_buf *out, const cull_study *s, const cull_cell *cell)
-{
-    const cull_spec *spec = s->spec;
-    cull_buf_puts(out, "{");
-    put_name(out, "question", spec->question);
-    cull_buf_puts(out, ",\"model\":{");
-    put_name(out, "name", spec->models[cell->model].name);
-    cull_buf_puts(out, ",\"backend\":");
-    put_use(out, &spec->models[cell->model].backend);
-    cull_buf_puts(out, "},");
-    put_calibration(out, calibration_spec(spec, cell));
-    cull_buf_puts(out, ",\"method\":[");
-    for (size_t i = 0; cell->method != CULL_NOT && i < spec->methods[cell->method].n; i++) {
-        cull_buf_puts(out, i ? "," : "");
-        put_stage(out, &spec->methods[cell->method].stage[i]);
-    }
-    if (isnan(cell->sparsity))
-        cull_buf_puts(out, "],\"sparsity\":null,");
-    else
-        cull_buf_printf(out, "],\"sparsity\":%.17g,", cell->sparsity);
-    put_name(out, "allocation", cell->allocation ? cell->allocation : "");
-    cull_buf_printf(out, ",\"seed\":%llu,\"metrics\":[", (unsigned long long)cell->seed);
-    for (size_t i = 0; i < spec->n_metrics; i++) {
-        cull_buf_puts(out, i ? "," : "");
-        put_use(out, &spec->metrics[i]);
-    }
-    cull_buf_puts(out, "],");
-    put_layers(out, layers_spec(spec, cell));
-    cull_buf_puts(out, ",");
-    put_name(out, "precision", cull_precision_word(s->inputs->precision));
-    cull_buf_puts(out, ",");
-    put_name(out, "store", spec->store);
-    cull_buf_puts(out, "}");
 }
 
 static const char *use_json(cull_ctx *ctx, const cull_use *use)
@@ -188,8 +70,8 @@ static cull_status plugins_of(cull_study *s, const cull_cell *cell, cull_provena
     if (!all)
         return CULL_ENOMEM;
     CULL_TRY(add_plugin(s, &spec->models[cell->model].backend, all, &out->n_plugins));
-    if (method && calibration_spec(spec, cell))
-        CULL_TRY(add_plugin(s, &calibration_spec(spec, cell)->data, all, &out->n_plugins));
+    if (method && cull_calibration_of(spec, cell))
+        CULL_TRY(add_plugin(s, &cull_calibration_of(spec, cell)->data, all, &out->n_plugins));
     for (size_t i = 0; method && i < method->n; i++) {
         CULL_TRY(add_plugin(s, &method->stage[i].criterion, all, &out->n_plugins));
         CULL_TRY(add_plugin(s, &method->stage[i].strategy, all, &out->n_plugins));
@@ -231,7 +113,7 @@ static cull_status provenance_of(cull_study *s, const cull_cell *cell, cull_tria
 {
     cull_buf config = CULL_BUF_INIT;
     trial->provenance = s->provenance;
-    put_config(&config, s, cell);
+    cull_put_settings(&config, s->plan, s->inputs->precision, cell);
     trial->provenance.config_resolved =
         config.failed ? NULL : cull_arena_copy(cull_context_of(s->ctx)->alloc, config.s, config.n);
     cull_buf_release(&config);

@@ -86,6 +86,10 @@ static cull_status look_at_cell(cull_study *s, size_t c, const cull_stored_trial
         return CULL_ENOMEM;
     cell->recorded = trial;
     cell->state = CULL_DONE;
+    if (s->plan->cell[c].left_out) {
+        cell->state = CULL_IDLE;
+        return CULL_OK;
+    }
     CULL_TRY(look_at_cut(s, c));
     for (size_t i = 0; i < n; i++) {
         CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,

@@ -25,6 +25,36 @@ grep -Eq ' 0.5 random +all +50.0 %' table || fail "no row of random, which is ca
     "$CULL" compare "$OUT" -f json | grep -q '"calibration": "facts"' || fail "json has no calibration"
 }
 
+# What is asked for alone: the same words as --where's.
+"$CULL" plan e.yaml --set "$(cat named)" --only 'calibration=c*,layers!=late' > log || fail "plan --only"
+says '^3 of them are asked for'
+OUT=$DIR/part
+run 0 e.yaml --set "$(cat named)" --only 'criterion=reap' --only 'calibrate.length=100..200,layers=late'
+says '7 trials: 0 were there, 3 done, 0 failed, 4 left'
+run 2 e.yaml --set "$(cat named)" --only 'criterion!=raep'
+says 'nothing in the experiment has criterion=raep'
+run 2 e.yaml --set "$(cat named)" --only 'sparsities=0.5'
+says 'nothing in the experiment has the key sparsities; did you mean "sparsity"?'
+OUT=$DIR/out
+"$CULL" export "$OUT" --where 'calibration=code,layers=late,method=reap' -o kept.jsonl --layout jsonl || fail "export --where"
+[ "$(wc -l < kept.jsonl)" -eq 4 ] || fail "export --where wrote no lists"
+"$CULL" export "$OUT" --where 'calibration=code,criterion=reap' -o none.jsonl --layout jsonl 2> log && fail "export took one of two trials"
+says '2 trials meet it'
+
+# Folders whose settings differ are told apart by what differs.
+OUT=$DIR/longer
+run 0 e.yaml --set calibrate.text.length=64
+OUT=$DIR/shorter
+run 0 e.yaml --set calibrate.text.length=32
+"$CULL" compare "$DIR/longer" "$DIR/shorter" --where layers=late > table 2> log || fail "compare of two folders"
+grep -Eq 'sparsity method length ' table || fail "the setting that differs is no column: $(head -3 table)"
+grep -Eq '0.5 reap +32 ' table && grep -Eq '0.5 reap +64 ' table || fail "its values are no cells"
+"$CULL" compare "$DIR/longer" "$DIR/shorter" -f json --where layers=late | grep -q '"length": "32"' || fail "json lacks it"
+"$CULL" compare "$DIR/longer" "$DIR/shorter" -f latex --where layers=late | grep -q '& length &' || fail "latex lacks it"
+"$CULL" compare "$DIR/longer" "$DIR/shorter" --where 'calibrate.length=32..50' -f csv | grep -c '^tiny,reap,' | grep -q '^2$' ||
+    fail "a range of a setting finds something else"
+OUT=$DIR/out
+
 # The alternative is what it would be alone.
 run 0 e.yaml --set "$(cat named)"
 says '7 trials: 7 were there, 0 done'
@@ -33,3 +63,13 @@ run 0 e.yaml --set "calibrate={text: {files: $texts/code.calibration.txt, length
 alone=$("$CULL" compare "$OUT" -f csv | grep '^tiny,reap,' | cut -d, -f10)
 axis=$("$CULL" compare "$DIR/out" -f csv | grep '^tiny,reap,.*,code,late$' | cut -d, -f10)
 echo "$alone $axis" | awk '{ exit !($1 - $2 < 1e-6 * $2 && $2 - $1 < 1e-6 * $2) }' || fail "$axis as an axis, $alone alone"
+
+# A value of an axis as the baseline: every method beside itself with it.
+"$CULL" compare "$DIR/out" --baseline calibration=facts > table || fail "a baseline of calibrations"
+grep -q 'to calibration=facts' table || fail "the heading does not name the baseline"
+grep -E ' reap +code +late ' table | grep -Eq '[+-][0-9.]+ % \[' || fail "reap on code is not beside reap on facts"
+grep -E ' random +late ' table | grep -q '%.*%.*\[' && fail "random, which has no calibration, has a baseline"
+"$CULL" compare "$DIR/out" -f csv --baseline layers=all | grep -q '^tiny,random,.*,layers=all,' || fail "no baseline in csv"
+"$CULL" compare "$DIR/out" --baseline calibration=fcats 2> log && fail "a baseline that is not there"
+says 'the results have no calibration "fcats"; did you mean "facts"?'
+exit 0

@@ -287,16 +287,23 @@ static void folders_are_told_apart(void **state)
     load(host, 2, &f);
     assert_int_equal(f.n_trials, 3);
     assert_int_equal(f.n_cells, 3);
-    assert_non_null(strstr(f.cell[1].method, "reap (cull-report-"));
+    assert_string_equal(f.cell[1].method, "reap");
+    assert_int_equal(f.n_axes, CULL_AXES_NAMED + 1);
+    assert_string_equal(f.axis[CULL_AXES_NAMED], "folder");
+    assert_string_equal(f.cell[0].axis[CULL_AXES_NAMED], ""); // dense is every folder's
+    assert_string_equal(f.cell[1].axis[CULL_AXES_NAMED], strrchr(folder, '/') + 1);
+    assert_string_equal(f.cell[2].axis[CULL_AXES_NAMED], strrchr(other, '/') + 1);
 }
 
 // One name for two methods: no seeds of each other, wherever they are.
 static void recipes_are_told_apart(void **state)
 {
     fake_host *host = *state;
-    static const char *const recipe[] = { "{\"method\":[1],\"seed\":1}",
-                                          "{\"method\":[1],\"seed\":2}",
-                                          "{\"method\":[2],\"seed\":3}" };
+    static const char *const recipe[] = {
+        "{\"method\":[{\"criterion\":{\"reap\":{\"norm\":1}}}],\"seed\":1}",
+        "{\"method\":[{\"criterion\":{\"reap\":{\"norm\":1}}}],\"seed\":2}",
+        "{\"method\":[{\"criterion\":{\"reap\":{\"norm\":2.5}}}],\"seed\":3}"
+    };
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     for (size_t there = 0; there < 2; there++) {
         for (size_t s = 0; s < 3; s++) {
@@ -313,7 +320,10 @@ static void recipes_are_told_apart(void **state)
         if (there) {
             assert_int_equal(f.n_cells, 3); // dense, and one each
             assert_int_equal(f.cell[1].n_trials, 2);
-            assert_non_null(strstr(f.cell[1].method, "reap (cull-report-"));
+            assert_string_equal(f.axis[CULL_AXES_NAMED], "norm"); // by what differs, not by folders
+            assert_int_equal(f.n_axes, CULL_AXES_NAMED + 1);
+            assert_string_equal(f.cell[1].axis[CULL_AXES_NAMED], "1");
+            assert_string_equal(f.cell[2].axis[CULL_AXES_NAMED], "2.5");
         } else {
             assert_int_equal(f.n_cells, 2);
             assert_int_equal(f.cell[1].n_trials, 1); // the last one
