@@ -373,15 +373,13 @@ static cull_status run_waves(dispatch *t)
 {
     const size_t most = WAVE_BYTES / ((t->D + (wants_inner(t) ? t->F : 0)) * sizeof(float));
     const size_t overlays = cull_wave_overlay_bytes(t->run->n_workers);
-    size_t all = 0, laid = 0;
+    size_t laid = 0;
 
-    for (size_t g = 0; g < t->n_groups; g++) {
-        all += t->group[g].n;
+    for (size_t g = 0; g < t->n_groups; g++)
         laid += t->group[g].overlay;
-    }
     t->many_overlays = laid > overlays;
-    // All waves ask for as much, or each larger one would leave the last one's memory unused.
-    const size_t room = all < most ? all : most;
+    // All waves of all layers ask for as much, or each larger one would leave the last one's memory
+    // unused; what is not written takes none.
     for (size_t g = 0; g < t->n_groups;) {
         size_t end = g, rows = 0, bytes = 0;
         while (end < t->n_groups && (end == g || (rows + t->group[end].n <= most &&
@@ -390,7 +388,7 @@ static cull_status run_waves(dispatch *t)
             bytes += t->group[end++].overlay;
         }
         if (rows)
-            CULL_TRY(run_wave(t, g, end, rows, rows > room ? rows : room));
+            CULL_TRY(run_wave(t, g, end, rows, rows > most ? rows : most));
         g = end;
     }
     return CULL_OK;
