@@ -15,6 +15,8 @@ typedef struct call { // into the child
     cull_stage_result *result;
     size_t layer;
     double sparsity;
+    size_t n; // budgets, of cull_stage_run_each
+    const cull_budget *budget;
 } call;
 
 static double now(void)
@@ -51,22 +53,22 @@ static void keep_scores(const cull_scores *scores, cull_stage_result *found)
 // ---- all layers ----
 
 static cull_status select_all(cull_ctx *ctx, cull_stage_view *stage_view, const cull_stage_job *job,
-                              const cull_scores *scores, cull_cut *cut, char *text)
+                              const cull_budget *budget, const cull_scores *scores, cull_cut *cut,
+                              char *text)
 {
     const cull_strategy *strategy = job->step->spec->strategy.plugin->vtable;
     const size_t L = job->prepared->opened.facts->L;
     if (!(strategy->flags & CULL_BY_LAYER))
-        return cull_select(ctx, stage_view, scores, job->budget, CULL_ALL_LAYERS,
-                           job->budget->sparsity, cut);
+        return cull_select(ctx, stage_view, scores, budget, CULL_ALL_LAYERS, budget->sparsity, cut);
     double *sparsity = cull_take(ctx, L, sizeof *sparsity);
     if (!sparsity)
         return CULL_ENOMEM;
-    CULL_TRY(cull_spread(ctx, stage_view, scores, job->budget, sparsity));
+    CULL_TRY(cull_spread(ctx, stage_view, scores, budget, sparsity));
     for (size_t l = 0; l < L; l++) {
-        if (job->budget->frozen[l])
+        if (budget->frozen[l])
             continue;
         doing(text, &job->step->spec->strategy, "strategy", "selecting", l);
-        CULL_TRY(cull_select(ctx, stage_view, scores, job->budget, l, sparsity[l], cut));
+        CULL_TRY(cull_select(ctx, stage_view, scores, budget, l, sparsity[l], cut));
         cull_arena_clear(cull_context_of(ctx)->scratch);
     }
     return CULL_OK;
@@ -76,20 +78,25 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 {
     const call *c = arg;
     const cull_stage *spec = c->job->step->spec;
-    cull_stage_result *found = c->result;
     cull_scores scores;
     cull_stage_view stage_view;
     open_view(c->job, &stage_view);
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", CULL_ALL_LAYERS);
     CULL_TRY(cull_score(ctx, &stage_view, CULL_ALL_LAYERS, &scores));
-    const double scored = now();
-    doing(text, &spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
-    CULL_TRY(select_all(ctx, &stage_view, c->job, &scores, found->cut, text));
-    keep_scores(&scores, found);
-    found->score_s = scored - begin;
-    found->select_s = now() - scored;
-    return cull_stage_result_write(ctx, out, found, c->job->before->n_overlays);
+    double last = now();
+    for (size_t i = 0; i < c->n; i++) {
+        cull_stage_result *found = &c->result[i];
+        doing(text, &spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
+        CULL_TRY(select_all(ctx, &stage_view, c->job, &c->budget[i], &scores, found->cut, text));
+        keep_scores(&scores, found);
+        found->score_s = i == 0 ? last - begin : 0;
+        found->select_s = now() - last;
+        CULL_TRY(cull_stage_result_write(ctx, out, found, c->job->before->n_overlays));
+        cull_arena_clear(cull_context_of(ctx)->scratch);
+        last = now();
+    }
+    return CULL_OK;
 }
 
 // A plugin is not called without the statistics that it says it needs, whatever became of them.
@@ -103,16 +110,22 @@ static cull_status check_statistics(cull_ctx *ctx, const cull_stage_job *job)
                                   (unsigned)lacks);
 }
 
-cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_result *result)
+cull_status cull_stage_run_each(cull_ctx *ctx, const cull_stage_job *job, size_t n,
+                                const cull_budget *budget, cull_stage_result *results)
 {
-    call c = { .job = job, .result = result };
-    const cull_child_job child = { job->folder, job->seconds, run_in_child, &c };
+    call c = { .job = job, .result = results, .n = n, .budget = budget };
+    const cull_child_job child = { job->folder, job->seconds * (double)n, run_in_child, &c };
     FILE *out;
     CULL_TRY(check_statistics(ctx, job));
     CULL_TRY(cull_child_run(ctx, &child, &out));
-    const cull_status status = cull_stage_result_read(ctx, out, CULL_ALL_LAYERS, result);
+    const cull_status status = cull_stage_results_read(ctx, out, n, results);
     fclose(out);
     return status;
+}
+
+cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job, cull_stage_result *result)
+{
+    return cull_stage_run_each(ctx, job, 1, job->budget, result);
 }
 
 // ---- layer by layer ----
@@ -176,7 +189,7 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
 cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
                              double sparsity, cull_stage_result *result)
 {
-    call c = { job, result, layer, sparsity };
+    call c = { .job = job, .result = result, .layer = layer, .sparsity = sparsity };
     const cull_child_job child = { job->folder, job->seconds, visit_in_child, &c };
     FILE *out;
     CULL_TRY(cull_child_run(ctx, &child, &out));

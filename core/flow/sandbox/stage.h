@@ -22,6 +22,12 @@ typedef struct cull_stage_job {
 cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job,
                            cull_stage_result *result) CULL_MUST_CHECK;
 
+// Likewise, scored once and selected under each of n budgets. The limit of time is of one of them,
+// n times. Maps belong to results[0].
+cull_status cull_stage_run_each(cull_ctx *ctx, const cull_stage_job *job, size_t n,
+                                const cull_budget *budget,
+                                cull_stage_result *results) CULL_MUST_CHECK;
+
 // Inside the layers' visit: what each layer's own sparsity is (L), before any is decided; then
 // layer after layer.
 cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job,

@@ -276,6 +276,15 @@ cull_status cull_stage_result_read(cull_ctx *ctx, FILE *file, size_t only,
     return read_all(&r, only, result);
 }
 
+cull_status cull_stage_results_read(cull_ctx *ctx, FILE *file, size_t n, cull_stage_result *results)
+{
+    CULL_TRY(map_file(ctx, file, &results[0]));
+    reader r = { ctx, results[0].maps->at, results[0].maps->bytes };
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(read_all(&r, SIZE_MAX, &results[i]));
+    return CULL_OK;
+}
+
 void cull_stage_result_release(cull_stage_result *result)
 {
     for (cull_map *map = result->maps; map; map = map->next)
