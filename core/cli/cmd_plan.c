@@ -185,8 +185,8 @@ static size_t asked_for(const cull_plan *plan)
 }
 
 typedef struct costs { // of a model
-    cull_cost calibrate, evaluate;
-    double calibrating, evaluating; // seconds
+    cull_costs of;
+    cull_seconds seconds;
 } costs;
 
 static cull_status estimate(cull_cli *cli, const cull_experiment *e, costs **out)
@@ -198,10 +198,9 @@ static cull_status estimate(cull_cli *cli, const cull_experiment *e, costs **out
     CULL_TRY(cull_rates_here(&cli->context.ctx, &rates));
     for (size_t m = 0; m < e->inputs.n; m++) {
         CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,
-                                    &of[m].calibrate, &of[m].evaluate));
+                                    &of[m].of));
         CULL_TRY(cull_estimate_seconds(&cli->context.ctx, &e->plan, &e->inputs, m,
-                                       cli->options.memory, &rates, &of[m].calibrating,
-                                       &of[m].evaluating));
+                                       cli->options.memory, &rates, &of[m].seconds));
     }
     return CULL_OK;
 }
@@ -210,9 +209,11 @@ static void print_costs(const cull_experiment *e, const costs *of)
 {
     for (size_t m = 0; m < e->inputs.n; m++) {
         print_model(e->spec.models[m].name, e->inputs.at[m].opened.facts);
-        if (of[m].calibrate.passes > 0)
-            print_cost("calibrate", &of[m].calibrate, of[m].calibrating);
-        print_cost("evaluate", &of[m].evaluate, of[m].evaluating);
+        if (of[m].of.calibrate.passes > 0)
+            print_cost("calibrate", &of[m].of.calibrate, of[m].seconds.calibrate);
+        if (of[m].of.search.passes > 0)
+            print_cost("search", &of[m].of.search, of[m].seconds.search);
+        print_cost("evaluate", &of[m].of.evaluate, of[m].seconds.evaluate);
     }
 }
 

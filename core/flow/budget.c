@@ -44,7 +44,7 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
         if (remove[l] > left_of(s, before, l))
             remove[l] = left_of(s, before, l);
     }
-    if (step->scope == CULL_ALLOCATE_GLOBAL) {
+    if (step->scope == CULL_ALLOCATE_GLOBAL || step->scope == CULL_ALLOCATE_SEARCH) {
         out->scope = CULL_SCOPE_GLOBAL;
         out->total = cull_whole_share(share, left);
         return CULL_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugin/settings.h"
+#include "spec/search.h"
 
 static void put_use(cull_buf *out, const cull_use *use)
 {
@@ -86,6 +87,20 @@ static void put_layers(cull_buf *out, const cull_layers_spec *layers)
     }
 }
 
+// What the counts of the stages were searched by.
+static void put_searches(cull_buf *out, const cull_plan *plan, const cull_cell *cell)
+{
+    size_t n = 0;
+    for (size_t i = cell->step; i != CULL_NOT; i = plan->step[i].before) {
+        const cull_search *search = cull_search_of(plan, i);
+        if (!search)
+            continue;
+        cull_buf_puts(out, n++ ? "," : ",\"searches\":[");
+        cull_search_json(search, out);
+    }
+    cull_buf_puts(out, n ? "]" : "");
+}
+
 void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision precision,
                        const cull_cell *cell)
 {
@@ -108,6 +123,7 @@ void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision prec
     else
         cull_buf_printf(out, "],\"sparsity\":%.17g,", cell->sparsity);
     put_name(out, "allocation", cell->allocation ? cell->allocation : "");
+    put_searches(out, plan, cell);
     cull_buf_printf(out, ",\"seed\":%llu,\"metrics\":[", (unsigned long long)cell->seed);
     for (size_t i = 0; i < spec->n_metrics; i++) {
         cull_buf_puts(out, i ? "," : "");

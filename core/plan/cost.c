@@ -5,6 +5,7 @@
 
 #include "engine/forest.h"
 #include "plan/memory.h"
+#include "spec/search.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's
 // table.
@@ -47,11 +48,11 @@ static void calibration_cost(const cull_plan *plan, const cull_prepared_model *s
     }
 }
 
-cull_status cull_count_request_rows(cull_ctx *ctx, const cull_inputs *inputs,
-                                    const cull_prepared_model *s, cull_request_rows *out)
+cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_prepared_model *s,
+                                    cull_request_rows *out)
 {
     size_t n = 0, at = 0;
-    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+    for (size_t i = how.first; i < how.end; i++)
         n += s->asked[i].requests.n;
     cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
     size_t *end = cull_scratch(ctx, n + 1, sizeof *end);
@@ -59,7 +60,7 @@ cull_status cull_count_request_rows(cull_ctx *ctx, const cull_inputs *inputs,
     *out = (cull_request_rows){ 0 };
     if (!ids || !end)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+    for (size_t i = how.first; i < how.end; i++)
         for (size_t j = 0; j < s->asked[i].requests.n; j++) {
             const cull_request *r = &s->asked[i].request[j];
             if (r->kind == CULL_SCORE)
@@ -91,7 +92,8 @@ static double flops_of(const cull_prepared_model *s, const cull_request_rows *as
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
 {
     cull_request_rows asked;
-    CULL_TRY(cull_count_request_rows(ctx, inputs, &inputs->at[model], &asked));
+    const cull_asking once = { 0, inputs->spec->n_metrics, 1 };
+    CULL_TRY(cull_count_request_rows(ctx, once, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);
     return CULL_OK;
 }
@@ -104,30 +106,71 @@ static void add_memory(const cull_prepared_model *s, const cull_memory *m, cull_
     out->spilled_bytes = m->spilled;
 }
 
-cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                               size_t model, uint64_t memory, cull_cost *calibrate,
-                               cull_cost *evaluate)
+static cull_status evaluation_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                   size_t model, cull_asking how, uint64_t memory, cull_cost *out)
 {
     const cull_prepared_model *s = &inputs->at[model];
-    const double variants = (double)cull_distinct_variants(plan, model);
     cull_request_rows asked;
-    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
-    const double one = flops_of(s, &asked);
+    CULL_TRY(cull_count_request_rows(ctx, how, s, &asked));
+    const cull_memory evaluating =
+        cull_evaluation_memory(ctx, plan, inputs, model, how, &asked, memory);
+    *out = (cull_cost){ .tokens = how.variants * (asked.scoring + asked.generating),
+                        .flops = how.variants * flops_of(s, &asked) };
+    add_memory(s, &evaluating, out);
+    return CULL_OK;
+}
+
+double cull_search_generations(const cull_search *search)
+{
+    return (double)search->settings->generations;
+}
+
+double cull_search_candidates(const cull_search *search)
+{
+    const cull_search_settings *set = search->settings;
+    return (double)(set->population - (set->by == CULL_SEARCH_EVOLUTION ? set->survivors : 0));
+}
+
+// A generation is a pass; those after the first have the survivors already.
+static cull_status search_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                               size_t model, const cull_search *search, uint64_t memory,
+                               cull_cost *out)
+{
+    const double n = cull_search_generations(search);
+    const cull_asking how = cull_asking_search(search);
+    cull_cost one;
+    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &one));
+    const double all = 1 + (n - 1) * cull_search_candidates(search) / how.variants;
+    out->passes += one.passes * (size_t)n;
+    out->tokens += one.tokens * all;
+    out->flops += one.flops * all;
+    out->bytes += one.bytes * n;
+    out->peak_bytes = fmax(out->peak_bytes, one.peak_bytes);
+    out->spilled_bytes = fmax(out->spilled_bytes, one.spilled_bytes);
+    return CULL_OK;
+}
+
+cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                               size_t model, uint64_t memory, cull_costs *out)
+{
+    const cull_prepared_model *s = &inputs->at[model];
+    const cull_asking how = cull_asking_all(plan, model);
     cull_passes passes;
     cull_memory calibrating;
+    *out = (cull_costs){ 0 };
+    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &out->evaluate));
+    const double one = out->evaluate.flops / how.variants;
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
     CULL_TRY(cull_calibration_memory(ctx, plan, s, &passes, memory, &calibrating));
-    *calibrate = (cull_cost){ 0 };
-    calibration_cost(plan, s, &passes, calibrate);
-    calibrate->forward_equivalents = one > 0 ? calibrate->flops / one : 0;
-    add_memory(s, &calibrating, calibrate);
-    const cull_memory evaluating = cull_evaluation_memory(ctx, plan, inputs, model, &asked, memory);
-    *evaluate = (cull_cost){
-        .tokens = variants * (asked.scoring + asked.generating),
-        .flops = variants * one,
-        .forward_equivalents = variants,
-    };
-    add_memory(s, &evaluating, evaluate);
+    calibration_cost(plan, s, &passes, &out->calibrate);
+    add_memory(s, &calibrating, &out->calibrate);
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].model == model && plan->step[i].search)
+            CULL_TRY(
+                search_cost(ctx, plan, inputs, model, plan->step[i].search, memory, &out->search));
+    out->calibrate.forward_equivalents = one > 0 ? out->calibrate.flops / one : 0;
+    out->search.forward_equivalents = one > 0 ? out->search.flops / one : 0;
+    out->evaluate.forward_equivalents = how.variants;
     return CULL_OK;
 }
 
@@ -143,9 +186,10 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
     const whole *w = need->arg;
     cull_arena *arena = cull_context_of(ctx)->scratch;
     const cull_mark mark = cull_arena_mark(arena);
-    cull_cost calibrate, evaluate;
-    CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &calibrate, &evaluate));
-    *bytes = fmax(calibrate.peak_bytes, evaluate.peak_bytes);
+    cull_costs costs;
+    CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &costs));
+    *bytes =
+        fmax(fmax(costs.calibrate.peak_bytes, costs.search.peak_bytes), costs.evaluate.peak_bytes);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

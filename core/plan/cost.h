@@ -14,10 +14,14 @@ typedef struct cull_cost {
     double forward_equivalents; // flops over those of one dense evaluation
 } cull_cost;
 
-// One model's share of the plan, calibration and evaluation. memory: --memory, 0: none.
+typedef struct cull_costs { // one model's share of a plan
+    cull_cost calibrate, evaluate;
+    cull_cost search; // of all searches at most; passes: 0 where there is none
+} cull_costs;
+
+// memory: --memory, 0: none.
 cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                               size_t model, uint64_t memory, cull_cost *calibrate,
-                               cull_cost *evaluate) CULL_MUST_CHECK;
+                               size_t model, uint64_t memory, cull_costs *out) CULL_MUST_CHECK;
 
 // Refuse a limit (0: none) that what must be resident does not fit, naming what is needed.
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
@@ -27,9 +31,12 @@ cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_i
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
                              double *flops) CULL_MUST_CHECK;
 
-// What one variant's requests come to, all metrics together.
-cull_status cull_count_request_rows(cull_ctx *ctx, const cull_inputs *inputs,
-                                    const cull_prepared_model *s,
+// What one variant's requests come to, of the metrics that are asked together.
+cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_prepared_model *s,
                                     cull_request_rows *out) CULL_MUST_CHECK;
+
+// Generations of a search at most, and the candidates of one after the first.
+double cull_search_generations(const cull_search *search);
+double cull_search_candidates(const cull_search *search);
 
 #endif

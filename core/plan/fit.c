@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spec/search.h"
+
 // ---- what the experiment alone tells ----
 
 static void form_names(uint32_t forms, char *buf, size_t size)
@@ -139,6 +141,29 @@ static void fit_like(const cull_spec *spec, const cull_stage *stage, const cull_
                          a->like, method->name);
 }
 
+// A search makes many cuts at a time, of experts, from the statistics of all layers.
+static void fit_search(const cull_spec *spec, const cull_stage *taker, const cull_allocation *a,
+                       const cull_method *method, cull_problems *problems)
+{
+    const cull_method *from = a->like ? &spec->methods[a->donor] : method;
+    const size_t spread = cull_spread_stage(from);
+    if (spread == CULL_NOT)
+        return; // said by fit_donors
+    cull_stage alone = a->like ? from->stage[spread] : *taker;
+    alone.propagate = false;
+    if (cull_stage_unit(&alone) != CULL_UNIT_EXPERT)
+        cull_problem_add(problems, a->search->place,
+                         "search: a search is for counts of experts, but method \"%s\" removes "
+                         "channels",
+                         from->name);
+    else if (cull_stage_visits(&alone))
+        cull_problem_add(problems, a->search->place,
+                         "search: strategy %s of method \"%s\" decides each layer while it is "
+                         "visited, so that many cuts cannot be made at a time; take the counts of "
+                         "another method ({ like: METHOD, search: … })",
+                         alone.strategy.plugin->name, from->name);
+}
+
 static void fit_allocations(const cull_spec *spec, const cull_method *method,
                             cull_problems *problems)
 {
@@ -151,6 +176,8 @@ static void fit_allocations(const cull_spec *spec, const cull_method *method,
                 fit_global(stage, a, method, problems);
             if (a->kind == CULL_ALLOCATE_LIKE && a->donor != CULL_NOT)
                 fit_like(spec, stage, a, method, problems);
+            if (a->search && a->donor != CULL_NOT)
+                fit_search(spec, stage, a, method, problems);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/sized.h"
 #include "plan/fit.h"
+#include "plan/search_data.h"
 #include "plugin/contract.h"
 #include "plugin/host.h"
 
@@ -450,11 +451,13 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *
     for (size_t m = 0; m < inputs->n; m++) {
         cull_prepared_model *s = &inputs->at[m];
         CULL_TRY(load_all_rows(ctx, plan, s, m));
-        s->asked = cull_take(&s->context.ctx, spec->n_metrics, sizeof *s->asked);
+        const size_t n = spec->n_metrics + spec->n_fitness;
+        s->asked = cull_take(&s->context.ctx, n + 1, sizeof *s->asked);
         if (!s->asked)
             return cull_no_memory(ctx);
-        for (size_t i = 0; i < spec->n_metrics; i++)
+        for (size_t i = 0; i < n; i++)
             CULL_TRY(prepare(ctx, s, &spec->metrics[i], &s->asked[i]));
+        CULL_TRY(cull_check_search_data(ctx, spec, s));
     }
     return CULL_OK;
 }

@@ -36,7 +36,7 @@ typedef struct cull_prepared_model { // a model of the experiment
     cull_text text;
     size_t n_rows;
     cull_rows *rows;
-    cull_prepared_metric *asked; // (n_metrics)
+    cull_prepared_metric *asked; // (n_metrics + n_fitness)
 } cull_prepared_model;
 
 typedef struct cull_inputs {

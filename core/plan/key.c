@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "plugin/settings.h"
+#include "spec/search.h"
 
 typedef struct keyer {
     cull_ctx *ctx;
@@ -61,6 +62,17 @@ static cull_status set_key(keyer *k, const cull_inputs *inputs, const cull_plan 
     return finish(k, CULL_OK, &g->key);
 }
 
+// A search is its settings, its data, and what its fitness is measured with.
+static cull_status add_search(keyer *k, const cull_prepared_model *s, const cull_search *search)
+{
+    if (!search)
+        return CULL_OK;
+    cull_hash_text(k->hash, "search");
+    add_key(k, &s->asked[search->at].key);
+    CULL_TRY(cull_settings_hash(k->ctx, &cull_search_table, search->settings, k->hash));
+    return add_use(k, &search->metric);
+}
+
 static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
                             cull_step *step)
 {
@@ -81,6 +93,8 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);
+    if (status == CULL_OK)
+        status = add_search(k, s, step->search);
     return finish(k, status, &step->key);
 }
 

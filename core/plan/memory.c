@@ -7,6 +7,7 @@
 #include "cut/cut.h"
 #include "engine/memory.h"
 #include "engine/visit.h"
+#include "spec/search.h"
 
 // What a run can do about what does not fit: its results' folder takes it.
 static cull_engine_options options_of(uint64_t memory)
@@ -241,29 +242,39 @@ size_t cull_distinct_variants(const cull_plan *plan, size_t model)
     return n;
 }
 
+cull_asking cull_asking_all(const cull_plan *plan, size_t model)
+{
+    return (cull_asking){ 0, plan->spec->n_metrics, (double)cull_distinct_variants(plan, model) };
+}
+
+cull_asking cull_asking_search(const cull_search *search)
+{
+    return (cull_asking){ search->at, search->at + 1, (double)search->settings->population };
+}
+
 // Answers are kept until the pass ends.
-static double answer_bytes(const cull_inputs *inputs, const cull_prepared_model *s, double variants)
+static double answer_bytes(const cull_prepared_model *s, cull_asking how)
 {
     double bytes = 0;
 
-    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+    for (size_t i = how.first; i < how.end; i++)
         for (size_t j = 0; j < s->asked[i].requests.n; j++) {
             const cull_request *r = &s->asked[i].request[j];
             bytes += sizeof(cull_answer);
             if (r->wants & CULL_WANT_TOKENS)
                 bytes += (double)r->scored * sizeof(float);
         }
-    return bytes * variants;
+    return bytes * how.variants;
 }
 
 // What is asked, as plugins keep it and as a forest of rows that are asked for their next ids.
-static double request_bytes(const cull_inputs *inputs, const cull_prepared_model *s,
+static double request_bytes(const cull_prepared_model *s, cull_asking how,
                             const cull_request_rows *asked)
 {
     enum { ROW = 2 * sizeof(int32_t), QUERY = 24 };
     double bytes = asked->scoring * ROW + asked->scored * QUERY;
 
-    for (size_t i = 0; i < inputs->spec->n_metrics; i++)
+    for (size_t i = how.first; i < how.end; i++)
         for (size_t j = 0; j < s->asked[i].requests.n; j++)
             bytes +=
                 (double)(sizeof(cull_request) + s->asked[i].requests.at[j].n * sizeof(int32_t));
@@ -299,12 +310,13 @@ static double generation_bytes(const cull_prepared_model *s, double rows, double
 
 // Scoring holds the hidden states of all histories: within half of the limit, or in a file.
 cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                                   size_t model, const cull_request_rows *asked, uint64_t memory)
+                                   size_t model, cull_asking how, const cull_request_rows *asked,
+                                   uint64_t memory)
 {
     const cull_prepared_model *s = &inputs->at[model];
     const cull_engine_options options = options_of(memory);
     const double half = (double)cull_memory_limit(&s->opened, &options) / 2;
-    const double variants = (double)cull_distinct_variants(plan, model);
+    const double variants = how.variants;
     const double bytes = hidden(s, asked->scoring) * variants;
     const extent all = { fmax(asked->scoring, asked->generating), asked->longest };
     const cull_keeping keeping = cull_keep_states(&s->opened, &options, (uint64_t)bytes, false);
@@ -318,8 +330,8 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
             ground(s, all, variants, memory) +
             fmax(scoring, generation_bytes(s, asked->generating, asked->answers, variants, half)) +
             statistics_bytes(plan, s, model) +
-            overlay_bytes(ctx, plan, s, model, asked->generating > 0) +
-            answer_bytes(inputs, s, variants) + request_bytes(inputs, s, asked),
+            overlay_bytes(ctx, plan, s, model, asked->generating > 0) + answer_bytes(s, how) +
+            request_bytes(s, how, asked),
         .passes = keeping.passes,
         .spilled = keeping.spilled ? bytes : 0,
     };

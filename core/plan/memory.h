@@ -25,8 +25,20 @@ typedef struct cull_request_rows { // of one variant, over all requests
     double keys;                   // positions that the scoring rows see, all together
     double answers, steps;         // requests that are generated, and their longest
 } cull_request_rows;
+
+// Which of the experiment's metrics are asked, [first, end), and of how many variants in one pass.
+typedef struct cull_asking {
+    size_t first, end;
+    double variants;
+} cull_asking;
+
+// Its own metrics, of all distinct cuts; a search's, of a generation.
+cull_asking cull_asking_all(const cull_plan *plan, size_t model);
+cull_asking cull_asking_search(const cull_search *search);
+
 cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                                   size_t model, const cull_request_rows *asked, uint64_t memory);
+                                   size_t model, cull_asking how, const cull_request_rows *asked,
+                                   uint64_t memory);
 
 // Apart from any plan: `rows` rows of one variant, in sequences of at most `longest`, and `kept`
 // bytes beside them.

@@ -6,6 +6,7 @@
 
 #include "plan/fit.h"
 #include "plugin/settings.h"
+#include "spec/search.h"
 
 // ---- which axes matter to a method ----
 
@@ -29,11 +30,13 @@ static axes axes_of(const cull_method *method)
     return a;
 }
 
-// At one of the allocations: counts that are taken from another method rest on what it rests on.
+// At one of the allocations: counts that are taken from another method rest on what it rests on,
+// and a search draws.
 static axes axes_at(const cull_spec *spec, size_t method, size_t allocation)
 {
     const cull_allocation *from = &spec->allocations[allocation];
     axes a = axes_of(&spec->methods[method]);
+    a.draws = a.draws || (a.allocation && from->search);
     if (!a.allocation || from->kind != CULL_ALLOCATE_LIKE)
         return a;
     const axes donor = axes_of(&spec->methods[from->donor]);
@@ -72,6 +75,7 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_u64(hash, step->set);
     cull_hash_u64(hash, step->layers);
     cull_hash_u64(hash, step->scope);
+    cull_hash_u64(hash, step->search ? step->search->at : 0);
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_u64(hash, step->spec->propagate);
@@ -176,6 +180,7 @@ typedef struct draft {
     size_t index, stage; // of the method in the experiment, of the stage in the method
     size_t before, donor;
     enum cull_allocation_kind scope;
+    const cull_search *search;
 } draft;
 
 static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
@@ -192,6 +197,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .donor = spreads ? d->donor : CULL_NOT,
         .layers = p.layers,
         .scope = spreads ? d->scope : CULL_ALLOCATE_LAYER,
+        .search = d->search,
         .unit = unit,
         .needs = cull_stage_needs(spec),
         .emits = cull_stage_emits(spec),
@@ -203,7 +209,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         step.sparsity = m->spec->sparsities[p.sparsity].value;
     CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
     step.seeded =
-        cull_stage_draws(spec) ||
+        step.search || cull_stage_draws(spec) ||
         (step.set != CULL_NOT && cull_rows_random(&m->spec->calibrations[p.calibration])) ||
         (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
         (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
@@ -211,17 +217,19 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
 }
 
 // `like: METHOD`: the counts at which METHOD's first stage of experts or channels arrives when it
-// may spread the taker's share over the layers as it likes.
+// may spread the taker's share over the layers as it likes; `search`: those that are found best for
+// it, or, without `like`, for the taker's own stage.
 static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, point p,
                               size_t *out)
 {
     const cull_allocation *a = &m->spec->allocations[p.allocation];
-    const cull_method *from = &m->spec->methods[a->donor];
+    const bool own = a->kind == CULL_ALLOCATE_SEARCH;
+    const cull_method *from = own ? taker : &m->spec->methods[a->donor];
     cull_stage *spec = cull_take(m->ctx, 1, sizeof *spec);
     cull_method *alone = cull_take(m->ctx, 1, sizeof *alone);
     if (!spec || !alone)
         return CULL_ENOMEM;
-    *spec = from->stage[cull_spread_stage(from)];
+    *spec = from->stage[own ? stage : cull_spread_stage(from)];
     spec->recalibrate = spec->propagate = false;
     spec->share = taker->stage[stage].share;
     spec->share_place = a->place;
@@ -229,7 +237,12 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
         spec->share =
             1 - (1 - m->spec->sparsities[p.sparsity].value) / (1 - cull_method_shares(taker));
     *alone = (cull_method){ from->place, from->name, 1, spec };
-    const draft d = { alone, a->donor, 0, CULL_NOT, CULL_NOT, CULL_ALLOCATE_GLOBAL };
+    const draft d = { .method = alone,
+                      .index = (size_t)(from - m->spec->methods),
+                      .before = CULL_NOT,
+                      .donor = CULL_NOT,
+                      .scope = a->search ? CULL_ALLOCATE_SEARCH : CULL_ALLOCATE_GLOBAL,
+                      .search = a->search };
     return make_step(m, &d, p, out);
 }
 
@@ -238,11 +251,12 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     const cull_spec *spec = m->spec;
     cull_plan *plan = m->plan;
     draft d = { .method = &spec->methods[method], .index = method, .before = CULL_NOT };
-    d.scope = spec->allocations[p.allocation].kind;
+    const enum cull_allocation_kind kind = spec->allocations[p.allocation].kind;
+    const bool taken = kind == CULL_ALLOCATE_LIKE || kind == CULL_ALLOCATE_SEARCH;
+    d.scope = taken ? CULL_ALLOCATE_LIKE : kind;
     for (d.stage = 0; d.stage < d.method->n; d.stage++) {
         d.donor = CULL_NOT;
-        if (d.scope == CULL_ALLOCATE_LIKE &&
-            cull_unit_spreads(cull_stage_unit(&d.method->stage[d.stage])))
+        if (taken && cull_unit_spreads(cull_stage_unit(&d.method->stage[d.stage])))
             CULL_TRY(make_donor(m, d.method, d.stage, p, &d.donor));
         CULL_TRY(make_step(m, &d, p, &d.before));
     }
@@ -318,7 +332,9 @@ enum { SPARSITIES, ALLOCATIONS, CALIBRATIONS, SEEDS, AXES };
 static bool matters(const cull_spec *spec, size_t method, int axis)
 {
     const axes a = axes_of(&spec->methods[method]);
-    bool seed = a.draws;
+    bool seed = false;
+    for (size_t i = 0; i < spec->n_allocations; i++)
+        seed = seed || axes_at(spec, method, i).draws;
     for (size_t c = 0; c < spec->n_calibrations; c++)
         seed = seed || has_seed(spec, a, c);
     const bool all[AXES] = { a.sparsity, a.allocation, a.calibration, seed };

@@ -32,10 +32,11 @@ typedef struct cull_step {
     size_t model, method, stage; // of the first cell that has it
     const cull_stage *spec;
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
-    size_t donor;  // the step whose counts it takes; CULL_NOT: none
+    size_t donor;  // the step whose counts it takes, arrived at or searched for; CULL_NOT: none
     size_t set;    // the statistics it sees; CULL_NOT: it needs none
     size_t layers; // which of the experiment's `layers` say what may be cut
     enum cull_allocation_kind scope; // EXPERT, CHANNEL: how the budget is spread over layers
+    const cull_search *search;       // scope SEARCH: the counts are what it finds; else NULL
     cull_unit unit;
     uint32_t needs, emits;
     double sparsity; // of the whole method; NAN where it does not matter
@@ -104,6 +105,9 @@ const char *cull_layers_name(const cull_spec *spec, const cull_cell *cell);
 bool cull_unit_spreads(cull_unit unit); // is its budget spread over layers by the allocation?
 uint64_t
 cull_stage_sides(const cull_stage *stage); // parts beside the experts that are in its budget
+
+// The search whose counts a step takes; NULL: none.
+const cull_search *cull_search_of(const cull_plan *plan, size_t step);
 
 // The first stage of a method whose budget an allocation spreads, or CULL_NOT.
 size_t cull_spread_stage(const cull_method *method);

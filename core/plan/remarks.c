@@ -126,7 +126,7 @@ static cull_status note_like_itself(const remarks *r)
     const cull_spec *spec = r->plan->spec;
     for (size_t i = 0; i < spec->n_allocations; i++) {
         const cull_allocation *a = &spec->allocations[i];
-        if (a->kind != CULL_ALLOCATE_LIKE)
+        if (a->kind != CULL_ALLOCATE_LIKE || a->search)
             continue;
         CULL_TRY(add(r->ctx, &r->plan->n_notes, &r->plan->note,
                      cull_arena_printf(arena_of(r),

@@ -142,32 +142,56 @@ static double block_rows(const cull_prepared_model *s, uint64_t memory, double v
     return (double)cull_block_rows(&s->opened, &options, (size_t)fmax(variants, 1));
 }
 
+static cull_status asking_seconds(cull_ctx *ctx, const cull_prepared_model *s,
+                                  const cull_rates *rates, cull_asking how, uint64_t memory,
+                                  double *seconds)
+{
+    cull_request_rows asked;
+
+    CULL_TRY(cull_count_request_rows(ctx, how, s, &asked));
+    *seconds =
+        evaluation_seconds(s, rates, &asked, block_rows(s, memory, how.variants), how.variants);
+    return CULL_OK;
+}
+
+// All its generations.
+static cull_status search_seconds(cull_ctx *ctx, const cull_prepared_model *s,
+                                  const cull_rates *rates, const cull_search *search,
+                                  uint64_t memory, double *seconds)
+{
+    cull_asking how = cull_asking_search(search);
+    double first, later;
+
+    CULL_TRY(asking_seconds(ctx, s, rates, how, memory, &first));
+    how.variants = cull_search_candidates(search);
+    CULL_TRY(asking_seconds(ctx, s, rates, how, memory, &later));
+    *seconds += first + (cull_search_generations(search) - 1) * later;
+    return CULL_OK;
+}
+
 cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                   size_t model, uint64_t memory, const cull_rates *rates,
-                                  double *calibrate, double *evaluate)
+                                  cull_seconds *out)
 {
     const cull_prepared_model *s = &inputs->at[model];
-    const double variants = (double)cull_distinct_variants(plan, model);
-    cull_request_rows asked;
     cull_passes passes;
 
+    *out = (cull_seconds){ 0 };
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
-    *calibrate = 0;
     for (size_t i = 0; i < passes.n; i++)
-        *calibrate += calibration_seconds(s, rates, cull_rows_of(s, &plan->set[passes.at[i].set]),
-                                          block_rows(s, memory, 1), &passes.at[i]);
-    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
-    *evaluate = evaluation_seconds(s, rates, &asked, block_rows(s, memory, variants), variants);
-    return CULL_OK;
+        out->calibrate +=
+            calibration_seconds(s, rates, cull_rows_of(s, &plan->set[passes.at[i].set]),
+                                block_rows(s, memory, 1), &passes.at[i]);
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].model == model && plan->step[i].search)
+            CULL_TRY(search_seconds(ctx, s, rates, plan->step[i].search, memory, &out->search));
+    return asking_seconds(ctx, s, rates, cull_asking_all(plan, model), memory, &out->evaluate);
 }
 
 cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
                                const cull_rates *rates, double *seconds)
 {
-    const cull_prepared_model *s = &inputs->at[model];
-    cull_request_rows asked;
+    const cull_asking once = { 0, inputs->spec->n_metrics, 1 };
 
-    CULL_TRY(cull_count_request_rows(ctx, inputs, s, &asked));
-    *seconds = evaluation_seconds(s, rates, &asked, block_rows(s, 0, 1), 1);
-    return CULL_OK;
+    return asking_seconds(ctx, &inputs->at[model], rates, once, 0, seconds);
 }

@@ -8,10 +8,13 @@
 #include "plan/inputs.h"
 #include "plan/rates.h"
 
-// Seconds of one model's share of the plan.
+typedef struct cull_seconds { // of one model's share of the plan
+    double calibrate, search, evaluate;
+} cull_seconds;
+
 cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                   size_t model, uint64_t memory, const cull_rates *rates,
-                                  double *calibrate, double *evaluate) CULL_MUST_CHECK;
+                                  cull_seconds *out) CULL_MUST_CHECK;
 
 // Of one dense evaluation on all metrics.
 cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,

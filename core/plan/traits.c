@@ -131,3 +131,9 @@ size_t cull_spread_stage(const cull_method *method)
             return i;
     return CULL_NOT;
 }
+
+const cull_search *cull_search_of(const cull_plan *plan, size_t step)
+{
+    const size_t donor = plan->step[step].donor;
+    return donor == CULL_NOT ? NULL : plan->step[donor].search;
+}

@@ -283,6 +283,7 @@ static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug)
     put_summary(file, &trial->summary);
     cull_put_layers(file, trial);
     cull_put_experts(file, trial);
+    cull_put_searches(file, trial->n_searches, trial->searches);
     cull_put_evaluations(file, trial->n_evaluations, trial->evaluations);
     put_timing(file, trial);
 }

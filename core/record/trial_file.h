@@ -94,6 +94,15 @@ typedef struct cull_evaluation { // what one metric found
     const cull_collector *found;
 } cull_evaluation;
 
+typedef struct cull_search_found { // a search whose counts a stage took
+    const char *settings;          // JSON, the metric's too
+    const char *fitness;           // the value's name
+    size_t n, L;                   // candidates in the order in which they were scored
+    const size_t *gone;            // (n, L) experts that went of each layer
+    const double *score;           // (n) the value, or minus it where less is better; NaN: none
+    const size_t *generation;      // (n)
+} cull_search_found;
+
 typedef struct cull_trial {
     const char *id;              // 32 hex digits: the cut on its model; names the file
     const char *calibration_key; // NULL: the trial needs none
@@ -116,6 +125,8 @@ typedef struct cull_trial {
     const cull_expert_score *scores;
     const cull_cut *cut; // NULL: dense
     cull_cut_summary summary;
+    size_t n_searches;
+    const cull_search_found *searches; // in the order of the stages
 
     size_t n_evaluations, n_phases;
     const cull_evaluation *evaluations;

@@ -12,6 +12,7 @@ void cull_utc(double seconds, char text[CULL_TIME]); // "2026-11-22T16:00:00Z"; 
 void cull_put_provenance(cull_h5 *file, const cull_provenance *provenance);
 void cull_put_layers(cull_h5 *file, const cull_trial *trial);  // per layer
 void cull_put_experts(cull_h5 *file, const cull_trial *trial); // per layer and expert
+void cull_put_searches(cull_h5 *file, size_t n, const cull_search_found *searches);
 void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations);
 
 #endif

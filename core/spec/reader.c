@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include <cull/cull.h>
+
+#include "base/call.h"
+
 void cull_elements_of(const cull_node *node, cull_elements *out)
 {
     if (node->kind == CULL_LIST) {
@@ -79,4 +83,28 @@ bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const 
     if (settings && map && node->item[0]->kind == CULL_MAP)
         *settings = node->item[0];
     return true;
+}
+
+// ---- metrics ----
+
+// What the metric itself has against its settings.
+static void check_metric(cull_reader *r, const cull_use *use)
+{
+    const cull_metric *metric = use->plugin ? use->plugin->vtable : NULL;
+    if (!metric || !metric->check ||
+        CULL_CALL(r->ctx, use->plugin, SIZE_MAX, check, metric->check(r->ctx, use->settings)) ==
+            CULL_OK)
+        return;
+    cull_problem_add(r->problems, use->place, "%s: %s", use->plugin->name,
+                     cull_context_of(r->ctx)->error.sentence);
+    cull_error_clear(r->ctx);
+}
+
+bool cull_read_metric(cull_reader *r, const cull_node *node, cull_use *out)
+{
+    const size_t before = r->problems->said;
+    cull_read_use(r, CULL_METRIC, node, NULL, out, NULL);
+    if (r->problems->said == before)
+        check_metric(r, out);
+    return r->problems->said == before;
 }

@@ -29,6 +29,13 @@ bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const 
 
 void cull_read_sections(cull_reader *r, const cull_node *root);
 void cull_read_methods(cull_reader *r, const cull_node *node);
+void cull_read_allocations(cull_reader *r, const cull_node *node);
+
+// A metric whose settings it has nothing against itself. false: there were problems.
+bool cull_read_metric(cull_reader *r, const cull_node *node, cull_use *out);
+
+// The metrics of searches, put behind the experiment's own.
+void cull_join_fitness(cull_reader *r);
 
 // "… has no key "x"; did you mean "y"?" for a key that is none of `known` (NULL-terminated).
 void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,

@@ -206,58 +206,6 @@ static void read_seeds(cull_reader *r, const cull_node *node)
         cull_problem_add(r->problems, node->place, "seeds: the list is empty");
 }
 
-static void read_allocation(cull_reader *r, const cull_node *node, cull_allocation *out)
-{
-    static const char *const words[] = { "layer", "global", NULL };
-    *out = (cull_allocation){ .place = node->place };
-    if (node->kind == CULL_MAP && node->n == 1 && !strcmp(node->key[0]->text, "like") &&
-        node->item[0]->kind == CULL_SCALAR) {
-        out->kind = CULL_ALLOCATE_LIKE;
-        out->place = node->item[0]->place;
-        out->like = node->item[0]->text;
-        out->label =
-            cull_arena_printf(cull_context_of(r->ctx)->alloc, "like:%s", node->item[0]->text);
-        if (!out->label)
-            r->problems->lost = true;
-        return;
-    }
-    for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
-        if (!strcmp(node->text, words[i])) {
-            out->kind = (enum cull_allocation_kind)i;
-            out->label = words[i];
-            return;
-        }
-    const char *near = node->kind == CULL_SCALAR ? cull_nearest(node->text, words) : NULL;
-    cull_problem_add(r->problems, node->place,
-                     "an allocation is layer, global, or { like: METHOD }%s%s%s",
-                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-static void read_allocations(cull_reader *r, const cull_node *node)
-{
-    cull_spec *spec = r->spec;
-    cull_elements list;
-    cull_elements_of(node, &list);
-    spec->allocations = cull_take(r->ctx, list.n + 1, sizeof *spec->allocations);
-    for (size_t i = 0; spec->allocations && i < list.n; i++)
-        read_allocation(r, list.at[i], &spec->allocations[spec->n_allocations++]);
-    if (list.n == 0)
-        cull_problem_add(r->problems, node->place, "allocations: the list is empty");
-}
-
-// What the metric itself has against its settings.
-static void check_metric(cull_reader *r, const cull_use *use)
-{
-    const cull_metric *metric = use->plugin ? use->plugin->vtable : NULL;
-    if (!metric || !metric->check ||
-        CULL_CALL(r->ctx, use->plugin, SIZE_MAX, check, metric->check(r->ctx, use->settings)) ==
-            CULL_OK)
-        return;
-    cull_problem_add(r->problems, use->place, "%s: %s", use->plugin->name,
-                     cull_context_of(r->ctx)->error.sentence);
-    cull_error_clear(r->ctx);
-}
-
 // Metric i asks nothing that none before it asks.
 static void check_twice(cull_reader *r, size_t i)
 {
@@ -281,11 +229,7 @@ static void read_metrics(cull_reader *r, const cull_node *node)
     spec->metrics = cull_take(r->ctx, list.n + 1, sizeof *spec->metrics);
     for (size_t i = 0; spec->metrics && i < list.n; i++) {
         cull_problems_while(r->problems, "reading metric %zu", i + 1);
-        cull_use *use = &spec->metrics[spec->n_metrics++];
-        const size_t before = r->problems->said;
-        cull_read_use(r, CULL_METRIC, list.at[i], NULL, use, NULL);
-        if (r->problems->said == before)
-            check_metric(r, use);
+        cull_read_metric(r, list.at[i], &spec->metrics[spec->n_metrics++]);
         check_twice(r, i);
     }
     cull_problems_while(r->problems, NULL);
@@ -437,7 +381,7 @@ static const struct {
     { "calibrate", false, read_calibrate },
     { "methods", false, cull_read_methods },
     { "sparsities", false, read_sparsities },
-    { "allocations", false, read_allocations },
+    { "allocations", false, cull_read_allocations },
     { "seeds", false, read_seeds },
     { "metrics", true, read_metrics },
     { "layers", false, read_layers },

@@ -205,6 +205,7 @@ cull_status cull_spec_read(cull_ctx *ctx, const cull_spec_source *source, cull_r
     const cull_node *root = read_tree(&r);
     if (root) {
         cull_read_sections(&r, root);
+        cull_join_fitness(&r);
         resolve_methods(&r);
         fill_defaults(&r);
     }

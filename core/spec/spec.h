@@ -6,7 +6,7 @@
 //   methods:     { NAME: stage or [ stage, … ] }
 //                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned }
 //   sparsities:  [ number in [0, 1), … ]
-//   allocations: [ layer | global | { like: METHOD }, … ]
+//   allocations: [ layer | global | { like: METHOD } | { search: … } | { like: …, search: … }, … ]
 //   seeds:       [ integer, … ]
 //   metrics:     [ metric, … ]
 //   layers:      { only: [ … ], except: [ … ] }, or { NAME: { only: … }, … }
@@ -52,14 +52,22 @@ typedef struct cull_method {
     cull_stage *stage;
 } cull_method;
 
-enum cull_allocation_kind { CULL_ALLOCATE_LAYER, CULL_ALLOCATE_GLOBAL, CULL_ALLOCATE_LIKE };
+enum cull_allocation_kind {
+    CULL_ALLOCATE_LAYER,
+    CULL_ALLOCATE_GLOBAL,
+    CULL_ALLOCATE_LIKE,
+    CULL_ALLOCATE_SEARCH, // counts that a search finds best for the method itself
+};
+
+typedef struct cull_search cull_search; // spec/search.h
 
 typedef struct cull_allocation {
     cull_place place;
     enum cull_allocation_kind kind;
-    const char *like;  // LIKE: the method whose counts are taken
-    size_t donor;      // LIKE: its index
-    const char *label; // "layer", "global", "like:stun"
+    const char *like;    // LIKE: the method whose counts are taken
+    size_t donor;        // LIKE: its index
+    cull_search *search; // SEARCH, and LIKE where the donor's counts are searched for; else NULL
+    const char *label;   // "layer", "global", "like:stun", "search", "like:stun:search"
 } cull_allocation;
 
 typedef struct cull_sparsity {
@@ -99,7 +107,8 @@ typedef struct cull_spec {
     cull_sparsity *sparsities;
     cull_allocation *allocations;
     cull_seed *seeds;
-    cull_use *metrics;
+    cull_use *metrics; // (n_metrics), and behind them n_fitness more: those of searches
+    size_t n_fitness;
     size_t n_calibrations; // 0: there is none
     cull_calibration_spec *calibrations;
     size_t n_layers; // at least one

@@ -124,7 +124,7 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     cull_context_of(s->ctx)->owner = NULL;
     CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
                         step->spec->strategy.plugin->name));
-    if (rested_on(s->plan, i) || step->visit)
+    if (rested_on(s->plan, i) || step->visit || step->search)
         CULL_TRY(store_step(s, i));
     made->state = CULL_DONE;
     return CULL_OK;

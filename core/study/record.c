@@ -209,7 +209,7 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
 static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *trial)
 {
     const size_t steps = f->cell->method == CULL_NOT ? 0 : s->spec->methods[f->cell->method].n;
-    cull_phase *phases = cull_take(s->ctx, 3 * steps + 1, sizeof *phases);
+    cull_phase *phases = cull_take(s->ctx, 4 * steps + 1, sizeof *phases);
     if (!phases)
         return CULL_ENOMEM;
     for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
@@ -227,6 +227,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
                 .weight_bytes = (uint64_t)((double)st->cost.weight_bytes * share),
             };
         }
+        trial->n_phases += cull_search_phase(s, i, &phases[trial->n_phases]);
         phases[trial->n_phases++] =
             (cull_phase){ .name = "score", .wall_s = made->score_s, .cpu_s = made->score_s };
         phases[trial->n_phases++] =
@@ -329,6 +330,7 @@ cull_status cull_record_cell(cull_study *s, const cull_finding *f)
     CULL_TRY(summary_of(s, f->cell, &trial.summary));
     CULL_TRY(calibration_of(s, f->cell, &trial));
     CULL_TRY(scores_of(s, f->cell, &trial));
+    CULL_TRY(cull_searches_of(s, f->cell, &trial));
     CULL_TRY(phases_of(s, f, &trial));
     CULL_TRY(evaluations_of(s, f, &trial));
     if (added) {

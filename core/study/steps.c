@@ -82,7 +82,8 @@ static size_t sets_of(const cull_study *s, size_t n, const size_t *steps, size_t
 static cull_status decide_at_once(cull_study *s, size_t n, const size_t *steps)
 {
     for (size_t i = 0; i < n; i++) {
-        const cull_status status = cull_decide_step(s, steps[i]);
+        const cull_status status = s->plan->step[steps[i]].search ? cull_search_step(s, steps[i])
+                                                                  : cull_decide_step(s, steps[i]);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, steps[i], status));
         cull_arena_clear(cull_context_of(s->ctx)->scratch);

@@ -29,6 +29,10 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b) CULL_MUST_CH
 cull_status cull_decide_step(cull_study *s, size_t i) CULL_MUST_CHECK;
 cull_status cull_fail_step(cull_study *s, size_t i, cull_status status) CULL_MUST_CHECK;
 
+// The same for a step whose counts are searched for: generation by generation, each kept in the
+// folder when it is scored, then the cut of the fittest.
+cull_status cull_search_step(cull_study *s, size_t i) CULL_MUST_CHECK;
+
 // One pass over a model's weights: the statistics of some sets, as far as the cache lacks them,
 // and the decisions of some steps that decide layer by layer, inside the layers' visits.
 cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,

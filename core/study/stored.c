@@ -62,7 +62,7 @@ static cull_status find_stored(cull_study *s, size_t i)
             cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, name),
             &loaded));
     }
-    if (!loaded && !scores_to_record(s, i))
+    if (!loaded && (s->plan->step[i].search || !scores_to_record(s, i)))
         CULL_TRY(load_cut(s, i, cull_step_file(s, &s->plan->step[i]), &loaded));
     if (loaded)
         s->made[i].state = CULL_DONE;

@@ -22,7 +22,8 @@ typedef struct cull_step_state { // of a step
     cull_state state;
     cull_stage_result result;
     cull_variant variant;
-    const char *reason; // FAILED: one sentence, and frames
+    cull_phase searched; // of a search: what its generations took
+    const char *reason;  // FAILED: one sentence, and frames
 } cull_step_state;
 
 typedef struct cull_cell_state { // of a cell
@@ -61,6 +62,12 @@ cull_status cull_make_cuts(cull_study *study, size_t model) CULL_MUST_CHECK;
 
 // Evaluate all wanted cells of a model whose cuts are made, and record each.
 cull_status cull_evaluate_cells(cull_study *study, size_t model) CULL_MUST_CHECK;
+
+// The searches of a cell's stages, with their histories, and what they took, for its trial.
+cull_status cull_searches_of(cull_study *study, const cull_cell *cell,
+                             cull_trial *trial) CULL_MUST_CHECK;
+// What step i's search took, this cell's share; false: it had none, or found it there.
+bool cull_search_phase(const cull_study *study, size_t i, cull_phase *out);
 
 // Write the trial, or what was added to it.
 typedef struct cull_finding {

@@ -45,7 +45,7 @@ static void write_experiment(const char *path, const char *method)
 }
 
 typedef struct estimate {
-    cull_cost calibrate, evaluate;
+    cull_costs costs;
     size_t D, L, V, tokens;
     double expert_weights;
     cull_status with[2]; // of cull_check_memory: with all that is needed, and a byte less
@@ -71,7 +71,7 @@ static estimate estimate_of(const char *method)
     assert_ok(host, cull_plan_make(ctx, &spec, &problems, &plan));
     assert_ok(host, cull_inputs_open(ctx, &plan, 0, &problems, &inputs));
     assert_ok(host, cull_inputs_load(ctx, &plan, &inputs));
-    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, &e.calibrate, &e.evaluate));
+    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, &e.costs));
     const cull_model_facts *facts = inputs.at[0].opened.facts;
     e.D = facts->D;
     e.L = facts->L;
@@ -98,8 +98,8 @@ static void pruned_states_are_a_second_copy(void **state)
     const double copy = (double)(ROWS * LENGTH * looks.D * sizeof(float));
 
     assert_int_equal(looks.tokens, ROWS * LENGTH);
-    assert_bytes(changes.calibrate.peak_bytes - looks.calibrate.peak_bytes, copy);
-    assert_bytes(changes.evaluate.peak_bytes, looks.evaluate.peak_bytes);
+    assert_bytes(changes.costs.calibrate.peak_bytes - looks.costs.calibrate.peak_bytes, copy);
+    assert_bytes(changes.costs.evaluate.peak_bytes, looks.costs.evaluate.peak_bytes);
 }
 
 // A layer's are in hand at once.
@@ -108,7 +108,7 @@ static void masks_are_a_bit_a_weight(void **state)
     (void)state;
     const estimate experts = estimate_of("[ { criterion: frequency, strategy: lowest } ]");
     const estimate weights = estimate_of("[ { criterion: magnitude, strategy: unstructured } ]");
-    const double more = weights.evaluate.peak_bytes - experts.evaluate.peak_bytes;
+    const double more = weights.costs.evaluate.peak_bytes - experts.costs.evaluate.peak_bytes;
     const double of_layer = experts.expert_weights / (double)experts.L / 8;
 
     assert_true(more > 0.9 * of_layer);
@@ -121,7 +121,7 @@ static void earlier_states_stay_for_cosines_of_layers(void **state)
     const estimate without = estimate_of("[ { criterion: frequency, strategy: lowest } ]");
     const estimate with = estimate_of("[ { criterion: cosine, strategy: layer-drop } ]");
     const double copies = (double)(ROWS * LENGTH * with.L * with.D * sizeof(float));
-    const double more = with.calibrate.peak_bytes - without.calibrate.peak_bytes;
+    const double more = with.costs.calibrate.peak_bytes - without.costs.calibrate.peak_bytes;
 
     assert_true(more > 0.9 * copies && more < 1.3 * copies);
 }
@@ -140,11 +140,11 @@ static void passes_are_counted(void **state)
     const estimate after =
         estimate_of("[ { criterion: wanda, strategy: unstructured, propagate: pruned } ]");
 
-    assert_int_equal(two.calibrate.passes, 2);
-    assert_int_equal(inside.calibrate.passes, 1);
-    assert_int_equal(after.calibrate.passes, 2);
-    assert_bytes(two.calibrate.bytes, 2 * two.evaluate.bytes);
-    assert_bytes(two.calibrate.tokens, 2.0 * ROWS * LENGTH);
+    assert_int_equal(two.costs.calibrate.passes, 2);
+    assert_int_equal(inside.costs.calibrate.passes, 1);
+    assert_int_equal(after.costs.calibrate.passes, 2);
+    assert_bytes(two.costs.calibrate.bytes, 2 * two.costs.evaluate.bytes);
+    assert_bytes(two.costs.calibrate.tokens, 2.0 * ROWS * LENGTH);
 }
 
 static void too_little_is_refused(void **state)
