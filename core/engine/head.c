@@ -40,19 +40,14 @@ static cull_status logits_of(cull_piece *piece, size_t n, const float *h, float 
     return CULL_OK;
 }
 
-// Σ p (log p − log q) and Σ min(p, q) over the vocabulary; p of dense logits a, q of logits b.
-static void compare(const float *a, double lse_a, const float *b, double lse_b, size_t V,
+// Dense logits a beside a variant's b.
+static void compare(size_t V, const float *a, double lse_a, const float *b, double lse_b,
                     cull_logprob *out)
 {
-    double kl = 0.0, overlap = 0.0;
+    double divergence, overlap;
 
-    for (size_t v = 0; v < V; v++) {
-        const double log_p = (double)a[v] - lse_a, log_q = (double)b[v] - lse_b;
-        const double p = exp(log_p);
-        kl += p * (log_p - log_q);
-        overlap += log_q < log_p ? exp(log_q) : p;
-    }
-    out->kl = kl > 0.0 ? (float)kl : 0.0f;
+    cull_row_compare(V, a, lse_a, b, lse_b, &divergence, &overlap);
+    out->kl = divergence > 0.0 ? (float)divergence : 0.0f;
     out->overlap = overlap < 1.0 ? overlap : 1.0;
 }
 
@@ -138,7 +133,7 @@ static void answer(const scoring *t, size_t block, size_t stream, const head_scr
         out->kl = 0.0f;
         out->overlap = 1.0;
         if (stream != t->dense)
-            compare(s->dense + i * V, s->dense_sum[i].lse, logits + i * V, sum[i].lse, V, out);
+            compare(V, s->dense + i * V, s->dense_sum[i].lse, logits + i * V, sum[i].lse, out);
     }
 }
 

@@ -86,6 +86,35 @@ double cull_row_exp_sum(size_t n, const float *x, float top)
     return sum;
 }
 
+// One term in each of `count` lanes.
+static inline void compare_lanes(size_t count, const float *a, double lse_a, const float *b,
+                                 double lse_b, double *divergence, double *overlap)
+{
+    for (size_t j = 0; j < count; j++) {
+        const double log_p = (double)a[j] - lse_a, log_q = (double)b[j] - lse_b;
+        const float p = cull_exp((float)log_p), q = cull_exp((float)log_q);
+        divergence[j] += (double)p * (log_p - log_q);
+        overlap[j] += (double)(p < q ? p : q);
+    }
+}
+
+CULL_CLONES
+void cull_row_compare(size_t n, const float *a, double lse_a, const float *b, double lse_b,
+                      double *divergence, double *overlap)
+{
+    double kl[LANES] = { 0 }, shared[LANES] = { 0 };
+    size_t i = 0;
+
+    for (; i + LANES <= n; i += LANES)
+        compare_lanes(LANES, a + i, lse_a, b + i, lse_b, kl, shared);
+    compare_lanes(n - i, a + i, lse_a, b + i, lse_b, kl, shared);
+    *divergence = *overlap = 0.0;
+    for (size_t j = 0; j < LANES; j++) {
+        *divergence += kl[j];
+        *overlap += shared[j];
+    }
+}
+
 CULL_CLONES
 void cull_row_scale(size_t n, float *x, float factor)
 {

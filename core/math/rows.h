@@ -20,6 +20,11 @@ float cull_row_softmax(size_t n, float *x, float scale, float *top, double *sum)
 // Σ exp(x[i] − top), x unchanged.
 double cull_row_exp_sum(size_t n, const float *x, float top);
 
+// Of two distributions, by their logits a and b (n) and the logarithms of their sums of
+// exponentials: Σ p (log p − log q), and Σ min(p, q).
+void cull_row_compare(size_t n, const float *a, double lse_a, const float *b, double lse_b,
+                      double *divergence, double *overlap);
+
 // x[i] *= factor; y[i] += factor · x[i].
 void cull_row_scale(size_t n, float *x, float factor);
 void cull_row_add(size_t n, float *y, float factor, const float *x);
