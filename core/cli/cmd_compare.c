@@ -212,9 +212,10 @@ static bool first_of_label(const cull_metric_views *all, size_t metric_view)
 // What the others are compared to, in the legend's words.
 static const char *beside(const cull_frame *f, const wanted *w)
 {
-    return !w->baseline                            ? " (of checkpoints: to the first one)"
-           : cull_baseline_is_axis(f, w->baseline) ? " to the same method with it"
-                                                   : " to it at the same sparsity and allocation";
+    return !w->baseline ? " (of checkpoints: to the first one)"
+           : cull_baseline_axis(f, w->baseline) != SIZE_MAX
+               ? " to the same method with it"
+               : " to it at the same sparsity and allocation";
 }
 
 static void print_legend(const cull_frame *f, const wanted *w, const cull_metric_views *all,

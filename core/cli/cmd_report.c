@@ -9,10 +9,10 @@
 
 typedef struct wanted {
     cull_folders folders;
-    const char *out, *baseline;
+    const char *out, *baseline, *figures;
 } wanted;
 
-enum { BASELINE = 0x200 };
+enum { BASELINE = 0x200, FIGURES };
 
 static const struct argp_option options[] = {
     { "output", 'o', "FILE", 0, "the page (default: report.html)", 0 },
@@ -20,6 +20,8 @@ static const struct argp_option options[] = {
       "a method that the others are set against, or a value, as allocation=layer (default: the "
       "experiment's own, or dense)",
       0 },
+    { "figures", FIGURES, "DIR", 0,
+      "a folder for every drawing, too, as SVG and its numbers as csv", 0 },
     CULL_FOLDERS_OPTION,
     { 0 },
 };
@@ -30,6 +32,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'o':
         w->out = arg;
+        return 0;
+    case FIGURES:
+        w->figures = arg;
         return 0;
     case BASELINE:
         w->baseline = arg;
@@ -61,8 +66,9 @@ int cull_cmd_report(cull_cli *cli, int argc, char **argv)
     if (status == CULL_OK)
         status = cull_baseline_check(ctx, &frame, w.baseline);
     if (status == CULL_OK)
-        status = cull_report_write(
-            ctx, &frame, w.baseline ? w.baseline : cull_noted_baseline(ctx, &frame), w.out);
+        status = cull_report_write(ctx, &frame,
+                                   w.baseline ? w.baseline : cull_noted_baseline(ctx, &frame),
+                                   w.figures, w.out);
     if (status == CULL_OK && !cull_is_stream(w.out))
         printf("%s\n", w.out);
     cull_folders_release(&w.folders);

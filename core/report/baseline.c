@@ -87,11 +87,11 @@ static size_t with_value(const cull_frame *f, size_t cell, size_t axis, const ch
     return SIZE_MAX;
 }
 
-bool cull_baseline_is_axis(const cull_frame *f, const char *baseline)
+size_t cull_baseline_axis(const cull_frame *f, const char *baseline)
 {
     const char *value;
 
-    return axis_of(f, baseline, &value) != SIZE_MAX;
+    return axis_of(f, baseline, &value);
 }
 
 size_t cull_baseline_of(const cull_frame *f, size_t cell, const char *baseline)

@@ -17,8 +17,8 @@ size_t cull_baseline_of(const cull_frame *frame, size_t cell, const char *baseli
 // allocation?
 bool cull_are_rivals(const cull_frame *frame, size_t a, size_t b);
 
-// Is it a value of an axis?
-bool cull_baseline_is_axis(const cull_frame *frame, const char *baseline);
+// The axis that it is a value of; SIZE_MAX: none.
+size_t cull_baseline_axis(const cull_frame *frame, const char *baseline);
 
 // Is there such a method or value? CULL_EUSAGE, with the nearest one, where there is not.
 cull_status cull_baseline_check(cull_ctx *ctx, const cull_frame *frame,

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "path", "line", "circle"}
 
@@ -50,6 +51,24 @@ def screenshots(page, out):
         assert os.path.getsize(image) > 60000, f"{name}: an empty page"
 
 
+def check_figures(cull, folder, out, text):
+    """Every drawing is there as SVG that stands alone, and as numbers."""
+    figures = os.path.join(out, "figures")
+    shutil.rmtree(figures, ignore_errors=True)
+    subprocess.run([cull, "report", folder, "-o", os.path.join(out, "again.html"), "--figures", figures], check=True,
+                   stdout=subprocess.DEVNULL)
+    drawn = re.findall(r"<figure><svg", text)
+    names = {ending: sorted(n[:-4] for n in os.listdir(figures) if n.endswith(ending)) for ending in (".svg", ".csv")}
+    assert len(names[".svg"]) == len(drawn) > 10 and names[".svg"] == names[".csv"], (len(drawn), names)
+    for name in names[".svg"]:
+        root = ElementTree.parse(os.path.join(figures, name + ".svg")).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(root) > 3, name
+        lines = open(os.path.join(figures, name + ".csv"), encoding="utf-8").read().splitlines()
+        assert lines[0] in ("series,x,y,low,high", "layer,expert,value,removed") and len(lines) > 1, name
+        assert all(len(line.split('"')[-1].split(",")) >= 4 for line in lines[1:]), name
+    assert text == open(os.path.join(out, "again.html"), encoding="utf-8").read()
+
+
 def main():
     cull, folder, out = sys.argv[1:]
     os.makedirs(out, exist_ok=True)
@@ -66,6 +85,7 @@ def main():
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S).lower().split(), "NaN is shown"
     assert not re.search(r'[xyd]="[^"]*(nan|inf)', text), "NaN is drawn"
     assert "reap" in text and "dense" in text
+    check_figures(cull, folder, out, text)
     screenshots(path, out)
 
 

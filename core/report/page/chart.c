@@ -10,13 +10,20 @@ enum { LEFT = 52, RIGHT = 14, TOP = 24, BOTTOM = 38 };
 // From data to the drawing: y grows downwards there.
 typedef struct frame {
     const cull_chart *chart;
+    bool log_y;
     double x0, x1, y0, y1; // data; y as logarithm where the axis is
 } frame;
 
-static double y_of(const cull_chart *c, double y)
+static double y_of(const frame *f, double y)
 {
-    return c->log_y ? log(y) : y;
+    return f->log_y ? log(y) : y;
 }
+
+// From here on a logarithmic axis shows more than an even one.
+static const double worth_a_logarithm = 8;
+
+// A band this much wider than the points' own range is cut off: it must not flatten all lines.
+static const double band_room = 0.25;
 
 static double to_x(const frame *f, double x)
 {
@@ -26,8 +33,8 @@ static double to_x(const frame *f, double x)
 static double to_y(const frame *f, double y)
 {
     const double h = f->chart->height - TOP - BOTTOM;
-    const double at = TOP + h * (f->y1 - y_of(f->chart, y)) / (f->y1 - f->y0);
-    return fmin(fmax(at, TOP - 4), TOP + h + 4); // bands may be wider than the drawing
+    const double at = TOP + h * (f->y1 - y_of(f, y)) / (f->y1 - f->y0);
+    return fmin(fmax(at, TOP), TOP + h); // bands may be wider than the drawing
 }
 
 static void widen(double *low, double *high, double x)
@@ -38,28 +45,37 @@ static void widen(double *low, double *high, double x)
     *high = fmax(*high, x);
 }
 
-// The range of the data, with some air; false: there is none. Bands count, but not beyond twice the
-// points' own range: one wild interval must not flatten all lines.
+static bool helps_logarithm(const cull_chart *c)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t s = 0; s < c->n; s++)
+        for (size_t i = 0; i < c->series[s].n; i++)
+            widen(&low, &high, c->series[s].point[i].y);
+    return low > 0 && high > worth_a_logarithm * low;
+}
+
+// The range of the points, with some air, and of their bands as far as there is room; false: there
+// is none.
 static bool fit(const cull_chart *c, frame *f)
 {
     double band_low = INFINITY, band_high = -INFINITY;
-    *f = (frame){ c, INFINITY, -INFINITY, INFINITY, -INFINITY };
+    *f = (frame){ c, c->log_y && helps_logarithm(c), INFINITY, -INFINITY, INFINITY, -INFINITY };
     for (size_t s = 0; s < c->n; s++)
         for (size_t i = 0; i < c->series[s].n; i++) {
             const cull_point *p = &c->series[s].point[i];
-            if (!isfinite(p->x) || !isfinite(y_of(c, p->y)))
+            if (!isfinite(p->x) || !isfinite(y_of(f, p->y)))
                 continue;
             widen(&f->x0, &f->x1, p->x);
-            widen(&f->y0, &f->y1, y_of(c, p->y));
-            widen(&band_low, &band_high, y_of(c, p->low));
-            widen(&band_low, &band_high, y_of(c, p->high));
+            widen(&f->y0, &f->y1, y_of(f, p->y));
+            widen(&band_low, &band_high, y_of(f, p->low));
+            widen(&band_low, &band_high, y_of(f, p->high));
         }
     if (f->x0 > f->x1)
         return false;
-    widen(&f->y0, &f->y1, y_of(c, c->reference));
-    const double range = f->y1 - f->y0;
-    f->y0 = fmax(fmin(f->y0, band_low), f->y0 - 3 * range);
-    f->y1 = fmin(fmax(f->y1, band_high), f->y1 + 3 * range);
+    widen(&f->y0, &f->y1, y_of(f, c->reference));
+    const double range = f->y1 - f->y0, room = range > 0 ? band_room * range : INFINITY;
+    f->y0 = fmax(fmin(f->y0, band_low), f->y0 - room);
+    f->y1 = fmin(fmax(f->y1, band_high), f->y1 + room);
     const double air_x = f->x1 > f->x0 ? 0.06 * (f->x1 - f->x0) : fmax(0.1 * fabs(f->x0), 0.05);
     const double air_y = f->y1 > f->y0 ? 0.07 * (f->y1 - f->y0) : fmax(0.1 * fabs(f->y0), 0.05);
     f->x0 -= air_x;
@@ -135,7 +151,7 @@ static void x_ticks(cull_buf *page, const frame *f)
 static void axes(cull_buf *page, const frame *f)
 {
     const cull_chart *c = f->chart;
-    if (c->log_y)
+    if (f->log_y)
         log_ticks(page, f);
     else
         linear_ticks(page, f);
@@ -161,27 +177,37 @@ static void axes(cull_buf *page, const frame *f)
 
 // ---- data ----
 
-static bool drawn(const cull_chart *c, const cull_point *p)
+static bool drawn(const frame *f, const cull_point *p)
 {
-    return isfinite(p->x) && isfinite(y_of(c, p->y));
+    return isfinite(p->x) && isfinite(y_of(f, p->y));
 }
 
-static void band(cull_buf *page, const frame *f, const cull_series *s)
+static bool has_band(const frame *f, const cull_point *p)
+{
+    return drawn(f, p) && isfinite(y_of(f, p->low)) && isfinite(y_of(f, p->high));
+}
+
+// Few series have the edges of their bands drawn; of more, each point has a whisker.
+enum { EDGED = 4 };
+
+// One edge of a band, thin: filled bands of several series hide each other.
+static void edge(cull_buf *page, const frame *f, const cull_series *s, bool high)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
-        n += drawn(f->chart, &s->point[i]) && isfinite(y_of(f->chart, s->point[i].low));
+        n += has_band(f, &s->point[i]);
     if (n < 2)
         return;
     cull_buf_puts(page, "<path d=\"");
-    for (size_t i = 0, k = 0; i < s->n; i++)
-        if (drawn(f->chart, &s->point[i]) && isfinite(y_of(f->chart, s->point[i].low)))
-            cull_buf_printf(page, "%c%.1f %.1f", k++ ? 'L' : 'M', to_x(f, s->point[i].x),
-                            to_y(f, s->point[i].high));
-    for (size_t i = s->n; i-- > 0;)
-        if (drawn(f->chart, &s->point[i]) && isfinite(y_of(f->chart, s->point[i].low)))
-            cull_buf_printf(page, "L%.1f %.1f", to_x(f, s->point[i].x), to_y(f, s->point[i].low));
-    cull_buf_printf(page, "Z\" fill=\"var(--s%zu)\" fill-opacity=\"0.14\"/>",
+    for (size_t i = 0, k = 0; i < s->n; i++) {
+        const cull_point *p = &s->point[i];
+        if (has_band(f, p))
+            cull_buf_printf(page, "%c%.1f %.1f", k++ ? 'L' : 'M', to_x(f, p->x),
+                            to_y(f, high ? p->high : p->low));
+    }
+    cull_buf_printf(page,
+                    "\" fill=\"none\" stroke=\"var(--s%zu)\" stroke-width=\"0.7\" "
+                    "stroke-opacity=\"0.6\" stroke-dasharray=\"2 2\"/>",
                     s->colour % CULL_SERIES_COLOURS);
 }
 
@@ -189,27 +215,48 @@ static void line(cull_buf *page, const frame *f, const cull_series *s)
 {
     cull_buf_puts(page, "<path d=\"");
     for (size_t i = 0, k = 0; i < s->n; i++)
-        if (drawn(f->chart, &s->point[i]))
+        if (drawn(f, &s->point[i]))
             cull_buf_printf(page, "%c%.1f %.1f", k++ ? 'L' : 'M', to_x(f, s->point[i].x),
                             to_y(f, s->point[i].y));
-    cull_buf_printf(page, "\" fill=\"none\" stroke=\"var(--s%zu)\" stroke-width=\"%s\"%s/>",
-                    s->colour % CULL_SERIES_COLOURS, f->chart->lines ? "2" : "0.7",
-                    s->colour < CULL_SERIES_COLOURS ? "" : " stroke-dasharray=\"4 3\"");
+    cull_buf_printf(page, "\" fill=\"none\" stroke=\"var(--s%zu)\" stroke-width=\"%s\"/>",
+                    s->colour % CULL_SERIES_COLOURS, f->chart->lines ? "1.6" : "0.7");
+}
+
+void cull_page_mark(cull_buf *page, size_t series, double x, double y)
+{
+    // Round (x, y), of some 7 units; hollow ones are filled with the paper.
+    static const char *const shapes[CULL_SERIES_COLOURS] = {
+        "m-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0-6.4 0z", // disc
+        "m-2.9-2.9h5.8v5.8h-5.8z",                          // square
+        "m0-3.8l3.6 6.2h-7.2z",                             // triangle
+        "m0-4l4 4l-4 4l-4-4z",                              // diamond
+        "m-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0-6.4 0z", // ring
+        "m-2.9-2.9h5.8v5.8h-5.8z",                          // frame
+        "m0 3.8l3.6-6.2h-7.2z",                             // triangle on its tip, hollow
+        "m-3.2-3.2l6.4 6.4m0-6.4l-6.4 6.4",                 // cross
+    };
+    const size_t colour = series % CULL_SERIES_COLOURS;
+    const bool hollow = colour >= CULL_SERIES_COLOURS / 2;
+    cull_buf_printf(page, "<path d=\"M%.1f %.1f%s\" stroke=\"var(--s%zu)\" stroke-width=\"%s\" ", x,
+                    y, shapes[colour], colour, hollow ? "1.5" : "0.8");
+    if (hollow)
+        cull_buf_puts(page, "fill=\"var(--paper)\">");
+    else
+        cull_buf_printf(page, "fill=\"var(--s%zu)\">", colour);
 }
 
 static void dot(cull_buf *page, const frame *f, const cull_series *s, const cull_point *p)
 {
-    const size_t colour = s->colour % CULL_SERIES_COLOURS;
     const double x = to_x(f, p->x);
+    const bool whisker = !f->chart->lines || f->chart->n > EDGED;
 
-    if (isfinite(y_of(f->chart, p->low)) && !f->chart->lines)
+    if (whisker && has_band(f, p) && p->high > p->low)
         cull_buf_printf(
             page,
             "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"var(--s%zu)\" "
             "stroke-opacity=\"0.5\"/>",
-            x, x, to_y(f, p->low), to_y(f, p->high), colour);
-    cull_buf_printf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" fill=\"var(--s%zu)\">", x,
-                    to_y(f, p->y), colour);
+            x, x, to_y(f, p->low), to_y(f, p->high), s->colour % CULL_SERIES_COLOURS);
+    cull_page_mark(page, s->colour, x, to_y(f, p->y));
     cull_buf_puts(page, "<title>");
     cull_page_text(page, s->name);
     cull_buf_printf(page, f->chart->percent_x ? " at %.4g %%: %.4g" : " at %.4g: %.4g",
@@ -220,27 +267,42 @@ static void dot(cull_buf *page, const frame *f, const cull_series *s, const cull
         cull_buf_puts(page, ", ");
         cull_page_text(page, p->note);
     }
-    cull_buf_puts(page, "</title></circle>\n");
+    cull_buf_puts(page, "</title></path>\n");
 }
 
-void cull_page_chart(cull_buf *page, const cull_chart *c)
+bool cull_page_chart(cull_buf *page, const cull_chart *c)
 {
     frame f;
     if (!fit(c, &f))
-        return;
-    cull_buf_printf(page,
-                    "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\" aria-label=\"",
-                    c->width, c->height, c->width);
-    cull_page_text(page, c->title);
-    cull_buf_puts(page, "\">\n");
+        return false;
+    cull_page_svg(page, c->width, c->height, c->title);
     axes(page, &f);
-    for (size_t s = 0; s < c->n && c->lines; s++)
-        band(page, &f, &c->series[s]);
+    for (size_t s = 0; s < c->n && c->lines && c->n <= EDGED; s++) {
+        edge(page, &f, &c->series[s], false);
+        edge(page, &f, &c->series[s], true);
+    }
     for (size_t s = 0; s < c->n; s++) {
         line(page, &f, &c->series[s]);
         for (size_t i = 0; i < c->series[s].n; i++)
-            if (drawn(c, &c->series[s].point[i]))
+            if (drawn(&f, &c->series[s].point[i]))
                 dot(page, &f, &c->series[s], &c->series[s].point[i]);
     }
     cull_buf_puts(page, "</svg>\n");
+    return true;
+}
+
+void cull_page_legend(cull_buf *page, size_t n, const cull_series *series)
+{
+    cull_buf_puts(page, "<div class=\"legend\">");
+    for (size_t i = 0; i < n; i++) {
+        cull_buf_puts(page, "<span><svg viewBox=\"0 0 26 12\" width=\"26\" height=\"12\" "
+                            "aria-hidden=\"true\">");
+        cull_buf_printf(page, "<path d=\"M0 6H26\" stroke=\"var(--s%zu)\" stroke-width=\"1.6\"/>",
+                        series[i].colour % CULL_SERIES_COLOURS);
+        cull_page_mark(page, series[i].colour, 13, 6);
+        cull_buf_puts(page, "</path></svg> ");
+        cull_page_text(page, series[i].name);
+        cull_buf_puts(page, "</span>");
+    }
+    cull_buf_puts(page, "</div>\n");
 }

@@ -1,5 +1,6 @@
 // A grid of experts by layers as SVG.
 #include <math.h>
+#include <string.h>
 
 #include "report/page/page.h"
 
@@ -7,7 +8,7 @@
 static const char *const viridis[] = { "#440154", "#482173", "#433e85", "#38588c",
                                        "#2d708e", "#25858e", "#1e9b8a", "#2ab07f",
                                        "#52c569", "#86d549", "#c2df23", "#fde725" };
-enum { SHADES = sizeof viridis / sizeof viridis[0], LABELS = 26, TITLE = 18 };
+enum { SHADES = sizeof viridis / sizeof viridis[0], LABELS = 26, TITLE = 18, LETTER = 7 };
 
 static size_t shade_of(double value)
 {
@@ -54,15 +55,13 @@ static void strikes(cull_buf *page, const cull_grid *g, double cell)
 void cull_page_grid(cull_buf *page, const cull_grid *g)
 {
     const double cell = fmin(fmax(480 / (double)g->columns, 4), 16);
-    const double width = LABELS + cell * (double)g->columns + 2;
+    const double title = LETTER * (double)strlen(g->title);
+    const double width = fmax(LABELS + cell * (double)g->columns + 2, title);
     const double height = TITLE + cell * (double)g->rows + 4;
     const size_t every = cell >= 10 ? 1 : 4;
 
-    cull_buf_printf(page,
-                    "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\" aria-label=\"",
-                    width, height, width);
-    cull_page_text(page, g->title);
-    cull_buf_puts(page, "\"><text class=\"title\" x=\"0\" y=\"11\">");
+    cull_page_svg(page, width, height, g->title);
+    cull_buf_puts(page, "<text class=\"title\" x=\"0\" y=\"11\">");
     cull_page_text(page, g->title);
     cull_buf_puts(page, "</text>\n");
     for (size_t r = 0; r < g->rows; r += every)
@@ -71,4 +70,25 @@ void cull_page_grid(cull_buf *page, const cull_grid *g)
     cells(page, g, cell);
     strikes(page, g, cell);
     cull_buf_puts(page, "</svg>\n");
+}
+
+void cull_page_grid_key(cull_buf *page, const char *low, const char *high, const char *struck)
+{
+    enum { CELL = 12, BAR = SHADES * CELL };
+    cull_buf_puts(page, "<p class=\"note key\">");
+    cull_page_text(page, low);
+    cull_buf_printf(page, " <svg viewBox=\"0 0 %d %d\" width=\"%d\" aria-hidden=\"true\">", BAR,
+                    CELL, BAR);
+    for (size_t i = 0; i < SHADES; i++)
+        cull_buf_printf(page, "<rect x=\"%zu\" width=\"%d\" height=\"%d\" fill=\"%s\"/>", i * CELL,
+                        CELL, CELL, viridis[i]);
+    cull_buf_puts(page, "</svg> ");
+    cull_page_text(page, high);
+    cull_buf_printf(page,
+                    " · <svg viewBox=\"0 0 %d %d\" width=\"%d\" aria-hidden=\"true\"><rect "
+                    "width=\"%d\" height=\"%d\" fill=\"%s\"/><path d=\"M2 2l8 8m0-8l-8 8\" "
+                    "stroke=\"#fff\" stroke-width=\"1.6\"/></svg> ",
+                    CELL, CELL, CELL, CELL, CELL, viridis[2]);
+    cull_page_text(page, struck);
+    cull_buf_puts(page, "</p>\n");
 }

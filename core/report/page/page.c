@@ -3,10 +3,18 @@
 
 #include <string.h>
 
+// Colours of series on white paper, told apart by those who see two of the three colours, too; and
+// how lines of a drawing look.
+#define LIGHT_SERIES                                                                               \
+    "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"  \
+    "--s7:#5b6470"
+#define SVG_RULES                                                                                  \
+    "svg .title{font-weight:600;fill:var(--ink);font-size:12px}svg .grid{stroke:var(--faint)}"     \
+    "svg .axis{stroke:var(--soft)}svg .ref{stroke:var(--ink);stroke-dasharray:5 4}"
+
 static const char style[] =
-    ":root{--paper:#fff;--ink:#1c2024;--soft:#59636e;--faint:#e4e7eb;--panel:#f6f7f9;"
-    "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"
-    "--s7:#5b6470;--bad:#b3261e;--good:#1e7b45}\n"
+    ":root{--paper:#fff;--ink:#1c2024;--soft:#59636e;--faint:#e4e7eb;--panel:#f6f7f9;" LIGHT_SERIES
+    ";--bad:#b3261e;--good:#1e7b45}\n"
     "@media (prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e4e7ea;--soft:#9aa4ae;"
     "--faint:#2d3339;--panel:#1c2024;--s0:#6ea8e6;--s1:#f08a63;--s2:#62c38d;--s3:#c094db;"
     "--s4:#ddb14a;--s5:#57bcc8;--s6:#ea7fa8;--s7:#a3adb8;--bad:#ff8a80;--good:#6fd39b}}\n"
@@ -31,18 +39,17 @@ static const char style[] =
     ".ci{color:var(--soft)}.worse{color:var(--bad)}.better{color:var(--good)}"
     ".soft{color:var(--soft)}\n"
     ".pair{display:flex;flex-wrap:wrap;gap:.4rem 1.6rem;align-items:flex-start}.pair>*{min-width:0}"
+    ".key svg{display:inline;vertical-align:-.1em}"
     ".grids{display:flex;flex-wrap:wrap;gap:.3rem 1.6rem}.grids figure{margin:.2rem "
     "0}h4{font-size:.9rem;margin:.6rem 0 .2rem}\n"
     "figure{margin:.4rem 0 1rem}figcaption{margin-top:.2rem}svg{display:block;max-width:100%;"
-    "height:auto}svg text{font:11px system-ui,\"DejaVu Sans\",sans-serif;fill:var(--soft)}"
-    "svg .title{font-weight:600;fill:var(--ink);font-size:12px}svg .grid{stroke:var(--faint)}"
-    "svg .axis{stroke:var(--soft)}svg .ref{stroke:var(--ink);stroke-dasharray:5 4}\n"
+    "height:auto}svg text{font:11px system-ui,\"DejaVu "
+    "Sans\",sans-serif;fill:var(--soft)}" SVG_RULES "\n"
     ".small{display:grid;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));gap:.6rem "
     "1.2rem}"
     ".small figure{margin:0}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;font-size:.875rem;margin:.3rem 0 .6rem}"
-    ".legend span{white-space:nowrap}.legend i{display:inline-block;width:1.4em;height:0;"
-    "border-top:3px solid;margin-right:.4em;vertical-align:.25em}\n"
+    ".legend span{white-space:nowrap}.legend svg{display:inline;vertical-align:-.1em}\n"
     "details{margin:.3rem 0}summary{cursor:pointer;color:var(--s0);font-size:.9rem}"
     "pre{background:var(--panel);padding:.7rem .9rem;overflow-x:auto;font:12.5px/1.45 ui-monospace,"
     "\"DejaVu Sans "
@@ -59,9 +66,8 @@ static const char style[] =
     "#verdict tr:first-child th:first-child,#verdict td:first-child{min-width:4.6rem}"
     "#verdict tr:first-child th:nth-child(2),#verdict td:nth-child(2){left:4.6rem}\n"
     // Last, so that it wins over what is above.
-    "@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--faint:#ccc;--panel:#fff;"
-    "--s0:#2f6fb3;--s1:#c8502b;--s2:#2c8a57;--s3:#8b57a8;--s4:#b8860b;--s5:#167d8a;--s6:#b83c6e;"
-    "--s7:#5b6470;--bad:#b3261e;--good:#1e7b45}@page{size:landscape;margin:12mm}"
+    "@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--faint:#ccc;--panel:#fff;" LIGHT_SERIES
+    ";--bad:#b3261e;--good:#1e7b45}@page{size:landscape;margin:12mm}"
     "body{padding:0}nav,.noprint{display:none}.scroll{overflow:visible}table{font-size:.7rem}"
     "th,td{padding:.1rem "
     ".25rem;position:static!important}section{break-inside:auto}figure,tr{break-inside:avoid}}\n"
@@ -114,18 +120,31 @@ void cull_page_tail(cull_buf *page)
     cull_buf_puts(page, "</body>\n</html>\n");
 }
 
-void cull_page_legend(cull_buf *page, size_t n, const cull_series *series)
+// ---- drawings ----
+
+void cull_page_svg(cull_buf *page, double width, double height, const char *title)
 {
-    cull_buf_puts(page, "<div class=\"legend\">");
-    for (size_t i = 0; i < n; i++) {
-        cull_buf_printf(page,
-                        "<span><i style=\"border-color:var(--s%zu);border-top-style:%s\"></i>",
-                        series[i].colour % CULL_SERIES_COLOURS,
-                        series[i].colour < CULL_SERIES_COLOURS ? "solid" : "dashed");
-        cull_page_text(page, series[i].name);
-        cull_buf_puts(page, "</span>");
-    }
-    cull_buf_puts(page, "</div>\n");
+    cull_buf_printf(page,
+                    "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\" aria-label=\"",
+                    width, height, width);
+    cull_page_text(page, title);
+    cull_buf_puts(page, "\">\n");
+}
+
+void cull_page_svg_file(cull_buf *file, const char *svg, size_t n)
+{
+    static const char open[] = "<svg ";
+    static const char look[] =
+        "<style>svg{--paper:#fff;--ink:#1c2024;--soft:#59636e;--faint:#e4e7eb;" LIGHT_SERIES
+        "}svg text{font:11px system-ui,\"DejaVu Sans\",sans-serif;fill:var(--soft)}" SVG_RULES
+        "</style>\n";
+    const char *end = memchr(svg, '>', n);
+    if (!end || n < sizeof open)
+        return;
+    cull_buf_puts(file, "<svg xmlns=\"http://www.w3.org/2000/svg\" ");
+    cull_buf_add(file, svg + strlen(open), (size_t)(end + 1 - svg) - strlen(open));
+    cull_buf_puts(file, look);
+    cull_buf_add(file, end + 1, n - (size_t)(end + 1 - svg));
 }
 
 static void put_cell(cull_buf *page, const char *element, bool right, const cull_table_cell *cell)

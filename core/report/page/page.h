@@ -17,6 +17,11 @@ void cull_page_text(cull_buf *page, const char *text); // escaped
 
 void cull_page_table(cull_buf *page, const cull_table *table); // wide ones scroll
 
+// Opens a drawing; "</svg>" ends it.
+void cull_page_svg(cull_buf *page, double width, double height, const char *title);
+// A drawing of the page, from its "<svg" on, as a file of its own, in light colours.
+void cull_page_svg_file(cull_buf *file, const char *svg, size_t n);
+
 // ---- charts ----
 
 typedef struct cull_point {
@@ -27,7 +32,7 @@ typedef struct cull_point {
 
 typedef struct cull_series {
     const char *name;
-    size_t colour; // modulo CULL_SERIES_COLOURS; further ones are dashed
+    size_t colour; // and mark, modulo CULL_SERIES_COLOURS: no chart has more series
     size_t n;
     const cull_point *point; // ascending in x where lines are drawn
 } cull_series;
@@ -35,7 +40,8 @@ typedef struct cull_series {
 typedef struct cull_chart {
     const char *title, *x_label, *y_label;
     double width, height;
-    bool log_y, percent_x;
+    bool log_y; // may be, where that helps
+    bool percent_x;
     bool lines;                 // with bands; else points with whiskers, thinly joined
     double reference;           // a horizontal line, NaN: none
     const char *reference_name; // its name
@@ -43,10 +49,12 @@ typedef struct cull_chart {
     const cull_series *series;
 } cull_chart;
 
-// Nothing is drawn where no point is finite.
-void cull_page_chart(cull_buf *page, const cull_chart *chart);
+// Nothing is drawn, false, where no point is finite.
+bool cull_page_chart(cull_buf *page, const cull_chart *chart);
 
-// Names of series with their colours.
+// The mark of a series, an open <path> for its <title>.
+void cull_page_mark(cull_buf *page, size_t colour, double x, double y);
+// Names of series with their colours and marks.
 void cull_page_legend(cull_buf *page, size_t n, const cull_series *series);
 
 // A grid of values in [0, 1] (NaN: no cell), dark to bright; `marked` cells are struck out. Rows
@@ -60,5 +68,7 @@ typedef struct cull_grid {
 } cull_grid;
 
 void cull_page_grid(cull_buf *page, const cull_grid *grid);
+// What the shades and strikes mean: a bar from `low` to `high`, and a struck cell, `struck`.
+void cull_page_grid_key(cull_buf *page, const char *low, const char *high, const char *struck);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/new_file.h"
+#include "record/folder.h"
 #include "record/h5.h"
 #include "report/page/sections.h"
 
@@ -124,12 +125,12 @@ static const section sections[] = {
       "of two that are separable.",
       report_against },
     { "curves", "Curves", "Sparsity and quality",
-      "Bands are 95 % intervals: of a value by itself on the left, of the paired difference to "
+      "Dotted edges, or whiskers, are 95 % intervals: of a value by itself on the left, of the "
+      "paired difference to "
       "dense on the right, which is the one to compare by.",
       report_curves },
     { "experts", "Experts", "Experts",
-      "Rows are layers, columns experts: rank of the score within its layer, from dark (lowest, "
-      "goes first) to bright. Struck out: not kept.",
+      "Rows are layers, columns experts; below each map stands what its shades are of.",
       report_experts },
     { "cost", "Cost", "Cost and quality", "What is kept of the model against what it still does.",
       report_cost },
@@ -205,12 +206,20 @@ static cull_status put_page(report *r, cull_buf *page)
 }
 
 cull_status cull_report_write(cull_ctx *ctx, const cull_frame *frame, const char *baseline,
-                              const char *path)
+                              const char *figures, const char *path)
 {
+    size_t n_figures = 0;
     cull_buf page = CULL_BUF_INIT, body = CULL_BUF_INIT;
-    report r = { .ctx = ctx, .frame = frame, .baseline = baseline, .page = &body };
+    report r = { .ctx = ctx,
+                 .frame = frame,
+                 .baseline = baseline,
+                 .figures = figures,
+                 .n_figures = &n_figures,
+                 .page = &body };
     cull_metric_views all;
 
+    if (figures)
+        CULL_TRY(cull_make_folder(ctx, figures));
     CULL_TRY(find_models(&r));
     CULL_TRY(cull_metric_views_macro(ctx, frame, &all));
     CULL_TRY(cull_metric_views_main(ctx, &all, NULL, &r.macro.metric_views));

@@ -16,10 +16,27 @@ const char *report_method(const report *r, size_t cell)
     return copy ? copy : c->method;
 }
 
-static bool comes_before(const cull_frame *f, const cull_frame_cell *a, const cull_frame_cell *b)
+// How good a cell is by the first metric; what lacks it comes last.
+static double goodness(const report *r, size_t cell)
 {
+    const numbers *n = &r->macro;
+    if (n->metric_views.n == 0)
+        return -INFINITY;
+    const double value = n->estimate[number_at(n, cell, 0)].value;
+    if (isnan(value))
+        return -INFINITY;
+    return n->metric_views.at[0].higher_is_better ? value : -value;
+}
+
+static bool comes_before(const report *r, size_t one, size_t other)
+{
+    const cull_frame *f = r->frame;
+    const cull_frame_cell *a = &f->cell[one], *b = &f->cell[other];
     if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
         return isnan(b->sparsity) || a->sparsity < b->sparsity;
+    const double x = goodness(r, one), y = goodness(r, other);
+    if (x != y)
+        return x > y;
     const int order = strcmp(a->method, b->method);
     return order ? order < 0 : cull_axes_order(f, a->axis, b->axis) < 0;
 }
@@ -33,7 +50,7 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
         if (f->cell[c].dense || strcmp(f->cell[c].model, model) != 0)
             continue;
         size_t at = (*n)++;
-        for (; at > 0 && comes_before(f, &f->cell[c], &f->cell[cells[at - 1]]); at--)
+        for (; at > 0 && comes_before(r, c, cells[at - 1]); at--)
             cells[at] = cells[at - 1];
         cells[at] = c;
     }

@@ -5,8 +5,9 @@
 
 #include "report/page/sections.h"
 
-// The methods of a model, each with its cells by sparsity.
+// The methods of a model, each with its cells by sparsity: of all, or of one facet.
 typedef struct lines {
+    const char *facet; // "global, wiki": the values of the axes that vary; NULL: all in one
     size_t n;
     const char **name;
     size_t *n_cells, **cell; // (n)
@@ -20,7 +21,18 @@ static bool is_known(const lines *l, const char *name, size_t *at)
     return false;
 }
 
-static cull_status find_lines(const report *r, const char *model, lines *out)
+// Does a cell stand in the facet of `like`: has it no value of an axis, or the same?
+static bool in_facet(const cull_frame *f, const cull_frame_cell *cell, const cull_frame_cell *like)
+{
+    for (size_t i = 0; like && i < f->n_axes; i++)
+        if (*cell->axis[i] && *like->axis[i] && strcmp(cell->axis[i], like->axis[i]) != 0)
+            return false;
+    return true;
+}
+
+// like: a cell of the facet, NULL: all cells.
+static cull_status find_lines(const report *r, const char *model, const cull_frame_cell *like,
+                              lines *out)
 {
     size_t n;
     const size_t *cells = report_cells(r, model, &n);
@@ -33,8 +45,9 @@ static cull_status find_lines(const report *r, const char *model, lines *out)
 
     for (size_t i = 0; i < n; i++) {
         size_t at;
-        const char *name = report_method(r, cells[i]);
-        if (r->frame->cell[cells[i]].checkpoint) // of which neither sparsity nor cost is known
+        const cull_frame_cell *cell = &r->frame->cell[cells[i]];
+        const char *name = like ? cell->method : report_method(r, cells[i]);
+        if (cell->checkpoint || !in_facet(r->frame, cell, like)) // of checkpoints no cost is known
             continue;
         if (!is_known(out, name, &at)) {
             out->cell[at] = cull_take(r->ctx, n, sizeof *out->cell[at]);
@@ -44,6 +57,102 @@ static cull_status find_lines(const report *r, const char *model, lines *out)
             out->n++;
         }
         out->cell[at][out->n_cells[at]++] = cells[i];
+    }
+    return CULL_OK;
+}
+
+// ---- facets ----
+
+typedef struct facets {
+    size_t n;
+    lines *at;
+} facets;
+
+// Which axes vary and of which the cell has values: how many.
+static size_t values_of(const report *r, const char *model, const cull_frame_cell *cell)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->frame->n_axes; i++)
+        n += *cell->axis[i] && cull_axis_varies(r->frame, model, i, 2);
+    return n;
+}
+
+static const char *facet_name(const report *r, size_t cell)
+{
+    cull_buf name = CULL_BUF_INIT;
+    cull_put_axes(r->frame, cell, false, &name);
+    const size_t comma = name.n > 2 ? 2 : 0;
+    const char *copy = name.failed || !name.s ? NULL
+                                              : cull_arena_copy(cull_context_of(r->ctx)->alloc,
+                                                                name.s + comma, name.n - comma);
+    cull_buf_release(&name);
+    return copy;
+}
+
+// At most so many series are in one drawing. More methods are drawn in several; where axes make
+// them many, there is a facet for each combination of their values.
+static cull_status find_facets(const report *r, const char *model, facets *out)
+{
+    size_t n, most = 0;
+    const size_t *cells = report_cells(r, model, &n);
+    out->at = cull_take(r->ctx, n + 1, sizeof *out->at);
+    out->n = 1;
+    if (!cells || !out->at)
+        return CULL_ENOMEM;
+    CULL_TRY(find_lines(r, model, NULL, &out->at[0]));
+    for (size_t i = 0; i < n; i++)
+        most = (size_t)fmax((double)most, (double)values_of(r, model, &r->frame->cell[cells[i]]));
+    if (out->at[0].n <= CULL_SERIES_COLOURS || most == 0)
+        return CULL_OK;
+    out->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const cull_frame_cell *cell = &r->frame->cell[cells[i]];
+        const char *name = facet_name(r, cells[i]);
+        bool known = values_of(r, model, cell) < most;
+        if (!name)
+            return cull_no_memory(r->ctx);
+        for (size_t k = 0; k < out->n && !known; k++)
+            known = strcmp(out->at[k].facet, name) == 0;
+        if (known)
+            continue;
+        CULL_TRY(find_lines(r, model, cell, &out->at[out->n]));
+        out->at[out->n++].facet = name;
+    }
+    return CULL_OK;
+}
+
+// Lines [first, first + n) of some, as lines of their own.
+static lines some_lines(const lines *l, size_t first)
+{
+    const size_t left = l->n - first;
+    return (lines){ .facet = l->facet,
+                    .n = left < CULL_SERIES_COLOURS ? left : CULL_SERIES_COLOURS,
+                    .name = l->name + first,
+                    .n_cells = l->n_cells + first,
+                    .cell = l->cell + first };
+}
+
+typedef cull_status (*draw_fn)(const report *r, const lines *l, const char *model);
+
+// Every facet, eight methods at a time.
+static cull_status each_drawing(const report *r, const char *model, draw_fn draw)
+{
+    facets f;
+    CULL_TRY(find_facets(r, model, &f));
+    for (size_t i = 0; i < f.n; i++) {
+        const lines *l = &f.at[i];
+        for (size_t first = 0; first < l->n; first += CULL_SERIES_COLOURS) {
+            const lines some = some_lines(l, first);
+            if (l->facet || l->n > some.n) {
+                cull_buf_puts(r->page, "<h4>");
+                cull_page_text(r->page, l->facet ? l->facet : "");
+                if (l->n > some.n)
+                    cull_buf_printf(r->page, "%smethods %zu to %zu of %zu, by value",
+                                    l->facet ? ": " : "", first + 1, first + some.n, l->n);
+                cull_buf_puts(r->page, "</h4>\n");
+            }
+            CULL_TRY(draw(r, &some, model));
+        }
     }
     return CULL_OK;
 }
@@ -121,20 +230,17 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
                              : dense == SIZE_MAX
                                  ? NAN
                                  : n->estimate[number_at(n, dense, metric_view)].value;
-    cull_buf_puts(r->page, "<figure>");
-    cull_page_chart(r->page, &(cull_chart){ .title = title,
-                                            .x_label = "sparsity",
-                                            .width = small ? 250 : 460,
-                                            .height = small ? 180 : 300,
-                                            .log_y = m->law == CULL_LAW_EXP,
-                                            .lines = true,
-                                            .percent_x = true,
-                                            .reference = reference,
-                                            .reference_name = small ? "" : "dense",
-                                            .n = n_series,
-                                            .series = series });
-    cull_buf_puts(r->page, "</figure>\n");
-    return CULL_OK;
+    return report_chart(r, &(cull_chart){ .title = title,
+                                          .x_label = "sparsity",
+                                          .width = small ? 250 : 460,
+                                          .height = small ? 180 : 300,
+                                          .log_y = m->law == CULL_LAW_EXP,
+                                          .lines = true,
+                                          .percent_x = true,
+                                          .reference = reference,
+                                          .reference_name = small ? "" : "dense",
+                                          .n = n_series,
+                                          .series = series });
 }
 
 static const char *title_of(const report *r, const cull_metric_view *m, const char *what)
@@ -155,38 +261,38 @@ static cull_status put_legend(const report *r, const lines *l)
     return CULL_OK;
 }
 
-cull_status report_curves(const report *r, const char *model)
+static cull_status draw_curves(const report *r, const lines *l, const char *model)
 {
-    lines l;
     const numbers *n = &r->macro;
     const size_t dense = cull_frame_dense(r->frame, model);
-    CULL_TRY(find_lines(r, model, &l));
-    if (l.n == 0)
-        return CULL_OK;
-    CULL_TRY(put_legend(r, &l));
-
+    CULL_TRY(put_legend(r, l));
     for (size_t j = 0; j < n->metric_views.n; j++) {
         const cull_metric_view *m = &n->metric_views.at[j];
         const bool ratio = m->law == CULL_LAW_EXP;
         cull_buf_puts(r->page, "<div class=\"pair\">");
-        CULL_TRY(put_curve(r, &l, n, j, dense, value_point, false, title_of(r, m, "")));
+        CULL_TRY(put_curve(r, l, n, j, dense, value_point, false, title_of(r, m, "")));
         if (dense != SIZE_MAX)
-            CULL_TRY(put_curve(r, &l, n, j, dense, difference_point, false,
+            CULL_TRY(put_curve(r, l, n, j, dense, difference_point, false,
                                title_of(r, m, ratio ? ", times dense's" : ", less dense's")));
         cull_buf_puts(r->page, "</div>\n");
         if (m->task)
             continue;
-        cull_buf_puts(r->page, "<details open><summary>");
+        cull_buf_printf(r->page, "<details%s><summary>", l->facet ? "" : " open");
         cull_page_text(r->page, m->label);
         cull_buf_puts(r->page, " by task</summary>\n<div class=\"small\">\n");
         for (size_t t = 0; t < r->each.metric_views.n; t++)
             if (strcmp(r->each.metric_views.at[t].label, m->label) == 0 &&
                 r->each.metric_views.at[t].law != CULL_LAW_NONE)
-                CULL_TRY(put_curve(r, &l, &r->each, t, dense, value_point, true,
+                CULL_TRY(put_curve(r, l, &r->each, t, dense, value_point, true,
                                    title_of(r, &r->each.metric_views.at[t], "")));
         cull_buf_puts(r->page, "</div></details>\n");
     }
     return CULL_OK;
+}
+
+cull_status report_curves(const report *r, const char *model)
+{
+    return each_drawing(r, model, draw_curves);
 }
 
 // ---- cost ----
@@ -231,38 +337,35 @@ static cull_status put_cost(const report *r, const lines *l, size_t metric_view,
     const double least = which == COST_SECONDS ? 1 : 0.005;
     if (!(high - low > least * fabs(which == COST_SECONDS ? 1 : high))) // all alike: nothing to see
         return CULL_OK;
-    cull_buf_puts(r->page, "<figure>");
-    cull_page_chart(
-        r->page,
-        &(cull_chart){ .title = title_of(r, m, ""),
-                       .x_label = names[which],
-                       .width = 390,
-                       .height = 270,
-                       .log_y = m->law == CULL_LAW_EXP,
-                       .percent_x = which != COST_SECONDS,
-                       .reference = dense == SIZE_MAX
-                                        ? NAN
-                                        : n->estimate[number_at(n, dense, metric_view)].value,
-                       .reference_name = "dense",
-                       .n = l->n,
-                       .series = series });
-    cull_buf_puts(r->page, "</figure>\n");
+    return report_chart(
+        r, &(cull_chart){ .title = title_of(r, m, ""),
+                          .x_label = names[which],
+                          .width = 390,
+                          .height = 270,
+                          .log_y = m->law == CULL_LAW_EXP,
+                          .percent_x = which != COST_SECONDS,
+                          .reference = dense == SIZE_MAX
+                                           ? NAN
+                                           : n->estimate[number_at(n, dense, metric_view)].value,
+                          .reference_name = "dense",
+                          .n = l->n,
+                          .series = series });
+}
+
+static cull_status draw_costs(const report *r, const lines *l, const char *model)
+{
+    const size_t dense = cull_frame_dense(r->frame, model);
+    CULL_TRY(put_legend(r, l));
+    for (size_t j = 0; j < r->macro.metric_views.n; j++) {
+        cull_buf_puts(r->page, "<div class=\"pair\">");
+        for (size_t which = 0; which < N_COSTS; which++)
+            CULL_TRY(put_cost(r, l, j, dense, which));
+        cull_buf_puts(r->page, "</div>\n");
+    }
     return CULL_OK;
 }
 
 cull_status report_cost(const report *r, const char *model)
 {
-    lines l;
-    const size_t dense = cull_frame_dense(r->frame, model);
-    CULL_TRY(find_lines(r, model, &l));
-    if (l.n == 0)
-        return CULL_OK;
-    CULL_TRY(put_legend(r, &l));
-    for (size_t j = 0; j < r->macro.metric_views.n; j++) {
-        cull_buf_puts(r->page, "<div class=\"pair\">");
-        for (size_t which = 0; which < N_COSTS; which++)
-            CULL_TRY(put_cost(r, &l, j, dense, which));
-        cull_buf_puts(r->page, "</div>\n");
-    }
-    return CULL_OK;
+    return each_drawing(r, model, draw_costs);
 }

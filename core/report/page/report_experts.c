@@ -43,6 +43,32 @@ static bool is_highest(const report *r, size_t n, const known *all, size_t i)
     return true;
 }
 
+// "reap, global at 0.5, seed 1": of several seeds the one that is drawn.
+static const char *title_of(const report *r, size_t cell)
+{
+    const cull_frame_cell *c = &r->frame->cell[cell];
+    const double seed = r->frame->trial[r->frame->order[c->first]].seed;
+    cull_arena *arena = cull_context_of(r->ctx)->alloc;
+    const char *title = report_method(r, cell);
+    if (!isnan(c->sparsity))
+        title = cull_arena_printf(arena, "%s at %g", title, c->sparsity);
+    if (title && !isnan(seed))
+        title = cull_arena_printf(arena, "%s, seed %.0f%s", title, seed,
+                                  c->n_trials > 1 ? " of several" : "");
+    return title;
+}
+
+// What the shades of a map are.
+static const char *caption_of(const report *r, const known *k)
+{
+    if (k->rank)
+        return cull_arena_printf(cull_context_of(r->ctx)->alloc,
+                                 "shade: rank of the score (%s) within its layer",
+                                 k->experts.criterion ? k->experts.criterion : "none");
+    return k->experts.density ? "shade: share of its weights that an expert keeps"
+                              : "no scores: shades mean nothing";
+}
+
 static cull_status put_grid(const report *r, const known *k)
 {
     const cull_experts *e = &k->experts;
@@ -55,20 +81,11 @@ static cull_status put_grid(const report *r, const known *k)
         marked[i] = e->kept[i] == 0;
         flat[i] = e->kept[i] > 1 ? NAN : value ? value[i] : 0.5;
     }
-    const double sparsity = r->frame->cell[k->cell].sparsity;
-    const char *title = isnan(sparsity)
-                            ? report_method(r, k->cell)
-                            : cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s at %g%s",
-                                                report_method(r, k->cell), sparsity,
-                                                k->rank      ? ""
-                                                : e->density ? " (density of weights)"
-                                                             : " (no scores)");
-    if (!title)
+    const char *title = title_of(r, k->cell);
+    const char *caption = caption_of(r, k);
+    if (!title || !caption)
         return cull_no_memory(r->ctx);
-    cull_buf_puts(r->page, "<figure>");
-    cull_page_grid(r->page, &(cull_grid){ title, e->L, e->E, flat, marked, e->layer });
-    cull_buf_puts(r->page, "</figure>\n");
-    return CULL_OK;
+    return report_grid(r, &(cull_grid){ title, e->L, e->E, flat, marked, e->layer }, caption);
 }
 
 // ---- agreement ----
@@ -208,6 +225,7 @@ cull_status report_experts(const report *r, const char *model)
     }
     if (used == 0)
         return CULL_OK;
+    cull_page_grid_key(r->page, "lowest", "highest", "removed");
     cull_buf_puts(r->page, "<div class=\"grids\">\n");
     for (size_t i = 0; i < used; i++)
         if (total <= MANY || is_highest(r, used, all, i))

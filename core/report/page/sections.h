@@ -22,6 +22,8 @@ typedef struct report {
     size_t n_models, n_weights; // tables, and the models that were run
     const char **model;
     const char *baseline; // see report/baseline.h; NULL: dense
+    const char *figures;  // a folder for every drawing as files, too; NULL: none
+    size_t *n_figures;    // written so far
     numbers macro, each;
 } report;
 
@@ -32,11 +34,16 @@ static inline size_t number_at(const numbers *n, size_t cell, size_t metric_view
 
 // A cell's name without its sparsity: "reap"; with the axes that vary "reap, global, wiki".
 const char *report_method(const report *r, size_t cell);
-// Cells of a model that are not dense, by sparsity and then name; *n of them.
+// Cells of a model that are not dense, by sparsity and then value, the best first; *n of them.
 size_t *report_cells(const report *r, const char *model, size_t *n);
 
 void report_value(cull_buf *page, double value, enum cull_law law); // a number as tables show it
 void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law);
+
+// A drawing of the page; its numbers and itself as files, where they are asked for.
+cull_status report_chart(const report *r, const cull_chart *chart) CULL_MUST_CHECK;
+cull_status report_grid(const report *r, const cull_grid *grid,
+                        const char *caption) CULL_MUST_CHECK;
 
 cull_status report_answer(const report *r, const char *model) CULL_MUST_CHECK;
 cull_status report_against(const report *r, const char *model) CULL_MUST_CHECK;

@@ -194,9 +194,9 @@ static cull_status put_tidy(cull_ctx *ctx, const cull_frame *f, const cull_row *
     const size_t base = cull_baseline_of(f, row->trial, baseline);
     CULL_TRY(compare_to(ctx, f, row, m, base, &c));
     cull_table_set(out, BASELINE,
-                   base == SIZE_MAX                     ? ""
-                   : cull_baseline_is_axis(f, baseline) ? baseline
-                                                        : f->cell[base].method);
+                   base == SIZE_MAX                              ? ""
+                   : cull_baseline_axis(f, baseline) != SIZE_MAX ? baseline
+                                                                 : f->cell[base].method);
     cull_put_difference(out, TO_BASELINE, &c.d, row->law);
     return out->status;
 }
