@@ -119,6 +119,35 @@ static void test_windows(void **state)
     end(&f);
 }
 
+// Rows of ids are windows as they are, and need no tokenizer.
+static void test_ids(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, "perplexity");
+    f.text.encode = NULL;
+    set(&f, "files", temp_text(&f.files, "rows.jsonl", "[5, 6, 7]\n{\"ids\": [8, 9]}\n"));
+    set(&f, "documents", "ids");
+    assert_ok(f.host, prepare(&f));
+    assert_int_equal(f.requests.n, 2);
+    assert_request(&f, 0, "\3\4\5", 2);
+    assert_request(&f, 1, "\6\7", 1);
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -4 },
+                                    { .size = sizeof(cull_answer), .ll = -1 } };
+    score(&f, answers);
+    assert_near(seen_value(f.seen, "rows", "perplexity", "none")->value, exp(1.5));
+    assert_string_equal(seen_attribute(f.seen, "rows", "bos"), "as given");
+    set(&f, "rows_per_file", "3");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL, "has 2 rows; 3 are wanted");
+    set(&f, "rows_per_file", "0");
+    set(&f, "files", temp_text(&f.files, "short.jsonl", "[5, 6]\n[7]\n"));
+    assert_fails(f.host, prepare(&f), CULL_EINVAL, "row 1 has 1 ids");
+    set(&f, "windows", "rolling");
+    set(&f, "bos", "once");
+    assert_fails(f.host, prepare(&f), CULL_EINVAL, "no documents: ids");
+    end(&f);
+}
+
 // lm_eval/utils.py, get_rolling_token_windows: the example of its docstring.
 static void test_rolling(void **state)
 {
@@ -297,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_ids),
         cmocka_unit_test(test_rolling),
         cmocka_unit_test(test_divergence),
         { "test_golden mixtral", test_golden, NULL, NULL, (void *)(uintptr_t) "mixtral" },

@@ -17,8 +17,7 @@ static bool is_jsonl(const char *path)
            ends(path, ".json.gz");
 }
 
-// "dir/facts.heldout.txt" → "facts.heldout"
-static cull_status name_of(cull_ctx *ctx, const char *path, const char **out)
+cull_status text_file_name(cull_ctx *ctx, const char *path, const char **out)
 {
     const char *slash = strrchr(path, '/');
     span name = span_of(slash ? slash + 1 : path), copy;
@@ -85,7 +84,7 @@ cull_status text_file_read(cull_ctx *ctx, const char *path, const text_reading *
     const char *bytes;
     size_t n;
     *out = (text_file){ .path = path };
-    cull_status status = name_of(ctx, path, &out->name);
+    cull_status status = text_file_name(ctx, path, &out->name);
     if (status == CULL_OK && is_jsonl(path))
         return read_jsonl(ctx, how, out);
     if (status == CULL_OK)

@@ -1,30 +1,96 @@
-// Texts in windows of ids, as perplexity asks them.
+// Texts in windows of ids, or rows of ids, as perplexity asks them.
 #include "common/text/windows.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/python/sha256.h"
+#include "common/text/id_rows.h"
 
-static cull_status file_windows(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
-                                const text_file *file, text_rows *out)
+typedef struct rows_of { // a file's windows
+    const char *name;
+    size_t n;
+    const cull_sequence *at; // (n)
+} rows_of;
+
+static cull_status text_windows(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
+                                const text_file *file, rows_of *out)
 {
-    const cull_status status = text_rows_make(ctx, text, file, want->seqlen, want->bos, out);
+    text_rows rows;
+    const cull_status status = text_rows_make(ctx, text, file, want->seqlen, want->bos, &rows);
     if (status != CULL_OK)
         return status;
     const size_t least = want->rows_per_file ? want->rows_per_file : 1;
-    if (out->n < least)
+    if (rows.n < least)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "%s has %zu tokens, %zu windows of %zu; %zu are wanted", file->path,
-                               out->tokens, out->n, want->seqlen, least);
-    if (want->rows_per_file)
-        out->n = want->rows_per_file;
+                               rows.tokens, rows.n, want->seqlen, least);
+    rows.n = want->rows_per_file ? want->rows_per_file : rows.n;
+    cull_sequence *at = ctx->host->alloc(ctx, rows.n, sizeof *at);
+    if (!at)
+        return CULL_ENOMEM;
+    for (size_t r = 0; r < rows.n; r++)
+        at[r] = (cull_sequence){ .size = sizeof *at,
+                                 .ids = rows.ids + r * want->seqlen,
+                                 .n = want->seqlen };
+    *out = (rows_of){ .name = file->name, .n = rows.n, .at = at };
     return CULL_OK;
 }
 
-static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const text_file *file,
-                          const text_rows *rows, windows *state, cull_requests *out)
+static cull_status read_texts(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
+                              rows_of *out)
 {
-    const size_t length = want->seqlen;
+    text_file *file;
+    if (want->seqlen - 1 > text->max_positions)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "seqlen %zu is more than the model's %zu positions", want->seqlen,
+                               text->max_positions);
+    cull_status status = text_files_read(ctx, want->files, &want->reading, &file);
+    for (size_t f = 0; status == CULL_OK && f < want->files.n; f++)
+        status = text_windows(ctx, text, want, &file[f], &out[f]);
+    return status;
+}
+
+static cull_status id_windows(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
+                              const char *path, rows_of *out)
+{
+    cull_sequences rows;
+    const cull_status status = id_rows_read(ctx, path, &rows);
+    if (status != CULL_OK)
+        return status;
+    const size_t least = want->rows_per_file ? want->rows_per_file : 1;
+    if (rows.n < least)
+        return ctx->host->fail(ctx, CULL_EINVAL, "%s has %zu rows; %zu are wanted", path, rows.n,
+                               least);
+    rows.n = want->rows_per_file ? want->rows_per_file : rows.n;
+    for (size_t r = 0; r < rows.n; r++)
+        if (rows.at[r].n < 2 || rows.at[r].n - 1 > text->max_positions)
+            return ctx->host->fail(ctx, CULL_EINVAL,
+                                   "%s: row %zu has %zu ids, where 2 to the model's %zu positions "
+                                   "and one more can be scored",
+                                   path, r, rows.at[r].n, text->max_positions);
+    *out = (rows_of){ .n = rows.n, .at = rows.at };
+    return text_file_name(ctx, path, &out->name);
+}
+
+static cull_status read_ids(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
+                            rows_of *out)
+{
+    for (size_t f = 0; f < want->files.n; f++) {
+        const cull_status status = id_windows(ctx, text, want, want->files.at[f], &out[f]);
+        if (status != CULL_OK)
+            return status;
+        for (size_t i = 0; i < f; i++)
+            if (strcmp(out[i].name, out[f].name) == 0)
+                return ctx->host->fail(ctx, CULL_EINVAL, "%s and %s would both be called \"%s\"",
+                                       want->files.at[i], want->files.at[f], out[f].name);
+    }
+    return CULL_OK;
+}
+
+static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const rows_of *rows,
+                          windows *state, cull_requests *out)
+{
     windows_of *of = ctx->host->alloc(ctx, state->n, sizeof *of);
     sha256 h;
     sha256_init(&h);
@@ -35,16 +101,17 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const text_
     if (!of || !out->at)
         return CULL_ENOMEM;
     for (size_t f = 0; f < state->n; f++) {
-        of[f] = (windows_of){ .name = file[f].name, .first = out->n, .n = rows[f].n };
+        of[f] = (windows_of){ .name = rows[f].name, .first = out->n, .n = rows[f].n };
         for (size_t r = 0; r < rows[f].n; r++) {
-            const int32_t *ids = rows[f].ids + r * length;
-            sha256_add(&h, ids, length * sizeof *ids);
+            const cull_sequence *row = &rows[f].at[r];
+            sha256_add(&h, row->ids, row->n * sizeof *row->ids);
             out->at[out->n++] = (cull_request){ .size = sizeof(cull_request),
                                                 .kind = CULL_SCORE,
                                                 .wants = want->wants,
-                                                .ids = ids,
-                                                .n = length,
-                                                .scored = length - 1 };
+                                                .ids = row->ids,
+                                                .n = row->n,
+                                                .scored = row->n - 1 };
+            state->seqlen = row->n > state->seqlen ? row->n : state->seqlen;
         }
     }
     sha256_hex(&h, state->hash);
@@ -56,24 +123,15 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const text_
 cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
                             cull_requests *out)
 {
-    text_file *file;
-    if (want->seqlen - 1 > text->max_positions)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "seqlen %zu is more than the model's %zu positions", want->seqlen,
-                               text->max_positions);
-    cull_status status = text_files_read(ctx, want->files, &want->reading, &file);
-    if (status != CULL_OK)
-        return status;
     windows *state = ctx->host->alloc(ctx, 1, sizeof *state);
-    text_rows *rows = ctx->host->alloc(ctx, want->files.n + 1, sizeof *rows);
+    rows_of *rows = ctx->host->alloc(ctx, want->files.n + 1, sizeof *rows);
     if (!state || !rows)
         return CULL_ENOMEM;
     state->n = want->files.n;
-    state->seqlen = want->seqlen;
-    state->bos = text_bos_names[want->bos];
-    for (size_t f = 0; status == CULL_OK && f < state->n; f++)
-        status = file_windows(ctx, text, want, &file[f], &rows[f]);
-    return status == CULL_OK ? gather(ctx, want, file, rows, state, out) : status;
+    state->bos = want->ids ? "as given" : text_bos_names[want->bos];
+    const cull_status status =
+        want->ids ? read_ids(ctx, text, want, rows) : read_texts(ctx, text, want, rows);
+    return status == CULL_OK ? gather(ctx, want, rows, state, out) : status;
 }
 
 cull_status windows_attributes(cull_ctx *ctx, const windows *w, const char *name, cull_report *out)

@@ -30,6 +30,8 @@ static cull_status check(cull_ctx *ctx, const void *settings)
     const struct settings *set = settings;
     if (set->windows != ROLLING)
         return CULL_OK;
+    if (set->documents == WINDOWS_IDS)
+        return ctx->host->fail(ctx, CULL_EINVAL, "rolling windows are of texts: no documents: ids");
     if (set->bos == TEXT_BOS_ROW)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "rolling windows take bos: once or none, since they have no rows");
@@ -162,9 +164,13 @@ static const cull_metric perplexity = {
 };
 
 CULL_PLUGIN(
-    METRIC, perplexity, "1.0", "perplexity of text files, in disjoint windows or rolling",
+    METRIC, perplexity, "1.0",
+    "perplexity of texts, in disjoint windows or rolling, or of rows of ids",
     .doc =
-        "Each file is a task, \"pooled\" is over all windows. Disjoint windows of `seqlen` ids "
+        "Each file is a task, \"pooled\" is over all windows; `documents: ids` is for models whose "
+        "tokenizer "
+        "cannot be read, and for windows that other programs have made. Disjoint windows of "
+        "`seqlen` ids "
         "are fed alone and scored on their seqlen - 1 inner targets; perplexity = exp(mean over "
         "targets). `bos: once` is the manner of Wanda and SparseGPT: one tokenizer call for the "
         "whole text. Their WikiText-2 is the test rows joined by two newlines (a jsonl file with "
