@@ -219,7 +219,7 @@ def as_recorded(model, trial, folder):
         texts = h["eval/answers/text"].asstr()[:]
     difference = abs(perplexity_of(model, tokenizer) / rows["perplexity"] - 1)
     answers = [answer_of(model, tokenizer, prompt) for prompt in PROMPTS]
-    same = all(answer in (None, text) for answer, text in zip(answers, texts))
+    same = all(answer is None or answer.split("\0")[0] == text for answer, text in zip(answers, texts))  # texts end at NUL
     print(f"  perplexity {rows['perplexity']:.4g} differs by {difference:.1e}; answers {'' if same else 'NOT '}equal, "
           f"{answers.count(None)} too near to call", flush=True)
     return difference <= PERPLEXITY and same

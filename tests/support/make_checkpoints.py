@@ -595,7 +595,7 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # the models are tiny
-    cases = new_families.GOLDEN if "--golden" in sys.argv else CASES
+    cases = dict(new_families.GOLDEN, **recurrent_families.GOLDEN) if "--golden" in sys.argv else CASES
     parent, *wanted = [word for word in sys.argv[1:] if word != "--golden"]
     for seed, (name, (kind, options, how)) in enumerate(cases.items()):
         if wanted and name not in wanted:

@@ -110,5 +110,33 @@ VARIANTS = {
 
 CASES = dict({name: (kind, options, dict(how, answers=True)) for name, (kind, options, how) in PLAIN.items()}, **VARIANTS)
 
+# Smaller still, for tests/golden/architectures: `make_checkpoints.py --golden FOLDER` makes them.
+TINY = dict(vocab_size=264, hidden_size=24, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=128,
+            num_experts_per_tok=2)
+TINY_DELTA = dict(TINY, num_hidden_layers=3, moe_intermediate_size=12, num_experts=4, head_dim=8,
+                  shared_expert_intermediate_size=16, linear_num_key_heads=1, linear_num_value_heads=2,
+                  linear_key_head_dim=6, linear_value_head_dim=10,
+                  layer_types=["linear_attention", "full_attention", "linear_attention"])
+TINY_HOW = dict(sequences=1, length=20)
+GOLDEN = {
+    "lfm2_moe": ("lfm2_moe", dict(TINY, intermediate_size=24, moe_intermediate_size=12, num_experts=4,
+                                  num_dense_layers=1, layer_types=["conv", "full_attention", "conv"]), TINY_HOW),
+    "qwen3_next": ("qwen3_next", dict(TINY_DELTA, intermediate_size=24, mlp_only_layers=[1]), TINY_HOW),
+    "qwen3_5_moe": ("qwen3_5_moe_text", TINY_DELTA, TINY_HOW),
+    "kimi_linear": ("kimi_linear", dict(
+        TINY, num_hidden_layers=3, num_key_value_heads=2, intermediate_size=24, moe_intermediate_size=12,
+        num_local_experts=4, n_shared_experts=1, linear_head_dim=6, linear_num_heads=2, q_lora_rank=None,
+        kv_lora_rank=8, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=5,
+        layer_types=["linear_attention", "full_attention", "linear_attention"]), dict(TINY_HOW, publish=published_lists)),
+    "granitemoehybrid": ("granitemoehybrid", dict(
+        TINY, intermediate_size=12, shared_intermediate_size=16, num_local_experts=4, mamba_n_heads=4, mamba_d_state=6,
+        mamba_expand=1, layer_types=["mamba", "attention", "mamba"], embedding_multiplier=5.0, residual_multiplier=0.4,
+        attention_multiplier=0.07, logits_scaling=3.0), TINY_HOW),
+    "nemotron_h": ("nemotron_h", dict(
+        TINY, intermediate_size=24, head_dim=8, ssm_state_size=6, mamba_num_heads=4, mamba_head_dim=6, n_groups=2,
+        n_routed_experts=4, moe_intermediate_size=12, moe_shared_expert_intermediate_size=16, moe_latent_size=16,
+        layers_block_type=["mamba", "moe", "attention", "mlp", "moe"]), dict(TINY_HOW, publish=published_pattern)),
+}
+
 EXPERTS = {"lfm2_moe": "num_experts", "qwen3_next": "num_experts", "qwen3_5_moe_text": "num_experts",
            "kimi_linear": "num_local_experts", "granitemoehybrid": "num_local_experts", "nemotron_h": "n_routed_experts"}

@@ -17,16 +17,16 @@ struct group {
     const size_t *const *neuron; // (n) → (F): whose neuron stands in place r; NULL: everyone's own
 };
 
-// gate, up: (F, D); down: (D, F)
+// gate, up: (F, W); down: (W, F)
 struct shape {
     size_t rows, cols;
 };
 
 static inline struct shape expert_shape(const cull_view *view, size_t l, cull_part part)
 {
-    const size_t D = view->model->D, F = cull_view_layer(view, l)->F;
+    const size_t W = experts_inputs(view, l), F = cull_view_layer(view, l)->F;
 
-    return part == CULL_PART_DOWN ? (struct shape){ D, F } : (struct shape){ F, D };
+    return part == CULL_PART_DOWN ? (struct shape){ W, F } : (struct shape){ F, W };
 }
 
 static inline cull_status expert_matrix(cull_ctx *ctx, const cull_view *view, size_t l,

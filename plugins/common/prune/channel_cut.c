@@ -64,7 +64,7 @@ static cull_status add_module(work *w, const struct module *m, const double *sco
         c->width += c->stands[i];
     if (w->set->bias && channel_stats_of(w->view, m).tokens > 0 &&
         !has_bias_before(w->view->before, m))
-        c->bias = (double)w->view->model->D;
+        c->bias = (double)outputs_of(w->view, m);
     w->n += c->width > 0;
     return CULL_OK;
 }
@@ -289,7 +289,7 @@ static cull_status cut_layers(const work *w)
 // b = Σ over the channels that went of down_:c · mean u_c.
 static cull_status write_bias(const work *w, const cutting *c, const uint8_t *before, cull_cut *out)
 {
-    const size_t D = w->view->model->D, F = c->m.F;
+    const size_t D = outputs_of(w->view, &c->m), F = c->m.F;
     const double *mean = channel_stats_of(w->view, &c->m).mean;
     const cull_scratch_mark mark = w->ctx->host->mark(w->ctx);
     const float *down;

@@ -35,6 +35,12 @@ static inline struct module side_module(const cull_view *view, size_t l)
                             shared ? CULL_PART_SHARED_DOWN : CULL_PART_DENSE_DOWN };
 }
 
+// Rows of its down.
+static inline size_t outputs_of(const cull_view *view, const struct module *m)
+{
+    return m->expert == CULL_NONE ? view->model->D : experts_inputs(view, m->l);
+}
+
 static inline cull_matrix_id module_down(const struct module *m)
 {
     return (cull_matrix_id){ (uint32_t)m->l, (uint32_t)m->down, m->expert };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include <cull/cut.h>
+#include <cull/view.h>
 
 enum part_class {
     PART_OTHER,     // embedding, head, routers, filters: never pruned
@@ -57,6 +58,14 @@ static inline enum part_class part_class(cull_part part)
 static inline bool part_present(const cull_layer_facts *layer, cull_part part)
 {
     return (layer->parts >> part) & 1;
+}
+
+// Inputs of a routed expert's gate and up, and rows of its down: those of the space in which
+// experts work.
+static inline size_t experts_inputs(const cull_view *view, size_t l)
+{
+    const size_t narrower = cull_view_layer(view, l)->expert_width;
+    return narrower ? narrower : view->model->D;
 }
 
 // Does expert e still stand after the earlier stages, with weights of its own?

@@ -10,7 +10,7 @@ static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, 
                                 size_t reference, size_t e, float *cost)
 {
     const struct shape shape = expert_shape(view, l, part);
-    const size_t F = cull_view_layer(view, l)->F, D = view->model->D;
+    const size_t F = cull_view_layer(view, l)->F, W = experts_inputs(view, l);
     const cull_scratch_mark mark = ctx->host->mark(ctx);
     const float *a, *b;
     const cull_math_ext *math;
@@ -22,7 +22,7 @@ static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, 
         status = expert_matrix(ctx, view, l, part, e, &b);
     if (status == CULL_OK) {
         const bool down = part == CULL_PART_DOWN;
-        if (!math->gemm_f32(down, !down, F, F, D, -1.0f, a, shape.cols, b, shape.cols, 1.0f, cost,
+        if (!math->gemm_f32(down, !down, F, F, W, -1.0f, a, shape.cols, b, shape.cols, 1.0f, cost,
                             F))
             status = CULL_ENOMEM;
     }

@@ -162,14 +162,29 @@ static void report(const stage *g)
             g->layer, few);
 }
 
+// The sum of outer products (n, n) of inputs that fill only the first n of the D places.
+static const double *corner(const stage *g, const double *sum, size_t D, size_t n)
+{
+    double *out = n < D ? g->ctx->host->scratch(g->ctx, n * n, sizeof *out) : NULL;
+
+    for (size_t i = 0; out && i < n; i++)
+        memcpy(out + i * n, sum + i * D, n * sizeof *out);
+    return n < D ? out : sum;
+}
+
 static cull_status prune_expert(const stage *g, size_t e)
 {
     static const cull_part of_x[] = { CULL_PART_GATE, CULL_PART_UP };
     static const cull_part of_u[] = { CULL_PART_DOWN };
     const cull_layer_stats *st = cull_stats_layer(g->view->stats, g->layer);
+    const size_t W = experts_inputs(g->view, g->layer);
     const double tokens = st->count[e];
-    const cull_status status =
-        prune_sharing(g, e, st->x_hessian + e * st->D * st->D, st->D, tokens, 2, of_x);
+    const cull_scratch_mark mark = g->ctx->host->mark(g->ctx);
+    const double *of_inputs = corner(g, st->x_hessian + e * st->D * st->D, st->D, W);
+    if (!of_inputs)
+        return CULL_ENOMEM;
+    const cull_status status = prune_sharing(g, e, of_inputs, W, tokens, 2, of_x);
+    g->ctx->host->rewind(g->ctx, mark);
     if (status != CULL_OK)
         return status;
     return prune_sharing(g, e, st->u_hessian + e * st->F * st->F, st->F, tokens, 1, of_u);
