@@ -7,30 +7,11 @@
 
 #include "common/python/sha256.h"
 #include "support/byte_text.h"
+#include "support/fixture.h"
 #include "support/report.h"
-#include "support/temp_files.h"
 
-static fake_host *host;
-static const cull_plugin *plugin;
-static temp_files files;
+PLUGIN_FIXTURE("metric", "choices")
 static cull_requests requests;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    plugin = fake_plugin(host, "metric", "choices");
-    temp_begin(&files);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_end(&files);
-    fake_host_free(host);
-    return 0;
-}
 
 static cull_status prepare(void *settings)
 {

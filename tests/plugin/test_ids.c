@@ -2,29 +2,9 @@
 #include "support/test.h"
 
 #include "support/byte_text.h"
-#include "support/fake_host.h"
-#include "support/temp_files.h"
+#include "support/fixture.h"
 
-static fake_host *host;
-static const cull_plugin *plugin;
-static temp_files files;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    plugin = fake_plugin(host, "data", "ids");
-    temp_begin(&files);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_end(&files);
-    fake_host_free(host);
-    return 0;
-}
+PLUGIN_FIXTURE("data", "ids")
 
 static cull_status load(const char *path, const char *rows, cull_sequences *out)
 {

@@ -5,23 +5,9 @@
 
 #include "common/python/python_text.h"
 #include "common/python/sha256.h"
-#include "support/fake_host.h"
+#include "support/fixture.h"
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE
 
 static void assert_text(span text, const char *want)
 {

@@ -8,34 +8,15 @@
 #include <stdlib.h>
 
 #include "support/byte_text.h"
+#include "support/fixture.h"
 #include "support/model.h"
 #include "support/report.h"
-#include "support/temp_files.h"
 #include "support/test_data.h"
 
 #define EVALUATION CULL_SOURCE_DIR "/tests/golden/evaluation"
 
-static fake_host *host;
-static const cull_plugin *plugin;
-static temp_files files;
+PLUGIN_FIXTURE("metric", "tasks")
 static cull_requests requests;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    plugin = fake_plugin(host, "metric", "tasks");
-    temp_begin(&files);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_end(&files);
-    fake_host_free(host);
-    return 0;
-}
 
 static void *settings_of(const char *names, const char *data, const char *shots)
 {

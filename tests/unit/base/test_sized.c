@@ -4,7 +4,7 @@
 #include <cull/cull.h>
 
 #include "base/sized.h"
-#include "support/fake_host.h"
+#include "support/fixture.h"
 
 typedef struct ours {
     uint32_t size;
@@ -19,21 +19,7 @@ typedef struct newer {
 
 enum { LEAST = CULL_UP_TO(ours, first) };
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE
 
 static void what_both_know_is_copied(void **state)
 {

@@ -2,25 +2,10 @@
 #include "cut/cut.h"
 
 #include "base/pages.h"
-#include "support/fake_host.h"
-#include "support/temp_files.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE
 
 static cull_cut *new_cut(void)
 {
