@@ -1,13 +1,12 @@
 // The backend hf: what it says of a checkpoint, and that it refuses a damaged one with a sentence.
 #include "support/test.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/fake_host.h"
+#include "support/temp_files.h"
 
 #define GOLDEN CULL_SOURCE_DIR "/tests/golden/architectures/"
 
@@ -16,7 +15,8 @@ typedef struct fixture {
     const cull_plugin *plugin;
     const cull_backend *hf;
     void *settings;
-    char folder[64]; // a temporary copy of a checkpoint
+    temp_files files;   // a copy of a checkpoint
+    const char *folder; // in which it lies
 } fixture;
 
 static int set_up(void **state)
@@ -27,8 +27,8 @@ static int set_up(void **state)
     f->plugin = fake_plugin(f->host, "backend", "hf");
     f->hf = f->plugin->vtable;
     f->settings = fake_settings(f->host, f->plugin);
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/cull-hf-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    temp_begin(&f->files);
+    f->folder = f->files.folder;
     *state = f;
     return 0;
 }
@@ -47,60 +47,37 @@ enum { N_FILES = sizeof files / sizeof *files };
 static int tear_down(void **state)
 {
     fixture *f = *state;
-    char path[256];
 
-    for (size_t i = 0; i < N_FILES; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
-        assert_true(unlink(path) == 0 || errno == ENOENT);
-    }
-    assert_int_equal(rmdir(f->folder), 0);
+    temp_end(&f->files);
     fake_host_free(f->host);
     test_free(f);
     return 0;
 }
 
-static char *read_all(const char *path, size_t *n)
+static bool read_bytes(fixture *f, const char *path, const char **bytes, size_t *n)
 {
-    FILE *file = fopen(path, "rb");
-    struct stat st;
-
-    if (!file)
-        return NULL;
-    assert_int_equal(stat(path, &st), 0);
-    *n = (size_t)st.st_size;
-    char *bytes = test_calloc(*n + 1, 1);
-    assert_int_equal(fread(bytes, 1, *n, file), *n);
-    fclose(file);
-    return bytes;
-}
-
-static void write_all(const char *path, const char *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n, file), n);
-    assert_int_equal(fclose(file), 0);
+    if (access(path, R_OK) != 0)
+        return false;
+    assert_ok(f->host, fake_ctx(f->host)->host->read_file(fake_ctx(f->host), path, bytes, n));
+    return true;
 }
 
 // Copy a golden checkpoint into the fixture's folder.
 static void copy(fixture *f, const char *name)
 {
     char path[512];
+    const char *bytes;
     size_t n;
 
     for (size_t i = 0; i < N_FILES; i++) {
         (void)snprintf(path, sizeof path, GOLDEN "%s/%s", name, files[i]);
-        char *bytes = read_all(path, &n);
-        (void)snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
-        (void)unlink(path);
-        if (bytes)
-            write_all(path, bytes, n);
-        test_free(bytes);
+        (void)unlink(temp_path(&f->files, files[i]));
+        if (read_bytes(f, path, &bytes, &n))
+            (void)temp_write(&f->files, files[i], bytes, n);
     }
 }
 
-static char *find(char *bytes, size_t n, const char *text)
+static const char *find(const char *bytes, size_t n, const char *text)
 {
     const size_t m = strlen(text);
 
@@ -113,22 +90,19 @@ static char *find(char *bytes, size_t n, const char *text)
 // Replace the first `from` of a file by `to`; from NULL: cut the file in half; to NULL: remove it.
 static void damage(fixture *f, const char *name, const char *from, const char *to)
 {
-    char path[256];
+    const char *path = temp_path(&f->files, name), *bytes;
     size_t n;
 
-    (void)snprintf(path, sizeof path, "%s/%s", f->folder, name);
     if (!to && !from) {
         assert_int_equal(unlink(path), 0);
         return;
     }
-    char *bytes = read_all(path, &n);
-    assert_non_null(bytes);
+    assert_true(read_bytes(f, path, &bytes, &n));
     if (!from) {
-        write_all(path, bytes, n / 2);
-        test_free(bytes);
+        (void)temp_write(&f->files, name, bytes, n / 2);
         return;
     }
-    char *at = find(bytes, n, from);
+    const char *at = find(bytes, n, from);
     if (!at)
         fail_msg("%s has no %s", name, from);
     const size_t before = (size_t)(at - bytes), skip = before + strlen(from), m = strlen(to);
@@ -136,9 +110,8 @@ static void damage(fixture *f, const char *name, const char *from, const char *t
     memcpy(out, bytes, before);
     memcpy(out + before, to, m);
     memcpy(out + before + m, bytes + skip, n - skip);
-    write_all(path, out, before + m + n - skip);
+    (void)temp_write(&f->files, name, out, before + m + n - skip);
     test_free(out);
-    test_free(bytes);
 }
 
 static cull_status open_folder(fixture *f, const char *folder, uint32_t what, cull_model **model)
@@ -314,7 +287,6 @@ static void test_damages(void **state)
     }
 }
 
-// The same tensor in two shards.
 // What is said of answers; the answers themselves: tests/golden/test_generation.c.
 static const struct {
     const char *text, *sentence; // the file; why no answers can be made, NULL: they can
@@ -346,10 +318,7 @@ static const struct {
 
 static const cull_model_facts *open_generation(fixture *f, const char *text, cull_model **model)
 {
-    char path[256];
-
-    (void)snprintf(path, sizeof path, "%s/generation_config.json", f->folder);
-    write_all(path, text, strlen(text));
+    (void)temp_text(&f->files, "generation_config.json", text);
     assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, model));
     return f->hf->facts(*model);
 }
@@ -389,27 +358,24 @@ static void test_generation(void **state)
     assert_true(facts->stop && facts->n_stop == 0 && facts->max_new == 0);
     f->hf->close(model);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char path[256];
-        (void)snprintf(path, sizeof path, "%s/generation_config.json", f->folder);
-        write_all(path, wrong[i][0], strlen(wrong[i][0]));
+        (void)temp_text(&f->files, "generation_config.json", wrong[i][0]);
         assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), CULL_EFORMAT,
                      wrong[i][1]);
     }
 }
 
+// The same tensor in two shards.
 static void test_twice(void **state)
 {
     fixture *f = *state;
     cull_model *model = NULL;
-    char from[256], to[256];
+    const char *bytes;
     size_t n;
 
     copy(f, "qwen3_moe");
-    (void)snprintf(from, sizeof from, "%s/model-00001-of-00003.safetensors", f->folder);
-    (void)snprintf(to, sizeof to, "%s/model-00002-of-00003.safetensors", f->folder);
-    char *bytes = read_all(from, &n);
-    write_all(to, bytes, n);
-    test_free(bytes);
+    const char *from = temp_path(&f->files, "model-00001-of-00003.safetensors");
+    assert_true(read_bytes(f, from, &bytes, &n));
+    (void)temp_write(&f->files, "model-00002-of-00003.safetensors", bytes, n);
     assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), CULL_EFORMAT,
                  "is in both");
 }

@@ -23,9 +23,14 @@ void temp_end(temp_files *t)
 
 const char *temp_path(temp_files *t, const char *name)
 {
+    const size_t before = strlen(t->folder) + 1;
+
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->path[i] + before, name) == 0)
+            return t->path[i];
     char *path = t->path[t->n++];
     assert_true(t->n <= sizeof t->path / sizeof *t->path);
-    assert_true(strlen(t->folder) + strlen(name) + 2 <= sizeof *t->path);
+    assert_true(before + strlen(name) + 1 <= sizeof *t->path);
     strcpy(path, t->folder);
     strcat(path, "/");
     return strcat(path, name);

@@ -12,7 +12,7 @@ typedef struct temp_files {
 
 void temp_begin(temp_files *);
 void temp_end(temp_files *); // removes all
-// Both return a path that lives as long as the folder.
+// All return a path that lives as long as the folder; a file of the same name is written anew.
 const char *temp_write(temp_files *, const char *name, const void *bytes, size_t n);
 const char *temp_text(temp_files *, const char *name, const char *text);
 const char *temp_path(temp_files *, const char *name); // of what somebody else will write
