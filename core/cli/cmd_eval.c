@@ -24,7 +24,9 @@ enum { TASKS = 0x200, DATA, SHOTS, SHOT_SEED, LIMIT, PROTOCOL, BOS, LENGTH, METR
 
 static const struct argp_option options[] = {
     { "tasks", TASKS, "LIST", 0,
-      "names of published tasks (cull describe metric tasks) and request files, by commas", 0 },
+      "names of published tasks (cull describe metric tasks), task files of your own (NAME.yaml) "
+      "and request files, by commas",
+      0 },
     { "data", DATA, "PATH", 0,
       "folder of the published tasks' datasets: NAME.jsonl, NAME.train.jsonl", 0 },
     { "shots", SHOTS, "N", 0, "examples in front of each question (default: the task's own)", 0 },

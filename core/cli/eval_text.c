@@ -22,6 +22,13 @@ static bool is_path(const char *item, size_t n)
     return memchr(item, '/', n) || memchr(item, '.', n) || memchr(item, '*', n);
 }
 
+static bool is_definition(const char *item, size_t n)
+{
+    static const char ending[] = ".yaml";
+    const size_t length = sizeof ending - 1;
+    return n > length && memcmp(item + n - length, ending, length) == 0;
+}
+
 // A folder stands for its jsonl files.
 static void put_data(cull_buf *out, const char *item, size_t n)
 {
@@ -39,7 +46,12 @@ static void put_data(cull_buf *out, const char *item, size_t n)
     cull_buf_release(&path);
 }
 
-enum kind { NAMES, FILES, DATA };
+enum kind { NAMES, DEFINITIONS, FILES, DATA };
+
+static enum kind kind_of(const char *item, size_t n)
+{
+    return is_definition(item, n) ? DEFINITIONS : is_path(item, n) ? FILES : NAMES;
+}
 
 // "key": [ … ], of the list's items that are of this kind; nothing where there are none.
 static void put_list(cull_buf *out, const char *key, const char *list, enum kind kind)
@@ -48,7 +60,7 @@ static void put_list(cull_buf *out, const char *key, const char *list, enum kind
     const char *item;
     for (const char *rest = list ? list : ""; *rest;) {
         n = next_item(&rest, &item);
-        if (n == 0 || (kind != DATA && is_path(item, n) != (kind == FILES)))
+        if (n == 0 || (kind != DATA && kind_of(item, n) != kind))
             continue;
         if (written++ == 0)
             cull_buf_printf(out, "\"%s\": [", key);
@@ -82,6 +94,7 @@ static void put_experiment(cull_buf *out, const cull_eval_wanted *w, const char 
     if (w->tasks) {
         cull_buf_puts(out, "  - tasks: {");
         put_list(out, "names", w->tasks, NAMES);
+        put_list(out, "definitions", w->tasks, DEFINITIONS);
         put_list(out, "files", w->tasks, FILES);
         put_list(out, "data", w->data, DATA);
         put_setting(out, "shots", w->shots);

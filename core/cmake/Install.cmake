@@ -10,6 +10,9 @@ if(modules)
   install(TARGETS ${modules} LIBRARY DESTINATION ${CULL_PLUGIN_DIR})
 endif()
 
+get_property(tasks GLOBAL PROPERTY CULL_TASKS)
+install(FILES ${tasks} DESTINATION ${CULL_PLUGIN_DIR}/tasks)
+
 if(TARGET cull_mpi)
   install(TARGETS cull_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cull)
 endif()

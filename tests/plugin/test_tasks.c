@@ -308,12 +308,151 @@ static void test_missing(void **state)
                  "1 documents; 1 shots of boolq need 2");
 }
 
+// ---- tasks of one's own ----
+
+static void *own(temp_files *in, const char *name, const char *definition, const char *document)
+{
+    char file[64];
+    snprintf(file, sizeof file, "%s.jsonl", name);
+    void *settings = fake_settings(host, plugin);
+    fake_set(host, plugin, settings, "data", temp_text(in, file, document));
+    snprintf(file, sizeof file, "%s.yaml", name);
+    fake_set(host, plugin, settings, "definitions", temp_text(in, file, definition));
+    return settings;
+}
+
+// The byte tokenizer's ids are BOS and 2 + byte.
+static void assert_asked(size_t i, const char *context, const char *target)
+{
+    char expected[256];
+    const cull_request *r = &requests.at[i];
+    const int n = snprintf(expected, sizeof expected, "%s%s", context, target);
+    assert_int_equal(r->n, 1 + n);
+    assert_int_equal(r->scored, strlen(target));
+    for (int k = 0; k < n; k++)
+        assert_int_equal(r->ids[1 + k], 2 + (unsigned char)expected[k]);
+}
+
+static void test_own_choices(void **state)
+{
+    (void)state;
+    static const char *const definition = "# mine\n"
+                                          "prompt: \"{{ q }} of {{n}}, {{list.1|trim}}:\"\n"
+                                          "choices: ['{{list.0}}', no]\n"
+                                          "gold: right\n"
+                                          "gold_is: number\n"
+                                          "metrics: [acc, acc_bytes]\n";
+    const cull_text text = byte_text(1024);
+    void *settings = own(&files, "mine", definition,
+                         "{\"q\":\"One {\",\"n\":7,\"list\":[\"a\",\" b \"],\"right\":\"2\"}\n");
+    assert_ok(host, prepare(settings, &text));
+    assert_int_equal(requests.n, 2);
+    assert_asked(0, "One { of 7, b:", " a");
+    assert_asked(1, "One { of 7, b:", " no");
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -2 },
+                                    { .size = sizeof(cull_answer), .ll = -1.5 } };
+    const seen_report *seen = score(settings, answers);
+    assert_true(seen_value(seen, "mine", "acc", "none")->value == 1);       // −1.5 > −2
+    assert_true(seen_value(seen, "mine", "acc_bytes", "none")->value == 1); // −1.5 / 2 > −2 / 1
+}
+
+// A group and its categories, from a file of one's own as from MMLU's.
+static void test_own_family(void **state)
+{
+    (void)state;
+    static const char *const definition =
+        "description: \"About {{subject}}.\\n\"\nprompt: \"{{q}}\"\nchoices: [A, B]\ngold: a\n"
+        "metrics: [acc]\ncategories: [x]\nsubjects: { red_ink: x }\n";
+    const cull_text text = byte_text(1024);
+    void *settings = own(&files, "fam", definition, "{\"q\":\"Why?\",\"a\":0}\n");
+    fake_set(host, plugin, settings, "data",
+             temp_text(&files, "fam_red_ink.jsonl", "{\"q\":\"Why?\",\"a\":0}\n"));
+    assert_ok(host, prepare(settings, &text));
+    assert_asked(0, "About red ink.\nWhy?", " A");
+    const cull_answer answers[] = { { .size = sizeof(cull_answer), .ll = -1 },
+                                    { .size = sizeof(cull_answer), .ll = -2 } };
+    const seen_report *seen = score(settings, answers);
+    assert_true(seen_value(seen, "fam_red_ink", "acc", "none")->value == 1);
+    assert_true(seen_value(seen, "fam", "acc", "none")->value == 1);
+    assert_true(seen_value(seen, "fam_x", "acc", "none")->value == 1);
+}
+
+static void test_own_generation(void **state)
+{
+    (void)state;
+    static const char *const definition =
+        "kind: generate\nprompt: \"{{q}}\"\nanswer: \"{{a}}\"\nuntil: []\nmetrics: [exact_match]\n"
+        "filters: [{ name: digits, pattern: '([0-9]+)', select: -1 }]\n";
+    const cull_text text = byte_text(1024);
+    void *settings = own(&files, "gen", definition, "{\"q\":\"3+4\",\"a\":\"7\"}\n");
+    assert_ok(host, prepare(settings, &text));
+    assert_int_equal(requests.at[0].kind, CULL_GENERATE);
+    assert_int_equal(requests.at[0].n_until, 1); // EOS as text is one more
+    const cull_answer answer = { .size = sizeof answer, .text = "3 and 4: 7.", .text_len = 11 };
+    const seen_report *seen = score(settings, &answer);
+    assert_true(seen_value(seen, "gen", "exact_match", "digits")->value == 1);
+}
+
+#define GOOD "prompt: q\nchoices: [a, b]\ngold: g\n"
+
+static void test_bad_definitions(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        { "", ":1:1: this is not a map of keys" },
+        { "[a]", ":1:1: this is not a map of keys" },
+        { GOOD "gold: h\n", ":4:1: this key is there already" },
+        { GOOD "x: &a [1]\ny: *a\n", ":4:4: an anchor is used again" },
+        { GOOD "x: !!int 1\n", ":4:4: tags" },
+        { GOOD "---\na: b\n", "5:1: a second document" },
+        { "prompt: \"q\n", "bad.yaml:" },
+        { GOOD "prmpt: q\n", ":4:1: \"prmpt\" is no key of a task" },
+        { GOOD "until: [x]\n", ":4:1: \"until\" is of no use in a task of this kind" },
+        { "prompt: q\nchoices: [a, b]\n", "there is no \"gold\"" },
+        { "prompt: q\ngold: g\n", "either \"prompt\" and \"choices\", or" },
+        { GOOD "draw: some\n", ":4:1: \"draw\" is \"some\", not one of any, others, first" },
+        { GOOD "shots: -1\n", ":4:1: \"shots\" is negative" },
+        { GOOD "shots: many\n", ":4:1: \"shots\" is a text, not a whole number" },
+        { GOOD "version: 1.0\n", ":4:1: \"version\" is a number with a fraction, not a text" },
+        { GOOD "metrics: [exact_match]\n", ":4:1: \"exact_match\" is no metric of such a task" },
+        { GOOD "subjects: { a: b }\n", ":4:1: \"a\" is of \"b\", which is none of `categories`" },
+        { GOOD "categories: [a]\n", ":4:1: \"categories\" are of no subjects" },
+        { "prompt: \"{{q\"\nchoices: [a]\ngold: g\n", ":1:1: \"{{\" without \"}}\"" },
+        { "prompt: \"{{q.strip()}}\"\nchoices: [a]\ngold: g\n", ":1:1: \"q.strip()\" is no field" },
+        { "prompt: \"{% if q %}\"\nchoices: [a]\ngold: g\n", ":1:1: a template has fields" },
+        { "kind: generate\nprompt: q\nanswer: a\nuntil: [x]\nfilters: [{name: f, pattern: '('}]\n",
+          ":5:1: " },
+    };
+    const cull_text text = byte_text(1024);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        temp_files in;
+        temp_begin(&in);
+        assert_fails(host, prepare(own(&in, "bad", bad[i][0], "{}"), &text), CULL_EFORMAT,
+                     bad[i][1]);
+        temp_end(&in);
+    }
+}
+
+static void test_two_of_a_name(void **state)
+{
+    (void)state;
+    const cull_text text = byte_text(1024);
+    void *settings = own(&files, "boolq", GOOD, "{\"g\":0}\n");
+    fake_set(host, plugin, settings, "names", "boolq");
+    assert_fails(host, prepare(settings, &text), CULL_EINVAL, "task \"boolq\" is named twice");
+    assert_fails(host, prepare(settings_of("mmlu_alchemy", "/dev/null", "0"), &text), CULL_EINVAL,
+                 "there is no task \"mmlu_alchemy\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canned),     cmocka_unit_test(test_chain_of_thought),
-        cmocka_unit_test(test_groups),     cmocka_unit_test(test_bad_documents),
-        cmocka_unit_test(test_empty_page), cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_canned),         cmocka_unit_test(test_chain_of_thought),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_bad_documents),
+        cmocka_unit_test(test_empty_page),     cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_own_choices),    cmocka_unit_test(test_own_family),
+        cmocka_unit_test(test_own_generation), cmocka_unit_test(test_bad_definitions),
+        cmocka_unit_test(test_two_of_a_name),
     };
     return cmocka_run_group_tests_name("metric tasks", tests, setup, teardown);
 }

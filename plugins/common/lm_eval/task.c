@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/lm_eval/task_file.h"
+#include "common/python/regex.h"
 
 cull_status task_name_check(cull_ctx *ctx, const char *place, const char *name)
 {
@@ -39,4 +40,51 @@ cull_status answer_filter_parse(cull_ctx *ctx, const char *text, answer_filter *
     const cull_status status = span_copy(ctx, (span){ text, (size_t)(end - text) }, &name);
     out->name = name.s;
     return status;
+}
+
+static cull_status read_filter(cull_ctx *ctx, const char *place, json_t *from, answer_filter *out)
+{
+    span name;
+    const char *fallback;
+    *out = (answer_filter){ .fallback = "[invalid]" };
+    CULL_TRY(json_get_text(ctx, place, from, "name", &name));
+    CULL_TRY(json_get_optional(ctx, place, from, "pattern", &out->pattern));
+    CULL_TRY(json_get_optional(ctx, place, from, "fallback", &fallback));
+    if (json_object_get(from, "select"))
+        CULL_TRY(json_get_int(ctx, place, from, "select", &out->select));
+    if (out->pattern)
+        CULL_TRY(regex_check(ctx, place, out->pattern));
+    out->name = name.s;
+    if (fallback)
+        out->fallback = fallback;
+    return CULL_OK;
+}
+
+cull_status answer_filters_read(cull_ctx *ctx, const char *place, json_t *from, size_t *n,
+                                const answer_filter **out)
+{
+    const json_t *list = json_object_get(from, "filters");
+    const size_t size = json_array_size(list);
+    if (size == 0)
+        return CULL_OK;
+    answer_filter *filter = ctx->host->alloc(ctx, size, sizeof *filter);
+    if (!filter)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < size; i++)
+        CULL_TRY(read_filter(ctx, place, json_array_get(list, i), &filter[i]));
+    *n = size;
+    *out = filter;
+    return CULL_OK;
+}
+
+cull_status answer_cleaning_read(cull_ctx *ctx, const char *place, json_t *from,
+                                 answer_cleaning *out)
+{
+    out->ignore_case = json_is_true(json_object_get(from, "ignore_case"));
+    if (json_array_size(json_object_get(from, "ignore")) == 0)
+        return CULL_OK;
+    CULL_TRY(json_get_strings(ctx, place, from, "ignore", &out->n_ignore, &out->ignore));
+    for (size_t i = 0; i < out->n_ignore; i++)
+        CULL_TRY(regex_check(ctx, place, out->ignore[i]));
+    return CULL_OK;
 }

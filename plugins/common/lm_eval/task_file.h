@@ -57,4 +57,10 @@ cull_status task_name_check(cull_ctx *, const char *place, const char *name);
 // last.
 cull_status answer_filter_parse(cull_ctx *, const char *text, answer_filter *out);
 
+// "filters": [{name, pattern, select, fallback}, …] and "ignore", "ignore_case" of an object, as
+// metadata.json and a task's YAML file have them; `out` stays as it is where they are not there.
+cull_status answer_filters_read(cull_ctx *, const char *place, json_t *from, size_t *n,
+                                const answer_filter **out);
+cull_status answer_cleaning_read(cull_ctx *, const char *place, json_t *from, answer_cleaning *out);
+
 #endif

@@ -5,56 +5,6 @@
 #include <unistd.h>
 
 #include "common/lm_eval/task_file.h"
-#include "common/python/regex.h"
-
-static cull_status read_filter(cull_ctx *ctx, const char *path, json_t *from, answer_filter *out)
-{
-    *out = (answer_filter){ .fallback = "[invalid]" };
-    span name;
-    const char *fallback;
-    cull_status status = json_get_text(ctx, path, from, "name", &name);
-    if (status == CULL_OK)
-        status = json_get_optional(ctx, path, from, "pattern", &out->pattern);
-    if (status == CULL_OK)
-        status = json_get_optional(ctx, path, from, "fallback", &fallback);
-    if (status == CULL_OK && json_object_get(from, "select"))
-        status = json_get_int(ctx, path, from, "select", &out->select);
-    if (status == CULL_OK && out->pattern)
-        status = regex_check(ctx, path, out->pattern);
-    if (status != CULL_OK)
-        return status;
-    out->name = name.s;
-    if (fallback)
-        out->fallback = fallback;
-    return CULL_OK;
-}
-
-static cull_status read_filters(cull_ctx *ctx, const char *path, json_t *from, task *t)
-{
-    json_t *list = json_object_get(from, "filters");
-    const size_t n = json_array_size(list);
-    if (n == 0)
-        return CULL_OK;
-    answer_filter *filter = ctx->host->alloc(ctx, n, sizeof *filter);
-    cull_status status = filter ? CULL_OK : CULL_ENOMEM;
-    for (size_t i = 0; status == CULL_OK && i < n; i++)
-        status = read_filter(ctx, path, json_array_get(list, i), &filter[i]);
-    t->n_filters = n;
-    t->filter = filter;
-    return status;
-}
-
-static cull_status read_cleaning(cull_ctx *ctx, const char *path, json_t *from, task *t)
-{
-    t->cleaning.ignore_case = json_is_true(json_object_get(from, "ignore_case"));
-    if (json_array_size(json_object_get(from, "ignore")) == 0)
-        return CULL_OK;
-    answer_cleaning *c = &t->cleaning;
-    cull_status status = json_get_strings(ctx, path, from, "ignore", &c->n_ignore, &c->ignore);
-    for (size_t i = 0; status == CULL_OK && i < c->n_ignore; i++)
-        status = regex_check(ctx, path, c->ignore[i]);
-    return status;
-}
 
 // Report only what the task's own harness does, of what the documents allow.
 static void read_metrics(json_t *from, task *t)
@@ -94,8 +44,8 @@ static cull_status apply(cull_ctx *ctx, const char *path, json_t *from, task *t)
     t->n_shot = shots > 0 ? (size_t)shots : 0;
     read_metrics(from, t);
     if (status == CULL_OK)
-        status = read_filters(ctx, path, from, t);
-    return status == CULL_OK ? read_cleaning(ctx, path, from, t) : status;
+        status = answer_filters_read(ctx, path, from, &t->n_filters, &t->filter);
+    return status == CULL_OK ? answer_cleaning_read(ctx, path, from, &t->cleaning) : status;
 }
 
 static size_t task_index(const task_list *list, const char *name)

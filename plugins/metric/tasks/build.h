@@ -4,7 +4,7 @@
 
 #include <cull/param.h>
 
-#include "task_table.h"
+#include "task_spec.h"
 
 typedef struct building {
     cull_texts data; // files: NAME.jsonl, NAME.train.jsonl, .gz too

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/python/regex.h"
-#include "task_table.h"
+#include "task_spec.h"
 
 static json_t *json_of(span text)
 {

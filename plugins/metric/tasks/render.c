@@ -2,6 +2,7 @@
 #include "render.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // The value at "a.b" or "a.0"; NULL: there is none.
@@ -10,47 +11,88 @@ static json_t *at_path(json_t *doc, span path)
     while (doc && path.n > 0) {
         const size_t dot = span_find(path, span_of("."), 0);
         const size_t n = dot == SIZE_MAX ? path.n : dot;
-        char key[64];
-        if (n >= sizeof key)
-            return NULL;
-        memcpy(key, path.s, n);
-        key[n] = '\0';
-        const bool number = key[0] >= '0' && key[0] <= '9';
-        doc = number ? json_array_get(doc, (size_t)(key[0] - '0')) : json_object_get(doc, key);
+        const bool number = n > 0 && strspn(path.s, "0123456789") >= n;
+        doc = number && json_is_array(doc) ? json_array_get(doc, strtoull(path.s, NULL, 10))
+                                           : json_object_getn(doc, path.s, n);
         path = n == path.n ? (span){ path.s, 0 } : (span){ path.s + n + 1, path.n - n - 1 };
     }
     return doc;
 }
 
+// ---- templates ----
+
+#define TRIM "|trim"
+
+// What stands in the braces at `open`; the template goes on at *after, SIZE_MAX: they do not end.
+static span field_at(span template, size_t open, bool *trim, size_t *after)
+{
+    const size_t close = span_find(template, span_of("}}"), open);
+    const size_t n = close == SIZE_MAX ? 0 : close - open - 2;
+    span path = py_strip((span){ template.s + open + 2, n });
+    *after = close == SIZE_MAX ? SIZE_MAX : close + 2;
+    *trim =
+        path.n >= strlen(TRIM) && memcmp(path.s + path.n - strlen(TRIM), TRIM, strlen(TRIM)) == 0;
+    return *trim ? py_strip((span){ path.s, path.n - strlen(TRIM) }) : path;
+}
+
+cull_status template_check(cull_ctx *ctx, const char *place, const char *template)
+{
+    const span text = span_of(template);
+    if (strstr(template, "{%") || strstr(template, "{#"))
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: a template has fields, \"{{name}}\", and no "
+                               "other commands",
+                               place);
+    for (size_t at = 0, after; (at = span_find(text, span_of("{{"), at)) != SIZE_MAX; at = after) {
+        bool trim;
+        const span path = field_at(text, at, &trim, &after);
+        if (after == SIZE_MAX)
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"{{\" without \"}}\"", place);
+        for (size_t i = 0; i < path.n; i++)
+            if (strchr(" |()[]'\"{}+,:", path.s[i]))
+                return ctx->host->fail(ctx, CULL_EFORMAT,
+                                       "%s: \"%.*s\" is no field: {{name}}, {{list.0}}, "
+                                       "{{name|trim}} are",
+                                       place, (int)path.n, path.s);
+        if (path.n == 0)
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"{{}}\" names no field", place);
+    }
+    return CULL_OK;
+}
+
 static cull_status text_at(cull_ctx *ctx, const char *place, json_t *doc, span path, span *out)
 {
-    char what[80];
+    json_t *value = at_path(doc, path);
+    char what[80], digits[24];
+    if (json_is_integer(value)) {
+        snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return span_copy(ctx, span_of(digits), out);
+    }
     snprintf(what, sizeof what, "\"%.*s\"", (int)path.n, path.s);
-    return json_text(ctx, place, at_path(doc, path), what, out);
+    return json_text(ctx, place, value, what, out);
 }
 
 cull_status render(cull_ctx *ctx, const char *place, const char *template, json_t *doc, span *out)
 {
-    enum { MOST = 24 }; // pieces of the longest template
-    span part[MOST];
-    size_t n = 0;
-    for (span rest = span_of(template); rest.n > 0 && n + 2 <= MOST;) {
-        const size_t open = span_find(rest, span_of("{"), 0);
-        part[n++] = (span){ rest.s, open == SIZE_MAX ? rest.n : open };
+    const span text = span_of(template);
+    size_t most = 1, n = 0, open, after;
+    for (size_t at = 0; (at = span_find(text, span_of("{{"), at)) != SIZE_MAX; at += 2)
+        most += 2;
+    span *part = ctx->host->scratch(ctx, most, sizeof *part);
+    if (!part)
+        return CULL_ENOMEM;
+    for (size_t at = 0; at != text.n; at = after) {
+        bool trim;
+        open = span_find(text, span_of("{{"), at);
+        after = open == SIZE_MAX ? text.n : open;
+        part[n++] = (span){ text.s + at, after - at };
         if (open == SIZE_MAX)
             break;
-        const size_t close = span_find(rest, span_of("}"), open);
-        span path = { rest.s + open + 1, close - open - 1 };
-        const size_t bar = span_find(path, span_of("|strip"), 0);
-        if (bar != SIZE_MAX)
-            path.n = bar;
-        const cull_status status = text_at(ctx, place, doc, path, &part[n]);
-        if (status != CULL_OK)
-            return status;
-        if (bar != SIZE_MAX)
+        const span path = field_at(text, open, &trim, &after);
+        CULL_TRY(text_at(ctx, place, doc, path, &part[n]));
+        if (trim)
             part[n] = py_strip(part[n]);
         n++;
-        rest = (span){ rest.s + close + 1, rest.n - close - 1 };
     }
     return span_join(ctx, n, part, out);
 }
@@ -79,24 +121,15 @@ cull_status render_list(cull_ctx *ctx, const char *place, const char *path, json
 cull_status render_choices(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc,
                            size_t *n, const span **out)
 {
-    enum { MOST = 8 };
-    if (!strchr(spec->choices, '|'))
+    if (spec->choices)
         return render_list(ctx, place, spec->choices, doc, n, out);
-    span *text = ctx->host->alloc(ctx, MOST, sizeof *text);
+    span *text = ctx->host->alloc(ctx, spec->n_choices, sizeof *text);
     if (!text)
         return CULL_ENOMEM;
+    for (size_t i = 0; i < spec->n_choices; i++)
+        CULL_TRY(render(ctx, place, spec->choice[i], doc, &text[i]));
+    *n = spec->n_choices;
     *out = text;
-    *n = 0;
-    for (span rest = span_of(spec->choices); rest.n > 0 && *n < MOST; ++*n) {
-        const size_t bar = span_find(rest, span_of("|"), 0);
-        span one;
-        cull_status status = span_copy(ctx, (span){ rest.s, bar }, &one);
-        if (status == CULL_OK)
-            status = render(ctx, place, one.s, doc, &text[*n]);
-        if (status != CULL_OK)
-            return status;
-        rest = (span){ rest.s + bar + 1, rest.n - bar - 1 };
-    }
     return CULL_OK;
 }
 
@@ -108,7 +141,7 @@ static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_sp
     size_t n;
     cull_status status = json_get_text(ctx, place, doc, spec->gold, &key);
     if (status == CULL_OK)
-        status = render_list(ctx, place, "choices.label", doc, &n, &label);
+        status = render_list(ctx, place, spec->labels, doc, &n, &label);
     if (status != CULL_OK)
         return status;
     while (key.n > 0 && key.s[0] == ' ') // openbookqa: answerKey.lstrip()
@@ -118,9 +151,16 @@ static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_sp
             *out = (int64_t)i;
             return CULL_OK;
         }
-    return ctx->host->fail(ctx, CULL_EFORMAT,
-                           "%s: \"%s\" is \"%s\", which is none of choices.label", place,
-                           spec->gold, key.s);
+    return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is \"%s\", which is none of %s", place,
+                           spec->gold, key.s, spec->labels);
+}
+
+// −1: the text is no number.
+static int64_t number_of(const char *text)
+{
+    char *end;
+    const long long number = strtoll(text, &end, 10);
+    return *end || number < 0 ? -1 : number;
 }
 
 cull_status find_gold(cull_ctx *ctx, const char *place, const task_spec *spec, json_t *doc,
@@ -130,8 +170,8 @@ cull_status find_gold(cull_ctx *ctx, const char *place, const task_spec *spec, j
     const json_t *value = json_object_get(doc, spec->gold);
     if (spec->gold_rule == GOLD_LABEL)
         status = gold_by_label(ctx, place, spec, doc, out);
-    else if (json_is_string(value) && json_string_length(value) == 1)
-        *out = json_string_value(value)[0] - '0';
+    else if (json_is_string(value) && json_string_length(value) > 0)
+        *out = number_of(json_string_value(value));
     else
         status = json_get_int(ctx, place, doc, spec->gold, out);
     if (status != CULL_OK)

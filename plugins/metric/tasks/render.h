@@ -2,8 +2,10 @@
 #ifndef TASKS_RENDER_H
 #define TASKS_RENDER_H
 
-#include "task_table.h"
+#include "task_spec.h"
 
+// Has a template fields alone? CULL_EFORMAT at `place`.
+cull_status template_check(cull_ctx *, const char *place, const char *template);
 cull_status render(cull_ctx *, const char *place, const char *template, json_t *doc, span *out);
 cull_status render_choices(cull_ctx *, const char *place, const task_spec *, json_t *doc, size_t *n,
                            const span **out);

@@ -3,7 +3,7 @@
 #define TASKS_SHOTS_H
 
 #include "common/python/python_random.h"
-#include "task_table.h"
+#include "task_spec.h"
 
 typedef struct shots {
     const task_spec *spec;

@@ -1,6 +1,7 @@
-// The tasks that are built from the hub's datasets, as data.
-#ifndef TASKS_TASK_TABLE_H
-#define TASKS_TASK_TABLE_H
+// A task that is built from a dataset, as its file NAME.yaml describes it (the keys: task_yaml.c;
+// docs/evaluation.md says how to write one).
+#ifndef TASKS_TASK_SPEC_H
+#define TASKS_TASK_SPEC_H
 
 #include "common/lm_eval/task.h"
 #include "common/text/jsonl.h"
@@ -15,31 +16,31 @@ enum shots_rule {
 
 // Where the right answer stands.
 enum gold_rule {
-    GOLD_NONE,
     GOLD_NUMBER, // `gold` is a field: a number, or a text of digits
     GOLD_COUNT,  // … that counts from 1
-    GOLD_LABEL,  // `gold` is the field of a label, looked up in choices.label
+    GOLD_LABEL,  // `gold` is the field of a label, looked up in the list `labels`
 };
 
-// Templates: "{field}" and "{field.0}" are the document's texts, "{field|strip}" without white
-// space around.
+// Templates: "{{field}}" and "{{field.0}}" are the document's texts, "{{field|trim}}" without white
+// space around. A path is what may stand within the braces, without a filter.
 typedef struct task_spec {
     const char *name, *version;
-    const char *file,
-        *pool; // of documents and shots, "NAME" of NAME.jsonl; NULL: name, and file.train
+    const char *file, *pool; // of documents and shots, "NAME" of NAME.jsonl; pool NULL: file.train
     task_kind kind;
     // (optional) enters fields into a document, what lm-eval's process_docs and functions do
     cull_status (*derive)(cull_ctx *, const char *place, json_t *doc);
     bool hash_derived;   // doc_hash is of the document with these fields: process_docs made them
     const char *cluster; // field of a text that several documents may share; NULL: none
-    const char *description; // template; NULL: none
+    const char *description; // in front of all; NULL: none
     const char *question; // template of the context; ROLLING: of the text whose words are counted
     const char *contexts; // path of a list: one context a choice, `answer` the continuation of all
     const char *answer;   // template: GENERATE and ROLLING: the target; else only with `contexts`
     bool text_target;     // CHOICE: lm-eval logs the right choice's text, not its number
-    const char *choices;  // path of a list; or templates, each ended by a '|'
+    const char *choices;  // path of a list; NULL: the templates
+    size_t n_choices;
+    const char *const *choice; // (n_choices) templates
     enum gold_rule gold_rule;
-    const char *gold;
+    const char *gold, *labels;
     enum shots_rule shots_rule;
     size_t shots; // unless asked otherwise
     uint32_t metrics;
@@ -51,17 +52,21 @@ typedef struct task_spec {
     answer_cleaning cleaning;
 } task_spec;
 
-typedef struct task_family { // a name in an experiment that stands for several tasks
-    const char *name;
-    const char *category; // NULL: all of MMLU
-} task_family;
+// A file. With subjects it stands for a family: NAME_SUBJECT are its tasks, NAME and NAME_CATEGORY
+// their groups.
+typedef struct task_definition {
+    const char *path, *name;
+    task_spec spec; // of a family: what its tasks have in common, "{{subject}}" in the description
+    size_t n_subjects, n_categories;
+    const char *const *subject, *const *category; // (n_subjects) each with its category
+    const char *const *categories;                // (n_categories) in the order of the groups
+} task_definition;
 
-// What a name means: a task, or a family of MMLU's.
-bool task_find(cull_ctx *, const char *name, task_spec *out);
-const task_family *task_family_find(const char *name);
-// The names of all MMLU subjects ("mmlu_anatomy") with their categories; n of them.
-size_t mmlu_subjects(const char *const **names, const char *const **categories);
-const char *const *task_names(void); // single tasks and families, NULL-terminated, for error texts
+// `path` names the task, "…/NAME.yaml". CULL_EFORMAT, with the place.
+cull_status task_yaml_read(cull_ctx *, const char *path, task_definition *out) CULL_MUST_CHECK;
+// The task of a family's subject.
+cull_status task_of_subject(cull_ctx *, const task_definition *, size_t subject,
+                            task_spec *out) CULL_MUST_CHECK;
 
 cull_status derive_hellaswag(cull_ctx *, const char *place, json_t *doc);
 cull_status derive_copa(cull_ctx *, const char *place, json_t *doc);
