@@ -129,25 +129,7 @@ static void put_conditions(const report *r)
 
 // ---- the difference between two trials ----
 
-static const char script[] =
-    "(function(){var d=JSON.parse(document.getElementById('configs').textContent),"
-    "a=document.getElementById('first'),b=document.getElementById('second'),"
-    "o=document.getElementById('difference');"
-    "function flat(x,p,to){if(x!==null&&typeof x==='object'){for(var k in x)"
-    "flat(x[k],p?p+'.'+k:k,to)}else to[p]=String(x);return to}"
-    "function cell(t,c){var e=document.createElement('td');e.textContent=t;e.className=c||'wrap';"
-    "return e}"
-    "function show(){var x=flat(d[a.value].config,'',{}),y=flat(d[b.value].config,'',{}),k={},n=0;"
-    "o.textContent='';for(var i in x)k[i]=1;for(i in y)k[i]=1;"
-    "Object.keys(k).sort().forEach(function(i){if(x[i]===y[i])return;n++;"
-    "var r=document.createElement('tr');r.appendChild(cell(i,'soft'));"
-    "r.appendChild(cell(x[i]===undefined?'–':x[i]));r.appendChild(cell(y[i]===undefined?'–':y[i]));"
-    "o.appendChild(r)});if(!n){var r=document.createElement('tr');r.appendChild(cell('no "
-    "difference',"
-    "'soft'));o.appendChild(r)}}"
-    "d.forEach(function(t,i){[a,b].forEach(function(s){var e=document.createElement('option');"
-    "e.value=i;e.textContent=t.title;s.appendChild(e)})});"
-    "b.value=Math.min(1,d.length-1);a.onchange=b.onchange=show;show()})();";
+extern const char cull_difference_js[]; // difference.js
 
 // JSON inside a script element: "<" could end it.
 static void put_json(cull_buf *page, const char *json)
@@ -182,7 +164,7 @@ static void put_differences(const report *r, const origin *all)
         first = false;
     }
     cull_buf_puts(r->page, "]</script>\n<script>");
-    cull_buf_puts(r->page, first ? "" : script);
+    cull_buf_puts(r->page, first ? "" : cull_difference_js);
     cull_buf_puts(r->page, "</script></div>\n");
 }
 

@@ -14,17 +14,5 @@ list(REMOVE_ITEM backend ${tokenizer})
 add_library(hf_backend STATIC EXCLUDE_FROM_ALL ${backend})
 target_link_libraries(hf_backend PUBLIC hf_tokenizer PkgConfig::XXHASH m)
 
-# The code that exports of Cull's own layout carry, as bytes.
-set(modeling ${entry}/save/modeling_cull.py)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${modeling})
-file(READ ${modeling} bytes HEX)
-string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
-file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/modeling_cull.c @ONLY CONTENT [[
-#include <stddef.h>
-extern const unsigned char hf_modeling_py[];
-extern const size_t hf_modeling_py_size;
-const unsigned char hf_modeling_py[] = { @bytes@ };
-const size_t hf_modeling_py_size = sizeof hf_modeling_py;
-]])
-target_sources(${module} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/modeling_cull.c)
-target_sources(hf_backend PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/modeling_cull.c)
+# The code that exports of Cull's own layout carry.
+cull_embed(${entry}/save/modeling_cull.py hf_modeling_py ${module} hf_backend)

@@ -4,8 +4,7 @@
 
 #include "save/save.h"
 
-extern const unsigned char hf_modeling_py[]; // modeling_cull.py, made into bytes by plugin.cmake
-extern const size_t hf_modeling_py_size;
+extern const char hf_modeling_py[]; // modeling_cull.py
 
 // ", \"constants\": [1, 4]", or "" where every slot has matrices.
 static char *constants_of(hf_saving *s, size_t l)
@@ -63,8 +62,8 @@ char *hf_own_layers(hf_saving *s)
 cull_status hf_save_modeling(hf_saving *s)
 {
     const char *path = hf_text(s->ctx, "%s/%s", s->how->folder, HF_OWN_FILE);
-    char *text = hf_text(s->ctx, "from transformers import %s as Stock\n%.*s", s->m->transformers,
-                         (int)hf_modeling_py_size, (const char *)hf_modeling_py);
+    char *text = hf_text(s->ctx, "from transformers import %s as Stock\n%s", s->m->transformers,
+                         hf_modeling_py);
 
     return path && text ? hf_write_file(s->ctx, path, text, strlen(text)) : CULL_ENOMEM;
 }
