@@ -1,4 +1,5 @@
-// config.json, edited as text: what is not changed stays byte for byte.
+// config.json, edited as text: what is not changed stays byte for byte, numbers in their own
+// spelling and the Infinity that Python writes and no JSON library reads.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
