@@ -6,13 +6,13 @@ target_link_libraries(${module} PRIVATE PkgConfig::JANSSON PkgConfig::PCRE2 PkgC
 file(GLOB_RECURSE tokenizer CONFIGURE_DEPENDS ${entry}/tokenizer/*.c)
 add_library(hf_tokenizer STATIC EXCLUDE_FROM_ALL ${tokenizer})
 target_include_directories(hf_tokenizer PUBLIC ${entry})
-target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::XXHASH)
 
 # And the whole backend, for its fuzz target.
 file(GLOB_RECURSE backend CONFIGURE_DEPENDS ${entry}/*.c)
 list(REMOVE_ITEM backend ${tokenizer})
 add_library(hf_backend STATIC EXCLUDE_FROM_ALL ${backend})
-target_link_libraries(hf_backend PUBLIC hf_tokenizer PkgConfig::XXHASH m)
+target_link_libraries(hf_backend PUBLIC hf_tokenizer m)
 
 # The code that exports of Cull's own layout carry.
 cull_embed(${entry}/save/modeling_cull.py hf_modeling_py ${module} hf_backend)

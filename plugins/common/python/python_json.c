@@ -5,30 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The code point at s, of which *n bytes are used; s is valid UTF-8.
-static uint32_t code_point(const char *s, size_t *n)
-{
-    const unsigned char *u = (const unsigned char *)s;
-    static const unsigned char lead[] = { 0x7F, 0x1F, 0x0F, 0x07 };
-    *n = u[0] < 0x80 ? 1 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : 4;
-    uint32_t c = u[0] & lead[*n - 1];
-    for (size_t i = 1; i < *n; i++)
-        c = c << 6 | (u[i] & 0x3F);
-    return c;
-}
+#include "common/python/python_text.h"
 
-static void put_text(FILE *out, const char *s, size_t n)
+static void put_text(FILE *out, span text)
 {
     static const char escaped[] = "\"\\\n\r\t\f\b", letter[] = "\"\\nrtfb";
     size_t used;
     fputc('"', out);
-    for (size_t i = 0; i < n; i += used) {
-        const uint32_t c = code_point(s + i, &used);
-        const char *known = c && c < 128 ? strchr(escaped, (int)c) : NULL;
+    for (size_t i = 0; i < text.n; i += used) {
+        const int32_t c = span_char(text, i, &used); // jansson's texts are valid
+        const char *known = c > 0 && c < 128 ? strchr(escaped, c) : NULL;
         if (known)
             fprintf(out, "\\%c", letter[known - escaped]);
         else if (c >= ' ' && c <= '~')
-            fputc((int)c, out);
+            fputc(c, out);
         else if (c < 0x10000)
             fprintf(out, "\\u%04x", (unsigned)c);
         else
@@ -63,7 +53,7 @@ static void put_members(FILE *out, const json_t *value)
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
         fputs(between, out);
-        put_text(out, key, strlen(key));
+        put_text(out, span_of(key));
         fputs(": ", out);
         py_json(out, member);
         between = ", ";
@@ -87,7 +77,7 @@ void py_json(FILE *out, const json_t *value)
         fputc(']', out);
         break;
     case JSON_STRING:
-        put_text(out, json_string_value(value), json_string_length(value));
+        put_text(out, (span){ json_string_value(value), json_string_length(value) });
         break;
     case JSON_INTEGER:
         fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));

@@ -25,8 +25,7 @@ size_t span_find(span text, span what, size_t from)
     return SIZE_MAX;
 }
 
-// The code point at byte i, its length in *step.
-static int32_t decode(span text, size_t i, size_t *step)
+int32_t span_char(span text, size_t i, size_t *step)
 {
     utf8proc_int32_t c = 0;
     const utf8proc_ssize_t n =
@@ -39,7 +38,7 @@ bool span_valid(span text)
 {
     size_t step = 0;
     for (size_t i = 0; i < text.n; i += step)
-        if (decode(text, i, &step) < 0)
+        if (span_char(text, i, &step) < 0)
             return false;
     return true;
 }
@@ -73,7 +72,7 @@ span py_rstrip(span text)
     size_t step = 0;
     while (text.n > 0) {
         const size_t last = before(text, text.n);
-        if (!py_isspace(decode(text, last, &step)))
+        if (!py_isspace(span_char(text, last, &step)))
             break;
         text.n = last;
     }
@@ -84,7 +83,7 @@ span py_strip(span text)
 {
     text = py_rstrip(text);
     size_t step = 0;
-    while (text.n > 0 && py_isspace(decode(text, 0, &step))) {
+    while (text.n > 0 && py_isspace(span_char(text, 0, &step))) {
         text.s += step;
         text.n -= step;
     }
@@ -96,7 +95,7 @@ size_t py_words(span text)
     size_t words = 1, step = 1;
     bool inside = false; // of a run of white space
     for (size_t i = 0; i < text.n && step > 0; i += step) {
-        const bool space = py_isspace(decode(text, i, &step));
+        const bool space = py_isspace(span_char(text, i, &step));
         words += space && !inside;
         inside = space;
     }
@@ -189,7 +188,7 @@ static bool cased_before(span text, size_t i)
     size_t step = 0;
     while (i > 0) {
         i = before(text, i);
-        const int32_t c = decode(text, i, &step);
+        const int32_t c = span_char(text, i, &step);
         if (!is_ignorable(c))
             return is_cased(c);
     }
@@ -199,7 +198,7 @@ static bool cased_before(span text, size_t i)
 static bool cased_after(span text, size_t i)
 {
     for (size_t step = 1; i < text.n && step > 0; i += step) {
-        const int32_t c = decode(text, i, &step);
+        const int32_t c = span_char(text, i, &step);
         if (!is_ignorable(c))
             return is_cased(c);
     }
@@ -246,7 +245,7 @@ static cull_status change_case(cull_ctx *ctx, span text, enum first first, bool 
         return CULL_ENOMEM;
     size_t used = 0, step = 0;
     for (size_t i = 0; i < text.n; i += step) {
-        const int32_t c = decode(text, i, &step);
+        const int32_t c = span_char(text, i, &step);
         if (i == 0 && first == FIRST_TITLE)
             used += put_title(s, c);
         else if (i == 0 || others)

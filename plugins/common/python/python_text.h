@@ -25,6 +25,9 @@ bool span_starts(span, span prefix);
 // Position of the first `what` at or after byte `from`; SIZE_MAX: none.
 size_t span_find(span, span what, size_t from);
 
+// The character at byte i and its length in *step; −1 and 0: there is none.
+int32_t span_char(span, size_t i, size_t *step);
+
 bool py_isspace(int32_t code_point); // str.isspace of one character
 size_t py_len(span);                 // code points
 span py_rstrip(span);

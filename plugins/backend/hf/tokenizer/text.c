@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 bool tk_grow(void *items, size_t n, size_t *room, size_t more, size_t size)
 {
@@ -83,6 +84,8 @@ size_t tk_find(tk_str s, size_t from, tk_str needle)
     return SIZE_MAX;
 }
 
+// Without utf8proc_iterate's checks: the text is known to be valid, and this is called for every
+// character.
 uint32_t tk_char(const char *s)
 {
     const unsigned char *u = (const unsigned char *)s;
@@ -101,16 +104,7 @@ uint32_t tk_char(const char *s)
 
 size_t tk_char_put(char out[4], uint32_t code)
 {
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    const size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = n - 1; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3f));
-    static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-    out[0] = (char)(lead[n] | code);
-    return n;
+    return (size_t)utf8proc_encode_char((utf8proc_int32_t)code, (utf8proc_uint8_t *)out);
 }
 
 size_t tk_char_start(const char *s, size_t end)

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 enum {
     CUT_FROM = 64,       // bytes of a word from which it is cut into runs
     MOST_CACHED = 48,    // symbols of a run that is remembered
@@ -47,7 +50,7 @@ static void encode_run(const tk_bpe *bpe, tk_bpe_work *work, const int32_t *run,
         tk_merge_all(bpe, work, run, n, out);
         return;
     }
-    const uint64_t hash = tk_hash(run, n * sizeof *run);
+    const uint64_t hash = XXH3_64bits(run, n * sizeof *run);
     tk_cached *entry = &work->cache[hash & work->cache_mask];
     if (entry->n == n && entry->hash == hash &&
         memcmp(work->cached.v + entry->at, run, n * sizeof *run) == 0) {

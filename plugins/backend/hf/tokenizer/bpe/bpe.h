@@ -52,18 +52,20 @@ typedef struct tk_bpe_work {
     bool failed;   // out of memory
 } tk_bpe_work;
 
-static inline size_t tk_seam_slot(const tk_bpe *bpe, uint64_t key)
+// Where a pair is looked for first in a table of mask + 1 places (Knuth, multiplicative hashing).
+static inline size_t tk_pair_slot(uint64_t pair, size_t mask)
 {
-    const uint64_t hash = key * 0x9e3779b97f4a7c15u;
-    return (size_t)(hash ^ hash >> 32) & bpe->seam_mask;
+    const uint64_t hash = pair * 0x9e3779b97f4a7c15u; // 2^64 / φ
+    return (size_t)(hash ^ hash >> 32) & mask;
 }
+
 // Is there a merge whose left side ends in character a and whose right side begins with b? Where
 // there is none between two symbols, nothing ever joins them, and the parts of a word are
 // independent.
 static inline bool tk_bpe_seam(const tk_bpe *bpe, uint32_t a, uint32_t b)
 {
     const uint64_t key = (uint64_t)a << 32 | b;
-    for (size_t i = tk_seam_slot(bpe, key);; i = (i + 1) & bpe->seam_mask) {
+    for (size_t i = tk_pair_slot(key, bpe->seam_mask);; i = (i + 1) & bpe->seam_mask) {
         if (bpe->seam[i] == key)
             return true;
         if (bpe->seam[i] == TK_NO_PAIR)

@@ -51,8 +51,7 @@ static cull_status in_vocab(const tk_node *node, const tk_bpe *bpe, tk_str token
 
 static void enter_merge(tk_bpe *bpe, uint64_t pair, size_t rank, int32_t id)
 {
-    const uint64_t hash = pair * 0x9e3779b97f4a7c15u;
-    size_t i = (size_t)(hash ^ hash >> 32) & bpe->merge_mask;
+    size_t i = tk_pair_slot(pair, bpe->merge_mask);
     while (bpe->merge[i].pair != TK_NO_PAIR && bpe->merge[i].pair != pair)
         i = (i + 1) & bpe->merge_mask;
     bpe->merge[i] = (tk_merge){ pair, (uint32_t)rank, id };
@@ -65,7 +64,7 @@ static void enter_seam(tk_bpe *bpe, tk_str left, tk_str right)
         return;
     const uint64_t key =
         (uint64_t)tk_char(left.s + tk_char_start(left.s, left.n)) << 32 | tk_char(right.s);
-    size_t i = tk_seam_slot(bpe, key);
+    size_t i = tk_pair_slot(key, bpe->seam_mask);
     while (bpe->seam[i] != TK_NO_PAIR && bpe->seam[i] != key)
         i = (i + 1) & bpe->seam_mask;
     bpe->seam[i] = key;

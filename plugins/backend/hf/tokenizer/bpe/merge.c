@@ -10,8 +10,7 @@
 static const tk_merge *find_merge(const tk_bpe *bpe, int32_t left, int32_t right)
 {
     const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    uint64_t hash = pair * 0x9e3779b97f4a7c15u;
-    for (size_t i = (size_t)(hash ^ hash >> 32) & bpe->merge_mask;; i = (i + 1) & bpe->merge_mask) {
+    for (size_t i = tk_pair_slot(pair, bpe->merge_mask);; i = (i + 1) & bpe->merge_mask) {
         if (bpe->merge[i].pair == pair)
             return &bpe->merge[i];
         if (bpe->merge[i].pair == TK_NO_PAIR)

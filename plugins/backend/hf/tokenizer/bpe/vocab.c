@@ -3,33 +3,12 @@
 
 #include <string.h>
 
-// Eight bytes at a time, each mixed by a multiplication that folds the high half back (Wyhash's
-// step).
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    a ^= b;
-    a *= 0x9e3779b97f4a7c15u;
-    return a ^ a >> 32;
-}
-
-uint64_t tk_hash(const void *bytes, size_t n)
-{
-    const unsigned char *u = bytes;
-    uint64_t hash = mix(0x243f6a8885a308d3u, n), word = 0;
-    for (; n >= 8; n -= 8, u += 8) {
-        memcpy(&word, u, 8);
-        hash = mix(hash, word);
-    }
-    word = 0;
-    for (size_t i = 0; i < n; i++)
-        word = word << 8 | u[i];
-    hash = mix(hash, word);
-    return mix(hash, hash >> 29);
-}
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 static size_t slot_of(const tk_vocab *vocab, tk_str token)
 {
-    size_t i = (size_t)tk_hash(token.s, token.n) & vocab->mask;
+    size_t i = (size_t)XXH3_64bits(token.s, token.n) & vocab->mask;
     while (vocab->slot[i] >= 0 && !tk_equal(vocab->token[vocab->slot[i]], token))
         i = (i + 1) & vocab->mask;
     return i;

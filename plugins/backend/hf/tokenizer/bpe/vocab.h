@@ -28,6 +28,4 @@ static inline tk_str tk_vocab_token(const tk_vocab *vocab, int64_t id)
     return id >= 0 && (uint64_t)id < vocab->size ? vocab->token[id] : (tk_str){ NULL, 0 };
 }
 
-uint64_t tk_hash(const void *bytes, size_t n);
-
 #endif
