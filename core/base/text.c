@@ -109,6 +109,8 @@ void cull_buf_visible(cull_buf *buf, const char *text)
 
 void cull_buf_json(cull_buf *buf, const char *text, size_t n)
 {
+    const bool valid = cull_utf8_valid(text, n);
+
     cull_buf_puts(buf, "\"");
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)text[i];
@@ -120,6 +122,8 @@ void cull_buf_json(cull_buf *buf, const char *text, size_t n)
             cull_buf_puts(buf, "\\t");
         else if (c < 0x20 || c == 0x7f)
             cull_buf_printf(buf, "\\u%04x", c);
+        else if (c >= 0x80 && !valid)
+            cull_buf_puts(buf, "\ufffd");
         else
             cull_buf_add(buf, text + i, 1);
     }

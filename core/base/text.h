@@ -29,7 +29,8 @@ void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(
 void cull_buf_glob(cull_buf *buf, const char *text, size_t n);
 // The text as a terminal may show it: control characters as "\x1b", but for ends of lines and tabs.
 void cull_buf_visible(cull_buf *buf, const char *text);
-void cull_buf_json(cull_buf *buf, const char *text, size_t n); // "…", escaped as JSON
+// "…", escaped as JSON; of what is no UTF-8 every byte beyond ASCII is shown as U+FFFD.
+void cull_buf_json(cull_buf *buf, const char *text, size_t n);
 
 // The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or
 // NULL.

@@ -1,49 +1,77 @@
 // A cell's settings, all defaults included, as JSON.
 #include "plan/cell_settings.h"
 
+#include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugin/settings.h"
 #include "spec/search.h"
 
-static void put_use(cull_buf *out, const cull_use *use)
+// What is NULL had no memory, and jansson's packing hands that on; so do these.
+static void append(json_t **list, json_t *value)
 {
-    if (!use->plugin) {
-        cull_buf_puts(out, "null");
-        return;
+    if (json_array_append_new(*list, value) != 0) {
+        json_decref(*list);
+        *list = NULL;
     }
-    cull_buf_puts(out, "{");
-    cull_buf_json(out, use->plugin->name, strlen(use->plugin->name));
-    cull_buf_puts(out, ":");
-    cull_settings_json(use->plugin, use->settings, out);
-    cull_buf_puts(out, "}");
 }
 
-static void put_name(cull_buf *out, const char *key, const char *text)
+// The value that a text is; the text is released.
+static json_t *value_of(cull_buf *text)
 {
-    cull_buf_printf(out, "\"%s\":", key);
-    cull_buf_json(out, text, strlen(text));
+    json_t *value = text->failed ? NULL : json_loadb(text->s, text->n, 0, NULL);
+    cull_buf_release(text);
+    return value;
 }
 
-static void put_stage(cull_buf *out, const cull_stage *stage)
+static json_t *use_json(const cull_use *use)
 {
-    cull_buf_puts(out, "{\"criterion\":");
-    put_use(out, &stage->criterion);
-    cull_buf_puts(out, ",\"strategy\":");
-    put_use(out, &stage->strategy);
-    if (!isnan(stage->share))
-        cull_buf_printf(out, ",\"experts\":%.17g", stage->share);
-    cull_buf_printf(out, ",\"recalibrate\":%s,\"propagate\":\"%s\"}",
-                    stage->recalibrate ? "true" : "false", stage->propagate ? "pruned" : "dense");
+    cull_buf text = CULL_BUF_INIT;
+    if (!use->plugin)
+        return json_null();
+    cull_settings_json(use->plugin, use->settings, &text);
+    return json_pack("{s:o}", use->plugin->name, value_of(&text));
 }
 
-static void put_layer_list(cull_buf *out, const char *key, const cull_ints *layers)
+static json_t *number_json(double x)
 {
-    cull_buf_printf(out, "\"%s\":[", key);
+    return isnan(x) ? json_null() : json_real(x);
+}
+
+static json_t *stage_json(const cull_stage *stage)
+{
+    json_t *share = isnan(stage->share) ? NULL : json_real(stage->share);
+    if (!share && !isnan(stage->share))
+        return NULL;
+    return json_pack("{s:o, s:o, s:o*, s:b, s:s}", "criterion", use_json(&stage->criterion),
+                     "strategy", use_json(&stage->strategy), "experts", share, "recalibrate",
+                     (int)stage->recalibrate, "propagate", stage->propagate ? "pruned" : "dense");
+}
+
+static json_t *stages_json(const cull_method *method)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; method && i < method->n; i++)
+        append(&list, stage_json(&method->stage[i]));
+    return list;
+}
+
+static json_t *uses_json(size_t n, const cull_use *use)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        append(&list, use_json(&use[i]));
+    return list;
+}
+
+static json_t *layers_json(const cull_ints *layers)
+{
+    json_t *list = json_array();
     for (size_t i = 0; i < layers->n; i++)
-        cull_buf_printf(out, "%s%lld", i ? "," : "", (long long)layers->at[i]);
-    cull_buf_puts(out, "]");
+        append(&list, json_integer(layers->at[i]));
+    return list;
 }
 
 const cull_calibration_spec *cull_calibration_of(const cull_spec *spec, const cull_cell *cell)
@@ -61,79 +89,66 @@ static const cull_layers_spec *layers_spec(const cull_spec *spec, const cull_cel
     return spec->n_layers == 1 ? &spec->layers[0] : &all;
 }
 
-static void put_calibration(cull_buf *out, const cull_calibration_spec *calibration)
-{
-    static const cull_use none = { 0 };
-    cull_buf_puts(out, "\"calibrate\":");
-    put_use(out, calibration ? &calibration->data : &none);
-    cull_buf_printf(out, ",\"dense_rows\":%lld",
-                    (long long)(calibration ? calibration->dense_rows : 0));
-    if (calibration && calibration->name) {
-        cull_buf_puts(out, ",");
-        put_name(out, "calibration", calibration->name);
-    }
-}
-
-static void put_layers(cull_buf *out, const cull_layers_spec *layers)
-{
-    cull_buf_puts(out, "\"layers\":{");
-    put_layer_list(out, "only", &layers->only);
-    cull_buf_puts(out, ",");
-    put_layer_list(out, "except", &layers->except);
-    cull_buf_puts(out, "}");
-    if (layers->name) {
-        cull_buf_puts(out, ",");
-        put_name(out, "layers_name", layers->name);
-    }
-}
-
 // What the counts of the stages were searched by.
-static void put_searches(cull_buf *out, const cull_plan *plan, const cull_cell *cell)
+static json_t *searches_json(const cull_plan *plan, const cull_cell *cell)
 {
-    size_t n = 0;
+    json_t *list = json_array();
     for (size_t i = cell->step; i != CULL_NOT; i = plan->step[i].before) {
         const cull_search *search = cull_search_of(plan, i);
+        cull_buf text = CULL_BUF_INIT;
         if (!search)
             continue;
-        cull_buf_puts(out, n++ ? "," : ",\"searches\":[");
-        cull_search_json(search, out);
+        cull_search_json(search, &text);
+        append(&list, value_of(&text));
     }
-    cull_buf_puts(out, n ? "]" : "");
+    return list;
+}
+
+static json_t *settings_json(const cull_plan *plan, cull_precision precision, const cull_cell *cell)
+{
+    static const cull_calibration_spec nothing = { 0 };
+    const cull_spec *spec = plan->spec;
+    const cull_calibration_spec *given = cull_calibration_of(spec, cell);
+    const cull_calibration_spec *calibration = given ? given : &nothing;
+    const cull_layers_spec *layers = layers_spec(spec, cell);
+    const cull_method *method = cell->method == CULL_NOT ? NULL : &spec->methods[cell->method];
+    return json_pack(
+        "{s:s, s:{s:s, s:o}, s:o, s:I, s:s*, s:o, s:o, s:s, s:I, s:o, s:{s:o, s:o}, s:s*, s:s, "
+        "s:s}",
+        // clang-format off
+        "question", spec->question,
+        "model", "name", spec->models[cell->model].name,
+                 "backend", use_json(&spec->models[cell->model].backend),
+        "calibrate", use_json(&calibration->data),
+        "dense_rows", (json_int_t)calibration->dense_rows,
+        "calibration", calibration->name,
+        "method", stages_json(method),
+        "sparsity", number_json(cell->sparsity),
+        "allocation", cell->allocation ? cell->allocation : "",
+        "seed", (json_int_t)cell->seed,
+        "metrics", uses_json(spec->n_metrics, spec->metrics),
+        "layers", "only", layers_json(&layers->only), "except", layers_json(&layers->except),
+        "layers_name", layers->name,
+        "precision", cull_precision_word(precision),
+        "store", spec->store);
+    // clang-format on
 }
 
 void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision precision,
                        const cull_cell *cell)
 {
-    const cull_spec *spec = plan->spec;
-    cull_buf_puts(out, "{");
-    put_name(out, "question", spec->question);
-    cull_buf_puts(out, ",\"model\":{");
-    put_name(out, "name", spec->models[cell->model].name);
-    cull_buf_puts(out, ",\"backend\":");
-    put_use(out, &spec->models[cell->model].backend);
-    cull_buf_puts(out, "},");
-    put_calibration(out, cull_calibration_of(spec, cell));
-    cull_buf_puts(out, ",\"method\":[");
-    for (size_t i = 0; cell->method != CULL_NOT && i < spec->methods[cell->method].n; i++) {
-        cull_buf_puts(out, i ? "," : "");
-        put_stage(out, &spec->methods[cell->method].stage[i]);
+    json_t *settings = settings_json(plan, precision, cell);
+    json_t *searches = searches_json(plan, cell);
+    if (!searches ||
+        (json_array_size(searches) > 0 && json_object_set(settings, "searches", searches) != 0)) {
+        json_decref(settings);
+        settings = NULL;
     }
-    if (isnan(cell->sparsity))
-        cull_buf_puts(out, "],\"sparsity\":null,");
-    else
-        cull_buf_printf(out, "],\"sparsity\":%.17g,", cell->sparsity);
-    put_name(out, "allocation", cell->allocation ? cell->allocation : "");
-    put_searches(out, plan, cell);
-    cull_buf_printf(out, ",\"seed\":%llu,\"metrics\":[", (unsigned long long)cell->seed);
-    for (size_t i = 0; i < spec->n_metrics; i++) {
-        cull_buf_puts(out, i ? "," : "");
-        put_use(out, &spec->metrics[i]);
-    }
-    cull_buf_puts(out, "],");
-    put_layers(out, layers_spec(spec, cell));
-    cull_buf_puts(out, ",");
-    put_name(out, "precision", cull_precision_word(precision));
-    cull_buf_puts(out, ",");
-    put_name(out, "store", spec->store);
-    cull_buf_puts(out, "}");
+    json_decref(searches);
+    char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
+    if (text)
+        cull_buf_puts(out, text);
+    out->failed = out->failed || !text;
+    free(text);
+    json_decref(settings);
 }
