@@ -44,3 +44,12 @@ void cull_put_axes(const cull_frame *f, size_t cell, bool allocation, cull_buf *
         cull_buf_puts(out, value);
     }
 }
+
+double cull_cell_mean(const cull_frame *f, const cull_frame_cell *c,
+                      double (*of)(const cull_frame_trial *))
+{
+    double sum = 0;
+    for (size_t s = 0; s < c->n_trials; s++)
+        sum += of(&f->trial[f->order[c->first + s]]) / (double)c->n_trials;
+    return sum;
+}

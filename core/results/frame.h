@@ -130,6 +130,9 @@ bool cull_same_column(const cull_row *a, const cull_row *b);
 
 // Do the cells of a model (NULL: of all) have several values of the axis, or, at_least 1, any?
 bool cull_axis_varies(const cull_frame *frame, const char *model, size_t axis, size_t at_least);
+// The mean over a cell's seeds of a number of its trials.
+double cull_cell_mean(const cull_frame *frame, const cull_frame_cell *cell,
+                      double (*of)(const cull_frame_trial *));
 // Are two trials' axes the same; and which comes first, as strcmp says it?
 bool cull_same_axes(const cull_frame *frame, const char *const *a, const char *const *b);
 int cull_axes_order(const cull_frame *frame, const char *const *a, const char *const *b);

@@ -299,16 +299,26 @@ cull_status report_curves(const report *r, const char *model)
 
 enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
 
+static double parameters_kept(const cull_frame_trial *t)
+{
+    return 1 - t->achieved_all;
+}
+
+static double active_kept(const cull_frame_trial *t)
+{
+    return 1 - t->active;
+}
+
+static double calibration_seconds(const cull_frame_trial *t)
+{
+    return t->calibrate_s;
+}
+
 static double cost_of(const report *r, size_t cell, size_t which)
 {
-    const cull_frame_cell *c = &r->frame->cell[cell];
-    double sum = 0;
-    for (size_t s = 0; s < c->n_trials; s++) {
-        const cull_frame_trial *t = &r->frame->trial[r->frame->order[c->first + s]];
-        const double costs[N_COSTS] = { 1 - t->achieved_all, 1 - t->active, t->calibrate_s };
-        sum += costs[which] / (double)c->n_trials;
-    }
-    return sum;
+    static double (*const of[N_COSTS])(const cull_frame_trial *) = { parameters_kept, active_kept,
+                                                                     calibration_seconds };
+    return cull_cell_mean(r->frame, &r->frame->cell[cell], of[which]);
 }
 
 static cull_status put_cost(const report *r, const lines *l, size_t metric_view, size_t dense,

@@ -169,12 +169,15 @@ static void put_measures(const report *r, size_t dense, size_t cell, range of)
     }
 }
 
+static double achieved_of(const cull_frame_trial *t)
+{
+    return t->achieved;
+}
+
 static void put_cell_names(const report *r, size_t cell, bool seeds, bool removed)
 {
     const cull_frame_cell *c = &r->frame->cell[cell];
-    double achieved = 0;
-    for (size_t s = 0; s < c->n_trials; s++)
-        achieved += r->frame->trial[r->frame->order[c->first + s]].achieved / (double)c->n_trials;
+    const double achieved = cull_cell_mean(r->frame, c, achieved_of);
 
     cull_buf_puts(r->page, "<td class=\"r\">");
     if (!isnan(c->sparsity))

@@ -170,16 +170,6 @@ static void percent(double fraction, size_t column, cull_table *t)
         cull_table_printf(t, column, "%.1f %%", 100 * fraction);
 }
 
-// A mean over the cell's seeds.
-static double mean_of(const cull_frame *f, const cull_frame_cell *c,
-                      double (*of)(const cull_frame_trial *))
-{
-    double sum = 0;
-    for (size_t s = 0; s < c->n_trials; s++)
-        sum += of(&f->trial[f->order[c->first + s]]) / (double)c->n_trials;
-    return sum;
-}
-
 static double removed(const cull_frame_trial *t)
 {
     return t->achieved;
@@ -202,9 +192,9 @@ static size_t put_cell(const view *v, const cull_frame_cell *c, cull_table *t)
         if (v->use_axis[i])
             cull_table_set(t, at++, c ? c->axis[i] : "");
     if (v->use[REMOVED] && ++at && c && !c->dense)
-        percent(mean_of(v->frame, c, removed), at - 1, t);
+        percent(cull_cell_mean(v->frame, c, removed), at - 1, t);
     if (v->use[ACTIVE] && ++at && c && !c->dense)
-        percent(mean_of(v->frame, c, active), at - 1, t);
+        percent(cull_cell_mean(v->frame, c, active), at - 1, t);
     if (v->use[SEEDS] && ++at && c)
         cull_table_printf(t, at - 1, "%zu", c->n_trials);
     return at;

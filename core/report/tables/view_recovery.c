@@ -112,13 +112,9 @@ static cull_status make_columns(const recovery *r, cull_table *out)
 static double share_of(const recovery *r, size_t cell, double (*of)(const cull_frame_trial *))
 {
     const cull_frame *f = r->frame;
-    const cull_frame_cell *c = &f->cell[cell];
     const double whole = of(&f->trial[f->order[f->cell[r->dense].first]]);
-    double share = 0;
 
-    for (size_t s = 0; s < c->n_trials; s++)
-        share += of(&f->trial[f->order[c->first + s]]) / whole / (double)c->n_trials;
-    return share;
+    return cull_cell_mean(f, &f->cell[cell], of) / whole;
 }
 
 static void put_share(double share, size_t column, cull_table *t)
