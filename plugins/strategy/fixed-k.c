@@ -2,6 +2,8 @@
 // or in each its own.
 #include <cull/cull.h>
 
+#include "common/prune/rule.h"
+
 struct settings {
     cull_ints k;
 };
@@ -44,7 +46,6 @@ static cull_status set_layer(cull_ctx *ctx, const cull_view *view, size_t l, siz
     return CULL_OK;
 }
 
-// The rule rests on the model's facts alone, so that planning makes the whole of it.
 static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
                              const cull_budget *budget, cull_cut *out)
 {
@@ -62,22 +63,7 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     return status;
 }
 
-static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
-                               const cull_scores *scores, const cull_budget *budget, size_t layer,
-                               cull_cut *out)
-{
-    (void)scores, (void)layer;
-    return make_rule(ctx, settings, view, budget, out);
-}
-
-static const cull_strategy fixed_k = {
-    .size = sizeof fixed_k,
-    .accepts = CULL_FORM_NONE,
-    .emits = CULL_EMITS_RULE,
-    .flags = CULL_NO_BUDGET,
-    .select = select_rule,
-    .fits = make_rule,
-};
+RULE_STRATEGY(fixed_k, make_rule);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, fixed_k, "fixed-k", "1.0", "every token is served by k experts",

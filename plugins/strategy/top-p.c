@@ -1,6 +1,8 @@
 // Top-p: a token is served by as few experts as hold a share of its probability.
 #include <cull/cull.h>
 
+#include "common/prune/rule.h"
+
 struct settings {
     double p;
 };
@@ -15,7 +17,6 @@ static const cull_param params[] = {
       .hi = 1 },
 };
 
-// The rule rests on the model's facts alone, so that planning makes the whole of it.
 static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
                              const cull_budget *budget, cull_cut *out)
 {
@@ -32,22 +33,7 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     return CULL_OK;
 }
 
-static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
-                               const cull_scores *scores, const cull_budget *budget, size_t layer,
-                               cull_cut *out)
-{
-    (void)scores, (void)layer;
-    return make_rule(ctx, settings, view, budget, out);
-}
-
-static const cull_strategy top_p = {
-    .size = sizeof top_p,
-    .accepts = CULL_FORM_NONE,
-    .emits = CULL_EMITS_RULE,
-    .flags = CULL_NO_BUDGET,
-    .select = select_rule,
-    .fits = make_rule,
-};
+RULE_STRATEGY(top_p, make_rule);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, top_p, "top-p", "1.0", "a token's experts end where their probability reaches p",

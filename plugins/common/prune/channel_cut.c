@@ -2,8 +2,7 @@
 //
 // 1. All modules that may be cut are listed, each with its channels that stand.
 // 2. Free widths: one ranking of their runs of channels, of a layer or of the model; equal widths:
-// the width that
-//    a layer's budget leaves all its experts, and each gives up its lowest runs down to it.
+//    the width that a layer's budget leaves all its experts, and each gives up its lowest runs.
 // 3. Every module that lost channels gets an overlay, and, where that is asked for, an output bias.
 #include "common/prune/channel_cut.h"
 
@@ -11,6 +10,8 @@
 #include <stdlib.h>
 
 #include "common/prune/channels.h"
+
+const char *const channel_cut_widths[] = { "free", "equal", NULL };
 
 typedef struct cutting { // a module while it is cut
     struct module m;

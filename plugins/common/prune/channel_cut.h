@@ -13,9 +13,11 @@ struct channel_cut_settings {
     bool bias, shared, dense;
 };
 
+extern const char *const channel_cut_widths[]; // the words of enum widths
+
 // The settings' table, but for their defaults.
 #define CHANNEL_CUT_PARAMS(default_bias)                                                           \
-    CULL_P_CHOICE(struct channel_cut_settings, widths, WIDTHS_FREE, width_words,                   \
+    CULL_P_CHOICE(struct channel_cut_settings, widths, WIDTHS_FREE, channel_cut_widths,            \
                   "free: each expert keeps what the ranking leaves it, and the rest are zeros; "   \
                   "equal: all experts of a layer keep the same number, so that a stock "           \
                   "checkpoint is narrower and faster"),                                            \
@@ -41,5 +43,13 @@ cull_status channel_cut_fits(cull_ctx *, const void *settings, const cull_view *
                              const cull_budget *, cull_cut *out);
 uint64_t channel_cut_parts_for(const void *settings);
 uint32_t channel_cut_needs_for(const void *settings);
+
+#define CHANNEL_CUT_STRATEGY                                                                       \
+    {                                                                                              \
+        .size = sizeof(cull_strategy), .accepts = CULL_FORM_CHANNEL, .emits = CULL_EMITS_CHANNELS, \
+        .needs = CULL_STAT_ROUTING | CULL_STAT_CHANNEL_MOMENTS, .flags = CULL_EITHER_WAY,          \
+        .needs_for = channel_cut_needs_for, .select = channel_cut_select,                          \
+        .fits = channel_cut_fits, .parts_for = channel_cut_parts_for                               \
+    }
 
 #endif

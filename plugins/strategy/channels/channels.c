@@ -3,21 +3,9 @@
 
 #include "common/prune/channel_cut.h"
 
-static const char *const width_words[] = { "free", "equal", NULL };
-
 static const cull_param params[] = { CHANNEL_CUT_PARAMS(false) };
 
-static const cull_strategy channels = {
-    .size = sizeof channels,
-    .accepts = CULL_FORM_CHANNEL,
-    .emits = CULL_EMITS_CHANNELS,
-    .needs = CULL_STAT_ROUTING | CULL_STAT_CHANNEL_MOMENTS,
-    .flags = CULL_EITHER_WAY,
-    .needs_for = channel_cut_needs_for,
-    .select = channel_cut_select,
-    .fits = channel_cut_fits,
-    .parts_for = channel_cut_parts_for,
-};
+static const cull_strategy channels = CHANNEL_CUT_STRATEGY;
 
 CULL_PLUGIN(
     STRATEGY, channels, "1.0", "the channels of experts with the lowest scores go",

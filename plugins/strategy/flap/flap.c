@@ -3,21 +3,9 @@
 
 #include "common/prune/channel_cut.h"
 
-static const char *const width_words[] = { "free", "equal", NULL };
-
 static const cull_param params[] = { CHANNEL_CUT_PARAMS(true) };
 
-static const cull_strategy flap = {
-    .size = sizeof flap,
-    .accepts = CULL_FORM_CHANNEL,
-    .emits = CULL_EMITS_CHANNELS,
-    .needs = CULL_STAT_ROUTING | CULL_STAT_CHANNEL_MOMENTS,
-    .flags = CULL_EITHER_WAY,
-    .needs_for = channel_cut_needs_for,
-    .select = channel_cut_select,
-    .fits = channel_cut_fits,
-    .parts_for = channel_cut_parts_for,
-};
+static const cull_strategy flap = CHANNEL_CUT_STRATEGY;
 
 CULL_PLUGIN(
     STRATEGY, flap, "1.0", "channels go, and their mean contribution becomes an output bias",
