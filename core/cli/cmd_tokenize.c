@@ -1,9 +1,9 @@
 // cull tokenize MODEL: {"text": …} to {"ids": […]}, line by line; --decode the other way round.
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/model.h"
 
@@ -98,12 +98,11 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const json_t *va
 }
 
 static cull_status convert_line(cull_ctx *ctx, const cull_text *text, const request *r,
-                                const char *line, size_t n, cull_buf *out)
+                                size_t number, const char *line, size_t n, cull_buf *out)
 {
-    json_error_t error;
-    json_t *root = json_loadb(line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        return cull_fail(ctx, CULL_EFORMAT, "not JSON: %s", error.text);
+    json_t *root;
+    CULL_TRY(cull_json_line(ctx, "stdin", number, line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
+                            &root));
     const uint32_t flags = r->no_special ? 0 : CULL_SPECIAL;
     const cull_status status = r->decode
                                    ? decode(ctx, text, json_object_get(root, "ids"), out)
@@ -126,7 +125,7 @@ static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, con
         number++;
         cull_buf_clear(&out);
         if (strspn(line, " \t\r\n") < (size_t)n)
-            status = convert_line(ctx, &prepared->text, r, line, (size_t)n, &out);
+            status = convert_line(ctx, &prepared->text, r, number, line, (size_t)n, &out);
         if (status == CULL_OK && out.n > 0)
             status = put(ctx, &out, to);
         cull_arena_rewind(prepared->context.alloc, mark);

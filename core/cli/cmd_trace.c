@@ -1,9 +1,9 @@
 // cull trace MODEL --ids FILE.jsonl -o OUT.h5: everything the layers compute, of a model or one of
 // its variants, for comparison with others.
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/read_file.h"
 #include "cli/commands.h"
 #include "cli/model.h"
@@ -106,12 +106,10 @@ static cull_status read_sequences(cull_ctx *ctx, const char *path, const cull_mo
     for (const char *line = bytes, *end = bytes + n; line < end; number++) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         const size_t length = (size_t)((stop ? stop : end) - line);
-        json_error_t error;
         if (strspn(line, " \t\r") < length) {
-            json_t *array = json_loadb(line, length, 0, &error);
-            const cull_status status =
-                array ? add_sequence(ctx, facts, array, s)
-                      : cull_fail(ctx, CULL_EFORMAT, "not JSON: %s", error.text);
+            json_t *array;
+            CULL_TRY(cull_json_line(ctx, path, number + 1, line, length, 0, &array));
+            const cull_status status = add_sequence(ctx, facts, array, s);
             json_decref(array);
             CULL_TRY(cull_while(ctx, status, "reading line %zu of %s", number + 1, path));
         }

@@ -347,7 +347,7 @@ static void test_bad_lines(void **state)
         { "{\"q\":1}", ":2: there is none of \"choices\"" },
         { "[1]", ":2: the line is not a JSON object" },
         { "{\"context\":\"c\",\"context\":\"d\"}",
-          ":2:24: this line is not JSON: duplicate object key" },
+          ":2:24: this is not JSON: duplicate object key" },
         { "{\"context\":", ":2:" },
         { "{\"requests\":[{\"ctx\":\"a\"}],\"gold\":0}", ":2: there is no \"cont\"" },
         { "{\"requests\":[3],\"gold\":0}", ":2: this is a number, not an object" },

@@ -5,7 +5,7 @@ target_link_libraries(${module} PRIVATE PkgConfig::JANSSON PkgConfig::PCRE2 PkgC
 # The tokenizer by itself, for its tests, fuzz targets and benchmark.
 file(GLOB_RECURSE tokenizer CONFIGURE_DEPENDS ${entry}/tokenizer/*.c)
 add_library(hf_tokenizer STATIC EXCLUDE_FROM_ALL ${tokenizer})
-target_include_directories(hf_tokenizer PUBLIC ${entry})
+target_include_directories(hf_tokenizer PUBLIC ${entry} ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(hf_tokenizer PUBLIC cull::abi PkgConfig::JANSSON PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::XXHASH)
 
 # And the whole backend, for its fuzz target.

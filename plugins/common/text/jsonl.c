@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_at.h"
+
 enum { FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY };
 
 static size_t count_lines(const char *bytes, size_t n)
@@ -21,12 +23,6 @@ static bool blank(const char *s, size_t n)
         if (s[i] != ' ' && s[i] != '\t' && s[i] != '\r')
             return false;
     return true;
-}
-
-static cull_status refuse(cull_ctx *ctx, const char *path, size_t line, const json_error_t *why)
-{
-    return ctx->host->fail(ctx, CULL_EFORMAT, "%s:%zu:%d: this line is not JSON: %s", path, line,
-                           why->column > 0 ? why->column : 1, why->text);
 }
 
 cull_status jsonl_read(cull_ctx *ctx, const char *path, size_t limit, jsonl *out)
@@ -48,12 +44,11 @@ cull_status jsonl_read(cull_ctx *ctx, const char *path, size_t limit, jsonl *out
         const char *end = memchr(bytes + at, '\n', n - at);
         const size_t length = end ? (size_t)(end - (bytes + at)) : n - at;
         if (!blank(bytes + at, length)) {
-            json_error_t why;
             line[out->n] = number;
-            value[out->n] = json_loadb(bytes + at, length, FLAGS, &why);
-            if (!value[out->n]) {
+            status = json_at(ctx, path, bytes, at, at + length, FLAGS, NULL, &value[out->n]);
+            if (status != CULL_OK) {
                 jsonl_free(out);
-                return refuse(ctx, path, number, &why);
+                return status;
             }
             out->n++;
         }
@@ -84,16 +79,9 @@ cull_status json_read(cull_ctx *ctx, const char *path, json_t **out)
 {
     const char *bytes;
     size_t n;
-    json_error_t why;
     *out = NULL;
-    cull_status status = ctx->host->read_file(ctx, path, &bytes, &n);
-    if (status != CULL_OK)
-        return status;
-    *out = json_loadb(bytes, n, FLAGS, &why);
-    if (!*out)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s:%d:%d: this is not JSON: %s", path, why.line,
-                               why.column, why.text);
-    return CULL_OK;
+    CULL_TRY(ctx->host->read_file(ctx, path, &bytes, &n));
+    return json_at(ctx, path, bytes, 0, n, FLAGS, NULL, out);
 }
 
 const char *json_kind(const json_t *value)

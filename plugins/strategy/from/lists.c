@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "common/text/json_at.h"
 
 static cull_status read_layer(cull_ctx *ctx, const cull_view *view, const char *path,
                               const char *key, const json_t *list, struct lists *out)
@@ -64,20 +64,6 @@ static size_t blank(const char *text, size_t n, size_t at)
     return at;
 }
 
-// The text from byte `at` on is no JSON: say where in the file.
-static cull_status not_json(cull_ctx *ctx, const char *path, const char *text, size_t at,
-                            const json_error_t *error)
-{
-    size_t line = (size_t)error->line, start = at;
-
-    for (size_t i = 0; i < at; i++)
-        line += text[i] == '\n';
-    while (start > 0 && text[start - 1] != '\n')
-        start--;
-    const size_t column = (size_t)error->column + (error->line == 1 ? at - start : 0);
-    return ctx->host->fail(ctx, CULL_EFORMAT, "%s:%zu:%zu: %s", path, line, column, error->text);
-}
-
 cull_status read_lists(cull_ctx *ctx, const cull_view *view, const char *path, struct lists *out)
 {
     const size_t L = view->model->L;
@@ -100,13 +86,12 @@ cull_status read_lists(cull_ctx *ctx, const cull_view *view, const char *path, s
     if (at == n)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: holds no lists", path);
     while (at < n && status == CULL_OK) {
-        json_error_t error;
-        json_t *object =
-            json_loadb(text + at, n - at, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
-        if (!object)
-            return not_json(ctx, path, text, at, &error);
+        size_t used = 0;
+        json_t *object;
+        CULL_TRY(json_at(ctx, path, text, at, n, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK,
+                         &used, &object));
         status = read_object(ctx, view, path, object, out);
-        at = blank(text, n, at + (size_t)error.position);
+        at = blank(text, n, at + used);
         json_decref(object);
     }
     return status;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text/json_at.h"
+
 enum { LIMIT = 1 << 28 }; // bytes of a JSON file; the index of a large model has some 30 MB
 
 // Python writes infinite numbers as Infinity, which JSON has not: null, as long, in their place.
@@ -37,7 +39,6 @@ static const char *without_infinity(cull_ctx *ctx, const char *text, size_t n)
 cull_status hf_json_load(cull_ctx *ctx, const char *path, json_t **out)
 {
     const cull_host *host = ctx->host;
-    json_error_t error;
     const char *bytes;
     size_t n;
 
@@ -50,16 +51,12 @@ cull_status hf_json_load(cull_ctx *ctx, const char *path, json_t **out)
     bytes = without_infinity(ctx, bytes, n);
     if (!bytes)
         return CULL_ENOMEM;
-    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        return host->fail(ctx, CULL_EFORMAT, "%s:%d:%d: %s", path, error.line, error.column,
-                          error.text);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return host->fail(ctx, CULL_EFORMAT, "%s:1:1: not a JSON object", path);
-    }
-    *out = root;
-    return CULL_OK;
+    CULL_TRY(json_at(ctx, path, bytes, 0, n, JSON_REJECT_DUPLICATES, NULL, out));
+    if (json_is_object(*out))
+        return CULL_OK;
+    json_decref(*out);
+    *out = NULL;
+    return host->fail(ctx, CULL_EFORMAT, "%s:1:1: not a JSON object", path);
 }
 
 cull_status hf_config_open(cull_ctx *ctx, const char *path, hf_config *out)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text/json_at.h"
+
 cull_status tk_no_memory(cull_ctx *ctx)
 {
     return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory in the tokenizer");
@@ -12,14 +14,8 @@ cull_status tk_no_memory(cull_ctx *ctx)
 
 cull_status tk_parse(const tk_file *file, const char *bytes, size_t n, size_t flags, json_t **root)
 {
-    json_error_t error;
-    *root = json_loadb(bytes, n, flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (*root)
-        return CULL_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return tk_no_memory(file->ctx);
-    return file->ctx->host->fail(file->ctx, CULL_EFORMAT, "%s:%d:%d: %s", file->name, error.line,
-                                 error.column, error.text);
+    return json_at(file->ctx, file->name, bytes, 0, n,
+                   flags | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL, root);
 }
 
 tk_node tk_root(const tk_file *file, json_t *json)

@@ -1,0 +1,18 @@
+// JSON from lines.
+#include "base/json.h"
+
+#include "base/memory.h"
+
+cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const char *text,
+                           size_t n, size_t flags, json_t **out)
+{
+    json_error_t why = { 0 }; // jansson leaves no text where it got no memory
+
+    *out = json_loadb(text, n, flags, &why);
+    if (*out)
+        return CULL_OK;
+    if (cull_json_memory_lacked() || !why.text[0])
+        return cull_no_memory(ctx);
+    return cull_fail(ctx, CULL_EFORMAT, "%s:%zu:%d: this is not JSON: %s", name, number,
+                     why.column > 0 ? why.column : 1, why.text);
+}
