@@ -23,6 +23,7 @@ cull_status cull_cli_begin(cull_cli *cli)
     CULL_TRY(cull_context_init(&cli->context, cli->pool, cli->log));
     cli->context.stop = cull_interrupted;
     cli->context.unsealed = o->unsealed;
+    cli->context.ranks = cli->ranks;
     if (!cli->log)
         return cull_no_memory(ctx);
     if (!cli->pool)

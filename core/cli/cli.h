@@ -47,7 +47,8 @@ typedef struct cull_cli {
     cull_log *log;
     cull_pool *pool;
     cull_registry *registry;
-    int results; // where stdout led; −1: it does now
+    int results;              // where stdout led; −1: it does now
+    struct cull_ranks *ranks; // begun before (cli/ranks.h); NULL: alone
 } cull_cli;
 
 // Common options that not every command can do something with.

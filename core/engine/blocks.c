@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "math/kernels.h"
+#include "ranks/ranks.h"
 
 static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_forest *f,
                                 cull_block *b)
@@ -119,6 +120,7 @@ cull_status cull_pass_tell(cull_run *run, double part)
 {
     const cull_context *context = cull_context_of(run->ctx);
 
+    part = cull_ranks_tell(context->ranks, part);
     if (context->log)
         cull_progress_tell(context->log, part * (double)run->tokens);
     if (context->stop && context->stop())

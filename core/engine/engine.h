@@ -20,6 +20,7 @@
 typedef struct cull_engine_options {
     cull_precision precision; // of all products in linear()
     uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
+    size_t neighbours; // ranks on this host that share what is free; 0: one
     const char *spill; // folder for hidden states that do not fit; NULL: rows are taken in parts
 } cull_engine_options;
 

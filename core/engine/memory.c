@@ -48,7 +48,7 @@ uint64_t cull_memory_fixed(const cull_open_model *m, double rows)
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)
 {
     if (!options || !options->memory)
-        return available() / 2;
+        return available() / 2 / (options && options->neighbours ? options->neighbours : 1);
     const uint64_t fixed = cull_memory_fixed(m, INFINITY);
     return options->memory > fixed ? options->memory - fixed : 0;
 }

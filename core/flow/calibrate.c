@@ -4,53 +4,14 @@
 #include <time.h>
 
 #include "flow/calibration_cache.h"
+#include "flow/observers.h"
+#include "flow/ranks/share_calibration.h"
 
 static double now(clockid_t clock)
 {
     struct timespec t;
     clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static cull_status make_observer(cull_ctx *ctx, const cull_prepared_model *s, cull_observer_use *o)
-{
-    const size_t L = s->opened.facts->L;
-    size_t *n = cull_take(ctx, L, sizeof *n);
-    o->acc = cull_take(ctx, L, sizeof *o->acc);
-    o->n = n;
-    if (!n || !o->acc)
-        return CULL_ENOMEM;
-    for (size_t l = 0; l < L; l++) {
-        cull_call_enter(o->plugin, "doubles", l);
-        n[l] = o->observer->doubles(o->settings, s->layer[l]);
-        cull_call_leave();
-        if (n[l] < SIZE_MAX / sizeof(double) / 2)
-            o->acc[l] = cull_arena_alloc(cull_context_of(ctx)->alloc, n[l] + 1, sizeof **o->acc);
-        if (!o->acc[l])
-            return cull_fail(ctx, CULL_ENOMEM,
-                             "out of memory: criterion %s wants %zu numbers for its own statistic "
-                             "of layer %zu",
-                             o->plugin->name, n[l], l);
-    }
-    return CULL_OK;
-}
-
-static cull_status make_observers(cull_ctx *ctx, const cull_calibrate_job *job)
-{
-    const cull_calibration_set *g = job->set;
-    cull_statistics *out = job->out;
-    out->n_observers = g->n_observers;
-    out->observer = cull_take(ctx, g->n_observers + 1, sizeof *out->observer);
-    for (size_t i = 0; out->observer && i < g->n_observers; i++) {
-        const cull_use *use = g->observers[i];
-        out->observer[i] = (cull_observer_use){
-            .plugin = use->plugin,
-            .observer = ((const cull_criterion *)use->plugin->vtable)->observer,
-            .settings = use->settings,
-        };
-        CULL_TRY(make_observer(ctx, job->prepared, &out->observer[i]));
-    }
-    return out->observer ? CULL_OK : CULL_ENOMEM;
 }
 
 // Experts that no token reaches get their scores by each criterion's own rule: never silently.
@@ -80,6 +41,7 @@ typedef struct request {
     const cull_calibrate_job *job;
     cull_calibration how; // its `out` is the request's own
     bool *found;          // (n_observers) in the cache
+    size_t *missing;      // (how.n_observers) which of the set's are not
 } request;
 
 static bool asks(const request *r)
@@ -92,15 +54,19 @@ static cull_status missing_observers(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
     if (!out->observer)
-        CULL_TRY(make_observers(ctx, r->job));
+        CULL_TRY(cull_observers_make(ctx, r->job->prepared, r->job->set, &out->n_observers,
+                                     &out->observer));
     r->found = cull_take(ctx, out->n_observers + 1, sizeof *r->found);
+    r->missing = cull_take(ctx, out->n_observers + 1, sizeof *r->missing);
     r->how.observers = cull_take(ctx, out->n_observers + 1, sizeof *r->how.observers);
-    if (!r->found || !r->how.observers)
+    if (!r->found || !r->missing || !r->how.observers)
         return CULL_ENOMEM;
     for (size_t i = 0; i < out->n_observers; i++) {
         CULL_TRY(cull_cache_read_observer(ctx, r->job, i, out->observer[i].acc, &r->found[i]));
-        if (!r->found[i])
-            r->how.observers[r->how.n_observers++] = out->observer[i];
+        if (r->found[i])
+            continue;
+        r->missing[r->how.n_observers] = i;
+        r->how.observers[r->how.n_observers++] = out->observer[i];
     }
     return CULL_OK;
 }
@@ -153,23 +119,37 @@ static void charge(const request *r, const cull_cost_seen *cost, double part, do
     out->cpu_s += cpu * part;
 }
 
+// By all ranks, where there are several.
+static cull_status make_pass(cull_ctx *ctx, size_t n, const request *const *asking,
+                             cull_cost_seen *cost)
+{
+    const cull_calibrate_job *job = asking[0]->job;
+    cull_calibration *how = cull_take(ctx, n, sizeof *how);
+    cull_shared_calibration *shared = cull_take(ctx, n, sizeof *shared);
+    if (!how || !shared)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        how[i] = asking[i]->how;
+        shared[i] = (cull_shared_calibration){ asking[i]->job->set, asking[i]->missing, how[i] };
+    }
+    if (cull_context_of(ctx)->ranks)
+        return cull_calibrate_shared(ctx, job->prepared, job->engine, n, shared, cost);
+    return cull_calibrate_pass(ctx, &job->prepared->opened, job->engine, n, how, cost);
+}
+
 static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
 {
     const cull_calibrate_job *job = asking[0]->job;
     const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-    cull_calibration *how = cull_take(ctx, n, sizeof *how);
     cull_cost_seen *cost = cull_take(ctx, n, sizeof *cost);
     double flops = 0;
-    if (!how || !cost)
+    if (!cost)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        how[i] = asking[i]->how;
     cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG,
                   "model \"%s\": a pass over the weights for %zu calibration%s",
                   job->prepared->spec->name, n, n == 1 ? "" : "s");
-    CULL_TRY(cull_while(ctx,
-                        cull_calibrate_pass(ctx, &job->prepared->opened, job->engine, n, how, cost),
-                        "calibrating model \"%s\"", job->prepared->spec->name));
+    CULL_TRY(cull_while(ctx, make_pass(ctx, n, asking, cost), "calibrating model \"%s\"",
+                        job->prepared->spec->name));
     for (size_t i = 0; i < n; i++)
         flops += (double)cost[i].flops;
     for (size_t i = 0; i < n; i++)

@@ -1,18 +1,11 @@
 // A metric's requests answered for all variants, and its numbers collected.
 #include "flow/evaluate.h"
+#include "flow/ranks/share_evaluation.h"
 #include "plugin/host.h"
 
 #include <math.h>
 
 #include "base/call.h"
-
-static size_t count_requests(const cull_evaluate_job *job)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < job->n; i++)
-        n += job->prepared->asked[job->metric[i]].requests.n;
-    return n;
-}
 
 // No metric can make a number of what is none; many would (of NaNs the first choice is as likely as
 // any).
@@ -64,18 +57,21 @@ static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
     return CULL_OK;
 }
 
+// By all ranks, where there are several.
 static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t n,
-                            cull_answer *answers, cull_cost_seen *cost)
+                            const cull_request *const *requests, cull_answer *answers,
+                            cull_cost_seen *cost)
 {
-    const cull_request **requests = cull_take(ctx, n + 1, sizeof *requests);
-    size_t at = 0;
-    if (!requests)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < job->n; i++) {
-        const cull_prepared_metric *asked = &job->prepared->asked[job->metric[i]];
-        for (size_t j = 0; j < asked->requests.n; j++)
-            requests[at++] = &asked->request[j];
-    }
+    const cull_shared_evaluation shared = { .prepared = job->prepared,
+                                            .model =
+                                                (size_t)(job->prepared->spec - job->spec->models),
+                                            .engine = job->engine,
+                                            .n_variants = job->n_variants,
+                                            .cuts = job->cuts,
+                                            .n_metrics = job->n,
+                                            .metric = job->metric };
+    if (cull_context_of(ctx)->ranks)
+        return cull_evaluate_shared(ctx, &shared, answers, cost);
     return cull_evaluate_pass(ctx, &job->prepared->opened, job->engine, job->n_variants, job->cuts,
                               n, requests, answers, cost);
 }
@@ -84,12 +80,14 @@ static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t 
 static cull_status evaluate_in(cull_ctx *ctx, const cull_evaluate_job *job, cull_evaluated *out,
                                cull_cost_seen *cost)
 {
-    const size_t n = count_requests(job);
+    const cull_request *const *requests;
+    size_t n;
+    CULL_TRY(cull_requests_of(ctx, job->prepared, job->n, job->metric, &n, &requests));
     cull_answer *answers = cull_take(ctx, job->n_variants * n + 1, sizeof *answers);
     if (!answers)
         return CULL_ENOMEM;
-    CULL_TRY(cull_while(ctx, run_pass(ctx, job, n, answers, cost), "evaluating model \"%s\"",
-                        job->prepared->spec->name));
+    CULL_TRY(cull_while(ctx, run_pass(ctx, job, n, requests, answers, cost),
+                        "evaluating model \"%s\"", job->prepared->spec->name));
     for (size_t v = 0; v < job->n_variants; v++)
         CULL_TRY(score_variant(ctx, job, answers + v * n, &out[v]));
     return CULL_OK;
@@ -109,6 +107,7 @@ cull_status cull_evaluate(cull_ctx *ctx, const cull_evaluate_job *job, cull_eval
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
     own.stop = parent->stop;
+    own.ranks = parent->ranks;
     const cull_status status = evaluate_in(&own.ctx, job, out, cost);
     if (status != CULL_OK)
         cull_error_copy(ctx, &own.ctx);

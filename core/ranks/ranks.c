@@ -176,6 +176,19 @@ cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data)
     return send_all(ranks->socket, *data, *n) ? CULL_OK : lost(ctx);
 }
 
+cull_status cull_ranks_copy(cull_ctx *ctx, size_t n, void *x)
+{
+    size_t bytes = n;
+    void *data = x;
+
+    CULL_TRY(cull_ranks_broadcast(ctx, &bytes, &data));
+    if (data == x)
+        return CULL_OK;
+    memcpy(x, data, n < bytes ? n : bytes);
+    cull_free(data);
+    return CULL_OK;
+}
+
 // ---- gathering ----
 
 enum { ALIGN = 64 };
@@ -248,19 +261,6 @@ void cull_parts_release(cull_parts *parts)
 
 // ---- reductions: gathered, made on rank 0 in the ranks' order, and told ----
 
-static cull_status tell_all(cull_ctx *ctx, size_t n, void *x)
-{
-    size_t bytes = n;
-    void *data = x;
-
-    CULL_TRY(cull_ranks_broadcast(ctx, &bytes, &data));
-    if (data == x)
-        return CULL_OK;
-    memcpy(x, data, n < bytes ? n : bytes);
-    cull_free(data);
-    return CULL_OK;
-}
-
 cull_status cull_ranks_sum(cull_ctx *ctx, size_t n, double *x)
 {
     cull_parts parts;
@@ -273,7 +273,7 @@ cull_status cull_ranks_sum(cull_ctx *ctx, size_t n, double *x)
             x[i] += ((const double *)parts.part[r])[i];
     cull_parts_release(&parts);
     CULL_TRY(status);
-    return tell_all(ctx, n * sizeof *x, x);
+    return cull_ranks_copy(ctx, n * sizeof *x, x);
 }
 
 cull_status cull_ranks_least(cull_ctx *ctx, size_t *x)
@@ -291,7 +291,7 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x)
     cull_parts_release(&parts);
     CULL_TRY(status);
     *x = least;
-    return tell_all(ctx, sizeof *x, x);
+    return cull_ranks_copy(ctx, sizeof *x, x);
 }
 
 // ---- the end ----

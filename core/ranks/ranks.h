@@ -49,6 +49,9 @@ cull_status cull_ranks_agree(cull_ctx *ctx, cull_status own) CULL_MUST_CHECK;
 // Rank 0's n bytes become everybody's: *data, on the others, is new, to be freed with cull_free.
 cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data) CULL_MUST_CHECK;
 
+// The same where all know n: rank 0's n bytes at x become everybody's.
+cull_status cull_ranks_copy(cull_ctx *ctx, size_t n, void *x) CULL_MUST_CHECK;
+
 typedef struct cull_parts { // what the ranks handed over
     size_t n;               // ranks on rank 0, else 0
     const void **part;      // (n) in their order, aligned to 64; rank 0's own is where it was

@@ -214,6 +214,7 @@ static cull_status score_generation(search *t, size_t n, const size_t *gone, dou
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(&parent->ctx);
     own.stop = parent->stop;
+    own.ranks = parent->ranks;
     own.unsealed = parent->unsealed;
     const cull_status status = score_in(&own.ctx, t, n, gone, fitness);
     if (status != CULL_OK)

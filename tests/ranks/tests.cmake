@@ -7,3 +7,12 @@ if(TARGET cull_mpi)
   set_tests_properties(ranks-meet PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT
     "MEET=$<TARGET_FILE:test-ranks-meet>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
+if(TARGET cull_mpi AND TARGET cull)
+  add_executable(test-ranks-same-tensors ${CMAKE_CURRENT_LIST_DIR}/same_tensors.c)
+  target_include_directories(test-ranks-same-tensors SYSTEM PRIVATE ${HDF5_INCLUDE_DIRS})
+  target_link_libraries(test-ranks-same-tensors PRIVATE ${HDF5_LIBRARIES})
+  add_test(NAME flow-ranks COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/same.sh)
+  add_test(NAME flow-ranks-killed COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/killed.sh)
+  set_tests_properties(flow-ranks flow-ranks-killed PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
+    "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR}")
+endif()

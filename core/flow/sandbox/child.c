@@ -45,6 +45,7 @@ static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared 
     (void)setpgid(0, 0);                              // what it starts ends with it
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // a crash is told, not kept
     cull_crash_forget();
+    context->ranks = NULL; // the parent meets them
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (context->pool)

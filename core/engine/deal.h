@@ -1,0 +1,14 @@
+// Requests dealt out to processes that answer them apart.
+#ifndef CULL_ENGINE_DEAL_H
+#define CULL_ENGINE_DEAL_H
+
+#include "engine/engine.h"
+
+// Which of n_hands processes answers each of n requests; the same wherever it is asked. What is
+// scored is dealt by whole trees (forest.h), so that nothing shared is computed twice, the largest
+// first to whoever has fewest tokens; what is generated prompt by prompt.
+cull_status cull_requests_deal(cull_ctx *ctx, const cull_model_facts *facts, size_t n,
+                               const cull_request *const *request, size_t n_hands,
+                               uint32_t *hand) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Ranks and their messengers are killed or stopped at random moments: the run ends, nothing is left, nothing is lost, and
+# the next run goes on.
+#     CULL: the program. CULL_TEST_ALL: 30 moments instead of a few.
+. "$SOURCE/tests/ranks/common.sh"
+MODEL=$SOURCE/models/tinyworld-mixtral
+TEXT=$SOURCE/models/tinyworld/text
+
+cat > e.yaml << END
+models:     { tiny: { hf: { path: $MODEL } } }
+calibrate:  { text: { files: $TEXT/facts.calibration.txt, length: 128, rows: 32 } }
+sparsities: [ 0.25, 0.5 ]
+metrics:    [ { perplexity: { files: $TEXT/facts.heldout.txt, length: 128, rows_per_file: 20 } } ]
+methods:
+  reap:      { criterion: reap, strategy: lowest }
+  sparsegpt: { strategy: sparsegpt }
+END
+"$CULL" run e.yaml -o whole --threads 1 > log 2>&1 || fail "an undisturbed run alone"
+"$CULL" compare whole --format csv > whole.csv || fail "compare"
+
+random() { awk -v seed="$1" -v n="$2" 'BEGIN { srand(seed); for (i = 0; i < 3; i++) r = rand(); print int(n * r) }'; }
+processes() { pgrep -f "^$CULL run"; }
+
+# disturb SEED SIGNAL: one process of a run of three ranks gets the signal after up to two seconds.
+disturb()
+{
+    ranks 3 "$CULL" run e.yaml -o out --threads 1 --rank-timeout 3 > log 2>&1 &
+    run=$!
+    sleep "$(random "$1" 180 | awk '{ print $1 / 100 }')"
+    victim=$(processes | awk -v skip="$(random "$1" 6)" 'NR == skip + 1')
+    [ -n "$victim" ] && kill -"$2" "$victim" 2> /dev/null && hits=$((hits + 1))
+    begun=$(date +%s)
+    wait $run
+    [ $(($(date +%s) - begun)) -le 60 ] || fail "seed $1, $2: the run ended late"
+    no_process "$CULL run"
+}
+
+hits=0
+moments=3
+[ -z "${CULL_TEST_ALL:-}" ] || moments=30
+for seed in $(seq "$moments"); do
+    [ $((seed % 4)) -ne 1 ] || rm -rf out
+    disturb "$seed" KILL
+    disturb $((seed + 1000)) STOP
+done
+echo "$hits of $((2 * moments)) signals met a process"
+[ $hits -ge "$moments" ] || fail "too few signals met a process: $hits"
+ranks 3 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 || fail "the next run"
+grep -q ' 0 failed, 0 left' log || fail "the next run leaves something"
+[ -z "$(find out -name '*tmp*')" ] || fail "leftovers: $(find out -name '*tmp*')"
+"$CULL" compare out --format csv > out.csv || fail "compare"
+cmp -s whole.csv out.csv || fail "other numbers after all this: $(diff whole.csv out.csv)"
+
+# Asked to stop, the run ends in order; the next one goes on.
+rm -rf out
+ranks 2 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 &
+run=$!
+sleep 1.5
+kill -TERM "$(processes | tail -n 1)" 2> /dev/null
+wait $run
+no_process "$CULL run"
+ranks 2 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 || fail "the run after one that was asked to stop"
+"$CULL" compare out --format csv > out.csv || fail "compare"
+cmp -s whole.csv out.csv || fail "other numbers after a run that was asked to stop"
+
+# A rank that is not like the others is named, and nothing is computed.
+cat > unlike.sh << END
+[ "\$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "\$@" --precision bf16
+exec "$CULL" run e.yaml -o unlike --threads 1 "\$@"
+END
+ranks 2 sh unlike.sh > log 2>&1 && fail "ranks of two precisions"
+says_once 'error: the ranks are not alike: the precision is f32 on rank 0 (.*), and bf16 on rank 1'
+[ ! -d unlike/trials ] || fail "something was computed"
+
+# What one rank cannot open ends all, with that rank's sentence.
+cat > missing.sh << END
+[ "\$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "\$@" --set "models={tiny: {hf: {path: nowhere}}}"
+exec "$CULL" run e.yaml -o missing --threads 1 "\$@"
+END
+ranks 2 sh missing.sh > log 2>&1 && fail "a rank without a model"
+says_once 'error: rank 1 (.*):'
