@@ -3,6 +3,7 @@
 #include "math/blas.h"
 
 #include <dlfcn.h>
+#include <float.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -19,6 +20,11 @@ typedef void potrf_fn(const char *uplo, const int *n, double *a, const int *lda,
 typedef void gesvd_fn(const char *jobu, const char *jobvt, const int *m, const int *n, double *a,
                       const int *lda, double *s, double *u, const int *ldu, double *vt,
                       const int *ldvt, double *work, const int *lwork, int *info);
+typedef void syevr_fn(const char *jobz, const char *range, const char *uplo, const int *n,
+                      double *a, const int *lda, const double *vl, const double *vu, const int *il,
+                      const int *iu, const double *abstol, int *m, double *w, double *z,
+                      const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork,
+                      const int *liwork, int *info);
 
 static struct library { // written once, by load()
     char problem[512];
@@ -28,6 +34,7 @@ static struct library { // written once, by load()
     __typeof__(openblas_get_corename) *corename;
     potrf_fn *dpotrf, *dpotri;
     gesvd_fn *dgesvd;
+    syevr_fn *dsyevr;
 } library;
 
 static pthread_once_t loaded = PTHREAD_ONCE_INIT;
@@ -114,6 +121,7 @@ static void load(void)
     (void)find(handle, "dpotrf_", &library.dpotrf, sizeof library.dpotrf);
     (void)find(handle, "dpotri_", &library.dpotri, sizeof library.dpotri);
     (void)find(handle, "dgesvd_", &library.dgesvd, sizeof library.dgesvd);
+    (void)find(handle, "dsyevr_", &library.dsyevr, sizeof library.dsyevr);
     take_buffers();
 }
 
@@ -207,4 +215,44 @@ bool cull_svd_f64(size_t m, size_t n, double *a, double *u, double *s, double *v
     const int lwork = (int)cull_svd_f64_work(m, n);
     library.dgesvd("S", "S", &rows, &cols, a, &rows, s, vt, &rows, u, &r, work, &lwork, &info);
     return info == 0;
+}
+
+// dsyevr's own room, its eigenvalues, and its integers.
+enum { EIGEN_WORK = 70, EIGEN_INTS = 12 };
+
+size_t cull_eigen_f64_work(size_t n)
+{
+    return (EIGEN_WORK + 1) * n + (EIGEN_INTS * n * sizeof(int)) / sizeof(double) + 1;
+}
+
+static void swap_rows(size_t n, double *a, double *b)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double x = a[i];
+        a[i] = b[i];
+        b[i] = x;
+    }
+}
+
+// By columns ours is Aᵀ = A, whose upper triangle is our lower one; vectors come as columns,
+// ascending.
+bool cull_eigen_f64(size_t n, double *a, size_t r, double *w, double *v, double *work)
+{
+    const int order = (int)n, first = (int)(n - r + 1), lwork = (int)(EIGEN_WORK * n);
+    const int liwork = (int)(10 * n);
+    const double none = 0.0, exact = 2 * DBL_MIN;
+    double *all = work + EIGEN_WORK * n;
+    int *support = (int *)(void *)(all + n), found = 0, info = 0;
+
+    if (!usable(n, r, EIGEN_WORK * n) || r == 0 || r > n)
+        return false;
+    library.dsyevr("V", "I", "U", &order, a, &order, &none, &none, &first, &order, &exact, &found,
+                   all, v, &order, support, work, &lwork, support + 2 * n, &liwork, &info);
+    if (info != 0 || found != (int)r)
+        return false;
+    for (size_t i = 0; i < r; i++)
+        w[i] = all[r - 1 - i];
+    for (size_t i = 0; i < r / 2; i++)
+        swap_rows(n, v + i * n, v + (r - 1 - i) * n);
+    return true;
 }

@@ -41,4 +41,10 @@ size_t cull_svd_f64_work(size_t m, size_t n);
 bool cull_svd_f64(size_t m, size_t n, double *a, double *u, double *s, double *vt,
                   double *work) CULL_CHECKED;
 
+// The r ≤ n largest eigenvalues of symmetric A (n, n), descending, into w (r), and their vectors of
+// norm 1 as the rows of v (r, n). A's lower triangle is read, all of it is overwritten. work:
+// cull_eigen_f64_work(n) doubles. false also: they did not converge.
+size_t cull_eigen_f64_work(size_t n);
+bool cull_eigen_f64(size_t n, double *a, size_t r, double *w, double *v, double *work) CULL_CHECKED;
+
 #endif

@@ -14,4 +14,6 @@ const cull_math_ext cull_math_service = {
     .solve_upper_f64 = cull_solve_upper_f64,
     .svd_f64_work = cull_svd_f64_work,
     .svd_f64 = cull_svd_f64,
+    .eigen_f64_work = cull_eigen_f64_work,
+    .eigen_f64 = cull_eigen_f64,
 };

@@ -41,6 +41,12 @@ typedef struct cull_math_ext {
     // is overwritten. work: svd_f64_work(m, n) doubles. false also: it did not converge.
     size_t (*svd_f64_work)(size_t m, size_t n);
     bool (*svd_f64)(size_t m, size_t n, double *a, double *u, double *s, double *vt, double *work);
+
+    // The r largest eigenvalues of symmetric A (n, n), descending, into w (r), their vectors of
+    // norm 1 into the rows of v (r, n). A's lower triangle is read, all of it is overwritten. work:
+    // eigen_f64_work(n) doubles. false also: they did not converge.
+    size_t (*eigen_f64_work)(size_t n);
+    bool (*eigen_f64)(size_t n, double *a, size_t r, double *w, double *v, double *work);
 } cull_math_ext;
 
 #endif

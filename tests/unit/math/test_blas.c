@@ -144,6 +144,42 @@ static void singular_values_of(size_t m, size_t n)
     free(work);
 }
 
+// Of a matrix made of known eigenvectors: an orthonormal set of singular vectors.
+static void eigenvalues(void **state)
+{
+    enum { R = 5 };
+    double *a = numbers(N * N, 9), *u = numbers(N * N, 0), *s = numbers(N, 0);
+    double *vt = numbers(N * N, 0), *work = numbers(cull_svd_f64_work(N, N), 0);
+    double *w = numbers(R, 0), *v = numbers(R * N, 0);
+    double *room = numbers(cull_eigen_f64_work(N), 0);
+
+    (void)state;
+    assert_true(cull_svd_f64(N, N, a, u, s, vt, work));
+    for (size_t i = 0; i < N * N; i++) {
+        a[i] = i / N < i % N ? NAN : 0; // the upper triangle is not read
+        for (size_t k = 0; k < N && i / N >= i % N; k++)
+            a[i] += u[i / N * N + k] * (10.0 - (double)k) * u[i % N * N + k];
+    }
+    assert_true(cull_eigen_f64(N, a, R, w, v, room));
+    for (size_t k = 0; k < R; k++) {
+        double dot = 0;
+        assert_near(w[k], 10.0 - (double)k);
+        for (size_t i = 0; i < N; i++)
+            dot += v[k * N + i] * u[i * N + k];
+        assert_near(fabs(dot), 1);
+    }
+    assert_false(cull_eigen_f64(N, a, 0, w, v, room));
+    assert_false(cull_eigen_f64(N, a, N + 1, w, v, room));
+    free(a);
+    free(u);
+    free(s);
+    free(vt);
+    free(work);
+    free(w);
+    free(v);
+    free(room);
+}
+
 static void singular_values(void **state)
 {
     (void)state;
@@ -175,6 +211,7 @@ int main(void)
         cmocka_unit_test(syrk),
         cmocka_unit_test(factors),
         cmocka_unit_test(singular_values),
+        cmocka_unit_test(eigenvalues),
     };
     return cmocka_run_group_tests_name("blas", tests, NULL, NULL);
 }
