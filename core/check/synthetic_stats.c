@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 // Statistics from the rows by their definitions, one group a function. Sums run over the tokens in
 // order, so an expert's own numbers do not depend on where it stands.
@@ -283,6 +284,54 @@ static cull_status count_m(counting *c)
     return CULL_OK;
 }
 
+static double probability(const counting *c, size_t t, size_t e)
+{
+    return (double)c->rows->p[t * c->E + e];
+}
+
+static cull_status count_prob_norms(counting *c)
+{
+    double *sum = take(c, c->E);
+
+    if (!sum)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < c->N; t++)
+        for (size_t e = 0; e < c->E; e++)
+            if (chosen(c, t, e))
+                sum[e] += pow(probability(c, t, e), 2) * norm(output(c, t, e), c->D);
+    c->out->prob_norm = sum;
+    return CULL_OK;
+}
+
+static cull_status count_gated_means(counting *c)
+{
+    double *mean = take(c, c->E * c->D);
+
+    if (!mean)
+        return CULL_ENOMEM;
+    for (size_t t = 0; t < c->N; t++)
+        for (size_t i = 0; i < c->E * c->D; i++)
+            mean[i] += probability(c, t, i / c->D) * (double)output(c, t, i / c->D)[i % c->D] /
+                       (double)c->N;
+    c->out->dense_gated = mean;
+    return CULL_OK;
+}
+
+// Of every expert on the tokens of the subsample.
+static cull_status show_channels(counting *c, cull_dense_sample *sample)
+{
+    float *channels = cull_take(c->ctx, c->E * DENSE * c->F, sizeof *channels);
+
+    if (!channels)
+        return CULL_ENOMEM;
+    memcpy(channels, c->rows->u, DENSE * c->E * c->F * sizeof *channels);
+    sample->size = sizeof *sample;
+    sample->N = DENSE;
+    sample->channels = channels;
+    c->out->dense = sample;
+    return CULL_OK;
+}
+
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -386,6 +435,8 @@ static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t 
         { CULL_STAT_CHANNEL_MOMENTS, count_channels },
         { CULL_STAT_GATED_SQUARES, count_gated_squares },
         { CULL_STAT_GATED_PEAKS, count_gated_peaks },
+        { CULL_STAT_PROB_NORM, count_prob_norms },
+        { CULL_STAT_DENSE_GATED, count_gated_means },
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -393,6 +444,8 @@ static cull_status count_layer(counting *c, cull_dense_sample *sample, uint32_t 
             CULL_TRY(all[i].count(c));
     if (groups & CULL_STAT_DENSE_SAMPLE)
         CULL_TRY(count_j(c, sample));
+    if (groups & CULL_STAT_DENSE_CHANNELS)
+        CULL_TRY(show_channels(c, sample));
     for (size_t t = 0; (groups & CULL_STAT_LAYER_COSINES) && t < c->N; t++)
         c->out->moe_cos += cosine_to_sum(c->rows->r + t * c->D, c->rows->moe + t * c->D, c->D);
     return CULL_OK;

@@ -72,7 +72,7 @@ static cull_status mark_sequences(cull_calibrating *c, const size_t *end)
     c->sampler.g = &c->stats_pass;
     c->sampler.chosen = c->chosen;
     c->sampler.group = c->group;
-    c->sampler.want = c->cal->groups & (CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN);
+    c->sampler.want = c->cal->groups & CULL_STATS_DENSE;
     return CULL_OK;
 }
 

@@ -16,9 +16,8 @@ typedef struct kind_facts {
 CULL_CLONES
 static void add_sum(size_t width, const float *x, double gate, double *acc)
 {
-    (void)gate;
     for (size_t c = 0; c < width; c++)
-        acc[c] += (double)x[c];
+        acc[c] += gate * (double)x[c];
 }
 
 CULL_CLONES

@@ -9,7 +9,7 @@
 #include "engine/slices.h"
 
 typedef enum cull_column_kind {
-    CULL_COLUMN_SUM,     // Σ x
+    CULL_COLUMN_SUM,     // Σ g x
     CULL_COLUMN_SQUARES, // Σ x²
     CULL_COLUMN_MOMENTS, // the mean, Σ (x − mean)² and Σ g² x
     CULL_COLUMN_SPREAD,  // the mean and Σ (x − mean)²

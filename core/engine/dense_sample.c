@@ -17,25 +17,35 @@ static size_t chunk_rows(size_t E, size_t D, size_t n)
     return fit < n ? fit : n;
 }
 
-uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups)
+uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t F, size_t N, uint32_t groups)
 {
-    if (E == 0 || !(groups & (CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN)))
+    if (E == 0 || !(groups & CULL_STATS_DENSE))
         return 0;
     const uint64_t outputs = (uint64_t)chunk_rows(E, D, N) * (E + 1) * D * sizeof(float);
     const uint64_t each = (uint64_t)(E * E + 2 * E) * sizeof(float) + 2 * sizeof(double);
-    return outputs + (groups & CULL_STAT_DENSE_SAMPLE ? N * each : 0);
+    const uint64_t channels = ((uint64_t)E * N + chunk_rows(E, D, N)) * F * sizeof(float);
+    return outputs + (groups & CULL_STAT_DENSE_SAMPLE ? N * each : 0) +
+           (groups & CULL_STAT_DENSE_CHANNELS ? channels : 0);
 }
 
-static cull_status begin_means(cull_sampler *s)
+static cull_status begin_means(const cull_stats_pass *g, cull_column_sums **of)
 {
-    cull_stats_pass *g = s->g;
-
-    g->dense_mean = cull_alloc(g->E, sizeof *g->dense_mean);
-    if (!g->dense_mean)
+    *of = cull_alloc(g->E, sizeof **of);
+    if (!*of)
         return cull_no_memory(g->run->ctx);
     for (size_t e = 0; e < g->E; e++)
-        CULL_TRY(cull_column_sums_init(g->run->ctx, g->dense_mean + e, CULL_COLUMN_SUM, g->D,
-                                       g->first_slice, g->end_slice));
+        CULL_TRY(cull_column_sums_init(g->run->ctx, *of + e, CULL_COLUMN_SUM, g->D, g->first_slice,
+                                       g->end_slice));
+    return CULL_OK;
+}
+
+static cull_status begin_channels(cull_sampler *s)
+{
+    s->sample.N = s->N;
+    s->sample.channels = cull_alloc(s->N * s->g->E * s->g->F, sizeof(float));
+    if (!s->sample.channels)
+        return cull_no_memory(s->g->run->ctx);
+    s->g->stats->dense = &s->sample;
     return CULL_OK;
 }
 
@@ -45,7 +55,11 @@ cull_status cull_sampler_begin(cull_sampler *s)
 
     s->n_done = s->n_weighed = 0;
     if (s->want & CULL_STAT_DENSE_MEAN)
-        CULL_TRY(begin_means(s));
+        CULL_TRY(begin_means(s->g, &s->g->dense_mean));
+    if (s->want & CULL_STAT_DENSE_GATED)
+        CULL_TRY(begin_means(s->g, &s->g->dense_gated));
+    if (s->want & CULL_STAT_DENSE_CHANNELS)
+        CULL_TRY(begin_channels(s));
     if (!(s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     s->sample.N = N;
@@ -67,6 +81,14 @@ cull_status cull_sampler_begin(cull_sampler *s)
     return CULL_OK;
 }
 
+static void release_means(const cull_stats_pass *g, cull_column_sums **of)
+{
+    for (size_t e = 0; *of && e < g->E; e++)
+        cull_column_sums_release(*of + e);
+    cull_free(*of);
+    *of = NULL;
+}
+
 void cull_sampler_release(cull_sampler *s)
 {
     cull_free((void *)(uintptr_t)s->sample.logits);
@@ -76,12 +98,11 @@ void cull_sampler_release(cull_sampler *s)
     cull_free((void *)(uintptr_t)s->sample.group);
     cull_free((void *)(uintptr_t)s->sample.cross);
     cull_free((void *)(uintptr_t)s->sample.offset);
+    cull_free((void *)(uintptr_t)s->sample.channels);
     s->sample = (cull_dense_sample){ .size = sizeof s->sample };
-    for (size_t e = 0; s->g && s->g->dense_mean && e < s->g->E; e++)
-        cull_column_sums_release(s->g->dense_mean + e);
     if (s->g) {
-        cull_free(s->g->dense_mean);
-        s->g->dense_mean = NULL;
+        release_means(s->g, &s->g->dense_mean);
+        release_means(s->g, &s->g->dense_gated);
     }
 }
 
@@ -89,11 +110,12 @@ typedef struct chunk { // some rows of the subsample and all experts' outputs fo
     cull_sampler *s;
     const cull_cut *cut;
     size_t n, at;   // at: of the first among the subsample
-    const float *x; // (n, D)
+    float *x;       // (n, D)
     float *moe;     // (n, D) the routed output
     float *scale;   // (n, E) what multiplies each expert's input; NULL: nothing does
     float *y;       // (E, n, D)
     uint8_t *slice; // (n)
+    float *p;       // (n, E) probabilities; NULL: not wanted, or in y already
 } chunk;
 
 // The rows as expert e would meet them: × its gate, had it been chosen.
@@ -109,9 +131,21 @@ static const float *scaled_rows(const chunk *c, size_t e, cull_arena *arena)
     return x;
 }
 
+// u (n, F), of expert e, into the sample.
+static void keep_channels(const chunk *c, size_t e, const float *u)
+{
+    const cull_sampler *s = c->s;
+    const size_t F = s->g->F;
+    float *to = (float *)(uintptr_t)s->sample.channels;
+
+    for (size_t i = 0; i < c->n; i++)
+        memcpy(to + ((c->at + i) * s->g->E + e) * F, u + i * F, F * sizeof *to);
+}
+
 static cull_status run_expert(void *arg, size_t e, size_t worker)
 {
     const chunk *c = arg;
+    cull_input_hooks inputs = { 0 };
     cull_stats_pass *g = c->s->g;
     cull_piece piece = cull_piece_inner(g->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
@@ -125,28 +159,40 @@ static cull_status run_expert(void *arg, size_t e, size_t worker)
     const float *x = c->scale ? scaled_rows(c, e, arena) : c->x;
     if (!x)
         return cull_no_memory(g->run->ctx);
+    if (c->s->want & CULL_STAT_DENSE_CHANNELS) {
+        inputs.down = cull_arena_room(arena, c->n * g->F, sizeof *inputs.down);
+        if (!inputs.down)
+            return cull_no_memory(g->run->ctx);
+        piece.inputs = &inputs;
+    }
     CULL_TRY(CULL_CALL(g->run->ctx, g->run->m->plugin, g->l, expert,
                        g->run->m->backend->expert(&piece.pass, g->run->m->model, g->l, e, c->n, x,
                                                   c->y + e * c->n * g->D)));
+    if (inputs.down)
+        keep_channels(c, e, inputs.down);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
-// DENSE_MEAN: Σ over the chunk.
-static cull_status add_means(const chunk *c)
+// Σ over the chunk, of y, or with `p` (n, E) of p y.
+static cull_status add_means(const chunk *c, const float *p, cull_column_sums *to)
 {
     const cull_stats_pass *g = c->s->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     cull_column_work *work = cull_arena_alloc(arena, g->E, sizeof *work);
     const float **row = cull_arena_alloc(arena, g->E * c->n, sizeof *row);
+    float *weight = cull_arena_alloc(arena, g->E * c->n, sizeof *weight);
 
-    if (!work || !row)
+    if (!work || !row || !weight)
         return cull_no_memory(g->run->ctx);
-    for (size_t i = 0; i < g->E * c->n; i++)
+    for (size_t i = 0; i < g->E * c->n; i++) {
         row[i] = c->y + i * g->D;
+        weight[i] = p ? p[i % c->n * g->E + i / c->n] : 1.0f;
+    }
     for (size_t e = 0; e < g->E; e++)
-        work[e] = (cull_column_work){ g->dense_mean + e, { c->n, row + e * c->n, NULL, c->slice } };
+        work[e] =
+            (cull_column_work){ to + e, { c->n, row + e * c->n, weight + e * c->n, c->slice } };
     CULL_TRY(cull_column_sums_add(g->run, g->E, work));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
@@ -211,7 +257,9 @@ static cull_status run_chunk(chunk *c)
 
     CULL_TRY(cull_run_each(g->run, g->E, run_expert, c));
     if (c->s->want & CULL_STAT_DENSE_MEAN)
-        CULL_TRY(add_means(c));
+        CULL_TRY(add_means(c, NULL, g->dense_mean));
+    if (c->s->want & CULL_STAT_DENSE_GATED)
+        CULL_TRY(add_means(c, c->p, g->dense_gated));
     if (!(c->s->want & CULL_STAT_DENSE_SAMPLE))
         return CULL_OK;
     CULL_TRY(cull_run_each(g->run, (c->n + GRAM_TOKENS - 1) / GRAM_TOKENS, add_grams, c));
@@ -234,33 +282,59 @@ static void copy_routing(cull_sampler *s, const cull_lane *lane, size_t i, size_
     ((uint32_t *)(uintptr_t)s->sample.group)[t] = sequence;
 }
 
+// Room for `most` rows.
+static cull_status make_chunk(cull_sampler *s, const cull_lane *lane, size_t most, chunk *c)
+{
+    const cull_stats_pass *g = s->g;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const bool gated = (s->want & CULL_STAT_DENSE_GATED) && !lane->slot_scale;
+
+    *c = (chunk){
+        .s = s,
+        .at = s->n_done,
+        .x = cull_arena_alloc(arena, most * g->D, sizeof(float)),
+        .moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof(float)) : NULL,
+        .scale = lane->slot_scale ? cull_arena_alloc(arena, most * g->E, sizeof(float)) : NULL,
+        .y = cull_arena_alloc(arena, g->E * most * g->D, sizeof(float)),
+        .slice = cull_arena_alloc(arena, most, 1),
+        .p = gated ? cull_arena_alloc(arena, most * g->E, sizeof(float)) : NULL,
+    };
+    const bool all = c->x && c->y && c->slice && (c->moe || !s->target) &&
+                     (c->scale || !lane->slot_scale) && (c->p || !gated);
+    return all ? CULL_OK : cull_no_memory(g->run->ctx);
+}
+
+// Row i of the lane joins the chunk.
+static void take_row(cull_sampler *s, const cull_lane *lane, size_t i, chunk *c)
+{
+    const cull_stats_pass *g = s->g;
+    const float *p = lane->routed.p + i * g->E;
+
+    c->slice[c->n] = g->slice[lane->first_row + i];
+    memcpy(c->x + c->n * g->D, lane->z + i * g->D, g->D * sizeof *c->x);
+    if (c->scale) // the unbiased score of an expert is its gate
+        memcpy(c->scale + c->n * g->E, p, g->E * sizeof *c->scale);
+    if (c->p)
+        memcpy(c->p + c->n * g->E, p, g->E * sizeof *c->p);
+    if (c->moe)
+        memcpy(c->moe + c->n * g->D, lane->sum + i * g->D, g->D * sizeof *c->moe);
+    if (s->want & CULL_STAT_DENSE_SAMPLE)
+        copy_routing(s, lane, i, c->at + c->n, s->group[lane->first_row + i]);
+    c->n++;
+}
+
 cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane)
 {
-    cull_stats_pass *g = s->g;
+    const cull_stats_pass *g = s->g;
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
     const size_t most = chunk_rows(g->E, g->D, lane->n);
-    float *x = cull_arena_alloc(arena, most * g->D, sizeof *x);
-    float *y = cull_arena_alloc(arena, g->E * most * g->D, sizeof *y);
-    float *moe = s->target ? cull_arena_alloc(arena, most * g->D, sizeof *moe) : NULL;
-    uint8_t *slice = cull_arena_alloc(arena, most, 1);
-    float *scale = lane->slot_scale ? cull_arena_alloc(arena, most * g->E, sizeof *scale) : NULL;
-    chunk c = { s, lane->cut, 0, s->n_done, x, moe, scale, y, slice };
+    chunk c;
 
-    if (!x || !y || !slice || (s->target && !moe) || (lane->slot_scale && !scale))
-        return cull_no_memory(g->run->ctx);
+    CULL_TRY(make_chunk(s, lane, most, &c));
     for (size_t i = 0; i < lane->n; i++) {
-        if (s->chosen[lane->first_row + i]) {
-            slice[c.n] = g->slice[lane->first_row + i];
-            memcpy(x + c.n * g->D, lane->z + i * g->D, g->D * sizeof *x);
-            if (scale) // the unbiased score of an expert is its gate
-                memcpy(scale + c.n * g->E, lane->routed.p + i * g->E, g->E * sizeof *scale);
-            if (moe)
-                memcpy(moe + c.n * g->D, lane->sum + i * g->D, g->D * sizeof *moe);
-            if (s->want & CULL_STAT_DENSE_SAMPLE)
-                copy_routing(s, lane, i, c.at + c.n, s->group[lane->first_row + i]);
-            c.n++;
-        }
+        if (s->chosen[lane->first_row + i])
+            take_row(s, lane, i, &c);
         if (c.n == most || (i + 1 == lane->n && c.n)) {
             CULL_TRY(run_chunk(&c));
             c.at += c.n;
@@ -289,7 +363,7 @@ void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane)
 
 // ---- a sample of several processes ----
 
-enum { N_FIELDS = 7 };
+enum { N_FIELDS = 8 };
 
 typedef struct fields { // of a sample: where each is, and its bytes a token
     const void *at[N_FIELDS];
@@ -300,13 +374,17 @@ static fields fields_of(const cull_sampler *s)
 {
     const cull_dense_sample *d = &s->sample;
     const size_t row = s->g->E * sizeof(float);
-    fields f = { { d->logits, d->gram, d->gate, d->weight, d->group, d->cross, d->offset },
-                 { row, s->g->E * row, row, sizeof(double), sizeof(uint32_t), d->cross ? row : 0,
-                   d->offset ? sizeof(double) : 0 },
-                 0 };
+    const size_t bytes[N_FIELDS] = {
+        row, s->g->E * row,  row,           sizeof(double), sizeof(uint32_t),
+        row, sizeof(double), s->g->F * row,
+    };
+    fields f = { .at = { d->logits, d->gram, d->gate, d->weight, d->group, d->cross, d->offset,
+                         d->channels } };
 
-    for (size_t i = 0; i < N_FIELDS; i++)
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        f.bytes[i] = f.at[i] ? bytes[i] : 0;
         f.token += f.bytes[i];
+    }
     return f;
 }
 
@@ -362,7 +440,7 @@ static cull_status join_sample(cull_sampler *s, const fields *f, size_t n_parts,
         cull_free((void *)(uintptr_t)f->at[i]);
     }
     s->sample = (cull_dense_sample){ sizeof s->sample, N,        field[0], field[1], field[2],
-                                     field[3],         field[4], field[5], field[6] };
+                                     field[3],         field[4], field[5], field[6], field[7] };
     return well ? CULL_OK : cull_no_memory(s->g->run->ctx);
 }
 
@@ -373,7 +451,7 @@ cull_status cull_sampler_share(cull_sampler *s)
     const double *const *part;
     size_t words, n_parts;
 
-    if (!cal->share || !(s->want & CULL_STAT_DENSE_SAMPLE) || s->g->E == 0)
+    if (!cal->share || !s->g->stats->dense || s->g->E == 0)
         return CULL_OK;
     double *own = put_sample(&f, s->N, &words);
     if (!own)
@@ -385,14 +463,18 @@ cull_status cull_sampler_share(cull_sampler *s)
     return status;
 }
 
-void cull_sampler_finish(cull_sampler *s)
+static void finish_means(const cull_stats_pass *g, cull_column_sums *of, const double *to)
 {
-    const cull_stats_pass *g = s->g;
-
-    for (size_t e = 0; g->dense_mean && e < g->E; e++) {
-        double *mean = (double *)(uintptr_t)g->stats->dense_mean + e * g->D;
-        cull_column_sums_total(g->dense_mean + e, 0, mean);
+    for (size_t e = 0; of && e < g->E; e++) {
+        double *mean = (double *)(uintptr_t)to + e * g->D;
+        cull_column_sums_total(of + e, 0, mean);
         for (size_t d = 0; d < g->D; d++)
             mean[d] /= (double)g->n_dense;
     }
+}
+
+void cull_sampler_finish(cull_sampler *s)
+{
+    finish_means(s->g, s->g->dense_mean, s->g->stats->dense_mean);
+    finish_means(s->g, s->g->dense_gated, s->g->stats->dense_gated);
 }

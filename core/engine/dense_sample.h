@@ -1,4 +1,4 @@
-// Groups J and M: every expert's output for a subsample of the tokens, routed or not.
+// Groups J, M, T and U: every expert's output for a subsample of the tokens, routed or not.
 #ifndef CULL_ENGINE_DENSE_SAMPLE_H
 #define CULL_ENGINE_DENSE_SAMPLE_H
 
@@ -12,7 +12,7 @@ typedef struct cull_sampler {
     size_t N;                 // rows in the subsample
     size_t n_done, n_weighed; // of them, so far, in the layer in hand
     cull_dense_sample sample; // of the layer in hand, arrays from cull_alloc
-    uint32_t want;            // CULL_STAT_DENSE_SAMPLE and CULL_STAT_DENSE_MEAN, or one of them
+    uint32_t want;            // those of CULL_STATS_DENSE that are gathered
     const float *target;      // J: (N, D) routed outputs to compare with; NULL: the layer's own
 } cull_sampler;
 

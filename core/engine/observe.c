@@ -16,6 +16,8 @@ uint64_t cull_layer_sums_bytes(size_t E, size_t D, size_t F, uint32_t groups)
         expert += D + F;
     if (groups & CULL_STAT_DENSE_MEAN)
         expert += D;
+    if (groups & CULL_STAT_DENSE_GATED)
+        expert += D;
     if (groups & CULL_STAT_CHANNEL_MOMENTS)
         expert += 2 * F;
     if (groups & CULL_STAT_GATED_SQUARES)

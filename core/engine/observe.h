@@ -42,13 +42,14 @@ typedef struct cull_stats_pass {
     cull_expert_sums *expert;      // (E)
     cull_hessian *hessian;         // (E, 2) of x and u
     double *x_hessian, *u_hessian; // their sums: (E, D, D), (E, F, F)
-    cull_slice_sum tokens;         // COACTIVATION, EASY_EP; then the observers'
+    cull_slice_sum tokens;         // COACTIVATION, EASY_EP, PROB_NORM; then the observers'
     size_t n_chunks;
     cull_slice_sum *chunk;                   // probabilities and LOGIT_GRAM, for a few experts each
     cull_slice_sum turn;                     // LAYER_COSINES of the sub-layer
     cull_column_sums part[CULL_N_PARTS];     // inputs of other parts
     cull_column_sums side[CULL_N_SIDE_SUMS]; // channels of the shared or dense part
     cull_column_sums *dense_mean;            // DENSE_MEAN: (E) (dense_sample.c)
+    cull_column_sums *dense_gated;           // DENSE_GATED: (E)
     cull_slice_sum pairs;                    // LAYER_COSINES of its states with earlier ones
     size_t n_ratios, ratio_room;
     float *ratio; // GATE_RATIO of the layer in hand

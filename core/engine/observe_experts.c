@@ -254,7 +254,7 @@ static cull_status see_experts(void *arg, cull_run *run, const cull_lane *lane, 
     wave_rows w;
 
     CULL_TRY(flatten(g, lane, n, wave, &w));
-    if (g->groups & (CULL_STAT_OUTPUT_NORM | CULL_STAT_EASY_EP))
+    if (g->groups & (CULL_STAT_OUTPUT_NORM | CULL_STAT_EASY_EP | CULL_STAT_PROB_NORM))
         CULL_TRY(cull_run_each(run, (w.n + MEASURE_ROWS - 1) / MEASURE_ROWS, measure_rows, &w));
     for (size_t i = 0; i < n; i++)
         for (size_t r = 0; r < wave[i].n; r++)

@@ -142,7 +142,7 @@ static cull_status add_chunk(const token_rows *t, size_t chunk)
     return CULL_OK;
 }
 
-// ---- sums by tokens: co-activation (E, E), EASY-EP (E), then the observers' ----
+// ---- sums by tokens: co-activation (E, E), EASY-EP (E), p ‖p y‖ (E), then the observers' ----
 
 static void add_coactivation(const cull_stats_pass *g, const uint32_t *slot, double *coact)
 {
@@ -160,6 +160,18 @@ static void add_easy_ep(const token_rows *t, size_t i, double *easy)
 
     for (size_t k = first; k < first + t->g->K && lane->slot[k] != CULL_NONE; k++)
         easy[lane->slot[k]] += t->turn[i] * (double)lane->slot_gate[k] * (double)t->norm[k];
+}
+
+// Each chosen expert gets p ‖p y‖; where gates act on inputs, y holds p already.
+static void add_prob_norm(const token_rows *t, size_t i, double *sum)
+{
+    const cull_lane *lane = t->lane;
+    const size_t row = t->first + i, first = row * t->g->K;
+
+    for (size_t k = first; k < first + t->g->K && lane->slot[k] != CULL_NONE; k++) {
+        const double p = (double)lane->routed.p[row * t->g->E + lane->slot[k]];
+        sum[lane->slot[k]] += p * (lane->slot_scale ? 1.0 : p) * (double)t->norm[k];
+    }
 }
 
 static void observe_row(const token_rows *t, size_t row, double *acc)
@@ -195,6 +207,7 @@ static cull_status add_tokens(const token_rows *t)
     const cull_stats_pass *g = t->g;
     const size_t EE = g->groups & CULL_STAT_COACTIVATION ? g->E * g->E : 0;
     const size_t easy = g->groups & CULL_STAT_EASY_EP ? g->E : 0;
+    const size_t prob = g->groups & CULL_STAT_PROB_NORM ? g->E : 0;
 
     for (size_t i = 0; i < t->n; i++) {
         const size_t row = t->first + i;
@@ -205,7 +218,9 @@ static cull_status add_tokens(const token_rows *t)
             add_coactivation(g, t->lane->slot + row * g->K, acc);
         if (easy)
             add_easy_ep(t, i, acc + EE);
-        observe_row(t, row, acc + EE + easy);
+        if (prob)
+            add_prob_norm(t, i, acc + EE + easy);
+        observe_row(t, row, acc + EE + easy + prob);
     }
     return CULL_OK;
 }
@@ -311,7 +326,8 @@ cull_status cull_rows_begin(cull_stats_pass *g, cull_layer_hooks *hooks)
         return CULL_OK;
     g->tokens =
         sum_of(g, (g->groups & CULL_STAT_COACTIVATION ? g->E * g->E : 0) +
-                      (g->groups & CULL_STAT_EASY_EP ? g->E : 0) + cull_observers_doubles(g));
+                      (g->groups & CULL_STAT_EASY_EP ? g->E : 0) +
+                      (g->groups & CULL_STAT_PROB_NORM ? g->E : 0) + cull_observers_doubles(g));
     g->tokens.merge = merge_tokens;
     g->tokens.arg = g;
     g->n_chunks = (g->E + CHUNK - 1) / CHUNK;
@@ -352,6 +368,8 @@ static void finish_tokens(cull_stats_pass *g)
         ((double *)g->stats->coact)[i] = *from++;
     for (size_t e = 0; (g->groups & CULL_STAT_EASY_EP) && e < g->E; e++)
         ((double *)g->stats->easy_ep)[e] = *from++;
+    for (size_t e = 0; (g->groups & CULL_STAT_PROB_NORM) && e < g->E; e++)
+        ((double *)g->stats->prob_norm)[e] = *from++;
     cull_observers_total(g, from);
 }
 

@@ -76,6 +76,8 @@ static void step_layer(walk *w, cull_stats_pass *g)
         step(w, g->chunk + i);
     for (size_t e = 0; g->dense_mean && e < g->E; e++)
         step_columns(w, g->dense_mean + e);
+    for (size_t e = 0; g->dense_gated && e < g->E; e++)
+        step_columns(w, g->dense_gated + e);
     step(w, &g->tokens);
     step(w, &g->turn);
     step_rows(w, g);

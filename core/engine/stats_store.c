@@ -51,6 +51,8 @@ static const field fields[] = {
     FIELD(CHANNEL_MOMENTS, S, side_var),
     FIELD(GATED_SQUARES,  S,  side_gu_sq),
     FIELD(GATED_PEAKS,    S,  side_gu_peak),
+    FIELD(PROB_NORM,      E,  prob_norm),
+    FIELD(DENSE_GATED,    ED, dense_gated),
 };
 // clang-format on
 

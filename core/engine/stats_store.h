@@ -11,7 +11,17 @@
 
 typedef struct cull_stats_store cull_stats_store;
 
-// Arrays for `groups` of a model with these layers (facts[l]), all zero. I and J are never stored.
+// Groups that are there only while a layer is decided, and are never stored.
+enum {
+    CULL_STATS_IN_VISIT = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_CHANNELS
+};
+// Groups of the dense subsample.
+enum {
+    CULL_STATS_DENSE = CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN | CULL_STAT_DENSE_GATED |
+                       CULL_STAT_DENSE_CHANNELS
+};
+
+// Arrays for `groups` of a model with these layers (facts[l]), all zero.
 // NULL, reported: no memory.
 cull_stats_store *cull_stats_store_new(cull_ctx *, const cull_model_facts *,
                                        const cull_layer_facts *const *facts, uint32_t groups);
@@ -28,9 +38,8 @@ uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts
                                 uint32_t groups);
 // What a layer's sums take beside the store until it is complete; Hessians: the rows that wait.
 uint64_t cull_layer_sums_bytes(size_t E, size_t D, size_t F, uint32_t groups);
-// What gathering DENSE_SAMPLE and DENSE_MEAN takes in a layer of E experts, for a subsample of N
-// rows.
-uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t N, uint32_t groups);
+// What gathering CULL_STATS_DENSE takes in a layer of E experts, for a subsample of N rows.
+uint64_t cull_dense_sample_bytes(size_t E, size_t D, size_t F, size_t N, uint32_t groups);
 
 // A safetensors file of f64 tensors "layer.L.NAME" named as the fields of cull_layer_stats; atomic
 // (temporary name, fsync, rename). Load adds the file's groups to the store's.

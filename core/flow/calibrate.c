@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "engine/stats_store.h"
 #include "flow/calibration_cache.h"
 #include "flow/observers.h"
 #include "flow/ranks/share_calibration.h"
@@ -190,9 +191,7 @@ static cull_status run_requests(cull_ctx *ctx, size_t n, request *r)
     for (size_t i = 0; i < n; i++) {
         if (!asks(&r[i]))
             continue;
-        r[i].how.out =
-            new_store(ctx, r[i].job,
-                      r[i].how.groups & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE));
+        r[i].how.out = new_store(ctx, r[i].job, r[i].how.groups & ~(uint32_t)CULL_STATS_IN_VISIT);
         if (!r[i].how.out)
             return CULL_ENOMEM;
         asking[n_asking++] = &r[i];

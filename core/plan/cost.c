@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/forest.h"
+#include "engine/stats_store.h"
 #include "plan/memory.h"
 #include "spec/search.h"
 
@@ -17,7 +18,8 @@ static double flops_per_token(const cull_prepared_model *s)
     return 2 * (active > 0 ? active : (double)f->params_active);
 }
 
-// J runs all experts of a layer on the subsample; I adds a rank-one update per input channel pair.
+// The dense groups run all experts of a layer on the subsample; I adds a rank-one update per input
+// channel pair.
 static double extra_flops(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups)
 {
     const cull_model_facts *f = s->opened.facts;
@@ -27,10 +29,10 @@ static double extra_flops(const cull_prepared_model *s, const cull_rows *rows, u
         const double E = (double)layer->E, K = (double)layer->K, D = (double)f->D,
                      F = (double)layer->F;
         const double all = 2 * E * (double)layer->expert_params;
+        if (groups & CULL_STATS_DENSE)
+            flops += (double)rows->dense_tokens * all;
         if (groups & CULL_STAT_DENSE_SAMPLE)
-            flops += (double)rows->dense_tokens * (all + E * E * D);
-        if (groups & CULL_STAT_DENSE_MEAN)
-            flops += (double)rows->tokens * all;
+            flops += (double)rows->dense_tokens * E * E * D;
         if (groups & CULL_STAT_HESSIAN)
             flops += (double)rows->tokens * K * (D * D + F * F);
     }

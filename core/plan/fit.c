@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/stats_store.h"
 #include "spec/search.h"
 
 // ---- what the experiment alone tells ----
@@ -52,8 +53,7 @@ static void fit_forms(const cull_stage *stage, cull_problems *problems)
 
 static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_problems *problems)
 {
-    const uint32_t needs = cull_stage_needs(stage),
-                   in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
+    const uint32_t needs = cull_stage_needs(stage);
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_criterion *criterion =
         stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
@@ -63,7 +63,7 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
     if ((sets || stage->propagate) && spec->n_calibrations == 0)
         cull_problem_add(problems, stage->place,
                          "this stage needs statistics, but the experiment has no \"calibrate\"");
-    if (!by_layer && ((needs & in_visit) || of_subsets))
+    if (!by_layer && ((needs & CULL_STATS_IN_VISIT) || of_subsets))
         cull_problem_add(
             problems, stage->strategy.place,
             "%s exists one layer at a time, but strategy %s decides all layers at once",
@@ -119,8 +119,7 @@ static void fit_global(const cull_stage *stage, const cull_allocation *a, const 
                        cull_problems *problems)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
-    if ((strategy->flags & CULL_BY_LAYER) ||
-        ((strategy->flags & CULL_EITHER_WAY) && stage->propagate))
+    if ((strategy->flags & CULL_BY_LAYER) || cull_stage_visits(stage))
         cull_problem_add(problems, a->place,
                          "allocation global ranks all layers together, but strategy %s of method "
                          "\"%s\" decides one layer at a time",
@@ -195,8 +194,9 @@ static void fit_donors(const cull_spec *spec, cull_problems *problems)
                 problems, a->place,
                 "like: method \"%s\" removes neither experts nor channels, so it has no counts",
                 a->like);
-        else if (((const cull_strategy *)from->stage[stage].strategy.plugin->vtable)->flags &
-                 CULL_BY_LAYER)
+        else if ((((const cull_strategy *)from->stage[stage].strategy.plugin->vtable)->flags &
+                  CULL_BY_LAYER) ||
+                 cull_stage_visits(&from->stage[stage]))
             cull_problem_add(
                 problems, a->place,
                 "like: method \"%s\" decides one layer at a time, so it cannot spread a "

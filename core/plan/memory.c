@@ -149,7 +149,8 @@ static double in_layer(const cull_prepared_model *s, const cull_rows *rows, uint
         const double E = (double)s->layer[l]->E, F = (double)s->layer[l]->F;
         double here = groups & CULL_STAT_HESSIAN ? E * (D * D + F * F) * sizeof(double) : 0;
         here += (double)cull_layer_sums_bytes(s->layer[l]->E, f->D, s->layer[l]->F, groups);
-        here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, rows->dense_tokens, groups);
+        here += (double)cull_dense_sample_bytes(s->layer[l]->E, f->D, s->layer[l]->F,
+                                                rows->dense_tokens, groups);
         most = fmax(most, here);
     }
     return most;

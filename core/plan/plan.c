@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/stats_store.h"
 #include "plan/fit.h"
 #include "plugin/settings.h"
 #include "spec/search.h"
@@ -152,7 +153,7 @@ static cull_status find_statistics(maker *m, const cull_method *method, size_t c
                                           .groups = CULL_STAT_ROUTING };
     CULL_TRY(find_set(m, &wanted, &step->set));
     cull_calibration_set *g = &m->plan->set[step->set];
-    g->groups |= step->needs & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE);
+    g->groups |= step->needs & ~(uint32_t)CULL_STATS_IN_VISIT;
     return cull_stage_observes(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
 }
 

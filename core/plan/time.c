@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/blocks.h"
+#include "engine/stats_store.h"
 #include "plan/cost.h"
 #include "plan/passes.h"
 
@@ -101,12 +102,9 @@ static double statistics_seconds(const cull_prepared_model *s, const cull_rates 
                                  const cull_rows *rows, uint32_t groups)
 {
     const double D = (double)s->opened.facts->D, N = (double)rows->tokens;
-    double dense = 0, seconds = 0;
+    const double dense = groups & CULL_STATS_DENSE ? (double)rows->dense_tokens : 0;
+    double seconds = 0;
 
-    if (groups & CULL_STAT_DENSE_MEAN)
-        dense = N;
-    else if (groups & CULL_STAT_DENSE_SAMPLE)
-        dense = (double)rows->dense_tokens;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const cull_layer_facts *layer = s->layer[l];
         const double E = (double)layer->E, K = (double)layer->K, F = (double)layer->F;

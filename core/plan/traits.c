@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/call.h"
+#include "engine/stats_store.h"
 #include "plan/plan.h"
 
 static const cull_strategy *strategy_of(const cull_stage *stage)
@@ -66,9 +67,8 @@ cull_unit cull_stage_unit(const cull_stage *stage)
 
 bool cull_stage_visits(const cull_stage *stage)
 {
-    const uint32_t in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
     return (strategy_of(stage)->flags & (CULL_BY_LAYER | CULL_EITHER_WAY)) &&
-           (stage->propagate || (cull_stage_needs(stage) & in_visit));
+           (stage->propagate || (cull_stage_needs(stage) & CULL_STATS_IN_VISIT));
 }
 
 double cull_method_shares(const cull_method *method)

@@ -16,7 +16,7 @@
 
 #define CULL_MAGIC 0x6c6c7563u // "cull"
 #define CULL_ABI_MAJOR 1u
-#define CULL_ABI_MINOR 0u
+#define CULL_ABI_MINOR 1u
 #define CULL_ABI (CULL_ABI_MAJOR << 16 | CULL_ABI_MINOR)
 
 typedef enum cull_kind {

@@ -30,7 +30,10 @@
     X(GATE_RATIO,      R, "gate-ratio",      "quantiles of the ratio of second to first gate")               \
     X(CHANNEL_MOMENTS, N, "channel-moments", "mean and variance of every channel")                           \
     X(GATED_SQUARES,   P, "gated-squares",   "squares of experts' inputs and channels, times the gate")      \
-    X(GATED_PEAKS,     Q, "gated-peaks",     "the largest of a channel's squares, times the gate")
+    X(GATED_PEAKS,     Q, "gated-peaks",     "the largest of a channel's squares, times the gate")          \
+    X(PROB_NORM,       S, "prob-norm",       "norms of expert outputs under squared probabilities")         \
+    X(DENSE_GATED,     T, "dense-gated",     "mean over the subsample of every expert's output times p")    \
+    X(DENSE_CHANNELS,  U, "dense-channels",  "every expert's channels on the subsample, one layer at a time")
 // clang-format on
 
 enum cull_stat {
@@ -56,6 +59,9 @@ typedef struct cull_dense_sample {
     // that it then sees, minus the one in the model as it was before this stage. Else NULL.
     const float *cross;   // (N, E) inner products of the expert outputs with r
     const double *offset; // (N) squared norm of r
+    // DENSE_CHANNELS, (N, E, F): the inputs of down of every expert, routed or not, 0 of one that is gone already.
+    // Without DENSE_SAMPLE all other arrays are NULL.
+    const float *channels;
 } cull_dense_sample;
 
 typedef struct cull_layer_stats {
@@ -86,7 +92,7 @@ typedef struct cull_layer_stats {
     // HESSIAN, only while this layer is decided: Σ x xᵀ and Σ u uᵀ over routed tokens
     const double *x_hessian; // (E, D, D)
     const double *u_hessian; // (E, F, F)
-    // DENSE_SAMPLE, only while this layer is decided
+    // DENSE_SAMPLE and DENSE_CHANNELS, only while this layer is decided
     const cull_dense_sample *dense;
     // DENSE_MEAN (E, D): mean of y_e over all tokens, routed or not
     const double *dense_mean;
@@ -104,6 +110,8 @@ typedef struct cull_layer_stats {
     // gate, 1 where it has none. NULL where there is no such part.
     size_t side_F;
     const double *side_mean, *side_var, *side_gu_sq, *side_gu_peak;
+    const double *prob_norm;   // PROB_NORM (E): Σ p ‖p y‖ over routed tokens
+    const double *dense_gated; // DENSE_GATED (E, D): mean of p y over all tokens, routed or not
 } cull_layer_stats;
 
 typedef struct cull_stats {

@@ -1,4 +1,4 @@
-// The binary interface as it stands in version 1.0, on 64-bit machines: what may never move. A
+// The binary interface as it stands in version 1.1, on 64-bit machines: what may never move. A
 // field that is appended needs a new line here; a line that fails means that plugins built before
 // would break.
 #include <cull/cull.h>
@@ -147,7 +147,8 @@ AT(cull_dense_sample, weight, 40);
 AT(cull_dense_sample, group, 48);
 AT(cull_dense_sample, cross, 56);
 AT(cull_dense_sample, offset, 64);
-SIZE(cull_dense_sample, 72);
+AT(cull_dense_sample, channels, 72);
+SIZE(cull_dense_sample, 80);
 
 AT(cull_layer_stats, size, 0);
 AT(cull_layer_stats, E, 8);
@@ -190,7 +191,9 @@ AT(cull_layer_stats, side_mean, 800);
 AT(cull_layer_stats, side_var, 808);
 AT(cull_layer_stats, side_gu_sq, 816);
 AT(cull_layer_stats, side_gu_peak, 824);
-SIZE(cull_layer_stats, 832);
+AT(cull_layer_stats, prob_norm, 832);
+AT(cull_layer_stats, dense_gated, 840);
+SIZE(cull_layer_stats, 848);
 
 AT(cull_stats, size, 0);
 AT(cull_stats, groups, 4);

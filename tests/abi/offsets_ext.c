@@ -61,4 +61,6 @@ AT(cull_math_ext, cholesky_inverse_f64, 40);
 AT(cull_math_ext, solve_upper_f64, 48);
 AT(cull_math_ext, svd_f64_work, 56);
 AT(cull_math_ext, svd_f64, 64);
-SIZE(cull_math_ext, 72);
+AT(cull_math_ext, eigen_f64_work, 72);
+AT(cull_math_ext, eigen_f64, 80);
+SIZE(cull_math_ext, 88);

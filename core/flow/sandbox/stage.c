@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cut/cut.h"
+#include "engine/stats_store.h"
 #include "flow/sandbox/child.h"
 #include "flow/score.h"
 #include "flow/select.h"
@@ -102,8 +103,7 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 // A plugin is not called without the statistics that it says it needs, whatever became of them.
 static cull_status check_statistics(cull_ctx *ctx, const cull_stage_job *job)
 {
-    const uint32_t in_visit = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE;
-    const uint32_t lacks = job->step->needs & ~in_visit & ~job->stats->groups;
+    const uint32_t lacks = job->step->needs & ~(uint32_t)CULL_STATS_IN_VISIT & ~job->stats->groups;
     return lacks == 0 ? CULL_OK
                       : cull_fail(ctx, CULL_EIO,
                                   "statistics that this stage needs are not there (groups 0x%x)",

@@ -18,7 +18,7 @@ enum {
     STORED = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
              CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
              CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
-             CULL_STAT_GATE_RATIO,
+             CULL_STAT_GATE_RATIO | CULL_STAT_PROB_NORM | CULL_STAT_DENSE_GATED,
 };
 
 typedef struct statistics { // of a calibration, and what layers showed while they were decided
@@ -52,6 +52,7 @@ static cull_status see_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stat
     cull_hash_bytes(t->seen, s->dense->gram, s->dense->N * s->E * s->E * sizeof(float));
     cull_hash_bytes(t->seen, s->dense->weight, s->dense->N * sizeof(double));
     cull_hash_bytes(t->seen, s->dense->group, s->dense->N * sizeof(uint32_t));
+    cull_hash_bytes(t->seen, s->dense->channels, s->dense->N * s->E * s->F * sizeof(float));
     return CULL_OK;
 }
 
@@ -78,7 +79,8 @@ static void begin(fake_host *host, const test_model *m, uint64_t seed, statistic
     t->seen = cull_hash_new();
     assert_true(t->cut && t->seen);
     t->how = (cull_calibration){ .rows = &t->rows,
-                                 .groups = STORED | CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE,
+                                 .groups = STORED | CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE |
+                                           CULL_STAT_DENSE_CHANNELS,
                                  .dense_rows = 5,
                                  .decide = see_layer,
                                  .decide_arg = t,
