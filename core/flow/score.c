@@ -108,7 +108,7 @@ cull_status cull_score(cull_ctx *ctx, cull_stage_view *stage_view, size_t layer,
         return CULL_OK;
     CULL_TRY(make_room(ctx, stage, view, layer, out));
     cull_stage_view_enter(ctx, stage_view, use->plugin->name);
-    const bool by_layer = out->form & (CULL_FORM_SUBSET | CULL_FORM_CHANNEL);
+    const bool by_layer = out->form & (CULL_FORM_SUBSET | CULL_FORM_CHANNEL | CULL_FORM_PAIR);
     const size_t which = by_layer ? layer : CULL_ALL_LAYERS;
     cull_status status = CULL_CALL(ctx, use->plugin, layer, score,
                                    criterion->score(ctx, use->settings, view, which, out));

@@ -52,7 +52,7 @@ typedef struct cull_criterion {
     // LAYER, EXPERT, PAIR: fill out's arrays, sized by the core. An expert without tokens gets a score by
     // the criterion's own rule, and the core reports it.
     // SUBSET: set out->subset for layer `layer` (self may point to host->alloc memory).
-    // CHANNEL: as LAYER, EXPERT, PAIR, but of layer `layer` alone where that is one.
+    // CHANNEL, PAIR: likewise, but where `layer` is one, what is asked for is that layer's alone.
     cull_status (*score)(cull_ctx *, const void *settings, const cull_view *, size_t layer,
                          cull_scores *out);
     // WEIGHT: the score of each weight of matrix `where`, w (rows, cols), out (rows, cols).
@@ -63,8 +63,8 @@ typedef struct cull_criterion {
     uint32_t (*form_for)(const void *settings);
 } cull_criterion;
 
-// score() is called once with layer = CULL_ALL_LAYERS for LAYER, EXPERT and PAIR, and once per MoE layer
-// for SUBSET; for CHANNEL either way (strategy.h, CULL_EITHER_WAY). A criterion's own statistic is reached through
+// score() is called once with layer = CULL_ALL_LAYERS for LAYER and EXPERT, and once per MoE layer for
+// SUBSET; for CHANNEL and PAIR either way (strategy.h, CULL_EITHER_WAY). A criterion's own statistic is reached through
 //     const double *acc = cull_observed(ctx, view, layer);
 #define CULL_ALL_LAYERS SIZE_MAX
 

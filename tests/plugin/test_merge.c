@@ -183,6 +183,148 @@ static void groups_without_tokens_take_the_plain_mean(void **state)
     assert_close(merged, (const double *)sum, rows * cols, 1e-7, 1e-12);
 }
 
+// ---- centroids ----
+
+// Who joins whom, once more: the first heads of a list sorted by saliency take their nearest.
+static void take_in_turn(size_t E, const double *n, const double *d, size_t go, size_t capacity,
+                         size_t *head)
+{
+    size_t order[64], left = go;
+
+    for (size_t e = 0; e < E; e++) {
+        size_t at = e;
+        for (; at > 0 && n[order[at - 1]] > n[e]; at--)
+            order[at] = order[at - 1];
+        order[at] = e;
+    }
+    for (size_t i = 0; i < E; i++)
+        head[order[i]] = i < go ? SIZE_MAX : order[i];
+    for (size_t i = E; i-- > go && left > 0;)
+        for (size_t taken = 1; taken < capacity && left > 0; taken++, left--) {
+            size_t best = SIZE_MAX;
+            for (size_t e = 0; e < E; e++)
+                if (head[e] == SIZE_MAX &&
+                    (best == SIZE_MAX || d[order[i] * E + e] < d[order[i] * E + best]))
+                    best = e;
+            head[best] = order[i];
+        }
+}
+
+static void centroids_take_their_nearest(void **state)
+{
+    static const char *const capacities[] = { "capacity=2", "capacity=3", "capacity=16" };
+    static const size_t capacity[] = { 2, 3, 16 };
+
+    (void)state;
+    for (size_t w = 0; w < 2; w++)
+        for (size_t c = 0; c < 3; c++) {
+            tinyworld *world = worlds[w];
+            const size_t E = world->layer[0].E;
+            const cull_scores *scores = methods_score(world, "logit-similarity", NULL);
+            const cull_cut *cut =
+                methods_select(world, "merge", WORDS("groups=centroids", capacities[c]), scores,
+                               methods_budget(world, CULL_SCOPE_LAYER, E / 2, 1));
+
+            for (size_t l = 0; l < TINYWORLD_L; l++) {
+                size_t head[64];
+                take_in_turn(E, world->layer_stats[l].count, scores->pair[l], E / 2, capacity[c],
+                             head);
+                for (size_t e = 0; e < E; e++)
+                    assert_int_equal(cut->layer[l].target[e], head[e]);
+            }
+        }
+}
+
+static void too_few_places_are_refused(void **state)
+{
+    tinyworld *world = worlds[0];
+    const methods_plugin p =
+        methods_load(world, "strategy", "merge", WORDS("groups=centroids", "capacity=2"));
+    const cull_strategy *merge = p.vtable;
+
+    (void)state;
+    assert_fails(host,
+                 merge->select(fake_ctx(host), p.settings, &world->view,
+                               methods_score(world, "logit-similarity", NULL),
+                               methods_budget(world, CULL_SCOPE_LAYER, 9, 1), CULL_ALL_LAYERS,
+                               tinyworld_cut(world)),
+                 CULL_EINVAL, "7 groups of at most 2 experts have no room for 16");
+}
+
+// The members' rows are gone, their heads' matrices are those of an intact router, and a single
+// layer is decided as it is among all.
+static void routers_lose_the_members_rows(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < 2; w++) {
+        tinyworld *world = worlds[w];
+        const size_t E = world->layer[0].E;
+        const cull_scores *scores = methods_score(world, "logit-similarity", NULL);
+        const cull_budget *budget = methods_budget(world, CULL_SCOPE_LAYER, E / 2, 1);
+        const cull_cut *kept = methods_select(world, "merge", NULL, scores, budget);
+        const cull_cut *cut = methods_select(world, "merge", WORDS("router=drop"), scores, budget);
+        const methods_plugin p = methods_load(world, "strategy", "merge", WORDS("router=drop"));
+        const cull_strategy *merge = p.vtable;
+        cull_cut *alone = tinyworld_cut(world);
+
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            assert_ok(host, merge->select(fake_ctx(host), p.settings, &world->view, scores, budget,
+                                          l, alone));
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            for (size_t e = 0; e < E; e++) {
+                const cull_matrix_id up = cull_at_expert(l, CULL_PART_UP, e);
+                const bool stays = kept->layer[l].target[e] == e;
+                const float *merged = overlay_data(cut, up);
+
+                assert_int_equal(cut->layer[l].action[e],
+                                 stays ? CULL_ACTION_BASE : CULL_ACTION_DROP);
+                assert_int_equal(alone->layer[l].action[e], cut->layer[l].action[e]);
+                assert_int_equal(merged != NULL, overlay_data(kept, up) != NULL);
+                if (!merged)
+                    continue;
+                const size_t bytes = world->layer[l].F * TINYWORLD_D * sizeof *merged;
+                assert_memory_equal(merged, overlay_data(kept, up), bytes);
+                assert_memory_equal(merged, overlay_data(alone, up), bytes);
+            }
+    }
+}
+
+// As many stay in each of a router's groups, the most salient of it, and never fewer than asked.
+static void groups_of_a_router_keep_as_many(void **state)
+{
+    tinyworld world = *worlds[1];
+    cull_layer_facts layer[TINYWORLD_L];
+    const size_t E = world.layer[0].E, size = E / 4;
+
+    (void)state;
+    for (size_t l = 0; l < TINYWORLD_L; l++) {
+        layer[l] = world.layer[l];
+        layer[l].n_group = 4;
+        layer[l].topk_group = 2;
+    }
+    world.view.layer = layer;
+    for (size_t go = 8; go <= 10; go += 2) {
+        const cull_cut *cut =
+            methods_select(&world, "merge", WORDS("groups=centroids", "router=drop"),
+                           methods_score(&world, "logit-similarity", NULL),
+                           methods_budget(&world, CULL_SCOPE_LAYER, go, 8));
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            for (size_t g = 0; g < 4; g++) {
+                const double *n = world.layer_stats[l].count;
+                double least = INFINITY, most = 0;
+                size_t stay = 0;
+                for (size_t e = g * size; e < (g + 1) * size; e++) {
+                    const bool stays = cut->layer[l].action[e] == CULL_ACTION_BASE;
+                    stay += stays;
+                    least = stays ? fmin(least, n[e]) : least;
+                    most = stays ? most : fmax(most, n[e]);
+                }
+                assert_int_equal(stay, 6);
+                assert_true(least >= most);
+            }
+    }
+}
+
 // ---- merging identical experts changes nothing ----
 
 static size_t twin[64];            // whose weights an expert has
@@ -282,13 +424,14 @@ static void alignment_finds_the_permutation(void **state)
         neuron_order = order;
         world.view.weights = twin_weights;
         assert_twins_merge_into_themselves(&world, "align=true");
+        assert_twins_merge_into_themselves(&world, "align=weights");
         neuron_order = NULL;
     }
 }
 
 // ---- assignment ----
 
-static double best_by_enumeration(size_t n, const float *cost, size_t row, unsigned used)
+static double best_by_enumeration(size_t n, const double *cost, size_t row, unsigned used)
 {
     double best = INFINITY;
 
@@ -296,8 +439,8 @@ static double best_by_enumeration(size_t n, const float *cost, size_t row, unsig
         return 0.0;
     for (size_t c = 0; c < n; c++)
         if (!(used >> c & 1u))
-            best = fmin(best, (double)cost[row * n + c] +
-                                  best_by_enumeration(n, cost, row + 1, used | 1u << c));
+            best = fmin(best,
+                        cost[row * n + c] + best_by_enumeration(n, cost, row + 1, used | 1u << c));
     return best;
 }
 
@@ -309,17 +452,17 @@ static void assignments_are_optimal(void **state)
     (void)state;
     cull_rng_init(&rng, 11, "test", "cost");
     for (int i = 0; i < 200; i++) {
-        float cost[N * N];
+        double cost[N * N];
         size_t column[N];
         double sum = 0.0;
         unsigned used = 0;
 
         for (size_t k = 0; k < N * N; k++) // every other case has many ties
-            cost[k] = i % 2 ? (float)cull_rng_below(&rng, 4) : (float)cull_rng_uniform(&rng) - 0.5f;
+            cost[k] = i % 2 ? (double)cull_rng_below(&rng, 4) : cull_rng_uniform(&rng) - 0.5;
         assert_ok(host, assign(fake_ctx(host), N, cost, column));
         for (size_t r = 0; r < N; r++) {
             used |= 1u << column[r];
-            sum += (double)cost[r * N + column[r]];
+            sum += cost[r * N + column[r]];
         }
         assert_int_equal(used, (1u << N) - 1);
         assert_true(fabs(sum - best_by_enumeration(N, cost, 0, 0)) < 1e-6);
@@ -333,6 +476,10 @@ int main(void)
         cmocka_unit_test(minors_join_the_nearest_dominant),
         cmocka_unit_test(means_are_weighted_by_usage),
         cmocka_unit_test(groups_without_tokens_take_the_plain_mean),
+        cmocka_unit_test(centroids_take_their_nearest),
+        cmocka_unit_test(too_few_places_are_refused),
+        cmocka_unit_test(routers_lose_the_members_rows),
+        cmocka_unit_test(groups_of_a_router_keep_as_many),
         cmocka_unit_test(merging_twins_changes_nothing),
         cmocka_unit_test(alignment_finds_the_permutation),
         cmocka_unit_test(assignments_are_optimal),

@@ -3,4 +3,5 @@ target_include_directories(test-plugin-greedy-latent PRIVATE ${PROJECT_SOURCE_DI
 target_sources(test-plugin-greedy-latent PRIVATE ${PROJECT_SOURCE_DIR}/plugins/strategy/greedy-latent/reject.c
   ${PROJECT_SOURCE_DIR}/plugins/strategy/greedy-latent/reconstruct.c)
 target_include_directories(test-plugin-merge PRIVATE ${PROJECT_SOURCE_DIR}/plugins)
-target_sources(test-plugin-merge PRIVATE ${PROJECT_SOURCE_DIR}/plugins/strategy/merge/align.c)
+target_sources(test-plugin-merge PRIVATE ${PROJECT_SOURCE_DIR}/plugins/strategy/merge/align.c
+  ${PROJECT_SOURCE_DIR}/plugins/strategy/merge/match.c)

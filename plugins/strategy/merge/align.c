@@ -30,17 +30,34 @@ static cull_status add_products(cull_ctx *ctx, const cull_view *view, size_t l, 
     return status;
 }
 
-cull_status align_neurons(cull_ctx *ctx, const cull_view *view, size_t l, size_t reference,
-                          size_t e, size_t *neuron)
+static cull_status product_costs(cull_ctx *ctx, const cull_view *view, size_t l, size_t reference,
+                                 size_t e, double *cost)
 {
     const size_t F = cull_view_layer(view, l)->F;
     const cull_scratch_mark mark = ctx->host->mark(ctx);
-    float *cost = (float *)ctx->host->scratch(ctx, F * F, sizeof *cost);
-    cull_status status = cost ? CULL_OK : CULL_ENOMEM;
+    float *products = (float *)ctx->host->scratch(ctx, F * F, sizeof *products);
+    cull_status status = products ? CULL_OK : CULL_ENOMEM;
 
     for (size_t p = 0; p < N_EXPERT_PARTS && status == CULL_OK; p++)
         if (part_present(cull_view_layer(view, l), expert_parts[p]))
-            status = add_products(ctx, view, l, expert_parts[p], reference, e, cost);
+            status = add_products(ctx, view, l, expert_parts[p], reference, e, products);
+    for (size_t i = 0; i < F * F && status == CULL_OK; i++)
+        cost[i] = (double)products[i];
+    ctx->host->rewind(ctx, mark);
+    return status;
+}
+
+cull_status align_neurons(cull_ctx *ctx, const cull_view *view, size_t l, size_t reference,
+                          size_t e, enum alignment how, size_t *neuron)
+{
+    const size_t F = cull_view_layer(view, l)->F;
+    const cull_scratch_mark mark = ctx->host->mark(ctx);
+    double *cost = (double *)ctx->host->scratch(ctx, F * F, sizeof *cost);
+    cull_status status = cost ? CULL_OK : CULL_ENOMEM;
+
+    if (status == CULL_OK)
+        status = how == ALIGN_PRODUCTS ? product_costs(ctx, view, l, reference, e, cost)
+                                       : neuron_distances(ctx, view, l, reference, e, how, cost);
     if (status == CULL_OK)
         status = assign(ctx, F, cost, neuron);
     ctx->host->rewind(ctx, mark);
@@ -53,7 +70,7 @@ enum { FREE = -1 };
 // ≥ 0).
 struct paths {
     size_t n;
-    const float *cost;
+    const double *cost;
     double *u, *v;      // (n)
     ptrdiff_t *row_of;  // (n) row assigned to a column, or FREE
     double *slack;      // (n) least reduced cost by which the tree reaches a column
@@ -76,7 +93,7 @@ static size_t grow(struct paths *p, size_t root)
         for (size_t c = 0; c < p->n; c++) {
             if (p->done[c])
                 continue;
-            const double reduced = (double)p->cost[row * p->n + c] - p->u[row] - p->v[c];
+            const double reduced = p->cost[row * p->n + c] - p->u[row] - p->v[c];
             if (reduced < p->slack[c]) {
                 p->slack[c] = reduced;
                 p->reached[c] = last;
@@ -102,7 +119,7 @@ static size_t grow(struct paths *p, size_t root)
     }
 }
 
-cull_status assign(cull_ctx *ctx, size_t n, const float *cost, size_t *column)
+cull_status assign(cull_ctx *ctx, size_t n, const double *cost, size_t *column)
 {
     struct paths p = { .n = n, .cost = cost };
 

@@ -1,46 +1,84 @@
-// Merge: groups of experts become one, a mean weighted by usage; the router stays as it is.
+// Merge: groups of experts become one, a mean weighted by what they matter.
+#include <math.h>
+
 #include <cull/cull.h>
 
 #include "align.h"
-#include "common/prune/clusters.h"
-#include "common/prune/lowest.h"
-#include "common/prune/usage.h"
+#include "groups.h"
+#include "saliency.h"
 
 struct settings {
-    int64_t groups, usage;
-    bool weighted, align;
+    int64_t groups, usage, capacity, router, align;
+    bool weighted;
 };
 
-enum { DOMINANT = LINKAGE_SINGLE + 1 };
-static const char *const group_words[] = { "complete", "average", "single", "dominant", NULL };
+enum { DOMINANT = LINKAGE_SINGLE + 1, CENTROIDS };
+static const char *const group_words[] = { "complete", "average",   "single",
+                                           "dominant", "centroids", NULL };
 
-static const char *const usage_words[] = {
-#define USAGE_WORD(name, word) word,
-    USAGES(USAGE_WORD)
-#undef USAGE_WORD
-        NULL,
-};
+enum { ROUTER_KEEP, ROUTER_DROP };
+static const char *const router_words[] = { "keep", "drop", NULL };
+
+// As `enum alignment`, and what the setting took when it was a yes or no.
+enum { ALIGN_WORD_FALSE = ALIGN_PRODUCTS + 1, ALIGN_WORD_TRUE };
+static const char *const align_words[] = { "none",     "weights", "activations", "both",
+                                           "products", "false",   "true",        NULL };
 
 static const cull_param params[] = {
     CULL_P_CHOICE(
         struct settings, groups, DOMINANT, group_words,
-        "dominant: the most used experts stay, each other joins the nearest (M-SMoE); average, "
+        "dominant: the experts that matter most stay, each other joins the nearest (M-SMoE); "
+        "centroids: those that stay take their nearest, up to `capacity` (REAM); average, "
         "complete, single: hierarchical clustering (HC-SMoE: average)"),
-    CULL_P_CHOICE(struct settings, usage, USAGE_COUNT, usage_words,
-                  "what makes an expert dominant, and its weight in the mean; as frequency's `of`"),
-    CULL_P_BOOL(struct settings, weighted, true, "weight the mean by usage; off: a plain mean"),
-    CULL_P_BOOL(struct settings, align, false,
-                "match every member's neurons to those of the group's most used expert first"),
+    CULL_P_CHOICE(
+        struct settings, usage, USAGE_COUNT, saliency_words,
+        "how much an expert matters, and its weight in the mean: a usage as frequency's `of`; "
+        "reap: its mean gated output norm; ream: that of REAM's code, where the gate, over all "
+        "experts, enters twice"),
+    CULL_P_INT(struct settings, capacity, 16, 0, 1e6,
+               "members of a centroid's group, itself included; 0: any number, each expert joins "
+               "its nearest centroid"),
+    CULL_P_CHOICE(
+        struct settings, router, ROUTER_KEEP, router_words,
+        "keep: all rows stay, and the members' slots are served by the merged expert; drop: the "
+        "rows of all members but one are deleted, and the checkpoint shrinks"),
+    CULL_P_CHOICE(
+        struct settings, align, ALIGN_NONE, align_words,
+        "put each member's neurons in the order of those of the expert that they are merged into, "
+        "by least distance of their weights, their activations, or both (REAM); products, also "
+        "true: by largest inner products of weights (M-SMoE); none, also false"),
+    CULL_P_BOOL(struct settings, weighted, true, "weight the mean by `usage`; off: a plain mean"),
 };
 
-// usage[l] (E): an expert's share of its layer's usage, so that layers compare.
-static cull_status usage_shares(cull_ctx *ctx, const struct settings *set, const cull_view *view,
-                                double ***usage)
+static enum alignment alignment_of(const struct settings *set)
+{
+    if (set->align == ALIGN_WORD_TRUE)
+        return ALIGN_PRODUCTS;
+    return set->align == ALIGN_WORD_FALSE ? ALIGN_NONE : (enum alignment)set->align;
+}
+
+// REAM: an expert that no token reaches can still be merged, with the least weight of all.
+static void lift_zeros(const cull_view *view, size_t l, double *saliency)
+{
+    const size_t E = cull_view_layer(view, l)->E;
+    double least = INFINITY;
+
+    for (size_t e = 0; e < E; e++)
+        if (expert_stands(view->before, l, e) && saliency[e] > 0.0 && saliency[e] < least)
+            least = saliency[e];
+    for (size_t e = 0; e < E && least < INFINITY; e++)
+        if (saliency[e] == 0.0)
+            saliency[e] = least < 0.5 ? least : 0.5;
+}
+
+// share[l] (E): an expert's share of its layer's saliency, so that layers compare.
+static cull_status saliency_shares(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                                   double ***out)
 {
     const size_t L = view->model->L;
 
-    *usage = (double **)ctx->host->scratch(ctx, L, sizeof **usage);
-    for (size_t l = 0; *usage && l < L; l++) {
+    *out = (double **)ctx->host->scratch(ctx, L, sizeof **out);
+    for (size_t l = 0; *out && l < L; l++) {
         const size_t E = cull_view_layer(view, l)->E;
         double *share = (double *)ctx->host->scratch(ctx, E + 1, sizeof *share);
         double sum = 0.0;
@@ -48,41 +86,21 @@ static cull_status usage_shares(cull_ctx *ctx, const struct settings *set, const
         if (!share)
             return CULL_ENOMEM;
         for (size_t e = 0; e < E; e++)
-            sum += share[e] = usage_of((enum usage)set->usage, cull_stats_layer(view->stats, l), e);
+            share[e] = saliency_of(set->usage, cull_stats_layer(view->stats, l), e);
+        if (set->groups == CENTROIDS)
+            lift_zeros(view, l, share);
+        for (size_t e = 0; e < E; e++)
+            sum += share[e];
         for (size_t e = 0; e < E && sum > 0.0; e++)
             share[e] /= sum;
-        (*usage)[l] = share;
+        (*out)[l] = share;
     }
-    return *usage ? CULL_OK : CULL_ENOMEM;
-}
-
-// The least used experts of the budget each join the nearest that stays: label[l][e] names it.
-static cull_status join_dominants(cull_ctx *ctx, const cull_view *view, const cull_scores *scores,
-                                  double *const *usage, struct allowance *left, size_t **label)
-{
-    struct ranked *minor;
-    size_t n = 0;
-    const cull_status status = lowest_experts(ctx, view, usage, left, &minor, &n);
-
-    for (size_t i = 0; i < n && status == CULL_OK; i++)
-        label[minor[i].layer][minor[i].expert] = SIZE_MAX;
-    for (size_t i = 0; i < n && status == CULL_OK; i++) {
-        const size_t l = minor[i].layer, E = cull_view_layer(view, l)->E;
-        const double *d = scores->pair[l] + minor[i].expert * E;
-        size_t nearest = SIZE_MAX;
-
-        for (size_t c = 0; c < E; c++)
-            if (label[l][c] == c && expert_stands(view->before, l, c) &&
-                (nearest == SIZE_MAX || d[c] < d[nearest]))
-                nearest = c;
-        label[l][minor[i].expert] = nearest;
-    }
-    return status;
+    return *out ? CULL_OK : CULL_ENOMEM;
 }
 
 // For each member of a group but `target` the neurons that match target's.
-static cull_status align_group(cull_ctx *ctx, const cull_view *view, struct group *group,
-                               size_t target)
+static cull_status align_group(cull_ctx *ctx, const cull_view *view, enum alignment how,
+                               struct group *group, size_t target)
 {
     size_t **neuron = (size_t **)ctx->host->scratch(ctx, group->n, sizeof *neuron);
     cull_status status = neuron ? CULL_OK : CULL_ENOMEM;
@@ -92,9 +110,9 @@ static cull_status align_group(cull_ctx *ctx, const cull_view *view, struct grou
             continue;
         neuron[i] = (size_t *)ctx->host->scratch(ctx, cull_view_layer(view, group->layer)->F,
                                                  sizeof **neuron);
-        status = neuron[i]
-                     ? align_neurons(ctx, view, group->layer, target, group->expert[i], neuron[i])
-                     : CULL_ENOMEM;
+        status = neuron[i] ? align_neurons(ctx, view, group->layer, target, group->expert[i], how,
+                                           neuron[i])
+                           : CULL_ENOMEM;
     }
     group->neuron = (const size_t *const *)neuron;
     return status;
@@ -114,20 +132,34 @@ static void alias_members(const struct group *group, size_t target, cull_layer_c
         }
 }
 
-static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const cull_view *view,
-                               struct group *group, const double *usage, cull_cut *out)
+// The router loses the rows of all members but target.
+static cull_status drop_members(cull_ctx *ctx, const cull_view *view, const struct group *group,
+                                size_t target, cull_cut *out)
+{
+    cull_status status = CULL_OK;
+
+    for (size_t i = 0; i < group->n && status == CULL_OK; i++)
+        if (group->expert[i] != target)
+            status = remove_expert(ctx, view, group->layer, group->expert[i], REMOVAL_DROP, out);
+    return status;
+}
+
+// The group's weights, and its member of most saliency.
+static cull_status weigh_group(cull_ctx *ctx, const struct settings *set, const double *saliency,
+                               struct group *group, size_t *most)
 {
     double *weight = (double *)ctx->host->scratch(ctx, group->n, sizeof *weight);
     double total = 0.0;
-    size_t most = 0;
-    cull_status status = weight ? CULL_OK : CULL_ENOMEM;
+    size_t best = 0;
 
-    for (size_t i = 0; i < group->n && weight; i++) {
-        weight[i] = usage[group->expert[i]];
+    if (!weight)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < group->n; i++) {
+        weight[i] = saliency[group->expert[i]];
         total += weight[i];
-        most = weight[i] > weight[most] ? i : most;
+        best = weight[i] > weight[best] ? i : best;
     }
-    const size_t target = group->expert[most];
+    *most = group->expert[best];
     if (total > 0.0 && set->weighted)
         group->weight = weight;
     else if (set->weighted)
@@ -135,19 +167,33 @@ static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const 
             ctx, CULL_WARN,
             "layer %zu: no token reaches the %zu experts merged into expert %zu; they are merged "
             "by a plain mean",
-            group->layer, group->n, target);
+            group->layer, group->n, *most);
+    return CULL_OK;
+}
 
-    if (set->align && status == CULL_OK)
-        status = align_group(ctx, view, group, target);
+// name: the group's label, which is its head where there is one.
+static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                               struct group *group, size_t name, const double *saliency,
+                               cull_cut *out)
+{
+    const enum alignment how = alignment_of(set);
+    size_t target;
+    cull_status status = weigh_group(ctx, set, saliency, group, &target);
+
+    target = set->groups == CENTROIDS ? name : target;
+    if (how != ALIGN_NONE && status == CULL_OK)
+        status = align_group(ctx, view, how, group, target);
     if (status == CULL_OK)
         status = overlay_means(ctx, view, group, target, out);
+    if (status == CULL_OK && set->router == ROUTER_DROP)
+        return drop_members(ctx, view, group, target, out);
     if (status == CULL_OK)
         alias_members(group, target, cull_cut_layer(out, group->layer));
     return status;
 }
 
 static cull_status merge_layer(cull_ctx *ctx, const struct settings *set, const cull_view *view,
-                               size_t l, const size_t *label, const double *usage, cull_cut *out)
+                               size_t l, const size_t *label, const double *saliency, cull_cut *out)
 {
     const size_t E = cull_view_layer(view, l)->E;
     size_t *members = (size_t *)ctx->host->scratch(ctx, E + 1, sizeof *members);
@@ -159,8 +205,24 @@ static cull_status merge_layer(cull_ctx *ctx, const struct settings *set, const 
 
         group.n = members_of(view, l, label, name, members);
         if (group.n > 1)
-            status = merge_group(ctx, set, view, &group, usage, out);
+            status = merge_group(ctx, set, view, &group, name, saliency, out);
         ctx->host->rewind(ctx, mark);
+    }
+    return status;
+}
+
+static cull_status merge_layers(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                                size_t *const *label, double *const *saliency, cull_cut *out)
+{
+    cull_status status = CULL_OK;
+
+    for (size_t l = 0; l < view->model->L && status == CULL_OK; l++) {
+        const cull_scratch_mark mark = ctx->host->mark(ctx);
+
+        status = merge_layer(ctx, set, view, l, label[l], saliency[l], out);
+        ctx->host->rewind(ctx, mark);
+        if (!ctx->host->progress(ctx, (double)(l + 1), (double)view->model->L))
+            return ctx->host->fail(ctx, CULL_ECANCELED, "merging was interrupted");
     }
     return status;
 }
@@ -170,32 +232,62 @@ static cull_status select_experts(cull_ctx *ctx, const void *settings, const cul
                                   size_t layer, cull_cut *out)
 {
     const struct settings *set = settings;
+    struct grouping grouping = {
+        .distance = (const double *const *)scores->pair,
+        .capacity = set->groups == CENTROIDS ? (size_t)set->capacity : 0,
+        .level = set->router == ROUTER_DROP,
+    };
     struct allowance left;
     size_t **label;
-    double **usage;
     cull_status status = allowance_of(ctx, view, budget, 1, &left);
 
-    (void)layer;
+    for (size_t l = 0; l < view->model->L && status == CULL_OK; l++)
+        if (layer != CULL_ALL_LAYERS && layer != l)
+            left.layer[l] = 0;
     if (status == CULL_OK)
         status = singletons(ctx, view, &label);
     if (status == CULL_OK)
-        status = usage_shares(ctx, set, view, &usage);
+        status = saliency_shares(ctx, set, view, &grouping.saliency);
     if (status != CULL_OK)
         return status;
-    if (set->groups == DOMINANT)
-        status = join_dominants(ctx, view, scores, usage, &left, label);
+    if (set->groups >= DOMINANT)
+        status = join_heads(ctx, view, &grouping, &left, label);
     else
         status = link_layers(ctx, view, scores, (enum linkage)set->groups, &left, label);
+    return status == CULL_OK ? merge_layers(ctx, set, view, label, grouping.saliency, out) : status;
+}
 
-    for (size_t l = 0; l < view->model->L && status == CULL_OK; l++) {
-        const cull_scratch_mark mark = ctx->host->mark(ctx);
+static uint32_t needs_for(const void *settings)
+{
+    const struct settings *set = settings;
+    const enum alignment how = alignment_of(set);
+    const bool channels = how == ALIGN_ACTIVATIONS || how == ALIGN_BOTH;
 
-        status = merge_layer(ctx, set, view, l, label[l], usage[l], out);
-        ctx->host->rewind(ctx, mark);
-        if (!ctx->host->progress(ctx, (double)(l + 1), (double)view->model->L))
-            return ctx->host->fail(ctx, CULL_ECANCELED, "merging was interrupted");
-    }
-    return status;
+    return CULL_STAT_ROUTING | saliency_needs(set->usage) |
+           (channels ? CULL_STAT_DENSE_CHANNELS : 0);
+}
+
+static uint32_t emits_for(const void *settings)
+{
+    const bool drop = ((const struct settings *)settings)->router == ROUTER_DROP;
+
+    return (drop ? 1u << CULL_ACTION_DROP : 1u << CULL_ACTION_ALIAS) | CULL_EMITS_MATRIX;
+}
+
+static cull_status fits(cull_ctx *ctx, const void *settings, const cull_view *view,
+                        const cull_budget *budget, cull_cut *out)
+{
+    const bool aligned = alignment_of(settings) != ALIGN_NONE;
+
+    (void)out;
+    for (size_t l = 0; l < view->model->L; l++)
+        if (aligned && !budget->frozen[l] && cull_view_layer(view, l)->F > ALIGN_WIDEST)
+            return ctx->host->fail(ctx, CULL_ENOTSUP,
+                                   "align: experts of layer %zu have %zu neurons, and matching "
+                                   "more than %d takes too many steps and too much memory; leave "
+                                   "`align` out",
+                                   l, cull_view_layer(view, l)->F, ALIGN_WIDEST);
+    return CULL_OK;
 }
 
 static double rewrites(const void *settings, size_t E, size_t left)
@@ -207,18 +299,21 @@ static double rewrites(const void *settings, size_t E, size_t left)
 static const cull_strategy merge = {
     .size = sizeof merge,
     .accepts = CULL_FORM_PAIR,
-    .emits = 1u << CULL_ACTION_ALIAS | CULL_EMITS_MATRIX,
+    .emits = 1u << CULL_ACTION_ALIAS | 1u << CULL_ACTION_DROP | CULL_EMITS_MATRIX,
     .needs = CULL_STAT_ROUTING,
+    .flags = CULL_EITHER_WAY,
+    .needs_for = needs_for,
+    .emits_for = emits_for,
     .select = select_experts,
+    .fits = fits,
     .rewrites = rewrites,
 };
 
 CULL_PLUGIN(
-    STRATEGY, merge, "1.0", "groups of experts become one; the router stays as it is",
+    STRATEGY, merge, "1.1", "groups of experts become one, a weighted mean",
     .doc =
         "Groups each layer's experts by a pairwise distance and replaces every group by one "
-        "expert, the mean of the members' gate, up and down matrices weighted by usage. The "
-        "router keeps all its rows; the members' slots are served by the merged expert. A group "
+        "expert, the mean of the members' gate, up and down matrices weighted by usage. A group "
         "of m counts as m - 1 removed.\n"
         "\n"
         "groups: dominant is M-SMoE: the least used experts give up, over the whole model "
@@ -227,23 +322,50 @@ CULL_PLUGIN(
         "HC-SMoE: hierarchical clustering (distance output-distance), cut at the layer's count, "
         "or, with allocation global, through all layers' dendrograms at one height.\n"
         "\n"
-        "align: true first permutes each member's neurons to match those of the group's most used "
-        "expert: the assignment that maximises the inner products of gate rows, up rows and down "
-        "columns (Hungarian method). A permutation alone changes no output.\n"
+        "groups: centroids is REAM: the most salient experts stay, and, the most salient first, "
+        "each takes its nearest experts (distance ream) until its group has `capacity` members "
+        "with itself. Too few places for all are an error. Where a layer has few experts, 16 "
+        "places hardly look at similarity: the first centroid takes most. Experts that no token "
+        "reaches weigh as little as the least salient that one does, at most 0.5. As published: "
+        "usage reap, capacity 16, router drop, align both, and propagate: pruned, so that each "
+        "layer is decided on what the merged layers before it let through.\n"
         "\n"
-        "Cost: O(E^3) a layer; a reading of the weights of merged experts; with align O(F^2 (D + "
-        "F)) for each, and F^2 floats.\n"
+        "router: keep leaves the router its rows; the members' slots are served by the merged "
+        "expert, their gates add up, and a checkpoint in a stock layout is as large as before. "
+        "router: drop deletes the rows and correction biases of all members but the one that they "
+        "are merged into: its gate does not grow, at least k experts stay, as many in each of a "
+        "router's groups, and the checkpoint shrinks and loads anywhere.\n"
+        "\n"
+        "align puts each member's neurons in the order of those of the expert that stays, by the "
+        "one-to-one assignment (Hungarian method) of least cost; a permutation alone changes no "
+        "output. activations: Euclidean distance of the neurons' activations over the dense "
+        "subsample's tokens (dense_rows in calibrate; the authors take 32,768), each of norm 1. "
+        "weights: "
+        "distance of their 64 leading principal components, joint for both experts, of rows "
+        "[gate | up | down column] of norm 1, the scores scaled once more by the singular values, "
+        "then of norm 1. both: the sum. products: largest inner products of gate rows, up rows "
+        "and down columns.\n"
+        "\n"
+        "Cost: O(E^3) a layer; a reading of the weights of merged experts; with align up to F^3 "
+        "steps, F^2 numbers and, by weights, the eigenvectors of a (2F, 2F) matrix for each "
+        "member; by activations, every expert on the subsample and E F numbers for each of its "
+        "tokens while a layer is decided. More than 8192 neurons are refused.\n"
         "\n"
         "Departures from the authors' code: usage counts all k experts of a token (both fix "
         "top-2). A group without any tokens is merged by a plain mean, and reported, where both "
         "leave an expert of zeros. M-SMoE aligns to expert 0, here to the group's dominant, and "
         "its Mixtral script not at all; HC-SMoE's scripts misspell `hierarchical` and so run "
-        "k-means++, and its complete linkage merges the farthest pair. Biases of experts, where "
-        "there are any, stay the dominant's.",
+        "k-means++, and its complete linkage merges the farthest pair. REAM's code takes one "
+        "randomised PCA of all experts of a layer, here an exact one of each pair; averages "
+        "batches, here tokens; and takes a softmax over the logits of any router, here the "
+        "probabilities of the model's own. Biases of experts, where there are any, stay those of "
+        "the expert that stays.",
     .cite =
         "M-SMoE: Li, Zhang, Yadav, Sung, Cheng, Bansal, Chen: Merge, Then Compress: Demystify "
         "Efficient SMoE with Hints from Its Routing Policy, section 3. HC-SMoE: Chen, Liu, Sun, "
-        "Chao, Hsu, Lee: Retraining-Free Merging of Sparse MoE via Hierarchical Clustering.\n"
+        "Chao, Hsu, Lee: Retraining-Free Merging of Sparse MoE via Hierarchical Clustering. REAM: "
+        "Jha, Hashemzadeh, Pasand, Parviz, Lee, Knyazev: REAM: Merging Improves Pruning of "
+        "Experts in LLMs.\n"
         "@inproceedings{li2024msmoe,\n"
         "  title={Merge, Then Compress: Demystify Efficient {SMoE} with Hints from Its Routing "
         "Policy},\n"
@@ -254,5 +376,10 @@ CULL_PLUGIN(
         "  title={Retraining-Free Merging of Sparse {MoE} via Hierarchical Clustering},\n"
         "  author={Chen, I-Chun and Liu, Hsu-Shen and Sun, Wei-Fang and Chao, Chen-Hao and Hsu, "
         "Yen-Chang and Lee, Chun-Yi},\n"
-        "  booktitle={ICML}, year={2025}, note={arXiv 2410.08589}}",
+        "  booktitle={ICML}, year={2025}, note={arXiv 2410.08589}}\n"
+        "@article{jha2026ream,\n"
+        "  title={{REAM}: Merging Improves Pruning of Experts in {LLMs}},\n"
+        "  author={Jha, Saurav and Hashemzadeh, Maryam and Pasand, Ali Saheb and Parviz, Ali and "
+        "Lee, Min-Joong and Knyazev, Boris},\n"
+        "  journal={arXiv preprint arXiv:2604.04356}, year={2026}}",
     CULL_SETTINGS(params, struct settings));
