@@ -40,14 +40,30 @@ static json_t *number_json(double x)
     return isnan(x) ? json_null() : json_real(x);
 }
 
+static json_t *keep_json(const cull_keep *keep)
+{
+    if (keep->super)
+        return json_string("super");
+    json_t *list = json_array();
+    for (size_t i = 0; i < keep->n; i++)
+        append(&list, json_pack("[I, I]", (json_int_t)keep->at[i][0], (json_int_t)keep->at[i][1]));
+    return list;
+}
+
 static json_t *stage_json(const cull_stage *stage)
 {
+    const bool keeps = stage->keep.place.file;
     json_t *share = isnan(stage->share) ? NULL : json_real(stage->share);
-    if (!share && !isnan(stage->share))
+    json_t *keep = keeps ? keep_json(&stage->keep) : NULL;
+    if ((!share && !isnan(stage->share)) || (!keep && keeps)) {
+        json_decref(share);
+        json_decref(keep);
         return NULL;
-    return json_pack("{s:o, s:o, s:o*, s:b, s:s}", "criterion", use_json(&stage->criterion),
-                     "strategy", use_json(&stage->strategy), "experts", share, "recalibrate",
-                     (int)stage->recalibrate, "propagate", stage->propagate ? "pruned" : "dense");
+    }
+    return json_pack("{s:o, s:o, s:o*, s:o*, s:b, s:s}", "criterion", use_json(&stage->criterion),
+                     "strategy", use_json(&stage->strategy), "experts", share, "keep", keep,
+                     "recalibrate", (int)stage->recalibrate, "propagate",
+                     stage->propagate ? "pruned" : "dense");
 }
 
 static json_t *stages_json(const cull_method *method)

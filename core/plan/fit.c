@@ -79,6 +79,21 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
             stage->strategy.plugin->name);
 }
 
+static void fit_keep(const cull_stage *stage, cull_problems *problems)
+{
+    const cull_unit unit = cull_stage_unit(stage);
+    if (!stage->keep.place.file)
+        return;
+    if (unit == CULL_UNIT_NONE || unit == CULL_UNIT_LAYER)
+        cull_problem_add(problems, stage->keep.place,
+                         "keep: strategy %s removes no experts, channels or weights",
+                         stage->strategy.plugin->name);
+    if (stage->keep.super && cull_stage_visits(stage))
+        cull_problem_add(problems, stage->keep.place,
+                         "keep: super is found among all layers, but this stage decides one layer "
+                         "at a time; name the experts in a list");
+}
+
 // At most one stage is without a share of its own; it takes the rest, which must not be negative.
 static void fit_shares(const cull_spec *spec, const cull_method *method, cull_problems *problems)
 {
@@ -224,6 +239,7 @@ void cull_fit_spec(const cull_spec *spec, cull_problems *problems)
                                 method->name);
             fit_forms(&method->stage[i], problems);
             fit_needs(spec, &method->stage[i], problems);
+            fit_keep(&method->stage[i], problems);
         }
         cull_problems_while(problems, NULL);
         fit_shares(spec, method, problems);
@@ -312,21 +328,82 @@ bool cull_experts_gone_before(const cull_plan *plan, const cull_step *step)
     return false;
 }
 
+// Does the stage name experts that the model has? Those of layer l are counted.
+static bool fit_named(const cull_plan *plan, const cull_step *step, const cull_model_facts *facts,
+                      const cull_layer_facts *const *layer, cull_problems *problems)
+{
+    const cull_keep *keep = &step->spec->keep;
+    for (size_t i = 0; i < keep->n; i++)
+        if (keep->at[i][0] >= facts->L || keep->at[i][1] >= layer[keep->at[i][0]]->E) {
+            cull_problem_add(problems, keep->place,
+                             "keep: model \"%s\" has no expert %zu in layer %zu",
+                             plan->spec->models[step->model].name, keep->at[i][1], keep->at[i][0]);
+            return false;
+        }
+    return true;
+}
+
+size_t cull_kept_of_layer(const cull_keep *keep, size_t l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < keep->n; i++) {
+        bool again = false;
+        for (size_t j = 0; j < i && !again; j++)
+            again = keep->at[j][0] == l && keep->at[j][1] == keep->at[i][1];
+        n += keep->at[i][0] == l && !again;
+    }
+    return n;
+}
+
+// Experts of layer l that have to stay: what its router needs, or what `keep` names.
+static size_t least_of(const cull_step *step, const cull_layer_facts *layer, size_t l)
+{
+    const size_t least = cull_least_experts(layer, step->emits);
+    const size_t kept = cull_kept_of_layer(&step->spec->keep, l);
+    return kept > least ? kept : least;
+}
+
+static const char *who_needs(const cull_step *step, const char *router)
+{
+    return step->spec->keep.n ? "`keep` and the router need" : router;
+}
+
+// Channels and weights: may so much go of the experts that are not kept?
+static void fit_parameters(const cull_plan *plan, const cull_step *step, double share,
+                           const cull_model_facts *facts, const cull_layer_facts *const *layer,
+                           const uint8_t *frozen, cull_problems *problems)
+{
+    double all = 0, free = 0;
+    for (size_t l = 0; l < facts->L; l++) {
+        if (frozen[l])
+            continue;
+        const double one = (double)layer[l]->expert_params;
+        all += (double)layer[l]->E * one;
+        free += (double)(layer[l]->E - cull_kept_of_layer(&step->spec->keep, l)) * one;
+    }
+    if (share * all > free * (1 + 1e-9))
+        cull_problem_add(problems, sparsity_place(plan, step),
+                         "method \"%s\" on model \"%s\": %.4g %% of the experts' parameters are to "
+                         "go, but `keep` leaves only %.4g %% that may",
+                         plan->spec->methods[step->method].name,
+                         plan->spec->models[step->model].name, 100 * share, 100 * free / all);
+}
+
 static void fit_layer_counts(const cull_plan *plan, const cull_step *step, double share,
                              const cull_model_facts *facts, const cull_layer_facts *const *layer,
                              const uint8_t *frozen, cull_problems *problems)
 {
     for (size_t l = 0; l < facts->L; l++) {
         const size_t gone = (size_t)floor(share * (double)layer[l]->E + 1e-9);
-        const size_t least = cull_least_experts(layer[l], step->emits);
+        const size_t least = least_of(step, layer[l], l);
         if (frozen[l] || layer[l]->E - gone >= least)
             continue;
         cull_problem_add(
             problems, sparsity_place(plan, step),
             "method \"%s\" on model \"%s\": layer %zu would keep %zu of %zu experts, but "
-            "its router needs %zu",
+            "%s %zu",
             plan->spec->methods[step->method].name, plan->spec->models[step->model].name, l,
-            layer[l]->E - gone, layer[l]->E, least);
+            layer[l]->E - gone, layer[l]->E, who_needs(step, "its router needs"), least);
         return;
     }
 }
@@ -339,15 +416,16 @@ static void fit_total(const cull_plan *plan, const cull_step *step, double share
     for (size_t l = 0; l < facts->L; l++)
         if (!frozen[l]) {
             experts += layer[l]->E;
-            least += cull_least_experts(layer[l], step->emits);
+            least += least_of(step, layer[l], l);
         }
     const size_t gone = (size_t)floor(share * (double)experts + 1e-9);
     if (experts - gone < least)
         cull_problem_add(problems, sparsity_place(plan, step),
-                         "method \"%s\" on model \"%s\": %zu of %zu experts would be kept, but the "
-                         "routers need %zu",
+                         "method \"%s\" on model \"%s\": %zu of %zu experts would be kept, but "
+                         "%s %zu",
                          plan->spec->methods[step->method].name,
-                         plan->spec->models[step->model].name, experts - gone, experts, least);
+                         plan->spec->models[step->model].name, experts - gone, experts,
+                         who_needs(step, "the routers need"), least);
 }
 
 // Experts that are constants already hold fewer parameters than facts.expert_params says of each.
@@ -389,11 +467,16 @@ void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts 
         experts += layer[l]->E;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
-        if (step->model != model || step->unit != CULL_UNIT_EXPERT ||
+        if (step->model != model || !fit_named(plan, step, facts, layer, problems) ||
             cull_experts_gone_before(plan, step))
             continue;
         const double share = cull_nominal_share(plan, step);
         const uint8_t *may_not = frozen + step->layers * facts->L;
+        if (step->spec->keep.n &&
+            (step->unit == CULL_UNIT_CHANNEL || step->unit == CULL_UNIT_WEIGHT))
+            fit_parameters(plan, step, share, facts, layer, may_not, problems);
+        if (step->unit != CULL_UNIT_EXPERT)
+            continue;
         if (experts == 0)
             cull_problem_add(problems, plan->spec->models[model].place,
                              "model \"%s\" has no routed experts", plan->spec->models[model].name);

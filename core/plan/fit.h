@@ -27,6 +27,9 @@ bool cull_frozen_layers(const cull_layers_spec *choice, size_t L,
 double cull_nominal_share(const cull_plan *plan, const cull_step *step);
 bool cull_experts_gone_before(const cull_plan *plan, const cull_step *step);
 
+// Experts of layer l that a stage names as kept.
+size_t cull_kept_of_layer(const cull_keep *keep, size_t l);
+
 // The fewest experts that layer must keep so that every token still finds its K under `emits`.
 size_t cull_least_experts(const cull_layer_facts *layer, uint32_t emits);
 

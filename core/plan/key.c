@@ -87,6 +87,7 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_f64(k->hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_f64(k->hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_u64(k->hash, step->spec->propagate);
+    cull_keep_hash(&step->spec->keep, k->hash);
     cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);
     cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);

@@ -80,6 +80,7 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_u64(hash, step->spec->propagate);
+    cull_keep_hash(&step->spec->keep, hash);
     cull_hash_u64(hash, step->seeded ? step->seed : UINT64_MAX);
     cull_status status = hash_use(m, hash, &step->spec->criterion);
     if (status == CULL_OK)

@@ -112,6 +112,9 @@ const cull_search *cull_search_of(const cull_plan *plan, size_t step);
 // The first stage of a method whose budget an allocation spreads, or CULL_NOT.
 size_t cull_spread_stage(const cull_method *method);
 
+// Adds the experts that a stage leaves alone, where it names any, to its identity.
+void cull_keep_hash(const cull_keep *keep, cull_hash *hash);
+
 // The fraction that the stages with a share of their own take together.
 double cull_method_shares(const cull_method *method);
 

@@ -38,7 +38,9 @@ uint32_t cull_stage_needs(const cull_stage *stage)
     const cull_strategy *s = strategy_of(stage);
     const cull_criterion *c = criterion_of(stage);
     const uint32_t needs = bits_of(&stage->strategy, "needs_for", s->needs_for, s->needs);
-    return c ? needs | bits_of(&stage->criterion, "needs_for", c->needs_for, c->needs) : needs;
+    const uint32_t kept = stage->keep.super ? CULL_STAT_OUTPUT_NORM : 0;
+    return kept |
+           (c ? needs | bits_of(&stage->criterion, "needs_for", c->needs_for, c->needs) : needs);
 }
 
 uint32_t cull_stage_form(const cull_stage *stage)
@@ -136,4 +138,16 @@ const cull_search *cull_search_of(const cull_plan *plan, size_t step)
 {
     const size_t donor = plan->step[step].donor;
     return donor == CULL_NOT ? NULL : plan->step[donor].search;
+}
+
+void cull_keep_hash(const cull_keep *keep, cull_hash *hash)
+{
+    if (!keep->place.file)
+        return;
+    cull_hash_text(hash, "keep");
+    cull_hash_u64(hash, keep->super);
+    for (size_t i = 0; i < keep->n; i++) {
+        cull_hash_u64(hash, keep->at[i][0]);
+        cull_hash_u64(hash, keep->at[i][1]);
+    }
 }

@@ -1,8 +1,10 @@
 // Methods: lists of stages, each a criterion and a strategy, with what the core itself wants to
 // know of them.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/read_file.h"
 #include "plugin/settings.h"
 #include "spec/reader.h"
 
@@ -85,9 +87,87 @@ static void read_strategy(cull_reader *r, const cull_node *node, cull_stage *sta
         stage->propagate = true;
 }
 
+// ---- keep ----
+
+// A whole number below 2³²; false: it is none.
+static bool read_index(const cull_node *node, size_t *out)
+{
+    char *end;
+    if (node->kind != CULL_SCALAR || !node->text[0] || strspn(node->text, "0123456789") > 9)
+        return false;
+    *out = (size_t)strtoull(node->text, &end, 10);
+    return *end == '\0' && node->text[0] >= '0' && node->text[0] <= '9';
+}
+
+static void read_pairs(cull_reader *r, const cull_node *list, cull_keep *keep)
+{
+    size_t(*at)[2] = cull_take(r->ctx, list->n + 1, sizeof *at);
+    if (!at) {
+        r->problems->lost = true;
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const cull_node *pair = list->item[i];
+        if (pair->kind == CULL_LIST && pair->n == 2 && read_index(pair->item[0], &at[keep->n][0]) &&
+            read_index(pair->item[1], &at[keep->n][1]))
+            keep->n++;
+        else
+            cull_problem_add(r->problems, pair->place,
+                             "keep: a pair [layer, expert] of numbers is expected");
+    }
+    keep->at = (const size_t(*)[2])at;
+}
+
+// The list that a file holds, as YAML or JSON.
+static const cull_node *read_list(cull_reader *r, const cull_node *node)
+{
+    const char *base = cull_base_of(&r->binder, node);
+    cull_buf file = CULL_BUF_INIT;
+    cull_path_join(&file, base ? base : ".", node->text);
+    const char *path =
+        file.failed ? NULL : cull_arena_copy(cull_context_of(r->ctx)->alloc, file.s, file.n);
+    cull_buf_release(&file);
+    const char *text;
+    size_t n;
+    if (!path) {
+        r->problems->lost = true;
+        return NULL;
+    }
+    if (cull_read_file(r->ctx, path, &text, &n) != CULL_OK) {
+        cull_problem_add(r->problems, node->place, "keep: %s",
+                         cull_context_of(r->ctx)->error.sentence);
+        cull_error_clear(r->ctx);
+        return NULL;
+    }
+    return cull_tree_parse(r->problems, path, text, n);
+}
+
+static void read_keep(cull_reader *r, const cull_node *node, cull_keep *keep)
+{
+    const cull_node *list = node;
+    keep->place = node->place;
+    if (node->kind == CULL_SCALAR && !strcmp(node->text, "super")) {
+        keep->super = true;
+        return;
+    }
+    if (node->kind == CULL_SCALAR && !cull_node_is_null(node)) {
+        list = read_list(r, node);
+        if (!list)
+            return;
+    }
+    if (list->kind == CULL_LIST)
+        read_pairs(r, list, keep);
+    else
+        cull_problem_add(r->problems, list->place,
+                         "keep: super, a list of pairs [layer, expert], or a file with such a list "
+                         "is expected, not %s",
+                         cull_node_kind_name(list));
+}
+
 static void read_stage(cull_reader *r, const cull_node *node, cull_stage *stage)
 {
-    static const char *const keys[] = { "criterion", "strategy", "recalibrate", "propagate", NULL };
+    static const char *const keys[] = { "criterion", "strategy", "recalibrate",
+                                        "propagate", "keep",     NULL };
     *stage = (cull_stage){ .place = node->place, .share = NAN };
     if (node->kind != CULL_MAP) {
         cull_problem_add(r->problems, node->place,
@@ -103,6 +183,9 @@ static void read_stage(cull_reader *r, const cull_node *node, cull_stage *stage)
     stage->recalibrate = owned.recalibrate;
     stage->propagate = owned.propagate;
     const cull_node *criterion = cull_node_get(node, "criterion");
+    const cull_node *keep = cull_node_get(node, "keep");
+    if (keep)
+        read_keep(r, keep, &stage->keep);
     const cull_node *strategy = cull_node_get(node, "strategy");
     if (criterion)
         cull_read_use(r, CULL_CRITERION, criterion, NULL, &stage->criterion, NULL);

@@ -4,7 +4,8 @@
 //   models:      { NAME: backend, … }
 //   calibrate:   a data reader, or { NAME: data reader, … }   (what `needs` are gathered from)
 //   methods:     { NAME: stage or [ stage, … ] }
-//                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned }
+//                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned,
+//                         keep: super | [[layer, expert], …] | FILE of such a list }
 //   sparsities:  [ number in [0, 1), … ]
 //   allocations: [ layer | global | { like: METHOD } | { search: … } | { like: …, search: … }, … ]
 //   seeds:       [ integer, … ]
@@ -35,6 +36,13 @@ typedef struct cull_model_spec {
     cull_use backend;
 } cull_model_spec;
 
+typedef struct cull_keep { // experts that a stage leaves as they are
+    cull_place place;      // file NULL: none are named
+    bool super;            // those that REAP's rule finds
+    size_t n;
+    const size_t (*at)[2]; // (n) layer, expert
+} cull_keep;
+
 typedef struct cull_stage {
     cull_place place;
     cull_use criterion; // plugin NULL: none
@@ -43,6 +51,7 @@ typedef struct cull_stage {
     bool propagate;   // each layer is decided on what the cuts of the layers before it let through
     double share;     // `experts`; NAN: what the other stages leave over
     cull_place share_place;
+    cull_keep keep;
 } cull_stage;
 
 typedef struct cull_method {

@@ -152,6 +152,9 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
         return CULL_ENOMEM;
     CULL_TRY(size_before(s, step, &b->before));
     CULL_TRY(cull_budget_make(s->ctx, step, prepared, &b->before, donor, &b->budget));
+    uint8_t **keep;
+    CULL_TRY(cull_keep_find(s->ctx, step, prepared, b->job.before, b->job.stats, &keep));
+    b->job.keep = keep;
     s->made[i].result = (cull_stage_result){ .cut = cull_cut_copy(s->ctx, b->job.before) };
     return s->made[i].result.cut ? CULL_OK : CULL_ENOMEM;
 }

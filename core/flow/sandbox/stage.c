@@ -27,10 +27,41 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void open_view(const cull_stage_job *job, cull_stage_view *stage_view)
+// The experts that are kept are hidden from the stage's plugins, in the view and in a cut to be
+// made.
+static cull_status open_view(cull_ctx *ctx, const cull_stage_job *job, cull_stage_view *stage_view)
 {
-    cull_stage_view_init(stage_view, job->step, job->prepared, job->layers, job->stats, job->before,
+    const cull_cut *before = job->before;
+    if (job->keep) {
+        cull_cut *hidden = cull_cut_copy(ctx, job->before);
+        if (!hidden)
+            return CULL_ENOMEM;
+        cull_keep_hide(job->keep, hidden);
+        before = hidden;
+    }
+    cull_stage_view_init(stage_view, job->step, job->prepared, job->layers, job->stats, before,
                          job->observed);
+    return CULL_OK;
+}
+
+// *own: what of a budget falls on the experts that are not kept; *more: × a layer's own sparsity.
+static cull_status own_budget(cull_ctx *ctx, const cull_stage_job *job, const cull_budget *budget,
+                              cull_budget *own, double *more)
+{
+    *own = *budget;
+    *more = 1;
+    return job->keep
+               ? cull_keep_budget(ctx, job->step, job->prepared, job->before, job->keep, own, more)
+               : CULL_OK;
+}
+
+// The cut, whose overlays from the first-th on are new, goes to the parent.
+static cull_status write_result(cull_ctx *ctx, const cull_stage_job *job, FILE *out,
+                                cull_stage_result *found, size_t first)
+{
+    if (job->keep)
+        CULL_TRY(cull_keep_show(ctx, job->keep, found->cut, first));
+    return cull_stage_result_write(ctx, out, found, first);
 }
 
 static void doing(char *text, const cull_use *use, const char *kind, const char *what, size_t layer)
@@ -75,25 +106,39 @@ static cull_status select_all(cull_ctx *ctx, cull_stage_view *stage_view, const 
     return CULL_OK;
 }
 
+// Under one budget, from scores that are there.
+static cull_status select_one(cull_ctx *ctx, cull_stage_view *stage_view, const call *c, size_t i,
+                              const cull_scores *scores, char *text)
+{
+    cull_stage_result *found = &c->result[i];
+    cull_budget own;
+    double more;
+    CULL_TRY(own_budget(ctx, c->job, &c->budget[i], &own, &more));
+    if (c->job->keep)
+        cull_keep_hide(c->job->keep, found->cut);
+    doing(text, &c->job->step->spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
+    CULL_TRY(select_all(ctx, stage_view, c->job, &own, scores, found->cut, text));
+    keep_scores(scores, found);
+    return CULL_OK;
+}
+
 static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 {
     const call *c = arg;
     const cull_stage *spec = c->job->step->spec;
     cull_scores scores;
     cull_stage_view stage_view;
-    open_view(c->job, &stage_view);
+    CULL_TRY(open_view(ctx, c->job, &stage_view));
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", CULL_ALL_LAYERS);
     CULL_TRY(cull_score(ctx, &stage_view, CULL_ALL_LAYERS, &scores));
     double last = now();
     for (size_t i = 0; i < c->n; i++) {
         cull_stage_result *found = &c->result[i];
-        doing(text, &spec->strategy, "strategy", "selecting", CULL_ALL_LAYERS);
-        CULL_TRY(select_all(ctx, &stage_view, c->job, &c->budget[i], &scores, found->cut, text));
-        keep_scores(&scores, found);
+        CULL_TRY(select_one(ctx, &stage_view, c, i, &scores, text));
         found->score_s = i == 0 ? last - begin : 0;
         found->select_s = now() - last;
-        CULL_TRY(cull_stage_result_write(ctx, out, found, c->job->before->n_overlays));
+        CULL_TRY(write_result(ctx, c->job, out, found, c->job->before->n_overlays));
         cull_arena_clear(cull_context_of(ctx)->scratch);
         last = now();
     }
@@ -136,15 +181,17 @@ static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *te
     const size_t L = c->job->prepared->opened.facts->L;
     const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = L };
     cull_scores scores = none;
-    double *sparsity = cull_take(ctx, L, sizeof *sparsity);
+    double *sparsity = cull_take(ctx, L, sizeof *sparsity), more;
     cull_stage_view stage_view;
+    cull_budget own;
     if (!sparsity)
         return CULL_ENOMEM;
-    open_view(c->job, &stage_view);
+    CULL_TRY(open_view(ctx, c->job, &stage_view));
+    CULL_TRY(own_budget(ctx, c->job, c->job->budget, &own, &more));
     scores.form = cull_stage_form(c->job->step->spec);
     doing(text, &c->job->step->spec->strategy, "strategy", "spreading over layers",
           CULL_ALL_LAYERS);
-    CULL_TRY(cull_spread(ctx, &stage_view, &scores, c->job->budget, sparsity));
+    CULL_TRY(cull_spread(ctx, &stage_view, &scores, &own, sparsity));
     if (fwrite(sparsity, sizeof *sparsity, L, out) != L)
         return cull_fail(ctx, CULL_EIO, "the results of a stage cannot be written: %s",
                          strerror(errno));
@@ -171,19 +218,25 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
     const size_t first = found->cut->n_overlays;
     cull_scores scores;
     cull_stage_view stage_view;
-    open_view(c->job, &stage_view);
+    cull_budget own;
+    double more;
+    CULL_TRY(open_view(ctx, c->job, &stage_view));
+    CULL_TRY(own_budget(ctx, c->job, c->job->budget, &own, &more));
+    if (c->job->keep)
+        cull_keep_hide(c->job->keep, found->cut);
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", c->layer);
     CULL_TRY(cull_score(ctx, &stage_view, c->layer, &scores));
     const double scored = now();
     doing(text, &spec->strategy, "strategy", "selecting", c->layer);
-    CULL_TRY(
-        cull_select(ctx, &stage_view, &scores, c->job->budget, c->layer, c->sparsity, found->cut));
+    const cull_strategy *strategy = spec->strategy.plugin->vtable; // spread as the others can give
+    CULL_TRY(cull_select(ctx, &stage_view, &scores, &own, c->layer,
+                         strategy->spread ? c->sparsity : c->sparsity * more, found->cut));
     found->score_s = scored - begin;
     found->select_s = now() - scored;
     found->layer = NULL;
     found->expert = NULL;
-    return cull_stage_result_write(ctx, out, found, first);
+    return write_result(ctx, c->job, out, found, first);
 }
 
 cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,

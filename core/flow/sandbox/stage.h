@@ -3,6 +3,7 @@
 #ifndef CULL_FLOW_SANDBOX_STAGE_H
 #define CULL_FLOW_SANDBOX_STAGE_H
 
+#include "flow/keep.h"
 #include "flow/sandbox/stage_result.h"
 #include "flow/stage_view.h"
 
@@ -14,8 +15,9 @@ typedef struct cull_stage_job {
     const cull_stats *stats;
     double *const *observed; // see stage_view.h
     const cull_budget *budget;
-    const char *folder; // for the child's nameless file
-    double seconds;     // limit of one call; 0: none
+    uint8_t *const *keep; // experts that are left alone, see keep.h; NULL: none
+    const char *folder;   // for the child's nameless file
+    double seconds;       // limit of one call; 0: none
 } cull_stage_job;
 
 // All layers. result->cut is a copy of `before`; it becomes the stage's cut.
