@@ -29,7 +29,7 @@ static cull_status refused(fitting *f, const cull_use *use, cull_status status)
 
 // *known: the cut of the stages so far, NULL from where it takes statistics to know it.
 static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
-                             const cull_cut **known)
+                             enum cull_scope scope, const cull_cut **known)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_cut *before = *known;
@@ -41,6 +41,7 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
         return CULL_ENOMEM;
     const cull_step step = { .spec = stage, .layers = layers };
     const cull_budget budget = { .size = sizeof budget,
+                                 .scope = scope,
                                  .frozen = cull_frozen_of(f->prepared, layers) };
     cull_stage_view stage_view;
     cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, before, NULL);
@@ -54,13 +55,13 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
     return refused(f, &stage->strategy, status);
 }
 
-static cull_status fit_method(fitting *f, size_t layers)
+static cull_status fit_method(fitting *f, size_t layers, enum cull_scope scope)
 {
     const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
     if (!known)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->method->n; i++)
-        CULL_TRY(fit_stage(f, &f->method->stage[i], layers, &known));
+        CULL_TRY(fit_stage(f, &f->method->stage[i], layers, scope, &known));
     return CULL_OK;
 }
 
@@ -71,8 +72,12 @@ static cull_status fit_model(fitting *f, const cull_spec *spec)
         return CULL_ENOMEM;
     for (size_t m = 0; m < spec->n_methods; m++) {
         f->method = &spec->methods[m];
-        for (size_t layers = 0; layers < spec->n_layers; layers++)
-            CULL_TRY(fit_method(f, layers));
+        for (size_t i = 0; i < spec->n_layers * spec->n_allocations; i++)
+            CULL_TRY(
+                fit_method(f, i / spec->n_allocations,
+                           spec->allocations[i % spec->n_allocations].kind == CULL_ALLOCATE_GLOBAL
+                               ? CULL_SCOPE_GLOBAL
+                               : CULL_SCOPE_LAYER));
     }
     return CULL_OK;
 }

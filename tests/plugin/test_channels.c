@@ -462,21 +462,19 @@ static void what_cannot_be_is_refused(void **state)
     const methods_plugin p =
         methods_load(worlds[0], "strategy", "channels", WORDS("widths=equal", "multiple=48"));
     const cull_strategy *strategy = p.vtable;
-    const cull_scores *scores = methods_score(worlds[0], "magnitude", WORDS("by=channel"));
     const cull_budget global = channel_budget(worlds[0], CULL_SCOPE_GLOBAL, 0.5);
+    const cull_budget layer = channel_budget(worlds[0], CULL_SCOPE_LAYER, 0.5);
     cull_view view = worlds[0]->view;
     cull_model_facts facts = worlds[0]->facts;
 
     (void)state;
+    assert_fails(host, strategy->fits(fake_ctx(host), p.settings, &view, &layer, NULL), CULL_EINVAL,
+                 "48 does not divide the 128 channels");
     assert_fails(host, strategy->fits(fake_ctx(host), p.settings, &view, &global, NULL),
-                 CULL_EINVAL, "48 does not divide the 128 channels");
-    assert_fails(host,
-                 strategy->select(fake_ctx(host), p.settings, &view, scores, &global,
-                                  CULL_ALL_LAYERS, tinyworld_cut(worlds[0])),
                  CULL_EINVAL, "allocation global");
     facts.one_width = "one key gives the width of shared experts too";
     view.model = &facts;
-    assert_fails(host, strategy->fits(fake_ctx(host), p.settings, &view, &global, NULL),
+    assert_fails(host, strategy->fits(fake_ctx(host), p.settings, &view, &layer, NULL),
                  CULL_ENOTSUP, "one key");
 }
 

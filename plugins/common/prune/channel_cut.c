@@ -337,10 +337,6 @@ cull_status channel_cut_select(cull_ctx *ctx, const void *settings, const cull_v
     const bool all = layer == CULL_ALL_LAYERS;
     const bool global = budget->scope == CULL_SCOPE_GLOBAL;
 
-    if (global && w.set->widths == WIDTHS_EQUAL)
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "widths: equal needs a budget for each layer, and allocation global "
-                               "gives none");
     cull_status status =
         list_modules(&w, scores, all ? 0 : layer, all ? view->model->L : layer + 1);
     if (status == CULL_OK)
@@ -370,6 +366,10 @@ cull_status channel_cut_fits(cull_ctx *ctx, const void *settings, const cull_vie
     cull_status status = CULL_OK;
 
     (void)out;
+    if (set->widths == WIDTHS_EQUAL && budget->scope == CULL_SCOPE_GLOBAL)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "widths: equal needs a budget for each layer, and allocation global "
+                               "gives none");
     if (set->widths == WIDTHS_EQUAL && view->model->one_width)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "widths: equal: %s", view->model->one_width);
     for (size_t l = 0; l < view->model->L && status == CULL_OK; l++) {
