@@ -41,3 +41,8 @@ set_tests_properties(golden-tiktoken PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
 add_test(NAME golden-counts COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_counts.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-counts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+# Channels of quantised blocks and shared experts, in exports.
+add_test(NAME golden-channel-exports COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_channels.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/architectures)
+set_tests_properties(golden-channel-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)

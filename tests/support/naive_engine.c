@@ -8,7 +8,8 @@
 typedef struct naive_core {
     const cull_backend *backend;
     const cull_model *model;
-    size_t n; // rows of the sequence
+    size_t n;                 // rows of the sequence
+    const naive_watch *watch; // or NULL
     size_t n_blocks;
     float *block[64]; // scratch of the piece in hand
 } naive_core;
@@ -115,6 +116,8 @@ static cull_status naive_linear(cull_pass *pass, cull_matrix_id where, size_t n,
         }
     }
     free(w);
+    if (core->watch)
+        core->watch->linear(core->watch->arg, where, n, m.cols, x, ldx, y, ldy);
     return CULL_OK;
 }
 
@@ -375,6 +378,13 @@ void naive_room(const cull_backend *backend, const cull_model *model, size_t n, 
 cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_model *model, size_t n,
                       const int32_t *ids, const cull_rule *rule, naive_forward *f)
 {
+    return naive_run_watched(ctx, backend, model, n, ids, rule, NULL, f);
+}
+
+cull_status naive_run_watched(cull_ctx *ctx, const cull_backend *backend, const cull_model *model,
+                              size_t n, const int32_t *ids, const cull_rule *rule,
+                              const naive_watch *watch, naive_forward *f)
+{
     static const cull_engine engine = {
         .size = sizeof engine,
         .linear = naive_linear,
@@ -385,7 +395,7 @@ cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_mod
         .convolve = naive_convolve,
     };
     const cull_model_facts *facts = backend->facts(model);
-    naive_core core = { .backend = backend, .model = model, .n = n };
+    naive_core core = { .backend = backend, .model = model, .n = n, .watch = watch };
     cull_pass pass = { sizeof pass, &engine, ctx, facts->rope_switch && n > facts->rope_switch,
                        &core };
     int32_t *pos = calloc(n, sizeof *pos);

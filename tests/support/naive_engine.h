@@ -19,6 +19,15 @@ typedef struct naive_forward {
 // Run n tokens at positions 0 … n − 1. rule: [l], or NULL.
 cull_status naive_run(cull_ctx *ctx, const cull_backend *backend, const cull_model *model, size_t n,
                       const int32_t *ids, const cull_rule *rule, naive_forward *out);
+// Shown every product y = x Wᵀ + b: x (n, cols), y with the matrix's rows as columns.
+typedef struct naive_watch {
+    void *arg;
+    void (*linear)(void *arg, cull_matrix_id where, size_t n, size_t cols, const float *x,
+                   size_t ldx, const float *y, size_t ldy);
+} naive_watch;
+cull_status naive_run_watched(cull_ctx *ctx, const cull_backend *backend, const cull_model *model,
+                              size_t n, const int32_t *ids, const cull_rule *rule,
+                              const naive_watch *watch, naive_forward *out);
 // Room for a forward of n rows, zeroed.
 void naive_room(const cull_backend *backend, const cull_model *model, size_t n, naive_forward *f);
 void naive_free(naive_forward *f);
