@@ -1,7 +1,9 @@
 // Texts: growing buffers, the nearest known word, UTF-8.
 #include "base/text.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -229,4 +231,32 @@ void cull_path_join(cull_buf *buf, const char *dir, const char *name)
             cull_buf_puts(buf, "/");
     }
     cull_buf_puts(buf, name);
+}
+
+bool cull_parse_bytes(const char *text, uint64_t *out)
+{
+    static const char units[] = "kmgtp";
+    char *end;
+
+    const size_t plain = strspn(text, "0123456789.");
+    const double value = strtod(text, &end);
+    if (end == text || end != text + plain)
+        return false;
+    double scale = 1;
+    if (*end && *end != 'B') {
+        const char lower = (char)(*end | 0x20);
+        const char *unit = strchr(units, lower);
+        if (!unit)
+            return false;
+        scale = ldexp(1, 10 * (int)(unit - units + 1));
+        end++;
+        if (*end == 'i' && end[1] == 'B')
+            end++;
+    }
+    if (*end == 'B')
+        end++;
+    if (*end || value * scale >= 0x1p63)
+        return false;
+    *out = (uint64_t)(value * scale);
+    return true;
 }

@@ -39,6 +39,10 @@ const char *cull_nearest(const char *word, const char *const *candidates); // NU
 bool cull_utf8_valid(const char *s, size_t n);
 size_t cull_utf8_length(const char *s, size_t n); // code points; s is valid
 
+// A size: digits with a point, and a unit of 1024 (k, M, G, T, P, each also with B or iB). false:
+// it is none.
+bool cull_parse_bytes(const char *text, uint64_t *out);
+
 // File names. join: "dir/name", or a copy of an absolute name; in `buf`.
 void cull_path_join(cull_buf *buf, const char *dir, const char *name);
 

@@ -96,7 +96,4 @@ int cull_exit_of(cull_status status);
 void cull_interrupt_install(void);
 bool cull_interrupted(void); // the context's `stop`
 
-// "8G", "500M", "1.5GiB", "123456": bytes. false: it is none.
-bool cull_parse_bytes(const char *text, uint64_t *out);
-
 #endif

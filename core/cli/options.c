@@ -1,10 +1,10 @@
 // The options that all commands have.
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/cli.h"
 
 enum {
@@ -46,34 +46,6 @@ static const struct {
     { 0, { "verbose", VERBOSE, NULL, 0, "also what helps to find faults", 10 } },
 };
 enum { N_COMMON = sizeof common / sizeof *common };
-
-bool cull_parse_bytes(const char *text, uint64_t *out)
-{
-    static const char units[] = "kmgtp";
-    char *end;
-
-    const size_t plain = strspn(text, "0123456789.");
-    const double value = strtod(text, &end);
-    if (end == text || end != text + plain)
-        return false;
-    double scale = 1;
-    if (*end && *end != 'B') {
-        const char lower = (char)(*end | 0x20);
-        const char *unit = strchr(units, lower);
-        if (!unit)
-            return false;
-        scale = ldexp(1, 10 * (int)(unit - units + 1));
-        end++;
-        if (*end == 'i' && end[1] == 'B')
-            end++;
-    }
-    if (*end == 'B')
-        end++;
-    if (*end || value * scale >= 0x1p63)
-        return false;
-    *out = (uint64_t)(value * scale);
-    return true;
-}
 
 static void append(struct argp_state *state, const char ***list, size_t *n, const char *text)
 {

@@ -123,7 +123,7 @@ static void fit_shares(const cull_spec *spec, const cull_method *method, cull_pr
                          "method \"%s\" needs a sparsity, but the experiment has no \"sparsities\"",
                          method->name);
     for (size_t i = 0; rest > 0 && i < spec->n_sparsities; i++)
-        if (spec->sparsities[i].value < shares - 1e-12)
+        if (spec->sparsities[i].kind == CULL_FRACTION && spec->sparsities[i].value < shares - 1e-12)
             cull_problem_add(
                 problems, spec->sparsities[i].place,
                 "sparsity %g is below %g, what the first stages of method \"%s\" carry",
@@ -220,6 +220,20 @@ static void fit_donors(const cull_spec *spec, cull_problems *problems)
     }
 }
 
+// A donor's share is taken from the sparsity, which such a budget does not say yet.
+static void fit_budgets(const cull_spec *spec, cull_problems *problems)
+{
+    bool donors = false;
+    for (size_t i = 0; i < spec->n_allocations; i++)
+        donors = donors || (spec->allocations[i].kind != CULL_ALLOCATE_LAYER &&
+                            spec->allocations[i].kind != CULL_ALLOCATE_GLOBAL);
+    for (size_t i = 0; donors && i < spec->n_sparsities; i++)
+        if (spec->sparsities[i].kind != CULL_FRACTION)
+            cull_problem_add(problems, spec->sparsities[i].place,
+                             "sparsities: with allocations like and search, sparsities are "
+                             "fractions");
+}
+
 static bool complete(const cull_method *method)
 {
     for (size_t i = 0; i < method->n; i++)
@@ -246,6 +260,7 @@ void cull_fit_spec(const cull_spec *spec, cull_problems *problems)
         fit_allocations(spec, method, problems);
     }
     fit_donors(spec, problems);
+    fit_budgets(spec, problems);
 }
 
 // ---- what a model's facts tell ----
@@ -306,6 +321,8 @@ static cull_place sparsity_place(const cull_plan *plan, const cull_step *step)
 {
     if (!isnan(step->spec->share))
         return step->spec->share_place;
+    if (step->budget)
+        return step->budget->place;
     for (size_t i = 0; i < plan->spec->n_sparsities; i++)
         if (plan->spec->sparsities[i].value == step->sparsity)
             return plan->spec->sparsities[i].place;

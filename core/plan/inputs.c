@@ -7,6 +7,7 @@
 
 #include "base/sized.h"
 #include "plan/fit.h"
+#include "plan/meet.h"
 #include "plan/search_data.h"
 #include "plugin/contract.h"
 #include "plugin/host.h"
@@ -160,7 +161,7 @@ void cull_prepared_model_warn(const cull_prepared_model *s)
 }
 
 // Which layers may be cut, and whether the plan's cells fit the model.
-static cull_status fit_model(const cull_plan *plan, size_t model, cull_prepared_model *s,
+static cull_status fit_model(cull_plan *plan, size_t model, cull_prepared_model *s,
                              cull_problems *problems)
 {
     const cull_model_facts *facts = s->opened.facts;
@@ -174,6 +175,8 @@ static cull_status fit_model(const cull_plan *plan, size_t model, cull_prepared_
                                   problems) &&
                good;
     if (good)
+        CULL_TRY(cull_plan_meet(plan, model, s, problems));
+    if (good)
         cull_fit_model(plan, model, facts, s->layer, s->frozen, problems);
     return CULL_OK;
 }
@@ -183,8 +186,8 @@ const uint8_t *cull_frozen_of(const cull_prepared_model *s, size_t layers)
     return s->frozen + (layers == CULL_NOT ? 0 : layers) * s->opened.facts->L;
 }
 
-cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what,
-                             cull_problems *problems, cull_inputs *out)
+cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull_problems *problems,
+                             cull_inputs *out)
 {
     const cull_spec *spec = plan->spec;
     *out = (cull_inputs){ .spec = spec };

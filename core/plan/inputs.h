@@ -46,11 +46,11 @@ typedef struct cull_inputs {
     cull_prepared_model *at; // (n_models)
 } cull_inputs;
 
-// Opens the models and fits the plan to their facts. CULL_EUSAGE: there are problems; another
-// failure: a checkpoint cannot be used. Close in any case.
+// Opens the models, turns budgets into sparsities (meet.h) and fits the plan to their facts.
+// CULL_EUSAGE: there are problems; another failure: a checkpoint cannot be used. Close in any case.
 // what: 0, or CULL_OPEN_SHAPES where nothing will run.
-cull_status cull_inputs_open(cull_ctx *ctx, const cull_plan *plan, uint32_t what,
-                             cull_problems *problems, cull_inputs *out) CULL_MUST_CHECK;
+cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull_problems *problems,
+                             cull_inputs *out) CULL_MUST_CHECK;
 
 // Loads rows and prepares requests.
 cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan,

@@ -78,6 +78,10 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_u64(hash, step->scope);
     cull_hash_u64(hash, step->search ? step->search->at : 0);
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
+    if (step->budget) {
+        cull_hash_u64(hash, step->budget->kind);
+        cull_hash_f64(hash, step->budget->value);
+    }
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_u64(hash, step->spec->propagate);
     cull_keep_hash(&step->spec->keep, hash);
@@ -185,6 +189,14 @@ typedef struct draft {
     const cull_search *search;
 } draft;
 
+// A budget in another unit is known once the model is.
+static void set_sparsity(const cull_sparsity *asked, cull_step *step)
+{
+    const bool fraction = asked->kind == CULL_FRACTION;
+    step->sparsity = fraction ? asked->value : 0;
+    step->budget = fraction ? NULL : asked;
+}
+
 static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
 {
     const cull_stage *spec = &d->method->stage[d->stage];
@@ -208,7 +220,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .seed = m->spec->seeds[p.seed].value,
     };
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
-        step.sparsity = m->spec->sparsities[p.sparsity].value;
+        set_sparsity(&m->spec->sparsities[p.sparsity], &step);
     CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
     step.seeded =
         step.search || cull_stage_draws(spec) ||
@@ -265,13 +277,15 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     plan->cell = grow(m->ctx, plan->cell, plan->n_cells, sizeof *plan->cell);
     if (!plan->cell)
         return CULL_ENOMEM;
+    const cull_sparsity *asked = a.sparsity ? &spec->sparsities[p.sparsity] : NULL;
     plan->cell[plan->n_cells++] = (cull_cell){
         .model = p.model,
         .method = method,
         .step = d.before,
-        .sparsity = a.sparsity ? spec->sparsities[p.sparsity].value
+        .sparsity = asked      ? asked->value
                     : a.budget ? cull_method_shares(d.method)
                                : NAN,
+        .budget = asked && asked->kind != CULL_FRACTION ? asked : NULL,
         .allocation = a.allocation ? spec->allocations[p.allocation].label : NULL,
         .calibration = a.calibration ? p.calibration : CULL_NOT,
         .layers = p.layers,

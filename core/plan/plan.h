@@ -39,9 +39,10 @@ typedef struct cull_step {
     const cull_search *search;       // scope SEARCH: the counts are what it finds; else NULL
     cull_unit unit;
     uint32_t needs, emits;
-    double sparsity; // of the whole method; NAN where it does not matter
-    bool visit;      // decided layer by layer, inside the visit
-    bool seeded;     // its result depends on the seed
+    double sparsity;             // of the whole method; NAN where it does not matter
+    const cull_sparsity *budget; // that sparsity is to meet (meet.h), 0 till then; NULL: none
+    bool visit;                  // decided layer by layer, inside the visit
+    bool seeded;                 // its result depends on the seed
     uint64_t seed;
     cull_key sketch; // what it is, before models and data are known
     cull_key key;    // what it is (cull_plan_keys)
@@ -59,12 +60,13 @@ typedef struct cull_calibration_set {
 } cull_calibration_set;
 
 typedef struct cull_cell {
-    size_t model, method;   // method CULL_NOT: dense
-    size_t step;            // the last one of its method; CULL_NOT: dense
-    double sparsity;        // requested; NAN: none
-    const char *allocation; // label; NULL: none
-    size_t calibration;     // of the experiment; CULL_NOT: it makes no difference
-    size_t layers;          // of the experiment; CULL_NOT: dense
+    size_t model, method;        // method CULL_NOT: dense
+    size_t step;                 // the last one of its method; CULL_NOT: dense
+    double sparsity;             // requested; NAN: none
+    const cull_sparsity *budget; // that it is to meet; NULL: it was given itself
+    const char *allocation;      // label; NULL: none
+    size_t calibration;          // of the experiment; CULL_NOT: it makes no difference
+    size_t layers;               // of the experiment; CULL_NOT: dense
     bool seeded;
     uint64_t seed;
     bool left_out; // not asked for (plan/only.h)

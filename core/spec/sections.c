@@ -154,6 +154,11 @@ struct number {
 
 static const cull_param sparsity_param =
     CULL_P_REAL(struct number, real, 0, 0.0, 1.0, "the fraction that goes");
+struct budget {
+    const char *bytes;
+    double experts, active;
+};
+
 static const cull_param seed_param =
     CULL_P_INT(struct number, integer, 0, 0, CULL_ANY_HI, "drives sampling and chance");
 
@@ -165,24 +170,71 @@ static bool read_number(cull_reader *r, const char *who, const cull_param *param
     return cull_bind_value(&r->binder, who, param, node, out);
 }
 
+static const cull_param bytes_param =
+    CULL_P_TEXT(struct budget, bytes, NULL, 0, "most bytes of the weights that an export stores");
+static const cull_param experts_param =
+    CULL_P_REAL(struct budget, experts, 0, 1.0, 1e6, "experts that each layer keeps");
+static const cull_param active_param = CULL_P_REAL(
+    struct budget, active, 0, 0.0, 1.0, "the fraction of the parameters that run for a token");
+
+// { bytes: 12G }, { experts: 48 } or { active: 0.8 }; false: there was a problem.
+static bool read_budget(cull_reader *r, const cull_node *node, cull_sparsity *out)
+{
+    static const char *const words[] = { "bytes", "experts", "active", NULL };
+    const cull_param *const params[] = { &bytes_param, &experts_param, &active_param };
+    struct budget b = { 0 };
+    uint64_t bytes = 0;
+    size_t i = 0;
+    while (node->n == 1 && words[i] && strcmp(words[i], node->key[0]->text) != 0)
+        i++;
+    if (node->n != 1 || !words[i]) {
+        cull_problem_add(r->problems, node->place,
+                         "sparsities: a budget is one of { bytes: SIZE }, { experts: N } and "
+                         "{ active: FRACTION }");
+        return false;
+    }
+    if (!cull_bind_value(&r->binder, "sparsities", params[i], node->item[0], &b))
+        return false;
+    if (i == 0 && !cull_parse_bytes(b.bytes, &bytes)) {
+        cull_problem_add(r->problems, node->item[0]->place,
+                         "sparsities.bytes: \"%s\" is no size; write 12G, or 500M", b.bytes);
+        return false;
+    }
+    const double value[] = { (double)bytes, b.experts, b.active };
+    *out = (cull_sparsity){ node->place, (cull_amount)(CULL_BYTES + i), value[i] };
+    return true;
+}
+
+static void read_fraction(cull_reader *r, const cull_node *node)
+{
+    cull_spec *spec = r->spec;
+    struct number s;
+    if (!read_number(r, "sparsities", &sparsity_param, node, &s))
+        return;
+    if (s.real >= 1)
+        cull_problem_add(r->problems, node->place,
+                         "sparsities: 1 would leave nothing of the experts");
+    for (size_t j = 0; j < spec->n_sparsities; j++)
+        if (spec->sparsities[j].kind == CULL_FRACTION && spec->sparsities[j].value == s.real)
+            cull_problem_add(r->problems, node->place, "sparsities: %s is here twice", node->text);
+    spec->sparsities[spec->n_sparsities++] = (cull_sparsity){ node->place, CULL_FRACTION, s.real };
+}
+
 static void read_sparsities(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     cull_elements list;
+    // One budget is a map, and no list of its key
+    const cull_node *const *at = &node;
     cull_elements_of(node, &list);
-    spec->sparsities = cull_take(r->ctx, list.n + 1, sizeof *spec->sparsities);
-    for (size_t i = 0; spec->sparsities && i < list.n; i++) {
-        struct number s;
-        if (!read_number(r, "sparsities", &sparsity_param, list.at[i], &s))
-            continue;
-        if (s.real >= 1)
-            cull_problem_add(r->problems, list.at[i]->place,
-                             "sparsities: 1 would leave nothing of the experts");
-        for (size_t j = 0; j < spec->n_sparsities; j++)
-            if (spec->sparsities[j].value == s.real)
-                cull_problem_add(r->problems, list.at[i]->place, "sparsities: %s is here twice",
-                                 list.at[i]->text);
-        spec->sparsities[spec->n_sparsities++] = (cull_sparsity){ list.at[i]->place, s.real };
+    const size_t n = node->kind == CULL_MAP ? 1 : list.n;
+    at = node->kind == CULL_MAP ? at : list.at;
+    spec->sparsities = cull_take(r->ctx, n + 1, sizeof *spec->sparsities);
+    for (size_t i = 0; spec->sparsities && i < n; i++) {
+        if (at[i]->kind != CULL_MAP)
+            read_fraction(r, at[i]);
+        else if (read_budget(r, at[i], &spec->sparsities[spec->n_sparsities]))
+            spec->n_sparsities++;
     }
 }
 

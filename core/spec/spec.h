@@ -6,7 +6,7 @@
 //   methods:     { NAME: stage or [ stage, … ] }
 //                stage: { criterion: …, strategy: …, recalibrate: true, propagate: pruned,
 //                         keep: super | [[layer, expert], …] | FILE of such a list }
-//   sparsities:  [ number in [0, 1), … ]
+//   sparsities:  [ number in [0, 1) | { bytes: SIZE } | { experts: N } | { active: FRACTION }, … ]
 //   allocations: [ layer | global | { like: METHOD } | { search: … } | { like: …, search: … }, … ]
 //   seeds:       [ integer, … ]
 //   metrics:     [ metric, … ]
@@ -79,8 +79,17 @@ typedef struct cull_allocation {
     const char *label;   // "layer", "global", "like:stun", "search", "like:stun:search"
 } cull_allocation;
 
+// What of a sparsity is given: the fraction that goes, or what stays.
+typedef enum cull_amount {
+    CULL_FRACTION, // of the experts' parameters goes
+    CULL_BYTES,    // of weights as an export stores them
+    CULL_EXPERTS,  // in each layer, or as many parameters
+    CULL_ACTIVE,   // fraction of the parameters that run for a token
+} cull_amount;
+
 typedef struct cull_sparsity {
     cull_place place;
+    cull_amount kind;
     double value;
 } cull_sparsity;
 
