@@ -94,14 +94,12 @@ cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_option
 
 size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options, size_t n_lanes)
 {
-    size_t floats = 1;
+    double floats = 1;
 
-    for (size_t l = 0; l < m->facts->L; l++) {
-        const size_t here = cull_visit_floats(m, l);
-        floats = here > floats ? here : floats;
-    }
-    const uint64_t rows =
-        cull_memory_limit(m, options) / 4 / (floats * sizeof(float) * (n_lanes ? n_lanes : 1));
+    for (size_t l = 0; l < m->facts->L; l++)
+        floats = fmax(floats, cull_reserved_floats(m->facts, cull_layer_of(m, l)));
+    const uint64_t rows = cull_memory_limit(m, options) / 4 /
+                          ((uint64_t)floats * sizeof(float) * (n_lanes ? n_lanes : 1));
     if (rows > BLOCK_ROWS_MOST)
         return BLOCK_ROWS_MOST;
     return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;
@@ -114,6 +112,12 @@ double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer
         layer->attend_width ? (double)layer->attend_width : 4 * D + 2 * (double)layer->kv_width;
 
     return (3 + side) * D + attend + (histories - 1) * (2 + side) * D;
+}
+
+double cull_reserved_floats(const cull_model_facts *f, const cull_layer_facts *layer)
+{
+    return cull_live_floats(f, layer, 1) + 2 * (double)f->D + 2 * (double)layer->E +
+           8 * (double)layer->K;
 }
 
 static double lanes_bytes(const cull_open_model *m, double rows, double lanes)

@@ -1,8 +1,7 @@
 // Memory: what is resident whatever the rows are, what is left for them, and what a row takes.
 //
-// Two counts of a row: cull_visit_floats (visit.h) is what its block reserves in every layer, so
-// that blocks stay below the limit; cull_live_floats is what is really alive at once, for the
-// plan's peak.
+// There is one count of a row, cull_live_floats: the plan's peak rests on it, and so does what a
+// block reserves.
 #ifndef CULL_ENGINE_MEMORY_H
 #define CULL_ENGINE_MEMORY_H
 
@@ -48,5 +47,8 @@ size_t cull_lanes_at_once(const cull_open_model *m, const cull_engine_options *o
 // it, the normalised input, queries, keys, values, what was attended to and its projection; and of
 // the histories before it what their experts are going to need.
 double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories);
+// What a row's block reserves in a layer: that of one history, and routing and the experts'
+// outputs, which come after attention and of which a wave holds a part.
+double cull_reserved_floats(const cull_model_facts *f, const cull_layer_facts *layer);
 
 #endif

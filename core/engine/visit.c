@@ -20,17 +20,6 @@ bool cull_cut_before_router(const cull_cut *cut, size_t l)
     return false;
 }
 
-size_t cull_visit_floats(const cull_open_model *m, size_t l)
-{
-    const cull_layer_facts *f = cull_layer_of(m, l);
-    const size_t D = m->facts->D;
-
-    // r, side, x, and inside attend about q, k, v, the attended values and the dense parts' widths;
-    // then routing and the experts' outputs, of which a wave holds a part
-    const size_t attend = f->attend_width ? f->attend_width : 2 * f->kv_width + 6 * D;
-    return 3 * D + attend + 2 * f->E + 8 * f->K + 2 * D;
-}
-
 static bool skips_layer(const cull_lane *lane, size_t l)
 {
     return lane->cut && lane->cut->layer[l].skip_layer;

@@ -72,7 +72,4 @@ size_t cull_wave_overlay_bytes(size_t n_workers);
 // Does the cut change anything of layer l before the router (attention, shared or dense parts)?
 bool cull_cut_before_router(const cull_cut *cut, size_t l);
 
-// Floats of scratch that a row of a lane needs in a visit of layer l, for planning blocks.
-size_t cull_visit_floats(const cull_open_model *m, size_t l);
-
 #endif

@@ -1,5 +1,6 @@
 // Every statistic has the same bits whatever the memory, and so the blocks of rows, whatever the
 // threads, alone or with other calibrations in the pass, and whoever owns which slices.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,15 +151,14 @@ static uint64_t memory_for(double rows)
 {
     test_model m;
     fake_host *host = host_of(1, &m);
-    size_t floats = 0;
+    double floats = 0;
 
     for (size_t l = 0; l < m.opened.facts->L; l++)
-        floats =
-            cull_visit_floats(&m.opened, l) > floats ? cull_visit_floats(&m.opened, l) : floats;
+        floats = fmax(floats, cull_reserved_floats(m.opened.facts, cull_layer_of(&m.opened, l)));
     const uint64_t fixed = cull_memory_fixed(&m.opened, 1e9);
     test_model_close(&m);
     fake_host_free(host);
-    return fixed + (uint64_t)(4 * rows * (double)(floats * sizeof(float)));
+    return fixed + (uint64_t)(4 * rows * floats * sizeof(float));
 }
 
 static void memory_leaves_every_bit(void **state)
