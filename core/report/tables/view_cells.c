@@ -140,34 +140,50 @@ static cull_status gather(view *v)
     return CULL_OK;
 }
 
-// ---- the table ----
+// ---- the columns before the metrics' ----
 
-// An axis whose value all share says nothing.
-static cull_status find_useful(view *v)
+static bool has_sparsity(const cull_frame_cell *c, const cull_frame_trial *t)
 {
-    v->use_axis = cull_take(v->ctx, v->frame->n_axes, sizeof *v->use_axis);
-    if (!v->use_axis)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < v->frame->n_axes; i++)
-        v->use_axis[i] = cull_axis_varies(v->frame, v->model, i, 2);
-    v->use[METHOD] = true;
-    for (size_t i = 0; i < v->n; i++) {
-        if (v->cell[i] == SIZE_MAX)
-            continue;
-        const cull_frame_cell *cell = &v->frame->cell[v->cell[i]];
-        const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
-        v->use[SPARSITY] |= !isnan(cell->sparsity);
-        v->use[REMOVED] |= !cell->dense && !isnan(t->achieved);
-        v->use[ACTIVE] |= t->active > 0;
-        v->use[SEEDS] |= cell->n_trials > 1;
-    }
-    return CULL_OK;
+    (void)t;
+    return !isnan(c->sparsity);
 }
 
-static void percent(double fraction, size_t column, cull_table *t)
+static bool has_removed(const cull_frame_cell *c, const cull_frame_trial *t)
 {
-    if (!isnan(fraction))
-        cull_table_printf(t, column, "%.1f %%", 100 * fraction);
+    return !c->dense && !isnan(t->achieved);
+}
+
+static bool has_active(const cull_frame_cell *c, const cull_frame_trial *t)
+{
+    (void)c;
+    return t->active > 0;
+}
+
+static bool has_seeds(const cull_frame_cell *c, const cull_frame_trial *t)
+{
+    (void)t;
+    return c->n_trials > 1;
+}
+
+static void put_sparsity(const view *v, const cull_frame_cell *c, size_t at, cull_table *t)
+{
+    (void)v;
+    if (!isnan(c->sparsity))
+        cull_table_printf(t, at, "%g", c->sparsity);
+}
+
+static void put_method(const view *v, const cull_frame_cell *c, size_t at, cull_table *t)
+{
+    (void)v;
+    cull_table_set(t, at, c->method);
+}
+
+static void put_share(const view *v, const cull_frame_cell *c, size_t at, cull_table *t,
+                      double (*of)(const cull_frame_trial *))
+{
+    const double share = c->dense ? NAN : cull_cell_mean(v->frame, c, of);
+    if (!isnan(share))
+        cull_table_printf(t, at, "%.1f %%", 100 * share);
 }
 
 static double removed(const cull_frame_trial *t)
@@ -180,58 +196,162 @@ static double active(const cull_frame_trial *t)
     return t->active;
 }
 
-// The columns before the metrics'; the first one after them is returned. c NULL: dense, which is
-// not there.
+static void put_removed(const view *v, const cull_frame_cell *c, size_t at, cull_table *t)
+{
+    put_share(v, c, at, t, removed);
+}
+
+static void put_active(const view *v, const cull_frame_cell *c, size_t at, cull_table *t)
+{
+    put_share(v, c, at, t, active);
+}
+
+static void put_seeds(const view *v, const cull_frame_cell *c, size_t at, cull_table *t)
+{
+    (void)v;
+    cull_table_printf(t, at, "%zu", c->n_trials);
+}
+
+// A column is there where it says something of any row.
+// clang-format off
+static const struct {
+    cull_table_column head; // name, number, …: see table.h
+    bool (*says)(const cull_frame_cell *, const cull_frame_trial *first); // NULL: always
+    void (*put)(const view *, const cull_frame_cell *, size_t at, cull_table *);
+} fixed[FIXED] = {
+    [SPARSITY] = { { "sparsity", true, false, true },  has_sparsity, put_sparsity },
+    [METHOD]   = { { "method", false, false, false },  NULL,         put_method },
+    [REMOVED]  = { { "removed", true, false, false },  has_removed,  put_removed },
+    [ACTIVE]   = { { "active", true, false, false },   has_active,   put_active },
+    [SEEDS]    = { { "seeds", true, false, true },     has_seeds,    put_seeds },
+};
+// clang-format on
+
+// An axis whose value all share says nothing.
+static cull_status find_useful(view *v)
+{
+    v->use_axis = cull_take(v->ctx, v->frame->n_axes, sizeof *v->use_axis);
+    if (!v->use_axis)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < v->frame->n_axes; i++)
+        v->use_axis[i] = cull_axis_varies(v->frame, v->model, i, 2);
+    for (size_t k = 0; k < FIXED; k++)
+        v->use[k] = !fixed[k].says;
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->cell[i] == SIZE_MAX)
+            continue;
+        const cull_frame_cell *cell = &v->frame->cell[v->cell[i]];
+        const cull_frame_trial *t = &v->frame->trial[v->frame->order[cell->first]];
+        for (size_t k = 0; k < FIXED; k++)
+            v->use[k] = v->use[k] || fixed[k].says(cell, t);
+    }
+    return CULL_OK;
+}
+
+// Their number is returned.
+static size_t fixed_columns(const view *v, cull_table_column *column)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < FIXED; k++) {
+        for (size_t a = 0; k == AXES && a < v->frame->n_axes; a++)
+            if (v->use_axis[a])
+                column[n++] = (cull_table_column){ .name = v->frame->axis[a] };
+        if (v->use[k])
+            column[n++] = fixed[k].head;
+    }
+    return n;
+}
+
+// The first column after them is returned. c NULL: dense, which is not there.
 static size_t put_cell(const view *v, const cull_frame_cell *c, cull_table *t)
 {
     size_t at = 0;
-    if (v->use[SPARSITY] && ++at && c && !isnan(c->sparsity))
-        cull_table_printf(t, at - 1, "%g", c->sparsity);
-    cull_table_set(t, at++, c ? c->method : "dense");
-    for (size_t i = 0; i < v->frame->n_axes; i++)
-        if (v->use_axis[i])
-            cull_table_set(t, at++, c ? c->axis[i] : "");
-    if (v->use[REMOVED] && ++at && c && !c->dense)
-        percent(cull_cell_mean(v->frame, c, removed), at - 1, t);
-    if (v->use[ACTIVE] && ++at && c && !c->dense)
-        percent(cull_cell_mean(v->frame, c, active), at - 1, t);
-    if (v->use[SEEDS] && ++at && c)
-        cull_table_printf(t, at - 1, "%zu", c->n_trials);
+    for (size_t k = 0; k < FIXED; k++) {
+        for (size_t a = 0; k == AXES && a < v->frame->n_axes; a++)
+            if (v->use_axis[a])
+                cull_table_set(t, at++, c ? c->axis[a] : "");
+        if (v->use[k] && c)
+            fixed[k].put(v, c, at, t);
+        else if (k == METHOD)
+            cull_table_set(t, at, "dense");
+        at += v->use[k];
+    }
     return at;
 }
 
-static void put_measures(const view *v, size_t cell, size_t at, bool sd, cull_table *t)
+// ---- the columns of a metric ----
+
+static void put_value(const view *v, const shown *s, const cull_metric_view *m, bool dense,
+                      size_t at, cull_table *t)
+{
+    char text[CULL_SHOWN];
+    (void)v, (void)dense;
+    cull_show_value(text, sizeof text, &s->estimate, m->law);
+    cull_table_set(t, at, text);
+    if (s->best)
+        cull_table_best(t, at);
+}
+
+static void put_sd(const view *v, const shown *s, const cull_metric_view *m, bool dense, size_t at,
+                   cull_table *t)
+{
+    char text[CULL_SHOWN];
+    (void)v, (void)dense;
+    cull_show_sd(text, sizeof text, &s->estimate, m->law);
+    cull_table_set(t, at, text);
+}
+
+static void put_difference(const view *v, const shown *s, const cull_metric_view *m, bool dense,
+                           size_t at, cull_table *t)
+{
+    char text[CULL_SHOWN];
+    if (dense && !v->options->baseline)
+        return;
+    cull_show_difference(text, sizeof text, &s->to_base.d, m->law);
+    cull_table_set(t, at, isnan(s->to_base.d.value) && v->options->baseline ? "" : text);
+}
+
+static void put_holm(const view *v, const shown *s, const cull_metric_view *m, bool dense,
+                     size_t at, cull_table *t)
+{
+    char text[CULL_SHOWN];
+    (void)v, (void)m, (void)dense;
+    cull_show_p(text, sizeof text, s->holm);
+    cull_table_set(t, at, isnan(s->holm) ? "" : text);
+}
+
+enum { VALUE, SD, DIFFERENCE, HOLM, OF_METRIC };
+
+static void (*const put_of[OF_METRIC])(const view *, const shown *, const cull_metric_view *,
+                                       bool dense, size_t at, cull_table *) = {
+    [VALUE] = put_value, [SD] = put_sd, [DIFFERENCE] = put_difference, [HOLM] = put_holm
+};
+
+static bool has(const view *v, size_t column)
+{
+    switch (column) {
+    case VALUE:
+        return true;
+    case SD:
+        return !v->options->plain && v->use[SEEDS];
+    case DIFFERENCE:
+        return !v->options->plain;
+    default:
+        return !v->options->plain && v->options->baseline;
+    }
+}
+
+static void put_metrics(const view *v, size_t cell, size_t at, cull_table *t)
 {
     for (size_t j = 0; j < v->metric_views->n; j++) {
         const shown *s = cell == SIZE_MAX ? NULL : shown_of(v, cell, j);
-        const enum cull_law law = v->metric_views->at[j].law;
-        char text[CULL_SHOWN];
-        if (s) {
-            cull_show_value(text, sizeof text, &s->estimate, law);
-            cull_table_set(t, at, text);
-            if (s->best)
-                cull_table_best(t, at);
-        } else {
+        if (!s)
             cull_table_set(t, at, "–");
+        for (size_t k = 0; k < OF_METRIC; k++) {
+            if (s && has(v, k))
+                put_of[k](v, s, &v->metric_views->at[j], v->frame->cell[cell].dense, at, t);
+            at += has(v, k);
         }
-        at++;
-        if (v->options->plain)
-            continue;
-        if (sd && s) {
-            cull_show_sd(text, sizeof text, &s->estimate, law);
-            cull_table_set(t, at, text);
-        }
-        at += sd;
-        if (s && (v->options->baseline || !v->frame->cell[cell].dense)) {
-            cull_show_difference(text, sizeof text, &s->to_base.d, law);
-            cull_table_set(t, at, isnan(s->to_base.d.value) && v->options->baseline ? "" : text);
-        }
-        at++;
-        if (v->options->baseline && s) {
-            cull_show_p(text, sizeof text, s->holm);
-            cull_table_set(t, at, isnan(s->holm) ? "" : text);
-        }
-        at += v->options->baseline != NULL;
     }
 }
 
@@ -256,30 +376,9 @@ static const char *difference_heading(const view *v)
                                                                  : "to dense [95 %]";
 }
 
-// The columns before the metrics'; their number is returned.
-static size_t fixed_columns(const view *v, cull_table_column *column)
-{
-    static const cull_table_column fixed[FIXED] = {
-        [SPARSITY] = { "sparsity", true, false, true },
-        [METHOD] = { "method", false, false, false },
-        [REMOVED] = { "removed", true, false, false },
-        [ACTIVE] = { "active", true, false, false },
-        [SEEDS] = { "seeds", true, false, true },
-    };
-    size_t n = 0;
-    for (size_t i = 0; i < FIXED; i++) {
-        for (size_t a = 0; i == AXES && a < v->frame->n_axes; a++)
-            if (v->use_axis[a])
-                column[n++] = (cull_table_column){ .name = v->frame->axis[a] };
-        if (v->use[i])
-            column[n++] = fixed[i];
-    }
-    return n;
-}
-
 static cull_status make_columns(const view *v, cull_table *out)
 {
-    const size_t room = FIXED + v->frame->n_axes + 4 * v->metric_views->n;
+    const size_t room = FIXED + v->frame->n_axes + OF_METRIC * v->metric_views->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
     const char *to = difference_heading(v);
     if (!column || !to)
@@ -289,15 +388,12 @@ static cull_status make_columns(const view *v, cull_table *out)
     const size_t n_fixed = n;
     for (size_t j = 0; j < v->metric_views->n; j++) {
         const char *name = heading(v->ctx, &v->metric_views->at[j], v->options->plain);
+        const char *const names[OF_METRIC] = { name, "sd", to, "Holm" };
         if (!name)
             return cull_no_memory(v->ctx);
-        column[n++] = (cull_table_column){ name, true, false, false };
-        if (!v->options->plain && v->use[SEEDS])
-            column[n++] = (cull_table_column){ "sd", true, true, false };
-        if (!v->options->plain)
-            column[n++] = (cull_table_column){ to, true, true, false };
-        if (!v->options->plain && v->options->baseline)
-            column[n++] = (cull_table_column){ "Holm", true, true, false };
+        for (size_t k = 0; k < OF_METRIC; k++)
+            if (has(v, k))
+                column[n++] = (cull_table_column){ names[k], true, k != VALUE, false };
     }
     *out = cull_table_new(v->ctx, n, n_fixed, column);
     return out->status;
@@ -317,7 +413,7 @@ cull_status cull_view_cells(cull_ctx *ctx, const cull_frame *frame, const char *
     for (size_t i = 0; i < v.n; i++) {
         const cull_frame_cell *c = v.cell[i] == SIZE_MAX ? NULL : &frame->cell[v.cell[i]];
         cull_table_row(out);
-        put_measures(&v, v.cell[i], put_cell(&v, c, out), v.use[SEEDS], out);
+        put_metrics(&v, v.cell[i], put_cell(&v, c, out), out);
     }
     return out->status;
 }
