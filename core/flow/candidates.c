@@ -79,7 +79,7 @@ typedef struct brood {
 static bool among(size_t n, const size_t *gone, size_t L, const size_t *one)
 {
     for (size_t i = 0; i < n; i++)
-        if (!memcmp(gone + i * L, one, L * sizeof *one))
+        if (memcmp(gone + i * L, one, L * sizeof *one) == 0)
             return true;
     return false;
 }

@@ -91,11 +91,11 @@ static const void *extension(cull_ctx *ctx, const char *id)
     static const cull_observed_ext observed = { sizeof observed, observed_layer };
     static const cull_weight_scores_ext scores = { sizeof scores, weight_scores };
     (void)ctx;
-    if (!strcmp(id, CULL_EXT_OBSERVED))
+    if (strcmp(id, CULL_EXT_OBSERVED) == 0)
         return &observed;
-    if (!strcmp(id, CULL_EXT_WEIGHT_SCORES))
+    if (strcmp(id, CULL_EXT_WEIGHT_SCORES) == 0)
         return &scores;
-    return !strcmp(id, CULL_EXT_CUT_FILE) ? &cull_cut_file_service : NULL;
+    return strcmp(id, CULL_EXT_CUT_FILE) == 0 ? &cull_cut_file_service : NULL;
 }
 
 void cull_stage_view_enter(cull_ctx *ctx, cull_stage_view *stage_view, const char *owner)

@@ -167,7 +167,7 @@ static cull_status add_step(maker *m, cull_step *step, size_t *index)
     cull_plan *plan = m->plan;
     CULL_TRY(sketch(m, step));
     for (*index = 0; *index < plan->n_steps; ++*index)
-        if (!strcmp(plan->step[*index].sketch.hex, step->sketch.hex))
+        if (strcmp(plan->step[*index].sketch.hex, step->sketch.hex) == 0)
             return CULL_OK;
     plan->step = grow(m->ctx, plan->step, plan->n_steps, sizeof *plan->step);
     if (!plan->step)

@@ -18,7 +18,7 @@ static cull_status add(cull_ctx *ctx, size_t *n, const char ***list, const char 
     if (!text)
         return cull_no_memory(ctx);
     for (size_t i = 0; i < *n; i++)
-        if (!strcmp((*list)[i], text))
+        if (strcmp((*list)[i], text) == 0)
             return CULL_OK;
     const char **more = cull_take(ctx, *n + 1, sizeof *more);
     if (!more)

@@ -139,7 +139,7 @@ static void read_allocation(cull_reader *r, const cull_node *node, cull_allocati
     if (node->kind == CULL_MAP && read_map(r, node, out))
         return;
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
-        if (!strcmp(node->text, words[i])) {
+        if (strcmp(node->text, words[i]) == 0) {
             out->kind = (enum cull_allocation_kind)i;
             out->label = words[i];
             return;
@@ -153,7 +153,7 @@ static void read_allocation(cull_reader *r, const cull_node *node, cull_allocati
 static void check_label(cull_reader *r, const cull_allocation *a)
 {
     for (const cull_allocation *b = r->spec->allocations; a->search && b < a; b++)
-        if (b->label && a->label && !strcmp(a->label, b->label))
+        if (b->label && a->label && strcmp(a->label, b->label) == 0)
             cull_problem_add(r->problems, a->place,
                              "allocations: \"%s\" is here twice; searches are told apart by "
                              "their name (name: …)",

@@ -84,7 +84,7 @@ static bool bind_pair(const cull_binder *b, const char *whose, const cull_param 
 static size_t row_of(const cull_plugin *plugin, const char *name)
 {
     for (size_t i = 0; i < plugin->n_params; i++)
-        if (!strcmp(cull_setting_at(plugin, i)->name, name))
+        if (strcmp(cull_setting_at(plugin, i)->name, name) == 0)
             return i;
     return SIZE_MAX;
 }

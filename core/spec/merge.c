@@ -11,8 +11,9 @@ static bool holds_plugin(size_t depth, const char *const *above)
     if (depth == 0)
         return false;
     const char *key = above[depth - 1];
-    return !strcmp(key, "criterion") || !strcmp(key, "strategy") || !strcmp(key, "metrics") ||
-           !strcmp(above[0], "calibrate") || (depth == 2 && !strcmp(above[0], "models"));
+    return strcmp(key, "criterion") == 0 || strcmp(key, "strategy") == 0 ||
+           strcmp(key, "metrics") == 0 || strcmp(above[0], "calibrate") == 0 ||
+           (depth == 2 && strcmp(above[0], "models") == 0);
 }
 
 static bool is_other_plugin(size_t depth, const char *const *above, const cull_node *base,
@@ -25,7 +26,7 @@ static bool is_other_plugin(size_t depth, const char *const *above, const cull_n
 static size_t find(const cull_node *map, const char *key)
 {
     for (size_t i = 0; i < map->n; i++)
-        if (!strcmp(map->key[i]->text, key))
+        if (strcmp(map->key[i]->text, key) == 0)
             return i;
     return SIZE_MAX;
 }

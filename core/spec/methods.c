@@ -57,7 +57,7 @@ static bool own_propagation(const cull_use *use)
             continue;
         int64_t choice;
         memcpy(&choice, (const char *)use->settings + param->offset, sizeof choice);
-        if (!strcmp(param->choices[choice], says[i].word))
+        if (strcmp(param->choices[choice], says[i].word) == 0)
             return true;
     }
     return false;
@@ -210,7 +210,7 @@ static void read_method(cull_reader *r, const cull_node *key, const cull_node *v
     }
     if (stages.n == 0)
         cull_problem_add(r->problems, value->place, "method \"%s\" has no stages", key->text);
-    if (!strcmp(key->text, "dense"))
+    if (strcmp(key->text, "dense") == 0)
         cull_problem_add(r->problems, key->place,
                          "\"dense\" is the uncut model, which is always evaluated");
     for (size_t i = 0; i < stages.n; i++) {

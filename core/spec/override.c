@@ -43,7 +43,7 @@ static size_t key_on_path(const cull_node *map, const char *path, size_t *length
     *length = strcspn(path, ".");
     for (size_t i = 0; i < map->n; i++) {
         const size_t n = strlen(map->key[i]->text);
-        if (n > 0 && !strncmp(path, map->key[i]->text, n) && (path[n] == '.' || !path[n]) &&
+        if (n > 0 && strncmp(path, map->key[i]->text, n) == 0 && (path[n] == '.' || !path[n]) &&
             (found == SIZE_MAX || n > *length)) {
             found = i;
             *length = n;

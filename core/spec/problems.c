@@ -35,7 +35,7 @@ static bool make_room(cull_problems *problems)
 
 static bool same_place(const cull_place *a, const cull_place *b)
 {
-    return a->line == b->line && a->column == b->column && !strcmp(a->file, b->file);
+    return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
 }
 
 // What is written once may be read many times, through an anchor: say it once.
@@ -43,7 +43,7 @@ static bool known(const cull_problems *problems, const cull_problem *new)
 {
     for (size_t i = 0; i < problems->n; i++)
         if (same_place(&problems->at[i].place, &new->place) &&
-            !strcmp(problems->at[i].sentence, new->sentence))
+            strcmp(problems->at[i].sentence, new->sentence) == 0)
             return true;
     return false;
 }

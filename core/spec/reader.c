@@ -21,7 +21,7 @@ void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
                       const char *const *known)
 {
     for (size_t i = 0; known[i]; i++)
-        if (!strcmp(known[i], key->text))
+        if (strcmp(known[i], key->text) == 0)
             return;
     const char *near = cull_nearest(key->text, known);
     if (near)

@@ -56,7 +56,7 @@ static bool same_settings(cull_reader *r, const cull_use *a, const cull_use *b)
     cull_buf one = CULL_BUF_INIT, other = CULL_BUF_INIT;
     cull_settings_json(a->plugin, a->settings, &one);
     cull_settings_json(b->plugin, b->settings, &other);
-    const bool same = one.s && other.s && !strcmp(one.s, other.s);
+    const bool same = one.s && other.s && strcmp(one.s, other.s) == 0;
     r->problems->lost |= one.failed || other.failed;
     cull_buf_release(&one);
     cull_buf_release(&other);
@@ -321,7 +321,7 @@ static bool names_layers(const cull_node *node)
         return false;
     for (size_t i = 0; i < node->n; i++)
         if ((node->item[i]->kind != CULL_MAP && !cull_node_is_null(node->item[i])) ||
-            !strcmp(node->key[i]->text, "only") || !strcmp(node->key[i]->text, "except"))
+            strcmp(node->key[i]->text, "only") == 0 || strcmp(node->key[i]->text, "except") == 0)
             return false;
     return true;
 }
@@ -369,7 +369,7 @@ static void read_precision(cull_reader *r, const cull_node *node)
     static const char *const words[] = { "auto", "f32", "bf16", "bf16x2", NULL };
     r->spec->precision_place = node->place;
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
-        if (!strcmp(words[i], node->text))
+        if (strcmp(words[i], node->text) == 0)
             r->spec->precision = words[i];
     if (!r->spec->precision)
         cull_problem_add(r->problems, node->place,
@@ -404,7 +404,7 @@ static void read_output(cull_reader *r, const cull_node *node)
         return;
     r->spec->folder = owned->folder;
     for (size_t i = 0; stores[i]; i++)
-        if (!strcmp(stores[i], owned->store))
+        if (strcmp(stores[i], owned->store) == 0)
             r->spec->store = stores[i];
     const cull_node *store = cull_node_get(node, "store");
     if (store && strcmp(r->spec->store, owned->store) != 0)

@@ -13,7 +13,7 @@ static size_t find_method(cull_reader *r, cull_place place, const char *key, con
 {
     const cull_spec *spec = r->spec;
     for (size_t m = 0; m < spec->n_methods; m++)
-        if (!strcmp(spec->methods[m].name, name))
+        if (strcmp(spec->methods[m].name, name) == 0)
             return m;
     const char **names = cull_scratch(r->ctx, spec->n_methods + 1, sizeof *names);
     for (size_t m = 0; names && m < spec->n_methods; m++)
@@ -57,7 +57,7 @@ static bool is_value_of_axis(cull_reader *r)
             continue;
         for (size_t i = 0; i < axes[a].n; i++) {
             const char *name = axes[a].name(spec, i);
-            if (name && !strcmp(name, spec->baseline + length))
+            if (name && strcmp(name, spec->baseline + length) == 0)
                 return true;
         }
         cull_problem_add(r->problems, spec->baseline_place, "baseline: there is no %.*s \"%s\"",
@@ -155,7 +155,7 @@ static cull_node *on_base(cull_reader *r, cull_node *own)
         return own;
     }
     const char *folder = cull_base_of(&r->binder, node);
-    const bool plain = !folder || !strcmp(folder, ".") || *node->text == '/';
+    const bool plain = !folder || strcmp(folder, ".") == 0 || *node->text == '/';
     const char *path =
         cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s%s", plain ? "" : folder, node->text);
     if (!path || cull_read_file(r->ctx, path, &text, &n) != CULL_OK) {

@@ -32,8 +32,8 @@ static cull_node *make(builder *b, int id, size_t depth);
 static bool plain_tag(const yaml_node_t *node)
 {
     const char *tag = (const char *)node->tag;
-    return !tag || !strcmp(tag, YAML_STR_TAG) || !strcmp(tag, YAML_SEQ_TAG) ||
-           !strcmp(tag, YAML_MAP_TAG);
+    return !tag || strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, YAML_SEQ_TAG) == 0 ||
+           strcmp(tag, YAML_MAP_TAG) == 0;
 }
 
 static cull_node *make_scalar(builder *b, const yaml_node_t *from, cull_node *node)
@@ -84,7 +84,7 @@ static bool good_key(builder *b, const cull_node *key)
                          cull_node_kind_name(key));
         return false;
     }
-    if (key->plain && !strcmp(key->text, "<<")) {
+    if (key->plain && strcmp(key->text, "<<") == 0) {
         cull_problem_add(b->problems, key->place, "merge keys (<<) are not supported");
         return false;
     }
@@ -299,7 +299,7 @@ cull_node *cull_tree_parse(cull_problems *problems, const char *file, const char
 static size_t find_key(const cull_node *map, const char *key)
 {
     for (size_t i = 0; map && map->kind == CULL_MAP && i < map->n; i++)
-        if (!strcmp(map->key[i]->text, key))
+        if (strcmp(map->key[i]->text, key) == 0)
             return i;
     return SIZE_MAX;
 }
@@ -319,7 +319,7 @@ const cull_node *cull_node_key(const cull_node *map, const char *key)
 bool cull_node_is_null(const cull_node *node)
 {
     return node->kind == CULL_SCALAR && node->plain &&
-           (!*node->text || !strcmp(node->text, "~") || !strcmp(node->text, "null"));
+           (!*node->text || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0);
 }
 
 const char *cull_node_kind_name(const cull_node *node)

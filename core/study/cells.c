@@ -14,7 +14,7 @@ static double now(clockid_t clock)
 
 static bool same_metrics(const cull_study *s, size_t a, size_t b)
 {
-    return !memcmp(s->cell[a].missing, s->cell[b].missing, s->spec->n_metrics * sizeof(bool));
+    return memcmp(s->cell[a].missing, s->cell[b].missing, s->spec->n_metrics * sizeof(bool)) == 0;
 }
 
 typedef struct wave { // cells that are evaluated in one pass

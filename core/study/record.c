@@ -138,7 +138,7 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
             continue;
         const char *name = step->spec->criterion.plugin->name;
         for (size_t j = 0; j < trial->n_scores; j++)
-            if (!strcmp(scores[j].criterion, name))
+            if (strcmp(scores[j].criterion, name) == 0)
                 name = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s.%zu", name,
                                          step->stage + 1);
         if (!name)

@@ -114,7 +114,7 @@ static double value_of(const cull_collector *found, const char *name, int *direc
         if (strcmp(value->metric, name) != 0)
             continue;
         *direction = value->higher_is_better ? 1 : -1;
-        if (!strcmp(value->task, "pooled"))
+        if (strcmp(value->task, "pooled") == 0)
             return value->value;
         sum += value->value;
         n++;
@@ -128,7 +128,7 @@ static cull_status no_such_value(cull_ctx *ctx, const search *t, const cull_coll
     for (size_t i = 0; i < found->n_values; i++) {
         bool again = false;
         for (size_t j = 0; j < i && !again; j++)
-            again = !strcmp(found->values[j].metric, found->values[i].metric);
+            again = strcmp(found->values[j].metric, found->values[i].metric) == 0;
         if (!again)
             cull_buf_printf(&names, "%s%s", names.n > 0 ? ", " : "", found->values[i].metric);
     }

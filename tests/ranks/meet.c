@@ -169,25 +169,25 @@ static int play(cull_ctx *ctx, const char *scenario)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const size_t rank = cull_ranks_rank(ranks), size = cull_ranks_size(ranks);
-    if (!strcmp(scenario, "agree"))
+    if (strcmp(scenario, "agree") == 0)
         return cull_ranks_agree(ctx, CULL_OK);
-    if (!strcmp(scenario, "values"))
+    if (strcmp(scenario, "values") == 0)
         return values(ctx, rank, size);
-    if (!strcmp(scenario, "large"))
+    if (strcmp(scenario, "large") == 0)
         return large(ctx, rank, size);
-    if (!strcmp(scenario, "fails"))
+    if (strcmp(scenario, "fails") == 0)
         return fails(ctx, rank, size);
-    if (!strcmp(scenario, "computes"))
+    if (strcmp(scenario, "computes") == 0)
         return computes(ctx, rank, size, false);
-    if (!strcmp(scenario, "interrupted"))
+    if (strcmp(scenario, "interrupted") == 0)
         return computes(ctx, rank, size, true);
-    if (!strcmp(scenario, "deaf"))
+    if (strcmp(scenario, "deaf") == 0)
         return deaf(ctx, rank, size);
-    if (!strcmp(scenario, "last-stops"))
+    if (strcmp(scenario, "last-stops") == 0)
         return stopped(ctx, rank, size - 1);
-    if (!strcmp(scenario, "first-stops"))
+    if (strcmp(scenario, "first-stops") == 0)
         return stopped(ctx, rank, 0);
-    if (!strcmp(scenario, "dies"))
+    if (strcmp(scenario, "dies") == 0)
         return rank + 1 == size ? raise(SIGKILL) : deaf(ctx, rank, size + 1);
     return 2;
 }

@@ -70,7 +70,7 @@ static size_t cells_of(const char *method)
     size_t n = 0;
     for (size_t i = 0; i < plan.n_cells; i++)
         n += plan.cell[i].method != CULL_NOT &&
-             !strcmp(spec.methods[plan.cell[i].method].name, method);
+             strcmp(spec.methods[plan.cell[i].method].name, method) == 0;
     return n;
 }
 

@@ -23,7 +23,8 @@ static const char *without_infinity(cull_ctx *ctx, const char *text, size_t n)
             i++;
         else if (text[i] == '"')
             quoted = !quoted;
-        else if (!quoted && n - i >= sizeof word - 1 && !memcmp(text + i, word, sizeof word - 1)) {
+        else if (!quoted && n - i >= sizeof word - 1 &&
+                 memcmp(text + i, word, sizeof word - 1) == 0) {
             if (!copy) {
                 copy = ctx->host->alloc(ctx, n, 1);
                 if (!copy)
