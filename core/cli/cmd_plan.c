@@ -2,10 +2,12 @@
 // computed.
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/experiment.h"
+#include "cli/plan_ranks.h"
 #include "plan/cost.h"
 #include "plan/remarks.h"
 #include "plan/time.h"
@@ -13,26 +15,76 @@
 typedef struct request {
     const char *file;
     cull_only only;
+    cull_machines machines; // ranks 0: not asked for
 } request;
 
-static const struct argp_option options[] = { CULL_ONLY_OPTION, { 0 } };
+enum { RANKS = 0x200, NETWORK, DISK, RATE };
+
+static const double network = 1.25e9, disk = 2e9; // 10 GbE; a good disk, or a shared file system
+
+static const struct argp_option options[] = {
+    CULL_ONLY_OPTION,
+    { "ranks", RANKS, "N", 0, "also what it would take on so many ranks of mpirun or srun", 0 },
+    { "network", NETWORK, "GB/S", 0, "what rank 0 can receive (default: 1.25)", 0 },
+    { "disk", DISK, "GB/S", 0, "at which each rank reads weights (default: 2)", 0 },
+    { "rate", RATE, "GF", 0, "at which each rank multiplies (default: as this machine)", 0 },
+    { 0 },
+};
+
+static double parse_number(struct argp_state *state, const char *option, const char *text)
+{
+    char *end;
+    const double number = strtod(text, &end);
+    if (end == text || *end || !(number > 0) || isinf(number))
+        argp_error(state, "--%s: \"%s\" is not a number above 0", option, text);
+    return number;
+}
+
+static size_t parse_ranks(struct argp_state *state, const char *text)
+{
+    const double number = parse_number(state, "ranks", text);
+    if (number != floor(number) || number > 65536)
+        argp_error(state, "--ranks: \"%s\" is not a number of ranks", text);
+    return (size_t)number;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
-    if (key == CULL_ONLY)
+    switch (key) {
+    case CULL_ONLY:
         return cull_only_parse(arg, &r->only);
-    if (key == ARGP_KEY_NO_ARGS)
+    case RANKS:
+        r->machines.ranks = parse_ranks(state, arg);
+        return 0;
+    case NETWORK:
+        r->machines.network = 1e9 * parse_number(state, "network", arg);
+        return 0;
+    case DISK:
+        r->machines.disk = 1e9 * parse_number(state, "disk", arg);
+        return 0;
+    case RATE:
+        r->machines.rate = 1e9 * parse_number(state, "rate", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (r->file)
+            argp_error(state, "\"%s\" is one argument too many", arg);
+        r->file = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
         argp_error(state, "an experiment is needed: cull plan EXPERIMENT.yaml");
-    if (key != ARGP_KEY_ARG)
+        return 0;
+    case ARGP_KEY_END:
+        if (r->machines.ranks == 0 &&
+            (r->machines.network != network || r->machines.disk != disk || r->machines.rate > 0))
+            argp_error(state, "--network, --disk and --rate are of --ranks");
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
-    if (r->file)
-        argp_error(state, "\"%s\" is one argument too many", arg);
-    r->file = arg;
-    return 0;
+    }
 }
 
-static const char *amount(double n, char *buf, size_t size)
+const char *cull_plan_amount(double n, char *buf, size_t size)
 {
     static const char *const units[] = { "", " k", " M", " G", " T", " P" };
     size_t u = 0;
@@ -155,13 +207,14 @@ static void print_cost(const char *what, const cull_cost *c, double seconds)
     char tokens[32], flops[32], bytes[32], memory[32], spilled[32];
     printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
            "peak %sB, about %.0f s",
-           what, c->passes, c->passes == 1 ? "" : "es", amount(c->tokens, tokens, sizeof tokens),
-           amount(c->flops, flops, sizeof flops), c->forward_equivalents,
-           amount(c->bytes, bytes, sizeof bytes), amount(c->peak_bytes, memory, sizeof memory),
-           ceil(seconds));
+           what, c->passes, c->passes == 1 ? "" : "es",
+           cull_plan_amount(c->tokens, tokens, sizeof tokens),
+           cull_plan_amount(c->flops, flops, sizeof flops), c->forward_equivalents,
+           cull_plan_amount(c->bytes, bytes, sizeof bytes),
+           cull_plan_amount(c->peak_bytes, memory, sizeof memory), ceil(seconds));
     if (c->spilled_bytes > 0)
         printf(", %sB of hidden states kept in a file",
-               amount(c->spilled_bytes, spilled, sizeof spilled));
+               cull_plan_amount(c->spilled_bytes, spilled, sizeof spilled));
     putchar('\n');
 }
 
@@ -170,10 +223,10 @@ static void print_model(const char *name, const cull_model_facts *f)
     char total[32], active[32], routed[32];
 
     printf("model %s: %s parameters, %s active, %s routed%s%s\n", name,
-           amount((double)f->params_total, total, sizeof total),
-           amount((double)f->params_active, active, sizeof active),
-           amount((double)f->params_expert, routed, sizeof routed), f->no_weights ? "; " : "",
-           f->no_weights ? f->no_weights : "");
+           cull_plan_amount((double)f->params_total, total, sizeof total),
+           cull_plan_amount((double)f->params_active, active, sizeof active),
+           cull_plan_amount((double)f->params_expert, routed, sizeof routed),
+           f->no_weights ? "; " : "", f->no_weights ? f->no_weights : "");
 }
 
 static size_t asked_for(const cull_plan *plan)
@@ -184,14 +237,9 @@ static size_t asked_for(const cull_plan *plan)
     return n;
 }
 
-typedef struct costs { // of a model
-    cull_costs of;
-    cull_seconds seconds;
-} costs;
-
-static cull_status estimate(cull_cli *cli, const cull_experiment *e, costs **out)
+static cull_status estimate(cull_cli *cli, const cull_experiment *e, cull_model_costs **out)
 {
-    costs *of = *out = cull_take(&cli->context.ctx, e->inputs.n, sizeof *of);
+    cull_model_costs *of = *out = cull_take(&cli->context.ctx, e->inputs.n, sizeof *of);
     cull_rates rates;
     if (!of)
         return CULL_ENOMEM;
@@ -205,7 +253,7 @@ static cull_status estimate(cull_cli *cli, const cull_experiment *e, costs **out
     return CULL_OK;
 }
 
-static void print_costs(const cull_experiment *e, const costs *of)
+static void print_costs(const cull_experiment *e, const cull_model_costs *of)
 {
     for (size_t m = 0; m < e->inputs.n; m++) {
         print_model(e->spec.models[m].name, e->inputs.at[m].opened.facts);
@@ -224,10 +272,10 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
                                       "and what they will cost. Nothing "
                                       "is computed.",
                                       options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY };
-    request r = { 0 };
+    request r = { .machines = { .network = network, .disk = disk } };
     cull_experiment e = { 0 };
     cull_spec_source source;
-    costs *of;
+    cull_model_costs *of;
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
@@ -250,8 +298,11 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
             printf("%zu of them are asked for; what follows is of all\n", asked_for(&e.plan));
         print_shared(&e);
         print_costs(&e, of);
-        status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
+        if (r.machines.ranks > 0)
+            status = cull_print_ranks(&cli->context.ctx, &e, of, &r.machines);
     }
+    if (status == CULL_OK)
+        status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
     cull_experiment_close(&e);
     cull_only_release(&r.only);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, &e, status);

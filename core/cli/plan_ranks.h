@@ -1,0 +1,20 @@
+// `cull plan --ranks N`: what a plan would take on several ranks.
+#ifndef CULL_CLI_PLAN_RANKS_H
+#define CULL_CLI_PLAN_RANKS_H
+
+#include "cli/experiment.h"
+#include "plan/scale.h"
+#include "plan/time.h"
+
+typedef struct cull_model_costs { // of a model, on this machine
+    cull_costs of;
+    cull_seconds seconds;
+} cull_model_costs;
+
+// "1.2 G", as all amounts of a plan are printed.
+const char *cull_plan_amount(double n, char *buf, size_t size);
+
+cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull_model_costs *costs,
+                             const cull_machines *machines) CULL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+// What a plan would take on several ranks: time, memory, reading, and what they tell each other.
+//
+// Assumed: every rank reads the weights of each pass itself, while it computes; sums, rows and
+// answers go to rank 0 one rank after the other, while nobody computes. Not counted: what
+// strategies compute on rank 0, and cuts that are told to the others.
+#ifndef CULL_PLAN_SCALE_H
+#define CULL_PLAN_SCALE_H
+
+#include "plan/cost.h"
+
+typedef struct cull_machines {
+    size_t ranks;
+    double network, disk; // bytes a second: into rank 0; from where a rank reads its weights
+    double rate;          // FLOP a second of a rank; 0: as this machine is estimated to do
+} cull_machines;
+
+// Of a model's calibrations or evaluation on one machine.
+typedef struct cull_alone {
+    cull_cost cost;
+    double seconds;
+} cull_alone;
+
+typedef struct cull_scaled {
+    double share;                       // of the tokens, the busiest rank's
+    double computing, reading, telling; // seconds of that rank, of its weights, of the network
+    double seconds;                     // all together
+    double peak_bytes, read_bytes;      // a rank
+    double told_bytes;                  // a layer; of evaluations, in all
+} cull_scaled;
+
+cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                   size_t model, const cull_machines *machines,
+                                   const cull_alone *alone, cull_scaled *out) CULL_MUST_CHECK;
+cull_status cull_scale_evaluation(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                                  size_t model, const cull_machines *machines,
+                                  const cull_alone *alone, cull_scaled *out) CULL_MUST_CHECK;
+
+#endif
