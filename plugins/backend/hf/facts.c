@@ -55,7 +55,7 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
     char hex[33], all[64];
     size_t n;
 
-    HF_TRY(ctx->host->read_file(ctx, config_path, &config, &n));
+    CULL_TRY(ctx->host->read_file(ctx, config_path, &config, &n));
     XXH3_state_t *state = XXH3_createState();
     if (!state)
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");

@@ -60,7 +60,7 @@ cull_status hf_hub_folder(cull_ctx *ctx, const char *path, const char **folder)
     if (stat(ref, &st) != 0)
         return ctx->host->fail(
             ctx, CULL_EIO, "%s is not a folder, and %s is not in the Hub cache %s", path, id, hub);
-    HF_TRY(ctx->host->read_file(ctx, ref, &revision, &n));
+    CULL_TRY(ctx->host->read_file(ctx, ref, &revision, &n));
     n = strcspn(revision, "\r\n");
     *folder = hf_text(ctx, "%s/snapshots/%.*s", base, (int)n, revision);
     if (*folder && !is_folder(*folder))

@@ -150,8 +150,6 @@ void hf_note(cull_ctx *, cull_model *, const char *fmt, ...) CULL_PRINTF(3, 4);
 // A copy of a text in the context's alloc memory, or NULL with a report.
 char *hf_text(cull_ctx *, const char *fmt, ...) CULL_PRINTF(2, 3);
 
-#define HF_TRY(call) CULL_TRY(call)
-
 // ---- open.c ----
 // Open a folder, or a model of the local Hub cache by its id, and close it; NULL is fine.
 cull_status hf_open_folder(cull_ctx *, const char *folder, uint32_t what, cull_model **out);

@@ -18,7 +18,7 @@ static cull_status find_arch(hf_config *c, cull_model *m)
 {
     const char *type = hf_wrapper_type(c), *known;
 
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (!type)
         return hf_wrong(c, "model_type", NULL, "");
     m->arch = hf_arch_find(type);
@@ -52,18 +52,18 @@ static cull_status open_weights(cull_ctx *ctx, cull_model *m, bool may_miss)
 
     if (!config)
         return CULL_ENOMEM;
-    HF_TRY(hf_files_open(ctx, m->facts.source, may_miss, &m->files));
-    HF_TRY(read_config(ctx, config, m));
-    HF_TRY(hf_bind(ctx, m));
-    HF_TRY(hf_lists_tensors(ctx, m));
-    HF_TRY(hf_facts_finish(ctx, m, config));
+    CULL_TRY(hf_files_open(ctx, m->facts.source, may_miss, &m->files));
+    CULL_TRY(read_config(ctx, config, m));
+    CULL_TRY(hf_bind(ctx, m));
+    CULL_TRY(hf_lists_tensors(ctx, m));
+    CULL_TRY(hf_facts_finish(ctx, m, config));
     return hf_generation_read(ctx, m, config);
 }
 
 // The tokenizer's own BOS and EOS stand above those of config.json.
 static cull_status open_tokenizer(cull_ctx *ctx, cull_model *m)
 {
-    HF_TRY(hf_tokenizer_open(ctx, m->facts.source, &m->tokenizer));
+    CULL_TRY(hf_tokenizer_open(ctx, m->facts.source, &m->tokenizer));
     if (hf_tokenizer_bos(m->tokenizer) >= 0)
         m->facts.bos = hf_tokenizer_bos(m->tokenizer);
     if (hf_tokenizer_eos(m->tokenizer) >= 0)

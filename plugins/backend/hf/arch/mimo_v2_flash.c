@@ -26,7 +26,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
     const json_t *pattern = listed ? NULL : hf_config_value(c, "hybrid_layer_pattern");
     const size_t before = hf_size(c, (hf_num)HF_KEY("sliding_window_size", 0), 0);
 
-    HF_TRY(hf_check_integers(c, "hybrid_layer_pattern", pattern));
+    CULL_TRY(hf_check_integers(c, "hybrid_layer_pattern", pattern));
     if (pattern && json_array_size(pattern) != m->s.L)
         return hf_wrong(c, "hybrid_layer_pattern", pattern, "a list with a number for each layer");
     for (size_t l = 0; !listed && l < m->s.L; l++)

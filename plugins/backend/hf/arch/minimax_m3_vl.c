@@ -33,7 +33,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
     hf_config sparse;
     bool any = false;
 
-    HF_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     const bool old = hf_config_sub(c, "sparse_attention_config", &sparse);
     const json_t *freq = hf_config_value(&sparse, "sparse_attention_freq");
     for (size_t l = 0; l < m->s.L; l++) {

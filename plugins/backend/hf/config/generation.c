@@ -96,7 +96,7 @@ static cull_status read_length(hf_config *c, cull_model *m)
 static cull_status read_penalty(hf_config *c, cull_model *m)
 {
     m->facts.repetition_penalty = hf_real(c, (hf_num){ "repetition_penalty", 1 });
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (!(m->facts.repetition_penalty > 0))
         return hf_wrong(c, "repetition_penalty", hf_config_value(c, "repetition_penalty"),
                         "above zero");

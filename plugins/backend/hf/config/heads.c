@@ -20,7 +20,7 @@ static cull_status check_heads(hf_config *c, const hf_heads *heads, size_t D)
 {
     const cull_host *host = c->ctx->host;
 
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (heads->qk == 0)
         return c->status = host->fail(c->ctx, CULL_EFORMAT,
                                       "%s: hidden_size %zu is less than num_attention_heads %zu, "
@@ -43,7 +43,7 @@ static cull_status read_gqa(hf_config *c, cull_model *m)
     heads->qk = hf_size(c, arch->head_dim.key ? arch->head_dim : KEY("head_dim", 0), 1);
     if (heads->qk == 0 && heads->H)
         heads->qk = s->D / heads->H; // rounded down, as the reference does
-    HF_TRY(check_heads(c, heads, s->D));
+    CULL_TRY(check_heads(c, heads, s->D));
     heads->v = or_as(c, arch->value_dim, heads->qk);
     heads->scale = arch->attention_scale.key        ? (float)hf_real(c, arch->attention_scale)
                    : arch->attention_scale.def != 0 ? (float)arch->attention_scale.def
@@ -115,7 +115,7 @@ static cull_status check_alike(hf_config *c, cull_model *m)
     const char *alike = m->s.window ? "sliding_attention" : "full_attention";
     const json_t *types = m->arch->own_types ? NULL : hf_config_value(c, "layer_types");
 
-    HF_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     for (size_t l = 0; l < json_array_size(types); l++) {
         const char *type = json_string_value(json_array_get(types, l));
         if (strcmp(type, alike) != 0)
@@ -135,7 +135,7 @@ static cull_status read_locals(hf_config *c, cull_model *m)
         return check_alike(c, m);
     const size_t width = read_width(c, m);
     const size_t n = types ? 0 : hf_size(c, arch->local_n, 0);
-    HF_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     for (size_t l = 0; l < m->s.L; l++) {
         const char *type = json_string_value(json_array_get(types, l));
         const bool local =
@@ -164,7 +164,7 @@ static cull_status read_rotated(hf_config *c, cull_model *m)
     const size_t step =
         rotates == HF_ROTATE_LIST ? hf_size(c, KEY("no_rope_layer_interval", 4), 1) : 0;
 
-    HF_TRY(hf_check_integers(c, "no_rope_layers", list));
+    CULL_TRY(hf_check_integers(c, "no_rope_layers", list));
     if (json_array_size(list) && json_array_size(list) < m->s.L)
         return hf_wrong(c, "no_rope_layers", list, "a list with a number for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
@@ -227,10 +227,10 @@ static cull_status read_type(hf_config *c, cull_model *m, bool local)
     heads->qk = qk;
     heads->v = heads->v ? heads->v : qk;
     heads->sinks = arch->sinks == HF_SINKS_ALL || (local && arch->sinks == HF_SINKS_LOCAL);
-    HF_TRY(check_heads(c, heads, m->s.D));
+    CULL_TRY(check_heads(c, heads, m->s.D));
     heads->rope.first = mla ? m->s.nope : 0;
     heads->rope.interleaved = hf_flag(c, arch->interleaved);
-    HF_TRY(hf_rope_read(c, m, mla ? m->s.rope : qk, local, &heads->rope));
+    CULL_TRY(hf_rope_read(c, m, mla ? m->s.rope : qk, local, &heads->rope));
     if (mla)
         heads->scale *= (float)(heads->rope.yarn_mscale * heads->rope.yarn_mscale);
     return c->status;
@@ -248,13 +248,13 @@ cull_status hf_heads_read(hf_config *c, cull_model *m)
     heads->KV = heads->KV ? heads->KV : heads->H;
     m->s.qkv_bias = hf_flag(c, m->arch->qkv_bias);
     m->s.o_bias = hf_flag(c, m->arch->o_bias);
-    HF_TRY(c->status);
-    HF_TRY(m->arch->attention == HF_MLA ? read_mla(c, m) : read_gqa(c, m));
-    HF_TRY(read_locals(c, m));
-    HF_TRY(read_rotated(c, m));
+    CULL_TRY(c->status);
+    CULL_TRY(m->arch->attention == HF_MLA ? read_mla(c, m) : read_gqa(c, m));
+    CULL_TRY(read_locals(c, m));
+    CULL_TRY(read_rotated(c, m));
     m->s.exact = m->arch->exact.key ? hf_size(c, m->arch->exact, 1) : 0;
     m->heads[1] = m->heads[0];
-    HF_TRY(read_type(c, m, false));
+    CULL_TRY(read_type(c, m, false));
     return m->s.window || m->s.chunk ? read_type(c, m, true) : c->status;
 }
 

@@ -103,7 +103,7 @@ static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
     const size_t E = hf_size(c, (hf_num)HF_KEY("experts", (double)m->s.E), 1);
     const size_t K = hf_size(c, (hf_num)HF_KEY("per_token", (double)m->s.K), 1);
 
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (layer->facts.E == 0)
         return wrong(c, "experts: the layer is dense");
     if (E > m->s.E || E > MOST_EXPERTS || K > E)
@@ -112,8 +112,8 @@ static cull_status read_layer(hf_config *c, cull_model *m, hf_layer *layer)
         return wrong(c, "per_token: this router chooses two");
     layer->facts.E = layer->n_stored = E;
     layer->facts.K = K;
-    HF_TRY(read_groups(c, m, layer));
-    HF_TRY(read_constants(c, m, layer));
+    CULL_TRY(read_groups(c, m, layer));
+    CULL_TRY(read_constants(c, m, layer));
     const char *unread = hf_config_unread(c, 0);
     return unread ? hf_refuse(c, "key", unread, "experts, per_token, groups, constants")
                   : c->status;

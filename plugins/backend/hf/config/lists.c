@@ -137,7 +137,7 @@ static cull_status judge_all(hf_config *c, cull_model *m, const hf_key *own, con
     {
         const hf_key *rule = find_key(own, key);
         if (!json_object_get(c->seen, key))
-            HF_TRY(judge(c, m, rule ? rule : find_key(shared, key), key, value));
+            CULL_TRY(judge(c, m, rule ? rule : find_key(shared, key), key, value));
     }
     return CULL_OK;
 }
@@ -145,7 +145,7 @@ static cull_status judge_all(hf_config *c, cull_model *m, const hf_key *own, con
 cull_status hf_lists_keys(hf_config *c, cull_model *m)
 {
     for (hf_config *outer = c->outer; outer; outer = outer->outer)
-        HF_TRY(judge_all(outer, m, wrapper_keys, shared_keys));
+        CULL_TRY(judge_all(outer, m, wrapper_keys, shared_keys));
     return judge_all(c, m, m->arch->keys, shared_keys);
 }
 

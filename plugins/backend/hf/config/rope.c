@@ -292,9 +292,9 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
         c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
                                                  "%s: rope_theta must be above 1, but is %g",
                                                  c->top->path, c->theta);
-    HF_TRY(c->top->status);
-    HF_TRY(c->sub.status);
-    HF_TRY(read_width(c, width, rope->first, rope));
+    CULL_TRY(c->top->status);
+    CULL_TRY(c->sub.status);
+    CULL_TRY(read_width(c, width, rope->first, rope));
     if (c->arch->own_mscale && !hf_one_of(c->type, "default|longrope"))
         return hf_refuse(&c->sub, "rope_type", c->type, "default, longrope");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

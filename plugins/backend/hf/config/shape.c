@@ -77,7 +77,7 @@ static cull_status read_per_token(hf_config *c, cull_model *m)
         s->K = s->K ? s->K : 1;
         return c->status;
     }
-    HF_TRY(hf_check_integers(c, m->arch->K.key, list));
+    CULL_TRY(hf_check_integers(c, m->arch->K.key, list));
     if (json_array_size(list) != s->L)
         return hf_wrong(c, m->arch->K.key, list, "a number, or a list with one for each layer");
     s->K_listed = true;
@@ -162,7 +162,7 @@ static cull_status read_sparse(hf_config *c, cull_model *m)
     const size_t step = arch->moe_step.key ? hf_size(c, arch->moe_step, 1) : 1;
     const json_t *except = list_of(c, arch->except), *only = list_of(c, arch->only);
 
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (read_named(c, m))
         return c->status;
     for (size_t l = 0; l < m->s.L; l++) {
@@ -260,18 +260,18 @@ static cull_status read_dtype(hf_config *c, hf_shape *s)
 cull_status hf_shape_read(hf_config *c, cull_model *m)
 {
     if (m->files.missing)
-        HF_TRY(read_dtype(c, &m->s));
+        CULL_TRY(read_dtype(c, &m->s));
     read_block(c, m->arch, &m->s);
-    HF_TRY(c->status);
-    HF_TRY(allocate_layers(c->ctx, c, m));
-    HF_TRY(hf_heads_read(c, m));
+    CULL_TRY(c->status);
+    CULL_TRY(allocate_layers(c->ctx, c, m));
+    CULL_TRY(hf_heads_read(c, m));
     read_experts(c, m->arch, &m->s);
-    HF_TRY(c->status);
-    HF_TRY(read_per_token(c, m));
+    CULL_TRY(c->status);
+    CULL_TRY(read_per_token(c, m));
     hf_mixer_read(c, &m->arch->mixer, &m->s.mix);
-    HF_TRY(read_sparse(c, m));
-    HF_TRY(hf_mixer_layers(c, m));
-    HF_TRY(read_quantization(c, m));
+    CULL_TRY(read_sparse(c, m));
+    CULL_TRY(hf_mixer_layers(c, m));
+    CULL_TRY(read_quantization(c, m));
     if (m->arch->logit_divisor.key)
         m->facts.logit_scale = 1 / hf_real(c, m->arch->logit_divisor);
     if (m->arch->logit_scale.key)
@@ -279,13 +279,13 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     m->facts.logit_cap = m->arch->softcap.key ? hf_real(c, m->arch->softcap) : 0;
     m->facts.bos = read_token(c, "bos_token_id");
     m->facts.eos = read_token(c, "eos_token_id");
-    HF_TRY(c->status);
+    CULL_TRY(c->status);
     if (m->arch->adjust)
-        HF_TRY(m->arch->adjust(c, m));
-    HF_TRY(c->status);
+        CULL_TRY(m->arch->adjust(c, m));
+    CULL_TRY(c->status);
     hf_heads_finish(c, m);
-    HF_TRY(check_experts(c, m->arch, &m->s));
-    HF_TRY(hf_mixer_check(c, m));
-    HF_TRY(hf_differ_read(c, m));
+    CULL_TRY(check_experts(c, m->arch, &m->s));
+    CULL_TRY(hf_mixer_check(c, m));
+    CULL_TRY(hf_differ_read(c, m));
     return hf_lists_keys(c, m);
 }

@@ -50,7 +50,7 @@ static size_t descend(hf_config *in, hf_config *outer, const char *key)
 cull_status hf_wrapper_open(cull_ctx *ctx, const char *path, hf_wrapped *out)
 {
     *out = (hf_wrapped){ 0 };
-    HF_TRY(hf_config_open(ctx, path, &out->text));
+    CULL_TRY(hf_config_open(ctx, path, &out->text));
     out->depth = descend(&out->text, &out->outer[0], "thinker_config");
     out->depth += descend(&out->text, &out->outer[out->depth], "text_config");
     return out->text.status;

@@ -206,11 +206,11 @@ static cull_status project_query(cull_pass *pass, const cull_model *m, size_t l,
         query_job job = { both, m->layer[l].heads, x };
         if (!both)
             return CULL_ENOMEM;
-        HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, both, 2 * x->q_width));
+        CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, both, 2 * x->q_width));
         engine->rows(pass, n, query_block, &job);
         return CULL_OK;
     }
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, x->q, x->q_width));
+    CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q), n, hn, D, x->q, x->q_width));
     return x->gate ? engine->linear(pass, cull_at(l, CULL_PART_O_GATE), n, hn, D, x->gate,
                                     x->mixed_width)
                    : CULL_OK;
@@ -222,8 +222,8 @@ static cull_status project(cull_pass *pass, const cull_model *m, size_t l, size_
     const cull_engine *engine = pass->engine;
     const size_t D = m->s.D;
 
-    HF_TRY(project_query(pass, m, l, n, hn, x));
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_K), n, hn, D, x->k, x->k_width));
+    CULL_TRY(project_query(pass, m, l, n, hn, x));
+    CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_K), n, hn, D, x->k, x->k_width));
     if (!m->layer[l].heads->k_is_v)
         return engine->linear(pass, cull_at(l, CULL_PART_V), n, hn, D, x->v, x->v_width);
     memcpy(x->v, x->k, n * x->v_width * sizeof *x->v);
@@ -278,7 +278,7 @@ static cull_status attend(cull_pass *pass, const cull_model *m, size_t l, size_t
         .sinks = layer->sinks,
     };
 
-    HF_TRY(pass->engine->attention(pass, &attention, x->q, x->k, x->v, x->mixed));
+    CULL_TRY(pass->engine->attention(pass, &attention, x->q, x->k, x->v, x->mixed));
     gate_heads(pass, n, x);
     return pass->engine->linear(pass, cull_at(l, CULL_PART_O), n, x->mixed, x->mixed_width, out,
                                 m->s.D);
@@ -291,8 +291,8 @@ cull_status hf_gqa(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
 
     if (!load_rows(pass, m, m->layer[l].heads, n, &x))
         return CULL_ENOMEM;
-    HF_TRY(project(pass, m, l, n, hn, &x));
-    HF_TRY(bend(pass, m, l, n, pos, &x));
+    CULL_TRY(project(pass, m, l, n, hn, &x));
+    CULL_TRY(bend(pass, m, l, n, pos, &x));
     return attend(pass, m, l, n, &x, out);
 }
 
@@ -308,7 +308,7 @@ static cull_status mla_query(cull_pass *pass, const cull_model *m, size_t l, siz
     float *latent = engine->scratch(pass, n * s->q_rank);
     if (!latent)
         return CULL_ENOMEM;
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q_A), n, hn, s->D, latent, s->q_rank));
+    CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_Q_A), n, hn, s->D, latent, s->q_rank));
     hf_norm_rows(pass, &m->layer[l].q_a_norm, n, latent, s->q_rank, latent, s->q_rank);
     return engine->linear(pass, cull_at(l, CULL_PART_Q_B), n, latent, s->q_rank, q, q_width);
 }
@@ -361,10 +361,11 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
 
     if (!load_rows(pass, m, h, n, &x) || !table || !latent || !kv)
         return CULL_ENOMEM;
-    HF_TRY(mla_query(pass, m, l, n, hn, x.q, x.q_width));
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_A), n, hn, s->D, latent, latent_width));
+    CULL_TRY(mla_query(pass, m, l, n, hn, x.q, x.q_width));
+    CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_A), n, hn, s->D, latent, latent_width));
     hf_norm_rows(pass, &layer->kv_norm, n, latent, latent_width, latent, latent_width);
-    HF_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_B), n, latent, latent_width, kv, kv_width));
+    CULL_TRY(
+        engine->linear(pass, cull_at(l, CULL_PART_KV_B), n, latent, latent_width, kv, kv_width));
     expand_job job = { m, h, layer->rotates, table, latent, kv, x.k, x.v };
     engine->rows(pass, n, expand_block, &job);
     if (layer->rotates)

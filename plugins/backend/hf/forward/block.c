@@ -128,8 +128,8 @@ cull_status hf_glu(cull_pass *pass, const cull_model *m, cull_matrix_id gate, si
     if (!g || !u)
         return CULL_ENOMEM;
     if (act != HF_RELU2)
-        HF_TRY(pass->engine->linear(pass, gate, n, x, m->s.D, g, F));
-    HF_TRY(pass->engine->linear(pass, up, n, x, m->s.D, u, F));
+        CULL_TRY(pass->engine->linear(pass, gate, n, x, m->s.D, g, F));
+    CULL_TRY(pass->engine->linear(pass, up, n, x, m->s.D, u, F));
     act_job job = { &m->s, act, F, g, u };
     pass->engine->rows(pass, n, act_block, &job);
     return pass->engine->linear(pass, down, n, g, F, y, m->s.D);
@@ -226,8 +226,9 @@ static cull_status run_side(cull_pass *pass, const cull_model *m, size_t l, size
     if (gated && !gate)
         return CULL_ENOMEM;
     if (gated)
-        HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_SHARED_ROUTER), n, in, D, gate, 1));
-    HF_TRY(hf_glu(pass, m, cull_at(l, layer->side), layer->side_F, n, in, side));
+        CULL_TRY(
+            pass->engine->linear(pass, cull_at(l, CULL_PART_SHARED_ROUTER), n, in, D, gate, 1));
+    CULL_TRY(hf_glu(pass, m, cull_at(l, layer->side), layer->side_F, n, in, side));
     if (layer->side_after.n)
         hf_norm_rows(pass, &layer->side_after, n, side, D, side, D);
     if (gated)
@@ -294,11 +295,11 @@ static cull_status mix_rows(cull_pass *pass, const cull_model *m, size_t l, size
     *hn = normed(pass, &layer->attention_norm, n, h);
     if (!*hn || !mixed)
         return CULL_ENOMEM;
-    HF_TRY(check_positions(pass, m, n, pos));
+    CULL_TRY(check_positions(pass, m, n, pos));
     if (layer->mix == HF_MIX_RECURRENT)
-        HF_TRY(hf_mix(pass, m, l, n, *hn, mixed));
+        CULL_TRY(hf_mix(pass, m, l, n, *hn, mixed));
     else
-        HF_TRY((m->arch->attention == HF_MLA ? hf_mla : hf_gqa)(pass, m, l, n, pos, *hn, mixed));
+        CULL_TRY((m->arch->attention == HF_MLA ? hf_mla : hf_gqa)(pass, m, l, n, pos, *hn, mixed));
     if (layer->attention_after.n)
         hf_norm_rows(pass, &layer->attention_after, n, mixed, D, mixed, D);
     add(pass, m, n, m->s.residual_scale, h, mixed, NULL, r);
@@ -312,7 +313,7 @@ cull_status hf_attend(cull_pass *pass, const cull_model *m, size_t l, size_t n, 
     const float *hn = h, *side_in;
 
     if (layer->mix != HF_MIX_NOTHING)
-        HF_TRY(mix_rows(pass, m, l, n, pos, h, &hn, r));
+        CULL_TRY(mix_rows(pass, m, l, n, pos, h, &hn, r));
     else
         memcpy(r, h, n * m->s.D * sizeof *r);
     if (layer->alone)
@@ -353,7 +354,7 @@ cull_status hf_after(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
     const hf_layer *layer = &m->layer[l];
     const float *beside;
 
-    HF_TRY(sum_parts(pass, m, l, n, side, &moe, &beside));
+    CULL_TRY(sum_parts(pass, m, l, n, side, &moe, &beside));
     if (moe)
         add(pass, m, n, layer->sum_scale, r, moe, beside, h);
     else if (h != r)

@@ -46,10 +46,10 @@ static cull_status short_convolution(cull_pass *pass, const cull_model *m, size_
 
     if (!bcx || !gated || !mixed)
         return CULL_ENOMEM;
-    HF_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, bcx, 3 * D));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, bcx, 3 * D));
     product_job enter = { bcx, bcx + 2 * D, gated, D, 3 * D, 3 * D, D };
     pass->engine->rows(pass, n, product_block, &enter);
-    HF_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[0], gated, mixed));
+    CULL_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[0], gated, mixed));
     product_job leave = { mixed, bcx + D, mixed, D, D, 3 * D, D };
     pass->engine->rows(pass, n, product_block, &leave);
     return project(pass, l, CULL_PART_MIX_OUT, n, mixed, D, out, D);
@@ -191,7 +191,7 @@ static cull_status run_delta(cull_pass *pass, const cull_model *m, size_t l, siz
     gate_job job = { m, &m->layer[l], d };
 
     pass->engine->rows(pass, n, gate_block, &job);
-    HF_TRY(
+    CULL_TRY(
         pass->engine->recur(pass, &m->layer[l].mixer.state, d->q, d->k, d->v, d->a, d->b, d->out));
     return leave(pass, m, l, n, d->out, d->z, m->s.mix.H * m->s.mix.v_width, out);
 }
@@ -251,14 +251,14 @@ static cull_status enter_delta(cull_pass *pass, const cull_model *m, size_t l, s
         split_job job = { s, x, ba, qkv, d };
         if (!x || !ba)
             return CULL_ENOMEM;
-        HF_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, x, C + V));
-        HF_TRY(project(pass, l, CULL_PART_MIX_BA, n, hn, D, ba, 2 * s->H));
+        CULL_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, x, C + V));
+        CULL_TRY(project(pass, l, CULL_PART_MIX_BA, n, hn, D, ba, 2 * s->H));
         pass->engine->rows(pass, n, split_fused, &job);
         return CULL_OK;
     }
-    HF_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, qkv, C));
-    HF_TRY(project(pass, l, CULL_PART_MIX_Z, n, hn, D, d->z, V));
-    HF_TRY(project(pass, l, CULL_PART_MIX_B, n, hn, D, d->b, s->H));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, D, qkv, C));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_Z, n, hn, D, d->z, V));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_B, n, hn, D, d->b, s->H));
     return project(pass, l, CULL_PART_MIX_A, n, hn, D, d->a, s->H);
 }
 
@@ -271,9 +271,9 @@ static cull_status gated_delta(cull_pass *pass, const cull_model *m, size_t l, s
 
     if (!qkv || !mixed)
         return CULL_ENOMEM;
-    HF_TRY(make_room(pass, m, l, n, &d));
-    HF_TRY(enter_delta(pass, m, l, n, hn, qkv, &d));
-    HF_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[0], qkv, mixed));
+    CULL_TRY(make_room(pass, m, l, n, &d));
+    CULL_TRY(enter_delta(pass, m, l, n, hn, qkv, &d));
+    CULL_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[0], qkv, mixed));
     split_job job = { &m->s.mix, mixed, NULL, NULL, &d };
     pass->engine->rows(pass, n, split_qkv, &job);
     return run_delta(pass, m, l, n, &d, out);
@@ -288,7 +288,7 @@ static cull_status narrow(cull_pass *pass, const cull_model *m, size_t l, cull_p
 
     if (!middle)
         return CULL_ENOMEM;
-    HF_TRY(project(pass, l, first, n, hn, m->s.D, middle, width));
+    CULL_TRY(project(pass, l, first, n, hn, m->s.D, middle, width));
     return project(pass, l, first + 1, n, middle, width, y, m->s.mix.H * m->s.mix.k_width);
 }
 
@@ -302,15 +302,15 @@ static cull_status kimi_delta(cull_pass *pass, const cull_model *m, size_t l, si
 
     if (!x)
         return CULL_ENOMEM;
-    HF_TRY(make_room(pass, m, l, n, &d));
+    CULL_TRY(make_room(pass, m, l, n, &d));
     float *const to[] = { d.q, d.k, d.v };
     for (size_t i = 0; i < 3; i++) {
-        HF_TRY(project(pass, l, part[i], n, hn, D, x, width));
-        HF_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[i], x, to[i]));
+        CULL_TRY(project(pass, l, part[i], n, hn, D, x, width));
+        CULL_TRY(pass->engine->convolve(pass, &m->layer[l].mixer.conv[i], x, to[i]));
     }
-    HF_TRY(narrow(pass, m, l, CULL_PART_MIX_A_IN, n, hn, d.a));
-    HF_TRY(narrow(pass, m, l, CULL_PART_MIX_Z_IN, n, hn, d.z));
-    HF_TRY(project(pass, l, CULL_PART_MIX_B, n, hn, D, d.b, m->s.mix.H));
+    CULL_TRY(narrow(pass, m, l, CULL_PART_MIX_A_IN, n, hn, d.a));
+    CULL_TRY(narrow(pass, m, l, CULL_PART_MIX_Z_IN, n, hn, d.z));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_B, n, hn, D, d.b, m->s.mix.H));
     return run_delta(pass, m, l, n, &d, out);
 }
 
@@ -389,11 +389,11 @@ static cull_status mamba2(cull_pass *pass, const cull_model *m, size_t l, size_t
 
     if (!in || !t.x || !t.mixed || !t.v || !t.b || !t.c || !t.g || !t.out)
         return CULL_ENOMEM;
-    HF_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, m->s.D, in, t.in_width));
+    CULL_TRY(project(pass, l, CULL_PART_MIX_IN, n, hn, m->s.D, in, t.in_width));
     pass->engine->rows(pass, n, mamba_enter, &t);
-    HF_TRY(pass->engine->convolve(pass, &layer->conv[0], t.x, t.mixed));
+    CULL_TRY(pass->engine->convolve(pass, &layer->conv[0], t.x, t.mixed));
     pass->engine->rows(pass, n, mamba_step, &t);
-    HF_TRY(pass->engine->recur(pass, &layer->state, t.c, t.b, t.v, t.g, NULL, t.out));
+    CULL_TRY(pass->engine->recur(pass, &layer->state, t.c, t.b, t.v, t.g, NULL, t.out));
     pass->engine->rows(pass, n, mamba_skip, &t);
     return leave(pass, m, l, n, t.out, in, t.in_width, out);
 }

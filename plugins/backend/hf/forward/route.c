@@ -277,7 +277,7 @@ cull_status hf_route(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
         return CULL_ENOMEM;
     if (layer->router_scale && !(x = hf_scale_columns(pass, n, m->s.D, layer->router_scale, x)))
         return CULL_ENOMEM;
-    HF_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_ROUTER), n, x, m->s.D, logits, E));
+    CULL_TRY(pass->engine->linear(pass, cull_at(l, CULL_PART_ROUTER), n, x, m->s.D, logits, E));
     pass->engine->rows(pass, n, route_block, &job);
     return CULL_OK;
 }

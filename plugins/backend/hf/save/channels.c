@@ -164,9 +164,9 @@ cull_status hf_save_widths(hf_saving *s)
         if (!m || !m->rows)
             continue;
         if (o->kind == CULL_CHANNELS)
-            HF_TRY(check_blocks(s, o->where));
+            CULL_TRY(check_blocks(s, o->where));
         if (o->kind == CULL_BIAS)
-            HF_TRY(check_bias(s, o->where));
+            CULL_TRY(check_bias(s, o->where));
         dropped |= o->kind == CULL_BIAS && !m->bias;
     }
     if (dropped)
@@ -303,7 +303,7 @@ cull_status hf_save_sieve(hf_saving *s, const hf_out *out, cull_matrix_id where,
         return CULL_OK;
     const cull_matrix *m = hf_matrix_place(s->m, where);
     const bool nibbles = packed && !narrower && is_down(t->where.part);
-    HF_TRY(fill(s, &a, where, is_down(where.part) ? m->cols : m->rows, nibbles, sieve));
+    CULL_TRY(fill(s, &a, where, is_down(where.part) ? m->cols : m->rows, nibbles, sieve));
     sieve->zero = !narrower;
     sieve->nibbles = nibbles;
     sieve->inner = element_bytes(out);

@@ -133,9 +133,9 @@ cull_status hf_save_config(hf_saving *s)
 
     if (!from || !to)
         return CULL_ENOMEM;
-    HF_TRY(s->ctx->host->read_file(s->ctx, from, &bytes, &n));
+    CULL_TRY(s->ctx->host->read_file(s->ctx, from, &bytes, &n));
     const hf_json_member model = find_model(bytes);
-    HF_TRY(check_indexers(s, model.value));
+    CULL_TRY(check_indexers(s, model.value));
     char *text = hf_text(s->ctx, "%.*s", (int)(model.end - model.value), model.value);
     text = text ? edit_model(s, text) : NULL;
     if (text)
@@ -143,6 +143,6 @@ cull_status hf_save_config(hf_saving *s)
     if (text && s->how->dequantise)
         text = hf_json_remove(s->ctx, text, "quantization_config");
     text = text ? set_own_code(s, text) : NULL;
-    HF_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
+    CULL_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
     return s->own ? hf_save_modeling(s) : CULL_OK;
 }

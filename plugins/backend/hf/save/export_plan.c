@@ -186,7 +186,7 @@ static cull_status plan_experts(hf_saving *s)
     s->E = s->m->s.n_group * x.most;
     for (size_t l = 0; l < s->m->s.L; l++)
         if (is_sparse(s, l))
-            HF_TRY(fill_slots(s, l, s->own ? 0 : x.most));
+            CULL_TRY(fill_slots(s, l, s->own ? 0 : x.most));
     return check_own(s);
 }
 
@@ -235,10 +235,10 @@ static void warn_of_mtp(hf_saving *s)
 
 cull_status hf_save_plan(hf_saving *s)
 {
-    HF_TRY(plan_layers(s));
-    HF_TRY(check_rules(s));
-    HF_TRY(check_overlays(s));
-    HF_TRY(plan_experts(s));
+    CULL_TRY(plan_layers(s));
+    CULL_TRY(check_rules(s));
+    CULL_TRY(check_overlays(s));
+    CULL_TRY(plan_experts(s));
     warn_of_copies(s);
     warn_of_mtp(s);
     return hf_save_widths(s);

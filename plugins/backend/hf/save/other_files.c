@@ -153,7 +153,7 @@ cull_status hf_save_rest(hf_saving *s)
 {
     copying c = { .s = s };
 
-    HF_TRY(copy_folder(&c, "", 0));
+    CULL_TRY(copy_folder(&c, "", 0));
     if (c.n_left)
         s->ctx->host->log(
             s->ctx, CULL_WARN,

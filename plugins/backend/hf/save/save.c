@@ -16,7 +16,7 @@ static cull_status verify(hf_saving *s)
 {
     cull_model *again;
 
-    HF_TRY(hf_open_folder(s->ctx, s->how->folder, CULL_OPEN_WEIGHTS, &again));
+    CULL_TRY(hf_open_folder(s->ctx, s->how->folder, CULL_OPEN_WEIGHTS, &again));
     bool same = again->s.L == s->L && again->s.n_group == s->m->s.n_group;
     for (size_t l = 0; l < s->m->s.L && same; l++) {
         const cull_layer_facts *was = &s->m->layer[l].facts;
@@ -44,10 +44,10 @@ cull_status hf_save(cull_ctx *ctx, const cull_model *m, const cull_cut *cut, con
     s.variant = ctx->host->extension(ctx, CULL_EXT_VARIANT);
     if (!s.variant || !m->arch)
         return ctx->host->fail(ctx, CULL_EENV, "this Cull lacks the service " CULL_EXT_VARIANT);
-    HF_TRY(hf_save_plan(&s));
-    HF_TRY(hf_save_list(&s));
-    HF_TRY(hf_save_tensors(&s));
-    HF_TRY(hf_save_config(&s));
-    HF_TRY(hf_save_rest(&s));
+    CULL_TRY(hf_save_plan(&s));
+    CULL_TRY(hf_save_list(&s));
+    CULL_TRY(hf_save_tensors(&s));
+    CULL_TRY(hf_save_config(&s));
+    CULL_TRY(hf_save_rest(&s));
     return verify(&s);
 }

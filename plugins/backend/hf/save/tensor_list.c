@@ -139,7 +139,7 @@ static cull_status add_expert(hf_saving *s, const hf_tensor *t)
         const int32_t content = hf_slot_content(s, l, j), own = s->slot[l][j];
         const int32_t model = content >= 0 ? content : own >= 0 ? own : 0;
         if (model == (int32_t)t->where.expert && hf_slot_stored(s, l, j))
-            HF_TRY(add_matrix(s, t, l, j));
+            CULL_TRY(add_matrix(s, t, l, j));
     }
     return CULL_OK;
 }
@@ -274,10 +274,10 @@ cull_status hf_save_list(hf_saving *s)
             i >= s->m->layer[layer].end_tensor)
             layer = layer_of(s, t);
         if (layer == CULL_NONE || s->new_layer[layer] != SIZE_MAX)
-            HF_TRY(add_tensor(s, t, layer));
+            CULL_TRY(add_tensor(s, t, layer));
     }
     for (size_t l = 0; l < s->m->s.L; l++)
-        HF_TRY(add_constants(s, l));
+        CULL_TRY(add_constants(s, l));
     if (s->n_wide)
         s->ctx->host->log(s->ctx, CULL_WARN,
                           "%zu matrices are written as F32: BF16 would round what was evaluated",

@@ -35,7 +35,7 @@ static cull_status put(writing *w, const hf_out *out, const void *bytes, size_t 
         return put_all(w, out, bytes, n);
     for (size_t i = 0; i < n; i += BLOCK) {
         const size_t now = n - i < BLOCK ? n - i : BLOCK;
-        HF_TRY(put_all(w, out, w->passed, hf_sieve_pass(&w->sieve, from + i, now, w->passed)));
+        CULL_TRY(put_all(w, out, w->passed, hf_sieve_pass(&w->sieve, from + i, now, w->passed)));
     }
     return CULL_OK;
 }
@@ -46,7 +46,7 @@ static cull_status put_sieved(writing *w, const hf_out *out, cull_matrix_id wher
 {
     const cull_scratch_mark mark = w->s->ctx->host->mark(w->s->ctx);
 
-    HF_TRY(hf_save_sieve(w->s, out, where, &w->sieve));
+    CULL_TRY(hf_save_sieve(w->s, out, where, &w->sieve));
     const cull_status status = fn(w, out, where);
     w->sieve = (hf_sieve){ 0 };
     w->s->ctx->host->rewind(w->s->ctx, mark);
@@ -57,7 +57,7 @@ static cull_status put_zeros(writing *w, const hf_out *out, size_t n)
 {
     memset(w->bytes, 0, n < BLOCK ? n : BLOCK);
     for (; n > 0; n -= n < BLOCK ? n : BLOCK)
-        HF_TRY(put_all(w, out, w->bytes, n < BLOCK ? n : BLOCK));
+        CULL_TRY(put_all(w, out, w->bytes, n < BLOCK ? n : BLOCK));
     return CULL_OK;
 }
 
@@ -89,7 +89,7 @@ static cull_status put_numbers(writing *w, const hf_out *out, cull_matrix_id whe
         w->s->variant->rows(w->s->cut, where, m, r, now, w->numbers);
         if (!w->s->variant->narrow(out->dtype, now * m->cols, w->numbers, w->bytes))
             return too_large(w, out);
-        HF_TRY(put(w, out, w->bytes, now * m->cols * width(out->dtype)));
+        CULL_TRY(put(w, out, w->bytes, now * m->cols * width(out->dtype)));
         r += now;
         left -= now;
     }
@@ -124,7 +124,7 @@ static cull_status put_content(writing *w, const hf_out *out, cull_matrix_id whe
     if (t->role == HF_MATRIX && (other || out->dtype != t->t.dtype))
         return put_numbers(w, out, where, 0, t->t.shape[0]);
     if (t->role == HF_MATRIX_BIAS && bias_changed(w, where)) {
-        HF_TRY(spread_biases(w, out, where, t->t.shape[0], 0, 1));
+        CULL_TRY(spread_biases(w, out, where, t->t.shape[0], 0, 1));
         return put(w, out, w->bytes, t->t.bytes);
     }
     return put(w, out, t->t.data, t->t.bytes);
@@ -198,7 +198,7 @@ static cull_status put_slice(writing *w, const hf_out *out, cull_matrix_id of)
         const cull_matrix *m = hf_matrix_place(w->s->m, where);
         const size_t offset = (size_t)((const unsigned char *)m->data - slice) / stored;
         if (other || changed(w, where))
-            HF_TRY(scatter(w, out, where, offset, (size_t)m->row_stride, (size_t)m->col_stride));
+            CULL_TRY(scatter(w, out, where, offset, (size_t)m->row_stride, (size_t)m->col_stride));
     }
     return put(w, out, w->bytes, bytes);
 }
@@ -211,8 +211,8 @@ static cull_status put_unpacked(writing *w, const hf_out *out, cull_matrix_id of
     const size_t cols = t->t.shape[2] * 32, rows = t->t.shape[1];
 
     for (uint32_t p = 0; p < parts; p++)
-        HF_TRY(scatter(w, out, (cull_matrix_id){ of.layer, t->where.part + p, of.expert }, p, parts,
-                       rows));
+        CULL_TRY(scatter(w, out, (cull_matrix_id){ of.layer, t->where.part + p, of.expert }, p,
+                         parts, rows));
     return put(w, out, w->bytes, cols * rows * width(out->dtype));
 }
 
@@ -232,12 +232,12 @@ static cull_status put_stack(writing *w, const hf_out *out)
         if (!hf_slot_stored(w->s, out->layer, j))
             continue;
         if (content < 0)
-            HF_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
+            CULL_TRY(put_zeros(w, out, out->bytes / out->shape[0]));
         else
-            HF_TRY(put_sieved(w, out, of,
-                              t->role == HF_STACK        ? put_slice
-                              : out->dtype != t->t.dtype ? put_unpacked
-                                                         : put_stored));
+            CULL_TRY(put_sieved(w, out, of,
+                                t->role == HF_STACK        ? put_slice
+                                : out->dtype != t->t.dtype ? put_unpacked
+                                                           : put_stored));
     }
     return CULL_OK;
 }
@@ -251,8 +251,8 @@ static cull_status put_biases(writing *w, const hf_out *out, cull_matrix_id of)
     if (!bias_changed(w, of))
         return put_stored(w, out, of);
     for (uint32_t p = 0; p < parts; p++)
-        HF_TRY(spread_biases(w, out, (cull_matrix_id){ of.layer, of.part + p, of.expert },
-                             n / parts, p, parts));
+        CULL_TRY(spread_biases(w, out, (cull_matrix_id){ of.layer, of.part + p, of.expert },
+                               n / parts, p, parts));
     return put(w, out, w->bytes, n * width(out->dtype));
 }
 
@@ -266,17 +266,17 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
         const int32_t content = hf_slot_content(w->s, out->layer, j);
         const float *constant = hf_slot_constant(w->s, out->layer, j);
         if (content >= 0) {
-            HF_TRY(put_sieved(w, out,
-                              (cull_matrix_id){ t->where.layer, t->where.part, (uint32_t)content },
-                              put_biases));
+            CULL_TRY(put_sieved(
+                w, out, (cull_matrix_id){ t->where.layer, t->where.part, (uint32_t)content },
+                put_biases));
         } else if (constant && t->where.part == CULL_PART_DOWN) {
             if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
                 return too_large(w, out);
             hf_widen(out->dtype, w->bytes, n, w->numbers);
             w->rounded |= memcmp(w->numbers, constant, n * sizeof *constant) != 0;
-            HF_TRY(put(w, out, w->bytes, bytes));
+            CULL_TRY(put(w, out, w->bytes, bytes));
         } else {
-            HF_TRY(put_zeros(w, out, bytes));
+            CULL_TRY(put_zeros(w, out, bytes));
         }
     }
     return CULL_OK;
@@ -290,9 +290,9 @@ static cull_status put_gate_scale(writing *w, const hf_out *out)
 
     for (int32_t j = 0; (size_t)j < w->s->rows[out->layer]; j++) {
         const int32_t e = w->s->slot[out->layer][j];
-        HF_TRY(e == HF_PADDING
-                   ? put_zeros(w, out, bytes)
-                   : put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
+        CULL_TRY(e == HF_PADDING
+                     ? put_zeros(w, out, bytes)
+                     : put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
     }
     return CULL_OK;
 }
@@ -305,7 +305,7 @@ static cull_status put_pair(writing *w, const hf_out *out, cull_matrix_id first)
 
     if (!changed(w, first) && !changed(w, second))
         return put(w, out, out->from->t.data, out->from->t.bytes);
-    HF_TRY(put_numbers(w, out, first, 0, rows));
+    CULL_TRY(put_numbers(w, out, first, 0, rows));
     return put_numbers(w, out, second, 0, rows);
 }
 
@@ -320,13 +320,13 @@ static cull_status put_router(writing *w, const hf_out *out)
         const int32_t e = w->s->slot[out->layer][j];
         if (e == HF_PADDING && never < 0) {
             (void)w->s->variant->narrow(out->dtype, 1, &never, w->bytes);
-            HF_TRY(put(w, out, w->bytes, bytes));
+            CULL_TRY(put(w, out, w->bytes, bytes));
         } else if (e == HF_PADDING) {
-            HF_TRY(put_zeros(w, out, bytes));
+            CULL_TRY(put_zeros(w, out, bytes));
         } else if (t->role == HF_ROUTER && changed(w, t->where)) {
-            HF_TRY(put_numbers(w, out, t->where, (size_t)e, 1));
+            CULL_TRY(put_numbers(w, out, t->where, (size_t)e, 1));
         } else {
-            HF_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
+            CULL_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
         }
     }
     return CULL_OK;
@@ -340,7 +340,7 @@ static cull_status put_constants(writing *w, const hf_out *out)
         const float *constant = hf_slot_constant(w->s, l, j);
         if (hf_slot_stored(w->s, l, j))
             continue;
-        HF_TRY(constant ? put(w, out, constant, bytes) : put_zeros(w, out, bytes));
+        CULL_TRY(constant ? put(w, out, constant, bytes) : put_zeros(w, out, bytes));
     }
     return CULL_OK;
 }
@@ -461,7 +461,7 @@ static cull_status write_shards(writing *w)
         const char *path = name ? hf_text(s->ctx, "%s/%s", s->how->folder, name) : NULL;
         if (!path || !shard)
             return CULL_ENOMEM;
-        HF_TRY(write_shard(w, path, i, end));
+        CULL_TRY(write_shard(w, path, i, end));
         for (size_t j = i; j < end; j++)
             shard[j] = name;
     }

@@ -10,9 +10,9 @@ static cull_status load_norm(hf_loader *t, const char *name, size_t n, enum hf_n
                              float eps, hf_norm *out)
 {
     *out = (hf_norm){ .n = n, .centred = kind >= HF_LAYER, .eps = eps };
-    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
+    CULL_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ".weight"), HF_VECTOR, 1, &n, &out->w));
     if (kind == HF_RMS_ONE)
-        HF_TRY(hf_add_one(t, n, &out->w));
+        CULL_TRY(hf_add_one(t, n, &out->w));
     return kind == HF_LAYER
                ? hf_load_vector(t, hf_loader_name(t, name, 0, ".bias"), HF_VECTOR, 1, &n, &out->b)
                : CULL_OK;
@@ -42,8 +42,8 @@ static cull_status load_qk_norms(hf_loader *t, hf_layer *layer)
             layer->q_norm = layer->k_norm = (hf_norm){ .n = h->qk, .eps = eps };
         return CULL_OK;
     }
-    HF_TRY(load_norm(t, arch->q_norm ? arch->q_norm : "self_attn.q_norm",
-                     whole ? h->H * h->qk : h->qk, kind, eps, &layer->q_norm));
+    CULL_TRY(load_norm(t, arch->q_norm ? arch->q_norm : "self_attn.q_norm",
+                       whole ? h->H * h->qk : h->qk, kind, eps, &layer->q_norm));
     return load_norm(t, arch->k_norm ? arch->k_norm : "self_attn.k_norm",
                      whole ? h->KV * h->qk : h->qk, kind, eps, &layer->k_norm);
 }
@@ -63,22 +63,22 @@ static cull_status load_gqa(hf_loader *t, size_t l)
     const size_t v = h->KV * h->v, mixed = h->H * h->v;
     const bool bias = s->qkv_bias;
 
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), named(arch->q, "self_attn.q_proj"), q, s->D,
-                          bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), named(arch->k, "self_attn.k_proj"), k, s->D,
-                          bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), named(arch->q, "self_attn.q_proj"), q, s->D,
+                            bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_K), named(arch->k, "self_attn.k_proj"), k, s->D,
+                            bias));
     if (!h->k_is_v)
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), named(arch->v, "self_attn.v_proj"), v,
-                              s->D, bias));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), named(arch->o, "self_attn.o_proj"), s->D,
-                          mixed, s->o_bias));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_V), named(arch->v, "self_attn.v_proj"), v,
+                                s->D, bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), named(arch->o, "self_attn.o_proj"), s->D,
+                            mixed, s->o_bias));
     if (arch->gate)
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O_GATE), arch->gate, mixed, s->D, false));
-    HF_TRY(load_qk_norms(t, layer));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O_GATE), arch->gate, mixed, s->D, false));
+    CULL_TRY(load_qk_norms(t, layer));
     if (arch->v_norm)
         layer->v_norm = (hf_norm){ .n = h->v, .eps = (float)s->eps };
     if (h->sinks)
-        HF_TRY(hf_load_vector(
+        CULL_TRY(hf_load_vector(
             t, hf_loader_name(t, "self_attn.sinks|self_attn.attention_sink_bias", 0, ""), HF_VECTOR,
             1, &h->H, &layer->sinks));
     layer->facts.kv_width = k + v;
@@ -96,20 +96,21 @@ static cull_status load_mla(hf_loader *t, size_t l)
     const bool bias = s->qkv_bias;
 
     if (s->q_rank) {
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
-                              bias));
-        HF_TRY(load_norm(t, "self_attn.q_a_layernorm", s->q_rank, HF_RMS, eps, &layer->q_a_norm));
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
-                              false));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_A), "self_attn.q_a_proj", s->q_rank, s->D,
+                                bias));
+        CULL_TRY(load_norm(t, "self_attn.q_a_layernorm", s->q_rank, HF_RMS, eps, &layer->q_a_norm));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q_B), "self_attn.q_b_proj", q, s->q_rank,
+                                false));
     } else {
-        HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, false));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_Q), "self_attn.q_proj", q, s->D, false));
     }
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
-                          s->D, bias));
-    HF_TRY(load_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, HF_RMS, eps, &layer->kv_norm));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
-                          false));
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_A), "self_attn.kv_a_proj_with_mqa", latent,
+                            s->D, bias));
+    CULL_TRY(load_norm(t, "self_attn.kv_a_layernorm", s->kv_rank, HF_RMS, eps, &layer->kv_norm));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_KV_B), "self_attn.kv_b_proj", kv, s->kv_rank,
+                            false));
+    CULL_TRY(
+        hf_load_matrix(t, cull_at(l, CULL_PART_O), "self_attn.o_proj", s->D, mixed, s->o_bias));
     layer->facts.kv_width = h->H * (h->qk + h->v);
     return CULL_OK;
 }
@@ -123,7 +124,7 @@ static cull_status load_scaled(hf_loader *t, const char *name, size_t n, float s
 
     if (!scaled)
         return CULL_ENOMEM;
-    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_VECTOR, 1, &n, &stored));
+    CULL_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_VECTOR, 1, &n, &stored));
     for (size_t i = 0; i < n; i++)
         scaled[i] = stored[i] * scale;
     *out = scaled;
@@ -138,14 +139,14 @@ static cull_status load_router(hf_loader *t, size_t l)
 
     const size_t D = t->m->s.D;
 
-    HF_TRY(
+    CULL_TRY(
         hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, D, router->linear_bias));
     if (router->input_scale)
-        HF_TRY(load_scaled(t, router->input_scale, D, (float)pow((double)D, -0.5),
-                           &layer->router_scale));
+        CULL_TRY(load_scaled(t, router->input_scale, D, (float)pow((double)D, -0.5),
+                             &layer->router_scale));
     if (router->gate_scale)
-        HF_TRY(hf_load_vector(t, hf_loader_name(t, router->gate_scale, 0, ""), HF_GATE_SCALE, 1,
-                              flat, &layer->gate_scale));
+        CULL_TRY(hf_load_vector(t, hf_loader_name(t, router->gate_scale, 0, ""), HF_GATE_SCALE, 1,
+                                flat, &layer->gate_scale));
     if (!t->m->s.router_bias)
         return CULL_OK;
     const char *name = hf_loader_name(t, router->bias, 0, "");
@@ -170,13 +171,13 @@ static cull_status load_glu(hf_loader *t, size_t l, const hf_glu_names *name, cu
     hf_layer *layer = &t->m->layer[l];
 
     if (name->pair && (!name->up || has_tensor(t, name->pair))) {
-        HF_TRY(hf_load_pair(t, l, first, name->pair, F, D));
+        CULL_TRY(hf_load_pair(t, l, first, name->pair, F, D));
     } else {
         if (name->gate)
-            HF_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
-        HF_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
+            CULL_TRY(hf_load_matrix(t, cull_at(l, first), name->gate, F, D, bias));
+        CULL_TRY(hf_load_matrix(t, cull_at(l, first + 1), name->up, F, D, bias));
     }
-    HF_TRY(hf_load_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, first + 2), name->down, D, F, bias));
     layer->side = first;
     layer->side_F = F;
     layer->facts.has_side = true;
@@ -192,8 +193,8 @@ static cull_status load_latent(hf_loader *t, size_t l)
     if (s->W == s->D)
         return CULL_OK;
     t->m->layer[l].facts.expert_width = s->W;
-    HF_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_IN), arch->latent_in, s->W, s->D,
-                          s->ffn_bias));
+    CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_IN), arch->latent_in, s->W, s->D,
+                            s->ffn_bias));
     return hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_OUT), arch->latent_out, s->D, s->W,
                           s->ffn_bias);
 }
@@ -210,12 +211,12 @@ static cull_status load_side(hf_loader *t, size_t l)
         return load_glu(t, l, &arch->dense, CULL_PART_DENSE_GATE, s->dense_F);
     if (s->parallel) {
         layer->parallel = true;
-        HF_TRY(load_block_norm(t, "residual_layernorm", &layer->parallel_norm));
+        CULL_TRY(load_block_norm(t, "residual_layernorm", &layer->parallel_norm));
         return load_glu(t, l, &arch->parallel, CULL_PART_DENSE_GATE, s->D);
     }
     if (s->shared_F == 0)
         return CULL_OK;
-    HF_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
+    CULL_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
     if (!arch->shared_gate)
         return CULL_OK;
     return hf_load_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
@@ -275,17 +276,17 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
     const size_t one = 1;
 
     if (layer->mix != HF_MIX_NOTHING) {
-        HF_TRY(load_block_norm(t, names->attention, &layer->attention_norm));
-        HF_TRY(load_block_norm(t, names->attention_after, &layer->attention_after));
+        CULL_TRY(load_block_norm(t, names->attention, &layer->attention_norm));
+        CULL_TRY(load_block_norm(t, names->attention_after, &layer->attention_after));
     }
     if (!layer->alone) {
-        HF_TRY(load_block_norm(t, names->ffn, &layer->ffn_norm));
-        HF_TRY(load_block_norm(t, names->ffn_after, &layer->ffn_after));
+        CULL_TRY(load_block_norm(t, names->ffn, &layer->ffn_norm));
+        CULL_TRY(load_block_norm(t, names->ffn_after, &layer->ffn_after));
     }
     layer->sum_scale = t->m->s.residual_scale;
     layer->out_scale = 1;
     if (arch->out_scale) {
-        HF_TRY(
+        CULL_TRY(
             hf_load_vector(t, hf_loader_name(t, arch->out_scale, 0, ""), HF_VECTOR, 1, &one, &out));
         layer->out_scale = *out;
         t->params -= one; // a buffer of the reference, no parameter
@@ -293,8 +294,8 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
     if (layer->facts.E == 0)
         return CULL_OK;
     layer->sum_scale *= t->m->s.shared_mean ? 0.5f : 1;
-    HF_TRY(load_block_norm(t, names->side_after, &layer->side_after));
-    HF_TRY(load_block_norm(t, names->experts_after, &layer->experts_after));
+    CULL_TRY(load_block_norm(t, names->side_after, &layer->side_after));
+    CULL_TRY(load_block_norm(t, names->experts_after, &layer->experts_after));
     return names->experts ? load_scaled(t, names->experts, t->m->s.D, 1, &layer->expert_scale)
                           : CULL_OK;
 }
@@ -319,16 +320,16 @@ static cull_status load_layer(hf_loader *t, size_t l)
     cull_layer_facts *facts = &layer->facts;
 
     t->params = t->bytes = 0;
-    HF_TRY(load_block_norms(t, layer));
-    HF_TRY(load_mix(t, l));
-    HF_TRY(load_side(t, l));
+    CULL_TRY(load_block_norms(t, layer));
+    CULL_TRY(load_mix(t, l));
+    CULL_TRY(load_side(t, l));
     if (facts->E) {
-        HF_TRY(load_router(t, l));
-        HF_TRY(load_latent(t, l));
+        CULL_TRY(load_router(t, l));
+        CULL_TRY(load_latent(t, l));
     }
     facts->other_params = t->params;
     if (facts->E)
-        HF_TRY(hf_load_experts(t, l));
+        CULL_TRY(hf_load_experts(t, l));
     facts->size = sizeof *facts;
     const size_t constants = (facts->E - layer->n_stored) * s->D;
     facts->expert_params =
@@ -361,18 +362,18 @@ static cull_status load_ends(hf_loader *t)
     if (!m->ends || !embedding || !norm || !weight || !bias)
         return CULL_ENOMEM;
     const bool stored = hf_files_find(&m->files, weight);
-    HF_TRY(hf_load_matrix(t, embed, embedding, s->V, s->D, false));
+    CULL_TRY(hf_load_matrix(t, embed, embedding, s->V, s->D, false));
     if (m->ends[0].dtype == CULL_DT_F8_E4M3)
         return t->ctx->host->fail(t->ctx, CULL_ENOTSUP, "%s: an embedding in FP8 is not supported",
                                   m->facts.source);
-    HF_TRY(load_block_norm(t, norm, &m->final_norm));
+    CULL_TRY(load_block_norm(t, norm, &m->final_norm));
     if (s->tied && stored)
         hf_note(t->ctx, m, "the head is stored, so that it is not tied to the embedding");
     m->ends[1] = m->ends[0];
     if (!s->tied || stored)
-        HF_TRY(hf_load_matrix(t, head, m->head, s->V, s->D, s->head_bias));
+        CULL_TRY(hf_load_matrix(t, head, m->head, s->V, s->D, s->head_bias));
     else if (s->head_bias)
-        HF_TRY(hf_load_bias(t, head, bias, &m->ends[1]));
+        CULL_TRY(hf_load_bias(t, head, bias, &m->ends[1]));
     m->facts.params_total = t->params;
     m->facts.bytes = t->bytes;
     return CULL_OK;
@@ -413,12 +414,12 @@ cull_status hf_bind(cull_ctx *ctx, cull_model *m)
     hf_loader t = { .ctx = ctx, .m = m };
 
     find_names(m);
-    HF_TRY(load_ends(&t));
+    CULL_TRY(load_ends(&t));
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
         (void)snprintf(t.prefix, sizeof t.prefix, "%slayers.%zu.", m->base, l);
         hf_files_range(&m->files, t.prefix, &layer->first_tensor, &layer->end_tensor);
-        HF_TRY(load_layer(&t, l));
+        CULL_TRY(load_layer(&t, l));
     }
     return CULL_OK;
 }

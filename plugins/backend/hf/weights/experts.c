@@ -17,9 +17,10 @@ static cull_status load_each(hf_loader *t, const hf_glu_names *name, size_t l)
         if (!hf_is_stored(&t->m->layer[l], e))
             continue;
         if (name->gate)
-            HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, W, bias));
-        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, W, bias));
-        HF_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, W, F, bias));
+            CULL_TRY(
+                hf_load_matrix(t, cull_at_expert(l, CULL_PART_GATE, e), name->gate, F, W, bias));
+        CULL_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_UP, e), name->up, F, W, bias));
+        CULL_TRY(hf_load_matrix(t, cull_at_expert(l, CULL_PART_DOWN, e), name->down, W, F, bias));
     }
     return CULL_OK;
 }
@@ -91,7 +92,7 @@ static cull_status unstack(hf_loader *t, size_t l, const hf_tensor *stack, const
                 .col_stride = (ptrdiff_t)p->col,
             };
             if (scale)
-                HF_TRY(place_scales(t, p, scale, slice, slice_cols, m));
+                CULL_TRY(place_scales(t, p, scale, slice, slice_cols, m));
         }
         slice++;
     }
@@ -108,7 +109,7 @@ static cull_status load_stack(hf_loader *t, size_t l, const char *name, cull_par
     const char *full = hf_loader_name(t, name, 0, "");
 
     *scale = NULL;
-    HF_TRY(hf_take(t, full, &wanted, stack));
+    CULL_TRY(hf_take(t, full, &wanted, stack));
     t->params += (uint64_t)n * rows * cols;
     if ((*stack)->t.dtype != CULL_DT_F8_E4M3)
         return CULL_OK;
@@ -127,11 +128,11 @@ static cull_status load_fused(hf_loader *t, const hf_glu_names *name, size_t l, 
     const place down = { DOWN, D, F, 0, turned ? 1 : F, turned ? D : 1 };
     const hf_tensor *stack, *scale;
 
-    HF_TRY(load_stack(t, l, name->gate, CULL_PART_GATE, turned ? D : wide, turned ? wide : D,
-                      &stack, &scale));
-    HF_TRY(unstack(t, l, stack, scale, 2, !turned ? rows : by_turns ? turns : halves));
-    HF_TRY(load_stack(t, l, name->down, CULL_PART_DOWN, turned ? F : D, turned ? D : F, &stack,
-                      &scale));
+    CULL_TRY(load_stack(t, l, name->gate, CULL_PART_GATE, turned ? D : wide, turned ? wide : D,
+                        &stack, &scale));
+    CULL_TRY(unstack(t, l, stack, scale, 2, !turned ? rows : by_turns ? turns : halves));
+    CULL_TRY(load_stack(t, l, name->down, CULL_PART_DOWN, turned ? F : D, turned ? D : F, &stack,
+                        &scale));
     return unstack(t, l, stack, scale, 1, &down);
 }
 
@@ -148,8 +149,8 @@ static cull_status load_stack_biases(hf_loader *t, const hf_glu_names *name, siz
     };
     const hf_tensor *a, *b;
 
-    HF_TRY(hf_take(t, hf_loader_name(t, name->gate, 0, "_bias"), &first, &a));
-    HF_TRY(hf_take(t, hf_loader_name(t, name->down, 0, "_bias"), &second, &b));
+    CULL_TRY(hf_take(t, hf_loader_name(t, name->gate, 0, "_bias"), &first, &a));
+    CULL_TRY(hf_take(t, hf_loader_name(t, name->down, 0, "_bias"), &second, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
     for (size_t e = 0; e < E; e++) {
         cull_matrix *m = &layer->expert[3 * e];
@@ -183,8 +184,8 @@ static cull_status load_blocks(hf_loader *t, const char *name, size_t rows, size
         return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
                                   "%s: mxfp4 needs %zu columns in blocks of 32", t->m->facts.source,
                                   cols);
-    HF_TRY(hf_take(t, hf_loader_name(t, name, 0, "_blocks"), &q_wanted, &q));
-    HF_TRY(hf_take(t, hf_loader_name(t, name, 0, "_scales"), &scale_wanted, &scale));
+    CULL_TRY(hf_take(t, hf_loader_name(t, name, 0, "_blocks"), &q_wanted, &q));
+    CULL_TRY(hf_take(t, hf_loader_name(t, name, 0, "_scales"), &scale_wanted, &scale));
     const cull_matrix like = { .size = sizeof like,
                                .rows = rows / turns,
                                .cols = cols,
@@ -208,8 +209,8 @@ static cull_status load_blocks(hf_loader *t, const char *name, size_t rows, size
 
 static cull_status load_mxfp4(hf_loader *t, const hf_glu_names *name, size_t l)
 {
-    HF_TRY(load_blocks(t, name->gate, 2 * t->m->s.F, t->m->s.D, 2, GATE, l));
-    HF_TRY(load_blocks(t, name->down, t->m->s.D, t->m->s.F, 1, DOWN, l));
+    CULL_TRY(load_blocks(t, name->gate, 2 * t->m->s.F, t->m->s.D, 2, GATE, l));
+    CULL_TRY(load_blocks(t, name->down, t->m->s.D, t->m->s.F, 1, DOWN, l));
     return load_stack_biases(t, name, l);
 }
 
@@ -293,7 +294,7 @@ static cull_status load_constants(hf_loader *t, size_t l)
 
     if (!layer->constant)
         return CULL_OK;
-    HF_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_CONSTANTS, 2, shape, &constant));
+    CULL_TRY(hf_load_vector(t, hf_loader_name(t, name, 0, ""), HF_CONSTANTS, 2, shape, &constant));
     for (size_t e = 0; e < layer->facts.E; e++) {
         if (hf_is_stored(layer, e))
             continue;
@@ -314,18 +315,18 @@ cull_status hf_load_experts(hf_loader *t, size_t l)
     layer->expert = t->ctx->host->alloc(t->ctx, layer->facts.E, 3 * sizeof *layer->expert);
     if (!layer->expert)
         return CULL_ENOMEM;
-    HF_TRY(choose(t, l, &layout));
-    HF_TRY(load_constants(t, l));
+    CULL_TRY(choose(t, l, &layout));
+    CULL_TRY(load_constants(t, l));
     switch (layout->form) {
     case HF_EACH:
-        HF_TRY(load_each(t, &layout->name, l));
+        CULL_TRY(load_each(t, &layout->name, l));
         return refuse_more(t, &layout->name, l);
     case HF_ROWS:
         return load_fused(t, &layout->name, l, false, false);
     case HF_HALVES:
         return load_fused(t, &layout->name, l, true, false);
     case HF_COLUMNS:
-        HF_TRY(load_fused(t, &layout->name, l, true, true));
+        CULL_TRY(load_fused(t, &layout->name, l, true, true));
         return load_stack_biases(t, &layout->name, l);
     case HF_MXFP4:
         return load_mxfp4(t, &layout->name, l);

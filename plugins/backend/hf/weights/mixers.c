@@ -33,7 +33,7 @@ static cull_status load_rate(hf_loader *t, const char *name, size_t n, const flo
     const bool is_wide = found && found->t.rank == 4;
     const float *logs;
 
-    HF_TRY(hf_load_vector(t, full, HF_VECTOR, is_wide ? 4 : 1, is_wide ? wide : flat, &logs));
+    CULL_TRY(hf_load_vector(t, full, HF_VECTOR, is_wide ? 4 : 1, is_wide ? wide : flat, &logs));
     float *rate = t->ctx->host->alloc(t->ctx, n, sizeof *rate);
     if (!rate)
         return CULL_ENOMEM;
@@ -62,10 +62,10 @@ static cull_status load_state(hf_loader *t, size_t l, bool per_channel)
     layer->facts.state_width += cull_recurrence_floats(&mine->state);
     mine->norm_width = mixer->grouped ? s->H * s->v_width : s->v_width;
     mine->norm = (hf_norm){ .n = group, .eps = (float)t->m->s.eps };
-    HF_TRY(load_rate(t, mixer->rate, s->H, &mine->rate));
-    HF_TRY(load_vector(t, mixer->dt_bias, s->H * (per_channel ? s->k_width : 1), &mine->dt_bias));
+    CULL_TRY(load_rate(t, mixer->rate, s->H, &mine->rate));
+    CULL_TRY(load_vector(t, mixer->dt_bias, s->H * (per_channel ? s->k_width : 1), &mine->dt_bias));
     if (mixer->skip)
-        HF_TRY(load_vector(t, mixer->skip, s->H, &mine->skip));
+        CULL_TRY(load_vector(t, mixer->skip, s->H, &mine->skip));
     return load_vector(t, mixer->norm, mine->norm_width, &mine->norm.w);
 }
 
@@ -81,17 +81,18 @@ static cull_status load_delta(hf_loader *t, size_t l)
     const hf_mixer_shape *s = &t->m->s.mix;
     const size_t D = t->m->s.D, V = s->H * s->v_width, C = 2 * s->KH * s->k_width + V;
 
-    HF_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, mixer->ba ? C + V : C, D));
+    CULL_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, mixer->ba ? C + V : C, D));
     if (mixer->ba) {
-        HF_TRY(load(t, l, CULL_PART_MIX_BA, mixer->ba, 2 * s->H, D));
+        CULL_TRY(load(t, l, CULL_PART_MIX_BA, mixer->ba, 2 * s->H, D));
     } else {
-        HF_TRY(load(t, l, CULL_PART_MIX_Z, mixer->z, V, D));
-        HF_TRY(load(t, l, CULL_PART_MIX_B, mixer->b, s->H, D));
-        HF_TRY(load(t, l, CULL_PART_MIX_A, mixer->a, s->H, D));
+        CULL_TRY(load(t, l, CULL_PART_MIX_Z, mixer->z, V, D));
+        CULL_TRY(load(t, l, CULL_PART_MIX_B, mixer->b, s->H, D));
+        CULL_TRY(load(t, l, CULL_PART_MIX_A, mixer->a, s->H, D));
     }
     t->m->layer[l].facts.attend_width = 4 * D + 4 * C + 5 * V + 6 * s->H;
-    HF_TRY(load_filter(t, l, CULL_PART_CONV, mixer->conv, C, true, &t->m->layer[l].mixer.conv[0]));
-    HF_TRY(load_state(t, l, false));
+    CULL_TRY(
+        load_filter(t, l, CULL_PART_CONV, mixer->conv, C, true, &t->m->layer[l].mixer.conv[0]));
+    CULL_TRY(load_state(t, l, false));
     return load(t, l, mixer->out, mixer->out_name, D, V);
 }
 
@@ -104,17 +105,17 @@ static cull_status load_kda(hf_loader *t, size_t l)
     const size_t D = t->m->s.D, w = s->k_width, V = s->H * w;
 
     for (size_t i = 0; i < 3; i++) {
-        HF_TRY(load(t, l, CULL_PART_Q + (cull_part)i, in[i], V, D));
-        HF_TRY(load_filter(t, l, CULL_PART_CONV + (cull_part)i, conv[i], V, true,
-                           &t->m->layer[l].mixer.conv[i]));
+        CULL_TRY(load(t, l, CULL_PART_Q + (cull_part)i, in[i], V, D));
+        CULL_TRY(load_filter(t, l, CULL_PART_CONV + (cull_part)i, conv[i], V, true,
+                             &t->m->layer[l].mixer.conv[i]));
     }
-    HF_TRY(load(t, l, CULL_PART_MIX_A_IN, mixer->a_in, w, D));
-    HF_TRY(load(t, l, CULL_PART_MIX_A_OUT, mixer->a_out, V, w));
-    HF_TRY(load(t, l, CULL_PART_MIX_Z_IN, mixer->z_in, w, D));
-    HF_TRY(load(t, l, CULL_PART_MIX_Z_OUT, mixer->z_out, V, w));
-    HF_TRY(load(t, l, CULL_PART_MIX_B, mixer->b, s->H, D));
+    CULL_TRY(load(t, l, CULL_PART_MIX_A_IN, mixer->a_in, w, D));
+    CULL_TRY(load(t, l, CULL_PART_MIX_A_OUT, mixer->a_out, V, w));
+    CULL_TRY(load(t, l, CULL_PART_MIX_Z_IN, mixer->z_in, w, D));
+    CULL_TRY(load(t, l, CULL_PART_MIX_Z_OUT, mixer->z_out, V, w));
+    CULL_TRY(load(t, l, CULL_PART_MIX_B, mixer->b, s->H, D));
     t->m->layer[l].facts.attend_width = 4 * D + 8 * V + 4 * w;
-    HF_TRY(load_state(t, l, true));
+    CULL_TRY(load_state(t, l, true));
     return load(t, l, mixer->out, mixer->out_name, D, V);
 }
 
@@ -124,10 +125,11 @@ static cull_status load_mamba2(hf_loader *t, size_t l)
     const hf_mixer_shape *s = &t->m->s.mix;
     const size_t D = t->m->s.D, V = s->H * s->v_width, C = V + 2 * s->KH * s->k_width;
 
-    HF_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, V + C + s->H, D));
-    HF_TRY(load_filter(t, l, CULL_PART_CONV, mixer->conv, C, true, &t->m->layer[l].mixer.conv[0]));
+    CULL_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, V + C + s->H, D));
+    CULL_TRY(
+        load_filter(t, l, CULL_PART_CONV, mixer->conv, C, true, &t->m->layer[l].mixer.conv[0]));
     t->m->layer[l].facts.attend_width = 4 * D + 3 * V + 4 * C + 2 * s->H;
-    HF_TRY(load_state(t, l, false));
+    CULL_TRY(load_state(t, l, false));
     return load(t, l, mixer->out, mixer->out_name, D, V);
 }
 
@@ -136,8 +138,9 @@ static cull_status load_convolution(hf_loader *t, size_t l)
     const hf_mixer *mixer = &t->m->arch->mixer;
     const size_t D = t->m->s.D;
 
-    HF_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, 3 * D, D));
-    HF_TRY(load_filter(t, l, CULL_PART_CONV, mixer->conv, D, false, &t->m->layer[l].mixer.conv[0]));
+    CULL_TRY(load(t, l, CULL_PART_MIX_IN, mixer->in, 3 * D, D));
+    CULL_TRY(
+        load_filter(t, l, CULL_PART_CONV, mixer->conv, D, false, &t->m->layer[l].mixer.conv[0]));
     t->m->layer[l].facts.attend_width = 9 * D;
     return load(t, l, mixer->out, mixer->out_name, D, D);
 }

@@ -76,7 +76,7 @@ static cull_status open_files(cull_ctx *ctx, const char *folder, hf_files *files
         const char *path = hf_text(ctx, "%s/%s", folder, files->name[i]);
         if (!path)
             return CULL_ENOMEM;
-        HF_TRY(files->st->open(ctx, path, &files->file[i]));
+        CULL_TRY(files->st->open(ctx, path, &files->file[i]));
         files->n_tensors += files->st->count(files->file[i]);
     }
     return CULL_OK;
@@ -136,9 +136,9 @@ static cull_status open_index(cull_ctx *ctx, const char *folder, const char *pat
 
     if (!json_is_object(map) || json_object_size(map) == 0)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: weight_map must list tensors", path);
-    HF_TRY(list_shards(ctx, path, map, files));
-    HF_TRY(open_files(ctx, folder, files));
-    HF_TRY(list_tensors(ctx, folder, files));
+    CULL_TRY(list_shards(ctx, path, map, files));
+    CULL_TRY(open_files(ctx, folder, files));
+    CULL_TRY(list_tensors(ctx, folder, files));
     return check_index(ctx, path, map, files);
 }
 
@@ -150,7 +150,7 @@ static cull_status open_single(cull_ctx *ctx, const char *folder, hf_files *file
         return CULL_ENOMEM;
     files->name[0] = "model.safetensors";
     files->n = 1;
-    HF_TRY(open_files(ctx, folder, files));
+    CULL_TRY(open_files(ctx, folder, files));
     return list_tensors(ctx, folder, files);
 }
 
@@ -187,7 +187,7 @@ cull_status hf_files_open(cull_ctx *ctx, const char *folder, bool may_miss, hf_f
     if (!files->st)
         return ctx->host->fail(ctx, CULL_EENV, "this Cull lacks the service " CULL_EXT_SAFETENSORS);
     if (is_file(single)) {
-        HF_TRY(look_beside(ctx, index, files));
+        CULL_TRY(look_beside(ctx, index, files));
         return open_single(ctx, folder, files);
     }
     files->missing = may_miss && !is_file(index);
@@ -198,7 +198,7 @@ cull_status hf_files_open(cull_ctx *ctx, const char *folder, bool may_miss, hf_f
                                "%s: neither model.safetensors nor " INDEX
                                " is there (weights in other formats are not supported)",
                                folder);
-    HF_TRY(hf_json_load(ctx, index, &root));
+    CULL_TRY(hf_json_load(ctx, index, &root));
     const cull_status status = open_index(ctx, folder, index, root, files);
     json_decref(root);
     return status;
