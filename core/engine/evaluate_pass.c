@@ -146,9 +146,9 @@ static cull_status score_rows(evaluating *t, size_t from, size_t row0, size_t en
     cull_logprob **score = cull_alloc(s->n, sizeof *score);
     const float **h = cull_alloc(s->n, sizeof *h);
     const size_t dense = t->dense == SIZE_MAX ? SIZE_MAX : cull_stream_of(s, t->dense);
-    cull_status st = query && all && score && h ? CULL_OK : cull_no_memory(t->run.ctx);
+    cull_status status = query && all && score && h ? CULL_OK : cull_no_memory(t->run.ctx);
 
-    if (st == CULL_OK) {
+    if (status == CULL_OK) {
         for (size_t q = 0; q < n; q++) {
             query[q] = in[q];
             query[q].row -= from;
@@ -157,9 +157,9 @@ static cull_status score_rows(evaluating *t, size_t from, size_t row0, size_t en
             h[i] = s->stream[i].states.h;
             score[i] = all + i * n;
         }
-        st = cull_head_scores(&t->run, n, query, s->n, h, dense, score);
+        status = cull_head_scores(&t->run, n, query, s->n, h, dense, score);
     }
-    for (size_t i = 0; st == CULL_OK && i < s->n; i++)
+    for (size_t i = 0; status == CULL_OK && i < s->n; i++)
         for (size_t j = 0; j < s->stream[i].n_variants; j++)
             if (s->stream[i].variant[j] < t->n_variants)
                 add_scores(t, s->stream[i].variant[j], in, n, score[i]);
@@ -167,7 +167,7 @@ static cull_status score_rows(evaluating *t, size_t from, size_t row0, size_t en
     cull_free(all);
     cull_free(score);
     cull_free(h);
-    return st;
+    return status;
 }
 
 // Where states are in a file, so many rows at once as may be resident.
@@ -206,21 +206,21 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
     const cull_tree *last = t->forest.tree + first + n - 1;
     const size_t row0 = t->forest.tree[first].first_row, end = last->first_row + last->n_rows;
     const size_t L = t->run.m->facts->L;
-    cull_status st = cull_streams_begin(&t->run, &t->streams, end - row0);
+    cull_status status = cull_streams_begin(&t->run, &t->streams, end - row0);
 
-    if (st == CULL_OK)
-        st = cull_embed_states(&t->run, end - row0, t->forest.ids + row0,
-                               &t->streams.stream[0].states);
-    for (size_t l = 0; st == CULL_OK && l < L; l++) {
-        st = cull_streams_layer(&t->run, &t->streams, l, &t->forest, first, n, t->options);
-        if (st == CULL_OK)
-            st = cull_pass_tell(&t->run, (double)(row0 * L + (l + 1) * (end - row0)) /
-                                             (double)(t->forest.n_rows * L));
+    if (status == CULL_OK)
+        status = cull_embed_states(&t->run, end - row0, t->forest.ids + row0,
+                                   &t->streams.stream[0].states);
+    for (size_t l = 0; status == CULL_OK && l < L; l++) {
+        status = cull_streams_layer(&t->run, &t->streams, l, &t->forest, first, n, t->options);
+        if (status == CULL_OK)
+            status = cull_pass_tell(&t->run, (double)(row0 * L + (l + 1) * (end - row0)) /
+                                                 (double)(t->forest.n_rows * L));
     }
-    if (st == CULL_OK)
-        st = answer_rows(t, row0, end);
+    if (status == CULL_OK)
+        status = answer_rows(t, row0, end);
     cull_streams_clear(&t->streams);
-    return st;
+    return status;
 }
 
 static bool wants_dense(const evaluating *t)
@@ -277,14 +277,14 @@ cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_open_model *m,
     evaluating t = {
         .options = options, .n_variants = n_variants, .n = n, .request = requests, .answer = answers
     };
-    cull_status st = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
+    cull_status status = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
 
-    if (st == CULL_OK)
-        st = run_pass(&t, cuts);
+    if (status == CULL_OK)
+        status = run_pass(&t, cuts);
     const cull_cost_seen seen = cull_run_cost(&t.run);
     if (cost)
         cull_cost_add(cost, &seen);
     cull_pass_end(&t.run);
     cull_run_release(&t.run);
-    return st;
+    return status;
 }

@@ -157,7 +157,7 @@ cull_status cull_forest_build(cull_ctx *ctx, size_t n, const cull_ids *seq, bool
 {
     sorted *order = cull_alloc(n ? n : 1, sizeof *order);
     builder b = { .ctx = ctx, .seq = order, .out = out, .end = end, .share = share };
-    cull_status st;
+    cull_status status;
 
     if (!order)
         return cull_no_memory(ctx);
@@ -168,14 +168,14 @@ cull_status cull_forest_build(cull_ctx *ctx, size_t n, const cull_ids *seq, bool
     }
     if (share)
         qsort(order, n, sizeof *order, compare);
-    st = make_room(ctx, n, seq, out);
-    if (st == CULL_OK && n)
-        st = push(&b, (range){ 0, n, 0, CULL_ROOT });
-    while (st == CULL_OK && b.n)
-        st = take_range(&b, b.stack[--b.n]);
+    status = make_room(ctx, n, seq, out);
+    if (status == CULL_OK && n)
+        status = push(&b, (range){ 0, n, 0, CULL_ROOT });
+    while (status == CULL_OK && b.n)
+        status = take_range(&b, b.stack[--b.n]);
     cull_free(b.stack);
     cull_free(order);
-    return st;
+    return status;
 }
 
 void cull_forest_path(const cull_forest *f, size_t end, size_t *row)

@@ -296,27 +296,27 @@ static cull_status prefill(generating *g)
     cull_run *run = g->run;
     const size_t D = run->m->facts->D;
     float **h = cull_alloc(g->n_variants, sizeof *h);
-    cull_status st = h ? CULL_OK : cull_no_memory(run->ctx);
+    cull_status status = h ? CULL_OK : cull_no_memory(run->ctx);
     cull_block *block = NULL;
     size_t n_blocks = 0;
 
-    if (st == CULL_OK)
-        st = cull_blocks_make(run->ctx, cull_context_of(run->ctx)->scratch, &g->forest, 0,
-                              g->forest.n_trees, cull_block_rows(run->m, g->options, g->n_variants),
-                              &n_blocks, &block);
-    for (size_t v = 0; st == CULL_OK && v < g->n_variants; v++) {
+    if (status == CULL_OK)
+        status = cull_blocks_make(
+            run->ctx, cull_context_of(run->ctx)->scratch, &g->forest, 0, g->forest.n_trees,
+            cull_block_rows(run->m, g->options, g->n_variants), &n_blocks, &block);
+    for (size_t v = 0; status == CULL_OK && v < g->n_variants; v++) {
         h[v] = cull_alloc(g->forest.n_rows * D, sizeof **h);
-        st = h[v] ? cull_embed_rows(run, g->forest.n_rows, g->forest.ids, h[v])
-                  : cull_no_memory(run->ctx);
+        status = h[v] ? cull_embed_rows(run, g->forest.n_rows, g->forest.ids, h[v])
+                      : cull_no_memory(run->ctx);
     }
-    for (size_t b = 0; st == CULL_OK && b < n_blocks; b++)
-        st = prefill_block(g, block + b, h);
-    for (size_t v = 0; st == CULL_OK && v < g->n_variants; v++)
-        st = first_tokens(g, v, h[v]);
+    for (size_t b = 0; status == CULL_OK && b < n_blocks; b++)
+        status = prefill_block(g, block + b, h);
+    for (size_t v = 0; status == CULL_OK && v < g->n_variants; v++)
+        status = first_tokens(g, v, h[v]);
     for (size_t v = 0; h && v < g->n_variants; v++)
         cull_free(h[v]);
     cull_free(h);
-    return st;
+    return status;
 }
 
 // ---- steps ----
@@ -582,10 +582,10 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
     const uint64_t room = cull_memory_limit(run->m, options) / 2 / (n_variants ? n_variants : 1);
     size_t row_bytes, sequence_bytes;
     size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
-    cull_status st = which ? CULL_OK : CULL_ENOMEM;
+    cull_status status = which ? CULL_OK : CULL_ENOMEM;
 
     kept_bytes(run, &row_bytes, &sequence_bytes);
-    for (size_t first = 0; st == CULL_OK && first < n;) {
+    for (size_t first = 0; status == CULL_OK && first < n;) {
         generating g = { .run = run,
                          .options = options,
                          .n_variants = n_variants,
@@ -599,11 +599,11 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
         for (; i < n; i++) {
             if (requests[i]->kind != CULL_GENERATE)
                 continue;
-            st = check_generate(run->ctx, requests[i], i);
+            status = check_generate(run->ctx, requests[i], i);
             const size_t twice = run->m->facts->rope_switch ? 2 : 1; // may a prompt be kept twice?
             const uint64_t more =
                 (twice * requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
-            if (st != CULL_OK || (g.n && bytes + more > room))
+            if (status != CULL_OK || (g.n && bytes + more > room))
                 break;
             bytes += more;
             which[g.n++] = i;
@@ -612,12 +612,12 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
         g.store = cull_alloc(2 * n_variants * L + 1, sizeof *g.store);
         g.states = g.store ? g.store + n_variants * L : NULL;
         if (!g.store)
-            st = cull_no_memory(run->ctx);
-        if (st == CULL_OK && g.n)
-            st = run_batch(&g);
+            status = cull_no_memory(run->ctx);
+        if (status == CULL_OK && g.n)
+            status = run_batch(&g);
         for (size_t s = 0; g.store && s < 2 * n_variants * L; s++)
             cull_free(g.store[s]);
         cull_free(g.store);
     }
-    return st;
+    return status;
 }

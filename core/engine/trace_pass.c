@@ -76,21 +76,21 @@ cull_status cull_trace_pass(cull_ctx *ctx, const cull_open_model *m,
     size_t *end = cull_scratch(ctx, n, sizeof *end);
     cull_forest forest = { 0 };
     float *h = NULL;
-    cull_status st = seq && end ? CULL_OK : CULL_ENOMEM;
+    cull_status status = seq && end ? CULL_OK : CULL_ENOMEM;
 
-    for (size_t i = 0; st == CULL_OK && i < n; i++)
+    for (size_t i = 0; status == CULL_OK && i < n; i++)
         seq[i] = (cull_ids){ trace->ids + i * trace->len, trace->len };
-    if (st == CULL_OK)
-        st = cull_forest_build(ctx, n, seq, false, m->facts->rope_switch, &forest, end);
-    if (st == CULL_OK)
-        st = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
-    if (st == CULL_OK && !(h = cull_alloc(forest.n_rows * m->facts->D, sizeof *h)))
-        st = cull_no_memory(ctx);
-    if (st == CULL_OK)
-        st = cull_embed_rows(&t.run, forest.n_rows, forest.ids, h);
-    if (st == CULL_OK)
-        st = trace_layers(&t, options, cut, &forest, h);
+    if (status == CULL_OK)
+        status = cull_forest_build(ctx, n, seq, false, m->facts->rope_switch, &forest, end);
+    if (status == CULL_OK)
+        status = cull_run_init(&t.run, ctx, m, cull_precision_option(options));
+    if (status == CULL_OK && !(h = cull_alloc(forest.n_rows * m->facts->D, sizeof *h)))
+        status = cull_no_memory(ctx);
+    if (status == CULL_OK)
+        status = cull_embed_rows(&t.run, forest.n_rows, forest.ids, h);
+    if (status == CULL_OK)
+        status = trace_layers(&t, options, cut, &forest, h);
     cull_free(h);
     cull_run_release(&t.run);
-    return st;
+    return status;
 }

@@ -335,8 +335,8 @@ cull_status cull_visit_layer(cull_run *run, size_t l, size_t n_lanes, cull_lane 
 {
     cull_arena *arena = run->worker[run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    const cull_status st = visit(run, l, n_lanes, lane, hooks);
+    const cull_status status = visit(run, l, n_lanes, lane, hooks);
 
     cull_arena_rewind(arena, mark);
-    return cull_while(run->ctx, st, "computing layer %zu", l);
+    return cull_while(run->ctx, status, "computing layer %zu", l);
 }
