@@ -161,7 +161,7 @@ const char *cull_nearest(const char *word, const char *const *candidates)
 {
     const size_t n = strlen(word);
     const char *nearest = NULL;
-    size_t least = n / 3 > 1 ? n / 3 + 1 : 2;
+    size_t least = SIZE_MAX;
 
     if (n > LONGEST_WORD)
         return NULL;
@@ -169,8 +169,8 @@ const char *cull_nearest(const char *word, const char *const *candidates)
         const size_t m = strlen(*candidates);
         if (m > LONGEST_WORD)
             continue;
-        const size_t d = distance(word, n, *candidates, m);
-        if (d < least) {
+        const size_t d = distance(word, n, *candidates, m), third = (n > m ? n : m) / 3;
+        if (d < least && d <= (third > 1 ? third : 1)) {
             least = d;
             nearest = *candidates;
         }

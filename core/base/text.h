@@ -32,8 +32,8 @@ void cull_buf_visible(cull_buf *buf, const char *text);
 // "…", escaped as JSON; of what is no UTF-8 every byte beyond ASCII is shown as U+FFFD.
 void cull_buf_json(cull_buf *buf, const char *text, size_t n);
 
-// The candidate nearest to `word` (edit distance at most a third of its length, at least 1), or
-// NULL.
+// The candidate nearest to `word` (edit distance at most a third of the longer one's length, at
+// least 1), or NULL.
 const char *cull_nearest(const char *word, const char *const *candidates); // NULL-terminated
 
 bool cull_utf8_valid(const char *s, size_t n);

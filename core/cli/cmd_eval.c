@@ -117,13 +117,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static cull_status compute(cull_cli *cli, const char *text, const char *folder, cull_experiment *e,
-                           size_t argc, const char *const *argv, cull_tally *tally)
+static cull_status compute(cull_cli *cli, const cull_eval_wanted *wanted, const char *text,
+                           const char *folder, cull_experiment *e, size_t argc,
+                           const char *const *argv, cull_tally *tally)
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_spec_source source;
     CULL_TRY(cull_experiment_source(ctx, &cli->options, "eval", &source));
     source.text = text;
+    CULL_TRY(cull_eval_cite(ctx, wanted, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, 0, e));
     CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
     const cull_flow_options flow = { .engine = { .precision = e->inputs.precision,
@@ -146,7 +148,7 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
                   : cull_arena_printf(cull_context_of(ctx)->alloc, "results/eval-%s", name);
     if (!folder)
         return cull_no_memory(ctx);
-    CULL_TRY(compute(cli, text, folder, e, argc, argv, tally));
+    CULL_TRY(compute(cli, &r->wanted, text, folder, e, argc, argv, tally));
     return tally->failed ? CULL_OK : cull_eval_show(cli, folder, e, &r->out);
 }
 

@@ -135,3 +135,24 @@ cull_status cull_eval_text(cull_ctx *ctx, const cull_eval_wanted *wanted, const 
     cull_buf_release(&out);
     return *text ? CULL_OK : cull_no_memory(ctx);
 }
+
+cull_status cull_eval_cite(cull_ctx *ctx, const cull_eval_wanted *w, cull_spec_source *source)
+{
+    cull_arena *arena = cull_context_of(ctx)->alloc;
+    const char **line = cull_take(ctx, w->n_metrics + 3, sizeof *line);
+    size_t n = 0;
+    if (!line)
+        return CULL_ENOMEM;
+    line[n++] = w->model;
+    line[n++] = "--metric"; // "metrics:", of which nothing is told
+    if (w->tasks)
+        line[n++] = cull_arena_printf(arena, "--tasks %s", w->tasks);
+    for (size_t i = 0; i < w->n_metrics; i++)
+        line[n++] = cull_arena_printf(arena, "--metric %s", w->metrics[i]);
+    for (size_t i = 0; i < n; i++)
+        if (!line[i])
+            return cull_no_memory(ctx);
+    source->written = line;
+    source->n_written = n;
+    return CULL_OK;
+}

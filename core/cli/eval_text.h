@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/text.h"
+#include "spec/spec.h"
 
 typedef struct cull_eval_wanted {
     const char *model; // folder or id
@@ -19,5 +20,8 @@ typedef struct cull_eval_wanted {
 // context's alloc memory.
 cull_status cull_eval_text(cull_ctx *ctx, const cull_eval_wanted *wanted, const char **text,
                            const char **name) CULL_MUST_CHECK;
+// What the user wrote for each line of that text.
+cull_status cull_eval_cite(cull_ctx *ctx, const cull_eval_wanted *wanted,
+                           cull_spec_source *source) CULL_MUST_CHECK;
 
 #endif

@@ -34,14 +34,23 @@ static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
                                 const cull_spec_source *source, uint32_t what,
                                 cull_problems *problems, cull_experiment *e)
 {
-    CULL_TRY(cull_spec_read(ctx, source, registry, problems, &e->spec));
-    CULL_TRY(cull_plan_make(ctx, &e->spec, problems, &e->plan));
-    const cull_status status = cull_inputs_open(ctx, &e->plan, what, problems, &e->inputs);
+    cull_status status = cull_spec_read(ctx, source, registry, problems, &e->spec);
+    if (status == CULL_OK)
+        status = cull_plan_make(ctx, &e->spec, problems, &e->plan);
+    if (status == CULL_EUSAGE) { // counts problems; there may be more
+        cull_error_clear(ctx);
+        CULL_TRY(cull_inputs_try_models(ctx, &e->spec, what, problems));
+        return cull_problems_status(problems);
+    }
+    CULL_TRY(status);
+    status = cull_inputs_open(ctx, &e->plan, what, problems, &e->inputs);
     if (status != CULL_OK && status != CULL_EUSAGE) // a model could not be opened
         return status;
-    cull_error_clear(ctx); // counts problems; there may be more
+    cull_error_clear(ctx);
     CULL_TRY(cull_fit_cuts(ctx, &e->spec, &e->inputs, problems));
-    return cull_problems_status(problems);
+    CULL_TRY(cull_problems_status(problems));
+    CULL_TRY(cull_plan_remarks(ctx, &e->inputs, &e->plan));
+    return cull_inputs_load(ctx, &e->plan, &e->inputs, problems);
 }
 
 static bool print_problems(const cull_problems *problems)
@@ -62,10 +71,8 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
     cull_problems_init(&problems, ctx);
     const cull_status status = read_and_fit(ctx, registry, source, what, &problems, out);
     if (problems.n > 0)
-        out->said = print_problems(&problems) && status == CULL_EUSAGE;
+        out->said = print_problems(&problems) && !cull_ends_all(status);
     CULL_TRY(status);
-    CULL_TRY(cull_plan_remarks(ctx, &out->inputs, &out->plan));
-    CULL_TRY(cull_inputs_load(ctx, &out->plan, &out->inputs));
     return cull_plan_keys(ctx, registry, &out->inputs, &out->plan);
 }
 
@@ -98,6 +105,6 @@ void cull_experiment_close(cull_experiment *experiment)
 int cull_experiment_failed(cull_cli *cli, const cull_experiment *e, cull_status status)
 {
     if (e->said) // the context's sentence only counts what was printed
-        return CULL_EXIT_USAGE;
+        return cull_exit_of(status);
     return cull_cli_failed(cli, status);
 }

@@ -186,6 +186,16 @@ const uint8_t *cull_frozen_of(const cull_prepared_model *s, size_t layers)
     return s->frozen + (layers == CULL_NOT ? 0 : layers) * s->opened.facts->L;
 }
 
+// A model that cannot be opened is a problem of the experiment, beside others.
+static cull_status open_or_tell(cull_ctx *ctx, const cull_model_spec *spec, uint32_t what,
+                                cull_problems *problems, cull_prepared_model *out)
+{
+    const uint32_t all = CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS | what;
+    return cull_problem_of(problems, spec->place,
+                           cull_while(ctx, cull_prepared_model_open(ctx, spec, all, out),
+                                      "opening model \"%s\"", spec->name));
+}
+
 cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull_problems *problems,
                              cull_inputs *out)
 {
@@ -196,19 +206,36 @@ cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull
     out->at = cull_take(ctx, spec->n_models, sizeof *out->at);
     if (!out->at)
         return CULL_ENOMEM;
+    cull_status worst = CULL_OK;
     for (size_t m = 0; m < spec->n_models; m++) {
         cull_prepared_model *s = &out->at[m];
         out->n = m + 1;
-        CULL_TRY(cull_while(
-            ctx,
-            cull_prepared_model_open(ctx, &spec->models[m],
-                                     CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS | what, s),
-            "opening model \"%s\" (%s:%zu:%zu)", spec->models[m].name, spec->models[m].place.file,
-            spec->models[m].place.line, spec->models[m].place.column));
+        const cull_status status = open_or_tell(ctx, &spec->models[m], what, problems, s);
+        if (cull_ends_all(status))
+            return status;
+        worst = worst == CULL_OK ? status : worst;
+        if (status != CULL_OK)
+            continue;
         cull_prepared_model_warn(s);
         CULL_TRY(fit_model(plan, m, s, problems));
     }
-    return cull_problems_status(problems);
+    return worst == CULL_OK ? cull_problems_status(problems)
+                            : cull_fail(ctx, worst, "%s: a model cannot be opened", spec->file);
+}
+
+cull_status cull_inputs_try_models(cull_ctx *ctx, const cull_spec *spec, uint32_t what,
+                                   cull_problems *problems)
+{
+    for (size_t m = 0; m < spec->n_models; m++) {
+        cull_prepared_model model = { 0 };
+        if (!spec->models[m].backend.plugin)
+            continue;
+        const cull_status status = open_or_tell(ctx, &spec->models[m], what, problems, &model);
+        cull_prepared_model_close(&model);
+        if (cull_ends_all(status))
+            return status;
+    }
+    return CULL_OK;
 }
 
 void cull_inputs_close(cull_inputs *inputs)
@@ -336,15 +363,34 @@ const cull_rows *cull_rows_of(const cull_prepared_model *prepared, const cull_ca
     return NULL;
 }
 
+// What was loaded, of several failures the first.
+typedef struct loaded {
+    cull_problems *problems;
+    cull_status worst;
+} loaded;
+
+// A failure at `place` is told, and others are looked for; what ends all is returned.
+static cull_status note(loaded *l, cull_place place, cull_status status)
+{
+    const cull_status told = cull_problem_of(l->problems, place, status);
+    if (cull_ends_all(told))
+        return told;
+    l->worst = l->worst == CULL_OK ? told : l->worst;
+    return CULL_OK;
+}
+
 static cull_status load_all_rows(cull_ctx *ctx, const cull_plan *plan, cull_prepared_model *s,
-                                 size_t model)
+                                 size_t model, loaded *l)
 {
     s->rows = cull_take(&s->context.ctx, plan->n_sets + 1, sizeof *s->rows);
     if (!s->rows)
         return cull_no_memory(ctx);
-    for (size_t g = 0; g < plan->n_sets; g++)
-        if (plan->set[g].model == model && !cull_rows_of(s, &plan->set[g]))
-            CULL_TRY(load_rows(ctx, plan->spec, s, &plan->set[g]));
+    for (size_t g = 0; g < plan->n_sets; g++) {
+        const cull_calibration_set *set = &plan->set[g];
+        if (set->model == model && !cull_rows_of(s, set))
+            CULL_TRY(note(l, plan->spec->calibrations[set->calibration].data.place,
+                          load_rows(ctx, plan->spec, s, set)));
+    }
     return CULL_OK;
 }
 
@@ -448,19 +494,24 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
     return give_back(ctx, s, status, what);
 }
 
-cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *inputs)
+cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *inputs,
+                             cull_problems *problems)
 {
     const cull_spec *spec = plan->spec;
+    loaded l = { problems, CULL_OK };
     for (size_t m = 0; m < inputs->n; m++) {
         cull_prepared_model *s = &inputs->at[m];
-        CULL_TRY(load_all_rows(ctx, plan, s, m));
+        CULL_TRY(load_all_rows(ctx, plan, s, m, &l));
         const size_t n = spec->n_metrics + spec->n_fitness;
         s->asked = cull_take(&s->context.ctx, n + 1, sizeof *s->asked);
         if (!s->asked)
             return cull_no_memory(ctx);
         for (size_t i = 0; i < n; i++)
-            CULL_TRY(prepare(ctx, s, &spec->metrics[i], &s->asked[i]));
-        CULL_TRY(cull_check_search_data(ctx, spec, s));
+            CULL_TRY(
+                note(&l, spec->metrics[i].place, prepare(ctx, s, &spec->metrics[i], &s->asked[i])));
+        if (l.worst == CULL_OK)
+            CULL_TRY(cull_check_search_data(ctx, spec, s));
     }
-    return CULL_OK;
+    return l.worst == CULL_OK ? CULL_OK
+                              : cull_fail(ctx, l.worst, "%s: its data cannot be used", spec->file);
 }

@@ -47,14 +47,20 @@ typedef struct cull_inputs {
 } cull_inputs;
 
 // Opens the models, turns budgets into sparsities (meet.h) and fits the plan to their facts.
-// CULL_EUSAGE: there are problems; another failure: a checkpoint cannot be used. Close in any case.
-// what: 0, or CULL_OPEN_SHAPES where nothing will run.
+// CULL_EUSAGE: there are problems; another failure: a checkpoint cannot be used, which is a
+// problem, too, so that all are told. Close in any case. what: 0, or CULL_OPEN_SHAPES where nothing
+// will run.
 cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull_problems *problems,
                              cull_inputs *out) CULL_MUST_CHECK;
 
-// Loads rows and prepares requests.
-cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan,
-                             cull_inputs *inputs) CULL_MUST_CHECK;
+// Of an experiment that has other problems: which of its models cannot be opened? A problem each.
+cull_status cull_inputs_try_models(cull_ctx *ctx, const cull_spec *spec, uint32_t what,
+                                   cull_problems *problems) CULL_MUST_CHECK;
+
+// Loads rows and prepares requests. What cannot be read is a problem at its place; the status is
+// the first one's.
+cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *inputs,
+                             cull_problems *problems) CULL_MUST_CHECK;
 
 void cull_inputs_close(cull_inputs *inputs);
 

@@ -80,6 +80,26 @@ void cull_problems_while(cull_problems *problems, const char *fmt, ...)
         problems->lost = true;
 }
 
+bool cull_ends_all(cull_status status)
+{
+    return status == CULL_ENOMEM || status == CULL_ECANCELED || status == CULL_EPLUGIN;
+}
+
+cull_status cull_problem_of(cull_problems *problems, cull_place place, cull_status status)
+{
+    const cull_error *error = &cull_context_of(problems->ctx)->error;
+    if (status == CULL_OK || cull_ends_all(status))
+        return status;
+    if (error->n_frames > 1)
+        cull_problems_while(problems, "%s,\n   while %s", error->frame[0], error->frame[1]);
+    else if (error->n_frames > 0)
+        cull_problems_while(problems, "%s", error->frame[0]);
+    cull_problem_add(problems, place, "%s", error->sentence);
+    cull_problems_while(problems, NULL);
+    cull_error_clear(problems->ctx);
+    return status;
+}
+
 cull_status cull_problems_status(const cull_problems *problems)
 {
     if (problems->lost)
@@ -93,6 +113,9 @@ cull_status cull_problems_status(const cull_problems *problems)
 static int by_place(const void *a, const void *b)
 {
     const cull_problem *p = *(const cull_problem *const *)a, *q = *(const cull_problem *const *)b;
+    const int files = strcmp(p->place.file, q->place.file);
+    if (p->place.line > 0 && q->place.line > 0 && files != 0)
+        return files;
     if (p->place.line != q->place.line)
         return p->place.line < q->place.line ? -1 : 1;
     if (p->place.column != q->place.column)

@@ -43,6 +43,13 @@ void cull_problem_add(cull_problems *problems, cull_place place, const char *fmt
 // The frame of the problems to come; NULL ends it.
 void cull_problems_while(cull_problems *problems, const char *fmt, ...) CULL_PRINTF(2, 3);
 
+// A failure that the context has reported becomes a problem at `place`, with its frames. The
+// status, which may be CULL_OK, is returned; what ends all stays a failure.
+cull_status cull_problem_of(cull_problems *problems, cull_place place,
+                            cull_status status) CULL_MUST_CHECK;
+// Does a failure end the looking for others: want of memory, interruption, a plugin at fault?
+bool cull_ends_all(cull_status status);
+
 // CULL_OK when there is none; else CULL_EUSAGE (CULL_ENOMEM when one was lost), reported in the
 // context as the number of problems.
 cull_status cull_problems_status(const cull_problems *problems) CULL_MUST_CHECK;

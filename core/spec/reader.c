@@ -47,8 +47,19 @@ static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull
         cull_problem_add(r->problems, word->place, "%s", trouble);
         return NULL;
     }
+    for (cull_kind other = 0; other < CULL_N_KINDS; other++)
+        if (other != kind && cull_registry_find(r->registry, other, word->text)) {
+            cull_problem_add(r->problems, word->place, "there is no %s \"%s\": that is a %s",
+                             cull_kind_name(kind), word->text, cull_kind_name(other));
+            return NULL;
+        }
     const char *near = cull_registry_nearest(r->registry, kind, word->text);
-    if (near)
+    if (kind == CULL_BACKEND && strchr(word->text, '/'))
+        cull_problem_add(
+            r->problems, word->place,
+            "there is no backend \"%s\"; a model's folder is written { hf: { path: %s } }",
+            word->text, word->text);
+    else if (near)
         cull_problem_add(r->problems, word->place, "there is no %s \"%s\"; did you mean \"%s\"?",
                          cull_kind_name(kind), word->text, near);
     else

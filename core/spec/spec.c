@@ -129,6 +129,20 @@ static cull_node *parse_map(cull_reader *r, const char *file, const char *text, 
     return NULL;
 }
 
+// A line that was made stands for what the user wrote.
+static void cite(cull_node *node, const cull_spec_source *source)
+{
+    const size_t line = node->place.line;
+    if (line == 0 || line > source->n_written) // or met before, through an anchor
+        return;
+    node->place = (cull_place){ source->written[line - 1], 0, 0 };
+    for (size_t i = 0; i < node->n; i++) {
+        if (node->key)
+            cite(node->key[i], source);
+        cite(node->item[i], source);
+    }
+}
+
 // What is recorded as the experiment holds its base, too.
 static void note_base(cull_reader *r, const char *path, const char *text)
 {
@@ -180,6 +194,8 @@ static cull_node *read_tree(cull_reader *r)
     const cull_spec_source *source = r->source;
     cull_node *root = parse_map(r, source->file, r->spec->text, r->spec->text_size);
     root = root ? on_base(r, root) : NULL;
+    if (root)
+        cite(root, source);
     for (size_t i = 0; root && i < source->n_overrides; i++) {
         cull_node *next = cull_tree_set(r->problems, root, source->overrides[i]);
         root = next ? next : root;

@@ -141,6 +141,8 @@ enum { CULL_DENSE_TOKENS = 8192 };
 typedef struct cull_spec_source {
     const char *file;
     const char *text; // what stands in it, NUL-ended; NULL: the file is read
+    size_t n_written; // of a text that was made: what each line of it was made of, for problems
+    const char *const *written;
     size_t n_overrides;
     const char *const *overrides; // --set
     bool trust_plugins;           // may the file name shared objects?

@@ -14,7 +14,7 @@ cp -r "$SOURCE/models/tinyworld-mixtral" broken
 truncate -s 1000000 broken/model.safetensors
 run 3 e.yaml --set "models.tiny.hf.path=$DIR/broken"
 says 'model.safetensors'
-says 'while opening model "tiny" (e.yaml:1:15)'
+says '^e.yaml:1:15: error: '
 cp "$SOURCE/models/tinyworld-mixtral/model.safetensors" broken
 echo '{' > broken/config.json
 run 3 e.yaml --set "models.tiny.hf.path=$DIR/broken"

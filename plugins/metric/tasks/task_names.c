@@ -3,6 +3,9 @@
 #include "task_names.h"
 
 #include <dlfcn.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +28,29 @@ static cull_status shipped_folder(cull_ctx *ctx, span *out)
     return span_join(ctx, 2, (span[]){ folder, span_of("tasks/") }, out);
 }
 
+enum { ALIKE = 3, TOLD = 4, ROOM = 200 }; // letters at the beginning; names told, and their bytes
+
+// "; there is arc_easy": the files whose names begin as this one does.
+static void names_alike(span folder, const char *name, char text[ROOM])
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+    size_t used = 0;
+    *text = '\0';
+    if (strlen(name) < ALIKE || strpbrk(name, "*?[/"))
+        return;
+    snprintf(pattern, sizeof pattern, "%s%.*s*.yaml", folder.s, ALIKE, name);
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc && i < TOLD && used < ROOM; i++) {
+        const char *own = found.gl_pathv[i] + strlen(folder.s);
+        const int wrote = snprintf(text + used, ROOM - used, "%s%.*s", i ? ", " : "; there is ",
+                                   (int)(strlen(own) - strlen(".yaml")), own);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+    globfree(&found);
+}
+
 // The file that has the whole name, else that of the longest part of it before a "_".
 static cull_status find_file(cull_ctx *ctx, span folder, const char *name, const char **path,
                              const char **part)
@@ -42,10 +68,13 @@ static cull_status find_file(cull_ctx *ctx, span folder, const char *name, const
             n--;
         while (n > 0 && name[n] != '_');
     }
+    char alike[ROOM];
+    names_alike(folder, name, alike);
     return ctx->host->fail(ctx, CULL_EINVAL,
-                           "there is no task \"%s\": those that come with Cull are files of %s, "
-                           "your own are named in `definitions`",
-                           name, folder.s);
+                           "there is no task \"%s\"%s (those that come with Cull are the "
+                           "files of tasks/ beside its plugins, your own are named in "
+                           "`definitions`)",
+                           name, alike);
 }
 
 // Read a file, or have what was read of it before.
