@@ -294,6 +294,10 @@ static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell
         CULL_TRY(cull_metric_views_of(ctx, &each, shown->at[i].label, &of));
         const cull_view_options view = how_shown(&of, w);
         CULL_TRY(cull_view_cells(ctx, frame, frame->cell[cell].model, &of, &view, &p->table));
+        p->table.title = cull_arena_printf(cull_context_of(ctx)->alloc, "%s %s", p->metric->label,
+                                           p->metric->higher_is_better ? "↑" : "↓");
+        if (!p->table.title)
+            return cull_no_memory(ctx);
     }
     return CULL_OK;
 }
@@ -357,9 +361,8 @@ static cull_status print_part(const cull_frame *frame, const part *p, bool first
         printf("%s%s\n", p->cell ? "\n" : "", line.failed ? "" : line.s);
     }
     cull_buf_release(&line);
-    if (p->metric)
-        printf("%s%s %s\n", first ? "" : "\n", p->metric->label,
-               p->metric->higher_is_better ? "↑" : "↓");
+    if (p->metric && !first)
+        putchar('\n');
     return cull_table_show(&p->table, stdout, w->width);
 }
 

@@ -100,6 +100,7 @@ static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
     cull_h5_text(file, "/", "created", time_text);
     cull_utc(trial->finished, time_text);
     cull_h5_text(file, "/", "finished", time_text);
+    cull_h5_real(file, "/", "finished_s", trial->finished);
 
     cull_h5_text(file, "/", "model", axes->model);
     cull_h5_text(file, "/", "method", axes->method);

@@ -124,6 +124,15 @@ static bool is_rival(const cull_frame *f, size_t i, size_t j)
     return here && !a->dense && cull_same_cell(f, a, b) && !same(a->recipe, b->recipe);
 }
 
+// Which of two was finished later: by their seconds, and parts of them where both have them.
+static int finished_later(const cull_frame_trial *a, const cull_frame_trial *b)
+{
+    const int order = strcmp(a->finished, b->finished);
+    if (order != 0 || isnan(a->finished_s) || isnan(b->finished_s))
+        return order;
+    return (a->finished_s > b->finished_s) - (a->finished_s < b->finished_s);
+}
+
 // Of rivals the last one counts.
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
@@ -133,7 +142,7 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
     for (size_t i = 0; i < f->n_trials; i++) {
         size_t last = i;
         for (size_t j = 0; j < f->n_trials; j++) {
-            const int order = strcmp(f->trial[j].finished, f->trial[last].finished);
+            const int order = finished_later(&f->trial[j], &f->trial[last]);
             if (is_rival(f, i, j) && (order > 0 || (order == 0 && j > last)))
                 last = j;
         }

@@ -27,6 +27,7 @@ typedef struct cull_frame_trial {
     double sparsity;            // NaN: none
     double achieved, achieved_all, active; // fractions of parameters removed; active: per token
     double seed;                           // NaN: none
+    double finished_s;                     // seconds since 1970; NaN: from before it was recorded
     double numerics; // revision of the numbers; NaN: from before it was recorded
     double kept_all, kept_active, wall_s, calibrate_s, flops;
     bool dense;

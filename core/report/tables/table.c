@@ -106,9 +106,23 @@ static bool has_best(const cull_table *t, size_t c)
     return best;
 }
 
-static size_t column_width(const cull_table *t, size_t c)
+enum { HEADING = 256 };
+
+// A column's name, with that of the one it belongs to where a part begins without that one.
+static void heading(const cull_table *t, size_t c, bool leads, char text[HEADING])
 {
-    size_t most = width_of(t->column[c].name);
+    size_t head = c;
+    while (leads && head > 0 && t->column[head].joined)
+        head--;
+    snprintf(text, HEADING, "%s%s%s", head == c ? "" : t->column[head].name, head == c ? "" : ": ",
+             t->column[c].name);
+}
+
+static size_t column_width(const cull_table *t, size_t c, bool leads)
+{
+    char name[HEADING];
+    heading(t, c, leads, name);
+    size_t most = width_of(name);
     const size_t star = has_best(t, c);
     for (size_t r = 0; r < t->n_rows; r++) {
         const size_t n = width_of(cell_at(t, r, c)->text) + star;
@@ -137,7 +151,7 @@ static size_t widths(const cull_table *t, size_t first, size_t end) // with the 
 {
     size_t used = 0;
     for (size_t c = first; c < end; c++)
-        used += column_width(t, c) + 1;
+        used += column_width(t, c, c == first) + 1;
     return used;
 }
 
@@ -175,8 +189,9 @@ static int fill(struct libscols_table *lines, const cull_table *t, size_t first,
     for (size_t c = 0; c < end; c++) {
         if (c >= t->fixed && c < first)
             continue;
-        if (!scols_table_new_column(lines, t->column[c].name, 1,
-                                    t->column[c].right ? SCOLS_FL_RIGHT : 0))
+        char name[HEADING];
+        heading(t, c, c == first, name);
+        if (!scols_table_new_column(lines, name, 1, t->column[c].right ? SCOLS_FL_RIGHT : 0))
             return -1;
     }
     for (size_t r = 0; r < t->n_rows; r++) {
@@ -221,6 +236,8 @@ static cull_status show_parts(const cull_table *t, FILE *out, size_t width)
         const size_t end = part_end(t, first, width);
         if (first > t->fixed)
             fputc('\n', out);
+        if (t->title)
+            fprintf(out, "%s\n", t->title);
         if (show_part(t, out, first, end, width) != 0)
             return cull_no_memory(t->ctx);
         first = end;

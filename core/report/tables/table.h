@@ -28,6 +28,7 @@ typedef struct cull_table {
     cull_table_column *column;
     cull_table_cell *cell; // (n_rows, n_columns)
     cull_status status;    // the first failure; adding does nothing after it
+    const char *title;     // stands above each part on a terminal; NULL: none
 } cull_table;
 
 cull_table cull_table_new(cull_ctx *ctx, size_t n_columns, size_t fixed,
