@@ -37,7 +37,7 @@ typedef struct messenger {
     double *heard, *part;          // (size) when a rank was last heard, and how far it was
     beat *sent;                    // (size) in flight, with
     MPI_Request *sending;          // (size) these requests
-    double next_beat;
+    double next_beat, looked;
     bool asked;                // the program waits for an answer
     cull_rank_failure trouble; // a failure that not all have met for yet
     double troubled_since;     // 0: no trouble anywhere
@@ -201,6 +201,15 @@ static void tell_parts(messenger *m)
     atomic_store(&m->job->page->all, sum / m->size);
 }
 
+// Who was stopped itself, as with the whole machine, has heard nobody meanwhile.
+static void forgive_own_absence(messenger *m)
+{
+    const double at = now();
+    for (int r = 0; at - m->looked > 3 * beat_seconds && r < m->size; r++)
+        m->heard[r] = at;
+    m->looked = at;
+}
+
 static void look_for_silence(messenger *m)
 {
     char words[128];
@@ -242,6 +251,7 @@ static void look_around(messenger *m)
 {
     if (program_gone(m))
         mourn(m);
+    forgive_own_absence(m);
     take_beats(m);
     look_after_trouble(m);
     if (now() < m->next_beat)
@@ -424,6 +434,7 @@ static bool make_room(messenger *m)
     m->chunk = malloc(CHUNK);
     if (!m->host || !m->heard || !m->part || !m->sent || !m->sending || !m->chunk)
         return false;
+    m->looked = now();
     for (size_t r = 0; r < n; r++) {
         m->heard[r] = now();
         m->sending[r] = MPI_REQUEST_NULL;

@@ -80,6 +80,20 @@ methods:
 END
 compare_ranks layers 2 $more
 
+# Answers, a criterion with a statistic of its own, channels; one long text beside short ones.
+MODEL=$SOURCE/models/tinyworld-olmoe
+experiment answers 9 "[ { generation: { tasks: $SOURCE/models/tinyworld/tasks/problems.jsonl, limit: 5, max_new: 12 } },
+  { perplexity: { files: $TEXT/stories.heldout.txt, length: 512, rows_per_file: 1 } }, $choices ]" << 'END'
+sparsities: [ 0.5 ]
+methods:
+  channels: { criterion: flap, strategy: channels }
+  first:    { criterion: first-choice, strategy: lowest }
+  gated:    { criterion: { wanda: { gated: true } }, strategy: unstructured }
+  layers:   { criterion: cosine, strategy: block-drop }
+END
+compare_ranks answers 3 $more
+MODEL=$SOURCE/models/tinyworld-mixtral
+
 # Fewer sequences than ranks.
 experiment few 1 "[ { perplexity: { files: $TEXT/facts.heldout.txt, length: 256, rows_per_file: 1 } } ]" << 'END'
 sparsities: [ 0.5 ]
