@@ -16,12 +16,21 @@
 
 enum { BYTES_PER_TOKEN = 4 }; // about, of English
 
-// As many ids as a text may have, for a plan's costs.
-static cull_status guess(cull_ctx *ctx, size_t len, int32_t **ids, size_t *n)
+// As many ids as a text may have, for a plan's costs; alike where texts begin alike.
+static cull_status guess(cull_ctx *ctx, const char *s, size_t len, size_t V, int32_t **ids,
+                         size_t *n)
 {
     *n = (len + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
     *ids = cull_take(ctx, *n + 1, sizeof **ids);
-    return *ids ? CULL_OK : CULL_ENOMEM;
+    if (!*ids)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < *n; i++) {
+        const size_t first = i * BYTES_PER_TOKEN, left = len - first;
+        uint32_t bytes = 0;
+        memcpy(&bytes, s + first, left < BYTES_PER_TOKEN ? left : BYTES_PER_TOKEN);
+        (*ids)[i] = (int32_t)(bytes % (V ? V : 1));
+    }
+    return CULL_OK;
 }
 
 // A callback that returned CULL_OK, but not what it promises.
@@ -40,7 +49,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, s
     *ids = NULL;
     *n = 0;
     if (prepared->no_text && prepared->sketched)
-        return guess(ctx, len, ids, n);
+        return guess(ctx, s, len, m->facts ? m->facts->V : 0, ids, n);
     if (prepared->no_text)
         return cull_fail(ctx, CULL_ENOTSUP, "a text needs a tokenizer: %s", prepared->no_text);
     CULL_TRY(CULL_CALL(ctx, m->plugin, SIZE_MAX, encode,
