@@ -1,5 +1,5 @@
-// Ends that come from within: a fault, an abort, an exit() of somebody else's code. One sentence
-// instead of none, and exit status 3.
+// Ends that come from within: a fault, an abort, an exit() or _exit() of somebody else's code. One
+// sentence instead of none, and exit status 3.
 //
 // Before it enters code that is not the core's, a thread says whose it is and for what; whatever
 // ends the program meanwhile is put to that. Nothing that is finished is lost by such an end: files
@@ -39,7 +39,7 @@ void cull_crash_install(void);
 void *cull_crash_stack(void);
 void cull_crash_stack_free(void *stack);
 
-// From here on, until the work is over, an exit() is not the program's own.
+// From here on, until the work is over, an exit() or _exit() is not the program's own.
 void cull_crash_begin(void);
 void cull_crash_end(void);
 // Finished trials lie in a folder of results, which the sentence says; NULL: no longer.

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "cli/cli.h"
 
 static volatile sig_atomic_t asked; // a signal handler can reach nothing else
@@ -10,8 +11,10 @@ static void on_signal(int number)
 {
     static const char text[] = "\nstopping; once more to stop at once\n";
 
-    if (asked)
+    if (asked) {
+        cull_crash_end();
         _exit(CULL_EXIT_INTERRUPTED);
+    }
     asked = 1;
     if (number == SIGINT) {
         const ssize_t wrote = write(STDERR_FILENO, text, sizeof text - 1);

@@ -15,7 +15,7 @@ broken()
 }
 
 # A sanitizer reports crashes itself, and says more.
-reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack) true ;; *) false ;; esac; }
+reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once) true ;; *) false ;; esac; }
 
 # with IN HOW: the experiment in which the metric, the data reader or the criterion is faulty so.
 metric() { ! reported "$2" && sed "s/^methods:/  - border: { in: $1, how: $2 }\n&/" e.yaml > m.yaml; }
@@ -35,6 +35,7 @@ for in in check prepare score; do
     metric $in fpe && broken 3 m.yaml && says "metric border crashed (Floating point exception) in $in"
     metric $in stack && broken 3 m.yaml && says "metric border crashed (Segmentation fault) in $in"
     metric $in exit-0 && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
+    metric $in at-once && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
     metric $in exit-2 && broken 3 m.yaml && says "metric border ended the program (exit status 2) in $in"
 done
 says "finished trials are safe in $OUT, and the same command goes on from there"
@@ -68,6 +69,7 @@ data load silent-einval && broken 2 m.yaml && says 'data border: its callback "l
 data load strange && broken 3 m.yaml && says 'its callback "load" returned the unknown status 77'
 criterion score silent-einval && broken 1 m.yaml && says 'its callback "score" failed without saying why'
 criterion score strange && broken 1 m.yaml && says 'its callback "score" returned the unknown status 77'
+criterion score at-once && broken 1 m.yaml && says 'criterion border, scoring: ended the program'
 criterion score exit-0 && broken 1 m.yaml && says 'criterion border, scoring: ended the program'
 
 # ---- what callbacks return ----

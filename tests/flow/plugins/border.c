@@ -39,16 +39,40 @@ enum how { // faults that any callback can have, then those of what it returns
     NOT_A_NUMBER,
     HUGE_AXIS,
     HUGE_OBSERVER,
+    AT_ONCE,
 };
 
-static const char *const hows[] = {
-    "nothing",          "segv",         "abort",         "fpe",           "stack",
-    "exit-0",           "exit-2",       "silent-einval", "silent-eusage", "silent-enomem",
-    "silent-ecanceled", "strange",      "got-over",      "noisy",         "no-array",
-    "no-ids",           "no-tokens",    "wrong-id",      "wrong-kind",    "wrong-wants",
-    "all-scored",       "no-until",     "no-answer",     "endless",       "no-name",
-    "no-data",          "not-a-number", "huge-axis",     "huge-observer", NULL
-};
+static const char *const hows[] = { "nothing",
+                                    "segv",
+                                    "abort",
+                                    "fpe",
+                                    "stack",
+                                    "exit-0",
+                                    "exit-2",
+                                    "silent-einval",
+                                    "silent-eusage",
+                                    "silent-enomem",
+                                    "silent-ecanceled",
+                                    "strange",
+                                    "got-over",
+                                    "noisy",
+                                    "no-array",
+                                    "no-ids",
+                                    "no-tokens",
+                                    "wrong-id",
+                                    "wrong-kind",
+                                    "wrong-wants",
+                                    "all-scored",
+                                    "no-until",
+                                    "no-answer",
+                                    "endless",
+                                    "no-name",
+                                    "no-data",
+                                    "not-a-number",
+                                    "huge-axis",
+                                    "huge-observer",
+                                    "at-once",
+                                    NULL };
 
 enum callback { CHECK, PREPARE, SCORE, RANDOM, LOAD, DOUBLES, ADD_ROWS, ADD_EXPERT, MERGE, NEEDS };
 static const char *const callbacks[] = { "check", "prepare",   "score",    "random",
@@ -94,6 +118,8 @@ static enum how fault(const struct settings *s, enum callback in)
         exit(0);
     case EXIT2:
         exit(2);
+    case AT_ONCE:
+        _exit(0);
     case NOISY:
         printf("NOISE\n");
         break;
