@@ -39,7 +39,8 @@ PROMPTS = ["Half of", "who", "the experts are gone, and"]
 NOVICE = 3  # as in cull/cut.h
 # What a checkpoint cannot say, with the words of the refusal.
 REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks",
-           ("dsa-shared", "headless"): "shares the indexer of a layer that is gone"}
+           ("dsa-shared", "headless"): "shares the indexer of a layer that is gone",
+           ("ernie-layers", "headless"): "its config.json means another model"}
 
 
 EXPERIMENT = """
@@ -248,7 +249,7 @@ def check(cull, folder, how, dequantise, work):
         return worst
     model = transformers_model(out)
     with torch.no_grad():
-        worst = max(worst, (model(ids).logits - written).abs().max().item())
+        worst = max(worst, (model(ids, use_cache=False).logits - written).abs().max().item())
     if how is frequency and not dequantise and not as_recorded(model, cut, out):
         return float("inf")
     return worst

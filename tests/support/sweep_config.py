@@ -48,6 +48,9 @@ NOT_LOOKED_AT = """
 """.split()
 
 
+# Keys whose types alone are validated: no forward pass of the class looks at them.
+UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types"],
+          "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"]}
 UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
 
 
@@ -63,6 +66,8 @@ def why_accepted(cls, key, value):
         return "null is how older files say that there is none, where none is the default"
     if key in ("rope_parameters", "rope_scaling", "rope_theta") and cls.__name__ in UNROTATED:
         return "positions are not rotated"
+    if key in UNREAD.get(cls.__name__, ()):
+        return "it is not read"
     if key == "attn_temperature_tuning" and isinstance(value, int):
         return "older files have a number"
     if key == "head_dim" and value is None:
@@ -246,13 +251,15 @@ def verdict(cls, edit, dropped, want, got):
     if isinstance(got, str) and got.startswith("exit"):
         return f"Cull ends with {got}"
     if isinstance(want, str):
-        if isinstance(got, str) or all(why_accepted(cls, k, v) for k, v in edit.items()) and not dropped:
+        accepted = all(why_accepted(cls, k, v) for k, v in edit.items()) and all(k in NOT_LOOKED_AT for k in dropped)
+        if isinstance(got, str) or accepted:
             return ""
         return f"Cull accepts what transformers refuses: {want[:200]}"
     if isinstance(got, str):
         inside = [k for v in edit.values() if isinstance(v, dict) for k in v]
         aliases = [b for k in keys for b in (cls.attribute_map.get(k), *(a for a, t in cls.attribute_map.items() if t == k)) if b]
-        named = any(k in got for k in keys + inside + aliases) or "tensor" in got or "positions" in got or "sliding_window" in got
+        named = any(k in got for k in keys + inside + aliases) or "tensor" in got or "positions" in got or "sliding_window" in got \
+            or "for each layer" in got
         return "" if named else f"Cull refuses, but not by name: {got[:300]}"
     if not torch.isfinite(want).all():
         return ""

@@ -34,6 +34,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
     const char *how = hf_word(c, "shared_expert_combination_strategy", "average");
     const size_t prefix = hf_size(c, (hf_num)HF_KEY("prefix_dense_sliding_window_pattern", 1), 1);
 
+    CULL_TRY(hf_rope_no_older(c, "rope_theta"));
     if (!hf_one_of(by, "softmax|sigmoid"))
         return hf_refuse(c, "expert_selection_fn", by, "softmax, sigmoid");
     if (!hf_one_of(how, "sum|average"))

@@ -26,8 +26,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
         return c->status ? c->status : hf_refuse_value(c, "enable_moe_block", "false", "true");
     if (!hf_config_has(c, "rope_parameters"))
         return hf_wrong(c, "rope_parameters", NULL, "");
-    if (json_object_get(c->root, "rope_scaling"))
-        return hf_refuse_value(c, "rope_scaling", "of older files", "rope_parameters");
+    if (hf_config_is_null(c, "rope_scaling"))
+        return hf_refuse_value(c, "rope_scaling", "null", "rope_parameters");
     m->layer[m->s.L - 1].local = false;
     m->s.embed_scale = (float)pow((double)m->s.D, 0.5);
     return c->status;

@@ -1,4 +1,6 @@
 // GLM-4.5V's language model (GLM-V team 2025, arXiv:2507.01006): GLM-4.5 without norms of heads.
+#include "config/config.h"
+#include "model.h"
 #include "names.h"
 
 // clang-format off
@@ -7,6 +9,26 @@ static const hf_key keys[] = {
     { 0 },
 };
 // clang-format on
+
+// Sections of channels, which together are those that rotate.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    static const json_int_t by_default = 8 + 12 + 12;
+    const json_t *scaling = json_object_get(c->root, "rope_scaling");
+    const json_t *rope =
+        json_object_size(scaling) ? scaling : json_object_get(c->root, "rope_parameters");
+    const json_t *sections = json_object_get(rope, "mrope_section");
+    json_int_t sum = sections ? 0 : by_default;
+
+    for (size_t i = 0; i < json_array_size(sections); i++)
+        sum += json_integer_value(json_array_get(sections, i));
+    if ((size_t)sum != m->heads[0].rope.rot / 2)
+        return c->ctx->host->fail(c->ctx, CULL_ENOTSUP,
+                                  "%s: the sections of mrope_section (rope_parameters) have %d "
+                                  "channels, where %zu pairs rotate",
+                                  c->path, (int)sum, m->heads[0].rope.rot / 2);
+    return c->status;
+}
 
 const hf_arch hf_glm4v_moe = {
     .model_type = "glm4v_moe",
@@ -30,4 +52,5 @@ const hf_arch hf_glm4v_moe = {
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers",
     .keys = keys,
+    .adjust = adjust,
 };

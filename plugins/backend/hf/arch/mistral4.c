@@ -14,18 +14,9 @@ static const hf_key keys[] = {
 
 static cull_status adjust(hf_config *c, cull_model *m)
 {
-    static const char *const needed[] = { "llama_4_scaling_beta",
-                                          "original_max_position_embeddings" };
-    hf_config rope;
-
-    if (json_object_size(json_object_get(c->root, "rope_scaling")))
-        return hf_refuse_value(c, "rope_scaling", "of older files", "rope_parameters");
-    if (!hf_config_sub(c, "rope_parameters", &rope))
-        return c->status ? c->status : hf_wrong(c, "rope_parameters", NULL, "");
-    for (size_t i = 0; c->status == CULL_OK && i < 2; i++)
-        if (!json_is_number(json_object_get(rope.root, needed[i])))
-            c->status = hf_wrong(&rope, needed[i], NULL, "");
-    hf_config_close(&rope);
+    if (!hf_config_has(c, "rope_parameters"))
+        return hf_wrong(c, "rope_parameters", NULL, "");
+    CULL_TRY(hf_rope_no_older(c, "llama_4_scaling_beta|original_max_position_embeddings"));
     if (hf_size(c, (hf_num)HF_KEY("head_dim", 0), 1) != m->heads[0].qk &&
         hf_config_has(c, "head_dim"))
         return hf_wrong(c, "head_dim", hf_config_value(c, "head_dim"),

@@ -1,4 +1,6 @@
 // Solar Open (Upstage 2026): GLM-4.5's experts in every layer, Llama's attention.
+#include "config/config.h"
+#include "model.h"
 #include "names.h"
 
 // clang-format off
@@ -9,6 +11,14 @@ static const hf_key keys[] = {
     { 0 },
 };
 // clang-format on
+
+// The reference rotates whole heads, whatever part of them has an angle.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    if (m->heads[0].rope.rot != m->heads[0].qk)
+        return hf_refuse_value(c, "partial_rotary_factor", "below 1", "1");
+    return c->status;
+}
 
 const hf_arch hf_solar_open = {
     .model_type = "solar_open",
@@ -28,5 +38,6 @@ const hf_arch hf_solar_open = {
     .shared = HF_SHARED_PROJ,
     .mtp = "num_nextn_predict_layers",
     .keys = keys,
+    .adjust = adjust,
     .transformers = "SolarOpenForCausalLM",
 };

@@ -1,4 +1,5 @@
 // config.json → rotary embeddings: default, linear, dynamic, YaRN, Llama 3's, longrope.
+#include <stdio.h>
 #include <string.h>
 
 #include "config.h"
@@ -253,10 +254,10 @@ static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope
     if (c->described) // is never rotated
         rope->rot += rope->rot % 2;
     if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2 || rope->rot > MOST_ROTATED))
-        c->top->status =
-            c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
-                                    "%s: %zu of a head's %zu channels cannot be rotated in pairs",
-                                    c->top->path, rope->rot, width);
+        c->top->status = c->top->ctx->host->fail(
+            c->top->ctx, CULL_ENOTSUP,
+            "%s: %zu of a head's %zu channels (partial_rotary_factor) cannot be rotated in pairs",
+            c->top->path, rope->rot, width);
     return c->top->status;
 }
 
@@ -351,6 +352,27 @@ static cull_status choose_type(rope_config *c)
     hf_config_close(&c->sub);
     c->sub = own;
     return CULL_OK;
+}
+
+cull_status hf_rope_no_older(hf_config *config, const char *needs)
+{
+    const char *older = json_object_get(config->root, "rope_scaling") ? "rope_scaling" : NULL;
+    hf_config sub;
+    char key[64];
+
+    if (older && json_object_size(json_object_get(config->root, older)))
+        return hf_refuse_value(config, older, "of older files", "rope_parameters");
+    if (!hf_config_sub(config, "rope_parameters", &sub))
+        return config->status;
+    for (; config->status == CULL_OK && *needs; needs += *needs == '|') {
+        const size_t n = strcspn(needs, "|");
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, needs);
+        if (!json_is_number(json_object_get(sub.root, key)))
+            config->status = hf_wrong(&sub, key, NULL, "");
+        needs += n;
+    }
+    hf_config_close(&sub);
+    return config->status;
 }
 
 cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, bool local,
