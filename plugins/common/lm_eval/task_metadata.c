@@ -1,4 +1,4 @@
-// The first line of a request file: what its task is.
+// What metadata.json beside request files says of their tasks, applied to them; and its groups.
 #include "common/lm_eval/task_metadata.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// A published task's documents as requests.
+// A task's documents as requests.
 #include "build.h"
 
 #include <stdlib.h>

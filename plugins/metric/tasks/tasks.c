@@ -1,4 +1,4 @@
-// Published tasks, built from the hub's datasets.
+// Tasks, built from the hub's datasets: those that come with Cull, and a user's own.
 #include <cull/cull.h>
 
 #include <string.h>

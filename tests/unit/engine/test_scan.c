@@ -24,9 +24,7 @@ static const cull_layer_facts *const layers[] = { &the_layer.facts };
 static cull_status matrix(cull_ctx *ctx, const cull_model *m, cull_matrix_id where,
                           cull_matrix *out)
 {
-    (void)ctx;
-    (void)m;
-    (void)where;
+    (void)ctx, (void)m, (void)where;
     *out = the_layer.filter;
     return CULL_OK;
 }
