@@ -183,6 +183,21 @@ const void *cull_gemm_tile(const cull_gemm *g, cull_product product, cull_tile_s
     return tile;
 }
 
+const void *cull_gemm_tile_across(const cull_gemm *g, size_t n, size_t K, const float *w,
+                                  size_t stride, void *tile)
+{
+    float *rows = tile;
+
+    if (g->panels) {
+        cull_pack_across(n, K, w, stride, tile);
+        return tile;
+    }
+    for (size_t k = 0; k < K; k++)
+        for (size_t i = 0; i < n; i++)
+            rows[i * K + k] = w[k * stride + i];
+    return tile;
+}
+
 // ---- compiled products ----
 
 static size_t bucket_of(cull_onednn_shape s)

@@ -47,6 +47,10 @@ size_t cull_gemm_tile_bytes(const cull_gemm *, cull_product, size_t n, size_t K)
 const void *cull_gemm_tile(const cull_gemm *, cull_product, cull_tile_source, size_t n, size_t K,
                            const void *w, void *tile);
 
+// The same of a float32 W that stands as its transpose: K rows of n, `stride` apart.
+const void *cull_gemm_tile_across(const cull_gemm *, size_t n, size_t K, const float *w,
+                                  size_t stride, void *tile);
+
 // y (m, n), ldy apart = x (m, K), ldx apart, times the tile, plus bias (n) or NULL. `add`: plus
 // what y holds. x: float32 or bf16, by the product. false: out of memory.
 typedef struct cull_rows_by_tile {

@@ -118,6 +118,21 @@ void cull_pack_f32(size_t n, size_t K, const float *w, size_t stride, float *out
     pack(FLOATS, n, K, w, stride * sizeof *w, (uint32_t *)(void *)out);
 }
 
+void cull_pack_across(size_t n, size_t K, const float *w, size_t stride, float *out)
+{
+    const size_t n_words = words_of(K, false);
+
+    for (size_t first = 0; first < n; first += CULL_PANEL, out += CULL_PANEL * n_words) {
+        const size_t here = n - first < CULL_PANEL ? n - first : CULL_PANEL;
+        for (size_t k = 0; k < n_words; k++) {
+            float *to = out + k * CULL_PANEL;
+            const size_t held = k < K ? here : 0;
+            memcpy(to, w + (held ? k * stride + first : 0), held * sizeof *to);
+            memset(to + held, 0, (CULL_PANEL - held) * sizeof *to);
+        }
+    }
+}
+
 CULL_CLONES
 void cull_pack_widen(size_t n, size_t K, const uint16_t *w, size_t stride, float *out)
 {

@@ -17,6 +17,8 @@ size_t cull_pack_bytes(size_t n, size_t K, int bf16);
 void cull_pack_f32(size_t n, size_t K, const float *w, size_t stride, float *out);
 void cull_pack_widen(size_t n, size_t K, const uint16_t *w, size_t stride, float *out);
 void cull_pack_bf16(size_t n, size_t K, const uint16_t *w, size_t stride, uint16_t *out);
+// W as its transpose: K rows of n.
+void cull_pack_across(size_t n, size_t K, const float *w, size_t stride, float *out);
 // float32 rows rounded to bf16, to nearest even.
 void cull_pack_narrow(size_t n, size_t K, const float *w, size_t stride, uint16_t *out);
 

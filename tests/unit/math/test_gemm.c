@@ -270,6 +270,63 @@ static void tiles(void **state)
     cull_gemm_free(g);
 }
 
+// A tile is the same whether W or its transpose is given.
+static void tiles_across(void **state)
+{
+    enum { N = 75, K = 99, STRIDE = 80 };
+    cull_gemm *g = cull_gemm_new();
+    float *w = numbers(N * K, 8), *across = numbers(K * STRIDE, 9);
+    const size_t bytes = cull_gemm_tile_bytes(g, CULL_PRODUCT_F32, N, K);
+    void *a = aligned(bytes), *b = aligned(bytes);
+
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < K; k++)
+            across[k * STRIDE + i] = w[i * K + k];
+    assert_memory_equal(cull_gemm_tile(g, CULL_PRODUCT_F32, CULL_TILE_F32, N, K, w, a),
+                        cull_gemm_tile_across(g, N, K, across, STRIDE, b), bytes);
+    free(a);
+    free(b);
+    free(w);
+    free(across);
+    cull_gemm_free(g);
+}
+
+// Attention takes as many of a tile's keys as there are, in multiples of 64: neither the columns
+// beside one nor channels of zeros behind the last change a bit.
+static void narrower(void **state)
+{
+    static const size_t widths[] = { 8, 32, 64, 80, 128, 192 };
+    enum { KEYS = 128, HALF = 64, ROWS = 50 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        const size_t width = widths[i];
+        problem score = begin(CULL_PRODUCT_F32, KEYS, width);
+        problem fewer = begin(CULL_PRODUCT_F32, HALF, width); // the same x, the first half of w
+        for (size_t r = 0; r < ROWS; r++)
+            assert_memory_equal(score.y + r * KEYS, fewer.y + r * HALF, HALF * sizeof *score.y);
+        end(&score);
+        end(&fewer);
+
+        problem values = begin(CULL_PRODUCT_F32, width, KEYS);
+        problem some = begin(CULL_PRODUCT_F32, width, HALF);
+        for (size_t r = 0; r < MOST_ROWS; r++) {
+            memcpy(some.x + r * HALF, values.x + r * KEYS, HALF * sizeof *some.x);
+            memset(values.x + r * KEYS + HALF, 0, HALF * sizeof *some.x);
+        }
+        for (size_t r = 0; r < width; r++)
+            memcpy(some.w + r * HALF, values.w + r * KEYS, HALF * sizeof *some.w);
+        some.tile =
+            cull_gemm_tile(some.g, some.product, CULL_TILE_F32, width, HALF, some.w, some.room);
+        multiply(&values, 0, ROWS, values.y);
+        multiply(&some, 0, ROWS, some.y);
+        assert_memory_equal(values.y, some.y, ROWS * width * sizeof *values.y);
+        end(&values);
+        end(&some);
+    }
+}
+
 static void two_terms(void **state)
 {
     float *x = numbers(1000, 7), rounded[1000], two[1000];
@@ -295,8 +352,10 @@ static void two_terms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_in_company), cmocka_unit_test(rows_of_bf16), cmocka_unit_test(forms),
-        cmocka_unit_test(tiles),           cmocka_unit_test(two_terms),
+        cmocka_unit_test(rows_in_company), cmocka_unit_test(rows_of_bf16),
+        cmocka_unit_test(forms),           cmocka_unit_test(tiles),
+        cmocka_unit_test(tiles_across),    cmocka_unit_test(narrower),
+        cmocka_unit_test(two_terms),
     };
     return cmocka_run_group_tests_name("gemm", tests, NULL, NULL);
 }
