@@ -13,7 +13,14 @@
 #include "engine/visit.h"
 #include "math/rows.h"
 
-enum { WAVE_BYTES = 64 << 20, COMBINE_ROWS = 128, ITEM_BYTES = 16 << 20, LEAST_ITEM_ROWS = 512 };
+enum {
+    WAVE_BYTES = 64 << 20,   // of a wave's outputs, at most
+    CACHED_BYTES = 16 << 20, // and where that is enough to share out
+    GROUPS_A_WORKER = 4,
+    COMBINE_ROWS = 128,
+    ITEM_BYTES = 16 << 20,
+    LEAST_ITEM_ROWS = 512,
+};
 
 typedef struct source { // a row of x
     uint32_t lane, row;
@@ -369,15 +376,33 @@ size_t cull_wave_overlay_bytes(size_t n_workers)
     return ((n_workers ? n_workers : 1) + 1) * ((size_t)64 << 20);
 }
 
+static size_t output_bytes(const dispatch *t) // of a row
+{
+    return (t->D + (wants_inner(t) ? t->F : 0)) * sizeof(float);
+}
+
+// Few enough that outputs are still near the processor when they are added up; but enough for every
+// worker to have several groups.
+static size_t wave_rows(const dispatch *t, size_t all)
+{
+    const size_t most = WAVE_BYTES / output_bytes(t), usual = CACHED_BYTES / output_bytes(t);
+    const size_t shared = GROUPS_A_WORKER * (t->run->n_workers + 1) * all / t->n_groups;
+    const size_t rows = shared > usual ? shared : usual;
+
+    return rows < most ? rows : most;
+}
+
 static cull_status run_waves(dispatch *t)
 {
-    const size_t most = WAVE_BYTES / ((t->D + (wants_inner(t) ? t->F : 0)) * sizeof(float));
     const size_t overlays = cull_wave_overlay_bytes(t->run->n_workers);
-    size_t laid = 0;
+    size_t all = 0, laid = 0;
 
-    for (size_t g = 0; g < t->n_groups; g++)
+    for (size_t g = 0; g < t->n_groups; g++) {
+        all += t->group[g].n;
         laid += t->group[g].overlay;
+    }
     t->many_overlays = laid > overlays;
+    const size_t most = wave_rows(t, all), room = WAVE_BYTES / output_bytes(t);
     // All waves of all layers ask for as much, or each larger one would leave the last one's memory
     // unused; what is not written takes none.
     for (size_t g = 0; g < t->n_groups;) {
@@ -388,7 +413,7 @@ static cull_status run_waves(dispatch *t)
             bytes += t->group[end++].overlay;
         }
         if (rows)
-            CULL_TRY(run_wave(t, g, end, rows, rows > most ? rows : most));
+            CULL_TRY(run_wave(t, g, end, rows, rows > room ? rows : room));
         g = end;
     }
     return CULL_OK;

@@ -6,7 +6,13 @@
 
 #include "engine/visit.h"
 
-enum { BLOCK_ROWS_MOST = 1 << 14, BLOCK_ROWS_LEAST = 256 };
+enum {
+    BLOCK_ROWS_MOST = 1 << 14,
+    BLOCK_ROWS_LEAST = 256,
+    BLOCK_ROWS_USUAL = 512,
+    CACHED_BYTES = 8 << 20, // of a lane's rows: what stays near the processor from step to step
+    ROWS_A_WEIGHT = 2048,   // that meet an expert, if there are: it is unpacked for each block
+};
 
 static uint64_t available(void)
 {
@@ -92,17 +98,34 @@ cull_keeping cull_keep_states(const cull_open_model *m, const cull_engine_option
     return (cull_keeping){ whole || parts > (double)SIZE_MAX ? 1 : (size_t)parts, false };
 }
 
+// More rows do not make a block faster: its lanes' experts have enough of them, and the rows would
+// go to memory and back between a layer's steps.
+static size_t rows_that_pay(const cull_open_model *m, size_t floats, size_t n_lanes)
+{
+    const size_t cached = CACHED_BYTES / (floats * sizeof(float));
+    size_t rows = cached > BLOCK_ROWS_USUAL ? cached : BLOCK_ROWS_USUAL;
+
+    for (size_t l = 0; l < m->facts->L; l++) {
+        const cull_layer_facts *f = cull_layer_of(m, l);
+        const size_t enough = f->K ? ROWS_A_WEIGHT * f->E / (f->K * n_lanes) : 0;
+        rows = enough > rows ? enough : rows;
+    }
+    return rows < BLOCK_ROWS_MOST ? rows : BLOCK_ROWS_MOST;
+}
+
 size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *options, size_t n_lanes)
 {
+    const size_t lanes = n_lanes ? n_lanes : 1;
     double floats = 1;
 
     for (size_t l = 0; l < m->facts->L; l++)
         floats = fmax(floats, cull_reserved_floats(m->facts, cull_layer_of(m, l)));
-    const uint64_t rows = cull_memory_limit(m, options) / 4 /
-                          ((uint64_t)floats * sizeof(float) * (n_lanes ? n_lanes : 1));
-    if (rows > BLOCK_ROWS_MOST)
-        return BLOCK_ROWS_MOST;
-    return rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)rows;
+    const uint64_t fit =
+        cull_memory_limit(m, options) / 4 / ((uint64_t)floats * sizeof(float) * lanes);
+    const size_t most = rows_that_pay(m, (size_t)floats, lanes);
+    if (fit >= most)
+        return most;
+    return fit < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (size_t)fit;
 }
 
 double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories)

@@ -28,13 +28,20 @@ static double sum_squares(size_t n, const float *x)
     return sum;
 }
 
+CULL_CLONES
+static void put_scaled(size_t n, const float *x, float scale, const float *w, float *y)
+{
+    for (size_t i = 0; w && i < n; i++)
+        y[i] = w[i] * (x[i] * scale);
+    for (size_t i = 0; !w && i < n; i++)
+        y[i] = x[i] * scale;
+}
+
 static void rms_row(const hf_norm *norm, const float *x, float *y)
 {
     const float mean = (float)(sum_squares(norm->n, x) / (double)norm->n);
-    const float scale = 1 / sqrtf(mean + norm->eps);
 
-    for (size_t i = 0; i < norm->n; i++)
-        y[i] = norm->w ? norm->w[i] * (x[i] * scale) : x[i] * scale;
+    put_scaled(norm->n, x, 1 / sqrtf(mean + norm->eps), norm->w, y);
 }
 
 // Ba et al. 2016: (x − mean) / √(var + ε) · w + b

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include <cull/kernel.h>
+
 void hf_rope_table(const hf_rope *rope, bool beyond, size_t n, const int32_t *pos, float *out)
 {
     const size_t half = rope->rot / 2;
@@ -17,16 +19,26 @@ void hf_rope_table(const hf_rope *rope, bool beyond, size_t n, const int32_t *po
         }
 }
 
+CULL_CLONES
+static void rotate_halves(size_t half, const float *row, float *x)
+{
+    for (size_t j = 0; j < half; j++) {
+        const float c = row[j], s = row[half + j], a = x[j], b = x[half + j];
+        x[j] = a * c - b * s;
+        x[half + j] = b * c + a * s;
+    }
+}
+
+static void rotate_pairs(size_t half, const float *row, float *x)
+{
+    for (size_t j = 0; j < half; j++) {
+        const float c = row[j], s = row[half + j], a = x[2 * j], b = x[2 * j + 1];
+        x[2 * j] = a * c - b * s;
+        x[2 * j + 1] = b * c + a * s;
+    }
+}
+
 void hf_rope_rotate(const hf_rope *rope, const float *row, float *x)
 {
-    const size_t half = rope->rot / 2;
-    const size_t step = rope->interleaved ? 2 : 1, other = rope->interleaved ? 1 : half;
-
-    x += rope->first;
-    for (size_t j = 0; j < half; j++) {
-        float *a = x + step * j, *b = a + other;
-        const float c = row[j], s = row[half + j], a0 = *a;
-        *a = a0 * c - *b * s;
-        *b = *b * c + a0 * s;
-    }
+    (rope->interleaved ? rotate_pairs : rotate_halves)(rope->rot / 2, row, x + rope->first);
 }

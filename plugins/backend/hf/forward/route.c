@@ -1,6 +1,10 @@
 // Routers. The rule of a variant acts inside the family's own: a dropped expert takes no part in
 // softmax, groups or top-k, just as if its row were gone from the checkpoint. Ties go to the lower
 // index.
+#include <string.h>
+
+#include <cull/kernel.h>
+
 #include "pieces.h"
 
 typedef struct route_job {
@@ -20,17 +24,22 @@ static bool allowed(const route_job *job, size_t e)
 }
 
 // Softmax over those of n entries that are above −∞; the others become 0.
+CULL_CLONES
 static void softmax(size_t n, const float *x, float *p)
 {
     float most = -INFINITY;
     double sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        most = fmaxf(most, x[i]);
-    for (size_t i = 0; i < n; i++) {
-        p[i] = most > -INFINITY ? expf(x[i] - most) : 0;
-        sum += p[i];
+        most = x[i] > most ? x[i] : most;
+    if (!(most > -INFINITY)) {
+        memset(p, 0, n * sizeof *p);
+        return;
     }
+    for (size_t i = 0; i < n; i++)
+        p[i] = cull_exp(x[i] - most);
+    for (size_t i = 0; i < n; i++)
+        sum += p[i];
     for (size_t i = 0; sum > 0 && i < n; i++)
         p[i] = (float)(p[i] / sum);
 }
@@ -107,21 +116,24 @@ static void limit_groups(const route_job *job, float *choice)
     }
 }
 
-// The k best, with the scores as gates; returns how many there are.
-static size_t pick_top(const route_job *job, const float *score, float *choice, int32_t *index,
-                       float *gate)
+// The k best of those above −∞, the best first, with the scores as gates; returns how many there
+// are.
+static size_t pick_top(const route_job *job, const float *score, const float *choice,
+                       int32_t *index, float *gate)
 {
-    const size_t E = job->layer->facts.E;
+    const size_t E = job->layer->facts.E, k = job->k;
     size_t n = 0;
 
-    for (; n < job->k; n++) {
-        const size_t e = argmax(E, choice);
-        if (e == E)
-            break;
-        index[n] = (int32_t)e;
-        gate[n] = score[e];
-        choice[e] = -INFINITY;
+    for (size_t e = 0; k && e < E; e++) {
+        if (!(choice[e] > (n < k ? -INFINITY : choice[index[n - 1]])))
+            continue;
+        size_t at = n < k ? n++ : n - 1;
+        for (; at > 0 && choice[e] > choice[index[at - 1]]; at--)
+            index[at] = index[at - 1];
+        index[at] = (int32_t)e;
     }
+    for (size_t i = 0; i < n; i++)
+        gate[i] = score[index[i]];
     return n;
 }
 
