@@ -132,6 +132,7 @@ static cull_status compute(cull_cli *cli, const cull_eval_wanted *wanted, const 
                                                  .memory = cli->options.memory,
                                                  .spill = folder },
                                      .folder = folder,
+                                     .shared = folder,
                                      .argc = argc,
                                      .argv = argv };
     return cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, &flow, tally);

@@ -82,18 +82,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const char *folder_of(cull_ctx *ctx, const request *r, const cull_spec *spec)
-{
-    if (r->folder)
-        return r->folder;
-    if (spec->folder)
-        return spec->folder;
-    const char *folder = cull_arena_printf(cull_context_of(ctx)->alloc, "results/%s", spec->name);
-    if (!folder)
-        cull_no_memory(ctx);
-    return folder;
-}
-
 // Everything of the log also goes, as JSON lines, into the folder of the results.
 static cull_status open_log(cull_ctx *ctx, const char *folder)
 {
@@ -135,10 +123,14 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
     say_what_is_known(cli, e);
     const cull_status status =
         cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, how, tally);
+    char of_others[48] = "";
+    if (tally->of_others > 0)
+        snprintf(of_others, sizeof of_others, "%zu by other runs, ", tally->of_others);
     cull_log_line(cli->log, CULL_INFO,
-                  "%zu trials: %zu were there, %zu done, %zu failed, %zu left; results in %s",
-                  e->plan.n_cells, tally->there, tally->done, tally->failed,
-                  e->plan.n_cells - tally->there - tally->done - tally->failed, how->folder);
+                  "%zu trials: %zu were there, %zu done, %s%zu failed, %zu left; results in %s",
+                  e->plan.n_cells, tally->there, tally->done, of_others, tally->failed,
+                  e->plan.n_cells - tally->there - tally->done - tally->of_others - tally->failed,
+                  how->folder);
     if (tally->equivalents > 0)
         cull_log_line(cli->log, CULL_INFO, "%.1f forward equivalents were computed",
                       tally->equivalents);
@@ -160,7 +152,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     cull_ctx *ctx = &cli->context.ctx;
     CULL_TRY(cull_ranks_agree(ctx, open_experiment(cli, r, e)));
     CULL_TRY(cull_ranks_alike(ctx, &e->plan, &e->inputs, r->mixed));
-    const char *folder = folder_of(ctx, r, &e->spec);
+    const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
     if (!folder)
         return CULL_ENOMEM;
     const cull_flow_options options_of = {
@@ -170,6 +162,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
                     .spill = spill_folder(cli, folder) },
         .plugin_seconds = r->seconds,
         .folder = folder,
+        .shared = cull_experiment_cache(&e->spec, folder),
         .argc = argc,
         .argv = argv,
     };

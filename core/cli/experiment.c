@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -95,6 +96,26 @@ void cull_only_release(cull_only *only)
 {
     cull_free(only->at);
     *only = (cull_only){ 0 };
+}
+
+const char *cull_experiment_folder(cull_ctx *ctx, const cull_spec *spec, const char *given)
+{
+    if (given)
+        return given;
+    if (spec->folder)
+        return spec->folder;
+    const char *folder = cull_arena_printf(cull_context_of(ctx)->alloc, "results/%s", spec->name);
+    if (!folder)
+        cull_no_memory(ctx);
+    return folder;
+}
+
+const char *cull_experiment_cache(const cull_spec *spec, const char *folder)
+{
+    const char *named = getenv("CULL_CACHE");
+    if (spec->cache)
+        return spec->cache;
+    return named && *named ? named : folder;
 }
 
 void cull_experiment_close(cull_experiment *experiment)

@@ -22,6 +22,12 @@ cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, c
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
                                  const cull_spec_source *source, uint32_t what,
                                  cull_experiment *out) CULL_MUST_CHECK;
+// Where an experiment's results go: `given` (-o), or what it says, or results/<name>. NULL: no
+// memory, reported.
+const char *cull_experiment_folder(cull_ctx *ctx, const cull_spec *spec, const char *given);
+// Where an experiment's calibrations and cuts are kept: its `cache`, that of the environment
+// (CULL_CACHE), or the folder of its results.
+const char *cull_experiment_cache(const cull_spec *spec, const char *folder);
 void cull_experiment_close(cull_experiment *experiment);
 
 // An entry of a command's options: a part of the experiment's trials.

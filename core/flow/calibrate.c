@@ -167,6 +167,8 @@ static cull_status keep(cull_ctx *ctx, const request *r)
         return CULL_OK;
     if (r->how.groups) {
         CULL_TRY(cull_cache_write(ctx, job, r->how.groups, r->how.out));
+        cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG, "calibration %s: made",
+                      job->set->key.hex);
         CULL_TRY(cull_cache_read(ctx, job, job->set->groups, job->out->store));
         if (job->set->groups & ~cull_stats_store_view(job->out->store)->groups)
             return cull_fail(

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static bool ends_with(const char *name, const char *ending)
 {
     const size_t n = strlen(name), m = strlen(ending);
 
-    return n > m && strcmp(name + n - m, ending) == 0;
+    return name[0] != '.' && n > m && strcmp(name + n - m, ending) == 0;
 }
 
 static int by_text(const void *a, const void *b)
@@ -57,8 +58,10 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-cull_status cull_folder_list(cull_ctx *ctx, const char *dir, const char *ending, size_t *n,
-                             const char *const **names)
+// Names that `wanted` accepts, in order.
+static cull_status list(cull_ctx *ctx, const char *dir,
+                        bool (*wanted)(const char *name, const char *what), const char *what,
+                        size_t *n, const char *const **names)
 {
     *n = 0;
     *names = NULL;
@@ -66,30 +69,30 @@ cull_status cull_folder_list(cull_ctx *ctx, const char *dir, const char *ending,
     CULL_TRY(open_folder(ctx, dir, &folder));
 
     size_t room = 0;
-    const char **list = NULL;
+    const char **found = NULL;
     cull_status st = CULL_OK;
     for (const struct dirent *entry; folder && st == CULL_OK && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.' || !ends_with(entry->d_name, ending))
+        if (!wanted(entry->d_name, what))
             continue;
         if (*n == room) {
             const char **more = cull_take(ctx, room = room ? 2 * room : 64, sizeof *more);
             if (more && *n)
-                memcpy(more, list, *n * sizeof *list);
-            list = more;
+                memcpy(more, found, *n * sizeof *found);
+            found = more;
         }
-        const char *name = list ? cull_arena_copy(cull_context_of(ctx)->alloc, entry->d_name,
-                                                  strlen(entry->d_name))
-                                : NULL;
+        const char *name = found ? cull_arena_copy(cull_context_of(ctx)->alloc, entry->d_name,
+                                                   strlen(entry->d_name))
+                                 : NULL;
         if (name)
-            list[(*n)++] = name;
+            found[(*n)++] = name;
         else
             st = cull_no_memory(ctx);
     }
     if (folder)
         closedir(folder);
     if (*n)
-        qsort(list, *n, sizeof *list, by_text);
-    *names = list;
+        qsort(found, *n, sizeof *found, by_text);
+    *names = found;
     return st;
 }
 
@@ -102,6 +105,20 @@ static bool is_abandoned(const char *name, const char *prefix)
         return false;
     const long pid = strtol(name + n, NULL, 10);
     return pid > 0 && pid != (long)getpid() && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+cull_status cull_folder_list(cull_ctx *ctx, const char *dir, const char *ending, size_t *n,
+                             const char *const **names)
+{
+    return list(ctx, dir, ends_with, ending, n, names);
+}
+
+cull_status cull_folder_abandoned(cull_ctx *ctx, const char *dir, size_t *n,
+                                  const char *const **names)
+{
+    char prefix[CULL_TEMPORARY_PREFIX];
+    cull_temporary_prefix(prefix);
+    return list(ctx, dir, is_abandoned, prefix, n, names);
 }
 
 cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
@@ -125,4 +142,40 @@ cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
     }
     closedir(folder);
     return st;
+}
+
+// ---- one file, two names ----
+
+static cull_status copy_file(cull_ctx *ctx, const char *from, const char *to)
+{
+    enum { BLOCK = 1 << 20 };
+    const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
+    char *block = cull_scratch(ctx, BLOCK, 1);
+    cull_new_file file = { .fd = -1 };
+    uint64_t at = 0;
+    ssize_t n = 0;
+    const int fd = open(from, O_RDONLY | O_CLOEXEC);
+    cull_status status = fd < 0  ? cull_fail(ctx, CULL_EIO, "%s: %s", from, strerror(errno))
+                         : block ? cull_new_file_begin(ctx, &file, to)
+                                 : CULL_ENOMEM;
+    while (status == CULL_OK && (n = read(fd, block, BLOCK)) > 0) {
+        status = cull_new_file_put(ctx, &file, at, block, (size_t)n);
+        at += (uint64_t)n;
+    }
+    if (status == CULL_OK && n < 0)
+        status = cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", from, strerror(errno));
+    if (status == CULL_OK)
+        status = cull_new_file_commit(ctx, &file);
+    cull_new_file_abandon(&file);
+    if (fd >= 0)
+        close(fd);
+    cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
+    return status;
+}
+
+cull_status cull_folder_bring(cull_ctx *ctx, const char *from, const char *to)
+{
+    if (access(to, F_OK) == 0 || link(from, to) == 0 || errno == EEXIST)
+        return CULL_OK;
+    return copy_file(ctx, from, to);
 }

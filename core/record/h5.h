@@ -35,6 +35,8 @@ typedef struct cull_h5 cull_h5;
 // bytes: 0, or about how large a file that is laid out on disk will be; that there is room for it
 // is checked first. NULL: reported in ctx.
 cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes);
+// What stands in `from`, to be changed and written to `to`. NULL: reported in ctx.
+cull_h5 *cull_h5_edit(cull_ctx *ctx, const char *from, const char *to);
 cull_status cull_h5_commit(cull_h5 *file) CULL_MUST_CHECK; // frees it
 void cull_h5_abandon(cull_h5 *file);                       // NULL is fine
 
@@ -52,6 +54,7 @@ void cull_h5_link(cull_h5 *file, const char *path, const char *target); // to an
 void cull_h5_text(cull_h5 *file, const char *where, const char *name, const char *text);
 void cull_h5_real(cull_h5 *file, const char *where, const char *name, double value);
 void cull_h5_count(cull_h5 *file, const char *where, const char *name, uint64_t value);
+void cull_h5_forget(cull_h5 *file, const char *where, const char *name); // none: nothing happens
 bool cull_h5_has_text(cull_h5 *file, const char *where, const char *name);
 void cull_h5_texts(cull_h5 *file, const char *where, const char *name, size_t n,
                    const char *const *texts);

@@ -9,7 +9,7 @@
 
 // One file of a results folder: a trial, or an evaluation that was added to one.
 typedef struct entry {
-    const char *name, *id;
+    const char *name, *id, *cut, *renamed_from;
     bool added;
     size_t n;
     const char *const *key; // (n) evaluations
@@ -20,8 +20,10 @@ static cull_status read_keys(cull_h5_in *file, entry *e)
     cull_h5_shape shape;
     const void *data = NULL;
 
-    e->id = "";
+    e->id = e->cut = e->renamed_from = "";
     CULL_TRY(cull_h5_get_text(file, "/", "trial_id", &e->id));
+    CULL_TRY(cull_h5_get_text(file, "/cut", "file", &e->cut));
+    CULL_TRY(cull_h5_get_text(file, "/", "renamed_from", &e->renamed_from));
     if (!cull_h5_has(file, "/evaluations/key"))
         return CULL_OK;
     CULL_TRY(cull_h5_get(file, "/evaluations/key", 's', &shape, &data));
@@ -96,6 +98,8 @@ static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry 
             key[keys++] = all[j].key[k];
     memcpy(out->id, all[i].id, sizeof out->id);
     out->path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials/%s", dir, all[i].name);
+    out->cut = *all[i].cut ? all[i].cut : NULL;
+    out->renamed_from = all[i].renamed_from;
     out->evaluation = key;
     out->n_evaluations = keys;
     return out->path ? CULL_OK : cull_no_memory(ctx);
@@ -142,7 +146,7 @@ bool cull_evaluation_exists(const cull_stored_trial *present, const char *key)
 
 cull_status cull_results_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 {
-    static const char *const folders[] = { "", "/trials", "/cuts" };
+    static const char *const folders[] = { "", "/trials", "/cuts", "/calibration", "/steps" };
     *removed = 0;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         const char *folder =

@@ -78,11 +78,6 @@ const char *cull_trial_name(cull_ctx *ctx, const cull_trial_axes *axes, const ch
     return file_name(ctx, axes, id, "trials", ".h5");
 }
 
-const char *cull_trial_cut_name(cull_ctx *ctx, const cull_trial_axes *axes, const char *id)
-{
-    return file_name(ctx, axes, id, "cuts", ".safetensors");
-}
-
 // ---- groups ----
 
 static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)

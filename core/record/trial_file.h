@@ -1,9 +1,9 @@
 // What a finished trial leaves behind: one HDF5 file per trial (format: results/README.md).
 //
-// A results folder holds trials/<slug>-<id>.h5, cuts/<slug>-<id>.safetensors and a derived
-// index.h5. A final name means complete: files are written under .tmp.<host>.<pid>.…, synced and
-// renamed, and never opened for writing again. A metric that is added later goes into a sibling
-// <slug>-<id>.eval-<key>.h5.
+// A results folder holds trials/<slug>-<id>.h5, cuts/<content>.safetensors, what leads to them
+// (calibration/, steps/) and a derived index.h5. A final name means complete: files are written
+// under .tmp.<host>.<pid>.…, synced and renamed, and never opened for writing again. A metric that
+// is added later goes into a sibling <slug>-<id>.eval-<key>.h5.
 //
 // Strings are UTF-8; NULL is stored as "". Everything here is borrowed for the call. Any thread,
 // but one at a time: HDF5 has one global lock.
@@ -143,9 +143,8 @@ cull_status cull_provenance_here(cull_ctx *, cull_provenance *out) CULL_MUST_CHE
 // differ in their id.
 const char *cull_trial_slug(cull_ctx *, const cull_trial_axes *axes);
 
-// "trials/<slug>-<first 16 digits of id>.h5", "cuts/….safetensors", below the results folder.
+// "trials/<slug>-<first 16 digits of id>.h5", below the results folder.
 const char *cull_trial_name(cull_ctx *, const cull_trial_axes *axes, const char *id);
-const char *cull_trial_cut_name(cull_ctx *, const cull_trial_axes *axes, const char *id);
 
 // Write `dir`/trials/…h5 (folders are made). Replaces a file of the same name as a whole.
 cull_status cull_trial_write(cull_ctx *, const char *dir, const cull_trial *trial) CULL_MUST_CHECK;
@@ -160,7 +159,9 @@ cull_status cull_trial_write_added(cull_ctx *, const char *dir,
 
 typedef struct cull_stored_trial { // one finished trial, its siblings taken together
     char id[33];
-    const char *path; // of its main file
+    const char *path;         // of its main file
+    const char *cut;          // the file of its cut, below the folder; NULL: it has none
+    const char *renamed_from; // the file that it is a copy of, without ending; "": of none
     size_t n_evaluations;
     const char *const *evaluation; // keys that are present, main file and siblings
 } cull_stored_trial;
@@ -178,8 +179,12 @@ const cull_stored_trial *cull_trial_exists(const cull_stored_trials *stored,
                                            const char *id); // NULL: no
 bool cull_evaluation_exists(const cull_stored_trial *present, const char *key);
 
-// Remove temporary files that a dead process of this host left in the folder, its trials/ and
-// cuts/.
+// The finished trial `trial` of folder `dir` also under other names, and the id that goes with
+// them: a copy, with those that were added to it, and the attribute renamed_from.
+cull_status cull_trial_rename(cull_ctx *, const char *dir, const cull_stored_trial *trial,
+                              const cull_trial_axes *axes, const char *id) CULL_MUST_CHECK;
+
+// Remove temporary files that a dead process of this host left in the folder and those in it.
 cull_status cull_results_sweep(cull_ctx *, const char *dir, size_t *removed) CULL_MUST_CHECK;
 
 // Write dir/index.h5 anew: a table of the trials, and an external link to each.

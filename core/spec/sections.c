@@ -418,6 +418,28 @@ static void skip(cull_reader *r, const cull_node *node)
     (void)node;
 }
 
+static void read_keep(cull_reader *r, const cull_node *node)
+{
+    static const char *const words[] = {
+        [CULL_KEEP_ALL] = "all", [CULL_KEEP_CUTS] = "cuts", [CULL_KEEP_SCORES] = "scores", NULL
+    };
+    for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
+        if (!strcmp(words[i], node->text)) {
+            r->spec->keep = (cull_lasting)i;
+            return;
+        }
+    cull_problem_add(r->problems, node->place, "keep: one of scores, cuts, all is expected");
+}
+
+static void read_cache(cull_reader *r, const cull_node *node)
+{
+    if (node->kind == CULL_SCALAR && !cull_node_is_null(node) && *node->text)
+        r->spec->cache = node->text;
+    else
+        cull_problem_add(r->problems, node->place, "cache is a folder, not %s",
+                         cull_node_kind_name(node));
+}
+
 // Plugins come first, for the others may be theirs.
 static const struct {
     const char *key;
@@ -439,6 +461,8 @@ static const struct {
     { "layers", false, read_layers },
     { "precision", false, read_precision },
     { "output", false, read_output },
+    { "keep", false, read_keep },
+    { "cache", false, read_cache },
     // clang-format on
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };

@@ -111,6 +111,9 @@ typedef struct cull_layers_spec { // which layers may be cut
     cull_ints only, except;
 } cull_layers_spec;
 
+// What of the cuts stays on disk: none, those of trials, those of earlier stages too.
+typedef enum cull_lasting { CULL_KEEP_ALL, CULL_KEEP_CUTS, CULL_KEEP_SCORES } cull_lasting;
+
 typedef struct cull_spec {
     const char *file; // as the user wrote it
     const char *name; // the file's own name, without extension
@@ -134,6 +137,8 @@ typedef struct cull_spec {
     cull_place precision_place;
     const char *precision, *store;
     const char *folder; // NULL: results/<name>
+    const char *cache;  // for calibrations and cuts, beside several folders; NULL: none
+    cull_lasting keep;
 } cull_spec;
 
 enum { CULL_DENSE_TOKENS = 8192 };

@@ -81,7 +81,7 @@ static cull_status next_wave(cull_study *s, size_t model, wave *w)
     CULL_TRY(new_wave(s, w));
     size_t first = SIZE_MAX, most = SIZE_MAX;
     for (size_t c = 0; c < s->plan->n_cells; c++) {
-        if (s->plan->cell[c].model != model || s->cell[c].state != CULL_WANTED)
+        if (s->plan->cell[c].model != model || !s->cell[c].mine)
             continue;
         if (first == SIZE_MAX) {
             first = c;
@@ -101,6 +101,7 @@ static void say_failed(cull_study *s, size_t c, const char *reason)
     const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
     const char *slug = cull_trial_slug(s->ctx, &axes);
     s->cell[c].state = CULL_FAILED;
+    cull_release_cell(s, c);
     cull_log_line(cull_context_of(s->ctx)->log, CULL_ERROR, "trial %s: %s", slug ? slug : "?",
                   reason);
 }
@@ -110,7 +111,7 @@ static void give_up(cull_study *s, size_t model)
 {
     for (size_t c = 0; c < s->plan->n_cells; c++) {
         const cull_cell *cell = &s->plan->cell[c];
-        if (cell->model == model && s->cell[c].state == CULL_WANTED && cell->step != CULL_NOT &&
+        if (cell->model == model && s->cell[c].mine && cell->step != CULL_NOT &&
             s->made[cell->step].state != CULL_DONE)
             say_failed(s, c, s->made[cell->step].reason ? s->made[cell->step].reason : "");
     }
@@ -138,6 +139,9 @@ static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluate
         };
         CULL_TRY(cull_record_cell(s, &finding));
         s->cell[c].state = CULL_DONE;
+        cull_release_cell(s, c);
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_DEBUG, "trial %s: made",
+                      s->plan->cell[c].id.hex);
         cull_arena_clear(cull_context_of(s->ctx)->scratch);
     }
     return CULL_OK;
@@ -184,13 +188,15 @@ static cull_status restore_cuts(cull_study *s, size_t model)
     for (size_t c = 0; c < s->plan->n_cells; c++) {
         const cull_cell *cell = &s->plan->cell[c];
         bool whole = true;
-        if (cell->model != model || s->cell[c].state != CULL_WANTED || !s->cell[c].cut_lost)
+        if (cell->model != model || !s->cell[c].mine || !s->cell[c].cut_lost)
             continue;
         CULL_TRY(cull_restore_cut(s, cell));
         for (size_t i = 0; i < s->spec->n_metrics; i++)
             whole = whole && !s->cell[c].missing[i];
-        if (whole)
-            s->cell[c].state = CULL_DONE;
+        if (!whole)
+            continue;
+        s->cell[c].state = CULL_DONE;
+        cull_release_cell(s, c);
     }
     return CULL_OK;
 }

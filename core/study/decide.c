@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "cut/cut.h"
-#include "cut/cut_file.h"
 #include "study/steps.h"
 
 static const cull_cut *cut_before(cull_study *s, const cull_step *step)
@@ -45,26 +44,6 @@ static double *const *observed_of(const cull_study *s, const cull_step *step)
 
 // ---- score and select, apply ----
 
-static cull_status store_step(cull_study *s, size_t i)
-{
-    const cull_step *step = &s->plan->step[i];
-    const char *path = cull_step_file(s, step);
-    cull_cut_about about = { .model = s->inputs->at[step->model].opened.facts->fingerprint };
-    if (!path)
-        return cull_no_memory(s->ctx);
-    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, s->inputs->at[step->model].opened.facts->dtype,
-                            &about.store));
-    return cull_cut_save(s->ctx, s->made[i].result.cut, &about, path);
-}
-
-static bool rested_on(const cull_plan *plan, size_t i)
-{
-    for (size_t j = 0; j < plan->n_steps; j++)
-        if (plan->step[j].before == i)
-            return true;
-    return false;
-}
-
 static bool skips(const cull_cut *cut)
 {
     for (size_t l = 0; l < cut->L; l++)
@@ -92,7 +71,7 @@ static cull_status size_running(cull_study *s, size_t i)
     const cull_calibrate_job job = { .prepared = prepared,
                                      .set = &set,
                                      .on = made->result.cut,
-                                     .folder = s->options->folder,
+                                     .folder = s->options->shared,
                                      .engine = &s->options->engine,
                                      .out = &counted };
     cull_status status = cull_calibrate_count(s->ctx, &job);
@@ -124,8 +103,8 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     cull_context_of(s->ctx)->owner = NULL;
     CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
                         step->spec->strategy.plugin->name));
-    if (rested_on(s->plan, i) || step->visit || step->search)
-        CULL_TRY(store_step(s, i));
+    CULL_TRY(cull_keep_step(s, i));
+    cull_log_line(cull_context_of(s->ctx)->log, CULL_DEBUG, "stage %s: made", step->key.hex);
     made->state = CULL_DONE;
     return CULL_OK;
 }

@@ -105,7 +105,7 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
         .set = set,
         .observer_keys = keys,
         .on = set->on == CULL_NOT ? NULL : s->made[set->on].variant.cut,
-        .folder = s->options->folder,
+        .folder = s->options->shared,
         .engine = &s->options->engine,
         .out = &s->statistics[g],
     };

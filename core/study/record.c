@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "cut/cut_file.h"
@@ -10,7 +11,8 @@
 #include "plan/cell_settings.h"
 #include "plan/key.h"
 #include "plugin/settings.h"
-#include "study/study.h"
+#include "record/folder.h"
+#include "study/steps.h"
 
 cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
 {
@@ -153,18 +155,9 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
     return CULL_OK;
 }
 
-static size_t first_set(const cull_study *s, const cull_cell *cell)
-{
-    size_t g = CULL_NOT;
-    for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
-        if (s->plan->step[i].set != CULL_NOT)
-            g = s->plan->step[i].set;
-    return g;
-}
-
 static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
-    const size_t g = first_set(s, cell);
+    const size_t g = cull_first_set(s, cell->step);
     if (g == CULL_NOT)
         return CULL_OK;
     trial->calibration_key = s->plan->set[g].key.hex;
@@ -262,33 +255,19 @@ static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_tri
     return CULL_OK;
 }
 
-const char *cull_cut_path(cull_study *s, const cull_cell *cell)
+// The file of a cell's cut, below the results folder: in that, and where there is a cache in both.
+static cull_status keep_cut(cull_study *s, const cull_cell *cell, const char **name)
 {
-    const cull_trial_axes axes = cull_axes_of(s, cell);
-    const char *name = cull_trial_cut_name(s->ctx, &axes, cell->id.hex);
-    const char *path =
-        name ? cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, name)
-             : NULL;
-    if (name && !path)
-        (void)cull_no_memory(s->ctx);
-    return path;
-}
-
-static cull_status write_cut(cull_study *s, const cull_cell *cell)
-{
-    const cull_model_facts *facts = s->inputs->at[cell->model].opened.facts;
-    const cull_trial_axes axes = cull_axes_of(s, cell);
-    const size_t g = first_set(s, cell);
-    const cull_cut_note notes[] = { { "method", axes.method }, { "experiment", s->spec->name } };
-    cull_cut_about about = { .model = facts->fingerprint,
-                             .calibration = g == CULL_NOT ? NULL : s->plan->set[g].key.hex,
-                             .notes = notes,
-                             .n_notes = sizeof notes / sizeof *notes };
-    const char *path = cull_cut_path(s, cell);
-    if (!path)
-        return CULL_ENOMEM;
-    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, facts->dtype, &about.store));
-    return cull_cut_save(s->ctx, s->made[cell->step].variant.cut, &about, path);
+    cull_arena *arena = cull_context_of(s->ctx)->alloc;
+    cull_step_state *made = &s->made[cell->step];
+    if (!made->cut.text[0]) // an earlier version's, which stands elsewhere
+        CULL_TRY(cull_keep_step(s, cell->step));
+    const char *from = cull_arena_printf(arena, "%s/cuts/%s", s->options->shared, made->cut.text);
+    const char *to = cull_arena_printf(arena, "%s/cuts/%s", s->options->folder, made->cut.text);
+    *name = cull_arena_printf(arena, "cuts/%s", made->cut.text);
+    if (!from || !to || !*name)
+        return cull_no_memory(s->ctx);
+    return cull_folder_bring(s->ctx, from, to);
 }
 
 // The recipe stands before the trial that names it.
@@ -297,13 +276,23 @@ static cull_status save_cut(cull_study *s, const cull_cell *cell, cull_trial *tr
     if (cell->step == CULL_NOT)
         return CULL_OK;
     trial->cut = s->made[cell->step].variant.cut;
-    trial->summary.file = cull_trial_cut_name(s->ctx, &trial->axes, cell->id.hex);
-    return trial->summary.file ? write_cut(s, cell) : CULL_ENOMEM;
+    return keep_cut(s, cell, &trial->summary.file);
 }
 
 cull_status cull_restore_cut(cull_study *s, const cull_cell *cell)
 {
-    return write_cut(s, cell);
+    const cull_model_facts *facts = s->inputs->at[cell->model].opened.facts;
+    const char *named = s->cell[cell - s->plan->cell].cut, *name;
+    cull_cut_about about = { .model = facts->fingerprint };
+    CULL_TRY(keep_cut(s, cell, &name));
+    const char *path =
+        cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, named);
+    if (!path)
+        return cull_no_memory(s->ctx);
+    if (access(path, F_OK) == 0)
+        return CULL_OK;
+    CULL_TRY(cull_cut_store(s->ctx, s->spec->store, facts->dtype, &about.store));
+    return cull_cut_save(s->ctx, s->made[cell->step].variant.cut, &about, path);
 }
 
 cull_status cull_record_cell(cull_study *s, const cull_finding *f)

@@ -1,102 +1,75 @@
-// A run: the folder locked, what is there found, models one after the other.
+// A run: the folder entered, what is there found, models one after the other.
 #include "study/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/crash.h"
 #include "base/pages.h"
 #include "flow/stage_view.h"
 #include "plan/cost.h"
-#include "plan/key.h"
 #include "plan/time.h"
 #include "record/folder.h"
 #include "record/folder_note.h"
 
 // ---- the folder ----
 
-// One run at a time: an flock of <folder>/.lock, which the system lets go with the process.
-static cull_status lock_folder(cull_ctx *ctx, const char *folder, int *lock)
+static cull_status make_folders(cull_ctx *ctx, const char *folder, size_t *removed)
 {
-    const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/.lock", folder);
-    if (!path)
-        return cull_no_memory(ctx);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (*lock < 0)
-        return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
-    if (flock(*lock, LOCK_EX | LOCK_NB) != 0)
-        return cull_fail(ctx, CULL_EENV,
-                         errno == EWOULDBLOCK ? "%s: another run is at work in this folder (%s)"
-                                              : "%s: the folder cannot be locked: %s",
-                         folder, strerror(errno));
+    static const char *const inside[] = { "calibration", "steps", "cuts" };
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        const char *path =
+            cull_arena_printf(cull_context_of(ctx)->scratch, "%s/%s", folder, inside[i]);
+        if (!path)
+            return cull_no_memory(ctx);
+        CULL_TRY(cull_make_folder(ctx, path));
+    }
+    size_t here = 0;
+    CULL_TRY(cull_results_sweep(ctx, folder, &here));
+    *removed += here;
     return CULL_OK;
 }
 
-static cull_status prepare_folder(cull_ctx *ctx, const char *folder, int *lock)
+static cull_status prepare_folders(cull_study *s)
 {
+    const cull_flow_options *o = s->options;
     size_t removed = 0;
-    cull_arena *arena = cull_context_of(ctx)->alloc;
-    const char *calibration = cull_arena_printf(arena, "%s/calibration", folder);
-    const char *cuts = cull_arena_printf(arena, "%s/cuts", folder);
-    if (!calibration || !cuts)
-        return cull_no_memory(ctx);
-    CULL_TRY(cull_make_folder(ctx, calibration));
-    CULL_TRY(cull_make_folder(ctx, cuts));
-    CULL_TRY(lock_folder(ctx, folder, lock));
-    CULL_TRY(cull_results_sweep(ctx, folder, &removed));
-    CULL_TRY(cull_folder_sweep(ctx, calibration, &removed));
+    CULL_TRY(make_folders(s->ctx, o->folder, &removed));
+    CULL_TRY(cull_claims_open(s->ctx, o->folder, &s->claims));
+    s->shared_claims = s->claims;
+    if (strcmp(o->shared, o->folder) != 0) {
+        CULL_TRY(make_folders(s->ctx, o->shared, &removed));
+        CULL_TRY(cull_claims_open(s->ctx, o->shared, &s->shared_claims));
+    }
     if (removed > 0)
-        cull_log_line(cull_context_of(ctx)->log, CULL_INFO,
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_INFO,
                       "%zu temporary file%s of an earlier run removed", removed,
                       removed == 1 ? "" : "s");
     return CULL_OK;
 }
 
-// ---- what is wanted ----
-
-// A trial without its recipe could not be exported, nor evaluated any more.
-static cull_status look_at_cut(cull_study *s, size_t c)
+static void leave_folders(cull_study *s)
 {
-    cull_cell_state *cell = &s->cell[c];
-    if (!cell->recorded || s->plan->cell[c].step == CULL_NOT)
-        return CULL_OK;
-    const char *path = cull_cut_path(s, &s->plan->cell[c]);
-    if (!path)
-        return CULL_ENOMEM;
-    if (access(path, F_OK) == 0)
-        return CULL_OK;
-    cell->cut_lost = true;
-    cell->state = CULL_WANTED;
-    cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
-                  "%s: the cut of a finished trial is gone; made again", path);
-    return CULL_OK;
+    if (s->shared_claims != s->claims)
+        cull_claims_close(s->shared_claims);
+    cull_claims_close(s->claims);
 }
 
-static cull_status look_at_cell(cull_study *s, size_t c, const cull_stored_trials *stored)
+// ---- what is wanted ----
+
+// What was computed under names that the experiment no longer has is not computed again.
+static cull_status take_over_names(cull_study *s, const cull_stored_trials *stored, bool *renamed)
 {
-    const size_t n = s->spec->n_metrics;
-    cull_cell_state *cell = &s->cell[c];
-    const cull_stored_trial *trial = cull_trial_exists(stored, s->plan->cell[c].id.hex);
-    cell->missing = cull_take(s->ctx, n, sizeof *cell->missing);
-    cell->keys = cull_take(s->ctx, n, sizeof *cell->keys);
-    if (!cell->missing || !cell->keys)
-        return CULL_ENOMEM;
-    cell->recorded = trial;
-    cell->state = CULL_DONE;
-    if (s->plan->cell[c].left_out) {
-        cell->state = CULL_IDLE;
-        return CULL_OK;
-    }
-    CULL_TRY(look_at_cut(s, c));
-    for (size_t i = 0; i < n; i++) {
-        CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,
-                                     &cell->keys[i]));
-        cell->missing[i] = !trial || !cull_evaluation_exists(trial, cell->keys[i].hex);
-        if (cell->missing[i])
-            cell->state = CULL_WANTED;
+    *renamed = false;
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        const cull_stored_trial *twin = s->cell[c].recorded ? NULL : cull_find_twin(s, c, stored);
+        if (!twin)
+            continue;
+        const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
+        CULL_TRY(
+            cull_trial_rename(s->ctx, s->options->folder, twin, &axes, s->plan->cell[c].id.hex));
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_INFO, "%s: known under another name",
+                      cull_trial_slug(s->ctx, &axes));
+        *renamed = true;
     }
     return CULL_OK;
 }
@@ -112,14 +85,24 @@ static void count_sharers(cull_study *s)
     }
 }
 
+static cull_status look_at_cells(cull_study *s, cull_stored_trials *stored)
+{
+    CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, stored));
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        CULL_TRY(cull_look_at_cell(s, c, stored));
+    return CULL_OK;
+}
+
 static cull_status look_around(cull_study *s, cull_tally *tally)
 {
     cull_stored_trials stored;
-    CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
-    for (size_t c = 0; c < s->plan->n_cells; c++) {
-        CULL_TRY(look_at_cell(s, c, &stored));
+    bool renamed;
+    CULL_TRY(look_at_cells(s, &stored));
+    CULL_TRY(take_over_names(s, &stored, &renamed));
+    if (renamed)
+        CULL_TRY(look_at_cells(s, &stored));
+    for (size_t c = 0; c < s->plan->n_cells; c++)
         tally->there += s->cell[c].state == CULL_DONE;
-    }
     count_sharers(s);
     return CULL_OK;
 }
@@ -182,6 +165,21 @@ static double calibration_equivalents(const cull_study *s)
     return sum;
 }
 
+// A share of what is wanted after the other; alone, that is all at once.
+static cull_status run_model(cull_study *s, size_t m)
+{
+    bool any;
+    for (;;) {
+        CULL_TRY(cull_claim_cells(s, m, &any));
+        if (!any)
+            return CULL_OK;
+        // 2. Calibrate, score, select, apply
+        CULL_TRY(cull_make_cuts(s, m));
+        // 3. Evaluate, record
+        CULL_TRY(cull_evaluate_cells(s, m));
+    }
+}
+
 static cull_status run_models(cull_study *s, cull_tally *tally)
 {
     cull_rates rates;
@@ -194,22 +192,58 @@ static cull_status run_models(cull_study *s, cull_tally *tally)
             continue;
         CULL_TRY(cull_dense_flops(s->ctx, s->inputs, m, &s->dense_flops[m]));
         CULL_TRY(cull_dense_seconds(s->ctx, s->inputs, m, &rates, &s->dense_seconds[m]));
-        // 2. Calibrate, score, select, apply
-        CULL_TRY(cull_make_cuts(s, m));
-        // 3. Evaluate, record
-        CULL_TRY(cull_evaluate_cells(s, m));
+        CULL_TRY(run_model(s, m));
     }
     return CULL_OK;
 }
 
 // The index is derived: what took it away, damaged it, or came after it is made good by the next
-// run.
-static cull_status write_index(cull_ctx *ctx, const char *folder, bool changed)
+// run. One at a time writes it, so that the last one names all trials.
+static cull_status write_index(cull_study *s, bool changed)
 {
-    bool fits = false;
+    bool fits = false, mine = false;
     if (!changed)
-        CULL_TRY(cull_index_fits(ctx, folder, &fits));
-    return fits ? CULL_OK : cull_index_write(ctx, folder);
+        CULL_TRY(cull_index_fits(s->ctx, s->options->folder, &fits));
+    if (fits)
+        return CULL_OK;
+    for (;;) {
+        CULL_TRY(cull_claim(s->ctx, s->claims, "index", &mine));
+        if (mine)
+            break;
+        CULL_TRY(cull_wait_for_others(s));
+    }
+    const cull_status status = cull_index_write(s->ctx, s->options->folder);
+    cull_claim_release(s->claims, "index");
+    return status;
+}
+
+static void count(const cull_study *s, cull_tally *out)
+{
+    for (size_t c = 0; s->cell && c < s->plan->n_cells; c++) {
+        out->done += s->cell[c].state == CULL_DONE && !s->cell[c].of_others;
+        out->of_others += s->cell[c].of_others;
+        out->failed += s->cell[c].state == CULL_FAILED;
+    }
+    out->done -= out->there < out->done ? out->there : out->done;
+}
+
+static cull_status run(cull_study *s, cull_tally *out)
+{
+    const char *folder = s->options->folder;
+    CULL_TRY(prepare_folders(s));
+    CULL_TRY(cull_folder_note_write(s->ctx, folder,
+                                    &(cull_folder_note){ s->spec->question, s->spec->baseline }));
+    cull_crash_results(folder);
+    cull_context_of(s->ctx)->pages = cull_pages_new(folder);
+    cull_status status = run_models(s, out);
+    count(s, out);
+    if (status == CULL_OK)
+        status = cull_keep_only(s);
+    if (s->cell && (out->done > 0 || status == CULL_OK)) {
+        const cull_status indexed = write_index(s, out->done > 0);
+        status = status == CULL_OK ? indexed : status;
+    }
+    return status;
 }
 
 cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
@@ -223,31 +257,11 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
         .plan = plan,
         .inputs = inputs,
     };
-    int lock = -1;
     *out = (cull_tally){ 0 };
-    cull_status status = prepare_folder(ctx, options->folder, &lock);
-    if (status == CULL_OK)
-        status = cull_folder_note_write(
-            ctx, options->folder,
-            &(cull_folder_note){ plan->spec->question, plan->spec->baseline });
-    if (status == CULL_OK) {
-        cull_crash_results(options->folder);
-        cull_context_of(ctx)->pages = cull_pages_new(options->folder);
-        status = run_models(&study, out);
-    }
-    for (size_t c = 0; study.cell && c < plan->n_cells; c++) {
-        out->done += study.cell[c].state == CULL_DONE;
-        out->failed += study.cell[c].state == CULL_FAILED;
-    }
-    out->done -= out->there < out->done ? out->there : out->done;
-    if (study.cell && (out->done > 0 || status == CULL_OK)) {
-        const cull_status indexed = write_index(ctx, options->folder, out->done > 0);
-        status = status == CULL_OK ? indexed : status;
-    }
+    const cull_status status = run(&study, out);
     out->equivalents = study.equivalents + calibration_equivalents(&study);
     release(&study);
+    leave_folders(&study);
     cull_crash_results(NULL);
-    if (lock >= 0)
-        close(lock);
     return status;
 }

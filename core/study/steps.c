@@ -109,15 +109,35 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
                           some);
 }
 
+// Those of the ready steps that nobody else is making; while all are in the making, a rest.
+static cull_status make_own(cull_study *s, size_t n, const size_t *steps)
+{
+    size_t n_mine, waiting = 0, *mine = cull_take(s->ctx, n, sizeof *mine);
+    if (!mine)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_claim_steps(s, n, steps, &n_mine, mine));
+    if (n_mine > 0) {
+        const cull_status status = make_ready(s, n_mine, mine);
+        cull_release_steps(s, n_mine, mine);
+        return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (s->made[steps[i]].state == CULL_WANTED)
+            CULL_TRY(cull_find_step(s, steps[i]));
+        waiting += s->made[steps[i]].state == CULL_WANTED;
+    }
+    return waiting == n ? cull_wait_for_others(s) : CULL_OK;
+}
+
 cull_status cull_make_cuts(cull_study *s, size_t model)
 {
     size_t *steps = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *steps);
     if (!steps)
         return CULL_ENOMEM;
     for (size_t c = 0; c < s->plan->n_cells; c++)
-        if (s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED)
+        if (s->plan->cell[c].model == model && s->cell[c].mine)
             CULL_TRY(cull_want_step(s, s->plan->cell[c].step));
     for (size_t n; (n = ready_steps(s, model, steps)) > 0;)
-        CULL_TRY(make_ready(s, n, steps));
+        CULL_TRY(make_own(s, n, steps));
     return CULL_OK;
 }

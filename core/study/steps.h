@@ -8,8 +8,19 @@
 // The step and what it rests on become WANTED, or DONE where a stored cut serves.
 cull_status cull_want_step(cull_study *s, size_t i) CULL_MUST_CHECK;
 
-// Where the cut of a step on which others rest is kept; NULL: no memory.
-const char *cull_step_file(cull_study *s, const cull_step *step);
+// The cut of a step as a file, with its scores; made[i].cut is its name.
+cull_status cull_keep_step(cull_study *s, size_t i) CULL_MUST_CHECK;
+// Is a cut stored that could serve? Nothing is loaded.
+cull_status cull_step_is_there(cull_study *s, size_t i, bool *there) CULL_MUST_CHECK;
+// DONE where a stored cut serves.
+cull_status cull_find_step(cull_study *s, size_t i) CULL_MUST_CHECK;
+// The first statistics that a step and those before it saw; CULL_NOT: none.
+size_t cull_first_set(const cull_study *s, size_t step);
+// Of n ready steps those that are this run's to make now, with the statistics that they want: the
+// others are in the making elsewhere, or were found. Release them when they are made.
+cull_status cull_claim_steps(cull_study *s, size_t n, const size_t *steps, size_t *n_mine,
+                             size_t *mine) CULL_MUST_CHECK;
+void cull_release_steps(cull_study *s, size_t n, const size_t *steps);
 
 // All that one step's decision needs.
 typedef struct cull_decision {

@@ -2,16 +2,21 @@
 #ifndef CULL_STUDY_STUDY_H
 #define CULL_STUDY_STUDY_H
 
+#include <time.h>
+
 #include "flow/apply.h"
 #include "flow/budget.h"
 #include "flow/calibrate.h"
 #include "flow/sandbox/stage_result.h"
+#include "record/claims.h"
+#include "record/step_file.h"
 #include "record/trial_file.h"
 
 typedef struct cull_flow_options {
     cull_engine_options engine;
     double plugin_seconds; // limit of one call of score or select; 0: none
     const char *folder;    // of the results
+    const char *shared;    // where calibrations, steps and cuts are kept: a cache, or `folder`
     size_t argc;
     const char *const *argv;
 } cull_flow_options;
@@ -22,16 +27,20 @@ typedef struct cull_step_state { // of a step
     cull_state state;
     cull_stage_result result;
     cull_variant variant;
+    cull_cut_name cut;   // its file in cuts/; "" where it has none yet
     cull_phase searched; // of a search: what its generations took
     const char *reason;  // FAILED: one sentence, and frames
 } cull_step_state;
 
 typedef struct cull_cell_state { // of a cell
     cull_state state;
-    bool recorded;  // its trial file is there; what is wanted is added
-    bool cut_lost;  // but the file of its cut is not
-    bool *missing;  // (n_metrics) evaluations that are wanted
-    cull_key *keys; // (n_metrics) of the evaluations
+    bool mine;       // WANTED, and claimed by this run
+    bool of_others;  // DONE since this run began, by another
+    bool recorded;   // its trial file is there; what is wanted is added
+    const char *cut; // recorded: the file of its cut, below the folder; NULL: none
+    bool cut_lost;   // that is not there
+    bool *missing;   // (n_metrics) evaluations that are wanted
+    cull_key *keys;  // (n_metrics) of the evaluations
 } cull_cell_state;
 
 typedef struct cull_study {
@@ -41,6 +50,8 @@ typedef struct cull_study {
     const cull_spec *spec;
     const cull_plan *plan;
     cull_inputs *inputs;
+    cull_claims *claims;         // on trials, in the folder
+    cull_claims *shared_claims;  // on calibrations and cuts; may be the same
     cull_layer_facts **layers;   // [model] → (L), as views want them
     cull_step_state *made;       // (n_steps)
     cull_statistics *statistics; // (n_sets)
@@ -48,6 +59,7 @@ typedef struct cull_study {
     cull_cell_state *cell;       // (n_cells)
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about
+    struct timespec looked;      // when the folder's trials had last changed
     double equivalents;          // of dense evaluations, computed so far
     cull_provenance provenance;  // what is the same for all trials
 } cull_study;
@@ -55,12 +67,12 @@ typedef struct cull_study {
 // Axes of a cell, as tables show them.
 cull_trial_axes cull_axes_of(const cull_study *study, const cull_cell *cell);
 
-// Make the cuts of all wanted steps of a model: calibrate, score, select, apply, in the order in
-// which they rest on each other. A step that fails by its plugin's fault is FAILED, with those that
-// rest on it; other failures are the call's.
+// Make the cuts of all steps of a model that this run's cells want: calibrate, score, select,
+// apply, in the order in which they rest on each other. A step that fails by its plugin's fault is
+// FAILED, with those that rest on it; other failures are the call's.
 cull_status cull_make_cuts(cull_study *study, size_t model) CULL_MUST_CHECK;
 
-// Evaluate all wanted cells of a model whose cuts are made, and record each.
+// Evaluate this run's wanted cells of a model whose cuts are made, and record each.
 cull_status cull_evaluate_cells(cull_study *study, size_t model) CULL_MUST_CHECK;
 
 // The searches of a cell's stages, with their histories, and what they took, for its trial.
@@ -80,10 +92,28 @@ typedef struct cull_finding {
 } cull_finding;
 
 cull_status cull_record_cell(cull_study *study, const cull_finding *finding) CULL_MUST_CHECK;
-// Where the recipe of a cell is, or will be; NULL: no memory.
-const char *cull_cut_path(cull_study *study, const cull_cell *cell);
-// The recipe of a recorded cell again, from its variant.
+// The recipe of a recorded cell again, from its variant, where its trial says that it is.
 cull_status cull_restore_cut(cull_study *study, const cull_cell *cell) CULL_MUST_CHECK;
+
+// A cell as a folder's trials leave it: recorded or not, what it lacks, WANTED or DONE.
+cull_status cull_look_at_cell(cull_study *study, size_t cell,
+                              const cull_stored_trials *stored) CULL_MUST_CHECK;
+// The trial that is this cell's under other names: one that has an evaluation which the cell wants,
+// for names are no part of what an evaluation rests on. NULL: none.
+const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
+                                        const cull_stored_trials *stored);
+// What this run asks for of a model's cells and can have, as far as it is its share where several
+// runs are at work: those become its own. *any is false when nothing is wanted any more; otherwise
+// it waits until there is something, or another run has finished something.
+cull_status cull_claim_cells(cull_study *study, size_t model, bool *any) CULL_MUST_CHECK;
+// Let go of a cell that is no longer wanted.
+void cull_release_cell(cull_study *study, size_t cell);
+// A moment's rest while others compute; CULL_ECANCELED when the user asks to stop.
+cull_status cull_wait_for_others(cull_study *study) CULL_MUST_CHECK;
+
+// Of the folder's cuts those go that `keep` does not name: with `cuts` those on which only later
+// stages rest, with `scores` all of this experiment's. What a cache holds stays.
+cull_status cull_keep_only(cull_study *study) CULL_MUST_CHECK;
 
 // A failure that is the plugin's own: it costs its trials, not the run.
 bool cull_own_failure(cull_status status);

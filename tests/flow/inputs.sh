@@ -22,12 +22,6 @@ says 'config.json'
 
 OUT=$DIR/e.yaml/out run 3 e.yaml
 OUT=$DIR/out
-mkdir "$OUT"
-exec 9> "$OUT/.lock"
-flock 9
-run 3 e.yaml
-says 'another run is at work in this folder'
-exec 9>&-
 run 0 e.yaml
 has_trials 2
 

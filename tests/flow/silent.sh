@@ -41,7 +41,7 @@ run 0 e.yaml
 
 # ---- seals: every flipped bit of statistics and cuts is found ----
 
-for file in "$OUT"/calibration/*.safetensors "$OUT"/cuts/*reap*.safetensors; do
+for file in "$OUT"/calibration/*.safetensors "$OUT"/cuts/*.safetensors; do
     size=$(stat -c %s "$file")
     cp "$file" kept
     for byte in 9 45 80 $((size / 2)) $((size - 1)); do
@@ -69,7 +69,7 @@ done
 flip "$OUT/index.h5" 3000
 run 0 e.yaml
 says 'index.h5: is damaged: its checksum does not match; made anew'
-rm "$OUT"/cuts/*reap*
+rm "$OUT"/cuts/*
 trial=$(find "$OUT/trials" -name '*reap*.h5')
 ends 3 export "$trial" -o x
 says 'the trial.s cut is gone; .cull run. of its experiment makes it again'

@@ -1,0 +1,152 @@
+// Which of the work is this run's, where several are at work in one folder (record/claims.h).
+#include <sys/stat.h>
+#include <time.h>
+
+#include "plan/passes.h"
+#include "study/steps.h"
+
+// ---- cells ----
+
+static bool is_open(const cull_study *s, size_t c, size_t model)
+{
+    return s->plan->cell[c].model == model && s->cell[c].state == CULL_WANTED && !s->cell[c].mine;
+}
+
+void cull_release_cell(cull_study *s, size_t c)
+{
+    if (s->cell[c].mine)
+        cull_claim_release(s->claims, s->plan->cell[c].id.hex);
+    s->cell[c].mine = false;
+}
+
+// As many of the open cells as are this run's share, as far as others have not claimed them.
+static cull_status claim_share(cull_study *s, size_t model, size_t *n_open, size_t *n_mine)
+{
+    *n_open = *n_mine = 0;
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        *n_open += is_open(s, c, model);
+    const size_t runs = *n_open > 0 ? cull_claims_runs(s->claims) : 1;
+    const size_t share = (*n_open + runs - 1) / runs;
+    for (size_t c = 0; c < s->plan->n_cells && *n_mine < share; c++) {
+        if (!is_open(s, c, model))
+            continue;
+        CULL_TRY(cull_claim(s->ctx, s->claims, s->plan->cell[c].id.hex, &s->cell[c].mine));
+        *n_mine += s->cell[c].mine;
+    }
+    return CULL_OK;
+}
+
+// Has a file been added to the folder's trials since the last look?
+static bool is_changed(cull_study *s)
+{
+    struct stat st;
+    const char *trials =
+        cull_arena_printf(cull_context_of(s->ctx)->scratch, "%s/trials", s->options->folder);
+    if (!trials || stat(trials, &st) != 0)
+        return true;
+    const bool same =
+        st.st_mtim.tv_sec == s->looked.tv_sec && st.st_mtim.tv_nsec == s->looked.tv_nsec;
+    s->looked = st.st_mtim;
+    return !same;
+}
+
+// What others have finished meanwhile is no longer wanted. Who has just claimed something looks in
+// any case: it may have been published before it was let go.
+static cull_status look_again(cull_study *s, size_t model, size_t n_mine, size_t *found)
+{
+    *found = 0;
+    cull_stored_trials stored;
+    if (!is_changed(s) && n_mine == 0)
+        return CULL_OK;
+    CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        if (s->plan->cell[c].model != model || s->cell[c].state != CULL_WANTED)
+            continue;
+        const bool mine = s->cell[c].mine;
+        CULL_TRY(cull_look_at_cell(s, c, &stored));
+        s->cell[c].mine = mine;
+        if (s->cell[c].state != CULL_DONE)
+            continue;
+        s->cell[c].of_others = true;
+        cull_release_cell(s, c);
+        ++*found;
+    }
+    cull_arena_clear(cull_context_of(s->ctx)->scratch);
+    return CULL_OK;
+}
+
+cull_status cull_claim_cells(cull_study *s, size_t model, bool *any)
+{
+    for (;;) {
+        size_t open, mine, found = 0;
+        CULL_TRY(claim_share(s, model, &open, &mine));
+        if (open > 0 && cull_claims_runs(s->claims) > 1)
+            CULL_TRY(look_again(s, model, mine, &found));
+        *any = false;
+        for (size_t c = 0; c < s->plan->n_cells; c++)
+            *any |= s->plan->cell[c].model == model && s->cell[c].mine;
+        if (*any || open == 0)
+            return CULL_OK;
+        if (found == 0)
+            CULL_TRY(cull_wait_for_others(s));
+    }
+}
+
+cull_status cull_wait_for_others(cull_study *s)
+{
+    const cull_context *context = cull_context_of(s->ctx);
+    const struct timespec moment = { .tv_nsec = 200 * 1000 * 1000 };
+    if (context->stop && context->stop())
+        return cull_fail(s->ctx, CULL_ECANCELED, "interrupted");
+    (void)nanosleep(&moment, NULL);
+    return CULL_OK;
+}
+
+// ---- calibrations and cuts ----
+
+// The statistics that a step reads from the cache, or writes into it; NULL: none.
+static const char *set_of(const cull_study *s, const cull_step *step)
+{
+    return step->set == CULL_NOT || cull_step_decides(step) == CULL_DECIDES_LAYERWISE
+               ? NULL
+               : s->plan->set[step->set].key.hex;
+}
+
+static cull_status claim_step(cull_study *s, size_t i, bool *mine)
+{
+    const cull_step *step = &s->plan->step[i];
+    const char *set = set_of(s, step);
+    CULL_TRY(cull_claim(s->ctx, s->shared_claims, step->key.hex, mine));
+    if (!*mine)
+        return CULL_OK;
+    CULL_TRY(cull_find_step(s, i)); // another may just have made it
+    *mine = s->made[i].state == CULL_WANTED;
+    if (*mine && set)
+        CULL_TRY(cull_claim(s->ctx, s->shared_claims, set, mine));
+    if (!*mine)
+        cull_claim_release(s->shared_claims, step->key.hex);
+    return CULL_OK;
+}
+
+cull_status cull_claim_steps(cull_study *s, size_t n, const size_t *steps, size_t *n_mine,
+                             size_t *mine)
+{
+    *n_mine = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool own = false;
+        CULL_TRY(claim_step(s, steps[i], &own));
+        if (own)
+            mine[(*n_mine)++] = steps[i];
+    }
+    return CULL_OK;
+}
+
+void cull_release_steps(cull_study *s, size_t n, const size_t *steps)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *set = set_of(s, &s->plan->step[steps[i]]);
+        cull_claim_release(s->shared_claims, s->plan->step[steps[i]].key.hex);
+        if (set)
+            cull_claim_release(s->shared_claims, set);
+    }
+}
