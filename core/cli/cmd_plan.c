@@ -6,23 +6,24 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/experiment.h"
-#include "cli/plan_ranks.h"
-#include "plan/cost.h"
+#include "cli/plan_state.h"
 #include "plan/remarks.h"
 #include "plan/time.h"
 
 typedef struct request {
-    const char *file;
+    const char *file, *folder;
     cull_only only;
     cull_machines machines; // ranks 0: not asked for
+    bool json;
 } request;
 
-enum { RANKS = 0x200, NETWORK, DISK, RATE };
+enum { RANKS = 0x200, NETWORK, DISK, RATE, JSON };
 
 static const double network = 1.25e9, disk = 2e9; // 10 GbE; a good disk, or a shared file system
 
 static const struct argp_option options[] = {
+    { "output", 'o', "DIR", 0, "the folder of the results (default: results/<name>)", 0 },
+    { "json", JSON, NULL, 0, "all of it as one JSON object", 0 },
     CULL_ONLY_OPTION,
     { "ranks", RANKS, "N", 0, "also what it would take on so many ranks of mpirun or srun", 0 },
     { "network", NETWORK, "GB/S", 0, "what rank 0 can receive (default: 1.25)", 0 },
@@ -52,6 +53,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     switch (key) {
+    case 'o':
+        r->folder = arg;
+        return 0;
+    case JSON:
+        r->json = true;
+        return 0;
     case CULL_ONLY:
         return cull_only_parse(arg, &r->only);
     case RANKS:
@@ -237,18 +244,26 @@ static size_t asked_for(const cull_plan *plan)
     return n;
 }
 
-static cull_status estimate(cull_cli *cli, const cull_experiment *e, cull_model_costs **out)
+// Of what is new.
+static cull_status estimate(cull_cli *cli, const cull_experiment *e, const cull_plan *rest,
+                            cull_model_costs **out)
 {
-    cull_model_costs *of = *out = cull_take(&cli->context.ctx, e->inputs.n, sizeof *of);
+    cull_ctx *ctx = &cli->context.ctx;
+    cull_model_costs *of = *out = cull_take(ctx, e->inputs.n, sizeof *of);
+    bool *any = cull_take(ctx, e->inputs.n, sizeof *any);
+    const uint64_t memory = cli->options.memory;
     cull_rates rates;
-    if (!of)
+    if (!of || !any)
         return CULL_ENOMEM;
-    CULL_TRY(cull_rates_here(&cli->context.ctx, &rates));
+    if (rest->n_cells > 0)
+        CULL_TRY(cull_rates_here(ctx, &rates));
+    for (size_t c = 0; c < rest->n_cells; c++)
+        any[rest->cell[c].model] = true;
     for (size_t m = 0; m < e->inputs.n; m++) {
-        CULL_TRY(cull_estimate_cost(&cli->context.ctx, &e->plan, &e->inputs, m, cli->options.memory,
-                                    &of[m].of));
-        CULL_TRY(cull_estimate_seconds(&cli->context.ctx, &e->plan, &e->inputs, m,
-                                       cli->options.memory, &rates, &of[m].seconds));
+        if (!any[m])
+            continue;
+        CULL_TRY(cull_estimate_cost(ctx, rest, &e->inputs, m, memory, &of[m].of));
+        CULL_TRY(cull_estimate_seconds(ctx, rest, &e->inputs, m, memory, &rates, &of[m].seconds));
     }
     return CULL_OK;
 }
@@ -261,48 +276,68 @@ static void print_costs(const cull_experiment *e, const cull_model_costs *of)
             print_cost("calibrate", &of[m].of.calibrate, of[m].seconds.calibrate);
         if (of[m].of.search.passes > 0)
             print_cost("search", &of[m].of.search, of[m].seconds.search);
-        print_cost("evaluate", &of[m].of.evaluate, of[m].seconds.evaluate);
+        if (of[m].of.evaluate.passes > 0)
+            print_cost("evaluate", &of[m].of.evaluate, of[m].seconds.evaluate);
     }
+}
+
+static void print_plan(const cull_experiment *e, const char *folder, const cull_survey *survey,
+                       const cull_model_costs *of)
+{
+    if (*e->spec.question)
+        printf("%s\n\n", e->spec.question);
+    print_cells(e);
+    printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e->plan.n_cells, e->plan.grid,
+           e->spec.n_models);
+    if (asked_for(&e->plan) < e->plan.n_cells)
+        printf("%zu of them are asked for\n", asked_for(&e->plan));
+    print_shared(e);
+    print_costs(e, of);
+    cull_plan_state_print(e, folder, survey, of);
+}
+
+static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    cull_spec_source source;
+    cull_survey survey;
+    cull_model_costs *of;
+    CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
+    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, CULL_OPEN_SHAPES, e));
+    CULL_TRY(cull_experiment_only(ctx, &r->only, e));
+    const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
+    if (!folder)
+        return CULL_ENOMEM;
+    const cull_flow_options where = { .folder = folder,
+                                      .shared = cull_experiment_cache(&e->spec, folder) };
+    CULL_TRY(cull_survey_make(ctx, cli->registry, &e->plan, &e->inputs, &where, &survey));
+    CULL_TRY(estimate(cli, e, &survey.rest, &of));
+    cull_cli_results(cli);
+    if (r->json)
+        CULL_TRY(cull_plan_state_json(ctx, e, folder, &survey, of));
+    else
+        print_plan(e, folder, &survey, of);
+    if (survey.rest.n_cells == 0)
+        return CULL_OK;
+    if (r->machines.ranks > 0 && !r->json)
+        CULL_TRY(cull_print_ranks(ctx, e, of, &r->machines));
+    return cull_check_memory(ctx, &survey.rest, &e->inputs, cli->options.memory);
 }
 
 int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
 {
-    static const cull_usage usage = { "EXPERIMENT.yaml",
-                                      "Check an experiment and show its trials, what they share, "
-                                      "and what they will cost. Nothing "
-                                      "is computed.",
-                                      options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY };
+    static const cull_usage usage = {
+        "EXPERIMENT.yaml",
+        "Check an experiment and show its trials, what they share, what of it is there and what "
+        "is new, and what that will cost in time, memory and disk. Nothing is computed.",
+        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
+    };
     request r = { .machines = { .network = network, .disk = disk } };
     cull_experiment e = { 0 };
-    cull_spec_source source;
-    cull_model_costs *of;
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
-        status = cull_experiment_source(&cli->context.ctx, &cli->options, r.file, &source);
-    if (status == CULL_OK)
-        status =
-            cull_experiment_open(&cli->context.ctx, cli->registry, &source, CULL_OPEN_SHAPES, &e);
-    if (status == CULL_OK)
-        status = cull_experiment_only(&cli->context.ctx, &r.only, &e);
-    if (status == CULL_OK)
-        status = estimate(cli, &e, &of);
-    if (status == CULL_OK) {
-        cull_cli_results(cli);
-        if (*e.spec.question)
-            printf("%s\n\n", e.spec.question);
-        print_cells(&e);
-        printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e.plan.n_cells, e.plan.grid,
-               e.spec.n_models);
-        if (r.only.n > 0)
-            printf("%zu of them are asked for; what follows is of all\n", asked_for(&e.plan));
-        print_shared(&e);
-        print_costs(&e, of);
-        if (r.machines.ranks > 0)
-            status = cull_print_ranks(&cli->context.ctx, &e, of, &r.machines);
-    }
-    if (status == CULL_OK)
-        status = cull_check_memory(&cli->context.ctx, &e.plan, &e.inputs, cli->options.memory);
+        status = plan(cli, &r, &e);
     cull_experiment_close(&e);
     cull_only_release(&r.only);
     return status == CULL_OK ? CULL_EXIT_DONE : cull_experiment_failed(cli, &e, status);

@@ -82,6 +82,29 @@ cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32
     return CULL_OK;
 }
 
+cull_status cull_cache_groups(cull_ctx *ctx, const char *folder, const char *key, uint32_t *groups)
+{
+    const char *dir = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/calibration", folder);
+    const char *const *name;
+    size_t n, length = strlen(key);
+    *groups = 0;
+    if (!dir)
+        return cull_no_memory(ctx);
+    CULL_TRY(cull_folder_list(ctx, dir, ".safetensors", &n, &name));
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(name[i], key, length) == 0 && name[i][length] == '.')
+            *groups |= groups_of(name[i] + length + 1, strcspn(name[i] + length + 1, "."));
+    return CULL_OK;
+}
+
+bool cull_cache_has_observer(cull_ctx *ctx, const char *folder, const char *key)
+{
+    struct stat st;
+    const char *path = cull_arena_printf(cull_context_of(ctx)->scratch,
+                                         "%s/calibration/%s.observer.safetensors", folder, key);
+    return path && stat(path, &st) == 0;
+}
+
 cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *job, size_t i,
                                      double **acc, bool *found)
 {

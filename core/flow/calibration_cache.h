@@ -11,6 +11,10 @@
 // groups are gathered anew.
 cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t wanted,
                             cull_stats_store *store) CULL_MUST_CHECK;
+// Which groups the files of a set in folder/calibration hold, by their names.
+cull_status cull_cache_groups(cull_ctx *ctx, const char *folder, const char *key,
+                              uint32_t *groups) CULL_MUST_CHECK;
+bool cull_cache_has_observer(cull_ctx *ctx, const char *folder, const char *key);
 cull_status cull_cache_write(cull_ctx *ctx, const cull_calibrate_job *job, uint32_t groups,
                              const cull_stats_store *store) CULL_MUST_CHECK;
 

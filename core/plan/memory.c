@@ -118,6 +118,15 @@ static double overlays_of_layer(const cull_plan *plan, const cull_prepared_model
     return bytes;
 }
 
+double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *s, size_t model)
+{
+    double bytes = 0, one;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        bytes += overlays_of_layer(plan, s, model, l, &one);
+    return bytes;
+}
+
 // What of the overlays is resident: those of a layer in hand, of these a wave's, and the same of
 // all layers where generation goes through them again and again.
 static double overlay_bytes(cull_ctx *ctx, const cull_plan *plan, const cull_prepared_model *s,

@@ -46,6 +46,9 @@ double cull_rows_peak(const cull_prepared_model *prepared, double rows, double l
                       uint64_t memory);
 double cull_cut_bytes(const cull_cut *cut); // its overlays
 
+// The overlays of all cuts that a plan makes of a model.
+double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *prepared, size_t model);
+
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);
 
 // What some work needs where there is so much memory.

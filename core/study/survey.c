@@ -1,0 +1,214 @@
+// What is there of an experiment, without computing anything.
+#include "study/survey.h"
+
+#include <string.h>
+
+#include "engine/stats_store.h"
+#include "flow/calibration_cache.h"
+#include "plan/key.h"
+#include "plan/memory.h"
+#include "plan/passes.h"
+#include "study/steps.h"
+
+typedef struct survey {
+    cull_study study;
+    bool *step, *set;               // wanted: to be made
+    bool *needed_step, *needed_set; // by a trial that is not complete
+    cull_survey *out;
+} survey;
+
+// ---- trials ----
+
+static cull_status count_cells(survey *v)
+{
+    cull_study *s = &v->study;
+    cull_stored_trials stored;
+    bool *there = cull_take(s->ctx, s->plan->n_cells + 1, sizeof *there);
+    if (!there)
+        return CULL_ENOMEM;
+    CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
+    for (size_t c = 0; c < s->plan->n_cells; c++) {
+        size_t lacks = 0;
+        there[c] = true; // or not asked for
+        CULL_TRY(cull_look_at_cell(s, c, &stored));
+        if (s->plan->cell[c].left_out)
+            continue;
+        const cull_stored_trial *twin = cull_find_twin(s, c, &stored);
+        for (size_t i = 0; i < s->spec->n_metrics; i++)
+            lacks += s->cell[c].missing[i] &&
+                     !(twin && cull_evaluation_exists(twin, s->cell[c].keys[i].hex));
+        there[c] = lacks == 0 && !s->cell[c].cut_lost;
+        s->cell[c].state = there[c] ? CULL_DONE : CULL_WANTED;
+        v->out->trials.all++;
+        v->out->trials.there += there[c];
+        v->out->partly += !there[c] && lacks < s->spec->n_metrics;
+        v->out->evaluations.there += s->spec->n_metrics - lacks;
+    }
+    v->out->there = there;
+    v->out->evaluations.all = v->out->trials.all * s->spec->n_metrics;
+    return CULL_OK;
+}
+
+// ---- cuts and calibrations ----
+
+static cull_status want_step(survey *v, size_t i);
+
+// Are all statistics there that the set's wanted steps see?
+static cull_status want_set(survey *v, size_t g, const cull_step *step)
+{
+    cull_study *s = &v->study;
+    const cull_calibration_set *set = &s->plan->set[g];
+    uint32_t groups = 0;
+    size_t observers = 0;
+    v->needed_set[g] = true;
+    CULL_TRY(cull_cache_groups(s->ctx, s->options->shared, set->key.hex, &groups));
+    for (size_t i = 0; i < set->n_observers; i++) {
+        cull_key key;
+        CULL_TRY(cull_observer_key(s->ctx, s->registry, set, set->observers[i], &key));
+        observers += cull_cache_has_observer(s->ctx, s->options->shared, key.hex);
+    }
+    if (cull_step_decides(step) == CULL_DECIDES_WHOLE && !(set->groups & ~groups) &&
+        observers == set->n_observers)
+        return CULL_OK;
+    v->set[g] = true;
+    return want_step(v, set->on);
+}
+
+static cull_status want_step(survey *v, size_t i)
+{
+    if (i == CULL_NOT || v->needed_step[i])
+        return CULL_OK;
+    const cull_step *step = &v->study.plan->step[i];
+    bool there;
+    v->needed_step[i] = true;
+    CULL_TRY(cull_step_is_there(&v->study, i, &there));
+    if (there)
+        return CULL_OK;
+    v->step[i] = true;
+    CULL_TRY(want_step(v, step->before));
+    CULL_TRY(want_step(v, step->donor));
+    return step->set == CULL_NOT ? CULL_OK : want_set(v, step->set, step);
+}
+
+static cull_found amount_of(size_t n, const bool *needed, const bool *wanted)
+{
+    cull_found a = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        a.all += needed[i];
+        a.there += needed[i] && !wanted[i];
+    }
+    return a;
+}
+
+static cull_status count_steps(survey *v)
+{
+    const cull_plan *plan = v->study.plan;
+    v->step = cull_take(v->study.ctx, plan->n_steps + 1, sizeof *v->step);
+    v->set = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->set);
+    v->needed_step = cull_take(v->study.ctx, plan->n_steps + 1, sizeof *v->needed_step);
+    v->needed_set = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->needed_set);
+    if (!v->step || !v->set || !v->needed_step || !v->needed_set)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < plan->n_cells; c++)
+        if (!v->out->there[c])
+            CULL_TRY(want_step(v, plan->cell[c].step));
+    v->out->cuts = amount_of(plan->n_steps, v->needed_step, v->step);
+    v->out->calibrations = amount_of(plan->n_sets, v->needed_set, v->set);
+    return CULL_OK;
+}
+
+// ---- the rest, as a plan ----
+
+// Where each that is kept stands among those kept; CULL_NOT for the others. *n: how many.
+static size_t *renumber(cull_ctx *ctx, size_t all, const bool *kept, bool value, size_t *n)
+{
+    size_t *at = cull_take(ctx, all + 1, sizeof *at);
+    *n = 0;
+    for (size_t i = 0; at && i < all; i++)
+        at[i] = kept[i] == value ? (*n)++ : CULL_NOT;
+    return at;
+}
+
+static size_t moved(const size_t *at, size_t i)
+{
+    return i == CULL_NOT ? CULL_NOT : at[i];
+}
+
+static cull_status make_rest(survey *v)
+{
+    const cull_plan *plan = v->study.plan;
+    cull_ctx *ctx = v->study.ctx;
+    cull_plan *rest = &v->out->rest;
+    *rest = *plan;
+    const size_t *step = renumber(ctx, plan->n_steps, v->step, true, &rest->n_steps);
+    const size_t *set = renumber(ctx, plan->n_sets, v->set, true, &rest->n_sets);
+    const size_t *cell = renumber(ctx, plan->n_cells, v->out->there, false, &rest->n_cells);
+    rest->step = cull_take(ctx, rest->n_steps + 1, sizeof *rest->step);
+    rest->set = cull_take(ctx, rest->n_sets + 1, sizeof *rest->set);
+    rest->cell = cull_take(ctx, rest->n_cells + 1, sizeof *rest->cell);
+    if (!step || !set || !cell || !rest->step || !rest->set || !rest->cell)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (v->step[i]) {
+            cull_step *to = &rest->step[step[i]];
+            *to = plan->step[i];
+            to->before = moved(step, to->before);
+            to->donor = moved(step, to->donor);
+            to->set = moved(set, to->set);
+        }
+    for (size_t g = 0; g < plan->n_sets; g++)
+        if (v->set[g]) {
+            rest->set[set[g]] = plan->set[g];
+            rest->set[set[g]].on = moved(step, plan->set[g].on);
+        }
+    for (size_t c = 0; c < plan->n_cells; c++)
+        if (!v->out->there[c])
+            rest->cell[cell[c]] = plan->cell[c]; // its step's old number tells variants apart
+    return CULL_OK;
+}
+
+// ---- disk ----
+
+enum { TRIAL_BYTES = 80000, ITEM_BYTES = 80 }; // of a trial's file, about
+
+static void weigh(survey *v)
+{
+    const cull_plan *rest = &v->out->rest;
+    const cull_study *s = &v->study;
+    double *disk = &v->out->disk;
+    for (size_t c = 0; c < rest->n_cells; c++) {
+        *disk += TRIAL_BYTES;
+        for (size_t i = 0; i < s->spec->n_metrics; i++)
+            *disk += ITEM_BYTES * (double)s->inputs->at[rest->cell[c].model].asked[i].requests.n;
+    }
+    for (size_t g = 0; g < rest->n_sets; g++) {
+        const cull_prepared_model *prepared = &s->inputs->at[rest->set[g].model];
+        *disk += (double)cull_stats_store_bytes(
+            prepared->opened.facts, prepared->layer,
+            rest->set[g].groups & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE));
+    }
+    for (size_t m = 0; m < s->inputs->n; m++)
+        *disk += cull_cuts_bytes(rest, &s->inputs->at[m], m);
+}
+
+cull_status cull_survey_make(cull_ctx *ctx, const cull_registry *registry, const cull_plan *plan,
+                             cull_inputs *inputs, const cull_flow_options *options,
+                             cull_survey *out)
+{
+    survey v = { .study = { .ctx = ctx,
+                            .registry = registry,
+                            .options = options,
+                            .spec = plan->spec,
+                            .plan = plan,
+                            .inputs = inputs },
+                 .out = out };
+    *out = (cull_survey){ 0 };
+    v.study.cell = cull_take(ctx, plan->n_cells + 1, sizeof *v.study.cell);
+    if (!v.study.cell)
+        return CULL_ENOMEM;
+    CULL_TRY(count_cells(&v));
+    CULL_TRY(count_steps(&v));
+    CULL_TRY(make_rest(&v));
+    weigh(&v);
+    return CULL_OK;
+}
