@@ -20,7 +20,10 @@
     X(describe, "what a plugin does, and its settings")                                            \
     X(check, "test a plugin of your own")                                                          \
     X(compare, "results side by side")                                                             \
-    X(report, "everything that results say, as a page")
+    X(report, "everything that results say, as a page")                                            \
+    X(ls, "what folders of results hold, and how large it is")                                     \
+    X(rm, "remove trials, cuts or calibrations")                                                   \
+    X(gc, "remove what nothing needs any more")
 
 typedef struct cull_command {
     const char *name, *brief;
