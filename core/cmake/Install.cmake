@@ -31,3 +31,22 @@ install(FILES ${PROJECT_BINARY_DIR}/cull-config.cmake ${PROJECT_BINARY_DIR}/cull
 file(RELATIVE_PATH CULL_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/cull.pc.in ${PROJECT_BINARY_DIR}/cull.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cull.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+
+# What is read: manual pages made from --help, pages, completions, and experiments that run as they stand.
+if(TARGET cull)
+  install(CODE "
+    execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/docs/make-man.sh\" \"$<TARGET_FILE:cull>\"
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_MANDIR}/man1\" RESULT_VARIABLE failed)
+    if(failed)
+      message(FATAL_ERROR \"the manual pages cannot be made\")
+    endif()")
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/results/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME results.md)
+install(FILES ${PROJECT_SOURCE_DIR}/share/completions/cull.bash RENAME cull
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${PROJECT_SOURCE_DIR}/share/completions/_cull DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/plugins/template ${PROJECT_SOURCE_DIR}/experiments ${PROJECT_SOURCE_DIR}/models
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/cull)

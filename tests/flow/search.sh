@@ -60,7 +60,7 @@ for path in glob.glob(sys.argv[1] + "/calibration/*.search.safetensors"):
 END
 if command -v python3 > /dev/null; then
     python3 forget.py "$OUT" || fail "the histories cannot be shortened"
-    rm -r "$OUT/trials" "$OUT/cuts" "$OUT"/calibration/*.cut.safetensors
+    rm -r "$OUT/trials" "$OUT/cuts" "$OUT/steps"
     run 0 e.yaml
     [ "$(grep -c 'search: generation 3 of 3' log)" -gt 0 ] || fail "the last generation is not made again"
     grep -q 'search: generation [12] of 3' log && fail "generations that were there are made again"
