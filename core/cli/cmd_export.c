@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/export_verify.h"
 #include "cli/folders.h"
 #include "cli/model.h"
 #include "flow/export.h"
@@ -36,7 +37,9 @@ static const struct argp_option options[] = {
       "store FP8 and MXFP4 weights as BF16, or as F32 where BF16 would round them", 0 },
     { "drop-bias", DROP_BIAS, NULL, 0, "leave out output biases that the format cannot say", 0 },
     { "shard", SHARD, "SIZE", 0, "largest size of a file of weights (5G)", 0 },
-    { "verify", VERIFY, NULL, 0, "open what was written, and compare its logits with the variant's",
+    { "verify", VERIFY, NULL, 0,
+      "open what was written, and compare its logits with the variant's and its metrics with the "
+      "trial's record",
       0 },
     { 0 },
 };
@@ -168,7 +171,10 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
     const cull_memory_need need = cull_need_of_rows(prepared, 0, 0, cull_cut_bytes(cut));
     CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source, &need, cli->options.memory));
     CULL_TRY(cull_export_checkpoint(ctx, prepared, cut, &r->how));
-    return r->verify ? verify(cli, r, prepared, cut) : CULL_OK;
+    if (!r->verify)
+        return CULL_OK;
+    CULL_TRY(verify(cli, r, prepared, cut));
+    return recipe.model ? cull_verify_metrics(cli, r->trial, out) : CULL_OK;
 }
 
 int cull_cmd_export(cull_cli *cli, int argc, char **argv)

@@ -1,11 +1,9 @@
 // The options under which results leave in lm-eval's forms.
 #include "cli/lm_output.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/experiment.h"
+#include "cli/ask_again.h"
 #include "record/h5.h"
 #include "report/lm_eval/lm_eval.h"
 #include "report/lm_eval/lm_samples.h"
@@ -70,50 +68,6 @@ static cull_status source_of(cull_ctx *ctx, const char *path, const char **sourc
     const cull_status status = cull_h5_get_text(file, "/model", "source", source);
     cull_h5_close(file);
     return status;
-}
-
-// Recorded settings as an experiment may have them: an empty list is one that was not given.
-static void put_settings(cull_buf *out, const char *settings)
-{
-    const char *key;
-    void *next;
-    json_t *value, *all = json_loads(settings, 0, NULL);
-    json_object_foreach_safe(all, next, key,
-                             value) if (json_is_array(value) && json_array_size(value) == 0)
-        json_object_del(all, key);
-    char *text = json_dumps(all, 0);
-    out->failed |= !text;
-    cull_buf_puts(out, text ? text : "");
-    free(text);
-    json_decref(all);
-}
-
-// An experiment that asks one model what the trial was asked.
-static cull_status open_again(cull_cli *cli, const cull_frame *f, size_t trial, size_t n,
-                              const cull_row *const *first, cull_experiment *e)
-{
-    cull_ctx *ctx = &cli->context.ctx;
-    const char *name = f->trial[trial].weights, *model;
-    cull_buf text = CULL_BUF_INIT;
-    cull_spec_source source;
-    CULL_TRY(source_of(ctx, f->trial[trial].path, &model));
-    cull_buf_puts(&text, "models: {");
-    cull_buf_json(&text, name, strlen(name));
-    cull_buf_puts(&text, ": {hf: {path: ");
-    cull_buf_json(&text, model, strlen(model));
-    cull_buf_puts(&text, "}}}\nmetrics:\n");
-    for (size_t i = 0; i < n; i++) {
-        cull_buf_printf(&text, "  - %s: ", first[i]->plugin);
-        put_settings(&text, first[i]->settings);
-        cull_buf_puts(&text, "\n");
-    }
-    const char *kept = text.failed ? NULL : cull_arena_copy(cli->context.alloc, text.s, text.n);
-    cull_buf_release(&text);
-    if (!kept)
-        return cull_no_memory(ctx);
-    CULL_TRY(cull_experiment_source(ctx, &cli->options, f->trial[trial].path, &source));
-    source.text = kept;
-    return cull_experiment_open(ctx, cli->registry, &source, 0, e);
 }
 
 // ---- their tasks ----
@@ -225,7 +179,8 @@ cull_status cull_lm_write(cull_cli *cli, const cull_frame *frame, size_t trial,
         return cull_fail(ctx, CULL_EUSAGE, "%s: none of its metrics has documents to log",
                          frame->trial[trial].path);
     cull_cli_aside(cli);
-    cull_status status = open_again(cli, frame, trial, n, first, &e);
+    CULL_TRY(source_of(ctx, frame->trial[trial].path, &source));
+    cull_status status = cull_ask_again(cli, frame, trial, source, n, first, &e);
     cull_cli_results(cli);
     if (status == CULL_OK)
         status = write_answers(cli, frame, &e, n, first, out);

@@ -73,8 +73,15 @@ END
     for method in frequency mone aligned sparsegpt blocks; do
         trial=$(find "$OUT/trials" -name "tiny-$method-*.h5")
         "$CULL" export "$trial" -o "exported-$family-$method" --verify 2> log || fail "export $family $method"
+        says 'verified: 1 values of 1 metrics'
     done
 done
+
+# Asked other questions, an export is not what was recorded.
+rows 3 9 > held.jsonl
+"$CULL" export "$trial" -o other --verify 2> log && fail "other questions were verified"
+says 'it is not what was recorded: perplexity of held is'
+rows 3 2 > held.jsonl
 
 # Texts need a tokenizer; ids that the model does not have are refused.
 echo 'Who misses them?' > held.txt
