@@ -87,6 +87,7 @@ static cull_status router_term(cull_ctx *ctx, const struct settings *set, const 
     size_t rows;
     const cull_status status =
         view->weights(ctx, view, cull_at(l, CULL_PART_ROUTER), &t->router, &rows, &t->D, &bias);
+
     if (status != CULL_OK)
         return status;
     if (rows != t->E)

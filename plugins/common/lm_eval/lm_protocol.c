@@ -7,6 +7,7 @@ static cull_status decode_one(cull_ctx *ctx, const cull_text *text, int32_t id, 
 {
     char *s = NULL;
     size_t n = 0;
+
     *out = (span){ "", 0 };
     if (id < 0)
         return CULL_OK;
@@ -46,6 +47,7 @@ cull_status lm_encode(cull_ctx *ctx, const lm_encoder *lm, span text, int32_t **
 {
     const bool newest = lm->version == LM_EVAL_0_4_13;
     bool special = lm->bos == LM_BOS_ADD || (lm->bos == LM_BOS_PROTOCOL && newest);
+
     if (newest && lm->prefix_text.n && span_starts(text, lm->prefix_text))
         special = false;
     const cull_status status = encode(ctx, lm->text, text, special ? CULL_SPECIAL : 0, ids, n);
@@ -114,6 +116,7 @@ static cull_status score_empty(cull_ctx *ctx, const lm_encoder *lm, const char *
 {
     int32_t *ids;
     size_t n;
+
     if (lm->prefix < 0)
         return no_prefix(ctx, place);
     const bool newest = lm->version == LM_EVAL_0_4_13;
@@ -136,6 +139,7 @@ static cull_status score_pair(cull_ctx *ctx, const lm_encoder *lm, const char *p
     int32_t *ids;
     size_t n;
     cull_status status = span_join(ctx, 2, (span[]){ context, continuation }, &whole);
+
     if (status == CULL_OK)
         status = lm_encode(ctx, lm, whole, &ids, &n);
     if (status != CULL_OK)
@@ -154,6 +158,7 @@ cull_status lm_score_pairs(cull_ctx *ctx, const lm_encoder *lm, const char *plac
     cull_status status = CULL_OK;
     int32_t *ids = NULL;
     size_t n_ids = 0;
+
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         if (context[i].n == 0) {
             status = score_empty(ctx, lm, place, continuation[i], &out[i]);
@@ -176,6 +181,7 @@ cull_status lm_score_rolling(cull_ctx *ctx, const lm_encoder *lm, const char *pl
     int32_t *ids;
     size_t n_ids;
     const size_t L = lm->length;
+
     if (lm->prefix < 0)
         return no_prefix(ctx, place);
     cull_status status = lm_encode(ctx, lm, text, &ids, &n_ids);
@@ -206,6 +212,7 @@ cull_status lm_generate(cull_ctx *ctx, const lm_encoder *lm, const char *place, 
 {
     int32_t *ids;
     size_t n;
+
     if (max_new >= lm->length)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "%s: %zu new tokens leave no room for a context in a length of %zu",

@@ -47,6 +47,7 @@ static void fill_choice(scored *s, size_t d, size_t c, const document *doc,
                         const cull_request *request, const cull_answer *answer)
 {
     const size_t at = d * s->C + c;
+
     s->loglik[at] = answer->ll;
     s->by_chars[at] = per_unit(answer->ll, doc->len_chars, c);
     s->by_bytes[at] = per_unit(answer->ll, doc->len_bytes, c);
@@ -68,6 +69,7 @@ static void no_choice(scored *s, size_t at)
 static size_t best(const double *x, size_t n, double *margin)
 {
     size_t first = 0;
+
     for (size_t i = 1; i < n; i++)
         if (x[i] > x[first])
             first = i;
@@ -93,6 +95,7 @@ static void decide(scored *s, size_t d, const document *doc, bool exact)
     const size_t at = d * s->C;
     const size_t pred = best(s->loglik + at, doc->n, &s->margin[d]);
     const size_t norm = best(s->by_chars + at, doc->n, &s->margin_norm[d]);
+
     s->pred[d] = (int64_t)pred;
     s->pred_norm[d] = (int64_t)norm;
     s->gold[d] = doc->n_gold ? doc->gold[0] : -1;
@@ -166,6 +169,7 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
         { "loglikelihood", "nat", "mean of loglik over the choices", NULL, 0, 'd',
           any ? NULL : s->mean },
     };
+
     return scoring_columns(ctx, out, t, sizeof columns / sizeof *columns, columns);
 }
 
@@ -174,6 +178,7 @@ cull_status score_choice(cull_ctx *ctx, const scored_task *t, const cull_request
 {
     scored s;
     cull_status status = scored_new(ctx, &t->task, &s);
+
     if (status != CULL_OK)
         return status;
     for (size_t d = 0; d < s.n; d++) {

@@ -19,6 +19,7 @@ static void cleaner_free(cleaner *c)
 static cull_status cleaner_new(cull_ctx *ctx, const task *t, cleaner *out)
 {
     const answer_cleaning *how = &t->cleaning;
+
     *out = (cleaner){ .ignore_case = how->ignore_case };
     out->ignore = ctx->host->alloc(ctx, how->n_ignore + 1, sizeof *out->ignore);
     if (!out->ignore)
@@ -37,6 +38,7 @@ static cull_status cleaner_new(cull_ctx *ctx, const task *t, cleaner *out)
 static cull_status clean(cull_ctx *ctx, const cleaner *c, span text, span *out)
 {
     cull_status status = CULL_OK;
+
     *out = text;
     for (size_t i = 0; status == CULL_OK && i < c->n; i++)
         status = regex_replace(ctx, c->ignore[i], *out, "", out);
@@ -47,6 +49,7 @@ static cull_status extract(cull_ctx *ctx, const answer_filter *f, const regex *p
                            span *out)
 {
     bool found = true;
+
     *out = text;
     if (!pattern)
         return CULL_OK;
@@ -66,6 +69,7 @@ static cull_status compare(cull_ctx *ctx, const cleaner *c, span answer, const d
 {
     const span *targets = d->n_targets ? d->targets : &d->target;
     cull_status status = CULL_OK;
+
     *equal = 0;
     for (size_t i = 0; status == CULL_OK && i < (d->n_targets ? d->n_targets : 1); i++) {
         span target;
@@ -82,6 +86,7 @@ static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, c
     const task *k = &t->task;
     regex *pattern = NULL;
     cull_status status = CULL_OK;
+
     if (k->filter[f].pattern)
         status = regex_new(ctx, k->name, k->filter[f].pattern, &pattern);
     for (size_t d = 0; status == CULL_OK && d < k->n; d++) {
@@ -107,6 +112,7 @@ static cull_status report_matches(cull_ctx *ctx, const task *t, const outcome *o
 {
     double *one = ctx->host->alloc(ctx, t->n, sizeof *one);
     cull_status status = one ? CULL_OK : CULL_ENOMEM;
+
     for (size_t f = 0; status == CULL_OK && f < t->n_filters; f++) {
         for (size_t d = 0; d < t->n; d++)
             one[d] = o->exact[d * t->n_filters + f];
@@ -125,6 +131,7 @@ static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_r
                                : scoring_value(ctx, out, t->name, "answer_tokens", "none",
                                                summary_of(t->n, o->tokens),
                                                0); // for others to score
+
     if (status == CULL_OK)
         status =
             scoring_value(ctx, out, t->name, "length_cut", "none", summary_of(t->n, o->cut), 0);
@@ -148,6 +155,7 @@ static cull_status outcome_new(cull_ctx *ctx, const scored_task *t, const cull_a
                                outcome *o)
 {
     const size_t n = t->task.n, all = n * t->task.n_filters;
+
     *o = (outcome){ .exact = ctx->host->alloc(ctx, all, sizeof *o->exact),
                     .tokens = ctx->host->alloc(ctx, n, sizeof *o->tokens),
                     .cut = ctx->host->alloc(ctx, n, sizeof *o->cut),

@@ -13,6 +13,7 @@ cull_status score_rolling(cull_ctx *ctx, const scored_task *t, const cull_reques
             *bytes = ctx->host->alloc(ctx, n, sizeof *bytes),
             *tokens = ctx->host->alloc(ctx, n, sizeof *tokens);
     double all = 0, all_words = 0, all_bytes = 0;
+
     if (!loglik || !words || !bytes || !tokens)
         return CULL_ENOMEM;
     for (size_t d = 0; d < n; d++) {

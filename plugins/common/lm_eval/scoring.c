@@ -32,6 +32,7 @@ static cull_status ask(cull_ctx *ctx, const lm_encoder *lm, const task *t, const
 static void hash_request(sha256 *h, const cull_request *r)
 {
     const uint64_t numbers[4] = { r->kind, r->n, r->scored, r->max_new };
+
     sha256_add(h, numbers, sizeof numbers);
     sha256_add(h, r->ids, r->n * sizeof *r->ids);
     for (size_t i = 0; i < r->n_until; i++)
@@ -59,6 +60,7 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
                                 asked *docs, scored_task *out)
 {
     sha256 h;
+
     sha256_init(&h);
     size_t *first = ctx->host->alloc(ctx, t->n + 1, sizeof *first);
     uint8_t *truncated = ctx->host->alloc(ctx, t->n, 1);
@@ -107,6 +109,7 @@ static void warn_of_two_bos(cull_ctx *ctx, const lm_encoder *lm, const cull_requ
 {
     const int32_t bos = lm->text->bos;
     size_t n = 0;
+
     for (size_t i = 0; i < all->n; i++) {
         const cull_request *r = &all->at[i];
         n += bos >= 0 && r->n > 1 && r->ids[0] == bos && r->ids[1] == bos;
@@ -121,6 +124,7 @@ cull_status scoring_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list
                             cull_requests *out)
 {
     size_t n_docs = 0, total = 0;
+
     for (size_t t = 0; t < tasks->n; t++)
         n_docs += tasks->task[t].n;
     scoring *state = ctx->host->alloc(ctx, 1, sizeof *state);
@@ -156,6 +160,7 @@ static cull_status attributes(cull_ctx *ctx, const scoring *e, const scored_task
                               cull_report *out)
 {
     char shots[24], length[24];
+
     snprintf(shots, sizeof shots, "%zu", t->task.n_shot);
     snprintf(length, sizeof length, "%zu", e->length);
     const char *const pairs[][2] = { { "protocol", lm_versions[e->version] },
@@ -175,6 +180,7 @@ static cull_status attributes(cull_ctx *ctx, const scoring *e, const scored_task
 static cull_status name_filters(cull_ctx *ctx, const task *t, cull_report *out)
 {
     span *part = ctx->host->alloc(ctx, 2 * t->n_filters, sizeof *part), text;
+
     if (!part)
         return CULL_ENOMEM;
     for (size_t i = 0; i < t->n_filters; i++) {
@@ -190,6 +196,7 @@ static bool is_mean(const task_means *means, size_t i, const char *metric, const
 {
     const task_mean *m = &means->at[i];
     bool first = true;
+
     for (size_t j = 0; j < i; j++)
         first &= strcmp(means->at[j].metric, metric) != 0;
     return strcmp(m->metric, metric) == 0 && (filter ? strcmp(m->filter, filter) == 0 : first);
@@ -200,6 +207,7 @@ static size_t members(const task_means *means, const task_group *group, const ch
                       const char *filter, summary *of)
 {
     size_t have = 0;
+
     for (size_t i = 0; i < group->n; i++) {
         const task_means *m = &means[group->member[i]];
         for (size_t k = 0; k < m->n; k++)
@@ -215,6 +223,7 @@ static size_t members(const task_means *means, const task_group *group, const ch
 static bool is_averaged(const task_group *group, const task_mean *m)
 {
     bool wanted = group->n_values == 0;
+
     for (size_t i = 0; i < group->n_values; i++) {
         const size_t n = strlen(m->metric);
         const char *value = group->value[i];
@@ -242,6 +251,7 @@ static cull_status name_hash(cull_ctx *ctx, cull_report *out, const char *group,
                              sha256 *h)
 {
     char *hex = ctx->host->alloc(ctx, 65, 1);
+
     if (!hex)
         return CULL_ENOMEM;
     sha256_hex(h, hex);
@@ -253,6 +263,7 @@ static cull_status hash_members(cull_ctx *ctx, const scoring *e, const task_grou
                                 cull_report *out)
 {
     sha256 requests, scorers;
+
     sha256_init(&requests);
     sha256_init(&scorers);
     for (size_t i = 0; i < group->n; i++) {
@@ -268,6 +279,7 @@ static cull_status name_members(cull_ctx *ctx, const scoring *e, const task_grou
                                 cull_report *out)
 {
     span *part = ctx->host->alloc(ctx, 2 * group->n, sizeof *part), text;
+
     if (!part)
         return CULL_ENOMEM;
     for (size_t i = 0; i < group->n; i++) {
@@ -293,6 +305,7 @@ static cull_status average(cull_ctx *ctx, const scoring *e, const task_means *me
     size_t reported = 0;
     summary *of = ctx->host->alloc(ctx, group->n, sizeof *of);
     cull_status status = of ? CULL_OK : CULL_ENOMEM;
+
     for (size_t i = 0; i < group->n; i++) {
         const task_means *own = &means[group->member[i]];
         for (size_t k = 0; status == CULL_OK && k < own->n; k++) {
@@ -315,6 +328,7 @@ static cull_status averages(cull_ctx *ctx, const scoring *e, const task_means *m
                             cull_report *out)
 {
     size_t *all = ctx->host->alloc(ctx, e->n, sizeof *all);
+
     if (!all)
         return CULL_ENOMEM;
     for (size_t i = 0; i < e->n; i++)
@@ -342,6 +356,7 @@ cull_status scoring_report(cull_ctx *ctx, const cull_requests *requests, const c
                                             [TASK_GENERATE] = score_generated };
     const scoring *e = requests->state;
     task_means *means = ctx->host->alloc(ctx, e->n, sizeof *means);
+
     if (!means)
         return CULL_ENOMEM;
     for (size_t t = 0; t < e->n; t++) {

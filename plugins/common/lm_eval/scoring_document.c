@@ -19,6 +19,7 @@ static json_t *how_to_write(const document *d)
 {
     json_t *how = d->gen_kwargs ? json_loads(d->gen_kwargs, JSON_ALLOW_NUL, NULL)
                                 : json_pack("{s:n}", "until");
+
     if (!json_is_null(json_object_get(how, "until")))
         return how;
     json_t *until = json_array();
@@ -32,6 +33,7 @@ static json_t *how_to_write(const document *d)
 static json_t *calls_of(const task *t, const document *d)
 {
     json_t *calls = json_array();
+
     for (size_t i = 0; i < d->n; i++) {
         json_t *call = json_array();
         if (t->kind != TASK_ROLLING)
@@ -48,6 +50,7 @@ static json_t *named(const json_t *calls)
 {
     json_t *out = json_object();
     char name[32];
+
     for (size_t i = 0; i < json_array_size(calls); i++) {
         json_t *arguments = json_object(), *call = json_array_get(calls, i);
         for (size_t j = 0; j < json_array_size(call); j++) {
@@ -80,6 +83,7 @@ static json_t *target_of(const task *t, const document *d)
 static void put_hash(json_t *out, const char *key, const char *known, span text)
 {
     char hex[65];
+
     sha256_of(text.s, text.n, hex);
     json_object_set_new(out, key, json_string(known ? known : hex));
 }
@@ -88,6 +92,7 @@ static json_t *sample_of(const task *t, const document *d, size_t index, const j
 {
     json_t *out = json_object(), *target = target_of(t, d);
     const span asked = t->kind == TASK_ROLLING ? d->continuation[0] : d->context[0];
+
     json_object_set_new(out, "doc_id", json_integer((json_int_t)index));
     json_object_set_new(out, "doc", json_loads(d->source ? d->source : "{}", JSON_ALLOW_NUL, NULL));
     json_object_set(out, "target", target);
@@ -107,6 +112,7 @@ static cull_status key_of(cull_ctx *ctx, const char *method, const json_t *call,
     size_t n = 0;
     FILE *memory = open_memstream(&text, &n);
     json_t *all = json_array();
+
     if (hex && memory) {
         json_array_append_new(all, json_string(method));
         json_array_extend(all, (json_t *)(uintptr_t)call);
@@ -136,6 +142,7 @@ cull_status scoring_document(cull_ctx *ctx, const cull_requests *requests, const
                                            [TASK_ROLLING] = "loglikelihood_rolling",
                                            [TASK_GENERATE] = "generate_until" };
     const scored_task *of = find_task(requests->state, name);
+
     if (!of || index >= of->task.n)
         return ctx->host->fail(ctx, CULL_EINVAL, "task %s has no document %zu", name, index);
     const document *d = &of->task.document[index];

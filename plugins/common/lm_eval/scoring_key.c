@@ -15,6 +15,7 @@ static void add_text(sha256 *h, const char *text)
 static void add_span(sha256 *h, span text)
 {
     const uint64_t n = text.n;
+
     sha256_add(h, &n, sizeof n);
     sha256_add(h, text.s, text.n);
 }
@@ -22,6 +23,7 @@ static void add_span(sha256 *h, span text)
 static void add_numbers(sha256 *h, const int64_t *x, size_t n)
 {
     const uint64_t count = x ? n : UINT64_MAX;
+
     sha256_add(h, &count, sizeof count);
     if (x)
         sha256_add(h, x, n * sizeof *x);
@@ -30,6 +32,7 @@ static void add_numbers(sha256 *h, const int64_t *x, size_t n)
 static void add_document(sha256 *h, const document *d)
 {
     const int64_t size[] = { d->words, d->bytes };
+
     add_numbers(h, d->gold, d->n_gold);
     add_numbers(h, d->len_chars, d->n);
     add_numbers(h, d->len_bytes, d->n);
@@ -44,6 +47,7 @@ static void add_filters(sha256 *h, const task *t)
 {
     const int64_t facts[] = { (int64_t)t->n_filters, (int64_t)t->cleaning.n_ignore,
                               t->cleaning.ignore_case };
+
     add_numbers(h, facts, sizeof facts / sizeof *facts);
     for (size_t f = 0; f < t->n_filters; f++) {
         add_text(h, t->filter[f].name);
@@ -58,6 +62,7 @@ static void add_filters(sha256 *h, const task *t)
 static void add_task(sha256 *h, const task *t)
 {
     const int64_t facts[] = { t->kind, (int64_t)t->n_shot, t->metrics, (int64_t)t->n };
+
     add_text(h, t->name);
     add_text(h, t->version);
     add_numbers(h, facts, sizeof facts / sizeof *facts);
@@ -70,6 +75,7 @@ static void add_task(sha256 *h, const task *t)
 static void add_scoring(sha256 *h, const task *t, const document *d)
 {
     const int64_t size[] = { d->words, d->bytes };
+
     switch (t->kind) {
     case TASK_CHOICE:
         add_numbers(h, d->gold, d->n_gold);
@@ -90,6 +96,7 @@ void scoring_task_key(const task *t, char out[65])
 {
     const int64_t facts[] = { t->kind, (int64_t)t->n };
     sha256 h;
+
     sha256_init(&h);
     add_numbers(&h, facts, sizeof facts / sizeof *facts);
     if (t->kind == TASK_GENERATE)
@@ -103,6 +110,7 @@ cull_status scoring_key(cull_ctx *ctx, const task_list *tasks, const char **out)
 {
     sha256 h;
     char *hex = ctx->host->alloc(ctx, 65, 1);
+
     if (!hex)
         return CULL_ENOMEM;
     sha256_init(&h);

@@ -32,6 +32,7 @@ cull_status scoring_columns(cull_ctx *ctx, cull_report *out, const task *t, size
                             const scoring_column *columns)
 {
     cull_status status = CULL_OK;
+
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         const scoring_column *c = &columns[i];
         if (!c->data)
@@ -54,6 +55,7 @@ static cull_status hash_prompt(cull_ctx *ctx, const task *t, const document *d, 
 {
     const span prompt = t->kind == TASK_ROLLING ? d->continuation[0] : d->context[0];
     char *hex = ctx->host->alloc(ctx, 65, 1);
+
     if (!hex)
         return CULL_ENOMEM;
     sha256_of(prompt.s, prompt.n, hex);
@@ -70,6 +72,7 @@ cull_status scoring_identity(cull_ctx *ctx, cull_report *out, const scored_task 
                                          "documents of one cluster are not independent" };
     const char **text[3];
     bool any[3] = { false };
+
     for (size_t i = 0; i < 3; i++)
         if (!(text[i] = ctx->host->alloc(ctx, t->n, sizeof *text[i])))
             return CULL_ENOMEM;

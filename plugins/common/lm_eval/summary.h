@@ -14,6 +14,7 @@ typedef struct summary {
 static inline summary summary_of(size_t n, const double *x)
 {
     double sum = 0, squares = 0;
+
     for (size_t i = 0; i < n; i++)
         sum += x[i];
     const double mean = n ? sum / (double)n : NAN;
@@ -29,6 +30,7 @@ static inline summary summary_pooled(size_t n, const summary *of)
 {
     double sum = 0, variance = 0;
     size_t items = 0;
+
     for (size_t i = 0; i < n; i++) {
         const double size = (double)of[i].n;
         items += of[i].n;
@@ -45,6 +47,7 @@ static inline summary summary_macro(size_t n, const summary *of)
 {
     double sum = 0, variance = 0;
     size_t items = 0;
+
     for (size_t i = 0; i < n; i++) {
         items += of[i].n;
         sum += of[i].mean;

@@ -8,6 +8,7 @@
 cull_status task_name_check(cull_ctx *ctx, const char *place, const char *name)
 {
     static const char *const ours[] = { "pooled", "macro" };
+
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strpbrk(name, "/\n"))
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: \"%s\" cannot be the name of a task: results are kept under it",
@@ -28,6 +29,7 @@ cull_status answer_filter_parse(cull_ctx *ctx, const char *text, answer_filter *
     const char *end = bracket ? bracket : equals;
     char *close = NULL;
     span name;
+
     if (!equals || end == text)
         return ctx->host->fail(ctx, CULL_EINVAL, "filter \"%s\" is not NAME=PATTERN", text);
     *out = (answer_filter){ .pattern = equals + 1, .fallback = "[invalid]" };
@@ -46,6 +48,7 @@ static cull_status read_filter(cull_ctx *ctx, const char *place, json_t *from, a
 {
     span name;
     const char *fallback;
+
     *out = (answer_filter){ .fallback = "[invalid]" };
     CULL_TRY(json_get_text(ctx, place, from, "name", &name));
     CULL_TRY(json_get_optional(ctx, place, from, "pattern", &out->pattern));
@@ -65,6 +68,7 @@ cull_status answer_filters_read(cull_ctx *ctx, const char *place, json_t *from, 
 {
     const json_t *list = json_object_get(from, "filters");
     const size_t size = json_array_size(list);
+
     if (size == 0)
         return CULL_OK;
     answer_filter *filter = ctx->host->alloc(ctx, size, sizeof *filter);

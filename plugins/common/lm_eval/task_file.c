@@ -19,6 +19,7 @@ static cull_status read_gold(cull_ctx *ctx, json_t *line, document *d)
 {
     json_t *gold = json_object_get(line, "gold");
     const bool list = json_is_array(gold);
+
     if ((!gold && d->n == 1) || json_is_null(gold)) // null: it is for others to say
         return CULL_OK;
     if (!list && !json_is_integer(gold))
@@ -51,6 +52,7 @@ static cull_status read_until(cull_ctx *ctx, json_t *from, document *d)
     const span *until = NULL;
     const json_t *list = json_object_get(from, "until");
     cull_status status = CULL_OK;
+
     if (!json_is_array(list) || json_array_size(list)) // an empty one: EOS alone stops it
         status = json_get_texts(ctx, d->place, from, "until", &d->n_until, &until);
     if (status != CULL_OK)
@@ -91,6 +93,7 @@ static cull_status read_size(cull_ctx *ctx, json_t *line, const char *place, con
 static cull_status read_rolling(cull_ctx *ctx, json_t *from, json_t *line, document *d)
 {
     span *text = ctx->host->alloc(ctx, 1, sizeof *text);
+
     if (!text)
         return CULL_ENOMEM;
     d->n = 1;
@@ -108,6 +111,7 @@ static cull_status read_rolling(cull_ctx *ctx, json_t *from, json_t *line, docum
 static cull_status read_targets(cull_ctx *ctx, json_t *line, document *d)
 {
     const json_t *target = json_object_get(line, "target");
+
     if (json_is_null(target)) { // it is for others to say
         d->target = span_of("");
         return CULL_OK;
@@ -122,6 +126,7 @@ static cull_status read_generate(cull_ctx *ctx, json_t *from, const char *key, j
                                  document *d)
 {
     span *context = ctx->host->alloc(ctx, 1, sizeof *context);
+
     if (!context)
         return CULL_ENOMEM;
     d->n = 1;
@@ -141,6 +146,7 @@ static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, 
 {
     const span *choice;
     cull_status status = json_get_texts(ctx, d->place, line, "choices", &d->n, &choice);
+
     if (status != CULL_OK)
         return status;
     span *context = ctx->host->alloc(ctx, d->n, sizeof *context),
@@ -193,6 +199,7 @@ static cull_status read_requests(cull_ctx *ctx, json_t *line, document *d, task_
 {
     json_t *requests;
     cull_status status = json_get_list(ctx, d->place, line, "requests", &requests);
+
     if (status != CULL_OK)
         return status;
     json_t *first = json_array_get(requests, 0);
@@ -234,6 +241,7 @@ static cull_status read_form(cull_ctx *ctx, const task_reading *how, json_t *lin
 static cull_status check_prompt(cull_ctx *ctx, const document *d)
 {
     char hash[65];
+
     if (!d->prompt_hash)
         return CULL_OK;
     sha256_of(d->context[0].s, d->context[0].n, hash);
@@ -248,6 +256,7 @@ static cull_status read_document(cull_ctx *ctx, const task_reading *how, json_t 
                                  task_kind *kind)
 {
     cull_status status = read_form(ctx, how, line, d, kind);
+
     if (status == CULL_OK && *kind == TASK_CHOICE &&
         json_is_string(json_object_get(line, "target")))
         status = json_get_text(ctx, d->place, line, "target", &d->target);
@@ -270,6 +279,7 @@ static const char *stem(cull_ctx *ctx, const char *path)
     static const char *const endings[] = { ".gz", ".jsonl", ".json", ".txt" };
     const char *slash = strrchr(path, '/');
     span name = span_of(slash ? slash + 1 : path), out;
+
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         const span ending = span_of(endings[i]);
         if (name.n > ending.n && span_equal((span){ name.s + name.n - ending.n, ending.n }, ending))
@@ -283,6 +293,7 @@ static cull_status read_name(cull_ctx *ctx, const jsonl *file, size_t i, const c
 {
     const char *given;
     const cull_status status = json_get_optional(ctx, place, file->value[i], "task", &given);
+
     if (status != CULL_OK)
         return status;
     if (i == 0) {
@@ -324,6 +335,7 @@ static bool has_null(const json_t *line, const char *key)
 static cull_status read_lines(cull_ctx *ctx, const jsonl *file, const task_reading *how, task *out)
 {
     document *doc = ctx->host->alloc(ctx, file->n, sizeof *doc);
+
     if (!doc)
         return CULL_ENOMEM;
     *out = (task){ .n = file->n,
@@ -355,6 +367,7 @@ static cull_status read_task(cull_ctx *ctx, const char *path, const task_reading
 {
     jsonl file;
     cull_status status = jsonl_read(ctx, path, how->limit, &file);
+
     if (status != CULL_OK)
         return status;
     status = read_lines(ctx, &file, how, out);
@@ -367,6 +380,7 @@ cull_status task_files_read(cull_ctx *ctx, cull_texts files, const task_reading 
 {
     task *tasks = ctx->host->alloc(ctx, files.n + 1, sizeof *tasks);
     size_t n = 0;
+
     if (!tasks)
         return CULL_ENOMEM;
     for (size_t f = 0; f < files.n; f++) {

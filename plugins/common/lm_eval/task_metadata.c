@@ -19,6 +19,7 @@ static void read_metrics(json_t *from, task *t)
                   { "exact_match", TASK_MATCH } };
     json_t *list = json_object_get(from, "metrics");
     uint32_t wanted = 0;
+
     if (json_array_size(list) == 0)
         return;
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -33,6 +34,7 @@ static void read_metrics(json_t *from, task *t)
 static cull_status apply(cull_ctx *ctx, const char *path, json_t *from, task *t)
 {
     int64_t shots = 0;
+
     if (!json_is_object(from))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: task \"%s\" is %s, not an object", path,
                                t->name, json_kind(from));
@@ -60,6 +62,7 @@ static size_t task_index(const task_list *list, const char *name)
 static cull_status read_values(cull_ctx *ctx, const char *place, json_t *from, task_group *out)
 {
     json_t *by_task = json_object_get(from, "by_task");
+
     if (by_task && !json_is_boolean(by_task))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"by_task\" is %s, not true or false", place,
                                json_kind(by_task));
@@ -75,6 +78,7 @@ static cull_status read_members(cull_ctx *ctx, const char *place, json_t *names,
 {
     const size_t most = json_array_size(names);
     size_t *member = ctx->host->alloc(ctx, most + 1, sizeof *member);
+
     if (!member)
         return CULL_ENOMEM;
     for (size_t i = 0; i < most; i++) {
@@ -97,6 +101,7 @@ static cull_status add_group(cull_ctx *ctx, const char *path, const char *name, 
     task_group made = { 0 }, *group = ctx->host->alloc(ctx, list->n_groups + 1, sizeof *group);
     span copy, place;
     json_t *names = from;
+
     if (!group || span_copy(ctx, span_of(name), &copy) != CULL_OK ||
         span_join(ctx, 4, (span[]){ span_of(path), span_of(": group \""), copy, span_of("\"") },
                   &place) != CULL_OK)
@@ -142,6 +147,7 @@ static cull_status apply_file(cull_ctx *ctx, const char *path, task *tasks, task
     json_t *metadata, *value, *of_tasks, *groups = NULL;
     const char *name;
     cull_status status = json_read(ctx, path, &metadata);
+
     if (status != CULL_OK)
         return status;
     status = part(ctx, path, metadata, "tasks", &of_tasks);
@@ -165,6 +171,7 @@ static cull_status apply_file(cull_ctx *ctx, const char *path, task *tasks, task
 cull_status task_metadata_apply(cull_ctx *ctx, cull_texts files, task *tasks, task_list *list)
 {
     const char *before = "";
+
     for (size_t f = 0; f < files.n; f++) {
         const char *slash = strrchr(files.at[f], '/');
         const span folder = { files.at[f], slash ? (size_t)(slash + 1 - files.at[f]) : 0 };

@@ -29,6 +29,7 @@ static bool was_dropped(const choice *c, size_t i, size_t j)
 static cull_status check_row(const work *w, size_t i)
 {
     const choice *c = w->c;
+
     for (size_t j = 0; j < c->cols; j++)
         if (!isfinite(c->score[i * c->cols + j]))
             return w->ctx->host->fail(
@@ -45,6 +46,7 @@ static size_t keep_above(const work *w, size_t i, float threshold, size_t ties)
     const choice *c = w->c;
     const float *score = c->score + i * c->cols;
     uint8_t *row = w->mask + i * mask_stride(c->cols);
+
     for (size_t j = 0; j < c->cols; j++) {
         if (was_dropped(c, i, j) || score[j] < threshold)
             continue;
@@ -60,6 +62,7 @@ static size_t keep_above(const work *w, size_t i, float threshold, size_t ties)
 static size_t standing(const choice *c, size_t i, float *buf)
 {
     size_t n = 0;
+
     for (size_t j = 0; j < c->cols; j++)
         if (!was_dropped(c, i, j))
             buf[n++] = c->score[i * c->cols + j];
@@ -72,6 +75,7 @@ static float threshold_of(float *buf, size_t n, size_t k, size_t *ties)
 {
     const float threshold = rank_kth(buf, n, k - 1);
     size_t below = 0;
+
     for (size_t i = 0; i < n; i++)
         below += buf[i] < threshold;
     *ties = k - below;
@@ -84,6 +88,7 @@ static cull_status choose_in_row(const work *w, size_t i, void *room)
     const size_t k = mask_quota(n, w->c->sparsity);
     size_t ties = 0;
     const float threshold = k ? threshold_of(room, n, k, &ties) : -INFINITY;
+
     keep_above(w, i, threshold, ties);
     return CULL_OK;
 }
@@ -128,6 +133,7 @@ static int by_score(const void *a, const void *b)
 {
     const ranked *x = a;
     const ranked *y = b;
+
     if (x->score != y->score)
         return x->score < y->score ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
@@ -141,6 +147,7 @@ static cull_status share_in_row(const work *w, size_t i, void *room)
     ranked *order = room; // (cols)
     size_t n = 0;
     double total = 0;
+
     for (size_t j = 0; j < c->cols; j++) {
         if (was_dropped(c, i, j))
             continue;
@@ -169,6 +176,7 @@ static cull_status sweep_slice(void *arg, size_t slice)
     const work *w = s->w;
     char *room = (char *)w->room + slice * w->room_bytes;
     const size_t end = (slice + 1) * w->slice < w->c->rows ? (slice + 1) * w->slice : w->c->rows;
+
     for (size_t i = slice * w->slice; i < end; i++) {
         cull_status status = check_row(w, i);
         if (status == CULL_OK)
@@ -183,6 +191,7 @@ static cull_status sweep_slice(void *arg, size_t slice)
 static cull_status each_row(work *w, row_fn fn, size_t bytes)
 {
     const cull_host *host = w->ctx->host;
+
     w->slice = (w->c->rows + SLICES - 1) / SLICES;
     w->room_bytes = (bytes + 63) / 64 * 64;
     w->room = host->scratch(w->ctx, SLICES, w->room_bytes);
@@ -205,6 +214,7 @@ static cull_status choose_in_tensor(work *w)
     const bool share = c->group == GROUP_SHARE;
     const cull_status status =
         each_row(w, share ? share_in_row : nothing_more, share ? c->cols * sizeof(ranked) : 1);
+
     if (status != CULL_OK)
         return status;
 
@@ -225,6 +235,7 @@ static cull_status choose_in_tensor(work *w)
 cull_status choose(cull_ctx *ctx, const choice *c, uint8_t *mask)
 {
     work w = { .ctx = ctx, .c = c, .mask = mask };
+
     if (c->rows == 0 || c->cols == 0)
         return CULL_OK;
     if (c->m > 0)

@@ -91,6 +91,7 @@ static inline cull_status mask_before(cull_ctx *ctx, const cull_cut *cut, cull_m
 static inline size_t mask_quota(size_t n, double sparsity)
 {
     const double k = (double)n * sparsity + 1e-9;
+
     return k <= 0 ? 0 : k >= (double)n ? n : (size_t)k;
 }
 

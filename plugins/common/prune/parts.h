@@ -65,6 +65,7 @@ static inline bool part_present(const cull_layer_facts *layer, cull_part part)
 static inline size_t experts_inputs(const cull_view *view, size_t l)
 {
     const size_t narrower = cull_view_layer(view, l)->expert_width;
+
     return narrower ? narrower : view->model->D;
 }
 
@@ -83,6 +84,7 @@ typedef struct place_text {
 static inline place_text place_of(cull_matrix_id where)
 {
     place_text out;
+
     if (where.expert == CULL_NONE)
         snprintf(out.s, sizeof out.s, "layer %u, %s", where.layer, cull_part_word(where.part));
     else

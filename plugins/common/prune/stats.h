@@ -8,6 +8,7 @@
 static inline const cull_layer_stats *stats_of_layer(const cull_view *view, size_t l)
 {
     const cull_stats *s = view->stats;
+
     return s && s->layer && l < s->L ? cull_stats_layer(s, l) : NULL;
 }
 

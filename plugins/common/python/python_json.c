@@ -11,6 +11,7 @@ static void put_text(FILE *out, span text)
 {
     static const char escaped[] = "\"\\\n\r\t\f\b", letter[] = "\"\\nrtfb";
     size_t used;
+
     fputc('"', out);
     for (size_t i = 0; i < text.n; i += used) {
         const int32_t c = span_char(text, i, &used); // jansson's texts are valid
@@ -33,6 +34,7 @@ static void put_real(FILE *out, double x)
 {
     char text[40];
     int digits = 1;
+
     do
         snprintf(text, sizeof text, "%.*e", digits - 1, x);
     while (strtod(text, NULL) != x && ++digits <= 17);
@@ -50,6 +52,7 @@ static void put_members(FILE *out, const json_t *value)
 {
     const char *key, *between = "";
     const json_t *member;
+
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
         fputs(between, out);

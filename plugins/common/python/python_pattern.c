@@ -42,6 +42,7 @@ static void copy(reader *r, size_t n)
 static void skip_comment(reader *r)
 {
     const char *end = strchr(r->at, ')');
+
     if (end)
         r->at = end + 1;
     else
@@ -51,6 +52,7 @@ static void skip_comment(reader *r)
 static void read_escape(reader *r)
 {
     const char c = r->at[1];
+
     if (c == 's' || c == 'S') {
         const bool negated = c == 'S';
         put_text(r, r->in_class ? "" : negated ? "[^" : "[");
@@ -69,6 +71,7 @@ static void read_escape(reader *r)
 static void read_brace(reader *r)
 {
     const char *const comma = r->at + 1;
+
     copy(r, 1);
     if (*comma == ',' && comma[1 + strspn(comma + 1, "0123456789")] == '}')
         put_text(r, "0");
@@ -113,6 +116,7 @@ static bool is_verbose(const char *pattern)
     if (strncmp(pattern, "(?", 2) != 0)
         return false;
     const size_t n = strspn(pattern + 2, "aiLmsux");
+
     return pattern[2 + n] == ')' && memchr(pattern + 2, 'x', n);
 }
 
@@ -121,6 +125,7 @@ size_t python_pattern(const char *pattern, size_t most, char *out, size_t *used)
     reader r = { .at = pattern, .out = out, .verbose = is_verbose(pattern) };
     while (*r.at && r.used < most)
         read_item(&r);
+
     if (out)
         out[r.used] = 0;
     *used = r.used;

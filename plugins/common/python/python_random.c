@@ -58,6 +58,7 @@ uint32_t py_random_u32(py_random *r)
 static size_t below(py_random *r, size_t n) // Random._randbelow: rejection over n.bit_length() bits
 {
     unsigned bits = 0;
+
     while (n >> bits)
         bits++;
     size_t x;
@@ -71,6 +72,7 @@ static size_t below(py_random *r, size_t n) // Random._randbelow: rejection over
 static size_t set_size(size_t k)
 {
     size_t size = 21;
+
     if (k > 5) {
         size_t power = 1; // 4 ** ceil(log(3 k, 4))
         while (power < 3 * k)

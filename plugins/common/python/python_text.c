@@ -30,6 +30,7 @@ int32_t span_char(span text, size_t i, size_t *step)
     utf8proc_int32_t c = 0;
     const utf8proc_ssize_t n =
         utf8proc_iterate((const utf8proc_uint8_t *)text.s + i, (utf8proc_ssize_t)(text.n - i), &c);
+
     *step = n > 0 ? (size_t)n : 0;
     return n > 0 ? c : -1;
 }
@@ -37,6 +38,7 @@ int32_t span_char(span text, size_t i, size_t *step)
 bool span_valid(span text)
 {
     size_t step = 0;
+
     for (size_t i = 0; i < text.n; i += step)
         if (span_char(text, i, &step) < 0)
             return false;
@@ -53,6 +55,7 @@ bool py_isspace(int32_t c)
 size_t py_len(span text)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < text.n; i++)
         n += ((unsigned char)text.s[i] & 0xc0) != 0x80;
     return n;
@@ -70,6 +73,7 @@ static size_t before(span text, size_t i)
 span py_rstrip(span text)
 {
     size_t step = 0;
+
     while (text.n > 0) {
         const size_t last = before(text, text.n);
         if (!py_isspace(span_char(text, last, &step)))
@@ -94,6 +98,7 @@ size_t py_words(span text)
 {
     size_t words = 1, step = 1;
     bool inside = false; // of a run of white space
+
     for (size_t i = 0; i < text.n && step > 0; i += step) {
         const bool space = py_isspace(span_char(text, i, &step));
         words += space && !inside;
@@ -110,6 +115,7 @@ cull_status span_copy(cull_ctx *ctx, span text, span *out)
 cull_status span_join(cull_ctx *ctx, size_t n, const span *parts, span *out)
 {
     size_t bytes = 0;
+
     for (size_t i = 0; i < n; i++)
         bytes += parts[i].n;
     char *s = ctx->host->alloc(ctx, bytes + 1, 1);
@@ -126,6 +132,7 @@ cull_status py_replace(cull_ctx *ctx, span text, const char *old, const char *ne
 {
     const span from = span_of(old), to = span_of(new_);
     size_t n = 0;
+
     for (size_t i = span_find(text, from, 0); i != SIZE_MAX; i = span_find(text, from, i + from.n))
         n++;
     char *s = ctx->host->alloc(ctx, text.n + n * to.n + 1, 1);
@@ -178,6 +185,7 @@ static bool is_ignorable(int32_t c)
 static bool is_cased(int32_t c)
 {
     const utf8proc_category_t category = utf8proc_category(c);
+
     return category == UTF8PROC_CATEGORY_LU || category == UTF8PROC_CATEGORY_LL ||
            category == UTF8PROC_CATEGORY_LT ||
            in_ranges(c, sizeof cased_signs / sizeof *cased_signs, cased_signs);
@@ -186,6 +194,7 @@ static bool is_cased(int32_t c)
 static bool cased_before(span text, size_t i)
 {
     size_t step = 0;
+
     while (i > 0) {
         i = before(text, i);
         const int32_t c = span_char(text, i, &step);
@@ -241,6 +250,7 @@ static cull_status change_case(cull_ctx *ctx, span text, enum first first, bool 
 {
     char *s =
         ctx->host->alloc(ctx, text.n * 2 + 5, 1); // a mapping never grows beyond twice its bytes
+
     if (!s)
         return CULL_ENOMEM;
     size_t used = 0, step = 0;

@@ -14,6 +14,7 @@ typedef struct span {
 static inline span span_of(const char *text)
 {
     size_t n = 0;
+
     while (text[n])
         n++;
     return (span){ text, n };

@@ -17,6 +17,7 @@ struct regex {
 static const char *translate(cull_ctx *ctx, const char *pattern)
 {
     size_t n;
+
     python_pattern(pattern, SIZE_MAX, NULL, &n);
     char *s = ctx->host->alloc(ctx, n + 1, 1);
     if (s)
@@ -28,6 +29,7 @@ static const char *translate(cull_ctx *ctx, const char *pattern)
 static size_t written_at(const char *pattern, PCRE2_SIZE at)
 {
     size_t n;
+
     return python_pattern(pattern, at, NULL, &n);
 }
 
@@ -79,6 +81,7 @@ cull_status regex_check(cull_ctx *ctx, const char *place, const char *pattern)
 {
     regex *made = NULL;
     const cull_status status = regex_new(ctx, place, pattern, &made);
+
     regex_free(made);
     return status;
 }
@@ -86,6 +89,7 @@ cull_status regex_check(cull_ctx *ctx, const char *place, const char *pattern)
 static span group(const regex *r, span text, uint32_t g)
 {
     const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->match);
+
     if (v[2 * g] == PCRE2_UNSET)
         return (span){ text.s, 0 };
     return (span){ text.s + v[2 * g], v[2 * g + 1] - v[2 * g] };
@@ -139,6 +143,7 @@ cull_status regex_find(cull_ctx *ctx, const regex *r, span text, int64_t select,
                        span *out)
 {
     size_t n = 0, seen = 0;
+
     *found = false;
     cull_status status = scan(ctx, r, text, SIZE_MAX, &n);
     if (status != CULL_OK || n == 0)
@@ -160,6 +165,7 @@ cull_status regex_replace(cull_ctx *ctx, const regex *r, span text, const char *
                           span *out)
 {
     PCRE2_SIZE room = text.n * 2 + 64;
+
     for (int attempt = 0; attempt < 2; attempt++) {
         PCRE2_UCHAR *s = ctx->host->alloc(ctx, room + 1, 1);
         if (!s)

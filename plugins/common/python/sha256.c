@@ -22,6 +22,7 @@ static uint32_t ror(uint32_t x, unsigned n)
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
     uint32_t w[64], s[8];
+
     for (size_t i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
                (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
@@ -51,6 +52,7 @@ void sha256_init(sha256 *h)
 void sha256_add(sha256 *h, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;
+
     while (n > 0) {
         const size_t used = (size_t)(h->bytes % 64), take = n < 64 - used ? n : 64 - used;
         memcpy(h->block + used, p, take);
@@ -66,6 +68,7 @@ void sha256_hex(sha256 *h, char out[65])
 {
     static const char digits[] = "0123456789abcdef";
     const uint64_t bits = h->bytes * 8;
+
     sha256_add(h, "\x80", 1);
     while (h->bytes % 64 != 56)
         sha256_add(h, "", 1);
@@ -81,6 +84,7 @@ void sha256_hex(sha256 *h, char out[65])
 void sha256_of(const void *bytes, size_t n, char out[65])
 {
     sha256 h;
+
     sha256_init(&h);
     sha256_add(&h, bytes, n);
     sha256_hex(&h, out);

@@ -9,6 +9,7 @@
 static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
+
     return slash ? slash + 1 : path;
 }
 
@@ -16,6 +17,7 @@ static cull_status read_line(cull_ctx *ctx, const char *place, json_t *line, cul
 {
     json_t *list = json_is_object(line) ? json_object_get(line, "ids") : line;
     const size_t n = json_array_size(list);
+
     if (n == 0)
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: the line is neither [ID, …] nor {\"ids\": [ID, …]}", place);
@@ -38,6 +40,7 @@ static cull_status read_jsonl(cull_ctx *ctx, const char *path, cull_sequences *o
 {
     jsonl file;
     cull_status status = jsonl_read(ctx, path, 0, &file);
+
     if (status != CULL_OK)
         return status;
     out->n = file.n;
@@ -56,6 +59,7 @@ static cull_status read_jsonl(cull_ctx *ctx, const char *path, cull_sequences *o
 static cull_status read_npy(cull_ctx *ctx, const char *path, cull_sequences *out)
 {
     npy file;
+
     CULL_TRY(npy_open(ctx, path, 'i', &file));
     const size_t n = file.rows * file.cols;
     int32_t *ids = ctx->host->alloc(ctx, n, sizeof *ids);
@@ -80,6 +84,7 @@ static cull_status read_npy(cull_ctx *ctx, const char *path, cull_sequences *out
 cull_status id_rows_read(cull_ctx *ctx, const char *path, cull_sequences *out)
 {
     const size_t n = strlen(path);
+
     *out = (cull_sequences){ .size = sizeof *out };
     const bool is_npy = n > 4 && strcmp(path + n - 4, ".npy") == 0;
     const cull_status status = is_npy ? read_npy(ctx, path, out) : read_jsonl(ctx, path, out);

@@ -11,6 +11,7 @@ static inline cull_status json_at(cull_ctx *ctx, const char *path, const char *t
                                   size_t n, size_t flags, size_t *used, json_t **out)
 {
     json_error_t why = { 0 }; // jansson leaves no text where it got no memory
+
     *out = json_loadb(text + at, n - at, flags, &why);
     if (*out) {
         if (used)

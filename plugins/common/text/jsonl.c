@@ -12,6 +12,7 @@ enum { FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY };
 static size_t count_lines(const char *bytes, size_t n)
 {
     size_t lines = 1;
+
     for (size_t i = 0; i < n; i++)
         lines += bytes[i] == '\n';
     return lines;
@@ -29,6 +30,7 @@ cull_status jsonl_read(cull_ctx *ctx, const char *path, size_t limit, jsonl *out
 {
     const char *bytes;
     size_t n;
+
     *out = (jsonl){ .path = path };
     cull_status status = ctx->host->read_file(ctx, path, &bytes, &n);
     if (status != CULL_OK)
@@ -70,6 +72,7 @@ const char *jsonl_place(cull_ctx *ctx, const jsonl *file, size_t i)
 {
     const size_t room = strlen(file->path) + 24;
     char *place = ctx->host->alloc(ctx, room, 1);
+
     if (place)
         snprintf(place, room, "%s:%zu", file->path, file->line[i]);
     return place;
@@ -79,6 +82,7 @@ cull_status json_read(cull_ctx *ctx, const char *path, json_t **out)
 {
     const char *bytes;
     size_t n;
+
     *out = NULL;
     CULL_TRY(ctx->host->read_file(ctx, path, &bytes, &n));
     return json_at(ctx, path, bytes, 0, n, FLAGS, NULL, out);
@@ -135,6 +139,7 @@ cull_status json_get_text(cull_ctx *ctx, const char *place, json_t *object, cons
                           span *out)
 {
     const json_t *value = json_object_get(object, key);
+
     return json_is_string(value) ? copy(ctx, value, out) : wrong(ctx, place, object, key, "a text");
 }
 
@@ -142,6 +147,7 @@ cull_status json_get_int(cull_ctx *ctx, const char *place, json_t *object, const
                          int64_t *out)
 {
     const json_t *value = json_object_get(object, key);
+
     if (!json_is_integer(value))
         return wrong(ctx, place, object, key, "a whole number");
     *out = json_integer_value(value);
@@ -165,6 +171,7 @@ cull_status json_get_texts(cull_ctx *ctx, const char *place, json_t *object, con
     json_t *list = json_object_get(object, key);
     const bool one = json_is_string(list);
     cull_status status = one ? CULL_OK : json_get_list(ctx, place, object, key, &list);
+
     if (status != CULL_OK)
         return status;
     *n = one ? 1 : json_array_size(list);
@@ -186,6 +193,7 @@ cull_status json_get_strings(cull_ctx *ctx, const char *place, json_t *object, c
     const span *text;
     const cull_status status = json_get_texts(ctx, place, object, key, n, &text);
     const char **string = status == CULL_OK ? ctx->host->alloc(ctx, *n, sizeof *string) : NULL;
+
     if (!string)
         return status == CULL_OK ? CULL_ENOMEM : status;
     for (size_t i = 0; i < *n; i++)
@@ -198,6 +206,7 @@ cull_status json_get_lengths(cull_ctx *ctx, const char *place, json_t *object, c
                              size_t n, const int64_t **out)
 {
     json_t *list = json_object_get(object, key);
+
     *out = NULL;
     if (!list || json_is_null(list))
         return CULL_OK;
@@ -225,6 +234,7 @@ cull_status json_get_optional(cull_ctx *ctx, const char *place, json_t *object, 
 {
     const json_t *value = json_object_get(object, key);
     span text;
+
     *out = NULL;
     if (!value || json_is_null(value))
         return CULL_OK;
@@ -238,6 +248,7 @@ cull_status json_keep(cull_ctx *ctx, const json_t *value, size_t flags, const ch
 {
     span copy;
     char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+
     if (!text)
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     const cull_status status = span_copy(ctx, span_of(text), &copy);

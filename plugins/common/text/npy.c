@@ -7,6 +7,7 @@
 static uint64_t little(const char *bytes, size_t n)
 {
     uint64_t value = 0;
+
     for (size_t i = n; i-- > 0;)
         value = value << 8 | (unsigned char)bytes[i];
     return value;
@@ -17,6 +18,7 @@ static bool parse_header(const char *header, char kind, npy *out)
 {
     unsigned long long rows, cols;
     const char *descr = strstr(header, "'descr': '<"), *shape = strstr(header, "'shape': (");
+
     if (!descr || !shape || !strstr(header, "'fortran_order': False"))
         return false;
     if (sscanf(shape, "'shape': (%llu, %llu)", &rows, &cols) != 2)

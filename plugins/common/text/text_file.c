@@ -8,6 +8,7 @@
 static bool ends(const char *path, const char *ending)
 {
     const size_t n = strlen(path), m = strlen(ending);
+
     return n >= m && strcmp(path + n - m, ending) == 0;
 }
 
@@ -21,6 +22,7 @@ cull_status text_file_name(cull_ctx *ctx, const char *path, const char **out)
 {
     const char *slash = strrchr(path, '/');
     span name = span_of(slash ? slash + 1 : path), copy;
+
     if (name.n > 3 && ends(name.s, ".gz"))
         name.n -= 3;
     for (size_t i = name.n; i-- > 1;)
@@ -37,6 +39,7 @@ static cull_status read_jsonl(cull_ctx *ctx, const text_reading *how, text_file 
 {
     jsonl file;
     cull_status status = jsonl_read(ctx, out->path, how->first, &file);
+
     if (status != CULL_OK)
         return status;
     // With TEXT_FILE the documents and what stands between them become one.
@@ -62,6 +65,7 @@ static cull_status read_jsonl(cull_ctx *ctx, const text_reading *how, text_file 
 static cull_status split_lines(cull_ctx *ctx, span text, size_t most, text_file *out)
 {
     size_t lines = 1;
+
     for (size_t i = 0; i < text.n; i++)
         lines += text.s[i] == '\n';
     span *document = ctx->host->alloc(ctx, lines, sizeof *document);
@@ -83,6 +87,7 @@ cull_status text_file_read(cull_ctx *ctx, const char *path, const text_reading *
 {
     const char *bytes;
     size_t n;
+
     *out = (text_file){ .path = path };
     cull_status status = text_file_name(ctx, path, &out->name);
     if (status == CULL_OK && is_jsonl(path))
@@ -113,6 +118,7 @@ cull_status text_files_read(cull_ctx *ctx, cull_texts paths, const text_reading 
                             text_file **out)
 {
     text_file *file = ctx->host->alloc(ctx, paths.n + 1, sizeof *file);
+
     if (!file)
         return CULL_ENOMEM;
     for (size_t f = 0; f < paths.n; f++) {
@@ -149,6 +155,7 @@ cull_status text_rows_make(cull_ctx *ctx, const cull_text *text, const text_file
                            size_t length, enum text_bos bos, text_rows *out)
 {
     const size_t body = bos == TEXT_BOS_ROW ? length - 1 : length; // ids of the text in a row
+
     if (bos == TEXT_BOS_ROW && text->bos < 0)
         return ctx->host->fail(ctx, CULL_ENOTSUP,
                                "rows are to begin with BOS, but the tokenizer has none");

@@ -18,6 +18,7 @@ static cull_status text_windows(cull_ctx *ctx, const cull_text *text, const wind
 {
     text_rows rows;
     const cull_status status = text_rows_make(ctx, text, file, want->seqlen, want->bos, &rows);
+
     if (status != CULL_OK)
         return status;
     const size_t least = want->rows_per_file ? want->rows_per_file : 1;
@@ -41,6 +42,7 @@ static cull_status read_texts(cull_ctx *ctx, const cull_text *text, const window
                               rows_of *out)
 {
     text_file *file;
+
     if (want->seqlen - 1 > text->max_positions)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "seqlen %zu is more than the model's %zu positions", want->seqlen,
@@ -56,6 +58,7 @@ static cull_status id_windows(cull_ctx *ctx, const cull_text *text, const window
 {
     cull_sequences rows;
     const cull_status status = id_rows_read(ctx, path, &rows);
+
     if (status != CULL_OK)
         return status;
     const size_t least = want->rows_per_file ? want->rows_per_file : 1;
@@ -93,6 +96,7 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const rows_
 {
     windows_of *of = ctx->host->alloc(ctx, state->n, sizeof *of);
     sha256 h;
+
     sha256_init(&h);
     size_t all = 0;
     for (size_t f = 0; f < state->n; f++)
@@ -125,6 +129,7 @@ cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_
 {
     windows *state = ctx->host->alloc(ctx, 1, sizeof *state);
     rows_of *rows = ctx->host->alloc(ctx, want->files.n + 1, sizeof *rows);
+
     if (!state || !rows)
         return CULL_ENOMEM;
     state->n = want->files.n;
@@ -137,6 +142,7 @@ cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_
 cull_status windows_attributes(cull_ctx *ctx, const windows *w, const char *name, cull_report *out)
 {
     char length[24];
+
     snprintf(length, sizeof length, "%zu", w->seqlen);
     const char *const pairs[][2] = { { "protocol", "windows" },
                                      { "bos", w->bos },

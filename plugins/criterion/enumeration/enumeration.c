@@ -38,6 +38,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
         .objective = (enum objective)set->objective,
         .batch = (size_t)set->batch,
     };
+
     if (!of.sample || of.sample->N == 0)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no dense outputs of its experts",
                                layer);

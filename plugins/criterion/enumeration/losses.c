@@ -16,6 +16,7 @@ static double mass_of(const double *mass, const double *kept, size_t E)
 {
     double sum[4] = { 0 };
     size_t e = 0;
+
     for (; e + 4 <= E; e += 4)
         for (size_t i = 0; i < 4; i++)
             sum[i] += mass[e + i] * kept[e + i];
@@ -29,6 +30,7 @@ static double quadratic(const float *gram, size_t E, size_t n, const uint16_t *a
                         const double *delta)
 {
     double error = 0;
+
     for (size_t i = 0; i < n; i++) {
         const float *row = gram + at[i] * E;
         double cross = 0;
@@ -43,6 +45,7 @@ static double quadratic(const float *gram, size_t E, size_t n, const uint16_t *a
 static double shifted(const losses *q, size_t t, size_t n, const uint16_t *at, const double *delta)
 {
     double error = q->offset[t];
+
     for (size_t i = 0; i < n; i++)
         error += 2 * delta[i] * (double)q->cross[t * q->E + at[i]];
     return error;
@@ -107,6 +110,7 @@ static uint64_t choice_of(const losses *q, size_t t, uint64_t set)
     const uint16_t *order = q->order + t * q->A;
     uint64_t choice = 0;
     size_t chosen = 0;
+
     for (size_t p = 0; p < q->A && chosen < q->rule.K; p++) {
         const uint64_t bit = (uint64_t)1 << order[p] & set;
         choice |= bit;
@@ -120,6 +124,7 @@ static double known_error(const losses *q, size_t t, uint64_t set, known *table)
 {
     const uint64_t choice = choice_of(q, t, set);
     known *place = table + (choice * 0x9e3779b97f4a7c15U >> (64 - KNOWN_BITS));
+
     if (place->choice != choice || choice == 0)
         *place = (known){ choice, token_error(q, t, &choice, NULL) };
     return place->error;
@@ -138,6 +143,7 @@ static cull_status eval_block(void *arg, size_t b)
     double *sum = q->partial + b * BATCH;
     const bool by_choice = !q->kept && a->words == 1;
     known table[N_KNOWN];
+
     memset(sum, 0, a->n * sizeof *sum);
     for (size_t t = q->first[b]; t < q->first[b + 1]; t++) {
         const double weight = q->objective == OBJECTIVE_REL ? q->weight[t] : 1;
@@ -156,6 +162,7 @@ static double merge_blocks(const losses *q, size_t s)
 {
     double loss = 0;
     double group = 0;
+
     for (size_t b = 0; b < q->n_blocks; b++) {
         group += q->partial[b * BATCH + s];
         if (b + 1 == q->n_blocks || q->group[b + 1] != q->group[b]) {
@@ -170,6 +177,7 @@ cull_status losses_eval(cull_ctx *ctx, const void *self, size_t n, size_t words,
                         const uint64_t *sets, double *loss)
 {
     const losses *q = self;
+
     for (size_t done = 0; done < n; done += BATCH) {
         const batch a = { q, n - done < BATCH ? n - done : BATCH, words, sets + done * words };
         for (size_t s = 0; q->kept && s < a.n; s++)

@@ -37,6 +37,7 @@ static cull_status sort_token(void *arg, size_t t)
     const prepare *p = arg;
     uint16_t *order = p->q->order + t * p->q->A;
     size_t n = 0;
+
     for (size_t e = 0; e < p->q->E; e++) {
         if (!left_to_router(p->of, e))
             continue;
@@ -63,6 +64,7 @@ static cull_status weigh_token(void *arg, size_t t)
     double *base = q->base + t * q->rule.K;
     double chosen = 0;
     double all = 0;
+
     for (size_t i = 0; i < q->A; i++) {
         const double z = logit(p, t, order[i]);
         mass[order[i]] = q->rule.sigmoid ? 1 / (1 + exp(-z)) : exp(z - logit(p, t, order[0]));
@@ -92,6 +94,7 @@ static bool near_tie(const prepare *p, size_t t, size_t e)
     const double next = K < q->A ? logit(p, t, q->order[t * q->A + K]) : last;
     const double z = logit(p, t, e);
     const double reach = tolerance * fmax(1, fabs(z));
+
     return fabs(last - next) < reach && (fabs(z - last) < reach || fabs(z - next) < reach);
 }
 
@@ -99,6 +102,7 @@ static bool follows(const prepare *p, size_t t)
 {
     const losses *q = p->q;
     const float *gate = p->of->sample->gate + t * q->E;
+
     for (size_t e = 0; e < q->E; e++) {
         const double c = coefficient(q, t, e);
         if (fabs((double)gate[e] - c) > tolerance * q->rule.scale && !near_tie(p, t, e) &&
@@ -112,6 +116,7 @@ static bool follows(const prepare *p, size_t t)
 static bool explains(prepare *p, bool sigmoid)
 {
     losses *q = p->q;
+
     q->rule.sigmoid = sigmoid;
     q->rule.scale = 1;
     if (p->ctx->host->parallel(p->ctx, q->N, weigh_token, p) != CULL_OK)
@@ -139,6 +144,7 @@ static cull_status find_rule(prepare *p)
     const cull_layer_facts *facts = p->of->facts;
     const cull_layer_cut *before = p->of->before;
     losses *q = p->q;
+
     q->rule.K = before && before->k ? before->k : facts->K;
     q->rule.renormalise = facts->renormalise;
     if (q->rule.K == 0 || q->rule.K > MOST_CHOSEN)
@@ -168,6 +174,7 @@ static cull_status make_blocks(prepare *p)
     losses *q = p->q;
     const uint32_t *group = p->of->sample->group;
     const cull_host *host = p->ctx->host;
+
     q->first = host->alloc(p->ctx, q->N + 1, sizeof *q->first);
     q->group = host->alloc(p->ctx, q->N, sizeof *q->group);
     if (!q->first || !q->group)
@@ -189,6 +196,7 @@ cull_status losses_init(cull_ctx *ctx, losses *q, const losses_of *of)
 {
     const cull_host *host = ctx->host;
     prepare p = { ctx, q, of };
+
     *q = (losses){ .N = of->sample->N,
                    .E = of->facts->E,
                    .objective = of->objective,

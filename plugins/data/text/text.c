@@ -82,6 +82,7 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
     const size_t want = (size_t)set->rows_per_file, length = (size_t)set->length;
     cull_status status =
         text_rows_make(ctx, text, file, length, set->bos ? TEXT_BOS_ROW : TEXT_BOS_NONE, &rows);
+
     if (status != CULL_OK)
         return status;
     if (rows.n < want || rows.n == 0)
@@ -113,6 +114,7 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
     pool all = { 0 };
     cull_status status = text_files_read(ctx, set->files, &how, &file);
     pool *of = status == CULL_OK ? ctx->host->alloc(ctx, set->files.n + 1, sizeof *of) : NULL;
+
     if (!of)
         return status == CULL_OK ? CULL_ENOMEM : status;
     for (size_t f = 0; f < set->files.n; f++) {

@@ -29,6 +29,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     lm_encoder lm;
     task_list tasks;
     cull_status status = lm_encoder_init(ctx, text, set->protocol, set->bos, set->length, &lm);
+
     if (status == CULL_OK)
         status = task_files_read(ctx, set->tasks, &how, &tasks);
     return status == CULL_OK ? scoring_prepare(ctx, &lm, &tasks, out) : status;

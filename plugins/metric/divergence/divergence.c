@@ -20,6 +20,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     const struct settings *set = settings;
     const windows_wanted want =
         WINDOWS_WANTED(set, CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP);
+
     return windows_prepare(ctx, text, &want, out);
 }
 
@@ -41,6 +42,7 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task, siz
                           const double *of)
 {
     const summary mean = summary_of(n, of);
+
     return out->value(ctx, out,
                       &(cull_value){ .size = sizeof(cull_value),
                                      .task = task,

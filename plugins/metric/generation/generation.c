@@ -31,6 +31,7 @@ static cull_status read_filters(cull_ctx *ctx, cull_texts texts, size_t *n,
                                 const answer_filter **out)
 {
     answer_filter *filter = ctx->host->alloc(ctx, texts.n + 1, sizeof *filter);
+
     if (!filter)
         return CULL_ENOMEM;
     filter[0] = (answer_filter){ .name = "none" };
@@ -56,6 +57,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     lm_encoder lm;
     task_list tasks;
     cull_status status = read_filters(ctx, set->filters, &how.n_filters, &how.filter);
+
     if (status == CULL_OK)
         status = lm_encoder_init(ctx, text, set->protocol, set->bos, set->length, &lm);
     if (status == CULL_OK)
@@ -74,6 +76,7 @@ static cull_status check(cull_ctx *ctx, const void *settings)
 {
     const struct settings *set = settings;
     cull_status status = CULL_OK;
+
     for (size_t i = 0; status == CULL_OK && i < set->filters.n; i++) {
         answer_filter filter;
         status = answer_filter_parse(ctx, set->filters.at[i], &filter);

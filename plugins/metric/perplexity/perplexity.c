@@ -28,6 +28,7 @@ static const cull_param params[] = {
 static cull_status check(cull_ctx *ctx, const void *settings)
 {
     const struct settings *set = settings;
+
     if (set->windows != ROLLING)
         return CULL_OK;
     if (set->documents == WINDOWS_IDS)
@@ -46,6 +47,7 @@ static cull_status check(cull_ctx *ctx, const void *settings)
 static cull_status rolling_task(cull_ctx *ctx, const text_file *file, task *out)
 {
     document *doc = ctx->host->alloc(ctx, file->n, sizeof *doc);
+
     if (!doc)
         return CULL_ENOMEM;
     for (size_t d = 0; d < file->n; d++)
@@ -66,6 +68,7 @@ static cull_status prepare_rolling(cull_ctx *ctx, const struct settings *set, co
     text_file *file;
     const int64_t bos = set->bos == TEXT_BOS_ONCE ? LM_BOS_PROTOCOL : LM_BOS_NONE;
     cull_status status = lm_encoder_init(ctx, text, LM_EVAL_0_4_13, bos, set->seqlen, &lm);
+
     if (status == CULL_OK)
         status = text_files_read(ctx, set->files, reading, &file);
     if (status != CULL_OK)
@@ -87,6 +90,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
 {
     const struct settings *set = settings;
     const windows_wanted want = WINDOWS_WANTED(set, 0);
+
     return set->windows == ROLLING ? prepare_rolling(ctx, set, text, &want.reading, out)
                                    : windows_prepare(ctx, text, &want, out);
 }
@@ -96,6 +100,7 @@ static cull_status report(cull_ctx *ctx, cull_report *out, const char *task_name
                           const double *mean_nll)
 {
     const summary nll = summary_of(n, mean_nll);
+
     return out->value(ctx, out,
                       &(cull_value){ .size = sizeof(cull_value),
                                      .task = task_name,
@@ -114,6 +119,7 @@ static cull_status columns(cull_ctx *ctx, cull_report *out, const char *task_nam
                       .dims = { "window" },
                       .shape = { n },
                       .type = 'd' };
+
     c.name = "nll";
     c.unit = "nat";
     c.doc = "sum of -log p over the window's targets";
@@ -133,6 +139,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
                          const cull_answer *answers, cull_report *out)
 {
     const struct settings *set = settings;
+
     if (set->windows == ROLLING)
         return scoring_report(ctx, requests, answers, out);
     const windows *w = requests->state;

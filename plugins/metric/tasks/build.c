@@ -14,6 +14,7 @@ static bool is_file_of(const char *path, const char *name)
     static const char *const endings[] = { ".jsonl", ".json", ".jsonl.gz", ".json.gz" };
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     const size_t n = strlen(name);
+
     if (strncmp(base, name, n) != 0)
         return false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
@@ -41,6 +42,7 @@ static cull_status open_shots(cull_ctx *ctx, const task_spec *spec, const buildi
 {
     const char *path = NULL;
     span name;
+
     *out = (shots){ 0 };
     if (k > 0 && spec->kind == TASK_ROLLING)
         return ctx->host->fail(ctx, CULL_EINVAL, "task %s takes no shots", spec->name);
@@ -58,6 +60,7 @@ static cull_status with_front(cull_ctx *ctx, const task_spec *spec, span front, 
                               span *out)
 {
     const span description = span_of(spec->description ? spec->description : "");
+
     return span_join(ctx, 3, (span[]){ description, front, question }, out);
 }
 
@@ -74,6 +77,7 @@ static cull_status build_choices(cull_ctx *ctx, const task_spec *spec, json_t *j
     const span *choice;
     span question;
     cull_status status = render(ctx, d->place, spec->question, json, &question);
+
     if (status == CULL_OK)
         status = render_choices(ctx, d->place, spec, json, &d->n, &choice);
     if (status != CULL_OK)
@@ -105,6 +109,7 @@ static cull_status build_contexts(cull_ctx *ctx, const task_spec *spec, json_t *
     const span *question;
     span answer;
     cull_status status = render_list(ctx, d->place, spec->contexts, json, &d->n, &question);
+
     if (status == CULL_OK)
         status = render(ctx, d->place, spec->answer, json, &answer);
     if (status == CULL_OK)
@@ -128,6 +133,7 @@ static cull_status build_choice(cull_ctx *ctx, const task_spec *spec, json_t *js
                                 document *d)
 {
     int64_t *gold = ctx->host->alloc(ctx, 1, sizeof *gold);
+
     if (!gold)
         return CULL_ENOMEM;
     cull_status status =
@@ -149,6 +155,7 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
 {
     span *text = ctx->host->alloc(ctx, 1, sizeof *text);
     span question, answer;
+
     if (!text)
         return CULL_ENOMEM;
     d->n = 1;
@@ -176,6 +183,7 @@ static cull_status build_text(cull_ctx *ctx, const task_spec *spec, json_t *json
 static cull_status hash_text(cull_ctx *ctx, const char *text, size_t n, const char **out)
 {
     char *hex = ctx->host->alloc(ctx, 65, 1);
+
     if (!hex)
         return CULL_ENOMEM;
     sha256_of(text, n, hex);
@@ -195,6 +203,7 @@ static void lower_escapes(char *json)
 static cull_status hash_document(cull_ctx *ctx, const json_t *json, document *d)
 {
     char *text = json_dumps(json, JSON_INDENT(2));
+
     if (!text)
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     lower_escapes(text);
@@ -208,6 +217,7 @@ static cull_status find_cluster(cull_ctx *ctx, const char *field, json_t *json, 
 {
     span text;
     const cull_status status = json_get_text(ctx, d->place, json, field, &text);
+
     return status == CULL_OK ? hash_text(ctx, text.s, text.n, &d->cluster) : status;
 }
 
@@ -215,6 +225,7 @@ static cull_status build_document(cull_ctx *ctx, const task_spec *spec, json_t *
                                   document *d)
 {
     span front;
+
     if (!json_is_object(json))
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: the line is not a JSON object", d->place);
     cull_status status = shots_next(ctx, s, d->place, json, &front);
@@ -236,6 +247,7 @@ static cull_status build_documents(cull_ctx *ctx, const task_spec *spec, const b
 {
     document *doc = ctx->host->alloc(ctx, file->n, sizeof *doc);
     cull_status status = doc ? CULL_OK : CULL_ENOMEM;
+
     for (size_t i = 0; status == CULL_OK && i < file->n; i++) {
         doc[i].max_new = how->max_new;
         doc[i].place = jsonl_place(ctx, file, i);
@@ -261,6 +273,7 @@ cull_status task_build(cull_ctx *ctx, const task_spec *spec, const building *how
     shots s;
     jsonl lines;
     cull_status status = open_shots(ctx, spec, how, k, file, &s);
+
     if (status == CULL_OK)
         status = find_file(ctx, how, spec->name, file, &path);
     if (status == CULL_OK)

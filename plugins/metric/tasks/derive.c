@@ -20,6 +20,7 @@ static cull_status set(cull_ctx *ctx, json_t *doc, const char *key, json_t *valu
 static cull_status set_list(cull_ctx *ctx, json_t *doc, const char *key, size_t n, const span *text)
 {
     json_t *list = json_array();
+
     for (size_t i = 0; list && i < n; i++)
         json_array_append_new(list, json_of(text[i]));
     return set(ctx, doc, key, list);
@@ -30,6 +31,7 @@ static cull_status set_list(cull_ctx *ctx, json_t *doc, const char *key, size_t 
 static cull_status clean(cull_ctx *ctx, const regex *brackets, span text, span *out)
 {
     cull_status status = py_replace(ctx, py_strip(text), " [title]", ". ", out);
+
     if (status == CULL_OK)
         status = regex_replace(ctx, brackets, *out, "", out);
     return status == CULL_OK ? py_replace(ctx, *out, "  ", " ", out) : status;
@@ -41,6 +43,7 @@ static cull_status hellaswag(cull_ctx *ctx, const char *place, json_t *doc, cons
     const span *ending;
     size_t n;
     cull_status status = json_get_text(ctx, place, doc, "activity_label", &label);
+
     if (status == CULL_OK)
         status = json_get_text(ctx, place, doc, "ctx_a", &a);
     if (status == CULL_OK)
@@ -72,6 +75,7 @@ cull_status derive_hellaswag(cull_ctx *ctx, const char *place, json_t *doc)
 {
     regex *brackets;
     cull_status status = regex_new(ctx, place, "\\[.*?\\]", &brackets);
+
     if (status == CULL_OK)
         status = hellaswag(ctx, place, doc, brackets);
     regex_free(brackets);
@@ -85,6 +89,7 @@ static cull_status copa_context(cull_ctx *ctx, const char *place, json_t *doc)
 {
     span premise, question, context;
     cull_status status = json_get_text(ctx, place, doc, "premise", &premise);
+
     if (status == CULL_OK)
         status = json_get_text(ctx, place, doc, "question", &question);
     if (status != CULL_OK)
@@ -107,6 +112,7 @@ cull_status derive_copa(cull_ctx *ctx, const char *place, json_t *doc)
     static const char *const keys[] = { "choice1", "choice2" };
     span choice[2];
     cull_status status = copa_context(ctx, place, doc);
+
     for (size_t i = 0; status == CULL_OK && i < 2; i++) {
         status = json_get_text(ctx, place, doc, keys[i], &choice[i]);
         if (status == CULL_OK && choice[i].n == 0)
@@ -126,6 +132,7 @@ cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
     static const char *const keys[] = { "option1", "option2" };
     span sentence, option, context[2];
     cull_status status = json_get_text(ctx, place, doc, "sentence", &sentence);
+
     if (status != CULL_OK)
         return status;
     const size_t gap = span_find(sentence, span_of("_"), 0);
@@ -147,6 +154,7 @@ cull_status derive_winogrande(cull_ctx *ctx, const char *place, json_t *doc)
 cull_status derive_gsm8k_cot(cull_ctx *ctx, const char *place, json_t *doc)
 {
     span answer;
+
     if (!json_object_get(doc, "answer"))
         return CULL_OK; // a shot with its "target"
     const cull_status status = json_get_text(ctx, place, doc, "answer", &answer);
@@ -201,6 +209,7 @@ cull_status derive_wikitext(cull_ctx *ctx, const char *place, json_t *doc)
 {
     span text;
     cull_status status = json_get_text(ctx, place, doc, "page", &text);
+
     for (size_t i = 0; status == CULL_OK && i < sizeof detokeniser / sizeof *detokeniser; i++) {
         const rewrite *r = &detokeniser[i];
         regex *pattern = NULL;

@@ -29,6 +29,7 @@ static span field_at(span template, size_t open, bool *trim, size_t *after)
     const size_t close = span_find(template, span_of("}}"), open);
     const size_t n = close == SIZE_MAX ? 0 : close - open - 2;
     span path = py_strip((span){ template.s + open + 2, n });
+
     *after = close == SIZE_MAX ? SIZE_MAX : close + 2;
     *trim =
         path.n >= strlen(TRIM) && memcmp(path.s + path.n - strlen(TRIM), TRIM, strlen(TRIM)) == 0;
@@ -38,6 +39,7 @@ static span field_at(span template, size_t open, bool *trim, size_t *after)
 cull_status template_check(cull_ctx *ctx, const char *place, const char *template)
 {
     const span text = span_of(template);
+
     if (strstr(template, "{%") || strstr(template, "{#"))
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: a template has fields, \"{{name}}\", and no "
@@ -64,6 +66,7 @@ static cull_status text_at(cull_ctx *ctx, const char *place, json_t *doc, span p
 {
     json_t *value = at_path(doc, path);
     char what[80], digits[24];
+
     if (json_is_integer(value)) {
         snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return span_copy(ctx, span_of(digits), out);
@@ -76,6 +79,7 @@ cull_status render(cull_ctx *ctx, const char *place, const char *template, json_
 {
     const span text = span_of(template);
     size_t most = 1, n = 0, open, after;
+
     for (size_t at = 0; (at = span_find(text, span_of("{{"), at)) != SIZE_MAX; at += 2)
         most += 2;
     span *part = ctx->host->scratch(ctx, most, sizeof *part);
@@ -101,6 +105,7 @@ cull_status render_list(cull_ctx *ctx, const char *place, const char *path, json
                         const span **out)
 {
     json_t *list = at_path(doc, span_of(path));
+
     *n = json_array_size(list);
     if (*n == 0)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" is %s, not a list of texts", place,
@@ -140,6 +145,7 @@ static cull_status gold_by_label(cull_ctx *ctx, const char *place, const task_sp
     const span *label;
     size_t n;
     cull_status status = json_get_text(ctx, place, doc, spec->gold, &key);
+
     if (status == CULL_OK)
         status = render_list(ctx, place, spec->labels, doc, &n, &label);
     if (status != CULL_OK)
@@ -160,6 +166,7 @@ static int64_t number_of(const char *text)
 {
     char *end;
     const long long number = strtoll(text, &end, 10);
+
     return *end || number < 0 ? -1 : number;
 }
 
@@ -168,6 +175,7 @@ cull_status find_gold(cull_ctx *ctx, const char *place, const task_spec *spec, j
 {
     cull_status status = CULL_OK;
     const json_t *value = json_object_get(doc, spec->gold);
+
     if (spec->gold_rule == GOLD_LABEL)
         status = gold_by_label(ctx, place, spec, doc, out);
     else if (json_is_string(value) && json_string_length(value) > 0)
@@ -191,6 +199,7 @@ static cull_status shot_parts(cull_ctx *ctx, const char *place, const task_spec 
     size_t n;
     int64_t gold;
     cull_status status = CULL_OK;
+
     if (spec->question)
         status = render(ctx, place, spec->question, doc, question);
     if (status == CULL_OK && spec->answer)
@@ -211,6 +220,7 @@ cull_status render_shot(cull_ctx *ctx, const char *place, const task_spec *spec,
 {
     span question = { "", 0 }, answer = { "", 0 };
     const cull_status status = shot_parts(ctx, place, spec, doc, &question, &answer);
+
     if (status != CULL_OK)
         return status;
     // An answer that is an empty text, not the number of a choice, leaves out delimiter and blank

@@ -11,6 +11,7 @@ void shots_free(shots *s)
 static cull_status render_pool(cull_ctx *ctx, shots *s)
 {
     const size_t n = s->pool.n;
+
     s->text = ctx->host->alloc(ctx, n, sizeof *s->text);
     s->drawn = ctx->host->alloc(ctx, s->k + 1, sizeof *s->drawn);
     s->work = ctx->host->alloc(ctx, n, sizeof *s->work);
@@ -57,6 +58,7 @@ static size_t draw_others(shots *s, const json_t *doc, size_t *out)
 {
     const size_t n = s->pool.n, k = s->k;
     size_t kept = 0;
+
     py_random_sample(&s->random, n, k + 1, s->drawn, s->work);
     for (size_t i = 0; i < k + 1 && kept < k; i++)
         if (!json_equal(s->pool.value[s->drawn[i]], doc))

@@ -21,6 +21,7 @@ static cull_status shipped_folder(cull_ctx *ctx, span *out)
 {
     static const char here[] = "";
     Dl_info info;
+
     if (dladdr(here, &info) == 0)
         return ctx->host->fail(ctx, CULL_EENV, "the plugin does not know where it lies");
     const char *slash = strrchr(info.dli_fname, '/');
@@ -36,6 +37,7 @@ static void names_alike(span folder, const char *name, char text[ROOM])
     char pattern[PATH_MAX];
     glob_t found;
     size_t used = 0;
+
     *text = '\0';
     if (strlen(name) < ALIKE || strpbrk(name, "*?[/"))
         return;
@@ -56,6 +58,7 @@ static cull_status find_file(cull_ctx *ctx, span folder, const char *name, const
                              const char **part)
 {
     size_t n = strchr(name, '/') ? 0 : strlen(name);
+
     while (n > 0) {
         span found;
         CULL_TRY(span_join(ctx, 3, (span[]){ folder, { name, n }, span_of(".yaml") }, &found));
@@ -97,6 +100,7 @@ static cull_status enter(cull_ctx *ctx, task_plan *p, const task_definition *fro
                          size_t *index)
 {
     task_spec *spec = ctx->host->alloc(ctx, 1, sizeof *spec);
+
     if (!spec)
         return CULL_ENOMEM;
     *spec = from->spec;
@@ -119,6 +123,7 @@ static cull_status enter_group(cull_ctx *ctx, task_plan *p, const task_definitio
 {
     size_t *member = ctx->host->alloc(ctx, from->n_subjects, sizeof *member), n = 0;
     span name;
+
     if (!member)
         return CULL_ENOMEM;
     const span parts[] = { span_of(from->name), span_of("_"), span_of(category ? category : "") };
@@ -137,6 +142,7 @@ static cull_status enter_wanted(cull_ctx *ctx, task_plan *p, const wanted *w)
 {
     const task_definition *from = w->from;
     size_t index;
+
     if (!*w->part && from->n_subjects == 0)
         return enter(ctx, p, from, 0, &index);
     if (!*w->part) {
@@ -162,6 +168,7 @@ cull_status task_plan_make(cull_ctx *ctx, cull_texts names, cull_texts files, ta
     size_t tasks = 0, groups = 0;
     wanted *all = ctx->host->alloc(ctx, n + 1, sizeof *all);
     span folder;
+
     if (!all)
         return CULL_ENOMEM;
     CULL_TRY(shipped_folder(ctx, &folder));

@@ -71,6 +71,7 @@ static cull_status text(const reading *r, const char *key, const char **out)
 static cull_status texts(const reading *r, const char *key, size_t *n, const char *const **out)
 {
     const json_t *value = value_of(r, key);
+
     if (!value || (json_is_array(value) && json_array_size(value) == 0))
         return CULL_OK;
     return json_get_strings(r->ctx, yaml_place(r->file, key), r->file->value, key, n, out);
@@ -88,6 +89,7 @@ static cull_status template(const reading *r, const char *key, const char **out)
 static cull_status count(const reading *r, const char *key, size_t *out)
 {
     int64_t n;
+
     if (!value_of(r, key))
         return CULL_OK;
     CULL_TRY(json_get_int(r->ctx, yaml_place(r->file, key), r->file->value, key, &n));
@@ -99,6 +101,7 @@ static cull_status count(const reading *r, const char *key, size_t *out)
 static cull_status word(const reading *r, const char *key, const char *const *words, size_t *out)
 {
     const char *given = NULL;
+
     CULL_TRY(text(r, key, &given));
     if (!given)
         return CULL_OK;
@@ -124,6 +127,7 @@ static cull_status read_prepare(const reading *r)
     };
     static const char *const hashes[] = { "original", "prepared", NULL };
     size_t prepare = sizeof derive / sizeof *derive - 1, hash = 0;
+
     CULL_TRY(word(r, "prepare", words, &prepare));
     CULL_TRY(word(r, "hash", hashes, &hash));
     r->spec->derive = derive[prepare];
@@ -136,6 +140,7 @@ static cull_status read_documents(const reading *r)
     static const char *const draws[] = { "any", "others", "first", NULL };
     task_spec *s = r->spec;
     size_t draw = SHOTS_DRAWN;
+
     CULL_TRY(text(r, "documents", &s->file));
     CULL_TRY(text(r, "shots_from", &s->pool));
     CULL_TRY(text(r, "cluster", &s->cluster));
@@ -157,6 +162,7 @@ static cull_status read_metrics(const reading *r)
                   { "exact_match", TASK_MATCH, TASK_GENERATE } };
     const char *const *name = NULL;
     size_t n = 0;
+
     CULL_TRY(texts(r, "metrics", &n, &name));
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
@@ -175,6 +181,7 @@ static cull_status read_metrics(const reading *r)
 static cull_status read_choices(const reading *r)
 {
     task_spec *s = r->spec;
+
     if (json_is_string(value_of(r, "choices")))
         return text(r, "choices", &s->choices);
     CULL_TRY(texts(r, "choices", &s->n_choices, &s->choice));
@@ -189,6 +196,7 @@ static cull_status read_gold(const reading *r)
     static const char *const logged[] = { "index", "text", NULL };
     task_spec *s = r->spec;
     size_t rule = GOLD_NUMBER, target = 0;
+
     CULL_TRY(text(r, "gold", &s->gold));
     CULL_TRY(word(r, "gold_is", rules, &rule));
     CULL_TRY(word(r, "logged", logged, &target));
@@ -203,6 +211,7 @@ static cull_status read_answers(const reading *r)
     static const answer_filter none = { .name = "none" };
     task_spec *s = r->spec;
     json_t *kwargs = value_of(r, "generation");
+
     s->n_filters = 1;
     s->filter = &none;
     CULL_TRY(texts(r, "until", &s->n_until, &s->until));
@@ -246,6 +255,7 @@ static cull_status check_keys(const reading *r, const char *path)
     const task_kind kind = r->spec->kind;
     const char *key;
     json_t *value;
+
     json_object_foreach(r->file->value, key, value)
     {
         bool foreign = false;
@@ -269,6 +279,7 @@ static cull_status check_choice(const reading *r, const char *path)
     const task_spec *s = r->spec;
     const bool one = s->question && !s->contexts && !s->answer && (s->choices || s->n_choices);
     const bool several = !s->question && s->contexts && s->answer && !s->choices && !s->n_choices;
+
     if (one || several)
         return CULL_OK;
     return r->ctx->host->fail(r->ctx, CULL_EFORMAT,
@@ -289,6 +300,7 @@ static cull_status read_task(const reading *r, const char *path)
     static const char *const words[] = { "choices", "rolling", "generate", NULL };
     task_spec *s = r->spec;
     size_t kind = TASK_CHOICE;
+
     CULL_TRY(word(r, "kind", words, &kind));
     s->kind = (task_kind)kind;
     CULL_TRY(check_keys(r, path));
@@ -315,6 +327,7 @@ static cull_status read_subjects(const reading *r, task_definition *out)
     json_t *map = value_of(r, "subjects"), *value;
     const size_t n = json_object_size(map);
     const char *name;
+
     CULL_TRY(texts(r, "categories", &out->n_categories, &out->categories));
     if (!map)
         return out->n_categories ? refuse(r, "categories", "are of no subjects") : CULL_OK;
@@ -345,6 +358,7 @@ static cull_status name_of(cull_ctx *ctx, const char *path, const char **out)
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     const char *dot = strrchr(base, '.');
     span name;
+
     CULL_TRY(span_copy(ctx, (span){ base, dot ? (size_t)(dot - base) : strlen(base) }, &name));
     *out = name.s;
     return task_name_check(ctx, path, *out);
@@ -353,6 +367,7 @@ static cull_status name_of(cull_ctx *ctx, const char *path, const char **out)
 cull_status task_yaml_read(cull_ctx *ctx, const char *path, task_definition *out)
 {
     yaml_map file;
+
     *out = (task_definition){ .path = path };
     CULL_TRY(name_of(ctx, path, &out->name));
     cull_status status = yaml_read(ctx, path, &file);
@@ -369,6 +384,7 @@ cull_status task_yaml_read(cull_ctx *ctx, const char *path, task_definition *out
 cull_status task_of_subject(cull_ctx *ctx, const task_definition *family, size_t i, task_spec *out)
 {
     span name, words, description;
+
     *out = family->spec;
     CULL_TRY(span_join(ctx, 3,
                        (span[]){ span_of(family->name), span_of("_"), span_of(family->subject[i]) },

@@ -45,6 +45,7 @@ static cull_status check(cull_ctx *ctx, const void *settings)
 {
     const struct settings *set = settings;
     task_plan plan;
+
     if (set->names.n + set->definitions.n + set->files.n == 0)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "neither `names` nor `definitions` nor `files` says what to "
@@ -61,6 +62,7 @@ static cull_status build_named(cull_ctx *ctx, const struct settings *set, task_l
                            .max_new = (size_t)set->max_new,
                            .resample = set->protocol == LM_EVAL_0_4_13 };
     task_plan p;
+
     CULL_TRY(task_plan_make(ctx, set->names, set->definitions, &p));
     task *made = ctx->host->alloc(ctx, p.n + 1, sizeof *made);
     if (!made)
@@ -80,6 +82,7 @@ static cull_status read_files(cull_ctx *ctx, const struct settings *set, task_li
                                .max_new = (size_t)set->max_new,
                                .n_filters = 1,
                                .filter = &none };
+
     return task_files_read(ctx, set->files, &how, out);
 }
 
@@ -90,6 +93,7 @@ static cull_status append(cull_ctx *ctx, const task_list *first, const task_list
     const size_t n = first->n + second->n, n_groups = first->n_groups + second->n_groups;
     task *all = ctx->host->alloc(ctx, n, sizeof *all);
     task_group *group = ctx->host->alloc(ctx, n_groups + 1, sizeof *group);
+
     if (!all || !group)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -119,6 +123,7 @@ static cull_status build(cull_ctx *ctx, const struct settings *set, task_list *o
 {
     task_list named = { 0 }, read = { 0 };
     cull_status status = CULL_OK;
+
     if (set->names.n + set->definitions.n)
         status = build_named(ctx, set, &named);
     if (status == CULL_OK && set->files.n)
@@ -133,6 +138,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     lm_encoder lm;
     task_list list;
     cull_status status = lm_encoder_init(ctx, text, set->protocol, set->bos, set->length, &lm);
+
     if (status == CULL_OK)
         status = build(ctx, set, &list);
     return status == CULL_OK ? scoring_prepare(ctx, &lm, &list, out) : status;

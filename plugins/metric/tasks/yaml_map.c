@@ -34,6 +34,7 @@ static bool is(const char *text, size_t n, const char *word)
 static json_t *number(const char *text, size_t n)
 {
     char *end;
+
     if (n == 0 || strspn(text, "-.0123456789eE+") != n || strpbrk(text, "0123456789") == NULL)
         return NULL;
     errno = 0;
@@ -60,6 +61,7 @@ static cull_status scalar(const reading *r, const yaml_node_t *node, json_t **ou
 {
     const char *text = (const char *)node->data.scalar.value;
     const size_t n = node->data.scalar.length;
+
     if (memchr(text, '\0', n))
         return refuse(r, node->start_mark, "a text with a NUL character");
     *out =
@@ -89,6 +91,7 @@ static cull_status list(const reading *r, const yaml_node_t *node, size_t depth,
 static cull_status key_of(const reading *r, int id, const json_t *map, const char **out)
 {
     const yaml_node_t *key = yaml_document_get_node(r->doc, id);
+
     *out = (const char *)key->data.scalar.value;
     if (key->type != YAML_SCALAR_NODE)
         return refuse(r, key->start_mark, "a key must be a word");
@@ -123,6 +126,7 @@ static bool plain_tag(const yaml_node_t *node)
 {
     static const char *const plain[] = { YAML_STR_TAG, YAML_SEQ_TAG, YAML_MAP_TAG };
     const char *tag = (const char *)node->tag;
+
     for (size_t i = 0; tag && i < sizeof plain / sizeof *plain; i++)
         if (strcmp(tag, plain[i]) == 0)
             return true;
@@ -133,6 +137,7 @@ static bool plain_tag(const yaml_node_t *node)
 static cull_status convert(const reading *r, int id, size_t depth, json_t **out)
 {
     const yaml_node_t *node = yaml_document_get_node(r->doc, id);
+
     if (r->seen[id])
         return refuse(r, node->start_mark, "an anchor is used again, which task files do not do");
     r->seen[id] = true;
@@ -170,6 +175,7 @@ static cull_status note_places(const reading *r, const yaml_node_t *root, json_t
 static cull_status take_document(reading *r, yaml_map *out)
 {
     const yaml_node_t *root = yaml_document_get_root_node(r->doc);
+
     if (!root || root->type != YAML_MAPPING_NODE)
         return refuse(r, root ? root->start_mark : (yaml_mark_t){ 0 }, "this is not a map of keys");
     const size_t n = (size_t)(r->doc->nodes.top - r->doc->nodes.start);
@@ -192,6 +198,7 @@ static cull_status load(const reading *r, yaml_parser_t *parser)
 static cull_status parse(reading *r, yaml_parser_t *parser, yaml_map *out)
 {
     yaml_document_t doc, second;
+
     r->doc = &doc;
     CULL_TRY(load(r, parser));
     cull_status status = take_document(r, out);
@@ -212,6 +219,7 @@ cull_status yaml_read(cull_ctx *ctx, const char *path, yaml_map *out)
     yaml_parser_t parser;
     const char *bytes;
     size_t n;
+
     *out = (yaml_map){ 0 };
     CULL_TRY(ctx->host->read_file(ctx, path, &bytes, &n));
     if (!yaml_parser_initialize(&parser))

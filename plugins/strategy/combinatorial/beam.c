@@ -19,6 +19,7 @@ static int by_loss(const void *a, const void *b)
 {
     const ranked *x = a;
     const ranked *y = b;
+
     if (x->loss != y->loss)
         return x->loss < y->loss ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
@@ -35,6 +36,7 @@ typedef struct children {
 static cull_status make_room(const search *s, size_t n, children *c)
 {
     const cull_host *host = s->ctx->host;
+
     c->sets = host->scratch(s->ctx, n * s->words, sizeof *c->sets);
     c->loss = host->scratch(s->ctx, n, sizeof *c->loss);
     c->order = host->scratch(s->ctx, n, sizeof *c->order);
@@ -46,6 +48,7 @@ static cull_status make_room(const search *s, size_t n, children *c)
 static bool reached_before(const search *s, const level *from, size_t parent, size_t e)
 {
     const uint64_t *mine = from->sets + parent * s->words;
+
     for (size_t p = 0; p < parent; p++) {
         const uint64_t *other = from->sets + p * s->words;
         size_t others = 0; // experts of `mine` but e that `other` lacks
@@ -136,6 +139,7 @@ cull_status search_beam(const search *s, size_t width, size_t swaps, found *out)
                  .sets = host->scratch(s->ctx, width * s->words, sizeof *at.sets),
                  .loss = host->scratch(s->ctx, width, sizeof *at.loss) };
     children next;
+
     if (!at.sets || !at.loss)
         return CULL_ENOMEM;
     cull_status status = make_room(s, width * s->n > pairs ? width * s->n : pairs, &next);

@@ -22,6 +22,7 @@ static size_t split_experts(const cull_view *view, size_t l, size_t *candidate, 
                             uint64_t *always)
 {
     size_t left = 0;
+
     for (size_t e = 0; e < cull_view_layer(view, l)->E; e++) {
         if (expert_stands(view->before, l, e)) {
             candidate[(*n)++] = e;
@@ -38,6 +39,7 @@ static cull_status run(const search *s, const struct settings *set, size_t l, fo
 {
     cull_ctx *ctx = s->ctx;
     const double count = subsets_of(s->n, s->keep);
+
     if (count <= (double)set->limit) {
         const cull_status status = search_exact(s, out);
         if (status == CULL_OK)
@@ -67,6 +69,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     const cull_host *host = ctx->host;
     const size_t E = cull_view_layer(view, layer)->E;
     search s = { .ctx = ctx, .loss = &scores->subset, .words = (E + 63) / 64 };
+
     if (E == 0 || (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
     if (budget->scope != CULL_SCOPE_LAYER)

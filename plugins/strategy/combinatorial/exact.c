@@ -8,6 +8,7 @@ enum { BATCH = 4096 };
 double subsets_of(size_t n, size_t r)
 {
     double count = 1;
+
     r = r < n - r ? r : n - r;
     for (size_t i = 1; i <= r; i++)
         count = round(count * (double)(n - r + i) / (double)i);
@@ -17,6 +18,7 @@ double subsets_of(size_t n, size_t r)
 cull_status search_eval(const search *s, size_t n, const uint64_t *sets, double *loss)
 {
     const cull_status status = s->loss->eval(s->ctx, s->loss->self, n, s->words, sets, loss);
+
     if (status != CULL_OK)
         return status;
     for (size_t i = 0; i < n; i++)
@@ -29,6 +31,7 @@ cull_status search_eval(const search *s, size_t n, const uint64_t *sets, double 
 static bool next_choice(size_t *at, size_t r, size_t n)
 {
     size_t i = r;
+
     while (i > 0 && at[i - 1] == n - r + i - 1)
         i--;
     if (i == 0)
@@ -53,6 +56,7 @@ cull_status search_exact(const search *s, found *out)
     size_t *at = host->scratch(s->ctx, s->keep + 1, sizeof *at);
     uint64_t *sets = host->scratch(s->ctx, BATCH * s->words, sizeof *sets);
     double *loss = host->scratch(s->ctx, BATCH, sizeof *loss);
+
     if (!at || !sets || !loss)
         return CULL_ENOMEM;
     for (size_t i = 0; i < s->keep; i++)

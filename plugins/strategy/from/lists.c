@@ -11,6 +11,7 @@ static cull_status read_layer(cull_ctx *ctx, const cull_view *view, const char *
                               const char *key, const json_t *list, struct lists *out)
 {
     char *end;
+
     errno = 0;
     const unsigned long l = strtoul(key, &end, 10);
 

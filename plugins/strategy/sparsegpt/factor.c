@@ -20,6 +20,7 @@ cull_status factorise(cull_ctx *ctx, const double *sum, size_t n, double tokens,
                       factor *out)
 {
     double *H = ctx->host->scratch(ctx, n * n, sizeof *H);
+
     *out = (factor){ .n = n,
                      .U = ctx->host->scratch(ctx, n * n, sizeof *out->U),
                      .dead = ctx->host->scratch(ctx, n, 1) };

@@ -50,6 +50,7 @@ static cull_status by_magnitude(const stage *g, cull_matrix_id where, size_t row
     const cull_host *host = g->ctx->host;
     float *score = host->scratch(g->ctx, rows * cols, sizeof *score);
     uint8_t *mask = host->overlay(g->ctx, g->out, where, CULL_MASK, rows, cols);
+
     if (!score || !mask)
         return CULL_ENOMEM;
     for (size_t i = 0; i < rows * cols; i++)
@@ -75,6 +76,7 @@ static cull_status by_curvature(const stage *g, cull_matrix_id where, size_t row
                 .m = m };
     uint8_t *mask = host->overlay(g->ctx, g->out, where, CULL_MASK, rows, cols);
     float *matrix = host->overlay(g->ctx, g->out, where, CULL_MATRIX, rows, cols);
+
     if (!s.w || !mask || !matrix)
         return CULL_ENOMEM;
     if (s.block > cols)
@@ -100,6 +102,7 @@ static cull_status prune(const stage *g, cull_matrix_id where, const factor *f)
     size_t rows = 0;
     size_t cols = 0;
     cull_status status = g->view->weights(g->ctx, g->view, where, &w, &rows, &cols, NULL);
+
     if (status == CULL_OK)
         status = mask_before(g->ctx, g->view->before, where, rows, cols, &before);
     if (status == CULL_OK && f && f->n != cols)
@@ -120,6 +123,7 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
     const cull_scratch_mark mark = ctx->host->mark(ctx);
     factor f;
     cull_status status = tokens > 0 ? factorise(ctx, sum, n, tokens, g->set->damp, &f) : CULL_OK;
+
     if (status == CULL_OK && tokens > 0 && f.damp > g->set->damp)
         ctx->host->log(ctx, CULL_WARN,
                        "layer %zu, expert %zu: damping raised to %.0e for the input of %s",
@@ -138,6 +142,7 @@ static void report(const stage *g)
     const double inputs = (double)(st->D > st->F ? st->D : st->F);
     char unrouted[256] = "";
     char few[256] = "";
+
     for (size_t e = 0; e < st->E; e++) {
         if (!expert_stands(g->view->before, g->layer, e) || st->count[e] >= inputs)
             continue;
@@ -181,6 +186,7 @@ static cull_status prune_expert(const stage *g, size_t e)
     const double tokens = st->count[e];
     const cull_scratch_mark mark = g->ctx->host->mark(g->ctx);
     const double *of_inputs = corner(g, st->x_hessian + e * st->D * st->D, st->D, W);
+
     if (!of_inputs)
         return CULL_ENOMEM;
     const cull_status status = prune_sharing(g, e, of_inputs, W, tokens, 2, of_x);

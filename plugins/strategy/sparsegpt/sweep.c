@@ -35,6 +35,7 @@ static double diagonal(const work *k, size_t c)
 static double score_of(const work *k, size_t r, size_t c)
 {
     const double d = diagonal(k, c);
+
     return weight_of(k, r, c) * weight_of(k, r, c) / (d * d);
 }
 
@@ -52,6 +53,7 @@ static uint8_t *mask_row(const work *k, size_t r)
 static void choose_block(const work *k)
 {
     size_t n = 0;
+
     for (size_t r = 0; r < k->s->rows; r++)
         for (size_t c = k->begin; c < k->end; c++)
             if (!was_dropped(k, r, c))
@@ -81,6 +83,7 @@ static void choose_group(const work *k, size_t r, size_t c)
     const size_t m = k->s->m;
     const size_t size = k->s->cols - c < m ? k->s->cols - c : m;
     size_t quota = size * mask_quota(m, k->s->sparsity) / m;
+
     for (size_t j = c; j < c + size; j++) {
         const bool gone = was_dropped(k, r, j);
         quota -= gone && quota > 0;
@@ -103,6 +106,7 @@ static void sweep_row(const work *k, size_t r)
     const sweep *s = k->s;
     double *w = s->w + r * s->cols;
     double *error = k->error + r * s->block;
+
     for (size_t c = k->begin; c < k->end; c++) {
         const double *u = s->factor->U + c * s->cols;
         if (s->m > 0 && c % s->m == 0)
@@ -123,6 +127,7 @@ static cull_status sweep_slice(void *arg, size_t i)
     const sweep *s = k->s;
     const size_t first = i * k->slice;
     const size_t rows = s->rows - first < k->slice ? s->rows - first : k->slice;
+
     for (size_t r = first; r < first + rows; r++)
         sweep_row(k, r);
     if (k->end == s->cols)
@@ -140,6 +145,7 @@ cull_status sweep_matrix(cull_ctx *ctx, const sweep *s, uint8_t *mask)
     const cull_host *host = ctx->host;
     work k = { .s = s, .mask = mask, .slice = (s->rows + SLICES - 1) / SLICES };
     const cull_status found = math_service(ctx, &k.math);
+
     if (found != CULL_OK)
         return found;
     k.error = host->scratch(ctx, s->rows * s->block, sizeof *k.error);

@@ -57,6 +57,7 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
     const cull_layer_stats *st = stats_of_layer(view, l);
     const double *count = st ? st->count : NULL;
     const visitor v = { ctx, view, ctx->host->extension(ctx, CULL_EXT_WEIGHT_SCORES), fn, arg };
+
     if (!v.scores)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "this host offers no scores of weights");
 

@@ -26,6 +26,7 @@ static cull_status measure_slice(void *arg, size_t s)
     const size_t n = a->m->rows * a->m->cols;
     const size_t begin = n / SLICES * s;
     const size_t end = s + 1 < SLICES ? n / SLICES * (s + 1) : n;
+
     for (size_t i = begin; i < end; i++) {
         a->sum[s] += a->m->score[i];
         a->above[s] += a->m->score[i] > a->threshold;
@@ -38,6 +39,7 @@ static cull_status measure(cull_ctx *ctx, const scored *m, double threshold, dou
 {
     slices a = { .m = m, .threshold = threshold };
     const cull_status status = ctx->host->parallel(ctx, SLICES, measure_slice, &a);
+
     for (size_t s = 0; s < SLICES; s++) {
         *sum += a.sum[s];
         *above += a.above[s];
@@ -49,6 +51,7 @@ static cull_status add_sum(void *arg, cull_ctx *ctx, const scored *m)
 {
     pool *p = arg;
     double ignored = 0;
+
     p->n += (double)(m->rows * m->cols);
     return measure(ctx, m, 0, &p->sum, &ignored);
 }
@@ -57,6 +60,7 @@ static cull_status add_outliers(void *arg, cull_ctx *ctx, const scored *m)
 {
     pool *p = arg;
     double ignored = 0;
+
     return measure(ctx, m, p->threshold, &ignored, &p->outliers);
 }
 
@@ -65,6 +69,7 @@ cull_status outlier_percent(cull_ctx *ctx, const struct settings *set, const cul
 {
     pool p = { 0 };
     cull_status status = each_matrix(ctx, set, view, l, true, add_sum, &p);
+
     if (status != CULL_OK || p.n <= 0)
         return status;
     p.threshold = set->outlier * p.sum / p.n;
@@ -90,6 +95,7 @@ static double mean_sparsity(size_t L, const double *size, const double *extra, d
 {
     double sum = 0;
     double total = 0;
+
     for (size_t l = 0; l < L; l++) {
         sum += size[l] * within(1 - extra[l] - shift, low);
         total += size[l];
@@ -105,6 +111,7 @@ static double shift_for(size_t L, const double *size, const double *extra, doubl
     double mean = 0;
     double total = 0;
     bool bound = false;
+
     for (size_t l = 0; l < L; l++) {
         mean += extra[l] * size[l];
         total += size[l];
@@ -128,6 +135,7 @@ static double shift_for(size_t L, const double *size, const double *extra, doubl
 static double standing_params(const cull_view *view, size_t l)
 {
     double n = 0;
+
     for (size_t e = 0; e < cull_view_layer(view, l)->E; e++)
         n += expert_stands(view->before, l, e);
     return n * (double)cull_view_layer(view, l)->expert_params;
@@ -140,6 +148,7 @@ cull_status owl(cull_ctx *ctx, const struct settings *set, const cull_view *view
     double *percent = ctx->host->scratch(ctx, L, sizeof *percent);
     double *size = ctx->host->scratch(ctx, L, sizeof *size);   // expert parameters that take part
     double *extra = ctx->host->scratch(ctx, L, sizeof *extra); // kept share beyond the common one
+
     if (!percent || !size || !extra)
         return CULL_ENOMEM;
 

@@ -54,6 +54,7 @@ static cull_status prune(void *arg, cull_ctx *ctx, const scored *m)
     };
     const cull_status status =
         mask_before(ctx, p->view->before, m->where, m->rows, m->cols, &c.before);
+
     if (status != CULL_OK)
         return status;
     uint8_t *mask = ctx->host->overlay(ctx, p->out, m->where, CULL_MASK, m->rows, m->cols);
@@ -107,6 +108,7 @@ static cull_status spread(cull_ctx *ctx, const void *settings, const cull_view *
 static uint32_t needs_for(const void *settings)
 {
     const struct settings *set = settings;
+
     return set->layers == SPREAD_OWL ? CULL_STAT_ROUTING : 0;
 }
 
