@@ -115,6 +115,7 @@ char *cull_arena_copy(cull_arena *arena, const void *bytes, size_t n)
 char *cull_arena_printf(cull_arena *arena, const char *fmt, ...)
 {
     va_list args;
+
     va_start(args, fmt);
     const int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);

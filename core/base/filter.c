@@ -14,6 +14,7 @@
 bool cull_is_key_of(const char *key, size_t n, const char *name)
 {
     const size_t length = strlen(name);
+
     return n > 0 && n <= length && memcmp(name + length - n, key, n) == 0 &&
            (n == length || name[length - n - 1] == '.');
 }
@@ -35,6 +36,7 @@ static const char *copy(const reader *r, const char *text, size_t n)
 static const char *equals_of(const char *piece, size_t length, size_t *n)
 {
     const char *equals = memchr(piece, '=', length);
+
     if (!equals || equals == piece)
         return NULL;
     *n = (size_t)(equals - piece) - (equals[-1] == '!');
@@ -45,6 +47,7 @@ static const char *equals_of(const char *piece, size_t length, size_t *n)
 static cull_status read_text(reader *r, const char *text)
 {
     cull_filters *out = r->out;
+
     for (const char *piece = text; *piece;) {
         const size_t length = strcspn(piece, ",");
         size_t key = 0;
@@ -74,6 +77,7 @@ cull_status cull_filters_read(cull_ctx *ctx, const char *option, size_t n, const
                               cull_is_key_fn is_key, const void *arg, cull_filters *out)
 {
     size_t pieces = 1;
+
     for (size_t i = 0; i < n; i++) {
         pieces++;
         for (const char *c = texts[i]; *c; c++)
@@ -93,6 +97,7 @@ cull_status cull_filters_read(cull_ctx *ctx, const char *option, size_t n, const
 bool cull_filter_knows(cull_filter *filter, const char *name)
 {
     const bool known = cull_is_key_of(filter->key, strlen(filter->key), name);
+
     filter->known = filter->known || known;
     return known;
 }
@@ -100,6 +105,7 @@ bool cull_filter_knows(cull_filter *filter, const char *name)
 static bool is_number(const char *text, double *x)
 {
     char *end;
+
     *x = strtod(text, &end);
     return end != text && !*end;
 }
@@ -110,6 +116,7 @@ static bool in_range(const char *range, double x)
     const char *dots = strstr(range, "..");
     double low = -INFINITY, high = INFINITY;
     char first[64];
+
     if (!dots || (size_t)(dots - range) >= sizeof first || (dots == range && !dots[2]))
         return false;
     snprintf(first, sizeof first, "%.*s", (int)(dots - range), range);
@@ -120,6 +127,7 @@ static bool in_range(const char *range, double x)
 static bool is_value(const char *value, const char *text, bool hash)
 {
     double x, y;
+
     if (strcmp(value, text) == 0 || (hash && *value && strncmp(value, text, strlen(value)) == 0))
         return true;
     if (is_number(text, &y) && (in_range(value, y) || (is_number(value, &x) && x == y)))
@@ -130,6 +138,7 @@ static bool is_value(const char *value, const char *text, bool hash)
 static bool is_hash(const char *key)
 {
     const size_t n = strlen(key);
+
     return strcmp(key, "evaluation") == 0 || (n > 5 && strcmp(key + n - 5, "_hash") == 0);
 }
 
@@ -137,6 +146,7 @@ bool cull_filter_meets(cull_filter *filter, const char *text)
 {
     const bool hash = is_hash(filter->key);
     bool any = false;
+
     for (size_t i = 0; i < filter->n; i++)
         if (is_value(filter->value[i].text, text, hash))
             any = filter->value[i].met = true;
@@ -146,6 +156,7 @@ bool cull_filter_meets(cull_filter *filter, const char *text)
 bool cull_filter_meets_number(cull_filter *filter, double x)
 {
     char text[32];
+
     snprintf(text, sizeof text, "%.17g", x);
     return cull_filter_meets(filter, text);
 }

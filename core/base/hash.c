@@ -117,6 +117,7 @@ int cull_key_of_file(const char *path, cull_key *out)
     uint64_t n;
     struct stat st;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
     if (fd < 0)
         return errno;
 
@@ -130,6 +131,7 @@ int cull_key_of_file(const char *path, cull_key *out)
 int cull_key_of_start(int fd, uint64_t n, cull_key *out)
 {
     uint64_t got;
+
     if (lseek(fd, 0, SEEK_SET) < 0)
         return errno;
     const int failed = hash_next(fd, n, out, &got);

@@ -49,6 +49,7 @@ static double seconds(void)
 cull_log *cull_log_new(cull_level most)
 {
     cull_log *log = cull_alloc(1, sizeof *log);
+
     if (!log)
         return NULL;
 
@@ -89,6 +90,7 @@ static FILE *open_json(const char *path)
 bool cull_log_file(cull_log *log, const char *path)
 {
     FILE *json = open_json(path);
+
     if (!json)
         return false;
 

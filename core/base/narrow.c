@@ -22,6 +22,7 @@ size_t cull_store_size(cull_dtype store)
 bool cull_narrow(cull_dtype store, size_t n, const float *from, void *to)
 {
     bool fits = true;
+
     if (store == CULL_DT_F32) {
         memcpy(to, from, n * sizeof *from);
         return true;

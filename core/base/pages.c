@@ -32,6 +32,7 @@ cull_status cull_map_nameless(cull_ctx *ctx, const char *folder, size_t bytes, c
                               void **at)
 {
     int fd;
+
     CULL_TRY(cull_nameless_file(ctx, folder, &fd));
     int failed = posix_fallocate(fd, 0, (off_t)bytes);
     *at = failed ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -48,6 +49,7 @@ cull_status cull_map_nameless(cull_ctx *ctx, const char *folder, size_t bytes, c
 cull_pages *cull_pages_new(const char *folder)
 {
     cull_pages *pages = cull_alloc(1, sizeof *pages);
+
     if (pages)
         pages->folder = folder;
     return pages;
@@ -68,6 +70,7 @@ static bool add_chunk(cull_ctx *ctx, cull_pages *pages, size_t bytes, const char
 {
     chunk *c = cull_alloc(1, sizeof *c);
     void *at;
+
     if (!c) {
         (void)cull_no_memory(ctx);
         return false;
@@ -86,6 +89,7 @@ static bool add_chunk(cull_ctx *ctx, cull_pages *pages, size_t bytes, const char
 void *cull_pages_take(cull_ctx *ctx, cull_pages *pages, size_t bytes, const char *what)
 {
     const size_t page = page_bytes(), whole = (bytes + page - 1) / page * page;
+
     if (whole < bytes) {
         (void)cull_no_memory(ctx);
         return NULL;
@@ -102,6 +106,7 @@ void *cull_pages_take(cull_ctx *ctx, cull_pages *pages, size_t bytes, const char
 void cull_pages_leave(const void *at, size_t bytes)
 {
     const size_t page = page_bytes(), first = (uintptr_t)at / page * page;
+
     if (bytes > 0)
         (void)madvise((void *)first, (uintptr_t)at + bytes - first, MADV_DONTNEED);
 }

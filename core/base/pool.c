@@ -104,6 +104,7 @@ static void *worker_main(void *arg)
 cull_pool *cull_pool_new(size_t threads)
 {
     cull_pool *pool = cull_alloc(1, sizeof *pool);
+
     if (!pool)
         return NULL;
 

@@ -91,6 +91,7 @@ static cull_status read_open(cull_ctx *ctx, int fd, const char *path, size_t exp
                              const char **bytes, size_t *n)
 {
     slurp s = { .room = expected + 1 };
+
     s.bytes = cull_alloc(s.room, 1);
     gzFile file = s.bytes ? gzdopen(fd, "rb") : NULL;
     if (!file) {

@@ -12,6 +12,7 @@ void cull_rng_init(cull_rng *rng, uint64_t seed, const char *owner, const char *
 {
     const char *first = owner ? owner : "";
     XXH64_hash_t name = XXH3_64bits(first, strlen(first) + 1);
+
     name = XXH3_64bits_withSeed(stream, strlen(stream) + 1, name);
 
     *rng = (cull_rng){

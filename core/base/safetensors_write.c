@@ -119,6 +119,7 @@ static cull_status write_header(cull_ctx *ctx, cull_safetensors_writer *w,
 static cull_safetensors_writer *new_writer(size_t n, const cull_entry *entries)
 {
     cull_safetensors_writer *w = cull_alloc(1, sizeof *w);
+
     if (!w)
         return NULL;
 
@@ -143,6 +144,7 @@ static cull_status create(cull_ctx *ctx, const char *path, bool sealed, size_t n
                           cull_safetensors_writer **out)
 {
     const void *own;
+
     *out = NULL;
     CULL_TRY(cull_sized_array(ctx, "an entry", CULL_UP_TO(cull_entry, shape), n, entries,
                               sizeof *entries, &own));

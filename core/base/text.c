@@ -68,6 +68,7 @@ void cull_buf_puts(cull_buf *buf, const char *text)
 void cull_buf_printf(cull_buf *buf, const char *fmt, ...)
 {
     va_list args;
+
     va_start(args, fmt);
     const int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);

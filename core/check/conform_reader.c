@@ -22,6 +22,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, s
                           uint32_t flags, int32_t **ids, size_t *n)
 {
     const bool special = flags & CULL_SPECIAL;
+
     *n = 0;
     *ids = cull_take(ctx, len + 1, sizeof **ids);
     if (!*ids)
@@ -79,6 +80,7 @@ static cull_status make_files(trial *t)
 {
     cull_ctx *ctx = &t->context.ctx;
     cull_buf text = CULL_BUF_INIT;
+
     snprintf(t->folder, sizeof t->folder, "/tmp/cull-check-XXXXXX");
     if (!mkdtemp(t->folder))
         return cull_fail(ctx, CULL_EIO, "no temporary folder can be made");
@@ -107,6 +109,7 @@ static void remove_files(const trial *t)
 static bool settings_with(trial *t, size_t i, void **settings)
 {
     char message[CULL_SENTENCE];
+
     if (cull_settings_new(&t->context.ctx, t->plugin, settings) != CULL_OK)
         return false;
     for (size_t p = 0; p < t->plugin->n_params; p++) {
@@ -127,6 +130,7 @@ static bool settings_with(trial *t, size_t i, void **settings)
 static cull_status check_requests(cull_ctx *ctx, const cull_requests *r)
 {
     const char *fault = r->n > 0 && !r->at ? "a number of requests, but none of them" : NULL;
+
     for (size_t i = 0; i < r->n && !fault; i++) {
         fault = cull_request_fault(&r->at[i]);
         for (size_t j = 0; j < r->at[i].n && !fault; j++)
@@ -140,6 +144,7 @@ static cull_status make_answers(cull_ctx *ctx, const cull_requests *r, cull_answ
 {
     static const int32_t ids[] = { FIRST_BYTE + 't', FIRST_BYTE + 'w', FIRST_BYTE + 'o', EOS };
     cull_answer *a = *out = cull_take(ctx, r->n + 1, sizeof *a);
+
     for (size_t i = 0; a && i < r->n; i++) {
         const cull_request *asked = &r->at[i];
         float *each = cull_take(ctx, asked->scored + 1, sizeof *each);
@@ -171,6 +176,7 @@ static cull_status report(trial *t, const void *settings, const cull_requests *a
     cull_ctx *ctx = &t->context.ctx;
     const cull_metric *metric = t->plugin->vtable;
     cull_answer *answers;
+
     CULL_TRY(make_answers(ctx, asked, &answers));
     CULL_TRY(cull_collector_init(ctx, out));
     CULL_TRY(CULL_CALL(ctx, t->plugin, SIZE_MAX, score,
@@ -192,6 +198,7 @@ static cull_status ask(trial *t, const void *settings, cull_requests *out)
 {
     cull_ctx *ctx = &t->context.ctx;
     const cull_metric *metric = t->plugin->vtable;
+
     *out = (cull_requests){ .size = sizeof *out };
     CULL_TRY(CULL_CALL(ctx, t->plugin, SIZE_MAX, prepare,
                        metric->prepare(ctx, settings, &made_up, out)));
@@ -203,6 +210,7 @@ static void judge_metric(const cull_examiner *examiner, trial *t, const void *se
 {
     cull_collector one = { 0 }, again = { 0 };
     cull_status status = report(t, settings, asked, &one);
+
     if (status == CULL_OK)
         status = report(t, settings, asked, &again);
     if (status != CULL_OK)
@@ -226,6 +234,7 @@ static cull_status read_rows(trial *t, const void *settings)
     cull_ctx *ctx = &t->context.ctx;
     const cull_data *data = t->plugin->vtable;
     cull_sequences rows = { .size = sizeof rows };
+
     CULL_TRY(CULL_CALL(ctx, t->plugin, SIZE_MAX, load, data->load(ctx, settings, &made_up, &rows)));
     const char *fault = rows.n == 0 ? "no rows" : !rows.at ? "a number of rows, but none" : NULL;
     for (size_t i = 0; i < rows.n && !fault; i++) {
@@ -251,6 +260,7 @@ static bool is_fault(cull_status status)
 static void try_files(const cull_examiner *examiner, trial *t)
 {
     cull_status status = make_files(t);
+
     for (size_t i = 0; i < FILES && (i == 0 || status != CULL_OK) && !is_fault(status); i++) {
         void *settings;
         cull_requests asked;
@@ -282,6 +292,7 @@ static void try_files(const cull_examiner *examiner, trial *t)
 void cull_conform_reader(const cull_examiner *examiner, const cull_plugin *plugin)
 {
     trial t = { .plugin = plugin };
+
     if (cull_context_init(&t.context, NULL, NULL) != CULL_OK) {
         cull_verdict_say(examiner, CULL_UNTESTED, "how it behaves: out of memory");
         return;

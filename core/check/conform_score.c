@@ -207,6 +207,7 @@ static bool symmetric(const outcome *o)
 static void compare(const cull_examiner *examiner, const cull_criterion *c, const outcome o[4])
 {
     const bool seeded = c->flags & CULL_USES_SEED;
+
     const struct {
         bool applies, fine;
         const char *good, *bad;

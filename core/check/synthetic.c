@@ -161,6 +161,7 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
     const cull_synthetic *w = view->core;
     const bool known = where.layer < w->facts.L && where.part < CULL_N_PARTS &&
                        (w->layer[where.layer].parts >> where.part & 1);
+
     if (!known)
         return cull_fail(ctx, CULL_ENOTSUP, "the made-up model has no part %u in layer %u",
                          (unsigned)where.part, (unsigned)where.layer);

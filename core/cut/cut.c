@@ -29,6 +29,7 @@ cull_cut *cull_cut_new(cull_ctx *ctx, size_t L, size_t D, const size_t *experts)
 {
     owned *own = cull_take(ctx, 1, sizeof *own);
     cull_layer_cut *layer = own ? cull_take(ctx, L, sizeof *layer) : NULL;
+
     if (!layer)
         return NULL;
 
@@ -77,6 +78,7 @@ static bool same(cull_matrix_id a, cull_matrix_id b)
 static size_t slot_of(const owned *own, cull_matrix_id where)
 {
     uint64_t mixed = (uint64_t)where.layer << 40 ^ (uint64_t)where.expert << 8 ^ where.part;
+
     mixed *= 0x9e3779b97f4a7c15u; // 2^64 / φ (Knuth, multiplicative hashing)
     size_t slot = (size_t)(mixed >> 20) % own->slots;
 
@@ -107,6 +109,7 @@ static cull_status grow(cull_ctx *ctx, owned *own)
     size_t *next = cull_take(ctx, room, sizeof *next);
     size_t *last = cull_take(ctx, room, sizeof *last);
     size_t *first = cull_take(ctx, 2 * room, sizeof *first);
+
     if (!overlay || !paged || !next || !last || !first)
         return CULL_ENOMEM;
 
@@ -167,6 +170,7 @@ static void copy_layer(cull_layer_cut *to, const cull_layer_cut *from, size_t D)
 cull_cut *cull_cut_copy(cull_ctx *ctx, const cull_cut *from)
 {
     size_t *experts = cull_scratch(ctx, from->L, sizeof *experts);
+
     if (!experts)
         return NULL;
     for (size_t l = 0; l < from->L; l++)

@@ -29,6 +29,7 @@ typedef struct recipe {
 static void *scratch(recipe *r, size_t n, size_t size)
 {
     void *p = r->status == CULL_OK ? cull_scratch(r->ctx, n ? n : 1, size) : NULL;
+
     if (!p && r->status == CULL_OK)
         r->status = CULL_ENOMEM;
     return p;
@@ -37,6 +38,7 @@ static void *scratch(recipe *r, size_t n, size_t size)
 static char *name_of(recipe *r, const char *fmt, size_t l)
 {
     char *name = cull_arena_printf(cull_context_of(r->ctx)->scratch, fmt, l);
+
     if (!name && r->status == CULL_OK)
         r->status = cull_no_memory(r->ctx);
     return name;
@@ -75,6 +77,7 @@ static void add_novices(recipe *r, size_t l)
     const cull_layer_cut *layer = &r->cut->layer[l];
     const size_t D = r->cut->D, size = cull_store_size(r->about->store);
     size_t n = 0;
+
     for (size_t e = 0; e < layer->E; e++)
         n += layer->action[e] == CULL_ACTION_NOVICE;
     unsigned char *rows = n ? scratch(r, n * D, size) : NULL;
@@ -93,6 +96,7 @@ static void add_slots(recipe *r, size_t l)
     const cull_layer_cut *layer = &r->cut->layer[l];
     int32_t *target = scratch(r, layer->E, sizeof *target);
     int32_t *kept = scratch(r, layer->E, sizeof *kept);
+
     if (!target || !kept)
         return;
 
@@ -116,6 +120,7 @@ static void add_rules(recipe *r)
     int32_t *k = scratch(r, L, sizeof *k);
     double *ratio = scratch(r, L, sizeof *ratio), *top_p = scratch(r, L, sizeof *top_p);
     bool any[5] = { false };
+
     if (!skip || !skip_moe || !k || !ratio || !top_p)
         return;
 
@@ -145,6 +150,7 @@ static void add_rules(recipe *r)
 static size_t last_of(const cull_cut *cut, size_t i, uint32_t kind)
 {
     size_t last = SIZE_MAX;
+
     for (size_t j = cull_cut_first(cut, cut->overlay[i].where); j != SIZE_MAX;
          j = cull_cut_next(cut, j))
         if (cut->overlay[j].kind == kind)
@@ -156,6 +162,7 @@ static size_t last_of(const cull_cut *cut, size_t i, uint32_t kind)
 static void note_columns(recipe *r, const char *place, size_t n)
 {
     char *key = scratch(r, CULL_PLACE, 1), *cols = scratch(r, 24, 1);
+
     if (!key || !cols || n % 8 == 0)
         return;
     snprintf(key, CULL_PLACE, "%s.cols", place);
@@ -172,6 +179,7 @@ static bool is_bits(const cull_overlay *o)
 static const float *sum_of_biases(recipe *r, const cull_overlay *o)
 {
     float *sum = scratch(r, o->cols, sizeof *sum);
+
     for (size_t j = cull_cut_first(r->cut, o->where); sum && j != SIZE_MAX;
          j = cull_cut_next(r->cut, j))
         for (size_t d = 0; r->cut->overlay[j].kind == CULL_BIAS && d < o->cols; d++)
@@ -188,6 +196,7 @@ static const void *overlay_bytes(recipe *r, size_t i)
                                     : o->rows * o->cols * cull_store_size(r->about->store);
     const float *numbers = o->kind == CULL_BIAS ? sum_of_biases(r, o) : o->data;
     unsigned char *out = scratch(r, bytes, 1);
+
     if (!out || !numbers)
         return NULL;
     if (!is_bits(o)) {
@@ -208,6 +217,7 @@ static cull_packed pack(recipe *r, size_t i, bool *pays)
     const cull_overlay *o = &r->cut->overlay[i];
     const void *plain = overlay_bytes(r, i);
     cull_packed out = { 0 };
+
     *pays = false;
     if (!plain)
         return out;
@@ -228,6 +238,7 @@ static bool add_packed(recipe *r, size_t i, const char *name)
     const cull_mark mark = cull_arena_mark(cull_context_of(r->ctx)->scratch);
     bool pays = false;
     const cull_packed packed = longer ? pack(r, i, &pays) : (cull_packed){ 0 };
+
     cull_arena_rewind(cull_context_of(r->ctx)->scratch, mark);
     cull_cut_leave_matrix(r->cut, r->cut->overlay[i].where);
     if (r->status != CULL_OK || !pays)
@@ -246,6 +257,7 @@ static void add_overlay(recipe *r, size_t i)
                                            [CULL_BIAS] = ".bias" };
     const cull_overlay *o = &r->cut->overlay[i];
     char *place = scratch(r, CULL_PLACE, 1), *name = scratch(r, CULL_PLACE, 1);
+
     if (!place || !name || last_of(r->cut, i, o->kind) != i) // one entry for all of them
         return;
     cull_place_name(o->where, place);
@@ -274,6 +286,7 @@ static bool needs_version_2(const cull_cut *cut)
 static void describe(recipe *r)
 {
     char *L = scratch(r, 24, 1), *D = scratch(r, 24, 1);
+
     if (!L || !D)
         return;
     snprintf(L, 24, "%zu", r->cut->L);
@@ -295,6 +308,7 @@ static void describe(recipe *r)
 static void plan(recipe *r)
 {
     const size_t room = 4 * r->cut->L + r->cut->n_overlays + 5;
+
     r->entry = scratch(r, room, sizeof *r->entry);
     r->data = scratch(r, room, sizeof *r->data);
     r->overlay = scratch(r, room, sizeof *r->overlay);

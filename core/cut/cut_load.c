@@ -27,6 +27,7 @@ static cull_status wrong(const source *s, const char *name, const char *what)
 static char *name_of(const source *s, const char *fmt, size_t l)
 {
     char *name = cull_arena_printf(cull_context_of(s->ctx)->scratch, fmt, l);
+
     if (!name)
         cull_no_memory(s->ctx);
     return name;
@@ -37,6 +38,7 @@ static cull_status find(const source *s, const char *name, cull_dtype dtype, siz
                         const void **data)
 {
     cull_tensor t;
+
     *data = NULL;
     if (!name)
         return CULL_ENOMEM;
@@ -52,6 +54,7 @@ static cull_status find(const source *s, const char *name, cull_dtype dtype, siz
 static int32_t int_at(const void *data, size_t i)
 {
     int32_t value;
+
     memcpy(&value, (const unsigned char *)data + i * sizeof value, sizeof value);
     return value;
 }
@@ -59,6 +62,7 @@ static int32_t int_at(const void *data, size_t i)
 static double real_at(const void *data, size_t i)
 {
     double value;
+
     memcpy(&value, (const unsigned char *)data + i * sizeof value, sizeof value);
     return value;
 }
@@ -69,6 +73,7 @@ static cull_status load_actions(const source *s, size_t l, cull_layer_cut *layer
 {
     const char *name = name_of(s, "layer.%zu.action", l);
     const void *data;
+
     CULL_TRY(find(s, name, CULL_DT_U8, layer->E, &data));
     *given = data != NULL;
     for (size_t e = 0; data && e < layer->E; e++) {
@@ -86,6 +91,7 @@ static cull_status load_kept(const source *s, size_t l, cull_layer_cut *layer, b
 {
     const char *name = name_of(s, "layer.%zu.kept", l);
     cull_tensor t;
+
     if (!name)
         return CULL_ENOMEM;
     if (!cull_safetensors_find(s->file, name, &t))
@@ -114,6 +120,7 @@ static cull_status load_targets(const source *s, size_t l, cull_layer_cut *layer
 {
     const char *name = name_of(s, "layer.%zu.target", l);
     const void *data;
+
     CULL_TRY(find(s, name, CULL_DT_I32, layer->E, &data));
     for (size_t e = 0; e < layer->E; e++) {
         const int32_t target = data ? int_at(data, e) : (int32_t)e;
@@ -146,6 +153,7 @@ static cull_status load_novices(const source *s, size_t l, cull_layer_cut *layer
 {
     const size_t D = s->cut->D;
     size_t n = 0;
+
     for (size_t e = 0; e < layer->E; e++)
         n += layer->action[e] == CULL_ACTION_NOVICE;
 
@@ -187,6 +195,7 @@ static cull_status load_rules(const source *s)
 {
     const size_t L = s->cut->L;
     const void *skip, *skip_moe, *k, *ratio, *top_p;
+
     CULL_TRY(find(s, "skip_layer", CULL_DT_U8, L, &skip));
     CULL_TRY(find(s, "skip_moe", CULL_DT_U8, L, &skip_moe));
     CULL_TRY(find(s, "k", CULL_DT_I32, L, &k));
@@ -270,6 +279,7 @@ static cull_status load_packed(const source *s, const char *name, const cull_ten
                                cull_matrix_id where, uint32_t kind)
 {
     size_t rows, cols;
+
     CULL_TRY(check_place(s, name, where));
     if (t->rank != 1 || t->dtype != CULL_DT_U8 ||
         !cull_packed_shape(t->data, t->bytes, &rows, &cols) ||
@@ -323,6 +333,7 @@ static cull_status load_overlay(const source *s, const char *name, const cull_te
 static cull_status load_overlays(const source *s)
 {
     static const char *const known[] = { ".action", ".target", ".kept", ".novice" };
+
     for (size_t i = 0; i < cull_safetensors_count(s->file); i++) {
         cull_tensor t;
         const char *name = cull_safetensors_at(s->file, i, &t);
@@ -421,6 +432,7 @@ static cull_status load(source *s)
 cull_status cull_cut_load(cull_ctx *ctx, const char *path, cull_cut *cut)
 {
     cull_safetensors *file;
+
     CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
 
     source s = { .ctx = ctx, .path = path, .file = file, .cut = cut };

@@ -21,6 +21,7 @@ void cull_place_name(cull_matrix_id where, char name[CULL_PLACE])
 static bool take_number(const char **c, const char *word, uint32_t *out)
 {
     const size_t n = strlen(word);
+
     if (strncmp(*c, word, n) != 0 || (*c)[n] != '.')
         return true; // not there
     char *end;
@@ -44,6 +45,7 @@ bool cull_layer_of_name(const char *name, const char *ending, uint32_t *layer)
 bool cull_place_of(const char *name, const char *ending, cull_matrix_id *out)
 {
     const char *c = name, *dot = strrchr(name, '.');
+
     *out = (cull_matrix_id){ CULL_NONE, 0, CULL_NONE };
 
     if (!dot || strcmp(dot, ending) != 0 || !take_number(&c, "layer", &out->layer) ||

@@ -11,6 +11,7 @@
 static bool masked_in(const cull_overlay *mask, size_t r, size_t c)
 {
     const uint8_t *row = (const uint8_t *)mask->data + r * ((mask->cols + 7) / 8);
+
     return row[c / 8] >> (c % 8) & 1;
 }
 
@@ -18,6 +19,7 @@ static uint64_t kept_of_mask(const cull_overlay *mask)
 {
     const size_t bytes = (mask->cols + 7) / 8, rest = mask->cols % 8;
     uint64_t kept = 0;
+
     for (size_t r = 0; r < mask->rows; r++) {
         const uint8_t *row = (const uint8_t *)mask->data + r * bytes;
         for (size_t b = 0; b < bytes; b++) {
@@ -43,6 +45,7 @@ static bool kept_by_all(const cull_cut *cut, cull_matrix_id where, size_t r, siz
 static bool one_mask(const cull_cut *cut, const cull_overlaid *over, size_t *mask)
 {
     size_t masks = 0;
+
     for (size_t i = over->first; i != SIZE_MAX; i = cull_cut_next(cut, i))
         if (cut->overlay[i].kind == CULL_MASK) {
             masks++;
@@ -55,6 +58,7 @@ size_t cull_kept_channels(const cull_cut *cut, cull_matrix_id down, size_t F)
 {
     const cull_overlaid over = cull_overlay_of(cut, down);
     size_t kept = 0;
+
     if (over.channels == SIZE_MAX)
         return F;
     for (size_t c = 0; c < F; c++)
@@ -67,6 +71,7 @@ uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t row
     const cull_overlaid over = cull_overlay_of(cut, where);
     const size_t F = over.by_row ? rows : cols;
     size_t mask = SIZE_MAX;
+
     if (one_mask(cut, &over, &mask))
         return kept_of_mask(&cut->overlay[mask]);
     if (!over.masked && !over.matrix)
@@ -98,6 +103,7 @@ static cull_status shape(cull_ctx *ctx, const layer_size *m, cull_matrix_id wher
                          size_t *cols)
 {
     cull_matrix matrix = { .size = sizeof matrix };
+
     *rows = *cols = 0;
     if (!(m->facts->parts >> where.part & 1))
         return CULL_OK;
@@ -115,6 +121,7 @@ static cull_status biases_gone(cull_ctx *ctx, const layer_size *m, cull_matrix_i
 {
     const cull_overlaid over = cull_overlay_of(m->cut, down);
     size_t D, F, rows, cols, weights = 0;
+
     *gone = 0;
     if (!over.biased && over.channels == SIZE_MAX)
         return CULL_OK;
@@ -136,6 +143,7 @@ static cull_status kept_of_expert(cull_ctx *ctx, const layer_size *m, size_t e, 
                                   double *kept, double *runs)
 {
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
+
     *kept = (double)m->facts->expert_params;
     for (size_t i = 0; i < 3; i++) {
         const cull_matrix_id where = cull_at_expert(m->l, parts[i], e);
@@ -168,6 +176,7 @@ static cull_status params_of_experts(cull_ctx *ctx, const layer_size *m, bool fr
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     const size_t D = m->model->facts->D;
+
     for (size_t e = 0; e < m->facts->E; e++) {
         const int action = cut ? cut->action[e] : CULL_ACTION_BASE;
         params[e] = runs[e] = action == CULL_ACTION_NOVICE ? (double)D : 0;
@@ -195,6 +204,7 @@ static double active_of_experts(const layer_size *m, const double *params, const
 {
     const cull_layer_cut *cut = m->cut ? &m->cut->layer[m->l] : NULL;
     double weight = 0, sum = 0, uniform = 0, kept = 0;
+
     for (size_t e = 0; e < m->facts->E; e++) {
         if (cut && cut->action[e] == CULL_ACTION_DROP)
             continue;
@@ -214,6 +224,7 @@ static double active_of_experts(const layer_size *m, const double *params, const
 static cull_status router_params(cull_ctx *ctx, const layer_size *m, double *row)
 {
     size_t rows, cols;
+
     CULL_TRY(shape(ctx, m, cull_at(m->l, CULL_PART_ROUTER), &rows, &cols));
     *row = (double)cols;
     return CULL_OK;
@@ -265,6 +276,7 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     cull_cut_size *sum = m->sum;
     double *params = cull_scratch(ctx, 2 * E + 1, sizeof *params), *runs = params + E;
     double kept = 0, row, other, side;
+
     if (!params)
         return CULL_ENOMEM;
     CULL_TRY(params_of_experts(ctx, m, frozen, params, runs));
@@ -300,6 +312,7 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
 static bool narrower(const cull_open_model *model, const cull_cut *cut)
 {
     size_t width = SIZE_MAX;
+
     for (size_t l = 0; cut && l < model->facts->L; l++)
         for (size_t e = 0; e < cut->layer[l].E; e++) {
             const size_t F = cull_layer_of(model, l)->F;
@@ -316,6 +329,7 @@ static bool narrower(const cull_open_model *model, const cull_cut *cut)
 static size_t kept_in_group(const cull_layer_cut *cut, size_t E, size_t n_group, size_t g)
 {
     size_t kept = 0;
+
     for (size_t e = g * (E / n_group); e < (g + 1) * (E / n_group); e++)
         kept += cut->action[e] != CULL_ACTION_DROP;
     return kept;
@@ -326,6 +340,7 @@ static size_t kept_in_group(const cull_layer_cut *cut, size_t E, size_t n_group,
 static bool exportable(const cull_open_model *model, const cull_cut *cut)
 {
     size_t first = SIZE_MAX;
+
     for (size_t l = 0; l < model->facts->L; l++) {
         const cull_layer_facts *facts = cull_layer_of(model, l);
         const cull_layer_cut *layer = &cut->layer[l];
@@ -351,6 +366,7 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
                              const uint8_t *frozen, cull_routing_counts usage, cull_cut_size *out)
 {
     const cull_model_facts *facts = model->facts;
+
     *out = (cull_cut_size){ .exportable = !cut || exportable(model, cut) };
     out->gone = cull_take(ctx, facts->L, sizeof *out->gone);
     out->layer_kept = cull_take(ctx, facts->L, sizeof *out->layer_kept);

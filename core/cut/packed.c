@@ -15,6 +15,7 @@ static void put_u64(unsigned char *to, uint64_t value)
 static uint64_t get_u64(const unsigned char *from)
 {
     uint64_t value = 0;
+
     for (size_t i = 0; i < 8; i++)
         value |= (uint64_t)from[i] << 8 * i;
     return value;
@@ -31,6 +32,7 @@ static bool shrinks(cull_ctx *ctx, const unsigned char *bytes, size_t n)
     unsigned char *to = cull_arena_alloc(cull_context_of(ctx)->scratch, left, 1);
     const bool yes = to && compress2(to, &left, bytes + (n - some) / 2, (uLong)some, 1) == Z_OK &&
                      left < some - some / 8;
+
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return yes;
 }
@@ -40,6 +42,7 @@ static bool feed(z_stream *z, const unsigned char *bytes, size_t n, size_t *room
 {
     int done;
     size_t in;
+
     do {
         in = n < MOST ? n : MOST;
         const size_t out = *room < 2 * (size_t)MOST ? *room : 2 * (size_t)MOST;
@@ -59,6 +62,7 @@ static bool feed(z_stream *z, const unsigned char *bytes, size_t n, size_t *room
 static bool set_level(z_stream *z, int level, size_t *room)
 {
     const uInt out = (uInt)(*room < MOST ? *room : MOST);
+
     z->avail_in = 0;
     z->avail_out = out;
     const bool ok = deflateParams(z, level, Z_DEFAULT_STRATEGY) == Z_OK;
@@ -73,6 +77,7 @@ static bool deflate_planes(cull_ctx *ctx, size_t n_planes, size_t n, const unsig
 {
     const size_t had = room;
     z_stream z = { .next_out = to };
+
     if (deflateInit(&z, 0) != Z_OK)
         return false;
     bool ok = true;
@@ -100,6 +105,7 @@ static bool inflate_all(const unsigned char *from, size_t bytes, unsigned char *
 {
     z_stream z = { .next_out = to };
     int done = inflateInit(&z);
+
     if (done != Z_OK)
         return false;
     z.next_in = (unsigned char *)(uintptr_t)from; // read only
@@ -126,6 +132,7 @@ static size_t row_bytes(size_t cols)
 static unsigned char *begin(cull_ctx *ctx, size_t rows, size_t cols, size_t room)
 {
     unsigned char *bytes = cull_scratch(ctx, HEAD + room, 1);
+
     if (!bytes)
         return NULL;
     put_u64(bytes, rows);
@@ -142,6 +149,7 @@ cull_status cull_pack_bits(cull_ctx *ctx, size_t rows, size_t cols, const void *
                            cull_packed *out, bool *pays)
 {
     const size_t n = rows * row_bytes(cols);
+
     *out = (cull_packed){ 0 };
     *pays = n > HEAD && shrinks(ctx, bits, n);
     if (!*pays)
@@ -163,6 +171,7 @@ cull_status cull_pack_bits(cull_ctx *ctx, size_t rows, size_t cols, const void *
 static bool is_zero(const unsigned char *value, size_t width)
 {
     static const unsigned char zero[8] = { 0 };
+
     return memcmp(value, zero, width) == 0;
 }
 
@@ -171,6 +180,7 @@ static size_t mark_numbers(size_t rows, size_t cols, size_t width, const unsigne
                            unsigned char *bits)
 {
     size_t n = 0;
+
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++) {
             if (is_zero(values + (r * cols + c) * width, width))
@@ -186,6 +196,7 @@ static void gather_planes(size_t cells, size_t width, const unsigned char *value
                           unsigned char *planes)
 {
     size_t k = 0;
+
     for (size_t i = 0; i < cells; i++) {
         if (is_zero(values + i * width, width))
             continue;
@@ -200,6 +211,7 @@ cull_status cull_pack_matrix(cull_ctx *ctx, size_t rows, size_t cols, size_t wid
 {
     const size_t n_bits = rows * row_bytes(cols);
     unsigned char *bits = cull_scratch(ctx, n_bits, 1);
+
     *out = (cull_packed){ 0 };
     *pays = false;
     if (!bits)
@@ -241,6 +253,7 @@ bool cull_packed_shape(const void *bytes, size_t n, size_t *rows, size_t *cols)
 cull_status cull_unpack_bits(cull_ctx *ctx, const void *bytes, size_t n, void *bits)
 {
     size_t rows, cols;
+
     (void)ctx;
     if (!cull_packed_shape(bytes, n, &rows, &cols))
         return CULL_EFORMAT;
@@ -254,6 +267,7 @@ cull_status cull_unpack_bits(cull_ctx *ctx, const void *bytes, size_t n, void *b
 static size_t count_bits(size_t rows, size_t cols, const unsigned char *bits)
 {
     size_t n = 0;
+
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
             n += bits[r * row_bytes(cols) + c / 8] >> c % 8 & 1;
@@ -264,6 +278,7 @@ static void scatter_planes(size_t rows, size_t cols, size_t width, const unsigne
                            size_t n, const unsigned char *planes, unsigned char *values)
 {
     size_t k = 0;
+
     memset(values, 0, rows * cols * width);
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++) {
@@ -279,6 +294,7 @@ cull_status cull_unpack_matrix(cull_ctx *ctx, const void *bytes, size_t n, size_
                                void *values)
 {
     size_t rows, cols;
+
     if (!cull_packed_shape(bytes, n, &rows, &cols))
         return CULL_EFORMAT;
     const unsigned char *from = (const unsigned char *)bytes + HEAD;

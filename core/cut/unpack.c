@@ -10,6 +10,7 @@
 static uint16_t load16(const unsigned char *p)
 {
     uint16_t value;
+
     memcpy(&value, p, sizeof value);
     return value;
 }
@@ -134,6 +135,7 @@ const float *cull_plain_f32(const cull_matrix *m)
 {
     const bool plain = m->dtype == CULL_DT_F32 && m->col_stride == 1 &&
                        m->row_stride == (ptrdiff_t)m->cols && (uintptr_t)m->data % 4 == 0;
+
     return plain ? m->data : NULL;
 }
 

@@ -7,6 +7,7 @@
 static inline float rest(float x, float high)
 {
     const float low = x - high;
+
     return low - low == 0.0f ? low : 0.0f;
 }
 

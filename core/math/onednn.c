@@ -11,6 +11,7 @@ typedef const_dnnl_memory_desc_t const_desc;
 static bool make_desc(desc *d, size_t rows, size_t cols, bool bf16, dnnl_format_tag_t tag)
 {
     const dnnl_dims_t dims = { (dnnl_dim_t)rows, (dnnl_dim_t)cols };
+
     return dnnl_memory_desc_create_with_tag(d, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32, tag) ==
            dnnl_success;
 }
@@ -39,6 +40,7 @@ typedef const dnnl_memory_desc_t *const_desc;
 static bool make_desc(desc *d, size_t rows, size_t cols, bool bf16, dnnl_format_tag_t tag)
 {
     const dnnl_dims_t dims = { (dnnl_dim_t)rows, (dnnl_dim_t)cols };
+
     return dnnl_memory_desc_init_by_tag(d, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32, tag) ==
            dnnl_success;
 }
@@ -52,6 +54,7 @@ static bool make_primitive_desc(dnnl_engine_t engine, const desc *x, const desc 
                                 dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
     dnnl_matmul_desc_t product;
+
     return dnnl_matmul_desc_init(&product, x, w, NULL, y) == dnnl_success &&
            dnnl_primitive_desc_create(out, &product, attr, engine, NULL) == dnnl_success;
 }

@@ -88,6 +88,7 @@ static cull_status add_value(cull_ctx *ctx, cull_report *report, const cull_valu
 static size_t rank_of(const cull_column *column)
 {
     size_t rank = 0;
+
     while (rank < 3 && column->dims[rank])
         rank++;
     return rank;
@@ -157,6 +158,7 @@ static cull_status check_column(cull_ctx *ctx, const cull_collector *c, const cu
 static const void *keep_data(cull_collector *c, const cull_column *column, size_t n)
 {
     void *data = cull_arena_alloc(c->arena, n ? n : 1, size_of(column->type));
+
     if (!data || n == 0)
         return data;
 

@@ -5,6 +5,7 @@ const char *cull_request_fault(const cull_request *r)
 {
     const uint32_t wants =
         CULL_WANT_GREEDY | CULL_WANT_TOKENS | CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP;
+
     if (r->kind != CULL_SCORE && r->kind != CULL_GENERATE)
         return "a request of an unknown kind";
     if (r->n == 0 || !r->ids)

@@ -159,6 +159,7 @@ static cull_status copy_vtable(cull_ctx *ctx, const char *path, cull_plugin *plu
     const char *name = plugin->name ? plugin->name : "";
     void *vtable =
         copy_sized(ctx, path, name, "vtable", plugin->vtable, cull_kind_vtable_size(plugin->kind));
+
     if (!vtable)
         return cull_context_of(ctx)->error.status;
 
@@ -219,6 +220,7 @@ cull_status cull_module_load(cull_ctx *ctx, const char *path, bool own, cull_loa
 {
     const cull_module *module = NULL;
     cull_loaded *loaded = cull_take(ctx, 1, sizeof *loaded);
+
     if (!loaded)
         return CULL_ENOMEM;
 

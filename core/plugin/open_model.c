@@ -9,6 +9,7 @@ static cull_status look_at_model(cull_ctx *ctx, const cull_model_facts *told,
 {
     enum { LEAST = offsetof(cull_model_facts, exports) };
     cull_model_facts *facts = cull_take(ctx, 1, sizeof *facts);
+
     if (!facts)
         return CULL_ENOMEM;
     *out = facts;
@@ -51,6 +52,7 @@ static cull_status read_layer(cull_ctx *ctx, const cull_open_model *m, size_t l,
                               cull_layer_facts *out)
 {
     enum { LEAST = CULL_UP_TO(cull_layer_facts, other_params) };
+
     cull_call_enter(m->plugin, "layer_facts", l);
     const cull_layer_facts *told = m->backend->layer_facts(m->model, l);
     cull_call_leave();

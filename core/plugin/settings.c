@@ -27,6 +27,7 @@ const cull_param *cull_setting_find(const cull_plugin *plugin, const char *name)
 const char *cull_setting_nearest(const cull_plugin *plugin, const char *name)
 {
     const char **names = cull_alloc(plugin->n_params + 1, sizeof *names);
+
     if (!names)
         return NULL;
 
@@ -180,6 +181,7 @@ cull_status cull_settings_hash(cull_ctx *ctx, const cull_plugin *plugin, const v
 {
     const size_t n = plugin->n_params;
     const cull_param **row = cull_scratch(ctx, n, sizeof *row);
+
     if (!row)
         return CULL_ENOMEM;
 

@@ -184,6 +184,7 @@ static cull_status expand(const reading *r, const char *text, bool first, glob_t
 static cull_status keep_file(const reading *r, char *path, const char **out)
 {
     char *slash = strrchr(path, '/'), *folder = NULL;
+
     if (strstr(path, "/../") && slash) {
         *slash = '\0';
         folder = realpath(path, NULL);

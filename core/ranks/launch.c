@@ -38,6 +38,7 @@ size_t cull_ranks_launched_as(void)
 {
     static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
                                          "SLURM_PROCID" };
+
     return first_number(sizeof names / sizeof *names, names);
 }
 

@@ -49,6 +49,7 @@ typedef struct messenger {
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -57,6 +58,7 @@ static void pause_for(double seconds)
 {
     const struct timespec t = { .tv_sec = (time_t)seconds,
                                 .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
+
     (void)nanosleep(&t, NULL);
 }
 
@@ -93,12 +95,14 @@ static bool get(const messenger *m, void *data, size_t n)
 static bool program_gone(const messenger *m)
 {
     struct pollfd end = { .fd = m->job->socket };
+
     return getppid() != m->program || (poll(&end, 1, 0) > 0 && (end.revents & (POLLHUP | POLLERR)));
 }
 
 static bool program_stopped(const messenger *m)
 {
     char path[64], text[512];
+
     (void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)m->program);
     FILE *file = fopen(path, "r");
     const size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
@@ -115,6 +119,7 @@ static bool program_stopped(const messenger *m)
 static void await_end(const messenger *m)
 {
     struct pollfd asks = { .fd = m->job->socket, .events = POLLIN };
+
     (void)poll(&asks, 1, (int)(1000 * parting_seconds));
 }
 
@@ -123,6 +128,7 @@ static bool told_by_program(messenger *m, const cull_rank_failure *why)
 {
     struct pollfd asks = { .fd = m->job->socket, .events = POLLIN };
     cull_rank_request request;
+
     if (m->rank != 0 || program_gone(m) || program_stopped(m))
         return false;
     if (!m->asked) {
@@ -154,6 +160,7 @@ static _Noreturn void end_all(messenger *m, const cull_rank_failure *why)
 static _Noreturn void end_for(messenger *m, int rank, const char *words)
 {
     cull_rank_failure why = { .status = m->job->lost, .rank = (uint32_t)rank };
+
     (void)snprintf(why.words, sizeof why.words, "%s", words);
     end_all(m, &why);
 }
@@ -163,6 +170,7 @@ static _Noreturn void end_for(messenger *m, int rank, const char *words)
 static void send_beat(messenger *m, int to)
 {
     int done = 1;
+
     if (m->sending[to] != MPI_REQUEST_NULL)
         MPI_Test(&m->sending[to], &done, MPI_STATUS_IGNORE);
     if (!done)
@@ -177,6 +185,7 @@ static void take_beats(messenger *m)
 {
     MPI_Status status;
     int there = 1;
+
     for (;;) {
         beat b;
         MPI_Iprobe(MPI_ANY_SOURCE, BEAT, m->beats, &there, &status);
@@ -195,6 +204,7 @@ static void take_beats(messenger *m)
 static void tell_parts(messenger *m)
 {
     double sum = 0;
+
     m->part[m->rank] = atomic_load(&m->job->page->part);
     for (int r = 0; r < m->size; r++)
         sum += m->part[r];
@@ -205,6 +215,7 @@ static void tell_parts(messenger *m)
 static void forgive_own_absence(messenger *m)
 {
     const double at = now();
+
     for (int r = 0; at - m->looked > 3 * beat_seconds && r < m->size; r++)
         m->heard[r] = at;
     m->looked = at;
@@ -214,6 +225,7 @@ static void look_for_silence(messenger *m)
 {
     char words[128];
     const double patience = m->job->patience;
+
     for (int r = m->rank == 0 ? 1 : 0; r < (m->rank == 0 ? m->size : 1); r++) {
         // rank 0 speaks for the others; for rank 0 the first that still can
         if (now() - m->heard[r] < patience + (m->rank > 0 ? 2 * (m->rank - 1) : 0))
@@ -268,6 +280,7 @@ static void finish(messenger *m, MPI_Request *request)
 {
     static const double least = 2e-5, most = 2e-3;
     int done = 0;
+
     for (double pause = least;; pause = pause < most ? 2 * pause : most) {
         MPI_Test(request, &done, MPI_STATUS_IGNORE);
         if (done)
@@ -288,6 +301,7 @@ static void begin_meeting(messenger *m, const cull_rank_request *request)
     const int own[] = { fails ? order : 2 * m->size, request->meeting, -request->meeting };
     int least[3];
     MPI_Request wait;
+
     if (fails) {
         m->trouble = request->own;
         m->troubled_since = m->troubled_since > 0 ? m->troubled_since : now();
@@ -323,6 +337,7 @@ static size_t chunk_of(uint64_t left)
 static void broadcast(messenger *m, uint64_t n)
 {
     MPI_Request wait;
+
     MPI_Ibcast(&n, 1, MPI_UINT64_T, 0, m->meetings, &wait);
     finish(m, &wait);
     if (m->rank != 0)
@@ -341,6 +356,7 @@ static void broadcast(messenger *m, uint64_t n)
 static void hand_over(messenger *m, uint64_t n)
 {
     MPI_Request wait;
+
     for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
         const size_t some = chunk_of(left);
         must(m, get(m, m->chunk, some));
@@ -352,6 +368,7 @@ static void hand_over(messenger *m, uint64_t n)
 static void take_over(messenger *m, int from, uint64_t n)
 {
     MPI_Request wait;
+
     for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
         const size_t some = chunk_of(left);
         MPI_Irecv(m->chunk, (int)some, MPI_BYTE, from, PART, m->meetings, &wait);
@@ -364,6 +381,7 @@ static void gather(messenger *m, uint64_t n)
 {
     MPI_Request wait;
     uint64_t *all = m->rank == 0 ? calloc((size_t)m->size, sizeof *all) : NULL;
+
     if (m->rank == 0 && !all)
         end_for(m, m->rank, "out of memory");
     MPI_Igather(&n, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, 0, m->meetings, &wait);
@@ -382,6 +400,7 @@ static void gather(messenger *m, uint64_t n)
 static void part_company(messenger *m)
 {
     MPI_Request wait;
+
     MPI_Ibarrier(m->meetings, &wait);
     finish(m, &wait);
 }
@@ -407,6 +426,7 @@ static void answer(messenger *m, const cull_rank_request *request)
 static void serve(messenger *m)
 {
     struct pollfd asks = { .fd = m->job->socket, .events = POLLIN };
+
     for (;;) {
         cull_rank_request request;
         const int n = poll(&asks, 1, m->troubled_since > 0 ? 20 : 200);
@@ -426,6 +446,7 @@ static void serve(messenger *m)
 static bool make_room(messenger *m)
 {
     const size_t n = (size_t)m->size;
+
     m->host = calloc(n, sizeof *m->host);
     m->heard = calloc(n, sizeof *m->heard);
     m->part = calloc(n, sizeof *m->part);
@@ -446,6 +467,7 @@ static bool say_hello(messenger *m)
 {
     char own[CULL_RANKS_HOST] = { 0 };
     cull_hello hello = { .rank = (uint32_t)m->rank, .size = (uint32_t)m->size };
+
     if (!make_room(m)) {
         hello.failed = 1;
         (void)snprintf(hello.why, sizeof hello.why, "out of memory");
@@ -470,6 +492,7 @@ cull_messenger_main cull_messenger_v1;
 void cull_messenger_v1(const cull_messenger_job *job)
 {
     messenger m = { .job = job, .program = getppid() };
+
     if (MPI_Init(NULL, NULL) != MPI_SUCCESS)
         return;
     MPI_Comm_dup(MPI_COMM_WORLD, &m.meetings);

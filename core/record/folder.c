@@ -16,6 +16,7 @@
 cull_status cull_make_folder(cull_ctx *ctx, const char *dir)
 {
     char *path = cull_arena_copy(cull_context_of(ctx)->scratch, dir, strlen(dir));
+
     if (!path)
         return cull_no_memory(ctx);
 
@@ -124,6 +125,7 @@ cull_status cull_folder_abandoned(cull_ctx *ctx, const char *dir, size_t *n,
 cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 {
     DIR *folder;
+
     CULL_TRY(open_folder(ctx, dir, &folder));
     if (!folder)
         return CULL_OK;

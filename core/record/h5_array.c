@@ -27,6 +27,7 @@ static const char *join(cull_h5 *file, const char *group, const char *name)
 static size_t elements(const cull_h5_array *array)
 {
     size_t n = 1;
+
     for (size_t i = 0; i < array->rank; i++)
         n *= array->shape[i];
     return n;
@@ -64,6 +65,7 @@ static bool is_ascii(const char *text)
 {
     while (*text > 0)
         text++;
+
     return *text == '\0';
 }
 
@@ -125,6 +127,7 @@ static hid_t text_type(size_t length)
 static hid_t make(cull_h5 *file, const char *path, const cull_h5_array *array, size_t length)
 {
     hsize_t shape[CULL_H5_RANK];
+
     for (size_t i = 0; i < array->rank; i++)
         shape[i] = array->shape[i];
 
@@ -147,6 +150,7 @@ static void write_data(cull_h5 *file, hid_t array, const char *path, char type, 
                        hid_t space, const void *data, size_t n)
 {
     const bool text = type == 's';
+
     if (n == 0 || file->status != CULL_OK)
         return;
     if (text)
@@ -204,6 +208,7 @@ static bool is_scale(const cull_h5_array *array)
 static void need_scale(cull_h5 *file, const char *group, const char *axis, size_t n)
 {
     const char *path = join(file, group, axis);
+
     if (!path || H5Lexists(file->file, path, H5P_DEFAULT) > 0)
         return;
     int32_t *index = cull_alloc(n ? n : 1, sizeof *index);
@@ -250,6 +255,7 @@ void cull_h5_put(cull_h5 *file, const char *group, const cull_h5_array *array)
     const char *path = join(file, group, array->name);
     const size_t length = common_length(array);
     const hid_t made = path ? make(file, path, array, length) : -1;
+
     if (made < 0)
         return;
 
@@ -275,6 +281,7 @@ void cull_h5_part(cull_h5 *file, const char *group, const cull_h5_array *array, 
     const hid_t made = path ? H5Dopen2(file->file, path, H5P_DEFAULT) : -1;
     hsize_t from[CULL_H5_RANK], n[CULL_H5_RANK];
     size_t total = 1;
+
     for (size_t i = 0; i < array->rank; i++) {
         from[i] = start[i];
         n[i] = count[i];

@@ -32,6 +32,7 @@ static herr_t keep_first(unsigned depth, const H5E_error2_t *error, void *why)
 const char *cull_h5_why(cull_ctx *ctx)
 {
     char *why = cull_arena_alloc(cull_context_of(ctx)->scratch, CULL_SENTENCE / 2, 1);
+
     if (!why)
         return "out of memory";
     if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, why) < 0 || !*why)

@@ -65,6 +65,7 @@ void cull_h5_close(cull_h5_in *file)
 bool cull_h5_has(cull_h5_in *file, const char *path)
 {
     char *prefix = cull_arena_copy(cull_context_of(file->ctx)->scratch, path, strlen(path));
+
     if (!prefix)
         return false;
     for (char *c = prefix + 1; *c; c++) { // H5Lexists fails where a group above is missing
@@ -112,6 +113,7 @@ cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t
                           const char *const **names)
 {
     listing list = { .ctx = file->ctx, .kind = kind == 'g' ? H5O_TYPE_GROUP : H5O_TYPE_DATASET };
+
     *n = 0;
     *names = NULL;
     if (!cull_h5_has(file, group))
@@ -182,6 +184,7 @@ cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *n
                               const char *const **out)
 {
     const hid_t attribute = open_attribute(file, where, name);
+
     if (attribute < 0)
         return CULL_OK;
 
@@ -209,6 +212,7 @@ cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *na
 {
     size_t n = 0;
     const char *const *texts = NULL;
+
     CULL_TRY(cull_h5_get_texts(file, where, name, &n, &texts));
     if (n > 0)
         *out = texts[0];
@@ -218,6 +222,7 @@ cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *na
 cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name, double *out)
 {
     const hid_t attribute = open_attribute(file, where, name);
+
     if (attribute < 0)
         return CULL_OK;
 

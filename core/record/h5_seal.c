@@ -98,6 +98,7 @@ cull_status cull_h5_check(cull_ctx *ctx, const char *path)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     verdict v = WHOLE;
+
     if (fd < 0)
         return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
 
@@ -121,6 +122,7 @@ static uint32_t turn(uint32_t x, unsigned k)
 static void mix(uint32_t *h)
 {
     static const unsigned by[] = { 4, 6, 8, 16, 19, 4 };
+
     for (size_t i = 0; i < 6; i++) {
         uint32_t *a = &h[i % 3], *b = &h[(i + 1) % 3], *c = &h[(i + 2) % 3];
         *a = (*a - *c) ^ turn(*c, by[i]);
@@ -132,6 +134,7 @@ static void mix(uint32_t *h)
 static void end(uint32_t *h)
 {
     static const unsigned by[] = { 14, 11, 25, 16, 4, 14, 24 };
+
     for (size_t i = 0; i < 7; i++) {
         uint32_t *to = &h[(i + 2) % 3];
         const uint32_t from = h[(i + 1) % 3];
@@ -143,6 +146,7 @@ uint32_t cull_h5_checksum(const void *data, size_t bytes)
 {
     const unsigned char *from = data;
     uint32_t h[3];
+
     for (size_t i = 0; i < 3; i++)
         h[i] = 0xdeadbeef + (uint32_t)bytes;
     while (bytes > 0) {

@@ -49,6 +49,7 @@ static herr_t group_form(hid_t what)
 {
     enum { ALL = 65535 };
     herr_t ok = H5Pset_link_creation_order(what, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+
     if (ok >= 0)
         ok = H5Pset_link_phase_change(what, ALL, 0);
     if (ok >= 0)
@@ -193,6 +194,7 @@ static cull_status write_sealed(const cull_h5 *file, char *image, size_t n)
 static void mend_superblock(char *image, size_t n)
 {
     enum { VERSION = 8, SUMMED = 44 };
+
     if (n < SUMMED + 4 || image[VERSION] < 2)
         return;
     const uint32_t sum = cull_h5_checksum(image, SUMMED);
@@ -352,6 +354,7 @@ static void text_attribute(cull_h5 *file, const char *where, const char *name, c
                            const char *const *texts)
 {
     const char **cleaned = file->status == CULL_OK ? cull_h5_clean(file, n ? *n : 1, texts) : NULL;
+
     if (!cleaned)
         return;
     const hid_t type = cull_h5_text_type();

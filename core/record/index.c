@@ -32,6 +32,7 @@ static bool table_make(cull_ctx *ctx, table *t, size_t n)
 {
     bool ok = true;
     const size_t room = n ? n : 1;
+
     for (size_t c = 0; ok && c < TEXTS; c++)
         ok = (t->text[c] = cull_scratch(ctx, room, sizeof *t->text[c])) != NULL;
     for (size_t c = 0; ok && c < REALS; c++)
@@ -63,6 +64,7 @@ static cull_status read_table(cull_ctx *ctx, const char *dir, table *t)
     const char *const *names;
     size_t n;
     const char *trials = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials", dir);
+
     if (!trials)
         return cull_no_memory(ctx);
     CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &names));
@@ -125,6 +127,7 @@ static cull_status read_files(cull_ctx *ctx, const char *path, size_t *n, const 
     cull_h5_shape shape = { 0 };
     const void *data = NULL;
     cull_status status = cull_h5_open(ctx, path, &file);
+
     if (status == CULL_OK)
         status = cull_h5_get(file, "/trials/file", 's', &shape, &data);
     cull_h5_close(file);
@@ -139,6 +142,7 @@ cull_status cull_index_fits(cull_ctx *ctx, const char *dir, bool *fits)
     const char *trials = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", dir);
     const char *const *there, *const *named;
     size_t n, n_named;
+
     *fits = false;
     if (!path || !trials)
         return cull_no_memory(ctx);
@@ -163,6 +167,7 @@ cull_status cull_index_write(cull_ctx *ctx, const char *dir)
 {
     table t = { 0 };
     const char *path = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/index.h5", dir);
+
     if (!path)
         return cull_no_memory(ctx);
     CULL_TRY(cull_make_folder(ctx, dir));

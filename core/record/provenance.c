@@ -17,6 +17,7 @@ static const char *system_line(cull_ctx *ctx, const char *path, const char *key)
     FILE *file = fopen(path, "re");
     char line[512], *value = NULL;
     const char *found = "";
+
     while (file && !value && fgets(line, sizeof line, file))
         if (strncmp(line, key, strlen(key)) == 0)
             value = strchr(line, ':');
@@ -33,6 +34,7 @@ static const char *system_line(cull_ctx *ctx, const char *path, const char *key)
 cull_status cull_provenance_here(cull_ctx *ctx, cull_provenance *out)
 {
     char host[256] = "";
+
     (void)gethostname(host, sizeof host - 1);
     cull_key key = { "" };
     const int failed = cull_key_of_file("/proc/self/exe", &key);
@@ -64,6 +66,7 @@ static void put_plugins(cull_h5 *file, size_t n, const cull_plugin_used *plugins
 {
     static const char *const names[] = { "kind", "name",     "version", "path",
                                          "hash", "settings", "cite" };
+
     cull_h5_group(file, "/provenance/plugins");
     for (size_t c = 0; c < sizeof names / sizeof names[0]; c++) {
         const char **column = cull_h5_scratch(file, n, sizeof *column);
@@ -85,6 +88,7 @@ static void put_seeds(cull_h5 *file, size_t n, const cull_seed_used *seeds)
 {
     const char **names = cull_h5_scratch(file, n, sizeof *names);
     uint64_t *values = cull_h5_scratch(file, n, sizeof *values);
+
     if (!names || !values)
         return;
 
@@ -105,6 +109,7 @@ static void put_files(cull_h5 *file, size_t n, const cull_name_key *files)
     const char **names = cull_h5_scratch(file, n, sizeof *names);
     const char **keys = cull_h5_scratch(file, n, sizeof *keys);
     uint64_t *bytes = cull_h5_scratch(file, n, sizeof *bytes);
+
     if (!names || !keys || !bytes)
         return;
 
@@ -128,6 +133,7 @@ static void put_files(cull_h5 *file, size_t n, const cull_name_key *files)
 void cull_put_provenance(cull_h5 *file, const cull_provenance *p)
 {
     const char *group = "/provenance";
+
     cull_h5_group(file, group);
     cull_h5_document(file, group, "config_yaml", p->config_yaml, "the experiment, as it was given");
     cull_h5_document(file, group, "config_resolved", p->config_resolved,

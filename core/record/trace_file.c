@@ -10,6 +10,7 @@ static size_t most(const cull_open_model *model,
                    bool chosen) // experts, or experts routed, of a layer
 {
     size_t n = 0;
+
     for (size_t l = 0; l < model->facts->L; l++) {
         const cull_layer_facts *facts = cull_layer_of(model, l);
         const size_t here = facts->E == 0 ? 0 : chosen ? facts->K : facts->E;
@@ -21,6 +22,7 @@ static size_t most(const cull_open_model *model,
 static size_t moe_layers(const cull_open_model *model, int32_t *index)
 {
     size_t n = 0;
+
     for (size_t l = 0; l < model->facts->L; l++)
         if (cull_layer_of(model, l)->E > 0)
             index[n++] = (int32_t)l;
@@ -90,6 +92,7 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_
     int32_t *layer = cull_h5_scratch(file, model->facts->L, sizeof *layer);
     const size_t n = layer ? moe_layers(model, layer) : 0;
     const size_t S = trace->n_seq, N = trace->len, E = most(model, false), K = most(model, true);
+
     cull_h5_group(file, "/router");
     if (n == 0)
         return;
@@ -152,6 +155,7 @@ cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_open_mo
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
     cull_h5 *file = cull_h5_create(ctx, path, expected(model, trace));
+
     if (!file)
         return cull_context_of(ctx)->error.status;
 

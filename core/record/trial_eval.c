@@ -12,6 +12,7 @@ static bool same(const char *a, const char *b)
 static size_t rank_of(const cull_column *column)
 {
     size_t rank = 0;
+
     while (rank < 3 && column->dims[rank])
         rank++;
     return rank;
@@ -45,6 +46,7 @@ static const char *group_of(cull_arena *arena, const cull_evaluation *all, size_
                             const char *task)
 {
     size_t clashes = 0, earlier = 1;
+
     for (size_t j = 0; j < i; j++) {
         clashes += clash_on(all[j].found, all[i].found, task);
         earlier += same(all[j].metric, all[i].metric);
@@ -60,6 +62,7 @@ static const char *group_of(cull_arena *arena, const cull_evaluation *all, size_
 static void put_columns(cull_h5 *file, cull_arena *arena, const cull_evaluation *all, size_t i)
 {
     const cull_collector *found = all[i].found;
+
     for (size_t c = 0; c < found->n_columns; c++) {
         const cull_column *column = &found->columns[c];
         const char *group = group_of(arena, all, i, column->task);
@@ -85,6 +88,7 @@ static void put_columns(cull_h5 *file, cull_arena *arena, const cull_evaluation 
 static void put_attributes(cull_h5 *file, cull_arena *arena, const cull_evaluation *all, size_t i)
 {
     const cull_collector *found = all[i].found;
+
     for (size_t c = 0; c < found->n_attributes; c++) {
         const cull_attribute *a = &found->attributes[c];
         const char *group = group_of(arena, all, i, a->task);
@@ -105,6 +109,7 @@ static void put_attributes(cull_h5 *file, cull_arena *arena, const cull_evaluati
 static const char *attributes_json(cull_h5 *file, cull_arena *arena, const cull_collector *found)
 {
     cull_buf buf = CULL_BUF_INIT;
+
     cull_buf_puts(&buf, "{");
     for (size_t i = 0; i < found->n_attributes; i++) {
         const cull_attribute *a = &found->attributes[i];
@@ -140,6 +145,7 @@ static void put_evaluation_table(cull_h5 *file, cull_arena *arena, size_t n,
                                  const cull_evaluation *evaluations)
 {
     const char **column[4];
+
     for (size_t c = 0; c < 4; c++)
         if (!(column[c] = cull_h5_scratch(file, n, sizeof *column[c])))
             return;
@@ -175,6 +181,7 @@ typedef struct rows {
 static bool rows_make(cull_h5 *file, rows *r, size_t n)
 {
     bool ok = true;
+
     for (size_t c = 0; c < 4; c++)
         ok &= (r->text[c] = cull_h5_scratch(file, n, sizeof *r->text[c])) != NULL;
     r->value = cull_h5_scratch(file, n, sizeof *r->value);
@@ -206,6 +213,7 @@ static void put_metrics(cull_h5 *file, cull_arena *arena, size_t n,
                         const cull_evaluation *evaluations)
 {
     size_t total = 0;
+
     for (size_t i = 0; i < n; i++)
         total += evaluations[i].found->n_values;
     rows r = { 0 };

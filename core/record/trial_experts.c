@@ -15,6 +15,7 @@ typedef struct moe {
 static moe moe_of(cull_h5 *file, const cull_trial *trial)
 {
     moe m = { .trial = trial, .layer = cull_h5_scratch(file, trial->model->L, sizeof *m.layer) };
+
     for (size_t l = 0; m.layer && l < trial->model->L; l++) {
         if (trial->layer[l]->E == 0)
             continue;
@@ -41,6 +42,7 @@ static void put_flags(cull_h5 *file, const moe *m)
     uint8_t *kept = cull_h5_scratch(file, m->n * m->E, 1);
     uint8_t *action = cull_h5_scratch(file, m->n * m->E, 1);
     int32_t *group = cull_h5_scratch(file, m->n * m->E, sizeof *group);
+
     if (!kept || !action || !group)
         return;
 
@@ -97,6 +99,7 @@ static void put_density(cull_h5 *file, const moe *m)
     const cull_cut *cut = m->trial->cut;
     double *density =
         cut && cut->n_overlays ? cull_h5_scratch(file, m->n * m->E, sizeof *density) : NULL;
+
     if (!density)
         return;
 
@@ -128,6 +131,7 @@ static void put_widths(cull_h5 *file, const moe *m)
 {
     const cull_cut *cut = m->trial->cut;
     bool any = false;
+
     for (size_t i = 0; cut && i < cut->n_overlays; i++)
         any |= cut->overlay[i].kind == CULL_CHANNELS;
     int32_t *width = any ? cull_h5_scratch(file, m->n * m->E, sizeof *width) : NULL;
@@ -160,6 +164,7 @@ static void put_widths(cull_h5 *file, const moe *m)
 static double mean_variance(const cull_layer_stats *s, size_t e)
 {
     double sum = 0;
+
     for (size_t d = 0; s->var && d < s->D; d++)
         sum += s->var[e * s->D + d];
     return s->var && s->D ? sum / (double)s->D : NAN;
@@ -169,6 +174,7 @@ static double mean_variance(const cull_layer_stats *s, size_t e)
 static double statistic(const cull_layer_stats *s, size_t which, size_t e)
 {
     const double count = s->count ? s->count[e] : NAN;
+
     switch (which) {
     case 0:
         return s->gate_sum ? s->gate_sum[e] : NAN;
@@ -184,6 +190,7 @@ static double statistic(const cull_layer_stats *s, size_t which, size_t e)
 static void put_tokens(cull_h5 *file, const moe *m)
 {
     uint64_t *tokens = cull_h5_scratch(file, m->n * m->E, sizeof *tokens);
+
     if (!tokens)
         return;
     for (size_t i = 0; i < m->n; i++) {
@@ -215,6 +222,7 @@ static void put_statistics(cull_h5 *file, const moe *m)
         { "gate_norm_mean", "mean of gate times norm of the output over routed tokens" },
         { "out_var", "variance of the expert's output, mean over channels" },
     };
+
     if (!m->trial->stats)
         return;
 
@@ -250,6 +258,7 @@ static void put_scores(cull_h5 *file, const moe *m, bool by_layer)
     const char *group = by_layer ? "/layers" : "/experts";
     const char **names = cull_h5_scratch(file, n, sizeof *names);
     double *scores = cull_h5_scratch(file, n * rows * E, sizeof *scores);
+
     if (!names || !scores)
         return;
 
@@ -287,6 +296,7 @@ void cull_put_experts(cull_h5 *file, const cull_trial *trial)
 {
     const moe m = moe_of(file, trial);
     int32_t *widths = cull_h5_scratch(file, 3 * m.n, sizeof *widths);
+
     cull_h5_group(file, "/experts");
     if (!widths || m.n == 0)
         return;
@@ -340,6 +350,7 @@ void cull_put_layers(cull_h5 *file, const cull_trial *trial)
     uint8_t *skip = cull_h5_scratch(file, 2 * L, 1);
     int32_t *counts = cull_h5_scratch(file, 2 * L, sizeof *counts);
     double *ratio = cull_h5_scratch(file, 2 * L, sizeof *ratio);
+
     cull_h5_group(file, "/layers");
     if (!skip || !counts || !ratio)
         return;

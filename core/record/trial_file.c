@@ -64,6 +64,7 @@ static const char *file_name(cull_ctx *ctx, const cull_trial_axes *axes, const c
                              const char *folder, const char *ending)
 {
     const char *slug = cull_trial_slug(ctx, axes);
+
     if (!slug)
         return NULL;
     const char *name =
@@ -114,6 +115,7 @@ static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
 static void put_model(cull_h5 *file, const cull_trial *trial)
 {
     const cull_model_facts *m = trial->model;
+
     cull_h5_group(file, "/model");
     cull_h5_text(file, "/model", "source", m->source);
     cull_h5_text(file, "/model", "arch", m->arch);
@@ -136,6 +138,7 @@ static void put_tensors(cull_h5 *file, size_t n, const cull_name_key *tensors)
 {
     const char **names = n ? cull_h5_scratch(file, n, sizeof *names) : NULL;
     const char **keys = names ? cull_h5_scratch(file, n, sizeof *keys) : NULL;
+
     if (!keys)
         return;
 
@@ -166,6 +169,7 @@ static void put_calibration(cull_h5 *file, const cull_trial *trial)
     int64_t *ordinal = source ? cull_h5_scratch(file, n, sizeof *ordinal) : NULL;
     int64_t *length = ordinal ? cull_h5_scratch(file, n, sizeof *length) : NULL;
     uint64_t longest = 0, tokens = 0;
+
     if (n && !length)
         return;
 
@@ -255,6 +259,7 @@ static void put_timing(cull_h5 *file, const cull_trial *trial)
 {
     const size_t n = trial->n_phases;
     const char **names = n ? cull_h5_scratch(file, n, sizeof *names) : NULL;
+
     cull_h5_group(file, "/timing");
     if (!names)
         return;
@@ -316,6 +321,7 @@ static cull_status write_file(cull_ctx *ctx, const char *dir, const char *name,
     const char *path = cull_arena_printf(scratch, "%s/%s", dir, name);
     const char *folder = cull_arena_printf(scratch, "%s/trials", dir);
     const char *slug = cull_trial_slug(ctx, &trial->axes);
+
     if (!path || !folder || !slug)
         return cull_no_memory(ctx);
     CULL_TRY(cull_make_folder(ctx, folder));

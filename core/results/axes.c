@@ -7,6 +7,7 @@
 bool cull_axis_varies(const cull_frame *f, const char *model, size_t axis, size_t at_least)
 {
     const char *first = NULL;
+
     for (size_t c = 0; c < f->n_cells; c++) {
         const char *value = f->cell[c].axis[axis];
         if (!*value || (model && strcmp(f->cell[c].model, model) != 0))
@@ -21,6 +22,7 @@ bool cull_axis_varies(const cull_frame *f, const char *model, size_t axis, size_
 int cull_axes_order(const cull_frame *f, const char *const *a, const char *const *b)
 {
     int order = 0;
+
     for (size_t i = 0; i < f->n_axes && order == 0; i++)
         order = strcmp(a[i], b[i]);
     return order;
@@ -49,6 +51,7 @@ double cull_cell_mean(const cull_frame *f, const cull_frame_cell *c,
                       double (*of)(const cull_frame_trial *))
 {
     double sum = 0;
+
     for (size_t s = 0; s < c->n_trials; s++)
         sum += of(&f->trial[f->order[c->first + s]]) / (double)c->n_trials;
     return sum;

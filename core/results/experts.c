@@ -12,6 +12,7 @@ static cull_status matrix(cull_ctx *ctx, cull_h5_in *file, const char *name, cha
                           const cull_experts *e, const void **data)
 {
     cull_h5_shape shape;
+
     *data = NULL;
     if (!cull_h5_has(file, name))
         return CULL_OK;
@@ -26,6 +27,7 @@ static cull_status read_experts(cull_ctx *ctx, cull_h5_in *file, cull_experts *o
 {
     cull_h5_shape shape;
     const void *data;
+
     if (!cull_h5_has(file, "/experts/kept"))
         return CULL_OK;
     CULL_TRY(cull_h5_get(file, "/experts/kept", 'b', &shape, &data));
@@ -53,6 +55,7 @@ static cull_status read_experts(cull_ctx *ctx, cull_h5_in *file, cull_experts *o
 cull_status cull_experts_load(cull_ctx *ctx, const char *path, cull_experts *out)
 {
     cull_h5_in *file;
+
     *out = (cull_experts){ 0 };
     CULL_TRY(cull_h5_open(ctx, path, &file));
     const cull_status status = read_experts(ctx, file, out);
@@ -82,6 +85,7 @@ void cull_rank_layers(size_t L, size_t E, const double *score, double *rank)
 static double correlation(size_t n, const double *x, const double *y)
 {
     double mx = 0, my = 0, xx = 0, yy = 0, xy = 0, count = 0;
+
     for (size_t i = 0; i < n; i++)
         if (!isnan(x[i]) && !isnan(y[i])) {
             mx += x[i];
@@ -101,6 +105,7 @@ static double correlation(size_t n, const double *x, const double *y)
 double cull_rank_correlation(size_t L, size_t E, const double *rank_a, const double *rank_b)
 {
     double sum = 0, n = 0;
+
     for (size_t l = 0; l < L; l++) {
         const double rho = correlation(E, rank_a + l * E, rank_b + l * E);
         if (!isnan(rho)) {
@@ -120,6 +125,7 @@ static double log_choose(size_t n, size_t k)
 static double chance(size_t n, size_t a, size_t b)
 {
     double sum = 0;
+
     for (size_t k = a + b > n ? a + b - n : 0; k <= a && k <= b; k++)
         if (k > 0)
             sum += exp(log_choose(a, k) + log_choose(n - a, b - k) - log_choose(n, b)) * (double)k /
@@ -131,6 +137,7 @@ cull_overlap cull_removed_overlap(size_t L, size_t E, const uint8_t *kept_a, con
 {
     cull_overlap sum = { 0, 0 };
     double layers = 0;
+
     for (size_t l = 0; l < L; l++) {
         size_t n = 0, a = 0, b = 0, both = 0;
         for (size_t i = l * E; i < (l + 1) * E; i++) {

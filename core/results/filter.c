@@ -33,6 +33,7 @@ static void trial_columns(const cull_frame_trial *t, const char *folder,
         { "folder", folder, NAN, true },
         { "trial", t->id, NAN, true },
     };
+
     memcpy(out, all, sizeof all);
 }
 
@@ -44,6 +45,7 @@ static void row_columns(const cull_row *row, cull_filter_column out[ROW_COLUMNS]
         { "filter", row->filter, NAN, true },
         { "evaluation", row->evaluation, NAN, true },
     };
+
     memcpy(out, all, sizeof all);
 }
 
@@ -92,6 +94,7 @@ static size_t values_in(enum place place, const cull_frame *f, const char *key, 
 {
     const char *first = NULL;
     size_t first_length = 0, length = 0;
+
     for (size_t i = 0; i < f->n_rows; i++) {
         const char *value = value_in(place, f, &f->row[i], key, n, &length);
         if (value && first && (length != first_length || memcmp(value, first, length) != 0))
@@ -109,6 +112,7 @@ static enum place place_of(const cull_frame *f, const char *key, size_t n)
     const cull_frame_trial none = { .axis = f->trial[0].axis };
     const cull_row nothing = { 0 };
     cull_filter_column trial[TRIAL_COLUMNS], row[ROW_COLUMNS];
+
     trial_columns(&none, "", trial);
     row_columns(&nothing, row);
     for (size_t i = 0; i < TRIAL_COLUMNS; i++)
@@ -141,6 +145,7 @@ static bool keeps_trial(cull_filter *c, const cull_frame *f, size_t trial)
     const cull_frame_trial *t = &f->trial[trial];
     cull_filter_column column[TRIAL_COLUMNS];
     const bool folder = strcmp(c->key, "folder") == 0;
+
     if (folder && cull_filter_meets(c, t->folder)) {
         c->known = true;
         return cull_filter_keeps(c, true);
@@ -154,6 +159,7 @@ static bool keeps_conditions(cull_ctx *ctx, cull_filter *c, const cull_row *row)
 {
     size_t n, key = strlen(c->key) + 1;
     const char *line = cull_condition(row->conditions ? row->conditions : "", c->key, &n);
+
     if (!line)
         return true;
     if (n - key >= 2 && line[key] == '"' && line[n - 1] == '"') {
@@ -171,6 +177,7 @@ static bool keeps(cull_ctx *ctx, cull_filter *c, enum place place, const cull_fr
     const cull_frame_trial *t = &f->trial[row->trial];
     cull_filter_column column[ROW_COLUMNS];
     size_t n;
+
     switch (place) {
     case TRIAL:
         return keeps_trial(c, f, row->trial);
@@ -196,6 +203,7 @@ static bool keeps(cull_ctx *ctx, cull_filter *c, enum place place, const cull_fr
 static void drop_empty_trials(cull_frame *f, size_t *number)
 {
     size_t trials = 0;
+
     for (size_t i = 0; i < f->n_rows; i++)
         number[f->row[i].trial] = 1;
     for (size_t i = 0; i < f->n_trials; i++)
@@ -213,6 +221,7 @@ static cull_status keep_rows(cull_ctx *ctx, const cull_filters *filters, cull_fr
     enum place *place = cull_scratch(ctx, filters->n + 1, sizeof *place);
     bool *kept = cull_scratch(ctx, f->n_rows + 1, sizeof *kept);
     size_t rows = 0;
+
     if (!place || !kept)
         return CULL_ENOMEM;
     for (size_t i = 0; i < filters->n; i++)
@@ -233,6 +242,7 @@ cull_status cull_frame_filter(cull_ctx *ctx, const cull_conditions *where, cull_
 {
     cull_filters filters;
     size_t *number = cull_scratch(ctx, f->n_trials + 1, sizeof *number);
+
     if (!number)
         return CULL_ENOMEM;
     CULL_TRY(cull_filters_read(ctx, "--where", where->n, where->at, is_key, f, &filters));

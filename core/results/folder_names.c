@@ -33,12 +33,14 @@ bool cull_same_name(const cull_frame *f, const cull_frame_trial *a, const cull_f
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
+
     return slash && slash[1] ? slash + 1 : path;
 }
 
 const char *cull_folder_shown(const cull_frame *f, size_t trial)
 {
     const char *folder = f->trial[trial].folder, *shown = last_part(folder);
+
     for (size_t i = 0; i < f->n_trials; i++)
         if (!same(f->trial[i].folder, folder) && same(last_part(f->trial[i].folder), shown))
             return folder;
@@ -50,6 +52,7 @@ const char *cull_folder_shown(const cull_frame *f, size_t trial)
 static bool model_is_taken(const cull_frame *f, size_t trial)
 {
     const cull_frame_trial *t = &f->trial[trial];
+
     for (size_t i = 0; i < f->n_trials; i++)
         if (same(f->trial[i].model, t->model) && !same(f->trial[i].folder, t->folder) &&
             !same(f->trial[i].fingerprint, t->fingerprint))
@@ -61,6 +64,7 @@ static bool model_is_taken(const cull_frame *f, size_t trial)
 static cull_status name_models(cull_ctx *ctx, cull_frame *f)
 {
     const char **name = cull_scratch(ctx, f->n_trials, sizeof *name);
+
     if (!name)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_trials; i++) { // all are judged by the old names
@@ -91,6 +95,7 @@ static bool are_mistaken(const cull_frame *f, const cull_frame_trial *a, const c
 static cull_status mark_mistaken(cull_ctx *ctx, const cull_frame *f, bool **out, bool *any)
 {
     bool *mark = *out = cull_scratch(ctx, f->n_trials, sizeof *mark);
+
     *any = false;
     if (!mark)
         return CULL_ENOMEM;
@@ -118,6 +123,7 @@ static cull_status add_axis(cull_ctx *ctx, cull_frame *f, const char *name, cons
                             value_fn value, const setting *arg)
 {
     const char **names = cull_take(ctx, f->n_axes + 1, sizeof *names);
+
     if (!names)
         return CULL_ENOMEM;
     memcpy(names, f->axis, f->n_axes * sizeof *names);
@@ -152,6 +158,7 @@ static const char *folder_of(const cull_frame *f, size_t trial, const setting *a
 static const char *axis_name(cull_ctx *ctx, const cull_frame *f, const setting *of)
 {
     const char *dot = strrchr(of->name, '.'), *name = dot ? dot + 1 : of->name;
+
     for (size_t i = 0; i < f->n_axes; i++)
         if (same(f->axis[i], name))
             name = of->name;
@@ -183,6 +190,7 @@ static cull_status tell_methods_apart(cull_ctx *ctx, cull_frame *f)
 {
     bool *mark, any;
     setting differs;
+
     while (find_difference(f, &differs)) {
         const char *name = axis_name(ctx, f, &differs);
         if (!name)
@@ -218,6 +226,7 @@ static void join_checkpoints(cull_frame *f)
 {
     const char *first = f->trial[0].model;
     bool joined = false;
+
     for (size_t i = 0; i < f->n_trials; i++) {
         cull_frame_trial *t = &f->trial[i];
         t->checkpoint =

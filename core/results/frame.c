@@ -31,6 +31,7 @@ bool cull_averages(const char *conditions, const char *task)
     size_t n = 0;
     const char *line = cull_condition(conditions, "tasks", &n);
     const size_t length = strlen(task);
+
     for (size_t at = strlen("tasks="); line && at + length <= n; at++)
         if ((line[at - 1] == '=' || line[at - 1] == ' ') && memcmp(line + at, task, length) == 0 &&
             (at + length == n || line[at + length] == ' '))
@@ -43,6 +44,7 @@ bool cull_averages(const char *conditions, const char *task)
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
 {
     cull_frame *f = in->frame;
+
     if (f->n_trials == in->room_trials) {
         in->room_trials = in->room_trials ? 2 * in->room_trials : 64;
         cull_frame_trial *more = cull_take(in->ctx, in->room_trials, sizeof *more);
@@ -59,6 +61,7 @@ cull_status loading_add_trial(loading *in, const cull_frame_trial *trial)
 cull_status loading_add_row(loading *in, const cull_row *row)
 {
     cull_frame *f = in->frame;
+
     if (f->n_rows == in->room_rows) {
         in->room_rows = in->room_rows ? 2 * in->room_rows : 256;
         cull_row *more = cull_take(in->ctx, in->room_rows, sizeof *more);
@@ -88,6 +91,7 @@ static bool has_row(const cull_frame *f, size_t trial, const cull_row *row)
 static cull_status leave_out(cull_ctx *ctx, cull_frame *f, const size_t *heir)
 {
     size_t *number = cull_scratch(ctx, f->n_trials, sizeof *number), n = 0, rows = 0;
+
     if (!number)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_rows; i++) {
@@ -119,6 +123,7 @@ static bool is_rival(const cull_frame *f, size_t i, size_t j)
 {
     const cull_frame_trial *a = &f->trial[i], *b = &f->trial[j];
     const bool here = same(a->folder, b->folder);
+
     if (cull_same_name(f, a, b))
         return here || (a->dense && same(a->fingerprint, b->fingerprint));
     return here && !a->dense && cull_same_cell(f, a, b) && !same(a->recipe, b->recipe);
@@ -128,6 +133,7 @@ static bool is_rival(const cull_frame *f, size_t i, size_t j)
 static int finished_later(const cull_frame_trial *a, const cull_frame_trial *b)
 {
     const int order = strcmp(a->finished, b->finished);
+
     if (order != 0 || isnan(a->finished_s) || isnan(b->finished_s))
         return order;
     return (a->finished_s > b->finished_s) - (a->finished_s < b->finished_s);
@@ -137,6 +143,7 @@ static int finished_later(const cull_frame_trial *a, const cull_frame_trial *b)
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
     size_t *heir = cull_scratch(ctx, f->n_trials, sizeof *heir), dropped = 0;
+
     if (!heir)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_trials; i++) {
@@ -167,6 +174,7 @@ static size_t number_columns(cull_frame *f, const bool *split, const size_t *bas
                              const cull_row **representative)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < f->n_rows; i++) {
         cull_row *row = &f->row[i];
         size_t c = 0;
@@ -216,6 +224,7 @@ static const char *what_differs(cull_ctx *ctx, const cull_row *row, const cull_r
 {
     size_t n;
     const cull_named_value *setting = cull_settings_differ(&row->how, &other->how, &n);
+
     if (setting) {
         const char *dot = strrchr(setting->name, '.');
         return cull_arena_printf(cull_context_of(ctx)->alloc, "%s=%s",
@@ -266,6 +275,7 @@ static cull_status describe_columns(cull_ctx *ctx, cull_frame *f, const cull_row
 static cull_status find_doubles(cull_ctx *ctx, const cull_frame *f, size_t n, bool *twice)
 {
     uint8_t *seen = cull_scratch(ctx, f->n_trials * n, 1);
+
     if (!seen)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_rows; i++) {
@@ -282,6 +292,7 @@ static cull_status find_columns(cull_ctx *ctx, cull_frame *f)
     const cull_row **first = cull_scratch(ctx, room, sizeof *first);
     bool *twice = cull_scratch(ctx, room, sizeof *twice);
     size_t *base = cull_scratch(ctx, room, sizeof *base);
+
     if (!first || !twice || !base)
         return CULL_ENOMEM;
 
@@ -352,6 +363,7 @@ static cull_status find_cells(cull_ctx *ctx, cull_frame *f)
 static void tell_gaps(cull_ctx *ctx, const cull_frame *f)
 {
     size_t gaps = 0, cell = 0, column = 0, seeds = 0;
+
     for (size_t c = 0; c < f->n_cells; c++)
         for (size_t j = 0; j < f->n_columns; j++) {
             size_t have = 0;

@@ -35,6 +35,7 @@ static cull_status read_timing(cull_h5_in *file, cull_frame_trial *t)
 {
     cull_h5_shape shape;
     const void *names, *wall, *flops;
+
     if (!cull_h5_has(file, "/timing/phase") || !cull_h5_has(file, "/timing/wall_s"))
         return CULL_OK;
     CULL_TRY(cull_h5_get(file, "/timing/phase", 's', &shape, &names));
@@ -106,6 +107,7 @@ static cull_status place_of_file(cull_ctx *ctx, const char *path, place *out)
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *end = strstr(name, ".eval-");
     size_t n = end ? (size_t)(end - name) : strlen(name);
+
     if (!end && n > 3 && strcmp(name + n - 3, ".h5") == 0)
         n -= 3;
     out->only = cull_arena_copy(arena, name, n);
@@ -118,6 +120,7 @@ static cull_status place_of(cull_ctx *ctx, const char *path, place *out)
 {
     struct stat st;
     const char *below = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", path);
+
     if (!below)
         return cull_no_memory(ctx);
     if (stat(path, &st) != 0)
@@ -131,6 +134,7 @@ static cull_status place_of(cull_ctx *ctx, const char *path, place *out)
 static bool is_wanted(const place *where, const char *name, bool added)
 {
     const size_t n = where->only ? strlen(where->only) : 0;
+
     if ((strstr(name, ".eval-") != NULL) != added || strcmp(name, "index.h5") == 0)
         return false;
     return !where->only || (strncmp(name, where->only, n) == 0 &&
@@ -152,6 +156,7 @@ static bool is_known(const loading *in, const char *id, size_t *trial)
 static void drop_known(cull_frame *f)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < f->n_rows; i++) {
         const cull_row *row = &f->row[i];
         bool known = false;
@@ -173,6 +178,7 @@ static cull_status load_file(loading *in, const char *path, const char *folder, 
     cull_frame_trial t = { .path = path, .folder = folder };
     size_t trial = in->frame->n_trials;
     const size_t before = in->frame->n_rows, trials = in->frame->n_trials;
+
     *taken = false;
     CULL_TRY(cull_h5_open(ctx, path, &file));
 
@@ -198,6 +204,7 @@ static cull_status load_folder(loading *in, const char *dir)
     place where = { 0 };
     const char *const *names;
     size_t n, n_taken = 0, n_left_out = 0;
+
     CULL_TRY(place_of(ctx, dir, &where));
     CULL_TRY(cull_folder_list(ctx, where.dir, ".h5", &n, &names));
 
@@ -231,6 +238,7 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
 {
     static const char *const axes[CULL_AXES_NAMED] = { "allocation", "calibration", "layers" };
     loading in = { .ctx = ctx, .frame = out };
+
     *out = (cull_frame){ .n_axes = CULL_AXES_NAMED,
                          .axis = cull_take(ctx, CULL_AXES_NAMED, sizeof *out->axis) };
     if (!out->axis)

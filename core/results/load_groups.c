@@ -10,6 +10,7 @@ static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, con
                            bool names, const cull_row ***out, size_t *k)
 {
     const cull_row **at = cull_scratch(ctx, f->n_rows - first + 1, sizeof *at);
+
     *out = at;
     *k = 0;
     if (!at)
@@ -33,6 +34,7 @@ static cull_status members(cull_ctx *ctx, const cull_frame *f, size_t first, con
 static size_t put_clusters(const cull_items *of, size_t before, size_t *to)
 {
     size_t most = 0;
+
     for (size_t i = 0; i < of->n; i++) {
         const size_t own = of->cluster ? of->cluster[i] : i;
         to[i] = before + own;
@@ -50,6 +52,7 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
     size_t *stratum = cull_take(ctx, group->n + 1, sizeof *stratum);
     const char **hash = cull_take(ctx, group->n + 1, sizeof *hash);
     bool clustered = false, hashed = true;
+
     if (!a || !b || !cluster || !stratum || !hash)
         return CULL_ENOMEM;
     for (size_t j = 0; j < k; j++) {
@@ -85,6 +88,7 @@ static cull_status join(cull_ctx *ctx, size_t k, const cull_row *const *member, 
 cull_status cull_load_groups(loading *in, size_t first)
 {
     const cull_frame *f = in->frame;
+
     for (size_t i = first; i < f->n_rows; i++) {
         cull_row *group = &f->row[i];
         const cull_row **row;

@@ -33,6 +33,7 @@ static const void *column(reader *r, const char *path, char type, size_t *n)
 {
     cull_h5_shape shape;
     const void *data = NULL;
+
     if (r->status != CULL_OK)
         return NULL;
     r->status = cull_h5_get(r->file, path, type, &shape, &data);
@@ -141,6 +142,7 @@ static const double *item_column(reader *r, const char *group, const char *name,
     const void *data = NULL;
     const char *path =
         cull_arena_printf(cull_context_of(r->in->ctx)->scratch, "%s/%s", group, name);
+
     if (r->status != CULL_OK || !path || !cull_h5_has(r->file, path))
         return NULL;
     r->status = cull_h5_get(r->file, path, 'd', &shape, &data);
@@ -163,6 +165,7 @@ static const char *const *item_texts(reader *r, const char *group, const char *n
     const void *data = NULL;
     const char *path =
         cull_arena_printf(cull_context_of(r->in->ctx)->scratch, "%s/%s", group, name);
+
     if (r->status != CULL_OK || !path || !cull_h5_has(r->file, path))
         return NULL;
     r->status = cull_h5_get(r->file, path, 's', &shape, &data);
@@ -186,6 +189,7 @@ static const size_t *clusters(reader *r, size_t n, const char *const *names)
     size_t *ordinal = names ? cull_take(r->in->ctx, n, sizeof *ordinal) : NULL;
     named *sorted = ordinal ? cull_alloc(n ? n : 1, sizeof *sorted) : NULL;
     size_t known = 0;
+
     if (!sorted)
         return NULL;
     for (size_t i = 0; i < n; i++)
@@ -202,6 +206,7 @@ static const size_t *clusters(reader *r, size_t n, const char *const *names)
 static const double *scaled(reader *r, size_t n, const double *x, double factor)
 {
     double *y = x ? cull_take(r->in->ctx, n, sizeof *y) : NULL;
+
     for (size_t i = 0; y && i < n; i++)
         y[i] = factor * x[i];
     return y;
@@ -241,6 +246,7 @@ static void find_items(reader *r, const char *group, size_t filter, cull_row *ro
 static size_t filter_of(const tables *t, size_t i)
 {
     size_t before = 0;
+
     for (size_t j = 0; j < i; j++)
         before += t->evaluation[j] == t->evaluation[i] && strcmp(t->task[j], t->task[i]) == 0 &&
                   strcmp(t->metric[j], t->metric[i]) == 0;
@@ -250,6 +256,7 @@ static size_t filter_of(const tables *t, size_t i)
 static const char *shown(reader *r, const char *name)
 {
     const char *text = r->status == CULL_OK ? cull_visible_name(r->in->ctx, name) : name;
+
     if (!text)
         r->status = CULL_ENOMEM;
     return text ? text : name;
@@ -271,6 +278,7 @@ static void load_row(reader *r, const tables *t, size_t i)
                      .evaluation = t->key[t->evaluation[i]],
                      .file = r->path,
                      .group = t->group[i] };
+
     row.conditions = conditions(r, t, i);
     find_items(r, t->group[i], filter_of(t, i), &row);
     if (!row.items.a || !cull_items_agree(&row)) {

@@ -12,6 +12,7 @@ static json_t *without_folders(const json_t *value)
     const char *key;
     json_t *one, *out;
     size_t i;
+
     if (json_is_string(value)) {
         const char *slash = strrchr(json_string_value(value), '/');
         return json_string(slash ? slash + 1 : json_string_value(value));
@@ -33,6 +34,7 @@ static char *recipe_of(const char *config, bool calibrated)
 {
     static const char *const keys[] = { "method", "layers", "store", "calibrate", "dense_rows" };
     json_t *all = json_loads(config, JSON_ALLOW_NUL, NULL), *own = json_object();
+
     for (size_t i = 0; i < (calibrated ? 5 : 3); i++) {
         const json_t *value = json_object_get(all, keys[i]);
         if (value)
@@ -49,6 +51,7 @@ cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *
     const char *calibration = "";
     cull_h5_shape shape;
     const void *data;
+
     trial->recipe = "";
     if (!cull_h5_has(file, "/provenance/config_resolved"))
         return CULL_OK;

@@ -13,6 +13,7 @@ static bool is_clean(const char *text)
 const char *cull_visible_name(cull_ctx *ctx, const char *text)
 {
     cull_buf out = CULL_BUF_INIT;
+
     if (is_clean(text))
         return text;
     for (const char *c = text; *c; c++)

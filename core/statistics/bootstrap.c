@@ -17,6 +17,7 @@ typedef struct stratum {
 static size_t units(const cull_items *items)
 {
     size_t n = items->cluster ? 0 : items->n;
+
     for (size_t i = 0; items->cluster && i < items->n; i++)
         n = items->cluster[i] + 1 > n ? items->cluster[i] + 1 : n;
     return n;
@@ -47,6 +48,7 @@ static double difference(const stratum *s, const uint32_t *drawn, double *varian
 {
     double a1 = 0, b1 = 0, a2 = 0, b2 = 0;
     const double n = (double)s->n;
+
     for (size_t j = 0; j < s->n; j++) {
         const size_t u = drawn ? drawn[j] : j;
         a1 += s->a1[u];
@@ -82,6 +84,7 @@ static double mean_difference(size_t k, const stratum *strata, cull_rng *rng, ui
                               double *error)
 {
     double value = 0, variance = 0;
+
     for (size_t i = 0; i < k; i++) {
         double v;
         for (size_t j = 0; rng && j < strata[i].n; j++)
@@ -164,6 +167,7 @@ cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull
 {
     stratum *strata = cull_scratch(ctx, k, sizeof *strata);
     size_t most = 1, fewest = SIZE_MAX;
+
     if (!strata)
         return CULL_ENOMEM;
     for (size_t i = 0; i < k; i++) {

@@ -8,6 +8,7 @@ static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;
     double c = 1, d = 1 - (a + b) * x / (a + 1);
+
     d = 1 / (fabs(d) < tiny ? tiny : d);
     double f = d;
 
@@ -82,6 +83,7 @@ double cull_t_quantile(double p, double df)
 double cull_mcnemar(size_t b, size_t c)
 {
     const double n = (double)(b + c), less = (double)(b < c ? b : c);
+
     if (b == c)
         return 1;
     // P(X ≤ less) of n fair coins is I_½(n − less, less + 1)

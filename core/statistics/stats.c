@@ -7,6 +7,7 @@
 double cull_mean(size_t n, const double *x)
 {
     double sum = 0;
+
     for (size_t i = 0; i < n; i++)
         sum += x[i];
     return n ? sum / (double)n : NAN;
@@ -16,6 +17,7 @@ double cull_sd(size_t n, const double *x)
 {
     const double mean = cull_mean(n, x);
     double squares = 0;
+
     for (size_t i = 0; i < n; i++)
         squares += (x[i] - mean) * (x[i] - mean);
     return n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
@@ -31,6 +33,7 @@ static double b_of(const cull_items *items, size_t i)
 double cull_ratio(const cull_items *items)
 {
     double a = 0, b = 0;
+
     for (size_t i = 0; i < items->n; i++) {
         a += items->a[i];
         b += b_of(items, i);
@@ -46,6 +49,7 @@ typedef struct linear {
 static linear linear_of(const cull_items *items)
 {
     linear l = { .ratio = cull_ratio(items) };
+
     for (size_t i = 0; i < items->n; i++)
         l.b_mean += b_of(items, i) / (double)items->n;
     return l;
@@ -79,6 +83,7 @@ static size_t end_of_stratum(const pair *p, size_t first, double *mean)
     const size_t n = p->second->n, *stratum = p->second->stratum;
     size_t end = stratum ? first : n;
     double sum = 0;
+
     for (; end < n && stratum[end] == stratum[first]; end++)
         sum += residual_of_pair(p, end);
     *mean = stratum ? sum / (double)(end - first) : 0;
@@ -95,6 +100,7 @@ typedef struct spread {
 static void add_stratum(const pair *p, size_t first, size_t end, double mean, spread *s)
 {
     const size_t *cluster = p->second->cluster;
+
     for (size_t i = first; i < end; i++) {
         double sum = residual_of_pair(p, i) - mean;
         bool opens = true;
@@ -114,6 +120,7 @@ static spread spread_of(const pair *p)
 {
     spread s = { 0 };
     double mean;
+
     for (size_t first = 0, end; first < p->second->n; first = end, s.strata++) {
         end = end_of_stratum(p, first, &mean);
         add_stratum(p, first, end, mean, &s);
@@ -125,6 +132,7 @@ static spread spread_of(const pair *p)
 static double error_of(size_t n, spread s, double *df)
 {
     const double G = (double)s.clusters;
+
     *df = G - (double)s.strata;
     return s.clusters > s.strata ? sqrt(s.squares * G / *df) / (double)n : NAN;
 }
@@ -142,6 +150,7 @@ double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
 double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df)
 {
     const pair p = pair_of(first, second);
+
     return error_of(second->n, spread_of(&p), df);
 }
 
@@ -170,6 +179,7 @@ static double doubt(cull_error_part part)
 cull_error_part cull_add_errors(cull_error_part a, cull_error_part b)
 {
     const double variance = a.error * a.error + b.error * b.error, sum = doubt(a) + doubt(b);
+
     return (cull_error_part){ sqrt(variance), sum > 0 ? variance * variance / sum : INFINITY };
 }
 
@@ -180,6 +190,7 @@ static double quantile_between(cull_error_part items, cull_error_part seeds, dou
 {
     const double of_items = pow(1 - share, 2.5), of_seeds = pow(share, 1.5);
     double sum = 0;
+
     if (of_items > 0)
         sum += of_items * cull_t_quantile(1 - tails / 2, items.df);
     if (of_seeds > 0)
@@ -199,6 +210,7 @@ static double tails_between(cull_error_part items, cull_error_part seeds, double
     double low = log(fmax(least, LEAST_TAILS)), high = log(fmax(most, LEAST_TAILS));
     double at_low = quantile_between(items, seeds, share, exp(low)) - t;
     double at_high = quantile_between(items, seeds, share, exp(high)) - t;
+
     if (at_low <= 0 || at_high >= 0)
         return exp(at_low <= 0 ? low : high);
     for (int i = 0; i < 100 && high - low > 1e-12; i++) {
@@ -223,6 +235,7 @@ cull_difference cull_by_two_parts(double value, cull_error_part items, cull_erro
 {
     const cull_error_part whole = cull_add_errors(items, seeds);
     cull_difference d = cull_by_t(value, whole.error, whole.df);
+
     if (!(whole.error > 0))
         return d;
     const double share = pow(seeds.error / whole.error, 2);
@@ -245,6 +258,7 @@ cull_difference cull_macro(size_t k, const cull_difference *parts)
 {
     double value = 0;
     cull_error_part sum = { 0, INFINITY };
+
     for (size_t i = 0; i < k; i++) {
         value += parts[i].value / (double)k;
         sum = cull_add_errors(sum, (cull_error_part){ parts[i].error, parts[i].df });
@@ -255,6 +269,7 @@ cull_difference cull_macro(size_t k, const cull_difference *parts)
 double cull_pooled_stderr(size_t k, const size_t *n, const double *error)
 {
     double squares = 0, total = 0;
+
     for (size_t i = 0; i < k; i++) {
         squares += (double)(n[i] - 1) * (double)n[i] * error[i] * error[i];
         total += (double)n[i];
@@ -279,6 +294,7 @@ static int by_p(const void *a, const void *b)
 cull_status cull_holm(cull_ctx *ctx, size_t n, const double *p, double *adjusted)
 {
     ranked *order = cull_scratch(ctx, n ? n : 1, sizeof *order);
+
     if (!order)
         return CULL_ENOMEM;
     size_t m = 0;
