@@ -86,10 +86,10 @@ static bool goes(const request *r, const cull_inventory *v, const cull_kept *k)
         return !k->used || is_old(r, k) || (r->stages && k->cut && !named_by_trial(v, k->cut));
     case CULL_KEPT_CALIBRATION:
         return r->calibrations || is_old(r, k);
-    case CULL_KEPT_CUT:
     case CULL_KEPT_LEFT:
-    default:
-        return k->kind == CULL_KEPT_LEFT;
+        return true;
+    default: // cuts: by what is left of the others
+        return false;
     }
 }
 

@@ -53,6 +53,22 @@ if echo 'int x;' | c++ -x c++ -std=c++20 -fsyntax-only - 2>/dev/null; then
     check "$work/criterion-gates.so"
 fi
 
+# ---- the commands of the pages, as they stand ----
+
+mkdir -p "$work/user" "$work/bin"
+ln -s "$cull" "$work/bin/cull"
+sed 's/{ loudest: .*}$/{ reap: { criterion: reap, strategy: lowest }, wanda: { criterion: wanda, strategy: unstructured } }/
+    s/^sparsities: .*/sparsities: [ 0.5, 0.8 ]/' "$work/e.yaml" >"$work/user/my.yaml"
+for page in README.md docs/experiment-format.md; do
+    awk '/^```/ { inside = !inside } /^    cull / && !inside' "$source/$page" >"$work/commands"
+    [ -s "$work/commands" ] || fail "$page has no commands"
+    while read -r line; do
+        (cd "$work/user" && PATH="$work/bin:$PATH" sh -c "$line") >"$work/out" 2>&1 </dev/null ||
+            fail "$page: $line: $(cat "$work/out")"
+    done <"$work/commands"
+    (cd "$work/user" && "$cull" run my.yaml -q) || fail "my.yaml"
+done
+
 # ---- manual pages and completions ----
 
 "$source/docs/make-man.sh" "$cull" "$work/man"

@@ -38,6 +38,23 @@ for module in $mine; do
     [ "$symbols" = cull_module_v1 ] || { echo "$module exports: $symbols" >&2; exit 1; }
 done
 
+# docs/write-a-criterion.md as it is written, in a tree of its own; what it builds and installs first stands already
+mkdir -p "$work/tree/plugins" "$work/home"
+cp -r "$source/plugins/template" "$work/tree/plugins"
+ln -s "$source/models" "$work/tree/models"
+ln -s "$work/prefix" "$work/home/cull"
+awk '/^```/ { inside = !inside } /^    [^ ]/ && !inside' "$source/docs/write-a-criterion.md" |
+    grep -v '^    cmake --preset\|^    cmake --install' >"$work/page.sh"
+expect "influence" env HOME="$work/home" PATH="$work/prefix/bin:$PATH" \
+    sh -e -c "cd '$work/tree'; . '$work/page.sh'"
+
+# What was installed beside: experiments that run where they are, manual pages, completions
+expect "8 trials" "$cull" plan "$work/prefix/share/cull/experiments/quickstart.yaml" --set 'seeds=[1]' --set 'sparsities=[0.5]' \
+    --set 'methods={reap: {criterion: reap, strategy: lowest}, random: {criterion: random, strategy: lowest}, mone: {criterion: mone, strategy: mone}}'
+for file in share/man/man1/cull-run.1 share/bash-completion/completions/cull share/zsh/site-functions/_cull; do
+    [ -s "$work/prefix/$file" ] || { echo "FAILED: no $file" >&2; exit 1; }
+done
+
 # The pkg-config file
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name cull.pc)")
 export PKG_CONFIG_PATH
