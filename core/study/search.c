@@ -25,6 +25,16 @@ typedef struct search {
 
 // ---- what there is to search ----
 
+// Experts of layer l that the stage leaves alone.
+static size_t kept_of(const search *t, size_t l)
+{
+    uint8_t *const *keep = t->decision.job.keep;
+    size_t n = 0;
+    for (size_t e = 0; keep && e < t->prepared->layer[l]->E; e++)
+        n += keep[l][e];
+    return n;
+}
+
 static cull_status open_space(search *t)
 {
     cull_ctx *ctx = t->study->ctx;
@@ -35,8 +45,9 @@ static cull_status open_space(search *t)
     if (!most || !weight)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t E = t->prepared->layer[l]->E;
-        most[l] = budget->frozen[l] || E < budget->least[l] ? 0 : E - budget->least[l];
+        const size_t E = t->prepared->layer[l]->E, kept = kept_of(t, l);
+        const size_t stay = budget->least[l] > kept ? budget->least[l] : kept;
+        most[l] = budget->frozen[l] || E < stay ? 0 : E - stay;
         weight[l] = (double)E;
     }
     t->space = (cull_search_space){ L, budget->total, most, weight };
