@@ -42,6 +42,11 @@ add_test(NAME golden-counts COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_counts.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-counts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
 
+# REAM, from calibration rows to an export, beside numpy, scipy and transformers.
+add_test(NAME golden-ream COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
+  ${CMAKE_CURRENT_LIST_DIR}/check_ream.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
+set_tests_properties(golden-ream PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+
 # Channels of quantised blocks and shared experts, in exports.
 add_test(NAME golden-channel-exports COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\"" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_channels.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/architectures)
