@@ -22,14 +22,13 @@ static bool same_number(double a, double b)
     return (isnan(a) && isnan(b)) || a == b;
 }
 
-// Has either no value of an axis, or both the same? Of an allocation only the other may have none:
-// a rule at run time stands beside no ranking. But for axis `but`.
+// Has either no value of an axis, or both the same? An axis of which a method has none makes no
+// difference to it: weights are pruned alike under each allocation. But for axis `but`.
 static bool axes_agree(const cull_frame *f, const char *const *own, const char *const *other,
                        size_t but)
 {
     for (size_t i = 0; i < f->n_axes; i++)
-        if (i != but && *other[i] && (*own[i] || i == CULL_AXIS_ALLOCATION) &&
-            strcmp(other[i], own[i]) != 0)
+        if (i != but && *other[i] && *own[i] && strcmp(other[i], own[i]) != 0)
             return false;
     return true;
 }
@@ -120,7 +119,6 @@ bool cull_are_rivals(const cull_frame *f, size_t a, size_t b)
 
     return a != b && !x->dense && !y->dense && strcmp(x->model, y->model) == 0 &&
            strcmp(x->method, y->method) != 0 && same_number(x->sparsity, y->sparsity) &&
-           strcmp(x->axis[CULL_AXIS_ALLOCATION], y->axis[CULL_AXIS_ALLOCATION]) == 0 &&
            axes_agree(f, x->axis, y->axis, SIZE_MAX);
 }
 
