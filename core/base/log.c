@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/warnings.h"
 
 enum { LINE = 2048, WORD = 48, BAR = 20, SAID = 32 };
 
@@ -34,6 +35,8 @@ struct cull_log {
     size_t n_said;
     pthread_mutex_t lock;
     phase phase;
+    cull_warnings *collected; // NULL: warnings are shown as they come
+    char concern[LINE / 16];  // of those to come
 };
 
 static const char *const level_word[] = { "error", "warning", "info", "debug" };
@@ -66,6 +69,7 @@ void cull_log_free(cull_log *log)
         return;
     if (log->json)
         fclose(log->json);
+    cull_warnings_free(log->collected);
     pthread_mutex_destroy(&log->lock);
     cull_free(log);
 }
@@ -227,7 +231,9 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
-    if (level <= log->most && !(is_folded(level) && is_said(log, text))) {
+    const bool kept = level == CULL_WARN && log->collected &&
+                      cull_warnings_add(log->collected, text, log->concern);
+    if (level <= log->most && !kept && !(is_folded(level) && is_said(log, text))) {
         erase_bar(log);
         show(level, text);
         if (log->phase.on && log->phase.shown && log->terminal)
@@ -245,6 +251,38 @@ void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...)
     va_start(args, fmt);
     cull_log_vline(log, level, fmt, args);
     va_end(args);
+}
+
+bool cull_log_collect(cull_log *log)
+{
+    if (log && !log->collected)
+        log->collected = cull_warnings_new();
+    return log && log->collected;
+}
+
+void cull_log_concern(cull_log *log, const char *trial)
+{
+    if (!log)
+        return;
+    pthread_mutex_lock(&log->lock);
+    snprintf(log->concern, sizeof log->concern, "%s", trial ? trial : "");
+    pthread_mutex_unlock(&log->lock);
+}
+
+static void show_collected(void *arg, const char *line)
+{
+    const cull_log *log = arg;
+    if (log->most >= CULL_INFO)
+        show(CULL_WARN, line);
+}
+
+void cull_log_tell(cull_log *log)
+{
+    if (!log || !log->collected)
+        return;
+    cull_warnings_each(log->collected, show_collected, log);
+    cull_warnings_free(log->collected);
+    log->collected = NULL;
 }
 
 void cull_progress_begin(cull_log *log, const char *name, const char *unit, double total)

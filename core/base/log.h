@@ -20,6 +20,13 @@ bool cull_log_file(cull_log *log,
 void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...) CULL_PRINTF(3, 4);
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args);
 
+// From here on warnings are not shown but put together by their cause (warnings.h), until they are
+// told; the file has each. false: out of memory, they are shown as before.
+bool cull_log_collect(cull_log *log);
+// What the warnings to come concern, as a trial's name, which is copied; NULL: it is not known.
+void cull_log_concern(cull_log *log, const char *trial);
+void cull_log_tell(cull_log *log); // shows them, unless only warnings and errors are shown: -q
+
 // A phase of work: begin, tell (any number of times, any thread), end. `unit` names what is
 // counted, for the rate ("tokens"); total 0: unknown.
 void cull_progress_begin(cull_log *log, const char *phase, const char *unit, double total);

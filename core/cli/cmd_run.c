@@ -120,6 +120,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
 {
     cull_ctx *ctx = &cli->context.ctx;
     CULL_TRY(open_log(ctx, how->folder));
+    (void)cull_log_collect(cli->log);
     say_what_is_known(cli, e);
     const cull_status status =
         cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, how, tally);
@@ -134,6 +135,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
     if (tally->equivalents > 0)
         cull_log_line(cli->log, CULL_INFO, "%.1f forward equivalents were computed",
                       tally->equivalents);
+    cull_log_tell(cli->log);
     return status;
 }
 

@@ -42,7 +42,7 @@ static const struct {
     { CULL_TAKES_RESULTS,
       { "unsealed", UNSEALED, NULL, 0,
         "read results without a checksum, too, as other programs write them", 10 } },
-    { 0, { "quiet", QUIET, NULL, 0, "only warnings and errors", 10 } },
+    { 0, { "quiet", QUIET, NULL, 0, "only errors, and warnings that come before the work", 10 } },
     { 0, { "verbose", VERBOSE, NULL, 0, "also what helps to find faults", 10 } },
 };
 enum { N_COMMON = sizeof common / sizeof *common };

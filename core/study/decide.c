@@ -138,9 +138,24 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
     return s->made[i].result.cut ? CULL_OK : CULL_ENOMEM;
 }
 
+void cull_concern_step(cull_study *s, size_t i)
+{
+    cull_log *log = cull_context_of(s->ctx)->log;
+    const char *slug = NULL;
+    for (size_t c = 0; i != CULL_NOT && c < s->plan->n_cells && !slug; c++)
+        for (size_t at = s->plan->cell[c].step; at != CULL_NOT && !slug;
+             at = s->plan->step[at].before)
+            if (at == i) {
+                const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
+                slug = cull_trial_slug(s->ctx, &axes);
+            }
+    cull_log_concern(log, slug);
+}
+
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
     cull_decision b;
+    cull_concern_step(s, i);
     // 1. Its budget, and what it is to see
     CULL_TRY(cull_prepare_step(s, i, &b));
     // 2. Score and select, in a child

@@ -22,6 +22,7 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
         if (made->state != CULL_WANTED || b->budget.frozen[l])
             continue;
         b->job.stats = stats;
+        cull_concern_step(s, b->step);
         const cull_status status = cull_stage_visit(ctx, &b->job, l, b->sparsity[l], &made->result);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, b->step, status));
@@ -83,6 +84,7 @@ static cull_status accept_batch(cull_study *s, layerwise_batch *v)
         cull_decision *b = &v->decision[i];
         if (s->made[b->step].state != CULL_WANTED)
             continue;
+        cull_concern_step(s, b->step);
         const cull_status status = cull_accept_step(s, b);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, b->step, status));

@@ -35,6 +35,9 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b) CULL_MU
 // What was decided is checked against its budget and becomes a variant: the step is DONE.
 cull_status cull_accept_step(cull_study *s, const cull_decision *b) CULL_MUST_CHECK;
 
+// The warnings to come concern the first trial that rests on the step; CULL_NOT: none.
+void cull_concern_step(cull_study *s, size_t i);
+
 // Score, select, apply; for steps that see all layers at once. A failure is the call's:
 // cull_fail_step makes it the step's own where it is the plugin's fault.
 cull_status cull_decide_step(cull_study *s, size_t i) CULL_MUST_CHECK;
