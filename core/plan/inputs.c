@@ -11,6 +11,7 @@
 #include "plan/search_data.h"
 #include "plugin/contract.h"
 #include "plugin/host.h"
+#include "plugin/sequences.h"
 
 // ---- the tokenizer as plugins see it ----
 
@@ -317,45 +318,16 @@ static void spread_dense(const cull_calibration_spec *spec, cull_rows *rows)
     rows->dense_tokens = rows->dense_rows * mean;
 }
 
-static cull_status check_rows(cull_ctx *ctx, const cull_plugin *plugin, const cull_sequences *rows)
-{
-    for (size_t i = 0; i < rows->n; i++)
-        if (!rows->at[i].ids || rows->at[i].n == 0)
-            return cull_while(ctx, broken(ctx, plugin, "load", "a row without token ids"),
-                              "reading row %zu", i);
-    return CULL_OK;
-}
-
-// What a reader gives, as rows.
-static cull_status take_rows(cull_ctx *own, const cull_plugin *plugin, cull_sequences *rows)
-{
-    const void *at = NULL;
-    if (rows->n > 0 && !rows->at)
-        return broken(own, plugin, "load", "a number of rows, but none of them");
-    CULL_TRY(cull_sized_array(own, "a sequence", CULL_UP_TO(cull_sequence, ordinal), rows->n,
-                              rows->at, sizeof(cull_sequence), &at));
-    rows->at = (cull_sequence *)at;
-    if (rows->n == 0)
-        return cull_fail(own, CULL_EINVAL, "the calibration data has no rows");
-    return check_rows(own, plugin, rows);
-}
-
 static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared_model *s,
                              const cull_calibration_set *set)
 {
     const cull_calibration_spec *from = &spec->calibrations[set->calibration];
-    const cull_data *data = from->data.plugin->vtable;
     cull_rows *rows = &s->rows[s->n_rows++];
-    *rows = (cull_rows){ .calibration = set->calibration,
-                         .seed = set->seed,
-                         .sequences = { .size = sizeof rows->sequences } };
+    *rows = (cull_rows){ .calibration = set->calibration, .seed = set->seed };
     lend(s, &from->data, set->seed);
     cull_ctx *own = &s->context.ctx;
-    cull_status status =
-        CULL_CALL(own, from->data.plugin, SIZE_MAX, load,
-                  data->load(own, from->data.settings, &s->text, &rows->sequences));
-    if (status == CULL_OK)
-        status = take_rows(own, from->data.plugin, &rows->sequences);
+    cull_status status = cull_load_sequences(own, from->data.plugin, from->data.settings, &s->text,
+                                             &rows->sequences);
     if (status == CULL_OK)
         status = key_of_rows(own, s, rows);
     spread_dense(from, rows);

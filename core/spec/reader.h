@@ -31,6 +31,9 @@ void cull_read_sections(cull_reader *r, const cull_node *root);
 void cull_read_methods(cull_reader *r, const cull_node *node);
 void cull_read_allocations(cull_reader *r, const cull_node *node);
 
+// A mix of calibration data, a map that has the key `mix`. false: there were problems.
+bool cull_read_mix(cull_reader *r, const cull_node *node, cull_use *out);
+
 // A metric whose settings it has nothing against itself. false: there were problems.
 bool cull_read_metric(cull_reader *r, const cull_node *node, cull_use *out);
 

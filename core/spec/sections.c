@@ -78,21 +78,29 @@ static const cull_plugin calibrate_table = {
     CULL_SETTINGS(calibrate_params, struct calibrate_owned),
 };
 
+static bool is_mix(const cull_node *node)
+{
+    return node->kind == CULL_MAP && cull_node_get(node, "mix");
+}
+
 static void read_calibration(cull_reader *r, const cull_node *node, cull_calibration_spec *out)
 {
-    const cull_node *settings;
+    const cull_node *settings = node;
     struct calibrate_owned owned = { 0 };
     bool given[1] = { false };
-    if (!cull_read_use(r, CULL_DATA, node, &calibrate_table, &out->data, &settings))
+    if (is_mix(node) ? !cull_read_mix(r, node, &out->data)
+                     : !cull_read_use(r, CULL_DATA, node, &calibrate_table, &out->data, &settings))
         return;
     if (cull_bind_owned(&r->binder, &calibrate_table, out->data.plugin->name, settings, &owned,
                         given))
         out->dense_rows = owned.dense_rows;
 }
 
-// A reader of data: its word, or a map with one key, its word.
+// A reader of data: its word, or a map with one key, its word; or a mix of some.
 static bool is_reader(cull_reader *r, const cull_node *node)
 {
+    if (is_mix(node))
+        return true;
     const cull_node *word = node->kind == CULL_MAP && node->n == 1 ? node->key[0] : node;
     return word->kind == CULL_SCALAR && cull_registry_find(r->registry, CULL_DATA, word->text);
 }
@@ -101,7 +109,7 @@ static bool is_reader(cull_reader *r, const cull_node *node)
 static bool names_readers(cull_reader *r, const cull_node *node)
 {
     bool any_value = false, any_key = false;
-    if (node->kind != CULL_MAP || (node->n == 1 && is_reader(r, node)))
+    if (node->kind != CULL_MAP || is_mix(node) || (node->n == 1 && is_reader(r, node)))
         return false;
     for (size_t i = 0; i < node->n; i++) {
         any_value = any_value || is_reader(r, node->item[i]);

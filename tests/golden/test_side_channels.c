@@ -92,7 +92,11 @@ static void check_model(const char *name, size_t shared, size_t dense)
 
         for (size_t i = 0; i < LENGTH; i++)
             ids[q][i] = (int32_t)cull_rng_below(&rng, m.opened.facts->V);
-        at[q] = (cull_sequence){ sizeof(cull_sequence), ids[q], LENGTH, "test", q };
+        at[q] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                 .ids = ids[q],
+                                 .n = LENGTH,
+                                 .source = "test",
+                                 .ordinal = q };
         assert_ok(host, naive_run_watched(fake_ctx(host), m.opened.backend, m.opened.model, LENGTH,
                                           ids[q], NULL, &watch, &f));
         naive_free(&f);
