@@ -36,7 +36,11 @@ static void make_rows(bench *b, size_t n, size_t length)
     for (size_t i = 0; i < n * length; i++)
         ids[i] = (int32_t)cull_rng_below(&rng, b->m.facts->V);
     for (size_t i = 0; i < n; i++)
-        at[i] = (cull_sequence){ sizeof(cull_sequence), ids + i * length, length, "random", i };
+        at[i] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                 .ids = ids + i * length,
+                                 .n = length,
+                                 .source = "random",
+                                 .ordinal = i };
     b->rows = (cull_sequences){ sizeof b->rows, n, at };
 }
 

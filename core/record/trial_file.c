@@ -161,6 +161,27 @@ static void put_tensors(cull_h5 *file, size_t n, const cull_name_key *tensors)
                                   NULL });
 }
 
+// Of rows that were rendered through a chat template.
+static void put_templates(cull_h5 *file, const cull_sequences *rows)
+{
+    const char **hash = cull_h5_scratch(file, rows->n, sizeof *hash);
+    bool any = false;
+
+    for (size_t i = 0; hash && i < rows->n; i++) {
+        hash[i] = rows->at[i].chat_template;
+        any = any || hash[i];
+    }
+    if (any)
+        cull_h5_put(file, "/calibration",
+                    &(cull_h5_array){ .name = "chat_template",
+                                      .type = 's',
+                                      .rank = 1,
+                                      .dims = { "sample" },
+                                      .shape = { rows->n },
+                                      .data = hash,
+                                      .doc = "hash of the template it was rendered through" });
+}
+
 static void put_calibration(cull_h5 *file, const cull_trial *trial)
 {
     const cull_sequences *rows = trial->calibration_rows;
@@ -212,6 +233,7 @@ static void put_calibration(cull_h5 *file, const cull_trial *trial)
     cull_h5_put(
         file, group,
         &(cull_h5_array){ "length", 'i', 1, { "sample" }, { n }, length, "token", NULL, NULL });
+    put_templates(file, rows);
 }
 
 static void put_summary(cull_h5 *file, const cull_cut_summary *s)

@@ -10,6 +10,7 @@ typedef struct cull_sequence {
     size_t n;
     const char *source; // where it comes from: "facts.calibration.txt", for reports
     size_t ordinal;     // within its source
+    const char *chat_template; // hash of the template that the row was rendered through; NULL: none is known
 } cull_sequence;
 
 typedef struct cull_sequences {

@@ -447,7 +447,8 @@ AT(cull_sequence, ids, 8);
 AT(cull_sequence, n, 16);
 AT(cull_sequence, source, 24);
 AT(cull_sequence, ordinal, 32);
-SIZE(cull_sequence, 40);
+AT(cull_sequence, chat_template, 40);
+SIZE(cull_sequence, 48);
 
 AT(cull_sequences, size, 0);
 AT(cull_sequences, n, 8);

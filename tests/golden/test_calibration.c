@@ -56,7 +56,11 @@ static cull_sequences sequences(model *t, const char *tensor, size_t n)
     cull_sequence *at = cull_take(fake_ctx(t->host), n, sizeof *at);
 
     for (size_t i = 0; i < n; i++)
-        at[i] = (cull_sequence){ sizeof(cull_sequence), ids + 256 * i, 256, "golden", i };
+        at[i] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                 .ids = ids + 256 * i,
+                                 .n = 256,
+                                 .source = "golden",
+                                 .ordinal = i };
     return (cull_sequences){ sizeof(cull_sequences), n, at };
 }
 

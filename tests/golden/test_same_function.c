@@ -113,7 +113,11 @@ static cull_stats_store *outputs(fixture *f, const cull_cut *cut)
         cull_stats_store_new(ctx, f->m.facts, opened_facts(f->host, &f->m), groups);
 
     for (size_t i = 0; i < N_SEQ; i++)
-        at[i] = (cull_sequence){ sizeof(cull_sequence), f->ids + i * LEN, LEN, "golden", i };
+        at[i] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                 .ids = f->ids + i * LEN,
+                                 .n = LEN,
+                                 .source = "golden",
+                                 .ordinal = i };
     assert_non_null(store);
     how.out = store;
     assert_ok(f->host, cull_calibrate_pass(ctx, &f->m, NULL, 1, &how, NULL));

@@ -33,6 +33,47 @@ static void test_jsonl(void **state)
     assert_fails(host, load(path, "4", &rows), CULL_EINVAL, "3 rows; 4 are wanted");
 }
 
+static cull_status load_padded(const char *path, const char *pad, cull_sequences *out)
+{
+    const cull_data *data = plugin->vtable;
+    const cull_text text = byte_text(64);
+    void *settings = fake_settings(host, plugin);
+    fake_set(host, plugin, settings, "files", path);
+    fake_set(host, plugin, settings, "pad", pad);
+    *out = (cull_sequences){ .size = sizeof *out };
+    return data->load(fake_ctx(host), settings, &text, out);
+}
+
+static void test_padding(void **state)
+{
+    (void)state;
+    cull_sequences rows;
+    const char *path = temp_text(&files, "p.jsonl",
+                                 "[9,9,1,9,3]\n"
+                                 "{\"ids\":[4,9,9],\"template\":\"abc\"}\n"
+                                 "{\"ids\":[9,5,6,9],\"attention_mask\":[0,1,0,1]}\n");
+    assert_ok(host, load_padded(path, "9", &rows));
+    assert_int_equal(rows.at[0].n, 3);
+    assert_memory_equal(rows.at[0].ids, ((int32_t[]){ 1, 9, 3 }), 3 * sizeof(int32_t));
+    assert_int_equal(rows.at[1].n, 1);
+    assert_string_equal(rows.at[1].chat_template, "abc");
+    assert_int_equal(rows.at[2].n, 1); // 5 and the last 9 are there, and the latter is padding
+    assert_null(rows.at[2].chat_template);
+    assert_ok(host, load(path, "0", &rows));
+    assert_int_equal(rows.at[0].n, 5);
+    assert_int_equal(rows.at[2].n, 2);
+    assert_int_equal(rows.at[2].ids[1], 9);
+    assert_fails(host, load_padded(temp_text(&files, "q.jsonl", "[1]\n[9,9]\n"), "9", &rows),
+                 CULL_EFORMAT, "row 1 is padding alone");
+    assert_fails(
+        host, load(temp_text(&files, "q.jsonl", "{\"ids\":[1],\"attention_mask\":[]}"), "0", &rows),
+        CULL_EFORMAT, ":1: \"attention_mask\" has 0 entries for 1 ids");
+    assert_fails(
+        host,
+        load(temp_text(&files, "q.jsonl", "{\"ids\":[1],\"attention_mask\":[2]}"), "0", &rows),
+        CULL_EFORMAT, "is neither 0 nor 1");
+}
+
 static void test_bad_jsonl(void **state)
 {
     (void)state;
@@ -102,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_padding),
         cmocka_unit_test(test_bad_jsonl),
         cmocka_unit_test(test_npy),
     };

@@ -128,6 +128,36 @@ static void test_jsonl(void **state)
 }
 
 // Which rows a seed draws: each exactly once, ascending, the same again, others for another seed.
+static void test_whole(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    const char *path = temp_text(&f.files, "a.jsonl",
+                                 "{\"text\":\"ab\",\"template\":\"h\"}\n{\"text\":\"cdefgh\"}\n");
+    set(&f, "files", path);
+    set(&f, "documents", "line");
+    set(&f, "whole", "true");
+    set(&f, "length", "4");
+    assert_ok(f.host, load(&f));
+    assert_int_equal(f.rows.n, 2);
+    assert_row(&f, 0, "^ab");
+    assert_row(&f, 1, "^cde");
+    assert_string_equal(f.rows.at[0].chat_template, "h");
+    assert_null(f.rows.at[1].chat_template);
+    set(&f, "bos", "false");
+    assert_ok(f.host, load(&f));
+    assert_row(&f, 0, "ab");
+    assert_row(&f, 1, "cdef");
+    set(&f, "whole", "false");
+    set(&f, "length", "2");
+    assert_ok(f.host, load(&f));
+    assert_int_equal(f.rows.n, 4);
+    assert_string_equal(f.rows.at[0].chat_template, "h");
+    assert_null(f.rows.at[3].chat_template);
+    end(&f);
+}
+
 static void test_sample(void **state)
 {
     (void)state;
@@ -211,7 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),  cmocka_unit_test(test_lines),  cmocka_unit_test(test_jsonl),
-        cmocka_unit_test(test_sample), cmocka_unit_test(test_no_bos), cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_whole),  cmocka_unit_test(test_sample), cmocka_unit_test(test_no_bos),
+        cmocka_unit_test(test_golden),
     };
     return cmocka_run_group_tests_name("data text", tests, NULL, NULL);
 }

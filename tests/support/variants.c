@@ -62,7 +62,11 @@ void variants_calibrate(variants *v, const cull_calibration *how)
     cull_calibration calibration = *how;
 
     for (size_t i = 0; i < 72; i++)
-        at[i] = (cull_sequence){ sizeof(cull_sequence), ids + WIDTH * i, WIDTH, "golden", i };
+        at[i] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                 .ids = ids + WIDTH * i,
+                                 .n = WIDTH,
+                                 .source = "golden",
+                                 .ordinal = i };
     for (size_t l = 0; l < TINYWORLD_L; l++)
         facts[l] = cull_layer_of(&v->model.opened, l);
     assert_true(v->n_passes < VARIANTS_PASSES);

@@ -190,5 +190,64 @@ class Tools(unittest.TestCase):
         self.assertIn("have its files changed?", done.stderr)
 
 
+class Chats(unittest.TestCase):
+    """Conversations rendered by tools/render_chat.py, as text and as ids, are the same calibration rows."""
+
+    def setUp(self):
+        try:
+            import h5py, transformers  # noqa: F401
+        except ModuleNotFoundError as missing:
+            self.skipTest(str(missing))
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.model = self.folder / "model"
+        shutil.copytree(SOURCE / "models/tinyworld-mixtral", self.model)
+        self.template = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>\n{% endfor %}"
+        config = self.model / "tokenizer_config.json"
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        config.write_text(json.dumps({**settings, "chat_template": self.template}), encoding="utf-8")
+        lines = (SOURCE / "models/tinyworld/text/problems.calibration.txt").read_text(encoding="utf-8").split("\n")[:40]
+        chats = [[{"role": "user", "content": q}, {"role": "assistant", "content": a}]
+                 for q, a in zip(lines[::2], lines[1::2])]
+        chats = [c if i % 2 else {"messages": c} for i, c in enumerate(chats)]
+        (self.folder / "chats.jsonl").write_text("".join(json.dumps(c) + "\n" for c in chats), encoding="utf-8")
+        self.n = len(chats)
+
+    def calibrate(self, name, reader):
+        import h5py
+
+        out = self.folder / name
+        (self.folder / f"{name}.yaml").write_text(f"""
+models: {{ m: {{ hf: {{ path: {self.model} }} }} }}
+calibrate: {reader}
+methods: {{ reap: {{ criterion: reap, strategy: lowest }} }}
+sparsities: 0.25
+metrics: {{ perplexity: {{ files: {SOURCE}/models/tinyworld/text/facts.heldout.txt, length: 64, rows_per_file: 1 }} }}
+""", encoding="utf-8")
+        done = subprocess.run([CULL, "run", self.folder / f"{name}.yaml", "-o", out, "--quiet"], capture_output=True,
+                              text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with h5py.File(next((out / "trials").glob("m-reap*.h5"))) as f:
+            c = f["calibration"]
+            return f.attrs["calibration_id"], c["chat_template"].asstr()[()], c["length"][()]
+
+    def test_text_and_ids_are_one(self):
+        for name, how in (("text", []), ("ids", ["--ids"])):
+            done = tool("render_chat.py", self.model, self.folder / "chats.jsonl", *how)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            (self.folder / f"{name}.jsonl").write_text(done.stdout, encoding="utf-8")
+        text = self.calibrate("t", "{ text: { files: text.jsonl, documents: line, whole: true, bos: false } }")
+        ids = self.calibrate("i", "{ ids: { files: ids.jsonl } }")
+        self.assertEqual(text[0], ids[0])
+        self.assertEqual(len(text[1]), self.n)
+        self.assertEqual(set(text[1]) | set(ids[1]), {hashlib.sha256(self.template.encode()).hexdigest()})
+        padded = [json.loads(l) for l in (self.folder / "ids.jsonl").read_text(encoding="utf-8").split("\n") if l]
+        most = max(len(row["ids"]) for row in padded)
+        for row in padded:  # as batches are filled up
+            row["ids"] = [2] * (most - len(row["ids"])) + row["ids"]
+        (self.folder / "padded.jsonl").write_text("".join(json.dumps(r) + "\n" for r in padded), encoding="utf-8")
+        self.assertEqual(ids[0], self.calibrate("p", "{ ids: { files: padded.jsonl, pad: 2 } }")[0])
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

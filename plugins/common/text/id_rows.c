@@ -13,6 +13,32 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
+// What a line's attention mask says is no token of the text goes.
+static cull_status unmask(cull_ctx *ctx, const char *place, const json_t *line, int32_t *ids,
+                          size_t *n)
+{
+    const json_t *mask = json_object_get(line, "attention_mask");
+    size_t kept = 0;
+    if (!mask)
+        return CULL_OK;
+    if (json_array_size(mask) != *n)
+        return ctx->host->fail(ctx, CULL_EFORMAT,
+                               "%s: \"attention_mask\" has %zu entries for %zu ids", place,
+                               json_array_size(mask), *n);
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *entry = json_array_get(mask, i);
+        const json_int_t is = json_is_integer(entry) ? json_integer_value(entry) : -1;
+        if (is != 0 && is != 1)
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: entry %zu of \"attention_mask\" is neither 0 nor 1", place,
+                                   i);
+        if (is == 1)
+            ids[kept++] = ids[i];
+    }
+    *n = kept;
+    return CULL_OK;
+}
+
 static cull_status read_line(cull_ctx *ctx, const char *place, json_t *line, cull_sequence *out)
 {
     json_t *list = json_is_object(line) ? json_object_get(line, "ids") : line;
@@ -33,7 +59,11 @@ static cull_status read_line(cull_ctx *ctx, const char *place, json_t *line, cul
     }
     out->ids = ids;
     out->n = n;
-    return CULL_OK;
+    if (!json_is_object(line))
+        return CULL_OK;
+    const cull_status status = unmask(ctx, place, line, ids, &out->n);
+    return status == CULL_OK ? json_get_optional(ctx, place, line, "template", &out->chat_template)
+                             : status;
 }
 
 static cull_status read_jsonl(cull_ctx *ctx, const char *path, cull_sequences *out)

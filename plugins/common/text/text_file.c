@@ -46,11 +46,15 @@ static cull_status read_jsonl(cull_ctx *ctx, const text_reading *how, text_file 
     const bool whole = how->documents == TEXT_FILE;
     const size_t step = whole ? 2 : 1;
     span *part = ctx->host->alloc(ctx, file.n * step, sizeof *part);
-    status = part ? CULL_OK : CULL_ENOMEM;
+    out->chat_template = ctx->host->alloc(ctx, file.n, sizeof *out->chat_template);
+    status = part && out->chat_template ? CULL_OK : CULL_ENOMEM;
     for (size_t i = 0; status == CULL_OK && i < file.n; i++) {
         const char *place = jsonl_place(ctx, &file, i);
         status = place ? json_get_text(ctx, place, file.value[i], how->field, &part[i * step])
                        : CULL_ENOMEM;
+        if (status == CULL_OK)
+            status =
+                json_get_optional(ctx, place, file.value[i], "template", &out->chat_template[i]);
         if (whole)
             part[2 * i + 1] = span_of(how->join);
     }

@@ -25,7 +25,8 @@ typedef struct text_reading {
 typedef struct text_file {
     const char *path, *name; // name: without folder and ending
     size_t n;
-    const span *document; // (n) valid UTF-8
+    const span *document;       // (n) valid UTF-8
+    const char **chat_template; // (n) of jsonl lines that say so in "template", else NULL; or NULL
 } text_file;
 
 // "dir/facts.heldout.txt" → "facts.heldout"

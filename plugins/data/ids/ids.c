@@ -7,7 +7,7 @@
 
 struct settings {
     cull_texts files;
-    int64_t rows;
+    int64_t rows, pad;
 };
 
 static const cull_param params[] = {
@@ -16,7 +16,20 @@ static const cull_param params[] = {
                  "two dimensions, int32 or int64"),
     CULL_P_INT(struct settings, rows, 0, 0, 1 << 30,
                "rows in all, from the first on; 0: all; fewer than asked for is an error"),
+    CULL_P_INT(struct settings, pad, -1, -1, INT32_MAX,
+               "the id that rows are filled up with at either end, which is left out; -1: none is"),
 };
+
+// Whatever fills a row up at its ends goes.
+static cull_status unpad(cull_ctx *ctx, const char *path, int64_t pad, size_t r, cull_sequence *row)
+{
+    while (row->n > 0 && row->ids[row->n - 1] == pad)
+        row->n--;
+    for (; row->n > 0 && row->ids[0] == pad; row->n--)
+        row->ids++;
+    return row->n > 0 ? CULL_OK
+                      : ctx->host->fail(ctx, CULL_EFORMAT, "%s: row %zu is padding alone", path, r);
+}
 
 static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text,
                         cull_sequences *out)
@@ -28,7 +41,9 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
     if (!of)
         return CULL_ENOMEM;
     for (size_t f = 0; f < set->files.n; f++) {
-        const cull_status status = id_rows_read(ctx, set->files.at[f], &of[f]);
+        cull_status status = id_rows_read(ctx, set->files.at[f], &of[f]);
+        for (size_t r = 0; status == CULL_OK && r < of[f].n; r++)
+            status = unpad(ctx, set->files.at[f], set->pad, r, &of[f].at[r]);
         if (status != CULL_OK)
             return status;
         all += of[f].n;
@@ -48,9 +63,13 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
 static const cull_data ids = { .size = sizeof ids, .load = load };
 
 CULL_PLUGIN(
-    DATA, ids, "1.0", "rows of token ids from jsonl or npy files",
+    DATA, ids, "1.1", "rows of token ids from jsonl or npy files",
     .doc =
         "Each row is taken as it is: BOS, if there is to be one, must be among the ids. Rows may "
-        "differ in length.",
+        "differ in length. Padding is no text and is not counted: where rows were filled up to one "
+        "length, `pad` names the id that goes from their ends, or a line's \"attention_mask\" has "
+        "0 "
+        "for each id that goes. What a line says in \"template\", the hash of the chat template "
+        "that it was rendered through (tools/render_chat.py), is kept in the trial's record.",
     .cite = "NumPy's format: numpy.lib.format, version 1 to 3.",
     CULL_SETTINGS(params, struct settings));

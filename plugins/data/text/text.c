@@ -1,6 +1,8 @@
 // Rows of running text: the calibration data of most papers.
 #include <cull/cull.h>
 
+#include <string.h>
+
 #include "common/text/text_file.h"
 
 enum take { TAKE_HEAD, TAKE_SAMPLE };
@@ -10,7 +12,7 @@ struct settings {
     cull_texts files;
     int64_t documents, take, length, rows_per_file, rows, first;
     const char *field, *join;
-    bool bos;
+    bool bos, whole;
 };
 
 static const cull_param params[] = {
@@ -27,6 +29,8 @@ static const cull_param params[] = {
                   "which rows, when there are more: the first, or a sample drawn by the seed"),
     CULL_P_BOOL(struct settings, bos, true,
                 "each row is BOS and length - 1 ids of the text; false: length ids of the text"),
+    CULL_P_BOOL(struct settings, whole, false,
+                "a row is a document from its beginning, of at most length ids, however short"),
     CULL_P_TEXT(struct settings, field, "text", 0, "the field of a jsonl line that holds the text"),
     CULL_P_TEXT(struct settings, join, "\n\n", 0,
                 "what stands between the texts of a jsonl file that is one document"),
@@ -75,22 +79,25 @@ static cull_status keep(cull_ctx *ctx, const struct settings *set, const char *s
     return status;
 }
 
-static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cull_text *text,
-                             const text_file *file, pool *out)
+static const char *template_of(const text_file *file, size_t document)
+{
+    return file->chat_template ? file->chat_template[document] : NULL;
+}
+
+// Rows of `length` ids each.
+static cull_status fixed_rows(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                              const text_file *file, pool *out, size_t *tokens)
 {
     text_rows rows;
-    const size_t want = (size_t)set->rows_per_file, length = (size_t)set->length;
-    cull_status status =
+    const size_t length = (size_t)set->length;
+    const cull_status status =
         text_rows_make(ctx, text, file, length, set->bos ? TEXT_BOS_ROW : TEXT_BOS_NONE, &rows);
 
     if (status != CULL_OK)
         return status;
-    if (rows.n < want || rows.n == 0)
-        return ctx->host->fail(
-            ctx, CULL_EINVAL, "%s has %zu tokens in %zu documents, %zu rows of %zu; %zu are wanted",
-            file->path, rows.tokens, file->n, rows.n, length, want ? want : 1);
+    *tokens = rows.tokens;
     out->n = rows.n;
-    out->at = ctx->host->alloc(ctx, rows.n, sizeof *out->at);
+    out->at = ctx->host->alloc(ctx, rows.n + 1, sizeof *out->at);
     if (!out->at)
         return CULL_ENOMEM;
     for (size_t r = 0; r < rows.n; r++)
@@ -98,7 +105,71 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
                                       .ids = rows.ids + r * length,
                                       .n = length,
                                       .source = file->name,
-                                      .ordinal = r };
+                                      .ordinal = r,
+                                      .chat_template = template_of(file, rows.within[r]) };
+    return CULL_OK;
+}
+
+// A document from its beginning, BOS in front of it where it is asked for.
+static cull_status whole_row(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                             span document, cull_sequence *out, size_t *tokens)
+{
+    const size_t bos = set->bos, most = (size_t)set->length - bos;
+    int32_t *ids;
+    size_t n;
+    const cull_status status = text->encode(ctx, text, document.s, document.n, 0, &ids, &n);
+    if (status != CULL_OK)
+        return status;
+    *tokens += n;
+    out->n = bos + (n < most ? n : most);
+    int32_t *row = ctx->host->alloc(ctx, out->n + 1, sizeof *row);
+    if (!row)
+        return CULL_ENOMEM;
+    if (bos)
+        row[0] = text->bos;
+    memcpy(row + bos, ids, (out->n - bos) * sizeof *row);
+    out->ids = row;
+    return CULL_OK;
+}
+
+static cull_status whole_rows(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                              const text_file *file, pool *out, size_t *tokens)
+{
+    if (set->bos && text->bos < 0)
+        return ctx->host->fail(ctx, CULL_ENOTSUP,
+                               "rows are to begin with BOS, but the tokenizer has none");
+    out->at = ctx->host->alloc(ctx, file->n + 1, sizeof *out->at);
+    if (!out->at)
+        return CULL_ENOMEM;
+    for (size_t d = 0; d < file->n; d++) {
+        cull_sequence *row = &out->at[out->n];
+        *row = (cull_sequence){ .size = sizeof *row,
+                                .source = file->name,
+                                .ordinal = d,
+                                .chat_template = template_of(file, d) };
+        const cull_status status = whole_row(ctx, set, text, file->document[d], row, tokens);
+        if (status != CULL_OK)
+            return status;
+        out->n += row->n > 0;
+    }
+    return CULL_OK;
+}
+
+static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                             const text_file *file, pool *out)
+{
+    const size_t want = (size_t)set->rows_per_file;
+    size_t tokens = 0;
+    const cull_status status = set->whole ? whole_rows(ctx, set, text, file, out, &tokens)
+                                          : fixed_rows(ctx, set, text, file, out, &tokens);
+    if (status != CULL_OK)
+        return status;
+    if (out->n < want || out->n == 0)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "%s has %zu tokens in %zu documents, %zu rows of %lld; %zu are "
+                               "wanted",
+                               file->path, tokens, file->n, out->n, (long long)set->length,
+                               want ? want : 1);
     return keep(ctx, set, file->name, want, out);
 }
 
@@ -141,12 +212,17 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
 static const cull_data text = { .size = sizeof text, .random = random, .load = load };
 
 CULL_PLUGIN(
-    DATA, text, "1.0", "rows of running text, of a fixed number of tokens",
+    DATA, text, "1.1", "rows of running text, of a fixed number of tokens",
     .doc = "Each document is encoded once as a whole, without special tokens, and cut into "
            "consecutive disjoint rows of `length` ids, each with BOS in front unless `bos: "
            "false`; a last partial row is dropped, and no row crosses two documents. Of more rows "
            "than are wanted it takes the first, or with `take: sample` a sample without "
-           "repetition that the seed draws, in their order.",
+           "repetition that the seed draws, in their order.\n"
+           "\n"
+           "Conversations that were rendered through a chat template (tools/render_chat.py) are "
+           "lines of jsonl: `documents: line`, `whole: true`, and `bos: false` where the template "
+           "writes BOS itself. What a line says in \"template\", the template's hash, is kept in "
+           "the trial's record.",
     .cite =
         "The calibration sets of Wanda (Sun et al., ICLR 2024, section 4) and SparseGPT (Frantar "
         "and Alistarh, ICML 2023, section 4) are such rows of C4: `documents: line`, `take: "

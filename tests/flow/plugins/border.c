@@ -237,8 +237,10 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
         return CULL_ENOMEM;
     for (size_t i = 0; i < 16; i++)
         ids[i] = how == WRONG_ID ? 1 << 30 : (int32_t)i + 1;
-    *row = (cull_sequence){ sizeof *row, how == NO_IDS ? NULL : ids, how == NO_TOKENS ? 0 : 16,
-                            "made up", 0 };
+    *row = (cull_sequence){ .size = sizeof *row,
+                            .ids = how == NO_IDS ? NULL : ids,
+                            .n = how == NO_TOKENS ? 0 : 16,
+                            .source = "made up" };
     out->n = 1;
     out->at = how == NO_ARRAY ? NULL : row;
     return status_of(ctx, how);

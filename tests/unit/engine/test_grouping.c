@@ -150,7 +150,11 @@ static void begin_calibration(asked *a, size_t first, size_t n, const cull_cut *
     const cull_layer_facts *facts[8];
 
     for (size_t i = 0; i < n; i++)
-        c->at[i] = (cull_sequence){ sizeof(cull_sequence), a->ids[first + i], LONGEST, "test", i };
+        c->at[i] = (cull_sequence){ .size = sizeof(cull_sequence),
+                                    .ids = a->ids[first + i],
+                                    .n = LONGEST,
+                                    .source = "test",
+                                    .ordinal = i };
     for (size_t l = 0; l < a->model.opened.facts->L; l++)
         facts[l] = cull_layer_of(&a->model.opened, l);
     c->rows = (cull_sequences){ sizeof c->rows, n, c->at };

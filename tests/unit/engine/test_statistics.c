@@ -73,7 +73,9 @@ static void begin(fake_host *host, const test_model *m, uint64_t seed, statistic
         const size_t n = 1 + cull_rng_below(&rng, LONGEST);
         for (size_t j = 0; j < n; j++)
             t->ids[i][j] = (int32_t)cull_rng_below(&rng, m->opened.facts->V);
-        t->at[i] = (cull_sequence){ sizeof(cull_sequence), t->ids[i], n, "test", i };
+        t->at[i] = (cull_sequence){
+            .size = sizeof(cull_sequence), .ids = t->ids[i], .n = n, .source = "test", .ordinal = i
+        };
     }
     t->rows = (cull_sequences){ sizeof t->rows, SEQUENCES, t->at };
     t->cut = cull_cut_new(fake_ctx(host), m->opened.facts->L, m->opened.facts->D, E);
