@@ -10,7 +10,11 @@ struct cull_h5_in {
     cull_ctx *ctx;
     char *path;
     hid_t file;
+    hid_t how; // arrays are read
 };
+
+// HDF5 clears its room for conversions before each read, a megabyte by default.
+enum { CONVERSION = 1 << 16 };
 
 static cull_status unreadable(cull_h5_in *file, const char *what)
 {
@@ -33,8 +37,10 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
     }
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
     *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1 };
+    file->how = H5Pcreate(H5P_DATASET_XFER);
     cull_h5_enter(copy);
-    if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
+    if (H5Pset_buffer(file->how, CONVERSION, NULL, NULL) >= 0 &&
+        H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
         H5Pset_file_locking(how, false, true) >= 0)
         file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
     const cull_status status =
@@ -55,6 +61,8 @@ void cull_h5_close(cull_h5_in *file)
         return;
     if (file->file >= 0)
         (void)H5Fclose(file->file);
+    if (file->how >= 0)
+        (void)H5Pclose(file->how);
     (void)cull_crash_leave();
     cull_free(file->path);
     cull_free(file);
@@ -136,17 +144,18 @@ cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t
 
 // ---- values ----
 
-// n texts read through `read(handle, type, buffer)` into the alloc arena.
-typedef herr_t (*read_fn)(hid_t handle, hid_t type, void *buffer);
+// n texts read through `read(file, handle, type, buffer)` into the alloc arena.
+typedef herr_t (*read_fn)(const cull_h5_in *file, hid_t handle, hid_t type, void *buffer);
 
-static herr_t read_attribute(hid_t handle, hid_t type, void *buffer)
+static herr_t read_attribute(const cull_h5_in *file, hid_t handle, hid_t type, void *buffer)
 {
+    (void)file;
     return H5Aread(handle, type, buffer);
 }
 
-static herr_t read_array(hid_t handle, hid_t type, void *buffer)
+static herr_t read_array(const cull_h5_in *file, hid_t handle, hid_t type, void *buffer)
 {
-    return H5Dread(handle, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
+    return H5Dread(handle, type, H5S_ALL, H5S_ALL, file->how, buffer);
 }
 
 static cull_status read_texts(cull_h5_in *file, hid_t handle, read_fn read, hid_t space, size_t n,
@@ -157,7 +166,7 @@ static cull_status read_texts(cull_h5_in *file, hid_t handle, read_fn read, hid_
     const hid_t type = cull_h5_text_type();
     cull_status status = texts && raw ? CULL_OK : cull_no_memory(file->ctx);
 
-    if (status == CULL_OK && n > 0 && read(handle, type, raw) < 0)
+    if (status == CULL_OK && n > 0 && read(file, handle, type, raw) < 0)
         status = unreadable(file, what);
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         const char *text = raw[i] ? raw[i] : "";
@@ -268,7 +277,7 @@ static cull_status read_packed(cull_h5_in *file, hid_t array, hid_t stored, size
     const char **texts = own ? cull_take(file->ctx, n ? n : 1, sizeof *texts) : NULL;
     cull_status status = texts ? CULL_OK : cull_no_memory(file->ctx);
 
-    if (texts && n > 0 && read_array(array, stored, packed) < 0)
+    if (texts && n > 0 && read_array(file, array, stored, packed) < 0)
         status = unreadable(file, path);
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         memcpy(own + i * (length + 1), packed + i * length, length);
@@ -311,7 +320,7 @@ static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *p
     void *numbers = cull_take(file->ctx, shape->n ? shape->n : 1, cull_h5_size(shape->type));
     if (!numbers)
         return CULL_ENOMEM;
-    if (shape->n > 0 && read_array(array, cull_h5_memory_type(shape->type), numbers) < 0)
+    if (shape->n > 0 && read_array(file, array, cull_h5_memory_type(shape->type), numbers) < 0)
         return unreadable(file, path);
     *data = numbers;
     return CULL_OK;
