@@ -297,11 +297,11 @@ cull_status cull_stats_store_save(cull_ctx *ctx, const cull_stats_store *store, 
     CULL_TRY(cull_safetensors_create_sealed(ctx, path, all.n, all.entry, 0, NULL, &w));
     for (size_t i = 0; i < all.n; i++) {
         const size_t cols = all.entry[i].rank == 2 ? all.entry[i].shape[1] : 1;
-        const cull_status st = cull_safetensors_put(ctx, w, i, all.data[i],
-                                                    all.entry[i].shape[0] * cols * sizeof(double));
-        if (st != CULL_OK) {
+        const cull_status status = cull_safetensors_put(
+            ctx, w, i, all.data[i], all.entry[i].shape[0] * cols * sizeof(double));
+        if (status != CULL_OK) {
             cull_safetensors_abandon(w);
-            return st;
+            return status;
         }
     }
     return cull_safetensors_finish(ctx, w);
@@ -384,7 +384,7 @@ cull_status cull_stats_store_load(cull_ctx *ctx, cull_stats_store *store, const 
     cull_safetensors *file = NULL;
 
     CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
-    const cull_status st = take_all(ctx, store, file, path);
+    const cull_status status = take_all(ctx, store, file, path);
     cull_safetensors_close(file);
-    return st;
+    return status;
 }

@@ -71,8 +71,8 @@ static cull_status list(cull_ctx *ctx, const char *dir,
 
     size_t room = 0;
     const char **found = NULL;
-    cull_status st = CULL_OK;
-    for (const struct dirent *entry; folder && st == CULL_OK && (entry = readdir(folder));) {
+    cull_status status = CULL_OK;
+    for (const struct dirent *entry; folder && status == CULL_OK && (entry = readdir(folder));) {
         if (!wanted(entry->d_name, what))
             continue;
         if (*n == room) {
@@ -87,14 +87,14 @@ static cull_status list(cull_ctx *ctx, const char *dir,
         if (name)
             found[(*n)++] = name;
         else
-            st = cull_no_memory(ctx);
+            status = cull_no_memory(ctx);
     }
     if (folder)
         closedir(folder);
     if (*n)
         qsort(found, *n, sizeof *found, by_text);
     *names = found;
-    return st;
+    return status;
 }
 
 // Is `name` the temporary file of a process of this host that is no more?
@@ -132,18 +132,18 @@ cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 
     char prefix[CULL_TEMPORARY_PREFIX];
     cull_temporary_prefix(prefix);
-    cull_status st = CULL_OK;
-    for (const struct dirent *entry; st == CULL_OK && (entry = readdir(folder));) {
+    cull_status status = CULL_OK;
+    for (const struct dirent *entry; status == CULL_OK && (entry = readdir(folder));) {
         if (!is_abandoned(entry->d_name, prefix))
             continue;
         if (unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
-            st = cull_fail(ctx, CULL_EIO, "%s/%s: cannot be removed: %s", dir, entry->d_name,
-                           strerror(errno));
+            status = cull_fail(ctx, CULL_EIO, "%s/%s: cannot be removed: %s", dir, entry->d_name,
+                               strerror(errno));
         else
             ++*removed;
     }
     closedir(folder);
-    return st;
+    return status;
 }
 
 // ---- one file, two names ----
