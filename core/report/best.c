@@ -7,6 +7,7 @@
 static bool compete(const cull_frame *f, size_t a, size_t b)
 {
     const cull_frame_cell *x = &f->cell[a], *y = &f->cell[b];
+
     if (strcmp(x->model, y->model) != 0)
         return false;
     return (x->checkpoint && y->checkpoint) ||
@@ -19,6 +20,7 @@ static cull_status find_top(cull_ctx *ctx, const cull_frame *f, size_t cell, siz
                             const cull_metric_view *m, size_t *top)
 {
     double most = -INFINITY;
+
     *top = SIZE_MAX;
     for (size_t c = 0; c < f->n_cells; c++) {
         cull_estimate e;
@@ -47,6 +49,7 @@ cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, con
                                double *p)
 {
     double *own = cull_scratch(ctx, n + 1, sizeof *own);
+
     if (!own)
         return CULL_ENOMEM;
     for (size_t c = 0; c < f->n_cells; c++) {
@@ -70,6 +73,7 @@ cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f,
     double *p = cull_scratch(ctx, n ? n : 1, sizeof *p);
     size_t *place = cull_scratch(ctx, n ? n : 1, sizeof *place), tests = 0;
     size_t *of = cull_scratch(ctx, n ? n : 1, sizeof *of);
+
     if (!p || !place || !of)
         return CULL_ENOMEM;
 

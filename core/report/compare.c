@@ -36,6 +36,7 @@ cull_status cull_cell_items(cull_ctx *ctx, const cull_frame *f, size_t cell, siz
                             cull_items *out)
 {
     const size_t seeds = f->cell[cell].n_trials;
+
     *out = cull_cell_row(f, cell, 0, column)->items;
     if (seeds == 1)
         return CULL_OK;
@@ -67,6 +68,7 @@ static double scaled(const cull_row *row, enum cull_law law)
 static double seed_value(const cull_frame *f, size_t cell, size_t seed, const cull_metric_view *m)
 {
     double sum = 0;
+
     for (size_t j = 0; j < m->k; j++)
         sum += scaled(cull_cell_row(f, cell, seed, m->column[j]), m->law);
     return sum / (double)m->k;
@@ -93,6 +95,7 @@ static run alone(const cull_frame *f, size_t cell)
 static bool same_seeds(const cull_frame *f, const cull_frame_cell *a, const cull_frame_cell *b)
 {
     bool same = a->n_trials == b->n_trials;
+
     for (size_t s = 0; same && s < a->n_trials; s++)
         same = f->trial[f->order[a->first + s]].seed == f->trial[f->order[b->first + s]].seed;
     return same;
@@ -101,6 +104,7 @@ static bool same_seeds(const cull_frame *f, const cull_frame_cell *a, const cull
 static size_t find_runs(const cull_frame *f, size_t base, size_t cell, run out[MAX_RUNS])
 {
     const cull_frame_cell *a = &f->cell[base], *b = &f->cell[cell];
+
     if (a->n_trials > 1 && b->n_trials > 1 && !same_seeds(f, a, b)) {
         out[0] = alone(f, base);
         out[1] = alone(f, cell);
@@ -119,6 +123,7 @@ static size_t at_seed(const cull_frame *f, size_t cell, size_t s)
 static double run_value(const cull_frame *f, const run *r, const cull_metric_view *m, size_t s)
 {
     const double base = r->base == NO_CELL ? 0 : seed_value(f, r->base, at_seed(f, r->base, s), m);
+
     return seed_value(f, r->cell, at_seed(f, r->cell, s), m) - base;
 }
 
@@ -127,6 +132,7 @@ static double over_seeds(const cull_frame *f, const run *r, const cull_metric_vi
 {
     const double n = (double)r->n;
     double mean = 0, squares = 0;
+
     for (size_t s = 0; s < r->n; s++)
         mean += run_value(f, r, m, s) / n;
     for (size_t s = 0; s < r->n; s++)
@@ -140,6 +146,7 @@ static cull_error_part seed_error(const cull_frame *f, const run *runs, size_t n
                                   const cull_metric_view *m)
 {
     cull_error_part sum = { 0, INFINITY };
+
     for (size_t i = 0; i < n_runs; i++) {
         const double n = (double)runs[i].n;
         double sd;
@@ -162,6 +169,7 @@ static double of_seeds_and_items(const cull_frame *f, const run *r, size_t colum
 {
     const double n = (double)r->n;
     double df, squares = -n * error * error;
+
     for (size_t s = 0; s < r->n; s++) {
         const cull_row *base =
             r->base == NO_CELL ? NULL : cull_cell_row(f, r->base, at_seed(f, r->base, s), column);
@@ -191,6 +199,7 @@ static cull_status column_error(cull_ctx *ctx, const cull_frame *f, size_t cell,
     const cull_row *row = cull_cell_row(f, cell, 0, column);
     const run r = alone(f, cell);
     cull_items items;
+
     *out = (cull_error_part){ row->error, row->n > 1 ? (double)row->n - 1 : INFINITY };
     if (law == CULL_LAW_NONE)
         return CULL_OK;
@@ -207,6 +216,7 @@ static cull_status measure_error(cull_ctx *ctx, const cull_frame *f, size_t cell
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
     const double k = (double)m->k;
+
     *out = (cull_error_part){ 0, INFINITY };
     if (twice)
         *twice = 0;
@@ -226,6 +236,7 @@ cull_status cull_estimate_of(cull_ctx *ctx, const cull_frame *f, size_t cell,
                              const cull_metric_view *m, cull_estimate *out)
 {
     const run r = alone(f, cell);
+
     *out = (cull_estimate){ NAN, NAN, NAN, NAN, r.n, 0 };
     if (!has_measure(f, cell, m))
         return CULL_OK;
@@ -249,6 +260,7 @@ cull_status cull_interval_of(cull_ctx *ctx, const cull_frame *f, size_t cell,
     const run r = alone(f, cell);
     cull_error_part items;
     double twice, sd;
+
     *out = NOTHING;
     if (!has_measure(f, cell, m))
         return CULL_OK;
@@ -281,6 +293,7 @@ static bool same_numerics(const cull_frame *f, size_t base, size_t cell)
 {
     const double first = trial_of(f, base, 0)->numerics;
     bool same = true;
+
     for (size_t i = 0; i < 2; i++)
         for (size_t s = 0; s < f->cell[i ? cell : base].n_trials; s++) {
             const double numerics = trial_of(f, i ? cell : base, s)->numerics;
@@ -325,6 +338,7 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     const size_t n_runs = find_runs(f, base, cell, runs);
     const bool seeds = runs[0].n > 1;
     double twice = 0;
+
     if (!first || !second || !part)
         return CULL_ENOMEM;
     for (size_t j = 0; j < m->k; j++) {
@@ -368,6 +382,7 @@ static cull_status unpaired(cull_ctx *ctx, const cull_frame *f, size_t base, siz
                             const cull_metric_view *m, cull_comparison *out)
 {
     cull_estimate x, y;
+
     CULL_TRY(cull_estimate_of(ctx, f, base, m, &x));
     CULL_TRY(cull_estimate_of(ctx, f, cell, m, &y));
     const double d = m->law == CULL_LAW_EXP ? log(y.value / x.value) : y.value - x.value;

@@ -12,6 +12,7 @@ static bool same(const char *a, const char *b)
 bool cull_is_sum(const cull_frame *f, size_t c)
 {
     const cull_column_of *column = &f->column[c];
+
     if (same(column->task, "macro") || same(column->task, "pooled") || column->group_of_tasks)
         return true;
     // A metric of another's may sum up, too: no items, where other tasks of the metric have them.
@@ -25,6 +26,7 @@ bool cull_is_sum(const cull_frame *f, size_t c)
 static cull_status check_mean(cull_ctx *ctx, const cull_column_of *a, const cull_column_of *b)
 {
     static const char *const keys[] = { "precision", "protocol", "bos", "length" };
+
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         size_t n = 0, m = 0;
         const char *x = cull_condition(a->conditions, keys[i], &n);
@@ -42,6 +44,7 @@ static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull
 {
     size_t *column = cull_take(ctx, f->n_columns, sizeof *column);
     const cull_column_of *of = &f->column[first];
+
     if (!column)
         return CULL_ENOMEM;
 
@@ -63,6 +66,7 @@ static cull_status gather(cull_ctx *ctx, const cull_frame *f, size_t first, cull
 cull_status cull_metric_views_macro(cull_ctx *ctx, const cull_frame *f, cull_metric_views *out)
 {
     cull_metric_view *at = cull_take(ctx, f->n_columns ? f->n_columns : 1, sizeof *at);
+
     *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
@@ -97,6 +101,7 @@ static size_t tasks_of_macro(const cull_frame *f, size_t c, size_t *column)
 {
     const cull_column_of *of = &f->column[c];
     size_t k = 0;
+
     if (!same(of->task, "macro"))
         return 0;
     for (size_t d = 0; d < f->n_columns; d++) {
@@ -115,6 +120,7 @@ cull_status cull_metric_views_each(cull_ctx *ctx, const cull_frame *f, cull_metr
 {
     const size_t n = f->n_columns;
     cull_metric_view *at = cull_take(ctx, n ? n : 1, sizeof *at);
+
     *out = (cull_metric_views){ .n = n, .at = at };
     if (!at)
         return CULL_ENOMEM;
@@ -139,6 +145,7 @@ cull_status cull_metric_views_each(cull_ctx *ctx, const cull_frame *f, cull_metr
 bool cull_is_variant(const cull_metric_views *all, const cull_metric_view *metric_view)
 {
     bool acc = false;
+
     for (size_t i = 0; i < all->n; i++)
         acc |= same(all->at[i].label, "acc");
     return acc && (same(metric_view->label, "acc_bytes") ||
@@ -157,6 +164,7 @@ cull_status cull_metric_views_of(cull_ctx *ctx, const cull_metric_views *all, co
                                  cull_metric_views *out)
 {
     cull_metric_view *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+
     *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;
@@ -170,6 +178,7 @@ cull_status cull_metric_views_main(cull_ctx *ctx, const cull_metric_views *all, 
                                    cull_metric_views *out)
 {
     cull_metric_view *at = cull_take(ctx, all->n ? all->n : 1, sizeof *at);
+
     *out = (cull_metric_views){ .at = at };
     if (!at)
         return CULL_ENOMEM;

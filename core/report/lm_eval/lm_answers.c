@@ -13,6 +13,7 @@ static cull_status column(cull_ctx *ctx, cull_h5_in *file, const char *group, co
                           char type, cull_h5_shape *shape, const void **out)
 {
     const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/%s", group, name);
+
     *out = NULL;
     if (!path)
         return cull_no_memory(ctx);
@@ -26,6 +27,7 @@ static cull_status load(cull_ctx *ctx, cull_h5_in *file, const cull_lm_task *tas
     cull_h5_shape shape[7] = { { 0 } };
     static const char *const names[] = { "loglik", "greedy",    "words",      "bytes",
                                          "text",   "extracted", "prompt_hash" };
+
     for (size_t i = 0; i < 7; i++)
         CULL_TRY(column(ctx, file, task->row->group, names[i], "dbiisss"[i], &shape[i], &data[i]));
     *a = (cull_lm_answers){ .n = task->row->n,
@@ -51,6 +53,7 @@ static cull_status load(cull_ctx *ctx, cull_h5_in *file, const cull_lm_task *tas
 cull_status cull_lm_answers_load(cull_ctx *ctx, const cull_lm_task *task, cull_lm_answers *out)
 {
     cull_h5_in *file;
+
     CULL_TRY(cull_h5_open(ctx, task->row->file, &file));
     const cull_status status = load(ctx, file, task, out);
     cull_h5_close(file);
@@ -61,6 +64,7 @@ cull_status cull_lm_document(cull_ctx *ctx, const cull_lm_task *task, const cull
                              size_t i, cull_document *out)
 {
     const cull_metric *metric = task->plugin->vtable;
+
     *out = (cull_document){ .size = sizeof *out };
     const cull_status status =
         CULL_CALL(task->ctx, task->plugin, SIZE_MAX, document,
@@ -83,6 +87,7 @@ void cull_lm_float(double x, char out[CULL_LM_FLOAT])
 {
     char text[CULL_LM_FLOAT];
     int digits = 6;
+
     do
         snprintf(text, sizeof text, "%.*g", digits, x);
     while (strtod(text, NULL) != x && ++digits <= 17);

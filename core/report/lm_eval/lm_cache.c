@@ -27,6 +27,7 @@ cull_status cull_lm_cache_open(cull_ctx *ctx, const char *prefix, cull_lm_cache 
     const char *path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s_rank0.db", prefix);
     cull_lm_cache *cache = *out = cull_alloc(1, sizeof *cache);
     struct stat st;
+
     if (!path || !cache)
         return cull_no_memory(ctx);
     if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
@@ -77,6 +78,7 @@ static void pickle_text(cull_buf *out, const char *text)
 static void pickle(cull_buf *out, const cull_lm_answers *a, size_t i, size_t c)
 {
     char number[CULL_LM_FLOAT];
+
     if (a->text) {
         pickle_text(out, a->text[i]);
         return;
@@ -104,6 +106,7 @@ static cull_status put_document(cull_ctx *ctx, cull_lm_cache *cache, const cull_
                                 const cull_lm_answers *a, size_t i, cull_buf *value)
 {
     cull_document d;
+
     CULL_TRY(cull_lm_document(ctx, task, a, i, &d));
     for (size_t c = 0; c < d.n; c++) {
         cull_buf_clear(value);
@@ -118,6 +121,7 @@ cull_status cull_lm_cache_add(cull_ctx *ctx, cull_lm_cache *cache, const cull_lm
 {
     cull_lm_answers a;
     cull_buf value = CULL_BUF_INIT;
+
     CULL_TRY(cull_lm_answers_load(ctx, task, &a));
     cull_status status = CULL_OK;
     for (size_t i = 0; status == CULL_OK && i < a.n; i++) {

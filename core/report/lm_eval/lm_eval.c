@@ -18,6 +18,7 @@ typedef struct sections { // of the file, by task; borrowed from `root`
 static json_t *member(json_t *object, const char *key)
 {
     json_t *value = json_object_get(object, key);
+
     if (!value) {
         value = json_object();
         json_object_set_new(object, key, value);
@@ -34,6 +35,7 @@ static json_t *real(double x, const char *otherwise)
 static json_t *number_or_text(const char *text, size_t n)
 {
     char buf[64], *end;
+
     snprintf(buf, sizeof buf, "%.*s", (int)(n < sizeof buf ? n : sizeof buf - 1), text);
     const double x = strtod(buf, &end);
     if (end == buf || *end)
@@ -57,6 +59,7 @@ static void put_conditions(const char *conditions, json_t *out)
 static json_t *or_else(json_t *object, const char *key, json_t *otherwise)
 {
     json_t *value = json_object_get(object, key);
+
     if (!value)
         return otherwise;
     json_decref(otherwise);
@@ -67,6 +70,7 @@ static json_t *or_else(json_t *object, const char *key, json_t *otherwise)
 static void put_members(sections *s, const char *task, json_t *results, const char *tasks)
 {
     json_t *list = json_array();
+
     for (const char *name = tasks ? tasks : ""; *name;) {
         const size_t n = strcspn(name, " ");
         json_array_append_new(list, json_stringn(name, n));
@@ -80,6 +84,7 @@ static void put_members(sections *s, const char *task, json_t *results, const ch
 static void put_task(sections *s, const cull_row *row)
 {
     json_t *config = json_object();
+
     put_conditions(row->conditions, config);
     json_t *of = member(s->results, row->task);
     json_object_set_new(of, "alias", json_string(row->task));
@@ -98,6 +103,7 @@ static void put_task(sections *s, const cull_row *row)
 static void put_value(sections *s, const cull_row *row)
 {
     char key[160];
+
     if (!json_object_get(s->results, row->task))
         put_task(s, row);
     json_t *of = member(s->results, row->task);
@@ -113,6 +119,7 @@ static void put_value(sections *s, const cull_row *row)
 static bool is_ours(const cull_row *row)
 {
     size_t n;
+
     return cull_condition(row->conditions, "tasks", &n) &&
            (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0);
 }
@@ -127,6 +134,7 @@ static json_t *config(const char *model_args, const cull_frame_trial *trial)
 static json_t *build(const cull_frame *frame, size_t trial, const char *model_args)
 {
     sections s = { .root = json_object() };
+
     s.results = member(s.root, "results");
     s.groups = member(s.root, "groups");
     s.subtasks = member(s.root, "group_subtasks");
@@ -150,6 +158,7 @@ cull_status cull_lm_eval_results(cull_ctx *ctx, const cull_frame *frame, size_t 
 {
     json_t *root = build(frame, trial, model_args);
     char *text = json_dumps(root, JSON_INDENT(2));
+
     json_decref(root);
     if (!text)
         return cull_no_memory(ctx);

@@ -12,6 +12,7 @@
 static json_t *response(const cull_lm_answers *a, size_t i, size_t c)
 {
     char text[CULL_LM_FLOAT];
+
     if (a->text)
         return json_string(a->text[i]);
     cull_lm_float(a->loglik[i * a->n_choices + c], text);
@@ -23,6 +24,7 @@ static json_t *response(const cull_lm_answers *a, size_t i, size_t c)
 static json_t *outcome(const cull_lm_answers *a, const cull_row *row, size_t i)
 {
     const int64_t *per = strcmp(row->metric, "word_perplexity") == 0 ? a->words : a->bytes;
+
     if (per)
         return json_pack("[f, I]", a->loglik[i], (json_int_t)per[i]);
     return json_real(row->law == CULL_LAW_MEAN ? row->items.a[i] : a->loglik[i * a->n_choices]);
@@ -40,6 +42,7 @@ static void put_outcomes(const cull_lm_task *task, const cull_lm_answers *a, con
                          size_t i, json_t *sample)
 {
     json_t *names = json_array();
+
     json_object_set_new(sample, "metrics", names);
     for (size_t r = 0; r < task->frame->n_rows; r++) {
         const cull_row *row = &task->frame->row[r];
@@ -54,6 +57,7 @@ static cull_status put_sample(cull_ctx *ctx, const cull_lm_task *task, const cul
                               const char *filter, size_t f, size_t i, cull_buf *out)
 {
     cull_document d;
+
     CULL_TRY(cull_lm_document(ctx, task, a, i, &d));
     json_t *sample = json_loads(d.json, JSON_ALLOW_NUL, NULL);
     json_t *given = json_array(), *filtered = json_array();
@@ -93,6 +97,7 @@ static cull_status put_all(cull_ctx *ctx, const cull_lm_task *task, cull_buf *ou
 {
     cull_lm_answers a;
     const char *filter;
+
     CULL_TRY(cull_lm_answers_load(ctx, task, &a));
     for (size_t f = 0; (filter = filter_of(task, f)) != NULL; f++)
         for (size_t i = 0; i < a.n; i++) {
@@ -108,6 +113,7 @@ cull_status cull_lm_samples(cull_ctx *ctx, const cull_lm_task *task, const char 
 {
     cull_buf out = CULL_BUF_INIT;
     cull_status status = put_all(ctx, task, &out);
+
     if (status == CULL_OK)
         status = cull_write_file(ctx, path, out.s ? out.s : "", out.n);
     cull_buf_release(&out);

@@ -34,6 +34,7 @@ static double to_y(const frame *f, double y)
 {
     const double h = f->chart->height - TOP - BOTTOM;
     const double at = TOP + h * (f->y1 - y_of(f, y)) / (f->y1 - f->y0);
+
     return fmin(fmax(at, TOP), TOP + h); // bands may be wider than the drawing
 }
 
@@ -48,6 +49,7 @@ static void widen(double *low, double *high, double x)
 static bool helps_logarithm(const cull_chart *c)
 {
     double low = INFINITY, high = -INFINITY;
+
     for (size_t s = 0; s < c->n; s++)
         for (size_t i = 0; i < c->series[s].n; i++)
             widen(&low, &high, c->series[s].point[i].y);
@@ -59,6 +61,7 @@ static bool helps_logarithm(const cull_chart *c)
 static bool fit(const cull_chart *c, frame *f)
 {
     double band_low = INFINITY, band_high = -INFINITY;
+
     *f = (frame){ c, c->log_y && helps_logarithm(c), INFINITY, -INFINITY, INFINITY, -INFINITY };
     for (size_t s = 0; s < c->n; s++)
         for (size_t i = 0; i < c->series[s].n; i++) {
@@ -91,12 +94,14 @@ static double nice_step(double range, size_t ticks) // 1, 2 or 5 times a power o
 {
     const double raw = range / (double)ticks, power = pow(10, floor(log10(raw))),
                  first = raw / power;
+
     return power * (first < 1.5 ? 1 : first < 3.5 ? 2 : first < 7.5 ? 5 : 10);
 }
 
 static void y_tick(cull_buf *page, const frame *f, double y)
 {
     const double at = to_y(f, y);
+
     cull_buf_printf(page,
                     "<line class=\"grid\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                     "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>",
@@ -107,6 +112,7 @@ static void y_tick(cull_buf *page, const frame *f, double y)
 static void linear_ticks(cull_buf *page, const frame *f)
 {
     const double step = nice_step(f->y1 - f->y0, 5);
+
     for (double y = ceil(f->y0 / step) * step; y <= f->y1; y += step)
         y_tick(page, f, y);
 }
@@ -115,6 +121,7 @@ static void linear_ticks(cull_buf *page, const frame *f)
 static void log_ticks(cull_buf *page, const frame *f)
 {
     static const double firsts[] = { 1, 1.5, 2, 3, 5, 7 };
+
     if (f->y1 - f->y0 < log(2.2)) {
         const double low = exp(f->y0), high = exp(f->y1), step = nice_step(high - low, 4);
         for (double y = ceil(low / step) * step; y <= high; y += step)
@@ -139,6 +146,7 @@ static void x_ticks(cull_buf *page, const frame *f)
 {
     const cull_chart *c = f->chart;
     const double step = nice_step(f->x1 - f->x0, c->width < 320 ? 2 : 6);
+
     for (double x = ceil(f->x0 / step) * step; x <= f->x1; x += step) {
         const double at = to_x(f, x), shown = fabs(x) < 1e-12 ? 0 : x;
         cull_buf_printf(page, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", at,
@@ -151,6 +159,7 @@ static void x_ticks(cull_buf *page, const frame *f)
 static void axes(cull_buf *page, const frame *f)
 {
     const cull_chart *c = f->chart;
+
     if (f->log_y)
         log_ticks(page, f);
     else
@@ -194,6 +203,7 @@ enum { EDGED = 4 };
 static void edge(cull_buf *page, const frame *f, const cull_series *s, bool high)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < s->n; i++)
         n += has_band(f, &s->point[i]);
     if (n < 2)
@@ -237,6 +247,7 @@ void cull_page_mark(cull_buf *page, size_t series, double x, double y)
     };
     const size_t colour = series % CULL_SERIES_COLOURS;
     const bool hollow = colour >= CULL_SERIES_COLOURS / 2;
+
     cull_buf_printf(page, "<path d=\"M%.1f %.1f%s\" stroke=\"var(--s%zu)\" stroke-width=\"%s\" ", x,
                     y, shapes[colour], colour, hollow ? "1.5" : "0.8");
     if (hollow)
@@ -273,6 +284,7 @@ static void dot(cull_buf *page, const frame *f, const cull_series *s, const cull
 bool cull_page_chart(cull_buf *page, const cull_chart *c)
 {
     frame f;
+
     if (!fit(c, &f))
         return false;
     cull_page_svg(page, c->width, c->height, c->title);

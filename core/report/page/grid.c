@@ -37,6 +37,7 @@ static void cells(cull_buf *page, const cull_grid *g, double cell)
 static void strikes(cull_buf *page, const cull_grid *g, double cell)
 {
     bool any = false;
+
     for (size_t i = 0; i < g->rows * g->columns; i++) {
         if (!g->marked[i])
             continue;
@@ -75,6 +76,7 @@ void cull_page_grid(cull_buf *page, const cull_grid *g)
 void cull_page_grid_key(cull_buf *page, const char *low, const char *high, const char *struck)
 {
     enum { CELL = 12, BAR = SHADES * CELL };
+
     cull_buf_puts(page, "<p class=\"note key\">");
     cull_page_text(page, low);
     cull_buf_printf(page, " <svg viewBox=\"0 0 %d %d\" width=\"%d\" aria-hidden=\"true\">", BAR,

@@ -13,6 +13,7 @@ static void put_markup(cull_buf *page, const char *text)
     } signs[] = {
         { '<', "&lt;" }, { '>', "&gt;" }, { '&', "&amp;" }, { '"', "&quot;" }, { '\'', "&#39;" }
     };
+
     for (; *text; text++) {
         const char *entity = NULL;
         for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
@@ -28,6 +29,7 @@ static void put_markup(cull_buf *page, const char *text)
 void cull_page_text(cull_buf *page, const char *text)
 {
     cull_buf visible = CULL_BUF_INIT;
+
     cull_buf_visible(&visible, text);
     page->failed |= visible.failed;
     put_markup(page, visible.s ? visible.s : "");
@@ -69,6 +71,7 @@ void cull_page_svg_file(cull_buf *file, const char *svg, size_t n)
 {
     static const char open[] = "<svg ";
     const char *end = memchr(svg, '>', n);
+
     if (!end || n < sizeof open)
         return;
     cull_buf_puts(file, "<svg xmlns=\"http://www.w3.org/2000/svg\" ");

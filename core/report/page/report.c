@@ -19,6 +19,7 @@ static cull_status adjust(const report *r, numbers *n)
 {
     const size_t m = n->metric_views.n, all = r->frame->n_cells * m;
     size_t *cell = cull_scratch(r->ctx, all + 1, sizeof *cell);
+
     if (!cell)
         return CULL_ENOMEM;
     for (size_t i = 0; i < all; i++) {
@@ -32,6 +33,7 @@ static cull_status compute(const report *r, numbers *n)
 {
     const cull_frame *f = r->frame;
     const size_t m = n->metric_views.n, room = f->n_cells * m + 1;
+
     n->estimate = cull_take(r->ctx, room, sizeof *n->estimate);
     n->interval = cull_take(r->ctx, room, sizeof *n->interval);
     n->to_dense = cull_take(r->ctx, room, sizeof *n->to_dense);
@@ -59,6 +61,7 @@ static cull_status compute(const report *r, numbers *n)
 static cull_status find_models(report *r)
 {
     const cull_frame *f = r->frame;
+
     r->model = cull_take(r->ctx, f->n_cells + 1, sizeof *r->model);
     if (!r->model)
         return CULL_ENOMEM;
@@ -83,6 +86,7 @@ static const char *question(const report *r)
     cull_h5_shape shape;
     const void *data = NULL;
     const char *text = "";
+
     if (cull_h5_open(r->ctx, r->frame->trial[0].path, &file) == CULL_OK &&
         cull_h5_get(file, "/provenance/config_resolved", 's', &shape, &data) == CULL_OK &&
         shape.n) {
@@ -146,6 +150,7 @@ static void put_opening(const report *r, cull_buf *page, const bool there[N_SECT
 {
     const char *asked = question(r), *title = *asked ? asked : "Results";
     const char *last = "";
+
     for (size_t i = 0; i < r->frame->n_trials; i++)
         if (strcmp(r->frame->trial[i].finished, last) > 0)
             last = r->frame->trial[i].finished;
@@ -168,6 +173,7 @@ static void put_opening(const report *r, cull_buf *page, const bool there[N_SECT
 static cull_status put_section(const report *r, const section *s, bool *there)
 {
     const size_t before = r->page->n;
+
     *there = false;
     cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s</p>\n", s->id,
                     s->title, s->note);
@@ -194,6 +200,7 @@ static cull_status put_section(const report *r, const section *s, bool *there)
 static cull_status put_page(report *r, cull_buf *page)
 {
     bool there[N_SECTIONS];
+
     for (size_t i = 0; i < N_SECTIONS; i++)
         CULL_TRY(put_section(r, &sections[i], &there[i]));
     cull_buf_puts(r->page, "<section id=\"origin\"><h2>Origin</h2>\n");

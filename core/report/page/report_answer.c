@@ -158,6 +158,7 @@ static cull_status find_rivalries(const report *r, const size_t *cells, size_t n
 {
     const size_t m = r->macro.metric_views.n, room = n_cells * m + 1;
     double *p = cull_take(r->ctx, room, sizeof *p);
+
     *out = (rivalries){ .at = cull_take(r->ctx, room, sizeof *out->at) };
     if (!out->at || !p)
         return CULL_ENOMEM;
@@ -184,6 +185,7 @@ static const char *side_of(const report *r, size_t cell)
 {
     const size_t axis = cull_baseline_axis(r->frame, r->baseline);
     const cull_frame_cell *c = &r->frame->cell[cell];
+
     return axis == SIZE_MAX ? c->method : c->axis[axis];
 }
 
@@ -193,6 +195,7 @@ static void put_sum(const report *r, const rivalries *all, size_t first)
     const rivalry *lead = &all->at[first];
     const cull_metric_view *m = &r->macro.metric_views.at[lead->metric_view];
     size_t n = 0, better = 0, worse = 0;
+
     for (size_t i = 0; i < all->n; i++) {
         const rivalry *of = &all->at[i];
         if (of->metric_view != lead->metric_view ||
@@ -225,6 +228,7 @@ static bool is_first_of_side(const report *r, const rivalries *all, size_t i)
 static cull_status put_against(const report *r, const size_t *cells, size_t n_cells)
 {
     rivalries all;
+
     CULL_TRY(find_rivalries(r, cells, n_cells, &all));
     const bool many = all.n > READ_AT_ONCE;
     for (size_t i = 0; i < all.n && many; i++)

@@ -8,6 +8,7 @@ const char *report_method(const report *r, size_t cell)
 {
     const cull_frame_cell *c = &r->frame->cell[cell];
     cull_buf name = CULL_BUF_INIT;
+
     cull_buf_puts(&name, c->method);
     cull_put_axes(r->frame, cell, false, &name);
     const char *copy =
@@ -20,6 +21,7 @@ const char *report_method(const report *r, size_t cell)
 static double goodness(const report *r, size_t cell)
 {
     const numbers *n = &r->macro;
+
     if (n->metric_views.n == 0)
         return -INFINITY;
     const double value = n->estimate[number_at(n, cell, 0)].value;
@@ -32,6 +34,7 @@ static bool comes_before(const report *r, size_t one, size_t other)
 {
     const cull_frame *f = r->frame;
     const cull_frame_cell *a = &f->cell[one], *b = &f->cell[other];
+
     if (a->sparsity != b->sparsity && !(isnan(a->sparsity) && isnan(b->sparsity)))
         return isnan(b->sparsity) || a->sparsity < b->sparsity;
     const double x = goodness(r, one), y = goodness(r, other);
@@ -45,6 +48,7 @@ size_t *report_cells(const report *r, const char *model, size_t *n)
 {
     const cull_frame *f = r->frame;
     size_t *cells = cull_take(r->ctx, f->n_cells + 1, sizeof *cells);
+
     *n = 0;
     for (size_t c = 0; cells && c < f->n_cells; c++) {
         if (f->cell[c].dense || strcmp(f->cell[c].model, model) != 0)

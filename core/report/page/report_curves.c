@@ -18,6 +18,7 @@ static bool is_known(const lines *l, const char *name, size_t *at)
     for (*at = 0; *at < l->n; ++*at)
         if (strcmp(l->name[*at], name) == 0)
             return true;
+
     return false;
 }
 
@@ -36,6 +37,7 @@ static cull_status find_lines(const report *r, const char *model, const cull_fra
 {
     size_t n;
     const size_t *cells = report_cells(r, model, &n);
+
     *out = (lines){ 0 };
     out->name = cull_take(r->ctx, n + 1, sizeof *out->name);
     out->n_cells = cull_take(r->ctx, n + 1, sizeof *out->n_cells);
@@ -72,6 +74,7 @@ typedef struct facets {
 static size_t values_of(const report *r, const char *model, const cull_frame_cell *cell)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < r->frame->n_axes; i++)
         n += *cell->axis[i] && cull_axis_varies(r->frame, model, i, 2);
     return n;
@@ -80,6 +83,7 @@ static size_t values_of(const report *r, const char *model, const cull_frame_cel
 static const char *facet_name(const report *r, size_t cell)
 {
     cull_buf name = CULL_BUF_INIT;
+
     cull_put_axes(r->frame, cell, false, &name);
     const size_t comma = name.n > 2 ? 2 : 0;
     const char *copy = name.failed || !name.s ? NULL
@@ -95,6 +99,7 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
 {
     size_t n, most = 0;
     const size_t *cells = report_cells(r, model, &n);
+
     out->at = cull_take(r->ctx, n + 1, sizeof *out->at);
     out->n = 1;
     if (!cells || !out->at)
@@ -125,6 +130,7 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
 static lines some_lines(const lines *l, size_t first)
 {
     const size_t left = l->n - first;
+
     return (lines){ .facet = l->facet,
                     .n = left < CULL_SERIES_COLOURS ? left : CULL_SERIES_COLOURS,
                     .name = l->name + first,
@@ -138,6 +144,7 @@ typedef cull_status (*draw_fn)(const report *r, const lines *l, const char *mode
 static cull_status each_drawing(const report *r, const char *model, draw_fn draw)
 {
     facets f;
+
     CULL_TRY(find_facets(r, model, &f));
     for (size_t i = 0; i < f.n; i++) {
         const lines *l = &f.at[i];
@@ -188,6 +195,7 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
                                size_t *n_out)
 {
     const bool ratio = n->metric_views.at[metric_view].law == CULL_LAW_EXP;
+
     *out = cull_take(r->ctx, l->n + 1, sizeof **out);
     *n_out = 0;
     if (!*out)
@@ -222,6 +230,7 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
     cull_series *series;
     size_t n_series;
     const cull_metric_view *m = &n->metric_views.at[metric_view];
+
     CULL_TRY(make_series(r, l, n, metric_view, dense, point, &series, &n_series));
     if (n_series == 0)
         return CULL_OK;
@@ -246,6 +255,7 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
 static const char *title_of(const report *r, const cull_metric_view *m, const char *what)
 {
     cull_arena *arena = cull_context_of(r->ctx)->alloc;
+
     return cull_arena_printf(arena, "%s%s%s %s%s", m->task ? m->task : "", m->task ? " " : "",
                              m->label, m->higher_is_better ? "↑" : "↓", what);
 }
@@ -253,6 +263,7 @@ static const char *title_of(const report *r, const cull_metric_view *m, const ch
 static cull_status put_legend(const report *r, const lines *l)
 {
     cull_series *named = cull_take(r->ctx, l->n + 1, sizeof *named);
+
     if (!named)
         return CULL_ENOMEM;
     for (size_t i = 0; i < l->n; i++)
@@ -265,6 +276,7 @@ static cull_status draw_curves(const report *r, const lines *l, const char *mode
 {
     const numbers *n = &r->macro;
     const size_t dense = cull_frame_dense(r->frame, model);
+
     CULL_TRY(put_legend(r, l));
     for (size_t j = 0; j < n->metric_views.n; j++) {
         const cull_metric_view *m = &n->metric_views.at[j];
@@ -318,6 +330,7 @@ static double cost_of(const report *r, size_t cell, size_t which)
 {
     static double (*const of[N_COSTS])(const cull_frame_trial *) = { parameters_kept, active_kept,
                                                                      calibration_seconds };
+
     return cull_cell_mean(r->frame, &r->frame->cell[cell], of[which]);
 }
 
@@ -330,6 +343,7 @@ static cull_status put_cost(const report *r, const lines *l, size_t metric_view,
     const cull_metric_view *m = &n->metric_views.at[metric_view];
     cull_series *series = cull_take(r->ctx, l->n + 1, sizeof *series);
     double low = INFINITY, high = -INFINITY;
+
     if (!series)
         return CULL_ENOMEM;
     for (size_t i = 0; i < l->n; i++) {
@@ -365,6 +379,7 @@ static cull_status put_cost(const report *r, const lines *l, size_t metric_view,
 static cull_status draw_costs(const report *r, const lines *l, const char *model)
 {
     const size_t dense = cull_frame_dense(r->frame, model);
+
     CULL_TRY(put_legend(r, l));
     for (size_t j = 0; j < r->macro.metric_views.n; j++) {
         cull_buf_puts(r->page, "<div class=\"pair\">");

@@ -19,6 +19,7 @@ typedef struct known { // the experts of a cell's first trial
 static cull_status load(const report *r, size_t cell, known *out)
 {
     const size_t trial = r->frame->order[r->frame->cell[cell].first];
+
     *out = (known){ .cell = cell };
     CULL_TRY(cull_experts_load(r->ctx, r->frame->trial[trial].path, &out->experts));
     const cull_experts *e = &out->experts;
@@ -50,6 +51,7 @@ static const char *title_of(const report *r, size_t cell)
     const double seed = r->frame->trial[r->frame->order[c->first]].seed;
     cull_arena *arena = cull_context_of(r->ctx)->alloc;
     const char *title = report_method(r, cell);
+
     if (!isnan(c->sparsity))
         title = cull_arena_printf(arena, "%s at %g", title, c->sparsity);
     if (title && !isnan(seed))
@@ -75,6 +77,7 @@ static cull_status put_grid(const report *r, const known *k)
     const double *value = k->rank ? k->rank : e->density;
     uint8_t *marked = cull_take(r->ctx, e->L * e->E, 1);
     double *flat = cull_take(r->ctx, e->L * e->E, sizeof *flat);
+
     if (!marked || !flat)
         return CULL_ENOMEM;
     for (size_t i = 0; i < e->L * e->E; i++) {
@@ -143,6 +146,7 @@ static void put_correlations(const report *r, size_t n, const known *const *some
 static void put_overlaps(const report *r, size_t n, const known *const *some, double sparsity)
 {
     double chance = NAN;
+
     cull_buf_printf(r->page,
                     "<div><h4>Removed at %g: Jaccard index, mean over layers</h4>"
                     "<div class=\"scroll\"><table><thead>",
@@ -184,6 +188,7 @@ static cull_status put_agreement(const report *r, size_t n, const known *all)
 {
     const known **some = cull_take(r->ctx, n + 1, sizeof *some);
     size_t k = 0;
+
     if (!some)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++)
@@ -214,6 +219,7 @@ cull_status report_experts(const report *r, const char *model)
     size_t n, total = 0, used = 0;
     const size_t *cells = report_cells(r, model, &n);
     known *all = cull_take(r->ctx, n + 1, sizeof *all);
+
     if (!cells || !all)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {

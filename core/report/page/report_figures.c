@@ -15,6 +15,7 @@ static const char *name_of(const report *r, const char *title)
 {
     cull_buf name = CULL_BUF_INIT;
     bool gap = true;
+
     cull_buf_printf(&name, "%03zu", ++*r->n_figures);
     for (const char *c = title; *c && name.n < NAME; c++) {
         const bool plain = isalnum((unsigned char)*c) || *c == '.' || *c == '_';
@@ -33,6 +34,7 @@ static cull_status write_one(const report *r, const char *name, const char *endi
 {
     const char *path =
         cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s/%s%s", r->figures, name, ending);
+
     if (!path || text->failed)
         return cull_no_memory(r->ctx);
     return cull_write_file(r->ctx, path, text->s ? text->s : "", text->n);
@@ -44,6 +46,7 @@ static cull_status write_figure(const report *r, const char *title, size_t from,
 {
     cull_buf svg = CULL_BUF_INIT;
     const char *name = name_of(r, title);
+
     if (!name)
         return cull_no_memory(r->ctx);
     cull_page_svg_file(&svg, r->page->s + from, r->page->n - from);
@@ -74,6 +77,7 @@ cull_status report_chart(const report *r, const cull_chart *chart)
 {
     cull_buf csv = CULL_BUF_INIT;
     cull_status status = CULL_OK;
+
     cull_buf_puts(r->page, "<figure>");
     const size_t from = r->page->n;
     const bool drawn = cull_page_chart(r->page, chart);
@@ -99,6 +103,7 @@ cull_status report_grid(const report *r, const cull_grid *grid, const char *capt
 {
     cull_buf csv = CULL_BUF_INIT;
     cull_status status = CULL_OK;
+
     cull_buf_puts(r->page, "<figure>");
     const size_t from = r->page->n;
     cull_page_grid(r->page, grid);

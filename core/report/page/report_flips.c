@@ -41,6 +41,7 @@ static void add_task(const report *r, size_t dense, size_t cell, const cull_metr
                      flips *sum)
 {
     const cull_row *base = row_of(r, dense, 0, m);
+
     for (size_t s = 0; base && s < r->frame->cell[cell].n_trials; s++) {
         const cull_row *row = row_of(r, cell, s, m);
         if (!row || row->items.n != base->items.n || !binary(&base->items) || !binary(&row->items))
@@ -56,6 +57,7 @@ static void add_task(const report *r, size_t dense, size_t cell, const cull_metr
 static flips all_tasks(const report *r, size_t dense, size_t cell)
 {
     flips sum = { 0 };
+
     for (size_t j = 0; j < r->each.metric_views.n; j++)
         if (counts(r, &r->each.metric_views.at[j]))
             add_task(r, dense, cell, &r->each.metric_views.at[j], &sum);
@@ -72,6 +74,7 @@ static const char *requests_file(const report *r, const cull_row *row)
     cull_h5_shape shape;
     const void *paths = NULL, *keys = NULL;
     const char *found = NULL;
+
     if (cull_h5_open(r->ctx, row->file, &file) != CULL_OK) {
         cull_error_clear(r->ctx);
         return NULL;
@@ -101,6 +104,7 @@ static json_t *document(const char *path, size_t i)
     char line[65536];
     bool whole = true;
     json_t *doc = NULL;
+
     for (size_t at = 0; file && fgets(line, sizeof line, file);) {
         const bool starts = whole, blank = line[strspn(line, " \t\r\n")] == '\0';
         whole = strchr(line, '\n') != NULL;
@@ -120,6 +124,7 @@ static json_t *document(const char *path, size_t i)
 static void put_end(cull_buf *page, const char *text)
 {
     size_t n = strlen(text);
+
     if (n > TEXT) {
         text += n - TEXT;
         while ((*text & 0xc0) == 0x80)
@@ -132,6 +137,7 @@ static void put_end(cull_buf *page, const char *text)
 static void put_choice(cull_buf *page, const json_t *choices, double i)
 {
     const char *text = i >= 0 ? json_string_value(json_array_get(choices, (size_t)i)) : NULL;
+
     cull_buf_puts(page, "<td>");
     if (text)
         cull_page_text(page, text + (*text == ' '));
@@ -148,6 +154,7 @@ static const double *chosen(const report *r, const cull_row *row, const char *na
     const void *data = NULL;
     const char *path =
         cull_arena_printf(cull_context_of(r->ctx)->scratch, "%s/%s", row->group, name);
+
     if (!path || cull_h5_open(r->ctx, row->file, &file) != CULL_OK) {
         cull_error_clear(r->ctx);
         return NULL;
@@ -165,6 +172,7 @@ static size_t put_examples_of(const report *r, size_t dense, size_t cell, const 
                               size_t most)
 {
     const cull_row *base = row_of(r, dense, 0, m), *row = row_of(r, cell, 0, m);
+
     if (!base || !row || base->items.n != row->items.n || most == 0)
         return 0;
     const char *path = requests_file(r, row);
@@ -197,6 +205,7 @@ static void put_examples(const report *r, size_t dense, size_t cell)
 {
     size_t tasks = 0, shown = 0;
     const size_t before = r->page->n;
+
     for (size_t j = 0; j < r->each.metric_views.n; j++)
         tasks += counts(r, &r->each.metric_views.at[j]);
     const size_t each = tasks >= EXAMPLES ? 1 : tasks ? EXAMPLES / tasks : 0;
@@ -224,6 +233,7 @@ cull_status report_flips(const report *r, const char *model)
     size_t n;
     const size_t *cells = report_cells(r, model, &n), dense = cull_frame_dense(r->frame, model);
     bool any = false;
+
     if (!cells)
         return CULL_ENOMEM;
     for (size_t i = 0; dense != SIZE_MAX && i < n; i++)

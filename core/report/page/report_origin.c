@@ -16,6 +16,7 @@ static cull_status get_texts(cull_h5_in *file, const char *path, size_t *n, cons
 {
     cull_h5_shape shape;
     const void *data = NULL;
+
     *n = 0;
     if (!cull_h5_has(file, path))
         return CULL_OK;
@@ -29,6 +30,7 @@ static cull_status read_origin(cull_h5_in *file, origin *o)
 {
     size_t n;
     const char *const *texts;
+
     *o = (origin){ "", "", "", "", "", "", "", "", 0, NULL, NULL, NULL, NULL };
     CULL_TRY(get_texts(file, "/provenance/config_yaml", &n, &texts));
     o->yaml = n ? texts[0] : "";
@@ -144,6 +146,7 @@ static void put_json(cull_buf *page, const char *json)
 static void put_differences(const report *r, const origin *all)
 {
     bool first = true;
+
     cull_buf_puts(r->page,
                   "<div class=\"noprint\"><h3>What differs between two trials</h3>\n"
                   "<p><select id=\"first\" aria-label=\"first trial\"></select> and <select "
@@ -209,6 +212,7 @@ static void put_plugins(const report *r, const origin *all)
 static void put_bibtex(const report *r, const origin *all)
 {
     bool any = false;
+
     for (size_t i = 0; i < r->frame->n_trials; i++)
         for (size_t j = 0; j < all[i].n_plugins; j++) {
             const char *entry = strchr(all[i].cite[j], '@');
@@ -226,6 +230,7 @@ static void put_bibtex(const report *r, const origin *all)
 cull_status report_origin(const report *r)
 {
     origin *all = cull_take(r->ctx, r->frame->n_trials, sizeof *all);
+
     if (!all)
         return CULL_ENOMEM;
     for (size_t i = 0; i < r->frame->n_trials; i++) {

@@ -97,6 +97,7 @@ enum { PAGE_WIDE = 3 };
 static void put_head(const report *r, bool seeds, range of)
 {
     const cull_metric_views *m = &r->macro.metric_views;
+
     cull_buf_puts(r->page,
                   "<div class=\"scroll\"><table>\n<thead><tr><th rowspan=\"2\" class=\"r\">"
                   "sparsity</th><th rowspan=\"2\">method</th><th rowspan=\"2\" "
@@ -150,6 +151,7 @@ static void put_recovery(const report *r, const numbers *n, size_t dense, size_t
 static void put_measures(const report *r, size_t dense, size_t cell, range of)
 {
     const numbers *n = &r->macro;
+
     for (size_t j = of.first; j < of.end; j++) {
         const size_t at = number_at(n, cell, j);
         cull_buf_printf(r->page, "<td class=\"r%s\">", n->best[at] ? " best" : "");
@@ -205,6 +207,7 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
                            const size_t *cells)
 {
     const numbers *n = &r->each;
+
     cull_buf_puts(r->page, "<details><summary>");
     cull_page_text(r->page, label);
     cull_buf_puts(r->page,
@@ -243,6 +246,7 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
 static cull_status put_pairs(const report *r, const char *model)
 {
     cull_table table;
+
     CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, &(cull_pairing){ 0 }, &table));
     cull_buf_puts(r->page, "<p class=\"note\">p: exact McNemar where answers are right or wrong; "
                            "Holm: p adjusted over this table. To wrong, to right: answers that "
@@ -254,6 +258,7 @@ static cull_status put_pairs(const report *r, const char *model)
 static void put_verdicts(const report *r, size_t dense, size_t n, const size_t *cells, range of)
 {
     bool seeds = false;
+
     for (size_t i = 0; i < n; i++)
         seeds |= r->frame->cell[cells[i]].n_trials > 1;
 
@@ -279,6 +284,7 @@ cull_status report_verdict(const report *r, const char *model)
     size_t n;
     const size_t *cells = report_cells(r, model, &n), dense = cull_frame_dense(r->frame, model);
     const size_t metric_views = r->macro.metric_views.n;
+
     if (!cells)
         return CULL_ENOMEM;
     if (dense != SIZE_MAX && r->frame->cell[dense].checkpoint)

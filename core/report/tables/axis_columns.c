@@ -13,6 +13,7 @@ cull_table cull_table_with_axes(cull_ctx *ctx, const cull_frame *f, size_t n,
                                 const cull_table_column *columns)
 {
     cull_table_column *all = cull_scratch(ctx, n + f->n_axes, sizeof *all);
+
     if (!all)
         return (cull_table){ .ctx = ctx, .status = CULL_ENOMEM };
     memcpy(all, columns, n * sizeof *all);

@@ -26,6 +26,7 @@ void cull_show_number(char *to, size_t room, double x, enum cull_law law)
 void cull_show_value(char *to, size_t room, const cull_estimate *e, enum cull_law law)
 {
     char value[NUMBER], error[NUMBER];
+
     cull_show_number(value, sizeof value, e->value, law);
     cull_show_number(error, sizeof error, e->error, law);
     if (isnan(e->value) || isnan(e->error))
@@ -37,6 +38,7 @@ void cull_show_value(char *to, size_t room, const cull_estimate *e, enum cull_la
 void cull_show_sd(char *to, size_t room, const cull_estimate *e, enum cull_law law)
 {
     char sd[NUMBER];
+
     cull_show_number(sd, sizeof sd, e->sd, law);
     snprintf(to, room, "%s", isnan(e->sd) ? "" : sd);
 }

@@ -17,6 +17,7 @@ cull_table cull_table_new(cull_ctx *ctx, size_t n_columns, size_t fixed,
                           const cull_table_column *columns)
 {
     cull_table table = { .ctx = ctx, .n_columns = n_columns, .fixed = fixed };
+
     table.column = cull_take(ctx, n_columns ? n_columns : 1, sizeof *table.column);
     if (!table.column)
         table.status = CULL_ENOMEM;
@@ -65,6 +66,7 @@ void cull_table_printf(cull_table *t, size_t column, const char *fmt, ...)
 {
     char text[512];
     va_list args;
+
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
@@ -101,6 +103,7 @@ static size_t width_of(const char *text)
 static bool has_best(const cull_table *t, size_t c)
 {
     bool best = false;
+
     for (size_t r = 0; r < t->n_rows; r++)
         best |= cell_at(t, r, c)->best;
     return best;
@@ -112,6 +115,7 @@ enum { HEADING = 256 };
 static void heading(const cull_table *t, size_t c, bool leads, char text[HEADING])
 {
     size_t head = c;
+
     while (leads && head > 0 && t->column[head].joined)
         head--;
     snprintf(text, HEADING, "%s%s%s", head == c ? "" : t->column[head].name, head == c ? "" : ": ",
@@ -121,6 +125,7 @@ static void heading(const cull_table *t, size_t c, bool leads, char text[HEADING
 static size_t column_width(const cull_table *t, size_t c, bool leads)
 {
     char name[HEADING];
+
     heading(t, c, leads, name);
     size_t most = width_of(name);
     const size_t star = has_best(t, c);
@@ -135,6 +140,7 @@ static size_t terminal_width(FILE *out)
 {
     struct winsize size;
     const int fd = fileno(out);
+
     return fd >= 0 && isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
@@ -150,6 +156,7 @@ static size_t group_end(const cull_table *t, size_t c)
 static size_t widths(const cull_table *t, size_t first, size_t end) // with the blanks between
 {
     size_t used = 0;
+
     for (size_t c = first; c < end; c++)
         used += column_width(t, c, c == first) + 1;
     return used;
@@ -176,6 +183,7 @@ static int add_cell(struct libscols_line *line, size_t at, const cull_table_cell
                     bool colours)
 {
     char text[600];
+
     snprintf(text, sizeof text, "%s%s", cell->text, cell->best ? "*" : stars ? " " : "");
     if (scols_line_set_data(line, at, text) != 0)
         return -1;
@@ -210,6 +218,7 @@ static int fill(struct libscols_table *lines, const cull_table *t, size_t first,
 static int show_part(const cull_table *t, FILE *out, size_t first, size_t end, size_t width)
 {
     struct libscols_table *lines = scols_new_table();
+
     if (!lines)
         return -1;
 
@@ -232,6 +241,7 @@ static int show_part(const cull_table *t, FILE *out, size_t first, size_t end, s
 static cull_status show_parts(const cull_table *t, FILE *out, size_t width)
 {
     size_t first = t->fixed;
+
     do {
         const size_t end = part_end(t, first, width);
         if (first > t->fixed)

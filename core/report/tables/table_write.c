@@ -17,6 +17,7 @@ static const cull_table_cell *cell_at(const cull_table *t, size_t row, size_t co
 static bool is_formula(const char *text)
 {
     char *end;
+
     if (!*text || !strchr("=+-@\t\r", *text))
         return false;
     (void)strtod(text, &end);
@@ -26,6 +27,7 @@ static bool is_formula(const char *text)
 static void csv_text(const char *text, bool number, FILE *out)
 {
     const bool formula = !number && is_formula(text);
+
     if (!formula && !strpbrk(text, ",\"\r\n")) {
         fputs(text, out);
         return;
@@ -60,6 +62,7 @@ void cull_table_csv(const cull_table *t, FILE *out)
 static void json_text(const char *text, FILE *out)
 {
     cull_buf buf = CULL_BUF_INIT;
+
     cull_buf_json(&buf, text, strlen(text));
     fputs(buf.failed ? "\"\"" : buf.s, out);
     cull_buf_release(&buf);
@@ -68,6 +71,7 @@ static void json_text(const char *text, FILE *out)
 static void json_number(const char *text, FILE *out)
 {
     const bool number = *text && strspn(text, "+-.0123456789eE") == strlen(text);
+
     fputs(number ? text : "null", out); // inf and nan are no JSON
 }
 
@@ -95,6 +99,7 @@ void cull_table_json(const cull_table *t, FILE *out)
 static size_t width_of(const char *text)
 {
     size_t n = cull_utf8_length(text, strlen(text));
+
     for (const char *c = text; *c; c++)
         n += *c == '|' || *c == '<'; // are escaped
     return n;
@@ -103,6 +108,7 @@ static size_t width_of(const char *text)
 static size_t column_width(const cull_table *t, size_t c)
 {
     size_t most = width_of(t->column[c].name);
+
     for (size_t r = 0; r < t->n_rows; r++) {
         const size_t n = width_of(cell_at(t, r, c)->text) + (cell_at(t, r, c)->best ? 4 : 0);
         most = n > most ? n : most;
@@ -119,6 +125,7 @@ static void pad(FILE *out, size_t n, char with)
 static void markdown_cell(const char *text, bool bold, bool right, size_t width, FILE *out)
 {
     const size_t n = width_of(text) + (bold ? 4 : 0);
+
     if (right)
         pad(out, width - n, ' ');
     fputs(bold ? "**" : "", out);
@@ -175,6 +182,7 @@ static void latex_text(const char *text, FILE *out)
         { "|", "\\textbar{}" },
         { "\"", "\\texttt{\\char34}" }, // OT1 has it among the typewriter's alone
     };
+
     for (char before = ' '; *text;) {
         size_t n = 0;
         if (*text == '-' && isdigit((unsigned char)text[1]) && strchr(" [(", before)) {

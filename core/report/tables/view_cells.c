@@ -41,6 +41,7 @@ static double rank_of(const view *v, size_t cell, size_t metric_view)
 {
     const double value = shown_of(v, cell, metric_view)->estimate.value;
     const double good = v->metric_views->at[metric_view].higher_is_better ? value : -value;
+
     return isnan(good) ? -INFINITY : good;
 }
 
@@ -70,6 +71,7 @@ static int order(const view *v, size_t a, size_t b)
     const int keys[3][4] = { { sparsity, quality, method, 0 },
                              { method, sparsity, quality, 0 },
                              { quality, sparsity, method, 0 } };
+
     if (x->dense != y->dense)
         return x->dense ? -1 : 1;
     for (size_t i = 0; i < 3; i++)
@@ -94,6 +96,7 @@ static cull_status adjust(view *v)
 {
     const size_t m = v->metric_views->n, n = v->n * m;
     double *p = cull_scratch(v->ctx, n + 1, sizeof *p);
+
     if (!p)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++)
@@ -108,6 +111,7 @@ static cull_status gather(view *v)
 {
     const size_t dense = cull_frame_dense(v->frame, v->model), m = v->metric_views->n;
     const size_t cells = v->frame->n_cells;
+
     v->cell = cull_take(v->ctx, cells + 1, sizeof *v->cell);
     v->shown = cull_take(v->ctx, cells * m + 1, sizeof *v->shown);
     bool *best = cull_take(v->ctx, cells * m + 1, sizeof *best);
@@ -182,6 +186,7 @@ static void put_share(const view *v, const cull_frame_cell *c, size_t at, cull_t
                       double (*of)(const cull_frame_trial *))
 {
     const double share = c->dense ? NAN : cull_cell_mean(v->frame, c, of);
+
     if (!isnan(share))
         cull_table_printf(t, at, "%.1f %%", 100 * share);
 }
@@ -252,6 +257,7 @@ static cull_status find_useful(view *v)
 static size_t fixed_columns(const view *v, cull_table_column *column)
 {
     size_t n = 0;
+
     for (size_t k = 0; k < FIXED; k++) {
         for (size_t a = 0; k == AXES && a < v->frame->n_axes; a++)
             if (v->use_axis[a])
@@ -266,6 +272,7 @@ static size_t fixed_columns(const view *v, cull_table_column *column)
 static size_t put_cell(const view *v, const cull_frame_cell *c, cull_table *t)
 {
     size_t at = 0;
+
     for (size_t k = 0; k < FIXED; k++) {
         for (size_t a = 0; k == AXES && a < v->frame->n_axes; a++)
             if (v->use_axis[a])
@@ -285,6 +292,7 @@ static void put_value(const view *v, const shown *s, const cull_metric_view *m, 
                       size_t at, cull_table *t)
 {
     char text[CULL_SHOWN];
+
     (void)v, (void)dense;
     cull_show_value(text, sizeof text, &s->estimate, m->law);
     cull_table_set(t, at, text);
@@ -296,6 +304,7 @@ static void put_sd(const view *v, const shown *s, const cull_metric_view *m, boo
                    cull_table *t)
 {
     char text[CULL_SHOWN];
+
     (void)v, (void)dense;
     cull_show_sd(text, sizeof text, &s->estimate, m->law);
     cull_table_set(t, at, text);
@@ -305,6 +314,7 @@ static void put_difference(const view *v, const shown *s, const cull_metric_view
                            size_t at, cull_table *t)
 {
     char text[CULL_SHOWN];
+
     if (dense && !v->options->baseline)
         return;
     cull_show_difference(text, sizeof text, &s->to_base.d, m->law);
@@ -315,6 +325,7 @@ static void put_holm(const view *v, const shown *s, const cull_metric_view *m, b
                      size_t at, cull_table *t)
 {
     char text[CULL_SHOWN];
+
     (void)v, (void)m, (void)dense;
     cull_show_p(text, sizeof text, s->holm);
     cull_table_set(t, at, isnan(s->holm) ? "" : text);
@@ -381,6 +392,7 @@ static cull_status make_columns(const view *v, cull_table *out)
     const size_t room = FIXED + v->frame->n_axes + OF_METRIC * v->metric_views->n;
     cull_table_column *column = cull_take(v->ctx, room, sizeof *column);
     const char *to = difference_heading(v);
+
     if (!column || !to)
         return CULL_ENOMEM;
 

@@ -31,6 +31,7 @@ static cull_status views_of(cull_ctx *ctx, const cull_frame *f, const cull_pairi
 {
     const char *metric = how->metric;
     cull_metric_views each, macro, main;
+
     CULL_TRY(cull_metric_views_each(ctx, f, &each));
     CULL_TRY(cull_metric_views_macro(ctx, f, &macro));
     CULL_TRY(cull_metric_views_main(ctx, &macro, metric, &main));
@@ -113,6 +114,7 @@ static cull_status no_sides(const pairs *p, const char *model, const cull_pairin
 static cull_status add_pair(pairs *p, const cull_metric_view *m, size_t base, size_t cell)
 {
     pair *at = &p->at[p->n];
+
     *at = (pair){ .metric_view = m, .base = base, .cell = cell };
     CULL_TRY(cull_estimate_of(p->ctx, p->frame, base, m, &at->theirs));
     CULL_TRY(cull_estimate_of(p->ctx, p->frame, cell, m, &at->own));
@@ -156,6 +158,7 @@ static cull_status tell_cell(const pairs *p, const cull_metric_views *metric_vie
     const cull_frame_cell *c = &p->frame->cell[cell];
     char sparsity[32];
     size_t n = 0;
+
     show_sparsity(c, sparsity, sizeof sparsity);
     cull_buf_printf(out, "%s%s has ", c->method, sparsity);
     for (size_t i = 0; i < metric_views->n; i++) {
@@ -176,6 +179,7 @@ static cull_status tell_cell(const pairs *p, const cull_metric_views *metric_vie
 static cull_status tell_sides(const pairs *p, const cull_metric_views *metric_views, cull_buf *out)
 {
     enum { TOLD = 3 };
+
     CULL_TRY(tell_cell(p, metric_views, p->base[0], out));
     for (size_t i = 0; i < p->n_sides && i < TOLD; i++) {
         cull_buf_puts(out, "; ");
@@ -190,6 +194,7 @@ static cull_status nothing_in_common(const pairs *p, const cull_metric_views *me
 {
     cull_buf sides = CULL_BUF_INIT;
     cull_status status = tell_sides(p, metric_views, &sides);
+
     if (status == CULL_OK && sides.failed)
         status = cull_no_memory(p->ctx);
     if (status == CULL_OK)
@@ -203,6 +208,7 @@ static cull_status nothing_in_common(const pairs *p, const cull_metric_views *me
 static void put_p(cull_table *t, size_t column, double p)
 {
     char text[CULL_SHOWN];
+
     cull_show_p(text, sizeof text, p);
     cull_table_set(t, column, text);
 }
@@ -212,6 +218,7 @@ static void put_name(const cull_frame *f, size_t cell, cull_table *t, size_t col
 {
     cull_buf name = CULL_BUF_INIT;
     char sparsity[32];
+
     show_sparsity(&f->cell[cell], sparsity, sizeof sparsity);
     cull_buf_printf(&name, "%s%s", f->cell[cell].method, sparsity);
     cull_put_axes(f, cell, true, &name);
@@ -263,6 +270,7 @@ static cull_status make_columns(const pairs *p, cull_table *out)
     const char *base = f->cell[p->at[0].base].method, *cell = f->cell[p->at[0].cell].method;
     size_t n = 0;
     cull_table_column column[11];
+
     column[n++] = (cull_table_column){ "task", false, false, false };
     column[n++] = (cull_table_column){ "metric", false, false, false };
     if (!p->one_cell)

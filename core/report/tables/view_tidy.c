@@ -33,6 +33,7 @@ static const char *test_name(enum cull_test test)
 {
     static const char *const names[] = { "", "paired t", "McNemar", "paired bootstrap",
                                          "unpaired" };
+
     return names[test];
 }
 
@@ -136,6 +137,7 @@ static cull_status error_of(cull_ctx *ctx, const cull_frame *f, const cull_row *
                             const cull_metric_view *m, double *error)
 {
     cull_estimate e;
+
     *error = row->error;
     if (!isnan(row->error))
         return CULL_OK;
@@ -153,6 +155,7 @@ static cull_status each_row(cull_ctx *ctx, const cull_frame *frame, const char *
 {
     cull_frame f;
     cull_metric_views metric_views;
+
     CULL_TRY(by_trial(ctx, frame, &f));
     CULL_TRY(cull_metric_views_each(ctx, &f, &metric_views));
     for (int dense = 1; dense >= 0; dense--)
@@ -214,6 +217,7 @@ cull_status cull_view_tidy(cull_ctx *ctx, const cull_frame *frame, const char *m
 static void put_condition(cull_table *t, size_t column, const cull_row *row, const char *key)
 {
     const size_t k = strlen(key);
+
     for (const char *line = row->conditions; *line;) {
         const size_t n = strcspn(line, "\n");
         if (n > k && strncmp(line, key, k) == 0 && line[k] == '=')
@@ -270,6 +274,7 @@ cull_status cull_view_lm_eval(cull_ctx *ctx, const cull_frame *frame, const char
         { "", false, false, false },       { "Stderr", true, false, true },
     };
     const size_t first = frame->n_trials > 1 ? 0 : N_CELL; // a single trial needs no name
+
     *out = cull_table_with_axes(ctx, frame, N_CELL + N_LM_EVAL - first, columns + first);
     return each_row(ctx, frame, metric, NULL, put_lm_eval, out);
 }
