@@ -1,4 +1,5 @@
-// What the statistics of all per-expert criteria together add to the time of a plain pass:
+// What the statistics of the criteria that look at routed rows add to the time of a plain pass,
+// those of experts together, and those of channels and gated weights together:
 //
 //     bench/criteria MODEL [SEQUENCES LENGTH THREADS]
 //
@@ -14,9 +15,18 @@
 #include "support/opened.h"
 #include "support/test.h"
 
-static const char *const criteria[] = { "random", "frequency", "gate", "variance",
-                                        "mone",   "reap",      "ean",  "easy-ep" };
-enum { N_CRITERIA = sizeof criteria / sizeof *criteria };
+typedef struct used { // a criterion, and a setting that it is used with
+    const char *name, *setting, *value;
+} used;
+
+static const used of_experts[] = { { .name = "random" }, { .name = "frequency" },
+                                   { .name = "gate" },   { .name = "variance" },
+                                   { .name = "mone" },   { .name = "reap" },
+                                   { .name = "ean" },    { .name = "easy-ep" } };
+static const used of_channels[] = { { .name = "flap" },
+                                    { .name = "camera" },
+                                    { "wanda", "gated", "true" },
+                                    { "wanda", "by", "channel" } };
 
 typedef struct bench {
     fake_host *host;
@@ -44,17 +54,21 @@ static void make_rows(bench *b, size_t n, size_t length)
     b->rows = (cull_sequences){ sizeof b->rows, n, at };
 }
 
-// What the criteria need, all together.
-static uint32_t needs(fake_host *host)
+// What n criteria need, all together.
+static uint32_t needs(fake_host *host, size_t n, const used *criteria)
 {
     uint32_t groups = 0;
 
-    for (size_t i = 0; i < N_CRITERIA; i++) {
+    for (size_t i = 0; i < n; i++) {
         char path[512];
-        (void)snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/criterion-%s.so", criteria[i]);
-        const cull_criterion *criterion = fake_plugin_at(host, path, criteria[i])->vtable;
-        assert_int_equal(criterion->form, CULL_FORM_EXPERT);
-        groups |= criterion->needs;
+        (void)snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/criterion-%s.so",
+                       criteria[i].name);
+        const cull_plugin *plugin = fake_plugin_at(host, path, criteria[i].name);
+        const cull_criterion *criterion = plugin->vtable;
+        void *settings = fake_settings(host, plugin);
+        if (criteria[i].setting)
+            fake_set(host, plugin, settings, criteria[i].setting, criteria[i].value);
+        groups |= criterion->needs_for ? criterion->needs_for(settings) : criterion->needs;
     }
     return groups;
 }
@@ -90,7 +104,7 @@ static void show(const char *what, bench_times times, const char *unit)
     printf("%-32s %8.2f %s (%.2f ... %.2f)\n", what, s.median, unit, s.low, s.high);
 }
 
-static void compare(bench *b, uint32_t groups)
+static void compare(bench *b, const char *whose, uint32_t groups)
 {
     bench_times plain = { 0 }, with = { 0 }, wall = { 0 }, cpu = { 0 };
 
@@ -103,6 +117,7 @@ static void compare(bench *b, uint32_t groups)
         wall.s[wall.n++] = 100 * (all.wall / without.wall - 1);
         cpu.s[cpu.n++] = 100 * (all.cpu / without.cpu - 1);
     }
+    printf("%s:\n", whose);
     show("plain pass", plain, "s");
     show("with the statistics of all", with, "s");
     show("added, by the clock", wall, "%");
@@ -123,11 +138,12 @@ int main(int argc, char **argv)
     b.facts = opened_facts(b.host, &b.m);
     make_rows(&b, n, length);
 
-    printf(
-        "%d criteria, %zu x %zu tokens, %zu layers, %zu threads, %d runs each: median (least ... "
-        "most)\n",
-        N_CRITERIA, n, length, b.m.facts->L, cull_pool_threads(b.host->pool), BENCH_RUNS);
-    compare(&b, needs(b.host));
+    printf("%zu x %zu tokens, %zu layers, %zu threads, %d runs each: median (least ... most)\n", n,
+           length, b.m.facts->L, cull_pool_threads(b.host->pool), BENCH_RUNS);
+    compare(&b, "criteria of experts",
+            needs(b.host, sizeof of_experts / sizeof *of_experts, of_experts));
+    compare(&b, "criteria of channels, and gated weights",
+            needs(b.host, sizeof of_channels / sizeof *of_channels, of_channels));
     opened_close(&b.m);
     fake_host_free(b.host);
     return 0;
