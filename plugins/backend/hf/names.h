@@ -92,4 +92,79 @@
     .gate = HF_GATE_FIRST, .grouped = true, .out = CULL_PART_MIX_OUT,                              \
     .out_name = prefix "out_proj"
 
+// Of what leaves a DeepSeek-V3.2 of another kind, besides.
+#define HF_KEYS_DSA                                                                                \
+    HF_KEYS_DEEPSEEK,                                                                              \
+    {                                                                                              \
+        "index_head_dim|index_n_heads|layer_types|rope_interleave|mlp_bias", HF_ANY, NULL          \
+    }
+// Rows that families of one kind share; a table names what is its own beside them.
+// clang-format off
+#define HF_LIKE_DEEPSEEK_V32                                                                       \
+    .theta = 1e4,                                                                                  \
+    .attention = HF_MLA,                                                                           \
+    .qkv_bias = HF_KEY("attention_bias", 0),                                                       \
+    .o_bias = HF_KEY("attention_bias", 0),                                                         \
+    .own_types = true,                                                                             \
+    .exact = HF_KEY("index_topk", 2048),                                                           \
+    .interleaved = HF_CONSTANT(1),                                                                 \
+    .E = HF_NEEDS("num_local_experts|num_experts|n_routed_experts"),                               \
+    .K = HF_NEEDS("num_experts_per_tok"),                                                          \
+    .F = HF_NEEDS("moe_intermediate_size"),                                                        \
+    .dense_F = HF_NEEDS("intermediate_size"),                                                      \
+    .first_moe = HF_KEY("first_k_dense_replace", 3),                                               \
+    .last_moe = HF_CONSTANT(-1),                                                                   \
+    .mlp_types = true,                                                                             \
+    .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },                                              \
+    .shared_n = HF_KEY("n_shared_experts", 1),                                                     \
+    .shared = HF_SHARED_PROJ,                                                                      \
+    .dense = HF_DENSE_PROJ,                                                                        \
+    .mtp = "num_nextn_predict_layers|num_mtp_layers",                                              \
+    .tensors = HF_TENSORS_INDEXER
+// Qwen3-MoE's language model in a wrapper, but for keys of experts and their layouts.
+#define HF_LIKE_QWEN3_WRAPPED                                                                      \
+    .eps = 1e-6,                                                                                   \
+    .mrope = true,                                                                                 \
+    .qkv_bias = HF_KEY("attention_bias", 0),                                                       \
+    .o_bias = HF_KEY("attention_bias", 0),                                                         \
+    .qk_norm = HF_QK_HEAD,                                                                         \
+    .K = HF_NEEDS("num_experts_per_tok"),                                                          \
+    .F = HF_NEEDS("moe_intermediate_size"),                                                        \
+    .dense_F = HF_NEEDS("intermediate_size"),                                                      \
+    .last_moe = HF_CONSTANT(-1),                                                                   \
+    .moe_step = HF_KEY("decoder_sparse_step", 1),                                                  \
+    .except = "mlp_only_layers",                                                                   \
+    .dense = HF_DENSE_PROJ
+// Qwen3-Next, but for the inputs of its delta nets and which layers are dense.
+#define HF_LIKE_QWEN3_NEXT                                                                         \
+    .eps = 1e-6,                                                                                   \
+    .theta = 1e4,                                                                                  \
+    .norm = HF_RMS_ONE,                                                                            \
+    .head_dim = HF_KEY("head_dim", 256),                                                           \
+    .qkv_bias = HF_KEY("attention_bias", 0),                                                       \
+    .o_bias = HF_KEY("attention_bias", 0),                                                         \
+    .qk_norm = HF_QK_HEAD,                                                                         \
+    .gated_query = true,                                                                           \
+    .partial = HF_KEY("partial_rotary_factor", 0.25),                                              \
+    .own_types = true,                                                                             \
+    .E = HF_NEEDS("num_experts"),                                                                  \
+    .K = HF_NEEDS("num_experts_per_tok"),                                                          \
+    .F = HF_NEEDS("moe_intermediate_size"),                                                        \
+    .last_moe = HF_CONSTANT(-1),                                                                   \
+    .shared_F = HF_NEEDS("shared_expert_intermediate_size"),                                       \
+    .shared = { "mlp.shared_expert.gate_proj", "mlp.shared_expert.up_proj",                        \
+                "mlp.shared_expert.down_proj" },                                                   \
+    .shared_gate = "mlp.shared_expert_gate"
+#define HF_MIXER_QWEN3_NEXT                                                                        \
+    .kind = HF_MIXER_DELTA,                                                                        \
+    .types = "layer_types",                                                                        \
+    .attends = HF_KEY("full_attention_interval", 4),                                               \
+    .H = HF_KEY("linear_num_value_heads", 32),                                                     \
+    .KH = HF_KEY("linear_num_key_heads", 16),                                                      \
+    .k_width = HF_KEY("linear_key_head_dim", 128),                                                 \
+    .v_width = HF_KEY("linear_value_head_dim", 128),                                               \
+    .taps = HF_KEY("linear_conv_kernel_dim", 4),                                                   \
+    HF_DELTA_NAMES
+// clang-format on
+
 #endif
