@@ -333,7 +333,7 @@ cull_status cull_attention_rows(cull_pass *pass, const cull_attention *a, const 
         return cull_no_memory(run->ctx);
     (void)list_items(kv, a, item);
     t.item = item;
-    CULL_TRY(cull_run_each(run, n, attend_item, &t));
+    CULL_TRY(cull_piece_each(piece, n, attend_item, &t));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

@@ -239,39 +239,41 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
 
 typedef struct combining {
     const dispatch *t;
-    const cull_lane *lane;
-    size_t lane_index, first_group, end_group;
+    size_t first_group, end_group;
+    size_t blocks; // of the longest lane
 } combining;
 
-static cull_status combine_rows(void *arg, size_t block, size_t worker)
+static cull_status combine_rows(void *arg, size_t i, size_t worker)
 {
     const combining *c = arg;
     const dispatch *t = c->t;
-    const size_t first = block * COMBINE_ROWS;
-    const size_t end = first + COMBINE_ROWS < c->lane->n ? first + COMBINE_ROWS : c->lane->n;
+    const size_t lane_index = i / c->blocks, first = i % c->blocks * COMBINE_ROWS;
+    const cull_lane *lane = t->lane[lane_index];
+    const size_t end = first + COMBINE_ROWS < lane->n ? first + COMBINE_ROWS : lane->n;
 
     (void)worker;
     for (size_t s = first * t->K; s < end * t->K; s++) {
-        if (c->lane->slot[s] == CULL_NONE)
+        if (lane->slot[s] == CULL_NONE)
             continue;
-        const size_t g = t->group_of[c->lane_index * t->E + c->lane->slot[s]];
+        const size_t g = t->group_of[lane_index * t->E + lane->slot[s]];
         if (g < c->first_group || g >= c->end_group)
             continue;
-        const float *y = t->y + (t->group[g].wave_row + c->lane->slot_row[s]) * t->D;
-        float *moe = c->lane->h_out + s / t->K * t->D;
-        cull_row_add(t->D, moe, c->lane->slot_gate[s], y);
+        const float *y = t->y + (t->group[g].wave_row + lane->slot_row[s]) * t->D;
+        float *moe = lane->h_out + s / t->K * t->D;
+        cull_row_add(t->D, moe, lane->slot_gate[s], y);
     }
     return CULL_OK;
 }
 
 static cull_status combine(const dispatch *t, size_t first_group, size_t end_group)
 {
+    combining c = { t, first_group, end_group, 0 };
+
     for (size_t i = 0; i < t->n_lanes; i++) {
-        combining c = { t, t->lane[i], i, first_group, end_group };
-        CULL_TRY(
-            cull_run_each(t->run, (c.lane->n + COMBINE_ROWS - 1) / COMBINE_ROWS, combine_rows, &c));
+        const size_t blocks = (t->lane[i]->n + COMBINE_ROWS - 1) / COMBINE_ROWS;
+        c.blocks = blocks > c.blocks ? blocks : c.blocks;
     }
-    return CULL_OK;
+    return cull_run_each(t->run, t->n_lanes * c.blocks, combine_rows, &c);
 }
 
 static cull_status run_items(dispatch *t, size_t n)

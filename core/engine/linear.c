@@ -184,10 +184,7 @@ static cull_status round_inputs(cull_piece *piece, product *p, const float *x)
     }
     if ((half && (!t.high || (two && !t.low))) || (!half && !t.wide))
         return cull_no_memory(p->run->ctx);
-    if (!piece->inside)
-        CULL_TRY(cull_run_each(p->run, n_items, round_rows, &t));
-    for (size_t i = 0; piece->inside && i < n_items; i++)
-        CULL_TRY(round_rows(&t, i, piece->worker));
+    CULL_TRY(cull_piece_each(piece, n_items, round_rows, &t));
     p->kind = half ? CULL_PRODUCT_BF16 : CULL_PRODUCT_F32;
     p->round_w = !half && !two;
     p->ldx = p->w.cols;
@@ -237,10 +234,7 @@ cull_status cull_linear(cull_pass *pass, cull_matrix_id where, size_t n, const f
     p.block = p.n_tiles >= FEW_TILES ? n : X_BLOCK;
 
     const size_t items = p.n_tiles * ((n + p.block - 1) / p.block);
-    if (!piece->inside)
-        CULL_TRY(cull_run_each(run, items, multiply_tile, &p));
-    for (size_t i = 0; piece->inside && i < items; i++)
-        CULL_TRY(multiply_tile(&p, i, piece->worker));
+    CULL_TRY(cull_piece_each(piece, items, multiply_tile, &p));
     cull_arena_rewind(arena, mark);
     CULL_TRY(check_weights(&p, where, piece->inside ? piece->worker : run->n_workers));
     return piece->inputs ? cull_input_hooks_gate(piece, where, n, y, ldy) : CULL_OK;

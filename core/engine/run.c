@@ -60,6 +60,16 @@ cull_status cull_run_each(cull_run *run, size_t n,
     return CULL_OK;
 }
 
+cull_status cull_piece_each(cull_piece *piece, size_t n,
+                            cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg)
+{
+    if (!piece->inside)
+        return cull_run_each(piece->run, n, fn, arg);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(fn(arg, i, piece->worker));
+    return CULL_OK;
+}
+
 cull_arena *cull_piece_arena(cull_piece *piece)
 {
     return piece->run->worker[piece->worker].arena;

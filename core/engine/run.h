@@ -76,6 +76,11 @@ extern const cull_engine cull_engine_services;
 cull_piece cull_piece_outer(cull_run *run);
 cull_piece cull_piece_inner(cull_run *run, size_t worker);
 
+// cull_run_each for what a piece shares out: in place, with its worker's scratch, where it is
+// inside.
+cull_status cull_piece_each(cull_piece *piece, size_t n,
+                            cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
+
 // Scratch of a piece: take a mark before the call, rewind after it.
 cull_arena *cull_piece_arena(cull_piece *piece);
 

@@ -127,7 +127,7 @@ cull_status cull_scan_rows(cull_piece *piece, const cull_scan *scan)
         return cull_fail(run->ctx, CULL_EPLUGIN,
                          "layer %zu keeps a state that its facts do not speak of", piece->layer);
     CULL_TRY(make_walk(piece, arena, &w));
-    CULL_TRY(cull_run_each(run, w.n_trees * scan->parts, run_item, &w));
+    CULL_TRY(cull_piece_each(piece, w.n_trees * scan->parts, run_item, &w));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

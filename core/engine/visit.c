@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/call.h"
+#include "engine/memory.h"
 #include "math/rows.h"
 
 bool cull_cut_before_router(const cull_cut *cut, size_t l)
@@ -47,49 +48,96 @@ static cull_input_hooks inputs_of(const cull_layer_hooks *hooks, const cull_lane
     return inputs;
 }
 
-// The experts' input, where it is not the router's.
-static cull_status enter(cull_run *run, size_t l, cull_lane *lane, cull_piece *piece)
+// ---- steps of a lane ----
+
+// A lane's part of a visit's step: its rows through a piece, whose scratch is given back after it.
+typedef cull_status (*lane_step)(cull_piece *piece, size_t l, cull_lane *lane);
+
+typedef struct stepping {
+    cull_run *run;
+    size_t l;
+    cull_lane *const *lane;
+    const cull_layer_hooks *hooks;
+    lane_step step;
+    bool inside;
+} stepping;
+
+static cull_status step_lane(void *arg, size_t i, size_t worker)
 {
-    lane->z = lane->x;
-    if (!cull_layer_of(run->m, l)->expert_width)
-        return CULL_OK;
-    lane->z = floats(run, lane->n * run->m->facts->D);
-    if (!lane->z)
-        return CULL_ENOMEM;
-    const cull_mark mark = cull_arena_mark(cull_piece_arena(piece));
-    CULL_TRY(run->m->backend->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z));
-    cull_arena_rewind(cull_piece_arena(piece), mark);
+    const stepping *t = arg;
+    cull_lane *lane = t->lane[i];
+    cull_input_hooks inputs = inputs_of(t->hooks, lane);
+    cull_piece piece = t->inside ? cull_piece_inner(t->run, worker) : cull_piece_outer(t->run);
+    cull_arena *arena = cull_piece_arena(&piece);
+    const cull_mark mark = cull_arena_mark(arena);
+
+    piece.cut = lane->cut;
+    piece.kv = lane->kv;
+    piece.layer = t->l;
+    piece.inputs = t->hooks ? &inputs : NULL;
+    piece.pass.core = &piece;
+    piece.pass.beyond_switch = lane->beyond;
+    CULL_TRY(t->step(&piece, t->l, lane));
+    cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
-// Pass 1: what stands before the router, once for all lanes that share it.
-static cull_status attend(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
+enum { OWN_LANE_BYTES = 16 << 20 };
+
+// Does a worker for each lane keep all of them at work, with rows that stay in its own cache? Then
+// nobody waits for the others between the steps of a lane.
+static bool lanes_apart(const cull_run *run, size_t l, size_t n, cull_lane *const *lane)
 {
-    const cull_backend *b = run->m->backend;
+    const double floats = cull_reserved_floats(run->m->facts, cull_layer_of(run->m, l));
+    const size_t workers = run->n_workers ? run->n_workers : 1;
+    const size_t rounds = (n + workers - 1) / workers;
+
+    for (size_t i = 0; i < n; i++)
+        if ((double)lane[i]->n * floats * sizeof(float) > OWN_LANE_BYTES)
+            return false;
+    return workers > 1 && 8 * n >= 7 * rounds * workers;
+}
+
+static cull_status each_lane(cull_run *run, size_t l, size_t n, cull_lane *const *lane,
+                             const cull_layer_hooks *hooks, lane_step step)
+{
+    stepping t = { run, l, lane, hooks, step, !hooks && n > 1 && lanes_apart(run, l, n, lane) };
+
+    if (t.inside)
+        return cull_run_each(run, n, step_lane, &t);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(step_lane(&t, i, run->n_workers));
+    return CULL_OK;
+}
+
+// ---- pass 1: what stands before the router, once for all lanes that share it ----
+
+static cull_status make_attended(cull_run *run, size_t l, cull_lane *lane)
+{
+    const cull_layer_facts *f = cull_layer_of(run->m, l);
     const size_t D = run->m->facts->D;
-    cull_input_hooks inputs = inputs_of(hooks, lane);
-    cull_piece piece = cull_piece_outer(run);
 
     lane->r = floats(run, lane->n * D);
     lane->x = floats(run, lane->n * D);
-    lane->side = cull_layer_of(run->m, l)->has_side ? floats(run, lane->n * D) : NULL;
-    if (!lane->r || !lane->x || (cull_layer_of(run->m, l)->has_side && !lane->side))
-        return CULL_ENOMEM;
-    piece.cut = lane->cut;
-    piece.kv = lane->kv;
-    piece.layer = l;
-    piece.inputs = hooks ? &inputs : NULL;
-    piece.pass.core = &piece;
-    piece.pass.beyond_switch = lane->beyond;
-
-    cull_arena *arena = cull_piece_arena(&piece);
-    const cull_mark mark = cull_arena_mark(arena);
-    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, attend,
-                       b->attend(&piece.pass, run->m->model, l, lane->n, lane->pos, lane->h_in,
-                                 lane->r, lane->side, lane->x)));
-    cull_arena_rewind(arena, mark);
-    return enter(run, l, lane, &piece);
+    lane->side = f->has_side ? floats(run, lane->n * D) : NULL;
+    lane->z = f->expert_width ? floats(run, lane->n * D) : lane->x;
+    return lane->r && lane->x && lane->z && (!f->has_side || lane->side) ? CULL_OK : CULL_ENOMEM;
 }
+
+static cull_status attend(cull_piece *piece, size_t l, cull_lane *lane)
+{
+    const cull_run *run = piece->run;
+    const cull_backend *b = run->m->backend;
+
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, attend,
+                       b->attend(&piece->pass, run->m->model, l, lane->n, lane->pos, lane->h_in,
+                                 lane->r, lane->side, lane->x)));
+    if (lane->z == lane->x)
+        return CULL_OK;
+    return b->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z);
+}
+
+// ---- pass 2: the router, under the lane's rule ----
 
 // What a backend picks is used as an index.
 static cull_status check_picks(cull_run *run, size_t l, size_t n, size_t E, const int32_t *index)
@@ -102,45 +150,45 @@ static cull_status check_picks(cull_run *run, size_t l, size_t n, size_t E, cons
     return CULL_OK;
 }
 
-// Pass 2: the router, under the lane's rule.
-static cull_status route(cull_run *run, size_t l, cull_lane *lane, const cull_layer_hooks *hooks)
+static cull_status make_routed(cull_run *run, size_t l, cull_lane *lane,
+                               const cull_layer_hooks *hooks)
 {
     const cull_layer_facts *f = cull_layer_of(run->m, l);
+    const bool want_p = hooks && hooks->want_p;
+    cull_routed *r = &lane->routed;
+
+    r->size = sizeof *r;
+    r->index =
+        cull_arena_alloc(run->worker[run->n_workers].arena, lane->n * f->K, sizeof *r->index);
+    r->gate = floats(run, lane->n * f->K);
+    r->logits = floats(run, lane->n * f->E);
+    r->p = want_p ? floats(run, lane->n * f->E) : NULL;
+    return r->index && r->gate && r->logits && (!want_p || r->p) ? CULL_OK
+                                                                 : cull_no_memory(run->ctx);
+}
+
+static cull_status route(cull_piece *piece, size_t l, cull_lane *lane)
+{
+    cull_run *run = piece->run;
+    const cull_layer_facts *f = cull_layer_of(run->m, l);
     const cull_layer_cut *cut = lane->cut ? lane->cut->layer + l : NULL;
-    cull_arena *arena = run->worker[run->n_workers].arena;
-    cull_input_hooks inputs = inputs_of(hooks, lane);
-    uint8_t *allowed = NULL;
     cull_rule rule = { .size = sizeof rule };
 
     if (cut) {
-        allowed = cull_arena_alloc(arena, f->E, 1);
+        uint8_t *allowed = cull_arena_alloc(cull_piece_arena(piece), f->E, 1);
         if (!allowed)
             return cull_no_memory(run->ctx);
         for (size_t e = 0; e < f->E; e++)
             allowed[e] = cut->action[e] != CULL_ACTION_DROP;
         rule = (cull_rule){ sizeof(cull_rule), allowed, cut->k, cut->skip_ratio, cut->top_p };
     }
-    lane->routed.size = sizeof lane->routed;
-    lane->routed.index = cull_arena_alloc(arena, lane->n * f->K, sizeof(int32_t));
-    lane->routed.gate = floats(run, lane->n * f->K);
-    lane->routed.logits = floats(run, lane->n * f->E);
-    lane->routed.p = hooks && hooks->want_p ? floats(run, lane->n * f->E) : NULL;
-    if (!lane->routed.index || !lane->routed.gate || !lane->routed.logits ||
-        (hooks && hooks->want_p && !lane->routed.p))
-        return cull_no_memory(run->ctx);
-
-    cull_piece piece = cull_piece_outer(run);
-    piece.cut = lane->cut;
-    piece.layer = l;
-    piece.inputs = hooks ? &inputs : NULL;
-    piece.pass.core = &piece;
-    const cull_mark mark = cull_arena_mark(arena);
     CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, route,
-                       run->m->backend->route(&piece.pass, run->m->model, l, lane->n, lane->x,
+                       run->m->backend->route(&piece->pass, run->m->model, l, lane->n, lane->x,
                                               &rule, &lane->routed)));
-    cull_arena_rewind(arena, mark);
     return check_picks(run, l, lane->n * f->K, f->E, lane->routed.index);
 }
+
+// ---- pass 3: the slot table ----
 
 // One row's picks through the slot table: constants go straight into the output, the rest is listed
 // in order of experts, two picks that the same expert serves as one. A gate that acts on the input
@@ -206,21 +254,41 @@ static cull_status resolve_rows(void *arg, size_t block, size_t worker)
     return CULL_OK;
 }
 
-// Pass 3: the slot table.
-static cull_status resolve(cull_run *run, size_t l, cull_lane *lane)
+static cull_status make_slots(cull_run *run, size_t l, cull_lane *lane)
 {
-    const size_t K = cull_layer_of(run->m, l)->K;
+    const size_t n = lane->n * cull_layer_of(run->m, l)->K;
     const bool on_input = cull_layer_of(run->m, l)->gate_on_input;
     cull_arena *arena = run->worker[run->n_workers].arena;
-    resolving t = { lane, lane->cut ? lane->cut->layer + l : NULL, K, run->m->facts->D };
 
-    lane->slot = cull_arena_room(arena, lane->n * K, sizeof *lane->slot);
-    lane->slot_gate = floats(run, lane->n * K);
-    lane->slot_scale = on_input ? floats(run, lane->n * K) : NULL;
-    lane->slot_row = cull_arena_room(arena, lane->n * K, sizeof *lane->slot_row);
-    if (!lane->slot || !lane->slot_gate || !lane->slot_row || (on_input && !lane->slot_scale))
-        return cull_no_memory(run->ctx);
-    return cull_run_each(run, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);
+    lane->slot = cull_arena_room(arena, n, sizeof *lane->slot);
+    lane->slot_gate = floats(run, n);
+    lane->slot_scale = on_input ? floats(run, n) : NULL;
+    lane->slot_row = cull_arena_room(arena, n, sizeof *lane->slot_row);
+    return lane->slot && lane->slot_gate && lane->slot_row && (!on_input || lane->slot_scale)
+               ? CULL_OK
+               : cull_no_memory(run->ctx);
+}
+
+static cull_status resolve(cull_piece *piece, size_t l, cull_lane *lane)
+{
+    const cull_run *run = piece->run;
+    resolving t = { lane, lane->cut ? lane->cut->layer + l : NULL, cull_layer_of(run->m, l)->K,
+                    run->m->facts->D };
+
+    return cull_piece_each(piece, (lane->n + RESOLVE_ROWS - 1) / RESOLVE_ROWS, resolve_rows, &t);
+}
+
+static cull_status route_and_resolve(cull_piece *piece, size_t l, cull_lane *lane)
+{
+    CULL_TRY(route(piece, l, lane));
+    return resolve(piece, l, lane);
+}
+
+// ---- pass 5: what follows the experts ----
+
+static bool is_routed(const cull_run *run, const cull_lane *lane, size_t l)
+{
+    return cull_layer_of(run->m, l)->E && !skips_layer(lane, l) && !skips_moe(lane, l);
 }
 
 // Σ gate · y back into the model's space, where it is another.
@@ -242,44 +310,47 @@ static cull_status leave(cull_run *run, size_t l, cull_lane *lane)
     return run->m->backend->leave(&piece.pass, run->m->model, l, lane->n, lane->sum, lane->h_out);
 }
 
-// Pass 5: what follows the experts.
-static cull_status after(cull_run *run, size_t l, cull_lane *lane, bool moe)
+static cull_status after(cull_piece *piece, size_t l, cull_lane *lane)
 {
-    cull_piece piece = cull_piece_outer(run);
+    const cull_run *run = piece->run;
+    const float *moe = is_routed(run, lane, l) ? lane->h_out : NULL;
 
-    piece.cut = lane->cut;
-    piece.layer = l;
-    piece.pass.core = &piece;
+    piece->inputs = NULL;
     return CULL_CALL(run->ctx, run->m->plugin, l, after,
-                     run->m->backend->after(&piece.pass, run->m->model, l, lane->n, lane->r,
-                                            lane->side, moe ? lane->h_out : NULL, lane->h_out));
+                     run->m->backend->after(&piece->pass, run->m->model, l, lane->n, lane->r,
+                                            lane->side, moe, lane->h_out));
 }
+
+// ---- all lanes ----
 
 // Pass 1 for all lanes. Only when every lane has read its h_in may a skipped one's be copied over
 // an h_out, which may be another's h_in.
 static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
                                 const cull_layer_hooks *hooks)
 {
+    cull_lane **own = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *own);
+    size_t n = 0;
+
+    if (!own)
+        return cull_no_memory(run->ctx);
     for (size_t i = 0; i < n_lanes; i++) {
         const cull_lane *same = lane + lane[i].attended;
         if (skips_layer(lane + i, l))
             continue;
-        if (same == lane + i)
-            CULL_TRY(attend(run, l, lane + i, hooks));
+        if (same == lane + i) {
+            CULL_TRY(make_attended(run, l, lane + i));
+            own[n++] = lane + i;
+        }
         lane[i].r = same->r;
         lane[i].x = same->x;
         lane[i].z = same->z;
         lane[i].side = same->side;
     }
+    CULL_TRY(each_lane(run, l, n, own, hooks, attend));
     for (size_t i = 0; i < n_lanes; i++)
         if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
             memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));
     return CULL_OK;
-}
-
-static bool is_routed(const cull_run *run, const cull_lane *lane, size_t l)
-{
-    return cull_layer_of(run->m, l)->E && !skips_layer(lane, l) && !skips_moe(lane, l);
 }
 
 // Passes 2 to 4 for the lanes that have them. norm: [n][K] of the only lane, where the hooks look
@@ -295,16 +366,39 @@ static cull_status moe_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane 
     for (size_t i = 0; i < n_lanes; i++) {
         if (!is_routed(run, lane + i, l))
             continue;
-        CULL_TRY(route(run, l, lane + i, hooks));
-        CULL_TRY(resolve(run, l, lane + i));
+        CULL_TRY(make_routed(run, l, lane + i, hooks));
+        CULL_TRY(make_slots(run, l, lane + i));
         live[n++] = lane + i;
     }
+    CULL_TRY(each_lane(run, l, n, live, hooks, route_and_resolve));
     if (hooks && hooks->experts && n == 1) {
         *norm = floats(run, live[0]->n * cull_layer_of(run->m, l)->K);
         if (!*norm)
             return CULL_ENOMEM;
     }
     return n ? cull_dispatch(run, l, n, live, hooks, *norm) : CULL_OK;
+}
+
+static cull_status finish_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
+                                const cull_layer_hooks *hooks, const float *norm)
+{
+    cull_lane **live = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *live);
+    size_t n = 0;
+
+    if (!live)
+        return cull_no_memory(run->ctx);
+    for (size_t i = 0; i < n_lanes; i++) {
+        const bool routed = is_routed(run, lane + i, l);
+        if (skips_layer(lane + i, l))
+            continue;
+        if (routed)
+            CULL_TRY(leave(run, l, lane + i));
+        if (routed && hooks && hooks->moe)
+            CULL_TRY(hooks->moe(hooks->arg, run, l, lane + i, norm));
+        run->cost.rows += lane[i].n;
+        live[n++] = lane + i;
+    }
+    return each_lane(run, l, n, live, hooks, after);
 }
 
 static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
@@ -314,17 +408,7 @@ static cull_status visit(cull_run *run, size_t l, size_t n_lanes, cull_lane *lan
 
     CULL_TRY(attend_lanes(run, l, n_lanes, lane, hooks));
     CULL_TRY(moe_lanes(run, l, n_lanes, lane, hooks, &norm));
-    for (size_t i = 0; i < n_lanes; i++) {
-        const bool routed = is_routed(run, lane + i, l);
-        if (skips_layer(lane + i, l))
-            continue;
-        if (routed)
-            CULL_TRY(leave(run, l, lane + i));
-        if (routed && hooks && hooks->moe)
-            CULL_TRY(hooks->moe(hooks->arg, run, l, lane + i, norm));
-        CULL_TRY(after(run, l, lane + i, routed));
-        run->cost.rows += lane[i].n;
-    }
+    CULL_TRY(finish_lanes(run, l, n_lanes, lane, hooks, norm));
     for (size_t i = 0; i < n_lanes && hooks && hooks->after; i++)
         CULL_TRY(hooks->after(hooks->arg, run, l, lane + i));
     return CULL_OK;

@@ -11,10 +11,11 @@
 //   attend(l)    h → r, side, x     r: residual entering the MoE sub-layer; side: what runs beside the
 //                                   routed experts; x: input of router and experts
 //   route(l)     x → index, gate, logits, p
-//   expert(l,e)  rows of x → y      called from any thread, for disjoint rows
+//   expert(l,e)  rows of x → y
 //   after(l)     r, side, Σ g y → h
 //   layer_end(l)
 //
+// Every piece is called from any thread, and several at once for disjoint rows.
 // In a dense layer (E = 0) route and expert are not called, and `side` holds the whole feed-forward part.
 #ifndef CULL_BACKEND_H
 #define CULL_BACKEND_H
