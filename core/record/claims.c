@@ -268,18 +268,26 @@ static void remove_file(const char *dir, const char *name)
         unlink(path);
 }
 
-static void remove_all(void *arg, const char *dir, const char *name)
+// Whoever came meanwhile stays: only what names the dead goes, a claim with all its heirs.
+static void remove_dead(void *arg, const char *dir, const char *name)
 {
-    const char *own = arg;
-    if (strcmp(name, own) != 0)
+    char key[NAME / 2];
+    identity owner;
+    const char *end = strstr(name, ".after.");
+    (void)arg;
+    if (!end)
+        end = strstr(name, ".claim");
+    snprintf(key, sizeof key, "%.*s", end ? (int)(end - name) : 0, name);
+    const bool named = end ? owner_of(dir, key, &owner) : read_identity(dir, name, &owner);
+    if (named && !is_alive(dir, &owner))
         remove_file(dir, name);
 }
 
-// Where nobody else is alive, nothing here means anything.
+// Where nobody else is alive, what others left means nothing.
 static void sweep(cull_claims *c)
 {
     if (cull_claims_runs(c) == 1)
-        walk(c->dir, remove_all, c->run);
+        walk(c->dir, remove_dead, NULL);
 }
 
 static cull_status enter(cull_ctx *ctx, cull_claims *c)

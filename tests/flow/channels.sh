@@ -43,8 +43,8 @@ grep -q '"intermediate_size": 128,' exported-free/config.json || fail "zeros do 
 
 # A stored cut is evaluated as the trial that it is of.
 (
+    cut=$(cut_of 'tiny-flap-s0.5-layer-*.h5')
     OUT=$DIR/out-from
-    cut=$(find "$DIR/out/cuts" -name 'tiny-flap-s0.5-layer-*.safetensors')
     run 0 e.yaml --set "methods={again: {strategy: {from: {path: $cut}}}}" --set 'allocations=[layer]'
     "$CULL" compare "$OUT" --format csv | perplexity_of ,again, > is
     cat recorded | perplexity_of ",flap," > was

@@ -44,6 +44,9 @@ has_trials() { [ "$(trials)" -eq "$1" ] || fail "$(trials) trials where $1 were 
 state_of() { (cd "$1" && find . -type f ! -name log.jsonl ! -name index.h5 -exec stat -c '%n %s %Y' {} + -exec cksum {} + | sort); }
 no_leftovers() { [ -z "$(find "$OUT" -name '*tmp*')" ] || fail "leftovers: $(find "$OUT" -name '*tmp*')"; }
 
+# The file of the cut of the trial whose file's name matches, in $OUT.
+cut_of() { echo "$OUT/$(grep -ao 'cuts/[0-9a-f]*\.safetensors' "$(find "$OUT/trials" -name "$1")" | head -n 1)"; }
+
 # The rows of the table of results, in an order of their own.
 table() { "$CULL" compare "$OUT" --format csv > table || fail "compare"; sort table; }
 

@@ -23,10 +23,9 @@ run 0 e.yaml --verbose
 has_trials 14
 says 'kept super experts (layer/expert):'
 
-cut_of() { find "$OUT/cuts" -name "tiny-$1-s0.5-*.safetensors"; }
 for method in frequency reap mone stun merge ream subsets channels equal wanda sparsegpt; do
     # The header names what is changed: nothing of the kept.
-    head -c 400000 "$(cut_of $method)" | tr ',{}"' '\n\n\n\n' > names
+    head -c 400000 "$(cut_of "tiny-$method-s0.5-*.h5")" | tr ',{}"' '\n\n\n\n' > names
     grep -E '^layer\.(0\.expert\.(0|3)|1\.expert\.10|3\.expert\.15)\.' names && fail "$method changes a kept expert"
     grep -q '^layer\.[0-3]\.action' names || fail "$method: no actions"
 done

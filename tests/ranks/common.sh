@@ -4,6 +4,11 @@ command -v mpirun > /dev/null || { echo "skipped: no mpirun here"; exit 77; }
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
 cd "$DIR" || exit 1
+# Under a name of this test's own, so that no other test's processes are taken for its.
+if [ -n "${CULL:-}" ]; then
+    ln -s "$CULL" "$DIR/cull"
+    CULL=$DIR/cull
+fi
 # A small machine, perhaps a container, perhaps root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
 export OMPI_MCA_btl=self,vader,tcp OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
