@@ -60,7 +60,7 @@ static const char *state_of(const cull_kept *k)
 static void print_kept(const cull_kept *k)
 {
     char size[32];
-    printf("%10sB  %-11s %s", cull_plan_amount((double)k->bytes, size, sizeof size),
+    printf("%10s  %-11s %s", cull_bytes_text((double)k->bytes, size, sizeof size),
            cull_kept_word(k->kind), k->name);
     if (k->kind == CULL_KEPT_TRIAL)
         printf("  %zu evaluation%s", k->n_evaluations, k->n_evaluations == 1 ? "" : "s");
@@ -82,14 +82,14 @@ static void print_folder(const request *r, const char *folder, const cull_invent
         size_t n;
         const double bytes = cull_kept_sum(v, (cull_kept_kind)k, &n);
         if (n > 0)
-            printf("%s%zu %s%s, %sB", between, n, cull_kept_word((cull_kept_kind)k),
+            printf("%s%zu %s%s, %s", between, n, cull_kept_word((cull_kept_kind)k),
                    n == 1 || k == CULL_KEPT_LEFT ? "" : "s",
-                   cull_plan_amount(bytes, size, sizeof size));
+                   cull_bytes_text(bytes, size, sizeof size));
         if (n > 0)
             between = "; ";
         all += bytes;
     }
-    printf("; together %sB\n", cull_plan_amount(all, size, sizeof size));
+    printf("; together %s\n", cull_bytes_text(all, size, sizeof size));
 }
 
 static json_t *kept_json(const cull_kept *k)

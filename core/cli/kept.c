@@ -6,6 +6,14 @@
 
 #include "record/claims.h"
 
+const char *cull_bytes_text(double n, char *buf, size_t size)
+{
+    char amount[24];
+    cull_plan_amount(n, amount, sizeof amount);
+    snprintf(buf, size, "%s%sB", amount, n < 1000 ? " " : "");
+    return buf;
+}
+
 double cull_kept_sum(const cull_inventory *v, cull_kept_kind kind, size_t *n)
 {
     double bytes = 0;
@@ -32,13 +40,13 @@ cull_status cull_kept_remove(cull_cli *cli, const char *folder, const cull_inven
     for (size_t i = 0; i < v->n; i++) {
         if (!marked[i])
             continue;
-        printf("%10sB  %-11s %s\n", cull_plan_amount((double)v->at[i].bytes, size, sizeof size),
+        printf("%10s  %-11s %s\n", cull_bytes_text((double)v->at[i].bytes, size, sizeof size),
                cull_kept_word(v->at[i].kind), v->at[i].name);
         n++;
     }
     CULL_TRY(cull_inventory_remove(ctx, folder, v, marked, dry, &bytes));
-    printf("%s: %zu file%s %s, %sB %s free\n", folder, n, n == 1 ? "" : "s",
-           dry ? "would be removed" : "removed", cull_plan_amount(bytes, size, sizeof size),
+    printf("%s: %zu file%s %s, %s %s free\n", folder, n, n == 1 ? "" : "s",
+           dry ? "would be removed" : "removed", cull_bytes_text(bytes, size, sizeof size),
            dry ? "would be" : "are");
     return CULL_OK;
 }

@@ -5,6 +5,9 @@
 #include "cli/plan_state.h"
 #include "record/inventory.h"
 
+// "976 B", "53.0 kB".
+const char *cull_bytes_text(double n, char *buf, size_t size);
+
 // Bytes of all files of a kind, and how many they are.
 double cull_kept_sum(const cull_inventory *inventory, cull_kept_kind kind, size_t *n);
 
