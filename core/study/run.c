@@ -47,6 +47,14 @@ static cull_status prepare_folders(cull_study *s)
     return CULL_OK;
 }
 
+// What others that were killed meanwhile have left.
+static cull_status sweep_folders(cull_study *s)
+{
+    size_t removed;
+    CULL_TRY(cull_results_sweep(s->ctx, s->options->folder, &removed));
+    return cull_results_sweep(s->ctx, s->options->shared, &removed);
+}
+
 static void leave_folders(cull_study *s)
 {
     if (s->shared_claims != s->claims)
@@ -237,6 +245,8 @@ static cull_status run(cull_study *s, cull_tally *out)
     cull_context_of(s->ctx)->pages = cull_pages_new(folder);
     cull_status status = run_models(s, out);
     count(s, out);
+    if (status == CULL_OK)
+        status = sweep_folders(s);
     if (status == CULL_OK)
         status = cull_keep_only(s);
     if (s->cell && (out->done > 0 || status == CULL_OK)) {
