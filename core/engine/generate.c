@@ -11,6 +11,7 @@
 #include "engine/blocks.h"
 #include "engine/head.h"
 #include "engine/scan.h"
+#include "engine/stop_rules.h"
 
 typedef struct sequence { // one request of one variant
     size_t parent;        // the prompt's last segment
@@ -85,48 +86,14 @@ static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const i
                            .attended = i };
 }
 
-// ---- stop rules: those of transformers' generate() with lm-eval's stopping criteria ----
+// ---- an answer's ids and its end ----
 
-// lm-eval looks for a stop string in as many ids as it has itself, and two more.
 static cull_status measure_stops(generating *g, size_t i)
 {
-    const cull_open_model *m = g->run->m;
     const cull_request *r = g->request[g->which[i]];
-    cull_arena *arena = cull_context_of(g->run->ctx)->alloc;
-    const cull_mark mark = cull_arena_mark(arena);
-    int32_t *ids;
 
     g->window[i] = cull_scratch(g->run->ctx, r->n_until + 1, sizeof **g->window);
-    if (!g->window[i])
-        return CULL_ENOMEM;
-    for (size_t u = 0; u < r->n_until; u++) {
-        CULL_TRY(CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, encode,
-                           m->backend->encode(g->run->ctx, m->model, r->until[u],
-                                              strlen(r->until[u]), 0, &ids, &g->window[i][u])));
-        g->window[i][u] += 2;
-    }
-    cull_arena_rewind(arena, mark);
-    return CULL_OK;
-}
-
-static bool ends(const cull_model_facts *facts, int32_t id)
-{
-    if (!facts->stop)
-        return id == facts->eos;
-    for (size_t i = 0; i < facts->n_stop; i++)
-        if (facts->stop[i] == id)
-            return true;
-    return false;
-}
-
-static size_t find_stop(const char *text, size_t len, const char *stop)
-{
-    const size_t n = strlen(stop);
-
-    for (size_t i = 0; n && i + n <= len; i++)
-        if (memcmp(text + i, stop, n) == 0)
-            return i;
-    return SIZE_MAX;
+    return g->window[i] ? cull_stop_windows(g->run->ctx, g->run->m, r, g->window[i]) : CULL_ENOMEM;
 }
 
 // Stop strings are looked for in the text with special tokens: "<|im_end|>" is one in many models.
@@ -141,7 +108,7 @@ static cull_status take_token(const generating *g, size_t i, sequence *s, int32_
     char *text = NULL;
 
     s->ids[s->n++] = id;
-    s->ended = ends(m->facts, id) ? CULL_ENDED_ID : 0;
+    s->ended = cull_id_ends(m->facts, id) ? CULL_ENDED_ID : 0;
     for (size_t u = 0; u < r->n_until && !s->ended; u++) {
         const size_t last = window[u] < s->n ? window[u] : s->n;
         if (last != n)
@@ -149,7 +116,7 @@ static cull_status take_token(const generating *g, size_t i, sequence *s, int32_
                                m->backend->decode(g->run->ctx, m->model, s->ids + s->n - last, last,
                                                   CULL_SPECIAL, &text, &len)));
         n = last;
-        if (find_stop(text, len, r->until[u]) != SIZE_MAX)
+        if (cull_find_stop(text, len, r->until[u]) != SIZE_MAX)
             s->ended = CULL_ENDED_STOP;
     }
     if (!s->ended && s->n >= r->max_new)
@@ -176,7 +143,7 @@ static cull_status finish(const generating *g, size_t v, size_t i)
         CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, decode,
                   m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len)));
     for (size_t u = 0; u < r->n_until; u++) {
-        const size_t at = find_stop(text, a->text_len, r->until[u]);
+        const size_t at = cull_find_stop(text, a->text_len, r->until[u]);
         if (at != SIZE_MAX)
             a->text_len = at;
     }
