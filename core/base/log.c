@@ -23,7 +23,7 @@ enum { LINE = 2048, WORD = 48, BAR = 20, SAID = 32 };
 
 typedef struct phase {
     bool on, shown;
-    char name[WORD], unit[WORD];
+    char name[3 * WORD], unit[WORD];
     double total, done, begun, told; // begun, told: seconds of the monotonic clock
 } phase;
 
@@ -37,6 +37,7 @@ struct cull_log {
     phase phase;
     cull_warnings *collected; // NULL: warnings are shown as they come
     char concern[LINE / 16];  // of those to come
+    char about[2 * WORD];     // the phases to come
 };
 
 static const char *const level_word[] = { "error", "warning", "info", "debug" };
@@ -180,7 +181,7 @@ static void erase_bar(cull_log *log)
 
 static void draw(cull_log *log, double now)
 {
-    char text[256];
+    char text[384];
 
     log->phase.told = now;
     log->phase.shown = true;
@@ -195,17 +196,35 @@ static bool is_folded(cull_level level)
     return level == CULL_WARN || level == CULL_INFO;
 }
 
-// Was this line shown before? If not, it is noted.
-static bool is_said(cull_log *log, const char *text)
+// Was this line shown before?
+static bool was_said(const cull_log *log, uint64_t hash)
 {
-    const uint64_t hash = XXH3_64bits(text, strlen(text));
     const size_t n = log->n_said < SAID ? log->n_said : SAID;
 
     for (size_t i = 0; i < n; i++)
         if (log->said[i] == hash)
             return true;
+    return false;
+}
+
+// The same; if not, it is noted.
+static bool is_said(cull_log *log, const char *text)
+{
+    const uint64_t hash = XXH3_64bits(text, strlen(text));
+
+    if (was_said(log, hash))
+        return true;
     log->said[log->n_said++ % SAID] = hash;
     return false;
+}
+
+// Is it kept, to be told later, unless it was shown before there was anything to keep?
+static bool is_collected(cull_log *log, cull_level level, const char *text)
+{
+    if (level != CULL_WARN || !log->collected)
+        return false;
+    return was_said(log, XXH3_64bits(text, strlen(text))) ||
+           cull_warnings_add(log->collected, text, log->concern);
 }
 
 // Texts hold names of others' making, which a terminal must not obey.
@@ -231,8 +250,7 @@ void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list ar
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
-    const bool kept = level == CULL_WARN && log->collected &&
-                      cull_warnings_add(log->collected, text, log->concern);
+    const bool kept = is_collected(log, level, text);
     if (level <= log->most && !kept && !(is_folded(level) && is_said(log, text))) {
         erase_bar(log);
         show(level, text);
@@ -285,6 +303,15 @@ void cull_log_tell(cull_log *log)
     log->collected = NULL;
 }
 
+void cull_progress_about(cull_log *log, const char *about)
+{
+    if (!log)
+        return;
+    pthread_mutex_lock(&log->lock);
+    snprintf(log->about, sizeof log->about, "%s", about ? about : "");
+    pthread_mutex_unlock(&log->lock);
+}
+
 void cull_progress_begin(cull_log *log, const char *name, const char *unit, double total)
 {
     if (!log)
@@ -294,7 +321,8 @@ void cull_progress_begin(cull_log *log, const char *name, const char *unit, doub
     erase_bar(log);
     log->phase = (phase){ .on = true, .total = total, .begun = seconds() };
     log->phase.told = log->phase.begun;
-    snprintf(log->phase.name, sizeof log->phase.name, "%s", name);
+    snprintf(log->phase.name, sizeof log->phase.name, "%s%s%s", name, *log->about ? " " : "",
+             log->about);
     snprintf(log->phase.unit, sizeof log->phase.unit, "%s", unit);
     pthread_mutex_unlock(&log->lock);
 }

@@ -29,6 +29,8 @@ void cull_log_tell(cull_log *log); // shows them, unless only warnings and error
 
 // A phase of work: begin, tell (any number of times, any thread), end. `unit` names what is
 // counted, for the rate ("tokens"); total 0: unknown.
+// about: what the phases to come are of, as "mixtral: perplexity", copied; NULL: nothing.
+void cull_progress_about(cull_log *log, const char *about);
 void cull_progress_begin(cull_log *log, const char *phase, const char *unit, double total);
 void cull_progress_tell(cull_log *log, double done);
 void cull_progress_end(cull_log *log);

@@ -147,6 +147,18 @@ static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluate
     return CULL_OK;
 }
 
+// "mixtral: perplexity, choices".
+static void tell_about(cull_study *s, size_t model, const wave *w)
+{
+    cull_buf about = CULL_BUF_INIT;
+    cull_buf_printf(&about, "%s", s->spec->models[model].name);
+    for (size_t i = 0; i < w->n_metrics; i++)
+        cull_buf_printf(&about, "%s%s", i ? ", " : ": ",
+                        s->spec->metrics[w->metric[i]].plugin->name);
+    cull_progress_about(cull_context_of(s->ctx)->log, about.failed ? NULL : about.s);
+    cull_buf_release(&about);
+}
+
 static cull_status run_wave(cull_study *s, size_t model, const wave *w)
 {
     cull_evaluated *found = cull_take(s->ctx, w->n_variants, sizeof *found);
@@ -164,7 +176,9 @@ static cull_status run_wave(cull_study *s, size_t model, const wave *w)
     };
     const double started = now(CLOCK_REALTIME), wall = now(CLOCK_MONOTONIC),
                  cpu = now(CLOCK_PROCESS_CPUTIME_ID), share = 1 / (double)w->n_variants;
+    tell_about(s, model, w);
     cull_status status = cull_evaluate(s->ctx, &job, found, &cost);
+    cull_progress_about(cull_context_of(s->ctx)->log, NULL);
     s->equivalents += s->dense_flops[model] > 0 ? (double)cost.flops / s->dense_flops[model] : 0;
     cull_phase phase = {
         .name = "evaluate",

@@ -131,8 +131,12 @@ cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size
         CULL_TRY(job_of(s, batch[p].set, &job[n]));
         job[n++].visit = &batch[p].visit;
     }
-    if (n > 0)
+    if (n > 0) {
+        cull_log *log = cull_context_of(s->ctx)->log;
+        cull_progress_about(log, job[0].prepared->spec->name);
         CULL_TRY(cull_calibrate(s->ctx, n, job));
+        cull_progress_about(log, NULL);
+    }
     for (size_t p = 0; p < n_batches; p++)
         CULL_TRY(accept_batch(s, &batch[p]));
     return CULL_OK;
