@@ -15,16 +15,16 @@ methods:
   reap:      { criterion: reap, strategy: lowest }
   sparsegpt: { strategy: sparsegpt }
 END
-"$CULL" run e.yaml -o whole --threads 1 > log 2>&1 || fail "an undisturbed run alone"
+"$CULL" run "$DIR/e.yaml" -o whole --threads 1 > log 2>&1 || fail "an undisturbed run alone"
 "$CULL" compare whole --format csv > whole.csv || fail "compare"
 
 random() { awk -v seed="$1" -v n="$2" 'BEGIN { srand(seed); for (i = 0; i < 3; i++) r = rand(); print int(n * r) }'; }
-processes() { pgrep -f "^$CULL run"; }
+processes() { pgrep -f "^$CULL run $DIR/"; }
 
 # disturb SEED SIGNAL: one process of a run of three ranks gets the signal after up to two seconds.
 disturb()
 {
-    ranks 3 "$CULL" run e.yaml -o out --threads 1 --rank-timeout 3 > log 2>&1 &
+    ranks 3 "$CULL" run "$DIR/e.yaml" -o out --threads 1 --rank-timeout 3 > log 2>&1 &
     run=$!
     sleep "$(random "$1" 180 | awk '{ print $1 / 100 }')"
     victim=$(processes | awk -v skip="$(random "$1" 6)" 'NR == skip + 1')
@@ -32,7 +32,7 @@ disturb()
     begun=$(date +%s)
     wait $run
     [ $(($(date +%s) - begun)) -le 60 ] || fail "seed $1, $2: the run ended late"
-    no_process "$CULL run"
+    no_process "$CULL run $DIR/"
 }
 
 hits=0
@@ -44,7 +44,7 @@ for seed in $(seq "$moments"); do
     disturb $((seed + 1000)) STOP
 done
 echo "$hits of $((2 * moments)) signals met a process"
-ranks 3 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 || fail "the next run"
+ranks 3 "$CULL" run "$DIR/e.yaml" -o out --threads 1 > log 2>&1 || fail "the next run"
 grep -q ' 0 failed, 0 left' log || fail "the next run leaves something"
 [ -z "$(find out -name '*tmp*')" ] || fail "leftovers: $(find out -name '*tmp*')"
 "$CULL" compare out --format csv > out.csv || fail "compare"
@@ -52,20 +52,20 @@ cmp -s whole.csv out.csv || fail "other numbers after all this: $(diff whole.csv
 
 # Asked to stop, the run ends in order; the next one goes on.
 rm -rf out
-ranks 2 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 &
+ranks 2 "$CULL" run "$DIR/e.yaml" -o out --threads 1 > log 2>&1 &
 run=$!
 sleep 1.5
 kill -TERM "$(processes | tail -n 1)" 2> /dev/null
 wait $run
-no_process "$CULL run"
-ranks 2 "$CULL" run e.yaml -o out --threads 1 > log 2>&1 || fail "the run after one that was asked to stop"
+no_process "$CULL run $DIR/"
+ranks 2 "$CULL" run "$DIR/e.yaml" -o out --threads 1 > log 2>&1 || fail "the run after one that was asked to stop"
 "$CULL" compare out --format csv > out.csv || fail "compare"
 cmp -s whole.csv out.csv || fail "other numbers after a run that was asked to stop"
 
 # A rank that is not like the others is named, and nothing is computed.
 cat > unlike.sh << END
 [ "\$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "\$@" --precision bf16
-exec "$CULL" run e.yaml -o unlike --threads 1 "\$@"
+exec "$CULL" run "$DIR/e.yaml" -o unlike --threads 1 "\$@"
 END
 ranks 2 sh unlike.sh > log 2>&1 && fail "ranks of two precisions"
 says_once 'error: the ranks are not alike: the precision is f32 on rank 0 (.*), and bf16 on rank 1'
@@ -74,7 +74,14 @@ says_once 'error: the ranks are not alike: the precision is f32 on rank 0 (.*), 
 # What one rank cannot open ends all, with that rank's sentence.
 cat > missing.sh << END
 [ "\$OMPI_COMM_WORLD_RANK" = 1 ] && set -- "\$@" --set "models={tiny: {hf: {path: nowhere}}}"
-exec "$CULL" run e.yaml -o missing --threads 1 "\$@"
+exec "$CULL" run "$DIR/e.yaml" -o missing --threads 1 "\$@"
 END
 ranks 2 sh missing.sh > log 2>&1 && fail "a rank without a model"
 says_once 'error: rank 1 (.*):'
+
+# Threads that outnumber the processors their ranks may use are a warning, with what to say instead.
+OMPI_MCA_hwloc_base_binding_policy=core ranks 2 "$CULL" run "$DIR/e.yaml" -o out --threads 2 > log 2>&1 || fail "bound ranks"
+says_once 'warning: host .*: 4 threads share [1-3] processors; .*--bind-to core'
+
+# Alone however it was started.
+OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_RANK=0 "$CULL" run "$DIR/e.yaml" -o out --ranks none > log 2>&1 || fail "--ranks none"

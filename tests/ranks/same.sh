@@ -45,12 +45,12 @@ compare_ranks()
     name=$1
     shift
     rm -rf one
-    "$CULL" run $name.yaml -o one --threads 2 > log 2>&1 || fail "$name alone"
+    "$CULL" run "$DIR/$name.yaml" -o one --threads 2 > log 2>&1 || fail "$name alone"
     for n in "$@"; do
         rm -rf many
-        ranks "$n" "$CULL" run $name.yaml -o many --threads 1 > log 2>&1 || fail "$name, $n ranks"
+        ranks "$n" "$CULL" run "$DIR/$name.yaml" -o many --threads 1 > log 2>&1 || fail "$name, $n ranks"
         same $name "$n"
-        no_process "$CULL run"
+        no_process "$CULL run $DIR/"
     done
 }
 
