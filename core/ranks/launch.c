@@ -106,6 +106,7 @@ static _Noreturn void be_messenger(const cull_messenger_job *job)
     void *symbol = NULL, *module;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGCONT); // were it stopped, it would not notice
+    (void)prctl(PR_SET_TIMERSLACK, 1000);   // its naps are short
     (void)signal(SIGINT, SIG_IGN);          // the program's affair
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
@@ -119,8 +120,7 @@ static _Noreturn void be_messenger(const cull_messenger_job *job)
         memcpy(&run, &symbol, sizeof run);
         run(job);
     } else {
-        const ssize_t wrote = write(job->socket, &hello, sizeof hello);
-        (void)wrote;
+        (void)cull_link_write(job->socket, &hello, sizeof hello);
     }
     _exit(0);
 }

@@ -18,7 +18,4 @@ struct cull_ranks {
     bool lost;                     // the messenger is gone
 };
 
-// All n bytes; false: the other end is closed.
-bool cull_link_read(int fd, void *data, size_t n);
-
 #endif

@@ -12,8 +12,13 @@
 #ifndef CULL_RANKS_MESSENGER_H
 #define CULL_RANKS_MESSENGER_H
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { CULL_RANKS_WORDS = 2048, CULL_RANKS_HOST = 64 };
 
@@ -53,5 +58,35 @@ typedef struct cull_messenger_job {
 
 typedef void cull_messenger_main(const cull_messenger_job *job);
 #define CULL_MESSENGER_MAIN "cull_messenger_v1"
+
+// ---- all n bytes, by either side; false: the other one is gone ----
+
+static inline bool cull_link_write(int fd, const void *data, size_t n)
+{
+    for (const char *at = data; n > 0;) {
+        const ssize_t wrote = send(fd, at, n, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return false;
+        at += wrote;
+        n -= (size_t)wrote;
+    }
+    return true;
+}
+
+static inline bool cull_link_read(int fd, void *data, size_t n)
+{
+    for (char *at = data; n > 0;) {
+        const ssize_t got = read(fd, at, n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
 
 #endif

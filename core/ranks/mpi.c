@@ -4,15 +4,12 @@
 // after the run meanwhile: messengers send rank 0 a sign of life each second, and it them, for as
 // long as their programs are neither stopped nor gone. Who falls silent, and who failed but is not
 // met by the others in time, is told in one sentence, and the run ends on all ranks.
-#include <errno.h>
 #include <mpi.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,30 +63,12 @@ static void pause_for(double seconds)
 
 static bool put(const messenger *m, const void *data, size_t n)
 {
-    for (const char *at = data; n > 0;) {
-        const ssize_t wrote = send(m->job->socket, at, n, MSG_NOSIGNAL);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        at += wrote;
-        n -= (size_t)wrote;
-    }
-    return true;
+    return cull_link_write(m->job->socket, data, n);
 }
 
 static bool get(const messenger *m, void *data, size_t n)
 {
-    for (char *at = data; n > 0;) {
-        const ssize_t got = read(m->job->socket, at, n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
+    return cull_link_read(m->job->socket, data, n);
 }
 
 static bool program_gone(const messenger *m)
@@ -276,7 +255,8 @@ static void look_around(messenger *m)
     look_for_silence(m);
 }
 
-static void finish(messenger *m, MPI_Request *request)
+// What others may be long in coming to.
+static void await(messenger *m, MPI_Request *request)
 {
     static const double least = 2e-5, most = 2e-3;
     int done = 0;
@@ -287,6 +267,20 @@ static void finish(messenger *m, MPI_Request *request)
             return;
         look_around(m);
         pause_for(pause);
+    }
+}
+
+// Bytes that both sides have begun to hand over: they move at each look, so that naps are short.
+static void hurry(messenger *m, MPI_Request *request)
+{
+    static const double nap = 2e-5;
+    int done = 0;
+    for (;;) {
+        MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            return;
+        look_around(m);
+        pause_for(nap);
     }
 }
 
@@ -308,13 +302,13 @@ static void begin_meeting(messenger *m, const cull_rank_request *request)
         m->next_beat = 0; // the others hear of it at once
     }
     MPI_Iallreduce(own, least, 3, MPI_INT, MPI_MIN, m->meetings, &wait);
-    finish(m, &wait);
+    await(m, &wait);
     m->troubled_since = 0;
     if (least[0] < 2 * m->size) {
         m->failure = request->own;
         MPI_Ibcast(&m->failure, sizeof m->failure, MPI_BYTE, least[0] % m->size, m->meetings,
                    &wait);
-        finish(m, &wait);
+        await(m, &wait);
     } else if (least[1] != -least[2]) {
         m->failure = (cull_rank_failure){ .status = m->job->lost };
         (void)snprintf(m->failure.words, sizeof m->failure.words,
@@ -339,7 +333,7 @@ static void broadcast(messenger *m, uint64_t n)
     MPI_Request wait;
 
     MPI_Ibcast(&n, 1, MPI_UINT64_T, 0, m->meetings, &wait);
-    finish(m, &wait);
+    await(m, &wait);
     if (m->rank != 0)
         must(m, put(m, &n, sizeof n));
     for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
@@ -347,7 +341,7 @@ static void broadcast(messenger *m, uint64_t n)
         if (m->rank == 0)
             must(m, get(m, m->chunk, some));
         MPI_Ibcast(m->chunk, (int)some, MPI_BYTE, 0, m->meetings, &wait);
-        finish(m, &wait);
+        hurry(m, &wait);
         if (m->rank != 0)
             must(m, put(m, m->chunk, some));
     }
@@ -361,7 +355,7 @@ static void hand_over(messenger *m, uint64_t n)
         const size_t some = chunk_of(left);
         must(m, get(m, m->chunk, some));
         MPI_Isend(m->chunk, (int)some, MPI_BYTE, 0, PART, m->meetings, &wait);
-        finish(m, &wait);
+        hurry(m, &wait);
     }
 }
 
@@ -372,7 +366,7 @@ static void take_over(messenger *m, int from, uint64_t n)
     for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
         const size_t some = chunk_of(left);
         MPI_Irecv(m->chunk, (int)some, MPI_BYTE, from, PART, m->meetings, &wait);
-        finish(m, &wait);
+        hurry(m, &wait);
         must(m, put(m, m->chunk, some));
     }
 }
@@ -385,7 +379,7 @@ static void gather(messenger *m, uint64_t n)
     if (m->rank == 0 && !all)
         end_for(m, m->rank, "out of memory");
     MPI_Igather(&n, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, 0, m->meetings, &wait);
-    finish(m, &wait);
+    await(m, &wait);
     if (m->rank != 0) {
         hand_over(m, n);
         return;
@@ -402,7 +396,7 @@ static void part_company(messenger *m)
     MPI_Request wait;
 
     MPI_Ibarrier(m->meetings, &wait);
-    finish(m, &wait);
+    await(m, &wait);
 }
 
 static void answer(messenger *m, const cull_rank_request *request)

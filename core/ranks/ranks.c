@@ -1,11 +1,9 @@
 // A program's side of its ranks: requests to the messenger, and what they bring.
 #include "ranks/ranks.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,36 +42,6 @@ double cull_ranks_tell(const cull_ranks *ranks, double part)
         return part;
     atomic_store(&ranks->page->part, part);
     return atomic_load(&ranks->page->all);
-}
-
-// ---- bytes to and from the messenger ----
-
-static bool send_all(int fd, const void *data, size_t n)
-{
-    for (const char *at = data; n > 0;) {
-        const ssize_t wrote = send(fd, at, n, MSG_NOSIGNAL);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        at += wrote;
-        n -= (size_t)wrote;
-    }
-    return true;
-}
-
-bool cull_link_read(int fd, void *data, size_t n)
-{
-    for (char *at = data; n > 0;) {
-        const ssize_t got = read(fd, at, n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
 }
 
 // ---- meetings ----
@@ -136,7 +104,7 @@ static cull_status meet(cull_ctx *ctx, cull_meeting meeting, cull_status own, ui
     if (own == CULL_OK && context->stop && context->stop())
         own = cull_fail(ctx, CULL_ECANCELED, "interrupted");
     describe_own(ctx, own, &request.own);
-    if (!send_all(ranks->socket, &request, sizeof request) ||
+    if (!cull_link_write(ranks->socket, &request, sizeof request) ||
         !cull_link_read(ranks->socket, &ranks->failure, sizeof ranks->failure))
         return lost(ctx);
     return ranks->failure.status == 0 ? CULL_OK : fail_as_agreed(ctx, own);
@@ -173,7 +141,7 @@ cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data)
     CULL_TRY(meet(ctx, CULL_BROADCAST, CULL_OK, ranks->rank == 0 ? *n : 0));
     if (ranks->rank != 0)
         return receive(ctx, n, data);
-    return send_all(ranks->socket, *data, *n) ? CULL_OK : lost(ctx);
+    return cull_link_write(ranks->socket, *data, *n) ? CULL_OK : lost(ctx);
 }
 
 cull_status cull_ranks_copy(cull_ctx *ctx, size_t n, void *x)
@@ -248,7 +216,7 @@ cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_par
     CULL_TRY(meet(ctx, CULL_GATHER, CULL_OK, n));
     if (ranks->rank == 0)
         return receive_parts(ctx, n, own, out);
-    return send_all(ranks->socket, own, n) ? CULL_OK : lost(ctx);
+    return cull_link_write(ranks->socket, own, n) ? CULL_OK : lost(ctx);
 }
 
 void cull_parts_release(cull_parts *parts)
@@ -320,7 +288,7 @@ void cull_ranks_end(cull_ranks *ranks)
 
     if (!ranks)
         return;
-    if (!ranks->lost && send_all(ranks->socket, &request, sizeof request))
+    if (!ranks->lost && cull_link_write(ranks->socket, &request, sizeof request))
         (void)cull_link_read(ranks->socket, &answer, sizeof answer);
     (void)close(ranks->socket);
     await_messenger(ranks->messenger);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "plugin/host.h"
 #include "ranks/ranks.h"
@@ -96,9 +97,10 @@ static int reduce(cull_ctx *ctx, size_t rank, size_t size)
 
 static int values(cull_ctx *ctx, size_t rank, size_t size)
 {
-    static const size_t sizes[] = { 0, 1, 4097, 1 << 24, (1 << 24) + 3 };
+    static const size_t sizes[] = { 0, 1, 4097, 1 << 20, (1 << 24) + 3 };
     CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    const size_t n = sizeof sizes / sizeof *sizes - (size > 2); // two suffice for several chunks
+    for (size_t i = 0; i < n; i++)
         if (broadcast(ctx, rank, sizes[i]) || gather(ctx, rank, size, sizes[i]))
             return 1;
     return reduce(ctx, rank, size);
@@ -107,6 +109,22 @@ static int values(cull_ctx *ctx, size_t rank, size_t size)
 static int large(cull_ctx *ctx, size_t rank, size_t size)
 {
     return gather(ctx, rank, size, ((size_t)2 << 30) + 5);
+}
+
+// How fast bytes meet on rank 0, for docs/cluster.md.
+static int rate(cull_ctx *ctx, size_t rank)
+{
+    const size_t n = (size_t)1 << 29;
+    unsigned char *own = calloc(n, 1);
+    cull_parts parts;
+    const double begin = cull_seconds();
+    CHECK(own && cull_ranks_gather(ctx, n, own, &parts) == CULL_OK);
+    const double took = cull_seconds() - begin;
+    if (rank == 0)
+        printf("%.2f GB/s\n", (double)(parts.n - 1) * (double)n / took / 1e9);
+    cull_parts_release(&parts);
+    free(own);
+    return 0;
 }
 
 static int say(cull_ctx *ctx, size_t rank)
@@ -175,6 +193,8 @@ static int play(cull_ctx *ctx, const char *scenario)
         return values(ctx, rank, size);
     if (strcmp(scenario, "large") == 0)
         return large(ctx, rank, size);
+    if (strcmp(scenario, "rate") == 0)
+        return rate(ctx, rank);
     if (strcmp(scenario, "fails") == 0)
         return fails(ctx, rank, size);
     if (strcmp(scenario, "computes") == 0)
