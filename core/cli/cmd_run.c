@@ -106,9 +106,10 @@ static cull_status open_experiment(cull_cli *cli, const request *r, cull_experim
 
 static void say_what_is_known(cull_cli *cli, const cull_experiment *e)
 {
-    for (size_t m = 0; m < e->inputs.n;
-         m++) // said when the models were opened, but not in the file
+    // said when the models were opened, but not in the file
+    for (size_t m = 0; m < e->inputs.n; m++)
         cull_prepared_model_warn(&e->inputs.at[m]);
+    (void)cull_log_collect(cli->log);
     for (size_t i = 0; i < e->plan.n_notes; i++)
         cull_log_line(cli->log, CULL_INFO, "%s", e->plan.note[i]);
     for (size_t i = 0; i < e->plan.n_warnings; i++)
@@ -120,7 +121,6 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
 {
     cull_ctx *ctx = &cli->context.ctx;
     CULL_TRY(open_log(ctx, how->folder));
-    (void)cull_log_collect(cli->log);
     say_what_is_known(cli, e);
     const cull_status status =
         cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, how, tally);
