@@ -542,6 +542,15 @@ static void test_layers(void **state)
     assert_true(f->hf->layer_facts(f->again, 0)->E > 0);
     f->hf->close(f->again);
     end(f);
+    begin(f, "kimi_linear"); // lists within linear_attn_config are renumbered
+    f->cut->layer[0].skip_layer = true;
+    assert_ok(f->host, save(f, false, UINT64_MAX));
+    reopen(f);
+    assert_int_equal(f->hf->facts(f->again)->L, 2);
+    assert_int_equal(f->hf->layer_facts(f->again, 0)->state_width, 0);
+    assert_true(f->hf->layer_facts(f->again, 1)->state_width > 0);
+    f->hf->close(f->again);
+    end(f);
 }
 
 static void test_rules(void **state)
