@@ -37,6 +37,14 @@ static int same_texts(char *const *a, char *const *b, hssize_t n)
     return 1;
 }
 
+static void give_back(hid_t set, hid_t type, void *texts)
+{
+    const hid_t space = H5Dget_space(set);
+    if (texts)
+        H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts);
+    H5Sclose(space);
+}
+
 static int same_sets(hid_t a, hid_t b)
 {
     const hid_t stored = H5Dget_type(a);
@@ -47,6 +55,10 @@ static int same_sets(hid_t a, hid_t b)
     void *in_a = read_all(a, type, &bytes_a, &n_a), *in_b = read_all(b, type, &bytes_b, &n_b);
     const int same = in_a && in_b && bytes_a == bytes_b && n_a == n_b &&
                      (text ? same_texts(in_a, in_b, n_a) : !memcmp(in_a, in_b, bytes_a));
+    if (text) {
+        give_back(a, type, in_a);
+        give_back(b, type, in_b);
+    }
     free(in_a);
     free(in_b);
     H5Tclose(type);

@@ -115,13 +115,15 @@ static void put_value(sections *s, const cull_row *row)
                         json_boolean(row->higher_is_better));
 }
 
-// Averages over whatever was evaluated together are no tasks or groups of lm-eval's.
+// Averages over whatever was evaluated together are no tasks or groups of lm-eval's, and it does
+// not count the answers that were cut.
 static bool is_ours(const cull_row *row)
 {
     size_t n;
 
-    return cull_condition(row->conditions, "tasks", &n) &&
-           (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0);
+    return strcmp(row->metric, "length_cut") == 0 ||
+           (cull_condition(row->conditions, "tasks", &n) &&
+            (strcmp(row->task, "pooled") == 0 || strcmp(row->task, "macro") == 0));
 }
 
 static json_t *config(const char *model_args, const cull_frame_trial *trial)
