@@ -10,7 +10,8 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
-// Sections of channels, which together are those that rotate.
+// Sections of channels, which together are those that rotate. The class's own defaults are not so:
+// config.json alone, of which nothing is computed, may say it.
 static cull_status adjust(hf_config *c, cull_model *m)
 {
     static const json_int_t by_default = 8 + 12 + 12;
@@ -22,7 +23,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
 
     for (size_t i = 0; i < json_array_size(sections); i++)
         sum += json_integer_value(json_array_get(sections, i));
-    if ((size_t)sum != m->heads[0].rope.rot / 2)
+    if (!m->files.missing && (size_t)sum != m->heads[0].rope.rot / 2)
         return c->ctx->host->fail(c->ctx, CULL_ENOTSUP,
                                   "%s: the sections of mrope_section (rope_parameters) have %d "
                                   "channels, where %zu pairs rotate",
