@@ -49,7 +49,8 @@ static char *renumber(hf_saving *s, char *text, const char *key, size_t from)
     for (size_t i = 0; list && i < json_array_size(old); i++) {
         const json_int_t l = json_integer_value(json_array_get(old, i)) - (json_int_t)from;
         if (l >= 0 && (size_t)l < s->m->s.L && !is_gone(s, (size_t)l))
-            (void)json_array_append_new(list, json_integer((json_int_t)(s->new_layer[l] + from)));
+            (void)json_array_append_new(
+                list, json_integer((json_int_t)s->new_layer[l] + (json_int_t)from));
     }
     if (json_is_array(old))
         out = hf_json_put(s->ctx, text, key, json_incref(list));
