@@ -80,15 +80,17 @@ static size_t values_of(const report *r, const char *model, const cull_frame_cel
     return n;
 }
 
+// "" where no axis has a value for the cell; NULL: no memory.
 static const char *facet_name(const report *r, size_t cell)
 {
     cull_buf name = CULL_BUF_INIT;
 
     cull_put_axes(r->frame, cell, false, &name);
     const size_t comma = name.n > 2 ? 2 : 0;
-    const char *copy = name.failed || !name.s ? NULL
-                                              : cull_arena_copy(cull_context_of(r->ctx)->alloc,
-                                                                name.s + comma, name.n - comma);
+    const char *copy =
+        name.failed ? NULL
+        : !name.s   ? ""
+                  : cull_arena_copy(cull_context_of(r->ctx)->alloc, name.s + comma, name.n - comma);
     cull_buf_release(&name);
     return copy;
 }
