@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zlib
 
 try:
     import h5py
@@ -96,6 +97,34 @@ def check_export(cull, model, trial, pooled, work, heldout):
     assert abs(theirs / pooled - 1) < 1e-4
 
 
+def unpack(t):
+    """A packed matrix of float32, as results/README.md has it."""
+    rows, cols, m = np.frombuffer(t[:24].tobytes(), "<u8").astype(int)
+    bits = np.frombuffer(zlib.decompress(t[24:24 + m].tobytes()), np.uint8).reshape(rows, -1)
+    bits = np.unpackbits(bits, axis=1, count=cols, bitorder="little").astype(bool)
+    out = np.zeros((rows, cols), "<f4")
+    planes = np.frombuffer(zlib.decompress(t[24 + m:].tobytes()), np.uint8)
+    out[bits] = planes.reshape(4, -1).T.copy().view("<f4").ravel()
+    return out
+
+
+class Cut:
+    """The file of a trial's cut; what is packed in it is unpacked."""
+
+    def __init__(self, folder, trial):
+        with h5py.File(trial) as f:
+            file = f["cut"].attrs["file"]
+        self.file = safe_open(os.path.join(folder, file if isinstance(file, str) else file.decode()), "np")
+        self.stored = {name.removesuffix("-packed"): name for name in self.file.keys()}
+
+    def keys(self):
+        return self.stored.keys()
+
+    def get_tensor(self, name):
+        t = self.file.get_tensor(self.stored[name])
+        return unpack(t) if self.stored[name] != name else t
+
+
 def pooled_of(trial):
     """Perplexity over all held-out tokens."""
     with h5py.File(trial) as f:
@@ -114,7 +143,7 @@ def check_model(cull, models, methods, model):
         for method, percent in GOLDEN:
             name = f"{method}-{percent}"
             trial, = glob.glob(f"{work}/out/trials/m-{method}-s0.{str(percent).rstrip('0')}-*.h5")
-            cut = safe_open(trial.replace("/trials/", "/cuts/").replace(".h5", ".safetensors"), "np")
+            cut = Cut(f"{work}/out", trial)
             want = np.exp(golden.get_tensor(f"{name}.nll").sum() / heldout[:, 1:].size)
             found = pooled_of(trial)
             print(f"{model} {name}: perplexity {found:.5f}, numpy's {want:.5f}")
