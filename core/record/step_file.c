@@ -6,7 +6,7 @@
 
 #include "base/safetensors.h"
 
-static const char layer_scores[] = "layer.score";
+static const char layer_scores[] = "layer.score", active_kept[] = "active_kept";
 
 static const char *expert_scores(cull_ctx *ctx, size_t l)
 {
@@ -32,12 +32,14 @@ static void add(content *c, const char *name, size_t n, const double *data)
 static cull_status collect(cull_ctx *ctx, size_t L, const size_t *E, const cull_step_scores *scores,
                            content *c)
 {
-    c->entry = cull_scratch(ctx, L + 1, sizeof *c->entry);
-    c->data = cull_scratch(ctx, L + 1, sizeof *c->data);
+    c->entry = cull_scratch(ctx, L + 2, sizeof *c->entry);
+    c->data = cull_scratch(ctx, L + 2, sizeof *c->data);
     if (!c->entry || !c->data)
         return CULL_ENOMEM;
     if (scores->layer)
         add(c, layer_scores, L, scores->layer);
+    if (scores->active)
+        add(c, active_kept, 1, scores->active);
     for (size_t l = 0; scores->expert && l < L; l++) {
         const char *name = E[l] > 0 && scores->expert[l] ? expert_scores(ctx, l) : NULL;
         if (name)
@@ -123,6 +125,8 @@ cull_status cull_step_load(cull_ctx *ctx, const char *path, size_t L, const size
     cull_status status = read_name(ctx, path, file, cut);
     if (status == CULL_OK)
         status = read_scores(ctx, path, file, layer_scores, L, &scores->layer);
+    if (status == CULL_OK)
+        status = read_scores(ctx, path, file, active_kept, 1, &scores->active);
     if (status == CULL_OK)
         status = read_experts(ctx, path, file, L, E, scores);
     cull_safetensors_close(file);

@@ -2,8 +2,9 @@
 //
 // <folder>/steps/<key of the step>.safetensors, sealed: __metadata__ has `cut`, the name of a file
 // in cuts/; "layer.score" F64 (L) or "layer.<l>.expert.score" F64 (E) are there where the criterion
-// scores layers or experts. Cuts stand under the names of their content, so that steps and trials
-// that decide the same name the same file.
+// scores layers or experts; "active_kept" F64 (1) is what cannot be told from the cut alone, since
+// it rests on what was routed where. Cuts stand under the names of their content, so that steps and
+// trials that decide the same name the same file.
 #ifndef CULL_RECORD_STEP_FILE_H
 #define CULL_RECORD_STEP_FILE_H
 
@@ -13,6 +14,7 @@
 typedef struct cull_step_scores {
     double *layer;         // (L), or NULL
     double *const *expert; // [l] → (E), or NULL
+    double *active;        // (1) the active parameters that its variant keeps, or NULL
 } cull_step_scores;
 
 // E: (L) experts.

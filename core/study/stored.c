@@ -57,7 +57,8 @@ cull_status cull_keep_step(cull_study *s, size_t i)
     CULL_TRY(cull_cut_store(s->ctx, s->spec->store, prepared->opened.facts->dtype, &about.store));
     CULL_TRY(cull_cut_keep(s->ctx, made->variant.cut, &about, cuts, &made->cut));
     return cull_step_save(s->ctx, path, made->cut.text, prepared->opened.facts->L, E,
-                          &(cull_step_scores){ made->result.layer, made->result.expert });
+                          &(cull_step_scores){ made->result.layer, made->result.expert,
+                                               &made->variant.size.active_kept });
 }
 
 // ---- finding ----
@@ -123,6 +124,8 @@ static cull_status load_step(cull_study *s, size_t i, bool *loaded)
     made->cut = name;
     made->result.layer = scores.layer;
     made->result.expert = scores.expert;
+    if (scores.active)
+        made->variant.size.active_kept = *scores.active;
     return CULL_OK;
 }
 
