@@ -72,6 +72,10 @@ typedef struct cull_usage {
 
 // Parse the common and the command's options. --help and wrong usage end the program; an option
 // with a value that is given twice is wrong usage, too.
+// One more text of a list that arguments make, borrowed; free the list with cull_free. ENOMEM: as
+// it was.
+error_t cull_cli_append(const char ***list, size_t *n, const char *text);
+
 void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv);
 
 // Log, pool, context and registry from the options, with the plugins given by --plugin. On failure

@@ -43,16 +43,6 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-static error_t add_metric(cull_eval_wanted *w, const char *text)
-{
-    const char **more = cull_grow(w->metrics, w->n_metrics, w->n_metrics + 1, sizeof *more);
-    if (!more)
-        return ENOMEM;
-    w->metrics = more;
-    w->metrics[w->n_metrics++] = text;
-    return 0;
-}
-
 // What only the metric of --tasks has a use for.
 static void check_together(struct argp_state *state, const cull_eval_wanted *w)
 {
@@ -98,7 +88,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         w->length = arg;
         return 0;
     case METRIC:
-        return add_metric(w, arg);
+        return cull_cli_append(&w->metrics, &w->n_metrics, arg);
     case 'o':
         r->folder = arg;
         return 0;

@@ -30,7 +30,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
-    const char **more;
     char *end;
     switch (key) {
     case DRY:
@@ -48,12 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--older: \"%s\" is not a number of days", arg);
         return 0;
     case ARGP_KEY_ARG:
-        more = cull_grow(r->at, r->n, r->n + 1, sizeof *more);
-        if (!more)
-            return ENOMEM;
-        more[r->n++] = arg;
-        r->at = more;
-        return 0;
+        return cull_cli_append(&r->at, &r->n, arg);
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which folder of results?");
         return 0;

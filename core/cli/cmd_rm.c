@@ -25,7 +25,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
-    const char **more;
     switch (key) {
     case DRY:
         r->dry = true;
@@ -35,12 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             r->folder = arg;
             return 0;
         }
-        more = cull_grow(r->pattern, r->n, r->n + 1, sizeof *more);
-        if (!more)
-            return ENOMEM;
-        more[r->n++] = arg;
-        r->pattern = more;
-        return 0;
+        return cull_cli_append(&r->pattern, &r->n, arg);
     case ARGP_KEY_END:
         if (r->n == 0)
             argp_error(state, "a folder and names are needed: cull rm DIR NAME...");

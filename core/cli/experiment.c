@@ -79,12 +79,7 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
 
 error_t cull_only_parse(char *arg, cull_only *only)
 {
-    const char **more = cull_grow(only->at, only->n, only->n + 1, sizeof *more);
-    if (!more)
-        return ENOMEM;
-    more[only->n++] = arg;
-    only->at = more;
-    return 0;
+    return cull_cli_append(&only->at, &only->n, arg);
 }
 
 cull_status cull_experiment_only(cull_ctx *ctx, const cull_only *only, cull_experiment *e)

@@ -1,27 +1,15 @@
 // The arguments of commands that read results: folders and conditions.
 #include "cli/folders.h"
 
-#include <errno.h>
-
 #include "base/memory.h"
-
-static error_t add(const char ***list, size_t *n, const char *text)
-{
-    const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
-    if (!more)
-        return ENOMEM;
-    more[(*n)++] = text;
-    *list = more;
-    return 0;
-}
 
 error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_folders *folders)
 {
     switch (key) {
     case CULL_FOLDERS_WHERE:
-        return add(&folders->where, &folders->n_where, arg);
+        return cull_cli_append(&folders->where, &folders->n_where, arg);
     case ARGP_KEY_ARG:
-        return add(&folders->at, &folders->n, arg);
+        return cull_cli_append(&folders->at, &folders->n, arg);
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which folder of results?");
         return 0;
@@ -32,7 +20,7 @@ error_t cull_folders_parse(int key, char *arg, struct argp_state *state, cull_fo
 
 bool cull_folders_where(cull_folders *folders, const char *condition)
 {
-    return add(&folders->where, &folders->n_where, condition) == 0;
+    return cull_cli_append(&folders->where, &folders->n_where, condition) == 0;
 }
 
 cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders, cull_frame *out)

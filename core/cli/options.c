@@ -47,14 +47,21 @@ static const struct {
 };
 enum { N_COMMON = sizeof common / sizeof *common };
 
-static void append(struct argp_state *state, const char ***list, size_t *n, const char *text)
+error_t cull_cli_append(const char ***list, size_t *n, const char *text)
 {
     const char **more = cull_grow(*list, *n, *n + 1, sizeof *more);
 
     if (!more)
-        argp_failure(state, CULL_EXIT_ENVIRONMENT, 0, "out of memory");
+        return ENOMEM;
+    more[(*n)++] = text;
     *list = more;
-    (*list)[(*n)++] = text;
+    return 0;
+}
+
+static void append(struct argp_state *state, const char ***list, size_t *n, const char *text)
+{
+    if (cull_cli_append(list, n, text))
+        argp_failure(state, CULL_EXIT_ENVIRONMENT, 0, "out of memory");
 }
 
 static void parse_threads(struct argp_state *state, const char *text, size_t *out)
