@@ -80,17 +80,15 @@ static size_t values_of(const report *r, const char *model, const cull_frame_cel
     return n;
 }
 
-// "" where no axis has a value for the cell; NULL: no memory.
 static const char *facet_name(const report *r, size_t cell)
 {
     cull_buf name = CULL_BUF_INIT;
 
     cull_put_axes(r->frame, cell, false, &name);
     const size_t comma = name.n > 2 ? 2 : 0;
-    const char *copy =
-        name.failed ? NULL
-        : !name.s   ? ""
-                  : cull_arena_copy(cull_context_of(r->ctx)->alloc, name.s + comma, name.n - comma);
+    const char *copy = name.failed || !name.s ? NULL
+                                              : cull_arena_copy(cull_context_of(r->ctx)->alloc,
+                                                                name.s + comma, name.n - comma);
     cull_buf_release(&name);
     return copy;
 }
@@ -114,8 +112,10 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
     out->n = 0;
     for (size_t i = 0; i < n; i++) {
         const cull_frame_cell *cell = &r->frame->cell[cells[i]];
+        if (values_of(r, model, cell) < most) // it stands beside all of them, and has no name
+            continue;
         const char *name = facet_name(r, cells[i]);
-        bool known = values_of(r, model, cell) < most;
+        bool known = false;
         if (!name)
             return cull_no_memory(r->ctx);
         for (size_t k = 0; k < out->n && !known; k++)
