@@ -135,6 +135,23 @@
     .moe_step = HF_KEY("decoder_sparse_step", 1),                                                  \
     .except = "mlp_only_layers",                                                                   \
     .dense = HF_DENSE_PROJ
+// Granite 3 and 4, but for what runs beside the experts and which layers attend.
+#define HF_LIKE_GRANITE                                                                            \
+    .eps = 1e-6,                                                                                   \
+    .theta = 1e4,                                                                                  \
+    .embed_scale = HF_KEY("embedding_multiplier", 1),                                              \
+    .residual_scale = HF_KEY("residual_multiplier", 1),                                            \
+    .logit_divisor = HF_KEY("logits_scaling", 1),                                                  \
+    .qkv_bias = HF_KEY("attention_bias", 0),                                                       \
+    .o_bias = HF_KEY("attention_bias", 0),                                                         \
+    .attention_scale = HF_KEY("attention_multiplier", 1),                                          \
+    .E = HF_NEEDS("num_local_experts"),                                                            \
+    .K = HF_NEEDS("num_experts_per_tok"),                                                          \
+    .F = HF_NEEDS("intermediate_size"),                                                            \
+    .last_moe = HF_CONSTANT(-1),                                                                   \
+    .router = HF_ROUTER_GRANITE,                                                                   \
+    .experts = { HF_EXPERTS_GRANITE },                                                             \
+    .constants = "block_sparse_moe.experts.constants"
 // Qwen3-Next, but for the inputs of its delta nets and which layers are dense.
 #define HF_LIKE_QWEN3_NEXT                                                                         \
     .eps = 1e-6,                                                                                   \

@@ -42,15 +42,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
 }
 
 const hf_arch hf_granitemoehybrid = {
+    HF_LIKE_GRANITE,
     .model_type = "granitemoehybrid",
-    .eps = 1e-6,
-    .theta = 1e4,
-    .embed_scale = HF_KEY("embedding_multiplier", 1),
-    .residual_scale = HF_KEY("residual_multiplier", 1),
-    .logit_divisor = HF_KEY("logits_scaling", 1),
-    .qkv_bias = HF_KEY("attention_bias", 0),
-    .o_bias = HF_KEY("attention_bias", 0),
-    .attention_scale = HF_KEY("attention_multiplier", 1),
     .own_types = true,
     .mixer = { .kind = HF_MIXER_MAMBA2,
                .types = "layer_types|layers_block_type",
@@ -61,16 +54,9 @@ const hf_arch hf_granitemoehybrid = {
                .conv_bias = HF_KEY("mamba_conv_bias", 1),
                .bias = HF_KEY("mamba_proj_bias", 0),
                HF_MAMBA2_NAMES("mamba.") },
-    .E = HF_NEEDS("num_local_experts"),
-    .K = HF_NEEDS("num_experts_per_tok"),
-    .F = HF_NEEDS("intermediate_size"),
-    .last_moe = HF_CONSTANT(-1),
-    .router = HF_ROUTER_GRANITE,
-    .experts = { HF_EXPERTS_GRANITE },
     .shared_F = HF_KEY("shared_intermediate_size", 1024),
     .shared = { .pair = "shared_mlp.input_linear", .down = "shared_mlp.output_linear" },
     .keys = keys,
     .adjust = adjust,
     .transformers = "GraniteMoeHybridForCausalLM",
-    .constants = "block_sparse_moe.experts.constants",
 };
