@@ -19,8 +19,9 @@ typedef struct worker {
 } worker;
 
 // One job at a time. The caller works too, as worker 0; `generation` tells the others that there is
-// a new job, `busy` counts those that have not finished it. The lock is for the job's beginning and
-// end: an item is taken by adding to `next`, which has a line of its own.
+// a new job, `busy` counts those that have not finished it, or not begun to wait for the first one.
+// The lock is for the job's beginning and end: an item is taken by adding to `next`, which has a
+// line of its own.
 struct cull_pool {
     size_t threads;
     worker *worker; // [1, threads)
@@ -76,6 +77,20 @@ static void work(cull_pool *pool, size_t index)
     }
 }
 
+// With the lock: one fewer to wait for.
+static void report(cull_pool *pool)
+{
+    if (--pool->busy == 0)
+        pthread_cond_signal(&pool->ended);
+}
+
+// With the lock: until all have reported.
+static void await_all(cull_pool *pool)
+{
+    while (pool->busy)
+        pthread_cond_wait(&pool->ended, &pool->lock);
+}
+
 static void *worker_main(void *arg)
 {
     const worker *self = arg;
@@ -84,6 +99,7 @@ static void *worker_main(void *arg)
     uint64_t seen = 0;
 
     pthread_mutex_lock(&pool->lock);
+    report(pool);
     for (;;) {
         while (pool->generation == seen && !pool->quit)
             pthread_cond_wait(&pool->begun, &pool->lock);
@@ -93,12 +109,29 @@ static void *worker_main(void *arg)
         pthread_mutex_unlock(&pool->lock);
         work(pool, self->index);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->ended);
+        report(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     cull_crash_stack_free(stack);
     return NULL;
+}
+
+// Threads that wait for work, each of which has got so far: who forks next forks no half-made
+// thread, whose locks nobody would open in the child.
+static bool start_workers(cull_pool *pool, size_t threads)
+{
+    bool fine = true;
+
+    pthread_mutex_lock(&pool->lock);
+    for (size_t i = 1; fine && i < threads; i++) {
+        pool->worker[i] = (worker){ .pool = pool, .index = i };
+        fine = pthread_create(&pool->worker[i].thread, NULL, worker_main, &pool->worker[i]) == 0;
+        pool->threads += fine;
+        pool->busy += fine;
+    }
+    await_all(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return fine;
 }
 
 cull_pool *cull_pool_new(size_t threads)
@@ -115,13 +148,7 @@ cull_pool *cull_pool_new(size_t threads)
     pthread_mutex_init(&pool->turn, NULL);
     pthread_cond_init(&pool->begun, NULL);
     pthread_cond_init(&pool->ended, NULL);
-    bool fine = pool->worker;
-    for (size_t i = 1; fine && i < threads; i++) {
-        pool->worker[i] = (worker){ .pool = pool, .index = i };
-        fine = pthread_create(&pool->worker[i].thread, NULL, worker_main, &pool->worker[i]) == 0;
-        pool->threads += fine;
-    }
-    if (fine)
+    if (pool->worker && start_workers(pool, threads))
         return pool;
 
     cull_pool_free(pool);
@@ -186,8 +213,7 @@ cull_status cull_pool_run(cull_pool *pool, size_t n,
     pthread_mutex_unlock(&pool->lock);
     work(pool, 0);
     pthread_mutex_lock(&pool->lock);
-    while (pool->busy)
-        pthread_cond_wait(&pool->ended, &pool->lock);
+    await_all(pool);
     const cull_status status = pool->status;
     pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->turn);
