@@ -65,9 +65,10 @@ static bool named_by_trial(const cull_inventory *v, const char *cut)
     return false;
 }
 
+// What was changed this very second is as old as 0 days.
 static bool is_old(const request *r, const cull_kept *k)
 {
-    return r->days >= 0 && (double)time(NULL) - k->changed > r->days * 86400;
+    return r->days >= 0 && (double)time(NULL) - k->changed >= r->days * 86400;
 }
 
 static bool goes(const request *r, const cull_inventory *v, const cull_kept *k)
