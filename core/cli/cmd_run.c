@@ -199,7 +199,7 @@ int cull_cmd_run(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
     };
     request r = { .seconds = plugin_seconds, .ranks = { CULL_RANKS_AUTO, rank_seconds } };
-    cull_cli_hush_ranks();
+    r.ranks.voice = cull_cli_hush_ranks();
     cull_cli_parse(cli, &usage, &r, argc, argv);
     const cull_status begun = cull_cli_ranks(cli, &r.ranks);
     if (begun != CULL_OK)

@@ -5,16 +5,19 @@
 #include <string.h>
 #include <unistd.h>
 
-void cull_cli_hush_ranks(void)
+int cull_cli_hush_ranks(void)
 {
     if (cull_ranks_launched_as() == 0)
-        return;
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        return STDERR_FILENO;
+    const int voice = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0),
+              nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
     if (nowhere < 0)
-        return;
+        return STDERR_FILENO;
     (void)dup2(nowhere, STDOUT_FILENO);
     (void)dup2(nowhere, STDERR_FILENO);
     (void)close(nowhere);
+    return voice < 0 ? STDERR_FILENO : voice;
 }
 
 cull_status cull_cli_ranks(cull_cli *cli, const cull_ranks_options *options)
@@ -22,8 +25,8 @@ cull_status cull_cli_ranks(cull_cli *cli, const cull_ranks_options *options)
     char why[CULL_SENTENCE];
     const cull_status status = cull_ranks_begin(options, why, &cli->ranks);
 
-    if (status != CULL_OK)
-        fprintf(stderr, "error: %s\n", why);
+    if (status != CULL_OK && why[0])
+        (void)dprintf(options->voice, "error: %s\n", why);
     return status;
 }
 

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "ranks/link.h"
 
@@ -63,6 +65,10 @@ static launched how_launched(void)
 
 static cull_status refuse(char why[CULL_SENTENCE], const launched *l)
 {
+    if (cull_ranks_launched_as() > 0) {
+        why[0] = '\0';
+        return CULL_EENV;
+    }
     const char *hint = l->slurm ? "start it with srun --mpi=pmix" : "start it with mpirun";
 
     (void)snprintf(why, CULL_SENTENCE,
@@ -100,11 +106,12 @@ static void *load_module(char why[512])
     return NULL;
 }
 
-static _Noreturn void be_messenger(const cull_messenger_job *job)
+static _Noreturn void be_messenger(const cull_messenger_job *job, int voice)
 {
     cull_hello hello = { .failed = 1 };
     void *symbol = NULL, *module;
 
+    (void)dup2(voice, STDERR_FILENO);
     (void)prctl(PR_SET_PDEATHSIG, SIGCONT); // were it stopped, it would not notice
     (void)prctl(PR_SET_TIMERSLACK, 1000);   // its naps are short
     (void)signal(SIGINT, SIG_IGN);          // the program's affair
@@ -125,10 +132,32 @@ static _Noreturn void be_messenger(const cull_messenger_job *job)
     _exit(0);
 }
 
-static bool hear_hello(cull_ranks *ranks, char why[CULL_SENTENCE])
+// MPI waits for all ranks to start, for ever: one that is stopped before it has, or whose host
+// hangs, is noticed here. Launching many takes long; rank 0 speaks, where it can, and else the
+// next.
+static const double least_patience = 30, turn_seconds = 5;
+
+static bool hears_in_time(const cull_ranks *ranks, double patience, char why[CULL_SENTENCE])
+{
+    struct pollfd says = { .fd = ranks->socket, .events = POLLIN };
+    const double least = patience > least_patience ? patience : least_patience,
+                 end = cull_seconds() + least + turn_seconds * (double)cull_ranks_launched_as();
+
+    for (double left = end - cull_seconds(); left > 0; left = end - cull_seconds())
+        if (poll(&says, 1, left < 1 ? (int)(1000 * left) + 1 : 1000) > 0)
+            return true;
+    (void)snprintf(why, CULL_SENTENCE,
+                   "MPI has not started after %g seconds: a rank is stopped or cannot be reached",
+                   least);
+    return false;
+}
+
+static bool hear_hello(cull_ranks *ranks, double patience, char why[CULL_SENTENCE])
 {
     cull_hello hello;
 
+    if (!hears_in_time(ranks, patience, why))
+        return false;
     if (!cull_link_read(ranks->socket, &hello, sizeof hello)) {
         (void)snprintf(why, CULL_SENTENCE, "MPI could not be started");
         return false;
@@ -145,7 +174,7 @@ static bool hear_hello(cull_ranks *ranks, char why[CULL_SENTENCE])
 }
 
 // The program's end of a new messenger; −1: none could be started.
-static int start_messenger(double patience, cull_ranks *ranks)
+static int start_messenger(const cull_ranks_options *options, cull_ranks *ranks)
 {
     int ends[2];
 
@@ -159,10 +188,10 @@ static int start_messenger(double patience, cull_ranks *ranks)
         const cull_messenger_job job = { .socket = ends[1],
                                          .stopping = SIGTERM,
                                          .lost = CULL_EENV,
-                                         .patience = patience,
+                                         .patience = options->patience,
                                          .page = ranks->page };
         (void)close(ends[0]);
-        be_messenger(&job);
+        be_messenger(&job, options->voice);
     }
     (void)close(ends[1]);
     if (ranks->messenger < 0)
@@ -185,20 +214,21 @@ cull_status cull_ranks_begin(const cull_ranks_options *options, char why[CULL_SE
         (void)snprintf(why, CULL_SENTENCE, "%s", cull_status_text(CULL_ENOMEM));
         return CULL_ENOMEM;
     }
-    ranks->socket = start_messenger(options->patience, ranks);
+    ranks->socket = start_messenger(options, ranks);
     if (ranks->socket < 0) {
         (void)snprintf(why, CULL_SENTENCE, "a process for MPI cannot be started: %s",
                        strerror(errno));
         cull_free(ranks);
         return CULL_EENV;
     }
-    const bool heard = hear_hello(ranks, why);
+    const bool heard = hear_hello(ranks, options->patience, why);
     if (heard && l.n > 1 && ranks->size == 1) {
         cull_ranks_end(ranks);
         return refuse(why, &l);
     }
     if (!heard) {
         ranks->lost = true;
+        (void)kill(ranks->messenger, SIGKILL);
         cull_ranks_end(ranks);
         return CULL_EENV;
     }

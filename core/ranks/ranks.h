@@ -25,13 +25,14 @@ typedef enum cull_ranks_wish {
 typedef struct cull_ranks_options {
     cull_ranks_wish wish;
     double patience; // seconds without a sign of life after which a rank is given up
+    int voice;       // file descriptor for what is said of a rank 0 that cannot say it itself
 } cull_ranks_options;
 
 // Which rank the launcher says this process is, before any ranks are begun; 0 where it says none.
 size_t cull_ranks_launched_as(void);
 
 // Before the program has threads. *out is NULL where it is alone. CULL_EENV: it was started as one
-// of several, but cannot be; `why` has the sentence.
+// of several, but cannot be; `why` has the sentence, or nothing where rank 0 has the same to say.
 cull_status cull_ranks_begin(const cull_ranks_options *options, char why[CULL_SENTENCE],
                              cull_ranks **out) CULL_MUST_CHECK;
 void cull_ranks_end(cull_ranks *ranks);

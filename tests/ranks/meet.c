@@ -212,10 +212,16 @@ static int play(cull_ctx *ctx, const char *scenario)
     return 2;
 }
 
+static bool is_early_victim(const char *scenario)
+{
+    return (strcmp(scenario, "last-never") == 0 && cull_ranks_launched_as() == 2) ||
+           (strcmp(scenario, "first-never") == 0 && cull_ranks_launched_as() == 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct sigaction action = { .sa_handler = on_term, .sa_flags = SA_RESTART };
-    const cull_ranks_options options = { CULL_RANKS_AUTO, argc > 2 ? atof(argv[2]) : 60 };
+    const cull_ranks_options options = { CULL_RANKS_AUTO, argc > 2 ? atof(argv[2]) : 60, 2 };
     cull_ranks *ranks;
     cull_context context;
     char why[CULL_SENTENCE];
@@ -223,8 +229,11 @@ int main(int argc, char **argv)
     (void)sigaction(SIGTERM, &action, NULL);
     if (argc < 2)
         return 2;
+    if (is_early_victim(argv[1])) // before it has met anybody
+        (void)raise(SIGSTOP);
     if (cull_ranks_begin(&options, why, &ranks) != CULL_OK) {
-        fprintf(stderr, "error: %s\n", why);
+        if (why[0])
+            fprintf(stderr, "error: %s\n", why);
         return 3;
     }
     if (cull_context_init(&context, NULL, NULL) != CULL_OK)

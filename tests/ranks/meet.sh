@@ -39,6 +39,12 @@ ends 3 last-stops 3 12 3
 says_once 'error: rank 2 (.*): no sign of life for 3 seconds'
 ends 3 first-stops 3 12 3
 says_once 'error: rank 0 (.*): no sign of life for 3 seconds'
+ends 3 last-never 3 40 3
+says_once 'error: MPI has not started after 30 seconds: a rank is stopped or cannot be reached'
+if [ -n "${CULL_TEST_ALL:-}" ]; then
+    ends 3 first-never 3 45 3
+    says_once 'error: MPI has not started after 30 seconds: a rank is stopped or cannot be reached'
+fi
 begun=$(date +%s)
 ranks 3 "$MEET" dies > log 2>&1 && fail "a rank was killed, and the run ended well"
 [ $(($(date +%s) - begun)) -le $((120 + start)) ] || fail "the others outlived a killed rank for long"
