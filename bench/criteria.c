@@ -80,6 +80,7 @@ typedef struct seconds {
 static double cpu_now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -101,6 +102,7 @@ static seconds pass(bench *b, uint32_t groups)
 static void show(const char *what, bench_times times, const char *unit)
 {
     const bench_summary s = bench_sum_up(times);
+
     printf("%-32s %8.2f %s (%.2f ... %.2f)\n", what, s.median, unit, s.low, s.high);
 }
 

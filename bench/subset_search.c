@@ -38,6 +38,7 @@ static const problem problems[] = {
 static void stop(cull_ctx *ctx, const char *what)
 {
     char text[CULL_SENTENCE * 2];
+
     cull_error_text(&cull_context_of(ctx)->error, text, sizeof text);
     fprintf(stderr, "subset_search: %s: %s\n", what, text);
     exit(3);
@@ -46,6 +47,7 @@ static void stop(cull_ctx *ctx, const char *what)
 static void *need(cull_ctx *ctx, size_t n, size_t size)
 {
     void *p = cull_take(ctx, n, size);
+
     if (!p)
         stop(ctx, "memory");
     return p;
@@ -54,6 +56,7 @@ static void *need(cull_ctx *ctx, size_t n, size_t size)
 static const cull_plugin *plugin(cull_ctx *ctx, const char *file)
 {
     char path[1024];
+
     snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/%s.so", file);
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const cull_module *module = library ? dlsym(library, "cull_module_v1") : NULL;
@@ -65,6 +68,7 @@ static const cull_plugin *plugin(cull_ctx *ctx, const char *file)
 static void *settings_of(cull_ctx *ctx, const cull_plugin *p)
 {
     void *settings = NULL;
+
     if (cull_settings_new(ctx, p, &settings) != CULL_OK)
         stop(ctx, p->name);
     return settings;
@@ -74,6 +78,7 @@ static void set(cull_ctx *ctx, const cull_plugin *p, void *settings, const char 
                 const char *text)
 {
     char message[256];
+
     if (cull_setting_parse(ctx, cull_setting_find(p, name), 1, &text, NULL, settings, message,
                            sizeof message) != CULL_OK)
         stop(ctx, message);
@@ -112,6 +117,7 @@ static cull_dense_sample *sample_of(cull_ctx *ctx, const problem *p)
     double *weight = need(ctx, TOKENS, sizeof *weight);
     uint32_t *group = need(ctx, TOKENS, sizeof *group);
     cull_dense_sample *sample = need(ctx, 1, sizeof *sample);
+
     cull_rng_init(&rng, 1, "subset_search", "logits");
     for (size_t i = 0; i < n; i++)
         logits[i] = 8 * noise(&rng);
@@ -140,6 +146,7 @@ static cull_status gram_of(void *arg, size_t t)
 {
     const gram_work *w = arg;
     const float *y = w->y + t % OUTPUTS * w->E * w->D;
+
     return cull_gemm_f32(false, true, w->E, w->E, w->D, 1, y, w->D, y, w->D, 0,
                          w->gram + t * w->E * w->E, w->E)
                ? CULL_OK
@@ -150,6 +157,7 @@ static cull_status gram_of(void *arg, size_t t)
 static double fill_gram(cull_ctx *ctx, const problem *p, size_t D, const cull_dense_sample *sample)
 {
     cull_rng rng;
+
     cull_rng_init(&rng, 1, "subset_search", "outputs");
     const size_t n = OUTPUTS * p->E * D;
     float *y = cull_alloc(n, sizeof *y);
@@ -174,6 +182,7 @@ static double search(cull_ctx *ctx, const problem *p, const cull_view *view)
     const cull_strategy *strategy = combinatorial->vtable;
     const void *objective = settings_of(ctx, enumeration);
     void *choice = settings_of(ctx, combinatorial);
+
     set(ctx, combinatorial, choice, "limit", p->limit);
     set(ctx, combinatorial, choice, "beam", p->beam);
     set(ctx, combinatorial, choice, "swaps", p->swaps);
@@ -197,6 +206,7 @@ static double search(cull_ctx *ctx, const problem *p, const cull_view *view)
 static void once(const problem *p, cull_pool *pool, size_t D, bench_times *gram, bench_times *found)
 {
     cull_context context;
+
     if (cull_context_init(&context, pool, NULL) != CULL_OK)
         exit(3);
     cull_ctx *ctx = &context.ctx;
@@ -222,6 +232,7 @@ static void run(const problem *p, cull_pool *pool)
     bench_times gram[WIDTHS] = { 0 };
     bench_times found[WIDTHS] = { 0 };
     bench_times ratio = { .n = BENCH_RUNS };
+
     for (size_t i = 0; i < BENCH_RUNS; i++) {
         for (size_t w = 0; w < WIDTHS; w++)
             once(p, pool, widths[w], &gram[w], &found[w]);
@@ -244,6 +255,7 @@ int main(int argc, char **argv)
 {
     const size_t threads = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 0;
     cull_pool *pool = cull_pool_new(threads);
+
     if (!pool)
         return 3;
     printf("%d tokens, %zu threads, %d runs each: median (least ... most)\n", TOKENS,

@@ -15,6 +15,7 @@
 static double now(void)
 {
     struct timespec t;
+
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -23,6 +24,7 @@ static double now(void)
 static char *repeated(const char *text, size_t n, size_t *bytes)
 {
     char *s = malloc(*bytes + 1);
+
     if (!s || n == 0)
         exit(3);
     for (size_t i = 0; i < *bytes; i++)

@@ -290,6 +290,7 @@ void cull_log_concern(cull_log *log, const char *trial)
 static void show_collected(void *arg, const char *line)
 {
     const cull_log *log = arg;
+
     if (log->most >= CULL_INFO)
         show(CULL_WARN, line);
 }

@@ -33,6 +33,7 @@ cull_warnings *cull_warnings_new(void)
     pthread_mutexattr_t attribute;
     cull_warnings *w =
         mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
     if (w == MAP_FAILED)
         return NULL;
     pthread_mutexattr_init(&attribute);
@@ -62,6 +63,7 @@ static uint64_t key_of(const char *text)
 {
     char plain[TEXT];
     size_t n = 0;
+
     for (; *text && n + 1 < sizeof plain; text++)
         if (!isdigit((unsigned char)*text))
             plain[n++] = *text;
@@ -74,6 +76,7 @@ static uint64_t key_of(const char *text)
 static bool is_new(uint64_t *noted, size_t n, const char *text)
 {
     const uint64_t hash = XXH3_64bits(text, strlen(text));
+
     for (size_t i = 0; i < n && i < LIKE; i++)
         if (noted[i] == hash)
             return false;
@@ -97,6 +100,7 @@ bool cull_warnings_add(cull_warnings *w, const char *text, const char *concern)
 {
     const uint64_t key = key_of(text);
     size_t i = 0;
+
     lock(w);
     while (i < w->n && w->cause[i].key != key)
         i++;
@@ -116,6 +120,7 @@ bool cull_warnings_add(cull_warnings *w, const char *text, const char *concern)
 static void put_line(const cause *c, char *line, size_t room)
 {
     int used = snprintf(line, room, "%s", c->first);
+
     if (c->n_like > 1)
         used += snprintf(line + used, room - (size_t)used, "; and %zu more like it", c->n_like - 1);
     for (size_t i = 0; i < c->n_concerns && i < CONCERNS; i++)
@@ -130,6 +135,7 @@ static void put_line(const cause *c, char *line, size_t room)
 void cull_warnings_each(cull_warnings *w, void (*show)(void *arg, const char *line), void *arg)
 {
     char line[TEXT + CONCERNS * (CONCERN + 2) + 80];
+
     for (size_t i = 0; i < w->n; i++) {
         put_line(&w->cause[i], line, sizeof line);
         show(arg, line);

@@ -22,6 +22,7 @@ static void put_settings(cull_buf *out, const cull_plugin *plugin, const char *s
     const char *key;
     void *next;
     json_t *value, *all = json_loads(settings, 0, NULL);
+
     json_object_foreach_safe(all, next, key,
                              value) if (json_is_array(value) && json_array_size(value) == 0)
         json_object_del(all, key);
@@ -41,6 +42,7 @@ cull_status cull_ask_again(cull_cli *cli, const cull_frame *f, size_t trial, con
     const char *name = f->trial[trial].weights;
     cull_buf text = CULL_BUF_INIT;
     cull_spec_source source;
+
     cull_buf_puts(&text, "models: {");
     cull_buf_json(&text, name, strlen(name));
     cull_buf_puts(&text, ": {hf: {path: ");

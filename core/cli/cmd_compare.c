@@ -65,6 +65,7 @@ static bool is_tidy(const wanted *w)
 static void parse_format(struct argp_state *state, const char *word, wanted *w)
 {
     static const char *const words[] = { "csv", "json", "md", "latex", "lm-eval" };
+
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i], word) == 0)
             w->format = words[i];
@@ -76,6 +77,7 @@ static void parse_format(struct argp_state *state, const char *word, wanted *w)
 static void check_together(struct argp_state *state, const wanted *w)
 {
     const bool pairs = w->pairs || w->each_other, tidy = is_tidy(w);
+
     const struct {
         bool given;
         const char *one, *other;
@@ -158,6 +160,7 @@ static cull_status check_sort(cull_ctx *ctx, const cull_metric_views *shown, con
 static cull_view_options how_shown(const cull_metric_views *metric_views, const wanted *w)
 {
     cull_view_options out = { .plain = w->by_task, .baseline = w->baseline };
+
     if (w->sort && strcmp(w->sort, "method") == 0)
         out.sort = CULL_SORT_METHOD;
     for (size_t i = 0; w->sort && i < metric_views->n; i++)
@@ -171,6 +174,7 @@ static cull_view_options how_shown(const cull_metric_views *metric_views, const 
 static size_t trials_of(const cull_frame *f, const char *model)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < f->n_trials; i++)
         n += strcmp(f->trial[i].model, model) == 0;
     return n;
@@ -192,6 +196,7 @@ static void heading(const cull_frame *f, size_t cell, cull_buf *out)
 {
     const char *model = f->cell[cell].model;
     const size_t trials = trials_of(f, model);
+
     cull_buf_printf(out, "%s, %zu trial%s, %s", model, trials, trials == 1 ? "" : "s",
                     f->trial[f->order[f->cell[cell].first]].precision);
     for (size_t i = 0; i < f->n_axes; i++) {
@@ -222,6 +227,7 @@ static void print_legend(const cull_frame *f, const wanted *w, const cull_metric
                          const cull_metric_views *shown)
 {
     bool geometric = false, plain = false;
+
     for (size_t i = 0; i < shown->n; i++) {
         geometric |= !shown->at[i].task && shown->at[i].law == CULL_LAW_EXP;
         plain |= !shown->at[i].task && shown->at[i].law != CULL_LAW_EXP;
@@ -278,6 +284,7 @@ typedef struct parts {
 static bool by_pairs(const cull_frame *f, const char *model, const wanted *w)
 {
     const size_t dense = cull_frame_dense(f, model);
+
     return w->pairs || w->each_other ||
            (!w->by_task && !w->sort && dense != SIZE_MAX && f->cell[dense].checkpoint);
 }
@@ -287,6 +294,7 @@ static cull_status add_tasks(cull_ctx *ctx, const cull_frame *frame, size_t cell
                              const cull_metric_views *shown, const wanted *w, parts *out)
 {
     cull_metric_views each, of;
+
     CULL_TRY(cull_metric_views_each(ctx, frame, &each));
     for (size_t i = 0; i < shown->n; i++) {
         part *p = &out->at[out->n++];
@@ -313,6 +321,7 @@ static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell
 {
     const char *model = frame->cell[cell].model;
     const bool pairs = !w->recovery && by_pairs(frame, model, w);
+
     if (!w->recovery && !pairs && w->by_task)
         return add_tasks(ctx, frame, cell, shown, w, out);
     part *p = &out->at[out->n++];
@@ -382,6 +391,7 @@ static cull_status show(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 {
     cull_metric_views all, shown;
     bool pairs = false, cells = false; // are there tables of the kind?
+
     CULL_TRY(cull_frame_check(ctx, frame));
     CULL_TRY(w->by_task ? cull_metric_views_each(ctx, frame, &all)
                         : cull_metric_views_macro(ctx, frame, &all));

@@ -62,6 +62,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     cull_eval_wanted *w = &r->wanted;
+
     switch (key) {
     case TASKS:
         w->tasks = arg;
@@ -113,6 +114,7 @@ static cull_status compute(cull_cli *cli, const cull_eval_wanted *wanted, const 
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_spec_source source;
+
     CULL_TRY(cull_experiment_source(ctx, &cli->options, "eval", &source));
     source.text = text;
     CULL_TRY(cull_eval_cite(ctx, wanted, &source));
@@ -133,6 +135,7 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
 {
     cull_ctx *ctx = &cli->context.ctx;
     const char *text, *name;
+
     CULL_TRY(cull_eval_text(ctx, &r->wanted, &text, &name));
     const char *folder =
         r->folder ? r->folder
@@ -155,6 +158,7 @@ int cull_cmd_eval(cull_cli *cli, int argc, char **argv)
     request r = { 0 };
     cull_experiment e = { 0 };
     cull_tally tally = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     const cull_status begun = cull_cli_begin(cli);
     if (begun != CULL_OK)

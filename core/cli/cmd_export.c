@@ -47,6 +47,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case 'o':
         r->out = arg;
@@ -103,6 +104,7 @@ static cull_status choose_trial(cull_ctx *ctx, request *r)
     const cull_conditions where = { r->folders.n_where, r->folders.where };
     cull_frame frame;
     size_t found = 0;
+
     CULL_TRY(cull_frame_load(ctx, 1, &r->trial, &where, &frame));
     for (size_t i = 0; i < frame.n_trials; i++)
         if (!frame.trial[i].dense && found++ == 0)
@@ -188,6 +190,7 @@ int cull_cmd_export(cull_cli *cli, int argc, char **argv)
                                       options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -31,6 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     char *end;
+
     switch (key) {
     case DRY:
         r->dry = true;
@@ -100,6 +101,7 @@ static bool cut_goes(const cull_inventory *v, const bool *marked, const cull_kep
 static cull_status collect(cull_cli *cli, const request *r, const char *folder)
 {
     cull_inventory v;
+
     CULL_TRY(cull_inventory_make(&cli->context.ctx, folder, &v));
     bool *marked = cull_take(&cli->context.ctx, v.n + 1, sizeof *marked);
     if (!marked)
@@ -122,6 +124,7 @@ int cull_cmd_gc(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_RESULTS
     };
     request r = { .days = -1 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     for (size_t i = 0; i < r.n && status == CULL_OK; i++)

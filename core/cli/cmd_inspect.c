@@ -15,6 +15,7 @@ typedef struct request {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "a model is needed: cull inspect MODEL");
     if (key != ARGP_KEY_ARG)
@@ -29,6 +30,7 @@ static const char *amount(double n, char *buf, size_t size)
 {
     static const char *const units[] = { "", " k", " M", " G", " T" };
     size_t u = 0;
+
     for (; n >= 1000 && u < 4; u++)
         n /= 1000;
     snprintf(buf, size, u ? "%.2f%s" : "%.0f%s", n, units[u]);
@@ -40,6 +42,7 @@ static void print_range(const char *what, const cull_prepared_model *s,
                         size_t (*of)(const cull_layer_facts *))
 {
     size_t lo = SIZE_MAX, hi = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const size_t n = of(s->layer[l]);
         if (s->layer[l]->E == 0)
@@ -70,6 +73,7 @@ static void print_routing(const cull_prepared_model *s)
 {
     size_t dense = 0;
     const cull_layer_facts *first = NULL;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         dense += s->layer[l]->E == 0;
         if (s->layer[l]->E > 0 && !first)
@@ -94,6 +98,7 @@ static void print_routing(const cull_prepared_model *s)
 static void print_count(const char *what, uint64_t n, uint64_t of)
 {
     char a[32];
+
     printf("%-16s %s (%" PRIu64, what, amount((double)n, a, sizeof a), n);
     if (of)
         printf(", %.1f %%", 100 * (double)n / (double)of);
@@ -103,6 +108,7 @@ static void print_count(const char *what, uint64_t n, uint64_t of)
 static void print_params(const cull_model_facts *f)
 {
     char a[32];
+
     print_count("parameters", f->params_total, 0);
     print_count("active", f->params_active, f->params_total);
     print_count("routed experts", f->params_expert, f->params_total);
@@ -124,6 +130,7 @@ static cull_status print_memory(cull_cli *cli, const cull_prepared_model *s)
     char a[32], b[32];
     const double stats = (double)cull_stats_store_bytes(f, s->layer, groups);
     const double calibration = cull_rows_peak(s, rows, 0, stats, memory);
+
     printf("%-16s calibration about %sB, evaluation about %sB (16 k tokens at once)\n",
            "memory needed", amount(calibration, a, sizeof a),
            amount(cull_rows_peak(s, rows, 0, 0, memory), b, sizeof b));
@@ -230,6 +237,7 @@ int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case 'a':
         r->all = true;
@@ -54,6 +55,7 @@ static const char *state_of(const cull_kept *k)
 static void print_kept(const cull_kept *k)
 {
     char size[32];
+
     printf("%10s  %-11s %s", cull_bytes_text((double)k->bytes, size, sizeof size),
            cull_kept_word(k->kind), k->name);
     if (k->kind == CULL_KEPT_TRIAL)
@@ -68,6 +70,7 @@ static void print_folder(const request *r, const char *folder, const cull_invent
     const char *between = ": ";
     double all = 0;
     char size[32];
+
     for (size_t i = 0; i < v->n; i++)
         if (r->all || v->at[i].kind <= CULL_KEPT_EVALUATION)
             print_kept(&v->at[i]);
@@ -98,6 +101,7 @@ static json_t *kept_json(const cull_kept *k)
 static cull_status print_json(cull_ctx *ctx, const char *folder, const cull_inventory *v)
 {
     json_t *files = json_array();
+
     for (size_t i = 0; i < v->n; i++)
         json_array_append_new(files, kept_json(&v->at[i]));
     json_t *json = json_pack("{s:s, s:o}", "folder", folder, "files", files);
@@ -110,6 +114,7 @@ static cull_status print_json(cull_ctx *ctx, const char *folder, const cull_inve
 static cull_status list(cull_cli *cli, const request *r)
 {
     cull_ctx *ctx = &cli->context.ctx;
+
     for (size_t i = 0; i < r->n; i++) {
         cull_inventory v;
         CULL_TRY(cull_inventory_make(ctx, r->at[i], &v));
@@ -131,6 +136,7 @@ int cull_cmd_ls(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_RESULTS
     };
     request r = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

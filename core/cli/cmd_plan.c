@@ -36,6 +36,7 @@ static double parse_number(struct argp_state *state, const char *option, const c
 {
     char *end;
     const double number = strtod(text, &end);
+
     if (end == text || *end || !(number > 0) || isinf(number))
         argp_error(state, "--%s: \"%s\" is not a number above 0", option, text);
     return number;
@@ -44,6 +45,7 @@ static double parse_number(struct argp_state *state, const char *option, const c
 static size_t parse_ranks(struct argp_state *state, const char *text)
 {
     const double number = parse_number(state, "ranks", text);
+
     if (number != floor(number) || number > 65536)
         argp_error(state, "--ranks: \"%s\" is not a number of ranks", text);
     return (size_t)number;
@@ -52,6 +54,7 @@ static size_t parse_ranks(struct argp_state *state, const char *text)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case 'o':
         r->folder = arg;
@@ -95,6 +98,7 @@ const char *cull_plan_amount(double n, char *buf, size_t size)
 {
     static const char *const units[] = { "", " k", " M", " G", " T", " P" };
     size_t u = 0;
+
     for (; n >= 1000 && u < 5; u++)
         n /= 1000;
     snprintf(buf, size, u ? "%.1f%s" : "%.0f%s", n, units[u]);
@@ -132,6 +136,7 @@ static void print_cell(const cull_experiment *e, const cull_cell *c, columns als
     const cull_spec *spec = &e->spec;
     const char *calibration = cull_calibration_name(spec, c), *layers = cull_layers_name(spec, c);
     char sparsity[24] = "-", of_all[24] = "", seed[24] = "-";
+
     if (!isnan(c->sparsity))
         snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
     if (also.of_all && isnan(c->sparsity))
@@ -154,6 +159,7 @@ static void print_cell(const cull_experiment *e, const cull_cell *c, columns als
 static void print_cells(const cull_experiment *e)
 {
     columns also = { .of_all = is_restricted(e) };
+
     for (size_t i = 0; i < e->plan.n_cells; i++) {
         also.calibration |= cull_calibration_name(&e->spec, &e->plan.cell[i]) != NULL;
         also.layers |= cull_layers_name(&e->spec, &e->plan.cell[i]) != NULL;
@@ -172,6 +178,7 @@ static void print_groups(uint32_t groups)
 #undef WORD
     };
     const char *between = "";
+
     for (size_t i = 0; i < CULL_N_STAT_GROUPS; i++) {
         if (!(groups & 1u << i))
             continue;
@@ -184,6 +191,7 @@ static void print_groups(uint32_t groups)
 static void print_shared(const cull_experiment *e)
 {
     const cull_plan *plan = &e->plan;
+
     for (size_t g = 0; g < plan->n_sets; g++) {
         const cull_calibration_set *set = &plan->set[g];
         size_t steps = 0, visits = 0;
@@ -212,6 +220,7 @@ static void print_shared(const cull_experiment *e)
 static void print_cost(const char *what, const cull_cost *c, double seconds)
 {
     char tokens[32], flops[32], bytes[32], memory[32], spilled[32];
+
     printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
            "peak %sB, about %.0f s",
            what, c->passes, c->passes == 1 ? "" : "es",
@@ -239,6 +248,7 @@ static void print_model(const char *name, const cull_model_facts *f)
 static size_t asked_for(const cull_plan *plan)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < plan->n_cells; i++)
         n += !plan->cell[i].left_out;
     return n;
@@ -253,6 +263,7 @@ static cull_status estimate(cull_cli *cli, const cull_experiment *e, const cull_
     bool *any = cull_take(ctx, e->inputs.n, sizeof *any);
     const uint64_t memory = cli->options.memory;
     cull_rates rates;
+
     if (!of || !any)
         return CULL_ENOMEM;
     if (rest->n_cells > 0)
@@ -286,6 +297,7 @@ static void print_plan(const cull_experiment *e, const char *folder, const cull_
 {
     if (*e->spec.question)
         printf("%s\n\n", e->spec.question);
+
     print_cells(e);
     printf("\n%zu trials (of a grid of %zu, and %zu dense)\n", e->plan.n_cells, e->plan.grid,
            e->spec.n_models);
@@ -302,6 +314,7 @@ static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
     cull_spec_source source;
     cull_survey survey;
     cull_model_costs *of;
+
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, CULL_OPEN_SHAPES, e));
     CULL_TRY(cull_experiment_only(ctx, &r->only, e));
@@ -334,6 +347,7 @@ int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
     };
     request r = { .machines = { .network = network, .disk = disk } };
     cull_experiment e = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -15,6 +15,7 @@ static const struct argp_option options[] = { CULL_LM_OPTIONS, CULL_FOLDERS_OPTI
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case ARGP_KEY_ARG:
         if (r->trial.n == 1)
@@ -36,6 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static cull_status only_named(cull_cli *cli, const char *path, cull_folders *folders)
 {
     const char *slash = strrchr(path, '/'), *added = strstr(slash ? slash : path, ".eval-");
+
     if (!added)
         return CULL_OK;
     const char *key = added + strlen(".eval-"), *end = strchr(key, '.');
@@ -49,6 +51,7 @@ static cull_status replay(cull_cli *cli, request *r)
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_frame frame;
+
     CULL_TRY(only_named(cli, r->trial.at[0], &r->trial));
     CULL_TRY(cull_folders_load(ctx, &r->trial, &frame));
     if (frame.n_trials != 1)
@@ -67,6 +70,7 @@ int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_RESULTS
     };
     request r = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -29,6 +29,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
+
     switch (key) {
     case 'o':
         w->out = arg;

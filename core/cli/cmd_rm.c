@@ -25,6 +25,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case DRY:
         r->dry = true;
@@ -50,6 +51,7 @@ static bool is_meant(cull_arena *arena, const cull_kept *k, const char *pattern)
     const char *file = strchr(k->name, '/') + 1;
     const char *dot = k->kind == CULL_KEPT_EVALUATION ? strstr(file, ".eval-") : strrchr(file, '.');
     const char *stem = dot ? cull_arena_copy(arena, file, (size_t)(dot - file)) : file;
+
     return fnmatch(pattern, k->name, 0) == 0 || fnmatch(pattern, file, 0) == 0 ||
            (stem && fnmatch(pattern, stem, 0) == 0);
 }
@@ -71,6 +73,7 @@ static cull_status mark(cull_cli *cli, const request *r, const cull_inventory *v
 static cull_status rm(cull_cli *cli, const request *r)
 {
     cull_inventory v;
+
     CULL_TRY(cull_inventory_make(&cli->context.ctx, r->folder, &v));
     bool *marked = cull_take(&cli->context.ctx, v.n + 1, sizeof *marked);
     if (!marked)
@@ -90,6 +93,7 @@ int cull_cmd_rm(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_RESULTS
     };
     request r = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -42,6 +42,7 @@ static double parse_seconds(struct argp_state *state, const char *option, const 
 {
     char *end;
     const double seconds = strtod(text, &end);
+
     if (end == text || *end || !(seconds > 0))
         argp_error(state, "--%s: \"%s\" is not a number of seconds", option, text);
     return seconds;
@@ -50,6 +51,7 @@ static double parse_seconds(struct argp_state *state, const char *option, const 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case 'o':
         r->folder = arg;
@@ -98,6 +100,7 @@ static cull_status open_experiment(cull_cli *cli, const request *r, cull_experim
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_spec_source source;
+
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, 0, e));
     CULL_TRY(cull_experiment_only(ctx, &r->only, e));
@@ -120,6 +123,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
                               cull_tally *tally)
 {
     cull_ctx *ctx = &cli->context.ctx;
+
     CULL_TRY(open_log(ctx, how->folder));
     say_what_is_known(cli, e);
     const cull_status status =
@@ -143,6 +147,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
 static const char *spill_folder(const cull_cli *cli, const char *results)
 {
     const char *temporary = getenv("TMPDIR");
+
     if (!cli->ranks)
         return results;
     return temporary && *temporary ? temporary : "/tmp";
@@ -152,6 +157,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
                        const char *const *argv, cull_tally *tally)
 {
     cull_ctx *ctx = &cli->context.ctx;
+
     CULL_TRY(cull_ranks_agree(ctx, open_experiment(cli, r, e)));
     CULL_TRY(cull_ranks_alike(ctx, &e->plan, &e->inputs, r->mixed));
     const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
@@ -178,6 +184,7 @@ static int run_ranks(cull_cli *cli, const request *r, int argc, char **argv)
 {
     cull_experiment e = { 0 };
     cull_tally tally = { 0 };
+
     cli->options.memory /= cull_ranks_here(cli->ranks); // it is of a host
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
@@ -199,6 +206,7 @@ int cull_cmd_run(cull_cli *cli, int argc, char **argv)
         options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
     };
     request r = { .seconds = plugin_seconds, .ranks = { CULL_RANKS_AUTO, rank_seconds } };
+
     r.ranks.voice = cull_cli_hush_ranks();
     cull_cli_parse(cli, &usage, &r, argc, argv);
     const cull_status begun = cull_cli_ranks(cli, &r.ranks);

@@ -24,6 +24,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case NO_SPECIAL:
         r->no_special = true;
@@ -62,6 +63,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, uint32_t flags, 
 {
     int32_t *ids;
     size_t n;
+
     if (!json_is_string(value))
         return cull_fail(ctx, CULL_EFORMAT, "there is no \"text\"");
     CULL_TRY(text->encode(ctx, text, json_string_value(value), json_string_length(value), flags,
@@ -79,6 +81,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const json_t *va
     int32_t *ids = cull_take(ctx, n + 1, sizeof *ids);
     char *s;
     size_t len;
+
     if (!ids)
         return CULL_ENOMEM;
     if (!json_is_array(value))
@@ -101,6 +104,7 @@ static cull_status convert_line(cull_ctx *ctx, const cull_text *text, const requ
                                 size_t number, const char *line, size_t n, cull_buf *out)
 {
     json_t *root;
+
     CULL_TRY(cull_json_line(ctx, "stdin", number, line, n, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
                             &root));
     const uint32_t flags = r->no_special ? 0 : CULL_SPECIAL;
@@ -120,6 +124,7 @@ static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, con
     size_t room = 0, number = 0;
     ssize_t n;
     cull_status status = CULL_OK;
+
     while (status == CULL_OK && (n = getline(&line, &room, stdin)) >= 0) {
         const cull_mark mark = cull_arena_mark(prepared->context.alloc);
         number++;
@@ -150,6 +155,7 @@ int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

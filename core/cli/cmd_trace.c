@@ -29,6 +29,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
+
     switch (key) {
     case IDS:
         r->ids = arg;
@@ -65,6 +66,7 @@ static cull_status add_sequence(cull_ctx *ctx, const cull_model_facts *facts, co
                                 sequences *s)
 {
     const size_t len = json_array_size(array);
+
     if (!json_is_array(array) || len == 0)
         return cull_fail(ctx, CULL_EFORMAT, "not an array of token ids");
     if (s->n > 0 && len != s->len)
@@ -101,6 +103,7 @@ static cull_status read_sequences(cull_ctx *ctx, const char *path, const cull_mo
 {
     const char *bytes;
     size_t n, number = 0;
+
     *s = (sequences){ 0 };
     CULL_TRY(cull_read_file(ctx, path, &bytes, &n));
     for (const char *line = bytes, *end = bytes + n; line < end; number++) {
@@ -139,6 +142,7 @@ static cull_status make_router_room(cull_ctx *ctx, const cull_prepared_model *pr
                                     cull_trace *t)
 {
     const size_t L = prepared->opened.facts->L, N = t->n_seq * t->len;
+
     t->router_logits = cull_take(ctx, L, sizeof *t->router_logits);
     t->router_index = cull_take(ctx, L, sizeof *t->router_index);
     t->router_gate = cull_take(ctx, L, sizeof *t->router_gate);
@@ -187,6 +191,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
     cull_ctx *ctx = &cli->context.ctx;
     sequences s;
     cull_cut *cut;
+
     CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, prepared));
     const cull_model_facts *facts = prepared->opened.facts;
     CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
@@ -218,6 +223,7 @@ int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
+
     cull_cli_parse(cli, &usage, &r, argc, argv);
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)

@@ -11,6 +11,7 @@ static cull_status this_run(cull_cli *cli, const cull_experiment *e, const char 
     cull_ctx *ctx = &cli->context.ctx;
     cull_buf text = CULL_BUF_INIT;
     cull_status status = CULL_OK;
+
     for (size_t i = 0; status == CULL_OK && i < e->spec.n_metrics; i++) {
         cull_key key;
         status = cull_evaluation_key(ctx, cli->registry, &e->inputs, &e->plan, &e->plan.cell[0], i,
@@ -30,6 +31,7 @@ cull_status cull_eval_show(cull_cli *cli, const char *folder, const cull_experim
     const char *own;
     cull_frame frame;
     cull_table table;
+
     CULL_TRY(this_run(cli, e, &own));
     CULL_TRY(cull_frame_load(ctx, 1, &folder, &(cull_conditions){ 1, &own }, &frame));
     CULL_TRY(cull_view_lm_eval(ctx, &frame, NULL, &table));

@@ -10,6 +10,7 @@ static size_t next_item(const char **rest, const char **item)
     const char *begin = *rest + strspn(*rest, " ");
     const size_t all = strcspn(begin, ",");
     size_t n = all;
+
     while (n > 0 && begin[n - 1] == ' ')
         n--;
     *item = begin;
@@ -26,6 +27,7 @@ static bool is_definition(const char *item, size_t n)
 {
     static const char ending[] = ".yaml";
     const size_t length = sizeof ending - 1;
+
     return n > length && memcmp(item + n - length, ending, length) == 0;
 }
 
@@ -34,6 +36,7 @@ static void put_data(cull_buf *out, const char *item, size_t n)
 {
     struct stat st;
     cull_buf path = CULL_BUF_INIT;
+
     cull_buf_add(&path, item, n);
     if (path.s && stat(path.s, &st) == 0 && S_ISDIR(st.st_mode)) {
         cull_buf_clear(&path);
@@ -58,6 +61,7 @@ static void put_list(cull_buf *out, const char *key, const char *list, enum kind
 {
     size_t written = 0, n;
     const char *item;
+
     for (const char *rest = list ? list : ""; *rest;) {
         n = next_item(&rest, &item);
         if (n == 0 || (kind != DATA && kind_of(item, n) != kind))
@@ -113,6 +117,7 @@ static void put_experiment(cull_buf *out, const cull_eval_wanted *w, const char 
 static const char *name_of(cull_ctx *ctx, const char *model)
 {
     size_t n = strlen(model);
+
     while (n > 1 && model[n - 1] == '/')
         n--;
     size_t from = n;
@@ -125,6 +130,7 @@ cull_status cull_eval_text(cull_ctx *ctx, const cull_eval_wanted *wanted, const 
                            const char **name)
 {
     cull_buf out = CULL_BUF_INIT;
+
     *text = NULL;
     *name = name_of(ctx, wanted->model);
     if (*name) {
@@ -141,6 +147,7 @@ cull_status cull_eval_cite(cull_ctx *ctx, const cull_eval_wanted *w, cull_spec_s
     cull_arena *arena = cull_context_of(ctx)->alloc;
     const char **line = cull_take(ctx, w->n_metrics + 3, sizeof *line);
     size_t n = 0;
+
     if (!line)
         return CULL_ENOMEM;
     line[n++] = w->model;

@@ -16,6 +16,7 @@ cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, c
                                    cull_spec_source *out)
 {
     const char **set = cull_take(ctx, options->n_set + 1, sizeof *set);
+
     if (!set)
         return CULL_ENOMEM;
     if (options->n_set > 0)
@@ -36,6 +37,7 @@ static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
                                 cull_problems *problems, cull_experiment *e)
 {
     cull_status status = cull_spec_read(ctx, source, registry, problems, &e->spec);
+
     if (status == CULL_OK)
         status = cull_plan_make(ctx, &e->spec, problems, &e->plan);
     if (status == CULL_EUSAGE) { // counts problems; there may be more
@@ -57,6 +59,7 @@ static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
 static bool print_problems(const cull_problems *problems)
 {
     cull_buf text = CULL_BUF_INIT;
+
     cull_problems_print(problems, &text);
     const bool said = !text.failed && text.s && fputs(text.s, stderr) >= 0;
     cull_buf_release(&text);
@@ -68,6 +71,7 @@ cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
                                  cull_experiment *out)
 {
     cull_problems problems;
+
     *out = (cull_experiment){ 0 };
     cull_problems_init(&problems, ctx);
     const cull_status status = read_and_fit(ctx, registry, source, what, &problems, out);
@@ -108,6 +112,7 @@ const char *cull_experiment_folder(cull_ctx *ctx, const cull_spec *spec, const c
 const char *cull_experiment_cache(const cull_spec *spec, const char *folder)
 {
     const char *named = getenv("CULL_CACHE");
+
     if (spec->cache)
         return spec->cache;
     return named && *named ? named : folder;

@@ -26,6 +26,7 @@ bool cull_folders_where(cull_folders *folders, const char *condition)
 cull_status cull_folders_load(cull_ctx *ctx, const cull_folders *folders, cull_frame *out)
 {
     const cull_conditions where = { folders->n_where, folders->where };
+
     return cull_frame_load(ctx, folders->n, folders->at, &where, out);
 }
 

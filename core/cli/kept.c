@@ -9,6 +9,7 @@
 const char *cull_bytes_text(double n, char *buf, size_t size)
 {
     char amount[24];
+
     cull_plan_amount(n, amount, sizeof amount);
     snprintf(buf, size, "%s%sB", amount, n < 1000 ? " " : "");
     return buf;
@@ -17,6 +18,7 @@ const char *cull_bytes_text(double n, char *buf, size_t size)
 double cull_kept_sum(const cull_inventory *v, cull_kept_kind kind, size_t *n)
 {
     double bytes = 0;
+
     *n = 0;
     for (size_t i = 0; i < v->n; i++) {
         if (v->at[i].kind != kind)
@@ -34,6 +36,7 @@ cull_status cull_kept_remove(cull_cli *cli, const char *folder, const cull_inven
     double bytes;
     size_t n = 0;
     char size[32];
+
     if (!dry && cull_claims_any(ctx, folder))
         return cull_fail(ctx, CULL_EENV, "%s: a run is at work in this folder", folder);
     cull_cli_results(cli);

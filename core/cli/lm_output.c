@@ -35,6 +35,7 @@ error_t cull_lm_parse(int key, char *arg, struct argp_state *state, cull_lm_outp
 static bool keeps_documents(const cull_cli *cli, const cull_row *row)
 {
     const cull_plugin *plugin = cull_registry_find(cli->registry, CULL_METRIC, row->plugin);
+
     return plugin && ((const cull_metric *)plugin->vtable)->document;
 }
 
@@ -47,6 +48,7 @@ static bool same_evaluation(const cull_row *a, const cull_row *b)
 static const cull_row **evaluations(cull_cli *cli, const cull_frame *f, size_t trial, size_t *n)
 {
     const cull_row **first = cull_take(&cli->context.ctx, f->n_rows + 1, sizeof *first);
+
     *n = 0;
     for (size_t r = 0; first && r < f->n_rows; r++) {
         const cull_row *row = &f->row[r];
@@ -63,6 +65,7 @@ static const cull_row **evaluations(cull_cli *cli, const cull_frame *f, size_t t
 static cull_status source_of(cull_ctx *ctx, const char *path, const char **source)
 {
     cull_h5_in *file;
+
     *source = "";
     CULL_TRY(cull_h5_open(ctx, path, &file));
     const cull_status status = cull_h5_get_text(file, "/model", "source", source);
@@ -77,6 +80,7 @@ static const char *samples_path(cull_cli *cli, const char *json, const char *tas
 {
     const char *slash = strrchr(json, '/'), *name = slash ? slash + 1 : json;
     const int folder = (int)(name - json);
+
     name += strncmp(name, "results_", 8) == 0 ? 8 : 0;
     size_t n = strlen(name);
     if (n > 5 && strcmp(name + n - 5, ".json") == 0)
@@ -89,6 +93,7 @@ static const char *samples_path(cull_cli *cli, const char *json, const char *tas
 static bool leads(const cull_frame *f, size_t row)
 {
     const cull_row *own = &f->row[row];
+
     for (size_t r = 0; r < row; r++)
         if (f->row[r].trial == own->trial && strcmp(f->row[r].task, own->task) == 0 &&
             same_evaluation(&f->row[r], own))
@@ -101,6 +106,7 @@ static cull_status write_tasks(cull_cli *cli, const cull_lm_task *of, const cull
 {
     cull_ctx *ctx = &cli->context.ctx;
     cull_lm_task task = *of;
+
     for (size_t r = 0; r < of->frame->n_rows; r++) {
         task.row = &of->frame->row[r];
         if (task.row->trial != evaluation->trial || !same_evaluation(task.row, evaluation) ||
@@ -125,6 +131,7 @@ static cull_status write_answers(cull_cli *cli, const cull_frame *frame, cull_ex
     cull_lm_cache *cache = NULL;
     size_t answers = 0;
     cull_status status = out->cache ? cull_lm_cache_open(ctx, out->cache, &cache) : CULL_OK;
+
     for (size_t i = 0; status == CULL_OK && i < n; i++) {
         cull_prepared_model *prepared = &e->inputs.at[0];
         const cull_lm_task task = { .ctx = &prepared->context.ctx,
@@ -164,6 +171,7 @@ cull_status cull_lm_write(cull_cli *cli, const cull_frame *frame, size_t trial,
     cull_experiment e = { 0 };
     const char *source;
     size_t n;
+
     if (out->json || out->cache)
         CULL_TRY(check_once(ctx, frame, trial));
     if (out->json) {

@@ -8,6 +8,7 @@ static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const 
 {
     char message[CULL_SENTENCE];
     const cull_param *path = cull_setting_find(backend, "path");
+
     CULL_TRY(cull_settings_new(ctx, backend, settings));
     if (!path)
         return cull_fail(ctx, CULL_EENV, "backend %s has no setting \"path\"", backend->name);
@@ -24,6 +25,7 @@ cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what,
     const cull_plugin *backend = cull_registry_find(cli->registry, CULL_BACKEND, "hf");
     cull_model_spec *spec = cull_take(ctx, 1, sizeof *spec);
     void *settings;
+
     *out = (cull_prepared_model){ 0 };
     if (!spec)
         return CULL_ENOMEM;

@@ -215,6 +215,7 @@ static void choose(unsigned takes, struct argp_option out[N_COMMON + 1])
 void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv)
 {
     struct argp_option shown[N_COMMON + 1];
+
     choose(usage->takes, shown);
     inputs in = {
         .own = { usage->options, usage->parse ? usage->parse : no_arguments, input, { 0 }, 0 },

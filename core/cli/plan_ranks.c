@@ -18,6 +18,7 @@ static cull_status scale_model(cull_ctx *ctx, const cull_experiment *e, size_t m
     const cull_alone calibrate = { costs->of.calibrate, costs->seconds.calibrate };
     const cull_alone search = { costs->of.search, costs->seconds.search };
     const cull_alone evaluate = { costs->of.evaluate, costs->seconds.evaluate };
+
     *out = (scaled){ 0 };
     if (calibrate.cost.passes > 0)
         CULL_TRY(cull_scale_calibration(ctx, &e->plan, &e->inputs, m, machines, &calibrate,
@@ -48,6 +49,7 @@ static cull_status useful_ranks(cull_ctx *ctx, const cull_experiment *e,
                                 size_t *ranks)
 {
     double now, twice;
+
     CULL_TRY(seconds_on(ctx, e, costs, *machines, 1, &now));
     for (*ranks = 1; *ranks < MOST_RANKS; *ranks *= 2, now = twice) {
         CULL_TRY(seconds_on(ctx, e, costs, *machines, 2 * *ranks, &twice));
@@ -60,6 +62,7 @@ static cull_status useful_ranks(cull_ctx *ctx, const cull_experiment *e,
 static void print_scaled(const char *what, const cull_scaled *s, const char *told)
 {
     char read[32], bytes[32], peak[32];
+
     printf("  %-10s %.1f s computing (%.0f %% of the tokens on the busiest rank), %sB of weights "
            "read a rank (%.1f s), %sB told %s (%.1f s), peak %sB a rank: about %.1f s\n",
            what, s->computing, 100 * s->share, cull_plan_amount(s->read_bytes, read, sizeof read),
@@ -72,6 +75,7 @@ cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull
 {
     double here, alone;
     size_t useful;
+
     CULL_TRY(seconds_on(ctx, e, costs, *machines, machines->ranks, &here));
     CULL_TRY(seconds_on(ctx, e, costs, *machines, 1, &alone));
     CULL_TRY(useful_ranks(ctx, e, costs, machines, &useful));

@@ -10,6 +10,7 @@
 static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
 {
     double seconds = 0;
+
     for (size_t m = 0; m < e->inputs.n; m++)
         seconds += of[m].seconds.calibrate + of[m].seconds.search + of[m].seconds.evaluate;
     return seconds;
@@ -18,6 +19,7 @@ static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
 static double peak_of(const cull_experiment *e, const cull_model_costs *of)
 {
     double peak = 0;
+
     for (size_t m = 0; m < e->inputs.n; m++)
         peak = fmax(peak, fmax(fmax(of[m].of.calibrate.peak_bytes, of[m].of.search.peak_bytes),
                                of[m].of.evaluate.peak_bytes));
@@ -28,6 +30,7 @@ static double peak_of(const cull_experiment *e, const cull_model_costs *of)
 static double free_bytes(const char *folder)
 {
     struct statvfs fs;
+
     if (statvfs(folder, &fs) != 0 && statvfs(".", &fs) != 0)
         return NAN;
     return (double)fs.f_bavail * (double)fs.f_frsize;
@@ -43,6 +46,7 @@ void cull_plan_state_print(const cull_experiment *e, const char *folder, const c
 {
     const size_t left = v->trials.all - v->trials.there;
     char memory[32], disk[32], available[32];
+
     if (left == 0) {
         printf("nothing to do: all %zu trials are in %s\n", v->trials.all, folder);
         return;
@@ -83,6 +87,7 @@ static json_t *real(double x)
 static json_t *cells_json(const cull_experiment *e, const cull_survey *v)
 {
     json_t *cells = json_array();
+
     for (size_t i = 0; i < e->plan.n_cells; i++) {
         const cull_cell *c = &e->plan.cell[i];
         json_array_append_new(
@@ -110,6 +115,7 @@ static json_t *cost_json(const cull_cost *c, double seconds)
 static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
 {
     json_t *models = json_array();
+
     for (size_t m = 0; m < e->inputs.n; m++) {
         const cull_model_facts *f = e->inputs.at[m].opened.facts;
         json_array_append_new(
@@ -127,6 +133,7 @@ static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
 static json_t *texts_json(size_t n, const char *const *texts)
 {
     json_t *list = json_array();
+
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_string(texts[i]));
     return list;
@@ -145,6 +152,7 @@ cull_status cull_plan_state_json(cull_ctx *ctx, const cull_experiment *e, const 
         "models", models_json(e, of), "notes", texts_json(e->plan.n_notes, e->plan.note),
         "warnings", texts_json(e->plan.n_warnings, e->plan.warning), "cells", cells_json(e, v));
     const int failed = json ? json_dumpf(json, stdout, JSON_INDENT(1)) : -1;
+
     json_decref(json);
     putchar('\n');
     return failed ? cull_no_memory(ctx) : CULL_OK;

@@ -148,6 +148,7 @@ static void weigh(const queries *q, size_t row, const key_tile *tile, float *sco
 static bool sees(const queries *q, size_t row, size_t from)
 {
     const size_t pos = position(q, row);
+
     return pos >= from && first_visible(q, pos) < from + KEY_TILE;
 }
 

@@ -102,6 +102,7 @@ static cull_status hook_experts(void *arg, cull_run *run, const cull_lane *lane,
                                 const cull_expert_wave *wave, float *norm)
 {
     cull_calibrating *c = arg;
+
     return c->own.experts(c->own.arg, run, lane, n, wave, norm);
 }
 

@@ -129,6 +129,7 @@ static const kind_facts kinds[] = {
 static size_t width_of(const cull_column_sums *sums, size_t chunk)
 {
     const size_t left = sums->cols - chunk * CHUNK;
+
     return left < CHUNK ? left : CHUNK;
 }
 

@@ -14,6 +14,7 @@ enum { DENSE_BYTES = 128 << 20, GRAM_TOKENS = 16 };
 static size_t chunk_rows(size_t E, size_t D, size_t n)
 {
     const size_t fit = DENSE_BYTES / (E * D * sizeof(float)) + 1;
+
     return fit < n ? fit : n;
 }
 

@@ -22,6 +22,7 @@ typedef struct adding {
 static const float *row_of(const cull_hessian_rows *part, size_t i)
 {
     const cull_hessian *h = part->to;
+
     return i < h->n ? h->tile + i * h->cols : part->row[i - h->n];
 }
 
@@ -29,6 +30,7 @@ static const float *row_of(const cull_hessian_rows *part, size_t i)
 static size_t due_rows(const cull_hessian_rows *part, bool all)
 {
     const size_t n = part->to->n + part->n;
+
     return all ? n : n / CULL_HESSIAN_ROWS * CULL_HESSIAN_ROWS;
 }
 

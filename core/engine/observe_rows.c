@@ -78,6 +78,7 @@ static cull_status weigh_rows(void *arg, size_t item, size_t worker)
 static float gate_ratio(const cull_stats_pass *g, const cull_lane *lane, size_t i)
 {
     const float *gate = lane->routed.gate + i * g->K;
+
     return g->K > 1 && lane->routed.index[i * g->K + 1] >= 0 && gate[0] > 0.0f ? gate[1] / gate[0]
                                                                                : 0.0f;
 }
@@ -109,6 +110,7 @@ static cull_status keep_ratios(cull_stats_pass *g, const cull_lane *lane)
 static size_t chunk_width(const cull_stats_pass *g, size_t chunk)
 {
     const size_t left = g->E - chunk * CHUNK;
+
     return left < CHUNK ? left : CHUNK;
 }
 
@@ -376,6 +378,7 @@ static void finish_tokens(cull_stats_pass *g)
 static int compare_floats(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
+
     return (x > y) - (x < y);
 }
 

@@ -5,6 +5,7 @@
 static size_t observer_doubles(const cull_stats_pass *g, size_t i)
 {
     const cull_observer_use *use = g->cal->observers + i;
+
     return use->n[g->l];
 }
 

@@ -51,6 +51,7 @@ static cull_status piece_attention(cull_pass *pass, const cull_attention *a, con
                                    const float *k, const float *v, float *out)
 {
     cull_attention own;
+
     CULL_TRY(cull_sized_copy(pass->ctx, "an attention", CULL_UP_TO(cull_attention, sinks), a,
                              sizeof own, &own));
     return cull_attention_rows(pass, &own, q, k, v, out);
@@ -61,6 +62,7 @@ static cull_status piece_recur(cull_pass *pass, const cull_recurrence *r, const 
                                float *out)
 {
     cull_recurrence own;
+
     CULL_TRY(cull_sized_copy(pass->ctx, "a recurrence", CULL_UP_TO(cull_recurrence, state_at), r,
                              sizeof own, &own));
     return cull_recur_rows(pass, &own, q, k, v, g, beta, out);
@@ -70,6 +72,7 @@ static cull_status piece_convolve(cull_pass *pass, const cull_convolution *c, co
                                   float *out)
 {
     cull_convolution own;
+
     CULL_TRY(cull_sized_copy(pass->ctx, "a convolution", CULL_UP_TO(cull_convolution, silu), c,
                              sizeof own, &own));
     return cull_convolve_rows(pass, &own, x, out);

@@ -22,6 +22,7 @@ static size_t node_of(size_t a, size_t b, size_t *size)
 {
     for (*size = 1; a / *size != b / *size;)
         *size *= 2;
+
     return a / *size * *size;
 }
 

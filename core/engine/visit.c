@@ -34,6 +34,7 @@ static bool skips_moe(const cull_lane *lane, size_t l)
 static float *floats(cull_run *run, size_t n)
 {
     float *p = cull_arena_room(run->worker[run->n_workers].arena, n, sizeof *p);
+
     if (!p)
         (void)cull_no_memory(run->ctx);
     return p;

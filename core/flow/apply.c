@@ -8,6 +8,7 @@ cull_cut *cull_empty_cut(cull_ctx *ctx, const cull_prepared_model *prepared)
 {
     const cull_model_facts *facts = prepared->opened.facts;
     size_t *experts = cull_scratch(ctx, facts->L + 1, sizeof *experts);
+
     if (!experts)
         return NULL;
     for (size_t l = 0; l < facts->L; l++)
@@ -20,6 +21,7 @@ static cull_status check_overlay(cull_ctx *ctx, const cull_prepared_model *s,
 {
     const cull_matrix_id where = overlay->where;
     cull_matrix matrix = { .size = sizeof matrix };
+
     if (where.layer != CULL_NONE &&
         (where.layer >= s->opened.facts->L || !(s->layer[where.layer]->parts >> where.part & 1)))
         return cull_fail(ctx, CULL_EPLUGIN, "an overlay for layer %u, %s, which the model has not",
@@ -50,6 +52,7 @@ static cull_status round_to_store(cull_ctx *ctx, const cull_prepared_model *s, c
                                   cull_cut *cut)
 {
     cull_dtype dtype;
+
     CULL_TRY(cull_cut_store(ctx, store, s->opened.facts->dtype, &dtype));
     cull_cut_round(cut, dtype);
     return CULL_OK;

@@ -34,6 +34,7 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
     const size_t L = s->opened.facts->L;
     const uint8_t *frozen = cull_frozen_of(s, step->layers);
     size_t *remove = cull_take(ctx, L, sizeof *remove), left = 0;
+
     if (!remove)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -69,6 +70,7 @@ static uint8_t *frozen_channels(cull_ctx *ctx, const cull_step *step, const cull
     const size_t L = s->opened.facts->L;
     const uint8_t *all = cull_frozen_of(s, step->layers);
     uint8_t *frozen = cull_take(ctx, L, 1);
+
     for (size_t l = 0; frozen && l < L; l++)
         frozen[l] = all[l] == CULL_WITHOUT_EXPERTS ? !side_counts(step, s, l) : all[l];
     return frozen;
@@ -101,6 +103,7 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
     const size_t L = s->opened.facts->L;
     double *params = cull_take(ctx, L, sizeof *params), total = 0, left = 0;
     uint8_t *frozen = frozen_channels(ctx, step, s);
+
     if (!params || !frozen)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -124,6 +127,7 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
 static void spread_layers(size_t L, const cull_cut_size *before, double share, cull_budget *out)
 {
     size_t left = 0;
+
     for (size_t l = 0; l < L; l++)
         left += !out->frozen[l];
     left -= before->layers_gone < left ? before->layers_gone : left;
@@ -138,6 +142,7 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
     const size_t L = s->opened.facts->L;
     size_t *least = cull_take(ctx, L, sizeof *least);
     size_t *none = cull_take(ctx, L, sizeof *none);
+
     if (!least || !none)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++)
@@ -193,6 +198,7 @@ static cull_status check_experts(cull_ctx *ctx, const cull_prepared_model *s,
                                  const cull_cut_size *after)
 {
     size_t total = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const size_t took = after->gone[l] - before->gone[l];
         total += took;
@@ -215,6 +221,7 @@ static cull_status check_layers(cull_ctx *ctx, const cull_budget *budget,
                                 const cull_cut_size *before, const cull_cut_size *after)
 {
     const size_t took = after->layers_gone - before->layers_gone;
+
     if (took > budget->total)
         return cull_fail(ctx, CULL_EBUDGET, "%zu layers went, but %zu were allowed", took,
                          budget->total);
@@ -232,6 +239,7 @@ static cull_status check_channels(cull_ctx *ctx, const cull_step *step,
                                   const cull_cut_size *before, const cull_cut_size *after)
 {
     double total = 0, slack = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const double took = channel_left(step, s, before, l) - channel_left(step, s, after, l);
         const double one = (double)s->layer[l]->channel_params;
@@ -258,6 +266,7 @@ static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
 {
     const double took = before->weights_kept - after->weights_kept;
     const double allowed = budget->sparsity * before->weights_kept;
+
     if (took > allowed * (1 + 1e-9) + 0.5)
         return cull_fail(ctx, CULL_EBUDGET, "%.0f weights went, but %.0f were allowed", took,
                          allowed);

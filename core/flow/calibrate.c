@@ -11,6 +11,7 @@
 static double now(clockid_t clock)
 {
     struct timespec t;
+
     clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -19,6 +20,7 @@ static double now(clockid_t clock)
 static void report_unrouted(cull_ctx *ctx, const cull_calibrate_job *job, const cull_stats *stats)
 {
     cull_buf text = CULL_BUF_INIT;
+
     for (size_t l = 0; l < stats->L; l++) {
         const cull_layer_stats *s = &stats->layer[l];
         for (size_t e = 0; s->count && e < s->E; e++)
@@ -54,6 +56,7 @@ static bool asks(const request *r)
 static cull_status missing_observers(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
+
     if (!out->observer)
         CULL_TRY(cull_observers_make(ctx, r->job->prepared, r->job->set, &out->n_observers,
                                      &out->observer));
@@ -76,6 +79,7 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
     const uint32_t wanted = r->job->set->groups;
+
     if (out->store && (cull_stats_store_view(out->store)->groups & wanted) == wanted)
         return CULL_OK;
     if (!out->store)
@@ -91,6 +95,7 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
 static request request_of(const cull_calibrate_job *job)
 {
     const cull_rows *rows = cull_rows_of(job->prepared, job->set);
+
     return (request){
         .job = job,
         .how = { .rows = &rows->sequences, .dense_rows = rows->dense_rows, .cut = job->on },
@@ -115,6 +120,7 @@ static void charge(const request *r, const cull_cost_seen *cost, double part, do
                    double cpu)
 {
     cull_statistics *out = r->job->out;
+
     cull_cost_add(&out->cost, cost);
     out->wall_s += wall * part;
     out->cpu_s += cpu * part;
@@ -127,6 +133,7 @@ static cull_status make_pass(cull_ctx *ctx, size_t n, const request *const *aski
     const cull_calibrate_job *job = asking[0]->job;
     cull_calibration *how = cull_take(ctx, n, sizeof *how);
     cull_shared_calibration *shared = cull_take(ctx, n, sizeof *shared);
+
     if (!how || !shared)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -144,6 +151,7 @@ static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
     const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     cull_cost_seen *cost = cull_take(ctx, n, sizeof *cost);
     double flops = 0;
+
     if (!cost)
         return CULL_ENOMEM;
     cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG,
@@ -163,6 +171,7 @@ static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
 static cull_status keep(cull_ctx *ctx, const request *r)
 {
     const cull_calibrate_job *job = r->job;
+
     if (job->visit)
         return CULL_OK;
     if (r->how.groups) {
@@ -188,6 +197,7 @@ static cull_status run_requests(cull_ctx *ctx, size_t n, request *r)
 {
     const request **asking = cull_take(ctx, n + 1, sizeof *asking);
     size_t n_asking = 0;
+
     if (!asking)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -209,6 +219,7 @@ cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *jo
 {
     request *r = cull_take(ctx, n + 1, sizeof *r);
     cull_status status = r ? CULL_OK : CULL_ENOMEM;
+
     // 1. What the cache has
     for (size_t i = 0; i < n && status == CULL_OK; i++)
         status = prepare(ctx, &job[i], &r[i]);
@@ -224,6 +235,7 @@ cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job)
 {
     request r = request_of(job);
     const request *asking = &r;
+
     job->out->store = r.how.out = new_store(ctx, job, CULL_STAT_ROUTING);
     r.how.groups = CULL_STAT_ROUTING;
     return r.how.out ? pass(ctx, 1, &asking) : CULL_ENOMEM;

@@ -25,6 +25,7 @@ static void letters_of(uint32_t groups, char *out)
 static uint32_t groups_of(const char *word, size_t n)
 {
     uint32_t groups = 0;
+
     for (size_t c = 0; c < n; c++) {
         const char *at = memchr(letters, word[c], sizeof letters);
         if (!at)
@@ -41,6 +42,7 @@ static const char *cache_name(cull_ctx *ctx, const cull_calibrate_job *job, cons
 {
     const char *name = cull_arena_printf(
         cull_context_of(ctx)->alloc, "%s/calibration/%s.%s.safetensors", job->folder, key, what);
+
     if (!name)
         cull_no_memory(ctx);
     return name;
@@ -60,6 +62,7 @@ cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32
     const char *folder = cull_arena_printf(arena, "%s/calibration", job->folder);
     const char *const *name, *key = job->set->key.hex;
     size_t n, length = strlen(key);
+
     if (!folder)
         return cull_no_memory(ctx);
     CULL_TRY(cull_folder_list(ctx, folder, ".safetensors", &n, &name));
@@ -87,6 +90,7 @@ cull_status cull_cache_groups(cull_ctx *ctx, const char *folder, const char *key
     const char *dir = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/calibration", folder);
     const char *const *name;
     size_t n, length = strlen(key);
+
     *groups = 0;
     if (!dir)
         return cull_no_memory(ctx);
@@ -102,6 +106,7 @@ bool cull_cache_has_observer(cull_ctx *ctx, const char *folder, const char *key)
     struct stat st;
     const char *path = cull_arena_printf(cull_context_of(ctx)->scratch,
                                          "%s/calibration/%s.observer.safetensors", folder, key);
+
     return path && stat(path, &st) == 0;
 }
 
@@ -112,6 +117,7 @@ cull_status cull_cache_read_observer(cull_ctx *ctx, const cull_calibrate_job *jo
     const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
     struct stat st;
     cull_safetensors *file;
+
     *found = false;
     if (!path)
         return CULL_ENOMEM;
@@ -152,6 +158,7 @@ cull_status cull_cache_write_observer(cull_ctx *ctx, const cull_calibrate_job *j
     const char *path = cache_name(ctx, job, job->observer_keys[i].hex, "observer");
     cull_entry *entry = cull_scratch(ctx, L, sizeof *entry);
     size_t n = 0, *layer = cull_scratch(ctx, L, sizeof *layer);
+
     if (!path || !entry || !layer)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -181,6 +188,7 @@ cull_status cull_cache_write(cull_ctx *ctx, const cull_calibrate_job *job, uint3
                              const cull_stats_store *store)
 {
     char word[CULL_N_STAT_GROUPS + 1];
+
     letters_of(groups, word);
     const char *path = cache_name(ctx, job, job->set->key.hex, word);
     return path ? cull_stats_store_save(ctx, store, path) : CULL_ENOMEM;

@@ -177,6 +177,7 @@ static void start_evolution(brood *b)
 static size_t smaller_of_two(brood *b, int64_t most)
 {
     const size_t one = below(b, (size_t)most), other = below(b, (size_t)most);
+
     return (one < other ? one : other) + 1;
 }
 

@@ -27,6 +27,7 @@ static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, siz
 {
     const cull_use *use = &job->spec->metrics[job->metric[i]];
     const cull_metric *metric = use->plugin->vtable;
+
     CULL_TRY(cull_collector_init(ctx, found));
     CULL_TRY(cull_while(ctx, check_answers(ctx, &job->prepared->asked[job->metric[i]], answers),
                         "asking for metric %s", use->plugin->name));
@@ -44,6 +45,7 @@ static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,
 {
     cull_context *context = cull_context_of(ctx);
     size_t at = 0;
+
     for (size_t i = 0; i < job->n && out->status == CULL_OK; i++) {
         out->status = score_metric(ctx, job, i, answers + at, &out->found[i]);
         at += job->prepared->asked[job->metric[i]].requests.n;
@@ -70,6 +72,7 @@ static cull_status run_pass(cull_ctx *ctx, const cull_evaluate_job *job, size_t 
                                             .cuts = job->cuts,
                                             .n_metrics = job->n,
                                             .metric = job->metric };
+
     if (cull_context_of(ctx)->ranks)
         return cull_evaluate_shared(ctx, &shared, answers, cost);
     return cull_evaluate_pass(ctx, &job->prepared->opened, job->engine, job->n_variants, job->cuts,
@@ -82,6 +85,7 @@ static cull_status evaluate_in(cull_ctx *ctx, const cull_evaluate_job *job, cull
 {
     const cull_request *const *requests;
     size_t n;
+
     CULL_TRY(cull_requests_of(ctx, job->prepared, job->n, job->metric, &n, &requests));
     cull_answer *answers = cull_take(ctx, job->n_variants * n + 1, sizeof *answers);
     if (!answers)
@@ -98,6 +102,7 @@ cull_status cull_evaluate(cull_ctx *ctx, const cull_evaluate_job *job, cull_eval
 {
     cull_context *parent = cull_context_of(ctx);
     cull_context own;
+
     for (size_t v = 0; v < job->n_variants; v++) {
         out[v] = (cull_evaluated){ .status = CULL_OK };
         out[v].found = cull_take(ctx, job->n, sizeof *out[v].found);

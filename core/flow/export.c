@@ -23,6 +23,7 @@ static const uint64_t default_shard = 5000000000;
 static bool ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);
+
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 

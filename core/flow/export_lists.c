@@ -12,6 +12,7 @@ static cull_status write_text(cull_ctx *ctx, const char *path, cull_buf *text)
     const cull_status status = text->failed
                                    ? cull_no_memory(ctx)
                                    : cull_write_file(ctx, path, text->s ? text->s : "", text->n);
+
     cull_buf_release(text);
     return status;
 }

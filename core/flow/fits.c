@@ -18,6 +18,7 @@ typedef struct fitting {
 static cull_status refused(fitting *f, const cull_use *use, cull_status status)
 {
     char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
+
     if (status == CULL_OK || status == CULL_ENOMEM)
         return status;
     cull_error_text(&cull_context_of(f->ctx)->error, text, sizeof text);
@@ -33,6 +34,7 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_cut *before = *known;
+
     *known = NULL;
     if (!strategy->fits)
         return CULL_OK;
@@ -58,6 +60,7 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
 static cull_status fit_method(fitting *f, size_t layers, enum cull_scope scope)
 {
     const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
+
     if (!known)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->method->n; i++)
@@ -88,6 +91,7 @@ static cull_status fit_apart(cull_ctx *ctx, const cull_spec *spec,
 {
     const cull_context *parent = cull_context_of(ctx);
     cull_context own;
+
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
     own.unsealed = true; // what a cut's file lacks is said when it is used

@@ -18,6 +18,7 @@ static cull_status mark_named(const cull_keep *keep, uint8_t **out)
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
+
     return (x > y) - (x < y);
 }
 
@@ -26,6 +27,7 @@ static double quantile(size_t n, double *x, double p)
 {
     const double at = p * (double)(n - 1);
     const size_t low = (size_t)floor(at), high = low + 1 < n ? low + 1 : low;
+
     qsort(x, n, sizeof *x, ascending);
     return x[low] + (at - (double)low) * (x[high] - x[low]);
 }
@@ -33,6 +35,7 @@ static double quantile(size_t n, double *x, double p)
 static cull_status mark_super(cull_ctx *ctx, const cull_stats *stats, uint8_t **out)
 {
     size_t n = 0, layers = 0, layer = 0;
+
     for (size_t l = 0; l < stats->L; l++) {
         n += stats->layer[l].E;
         layers += stats->layer[l].E > 0;
@@ -59,6 +62,7 @@ static cull_status mark_super(cull_ctx *ctx, const cull_stats *stats, uint8_t **
 static void report(cull_ctx *ctx, const cull_prepared_model *s, uint8_t *const *keep)
 {
     cull_buf text = CULL_BUF_INIT;
+
     for (size_t l = 0; l < s->opened.facts->L; l++)
         for (size_t e = 0; e < s->layer[l]->E; e++)
             if (keep[l][e])
@@ -74,6 +78,7 @@ cull_status cull_keep_find(cull_ctx *ctx, const cull_step *step, const cull_prep
 {
     const cull_keep *keep = &step->spec->keep;
     const size_t L = s->opened.facts->L;
+
     *out = NULL;
     if (!keep->place.file)
         return CULL_OK;
@@ -100,6 +105,7 @@ cull_status cull_keep_find(cull_ctx *ctx, const cull_step *step, const cull_prep
 static size_t kept_of(const cull_prepared_model *s, uint8_t *const *keep, size_t l)
 {
     size_t n = 0;
+
     for (size_t e = 0; e < s->layer[l]->E; e++)
         n += keep[l][e];
     return n;
@@ -110,6 +116,7 @@ static size_t others_of(const cull_prepared_model *s, const cull_cut *before, ui
                         size_t l)
 {
     size_t n = 0;
+
     for (size_t e = 0; e < s->layer[l]->E; e++)
         n += before->layer[l].action[e] == CULL_ACTION_BASE && !keep[l][e];
     return n;
@@ -120,6 +127,7 @@ static cull_status spare_experts(cull_ctx *ctx, const cull_prepared_model *s,
 {
     const size_t L = s->opened.facts->L;
     size_t *least = cull_take(ctx, L, sizeof *least), all = 0;
+
     if (!least)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -147,6 +155,7 @@ static void count_weights(const cull_prepared_model *s, const uint8_t *frozen,
 {
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     const size_t D = s->opened.facts->D;
+
     *all = *kept = 0;
     for (size_t l = 0; l < s->opened.facts->L; l++)
         for (size_t i = 0; i < 3 * s->layer[l]->E; i++) {
@@ -168,6 +177,7 @@ cull_status cull_keep_budget(cull_ctx *ctx, const cull_step *step, const cull_pr
                              double *more)
 {
     double all, kept;
+
     *more = 1;
     if (step->unit == CULL_UNIT_EXPERT)
         return spare_experts(ctx, s, before, keep, budget);

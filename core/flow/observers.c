@@ -7,6 +7,7 @@ static cull_status make_observer(cull_ctx *ctx, const cull_prepared_model *s, cu
 {
     const size_t L = s->opened.facts->L;
     size_t *n = cull_take(ctx, L, sizeof *n);
+
     o->acc = cull_take(ctx, L, sizeof *o->acc);
     o->n = n;
     if (!n || !o->acc)

@@ -39,6 +39,7 @@ static cull_status make_room(cull_ctx *ctx, const cull_stage *stage, const cull_
                              size_t layer, cull_scores *out)
 {
     const size_t L = view->model->L;
+
     if (out->form == CULL_FORM_LAYER) {
         out->layer = cull_take(ctx, L, sizeof *out->layer);
         return out->layer ? CULL_OK : CULL_ENOMEM;
@@ -80,6 +81,7 @@ static cull_status check_layer(cull_ctx *ctx, const cull_scores *s, size_t l,
                                const cull_layer_facts *facts)
 {
     const size_t E = facts->E;
+
     if (s->form == CULL_FORM_CHANNEL)
         return check_channels(ctx, s, l, facts);
     if (s->form == CULL_FORM_LAYER && !isfinite(s->layer[l]))
@@ -102,6 +104,7 @@ cull_status cull_score(cull_ctx *ctx, cull_stage_view *stage_view, size_t layer,
     const cull_use *use = &stage->criterion;
     const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
     const cull_view *view = &stage_view->view;
+
     *out =
         (cull_scores){ .size = sizeof *out, .form = cull_stage_form(stage), .L = view->model->L };
     if (!criterion || !criterion->score || out->form == CULL_FORM_WEIGHT)

@@ -12,6 +12,7 @@ const char *cull_search_history_path(cull_ctx *ctx, const char *folder, const ch
 {
     const char *path = cull_arena_printf(cull_context_of(ctx)->alloc,
                                          "%s/calibration/%s.search.safetensors", folder, key);
+
     if (!path)
         (void)cull_no_memory(ctx);
     return path;
@@ -25,6 +26,7 @@ cull_status cull_search_history_save(cull_ctx *ctx, const char *path, const cull
         { sizeof(cull_entry), "fitness", CULL_DT_F64, 1, { n } },
         { sizeof(cull_entry), "generation", CULL_DT_I64, 1, { n } },
     };
+
     const struct {
         const void *data;
         size_t bytes;

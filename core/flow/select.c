@@ -8,6 +8,7 @@ cull_status cull_spread(cull_ctx *ctx, cull_stage_view *stage_view, const cull_s
 {
     const cull_use *use = &stage_view->step->spec->strategy;
     const cull_strategy *strategy = use->plugin->vtable;
+
     for (size_t l = 0; l < stage_view->view.model->L; l++)
         sparsity[l] = budget->frozen[l] ? 0 : budget->sparsity;
     if (!strategy->spread)
@@ -29,6 +30,7 @@ cull_status cull_select(cull_ctx *ctx, cull_stage_view *stage_view, const cull_s
     const cull_use *use = &stage_view->step->spec->strategy;
     const cull_strategy *strategy = use->plugin->vtable;
     cull_budget own = *budget;
+
     own.sparsity = sparsity;
     cull_stage_view_enter(ctx, stage_view, use->plugin->name);
     return cull_while(ctx,

@@ -13,6 +13,7 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
 {
     const cull_open_model *model = &((const cull_stage_view *)view->core)->prepared->opened;
     cull_matrix m = { .size = sizeof m };
+
     CULL_TRY(CULL_CALL(ctx, model->plugin, where.layer, matrix,
                        model->backend->matrix(ctx, model->model, where, &m)));
     const cull_overlaid over = cull_overlay_of(view->before, where);
@@ -38,6 +39,7 @@ cull_layer_facts *cull_stage_view_layers(cull_ctx *ctx, const cull_prepared_mode
 {
     const size_t L = prepared->opened.facts->L;
     cull_layer_facts *layers = cull_take(ctx, L + 1, sizeof *layers);
+
     for (size_t l = 0; layers && l < L; l++)
         layers[l] = *prepared->layer[l];
     return layers;
@@ -63,6 +65,7 @@ void cull_stage_view_init(cull_stage_view *stage_view, const cull_step *step,
 static const double *observed_layer(cull_ctx *ctx, const cull_view *view, size_t layer)
 {
     const cull_stage_view *stage_view = view->core;
+
     if (stage_view->observed && layer < view->model->L)
         return stage_view->observed[layer];
     cull_fail(ctx, CULL_ENOTSUP, "no statistic of its own was gathered for layer %zu", layer);
@@ -74,6 +77,7 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
 {
     const cull_use *use = &((const cull_stage_view *)view->core)->step->spec->criterion;
     const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
+
     if (!criterion || !criterion->score_weights)
         return cull_fail(ctx, CULL_ENOTSUP, "the stage has no criterion that scores weights");
     cull_context *context = cull_context_of(ctx);
@@ -90,6 +94,7 @@ static const void *extension(cull_ctx *ctx, const char *id)
 {
     static const cull_observed_ext observed = { sizeof observed, observed_layer };
     static const cull_weight_scores_ext scores = { sizeof scores, weight_scores };
+
     (void)ctx;
     if (strcmp(id, CULL_EXT_OBSERVED) == 0)
         return &observed;
@@ -101,6 +106,7 @@ static const void *extension(cull_ctx *ctx, const char *id)
 void cull_stage_view_enter(cull_ctx *ctx, cull_stage_view *stage_view, const char *owner)
 {
     cull_context *context = cull_context_of(ctx);
+
     stage_view->view.core = stage_view;
     context->owner = owner;
     context->seed = stage_view->step->seed;

@@ -215,6 +215,7 @@ static bool room(void **p, size_t *have, size_t bytes)
 {
     if (*p && *have >= bytes)
         return true;
+
     cull_free(*p);
     *p = cull_alloc(bytes + 1, 1);
     *have = *p ? bytes : 0;

@@ -91,6 +91,7 @@ static inline __attribute__((always_inline)) void pack_rows(source from, size_t 
 static size_t words_of(size_t K, bool pairs)
 {
     const size_t n = pairs ? (K + 1) / 2 : K;
+
     return (n + BLOCK - 1) / BLOCK * BLOCK;
 }
 

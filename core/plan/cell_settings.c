@@ -22,6 +22,7 @@ static void append(json_t **list, json_t *value)
 static json_t *value_of(cull_buf *text)
 {
     json_t *value = text->failed ? NULL : json_loadb(text->s, text->n, 0, NULL);
+
     cull_buf_release(text);
     return value;
 }
@@ -29,6 +30,7 @@ static json_t *value_of(cull_buf *text)
 static json_t *use_json(const cull_use *use)
 {
     cull_buf text = CULL_BUF_INIT;
+
     if (!use->plugin)
         return json_null();
     cull_settings_json(use->plugin, use->settings, &text);
@@ -55,6 +57,7 @@ static json_t *stage_json(const cull_stage *stage)
     const bool keeps = stage->keep.place.file;
     json_t *share = isnan(stage->share) ? NULL : json_real(stage->share);
     json_t *keep = keeps ? keep_json(&stage->keep) : NULL;
+
     if ((!share && !isnan(stage->share)) || (!keep && keeps)) {
         json_decref(share);
         json_decref(keep);
@@ -69,6 +72,7 @@ static json_t *stage_json(const cull_stage *stage)
 static json_t *stages_json(const cull_method *method)
 {
     json_t *list = json_array();
+
     for (size_t i = 0; method && i < method->n; i++)
         append(&list, stage_json(&method->stage[i]));
     return list;
@@ -77,6 +81,7 @@ static json_t *stages_json(const cull_method *method)
 static json_t *uses_json(size_t n, const cull_use *use)
 {
     json_t *list = json_array();
+
     for (size_t i = 0; i < n; i++)
         append(&list, use_json(&use[i]));
     return list;
@@ -85,6 +90,7 @@ static json_t *uses_json(size_t n, const cull_use *use)
 static json_t *layers_json(const cull_ints *layers)
 {
     json_t *list = json_array();
+
     for (size_t i = 0; i < layers->n; i++)
         append(&list, json_integer(layers->at[i]));
     return list;
@@ -100,6 +106,7 @@ const cull_calibration_spec *cull_calibration_of(const cull_spec *spec, const cu
 static const cull_layers_spec *layers_spec(const cull_spec *spec, const cull_cell *cell)
 {
     static const cull_layers_spec all = { 0 };
+
     if (cell->layers != CULL_NOT)
         return &spec->layers[cell->layers];
     return spec->n_layers == 1 ? &spec->layers[0] : &all;
@@ -109,6 +116,7 @@ static const cull_layers_spec *layers_spec(const cull_spec *spec, const cull_cel
 static json_t *searches_json(const cull_plan *plan, const cull_cell *cell)
 {
     json_t *list = json_array();
+
     for (size_t i = cell->step; i != CULL_NOT; i = plan->step[i].before) {
         const cull_search *search = cull_search_of(plan, i);
         cull_buf text = CULL_BUF_INIT;
@@ -128,6 +136,7 @@ static json_t *settings_json(const cull_plan *plan, cull_precision precision, co
     const cull_calibration_spec *calibration = given ? given : &nothing;
     const cull_layers_spec *layers = layers_spec(spec, cell);
     const cull_method *method = cell->method == CULL_NOT ? NULL : &spec->methods[cell->method];
+
     return json_pack(
         "{s:s, s:{s:s, s:o}, s:o, s:I, s:s*, s:o, s:o, s:s, s:I, s:o, s:{s:o, s:o}, s:s*, s:s, "
         "s:s}",
@@ -155,6 +164,7 @@ void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision prec
 {
     json_t *settings = settings_json(plan, precision, cell);
     json_t *searches = searches_json(plan, cell);
+
     if (!searches ||
         (json_array_size(searches) > 0 && json_object_set(settings, "searches", searches) != 0)) {
         json_decref(settings);

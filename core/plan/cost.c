@@ -15,6 +15,7 @@ static double flops_per_token(const cull_prepared_model *s)
     const cull_model_facts *f = s->opened.facts;
     const double table = (double)f->V * (double)f->D;
     const double active = (double)f->params_active - 2 * table;
+
     return 2 * (active > 0 ? active : (double)f->params_active);
 }
 
@@ -24,6 +25,7 @@ static double extra_flops(const cull_prepared_model *s, const cull_rows *rows, u
 {
     const cull_model_facts *f = s->opened.facts;
     double flops = 0;
+
     for (size_t l = 0; l < f->L; l++) {
         const cull_layer_facts *layer = s->layer[l];
         const double E = (double)layer->E, K = (double)layer->K, D = (double)f->D,
@@ -54,6 +56,7 @@ cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_p
                                     cull_request_rows *out)
 {
     size_t n = 0, at = 0;
+
     for (size_t i = how.first; i < how.end; i++)
         n += s->asked[i].requests.n;
     cull_ids *ids = cull_scratch(ctx, n + 1, sizeof *ids);
@@ -88,6 +91,7 @@ cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_p
 static double flops_of(const cull_prepared_model *s, const cull_request_rows *asked)
 {
     const double head = 2 * (double)s->opened.facts->V * (double)s->opened.facts->D;
+
     return (asked->scoring + asked->generating) * flops_per_token(s) + asked->scored * head;
 }
 
@@ -95,6 +99,7 @@ cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t mo
 {
     cull_request_rows asked;
     const cull_asking once = { 0, inputs->spec->n_metrics, 1 };
+
     CULL_TRY(cull_count_request_rows(ctx, once, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);
     return CULL_OK;
@@ -113,6 +118,7 @@ static cull_status evaluation_cost(cull_ctx *ctx, const cull_plan *plan, const c
 {
     const cull_prepared_model *s = &inputs->at[model];
     cull_request_rows asked;
+
     CULL_TRY(cull_count_request_rows(ctx, how, s, &asked));
     const cull_memory evaluating =
         cull_evaluation_memory(ctx, plan, inputs, model, how, &asked, memory);
@@ -130,6 +136,7 @@ double cull_search_generations(const cull_search *search)
 double cull_search_candidates(const cull_search *search)
 {
     const cull_search_settings *set = search->settings;
+
     return (double)(set->population - (set->by == CULL_SEARCH_EVOLUTION ? set->survivors : 0));
 }
 
@@ -141,6 +148,7 @@ static cull_status search_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     const double n = cull_search_generations(search);
     const cull_asking how = cull_asking_search(search);
     cull_cost one;
+
     CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &one));
     const double all = 1 + (n - 1) * cull_search_candidates(search) / how.variants;
     out->passes += one.passes * (size_t)n;
@@ -159,6 +167,7 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     const cull_asking how = cull_asking_all(plan, model);
     cull_passes passes;
     cull_memory calibrating;
+
     *out = (cull_costs){ 0 };
     CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &out->evaluate));
     const double one = out->evaluate.flops / how.variants;
@@ -189,6 +198,7 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
     cull_arena *arena = cull_context_of(ctx)->scratch;
     const cull_mark mark = cull_arena_mark(arena);
     cull_costs costs;
+
     CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &costs));
     *bytes =
         fmax(fmax(costs.calibrate.peak_bytes, costs.search.peak_bytes), costs.evaluate.peak_bytes);

@@ -20,6 +20,7 @@ static void form_names(uint32_t forms, char *buf, size_t size)
                   { CULL_FORM_WEIGHT, "weight" },  { CULL_FORM_SUBSET, "subset" },
                   { CULL_FORM_CHANNEL, "channel" } };
     size_t used = 0;
+
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((forms & names[i].bit) && used < size) {
@@ -36,6 +37,7 @@ static void fit_forms(const cull_stage *stage, cull_problems *problems)
         stage->criterion.plugin ? stage->criterion.plugin->vtable : NULL;
     const uint32_t form = cull_stage_form(stage);
     char takes[80], yields[80];
+
     if (form & strategy->accepts)
         return;
     form_names(strategy->accepts, takes, sizeof takes);
@@ -60,6 +62,7 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
     const bool by_layer = strategy->flags & (CULL_BY_LAYER | CULL_EITHER_WAY);
     const bool of_subsets = cull_stage_form(stage) == CULL_FORM_SUBSET;
     const bool sets = needs || (criterion && criterion->observer);
+
     if ((sets || stage->propagate) && spec->n_calibrations == 0)
         cull_problem_add(problems, stage->place,
                          "this stage needs statistics, but the experiment has no \"calibrate\"");
@@ -82,6 +85,7 @@ static void fit_needs(const cull_spec *spec, const cull_stage *stage, cull_probl
 static void fit_keep(const cull_stage *stage, cull_problems *problems)
 {
     const cull_unit unit = cull_stage_unit(stage);
+
     if (!stage->keep.place.file)
         return;
     if (unit == CULL_UNIT_NONE || unit == CULL_UNIT_LAYER)
@@ -99,6 +103,7 @@ static void fit_shares(const cull_spec *spec, const cull_method *method, cull_pr
 {
     const double shares = cull_method_shares(method);
     size_t rest = 0;
+
     for (size_t i = 0; i < method->n; i++) {
         const cull_stage *stage = &method->stage[i];
         const cull_unit unit = cull_stage_unit(stage);
@@ -134,6 +139,7 @@ static void fit_global(const cull_stage *stage, const cull_allocation *a, const 
                        cull_problems *problems)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
+
     if ((strategy->flags & CULL_BY_LAYER) || cull_stage_visits(stage))
         cull_problem_add(problems, a->place,
                          "allocation global ranks all layers together, but strategy %s of method "
@@ -147,6 +153,7 @@ static void fit_like(const cull_spec *spec, const cull_stage *stage, const cull_
 {
     const cull_method *from = &spec->methods[a->donor];
     const size_t donor = cull_spread_stage(from);
+
     if (donor != CULL_NOT && cull_stage_unit(stage) == CULL_UNIT_EXPERT &&
         cull_stage_unit(&from->stage[donor]) == CULL_UNIT_CHANNEL)
         cull_problem_add(problems, a->place,
@@ -161,6 +168,7 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
 {
     const cull_method *from = a->like ? &spec->methods[a->donor] : method;
     const size_t spread = cull_spread_stage(from);
+
     if (spread == CULL_NOT)
         return; // said by fit_donors
     cull_stage alone = a->like ? from->stage[spread] : *taker;
@@ -224,6 +232,7 @@ static void fit_donors(const cull_spec *spec, cull_problems *problems)
 static void fit_budgets(const cull_spec *spec, cull_problems *problems)
 {
     bool donors = false;
+
     for (size_t i = 0; i < spec->n_allocations; i++)
         donors = donors || (spec->allocations[i].kind != CULL_ALLOCATE_LAYER &&
                             spec->allocations[i].kind != CULL_ALLOCATE_GLOBAL);
@@ -269,6 +278,7 @@ static bool check_layers(const char *key, const cull_ints *list, size_t L, cull_
                          cull_problems *problems)
 {
     bool good = true;
+
     for (size_t i = 0; i < list->n; i++)
         if (list->at[i] < 0 || (uint64_t)list->at[i] >= L) {
             cull_problem_add(problems, place,
@@ -350,6 +360,7 @@ static bool fit_named(const cull_plan *plan, const cull_step *step, const cull_m
                       const cull_layer_facts *const *layer, cull_problems *problems)
 {
     const cull_keep *keep = &step->spec->keep;
+
     for (size_t i = 0; i < keep->n; i++)
         if (keep->at[i][0] >= facts->L || keep->at[i][1] >= layer[keep->at[i][0]]->E) {
             cull_problem_add(problems, keep->place,
@@ -363,6 +374,7 @@ static bool fit_named(const cull_plan *plan, const cull_step *step, const cull_m
 size_t cull_kept_of_layer(const cull_keep *keep, size_t l)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < keep->n; i++) {
         bool again = false;
         for (size_t j = 0; j < i && !again; j++)
@@ -377,6 +389,7 @@ static size_t least_of(const cull_step *step, const cull_layer_facts *layer, siz
 {
     const size_t least = cull_least_experts(layer, step->emits);
     const size_t kept = cull_kept_of_layer(&step->spec->keep, l);
+
     return kept > least ? kept : least;
 }
 
@@ -391,6 +404,7 @@ static void fit_parameters(const cull_plan *plan, const cull_step *step, double 
                            const uint8_t *frozen, cull_problems *problems)
 {
     double all = 0, free = 0;
+
     for (size_t l = 0; l < facts->L; l++) {
         if (frozen[l])
             continue;
@@ -430,6 +444,7 @@ static void fit_total(const cull_plan *plan, const cull_step *step, double share
                       const uint8_t *frozen, cull_problems *problems)
 {
     size_t experts = 0, least = 0;
+
     for (size_t l = 0; l < facts->L; l++)
         if (!frozen[l]) {
             experts += layer[l]->E;
@@ -478,6 +493,7 @@ void cull_fit_model(const cull_plan *plan, size_t model, const cull_model_facts 
                     cull_problems *problems)
 {
     size_t experts = 0;
+
     if (!fit_whole_experts(plan, model, facts, layer, problems))
         return;
     for (size_t l = 0; l < facts->L; l++)

@@ -47,6 +47,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, s
 {
     const cull_prepared_model *prepared = text->core;
     const cull_open_model *m = &prepared->opened;
+
     *ids = NULL;
     *n = 0;
     if (prepared->no_text && prepared->sketched)
@@ -63,6 +64,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
 {
     const cull_prepared_model *prepared = text->core;
     const cull_open_model *m = &prepared->opened;
+
     *s = NULL;
     *len = 0;
     if (prepared->no_text)
@@ -79,6 +81,7 @@ static cull_status open_model(cull_prepared_model *s, uint32_t what)
     cull_ctx *ctx = &s->context.ctx;
     const cull_backend *backend = s->spec->backend.plugin->vtable;
     const cull_plugin *plugin = s->spec->backend.plugin;
+
     s->opened.plugin = plugin;
     s->opened.backend = backend;
     CULL_TRY(CULL_CALL(ctx, plugin, SIZE_MAX, open,
@@ -125,6 +128,7 @@ cull_status cull_prepared_model_open(cull_ctx *ctx, const cull_model_spec *spec,
                                      cull_prepared_model *s)
 {
     cull_context *parent = cull_context_of(ctx);
+
     *s = (cull_prepared_model){ .spec = spec };
     if (cull_context_init(&s->context, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
@@ -162,6 +166,7 @@ void cull_prepared_model_warn(const cull_prepared_model *s)
 {
     const char *const *texts;
     const size_t n = cull_prepared_model_notes(s, &texts);
+
     for (size_t i = 0; i < n; i++)
         cull_log_line(s->context.log, CULL_WARN, "%s: %s", s->opened.facts->source, texts[i]);
     if (s->no_text)
@@ -177,6 +182,7 @@ static cull_status fit_model(cull_plan *plan, size_t model, cull_prepared_model 
     const cull_model_facts *facts = s->opened.facts;
     const cull_spec *spec = plan->spec;
     bool good = true;
+
     s->frozen = cull_take(problems->ctx, spec->n_layers * facts->L + 1, sizeof *s->frozen);
     if (!s->frozen)
         return CULL_ENOMEM;
@@ -201,6 +207,7 @@ static cull_status open_or_tell(cull_ctx *ctx, const cull_model_spec *spec, uint
                                 cull_problems *problems, cull_prepared_model *out)
 {
     const uint32_t all = CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS | what;
+
     return cull_problem_of(problems, spec->place,
                            cull_while(ctx, cull_prepared_model_open(ctx, spec, all, out),
                                       "opening model \"%s\"", spec->name));
@@ -210,6 +217,7 @@ cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull
                              cull_inputs *out)
 {
     const cull_spec *spec = plan->spec;
+
     *out = (cull_inputs){ .spec = spec };
     if (!cull_precision_of(spec->precision, &out->precision))
         return cull_fail(ctx, CULL_EINVAL, "precision: \"%s\" is none", spec->precision);
@@ -292,6 +300,7 @@ static cull_status check_ids(cull_ctx *ctx, const cull_prepared_model *s, const 
 static cull_status key_of_rows(cull_ctx *ctx, const cull_prepared_model *s, cull_rows *rows)
 {
     cull_hash *hash = cull_hash_new();
+
     if (!hash)
         return cull_no_memory(ctx);
     cull_status status = CULL_OK;
@@ -312,6 +321,7 @@ static void spread_dense(const cull_calibration_spec *spec, cull_rows *rows)
 {
     const size_t n = rows->sequences.n, mean = n ? (rows->tokens + n - 1) / n : 1;
     size_t want = (size_t)spec->dense_rows;
+
     if (want == 0)
         want = (CULL_DENSE_TOKENS + mean - 1) / (mean ? mean : 1);
     rows->dense_rows = want < n ? want : n;
@@ -323,6 +333,7 @@ static cull_status load_rows(cull_ctx *ctx, const cull_spec *spec, cull_prepared
 {
     const cull_calibration_spec *from = &spec->calibrations[set->calibration];
     cull_rows *rows = &s->rows[s->n_rows++];
+
     *rows = (cull_rows){ .calibration = set->calibration, .seed = set->seed };
     lend(s, &from->data, set->seed);
     cull_ctx *own = &s->context.ctx;
@@ -354,6 +365,7 @@ typedef struct loaded {
 static cull_status note(loaded *l, cull_place place, cull_status status)
 {
     const cull_status told = cull_problem_of(l->problems, place, status);
+
     if (cull_ends_all(told))
         return told;
     l->worst = l->worst == CULL_OK ? told : l->worst;
@@ -395,6 +407,7 @@ static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
     const bool listed = facts->stop != NULL;
     const size_t n = listed ? facts->n_stop : 1;
     const int32_t *stop = listed ? facts->stop : &facts->eos;
+
     cull_hash_text(hash, "ends at ids, and at texts with special tokens");
     cull_hash_u64(hash, n);
     cull_hash_bytes(hash, stop, n * sizeof *stop);
@@ -406,6 +419,7 @@ static cull_status check_request(cull_ctx *ctx, const cull_plugin *plugin,
 {
     const cull_model_facts *facts = s->opened.facts;
     const char *fault = cull_request_fault(request);
+
     if (fault)
         return broken(ctx, plugin, "prepare", fault);
     if (request->kind == CULL_GENERATE && facts->no_answers)
@@ -433,6 +447,7 @@ static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
                                    const cull_model_facts *facts)
 {
     cull_hash *hash = cull_hash_new();
+
     if (!hash)
         return cull_no_memory(ctx);
     bool generates = false;
@@ -454,6 +469,7 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
                            cull_prepared_metric *asked)
 {
     const cull_metric *metric = use->plugin->vtable;
+
     *asked = (cull_prepared_metric){ .requests = { .size = sizeof asked->requests } };
     lend(s, use, 0);
     cull_ctx *own = &s->context.ctx;
@@ -480,6 +496,7 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *
 {
     const cull_spec *spec = plan->spec;
     loaded l = { problems, CULL_OK };
+
     for (size_t m = 0; m < inputs->n; m++) {
         cull_prepared_model *s = &inputs->at[m];
         CULL_TRY(load_all_rows(ctx, plan, s, m, &l));

@@ -54,6 +54,7 @@ static cull_status set_key(keyer *k, const cull_inputs *inputs, const cull_plan 
                            cull_calibration_set *g)
 {
     const cull_rows *rows = cull_rows_of(&inputs->at[g->model], g);
+
     CULL_TRY(begin(k, k->ctx, k->registry, "gather"));
     add_model(k, inputs, g->model);
     add_key(k, &rows->key);
@@ -77,6 +78,7 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
                             cull_step *step)
 {
     const cull_prepared_model *s = &inputs->at[step->model];
+
     CULL_TRY(begin(k, k->ctx, k->registry, "step"));
     add_model(k, inputs, step->model);
     add_key(k, step->before == CULL_NOT ? NULL : &plan->step[step->before].key);
@@ -112,6 +114,7 @@ static cull_status cell_key(keyer *k, const cull_inputs *inputs, const cull_plan
                             cull_cell *cell)
 {
     const cull_spec *spec = plan->spec;
+
     CULL_TRY(begin(k, k->ctx, k->registry, "trial"));
     add_model(k, inputs, cell->model);
     add_key(k, cell->step == CULL_NOT ? NULL : &plan->step[cell->step].key);
@@ -136,6 +139,7 @@ cull_status cull_plan_keys(cull_ctx *ctx, const cull_registry *registry, const c
                            cull_plan *plan)
 {
     keyer k = { .ctx = ctx, .registry = registry };
+
     for (size_t g = 0; g < plan->n_sets; g++)
         plan->set[g].key.hex[0] = '\0';
     for (size_t i = 0; i <= plan->n_steps; i++) {
@@ -161,6 +165,7 @@ cull_status cull_evaluation_key(cull_ctx *ctx, const cull_registry *registry,
                                 const cull_cell *cell, size_t metric, cull_key *out)
 {
     keyer k;
+
     CULL_TRY(begin(&k, ctx, registry, "evaluation"));
     add_model(&k, inputs, cell->model);
     add_key(&k, cell->step == CULL_NOT ? NULL : &plan->step[cell->step].key);
@@ -172,6 +177,7 @@ cull_status cull_observer_key(cull_ctx *ctx, const cull_registry *registry,
                               const cull_calibration_set *set, const cull_use *use, cull_key *out)
 {
     keyer k;
+
     CULL_TRY(begin(&k, ctx, registry, "observer"));
     add_key(&k, &set->key);
     return finish(&k, add_use(&k, use), out);

@@ -24,6 +24,7 @@ static void refuse(const meeting *m, const char *why)
 static bool is_free(const meeting *m, size_t l)
 {
     const size_t choice = m->step->layers == CULL_NOT ? 0 : m->step->layers;
+
     return !m->s->frozen[choice * m->s->opened.facts->L + l];
 }
 
@@ -32,6 +33,7 @@ static const void *setting(const cull_step *step, const char *name, cull_type ty
 {
     const cull_use *use = &step->spec->strategy;
     const cull_param *param = cull_setting_find(use->plugin, name);
+
     return param && param->type == type ? (const char *)use->settings + param->offset : NULL;
 }
 
@@ -40,6 +42,7 @@ static bool narrows(const cull_step *step)
 {
     const cull_param *param = cull_setting_find(step->spec->strategy.plugin, "widths");
     const int64_t *choice = setting(step, "widths", CULL_CHOICE);
+
     return choice && !strcmp(param->choices[*choice], "equal");
 }
 
@@ -53,6 +56,7 @@ static bool alone(const meeting *m)
 static double of_experts(const meeting *m)
 {
     double all = 0, kept = 0;
+
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         const double one = (double)m->s->layer[l]->expert_params;
         if (!is_free(m, l))
@@ -74,6 +78,7 @@ static double of_active(const meeting *m)
     const cull_model_facts *facts = m->s->opened.facts;
     const cull_unit unit = m->step->unit;
     double routed = 0;
+
     if (unit == CULL_UNIT_EXPERT || (unit == CULL_UNIT_CHANNEL && !narrows(m->step))) {
         refuse(m,
                unit == CULL_UNIT_EXPERT
@@ -99,6 +104,7 @@ static double stored_bytes(const cull_matrix *m)
 {
     const double n = (double)m->rows * (double)m->cols;
     double bytes = n * (double)cull_dtype_bits(m->dtype) / 8;
+
     if (m->scale)
         bytes += ceil((double)m->rows / (double)m->block_rows) *
                  ceil((double)m->cols / (double)m->block_cols) *
@@ -112,6 +118,7 @@ static cull_status expert_bytes(const meeting *m, size_t l, double *out)
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     const cull_open_model *model = &m->s->opened;
     cull_ctx *ctx = m->problems->ctx;
+
     *out = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         cull_matrix matrix = { .size = sizeof matrix };
@@ -129,6 +136,7 @@ static cull_status expert_bytes(const meeting *m, size_t l, double *out)
 static double left_in_place(const meeting *m)
 {
     const bool novice = m->step->emits & 1u << CULL_ACTION_NOVICE;
+
     return novice ? (double)m->s->opened.facts->D * sizeof(float) : 0;
 }
 
@@ -136,6 +144,7 @@ static double left_in_place(const meeting *m)
 static double saved_experts(const meeting *m, const double *one, double sparsity)
 {
     double saved = 0, experts = 0, least = INFINITY;
+
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         if (!is_free(m, l) || m->s->layer[l]->E == 0)
             continue;
@@ -153,6 +162,7 @@ static double saved_channels(const meeting *m, const double *one, double sparsit
 {
     const int64_t *multiple = setting(m->step, "multiple", CULL_INT);
     double saved = 0;
+
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         const double F = (double)m->s->layer[l]->F, run = multiple ? (double)*multiple : 1;
         if (is_free(m, l) && F > 0)
@@ -167,6 +177,7 @@ static double least_sparsity(const meeting *m, const double *one, double need)
 {
     const bool experts = m->step->unit == CULL_UNIT_EXPERT;
     double units = 0;
+
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         const double E = (double)m->s->layer[l]->E, F = (double)m->s->layer[l]->F;
         if (is_free(m, l))
@@ -190,6 +201,7 @@ static cull_status of_bytes(const meeting *m, double *out)
                           ? !(m->step->emits & stays)
                           : m->step->unit == CULL_UNIT_CHANNEL && narrows(m->step);
     double *one = cull_take(m->problems->ctx, facts->L + 1, sizeof *one);
+
     *out = NAN;
     if (!one)
         return CULL_ENOMEM;
@@ -212,6 +224,7 @@ static cull_status of_bytes(const meeting *m, double *out)
 static cull_status meet(const meeting *m, double *sparsity)
 {
     const cull_amount kind = m->step->budget->kind;
+
     *sparsity = NAN;
     if (kind != CULL_EXPERTS && !alone(m)) {
         refuse(m, "a budget of bytes or active parameters takes a method of one stage");
@@ -227,6 +240,7 @@ static cull_status meet(const meeting *m, double *sparsity)
 static const cull_step *carrier(const cull_plan *plan, const cull_cell *cell)
 {
     size_t i = cell->step;
+
     while (i != CULL_NOT && !plan->step[i].budget)
         i = plan->step[i].before;
     return i == CULL_NOT ? NULL : &plan->step[i];

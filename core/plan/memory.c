@@ -358,6 +358,7 @@ static cull_status least_memory(cull_ctx *ctx, const cull_memory_need *need, dou
                                 uint64_t *out)
 {
     enum { TRIES = 100 };
+
     for (size_t i = 0; i < TRIES; i++) {
         *out = whole_megabytes(needed);
         CULL_TRY(need->bytes(ctx, need, *out, &needed));
@@ -373,6 +374,7 @@ cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, const cull_me
 {
     double needed;
     uint64_t least;
+
     if (!memory)
         return CULL_OK;
     CULL_TRY(need->bytes(ctx, need, memory, &needed));

@@ -35,6 +35,7 @@ static void columns_of(const cull_plan *plan, const cull_cell *cell,
         { names[5], or_none(cull_layers_name(spec, cell)), NAN, false },
         { names[6], NULL, cell->seeded ? (double)cell->seed : NAN, false },
     };
+
     for (size_t i = 0; i < COLUMNS; i++)
         out[i] = all[i];
 }
@@ -51,6 +52,7 @@ static bool is_key(const void *arg, const char *text, size_t n)
 {
     const cells *c = arg;
     bool known = is_column(text, n);
+
     for (size_t i = 0; i < c->plan->n_cells && !known; i++)
         for (size_t k = 0; k < c->settings[i].n && !known; k++)
             known = cull_is_key_of(text, n, c->settings[i].at[k].name);
@@ -82,6 +84,7 @@ cull_status cull_plan_only(cull_ctx *ctx, cull_plan *plan, cull_precision precis
     cells c = { .plan = plan };
     cull_filters filters;
     size_t left = 0;
+
     if (n == 0)
         return CULL_OK;
     CULL_TRY(list_settings(ctx, &c, precision));

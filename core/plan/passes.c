@@ -69,6 +69,7 @@ static void add_step(const cull_plan *plan, const cull_step *step, size_t round,
 static int by_pass(const void *a, const void *b)
 {
     const cull_planned_calibration *x = a, *y = b;
+
     if (x->pass != y->pass)
         return x->pass < y->pass ? -1 : 1;
     return (x->set > y->set) - (x->set < y->set);

@@ -19,6 +19,7 @@ typedef struct axes {
 static axes axes_of(const cull_method *method)
 {
     axes a = { false };
+
     for (size_t i = 0; i < method->n; i++) {
         const cull_stage *stage = &method->stage[i];
         const cull_unit unit = cull_stage_unit(stage);
@@ -37,6 +38,7 @@ static axes axes_at(const cull_spec *spec, size_t method, size_t allocation)
 {
     const cull_allocation *from = &spec->allocations[allocation];
     axes a = axes_of(&spec->methods[method]);
+
     a.draws = a.draws || (a.allocation && from->search);
     if (!a.allocation || from->kind != CULL_ALLOCATE_LIKE)
         return a;
@@ -68,6 +70,7 @@ static cull_status hash_use(maker *m, cull_hash *hash, const cull_use *use)
 static cull_status sketch(maker *m, cull_step *step)
 {
     cull_hash *hash = cull_hash_new();
+
     if (!hash)
         return cull_no_memory(m->ctx);
     cull_hash_u64(hash, step->model);
@@ -115,6 +118,7 @@ static cull_status find_set(maker *m, const cull_calibration_set *wanted, size_t
             return CULL_OK;
     }
     plan->set = grow(m->ctx, plan->set, plan->n_sets, sizeof *plan->set);
+
     if (!plan->set)
         return CULL_ENOMEM;
     plan->set[plan->n_sets++] = *wanted;
@@ -139,6 +143,7 @@ static cull_status find_statistics(maker *m, const cull_method *method, size_t c
                                    cull_step *step)
 {
     const cull_stage *stage = step->spec;
+
     if (!step->needs && !cull_stage_observes(stage)) {
         step->set = CULL_NOT;
         return CULL_OK;
@@ -165,6 +170,7 @@ static cull_status find_statistics(maker *m, const cull_method *method, size_t c
 static cull_status add_step(maker *m, cull_step *step, size_t *index)
 {
     cull_plan *plan = m->plan;
+
     CULL_TRY(sketch(m, step));
     for (*index = 0; *index < plan->n_steps; ++*index)
         if (strcmp(plan->step[*index].sketch.hex, step->sketch.hex) == 0)
@@ -193,6 +199,7 @@ typedef struct draft {
 static void set_sparsity(const cull_sparsity *asked, cull_step *step)
 {
     const bool fraction = asked->kind == CULL_FRACTION;
+
     step->sparsity = fraction ? asked->value : 0;
     step->budget = fraction ? NULL : asked;
 }
@@ -219,6 +226,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .visit = cull_stage_visits(spec),
         .seed = m->spec->seeds[p.seed].value,
     };
+
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
         set_sparsity(&m->spec->sparsities[p.sparsity], &step);
     CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
@@ -241,6 +249,7 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
     const cull_method *from = own ? taker : &m->spec->methods[a->donor];
     cull_stage *spec = cull_take(m->ctx, 1, sizeof *spec);
     cull_method *alone = cull_take(m->ctx, 1, sizeof *alone);
+
     if (!spec || !alone)
         return CULL_ENOMEM;
     *spec = from->stage[own ? stage : cull_spread_stage(from)];
@@ -267,6 +276,7 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     draft d = { .method = &spec->methods[method], .index = method, .before = CULL_NOT };
     const enum cull_allocation_kind kind = spec->allocations[p.allocation].kind;
     const bool taken = kind == CULL_ALLOCATE_LIKE || kind == CULL_ALLOCATE_SEARCH;
+
     d.scope = taken ? CULL_ALLOCATE_LIKE : kind;
     for (d.stage = 0; d.stage < d.method->n; d.stage++) {
         d.donor = CULL_NOT;
@@ -301,6 +311,7 @@ static cull_status make_cells(maker *m, size_t method, point p)
     const cull_spec *spec = m->spec;
     const axes a = axes_at(spec, method, p.allocation);
     const size_t calibrations = a.calibration ? spec->n_calibrations : 1;
+
     for (p.calibration = 0; p.calibration < calibrations; p.calibration++) {
         const size_t seeds = has_seed(spec, a, p.calibration) ? spec->n_seeds : 1;
         for (p.layers = 0; p.layers < spec->n_layers; p.layers++)
@@ -317,6 +328,7 @@ static cull_status make_method(maker *m, size_t model, size_t method)
     const size_t sparsities = a.sparsity ? spec->n_sparsities : 1;
     const size_t allocations = a.allocation ? spec->n_allocations : 1;
     point p = { .model = model };
+
     for (p.sparsity = 0; p.sparsity < sparsities; p.sparsity++)
         for (p.allocation = 0; p.allocation < allocations; p.allocation++)
             CULL_TRY(make_cells(m, method, p));
@@ -326,6 +338,7 @@ static cull_status make_method(maker *m, size_t model, size_t method)
 static cull_status make_dense(maker *m, size_t model)
 {
     cull_plan *plan = m->plan;
+
     plan->cell = grow(m->ctx, plan->cell, plan->n_cells, sizeof *plan->cell);
     if (!plan->cell)
         return CULL_ENOMEM;
@@ -349,6 +362,7 @@ static bool matters(const cull_spec *spec, size_t method, int axis)
 {
     const axes a = axes_of(&spec->methods[method]);
     bool seed = false;
+
     for (size_t i = 0; i < spec->n_allocations; i++)
         seed = seed || axes_at(spec, method, i).draws;
     for (size_t c = 0; c < spec->n_calibrations; c++)
@@ -365,6 +379,7 @@ static cull_status add_note(maker *m, int axis)
                                   spec->n_seeds };
     cull_buf text = CULL_BUF_INIT;
     size_t n = 0;
+
     for (size_t i = 0; i < spec->n_methods; i++)
         if (values[axis] > 1 && !matters(spec, i, axis))
             cull_buf_printf(&text, "%s%s", n++ ? ", " : "", spec->methods[i].name);

@@ -26,6 +26,7 @@ static const double rate_widths[CULL_RATE_WIDTHS] = { 128, 1024, 4096 };
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

@@ -41,6 +41,7 @@ double cull_allowed_share(const cull_prepared_model *s, size_t layers)
 {
     const uint8_t *frozen = cull_frozen_of(s, layers);
     double all = 0, allowed = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const double here = (double)s->layer[l]->E * (double)s->layer[l]->expert_params;
         all += here;
@@ -53,6 +54,7 @@ double cull_allowed_share(const cull_prepared_model *s, size_t layers)
 static const char *layers_words(const remarks *r, size_t layers)
 {
     const char *name = r->plan->spec->layers[layers].name;
+
     return name ? cull_arena_printf(arena_of(r), "layers %s", name) : "layers";
 }
 
@@ -60,6 +62,7 @@ static cull_status note_layers(const remarks *r, size_t model, size_t layers)
 {
     const double share = cull_allowed_share(&r->inputs->at[model], layers);
     const char *words = layers_words(r, layers);
+
     if (share >= 1 || r->plan->n_cells <= r->inputs->n)
         return CULL_OK;
     return add(r->ctx, &r->plan->n_notes, &r->plan->note,
@@ -79,6 +82,7 @@ static cull_status note_both_lists(const remarks *r, size_t model, size_t layers
     const uint8_t *frozen = cull_frozen_of(s, layers);
     const char *words = layers_words(r, layers);
     cull_buf list = CULL_BUF_INIT;
+
     if (spec->layers[layers].only.n == 0 || spec->layers[layers].except.n == 0)
         return CULL_OK;
     for (size_t l = 0; l < s->opened.facts->L; l++)
@@ -108,6 +112,7 @@ static bool takes_sparsity(const cull_method *method)
 static cull_status note_shares(const remarks *r)
 {
     const cull_spec *spec = r->plan->spec;
+
     for (size_t m = 0; m < spec->n_methods; m++) {
         const double shares = cull_method_shares(&spec->methods[m]);
         if (shares <= 0 || spec->n_sparsities == 0 || takes_sparsity(&spec->methods[m]))
@@ -124,6 +129,7 @@ static cull_status note_shares(const remarks *r)
 static cull_status note_like_itself(const remarks *r)
 {
     const cull_spec *spec = r->plan->spec;
+
     for (size_t i = 0; i < spec->n_allocations; i++) {
         const cull_allocation *a = &spec->allocations[i];
         if (a->kind != CULL_ALLOCATE_LIKE || a->search)
@@ -153,6 +159,7 @@ static counts counts_of(const cull_prepared_model *s, const cull_step *step, dou
     const uint8_t *frozen = cull_frozen_of(s, step->layers);
     counts c = { 0 };
     size_t all = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const size_t E = s->layer[l]->E, wide = s->layer[l]->F > s->opened.facts->D
                                                     ? s->layer[l]->F
@@ -177,6 +184,7 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
                                   [CULL_UNIT_LAYER] = "layers",
                                   [CULL_UNIT_WEIGHT] = "weights of a row" };
     const double share = cull_nominal_share(plan, step);
+
     if (step->unit == CULL_UNIT_NONE || !(share > 0) || cull_experts_gone_before(plan, step))
         return CULL_OK;
     const counts c = counts_of(&r->inputs->at[step->model], step, share);
@@ -194,6 +202,7 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
 cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_plan *plan)
 {
     const remarks r = { ctx, inputs, plan };
+
     for (size_t m = 0; m < inputs->n; m++)
         for (size_t layers = 0; layers < plan->spec->n_layers; layers++) {
             CULL_TRY(note_layers(&r, m, layers));

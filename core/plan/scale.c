@@ -17,6 +17,7 @@ static double compute_seconds(const cull_machines *machines, const cull_alone *a
 static double peak_of(const cull_prepared_model *s, const cull_alone *alone, double share)
 {
     const double fixed = (double)cull_memory_fixed(&s->opened, alone->cost.tokens);
+
     return fixed + fmax(alone->cost.peak_bytes - fixed, 0) * share;
 }
 
@@ -33,6 +34,7 @@ static void put_together(const cull_machines *machines, double told, cull_scaled
 static double slice_share(size_t ranks)
 {
     const size_t owners = ranks < CULL_SLICES ? ranks : CULL_SLICES;
+
     return (double)((CULL_SLICES + owners - 1) / owners) / CULL_SLICES;
 }
 
@@ -42,6 +44,7 @@ enum { HEAD = 10 };
 static double kept_rows(const cull_prepared_model *s, const cull_rows *rows, double share)
 {
     double most = 0;
+
     for (size_t l = 0; l < s->opened.facts->L; l++)
         most = fmax(most,
                     (double)s->layer[l]->K * ((double)s->opened.facts->D + (double)s->layer[l]->F));
@@ -58,6 +61,7 @@ static double told_in_layer(const cull_prepared_model *s, const cull_rows *rows,
     const double owners = fmin((double)ranks, CULL_SLICES), others = 1 - 1 / owners;
     double bytes =
         (owners - 1) * (double)cull_layer_sums_bytes(layer->E, s->opened.facts->D, layer->F, sums);
+
     if (E > 0 && (groups & CULL_STAT_HESSIAN))
         bytes += others * (double)rows->tokens * (double)layer->K * (D + F) * sizeof(float);
     if (E > 0 && (groups & CULL_STAT_DENSE_SAMPLE))
@@ -73,6 +77,7 @@ cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const c
     const size_t L = s->opened.facts->L;
     cull_passes passes;
     double told = 0, kept = 0;
+
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
     *out = (cull_scaled){ .share = slice_share(machines->ranks) };
     for (size_t i = 0; machines->ranks > 1 && i < passes.n; i++) {
@@ -102,6 +107,7 @@ static cull_status list_requests(cull_ctx *ctx, const cull_inputs *inputs,
                                  const cull_prepared_model *s, asked *out)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < inputs->spec->n_metrics; i++)
         n += s->asked[i].requests.n;
     out->request = cull_scratch(ctx, n + 1, sizeof *out->request);
@@ -126,6 +132,7 @@ static cull_status request_share(cull_ctx *ctx, const cull_inputs *inputs,
 {
     asked a = { 0 };
     double all = 0, most = 0;
+
     CULL_TRY(list_requests(ctx, inputs, s, &a));
     double *of = cull_scratch(ctx, ranks, sizeof *of);
     if (!of)
@@ -154,6 +161,7 @@ cull_status cull_scale_evaluation(cull_ctx *ctx, const cull_plan *plan, const cu
     cull_arena *arena = cull_context_of(ctx)->scratch;
     const cull_mark mark = cull_arena_mark(arena);
     double bytes;
+
     *out = (cull_scaled){ 0 };
     CULL_TRY(request_share(ctx, inputs, s, machines->ranks, &out->share, &bytes));
     cull_arena_rewind(arena, mark);

@@ -50,6 +50,7 @@ static size_t hash_request(const cull_request *request, uint64_t *out)
 static int ascending(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
     return (x > y) - (x < y);
 }
 

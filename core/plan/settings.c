@@ -19,6 +19,7 @@ static const char *keep(lister *l, const cull_buf *text)
     const char *kept = text->failed ? NULL
                                     : cull_arena_copy(cull_context_of(l->ctx)->alloc,
                                                       text->s ? text->s : "", text->n);
+
     if (!kept && l->status == CULL_OK)
         l->status = cull_no_memory(l->ctx);
     return kept;
@@ -30,6 +31,7 @@ static void put_value(cull_buf *out, const json_t *value)
     const json_t *one;
     size_t i;
     char number[32];
+
     if (json_is_string(value)) {
         const char *slash = strrchr(json_string_value(value), '/');
         cull_buf_visible(out, slash ? slash + 1 : json_string_value(value));
@@ -76,6 +78,7 @@ static void add(lister *l, const char *name, const char *value)
 static void add_value(lister *l, const char *prefix, const char *name, const json_t *value)
 {
     cull_buf full = CULL_BUF_INIT, text = CULL_BUF_INIT;
+
     if (!value || json_is_null(value))
         return;
     cull_buf_printf(&full, "%s%s%s", prefix, *prefix && *name ? "." : "", name);
@@ -89,6 +92,7 @@ static void add_object(lister *l, const char *prefix, const json_t *object)
 {
     const char *key;
     const json_t *value;
+
     json_object_foreach((json_t *)(uintptr_t)object, key, value) add_value(l, prefix, key, value);
 }
 
@@ -97,6 +101,7 @@ static void add_use(lister *l, const char *name, const char *prefix, const json_
 {
     const char *word;
     const json_t *settings;
+
     json_object_foreach((json_t *)(uintptr_t)use, word, settings)
     {
         cull_buf text = CULL_BUF_INIT;
@@ -111,6 +116,7 @@ static void add_stage(lister *l, const json_t *stage)
 {
     const char *key;
     const json_t *value;
+
     add_use(l, "criterion", NULL, json_object_get(stage, "criterion"));
     add_use(l, "strategy", NULL, json_object_get(stage, "strategy"));
     json_object_foreach((json_t *)(uintptr_t)stage, key, value)
@@ -127,6 +133,7 @@ cull_status cull_settings_of(cull_ctx *ctx, const char *config, bool calibrated,
     const json_t *stage;
     size_t i;
     json_t *all = json_loads(config, JSON_ALLOW_NUL, NULL);
+
     json_array_foreach(json_object_get(all, "method"), i, stage) add_stage(&l, stage);
     if (calibrated) {
         add_use(&l, "calibrate", "calibrate", json_object_get(all, "calibrate"));
@@ -144,6 +151,7 @@ cull_status cull_settings_of_metric(cull_ctx *ctx, const char *metric, const cha
 {
     lister l = { .ctx = ctx };
     json_t *all = json_loads(settings, JSON_ALLOW_NUL, NULL);
+
     add_object(&l, metric, all);
     json_decref(all);
     *out = (cull_named_values){ l.n, l.at };
@@ -176,6 +184,7 @@ const cull_named_value *cull_settings_differ(const cull_named_values *settings,
 bool cull_settings_kept(cull_filter *filter, const cull_named_values *settings, bool always)
 {
     bool met = false;
+
     for (size_t i = 0; i < settings->n; i++)
         if (cull_filter_knows(filter, settings->at[i].name))
             met = cull_filter_meets(filter, settings->at[i].value) || met;

@@ -137,6 +137,7 @@ static double calibration_seconds(const cull_prepared_model *s, const cull_rates
 static double block_rows(const cull_prepared_model *s, uint64_t memory, double variants)
 {
     const cull_engine_options options = { .memory = memory };
+
     return (double)cull_block_rows(&s->opened, &options, (size_t)fmax(variants, 1));
 }
 

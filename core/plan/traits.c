@@ -30,6 +30,7 @@ static uint32_t bits_of(const cull_use *use, const char *callback, uint32_t (*of
 uint32_t cull_stage_emits(const cull_stage *stage)
 {
     const cull_strategy *s = strategy_of(stage);
+
     return bits_of(&stage->strategy, "emits_for", s->emits_for, s->emits);
 }
 
@@ -39,6 +40,7 @@ uint32_t cull_stage_needs(const cull_stage *stage)
     const cull_criterion *c = criterion_of(stage);
     const uint32_t needs = bits_of(&stage->strategy, "needs_for", s->needs_for, s->needs);
     const uint32_t kept = stage->keep.super ? CULL_STAT_OUTPUT_NORM : 0;
+
     return kept |
            (c ? needs | bits_of(&stage->criterion, "needs_for", c->needs_for, c->needs) : needs);
 }
@@ -46,6 +48,7 @@ uint32_t cull_stage_needs(const cull_stage *stage)
 uint32_t cull_stage_form(const cull_stage *stage)
 {
     const cull_criterion *c = criterion_of(stage);
+
     if (!c)
         return CULL_FORM_NONE;
     return c->form_for ? c->form_for(stage->criterion.settings) : c->form;
@@ -56,6 +59,7 @@ cull_unit cull_stage_unit(const cull_stage *stage)
     const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
                              1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
     const uint32_t emits = cull_stage_emits(stage);
+
     if (strategy_of(stage)->flags & CULL_NO_BUDGET)
         return CULL_UNIT_NONE;
     if (emits & experts)
@@ -76,6 +80,7 @@ bool cull_stage_visits(const cull_stage *stage)
 double cull_method_shares(const cull_method *method)
 {
     double kept = 1;
+
     for (size_t i = 0; i < method->n; i++)
         if (!isnan(method->stage[i].share))
             kept *= 1 - method->stage[i].share;
@@ -85,18 +90,21 @@ double cull_method_shares(const cull_method *method)
 bool cull_stage_observes(const cull_stage *stage)
 {
     const cull_criterion *c = criterion_of(stage);
+
     return c && c->observer;
 }
 
 bool cull_stage_draws(const cull_stage *stage)
 {
     const cull_criterion *c = criterion_of(stage);
+
     return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
 }
 
 bool cull_rows_random(const cull_calibration_spec *calibration)
 {
     const cull_data *data = calibration->data.plugin->vtable;
+
     if (!data->random)
         return false;
     cull_call_enter(calibration->data.plugin, "random", SIZE_MAX);
@@ -123,6 +131,7 @@ bool cull_unit_spreads(cull_unit unit)
 uint64_t cull_stage_sides(const cull_stage *stage)
 {
     const cull_strategy *s = strategy_of(stage);
+
     return s->parts_for ? s->parts_for(stage->strategy.settings) : 0;
 }
 
@@ -137,6 +146,7 @@ size_t cull_spread_stage(const cull_method *method)
 const cull_search *cull_search_of(const cull_plan *plan, size_t step)
 {
     const size_t donor = plan->step[step].donor;
+
     return donor == CULL_NOT ? NULL : plan->step[donor].search;
 }
 

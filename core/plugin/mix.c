@@ -56,6 +56,7 @@ static double tokens_of_mix(const cull_mix *mix, const cull_sequences *of)
 static int ascending(const void *a, const void *b)
 {
     const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
     return (x > y) - (x < y);
 }
 

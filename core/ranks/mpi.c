@@ -275,6 +275,7 @@ static void hurry(messenger *m, MPI_Request *request)
 {
     static const double nap = 2e-5;
     int done = 0;
+
     for (;;) {
         MPI_Test(request, &done, MPI_STATUS_IGNORE);
         if (done)

@@ -44,6 +44,7 @@ typedef struct identity {
 static void read_line(const char *path, char *to, size_t size)
 {
     FILE *file = fopen(path, "re");
+
     to[0] = '\0';
     if (file && fgets(to, (int)size, file))
         to[strcspn(to, "\n")] = '\0';
@@ -56,6 +57,7 @@ static void read_line(const char *path, char *to, size_t size)
 static unsigned long long start_of(long pid)
 {
     char path[64], line[1024];
+
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     read_line(path, line, sizeof line);
     const char *c = strrchr(line, ')'); // the name may hold anything
@@ -70,6 +72,7 @@ static void own_identity(identity *out)
 {
     char prefix[CULL_TEMPORARY_PREFIX];
     uint32_t chance = 0;
+
     cull_temporary_prefix(prefix); // ".tmp.HOST."
     *out = (identity){ .pid = (long)getpid() };
     if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
@@ -88,6 +91,7 @@ static bool describe(const identity *own, char *text, size_t size)
     const time_t now = time(NULL);
     struct tm parts;
     char when[32] = "";
+
     if (gmtime_r(&now, &parts))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &parts);
     json_t *json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:I, s:s}", "run", own->run, "host",
@@ -102,6 +106,7 @@ static bool describe(const identity *own, char *text, size_t size)
 static void copy_text(const json_t *json, const char *key, char *to, size_t size)
 {
     const char *text = json_string_value(json_object_get(json, key));
+
     snprintf(to, size, "%s", text ? text : "");
 }
 
@@ -109,6 +114,7 @@ static void copy_text(const json_t *json, const char *key, char *to, size_t size
 static bool read_identity(const char *dir, const char *name, identity *out)
 {
     char path[4096];
+
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return false;
     json_t *json = json_load_file(path, 0, NULL);
@@ -131,6 +137,7 @@ static time_t file_clock(const char *dir)
     char path[4096];
     struct stat st;
     time_t now = time(NULL);
+
     snprintf(path, sizeof path, "%s/.clock.%ld", dir, (long)getpid());
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd >= 0 && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0)
@@ -147,6 +154,7 @@ static bool is_alive(const char *dir, const identity *run)
     char path[4096];
     struct stat st;
     identity here;
+
     if (snprintf(path, sizeof path, "%s/%s", dir, run->run) >= (int)sizeof path ||
         stat(path, &st) != 0)
         return false;
@@ -162,6 +170,7 @@ static bool owner_of(const char *dir, const char *key, identity *out)
 {
     char name[2 * NAME];
     identity heir;
+
     snprintf(name, sizeof name, "%s.claim", key);
     if (!read_identity(dir, name, out))
         return false;
@@ -178,6 +187,7 @@ static void walk(const char *dir, void (*each)(void *arg, const char *dir, const
                  void *arg)
 {
     DIR *folder = opendir(dir);
+
     for (const struct dirent *entry; folder && (entry = readdir(folder));)
         if (entry->d_name[0] != '.')
             each(arg, dir, entry->d_name);
@@ -188,6 +198,7 @@ static void walk(const char *dir, void (*each)(void *arg, const char *dir, const
 static bool is_run(const char *name)
 {
     const char *dot = strrchr(name, '.');
+
     return dot && strcmp(dot, ".run") == 0 && !strstr(name, ".after.");
 }
 
@@ -195,6 +206,7 @@ static void count_living(void *arg, const char *dir, const char *name)
 {
     identity run;
     size_t *n = arg;
+
     if (is_run(name) && read_identity(dir, name, &run))
         *n += is_alive(dir, &run);
 }
@@ -202,6 +214,7 @@ static void count_living(void *arg, const char *dir, const char *name)
 size_t cull_claims_runs(cull_claims *claims)
 {
     size_t n = 0;
+
     walk(claims->dir, count_living, &n);
     return n > 0 ? n : 1;
 }
@@ -210,6 +223,7 @@ bool cull_claims_any(cull_ctx *ctx, const char *folder)
 {
     size_t n = 0;
     const char *dir = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/claims", folder);
+
     if (dir)
         walk(dir, count_living, &n);
     return n > 0;
@@ -221,6 +235,7 @@ static void *beat(void *arg)
 {
     cull_claims *c = arg;
     char path[4096];
+
     snprintf(path, sizeof path, "%s/%s", c->dir, c->run);
     pthread_mutex_lock(&c->lock);
     while (!c->ended) {
@@ -238,6 +253,7 @@ static void *beat(void *arg)
 static bool start_beat(cull_claims *c)
 {
     sigset_t all, before;
+
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     c->beating = pthread_create(&c->thread, NULL, beat, c) == 0;
@@ -250,6 +266,7 @@ static int create_exclusively(const char *path, const char *text)
 {
     const size_t n = strlen(text);
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+
     if (fd < 0)
         return errno;
     const bool ok = write(fd, text, n) == (ssize_t)n;
@@ -264,6 +281,7 @@ static int create_exclusively(const char *path, const char *text)
 static void remove_file(const char *dir, const char *name)
 {
     char path[4096];
+
     if (snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path)
         unlink(path);
 }
@@ -274,6 +292,7 @@ static void remove_dead(void *arg, const char *dir, const char *name)
     char key[NAME / 2];
     identity owner;
     const char *end = strstr(name, ".after.");
+
     (void)arg;
     if (!end)
         end = strstr(name, ".claim");
@@ -294,6 +313,7 @@ static cull_status enter(cull_ctx *ctx, cull_claims *c)
 {
     identity own;
     char path[4096];
+
     own_identity(&own);
     snprintf(c->run, sizeof c->run, "%s", own.run);
     if (!describe(&own, c->about, sizeof c->about) ||
@@ -311,6 +331,7 @@ static cull_status enter(cull_ctx *ctx, cull_claims *c)
 cull_status cull_claims_open(cull_ctx *ctx, const char *folder, cull_claims **out)
 {
     const char *dir = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/claims", folder);
+
     *out = NULL;
     if (!dir)
         return cull_no_memory(ctx);
@@ -333,6 +354,7 @@ static void remove_own(void *arg, const char *dir, const char *name)
 {
     const cull_claims *c = arg;
     identity owner;
+
     if (!is_run(name) && read_identity(dir, name, &owner) && strcmp(owner.run, c->run) == 0)
         remove_file(dir, name);
 }
@@ -365,6 +387,7 @@ void cull_claims_close(cull_claims *c)
 static int link_exclusively(const cull_claims *c, const char *name)
 {
     char from[4096], to[4096];
+
     if (snprintf(from, sizeof from, "%s/%s", c->dir, c->run) >= (int)sizeof from ||
         snprintf(to, sizeof to, "%s/%s", c->dir, name) >= (int)sizeof to)
         return ENAMETOOLONG;
@@ -380,6 +403,7 @@ static void remove_damaged(const cull_claims *c, const char *name)
 {
     char path[4096];
     struct stat st;
+
     if (snprintf(path, sizeof path, "%s/%s", c->dir, name) < (int)sizeof path &&
         stat(path, &st) == 0 && file_clock(c->dir) - st.st_mtime > CULL_CLAIM_STALE)
         unlink(path);
@@ -389,6 +413,7 @@ cull_status cull_claim(cull_ctx *ctx, cull_claims *c, const char *key, bool *min
 {
     char name[2 * NAME];
     identity owner;
+
     *mine = false;
     snprintf(name, sizeof name, "%s.claim", key);
     int error = link_exclusively(c, name);
@@ -419,6 +444,7 @@ static void remove_of_key(void *arg, const char *dir, const char *name)
 {
     const releasing *r = arg;
     const size_t n = strlen(r->key);
+
     if (strncmp(name, r->key, n) == 0 && strncmp(name + n, ".after.", 7) == 0)
         remove_file(dir, name);
 }
@@ -428,6 +454,7 @@ void cull_claim_release(cull_claims *c, const char *key)
     char name[2 * NAME];
     identity first;
     releasing r = { c, key };
+
     snprintf(name, sizeof name, "%s.claim", key);
     const bool inherited = read_identity(c->dir, name, &first) && strcmp(first.run, c->run) != 0;
     remove_file(c->dir, name);

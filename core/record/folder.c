@@ -118,6 +118,7 @@ cull_status cull_folder_abandoned(cull_ctx *ctx, const char *dir, size_t *n,
                                   const char *const **names)
 {
     char prefix[CULL_TEMPORARY_PREFIX];
+
     cull_temporary_prefix(prefix);
     return list(ctx, dir, is_abandoned, prefix, n, names);
 }
@@ -160,6 +161,7 @@ static cull_status copy_file(cull_ctx *ctx, const char *from, const char *to)
     cull_status status = fd < 0  ? cull_fail(ctx, CULL_EIO, "%s: %s", from, strerror(errno))
                          : block ? cull_new_file_begin(ctx, &file, to)
                                  : CULL_ENOMEM;
+
     while (status == CULL_OK && (n = read(fd, block, BLOCK)) > 0) {
         status = cull_new_file_put(ctx, &file, at, block, (size_t)n);
         at += (uint64_t)n;

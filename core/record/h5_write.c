@@ -126,6 +126,7 @@ static char *read_whole(cull_ctx *ctx, const char *path, size_t *n)
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *bytes = NULL;
     size_t got = 0;
+
     *n = fd >= 0 && fstat(fd, &st) == 0 ? (size_t)st.st_size : 0;
     if (*n > 0)
         bytes = cull_alloc(*n, 1);
@@ -148,6 +149,7 @@ static hid_t open_image(char *bytes, size_t n)
 {
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
     hid_t made = -1;
+
     if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
         H5Pset_fapl_core(how, (size_t)1 << 20, false) >= 0 && H5Pset_file_image(how, bytes, n) >= 0)
         made = H5Fopen("/dev/null/image", H5F_ACC_RDWR, how);
@@ -158,6 +160,7 @@ static hid_t open_image(char *bytes, size_t n)
 cull_h5 *cull_h5_edit(cull_ctx *ctx, const char *from, const char *to)
 {
     size_t n;
+
     cull_h5_quiet(from);
     char *bytes = cull_h5_check(ctx, from) == CULL_OK ? read_whole(ctx, from, &n) : NULL;
     cull_h5 *file = bytes ? cull_alloc(1, sizeof *file) : NULL;

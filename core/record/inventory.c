@@ -17,6 +17,7 @@ const char *cull_kept_word(cull_kept_kind kind)
 {
     static const char *const words[CULL_N_KEPT] = { "trial", "evaluation",  "cut",
                                                     "stage", "calibration", "left over" };
+
     return words[kind];
 }
 
@@ -35,6 +36,7 @@ static cull_status add(builder *b, cull_kept_kind kind, const char *room, const 
     cull_inventory *out = b->out;
     struct stat st;
     const char *path = cull_arena_printf(arena, "%s/%s/%s", b->folder, room, name);
+
     if (!path)
         return cull_no_memory(b->ctx);
     if (stat(path, &st) != 0)
@@ -64,6 +66,7 @@ static cull_status add_all(builder *b, cull_kept_kind kind, const char *room, co
     const char *dir = cull_arena_printf(cull_context_of(b->ctx)->scratch, "%s/%s", b->folder, room);
     const char *const *names;
     size_t n;
+
     if (!dir)
         return cull_no_memory(b->ctx);
     CULL_TRY(cull_folder_list(b->ctx, dir, ending, &n, &names));
@@ -77,6 +80,7 @@ static cull_status add_left(builder *b, const char *room)
     const char *dir = cull_arena_printf(cull_context_of(b->ctx)->scratch, "%s/%s", b->folder, room);
     const char *const *names;
     size_t n;
+
     if (!dir)
         return cull_no_memory(b->ctx);
     CULL_TRY(cull_folder_abandoned(b->ctx, dir, &n, &names));
@@ -100,12 +104,14 @@ static cull_kept *find(const cull_inventory *v, const char *name)
 static size_t base_length(const char *name)
 {
     const char *added = strstr(name, ".eval-"), *end = strrchr(name, '.');
+
     return added ? (size_t)(added - name) : end ? (size_t)(end - name) : strlen(name);
 }
 
 static void mark_old(cull_inventory *v, const char *base)
 {
     const size_t n = strlen(base);
+
     for (size_t i = 0; i < v->n; i++) {
         const char *name = v->at[i].name;
         if (v->at[i].kind <= CULL_KEPT_EVALUATION && base_length(name) == n + 7 &&
@@ -118,6 +124,7 @@ static cull_status look_at_trials(builder *b)
 {
     cull_stored_trials stored;
     cull_inventory *v = b->out;
+
     for (size_t i = 0; i < v->n; i++)
         if (v->at[i].kind <= CULL_KEPT_EVALUATION)
             v->at[i].damaged = true;
@@ -146,6 +153,7 @@ static cull_status look_at_trials(builder *b)
 static cull_status look_at_steps(builder *b)
 {
     cull_arena *arena = cull_context_of(b->ctx)->alloc;
+
     for (size_t i = 0; i < b->out->n; i++) {
         cull_kept *k = &b->out->at[i];
         cull_cut_name cut;
@@ -184,6 +192,7 @@ static void mark_used(cull_inventory *v)
 static int by_kind_and_name(const void *a, const void *b)
 {
     const cull_kept *x = a, *y = b;
+
     return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->name, y->name);
 }
 
@@ -192,6 +201,7 @@ cull_status cull_inventory_make(cull_ctx *ctx, const char *folder, cull_inventor
     static const char *const rooms[] = { "trials", "cuts", "steps", "calibration" };
     builder b = { .ctx = ctx, .folder = folder, .out = out };
     bool any = false;
+
     *out = (cull_inventory){ 0 };
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
         const char *path =
@@ -221,6 +231,7 @@ cull_status cull_inventory_remove(cull_ctx *ctx, const char *folder, const cull_
 {
     cull_arena *arena = cull_context_of(ctx)->alloc;
     bool trials = false;
+
     *bytes = 0;
     for (size_t i = 0; i < v->n; i++) {
         struct stat st;

@@ -12,6 +12,7 @@ static const char *expert_scores(cull_ctx *ctx, size_t l)
 {
     const char *name =
         cull_arena_printf(cull_context_of(ctx)->scratch, "layer.%zu.expert.score", l);
+
     if (!name)
         cull_no_memory(ctx);
     return name;
@@ -55,6 +56,7 @@ cull_status cull_step_save(cull_ctx *ctx, const char *path, const char *cut, siz
     content c = { 0 };
     cull_safetensors_writer *writer = NULL;
     cull_status status = collect(ctx, L, E, scores, &c);
+
     if (status == CULL_OK)
         status = cull_safetensors_create_sealed(ctx, path, c.n, c.entry, 1,
                                                 &(cull_pair){ "cut", cut }, &writer);
@@ -73,6 +75,7 @@ static cull_status read_name(cull_ctx *ctx, const char *path, const cull_safeten
                              cull_cut_name *out)
 {
     const char *name = cull_safetensors_metadata(file, "cut");
+
     if (!name || strlen(name) >= sizeof out->text || strchr(name, '/') || *name == '.')
         return cull_fail(ctx, CULL_EFORMAT, "%s: names no cut", path);
     snprintf(out->text, sizeof out->text, "%s", name);
@@ -84,6 +87,7 @@ static cull_status read_scores(cull_ctx *ctx, const char *path, const cull_safet
                                const char *name, size_t n, double **out)
 {
     cull_tensor t;
+
     *out = NULL;
     if (!cull_safetensors_find(file, name, &t))
         return CULL_OK;
@@ -100,6 +104,7 @@ static cull_status read_experts(cull_ctx *ctx, const char *path, const cull_safe
 {
     double **expert = cull_take(ctx, L, sizeof *expert);
     bool any = false;
+
     if (!expert)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -120,6 +125,7 @@ cull_status cull_step_load(cull_ctx *ctx, const char *path, size_t L, const size
                            cull_cut_name *cut, cull_step_scores *scores)
 {
     cull_safetensors *file;
+
     *scores = (cull_step_scores){ 0 };
     CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
     cull_status status = read_name(ctx, path, file, cut);
@@ -136,6 +142,7 @@ cull_status cull_step_load(cull_ctx *ctx, const char *path, size_t L, const size
 cull_status cull_step_cut(cull_ctx *ctx, const char *path, cull_cut_name *cut)
 {
     cull_safetensors *file;
+
     CULL_TRY(cull_safetensors_open_sealed(ctx, path, &file));
     const cull_status status = read_name(ctx, path, file, cut);
     cull_safetensors_close(file);

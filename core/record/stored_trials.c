@@ -38,6 +38,7 @@ static cull_status read_entry(cull_ctx *ctx, const char *dir, entry *e, bool *us
     const char *path =
         cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials/%s", dir, e->name);
     cull_h5_in *file = NULL;
+
     if (!path)
         return cull_no_memory(ctx);
 
@@ -64,6 +65,7 @@ static cull_status read_entries(cull_ctx *ctx, const char *dir, size_t *n, entry
     const char *trials = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials", dir);
     const char *const *names;
     size_t n_names;
+
     if (!trials)
         return cull_no_memory(ctx);
     CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n_names, &names));
@@ -86,6 +88,7 @@ static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry 
                           cull_stored_trial *out)
 {
     size_t keys = 0;
+
     for (size_t j = 0; j < n; j++)
         keys += strcmp(all[j].id, all[i].id) == 0 ? all[j].n : 0;
     const char **key = cull_take(ctx, keys ? keys : 1, sizeof *key);
@@ -109,6 +112,7 @@ cull_status cull_find_stored_trials(cull_ctx *ctx, const char *dir, cull_stored_
 {
     entry *all = NULL;
     size_t n = 0;
+
     *out = (cull_stored_trials){ 0 };
     CULL_TRY(read_entries(ctx, dir, &n, &all));
 
@@ -147,6 +151,7 @@ bool cull_evaluation_exists(const cull_stored_trial *present, const char *key)
 cull_status cull_results_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 {
     static const char *const folders[] = { "", "/trials", "/cuts", "/calibration", "/steps" };
+
     *removed = 0;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         const char *folder =

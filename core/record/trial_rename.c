@@ -36,6 +36,7 @@ static cull_status rename_file(cull_ctx *ctx, const char *dir, const char *name,
     const char *to =
         slug ? cull_arena_printf(arena, "%s/trials/%s-%.16s%s", dir, slug, id, name + strlen(base))
              : NULL;
+
     if (!from || !to)
         return cull_no_memory(ctx);
     cull_h5 *file = cull_h5_edit(ctx, from, to);
@@ -54,6 +55,7 @@ cull_status cull_trial_rename(cull_ctx *ctx, const char *dir, const cull_stored_
     const char *trials = cull_arena_printf(arena, "%s/trials", dir);
     const char *const *names;
     size_t n, length = base ? strlen(base) : 0;
+
     if (!base || !trials)
         return cull_no_memory(ctx);
     CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &names));

@@ -72,6 +72,7 @@ static bool bind_search(cull_reader *r, const cull_node *key, const cull_node *n
                         cull_search *out)
 {
     const cull_node *on = node->kind == CULL_MAP ? cull_node_get(node, "on") : NULL;
+
     out->place = key->place;
     out->settings = cull_bind(&r->binder, &cull_search_table, key->place, node, &owned_table);
     if (!on)
@@ -87,6 +88,7 @@ static bool bind_search(cull_reader *r, const cull_node *key, const cull_node *n
 static cull_search *read_search(cull_reader *r, const cull_node *key, const cull_node *node)
 {
     cull_search *search = cull_take(r->ctx, 1, sizeof *search);
+
     if (!search) {
         r->problems->lost = true;
         return NULL;
@@ -106,6 +108,7 @@ static const char *label_of(cull_reader *r, const cull_allocation *a)
         cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s%s%s%s%s%s", a->like ? "like:" : "",
                           a->like ? a->like : "", a->like && a->search ? ":" : "",
                           a->search ? "search" : "", name ? ":" : "", name ? name : "");
+
     if (!label)
         r->problems->lost = true;
     return label;
@@ -116,6 +119,7 @@ static bool read_map(cull_reader *r, const cull_node *node, cull_allocation *out
 {
     const cull_node *like = cull_node_get(node, "like"), *search = cull_node_get(node, "search");
     const size_t known = (like ? 1u : 0u) + (search ? 1u : 0u);
+
     if (known == 0 || node->n != known || (like && like->kind != CULL_SCALAR))
         return false;
     out->kind = like ? CULL_ALLOCATE_LIKE : CULL_ALLOCATE_SEARCH;
@@ -135,6 +139,7 @@ static bool read_map(cull_reader *r, const cull_node *node, cull_allocation *out
 static void read_allocation(cull_reader *r, const cull_node *node, cull_allocation *out)
 {
     static const char *const words[] = { "layer", "global", NULL };
+
     *out = (cull_allocation){ .place = node->place };
     if (node->kind == CULL_MAP && read_map(r, node, out))
         return;
@@ -165,6 +170,7 @@ void cull_join_fitness(cull_reader *r)
     cull_spec *spec = r->spec;
     cull_use *all = cull_take(r->ctx, spec->n_metrics + spec->n_allocations + 1, sizeof *all);
     size_t n = spec->n_metrics;
+
     if (!all) {
         r->problems->lost = true;
         return;
@@ -184,6 +190,7 @@ void cull_read_allocations(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     cull_elements list;
+
     cull_elements_of(node, &list);
     spec->allocations = cull_take(r->ctx, list.n + 1, sizeof *spec->allocations);
     for (size_t i = 0; spec->allocations && i < list.n; i++) {

@@ -11,6 +11,7 @@ static const char *const *texts_of(const cull_binder *b, const char *who, const 
                                    bool list, size_t *n)
 {
     const cull_node *const *items = &value;
+
     *n = 1;
     if (value->kind == CULL_LIST && list) {
         items = (const cull_node *const *)value->item;
@@ -33,6 +34,7 @@ static const char *const *texts_of(const cull_binder *b, const char *who, const 
 const char *cull_base_of(const cull_binder *b, const cull_node *value)
 {
     const char *slash = value->place.line > 0 ? strrchr(value->place.file, '/') : NULL;
+
     if (!slash)
         return value->place.line > 0 ? "." : NULL;
     const char *base = cull_arena_copy(cull_context_of(b->problems->ctx)->alloc, value->place.file,
@@ -47,6 +49,7 @@ static const cull_node *culprit(const cull_binder *b, const cull_param *param,
                                 const cull_node *value, const char *const *texts, void *settings)
 {
     char message[CULL_SENTENCE];
+
     for (size_t i = 0; value->kind == CULL_LIST && i < value->n; i++)
         if (cull_setting_parse(b->problems->ctx, param, 1, &texts[i], cull_base_of(b, value),
                                settings, message, sizeof message) != CULL_OK)
@@ -60,6 +63,7 @@ bool cull_bind_value(const cull_binder *b, const char *who, const cull_param *pa
     char message[CULL_SENTENCE];
     size_t n;
     const char *const *texts = texts_of(b, who, value, cull_setting_is_list(param), &n);
+
     if (!texts)
         return false;
     const cull_status status =
@@ -77,6 +81,7 @@ static bool bind_pair(const cull_binder *b, const char *whose, const cull_param 
                       const cull_node *value, void *settings)
 {
     char who[160];
+
     snprintf(who, sizeof who, "%s%s%s", whose, *whose ? "." : "", param->name);
     return cull_bind_value(b, who, param, value, settings);
 }
@@ -92,6 +97,7 @@ static size_t row_of(const cull_plugin *plugin, const char *name)
 static const char *nearest(const cull_plugin *plugin, const cull_plugin *owned, const char *word)
 {
     const char *near = cull_setting_nearest(plugin, word);
+
     return near || !owned ? near : cull_setting_nearest(owned, word);
 }
 
@@ -99,6 +105,7 @@ static void add_unknown(const cull_binder *b, const cull_plugin *plugin, const c
                         const cull_node *key)
 {
     const char *near = nearest(plugin, owned, key->text);
+
     if (near)
         cull_problem_add(b->problems, key->place, "%s has no setting \"%s\"; did you mean \"%s\"?",
                          plugin->name, key->text, near);
@@ -126,6 +133,7 @@ static bool bind_map(const cull_binder *b, const cull_plugin *plugin, const cull
                      const cull_plugin *owned, void *settings, bool *given)
 {
     bool good = true;
+
     for (size_t i = 0; map && i < map->n; i++) {
         const size_t row = row_of(plugin, map->key[i]->text);
         if (row != SIZE_MAX) {
@@ -147,6 +155,7 @@ void *cull_bind(const cull_binder *b, const cull_plugin *plugin, cull_place plac
 {
     void *settings;
     bool *given = cull_scratch(b->problems->ctx, plugin->n_params + 1, sizeof *given);
+
     if (!given || cull_settings_new(b->problems->ctx, plugin, &settings) != CULL_OK) {
         b->problems->lost = true;
         return NULL;
@@ -172,6 +181,7 @@ bool cull_bind_owned(const cull_binder *b, const cull_plugin *owned, const char 
                      const cull_node *map, void *settings, bool *given)
 {
     bool good = true;
+
     for (size_t i = 0; map && map->kind == CULL_MAP && i < map->n; i++) {
         const size_t row = row_of(owned, map->key[i]->text);
         if (row == SIZE_MAX)

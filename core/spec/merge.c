@@ -35,6 +35,7 @@ static cull_node *merge(cull_problems *problems, const cull_node *base, const cu
                         size_t depth, const char **above)
 {
     cull_node *out = (cull_node *)(uintptr_t)own;
+
     if (base->kind != CULL_MAP || own->kind != CULL_MAP ||
         is_other_plugin(depth, above, base, own) || depth == CULL_TREE_DEPTH)
         return out;
@@ -69,5 +70,6 @@ static cull_node *merge(cull_problems *problems, const cull_node *base, const cu
 cull_node *cull_tree_merge(cull_problems *problems, const cull_node *base, const cull_node *own)
 {
     const char *above[CULL_TREE_DEPTH + 1];
+
     return merge(problems, base, own, 0, above);
 }

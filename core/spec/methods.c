@@ -66,6 +66,7 @@ static bool own_propagation(const cull_use *use)
 static void read_share(cull_stage *stage, const cull_node *settings, const struct owned *owned)
 {
     const cull_node *share = settings ? cull_node_get(settings, "experts") : NULL;
+
     stage->share = share ? owned->experts : NAN;
     if (share)
         stage->share_place = share->place;
@@ -76,6 +77,7 @@ static void read_strategy(cull_reader *r, const cull_node *node, cull_stage *sta
     const cull_node *settings;
     struct owned owned = { .experts = NAN };
     bool given[sizeof strategy_params / sizeof *strategy_params] = { 0 };
+
     if (!cull_read_use(r, CULL_STRATEGY, node, &strategy_table, &stage->strategy, &settings))
         return;
     if (cull_setting_find(stage->strategy.plugin, "experts") == NULL) {
@@ -93,6 +95,7 @@ static void read_strategy(cull_reader *r, const cull_node *node, cull_stage *sta
 static bool read_index(const cull_node *node, size_t *out)
 {
     char *end;
+
     if (node->kind != CULL_SCALAR || !node->text[0] || strspn(node->text, "0123456789") > 9)
         return false;
     *out = (size_t)strtoull(node->text, &end, 10);
@@ -123,6 +126,7 @@ static const cull_node *read_list(cull_reader *r, const cull_node *node)
 {
     const char *base = cull_base_of(&r->binder, node);
     cull_buf file = CULL_BUF_INIT;
+
     cull_path_join(&file, base ? base : ".", node->text);
     const char *path =
         file.failed ? NULL : cull_arena_copy(cull_context_of(r->ctx)->alloc, file.s, file.n);
@@ -145,6 +149,7 @@ static const cull_node *read_list(cull_reader *r, const cull_node *node)
 static void read_keep(cull_reader *r, const cull_node *node, cull_keep *keep)
 {
     const cull_node *list = node;
+
     keep->place = node->place;
     if (node->kind == CULL_SCALAR && !strcmp(node->text, "super")) {
         keep->super = true;
@@ -168,6 +173,7 @@ static void read_stage(cull_reader *r, const cull_node *node, cull_stage *stage)
 {
     static const char *const keys[] = { "criterion", "strategy", "recalibrate",
                                         "propagate", "keep",     NULL };
+
     *stage = (cull_stage){ .place = node->place, .share = NAN };
     if (node->kind != CULL_MAP) {
         cull_problem_add(r->problems, node->place,
@@ -201,6 +207,7 @@ static void read_method(cull_reader *r, const cull_node *key, const cull_node *v
                         cull_method *method)
 {
     cull_elements stages;
+
     cull_elements_of(value, &stages);
     *method = (cull_method){ .place = key->place, .name = key->text, .n = stages.n };
     method->stage = cull_take(r->ctx, stages.n + 1, sizeof *method->stage);
@@ -223,6 +230,7 @@ static void read_method(cull_reader *r, const cull_node *key, const cull_node *v
 void cull_read_methods(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
+
     if (node->kind != CULL_MAP || node->n == 0) {
         cull_problem_add(r->problems, node->place, "methods is a map of names to stages, not %s",
                          node->kind == CULL_MAP ? "an empty one" : cull_node_kind_name(node));

@@ -23,6 +23,7 @@ static const cull_param tokens_param =
 static bool read_part(cull_reader *r, const cull_node *node, cull_mix_part *out)
 {
     const cull_node *share = node->kind == CULL_MAP ? cull_node_get(node, "share") : NULL;
+
     if (!share || node->n != 2) {
         cull_problem_add(r->problems, node->place,
                          "mix: a part is a reader and its share, as { text: { … }, share: 0.3 }");
@@ -47,6 +48,7 @@ static bool read_part(cull_reader *r, const cull_node *node, cull_mix_part *out)
 static const char *parts_json(cull_reader *r, const cull_mix *mix)
 {
     cull_buf text = CULL_BUF_INIT;
+
     for (size_t i = 0; i < mix->n; i++) {
         cull_buf_printf(&text, "%s{\"share\":%.17g,", i ? "," : "[", mix->part[i].share);
         cull_buf_json(&text, mix->part[i].plugin->name, strlen(mix->part[i].plugin->name));
@@ -65,6 +67,7 @@ static const char *parts_json(cull_reader *r, const cull_mix *mix)
 static bool read_parts(cull_reader *r, const cull_node *node, cull_mix *mix)
 {
     cull_elements list;
+
     cull_elements_of(node, &list);
     cull_mix_part *part = cull_take(r->ctx, list.n + 1, sizeof *part);
     double sum = 0;
@@ -86,6 +89,7 @@ bool cull_read_mix(cull_reader *r, const cull_node *node, cull_use *out)
     static const char *const known[] = { "mix", "tokens", "dense_rows", NULL };
     const cull_node *tokens = cull_node_get(node, "tokens");
     cull_mix *mix = cull_take(r->ctx, 1, sizeof *mix);
+
     if (!mix) {
         r->problems->lost = true;
         return false;

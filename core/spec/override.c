@@ -21,6 +21,7 @@ static cull_node *copy_node(const override *o, const cull_node *node, size_t roo
 {
     cull_ctx *ctx = o->problems->ctx;
     cull_node *copy = cull_take(ctx, 1, sizeof *copy);
+
     if (!copy)
         return NULL;
     *copy = *node;
@@ -40,6 +41,7 @@ static cull_node *copy_node(const override *o, const cull_node *node, size_t roo
 static size_t key_on_path(const cull_node *map, const char *path, size_t *length)
 {
     size_t found = SIZE_MAX;
+
     *length = strcspn(path, ".");
     for (size_t i = 0; i < map->n; i++) {
         const size_t n = strlen(map->key[i]->text);
@@ -85,6 +87,7 @@ static cull_node *set_in_map(const override *o, const cull_node *map, const char
     size_t length;
     size_t i = key_on_path(map, path, &length);
     cull_node *copy = copy_node(o, map, map->n + 1);
+
     if (!copy)
         return NULL;
     if (o->change == DELETE && i == SIZE_MAX) {
@@ -113,6 +116,7 @@ static cull_node *set_in_list(const override *o, const cull_node *list, const ch
     char *end;
     const size_t length = strcspn(path, ".");
     const unsigned long i = strtoul(path, &end, 10);
+
     if (length == 0 || end != path + length || *path == '-' || *path == '+' || i >= list->n) {
         cull_problem_add(o->problems, o->place,
                          "\"%.*s\" is not a position in the list here (0 to %zu)", (int)length,
@@ -167,6 +171,7 @@ static bool take_apart(cull_problems *problems, const char *text, override *o, c
     cull_arena *arena = cull_context_of(problems->ctx)->alloc;
     const char *equals = strchr(text, '=');
     const char *end = equals ? equals : text + strlen(text);
+
     o->change = *text == '~'                                   ? DELETE
                 : equals && equals > text && equals[-1] == '+' ? APPEND
                                                                : REPLACE;
@@ -189,6 +194,7 @@ cull_node *cull_tree_set(cull_problems *problems, cull_node *root, const char *t
 {
     override o = { .problems = problems };
     const char *path, *value;
+
     if (!take_apart(problems, text, &o, &path, &value))
         return NULL;
     if (o.change == DELETE)

@@ -14,6 +14,7 @@ void cull_problems_init(cull_problems *problems, cull_ctx *ctx)
 static const char *keep_text(cull_problems *problems, const char *fmt, va_list args)
 {
     char text[CULL_SENTENCE];
+
     vsnprintf(text, sizeof text, fmt, args);
     return cull_arena_copy(cull_context_of(problems->ctx)->alloc, text, strlen(text));
 }
@@ -51,6 +52,7 @@ static bool known(const cull_problems *problems, const cull_problem *new)
 void cull_problem_add(cull_problems *problems, cull_place place, const char *fmt, ...)
 {
     va_list args;
+
     va_start(args, fmt);
     const cull_problem new = {
         .place = place,
@@ -88,6 +90,7 @@ bool cull_ends_all(cull_status status)
 cull_status cull_problem_of(cull_problems *problems, cull_place place, cull_status status)
 {
     const cull_error *error = &cull_context_of(problems->ctx)->error;
+
     if (status == CULL_OK || cull_ends_all(status))
         return status;
     if (error->n_frames > 1)
@@ -114,6 +117,7 @@ static int by_place(const void *a, const void *b)
 {
     const cull_problem *p = *(const cull_problem *const *)a, *q = *(const cull_problem *const *)b;
     const int files = strcmp(p->place.file, q->place.file);
+
     if (p->place.line > 0 && q->place.line > 0 && files != 0)
         return files;
     if (p->place.line != q->place.line)
@@ -127,6 +131,7 @@ void cull_problems_print(const cull_problems *problems, cull_buf *out)
 {
     const cull_problem **order =
         cull_arena_alloc(cull_context_of(problems->ctx)->alloc, problems->n + 1, sizeof *order);
+
     if (!order) {
         out->failed = true;
         return;

@@ -36,6 +36,7 @@ void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
 static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull_node *word)
 {
     const cull_plugin *plugin = cull_registry_find(r->registry, kind, word->text);
+
     if (plugin)
         return plugin;
     const char *trouble = cull_registry_trouble(r->registry);
@@ -72,6 +73,7 @@ bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const 
                    cull_use *out, const cull_node **settings)
 {
     const bool map = node->kind == CULL_MAP && node->n == 1;
+
     *out = (cull_use){ .place = node->place };
     if (settings)
         *settings = NULL;
@@ -102,6 +104,7 @@ bool cull_read_use(cull_reader *r, cull_kind kind, const cull_node *node, const 
 static void check_metric(cull_reader *r, const cull_use *use)
 {
     const cull_metric *metric = use->plugin ? use->plugin->vtable : NULL;
+
     if (!metric || !metric->check ||
         CULL_CALL(r->ctx, use->plugin, SIZE_MAX, check, metric->check(r->ctx, use->settings)) ==
             CULL_OK)
@@ -114,6 +117,7 @@ static void check_metric(cull_reader *r, const cull_use *use)
 bool cull_read_metric(cull_reader *r, const cull_node *node, cull_use *out)
 {
     const size_t before = r->problems->said;
+
     cull_read_use(r, CULL_METRIC, node, NULL, out, NULL);
     if (r->problems->said == before)
         check_metric(r, out);

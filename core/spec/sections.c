@@ -32,6 +32,7 @@ static void read_baseline(cull_reader *r, const cull_node *node)
 static void read_models(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
+
     if (node->kind != CULL_MAP || node->n == 0) {
         cull_problem_add(r->problems, node->place, "models is a map of names to backends, not %s",
                          node->kind == CULL_MAP ? "an empty one" : cull_node_kind_name(node));
@@ -54,6 +55,7 @@ static void read_models(cull_reader *r, const cull_node *node)
 static bool same_settings(cull_reader *r, const cull_use *a, const cull_use *b)
 {
     cull_buf one = CULL_BUF_INIT, other = CULL_BUF_INIT;
+
     cull_settings_json(a->plugin, a->settings, &one);
     cull_settings_json(b->plugin, b->settings, &other);
     const bool same = one.s && other.s && strcmp(one.s, other.s) == 0;
@@ -88,6 +90,7 @@ static void read_calibration(cull_reader *r, const cull_node *node, cull_calibra
     const cull_node *settings = node;
     struct calibrate_owned owned = { 0 };
     bool given[1] = { false };
+
     if (is_mix(node) ? !cull_read_mix(r, node, &out->data)
                      : !cull_read_use(r, CULL_DATA, node, &calibrate_table, &out->data, &settings))
         return;
@@ -109,6 +112,7 @@ static bool is_reader(cull_reader *r, const cull_node *node)
 static bool names_readers(cull_reader *r, const cull_node *node)
 {
     bool any_value = false, any_key = false;
+
     if (node->kind != CULL_MAP || is_mix(node) || (node->n == 1 && is_reader(r, node)))
         return false;
     for (size_t i = 0; i < node->n; i++) {
@@ -122,6 +126,7 @@ static bool names_readers(cull_reader *r, const cull_node *node)
 static void check_calibrations(cull_reader *r, size_t i)
 {
     const cull_calibration_spec *own = &r->spec->calibrations[i];
+
     for (size_t j = 0; own->data.plugin && j < i; j++) {
         const cull_calibration_spec *other = &r->spec->calibrations[j];
         if (other->data.plugin == own->data.plugin && other->dense_rows == own->dense_rows &&
@@ -138,6 +143,7 @@ static void read_calibrate(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     const bool named = names_readers(r, node);
+
     spec->calibrations = cull_take(r->ctx, named ? node->n : 1, sizeof *spec->calibrations);
     if (!spec->calibrations) {
         r->problems->lost = true;
@@ -193,6 +199,7 @@ static bool read_budget(cull_reader *r, const cull_node *node, cull_sparsity *ou
     struct budget b = { 0 };
     uint64_t bytes = 0;
     size_t i = 0;
+
     while (node->n == 1 && words[i] && strcmp(words[i], node->key[0]->text) != 0)
         i++;
     if (node->n != 1 || !words[i]) {
@@ -217,6 +224,7 @@ static void read_fraction(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     struct number s;
+
     if (!read_number(r, "sparsities", &sparsity_param, node, &s))
         return;
     if (s.real >= 1)
@@ -234,6 +242,7 @@ static void read_sparsities(cull_reader *r, const cull_node *node)
     cull_elements list;
     // One budget is a map, and no list of its key
     const cull_node *const *at = &node;
+
     cull_elements_of(node, &list);
     const size_t n = node->kind == CULL_MAP ? 1 : list.n;
     at = node->kind == CULL_MAP ? at : list.at;
@@ -250,6 +259,7 @@ static void read_seeds(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     cull_elements list;
+
     cull_elements_of(node, &list);
     spec->seeds = cull_take(r->ctx, list.n + 1, sizeof *spec->seeds);
     for (size_t i = 0; spec->seeds && i < list.n; i++) {
@@ -270,6 +280,7 @@ static void read_seeds(cull_reader *r, const cull_node *node)
 static void check_twice(cull_reader *r, size_t i)
 {
     const cull_use *use = &r->spec->metrics[i];
+
     for (size_t j = 0; use->plugin && j < i; j++)
         if (r->spec->metrics[j].plugin == use->plugin &&
             same_settings(r, &r->spec->metrics[j], use)) {
@@ -285,6 +296,7 @@ static void read_metrics(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     cull_elements list;
+
     cull_elements_of(node, &list);
     spec->metrics = cull_take(r->ctx, list.n + 1, sizeof *spec->metrics);
     for (size_t i = 0; spec->metrics && i < list.n; i++) {
@@ -316,6 +328,7 @@ static void read_layer_lists(cull_reader *r, const cull_node *node, cull_layers_
 {
     const struct layers_owned *owned =
         cull_bind(&r->binder, &layers_table, node->place, node, NULL);
+
     if (!owned)
         return;
     out->only = owned->only;
@@ -338,6 +351,7 @@ static void read_layers(cull_reader *r, const cull_node *node)
 {
     cull_spec *spec = r->spec;
     const bool named = names_layers(node);
+
     spec->layers = cull_take(r->ctx, named ? node->n : 1, sizeof *spec->layers);
     for (size_t i = 0; spec->layers && i < (named ? node->n : 1); i++) {
         cull_layers_spec *one = &spec->layers[spec->n_layers++];
@@ -354,6 +368,7 @@ static void read_layers(cull_reader *r, const cull_node *node)
 static void read_plugins(cull_reader *r, const cull_node *node)
 {
     cull_elements list;
+
     cull_elements_of(node, &list);
     for (size_t i = 0; i < list.n; i++) {
         const cull_node *file = list.at[i];
@@ -375,6 +390,7 @@ static void read_plugins(cull_reader *r, const cull_node *node)
 static void read_precision(cull_reader *r, const cull_node *node)
 {
     static const char *const words[] = { "auto", "f32", "bf16", "bf16x2", NULL };
+
     r->spec->precision_place = node->place;
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
         if (strcmp(words[i], node->text) == 0)
@@ -402,6 +418,7 @@ static const cull_plugin output_table = {
 static void read_output(cull_reader *r, const cull_node *node)
 {
     static const char *const stores[] = { "f32", "bf16", "f16", "model", NULL };
+
     if (node->kind == CULL_SCALAR && !cull_node_is_null(node)) {
         r->spec->folder = node->text;
         return;
@@ -431,6 +448,7 @@ static void read_keep(cull_reader *r, const cull_node *node)
     static const char *const words[] = {
         [CULL_KEEP_ALL] = "all", [CULL_KEEP_CUTS] = "cuts", [CULL_KEEP_SCORES] = "scores", NULL
     };
+
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
         if (!strcmp(words[i], node->text)) {
             r->spec->keep = (cull_lasting)i;
@@ -478,6 +496,7 @@ enum { N_SECTIONS = sizeof sections / sizeof *sections };
 void cull_read_sections(cull_reader *r, const cull_node *root)
 {
     const char *known[N_SECTIONS + 1] = { NULL };
+
     for (size_t i = 0; i < N_SECTIONS; i++)
         known[i] = sections[i].key;
     for (size_t i = 0; i < root->n; i++)

@@ -12,6 +12,7 @@
 static size_t find_method(cull_reader *r, cull_place place, const char *key, const char *name)
 {
     const cull_spec *spec = r->spec;
+
     for (size_t m = 0; m < spec->n_methods; m++)
         if (strcmp(spec->methods[m].name, name) == 0)
             return m;
@@ -44,6 +45,7 @@ static const char *layers_name(const cull_spec *spec, size_t i)
 static bool is_value_of_axis(cull_reader *r)
 {
     const cull_spec *spec = r->spec;
+
     const struct {
         const char *word;
         size_t n;
@@ -70,6 +72,7 @@ static bool is_value_of_axis(cull_reader *r)
 static void resolve_methods(cull_reader *r)
 {
     cull_spec *spec = r->spec;
+
     for (size_t i = 0; i < spec->n_allocations; i++) {
         cull_allocation *a = &spec->allocations[i];
         if (a->kind == CULL_ALLOCATE_LIKE)
@@ -85,6 +88,7 @@ static void fill_defaults(cull_reader *r)
     static const cull_seed first = { .value = 1 };
     static const cull_layers_spec all = { 0 };
     cull_spec *spec = r->spec;
+
     if (spec->n_allocations == 0) {
         spec->allocations = cull_take(r->ctx, 1, sizeof by_layer);
         if (spec->allocations)
@@ -113,6 +117,7 @@ static bool name_parts(cull_reader *r, const char *file)
     const char *slash = strrchr(file, '/');
     const char *own = slash ? slash + 1 : file;
     const char *dot = strrchr(own, '.');
+
     r->spec->name =
         cull_arena_copy(arena, own, dot && dot > own ? (size_t)(dot - own) : strlen(own));
     r->spec->file = file;
@@ -122,6 +127,7 @@ static bool name_parts(cull_reader *r, const char *file)
 static cull_node *parse_map(cull_reader *r, const char *file, const char *text, size_t n)
 {
     cull_node *root = cull_tree_parse(r->problems, file, text, n);
+
     if (!root || root->kind == CULL_MAP)
         return root;
     cull_problem_add(r->problems, root->place, "an experiment is a map of keys, not %s",
@@ -133,6 +139,7 @@ static cull_node *parse_map(cull_reader *r, const char *file, const char *text, 
 static void cite(cull_node *node, const cull_spec_source *source)
 {
     const size_t line = node->place.line;
+
     if (line == 0 || line > source->n_written) // or met before, through an anchor
         return;
     node->place = (cull_place){ source->written[line - 1], 0, 0 };
@@ -148,6 +155,7 @@ static void note_base(cull_reader *r, const char *path, const char *text)
 {
     const char *both = cull_arena_printf(cull_context_of(r->ctx)->alloc, "%s\n--- # base: %s\n%s",
                                          r->spec->text, path, text);
+
     r->problems->lost = r->problems->lost || !both;
     if (!both)
         return;
@@ -161,6 +169,7 @@ static cull_node *on_base(cull_reader *r, cull_node *own)
     const cull_node *node = cull_node_get(own, "base");
     const char *text;
     size_t n;
+
     if (!node)
         return own;
     if (node->kind != CULL_SCALAR || cull_node_is_null(node)) {
@@ -193,6 +202,7 @@ static cull_node *read_tree(cull_reader *r)
 {
     const cull_spec_source *source = r->source;
     cull_node *root = parse_map(r, source->file, r->spec->text, r->spec->text_size);
+
     root = root ? on_base(r, root) : NULL;
     if (root)
         cite(root, source);

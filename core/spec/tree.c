@@ -32,6 +32,7 @@ static cull_node *make(builder *b, int id, size_t depth);
 static bool plain_tag(const yaml_node_t *node)
 {
     const char *tag = (const char *)node->tag;
+
     return !tag || strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, YAML_SEQ_TAG) == 0 ||
            strcmp(tag, YAML_MAP_TAG) == 0;
 }
@@ -40,6 +41,7 @@ static cull_node *make_scalar(builder *b, const yaml_node_t *from, cull_node *no
 {
     const char *text = (const char *)from->data.scalar.value;
     const size_t n = from->data.scalar.length;
+
     if (memchr(text, '\0', n)) {
         cull_problem_add(b->problems, node->place, "a text with a NUL character");
         return NULL;
@@ -53,6 +55,7 @@ static cull_node *make_scalar(builder *b, const yaml_node_t *from, cull_node *no
 static void add_child(const builder *b, made *parent, int child)
 {
     const made *m = &b->made[child];
+
     parent->expands += m->expands;
     if (m->height + 1 > parent->height)
         parent->height = m->height + 1;
@@ -62,6 +65,7 @@ static cull_node *make_list(builder *b, const yaml_node_t *from, cull_node *node
                             made *self)
 {
     const yaml_node_item_t *first = from->data.sequence.items.start;
+
     node->kind = CULL_LIST;
     node->n = (size_t)(from->data.sequence.items.top - first);
     node->item = cull_take(b->problems->ctx, node->n + 1, sizeof *node->item);
@@ -95,6 +99,7 @@ static int by_text_then_place(const void *a, const void *b)
 {
     const cull_node *x = *(const cull_node *const *)a, *y = *(const cull_node *const *)b;
     const int order = strcmp(x->text, y->text);
+
     if (order != 0)
         return order;
     return x->place.line != y->place.line
@@ -108,6 +113,7 @@ static bool keys_differ(builder *b, const cull_node *map)
     const cull_node **key = cull_scratch(b->problems->ctx, map->n + 1, sizeof *key);
     size_t n = 0;
     bool differ = key;
+
     for (size_t i = 0; key && i < map->n; i++)
         if (map->key[i] && map->key[i]->kind == CULL_SCALAR)
             key[n++] = map->key[i];
@@ -130,6 +136,7 @@ static cull_node *make_map(builder *b, const yaml_node_t *from, cull_node *node,
                            made *self)
 {
     const yaml_node_pair_t *first = from->data.mapping.pairs.start;
+
     node->kind = CULL_MAP;
     node->n = (size_t)(from->data.mapping.pairs.top - first);
     node->item = cull_take(b->problems->ctx, node->n + 1, sizeof *node->item);
@@ -173,6 +180,7 @@ static cull_node *make(builder *b, int id, size_t depth)
     const yaml_node_t *from = yaml_document_get_node(b->doc, id);
     const cull_place place = place_of(b->file, from->start_mark);
     made *self = &b->made[id];
+
     if (self->state == OPEN)
         cull_problem_add(b->problems, place, "an anchor that contains itself");
     if (depth + self->height > CULL_TREE_DEPTH) {
@@ -232,6 +240,7 @@ static void add_syntax(cull_problems *problems, const char *file, const yaml_par
 static cull_node *parse_one(cull_problems *problems, const char *file, yaml_parser_t *parser)
 {
     yaml_document_t doc, next;
+
     if (!yaml_parser_load(parser, &doc)) {
         add_syntax(problems, file, parser);
         return NULL;
@@ -279,6 +288,7 @@ static bool is_shallow(cull_problems *problems, const char *file, yaml_parser_t 
 cull_node *cull_tree_parse(cull_problems *problems, const char *file, const char *text, size_t n)
 {
     cull_node *root = NULL;
+
     for (int reading = 0; reading < 2; reading++) {
         yaml_parser_t parser;
         if (!yaml_parser_initialize(&parser)) {
@@ -307,12 +317,14 @@ static size_t find_key(const cull_node *map, const char *key)
 const cull_node *cull_node_get(const cull_node *map, const char *key)
 {
     const size_t i = find_key(map, key);
+
     return i == SIZE_MAX ? NULL : map->item[i];
 }
 
 const cull_node *cull_node_key(const cull_node *map, const char *key)
 {
     const size_t i = find_key(map, key);
+
     return i == SIZE_MAX ? NULL : map->key[i];
 }
 

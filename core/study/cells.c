@@ -8,6 +8,7 @@
 static double now(clockid_t clock)
 {
     struct timespec t;
+
     clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -28,6 +29,7 @@ typedef struct wave { // cells that are evaluated in one pass
 static cull_status new_wave(cull_study *s, wave *w)
 {
     const size_t n = s->plan->n_cells;
+
     *w = (wave){ 0 };
     w->cell = cull_take(s->ctx, n, sizeof *w->cell);
     w->variant = cull_take(s->ctx, n, sizeof *w->variant);
@@ -41,6 +43,7 @@ static void enter(cull_study *s, wave *w, size_t c)
 {
     const size_t step = s->plan->cell[c].step;
     size_t v = 0;
+
     while (v < w->n_variants && w->step[v] != step)
         v++;
     if (v == w->n_variants) {
@@ -60,6 +63,7 @@ static const double wave_seconds = 600;
 static size_t variants_in_time(const cull_study *s, size_t model)
 {
     const double each = s->dense_seconds[model];
+
     return each > 0 && wave_seconds / each < 1e6 ? (size_t)(wave_seconds / each) : SIZE_MAX;
 }
 
@@ -67,6 +71,7 @@ static size_t most_variants(const cull_study *s, size_t model, const wave *w)
 {
     const uint64_t room = s->options->engine.memory ? s->options->engine.memory / 4 : 1u << 30;
     size_t requests = 1;
+
     for (size_t i = 0; i < w->n_metrics; i++)
         requests += s->inputs->at[model].asked[w->metric[i]].requests.n;
     size_t most = (size_t)(room / ((uint64_t)requests * ANSWER_BYTES));
@@ -100,6 +105,7 @@ static void say_failed(cull_study *s, size_t c, const char *reason)
 {
     const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
     const char *slug = cull_trial_slug(s->ctx, &axes);
+
     s->cell[c].state = CULL_FAILED;
     cull_release_cell(s, c);
     cull_log_line(cull_context_of(s->ctx)->log, CULL_ERROR, "trial %s: %s", slug ? slug : "?",
@@ -151,6 +157,7 @@ static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluate
 static void tell_about(cull_study *s, size_t model, const wave *w)
 {
     cull_buf about = CULL_BUF_INIT;
+
     cull_buf_printf(&about, "%s", s->spec->models[model].name);
     for (size_t i = 0; i < w->n_metrics; i++)
         cull_buf_printf(&about, "%s%s", i ? ", " : ": ",
@@ -163,6 +170,7 @@ static cull_status run_wave(cull_study *s, size_t model, const wave *w)
 {
     cull_evaluated *found = cull_take(s->ctx, w->n_variants, sizeof *found);
     cull_cost_seen cost = { 0 };
+
     if (!found)
         return CULL_ENOMEM;
     const cull_evaluate_job job = {

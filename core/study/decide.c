@@ -14,6 +14,7 @@ static const cull_cut *cut_before(cull_study *s, const cull_step *step)
 static cull_status size_before(cull_study *s, const cull_step *step, cull_cut_size *out)
 {
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
+
     if (step->before != CULL_NOT) {
         *out = s->made[step->before].variant.size;
         return CULL_OK;
@@ -26,6 +27,7 @@ static const cull_stats *stats_of(const cull_study *s, const cull_step *step)
 {
     static const cull_stats none = { .size = sizeof none };
     const cull_stats_store *store = step->set == CULL_NOT ? NULL : s->statistics[step->set].store;
+
     return store ? cull_stats_store_view(store) : &none;
 }
 
@@ -59,6 +61,7 @@ static cull_status size_running(cull_study *s, size_t i)
     const cull_step *step = &s->plan->step[i];
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
     cull_step_state *made = &s->made[i];
+
     if (prepared->n_rows == 0)
         return CULL_OK;
     const cull_rows *rows = step->set == CULL_NOT
@@ -94,6 +97,7 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     cull_status status = cull_apply(
         s->ctx, prepared, cull_frozen_of(prepared, step->layers), s->spec->store, made->result.cut,
         (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
+
     if (status == CULL_OK && skips(made->result.cut))
         status = size_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
@@ -115,6 +119,7 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
     const cull_cut_size *donor =
         step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.size;
+
     *b = (cull_decision){ .step = i };
     b->job = (cull_stage_job){
         .step = step,
@@ -142,6 +147,7 @@ void cull_concern_step(cull_study *s, size_t i)
 {
     cull_log *log = cull_context_of(s->ctx)->log;
     const char *slug = NULL;
+
     for (size_t c = 0; i != CULL_NOT && c < s->plan->n_cells && !slug; c++)
         for (size_t at = s->plan->cell[c].step; at != CULL_NOT && !slug;
              at = s->plan->step[at].before)
@@ -155,6 +161,7 @@ void cull_concern_step(cull_study *s, size_t i)
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
     cull_decision b;
+
     cull_concern_step(s, i);
     // 1. Its budget, and what it is to see
     CULL_TRY(cull_prepare_step(s, i, &b));

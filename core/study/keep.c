@@ -17,6 +17,7 @@ static cull_status drop(cull_study *s, const char *cut)
 {
     const char *path =
         cull_arena_printf(cull_context_of(s->ctx)->scratch, "%s/%s", s->options->folder, cut);
+
     if (!path)
         return cull_no_memory(s->ctx);
     (void)unlink(path);
@@ -26,6 +27,7 @@ static cull_status drop(cull_study *s, const char *cut)
 cull_status cull_keep_only(cull_study *s)
 {
     cull_stored_trials stored;
+
     if (s->spec->keep == CULL_KEEP_ALL || cull_claims_runs(s->claims) > 1)
         return CULL_OK; // the last run tidies up
     CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));

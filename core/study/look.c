@@ -27,6 +27,7 @@ static cull_status make_keys(cull_study *s, size_t c)
 {
     const size_t n = s->spec->n_metrics;
     cull_cell_state *cell = &s->cell[c];
+
     if (cell->keys)
         return CULL_OK;
     cell->missing = cull_take(s->ctx, n, sizeof *cell->missing);
@@ -43,6 +44,7 @@ cull_status cull_look_at_cell(cull_study *s, size_t c, const cull_stored_trials 
 {
     cull_cell_state *cell = &s->cell[c];
     const cull_stored_trial *trial = cull_trial_exists(stored, s->plan->cell[c].id.hex);
+
     CULL_TRY(make_keys(s, c));
     cell->recorded = trial;
     cell->cut = trial ? trial->cut : NULL;

@@ -15,6 +15,7 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
 {
     const layerwise_batch *v = arg;
     cull_study *s = v->study;
+
     (void)deciding; // the only visitor's own cut, where the pass goes on with it
     for (size_t i = 0; i < v->n; i++) {
         cull_decision *b = &v->decision[i];
@@ -35,6 +36,7 @@ static cull_status prepare_visit(cull_study *s, size_t i, cull_decision *b)
     const cull_step *step = &s->plan->step[i];
     const size_t L = s->inputs->at[step->model].opened.facts->L;
     const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
+
     CULL_TRY(cull_prepare_step(s, i, b));
     b->sparsity = cull_take(s->ctx, L, sizeof *b->sparsity);
     if (!b->sparsity)
@@ -52,6 +54,7 @@ static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, lay
 {
     const cull_step *step = &s->plan->step[i];
     layerwise_batch *joined = &batch[*n_batches];
+
     for (size_t p = 0; p < *n_batches && !step->spec->propagate; p++)
         if (batch[p].set == step->set && !batch[p].propagate)
             return &batch[p];
@@ -98,6 +101,7 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
 {
     const cull_calibration_set *set = &s->plan->set[g];
     cull_key *keys = cull_take(s->ctx, set->n_observers + 1, sizeof *keys);
+
     if (!keys)
         return CULL_ENOMEM;
     for (size_t i = 0; i < set->n_observers; i++)
@@ -120,6 +124,7 @@ cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size
     layerwise_batch *batch = cull_take(s->ctx, n_layerwise + 1, sizeof *batch);
     cull_calibrate_job *job = cull_take(s->ctx, n_sets + n_layerwise + 1, sizeof *job);
     size_t n = 0, n_batches = 0;
+
     if (!batch || !job)
         return CULL_ENOMEM;
     for (size_t g = 0; g < n_sets; g++)

@@ -17,6 +17,7 @@
 cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
 {
     const bool dense = cell->method == CULL_NOT;
+
     return (cull_trial_axes){
         .model = s->spec->models[cell->model].name,
         .method = dense ? "dense" : s->spec->methods[cell->method].name,
@@ -34,6 +35,7 @@ cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)
 static const char *use_json(cull_ctx *ctx, const cull_use *use)
 {
     cull_buf text = CULL_BUF_INIT;
+
     cull_settings_json(use->plugin, use->settings, &text);
     const char *kept =
         text.failed ? NULL : cull_arena_copy(cull_context_of(ctx)->alloc, text.s, text.n);
@@ -69,6 +71,7 @@ static cull_status plugins_of(cull_study *s, const cull_cell *cell, cull_provena
     const cull_method *method = cell->method == CULL_NOT ? NULL : &spec->methods[cell->method];
     const size_t most = 2 + (method ? 2 * method->n : 0) + spec->n_metrics;
     cull_plugin_used *all = cull_take(s->ctx, most, sizeof *all);
+
     if (!all)
         return CULL_ENOMEM;
     CULL_TRY(add_plugin(s, &spec->models[cell->model].backend, all, &out->n_plugins));
@@ -88,6 +91,7 @@ static cull_status files_of(cull_study *s, const cull_cell *cell, cull_provenanc
 {
     const cull_context *context = &s->inputs->at[cell->model].context;
     cull_name_key *files = cull_take(s->ctx, context->n_files + 1, sizeof *files);
+
     if (!files)
         return CULL_ENOMEM;
     for (size_t i = 0; i < context->n_files; i++)
@@ -101,6 +105,7 @@ static cull_status files_of(cull_study *s, const cull_cell *cell, cull_provenanc
 static cull_status seeds_of(cull_study *s, const cull_cell *cell, cull_provenance *out)
 {
     cull_seed_used *seeds = cull_take(s->ctx, 2, sizeof *seeds);
+
     if (!seeds)
         return CULL_ENOMEM;
     seeds[out->n_seeds++] = (cull_seed_used){ "method", cell->seed };
@@ -114,6 +119,7 @@ static cull_status seeds_of(cull_study *s, const cull_cell *cell, cull_provenanc
 static cull_status provenance_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
     cull_buf config = CULL_BUF_INIT;
+
     trial->provenance = s->provenance;
     cull_put_settings(&config, s->plan, s->inputs->precision, cell);
     trial->provenance.config_resolved =
@@ -131,6 +137,7 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
 {
     const size_t n = cell->method == CULL_NOT ? 0 : s->spec->methods[cell->method].n;
     cull_expert_score *scores = cull_take(s->ctx, n + 1, sizeof *scores);
+
     if (!scores)
         return CULL_ENOMEM;
     for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
@@ -158,6 +165,7 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
 static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
     const size_t g = cull_first_set(s, cell->step);
+
     if (g == CULL_NOT)
         return CULL_OK;
     trial->calibration_key = s->plan->set[g].key.hex;
@@ -180,6 +188,7 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
 {
     const cull_prepared_model *prepared = &s->inputs->at[cell->model];
     cull_cut_size m;
+
     if (cell->step == CULL_NOT)
         CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, NULL,
                                   cull_frozen_of(prepared, cell->layers),
@@ -203,6 +212,7 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
 {
     const size_t steps = f->cell->method == CULL_NOT ? 0 : s->spec->methods[f->cell->method].n;
     cull_phase *phases = cull_take(s->ctx, 4 * steps + 1, sizeof *phases);
+
     if (!phases)
         return CULL_ENOMEM;
     for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
@@ -237,6 +247,7 @@ static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_tri
 {
     const cull_cell_state *cell = &s->cell[f->cell - s->plan->cell];
     cull_evaluation *all = cull_take(s->ctx, f->n, sizeof *all);
+
     if (!all)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->n; i++) {
@@ -260,6 +271,7 @@ static cull_status keep_cut(cull_study *s, const cull_cell *cell, const char **n
 {
     cull_arena *arena = cull_context_of(s->ctx)->alloc;
     cull_step_state *made = &s->made[cell->step];
+
     if (!made->cut.text[0]) // an earlier version's, which stands elsewhere
         CULL_TRY(cull_keep_step(s, cell->step));
     const char *from = cull_arena_printf(arena, "%s/cuts/%s", s->options->shared, made->cut.text);
@@ -284,6 +296,7 @@ cull_status cull_restore_cut(cull_study *s, const cull_cell *cell)
     const cull_model_facts *facts = s->inputs->at[cell->model].opened.facts;
     const char *named = s->cell[cell - s->plan->cell].cut, *name;
     cull_cut_about about = { .model = facts->fingerprint };
+
     CULL_TRY(keep_cut(s, cell, &name));
     const char *path =
         cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s", s->options->folder, named);
@@ -300,6 +313,7 @@ cull_status cull_record_cell(cull_study *s, const cull_finding *f)
     const cull_prepared_model *prepared = &s->inputs->at[f->cell->model];
     const bool added = s->cell[f->cell - s->plan->cell].recorded;
     struct timespec t;
+
     clock_gettime(CLOCK_REALTIME, &t);
     cull_trial trial = {
         .id = f->cell->id.hex,

@@ -16,6 +16,7 @@
 static cull_status make_folders(cull_ctx *ctx, const char *folder, size_t *removed)
 {
     static const char *const inside[] = { "calibration", "steps", "cuts" };
+
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
         const char *path =
             cull_arena_printf(cull_context_of(ctx)->scratch, "%s/%s", folder, inside[i]);
@@ -33,6 +34,7 @@ static cull_status prepare_folders(cull_study *s)
 {
     const cull_flow_options *o = s->options;
     size_t removed = 0;
+
     CULL_TRY(make_folders(s->ctx, o->folder, &removed));
     CULL_TRY(cull_claims_open(s->ctx, o->folder, &s->claims));
     s->shared_claims = s->claims;
@@ -51,6 +53,7 @@ static cull_status prepare_folders(cull_study *s)
 static cull_status sweep_folders(cull_study *s)
 {
     size_t removed;
+
     CULL_TRY(cull_results_sweep(s->ctx, s->options->folder, &removed));
     return cull_results_sweep(s->ctx, s->options->shared, &removed);
 }
@@ -105,6 +108,7 @@ static cull_status look_around(cull_study *s, cull_tally *tally)
 {
     cull_stored_trials stored;
     bool renamed;
+
     CULL_TRY(look_at_cells(s, &stored));
     CULL_TRY(take_over_names(s, &stored, &renamed));
     if (renamed)
@@ -120,6 +124,7 @@ static cull_status look_around(cull_study *s, cull_tally *tally)
 static cull_status set_up(cull_study *s)
 {
     const cull_plan *plan = s->plan;
+
     s->layers = cull_take(s->ctx, s->inputs->n, sizeof *s->layers);
     s->made = cull_take(s->ctx, plan->n_steps + 1, sizeof *s->made);
     s->statistics = cull_take(s->ctx, plan->n_sets + 1, sizeof *s->statistics);
@@ -166,6 +171,7 @@ static bool wanted(const cull_study *s, size_t model)
 static double calibration_equivalents(const cull_study *s)
 {
     double sum = 0;
+
     for (size_t g = 0; s->statistics && g < s->plan->n_sets; g++) {
         const double one = s->dense_flops ? s->dense_flops[s->plan->set[g].model] : 0;
         sum += one > 0 ? (double)s->statistics[g].cost.flops / one : 0;
@@ -177,6 +183,7 @@ static double calibration_equivalents(const cull_study *s)
 static cull_status run_model(cull_study *s, size_t m)
 {
     bool any;
+
     for (;;) {
         CULL_TRY(cull_claim_cells(s, m, &any));
         if (!any)
@@ -191,6 +198,7 @@ static cull_status run_model(cull_study *s, size_t m)
 static cull_status run_models(cull_study *s, cull_tally *tally)
 {
     cull_rates rates;
+
     // 1. What of the plan is there, and what is wanted
     CULL_TRY(set_up(s));
     CULL_TRY(look_around(s, tally));
@@ -210,6 +218,7 @@ static cull_status run_models(cull_study *s, cull_tally *tally)
 static cull_status write_index(cull_study *s, bool changed)
 {
     bool fits = false, mine = false;
+
     if (!changed)
         CULL_TRY(cull_index_fits(s->ctx, s->options->folder, &fits));
     if (fits)
@@ -238,6 +247,7 @@ static void count(const cull_study *s, cull_tally *out)
 static cull_status run(cull_study *s, cull_tally *out)
 {
     const char *folder = s->options->folder;
+
     CULL_TRY(prepare_folders(s));
     CULL_TRY(cull_folder_note_write(s->ctx, folder,
                                     &(cull_folder_note){ s->spec->question, s->spec->baseline }));
@@ -267,6 +277,7 @@ cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *p
         .plan = plan,
         .inputs = inputs,
     };
+
     *out = (cull_tally){ 0 };
     const cull_status status = run(&study, out);
     out->equivalents = study.equivalents + calibration_equivalents(&study);

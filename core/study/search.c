@@ -30,6 +30,7 @@ static size_t kept_of(const search *t, size_t l)
 {
     uint8_t *const *keep = t->decision.job.keep;
     size_t n = 0;
+
     for (size_t e = 0; keep && e < t->prepared->layer[l]->E; e++)
         n += keep[l][e];
     return n;
@@ -42,6 +43,7 @@ static cull_status open_space(search *t)
     const size_t L = t->prepared->opened.facts->L;
     size_t *most = cull_take(ctx, L, sizeof *most);
     double *weight = cull_take(ctx, L, sizeof *weight);
+
     if (!most || !weight)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
@@ -58,6 +60,7 @@ static cull_status open_space(search *t)
 static cull_status begin(cull_study *s, size_t i, search *t)
 {
     const cull_step *step = &s->plan->step[i];
+
     *t = (search){ .study = s,
                    .step = i,
                    .spec = step->search,
@@ -74,6 +77,7 @@ static cull_status begin(cull_study *s, size_t i, search *t)
 static cull_budget budget_of(const search *t, const size_t *gone)
 {
     cull_budget budget = t->decision.budget;
+
     budget.scope = CULL_SCOPE_LAYER;
     budget.remove = gone;
     return budget;
@@ -83,6 +87,7 @@ static cull_status cut_all(cull_ctx *ctx, const search *t, size_t n, const size_
                            cull_stage_result *result)
 {
     cull_budget *budget = cull_take(ctx, n, sizeof *budget);
+
     if (!budget)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -99,6 +104,7 @@ static cull_status check_all(cull_ctx *ctx, const search *t, size_t n, const siz
                              const cull_stage_result *result, const cull_cut **cut)
 {
     const cull_step *step = &t->study->plan->step[t->step];
+
     for (size_t i = 0; i < n; i++) {
         const cull_budget budget = budget_of(t, gone + i * t->space.L);
         cull_variant variant;
@@ -120,6 +126,7 @@ static double value_of(const cull_collector *found, const char *name, int *direc
 {
     double sum = 0;
     size_t n = 0;
+
     for (size_t i = 0; i < found->n_values; i++) {
         const cull_value *value = &found->values[i];
         if (strcmp(value->metric, name) != 0)
@@ -136,6 +143,7 @@ static double value_of(const cull_collector *found, const char *name, int *direc
 static cull_status no_such_value(cull_ctx *ctx, const search *t, const cull_collector *found)
 {
     cull_buf names = CULL_BUF_INIT;
+
     for (size_t i = 0; i < found->n_values; i++) {
         bool again = false;
         for (size_t j = 0; j < i && !again; j++)
@@ -185,6 +193,7 @@ static cull_status evaluate_all(cull_ctx *ctx, search *t, size_t n, const cull_c
                                     .metric = &t->spec->at,
                                     .spec = s->spec,
                                     .engine = &s->options->engine };
+
     if (!found)
         return CULL_ENOMEM;
     cull_status status = cull_evaluate(ctx, &job, found, &cost);
@@ -205,6 +214,7 @@ static cull_status score_in(cull_ctx *ctx, search *t, size_t n, const size_t *go
 {
     cull_stage_result *result = cull_take(ctx, n, sizeof *result);
     const cull_cut **cut = cull_take(ctx, n, sizeof *cut);
+
     if (!result || !cut)
         return CULL_ENOMEM;
     cull_status status = cut_all(ctx, t, n, gone, result);
@@ -222,6 +232,7 @@ static cull_status score_generation(search *t, size_t n, const size_t *gone, dou
 {
     cull_context *parent = cull_context_of(t->study->ctx);
     cull_context own;
+
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(&parent->ctx);
     own.stop = parent->stop;
@@ -238,6 +249,7 @@ static void say_best(const search *t, size_t generation, size_t n)
 {
     const size_t best = cull_fittest(&t->scored);
     cull_buf gone = CULL_BUF_INIT;
+
     if (best == SIZE_MAX)
         return;
     for (size_t l = 0; l < t->space.L; l++)
@@ -261,6 +273,7 @@ static cull_status run_generation(search *t, size_t generation, bool *over)
 {
     cull_study *s = t->study;
     size_t n, *gone;
+
     CULL_TRY(cull_propose(s->ctx, t->spec->settings, &t->space, s->plan->step[t->step].seed,
                           generation, &t->scored, &n, &gone));
     *over = n == 0;
@@ -280,6 +293,7 @@ static cull_status run_generation(search *t, size_t generation, bool *over)
 static double now(clockid_t clock)
 {
     struct timespec t;
+
     clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -288,6 +302,7 @@ static cull_status run_generations(search *t)
 {
     const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     bool over = false;
+
     for (size_t g = 0; g < (size_t)t->spec->settings->generations && !over; g++)
         if (!is_there(t, g))
             CULL_TRY(run_generation(t, g, &over));
@@ -299,6 +314,7 @@ static cull_status run_generations(search *t)
 cull_status cull_search_step(cull_study *s, size_t i)
 {
     search t;
+
     // 1. The space: how many experts go, and how many a layer can spare
     CULL_TRY(begin(s, i, &t));
     // 2. Generations, but those that an earlier run has left

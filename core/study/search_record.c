@@ -10,6 +10,7 @@ static const cull_step *donor_of(const cull_study *s, size_t i)
 static const char *settings_of(cull_ctx *ctx, const cull_search *search)
 {
     cull_buf text = CULL_BUF_INIT;
+
     cull_search_json(search, &text);
     const char *kept =
         text.failed ? NULL : cull_arena_copy(cull_context_of(ctx)->alloc, text.s, text.n);
@@ -24,6 +25,7 @@ static cull_status found_by(cull_study *s, const cull_step *donor, cull_search_f
 {
     cull_candidates scored = { .L = s->inputs->at[donor->model].opened.facts->L };
     const char *path = cull_search_history_path(s->ctx, s->options->folder, donor->key.hex);
+
     if (!path)
         return CULL_ENOMEM;
     CULL_TRY(cull_search_history_load(s->ctx, path, &scored));
@@ -42,6 +44,7 @@ static cull_status found_by(cull_study *s, const cull_step *donor, cull_search_f
 cull_status cull_searches_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
     size_t n = 0;
+
     for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
         n += donor_of(s, i) != NULL;
     cull_search_found *found = cull_take(s->ctx, n + 1, sizeof *found);
@@ -59,6 +62,7 @@ cull_status cull_searches_of(cull_study *s, const cull_cell *cell, cull_trial *t
 static size_t takers(const cull_study *s, size_t donor)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < s->plan->n_steps; i++)
         n += s->plan->step[i].donor == donor;
     return n > 0 ? n : 1;
@@ -67,6 +71,7 @@ static size_t takers(const cull_study *s, size_t donor)
 bool cull_search_phase(const cull_study *s, size_t i, cull_phase *out)
 {
     const size_t donor = s->plan->step[i].donor;
+
     if (!donor_of(s, i) || s->made[donor].searched.wall_s <= 0)
         return false;
     const double share = 1 / (double)takers(s, donor);

@@ -42,6 +42,7 @@ static bool is_changed(cull_study *s)
     struct stat st;
     const char *trials =
         cull_arena_printf(cull_context_of(s->ctx)->scratch, "%s/trials", s->options->folder);
+
     if (!trials || stat(trials, &st) != 0)
         return true;
     const bool same =
@@ -96,6 +97,7 @@ cull_status cull_wait_for_others(cull_study *s)
 {
     const cull_context *context = cull_context_of(s->ctx);
     const struct timespec moment = { .tv_nsec = 200 * 1000 * 1000 };
+
     if (context->stop && context->stop())
         return cull_fail(s->ctx, CULL_ECANCELED, "interrupted");
     (void)nanosleep(&moment, NULL);
@@ -116,6 +118,7 @@ static cull_status claim_step(cull_study *s, size_t i, bool *mine)
 {
     const cull_step *step = &s->plan->step[i];
     const char *set = set_of(s, step);
+
     CULL_TRY(cull_claim(s->ctx, s->shared_claims, step->key.hex, mine));
     if (!*mine)
         return CULL_OK;

@@ -18,6 +18,7 @@ cull_status cull_fail_step(cull_study *s, size_t i, cull_status status)
 {
     const cull_step *step = &s->plan->step[i];
     char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
+
     if (!cull_own_failure(status))
         return status;
     cull_while(s->ctx, status, "making stage %zu of method \"%s\"", step->stage + 1,

@@ -16,6 +16,7 @@ static cull_state ground(const cull_study *s, const cull_step *step)
     const size_t on = step->set == CULL_NOT ? CULL_NOT : s->plan->set[step->set].on;
     const size_t rests[] = { step->before, step->donor, on };
     cull_state worst = CULL_DONE;
+
     for (size_t i = 0; i < 3; i++) {
         if (state_of(s, rests[i]) == CULL_FAILED)
             return CULL_FAILED;
@@ -29,6 +30,7 @@ static const char *reason_below(const cull_study *s, const cull_step *step)
 {
     const size_t on = step->set == CULL_NOT ? CULL_NOT : s->plan->set[step->set].on;
     const size_t rests[] = { step->before, step->donor, on };
+
     for (size_t i = 0; i < 3; i++)
         if (state_of(s, rests[i]) == CULL_FAILED)
             return s->made[rests[i]].reason;
@@ -39,6 +41,7 @@ static const char *reason_below(const cull_study *s, const cull_step *step)
 static size_t ready_steps(cull_study *s, size_t model, size_t *steps)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < s->plan->n_steps; i++) {
         const cull_step *step = &s->plan->step[i];
         if (step->model != model || s->made[i].state != CULL_WANTED)
@@ -58,6 +61,7 @@ static size_t that_decide(const cull_study *s, cull_decides want, size_t n, cons
                           size_t *out)
 {
     size_t found = 0;
+
     for (size_t i = 0; i < n; i++)
         if (cull_step_decides(&s->plan->step[steps[i]]) == want)
             out[found++] = steps[i];
@@ -68,6 +72,7 @@ static size_t that_decide(const cull_study *s, cull_decides want, size_t n, cons
 static size_t sets_of(const cull_study *s, size_t n, const size_t *steps, size_t *out)
 {
     size_t found = 0;
+
     for (size_t i = 0; i < n; i++) {
         const cull_step *step = &s->plan->step[steps[i]];
         bool seen = step->set == CULL_NOT || cull_step_decides(step) == CULL_DECIDES_LAYERWISE;
@@ -95,6 +100,7 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
 {
     size_t *set = cull_take(s->ctx, n, sizeof *set);
     size_t *some = cull_take(s->ctx, n, sizeof *some);
+
     if (!set || !some)
         return CULL_ENOMEM;
     // 1. One pass over the weights: the statistics that are wanted whole, and the steps that decide
@@ -113,6 +119,7 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
 static cull_status make_own(cull_study *s, size_t n, const size_t *steps)
 {
     size_t n_mine, waiting = 0, *mine = cull_take(s->ctx, n, sizeof *mine);
+
     if (!mine)
         return CULL_ENOMEM;
     CULL_TRY(cull_claim_steps(s, n, steps, &n_mine, mine));
@@ -132,6 +139,7 @@ static cull_status make_own(cull_study *s, size_t n, const size_t *steps)
 cull_status cull_make_cuts(cull_study *s, size_t model)
 {
     size_t *steps = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *steps);
+
     if (!steps)
         return CULL_ENOMEM;
     for (size_t c = 0; c < s->plan->n_cells; c++)

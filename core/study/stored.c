@@ -11,6 +11,7 @@ static const char *shared_file(cull_study *s, const char *folder, const char *na
 {
     const char *path = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s/%s%s",
                                          s->options->shared, folder, name, ending);
+
     if (!path)
         cull_no_memory(s->ctx);
     return path;
@@ -26,6 +27,7 @@ static const size_t *experts_of(cull_study *s, const cull_step *step)
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
     const size_t L = prepared->opened.facts->L;
     size_t *E = cull_take(s->ctx, L, sizeof *E);
+
     for (size_t l = 0; E && l < L; l++)
         E[l] = prepared->layer[l]->E;
     return E;
@@ -36,6 +38,7 @@ static const size_t *experts_of(cull_study *s, const cull_step *step)
 size_t cull_first_set(const cull_study *s, size_t step)
 {
     size_t g = CULL_NOT;
+
     for (size_t i = step; i != CULL_NOT; i = s->plan->step[i].before)
         if (s->plan->step[i].set != CULL_NOT)
             g = s->plan->step[i].set;
@@ -52,6 +55,7 @@ cull_status cull_keep_step(cull_study *s, size_t i)
                              .calibration = g == CULL_NOT ? NULL : s->plan->set[g].key.hex };
     const char *path = step_file(s, step), *cuts = shared_file(s, "cuts", "", "");
     const size_t *E = experts_of(s, step);
+
     if (!path || !cuts || !E)
         return CULL_ENOMEM;
     CULL_TRY(cull_cut_store(s->ctx, s->spec->store, prepared->opened.facts->dtype, &about.store));
@@ -79,6 +83,7 @@ static cull_status load_cut(cull_study *s, size_t i, const char *path, bool *loa
     const cull_step *step = &s->plan->step[i];
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
     cull_step_state *made = &s->made[i];
+
     *loaded = false;
     if (!path)
         return cull_no_memory(s->ctx);
@@ -105,6 +110,7 @@ static cull_status load_step(cull_study *s, size_t i, bool *loaded)
     const size_t *E = experts_of(s, step);
     cull_cut_name name;
     cull_step_scores scores;
+
     *loaded = false;
     if (!path || !E)
         return CULL_ENOMEM;
@@ -141,6 +147,7 @@ static cull_status load_bare_cut(cull_study *s, size_t i, bool *loaded)
 {
     cull_arena *arena = cull_context_of(s->ctx)->alloc;
     const char *folder = s->options->folder;
+
     for (size_t c = 0; c < s->plan->n_cells && !*loaded; c++) {
         const cull_cell_state *cell = &s->cell[c];
         if (s->plan->cell[c].step == i && cell->recorded && cell->cut)
@@ -158,6 +165,7 @@ cull_status cull_step_is_there(cull_study *s, size_t i, bool *there)
 {
     const char *path = step_file(s, &s->plan->step[i]), *cut = NULL;
     cull_cut_name name;
+
     *there = false;
     if (!path)
         return CULL_ENOMEM;
@@ -184,6 +192,7 @@ cull_status cull_step_is_there(cull_study *s, size_t i, bool *there)
 cull_status cull_find_step(cull_study *s, size_t i)
 {
     bool loaded = false;
+
     CULL_TRY(load_step(s, i, &loaded));
     if (!loaded)
         CULL_TRY(load_bare_cut(s, i, &loaded));

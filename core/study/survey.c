@@ -24,6 +24,7 @@ static cull_status count_cells(survey *v)
     cull_study *s = &v->study;
     cull_stored_trials stored;
     bool *there = cull_take(s->ctx, s->plan->n_cells + 1, sizeof *there);
+
     if (!there)
         return CULL_ENOMEM;
     CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
@@ -60,6 +61,7 @@ static cull_status want_set(survey *v, size_t g, const cull_step *step)
     const cull_calibration_set *set = &s->plan->set[g];
     uint32_t groups = 0;
     size_t observers = 0;
+
     v->needed_set[g] = true;
     CULL_TRY(cull_cache_groups(s->ctx, s->options->shared, set->key.hex, &groups));
     for (size_t i = 0; i < set->n_observers; i++) {
@@ -93,6 +95,7 @@ static cull_status want_step(survey *v, size_t i)
 static cull_found amount_of(size_t n, const bool *needed, const bool *wanted)
 {
     cull_found a = { 0 };
+
     for (size_t i = 0; i < n; i++) {
         a.all += needed[i];
         a.there += needed[i] && !wanted[i];
@@ -103,6 +106,7 @@ static cull_found amount_of(size_t n, const bool *needed, const bool *wanted)
 static cull_status count_steps(survey *v)
 {
     const cull_plan *plan = v->study.plan;
+
     v->step = cull_take(v->study.ctx, plan->n_steps + 1, sizeof *v->step);
     v->set = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->set);
     v->needed_step = cull_take(v->study.ctx, plan->n_steps + 1, sizeof *v->needed_step);
@@ -123,6 +127,7 @@ static cull_status count_steps(survey *v)
 static size_t *renumber(cull_ctx *ctx, size_t all, const bool *kept, bool value, size_t *n)
 {
     size_t *at = cull_take(ctx, all + 1, sizeof *at);
+
     *n = 0;
     for (size_t i = 0; at && i < all; i++)
         at[i] = kept[i] == value ? (*n)++ : CULL_NOT;
@@ -139,6 +144,7 @@ static cull_status make_rest(survey *v)
     const cull_plan *plan = v->study.plan;
     cull_ctx *ctx = v->study.ctx;
     cull_plan *rest = &v->out->rest;
+
     *rest = *plan;
     const size_t *step = renumber(ctx, plan->n_steps, v->step, true, &rest->n_steps);
     const size_t *set = renumber(ctx, plan->n_sets, v->set, true, &rest->n_sets);
@@ -176,6 +182,7 @@ static void weigh(survey *v)
     const cull_plan *rest = &v->out->rest;
     const cull_study *s = &v->study;
     double *disk = &v->out->disk;
+
     for (size_t c = 0; c < rest->n_cells; c++) {
         *disk += TRIAL_BYTES;
         for (size_t i = 0; i < s->spec->n_metrics; i++)
@@ -202,6 +209,7 @@ cull_status cull_survey_make(cull_ctx *ctx, const cull_registry *registry, const
                             .plan = plan,
                             .inputs = inputs },
                  .out = out };
+
     *out = (cull_survey){ 0 };
     v.study.cell = cull_take(ctx, plan->n_cells + 1, sizeof *v.study.cell);
     if (!v.study.cell)

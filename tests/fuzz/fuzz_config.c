@@ -57,6 +57,7 @@ static cull_status read_input(cull_ctx *ctx, const char *path, const char **byte
 static void open_and_run(cull_ctx *ctx, const char *folder)
 {
     const cull_backend *hf = cull_module_v1.plugins[0]->vtable;
+
     const struct {
         const char *path;
     } settings = { folder };

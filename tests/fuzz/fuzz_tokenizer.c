@@ -21,6 +21,7 @@ static cull_status read_input(cull_ctx *ctx, const char *path, const char **byte
 {
     const input *in = cull_context_of(ctx)->data;
     const bool config = strstr(path, "tokenizer_config.json") != NULL;
+
     *bytes = config ? "{\"bos_token\": \"<s>\", \"eos_token\": \"\xc3\xa9\"}" : in->bytes;
     *n = config ? strlen(*bytes) : in->n;
     return CULL_OK;
@@ -36,6 +37,7 @@ static void run(cull_ctx *ctx)
     size_t n, len;
     char *decoded;
     const cull_status status = hf_tokenizer_open(ctx, FOLDER, &tk);
+
     if (status != CULL_OK && cull_context_of(ctx)->error.status != status)
         abort(); // refused without a sentence
     if (status != CULL_OK)
@@ -51,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     char *text = calloc(n + 1, 1);
     cull_context context;
+
     if (!text || cull_context_init(&context, NULL, NULL) != CULL_OK) {
         free(text);
         return 0;

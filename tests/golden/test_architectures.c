@@ -331,5 +331,6 @@ int main(void)
         cmocka_unit_test(test_beyond_the_indexer),
         cmocka_unit_test(test_more),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

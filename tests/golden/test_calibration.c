@@ -244,6 +244,7 @@ static void probabilities(size_t E, const float *z, double *p)
 static int falling(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
+
     return (x < y) - (x > y);
 }
 
@@ -436,5 +437,6 @@ int main(void)
         cmocka_unit_test(test_perplexities_mixtral),
         cmocka_unit_test(test_same_bits),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ static json_t *load(const char *path)
 {
     json_error_t why;
     json_t *value = json_load_file(path, 0, &why);
+
     if (!value)
         fail_msg("%s: %s", path, why.text);
     return value;
@@ -40,6 +41,7 @@ static size_t lines_of(const char *path)
 {
     FILE *in = fopen(path, "rb");
     size_t n = 0;
+
     if (!in)
         fail_msg("%s is not there", path);
     for (int c; (c = fgetc(in)) != EOF;)
@@ -52,6 +54,7 @@ static void check_task(const char *name, json_t *ours, json_t *theirs)
 {
     const char *key;
     json_t *want;
+
     json_object_foreach(theirs, key, want)
     {
         if (!strchr(key, ','))
@@ -181,5 +184,6 @@ int main(void)
         cmocka_unit_test(test_one_folder),
         cmocka_unit_test(test_refused),
     };
+
     return cmocka_run_group_tests_name("cull eval", tests, setup, teardown);
 }

@@ -43,6 +43,7 @@ typedef struct job {
 static json_t *golden_rows(const job *j, const char *task)
 {
     char path[512];
+
     if (strcmp(j->name, "gsm8k") == 0)
         return lm_golden_lines(test_data_gsm8k(task, path, sizeof path));
     snprintf(path, sizeof path, GOLDEN "/%s/%s/%s%s.jsonl", j->model, j->name,
@@ -54,6 +55,7 @@ static json_t *golden_results(const job *j)
 {
     char path[512];
     json_error_t why;
+
     snprintf(path, sizeof path, GOLDEN "/%s/%s/results.json", j->model, j->name);
     json_t *results = json_load_file(path, 0, &why);
     if (!results)
@@ -68,6 +70,7 @@ typedef void (*visit)(void *arg, size_t request, const json_t *row, const json_t
 static size_t walk(const job *j, json_t *const *rows, visit fn, void *arg)
 {
     size_t i = 0;
+
     for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++)
         for (size_t d = 0; d < json_array_size(rows[t]); d++) {
             const json_t *row = json_array_get(rows[t], d);
@@ -103,6 +106,7 @@ static void visit_request(void *arg, size_t i, const json_t *row, const json_t *
                           const char *where)
 {
     check *c = arg;
+
     if (i >= c->requests->n)
         fail_msg("%s: only %zu requests are made", where, c->requests->n);
     const cull_request *r = &c->requests->at[i];
@@ -121,6 +125,7 @@ static void visit_request(void *arg, size_t i, const json_t *row, const json_t *
 static void visit_answer(void *arg, size_t i, const json_t *row, const json_t *q, const char *where)
 {
     const check *c = arg;
+
     if (!is_asked(c, row))
         return;
     if (json_object_get(row, "gen_ids"))
@@ -136,6 +141,7 @@ static void check_value(const seen_report *seen, const job *j, const char *task,
 {
     char metric[64], se[80];
     const char *comma = strchr(key, ',');
+
     snprintf(metric, sizeof metric, "%.*s", (int)(comma - key), key);
     const cull_value *v = seen_value(seen, task, metric, comma + 1);
     const double want = lm_number(results, key);
@@ -154,6 +160,7 @@ static void check_value(const seen_report *seen, const job *j, const char *task,
 static void check_results(const seen_report *seen, const job *j, double tolerance)
 {
     json_t *all = golden_results(j), *value;
+
     for (size_t t = 0; t < MOST_TASKS && j->task[t]; t++) {
         char theirs[64];
         const char *key;
@@ -181,6 +188,7 @@ static void check_document(const seen_report *seen, const char *task, size_t d, 
 {
     const json_t *metrics = json_object_get(row, "metrics"), *value;
     const char *key;
+
     if (json_object_get(row, "requests")) {
         assert_true(entry(seen_column(seen, task, "gold", 'i'), d) == lm_number(row, "gold"));
         assert_true(entry(seen_column(seen, task, "pred", 'i'), d) == lm_number(row, "pred"));
@@ -212,6 +220,7 @@ static void check_document(const seen_report *seen, const char *task, size_t d, 
 static void *job_settings(fake_host *host, const cull_plugin *plugin, const job *j)
 {
     void *settings = fake_settings(host, plugin);
+
     for (size_t i = 0; i < MOST_SETTINGS && j->setting[i].name; i++)
         fake_set(host, plugin, settings, j->setting[i].name, j->setting[i].text);
     size_t n = 0;
@@ -225,6 +234,7 @@ static void *job_settings(fake_host *host, const cull_plugin *plugin, const job 
 static const cull_plugin *job_metric(fake_host *host, const char *name)
 {
     char path[256];
+
     snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/metric-%s.so", name);
     return fake_plugin_at(host, path, name);
 }
@@ -236,6 +246,7 @@ static void evaluate(const check *c, const test_model *model)
     cull_answer *answers = cull_take(ctx, c->n_asked, sizeof *answers);
     const cull_cut *dense[1] = { NULL };
     cull_cost_seen cost = { 0 };
+
     for (size_t i = 0; i < c->n_asked; i++)
         at[i] = &c->requests->at[c->asked[i]];
     assert_ok(c->host, cull_evaluate_pass(ctx, &model->opened, &(cull_engine_options){ 0 }, 1,
@@ -249,6 +260,7 @@ static void run_job(const job *j)
     char path[256];
     fake_host *host = fake_host_new(0);
     test_model model;
+
     snprintf(path, sizeof path, MODELS "/tinyworld-%s", j->model);
     test_model_open(host, path, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &model);
 
@@ -362,6 +374,7 @@ int main(void)
     enum { N = sizeof jobs / sizeof *jobs };
     struct CMUnitTest tests[N];
     char names[N][96];
+
     for (size_t i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "%s %s %s", jobs[i].model, jobs[i].name,
                  jobs[i].metric);

@@ -147,5 +147,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases),
                                         cmocka_unit_test(test_older_backend) };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ static void select_merges(variants *v)
 static void select_rules(variants *v)
 {
     const cull_scores none = { .size = sizeof none, .form = CULL_FORM_NONE, .L = TINYWORLD_L };
+
     const struct {
         const char *golden, *strategy;
         const char *settings[2];

@@ -149,5 +149,6 @@ int main(void)
         cmocka_unit_test_prestate(reconstruction_is_golden, "tinyworld-mixtral"),
         cmocka_unit_test_prestate(reconstruction_is_golden, "tinyworld-olmoe"),
     };
+
     return cmocka_run_group_tests_name("reconstruction", tests, NULL, NULL);
 }

@@ -289,5 +289,6 @@ int main(void)
         cmocka_unit_test(weights),
         cmocka_unit_test(searches),
     };
+
     return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
 }

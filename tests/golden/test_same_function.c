@@ -42,6 +42,7 @@ static void end(fixture *f)
 static void *room(fixture *f, size_t n, size_t size)
 {
     void *p = cull_take(fake_ctx(f->host), n, size);
+
     assert_non_null(p);
     return p;
 }
@@ -61,6 +62,7 @@ static cull_cut *empty_cut(fixture *f)
 static cull_cut *copy(fixture *f, const cull_cut *cut)
 {
     cull_cut *out = cull_cut_copy(fake_ctx(f->host), cut);
+
     assert_non_null(out);
     return out;
 }
@@ -68,6 +70,7 @@ static cull_cut *copy(fixture *f, const cull_cut *cut)
 static cull_matrix matrix(fixture *f, cull_part part, size_t e)
 {
     cull_matrix m = { .size = sizeof m };
+
     assert_ok(f->host, f->m.backend->matrix(fake_ctx(f->host), f->m.model,
                                             cull_at_expert(LAYER, part, e), &m));
     return m;
@@ -77,6 +80,7 @@ static float *overlay(fixture *f, cull_cut *cut, cull_part part, size_t e, const
 {
     float *w = cull_cut_overlay(fake_ctx(f->host), cut, cull_at_expert(LAYER, part, e), CULL_MATRIX,
                                 like->rows, like->cols);
+
     assert_non_null(w);
     return w;
 }
@@ -193,5 +197,6 @@ int main(void)
         cmocka_unit_test(a_novice_for_a_constant_expert_changes_nothing),
         cmocka_unit_test(merging_identical_experts_changes_nothing),
     };
+
     return cmocka_run_group_tests_name("same function", tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ static const float *logits_of(variants *v, const cull_cut *cut, size_t l)
 static int falling(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
+
     return (x < y) - (x > y);
 }
 
@@ -200,5 +201,6 @@ int main(void)
         cmocka_unit_test(mixtral_stage_two_is_golden),
         cmocka_unit_test(olmoe_stage_two_is_golden),
     };
+
     return cmocka_run_group_tests_name("stage_two", tests, NULL, NULL);
 }

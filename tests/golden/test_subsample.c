@@ -21,6 +21,7 @@ static double output_norm(const cull_dense_sample *s, size_t E, size_t t, double
 {
     const float *g = s->gate + t * E;
     double sum = 0;
+
     *with_r = 0;
     for (size_t i = 0; i < E; i++) {
         for (size_t j = 0; j < E; j++)
@@ -69,6 +70,7 @@ static cull_status compare_layer(void *arg, cull_ctx *ctx, size_t l, const cull_
                                  cull_cut *cut)
 {
     comparing *c = arg;
+
     (void)ctx, (void)cut;
     compare_sample(c->v, c->subsets, l, stats->layer[l].dense);
     c->seen++;
@@ -78,6 +80,7 @@ static cull_status compare_layer(void *arg, cull_ctx *ctx, size_t l, const cull_
 static void subsample_is_golden(void **state)
 {
     static const char *const models[] = { "tinyworld-mixtral", "tinyworld-olmoe" };
+
     (void)state;
     for (size_t m = 0; m < 2; m++) {
         comparing c = { .v = variants_open(models[m]) };
@@ -103,6 +106,7 @@ static cull_status compare_norms(void *arg, cull_ctx *ctx, size_t l, const cull_
 {
     norms *n = arg;
     const cull_dense_sample *s = stats->layer[l].dense;
+
     (void)ctx;
     assert_int_equal(s->N, SAMPLE);
     assert_true((s->cross != NULL) == n->known);
@@ -150,5 +154,6 @@ int main(void)
         cmocka_unit_test(subsample_is_golden),
         cmocka_unit_test(progressive_inputs_keep_the_dense_target),
     };
+
     return cmocka_run_group_tests_name("subsample", tests, NULL, NULL);
 }

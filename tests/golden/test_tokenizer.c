@@ -15,6 +15,7 @@
 static void assert_ids(const json_t *want, const int32_t *ids, size_t n, const char *text)
 {
     bool same = json_array_size(want) == n;
+
     for (size_t i = 0; same && i < n; i++)
         same = json_integer_value(json_array_get(want, i)) == ids[i];
     if (!same)
@@ -27,6 +28,7 @@ static void check_encode(fake_host *host, const hf_tokenizer *tk, const json_t *
     const json_t *text = json_object_get(line, "text");
     int32_t *ids;
     size_t n;
+
     assert_ok(host, hf_tokenizer_encode(fake_ctx(host), tk, json_string_value(text),
                                         json_string_length(text), flags, &ids, &n));
     assert_ids(json_object_get(line, key), ids, n, json_string_value(text));
@@ -39,6 +41,7 @@ static void check_decode(fake_host *host, const hf_tokenizer *tk, const json_t *
     int32_t *ids = calloc(n + 1, sizeof *ids);
     char *text;
     size_t len;
+
     assert_non_null(ids);
     for (size_t i = 0; i < n; i++)
         ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
@@ -59,6 +62,7 @@ static void *check_lines(void *arg)
 {
     const lines *work = arg;
     fake_host *host = fake_host_new(1);
+
     for (size_t i = work->thread; i < work->n; i += work->threads) {
         const cull_mark mark = cull_arena_mark(host->context.alloc);
         check_encode(host, work->tk, work->line[i], "ids", CULL_SPECIAL);
@@ -76,6 +80,7 @@ static json_t **read_lines(const char *path, size_t *n)
     json_t **line = calloc(MOST, sizeof *line);
     char *text = malloc(LONGEST);
     FILE *file = fopen(path, "r");
+
     assert_non_null(line);
     assert_non_null(text);
     if (!file)
@@ -96,6 +101,7 @@ static void check_folder(const char *folder, const char *golden)
     hf_tokenizer *tk;
     size_t n;
     json_t **line = read_lines(golden, &n);
+
     assert_true(n > 0);
     assert_ok(host, hf_tokenizer_open(fake_ctx(host), folder, &tk));
     pthread_t thread[THREADS];
@@ -119,6 +125,7 @@ static size_t check_all(const char *root)
 {
     size_t n = 0;
     DIR *dir = opendir(root);
+
     if (!dir)
         fail_msg("%s: no such folder", root);
     for (struct dirent *entry; (entry = readdir(dir));) {
@@ -179,5 +186,6 @@ int main(void)
         cmocka_unit_test(other_options),
         cmocka_unit_test(special_tokens),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

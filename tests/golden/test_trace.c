@@ -20,6 +20,7 @@ typedef struct traced {
 static void *room(traced *x, size_t n, size_t size)
 {
     void *p = cull_take(fake_ctx(x->host), n, size);
+
     assert_non_null(p);
     return p;
 }
@@ -127,5 +128,6 @@ int main(void)
         ARCHITECTURE("ernie4_5_moe"),    ARCHITECTURE("minimax_m2"),
         ARCHITECTURE("granitemoe"),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

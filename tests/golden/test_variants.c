@@ -99,6 +99,7 @@ static void select_rankings(variants *v)
 static void select_clusterings(variants *v)
 {
     const size_t E = v->world->layer[0].E, K = v->world->layer[0].K, all = TINYWORLD_L * E;
+
     const struct {
         const char *golden;
         const char *settings[3];

@@ -25,6 +25,7 @@ static void decide_layer(variants *v, stage *s, size_t l)
     tinyworld *world = v->world;
     cull_budget *budget = methods_budget(world, CULL_SCOPE_LAYER, 0, world->layer[l].K);
     cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_NONE, .L = TINYWORLD_L };
+
     budget->sparsity = s->sparsity[l];
     budget->remove = s->remove;
     if (s->criterion) {
@@ -53,6 +54,7 @@ static cull_status decide(void *arg, cull_ctx *ctx, size_t l, const cull_stats *
                           cull_cut *cut)
 {
     const deciding *d = arg;
+
     (void)ctx, (void)cut;
     d->v->world->view.stats = stats;
     for (size_t i = 0; i < d->n; i++)
@@ -63,6 +65,7 @@ static cull_status decide(void *arg, cull_ctx *ctx, size_t l, const cull_stats *
 static cull_cut *copy(variants *v, const cull_cut *before)
 {
     cull_cut *cut = cull_cut_copy(fake_ctx(v->host), before);
+
     assert_non_null(cut);
     return cut;
 }
@@ -83,6 +86,7 @@ static void prune(variants *v, const char *name, const cull_cut *before, const c
                 .strategy = "unstructured",
                 .strategy_settings = { setting },
                 .cut = copy(v, before) };
+
     snprintf(s.golden, sizeof s.golden, "%s", name);
     for (size_t l = 0; l < TINYWORLD_L; l++)
         s.sparsity[l] = sparsity;
@@ -121,6 +125,7 @@ static double second(double total)
 static void prune_after(variants *v, const char *first, const cull_cut *before, bool owl)
 {
     char name[64];
+
     for (size_t i = 0; i < 3; i++) {
         const int percent = (int)lround(100 * totals[i]);
         snprintf(name, sizeof name, "%swanda-%d", first, percent);
@@ -148,6 +153,7 @@ static stage *sparsegpt(variants *v, stage *s, const char *first, const cull_cut
 static void stun_counts(variants *v, size_t *remove)
 {
     golden *stun = tinyworld_golden(v->world, "stun");
+
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         char name[32];
         snprintf(name, sizeof name, "layer.%zu.kept", l);
@@ -163,6 +169,7 @@ static stage *searches(variants *v, stage *s, const cull_cut *before)
                                                  { "peer", "objective=peer" },
                                                  { "rel", "objective=rel" } };
     const size_t E = v->world->layer[0].E;
+
     for (size_t greedy = 0; greedy < 2; greedy++) {
         for (size_t o = 0; o < 3; o++) {
             for (size_t level = 0; level < 3; level++) {
@@ -202,6 +209,7 @@ static void from_the_dense_model(variants *v)
     const cull_cut *none = tinyworld_cut(v->world);
     stage *stages = test_calloc(32, sizeof *stages);
     deciding d = { v, 0, stages };
+
     v->world->view.before = none;
     d.n = (size_t)(searches(v, sparsegpt(v, stages, "", none), none) - stages);
     variants_calibrate(v,
@@ -227,6 +235,7 @@ static void with_later_layers_seeing_the_pruned(variants *v)
                 .sparsity = { 0.5, 0.5, 0.5, 0.5 },
                 .cut = tinyworld_cut(v->world) };
     deciding d = { v, 1, &s };
+
     v->world->view.before = tinyworld_cut(v->world);
     variants_calibrate(v,
                        &(cull_calibration){ .groups = CULL_STAT_ROUTING | CULL_STAT_INPUT_SQUARES,
@@ -245,6 +254,7 @@ static void after_experts_went(variants *v)
         { "drop-reap-stuncounts", "reap-stuncounts+" },
         { "drop-easyep-global", "easyep-global+" },
     };
+
     for (size_t i = 0; i < 4; i++) {
         const cull_cut *before = variants_kept(v, firsts[i][0]);
         stage gpt[2];
@@ -269,6 +279,7 @@ static void after_experts_went(variants *v)
 static void check_model(const char *name, size_t n)
 {
     variants *v = variants_open(name);
+
     from_the_dense_model(v);
     with_later_layers_seeing_the_pruned(v);
     after_experts_went(v);
@@ -295,5 +306,6 @@ int main(void)
         cmocka_unit_test(mixtral_variants_are_golden),
         cmocka_unit_test(olmoe_variants_are_golden),
     };
+
     return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
 }

@@ -584,5 +584,6 @@ int main(void)
         TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint), TEST(test_matrix),
         TEST(test_places),  TEST(test_tokenizer_only),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

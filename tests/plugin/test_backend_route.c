@@ -249,5 +249,6 @@ int main(void)
         TEST(test_ties),   TEST(test_few), TEST(test_skip),  TEST(test_skip_plain),
         TEST(test_groups), TEST(test_nan), TEST(test_top_p), TEST(test_top_p_plain),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,7 @@ static void drop(fixture *f, bool (*gone)(size_t l, size_t e))
 static cull_status save(fixture *f, bool dequantise, uint64_t shard)
 {
     const cull_save how = { sizeof how, f->folder, dequantise, shard, false };
+
     return f->hf->save(fake_ctx(f->host), f->model, f->cut, &how);
 }
 
@@ -592,5 +593,6 @@ int main(void)
         TEST(test_matrix), TEST(test_actions),       TEST(test_novice),      TEST(test_constants),
         TEST(test_uneven), TEST(test_uneven_groups), TEST(test_layers),      TEST(test_rules),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

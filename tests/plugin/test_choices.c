@@ -17,6 +17,7 @@ static cull_status prepare(void *settings)
 {
     const cull_metric *metric = plugin->vtable;
     const cull_text text = byte_text(32);
+
     requests = (cull_requests){ .size = sizeof requests };
     return metric->prepare(fake_ctx(host), settings, &text, &requests);
 }
@@ -24,6 +25,7 @@ static cull_status prepare(void *settings)
 static cull_status prepare_file(const char *path)
 {
     void *settings = fake_settings(host, plugin);
+
     fake_set(host, plugin, settings, "tasks", path);
     return prepare(settings);
 }
@@ -32,6 +34,7 @@ static seen_report *score(const cull_answer *answers)
 {
     const cull_metric *metric = plugin->vtable;
     seen_report *seen = seen_new(host);
+
     assert_ok(host, metric->score(fake_ctx(host), NULL, &requests, answers, &seen->report));
     return seen;
 }
@@ -40,6 +43,7 @@ static void assert_request(size_t i, const char *want, size_t scored)
 {
     char got[64] = { 0 };
     const cull_request *r = &requests.at[i];
+
     for (size_t k = 0; k < r->n; k++)
         got[k] = (char)(r->ids[k] ? r->ids[k] - 2 : '^');
     assert_string_equal(got, want);
@@ -391,5 +395,6 @@ int main(void)
         cmocka_unit_test(test_twice),       cmocka_unit_test(test_groups),
         cmocka_unit_test(test_unanswered),  cmocka_unit_test(test_names),
     };
+
     return cmocka_run_group_tests_name("metric choices", tests, setup, teardown);
 }

@@ -34,6 +34,7 @@ typedef struct combos { // the strategy with settings, on a world
 static combos combos_on(tinyworld *world, const char *limit, const char *beam, const char *swaps)
 {
     combos c = { .world = world, .plugin = fake_plugin(host, "strategy", "combinatorial") };
+
     c.settings = fake_settings(host, c.plugin);
     fake_set(host, c.plugin, c.settings, "limit", limit);
     fake_set(host, c.plugin, c.settings, "beam", beam);
@@ -46,6 +47,7 @@ static void score(combos *c, size_t l, const char *objective)
     const cull_plugin *p = fake_plugin(host, "criterion", "enumeration");
     const cull_criterion *criterion = p->vtable;
     void *settings = fake_settings(host, p);
+
     fake_set(host, p, settings, "objective", objective);
     c->scores = (cull_scores){ .size = sizeof c->scores, .form = CULL_FORM_SUBSET };
     assert_ok(host, criterion->score(fake_ctx(host), settings, &c->world->view, l, &c->scores));
@@ -63,6 +65,7 @@ static uint64_t kept(const combos *c, size_t l, size_t remove, size_t keep_at_le
     };
     cull_cut *cut = cull_cut_copy(fake_ctx(host), c->world->view.before);
     uint64_t set = 0;
+
     assert_ok(host, strategy->select(fake_ctx(host), c->settings, &c->world->view, &c->scores,
                                      &budget, l, cut));
     for (size_t e = 0; e < c->world->layer[l].E; e++)
@@ -73,6 +76,7 @@ static uint64_t kept(const combos *c, size_t l, size_t remove, size_t keep_at_le
 static double loss_of(const combos *c, uint64_t set)
 {
     double loss = 0;
+
     assert_ok(host,
               c->scores.subset.eval(fake_ctx(host), c->scores.subset.self, 1, 1, &set, &loss));
     return loss;
@@ -101,6 +105,7 @@ static cull_scores golden_losses(golden *g, size_t l, size_t keep, const char *o
     size_t n = 0, n_golden = 0;
     double *loss = cull_take(fake_ctx(host), SETS, sizeof *loss);
     const uint64_t *sets = subsets_all(host, 16, keep, &n);
+
     assert_non_null(loss);
     snprintf(name, sizeof name, "layer.%zu.keep%zu.%s", l, keep, objective);
     const double *want = golden_numbers(g, name, &n_golden);
@@ -118,6 +123,7 @@ static uint64_t golden_set(golden *g, const char *name, size_t n)
 {
     const int32_t *ids = golden_i32(g, name, 1, &n);
     uint64_t set = 0;
+
     for (size_t i = 0; i < n; i++)
         set |= (uint64_t)1 << ids[i];
     return set;
@@ -131,6 +137,7 @@ static void best_set(combos *exact, combos *greedy, golden *g, size_t l, size_t 
     size_t n = 0;
     const size_t E = exact->world->layer[l].E;
     const size_t K = exact->world->layer[l].K;
+
     snprintf(name, sizeof name, "layer.%zu.keep%zu.best_%s", l, keep, objective);
     const uint64_t want = golden_set(g, name, keep);
     strcat(name, "_loss");
@@ -153,6 +160,7 @@ static void best_sets_of(const char *model, size_t n, const size_t *keep)
     golden *g = tinyworld_golden(world, "subsets");
     combos exact = combos_on(world, "100000", "1", "0");
     combos greedy = combos_on(world, "0", "1", "0");
+
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         world->layer_stats[l].dense = dense_sample_of(world, g, l);
         for (size_t o = 0; o < 3; o++) {
@@ -189,6 +197,7 @@ static cull_status along(cull_ctx *ctx, const void *self, size_t n, size_t words
                          const uint64_t *sets, double *loss)
 {
     path *p = (path *)(uintptr_t)self;
+
     assert_in_range(p->n, 0, 63);
     p->from[p->n] = 0;
     for (size_t i = 0; i < n; i++)
@@ -205,6 +214,7 @@ static void greedy_as_golden(const char *model)
     combos c = combos_on(world, "0", "1", "0");
     const size_t E = world->layer[0].E;
     const size_t K = world->layer[0].K;
+
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         world->layer_stats[l].dense = dense_sample_of(world, g, l);
         for (size_t o = 0; o < 3; o++) {
@@ -393,5 +403,6 @@ int main(void)
         cmocka_unit_test(ties_take_the_first_set),
         cmocka_unit_test(bad_losses_and_scopes_are_refused),
     };
+
     return cmocka_run_group_tests_name("combinatorial", tests, setup, teardown);
 }

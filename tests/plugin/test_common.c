@@ -105,6 +105,7 @@ static void find(const char *pattern, const char *text, int64_t select, const ch
     regex *r;
     bool found;
     span out;
+
     assert_ok(host, regex_new(fake_ctx(host), "here", pattern, &r));
     assert_ok(host, regex_find(fake_ctx(host), r, span_of(text), select, &found, &out));
     if (want)
@@ -133,6 +134,7 @@ static void replace(const char *pattern, const char *text, const char *want)
 {
     regex *r;
     span out;
+
     assert_ok(host, regex_new(fake_ctx(host), "here", pattern, &r));
     assert_ok(host, regex_replace(fake_ctx(host), r, span_of(text), "_", &out));
     assert_text(out, want);
@@ -197,5 +199,6 @@ int main(void)
         cmocka_unit_test(test_python_pattern), cmocka_unit_test(test_bad_pattern),
         cmocka_unit_test(test_summary),
     };
+
     return cmocka_run_group_tests_name("common", tests, setup, teardown);
 }

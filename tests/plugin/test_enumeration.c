@@ -31,6 +31,7 @@ static cull_subset_loss losses_of(tinyworld *world, size_t l, const char *object
     const cull_criterion *c = p->vtable;
     void *settings = fake_settings(host, p);
     cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_SUBSET };
+
     fake_set(host, p, settings, "objective", objective);
     assert_ok(host, c->score(fake_ctx(host), settings, &world->view, l, &scores));
     return scores.subset;
@@ -44,6 +45,7 @@ static void compare(tinyworld *world, golden *g, size_t l, size_t r)
     size_t n = 0;
     size_t count = 0;
     const uint64_t *sets = subsets_all(host, world->layer[l].E, r, &count);
+
     snprintf(name, sizeof name, "layer.%zu.output_energy", l);
     const double energy = golden_numbers(g, name, &n)[0];
     const double tiny[] = { energy, sqrt(energy), 1 };
@@ -65,6 +67,7 @@ static void with_model(const char *model, size_t n, const size_t *keep)
 {
     tinyworld *world = tinyworld_open(host, model);
     golden *g = tinyworld_golden(world, "subsets");
+
     for (size_t l = 0; l < TINYWORLD_L; l++) {
         world->layer_stats[l].dense = dense_sample_of(world, g, l);
         for (size_t i = 0; i < n; i++)
@@ -105,6 +108,7 @@ typedef struct small {
 static small *small_new(void)
 {
     small *s = cull_take(fake_ctx(host), 1, sizeof *s);
+
     assert_non_null(s);
     for (size_t t = 0; t < SMALL_N; t++) {
         for (size_t e = 0; e < SMALL_E; e++) {
@@ -138,6 +142,7 @@ static void gates(const small *s, size_t t, uint64_t set, bool sigmoid, double s
     double mass[SMALL_E];
     double all = 0;
     double chosen = 0;
+
     for (size_t e = 0; e < SMALL_E; e++) {
         const double z = (double)s->logits[t * SMALL_E + e];
         g[e] = 0;
@@ -293,5 +298,6 @@ int main(void)
         cmocka_unit_test(routers_of_several_kinds),  cmocka_unit_test(a_shifted_output_counts),
         cmocka_unit_test(other_routers_are_refused), cmocka_unit_test(threads_do_not_matter),
     };
+
     return cmocka_run_group_tests_name("enumeration", tests, setup, teardown);
 }

@@ -201,6 +201,7 @@ static void cut_files_go_through_the_host(void **state)
     methods_plugin p = methods_load(world, "strategy", "from", NULL);
     const cull_strategy *from = p.vtable;
     cull_cut *cut = tinyworld_cut(world);
+
     const void *(*before)(cull_ctx *, const char *) = host->context.extension;
 
     (void)state;

@@ -54,6 +54,7 @@ static void write_npy(const char *descr, const char *order, const char *shape, s
     const int n =
         snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }",
                  descr, order, shape);
+
     memset(header + n, ' ', sizeof header - (size_t)n);
     header[sizeof header - 1] = '\n';
     fwrite("\x93NUMPY\x01\x00\x77\x00", 1, 10, file);
@@ -71,6 +72,7 @@ static void write_npy(const char *descr, const char *order, const char *shape, s
 static cull_scores *scores(void)
 {
     char word[100];
+
     snprintf(word, sizeof word, "path=%s", path);
     return methods_score(world, "from", WORDS(word));
 }
@@ -97,6 +99,7 @@ static void write_safetensors(const char *header, size_t n)
 {
     FILE *file = begin(".safetensors");
     const uint64_t length = strlen(header);
+
     fwrite(&length, sizeof length, 1, file);
     fputs(header, file);
     for (size_t i = 0; i < n; i++) {
@@ -171,5 +174,6 @@ int main(void)
         cmocka_unit_test(tensors),
         cmocka_unit_test(files_that_are_none),
     };
+
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -13,6 +13,7 @@ static cull_status prepare(void *settings)
 {
     const cull_metric *metric = plugin->vtable;
     const cull_text text = byte_text(16);
+
     requests = (cull_requests){ .size = sizeof requests };
     return metric->prepare(fake_ctx(host), settings, &text, &requests);
 }
@@ -155,5 +156,6 @@ int main(void)
         cmocka_unit_test(test_bad_filters),
         cmocka_unit_test(test_targets),
     };
+
     return cmocka_run_group_tests_name("metric generation", tests, setup, teardown);
 }

@@ -11,6 +11,7 @@ static cull_status load(const char *path, const char *rows, cull_sequences *out)
     const cull_data *data = plugin->vtable;
     const cull_text text = byte_text(64);
     void *settings = fake_settings(host, plugin);
+
     fake_set(host, plugin, settings, "files", path);
     fake_set(host, plugin, settings, "rows", rows);
     *out = (cull_sequences){ .size = sizeof *out };
@@ -38,6 +39,7 @@ static cull_status load_padded(const char *path, const char *pad, cull_sequences
     const cull_data *data = plugin->vtable;
     const cull_text text = byte_text(64);
     void *settings = fake_settings(host, plugin);
+
     fake_set(host, plugin, settings, "files", path);
     fake_set(host, plugin, settings, "pad", pad);
     *out = (cull_sequences){ .size = sizeof *out };
@@ -97,6 +99,7 @@ static const char *npy(const char *name, const char *header, const void *data, s
 {
     char file[512] = "\x93NUMPY\x01\x00";
     const size_t n = strlen(header);
+
     file[8] = (char)n;
     memcpy(file + 10, header, n);
     memcpy(file + 10 + n, data, bytes);
@@ -147,5 +150,6 @@ int main(void)
         cmocka_unit_test(test_bad_jsonl),
         cmocka_unit_test(test_npy),
     };
+
     return cmocka_run_group_tests_name("data ids", tests, setup, teardown);
 }

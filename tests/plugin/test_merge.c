@@ -105,6 +105,7 @@ static void means_are_weighted_by_usage(void **state)
 {
     tinyworld *world = worlds[0];
     const size_t E = world->layer[0].E;
+
     (void)state;
     for (int weighted = 0; weighted < 2; weighted++) {
         const cull_cut *cut = methods_select(

@@ -25,6 +25,7 @@ typedef struct fixture {
 static void begin(fixture *f, const char *metric)
 {
     char path[256];
+
     *f = (fixture){ .host = fake_host_new(1), .text = byte_text(8) };
     snprintf(path, sizeof path, CULL_BINARY_DIR "/plugins/metric-%s.so", metric);
     f->plugin = fake_plugin_at(f->host, path, metric);
@@ -46,6 +47,7 @@ static void set(fixture *f, const char *name, const char *text)
 static cull_status prepare(fixture *f)
 {
     const cull_metric *metric = f->plugin->vtable;
+
     f->requests = (cull_requests){ .size = sizeof f->requests };
     const cull_status status =
         metric->check ? metric->check(fake_ctx(f->host), f->settings) : CULL_OK;
@@ -57,6 +59,7 @@ static cull_status prepare(fixture *f)
 static void score(fixture *f, const cull_answer *answers)
 {
     const cull_metric *metric = f->plugin->vtable;
+
     f->seen = seen_new(f->host);
     assert_ok(f->host, metric->score(fake_ctx(f->host), f->settings, &f->requests, answers,
                                      &f->seen->report));
@@ -66,6 +69,7 @@ static void assert_request(const fixture *f, size_t i, const char *want, size_t 
 {
     char got[64] = { 0 };
     const cull_request *r = &f->requests.at[i];
+
     for (size_t k = 0; k < r->n; k++)
         got[k] = (char)(r->ids[k] ? r->ids[k] - 2 : '^');
     assert_string_equal(got, want);
@@ -223,6 +227,7 @@ static void check_engine(fixture *f, const test_model *m, const cull_answer *gol
     cull_answer *answers = cull_take(ctx, n, sizeof *answers);
     const cull_cut *dense[1] = { NULL };
     cull_cost_seen cost = { 0 };
+
     for (size_t i = 0; i < n; i++)
         at[i] = &f->requests.at[i * every];
     assert_ok(f->host, cull_evaluate_pass(ctx, &m->opened, &(cull_engine_options){ 0 }, 1, dense, n,
@@ -241,6 +246,7 @@ static void write_all(fixture *f)
                                          "translate" };
     cull_ctx *ctx = fake_ctx(f->host);
     FILE *joined = fopen(temp_path(&f->files, "union.jsonl"), "wb");
+
     assert_non_null(joined);
     for (size_t i = 0; i < 5; i++) {
         const char *bytes;
@@ -269,6 +275,7 @@ typedef struct windows {
 static void read_windows(fixture *f, const char *model, windows *w)
 {
     char path[256];
+
     snprintf(path, sizeof path,
              CULL_SOURCE_DIR "/tests/golden/evaluation/%s/windows/wanda256.jsonl", model);
     json_t *lines = lm_golden_lines(path);
@@ -299,6 +306,7 @@ static void test_golden(void **state)
     test_model m;
     windows w = { .total = 0 };
     char path[256];
+
     begin(&f, "perplexity");
     snprintf(path, sizeof path, CULL_SOURCE_DIR "/models/tinyworld-%s", model);
     test_model_open(f.host, path, CULL_OPEN_TOKENIZER | CULL_OPEN_WEIGHTS, &m);
@@ -332,5 +340,6 @@ int main(void)
         { "test_golden mixtral", test_golden, NULL, NULL, (void *)(uintptr_t) "mixtral" },
         { "test_golden olmoe", test_golden, NULL, NULL, (void *)(uintptr_t) "olmoe" },
     };
+
     return cmocka_run_group_tests_name("metric perplexity", tests, NULL, NULL);
 }

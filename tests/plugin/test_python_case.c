@@ -18,6 +18,7 @@ static void assert_text(span text, const char *want)
 static void capitalize(const char *text, const char *want)
 {
     span out;
+
     assert_ok(host, py_capitalize(fake_ctx(host), span_of(text), &out));
     assert_text(out, want);
 }
@@ -25,6 +26,7 @@ static void capitalize(const char *text, const char *want)
 static void lower(const char *text, const char *want)
 {
     span out;
+
     assert_ok(host, py_lower(fake_ctx(host), span_of(text), &out));
     assert_text(out, want);
 }
@@ -69,6 +71,7 @@ static bool is_newer(int32_t c)
                                          { 0x11241, 0x11241 }, { 0x11f00, 0x11f42 },
                                          { 0x13439, 0x13455 }, { 0x1df25, 0x1df2a },
                                          { 0x1e030, 0x1e08f }, { 0x1e4eb, 0x1e4ef } };
+
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (c >= ranges[i][0] && c <= ranges[i][1])
             return true;
@@ -78,6 +81,7 @@ static bool is_newer(int32_t c)
 static size_t fill(char *s, const char *pattern, const char *c, size_t n)
 {
     size_t used = 0;
+
     for (; *pattern; pattern++) {
         const span part = *pattern == '?'   ? (span){ c, n }
                           : *pattern == 'S' ? span_of("\u03a3")
@@ -93,6 +97,7 @@ static void add_character(cull_ctx *ctx, sha256 *h, int32_t c)
     char utf8[4], lines[64];
     span out;
     const size_t n = (size_t)utf8proc_encode_char(c, (utf8proc_uint8_t *)utf8);
+
     assert_int_equal(py_capitalize(ctx, (span){ utf8, n }, &out), CULL_OK);
     sha256_add(h, out.s, out.n);
     sha256_add(h, "\n", 1);
@@ -106,6 +111,7 @@ static void test_every_character(void **state)
     enum { BLOCK = 0x1000 }; // whose memory is let go together
     char hex[65];
     sha256 h;
+
     (void)state;
     if (strcmp(utf8proc_unicode_version(), "15.0.0") != 0)
         skip(); // other letters are new then
@@ -128,5 +134,6 @@ int main(void)
         cmocka_unit_test(test_sigma),
         cmocka_unit_test(test_every_character),
     };
+
     return cmocka_run_group_tests_name("python case", tests, setup, teardown);
 }

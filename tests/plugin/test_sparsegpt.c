@@ -26,6 +26,7 @@ static int teardown(void **state)
 static void *take(size_t n, size_t size)
 {
     void *p = cull_take(fake_ctx(host), n, size);
+
     assert_non_null(p);
     return p;
 }
@@ -47,6 +48,7 @@ static gpt gpt_on(const char *model)
     const size_t F = q.world->layer[0].F;
     cull_layer_stats *st = &q.world->layer_stats[0];
     cull_cut *before = tinyworld_cut(q.world);
+
     for (size_t e = 1; e < E; e++)
         before->layer[0].action[e] = CULL_ACTION_DROP;
     q.settings = fake_settings(host, q.plugin);
@@ -62,6 +64,7 @@ static void give_hessians(gpt *q, golden *g)
     const double n = q->world->layer_stats[0].count[0];
     size_t size = 0;
     const double *x = golden_numbers(g, "layer.0.expert.0.w1.sparsegpt50.hessian", &size);
+
     for (size_t i = 0; i < size; i++)
         q->x_hessian[i] = x[i] * n / 2;
     const double *u = golden_numbers(g, "layer.0.expert.0.w2.sparsegpt50.hessian", &size);
@@ -74,6 +77,7 @@ static cull_cut *cut(gpt *q, double sparsity)
     const cull_strategy *strategy = q->plugin->vtable;
     const cull_budget budget = { .size = sizeof budget, .sparsity = sparsity };
     cull_cut *out = cull_cut_copy(fake_ctx(host), q->world->view.before);
+
     assert_ok(host, strategy->select(fake_ctx(host), q->settings, &q->world->view, NULL, &budget, 0,
                                      out));
     return out;
@@ -83,6 +87,7 @@ static cull_cut *cut(gpt *q, double sparsity)
 static double error_of(size_t rows, size_t cols, const float *w, const float *w2, const double *H)
 {
     double sum = 0;
+
     for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < cols; i++) {
             const double d = (double)w[r * cols + i] - (double)w2[r * cols + i];
@@ -105,6 +110,7 @@ static void compare(gpt *q, golden *g, const cull_cut *got, cull_part part, cons
     const cull_overlay *mask = overlay_last(got, where, CULL_MASK);
     const cull_overlay *matrix = overlay_last(got, where, CULL_MATRIX);
     const float *w = tinyworld_matrix(q->world, where, &rows, &cols);
+
     assert_non_null(mask);
     assert_non_null(matrix);
     snprintf(start, sizeof start, "layer.0.expert.0.%s.sparsegpt50.", tinyworld_w(part));
@@ -128,6 +134,7 @@ static void as_golden(const char *model)
 {
     gpt q = gpt_on(model);
     golden *g = tinyworld_golden(q.world, "weights");
+
     give_hessians(&q, g);
     const cull_cut *whole = cut(&q, 0.5);
     fake_set(host, q.plugin, q.settings, "block", "32");
@@ -270,5 +277,6 @@ int main(void)
         cmocka_unit_test(too_few_tokens_raise_the_damping),
         cmocka_unit_test(what_earlier_stages_zeroed_stays_zero),
     };
+
     return cmocka_run_group_tests_name("sparsegpt", tests, setup, teardown);
 }

@@ -21,6 +21,7 @@ static cull_requests requests;
 static void *settings_of(const char *names, const char *data, const char *shots)
 {
     void *settings = fake_settings(host, plugin);
+
     fake_set(host, plugin, settings, "names", names);
     fake_set(host, plugin, settings, "data", data);
     fake_set(host, plugin, settings, "shots", shots);
@@ -30,6 +31,7 @@ static void *settings_of(const char *names, const char *data, const char *shots)
 static cull_status prepare(const void *settings, const cull_text *text)
 {
     const cull_metric *metric = plugin->vtable;
+
     requests = (cull_requests){ .size = sizeof requests };
     return metric->prepare(fake_ctx(host), settings, text, &requests);
 }
@@ -38,6 +40,7 @@ static seen_report *score(const void *settings, const cull_answer *answers)
 {
     const cull_metric *metric = plugin->vtable;
     seen_report *seen = seen_new(host);
+
     assert_ok(host, metric->score(fake_ctx(host), settings, &requests, answers, &seen->report));
     return seen;
 }
@@ -47,6 +50,7 @@ static json_t *lines_of(const char *path)
     const char *bytes;
     size_t n;
     json_t *all = json_array();
+
     assert_ok(host, fake_ctx(host)->host->read_file(fake_ctx(host), path, &bytes, &n));
     for (const char *at = bytes; at < bytes + n;) {
         const char *end = strchr(at, '\n');
@@ -70,6 +74,7 @@ static void canned(const char *task)
     const cull_text text = byte_text(1024);
     const char *bytes;
     size_t n;
+
     assert_ok(host, fake_ctx(host)->host->read_file(fake_ctx(host), EVALUATION "/docs/canned.jsonl",
                                                     &bytes, &n));
     void *settings = settings_of(task, temp_write(&files, "gsm8k.jsonl", bytes, n), "0");
@@ -313,6 +318,7 @@ static void test_missing(void **state)
 static void *own(temp_files *in, const char *name, const char *definition, const char *document)
 {
     char file[64];
+
     snprintf(file, sizeof file, "%s.jsonl", name);
     void *settings = fake_settings(host, plugin);
     fake_set(host, plugin, settings, "data", temp_text(in, file, document));
@@ -327,6 +333,7 @@ static void assert_asked(size_t i, const char *context, const char *target)
     char expected[256];
     const cull_request *r = &requests.at[i];
     const int n = snprintf(expected, sizeof expected, "%s%s", context, target);
+
     assert_int_equal(r->n, 1 + n);
     assert_int_equal(r->scored, strlen(target));
     for (int k = 0; k < n; k++)
@@ -454,5 +461,6 @@ int main(void)
         cmocka_unit_test(test_own_generation), cmocka_unit_test(test_bad_definitions),
         cmocka_unit_test(test_two_of_a_name),
     };
+
     return cmocka_run_group_tests_name("metric tasks", tests, setup, teardown);
 }

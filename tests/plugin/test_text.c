@@ -39,6 +39,7 @@ static void set(fixture *f, const char *name, const char *text)
 static cull_status load(fixture *f)
 {
     const cull_data *data = f->plugin->vtable;
+
     f->rows = (cull_sequences){ .size = sizeof f->rows };
     return data->load(fake_ctx(f->host), f->settings, &f->text, &f->rows);
 }
@@ -47,6 +48,7 @@ static cull_status load(fixture *f)
 static void assert_row(const fixture *f, size_t r, const char *want)
 {
     char got[64] = { 0 };
+
     for (size_t i = 0; i < f->rows.at[r].n; i++)
         got[i] = (char)(f->rows.at[r].ids[i] ? f->rows.at[r].ids[i] - 2 : '^');
     assert_string_equal(got, want);
@@ -209,6 +211,7 @@ static void golden_rows(const char *model, const char *split, const char *rows, 
     fixture f;
     char path[256];
     test_model m;
+
     begin(&f);
     snprintf(path, sizeof path, CULL_SOURCE_DIR "/models/tinyworld-%s", model);
     test_model_open(f.host, path, CULL_OPEN_TOKENIZER, &m);
@@ -244,5 +247,6 @@ int main(void)
         cmocka_unit_test(test_whole),  cmocka_unit_test(test_sample), cmocka_unit_test(test_no_bos),
         cmocka_unit_test(test_golden),
     };
+
     return cmocka_run_group_tests_name("data text", tests, NULL, NULL);
 }

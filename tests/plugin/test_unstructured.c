@@ -36,6 +36,7 @@ static bench bench_on(const char *model, const char *criterion)
     const cull_plugin *c = strcmp(criterion, "wanda") == 0
                                ? fake_plugin(host, "criterion", "wanda")
                                : fake_plugin(host, "criterion", "magnitude");
+
     b.world->criterion = c->vtable;
     b.world->criterion_settings = fake_settings(host, c);
     b.plugin = fake_plugin(host, "strategy", "unstructured");
@@ -50,6 +51,7 @@ static cull_cut *cut_layer(bench *b, size_t l, double sparsity)
     const cull_budget budget = { .size = sizeof budget, .sparsity = sparsity };
     const cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_WEIGHT };
     cull_cut *cut = cull_cut_copy(ctx, b->world->view.before);
+
     assert_ok(host,
               b->strategy->select(ctx, b->settings, &b->world->view, &scores, &budget, l, cut));
     return cut;
@@ -58,6 +60,7 @@ static cull_cut *cut_layer(bench *b, size_t l, double sparsity)
 static const cull_overlay *mask_of(const cull_cut *cut, cull_matrix_id where)
 {
     const cull_overlay *mask = overlay_last(cut, where, CULL_MASK);
+
     assert_non_null(mask);
     return mask;
 }
@@ -69,6 +72,7 @@ static void wanda_as_golden(const char *model)
     bench b = bench_on(model, "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
     const cull_cut *cut = cut_layer(&b, 0, 0.5);
+
     assert_int_equal(cut->n_overlays, 3 * b.world->layer[0].E);
     for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
         for (size_t e = 0; e < b.world->layer[0].E; e++) {
@@ -107,6 +111,7 @@ static void compare_magnitudes(bench *b, const cull_overlay *mask, const uint8_t
     size_t rows = 0, cols = 0, kept = 0, above = 0, both = 0;
     const float *w = tinyworld_matrix(b->world, mask->where, &rows, &cols);
     double sum = 0, sum_above = 0, threshold = INFINITY;
+
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < rows * cols; i++) {
             const double size = fabs((double)w[i]);
@@ -129,6 +134,7 @@ static void magnitude_as_golden(const char *model)
 {
     bench b = bench_on(model, "magnitude");
     golden *g = tinyworld_golden(b.world, "weights");
+
     fake_set(host, b.plugin, b.settings, "group", "tensor");
     b.world->view.stats = &(cull_stats){ .size = sizeof(cull_stats) }; // it needs none
     const cull_cut *cut = cut_layer(&b, 0, 0.5);
@@ -161,6 +167,7 @@ static void two_of_four(const char *model)
 {
     bench b = bench_on(model, "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
+
     fake_set(host, b.plugin, b.settings, "m", "4");
     const cull_overlay *o = mask_of(cut_layer(&b, 0, 0.5), cull_at_expert(0, CULL_PART_GATE, 0));
     assert_int_equal(overlay_differs(o, golden_u8(g, "layer.0.expert.0.w1.wanda_2of4", 2, NULL)),
@@ -182,6 +189,7 @@ static const float *scores_of(bench *b, cull_matrix_id where, size_t *n)
     size_t rows = 0, cols = 0;
     const float *w = tinyworld_matrix(b->world, where, &rows, &cols);
     float *out = cull_take(fake_ctx(host), rows * cols, sizeof *out);
+
     assert_non_null(out);
     *n = rows * cols;
     assert_ok(host, b->world->criterion->score_weights(fake_ctx(host), b->world->criterion_settings,
@@ -193,6 +201,7 @@ static const float *scores_of(bench *b, cull_matrix_id where, size_t *n)
 static double outliers(bench *b, size_t l)
 {
     double sum = 0, n = 0, above = 0;
+
     for (int pass = 0; pass < 2; pass++)
         for (size_t e = 0; e < b->world->layer[l].E; e++)
             for (cull_part p = CULL_PART_GATE; p <= CULL_PART_DOWN; p++) {
@@ -215,6 +224,7 @@ static void owl_as_golden(const char *model)
     golden *g = tinyworld_golden(b.world, "weights");
     const cull_budget budget = { .size = sizeof budget, .sparsity = 0.5 };
     double s[TINYWORLD_L];
+
     fake_set(host, b.plugin, b.settings, "layers", "owl");
     assert_ok(host,
               b.strategy->spread(fake_ctx(host), b.settings, &b.world->view, NULL, &budget, s));
@@ -390,6 +400,7 @@ static cull_status broken(cull_ctx *ctx, const void *settings, const cull_view *
                           float *out)
 {
     const cull_status status = flat(ctx, settings, view, where, rows, cols, w, out);
+
     if (where.part == CULL_PART_UP && where.expert == 7)
         out[5 * cols + 6] = NAN;
     return status;
@@ -481,5 +492,6 @@ int main(void)
         cmocka_unit_test(share_does_not_see_the_scale_of_a_row),
         cmocka_unit_test(a_score_that_is_not_finite_is_named),
     };
+
     return cmocka_run_group_tests_name("unstructured", tests, setup, teardown);
 }

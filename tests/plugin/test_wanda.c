@@ -30,6 +30,7 @@ static float *scores(const cull_plugin *plugin, cull_matrix_id where, const floa
     const cull_criterion *c = plugin->vtable;
     size_t rows = 0;
     size_t cols = 0;
+
     *w = tinyworld_matrix(world, where, &rows, &cols);
     *n = rows * cols;
     float *out = cull_take(fake_ctx(host), *n, sizeof *out);
@@ -53,6 +54,7 @@ static void metric_as_golden(void **state)
 static void metric_of_olmoe_as_golden(void **state)
 {
     tinyworld *mixtral = world;
+
     world = tinyworld_open(host, "tinyworld-olmoe");
     metric_as_golden(state);
     tinyworld_close(world);
@@ -124,5 +126,6 @@ int main(void)
         cmocka_unit_test(unrouted_experts_fall_back_to_magnitude),
         cmocka_unit_test(missing_statistics_are_named),
     };
+
     return cmocka_run_group_tests_name("wanda", tests, setup, teardown);
 }

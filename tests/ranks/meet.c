@@ -39,6 +39,7 @@ static unsigned char byte_of(size_t rank, size_t i)
 static unsigned char *bytes_of(size_t rank, size_t n)
 {
     unsigned char *bytes = malloc(n + 1);
+
     for (size_t i = 0; bytes && i < n; i++)
         bytes[i] = byte_of(rank, i);
     return bytes;
@@ -57,6 +58,7 @@ static int broadcast(cull_ctx *ctx, size_t rank, size_t n)
     unsigned char *own = rank == 0 ? bytes_of(0, n) : NULL;
     void *data = own;
     size_t bytes = n;
+
     CHECK(cull_ranks_broadcast(ctx, &bytes, &data) == CULL_OK);
     CHECK(bytes == n && are_bytes_of(0, n, data));
     if (rank == 0)
@@ -70,6 +72,7 @@ static int gather(cull_ctx *ctx, size_t rank, size_t size, size_t n)
 {
     cull_parts parts;
     unsigned char *own = bytes_of(rank, n * rank);
+
     CHECK(cull_ranks_gather(ctx, n * rank, own, &parts) == CULL_OK);
     CHECK(parts.n == (rank == 0 ? size : 0));
     for (size_t r = 0; r < parts.n; r++)
@@ -84,6 +87,7 @@ static int reduce(cull_ctx *ctx, size_t rank, size_t size)
     double x[] = { 1.0 / (3.0 + (double)rank), 1e16 * (rank % 2 ? -1.0 : 1.0) };
     double sum[] = { 0, 0 };
     size_t least = 100 - rank;
+
     for (size_t r = 0; r < size; r++) {
         sum[0] += 1.0 / (3.0 + (double)r);
         sum[1] += 1e16 * (r % 2 ? -1.0 : 1.0);
@@ -98,6 +102,7 @@ static int reduce(cull_ctx *ctx, size_t rank, size_t size)
 static int values(cull_ctx *ctx, size_t rank, size_t size)
 {
     static const size_t sizes[] = { 0, 1, 4097, 1 << 20, (1 << 24) + 3 };
+
     CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
     const size_t n = sizeof sizes / sizeof *sizes - (size > 2); // two suffice for several chunks
     for (size_t i = 0; i < n; i++)
@@ -118,6 +123,7 @@ static int rate(cull_ctx *ctx, size_t rank)
     unsigned char *own = calloc(n, 1);
     cull_parts parts;
     const double begin = cull_seconds();
+
     CHECK(own && cull_ranks_gather(ctx, n, own, &parts) == CULL_OK);
     const double took = cull_seconds() - begin;
     if (rank == 0)
@@ -140,6 +146,7 @@ static int fails(cull_ctx *ctx, size_t rank, size_t size)
     size_t n = 0;
     void *data = &n;
     cull_status status;
+
     if (rank + 1 == size)
         status = cull_ranks_agree(ctx, cull_fail(ctx, CULL_EIO, "the tape is torn"));
     else
@@ -153,6 +160,7 @@ static int fails(cull_ctx *ctx, size_t rank, size_t size)
 static int computes(cull_ctx *ctx, size_t rank, size_t size, bool interrupted)
 {
     cull_status status = CULL_OK;
+
     if (rank + 1 == size && interrupted)
         (void)raise(SIGTERM);
     else if (rank + 1 == size)
@@ -187,6 +195,7 @@ static int play(cull_ctx *ctx, const char *scenario)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const size_t rank = cull_ranks_rank(ranks), size = cull_ranks_size(ranks);
+
     if (strcmp(scenario, "agree") == 0)
         return cull_ranks_agree(ctx, CULL_OK);
     if (strcmp(scenario, "values") == 0)

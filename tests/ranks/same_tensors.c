@@ -18,6 +18,7 @@ static int passes_over(const char *name)
 static void *read_all(hid_t set, hid_t type, size_t *bytes, hssize_t *n)
 {
     const hid_t space = H5Dget_space(set);
+
     *n = H5Sget_simple_extent_npoints(space);
     *bytes = (size_t)*n * H5Tget_size(type);
     void *data = calloc(1, *bytes + 1);
@@ -40,6 +41,7 @@ static int same_texts(char *const *a, char *const *b, hssize_t n)
 static void give_back(hid_t set, hid_t type, void *texts)
 {
     const hid_t space = H5Dget_space(set);
+
     if (texts)
         H5Dvlen_reclaim(type, space, H5P_DEFAULT, texts);
     H5Sclose(space);
@@ -55,6 +57,7 @@ static int same_sets(hid_t a, hid_t b)
     void *in_a = read_all(a, type, &bytes_a, &n_a), *in_b = read_all(b, type, &bytes_b, &n_b);
     const int same = in_a && in_b && bytes_a == bytes_b && n_a == n_b &&
                      (text ? same_texts(in_a, in_b, n_a) : !memcmp(in_a, in_b, bytes_a));
+
     if (text) {
         give_back(a, type, in_a);
         give_back(b, type, in_b);
@@ -69,6 +72,7 @@ static int same_sets(hid_t a, hid_t b)
 static herr_t compare(hid_t file, const char *name, const H5O_info_t *info, void *arg)
 {
     comparing *c = arg;
+
     if (info->type != H5O_TYPE_DATASET || passes_over(name))
         return 0;
     const hid_t a = H5Dopen2(file, name, H5P_DEFAULT);

@@ -40,6 +40,7 @@ static void report_choices(cull_ctx *ctx, made_trial *m, const effect *e, const 
 {
     uint8_t *acc = cull_take(ctx, DOCS, 1);
     cull_rng items, noise;
+
     cull_rng_init(&items, 1, "items", task);
     cull_rng_init(&noise, e->seed, e->method, task);
     for (size_t i = 0; i < DOCS; i++)
@@ -52,6 +53,7 @@ static void report_text(cull_ctx *ctx, made_trial *m, const effect *e, const cha
 {
     double *nll = cull_take(ctx, WINDOWS, sizeof *nll);
     cull_rng items, noise;
+
     cull_rng_init(&items, 1, "windows", task);
     cull_rng_init(&noise, e->seed, e->method, task);
     for (size_t i = 0; i < WINDOWS; i++)
@@ -62,6 +64,7 @@ static void report_text(cull_ctx *ctx, made_trial *m, const effect *e, const cha
 int main(int argc, char **argv)
 {
     cull_context context;
+
     if (argc != 2 || cull_context_init(&context, NULL, NULL) != CULL_OK)
         return 2;
     cull_ctx *ctx = &context.ctx;

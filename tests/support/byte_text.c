@@ -9,6 +9,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, s
                           uint32_t flags, int32_t **ids, size_t *n)
 {
     const bool bos = (flags & CULL_SPECIAL) != 0;
+
     (void)text;
     *ids = ctx->host->alloc(ctx, len + 1, sizeof **ids);
     if (!*ids)
@@ -23,6 +24,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
                           uint32_t flags, char **s, size_t *len)
 {
     static const char *const special[] = { "<s>", "</s>" };
+
     (void)text;
     *s = ctx->host->alloc(ctx, 4 * n + 1, 1);
     if (!*s)

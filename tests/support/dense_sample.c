@@ -10,6 +10,7 @@
 static void *take(tinyworld *world, size_t n, size_t size)
 {
     void *p = cull_take(fake_ctx(world->host), n, size);
+
     assert_non_null(p);
     return p;
 }
@@ -18,6 +19,7 @@ static double *matrix(tinyworld *world, cull_matrix_id where, size_t *rows, size
 {
     const float *w = tinyworld_matrix(world, where, rows, cols);
     double *out = take(world, *rows * *cols, sizeof *out);
+
     for (size_t i = 0; i < *rows * *cols; i++)
         out[i] = (double)w[i];
     return out;
@@ -30,6 +32,7 @@ static void linear(tinyworld *world, cull_matrix_id where, size_t N, const doubl
     size_t rows = 0;
     size_t cols = 0;
     const double *w = matrix(world, where, &rows, &cols);
+
     assert_true(cull_gemm_f64(false, true, N, rows, cols, 1, x, cols, w, cols, 0, y, ldy));
 }
 
@@ -40,6 +43,7 @@ static void run_expert(tinyworld *world, size_t l, size_t e, size_t N, const dou
     const size_t F = world->layer[l].F;
     double *a = take(world, N * F, sizeof *a);
     double *u = take(world, N * F, sizeof *u);
+
     linear(world, cull_at_expert(l, CULL_PART_GATE, e), N, x, a, F);
     linear(world, cull_at_expert(l, CULL_PART_UP, e), N, x, u, F);
     for (size_t i = 0; i < N * F; i++)
@@ -54,6 +58,7 @@ static void route_token(const cull_layer_facts *layer, const double *z, float *g
     bool chosen[64] = { false };
     double all = 0;
     double sum = 0;
+
     for (size_t e = 0; e < layer->E; e++)
         all += p[e] = exp(z[e]);
     for (size_t k = 0; k < layer->K; k++) {
@@ -74,6 +79,7 @@ const cull_dense_sample *dense_sample_of(tinyworld *world, golden *subsets, size
     const size_t E = world->layer[l].E;
     const size_t D = TINYWORLD_D;
     size_t n = 0;
+
     snprintf(name, sizeof name, "layer.%zu.moe_input", l);
     const double *x = golden_numbers(subsets, name, &n);
     const size_t N = n / D;

@@ -51,6 +51,7 @@ void fake_clear(fake_host *host)
 const cull_plugin *fake_plugin_at(fake_host *host, const char *path, const char *name)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
     if (!library)
         fail_msg("%s", dlerror());
 

@@ -16,6 +16,7 @@ json_t *lm_golden_lines(const char *path)
     char *line = NULL;
     size_t room = 0;
     json_t *all = json_array();
+
     if (!f)
         fail_msg("%s cannot be read", path);
     while (getline(&line, &room, f) > 0) {
@@ -31,6 +32,7 @@ json_t *lm_golden_lines(const char *path)
 double lm_number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
+
     if (!json_is_number(value))
         fail_msg("no number \"%s\"", key);
     return json_number_value(value);
@@ -47,6 +49,7 @@ static void check_fed(const cull_request *r, const json_t *q, const char *where)
 {
     char hex[65], text[32];
     sha256 h;
+
     sha256_init(&h);
     for (size_t i = 0; i + 1 < r->n; i++) {
         const int n = snprintf(text, sizeof text, i ? " %d" : "%d", (int)r->ids[i]);
@@ -61,6 +64,7 @@ static void check_fed(const cull_request *r, const json_t *q, const char *where)
 void lm_check_pair(const cull_request *r, const json_t *q, const char *where)
 {
     const json_t *ids = json_object_get(q, "cont_ids");
+
     assert_int_equal(r->kind, CULL_SCORE);
     if ((double)r->scored != lm_number(q, "n_tokens"))
         fail_msg("%s: %zu tokens are scored, not %g", where, r->scored, lm_number(q, "n_tokens"));
@@ -76,6 +80,7 @@ void lm_check_pair(const cull_request *r, const json_t *q, const char *where)
 void lm_check_ll(const cull_answer *a, const json_t *q, const char *where)
 {
     const double ll = lm_number(q, "ll"), off = fabs(a->ll - ll) / fmax(1, fabs(ll));
+
     if (!(off <= 1e-4))
         fail_msg("%s: log-likelihood %.8g, not %.8g", where, a->ll, ll);
     if (json_object_get(q, "greedy") && a->greedy != json_is_true(json_object_get(q, "greedy")))
@@ -89,6 +94,7 @@ void lm_check_context(fake_host *host, const cull_text *text, const cull_request
     const json_t *ctx = json_object_get(row, "ctx");
     int32_t *ids;
     size_t n;
+
     assert_int_equal(r->kind, CULL_GENERATE);
     if ((double)r->n != lm_number(row, "n_ctx_fed"))
         fail_msg("%s: %zu ids are fed, not %g", where, r->n, lm_number(row, "n_ctx_fed"));
@@ -103,6 +109,7 @@ void lm_check_context(fake_host *host, const cull_text *text, const cull_request
 void lm_check_generated(const cull_answer *a, const json_t *row, const char *where)
 {
     const json_t *ids = json_object_get(row, "gen_ids"), *text = json_object_get(row, "text");
+
     if (lm_number(row, "min_margin") < 1e-3)
         return; // another summation order may rightly decide otherwise
     bool same = a->n == json_array_size(ids);
@@ -119,6 +126,7 @@ void lm_check_generated(const cull_answer *a, const json_t *row, const char *whe
 cull_answer lm_golden_answer(const json_t *q)
 {
     const json_t *text = json_object_get(q, "text");
+
     if (!json_object_get(q, "ll"))
         return (cull_answer){ .size = sizeof(cull_answer),
                               .text = json_string_value(text),

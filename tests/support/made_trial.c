@@ -18,6 +18,7 @@ static const char *key_of(cull_ctx *ctx, const char *what, const made_trial *mad
     const char *text = cull_arena_printf(cull_context_of(ctx)->alloc, "%s %s %g %llu", what,
                                          a->method, a->sparsity, (unsigned long long)a->seed);
     const cull_key key = cull_key_of(text, strlen(text));
+
     return cull_arena_copy(cull_context_of(ctx)->alloc, key.hex, 32);
 }
 
@@ -56,6 +57,7 @@ static double score_of(size_t l, size_t e)
 static void make_scores(cull_ctx *ctx, made_trial *m)
 {
     const double **rows = cull_take(ctx, MADE_L, sizeof *rows);
+
     for (size_t l = 0; l < MADE_L; l++) {
         double *row = made_experts[l] ? cull_take(ctx, made_experts[l], sizeof *row) : NULL;
         for (size_t e = 0; e < made_experts[l]; e++)
@@ -71,6 +73,7 @@ static cull_stats *make_stats(cull_ctx *ctx)
 {
     cull_stats *stats = cull_take(ctx, 1, sizeof *stats);
     cull_layer_stats *layer = cull_take(ctx, MADE_L, sizeof *layer);
+
     *stats = (cull_stats){ .size = sizeof *stats,
                            .groups = CULL_STAT_ROUTING,
                            .L = MADE_L,
@@ -95,6 +98,7 @@ static cull_stats *make_stats(cull_ctx *ctx)
 static cull_cut *make_cut(cull_ctx *ctx, size_t removed)
 {
     cull_cut *cut = cull_cut_new(ctx, MADE_L, MADE_D, made_experts);
+
     for (size_t l = 0; l < MADE_L; l++)
         for (size_t e = 0; e < made_experts[l]; e++)
             if (score_of(l, e) < (double)removed)
@@ -106,6 +110,7 @@ made_trial *made_new(cull_ctx *ctx, const char *method, double sparsity, uint64_
                      size_t removed)
 {
     made_trial *m = cull_take(ctx, 1, sizeof *m);
+
     assert_non_null(m);
     make_model(m);
     assert_int_equal(cull_collector_init(ctx, &m->found), CULL_OK);
@@ -175,6 +180,7 @@ static void column(cull_ctx *ctx, made_trial *m, const char *task, const char *n
 static void report_accuracy(cull_ctx *ctx, made_trial *m, const made_task *t)
 {
     double right = 0;
+
     for (size_t i = 0; i < t->n; i++)
         right += t->acc[i];
     const double p = right / (double)t->n;
@@ -188,6 +194,7 @@ static void report_perplexity(cull_ctx *ctx, made_trial *m, const made_task *t)
 {
     int64_t *tokens = cull_take(ctx, t->n, sizeof *tokens);
     double sum = 0;
+
     for (size_t i = 0; i < t->n; i++) {
         sum += t->nll[i];
         tokens[i] = (int64_t)t->tokens;

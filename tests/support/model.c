@@ -12,6 +12,7 @@ static cull_status encode(cull_ctx *ctx, const cull_text *text, const char *s, s
                           uint32_t flags, int32_t **ids, size_t *n)
 {
     const cull_open_model *m = &model_of(text)->opened;
+
     return m->backend->encode(ctx, m->model, s, len, flags, ids, n);
 }
 
@@ -19,6 +20,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
                           uint32_t flags, char **s, size_t *len)
 {
     const cull_open_model *m = &model_of(text)->opened;
+
     return m->backend->decode(ctx, m->model, ids, n, flags, s, len);
 }
 

@@ -17,6 +17,7 @@ typedef struct naive_core {
 static float from_bits(uint32_t bits)
 {
     float value;
+
     memcpy(&value, &bits, sizeof value);
     return value;
 }

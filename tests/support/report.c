@@ -9,6 +9,7 @@
 static cull_status value(cull_ctx *ctx, cull_report *report, const cull_value *v)
 {
     seen_report *seen = (seen_report *)report;
+
     (void)ctx;
     assert_true(seen->n_values < SEEN_MOST);
     if (!isfinite(v->value) || seen_has_value(seen, v->task, v->metric, v->filter))
@@ -20,6 +21,7 @@ static cull_status value(cull_ctx *ctx, cull_report *report, const cull_value *v
 static cull_status column(cull_ctx *ctx, cull_report *report, const cull_column *c)
 {
     seen_report *seen = (seen_report *)report;
+
     (void)ctx;
     assert_true(seen->n_columns < SEEN_MOST);
     if (seen_has_column(seen, c->task, c->name))
@@ -33,6 +35,7 @@ static cull_status attribute(cull_ctx *ctx, cull_report *report, const char *tas
 {
     seen_report *seen = (seen_report *)report;
     char *copy = cull_take(ctx, strlen(text) + 1, 1);
+
     assert_true(seen->n_attributes < SEEN_MOST);
     assert_non_null(copy);
     memcpy(copy, text, strlen(text));
@@ -45,6 +48,7 @@ static cull_status attribute(cull_ctx *ctx, cull_report *report, const char *tas
 seen_report *seen_new(fake_host *host)
 {
     seen_report *seen = cull_take(fake_ctx(host), 1, sizeof *seen);
+
     assert_non_null(seen);
     seen->report = (cull_report){
         .size = sizeof seen->report, .value = value, .column = column, .attribute = attribute
@@ -76,6 +80,7 @@ const cull_value *seen_value(const seen_report *seen, const char *task, const ch
                              const char *filter)
 {
     const cull_value *v = find_value(seen, task, metric, filter);
+
     if (!v)
         fail_msg("no value %s %s %s was reported", task, metric, filter);
     return v;
@@ -91,6 +96,7 @@ const cull_column *seen_column(const seen_report *seen, const char *task, const 
                                char type)
 {
     const cull_column *c = find_column(seen, task, name);
+
     if (!c || c->type != type)
         fail_msg("no column %s %s of type %c was reported", task, name, type);
     return c;

@@ -8,6 +8,7 @@ enum { MOST_MEMBERS = 64 };
 static size_t choose(size_t n, size_t r)
 {
     size_t count = 1;
+
     for (size_t i = 1; i <= r; i++)
         count = count * (n - r + i) / i;
     return count;
@@ -17,6 +18,7 @@ static size_t choose(size_t n, size_t r)
 static bool next(size_t *at, size_t E, size_t r)
 {
     size_t i = r;
+
     while (i > 0 && at[i - 1] == E - r + i - 1)
         i--;
     if (i == 0)
@@ -31,6 +33,7 @@ const uint64_t *subsets_all(fake_host *host, size_t E, size_t r, size_t *n)
 {
     uint64_t *sets = cull_take(fake_ctx(host), choose(E, r), sizeof *sets);
     size_t at[MOST_MEMBERS];
+
     assert_non_null(sets);
     for (size_t i = 0; i < r; i++)
         at[i] = i;
@@ -47,6 +50,7 @@ const uint64_t *subsets_all(fake_host *host, size_t E, size_t r, size_t *n)
 size_t subsets_count(uint64_t set)
 {
     size_t n = 0;
+
     for (; set; set &= set - 1)
         n++;
     return n;

@@ -40,6 +40,7 @@ const char *temp_write(temp_files *t, const char *name, const void *bytes, size_
 {
     const char *path = temp_path(t, name);
     FILE *f = fopen(path, "wb");
+
     assert_non_null(f);
     assert_int_equal(fwrite(bytes, 1, n, f), n);
     assert_int_equal(fclose(f), 0);

@@ -40,6 +40,7 @@ static void checkpoint_name(const tinyworld *world, cull_matrix_id where, char *
     const size_t l = where.layer;
     const size_t e = where.expert;
     int n = -1;
+
     switch (where.part) {
     case CULL_PART_Q:
     case CULL_PART_K:
@@ -72,6 +73,7 @@ enum { MOST_EXPERTS = 32, N_MATRICES = TINYWORLD_L * CULL_N_PARTS * (MOST_EXPERT
 static size_t place(cull_matrix_id where)
 {
     const size_t expert = where.expert == CULL_NONE ? MOST_EXPERTS : where.expert;
+
     return (where.layer * CULL_N_PARTS + where.part) * (MOST_EXPERTS + 1) + expert;
 }
 
@@ -79,6 +81,7 @@ const float *tinyworld_matrix(tinyworld *world, cull_matrix_id where, size_t *ro
 {
     char name[128];
     size_t n = 0;
+
     checkpoint_name(world, where, name, sizeof name);
     const cull_tensor t = golden_tensor(world->model, name);
     *rows = t.shape[0];
@@ -107,6 +110,7 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
                                  size_t rows, size_t cols, const float *w, float *out)
 {
     const tinyworld *world = view->core;
+
     return world->criterion->score_weights(ctx, world->criterion_settings, view, where, rows, cols,
                                            w, out);
 }
@@ -114,6 +118,7 @@ static cull_status weight_scores(cull_ctx *ctx, const cull_view *view, cull_matr
 static const void *extension(cull_ctx *ctx, const char *id)
 {
     static const cull_weight_scores_ext scores = { sizeof scores, weight_scores };
+
     (void)ctx;
     return strcmp(id, CULL_EXT_WEIGHT_SCORES) == 0 ? &scores : NULL;
 }
@@ -122,6 +127,7 @@ static const double *layer_numbers(tinyworld *world, size_t l, const char *name)
 {
     char full[64];
     size_t n = 0;
+
     snprintf(full, sizeof full, "layer.%zu.%s", l, name);
     return golden_numbers(world->stats, full, &n);
 }
@@ -130,6 +136,7 @@ static void describe(tinyworld *world)
 {
     const shape *s = shape_of(world->name);
     uint64_t parts = 0;
+
     for (cull_part p = CULL_PART_Q; p <= CULL_PART_O; p++)
         parts |= (uint64_t)1 << p;
     for (cull_part p = CULL_PART_ROUTER; p <= CULL_PART_DOWN; p++)
@@ -164,6 +171,7 @@ static void describe(tinyworld *world)
 golden *tinyworld_golden(tinyworld *world, const char *file)
 {
     char path[512];
+
     snprintf(path, sizeof path, CULL_SOURCE_DIR "/tests/golden/methods/%s/%s.safetensors",
              world->name, file);
     return golden_open(world->host, path);
@@ -173,6 +181,7 @@ tinyworld *tinyworld_open(fake_host *host, const char *name)
 {
     char path[512];
     tinyworld *world = cull_alloc(1, sizeof *world);
+
     assert_non_null(world);
     world->host = host;
     world->name = name;
@@ -211,6 +220,7 @@ void tinyworld_close(tinyworld *world)
 cull_cut *tinyworld_cut(tinyworld *world)
 {
     size_t experts[TINYWORLD_L];
+
     for (size_t l = 0; l < TINYWORLD_L; l++)
         experts[l] = world->layer[l].E;
     cull_cut *cut = cull_cut_new(fake_ctx(world->host), TINYWORLD_L, TINYWORLD_D, experts);

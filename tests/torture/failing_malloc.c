@@ -58,6 +58,7 @@ void *aligned_alloc(size_t alignment, size_t n)
 int posix_memalign(void **out, size_t alignment, size_t n)
 {
     void *p = fails() ? NULL : __libc_memalign(alignment, n);
+
     if (!p)
         return ENOMEM;
     *out = p;
@@ -68,6 +69,7 @@ _Noreturn void _exit(int status)
 {
     const char *to = getenv("COUNT_TO");
     FILE *file = to ? fopen(to, "w") : NULL;
+
     if (file) {
         fprintf(file, "%lu\n", atomic_load(&count));
         fclose(file);
@@ -79,6 +81,7 @@ _Noreturn void _exit(int status)
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv("FAIL_AT");
+
     fail_at = text ? strtoul(text, NULL, 10) : 0;
     atomic_store(&on, 1);
 }

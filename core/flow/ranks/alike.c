@@ -20,6 +20,7 @@ static void put_key(cull_buf *out, const char *what, const char *name, const cul
 static void put_model(cull_buf *out, const cull_plan *plan, const cull_prepared_model *prepared)
 {
     const char *name = prepared->spec->name;
+
     cull_buf_printf(out, "the model \"%s\"\t%s\n", name, prepared->opened.facts->fingerprint);
     for (size_t i = 0; i < prepared->n_rows; i++)
         put_key(out, "the calibration rows of model", name, &prepared->rows[i].key);
@@ -34,6 +35,7 @@ static cull_status describe(cull_ctx *ctx, const cull_plan *plan, const cull_inp
     char features[64], kernels[CULL_KERNELS_TEXT];
     cull_provenance here = { 0 };
     cull_hash *hash = cull_hash_new();
+
     if (!hash)
         return cull_no_memory(ctx);
     cull_hash_bytes(hash, plan->spec->text, strlen(plan->spec->text));
@@ -58,6 +60,7 @@ static cull_status describe(cull_ctx *ctx, const cull_plan *plan, const cull_inp
 static size_t line_of(const char *at, const char *end)
 {
     const char *stop = memchr(at, '\n', (size_t)(end - at));
+
     return stop ? (size_t)(stop - at) : (size_t)(end - at);
 }
 
@@ -71,6 +74,7 @@ static cull_status refuse(cull_ctx *ctx, size_t rank, const char *own, size_t n_
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const size_t what = strcspn(own, "\t\n"), what_other = strcspn(other, "\t\n");
+
     if (what != what_other || memcmp(own, other, what) != 0 || what + 1 > n_own ||
         what + 1 > n_other)
         return cull_fail(ctx, CULL_EENV, "rank 0 (%s) and rank %zu (%s) plan different things",
@@ -90,6 +94,7 @@ static cull_status compare(cull_ctx *ctx, const cull_parts *parts, size_t rank, 
 {
     const char *own = parts->part[0], *other = parts->part[rank];
     const char *own_end = own + parts->bytes[0], *other_end = other + parts->bytes[rank];
+
     while (own < own_end && other < other_end) {
         const size_t n_own = line_of(own, own_end), n_other = line_of(other, other_end);
         const bool same = n_own == n_other && memcmp(own, other, n_own) == 0;
@@ -114,6 +119,7 @@ static void warn_of_cores(cull_ctx *ctx, const cull_parts *parts, size_t first)
     const char *host = cull_ranks_host(ranks, first);
     size_t threads = 0;
     cpu_set_t all;
+
     CPU_ZERO(&all);
     for (size_t r = 0; r < parts->n; r++) {
         const cores *c = parts->part[r];
@@ -136,6 +142,7 @@ static cull_status look_at_cores(cull_ctx *ctx)
 {
     cores own = { .threads = cull_pool_threads(cull_context_of(ctx)->pool) };
     cull_parts parts;
+
     if (sched_getaffinity(0, sizeof own.set, &own.set) != 0)
         for (size_t i = 0; i < CPU_SETSIZE; i++)
             CPU_SET(i, &own.set);
@@ -151,6 +158,7 @@ cull_status cull_ranks_alike(cull_ctx *ctx, const cull_plan *plan, const cull_in
 {
     cull_buf text = CULL_BUF_INIT;
     cull_parts parts = { 0 };
+
     if (!cull_context_of(ctx)->ranks)
         return CULL_OK;
     cull_status status = cull_ranks_agree(ctx, describe(ctx, plan, inputs, &text));

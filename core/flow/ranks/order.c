@@ -19,6 +19,7 @@ cull_status cull_order_give(cull_ctx *ctx, cull_order *order)
 static cull_status new_file(cull_ctx *ctx, const char *folder, FILE **out)
 {
     int fd;
+
     CULL_TRY(cull_nameless_file(ctx, folder, &fd));
     *out = fdopen(fd, "w+b");
     if (*out)
@@ -30,6 +31,7 @@ static cull_status new_file(cull_ctx *ctx, const char *folder, FILE **out)
 static cull_status send_file(cull_ctx *ctx, FILE *file)
 {
     struct stat st;
+
     if (fflush(file) != 0 || fstat(fileno(file), &st) != 0)
         return cull_fail(ctx, CULL_EIO, "a cut cannot be written: %s", strerror(errno));
     size_t n = (size_t)st.st_size;
@@ -45,6 +47,7 @@ static cull_status receive_file(cull_ctx *ctx, FILE *file)
 {
     void *data = NULL;
     size_t n;
+
     CULL_TRY(cull_ranks_broadcast(ctx, &n, &data));
     const bool wrote = fwrite(data, 1, n, file) == n && fflush(file) == 0;
     cull_free(data);
@@ -58,6 +61,7 @@ cull_status cull_order_cut(cull_ctx *ctx, const char *folder, size_t first, size
     const bool gives = cull_ranks_rank(cull_context_of(ctx)->ranks) == 0;
     const cull_stage_result what = { .cut = result->cut };
     FILE *file;
+
     CULL_TRY(new_file(ctx, folder, &file));
     cull_status status = gives ? cull_stage_result_write(ctx, file, &what, first) : CULL_OK;
     if (status == CULL_OK)

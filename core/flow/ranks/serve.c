@@ -22,6 +22,7 @@ static cull_status carry_out_apart(cull_ctx *ctx, const cull_plan *plan, const c
 {
     const cull_context *parent = cull_context_of(ctx);
     cull_context own;
+
     if (cull_context_init(&own, parent->pool, parent->log) != CULL_OK)
         return cull_no_memory(ctx);
     own.stop = parent->stop;
@@ -37,6 +38,7 @@ cull_status cull_serve(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *
                        const cull_engine_options *engine)
 {
     cull_status status = CULL_OK;
+
     while (status == CULL_OK) {
         cull_order order = { 0 };
         status = cull_order_give(ctx, &order);
@@ -51,6 +53,7 @@ cull_status cull_serve(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *
 cull_status cull_serve_no_more(cull_ctx *ctx, cull_status status)
 {
     cull_order end = { .kind = CULL_ORDER_END };
+
     if (status != CULL_OK)
         return cull_ranks_agree(ctx, status);
     return cull_order_give(ctx, &end);

@@ -26,6 +26,7 @@ typedef struct shared { // one calibration, as this rank takes part in it
 static void share_slices(const uint64_t *tokens, size_t n_ranks, size_t owner[CULL_SLICES])
 {
     uint64_t all = 0, before = 0;
+
     for (size_t s = 0; s < CULL_SLICES; s++)
         all += tokens[s];
     for (size_t s = 0; s < CULL_SLICES; s++) {
@@ -39,6 +40,7 @@ static void share_slices(const uint64_t *tokens, size_t n_ranks, size_t owner[CU
 static void own_slices(const size_t owner[CULL_SLICES], size_t rank, cull_calibration *how)
 {
     size_t first = 0, end;
+
     while (first < CULL_SLICES && owner[first] != rank)
         first++;
     for (end = first; end < CULL_SLICES && owner[end] == rank;)
@@ -57,6 +59,7 @@ static cull_status take_own(cull_ctx *ctx, const cull_prepared_model *prepared, 
     uint8_t *slice = cull_take(ctx, all->n + 1, 1);
     uint32_t *ordinal = cull_take(ctx, all->n + 1, sizeof *ordinal);
     cull_sequence *at = cull_take(ctx, all->n + 1, sizeof *at);
+
     if (!slice || !ordinal || !at)
         return CULL_ENOMEM;
     CULL_TRY(cull_calibration_slices(ctx, &prepared->opened, all, slice));
@@ -85,6 +88,7 @@ static cull_status share(void *arg, cull_ctx *ctx, size_t n, const double *own, 
                          const double *const **part)
 {
     shared *s = arg;
+
     cull_parts_release(&s->parts);
     CULL_TRY(cull_ranks_gather(ctx, n * sizeof *own, own, &s->parts));
     *n_parts = s->parts.n;
@@ -104,6 +108,7 @@ static cull_status decide(void *arg, cull_ctx *ctx, size_t l, const cull_stats *
 {
     shared *s = arg;
     const size_t before = cut ? cut->n_overlays : 0;
+
     if (s->decide)
         CULL_TRY(s->decide(s->decide_arg, ctx, l, stats, cut));
     if (!s->how.propagate)
@@ -133,6 +138,7 @@ static cull_status make_pass(cull_ctx *ctx, const cull_prepared_model *prepared,
     cull_calibration *how = cull_take(ctx, n + 1, sizeof *how);
     double *seen = cull_take(ctx, 4 * n + 1, sizeof *seen);
     cull_status status = how && seen ? CULL_OK : CULL_ENOMEM;
+
     for (size_t i = 0; i < n && status == CULL_OK; i++) {
         status = take_own(ctx, prepared, s + i);
         take_part(&s[i].how, s + i);
@@ -186,6 +192,7 @@ static cull_status give(cull_ctx *ctx, const char *folder, const cull_shared_cal
                  .propagate = c->how.decide && c->how.propagate };
     cull_stage_result cut = { .cut = (cull_cut *)(uintptr_t)c->how.cut };
     cull_stage_result deciding = { .cut = c->how.deciding };
+
     CULL_TRY(cull_ranks_copy(ctx, sizeof w, &w));
     if (w.n_observers > 0)
         CULL_TRY(cull_ranks_copy(ctx, w.n_observers * sizeof *c->observer,
@@ -201,6 +208,7 @@ cull_status cull_calibrate_shared(cull_ctx *ctx, const cull_prepared_model *prep
 {
     cull_order order = { .kind = CULL_ORDER_CALIBRATE, .model = c[0].set->model, .n = n };
     shared *s = cull_alloc(n, sizeof *s);
+
     if (!s)
         return cull_no_memory(ctx);
     cull_status status = cull_order_give(ctx, &order);
@@ -232,6 +240,7 @@ static cull_status take_observers(cull_ctx *ctx, const cull_plan *plan,
     const cull_calibration_set *set = set_of(plan, &w->set);
     size_t *which = cull_take(ctx, w->n_observers + 1, sizeof *which), n = 0;
     cull_observer_use *all = NULL;
+
     how->observers = cull_take(ctx, w->n_observers + 1, sizeof *how->observers);
     if (!which || !how->observers)
         return CULL_ENOMEM;
@@ -257,6 +266,7 @@ static cull_status take(cull_ctx *ctx, const cull_plan *plan, const cull_prepare
                         const char *folder, shared *s)
 {
     wanted w;
+
     CULL_TRY(cull_ranks_copy(ctx, sizeof w, &w));
     s->folder = folder;
     const cull_calibration_set set = { .calibration = w.calibration, .seed = w.seed };
@@ -287,6 +297,7 @@ cull_status cull_serve_calibrations(cull_ctx *ctx, const cull_plan *plan, const 
     shared *s = cull_alloc(n, sizeof *s);
     cull_cost_seen *cost = cull_take(ctx, n + 1, sizeof *cost);
     cull_status status = s && cost ? CULL_OK : cull_no_memory(ctx);
+
     for (size_t i = 0; i < n && status == CULL_OK; i++)
         status = take(ctx, plan, prepared, engine->spill, &s[i]);
     if (status == CULL_OK)

@@ -33,6 +33,7 @@ cull_status cull_requests_of(cull_ctx *ctx, const cull_prepared_model *prepared,
 static size_t token_bytes(const cull_request *r)
 {
     const bool asked = r->kind == CULL_SCORE && (r->wants & CULL_WANT_TOKENS);
+
     return asked ? r->scored * sizeof(float) : 0;
 }
 
@@ -69,12 +70,14 @@ static cull_status get(reader *r, size_t n, void *out)
 static const void *get_array(reader *r, size_t n)
 {
     char *to = cull_take(r->ctx, n + 1, 1);
+
     return to && get(r, n, to) == CULL_OK ? to : NULL;
 }
 
 static cull_status get_answer(reader *r, const cull_request *request, cull_answer *a)
 {
     const cull_error *error = &cull_context_of(r->ctx)->error;
+
     CULL_TRY(get(r, sizeof *a, a));
     if (a->token_ll && !(a->token_ll = get_array(r, token_bytes(request))))
         return error->status;
@@ -98,6 +101,7 @@ typedef struct hand {
 static cull_status deal(cull_ctx *ctx, const cull_shared_evaluation *e, hand *h)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+
     CULL_TRY(cull_requests_of(ctx, e->prepared, e->n_metrics, e->metric, &h->n_all, &h->all));
     h->of = cull_take(ctx, h->n_all + 1, sizeof *h->of);
     h->request = cull_take(ctx, h->n_all + 1, sizeof *h->request);
@@ -118,6 +122,7 @@ static cull_status hand_over(cull_ctx *ctx, const cull_shared_evaluation *e, con
 {
     const bool gives = cull_ranks_rank(cull_context_of(ctx)->ranks) != 0;
     cull_buf bytes = CULL_BUF_INIT;
+
     for (size_t i = 0; gives && i < e->n_variants * h->n; i++)
         put_answer(&bytes, h->request[i % h->n], &h->answer[i]);
     cull_status status = cull_ranks_agree(ctx, bytes.failed ? cull_no_memory(ctx) : CULL_OK);
@@ -133,6 +138,7 @@ static cull_status take_answers(cull_ctx *ctx, const cull_shared_evaluation *e, 
 {
     reader in = { ctx, parts->part[r], parts->bytes[r] };
     const cull_answer *own = h->answer;
+
     for (size_t v = 0; v < e->n_variants; v++)
         for (size_t i = 0; i < h->n_all; i++) {
             cull_answer *to = &answers[v * h->n_all + i];
@@ -148,6 +154,7 @@ static cull_status add_costs(cull_ctx *ctx, const cull_cost_seen *own, cull_cost
 {
     double all[] = { (double)own->passes, (double)own->rows, (double)own->weight_bytes,
                      (double)own->flops };
+
     CULL_TRY(cull_ranks_sum(ctx, sizeof all / sizeof *all, all));
     const cull_cost_seen seen = { (uint64_t)all[0], (uint64_t)all[1], (uint64_t)all[2],
                                   (uint64_t)all[3] };
@@ -164,6 +171,7 @@ static cull_status evaluate(cull_ctx *ctx, const cull_shared_evaluation *e, cull
     cull_parts parts = { 0 };
     cull_cost_seen own = { 0 };
     cull_status status = deal(ctx, e, &h);
+
     if (status == CULL_OK)
         status = cull_evaluate_pass(ctx, &e->prepared->opened, e->engine, e->n_variants, e->cuts,
                                     h.n, h.request, h.answer, &own);
@@ -185,6 +193,7 @@ cull_status cull_evaluate_shared(cull_ctx *ctx, const cull_shared_evaluation *e,
                          .model = e->model,
                          .n = e->n_metrics,
                          .n_variants = e->n_variants };
+
     CULL_TRY(cull_order_give(ctx, &order));
     CULL_TRY(cull_ranks_copy(ctx, e->n_metrics * sizeof *e->metric, (void *)(uintptr_t)e->metric));
     for (size_t v = 0; v < e->n_variants; v++) {
@@ -228,6 +237,7 @@ cull_status cull_serve_evaluation(cull_ctx *ctx, const cull_inputs *inputs,
                                        .cuts = cut,
                                        .n_metrics = n_metrics,
                                        .metric = metric };
+
     if (!metric || !variant || !cut)
         return CULL_ENOMEM;
     cull_status status = cull_ranks_copy(ctx, n_metrics * sizeof *metric, metric);

@@ -28,6 +28,7 @@ typedef struct shared { // by parent and child
 static FILE *nameless_file(cull_ctx *ctx, const char *folder)
 {
     int fd;
+
     if (cull_nameless_file(ctx, folder, &fd) != CULL_OK)
         return NULL;
     FILE *file = fdopen(fd, "w+b");
@@ -41,6 +42,7 @@ static FILE *nameless_file(cull_ctx *ctx, const char *folder)
 static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared *s, FILE *out)
 {
     cull_context *context = cull_context_of(ctx);
+
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)setpgid(0, 0);                              // what it starts ends with it
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); // a crash is told, not kept
@@ -64,6 +66,7 @@ static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared 
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -74,6 +77,7 @@ typedef enum outcome { ENDED, TIMED_OUT, STOPPED } outcome;
 static bool is_over(pid_t child)
 {
     siginfo_t info = { 0 };
+
     return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            info.si_pid == child;
 }
@@ -84,6 +88,7 @@ static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
     const cull_context *context = cull_context_of(ctx);
     const double end = seconds > 0 ? now() + seconds : 0;
     struct pollfd wait = { .fd = pipe_end, .events = POLLIN };
+
     for (;;) {
         const int n = poll(&wait, 1, 100);
         if (n > 0 || is_over(child))
@@ -103,6 +108,7 @@ static cull_status verdict(cull_ctx *ctx, const shared *s, outcome how, int stat
 {
     cull_context *context = cull_context_of(ctx);
     const char *doing = s->doing[0] ? s->doing : "a plugin";
+
     if (how == STOPPED || (context->stop && context->stop()))
         return cull_fail(ctx, CULL_ECANCELED, "interrupted");
     if (how == TIMED_OUT)
@@ -128,6 +134,7 @@ static cull_status verdict(cull_ctx *ctx, const shared *s, outcome how, int stat
 static cull_status run_forked(cull_ctx *ctx, const cull_child_job *job, shared *s, FILE *out)
 {
     int ends[2], status = 0;
+
     if (pipe(ends) != 0)
         return cull_fail(ctx, CULL_EENV, "a pipe cannot be made: %s", strerror(errno));
     fflush(NULL);

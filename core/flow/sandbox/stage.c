@@ -23,6 +23,7 @@ typedef struct call { // into the child
 static double now(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -32,6 +33,7 @@ static double now(void)
 static cull_status open_view(cull_ctx *ctx, const cull_stage_job *job, cull_stage_view *stage_view)
 {
     const cull_cut *before = job->before;
+
     if (job->keep) {
         cull_cut *hidden = cull_cut_copy(ctx, job->before);
         if (!hidden)
@@ -90,6 +92,7 @@ static cull_status select_all(cull_ctx *ctx, cull_stage_view *stage_view, const 
 {
     const cull_strategy *strategy = job->step->spec->strategy.plugin->vtable;
     const size_t L = job->prepared->opened.facts->L;
+
     if (!(strategy->flags & CULL_BY_LAYER))
         return cull_select(ctx, stage_view, scores, budget, CULL_ALL_LAYERS, budget->sparsity, cut);
     double *sparsity = cull_take(ctx, L, sizeof *sparsity);
@@ -113,6 +116,7 @@ static cull_status select_one(cull_ctx *ctx, cull_stage_view *stage_view, const 
     cull_stage_result *found = &c->result[i];
     cull_budget own;
     double more;
+
     CULL_TRY(own_budget(ctx, c->job, &c->budget[i], &own, &more));
     if (c->job->keep)
         cull_keep_hide(c->job->keep, found->cut);
@@ -128,6 +132,7 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
     const cull_stage *spec = c->job->step->spec;
     cull_scores scores;
     cull_stage_view stage_view;
+
     CULL_TRY(open_view(ctx, c->job, &stage_view));
     const double begin = now();
     doing(text, &spec->criterion, "criterion", "scoring", CULL_ALL_LAYERS);
@@ -149,6 +154,7 @@ static cull_status run_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 static cull_status check_statistics(cull_ctx *ctx, const cull_stage_job *job)
 {
     const uint32_t lacks = job->step->needs & ~(uint32_t)CULL_STATS_IN_VISIT & ~job->stats->groups;
+
     return lacks == 0 ? CULL_OK
                       : cull_fail(ctx, CULL_EIO,
                                   "statistics that this stage needs are not there (groups 0x%x)",
@@ -161,6 +167,7 @@ cull_status cull_stage_run_each(cull_ctx *ctx, const cull_stage_job *job, size_t
     call c = { .job = job, .result = results, .n = n, .budget = budget };
     const cull_child_job child = { job->folder, job->seconds * (double)n, run_in_child, &c };
     FILE *out;
+
     CULL_TRY(check_statistics(ctx, job));
     CULL_TRY(cull_child_run(ctx, &child, &out));
     const cull_status status = cull_stage_results_read(ctx, out, n, results);
@@ -184,6 +191,7 @@ static cull_status spread_in_child(cull_ctx *ctx, void *arg, FILE *out, char *te
     double *sparsity = cull_take(ctx, L, sizeof *sparsity), more;
     cull_stage_view stage_view;
     cull_budget own;
+
     if (!sparsity)
         return CULL_ENOMEM;
     CULL_TRY(open_view(ctx, c->job, &stage_view));
@@ -204,6 +212,7 @@ cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job, double *
     call c = { .job = job };
     const cull_child_job child = { job->folder, job->seconds, spread_in_child, &c };
     FILE *out;
+
     CULL_TRY(cull_child_run(ctx, &child, &out));
     const bool good = fread(sparsity, sizeof *sparsity, L, out) == L;
     fclose(out);
@@ -220,6 +229,7 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
     cull_stage_view stage_view;
     cull_budget own;
     double more;
+
     CULL_TRY(open_view(ctx, c->job, &stage_view));
     CULL_TRY(own_budget(ctx, c->job, c->job->budget, &own, &more));
     if (c->job->keep)
@@ -245,6 +255,7 @@ cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t la
     call c = { .job = job, .result = result, .layer = layer, .sparsity = sparsity };
     const cull_child_job child = { job->folder, job->seconds, visit_in_child, &c };
     FILE *out;
+
     CULL_TRY(cull_child_run(ctx, &child, &out));
     const cull_status status = cull_stage_result_read(ctx, out, layer, result);
     fclose(out);

@@ -23,6 +23,7 @@ typedef struct writer {
 static void put(writer *w, const void *bytes, size_t n)
 {
     static const char zeros[ALIGN] = { 0 };
+
     if (n > 0 && fwrite(bytes, 1, n, w->file) != n)
         w->failed = true;
     const size_t pad = (ALIGN - n % ALIGN) % ALIGN;
@@ -44,6 +45,7 @@ static void put_layer(writer *w, const cull_layer_cut *layer, size_t D)
 {
     layer_head h = { layer->E, layer->skip_layer, layer->skip_moe, layer->k,
                      0,        layer->skip_ratio, layer->top_p };
+
     for (size_t e = 0; e < layer->E; e++)
         h.novices += layer->action[e] == CULL_ACTION_NOVICE;
     put(w, &h, sizeof h);
@@ -57,6 +59,7 @@ static void put_layer(writer *w, const cull_layer_cut *layer, size_t D)
 static void put_scores(writer *w, const cull_stage_result *found)
 {
     const cull_cut *cut = found->cut;
+
     if (found->layer)
         put(w, found->layer, cut->L * sizeof *found->layer);
     for (size_t l = 0; found->expert && l < cut->L; l++)
@@ -76,6 +79,7 @@ cull_status cull_stage_result_write(cull_ctx *ctx, FILE *file, const cull_stage_
                                              : CULL_FORM_NONE,
                      .score_s = found->score_s,
                      .select_s = found->select_s };
+
     put(&w, &h, sizeof h);
     for (size_t l = 0; l < cut->L; l++)
         put_layer(&w, &cut->layer[l], cut->D);
@@ -108,6 +112,7 @@ static cull_status spoilt(reader *r)
 static const void *get(reader *r, size_t n)
 {
     const size_t padded = n + (ALIGN - n % ALIGN) % ALIGN;
+
     if (n > r->left || padded > r->left)
         return NULL;
     const void *bytes = r->at;
@@ -153,6 +158,7 @@ static cull_status pass_over(reader *r, const layer_head *h, size_t D)
 static cull_status get_layer(reader *r, size_t l, bool wanted, cull_layer_cut *layer, size_t D)
 {
     const layer_head *h = get(r, sizeof *h);
+
     if (!h || h->E != layer->E || h->skip_layer > 1 || h->skip_moe > 1)
         return spoilt(r);
     if (!wanted)
@@ -187,6 +193,7 @@ static cull_status get_layer(reader *r, size_t l, bool wanted, cull_layer_cut *l
 static cull_status get_scores(reader *r, uint64_t form, cull_stage_result *out)
 {
     const size_t L = out->cut->L;
+
     if (form == CULL_FORM_LAYER) {
         out->layer = cull_take(r->ctx, L, sizeof *out->layer);
         const double *from = get(r, L * sizeof *from);
@@ -211,6 +218,7 @@ static cull_status get_scores(reader *r, uint64_t form, cull_stage_result *out)
 static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
 {
     const cull_overlay *from = get(r, sizeof *from);
+
     if (!from || !cull_overlay_fits(from->kind, from->where, from->rows) ||
         from->where.layer >= cut->L)
         return spoilt(r);
@@ -236,6 +244,7 @@ static cull_status read_all(reader *r, size_t only, cull_stage_result *out)
 {
     cull_cut *cut = out->cut;
     const head *h = get(r, sizeof *h);
+
     if (!h || h->L != cut->L || h->D != cut->D)
         return spoilt(r);
     for (size_t l = 0; l < cut->L; l++)
@@ -252,6 +261,7 @@ static cull_status map_file(cull_ctx *ctx, FILE *file, cull_stage_result *out)
 {
     struct stat st;
     cull_map *map = cull_take(ctx, 1, sizeof *map);
+
     if (!map)
         return CULL_ENOMEM;
     if (fstat(fileno(file), &st) != 0 || st.st_size <= 0)

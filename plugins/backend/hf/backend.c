@@ -21,6 +21,7 @@ static const cull_param params[] = {
 static cull_status hf_open(cull_ctx *ctx, const void *settings, uint32_t what, cull_model **out)
 {
     const struct settings *set = settings;
+
     return hf_open_folder(ctx, set->path, what, out);
 }
 

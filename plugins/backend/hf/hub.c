@@ -10,6 +10,7 @@
 static bool is_folder(const char *path)
 {
     struct stat st;
+
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 

@@ -19,6 +19,7 @@ static cull_status unmask(cull_ctx *ctx, const char *place, const json_t *line, 
 {
     const json_t *mask = json_object_get(line, "attention_mask");
     size_t kept = 0;
+
     if (!mask)
         return CULL_OK;
     if (json_array_size(mask) != *n)

@@ -118,6 +118,7 @@ static cull_status whole_row(cull_ctx *ctx, const struct settings *set, const cu
     int32_t *ids;
     size_t n;
     const cull_status status = text->encode(ctx, text, document.s, document.n, 0, &ids, &n);
+
     if (status != CULL_OK)
         return status;
     *tokens += n;
@@ -162,6 +163,7 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
     size_t tokens = 0;
     const cull_status status = set->whole ? whole_rows(ctx, set, text, file, out, &tokens)
                                           : fixed_rows(ctx, set, text, file, out, &tokens);
+
     if (status != CULL_OK)
         return status;
     if (out->n < want || out->n == 0)

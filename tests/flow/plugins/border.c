@@ -92,6 +92,7 @@ static const cull_param params[] = {
 static int recurse(volatile const char *from)
 {
     volatile char here[1 << 16];
+
     here[0] = from ? from[0] : 1;
     return here[0] ? recurse(here) + here[1] : 0;
 }
@@ -100,6 +101,7 @@ static int recurse(volatile const char *from)
 static enum how fault(const struct settings *s, enum callback in)
 {
     static int *const nowhere = NULL;
+
     if (s->in != (int64_t)in)
         return NOTHING;
     switch ((enum how)s->how) {
@@ -163,6 +165,7 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     const enum how how = fault(settings, PREPARE);
     cull_request *r = ctx->host->alloc(ctx, 1, sizeof *r);
     int32_t *ids = ctx->host->alloc(ctx, 4, sizeof *ids);
+
     (void)text;
     if (!r || !ids)
         return CULL_ENOMEM;
@@ -206,6 +209,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
                                  .shape = { how == HUGE_AXIS ? SIZE_MAX / 4 : 1 },
                                  .type = 'd',
                                  .data = how == NO_DATA ? NULL : one };
+
     (void)requests;
     const cull_status status = status_of(ctx, how);
     if (status != CULL_OK)
@@ -232,6 +236,7 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
     const enum how how = fault(settings, LOAD);
     cull_sequence *row = ctx->host->alloc(ctx, 1, sizeof *row);
     int32_t *ids = ctx->host->alloc(ctx, 16, sizeof *ids);
+
     (void)text;
     if (!row || !ids)
         return CULL_ENOMEM;

@@ -10,6 +10,7 @@
 static bool is_key(const void *arg, const char *text, size_t n)
 {
     const char *const *known = arg;
+
     for (; *known; known++)
         if (cull_is_key_of(text, n, *known))
             return true;
@@ -22,6 +23,7 @@ static const char *const keys[] = { "method", "sparsity", "calibrate.rows_per_fi
 static cull_filters read_one(fake_host *host, const char *text)
 {
     cull_filters filters;
+
     assert_ok(host, cull_filters_read(fake_ctx(host), "--where", 1, &text, is_key, keys, &filters));
     return filters;
 }
@@ -97,5 +99,6 @@ int main(void)
         cmocka_unit_test(values_are_words_patterns_numbers_and_ranges),
         cmocka_unit_test(what_is_nothing_is_told),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

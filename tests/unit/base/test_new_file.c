@@ -63,6 +63,7 @@ static void a_pipe_is_written_to(void **state)
     const char *path = temp_path(&f->files, "pipe");
     char got[8] = "";
     struct stat st;
+
     assert_int_equal(mkfifo(path, 0600), 0);
     const int reader = open(path, O_RDONLY | O_NONBLOCK);
 
@@ -95,6 +96,7 @@ static void where_this_process_prints_is_written_to(void **state)
 {
     fixture *f = *state;
     const char *path = temp_text(&f->files, "out", "");
+
     fflush(stdout);
     const int before = dup(STDOUT_FILENO), out = open(path, O_WRONLY | O_APPEND);
 

@@ -87,6 +87,7 @@ static void keys(void **state)
 static void control_characters_show(void **state)
 {
     cull_buf out = CULL_BUF_INIT;
+
     (void)state;
     cull_buf_visible(&out, "a\033[2J\n\t\177é\xc2\x9b\rz");
     assert_string_equal(out.s, "a\\x1b[2J\n\t\\x7fé\\x9b\\x0dz");
@@ -97,6 +98,7 @@ static void names_are_no_patterns(void **state)
 {
     static const char name[] = "a[1]*?\\b";
     cull_buf out = CULL_BUF_INIT;
+
     (void)state;
     cull_buf_glob(&out, name, sizeof name - 1);
     assert_string_equal(out.s, "a\\[1\\]\\*\\?\\\\b");

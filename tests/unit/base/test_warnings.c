@@ -16,6 +16,7 @@ typedef struct told {
 static void tell(void *arg, const char *line)
 {
     told *t = arg;
+
     assert_true(t->n < 4);
     snprintf(t->line[t->n++], sizeof t->line[0], "%s", line);
 }
@@ -66,5 +67,6 @@ int main(void)
         cmocka_unit_test(those_of_one_cause_are_one),
         cmocka_unit_test(a_child_adds_to_them),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static cull_cut *everything(fake_host *host)
     cull_ctx *ctx = fake_ctx(host);
     cull_cut *cut = empty(host);
     cull_layer_cut *one = &cut->layer[1], *two = &cut->layer[2];
+
     one->action[0] = CULL_ACTION_NOVICE;
     for (size_t d = 0; d < D; d++)
         one->constant[d] = 0.1f * (float)d - 0.3f;
@@ -81,6 +82,7 @@ static cull_cut *everything(fake_host *host)
 static void save(fake_host *host, const cull_cut *cut, cull_dtype store)
 {
     const cull_cut_note note = { "method", "stün" };
+
     assert_ok(host, cull_cut_save(fake_ctx(host), cut,
                                   &(cull_cut_about){ .model = "0123456789abcdef0123456789abcdef",
                                                      .store = store,
@@ -108,6 +110,7 @@ static void same_slots(const cull_cut *a, const cull_cut *b)
 static const cull_overlay *overlay(const cull_cut *cut, cull_matrix_id where)
 {
     const size_t i = cull_cut_first(cut, where);
+
     assert_int_not_equal(i, SIZE_MAX);
     assert_int_equal(cull_cut_next(cut, i), SIZE_MAX); // several masks became one
     return &cut->overlay[i];
@@ -117,6 +120,7 @@ static void everything_comes_back(void **state)
 {
     fake_host *host = *state;
     const cull_cut *cut = everything(host);
+
     save(host, cut, CULL_DT_F32);
     cull_cut *back = empty(host);
     assert_ok(host, cull_cut_load(fake_ctx(host), path, back));
@@ -149,6 +153,7 @@ static void rounding_is_what_is_stored(void **state)
     static const float third[] = { 0.333984375f, 0.333251953125f };
     static const float tiny[] = { -2.0023435354232788e-08f, -0.0f };
     static const float small[] = { 0.00099945068359375f, 0.0010004043579101562f };
+
     for (size_t i = 0; i < 2; i++) {
         cull_cut *cut = everything(host), *back = empty(host);
         save(host, cut, types[i]);
@@ -169,6 +174,7 @@ static void numbers_too_large_for_f16_are_refused(void **state)
     fake_host *host = *state;
     cull_cut *cut = empty(host);
     float *matrix = fake_ctx(host)->host->overlay(fake_ctx(host), cut, q, CULL_MATRIX, 1, 1);
+
     matrix[0] = 65520;
     assert_fails(
         host, cull_cut_save(fake_ctx(host), cut, &(cull_cut_about){ .store = CULL_DT_F16 }, path),
@@ -181,6 +187,7 @@ static void write_by_hand(fake_host *host, size_t n, const cull_entry *entries,
 {
     cull_safetensors_writer *writer;
     cull_ctx *ctx = fake_ctx(host);
+
     assert_ok(host, cull_safetensors_create(ctx, path, n, entries, n_pairs, pairs, &writer));
     for (size_t i = 0; i < n; i++) {
         size_t bytes;
@@ -196,6 +203,7 @@ static void a_list_of_kept_experts_is_enough(void **state)
 {
     fake_host *host = *state;
     const int32_t kept[] = { 1, 3 };
+
     write_by_hand(host, 1,
                   &(cull_entry){ sizeof(cull_entry), "layer.1.kept", CULL_DT_I32, 1, { 2 } },
                   (const void *[]){ kept }, 1, head_pair);
@@ -213,6 +221,7 @@ static void what_makes_no_sense_is_refused(void **state)
                          novice[] = { 0, 3, 0, 0 };
     static const int32_t kept[] = { 3, 1, 0 }, target[] = { 0, 2, 2, 3 };
     static const float nan_row[] = { NAN };
+
     const struct {
         cull_entry entry;
         const void *data;
@@ -308,6 +317,7 @@ static void a_kept_cut_is_named_by_its_content(void **state)
     char file[96];
     unsigned char *mask = ctx->host->overlay(ctx, cut, up, CULL_MASK, 64, 77);
     float *matrix = ctx->host->overlay(ctx, cut, q, CULL_MATRIX, 64, 77);
+
     mask[100] = 1;
     for (size_t i = 0; i < 64 * 77; i += 5)
         matrix[i] = (float)i / 7;
@@ -331,6 +341,7 @@ static void a_kept_cut_is_named_by_its_content(void **state)
 static void a_stored_cut_comes_first(void **state)
 {
     fake_host *host = *state;
+
     save(host, everything(host), CULL_DT_F32);
     cull_cut *cut = empty(host);
     cut->layer[2].action[0] = CULL_ACTION_DROP;
@@ -342,6 +353,7 @@ static void the_word_for_storing(void **state)
 {
     fake_host *host = *state;
     cull_dtype store;
+
     assert_ok(host, cull_cut_store(fake_ctx(host), "model", "bf16", &store));
     assert_int_equal(store, CULL_DT_BF16);
     assert_ok(host, cull_cut_store(fake_ctx(host), "model", "fp8", &store));
@@ -356,6 +368,7 @@ static void every_allocation_may_fail(void **state)
     const cull_cut *cut = everything(host);
     cull_cut *back = empty(host);
     cull_status status = CULL_ENOMEM;
+
     for (size_t n = 0; status != CULL_OK; n++) {
         cull_torture_fail_after(n);
         status =
@@ -386,5 +399,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_word_for_storing, make, clear),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,5 +158,6 @@ int main(void)
         TEST(masks_and_channels_are_counted_together),
         TEST(what_makes_no_sense_is_refused),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

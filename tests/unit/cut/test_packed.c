@@ -32,6 +32,7 @@ static uint32_t draw(uint32_t *x)
 static void fill(uint32_t percent, float *values)
 {
     uint32_t x = 7;
+
     for (size_t i = 0; i < (size_t)ROWS * COLS; i++)
         values[i] = draw(&x) % 100 < percent ? ((float)draw(&x) - 8e6f) / 3e9f : 0.0f;
 }
@@ -43,6 +44,7 @@ static void a_sparse_matrix_comes_back(void **state)
     cull_packed packed;
     bool pays;
     size_t rows, cols;
+
     fill(20, values);
     values[3] = -0.0f; // no zero: its sign is kept
     values[ROWS * COLS - 1] = NAN;
@@ -62,6 +64,7 @@ static void an_empty_matrix_comes_back(void **state)
     static float values[ROWS * COLS], back[ROWS * COLS];
     cull_packed packed;
     bool pays;
+
     memset(back, 1, sizeof back);
     assert_ok(*state, cull_pack_matrix(ctx, ROWS, COLS, 4, values, &packed, &pays));
     assert_true(pays);
@@ -76,6 +79,7 @@ static void what_does_not_shrink_is_left(void **state)
     cull_packed packed;
     bool pays;
     uint32_t x = 3;
+
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (unsigned char)draw(&x);
     assert_ok(*state, cull_pack_bits(ctx, ROWS, COLS, noise, &packed, &pays));
@@ -91,6 +95,7 @@ static void a_lean_mask_comes_back(void **state)
     cull_packed packed;
     bool pays;
     uint32_t x = 5;
+
     for (size_t i = 0; i < sizeof mask; i++)
         for (size_t b = 0; b < 8; b++)
             mask[i] |= (unsigned char)((draw(&x) % 10 == 0) << b);
@@ -109,6 +114,7 @@ static void damage_is_refused(void **state)
     cull_packed packed;
     bool pays;
     size_t rows, cols;
+
     fill(30, values);
     assert_ok(*state, cull_pack_matrix(ctx, ROWS, COLS, 4, values, &packed, &pays));
     for (size_t n = 0; n < packed.n; n += 1 + n / 16)
@@ -136,5 +142,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lean_mask_comes_back, make, clear),
         cmocka_unit_test_setup_teardown(damage_is_refused, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

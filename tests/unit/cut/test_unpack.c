@@ -143,5 +143,6 @@ int main(void)
         cmocka_unit_test(test_e4m3),   cmocka_unit_test(test_strides), cmocka_unit_test(test_mxfp4),
         cmocka_unit_test(test_exp),    cmocka_unit_test(test_sigmoid),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,5 +127,6 @@ int main(void)
         cmocka_unit_test(test_long_paths_apart),
         cmocka_unit_test(test_random),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,5 +137,6 @@ int main(void)
         cmocka_unit_test(inexact_weights),
         cmocka_unit_test(rewritten_weights),
     };
+
     return cmocka_run_group_tests_name("precision", tests, NULL, NULL);
 }

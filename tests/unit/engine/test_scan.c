@@ -595,5 +595,6 @@ int main(void)
         cmocka_unit_test(test_kept_inputs_go_on),
         cmocka_unit_test(test_facts_must_have_room),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ static cull_status run(cull_status (*work)(cull_ctx *, void *, FILE *, char *), 
                        FILE **out)
 {
     const cull_child_job job = { "/tmp", 0.5, work, arg };
+
     return cull_child_run(fake_ctx(host), &job, out);
 }
 
@@ -42,6 +43,7 @@ static cull_status square(void *arg, size_t i, size_t worker)
 static cull_status find(cull_ctx *ctx, void *arg, FILE *out, char *doing)
 {
     int numbers[100];
+
     (void)arg;
     (void)doing;
     CULL_TRY(cull_pool_run(cull_context_of(ctx)->pool, 100, square, numbers));
@@ -53,6 +55,7 @@ static void brings_back_what_it_finds(void **state)
 {
     int numbers[100];
     FILE *out;
+
     (void)state;
     assert_ok(host, run(find, NULL, &out));
     assert_int_equal(fread(numbers, sizeof numbers, 1, out), 1);
@@ -73,6 +76,7 @@ static void changes_nothing_here(void **state)
 {
     int number = 1;
     FILE *out;
+
     (void)state;
     assert_ok(host, run(change, &number, &out));
     assert_int_equal(number, 1);
@@ -82,6 +86,7 @@ static void changes_nothing_here(void **state)
 static cull_status die(cull_ctx *ctx, void *arg, FILE *out, char *doing)
 {
     const int how = *(int *)arg;
+
     (void)out;
     snprintf(doing, CULL_DOING, "criterion mine, scoring");
     if (how == 0)
@@ -99,6 +104,7 @@ static cull_status die(cull_ctx *ctx, void *arg, FILE *out, char *doing)
 static void fails(int how, cull_status status, const char *part)
 {
     FILE *out;
+
     assert_fails(host, run(die, &how, &out), status, part);
     assert_null(out);
 }
@@ -122,6 +128,7 @@ static void stops_when_asked(void **state)
 {
     int how = 1;
     FILE *out;
+
     (void)state;
     host->context.stop = stop;
     assert_fails(host, run(die, &how, &out), CULL_ECANCELED, "interrupted");
@@ -136,5 +143,6 @@ int main(void)
         TEST(tells_how_it_died),
         TEST(stops_when_asked),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

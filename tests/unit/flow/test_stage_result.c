@@ -26,6 +26,7 @@ static int teardown(void **state)
 static cull_cut *new_cut(void)
 {
     cull_cut *cut = cull_cut_new(fake_ctx(host), 3, 4, experts);
+
     assert_non_null(cut);
     return cut;
 }
@@ -37,6 +38,7 @@ static cull_stage_result decided(void)
     static double *const scores[] = { first, NULL, last };
     cull_stage_result found = { .cut = new_cut(), .expert = scores, .score_s = 1, .select_s = 2 };
     cull_layer_cut *layer = found.cut->layer;
+
     layer[0].action[1] = CULL_ACTION_DROP;
     layer[0].action[2] = CULL_ACTION_NOVICE;
     for (size_t d = 0; d < 4; d++)
@@ -58,6 +60,7 @@ static cull_stage_result decided(void)
 static FILE *written(const cull_stage_result *found)
 {
     FILE *file = tmpfile();
+
     assert_non_null(file);
     assert_ok(host, cull_stage_result_write(fake_ctx(host), file, found, 0));
     rewind(file);
@@ -112,6 +115,7 @@ static void one_layer_alone(void **state)
 static void refused(void (*spoil)(cull_stage_result *), cull_status status, const char *part)
 {
     cull_stage_result found = decided(), back = { .cut = new_cut() };
+
     spoil(&found);
     FILE *file = written(&found);
     assert_fails(host, cull_stage_result_read(fake_ctx(host), file, SIZE_MAX, &back), status, part);
@@ -149,6 +153,7 @@ static void nonsense_is_refused(void **state)
 static void damage_is_survived(void **state)
 {
     static unsigned char bytes[8192];
+
     (void)state;
     const cull_stage_result found = decided();
     FILE *file = written(&found);
@@ -177,5 +182,6 @@ int main(void)
         TEST(nonsense_is_refused),
         TEST(damage_is_survived),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

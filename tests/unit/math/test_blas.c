@@ -213,5 +213,6 @@ int main(void)
         cmocka_unit_test(singular_values),
         cmocka_unit_test(eigenvalues),
     };
+
     return cmocka_run_group_tests_name("blas", tests, NULL, NULL);
 }

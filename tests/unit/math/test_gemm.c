@@ -35,6 +35,7 @@ static float *numbers(size_t n, unsigned seed)
 static void *aligned(size_t bytes)
 {
     void *p = aligned_alloc(64, (bytes + 64) / 64 * 64);
+
     assert_non_null(p);
     return p;
 }
@@ -57,6 +58,7 @@ static void multiply(const problem *p, size_t first, size_t m, float *y)
                                      .x = row(p, first),
                                      .tile = p->tile,
                                      .y = y };
+
     assert_true(cull_gemm_rows(p->g, &rows));
 }
 
@@ -97,6 +99,7 @@ static double x_of(const problem *p, size_t r, size_t k)
 static double w_of(const problem *p, size_t i, size_t k)
 {
     const float w = p->w[i * p->K + k];
+
     return (double)(p->product == CULL_PRODUCT_BF16 ? cull_of_bf16(cull_bf16_of(w)) : w);
 }
 
@@ -357,5 +360,6 @@ int main(void)
         cmocka_unit_test(tiles_across),    cmocka_unit_test(narrower),
         cmocka_unit_test(two_terms),
     };
+
     return cmocka_run_group_tests_name("gemm", tests, NULL, NULL);
 }

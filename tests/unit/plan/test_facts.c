@@ -107,5 +107,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_older, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none, setup, teardown),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

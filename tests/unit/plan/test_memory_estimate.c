@@ -32,6 +32,7 @@ static int teardown(void **state)
 static void write_experiment(const char *path, const char *method)
 {
     FILE *file = fopen(path, "w");
+
     assert_non_null(file);
     fprintf(file,
             "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
@@ -164,5 +165,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(passes_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(too_little_is_refused, setup, teardown),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static void make_of(const char *calibrate, const char *methods, const char *axes
     char path[] = "/tmp/cull-plan-XXXXXX";
     FILE *file = fdopen(mkstemp(path), "w");
     cull_problems problems;
+
     assert_non_null(file);
     fprintf(file,
             "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
@@ -59,6 +60,7 @@ static void make_of(const char *calibrate, const char *methods, const char *axes
 static void make(const char *methods, const char *axes)
 {
     char calibrate[512];
+
     snprintf(calibrate, sizeof calibrate,
              "{ text: { files: %s/models/tinyworld/text/facts.calibration.txt, take: %s } }",
              CULL_SOURCE_DIR, take);
@@ -68,6 +70,7 @@ static void make(const char *methods, const char *axes)
 static size_t cells_of(const char *method)
 {
     size_t n = 0;
+
     for (size_t i = 0; i < plan.n_cells; i++)
         n += plan.cell[i].method != CULL_NOT &&
              strcmp(spec.methods[plan.cell[i].method].name, method) == 0;
@@ -110,6 +113,7 @@ static void a_random_sample_makes_seeds_matter(void **state)
 {
     static const char methods[] = "  reap: { criterion: reap, strategy: lowest }\n"
                                   "  magnitude: { criterion: magnitude, strategy: unstructured }\n";
+
     (void)state;
     make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
     assert_int_equal(cells_of("reap"), 1);
@@ -204,6 +208,7 @@ static void steps_stand_after_what_they_rest_on(void **state)
 static void make_two(const char *methods, const char *axes)
 {
     char calibrate[1024];
+
     snprintf(calibrate, sizeof calibrate,
              "{ facts: { text: { files: %s/models/tinyworld/text/facts.calibration.txt } },"
              " code: { text: { files: %s/models/tinyworld/text/code.calibration.txt,"
@@ -259,5 +264,6 @@ int main(void)
         TEST(named_calibrations_and_layers_are_axes),
         TEST(counts_are_taken_of_each_calibration),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

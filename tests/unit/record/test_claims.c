@@ -25,6 +25,7 @@ static int make(void **state)
 static int clear(void **state)
 {
     char command[128];
+
     fake_host_free(*state);
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command);
@@ -33,6 +34,7 @@ static int clear(void **state)
 static bool claim(void **state, cull_claims *claims, const char *key)
 {
     bool mine = false;
+
     assert_ok(*state, cull_claim(fake_ctx(*state), claims, key, &mine));
     return mine;
 }
@@ -40,6 +42,7 @@ static bool claim(void **state, cull_claims *claims, const char *key)
 static void one_of_two_owns(void **state)
 {
     cull_claims *a, *b;
+
     assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &a));
     assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &b));
     assert_int_equal(cull_claims_runs(a), 2);
@@ -61,6 +64,7 @@ static void one_of_two_owns(void **state)
 static void leave_a_claim(void **state, const char *key)
 {
     const pid_t child = fork();
+
     if (child == 0) {
         cull_claims *claims;
         bool mine = false;
@@ -75,6 +79,7 @@ static void leave_a_claim(void **state, const char *key)
 static void the_dead_have_one_heir(void **state)
 {
     cull_claims *a, *b;
+
     assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &a));
     assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &b));
     leave_a_claim(state, "work");
@@ -96,6 +101,7 @@ static void the_dead_have_one_heir(void **state)
 static void put(const char *name, const char *text, time_t age)
 {
     char path[128];
+
     snprintf(path, sizeof path, "%s/claims/%s", folder, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -110,6 +116,7 @@ static void far_runs_live_by_their_beat(void **state)
 {
     static const char far[] = "{\"run\":\"far.1.0.run\",\"host\":\"far\",\"pid\":1,\"boot\":\"x\"}";
     cull_claims *a;
+
     assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &a));
     put("far.1.0.run", far, CULL_CLAIM_STALE / 2);
     put("key.claim", far, CULL_CLAIM_STALE / 2);
@@ -133,5 +140,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_dead_have_one_heir, make, clear),
         cmocka_unit_test_setup_teardown(far_runs_live_by_their_beat, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

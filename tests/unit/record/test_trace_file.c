@@ -55,6 +55,7 @@ static const void *get(fake_host *host, cull_h5_in *file, const char *name, char
                        cull_h5_shape *shape)
 {
     const void *data = NULL;
+
     assert_ok(host, cull_h5_get(file, name, type, shape, &data));
     return data;
 }
@@ -64,6 +65,7 @@ static void everything_a_layer_computed(void **state)
     fake_host *host = *state;
     cull_h5_in *file;
     cull_h5_shape shape;
+
     assert_ok(host, cull_trace_write(fake_ctx(host), path, &model, &trace));
     assert_ok(host, cull_h5_open(fake_ctx(host), path, &file));
 
@@ -96,6 +98,7 @@ static void damage_is_found(void **state)
     fake_host *host = *state;
     cull_h5_in *file;
     char end[48];
+
     assert_ok(host, cull_trace_write(fake_ctx(host), path, &model, &trace));
     const int fd = open(path, O_RDWR);
     const off_t n = lseek(fd, 0, SEEK_END);
@@ -110,6 +113,7 @@ static void a_full_disk_leaves_nothing(void **state)
 {
     fake_host *host = *state;
     struct rlimit before, small;
+
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
     small.rlim_cur = 2000;
@@ -131,5 +135,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(damage_is_found, make, clear),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

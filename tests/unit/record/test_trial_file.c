@@ -32,6 +32,7 @@ static int make(void **state)
 static int clear(void **state)
 {
     char command[256];
+
     fake_host_free(*state);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
@@ -43,6 +44,7 @@ static made_trial *finished(fake_host *host)
     static const double nll[] = { 10, 12 };
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = made_new(ctx, "reap", 0.25, 7, 2);
+
     made_report(ctx, m,
                 &(made_task){ .task = "facts", .n = 4, .acc = acc, .protocol = "lm-eval-0.4.13" });
     made_report(ctx, m, &(made_task){ .task = "prose", .n = 2, .nll = nll, .tokens = 8 });
@@ -53,6 +55,7 @@ static const void *array(fake_host *host, cull_h5_in *file, const char *path, ch
 {
     cull_h5_shape shape;
     const void *data = NULL;
+
     assert_ok(host, cull_h5_get(file, path, type, &shape, &data));
     assert_int_equal(shape.n, n);
     return data;
@@ -62,6 +65,7 @@ static size_t entries(const char *dir) // hidden files count too
 {
     size_t n = 0;
     DIR *d = opendir(dir);
+
     for (const struct dirent *e; d && (e = readdir(d));)
         n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
     if (d)
@@ -74,6 +78,7 @@ static void what_is_written_is_read(void **state)
     fake_host *host = *state;
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
+
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
     const char *path = cull_arena_printf(host->context.alloc, "%s/%s", folder,
                                          cull_trial_name(ctx, &m->trial.axes, m->trial.id));
@@ -118,6 +123,7 @@ static void a_later_metric_becomes_a_sibling(void **state)
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
     const char *first = m->evaluation.key;
+
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
     m->evaluation.metric = "kl";
     m->evaluation.key = "ffffffffffffffffffffffffffffffff";
@@ -149,6 +155,7 @@ static void no_folder_holds_no_trials(void **state)
 {
     fake_host *host = *state;
     cull_stored_trials stored;
+
     assert_ok(host, cull_find_stored_trials(fake_ctx(host), "/tmp/cull-there-is-no-such-folder",
                                             &stored));
     assert_int_equal(stored.n, 0);
@@ -159,6 +166,7 @@ static void a_damaged_file_counts_as_absent(void **state)
     fake_host *host = *state;
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
+
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
     cull_stored_trials stored;
     assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
@@ -182,6 +190,7 @@ static const char *written(fake_host *host, size_t *bytes)
     made_trial *m = finished(host);
     cull_stored_trials stored;
     struct stat st;
+
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
     assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
     assert_int_equal(stored.n, 1);
@@ -194,6 +203,7 @@ static const char *written(fake_host *host, size_t *bytes)
 static void flip(int fd, size_t at, unsigned char bits)
 {
     unsigned char byte;
+
     assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
     byte ^= bits;
     assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
@@ -205,6 +215,7 @@ static void every_damage_is_found(void **state)
     size_t n;
     const char *path = written(host, &n);
     const int fd = open(path, O_RDWR);
+
     assert_true(fd >= 0);
     cull_h5_in *file;
     for (size_t i = 0; i < n; i += i < 128 || i + 128 >= n ? 1 : 61) { // its ends byte by byte
@@ -231,6 +242,7 @@ static void a_file_without_a_checksum_is_read_where_that_is_asked(void **state)
     const char *path = written(host, &n), *text = "";
     char before[8] = "";
     const int fd = open(path, O_RDWR);
+
     assert_int_equal(pread(fd, before, sizeof before, (off_t)(n - 40)), sizeof before);
     assert_memory_equal(before, "xxh3-128", sizeof before);
     assert_int_equal(ftruncate(fd, (off_t)(n - 40)), 0);
@@ -255,6 +267,7 @@ static void a_full_disk_is_one_sentence(void **state)
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
     struct rlimit before, small;
+
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
     small.rlim_cur = 4096;
@@ -273,6 +286,7 @@ static void a_full_disk_is_one_sentence(void **state)
 static void touch(const char *path)
 {
     const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+
     assert_true(fd >= 0);
     close(fd);
 }
@@ -282,6 +296,7 @@ static void temporary_files_of_the_dead_go(void **state)
     fake_host *host = *state;
     cull_ctx *ctx = fake_ctx(host);
     const pid_t child = fork();
+
     if (child == 0)
         _exit(0);
     assert_int_equal(waitpid(child, NULL, 0), child); // its number is free now
@@ -310,6 +325,7 @@ static void names_bear_any_word(void **state)
     cull_ctx *ctx = fake_ctx(*state);
     const cull_trial_axes axes = { .model = "../Évil/..", .method = "a b", .sparsity = NAN };
     const char *slug = cull_trial_slug(ctx, &axes);
+
     assert_null(strchr(slug, '/'));
     assert_int_not_equal(slug[0], '.');
     assert_null(strchr(slug, ' '));
@@ -320,6 +336,7 @@ static void every_allocation_may_fail(void **state)
     fake_host *host = *state;
     cull_ctx *ctx = fake_ctx(host);
     made_trial *m = finished(host);
+
     for (size_t n = 0; n < 1000; n++) {
         cull_torture_fail_after(n);
         const cull_status status = cull_trial_write(ctx, folder, &m->trial);
@@ -349,5 +366,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_bear_any_word, make, clear),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

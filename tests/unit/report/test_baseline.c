@@ -27,6 +27,7 @@ static int make(void **state)
 static int clear(void **state)
 {
     char command[128];
+
     fake_host_free(*state);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
@@ -71,6 +72,7 @@ static size_t cell_of(const cull_frame *f, const char *method, double sparsity)
 static void stands_at_the_same_sparsity(void **state)
 {
     cull_frame f;
+
     load(*state, &f);
     const size_t dense = cell_of(&f, "dense", NAN), wanda = cell_of(&f, "wanda", 0.5);
     const size_t half = cell_of(&f, "stun", 0.5), more = cell_of(&f, "stun", 0.8);
@@ -91,6 +93,7 @@ static void stands_at_the_same_sparsity(void **state)
 static void unknown_baselines_are_refused(void **state)
 {
     cull_frame f;
+
     load(*state, &f);
     assert_ok(*state, cull_baseline_check(fake_ctx(*state), &f, "stun"));
     assert_ok(*state, cull_baseline_check(fake_ctx(*state), &f, NULL));
@@ -111,6 +114,7 @@ static void each_other(void **state)
 {
     cull_frame f;
     cull_table t;
+
     load(*state, &f);
     assert_ok(*state,
               cull_view_pairs_tidy(fake_ctx(*state), &f,
@@ -131,6 +135,7 @@ static void recovery(void **state)
     cull_frame f;
     cull_metric_views each;
     cull_difference d;
+
     load(*state, &f);
     assert_ok(*state, cull_metric_views_each(fake_ctx(*state), &f, &each));
     const size_t dense = cell_of(&f, "dense", NAN);
@@ -158,5 +163,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_other, make, clear),
         cmocka_unit_test_setup_teardown(recovery, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,7 @@ static int make(void **state)
 static int clear(void **state)
 {
     char command[256];
+
     fake_host_free(*state);
     snprintf(command, sizeof command, "rm -rf '%s' '%s'", folder, other);
     return system(command);
@@ -49,6 +50,7 @@ static made_trial *prepare(fake_host *host, const spec *s, const char *second_ta
     cull_ctx *ctx = fake_ctx(host);
     uint8_t *acc = cull_take(ctx, DOCS, 1);
     double *nll = cull_take(ctx, WINDOWS, sizeof *nll);
+
     for (size_t i = 0; i < s->right; i++)
         acc[i] = 1;
     for (size_t i = 0; i < WINDOWS; i++)
@@ -64,6 +66,7 @@ static made_trial *prepare(fake_host *host, const spec *s, const char *second_ta
 static void put(fake_host *host, const spec *s)
 {
     made_trial *m = prepare(host, s, NULL);
+
     assert_ok(host, cull_trial_write(fake_ctx(host), s->dir ? s->dir : folder, &m->trial));
     made_free(m);
 }
@@ -71,6 +74,7 @@ static void put(fake_host *host, const spec *s)
 static void load(fake_host *host, size_t n, cull_frame *frame)
 {
     const char *const folders[] = { folder, other };
+
     assert_ok(host, cull_frame_load(fake_ctx(host), n, folders, NULL, frame));
 }
 
@@ -90,6 +94,7 @@ static const char *show(fake_host *host, const cull_frame *f, bool by_task)
     cull_metric_views metric_views;
     cull_table table;
     FILE *out = tmpfile();
+
     assert_ok(host, by_task ? cull_metric_views_each(ctx, f, &metric_views)
                             : cull_metric_views_macro(ctx, f, &metric_views));
     assert_ok(host,
@@ -104,6 +109,7 @@ static const char *show(fake_host *host, const cull_frame *f, bool by_task)
 static void a_difference_is_paired(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     cull_frame f;
@@ -134,6 +140,7 @@ static void a_difference_is_paired(void **state)
 static void numbers_of_another_revision_are_not_paired(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     made_trial *newer = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
     newer->trial.axes.numerics++;
@@ -155,6 +162,7 @@ static void numbers_of_another_revision_are_not_paired(void **state)
 static void only_the_separable_is_best(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 150, 1.0, "a", NULL });
     put(host, &(spec){ "far", 0.25, 0, 140, 1.1, "a", NULL });
     put(host, &(spec){ "behind", 0.25, 0, 90, 1.5, "a", NULL });
@@ -178,6 +186,7 @@ static void seeds_are_one_cell(void **state)
 {
     fake_host *host = *state;
     static const size_t right[] = { 100, 110, 120 };
+
     put(host, &(spec){ "dense", NAN, 0, 150, 1.0, "a", NULL });
     for (size_t s = 0; s < 3; s++)
         put(host, &(spec){ "random", 0.5, s + 1, right[s], 1.2 + 0.1 * (double)s, "a", NULL });
@@ -203,6 +212,7 @@ static void seeds_are_one_cell(void **state)
 static void different_protocols_are_not_mixed(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "lm-eval-0.4.13", NULL });
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "lm-eval-0.4.7", NULL });
     cull_frame f;
@@ -217,6 +227,7 @@ static void different_protocols_are_not_mixed(void **state)
 static void different_precisions_are_not_mixed(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     made_trial *m = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
     m->trial.axes.precision = "bf16";
@@ -232,6 +243,7 @@ static void no_mean_over_two_protocols(void **state)
     fake_host *host = *state;
     made_trial *m = prepare(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL }, NULL);
     static const uint8_t acc[4] = { 1, 0, 1, 0 };
+
     made_report(fake_ctx(host), m, &(made_task){ "code", 4, acc, NULL, 0, NULL, "b" });
     assert_ok(host, cull_trial_write(fake_ctx(host), folder, &m->trial));
     made_free(m);
@@ -247,6 +259,7 @@ static void no_mean_over_two_protocols(void **state)
 static void two_models_of_one_name(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     made_trial *m = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
     m->model.fingerprint = "ffff456789abcdef0123456789abcdef";
@@ -260,6 +273,7 @@ static void two_models_of_one_name(void **state)
 static void the_later_trial_of_a_name_counts(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     made_trial *m = prepare(host, &(spec){ "reap", 0.25, 0, 60, 1.2, "a", NULL }, NULL);
@@ -276,6 +290,7 @@ static void the_later_trial_of_a_name_counts(void **state)
 static void folders_are_told_apart(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", other }); // the same trial: counts once
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
@@ -304,6 +319,7 @@ static void recipes_are_told_apart(void **state)
         "{\"method\":[{\"criterion\":{\"reap\":{\"norm\":1}}}],\"seed\":2}",
         "{\"method\":[{\"criterion\":{\"reap\":{\"norm\":2.5}}}],\"seed\":3}"
     };
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     for (size_t there = 0; there < 2; there++) {
         for (size_t s = 0; s < 3; s++) {
@@ -339,6 +355,7 @@ static void recipes_are_told_apart(void **state)
 static void dense_trials_are_one(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL });
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     made_trial *m = prepare(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", NULL }, "code");
@@ -356,6 +373,7 @@ static void dense_trials_are_one(void **state)
 static void dense_is_always_a_row(void **state)
 {
     fake_host *host = *state;
+
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     cull_frame f;
     load(host, 1, &f);
@@ -367,6 +385,7 @@ static void nothing_to_compare(void **state)
     fake_host *host = *state;
     cull_frame f;
     const char *const none[] = { "/tmp/cull-there-is-no-such-folder", folder };
+
     assert_fails(host, cull_frame_load(fake_ctx(host), 1, none, NULL, &f), CULL_EUSAGE,
                  "No such file");
     assert_fails(host, cull_frame_load(fake_ctx(host), 1, none + 1, NULL, &f), CULL_EUSAGE,
@@ -377,6 +396,7 @@ static void nothing_to_compare(void **state)
 static void damage(const char *dir, off_t from, bool cut)
 {
     char command[256], path[256] = "", noise[64];
+
     memset(noise, 0x5a, sizeof noise);
     snprintf(command, sizeof command, "ls '%s'/trials/*.h5", dir);
     FILE *list = popen(command, "r");
@@ -398,6 +418,7 @@ static void a_folder_of_damaged_trials_is_none(void **state)
     cull_frame f;
     char sentence[128];
     const char *const both[] = { folder, other };
+
     put(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL });
     for (int cut = 0; cut <= 1; cut++) {
         put(host, &(spec){ "dense", NAN, 0, 120, 1.0, "a", other });
@@ -418,6 +439,7 @@ static void a_trial_whose_metrics_cannot_be_read_is_none(void **state)
     const char *const folders[] = { folder };
     const char *path = cull_arena_printf(host->context.alloc, "%s/reap.h5", folder);
     cull_h5 *file = cull_h5_create(fake_ctx(host), path, 0);
+
     cull_h5_text(file, "/", "trial_id", "00000000000000000000000000000000");
     cull_h5_text(file, "/", "method", "reap");
     cull_h5_group(file, "/metrics");
@@ -435,6 +457,7 @@ static void trials_without_results_are_nothing_to_compare(void **state)
     const cull_conditions all = { 0 };
     const char *const folders[] = { folder };
     made_trial *m = prepare(host, &(spec){ "reap", 0.25, 0, 110, 1.2, "a", NULL }, NULL);
+
     m->trial.n_evaluations = 0;
     assert_ok(host, cull_trial_write(fake_ctx(host), folder, &m->trial));
     made_free(m);
@@ -464,5 +487,6 @@ int main(void)
         TEST(a_trial_whose_metrics_cannot_be_read_is_none),
         TEST(trials_without_results_are_nothing_to_compare),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

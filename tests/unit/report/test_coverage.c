@@ -48,6 +48,7 @@ typedef struct sample {
 static void share_of(size_t held, size_t of)
 {
     const double share = (double)held / (double)of;
+
     print_message("            %.1f %% of intervals hold the truth\n", 100 * share);
     assert_true(share >= 0.93 && share <= 0.97);
 }
@@ -198,5 +199,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(macro_means, begin, end),
         cmocka_unit_test_setup_teardown(families, begin, end),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

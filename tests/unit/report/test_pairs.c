@@ -29,6 +29,7 @@ static int make(void **state)
 static int clear(void **state)
 {
     char command[256];
+
     fake_host_free(*state);
     snprintf(command, sizeof command, "rm -rf '%s' '%s' '%s'", folder[0], folder[1], folder[2]);
     return system(command);
@@ -47,6 +48,7 @@ static const checkpoint pruned = { "pruned", "1f23456789abcdef0123456789abcdef",
 static const uint8_t *right(fake_host *host, size_t n)
 {
     uint8_t *acc = cull_take(fake_ctx(host), DOCS, 1);
+
     memset(acc, 1, n);
     return acc;
 }
@@ -55,6 +57,7 @@ static made_trial *made(fake_host *host, const checkpoint *c, const char *method
                         const char *protocol)
 {
     made_trial *m = made_new(fake_ctx(host), method, sparsity, 0, 2);
+
     m->trial.axes.model = c->model;
     m->model.fingerprint = c->fingerprint;
     m->trial.id = c->id;
@@ -70,6 +73,7 @@ static made_trial *made(fake_host *host, const checkpoint *c, const char *method
 static void put(fake_host *host, size_t where, const checkpoint *c, const char *protocol)
 {
     made_trial *m = made(host, c, "dense", NAN, protocol);
+
     assert_ok(host, cull_trial_write(fake_ctx(host), folder[where], &m->trial));
     made_free(m);
 }
@@ -77,6 +81,7 @@ static void put(fake_host *host, size_t where, const checkpoint *c, const char *
 static void load(fake_host *host, size_t n, cull_frame *frame)
 {
     const char *const folders[] = { folder[0], folder[1], folder[2] };
+
     assert_ok(host, cull_frame_load(fake_ctx(host), n, folders, NULL, frame));
 }
 
@@ -97,6 +102,7 @@ static bool is_best(const cull_table *t, size_t row, size_t column)
 static void every_task_of_two(void **state)
 {
     fake_host *host = *state;
+
     put(host, 0, &whole, "a");
     put(host, 1, &pruned, "a");
     cull_frame f;
@@ -125,6 +131,7 @@ static void every_task_of_two(void **state)
 static void the_order_of_the_folders_counts(void **state)
 {
     fake_host *host = *state;
+
     put(host, 0, &pruned, "a");
     put(host, 1, &whole, "a");
     cull_frame f;
@@ -139,6 +146,7 @@ static void the_order_of_the_folders_counts(void **state)
 static void other_protocols_are_refused(void **state)
 {
     fake_host *host = *state;
+
     put(host, 0, &whole, "a");
     put(host, 1, &pruned, "b");
     cull_frame f;
@@ -150,6 +158,7 @@ static void models_of_one_name_are_told_apart(void **state)
 {
     fake_host *host = *state;
     checkpoint same = pruned;
+
     same.model = "whole";
     put(host, 0, &whole, "a");
     put(host, 1, &same, "a");
@@ -168,6 +177,7 @@ static void a_checkpoint_beside_an_experiment(void **state)
 {
     fake_host *host = *state;
     checkpoint variant = whole;
+
     variant.id = "33333333333333333333333333333333";
     variant.facts = 90;
     put(host, 0, &whole, "a");
@@ -192,6 +202,7 @@ static void two_folders_of_one_checkpoint(void **state)
 {
     fake_host *host = *state;
     checkpoint less = whole;
+
     less.code = 0;
     put(host, 0, &less, "a");
     put(host, 1, &whole, "a");
@@ -207,6 +218,7 @@ static void nothing_in_common(void **state)
 {
     fake_host *host = *state;
     checkpoint facts = whole, code = pruned;
+
     facts.code = code.facts = 0;
     put(host, 0, &facts, "a");
     put(host, 1, &code, "a");
@@ -221,6 +233,7 @@ static void nothing_in_common(void **state)
 static void nothing_to_compare_to(void **state)
 {
     fake_host *host = *state;
+
     put(host, 0, &whole, "a");
     cull_frame f;
     cull_table t;
@@ -243,5 +256,6 @@ int main(void)
         TEST(nothing_in_common),
         TEST(nothing_to_compare_to),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

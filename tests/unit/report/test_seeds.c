@@ -65,6 +65,7 @@ typedef struct spreads {
 static void draw(world *w, spreads spread)
 {
     double document[DOCS], common[SEEDS];
+
     for (size_t i = 0; i < DOCS; i++)
         document[i] = normal();
     for (size_t s = 0; s < SEEDS; s++)
@@ -105,6 +106,7 @@ static void few_seeds(void **state)
     const size_t column = 0;
     const cull_metric_view m = { .k = 1, .column = &column, .law = CULL_LAW_MEAN };
     fake_host *host = *state = fake_host_new(1);
+
     cull_rng_init(&rng, 3, "tests", "seeds");
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         static world w;
@@ -137,6 +139,7 @@ static void unknown_items(void **state)
     fake_host *host = *state = fake_host_new(1);
     cull_comparison d;
     cull_difference interval;
+
     make(&w, 1, 3);
     draw(&w, (spreads){ 0.3, 0.3, 0.2, 0 });
     for (size_t i = 0; i < 4; i++)
@@ -152,5 +155,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(few_seeds),
                                         cmocka_unit_test(unknown_items) };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

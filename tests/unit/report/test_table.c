@@ -28,6 +28,7 @@ static cull_table example(fake_host *host)
         { "another", true, false, true },
     };
     cull_table t = cull_table_new(fake_ctx(host), 4, 1, columns);
+
     cull_table_row(&t);
     cull_table_set(&t, 0, "a, \"b\" | 50 % _x");
     cull_table_set(&t, 1, "1.5");
@@ -44,6 +45,7 @@ static cull_table example(fake_host *host)
 static const char *text_of(FILE *out)
 {
     static char text[4096];
+
     rewind(out);
     text[fread(text, 1, sizeof text - 1, out)] = '\0';
     fclose(out);
@@ -54,6 +56,7 @@ static const char *written(fake_host *host, void (*write)(const cull_table *, FI
 {
     const cull_table t = example(host);
     FILE *out = tmpfile();
+
     write(&t, out);
     return text_of(out);
 }
@@ -62,6 +65,7 @@ static const char *shown(fake_host *host, size_t width)
 {
     const cull_table t = example(host);
     FILE *out = tmpfile();
+
     assert_ok(host, cull_table_show(&t, out, width));
     return text_of(out);
 }
@@ -88,6 +92,7 @@ static void csv_formulas(void **state)
         { "a=b", "a=b" },
     };
     fake_host *host = *state;
+
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char *text = NULL, want[64];
         size_t n = 0;
@@ -135,6 +140,7 @@ static void write_captioned(const cull_table *t, FILE *out)
 static void latex_caption(void **state)
 {
     const char *text = written(*state, write_captioned);
+
     assert_ptr_equal(strstr(text, "\\begin{table}\n\\centering\n\\caption{a\\_b: "
                                   "$\\downarrow$}\n\\label{tab:a-b-1}\n\\begin{tabular}"),
                      text);
@@ -144,6 +150,7 @@ static void latex_caption(void **state)
 static void latex(void **state)
 {
     const char *text = written(*state, write_tabular);
+
     assert_non_null(strstr(text, "\\begin{tabular}{lrrr}\n\\toprule\n"));
     assert_non_null(
         strstr(text, "\\textbar{} 50 \\% \\_x & \\textbf{1.5} & $\\pm$0.1 & inf \\\\\n"));
@@ -165,6 +172,7 @@ static void latex_signs(void **state)
         { "–−", "--$-$" },
         { "-0.1 [-2, +3] a-1", "$-$0.1 [$-$2, +3] a-1" },
     };
+
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char want[160];
         cull_table t = cull_table_new(fake_ctx(*state), 1, 1, &column);
@@ -212,5 +220,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,5 +81,6 @@ int main(void)
         cmocka_unit_test(ranks_within_a_layer),
         cmocka_unit_test(overlaps_and_chance),
     };
+
     return cmocka_run_group_tests(tests, load, unload);
 }

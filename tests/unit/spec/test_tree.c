@@ -32,6 +32,7 @@ static cull_node *parse(const char *text)
 static const char *told(void)
 {
     static cull_buf text;
+
     cull_buf_clear(&text);
     cull_problems_print(&problems, &text);
     return text.s ? text.s : "";
@@ -64,6 +65,7 @@ static void shares_what_an_anchor_shares(void **state)
 static void bounds_depth_through_anchors(void **state)
 {
     cull_buf text = CULL_BUF_INIT;
+
     (void)state;
     cull_buf_puts(&text, "a0: &a0 [[[[[[[[[[x]]]]]]]]]]\n");
     for (int i = 1; i < 5; i++)
@@ -85,6 +87,7 @@ static void tells_all_problems_in_the_order_of_the_file(void **state)
 static const char *after(const char *text, const char *override, const char *key)
 {
     cull_node *root = parse(text);
+
     assert_non_null(root);
     root = cull_tree_set(&problems, root, override);
     assert_non_null(root);
@@ -138,6 +141,7 @@ static void survives_any_prefix(void **state)
 {
     static const char text[] =
         "models: { a: &x { hf: { path: \"y\\u0000\" } } }\nb: [ *x, '\\', !t z ]\n";
+
     (void)state;
     for (size_t n = 0; n < sizeof text; n++)
         cull_tree_parse(&problems, "x.yaml", text, n);
@@ -149,6 +153,7 @@ static void survives_any_prefix(void **state)
 static void long_texts_are_quick(void **state)
 {
     static const char *const parts[] = { "[", "{a: ", "- ", "? ", "[a, {b: " };
+
     (void)state;
     const clock_t begin = clock();
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -183,5 +188,6 @@ int main(void)
         TEST(survives_any_prefix),
         TEST(long_texts_are_quick),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

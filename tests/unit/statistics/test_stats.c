@@ -38,6 +38,7 @@ static double at(const json_t *list, size_t i)
 static const double *numbers(fake_host *host, const json_t *object, const char *name, size_t *n)
 {
     const json_t *list = json_object_get(object, name);
+
     *n = json_array_size(list);
     double *x = cull_take(fake_ctx(host), *n, sizeof *x);
     for (size_t i = 0; i < *n; i++)
@@ -71,6 +72,7 @@ static void paired_differences(void **state)
 {
     const json_t *want = json_object_get(truth, "paired");
     cull_items x = { 0 }, y = { 0 };
+
     x.a = numbers(*state, want, "x", &x.n);
     y.a = numbers(*state, want, "y", &y.n);
     const cull_difference d = cull_paired(&x, &y);
@@ -87,6 +89,7 @@ static void clustered_errors(void **state)
     size_t n, m, cluster[64];
     const double *x = numbers(*state, want, "x", &n), *c = numbers(*state, want, "cluster", &m);
     double df;
+
     for (size_t i = 0; i < m; i++)
         cluster[i] = (size_t)c[i];
     close_to(cull_stderr(n, x, cluster, &df), number(want, "error"), 1e-12);
@@ -98,6 +101,7 @@ static void ratios(void **state)
     const json_t *want = json_object_get(truth, "ratio");
     cull_items items = { 0 };
     double df;
+
     items.a = numbers(*state, want, "a", &items.n);
     items.b = numbers(*state, want, "b", &items.n);
     close_to(cull_ratio(&items), number(want, "value"), 1e-13);
@@ -111,6 +115,7 @@ static void the_bootstrap(void **state)
                  *want = json_object_get(truth, "bootstrap");
     cull_items x = { 0 }, y = { 0 };
     cull_difference d, again;
+
     x.a = numbers(host, data, "x", &x.n);
     y.a = numbers(host, data, "y", &y.n);
     assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
@@ -131,6 +136,7 @@ static void several_comparisons(void **state)
     size_t n, m;
     const double *p = numbers(host, want, "p", &n), *adjusted = numbers(host, want, "adjusted", &m);
     double have[8];
+
     assert_ok(host, cull_holm(fake_ctx(host), n, p, have));
     for (size_t i = 0; i < n; i++)
         close_to(have[i], adjusted[i], 1e-14);
@@ -145,6 +151,7 @@ static void pooled_errors(void **state)
     const json_t *want = json_object_get(truth, "pooled");
     size_t k, sizes[8];
     const double *error = numbers(*state, want, "error", &k), *n = numbers(*state, want, "n", &k);
+
     for (size_t i = 0; i < k; i++)
         sizes[i] = (size_t)n[i];
     close_to(cull_pooled_stderr(k, sizes, error), number(want, "value"), 1e-14);
@@ -188,6 +195,7 @@ static void too_little_to_say(void **state)
     const double one[] = { 0.25 }, two[] = { 0.5 }, same[] = { 1, 2, 3 };
     const cull_items x = { .n = 1, .a = one }, y = { .n = 1, .a = two };
     cull_difference d = cull_paired(&x, &y);
+
     assert_true(d.value == 0.25 && isnan(d.error) && isnan(d.low) && isnan(d.p));
     assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
     assert_true(d.value == 0.25 && isnan(d.low));
@@ -231,6 +239,7 @@ static void bootstraps_of_few(void **state)
 {
     fake_host *host = *state;
     cull_rng rng;
+
     cull_rng_init(&rng, 5, "tests", "few");
     for (size_t n = 3; n <= 12; n += 3)
         for (size_t round = 0; round < 8; round++) {
@@ -264,5 +273,6 @@ int main(void)
         cmocka_unit_test(bootstraps_of_few),
         cmocka_unit_test(strata),
     };
+
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -22,6 +22,7 @@ static int setup(void **state)
 static void put(const char *name, const char *text)
 {
     char path[256];
+
     snprintf(path, sizeof path, "%s/%s", folder, name);
     unlink(path);
     FILE *file = text ? fopen(path, "w") : NULL;
@@ -244,5 +245,6 @@ int main(void)
         cmocka_unit_test(other_files), cmocka_unit_test(not_utf8),
         cmocka_unit_test(long_word),
     };
+
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -137,6 +137,7 @@ bool hf_config_has(hf_config *config, const char *key)
 static const char *last_word(const char *keys)
 {
     const char *bar = strrchr(keys, '|');
+
     return bar ? bar + 1 : keys;
 }
 

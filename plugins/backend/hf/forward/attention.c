@@ -17,6 +17,7 @@ typedef struct table_job {
 static void table_block(void *arg, size_t first, size_t count)
 {
     const table_job *job = arg;
+
     hf_rope_table(job->rope, job->beyond, count, job->pos + first,
                   job->table + first * job->rope->rot);
 }
@@ -51,6 +52,7 @@ void hf_rotate_rows(cull_pass *pass, const hf_rope *rope, const float *table, si
                     size_t heads, size_t width, float *x, size_t ldx)
 {
     rotate_job job = { rope, table, heads, width, ldx, x };
+
     pass->engine->rows(pass, n, rotate_block, &job);
 }
 

@@ -49,6 +49,7 @@ static void add(cull_pass *pass, const cull_model *m, size_t n, float scale, con
                 const float *a, const float *b, float *h)
 {
     sum_job job = { r, a, b, h, scale, m->s.D };
+
     pass->engine->rows(pass, n, sum_block, &job);
 }
 
@@ -179,6 +180,7 @@ cull_status hf_leave(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
                      float *y)
 {
     const size_t D = m->s.D;
+
     return pass->engine->linear(pass, cull_at(l, CULL_PART_LATENT_OUT), n, z, D, y, D);
 }
 

@@ -76,6 +76,7 @@ void hf_norm_rows(cull_pass *pass, const hf_norm *norm, size_t n, const float *x
                   float *y, size_t ldy)
 {
     norm_job job = { norm, x, y, ldx, ldy };
+
     pass->engine->rows(pass, n, norm_block, &job);
 }
 

@@ -64,6 +64,7 @@ static cull_status check_rules(hf_saving *s)
 static bool has_padding_bias(const cull_model *m)
 {
     const hf_router *router = &m->arch->router;
+
     return router->linear_bias || (m->s.router_bias && router->score == HF_SIGMOID);
 }
 

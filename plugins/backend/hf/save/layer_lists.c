@@ -144,6 +144,7 @@ static char *put_words(hf_saving *s, char *text, const char *key,
 static const char *window_word(const cull_model *m, const hf_layer *layer)
 {
     const char *local = m->arch->chunked ? "chunked_attention" : "sliding_attention";
+
     return layer->local ? local : "full_attention";
 }
 

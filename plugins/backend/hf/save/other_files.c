@@ -33,6 +33,7 @@ cull_status hf_write_file(cull_ctx *ctx, const char *path, const char *bytes, si
 static bool ends_with(const char *name, const char *end)
 {
     const size_t n = strlen(name), m = strlen(end);
+
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
@@ -92,6 +93,7 @@ static cull_status copy_file(hf_saving *s, const char *from, const char *to)
 static bool is_target(const hf_saving *s, const struct stat *st)
 {
     struct stat target;
+
     return stat(s->how->folder, &target) == 0 && target.st_dev == st->st_dev &&
            target.st_ino == st->st_ino;
 }

@@ -65,6 +65,7 @@ cull_status tk_trie_init(cull_ctx *ctx, tk_trie *trie, size_t room)
 void tk_trie_enter(tk_trie *trie, tk_str content, size_t token)
 {
     int32_t *link = &trie->root[(unsigned char)*content.s];
+
     for (size_t i = 0; i < content.n; i++) {
         const unsigned char byte = (unsigned char)content.s[i];
         while (*link >= 0 && trie->node[*link].byte != byte)
@@ -84,6 +85,7 @@ void tk_trie_enter(tk_trie *trie, tk_str content, size_t token)
 static int32_t longest(const tk_trie *trie, tk_str s, size_t at, size_t *end)
 {
     int32_t token = -1, node = trie->root[(unsigned char)s.s[at]];
+
     while (node >= 0) {
         at++;
         if (trie->node[node].token >= 0) {
@@ -131,6 +133,7 @@ static void add_segment(tk_segments *out, size_t start, size_t end, int32_t toke
 void tk_trie_cut(const tk_trie *trie, const tk_added *added, tk_str s, tk_segments *out)
 {
     size_t done = 0; // up to here the text is in segments
+
     for (size_t at = 0, end = 0; at < s.n; at++) {
         const int32_t token = longest(trie, s, at, &end);
         if (token < 0)

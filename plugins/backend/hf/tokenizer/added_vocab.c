@@ -9,6 +9,7 @@
 static void add(hf_tokenizer *tk, tk_added token, int32_t *next)
 {
     const int32_t before = tk_vocab_find(&tk->contents, token.content);
+
     if (token.content.n == 0)
         return;
     token.rewritten = token.normalized;
@@ -40,6 +41,7 @@ static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_conf
                                   int32_t *next)
 {
     tk_vocab named;
+
     CULL_TRY(tk_vocab_init(ctx, config->n_named, config->n_named, &named));
     for (size_t i = config->n_explicit; i < config->n_named; i++) {
         if (!is_named(&named, config->tokens[i].content))
@@ -63,6 +65,7 @@ static cull_status add_all(cull_ctx *ctx, hf_tokenizer *tk, const tk_added *toke
 {
     const size_t most = n + config->n_tokens;
     int32_t next = (int32_t)tk->bpe.vocab.n;
+
     tk->added = ctx->host->alloc(ctx, most + 1, sizeof *tk->added);
     if (!tk->added)
         return CULL_ENOMEM;
@@ -100,6 +103,7 @@ static cull_status set_form(const tk_node *root, hf_tokenizer *tk, tk_rewriting 
 static cull_status set_forms(const tk_node *root, hf_tokenizer *tk)
 {
     tk_matcher matcher;
+
     if (!tk_matcher_init(&matcher))
         return tk_no_memory(root->file->ctx);
     tk_rewriting work = { .matcher = &matcher };
@@ -115,6 +119,7 @@ static cull_status set_forms(const tk_node *root, hf_tokenizer *tk)
 static cull_status name_tokens(cull_ctx *ctx, hf_tokenizer *tk)
 {
     const tk_vocab *vocab = &tk->bpe.vocab;
+
     tk->size = vocab->size;
     for (size_t i = 0; i < tk->n_added; i++)
         tk->size = (size_t)tk->added[i].id < tk->size ? tk->size : (size_t)tk->added[i].id + 1;
@@ -137,6 +142,7 @@ static cull_status name_tokens(cull_ctx *ctx, hf_tokenizer *tk)
 static cull_status build_tries(cull_ctx *ctx, hf_tokenizer *tk)
 {
     size_t bytes = 0;
+
     for (size_t i = 0; i < tk->n_added; i++)
         bytes += tk->added[i].form.n + tk->added[i].content.n;
     CULL_TRY(tk_trie_init(ctx, &tk->raw, bytes));
@@ -155,6 +161,7 @@ cull_status tk_added_enter(const tk_node *root, hf_tokenizer *tk, const tk_added
                            const tk_config *config)
 {
     cull_ctx *ctx = root->file->ctx;
+
     CULL_TRY(add_all(ctx, tk, tokens, n, config));
     CULL_TRY(set_forms(root, tk));
     CULL_TRY(name_tokens(ctx, tk));

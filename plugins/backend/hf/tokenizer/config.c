@@ -14,6 +14,7 @@
 cull_status tk_read_file(const tk_file *file, size_t flags, json_t **root)
 {
     struct stat info;
+
     *root = NULL;
     if (stat(file->name, &info) != 0)
         return CULL_OK;
@@ -56,6 +57,7 @@ static cull_status read_token(const tk_node *node, tk_added *token)
 static cull_status add(tk_found *found, const tk_added *token)
 {
     tk_config *config = found->config;
+
     if (config->n_tokens == found->room) {
         const size_t room = 2 * found->room + 32;
         tk_added *tokens = found->ctx->host->alloc(found->ctx, room, sizeof *tokens);
@@ -73,6 +75,7 @@ static cull_status add(tk_found *found, const tk_added *token)
 static int by_id(const void *a, const void *b)
 {
     const tk_added *x = a, *y = b;
+
     return (x->id > y->id) - (x->id < y->id);
 }
 
@@ -106,6 +109,7 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
 static cull_status add_token(const tk_node *node, bool named, tk_found *found, tk_str *content)
 {
     tk_added token;
+
     CULL_TRY(read_token(node, &token));
     token.special = token.special || named;
     if (content)
@@ -120,6 +124,7 @@ static const char *const names[] = { "bos_token", "eos_token", "unk_token",  "se
 static cull_status read_roles(const tk_node *config, const tk_node *map, tk_found *found)
 {
     tk_str *contents[] = { &found->config->bos, &found->config->eos };
+
     for (size_t i = 0; names[i]; i++) {
         tk_node field = tk_field(map, names[i]);
         if (tk_absent(&field))
@@ -159,12 +164,14 @@ static cull_status read_fields(const tk_node *node, bool all, tk_found *found)
 static tk_node more_tokens(const tk_node *root)
 {
     const tk_node extra = tk_field(root, "extra_special_tokens");
+
     return tk_absent(&extra) ? tk_field(root, "additional_special_tokens") : extra;
 }
 
 static cull_status read_named(const tk_node *root, tk_found *found)
 {
     const tk_node more = tk_field(root, "extra_special_tokens");
+
     CULL_TRY(read_fields(root, false, found));
     return read_fields(&more, true, found);
 }
@@ -172,6 +179,7 @@ static cull_status read_named(const tk_node *root, tk_found *found)
 static cull_status read_more(const tk_node *root, tk_found *found)
 {
     const tk_node more = more_tokens(root);
+
     for (size_t i = 0; i < json_array_size(more.json); i++) {
         const tk_node item = tk_item(&more, i);
         if (is_token(&item))
@@ -186,6 +194,7 @@ static cull_status read_both(const tk_node *config, const tk_node *map, tk_found
     const tk_node split = tk_field(config, "split_special_tokens");
     const tk_node none = { .file = map->file };
     bool splits;
+
     if (config->json)
         CULL_TRY(tk_get_object(config));
     if (map->json)

@@ -8,6 +8,7 @@
 static tk_str token_at(const tk_tokens *tokens, size_t i)
 {
     const tk_span span = tokens->span.v[i];
+
     return (tk_str){ tk_text_str(&tokens->text).s + span.start, span.end - span.start };
 }
 
@@ -20,6 +21,7 @@ static void end_token(tk_tokens *tokens, size_t start)
 void tk_tokens_add(tk_tokens *tokens, tk_str token)
 {
     const size_t start = tokens->text.n;
+
     tk_text_add(&tokens->text, token.s, token.n);
     end_token(tokens, start);
 }
@@ -28,6 +30,7 @@ void tk_tokens_add(tk_tokens *tokens, tk_str token)
 static void add_unlettered(tk_text *out, tk_str token)
 {
     const size_t before = out->n;
+
     for (size_t i = 0; i < token.n; i += tk_char_length(token.s[i])) {
         const int byte = tk_letter_byte(tk_char(token.s + i));
         if (byte < 0) {
@@ -112,6 +115,7 @@ static void fuse(const tk_decoder *step, tk_decoding *work)
 static void strip(const tk_decoder *step, tk_decoding *work)
 {
     const tk_str c = step->text;
+
     for (size_t i = 0; i < work->in->span.n; i++) {
         tk_str token = token_at(work->in, i);
         for (size_t k = 0; k < step->start && token.n >= c.n && memcmp(token.s, c.s, c.n) == 0; k++)
@@ -130,6 +134,7 @@ static void add_replaced(const tk_decoder *step, tk_decoding *work, tk_str token
     tk_search search = tk_search_begin(step->pattern, work->matcher, token);
     tk_span match;
     size_t from = 0;
+
     while (token.n > 0 && tk_search_next(&search, &match)) {
         tk_text_add(&work->out->text, token.s + from, match.start - from);
         tk_text_add(&work->out->text, content.s, content.n);
@@ -197,6 +202,7 @@ static cull_status read_strip(const tk_node *node, tk_pattern **list, tk_decoder
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_decoder *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
+
     CULL_TRY(tk_get_string(&content, &step->text));
     return tk_pattern_read(&pattern, list, &step->pattern);
 }
@@ -205,6 +211,7 @@ static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_dec
 {
     const tk_node replacement = tk_field(node, "replacement");
     tk_str mark;
+
     CULL_TRY(tk_get_char(&replacement, &mark));
     CULL_TRY(tk_get_scheme(node, &step->scheme));
     return tk_pattern_literal(&replacement, mark, list, &step->pattern);
@@ -214,6 +221,7 @@ static cull_status read_suffix(const tk_node *node, tk_pattern **list, tk_decode
 {
     const tk_node text = tk_field(node, "suffix");
     tk_str mark;
+
     CULL_TRY(tk_get_string(&text, &mark));
     return tk_pattern_literal(&text, mark, list, &step->pattern);
 }
@@ -239,6 +247,7 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_decoders 
 {
     const tk_node all = tk_field(node, "decoders");
     size_t kind, n = 0;
+
     CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].apply) {
         if (steps->n == TK_MOST_DECODERS)

@@ -49,6 +49,7 @@ static size_t path(const tk_node *node, char *buf, size_t room)
 cull_status tk_wrong(const tk_node *node, cull_status status, const char *fmt, ...)
 {
     char place[256] = "", sentence[512];
+
     path(node, place, sizeof place);
     va_list args;
     va_start(args, fmt);
@@ -140,6 +141,7 @@ cull_status tk_get_word(const tk_node *node, const char *const *words, size_t *o
 static bool among(const char *word, const char *known)
 {
     const size_t n = strlen(word);
+
     for (const char *at = known; *at;) {
         const size_t length = strcspn(at, " ");
         if (length == n && memcmp(at, word, n) == 0)

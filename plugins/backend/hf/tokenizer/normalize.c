@@ -9,6 +9,7 @@
 static void put(tk_text *out, uint32_t code)
 {
     char s[4];
+
     tk_text_add(out, s, tk_char_put(s, code));
 }
 
@@ -19,6 +20,7 @@ static size_t run_end(tk_str s, size_t from)
 {
     size_t end = from;
     bool ascii = false;
+
     while (end < s.n) {
         const bool now = (unsigned char)s.s[end] < 0x80;
         if ((now && ascii) || (!now && tk_is_newer(tk_char(s.s + end))))
@@ -32,6 +34,7 @@ static size_t run_end(tk_str s, size_t from)
 static void normalize_run(const tk_normalizer *step, tk_rewriting *work, tk_str run)
 {
     utf8proc_option_t options = step->compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
+
     if (step->compatible)
         options |= UTF8PROC_COMPAT;
     for (;;) {
@@ -55,6 +58,7 @@ static void normalize_run(const tk_normalizer *step, tk_rewriting *work, tk_str 
 static void put_normal(const tk_normalizer *step, tk_rewriting *work, tk_str s)
 {
     size_t from = 0;
+
     while (from < s.n) {
         size_t plain = from; // up to the first character that is not ASCII
         while (plain < s.n && (unsigned char)s.s[plain] < 0x80)
@@ -94,6 +98,7 @@ static void replace(const tk_normalizer *step, tk_rewriting *work)
     tk_search search = tk_search_begin(step->pattern, work->matcher, s);
     tk_span match;
     size_t from = 0;
+
     while (s.n > 0 && tk_search_next(&search, &match)) {
         tk_text_add(work->out, s.s + from, match.start - from);
         tk_text_add(work->out, step->text.s, step->text.n);
@@ -124,6 +129,7 @@ static void lowercase(const tk_normalizer *step, tk_rewriting *work)
 static void strip(const tk_normalizer *step, tk_rewriting *work)
 {
     tk_str s = work->in;
+
     while (step->left && s.n > 0 && tk_is_space(tk_char(s.s))) {
         const size_t n = tk_char_length(*s.s);
         s = (tk_str){ s.s + n, s.n - n };
@@ -190,6 +196,7 @@ static cull_status read_prepend(const tk_node *node, tk_pattern **list, tk_norma
 static cull_status read_replace(const tk_node *node, tk_pattern **list, tk_normalizer *step)
 {
     const tk_node pattern = tk_field(node, "pattern"), content = tk_field(node, "content");
+
     CULL_TRY(tk_get_string(&content, &step->text));
     CULL_TRY(tk_pattern_read(&pattern, list, &step->pattern));
     if (tk_pattern_matches_empty(step->pattern)) // what the library then does is not what it says
@@ -227,6 +234,7 @@ static cull_status read_one(const tk_node *node, tk_pattern **list, tk_normalize
 {
     const tk_node all = tk_field(node, "normalizers");
     size_t kind, n = 0;
+
     CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (kinds[kind].step.apply) {
         if (steps->n == TK_MOST_NORMALIZERS)

@@ -11,6 +11,7 @@ static cull_status read_root(const tk_node *root, const char *folder, hf_tokeniz
     tk_added *tokens;
     size_t n;
     tk_config config;
+
     CULL_TRY(tk_only(root, "version truncation padding added_tokens normalizer pre_tokenizer "
                            "post_processor decoder model"));
     CULL_TRY(tk_config_read(ctx, folder, &config));
@@ -27,6 +28,7 @@ static bool exists(const char *folder, const char *name)
 {
     char path[4096];
     struct stat info;
+
     return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path &&
            stat(path, &info) == 0;
 }
@@ -53,12 +55,14 @@ static cull_status open_json(const tk_file *file, json_t *json, const char *fold
                              hf_tokenizer *tk)
 {
     const tk_node root = tk_root(file, json);
+
     return read_root(&root, folder, tk);
 }
 
 cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **out)
 {
     char path[4096];
+
     if (snprintf(path, sizeof path, "%s/tokenizer.json", folder) >= (int)sizeof path)
         return ctx->host->fail(ctx, CULL_EIO, "%s: the name is too long", folder);
     const tk_file file = { ctx, path };

@@ -21,6 +21,7 @@ cull_status tk_post_wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, si
                          const int32_t *after, size_t n_after)
 {
     const tk_post old = *post;
+
     CULL_TRY(
         joined(ctx, before, n_before, old.before, old.n_before, &post->before, &post->n_before));
     return joined(ctx, old.after, old.n_after, after, n_after, &post->after, &post->n_after);
@@ -29,6 +30,7 @@ cull_status tk_post_wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, si
 static cull_status add_ids(const tk_node *ids, tk_ids *out)
 {
     size_t n = 0;
+
     CULL_TRY(tk_get_array(ids, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(ids, i);
@@ -62,6 +64,7 @@ static cull_status read_template(const tk_node *node, tk_ids side[2])
 {
     const tk_node single = tk_field(node, "single"), tokens = tk_field(node, "special_tokens");
     size_t n = 0, n_texts = 0;
+
     CULL_TRY(tk_get_array(&single, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&single, i);
@@ -78,6 +81,7 @@ static cull_status read_template(const tk_node *node, tk_ids side[2])
 static cull_status read_pair(const tk_node *node, tk_ids side[2])
 {
     static const char *const keys[] = { "cls", "sep" };
+
     for (size_t i = 0; i < 2; i++) {
         const tk_node pair = tk_field(node, keys[i]), item = tk_item(&pair, 1);
         size_t id = 0;
@@ -110,6 +114,7 @@ static cull_status read_sequence(const tk_node *node, tk_post *post)
 {
     const tk_node all = tk_field(node, "processors");
     size_t n = 0;
+
     CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
@@ -121,6 +126,7 @@ static cull_status read_sequence(const tk_node *node, tk_post *post)
 static cull_status read_one(const tk_node *node, tk_post *post)
 {
     size_t kind;
+
     CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     if (!kinds[kind].read)
         return read_sequence(node, post);

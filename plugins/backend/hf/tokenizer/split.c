@@ -27,6 +27,7 @@ static void piece(tk_pieces *pieces, tk_behaviour behaviour, size_t start, size_
                        (behaviour == TK_MERGED_WITH_PREVIOUS && match && !was_match) ||
                        (behaviour == TK_MERGED_WITH_NEXT && !match && was_match);
     tk_spans *out = pieces->out;
+
     pieces->was_match = match;
     if (behaviour == TK_REMOVED && match)
         return;
@@ -39,6 +40,7 @@ static void piece(tk_pieces *pieces, tk_behaviour behaviour, size_t start, size_
 static void drop_empty(tk_spans *spans, size_t from)
 {
     size_t n = from;
+
     for (size_t i = from; i < spans->n; i++) {
         if (spans->v[i].end > spans->v[i].start)
             spans->v[n++] = spans->v[i];
@@ -54,6 +56,7 @@ static void split_word(const tk_step *step, tk_matcher *matcher, const tk_words 
     tk_search search = tk_search_begin(step->pattern, matcher, s);
     tk_span match;
     size_t from = 0;
+
     while (tk_search_next(&search, &match)) {
         if (from != match.start)
             piece(&pieces, step->behaviour, from, match.start, step->invert);
@@ -68,6 +71,7 @@ static void split_word(const tk_step *step, tk_matcher *matcher, const tk_words 
 static void split_all(const tk_step *step, tk_matcher *matcher, tk_words *words)
 {
     tk_spans *out = &words->spare;
+
     out->n = 0;
     for (size_t i = 0; i < words->span.n; i++)
         split_word(step, matcher, words, words->span.v[i], out);
@@ -128,6 +132,7 @@ void tk_split(const tk_steps *steps, tk_matcher *matcher, tk_str segment, size_t
               tk_words *words)
 {
     const tk_step letters = { .kind = TK_LETTERS };
+
     words->s = segment.s;
     words->letters = false;
     words->head = head;

@@ -33,6 +33,7 @@ static cull_status add_split(const tk_node *node, const char *regex, tk_behaviou
                              bool invert, tk_pattern **list, tk_steps *steps)
 {
     tk_step step = { .kind = TK_SPLIT, .behaviour = behaviour, .invert = invert };
+
     CULL_TRY(tk_pattern_regex(node, tk_cstr(regex), list, &step.pattern));
     return add_step(node, step, steps);
 }
@@ -42,6 +43,7 @@ static cull_status get_behaviour(const tk_node *node, tk_behaviour *out)
     static const char *const words[] = { "Removed",        "Isolated",   "MergedWithPrevious",
                                          "MergedWithNext", "Contiguous", NULL };
     size_t word = 0;
+
     CULL_TRY(tk_get_word(node, words, &word));
     *out = (tk_behaviour)word;
     return CULL_OK;
@@ -52,6 +54,7 @@ static cull_status read_split(const tk_node *node, tk_pattern **list, tk_steps *
     const tk_node pattern = tk_field(node, "pattern"), behaviour = tk_field(node, "behavior");
     const tk_node invert = tk_field(node, "invert");
     tk_step step = { .kind = TK_SPLIT };
+
     CULL_TRY(tk_pattern_read(&pattern, list, &step.pattern));
     CULL_TRY(get_behaviour(&behaviour, &step.behaviour));
     CULL_TRY(tk_get_bool(&invert, false, &step.invert));
@@ -63,6 +66,7 @@ static cull_status read_byte_level(const tk_node *node, tk_pattern **list, tk_st
     const tk_node prefix = tk_field(node, "add_prefix_space"),
                   use_regex = tk_field(node, "use_regex");
     bool space, regex;
+
     CULL_TRY(tk_get_bool(&prefix, true, &space));
     CULL_TRY(tk_get_bool(&use_regex, true, &regex));
     const tk_step mark = { .kind = TK_MARK, .mark = tk_cstr(" "), .scheme = TK_ALWAYS };
@@ -77,6 +81,7 @@ static cull_status read_digits(const tk_node *node, tk_pattern **list, tk_steps 
 {
     const tk_node each = tk_field(node, "individual_digits");
     bool individual;
+
     CULL_TRY(tk_get_bool(&each, false, &individual));
     return add_split(node, NUMBER, individual ? TK_ISOLATED : TK_CONTIGUOUS, false, list, steps);
 }
@@ -88,6 +93,7 @@ cull_status tk_get_scheme(const tk_node *node, tk_scheme *out)
     const tk_node scheme = tk_field(node, "prepend_scheme"),
                   old = tk_field(node, "add_prefix_space");
     bool prefix;
+
     CULL_TRY(tk_get_bool(&old, true, &prefix));
     size_t word = prefix ? TK_ALWAYS : TK_NEVER;
     if (!tk_absent(&scheme))
@@ -102,6 +108,7 @@ static cull_status read_metaspace(const tk_node *node, tk_pattern **list, tk_ste
     tk_step mark = { .kind = TK_MARK };
     tk_step cut = { .kind = TK_SPLIT, .behaviour = TK_MERGED_WITH_NEXT };
     bool splits;
+
     CULL_TRY(tk_get_char(&replacement, &mark.mark));
     CULL_TRY(tk_get_scheme(node, &mark.scheme));
     CULL_TRY(tk_get_bool(&split, true, &splits));
@@ -126,6 +133,7 @@ static cull_status read_punctuation(const tk_node *node, tk_pattern **list, tk_s
 {
     const tk_node behaviour = tk_field(node, "behavior");
     tk_behaviour what = TK_ISOLATED;
+
     if (!tk_absent(&behaviour))
         CULL_TRY(get_behaviour(&behaviour, &what));
     return add_split(node, PUNCTUATION, what, false, list, steps);
@@ -137,6 +145,7 @@ static cull_status read_sequence(const tk_node *node, tk_pattern **list, tk_step
 {
     const tk_node all = tk_field(node, "pretokenizers");
     size_t n = 0;
+
     CULL_TRY(tk_get_array(&all, &n));
     for (size_t i = 0; i < n; i++) {
         const tk_node item = tk_item(&all, i);
@@ -163,6 +172,7 @@ static const struct {
 static cull_status read_one(const tk_node *node, tk_pattern **list, tk_steps *steps)
 {
     size_t kind;
+
     CULL_TRY(tk_get_kind(node, kinds, sizeof kinds / sizeof *kinds, sizeof *kinds, &kind));
     return kinds[kind].read(node, list, steps);
 }

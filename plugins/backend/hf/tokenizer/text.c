@@ -89,6 +89,7 @@ size_t tk_find(tk_str s, size_t from, tk_str needle)
 uint32_t tk_char(const char *s)
 {
     const unsigned char *u = (const unsigned char *)s;
+
     switch (tk_char_length(*s)) {
     case 1:
         return u[0];
@@ -120,6 +121,7 @@ size_t tk_char_start(const char *s, size_t end)
 static size_t well_formed(const unsigned char *s, size_t n, bool *whole)
 {
     const unsigned char b = s[0];
+
     *whole = b < 0x80;
     if (b < 0xc2 || b > 0xf4)
         return 1;
@@ -140,6 +142,7 @@ size_t tk_valid_prefix(const char *s, size_t n)
 {
     const unsigned char *u = (const unsigned char *)s;
     size_t i = 0;
+
     while (i < n) {
         uint64_t eight;
         if (n - i >= 8 && (memcpy(&eight, u + i, 8), (eight & 0x8080808080808080u) == 0)) {
@@ -158,6 +161,7 @@ size_t tk_valid_prefix(const char *s, size_t n)
 void tk_text_add_lossy(tk_text *text, const char *s, size_t n)
 {
     size_t i = 0;
+
     while (i < n) {
         const size_t good = tk_valid_prefix(s + i, n - i);
         tk_text_add(text, s + i, good);

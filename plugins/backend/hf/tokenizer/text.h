@@ -73,6 +73,7 @@ static inline tk_str tk_text_str(const tk_text *text)
 static inline size_t tk_char_length(char c)
 {
     const unsigned char b = (unsigned char)c;
+
     return b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
 }
 uint32_t tk_char(const char *s);                // the character that begins at s; valid text

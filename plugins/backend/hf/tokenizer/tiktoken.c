@@ -56,6 +56,7 @@ static const struct tk_class {
 static bool ends_with(const char *name, const char *end)
 {
     const size_t n = strlen(name), m = strlen(end);
+
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 

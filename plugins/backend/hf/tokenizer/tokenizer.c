@@ -34,6 +34,7 @@ static tk_str name_of(const hf_tokenizer *tk, int32_t id)
 const char *hf_tokenizer_token(const hf_tokenizer *tokenizer, int32_t id, size_t *n)
 {
     const tk_str token = name_of(tokenizer, id);
+
     *n = token.n;
     return token.s;
 }
@@ -63,6 +64,7 @@ static void release(tk_encoding *work)
 static void encode_words(tk_encoding *work, tk_str segment, size_t head)
 {
     tk_words *words = &work->words;
+
     tk_split(&work->tk->steps, &work->matcher, segment, head, words);
     for (size_t i = 0; i < words->span.n && !words->failed; i++) {
         const tk_span span = words->span.v[i];
@@ -77,6 +79,7 @@ static void encode_segment(tk_encoding *work, tk_str segment, size_t head)
     const hf_tokenizer *tk = work->tk;
     const tk_str s =
         tk->whole ? segment : tk_normalize(&tk->normalizers, &work->rewriting, segment, &head);
+
     work->inner.n = 0;
     tk_trie_cut(&tk->rewritten, tk->added, s, &work->inner);
     for (size_t i = 0; i < work->inner.n; i++) {
@@ -93,6 +96,7 @@ static void encode_text(tk_encoding *work, tk_str text)
 {
     const hf_tokenizer *tk = work->tk;
     size_t head = 0;
+
     if (tk->whole)
         text = tk_normalize(&tk->normalizers, &work->whole, text, &head);
     tk_trie_cut(&tk->raw, tk->added, text, &work->outer);
@@ -129,6 +133,7 @@ static cull_status hand_over(cull_ctx *ctx, const tk_post *post, const tk_ids *i
                              int32_t **out, size_t *n)
 {
     const size_t before = special ? post->n_before : 0, after = special ? post->n_after : 0;
+
     *n = before + ids->n + after;
     *out = ctx->host->alloc(ctx, *n + 1, sizeof **out);
     if (!*out)
@@ -146,6 +151,7 @@ cull_status hf_tokenizer_encode(cull_ctx *ctx, const hf_tokenizer *tokenizer, co
                                 size_t len, uint32_t flags, int32_t **ids, size_t *n)
 {
     const size_t valid = tk_valid_prefix(text, len);
+
     if (valid < len)
         return ctx->host->fail(ctx, CULL_EINVAL, "the text is not UTF-8: byte %zu is 0x%02x", valid,
                                (unsigned)(unsigned char)text[valid]);
@@ -179,6 +185,7 @@ cull_status hf_tokenizer_decode(cull_ctx *ctx, const hf_tokenizer *tokenizer, co
                                 size_t n, uint32_t flags, char **text, size_t *len)
 {
     tk_matcher matcher;
+
     if (!tk_matcher_init(&matcher))
         return tk_no_memory(ctx);
     tk_decoding work = { .matcher = &matcher };

@@ -62,6 +62,7 @@ static const struct {
 static bool among(const range *ranges, size_t n, uint32_t code)
 {
     size_t low = 0;
+
     while (low < n) {
         const size_t middle = low + (n - low) / 2;
         if (code > ranges[middle].last)
@@ -84,6 +85,7 @@ bool tk_is_mark(uint32_t code)
     const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)code);
     const bool mark = category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
                       category == UTF8PROC_CATEGORY_ME;
+
     return mark != among(mark_differs, sizeof mark_differs / sizeof *mark_differs, code);
 }
 

@@ -22,6 +22,7 @@ static cull_status load_norm(hf_loader *t, const char *name, size_t n, enum hf_n
 static cull_status load_block_norm(hf_loader *t, const char *name, hf_norm *out)
 {
     const hf_shape *s = &t->m->s;
+
     return name ? load_norm(t, name, s->D, s->norm, (float)s->eps, out) : CULL_OK;
 }
 
@@ -159,6 +160,7 @@ static cull_status load_router(hf_loader *t, size_t l)
 static bool has_tensor(hf_loader *t, const char *names)
 {
     const char *name = hf_loader_name(t, names, 0, ".weight");
+
     return name && hf_files_find(&t->m->files, name);
 }
 

@@ -16,6 +16,7 @@ enum { MOST_FILES = 4096 };
 static bool is_file(const char *path)
 {
     struct stat st;
+
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
@@ -27,6 +28,7 @@ static int by_name(const void *a, const void *b)
 hf_tensor *hf_files_find(const hf_files *files, const char *name)
 {
     const hf_tensor key = { .name = name };
+
     return files->n_tensors ? bsearch(&key, files->tensor, files->n_tensors, sizeof key, by_name)
                             : NULL;
 }

@@ -82,6 +82,7 @@ static void end_run(const tk_bpe *bpe, tk_bpe_work *work, tk_ids *out)
 static bool joins(const tk_bpe *bpe, int32_t left, int32_t right)
 {
     const tk_str a = tk_vocab_token(&bpe->vocab, left), b = tk_vocab_token(&bpe->vocab, right);
+
     return tk_bpe_seam(bpe, tk_char(a.s + tk_char_start(a.s, a.n)), tk_char(b.s));
 }
 
@@ -96,6 +97,7 @@ typedef struct tk_spelling { // of the word in hand
 static void add_symbol(tk_spelling *word, int32_t id)
 {
     tk_ids *run = &word->work->symbols;
+
     if (word->cut && run->n > 0 && !joins(word->bpe, run->v[run->n - 1], id))
         end_run(word->bpe, word->work, word->out);
     tk_ids_add(run, id);
@@ -104,6 +106,7 @@ static void add_symbol(tk_spelling *word, int32_t id)
 static bool add_bytes(tk_spelling *word, tk_str s)
 {
     const int32_t *byte_id = word->bpe->byte_id;
+
     for (size_t i = 0; i < s.n; i++) {
         if (byte_id[(unsigned char)s.s[i]] < 0)
             return false;
@@ -118,6 +121,7 @@ static bool add_bytes(tk_spelling *word, tk_str s)
 static void spell(tk_spelling *word, int32_t id, tk_str s)
 {
     const tk_bpe *bpe = word->bpe;
+
     if (id >= 0) {
         if (word->pending)
             add_symbol(word, bpe->unk);
@@ -140,6 +144,7 @@ static void spell(tk_spelling *word, int32_t id, tk_str s)
 static void spell_affixed(tk_spelling *word, tk_str s, bool first, bool last)
 {
     tk_text *text = &word->work->letters;
+
     text->n = 0;
     if (!first)
         tk_text_add(text, word->bpe->prefix.s, word->bpe->prefix.n);
@@ -155,6 +160,7 @@ static void spell_affixed(tk_spelling *word, tk_str s, bool first, bool last)
 static void spell_bytes(tk_spelling *word, tk_str s)
 {
     const tk_bpe *bpe = word->bpe;
+
     for (size_t i = 0; i < s.n; i++) {
         const unsigned char byte = (unsigned char)s.s[i];
         const bool affixed = (bpe->prefix.n && i > 0) || (bpe->suffix.n && i + 1 == s.n);
@@ -174,6 +180,7 @@ static void spell_bytes(tk_spelling *word, tk_str s)
 static void spell_chars(tk_spelling *word, tk_str s)
 {
     const tk_bpe *bpe = word->bpe;
+
     for (size_t i = 0, n; i < s.n; i += n) {
         n = tk_char_length(s.s[i]);
         const tk_str unit = { s.s + i, n };

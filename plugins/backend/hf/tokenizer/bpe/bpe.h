@@ -56,6 +56,7 @@ typedef struct tk_bpe_work {
 static inline size_t tk_pair_slot(uint64_t pair, size_t mask)
 {
     const uint64_t hash = pair * 0x9e3779b97f4a7c15u; // 2^64 / φ
+
     return (size_t)(hash ^ hash >> 32) & mask;
 }
 
@@ -65,6 +66,7 @@ static inline size_t tk_pair_slot(uint64_t pair, size_t mask)
 static inline bool tk_bpe_seam(const tk_bpe *bpe, uint32_t a, uint32_t b)
 {
     const uint64_t key = (uint64_t)a << 32 | b;
+
     for (size_t i = tk_pair_slot(key, bpe->seam_mask);; i = (i + 1) & bpe->seam_mask) {
         if (bpe->seam[i] == key)
             return true;

@@ -8,6 +8,7 @@
 static size_t table_size(size_t n)
 {
     size_t slots = 16;
+
     while (slots < 2 * n)
         slots *= 2;
     return slots;
@@ -17,6 +18,7 @@ static size_t table_size(size_t n)
 static cull_status read_sides(const tk_node *node, tk_str side[2])
 {
     size_t n = 0;
+
     if (json_is_array(node->json)) {
         CULL_TRY(tk_get_array(node, &n));
         if (n != 2)
@@ -52,6 +54,7 @@ static cull_status in_vocab(const tk_node *node, const tk_bpe *bpe, tk_str token
 static void enter_merge(tk_bpe *bpe, uint64_t pair, size_t rank, int32_t id)
 {
     size_t i = tk_pair_slot(pair, bpe->merge_mask);
+
     while (bpe->merge[i].pair != TK_NO_PAIR && bpe->merge[i].pair != pair)
         i = (i + 1) & bpe->merge_mask;
     bpe->merge[i] = (tk_merge){ pair, (uint32_t)rank, id };
@@ -97,6 +100,7 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
 {
     tk_str side[2];
     int32_t left, right, id;
+
     CULL_TRY(read_sides(node, side));
     CULL_TRY(in_vocab(node, bpe, side[0], &left));
     CULL_TRY(in_vocab(node, bpe, side[1], &right));
@@ -116,6 +120,7 @@ static cull_status read_merge(const tk_node *node, tk_bpe *bpe, size_t rank, tk_
 static cull_status read_merges(const tk_node *node, tk_bpe *bpe, tk_text *joined)
 {
     size_t rank = 0, n;
+
     CULL_TRY(tk_get_array(node, &n));
     CULL_TRY(tk_bpe_room(node->file->ctx, bpe, n, n));
     for (size_t i = 0; i < bpe->n_merges; i++) {
@@ -135,6 +140,7 @@ static cull_status read_options(const tk_node *model, tk_bpe *bpe)
     const tk_node suffix = tk_field(model, "end_of_word_suffix");
     const tk_node fuse = tk_field(model, "fuse_unk"), bytes = tk_field(model, "byte_fallback");
     const tk_node ignore = tk_field(model, "ignore_merges");
+
     if (!tk_absent(&dropout) &&
         !(json_is_number(dropout.json) && json_number_value(dropout.json) == 0))
         return tk_wrong(&dropout, CULL_ENOTSUP,
@@ -176,6 +182,7 @@ cull_status tk_bpe_read(const tk_node *model, tk_bpe *bpe)
 {
     const tk_node type = tk_field(model, "type"), vocab = tk_field(model, "vocab");
     const tk_node merges = tk_field(model, "merges");
+
     CULL_TRY(tk_get_object(model));
     size_t word;
     if (!tk_absent(&type)) // old files leave it out

@@ -10,6 +10,7 @@
 static const tk_merge *find_merge(const tk_bpe *bpe, int32_t left, int32_t right)
 {
     const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+
     for (size_t i = tk_pair_slot(pair, bpe->merge_mask);; i = (i + 1) & bpe->merge_mask) {
         if (bpe->merge[i].pair == pair)
             return &bpe->merge[i];
@@ -38,6 +39,7 @@ static uint64_t pop(tk_bpe_work *work)
     const uint64_t top = heap[0], last = heap[--work->n_heap];
     const size_t n = work->n_heap;
     size_t i = 0;
+
     for (size_t child = 1; child < n; child = 2 * i + 1) {
         child += child + 1 < n && heap[child + 1] < heap[child];
         if (last <= heap[child])
@@ -52,6 +54,7 @@ static uint64_t pop(tk_bpe_work *work)
 static void push_pair(const tk_bpe *bpe, tk_bpe_work *work, uint32_t left, uint32_t right)
 {
     const tk_merge *merge = find_merge(bpe, work->chain[left].id, work->chain[right].id);
+
     if (merge)
         push(work, (uint64_t)merge->rank << 32 | left);
 }
@@ -62,6 +65,7 @@ static void merge_top(const tk_bpe *bpe, tk_bpe_work *work)
     const uint32_t at = (uint32_t)top;
     const int32_t id = bpe->made[top >> 32];
     tk_symbol *left = &work->chain[at];
+
     if (left->id < 0 || left->next == NONE)
         return;
     tk_symbol *right = &work->chain[left->next];

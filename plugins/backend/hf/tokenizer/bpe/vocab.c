@@ -9,6 +9,7 @@
 static size_t slot_of(const tk_vocab *vocab, tk_str token)
 {
     size_t i = (size_t)XXH3_64bits(token.s, token.n) & vocab->mask;
+
     while (vocab->slot[i] >= 0 && !tk_equal(vocab->token[vocab->slot[i]], token))
         i = (i + 1) & vocab->mask;
     return i;
@@ -47,6 +48,7 @@ static cull_status greatest_id(const tk_node *node, size_t *greatest)
 cull_status tk_vocab_init(cull_ctx *ctx, size_t n, size_t top, tk_vocab *vocab)
 {
     size_t slots = 16;
+
     while (slots < 2 * n)
         slots *= 2;
     *vocab = (tk_vocab){ .mask = slots - 1 };

@@ -17,6 +17,7 @@ static int digit(char c, unsigned base)
                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                              : 99;
+
     return value < (int)base ? value : -1;
 }
 
@@ -25,6 +26,7 @@ static uint32_t number(tk_scan *scan, unsigned base, size_t most, size_t *digits
     uint32_t code = 0;
     for (*digits = 0; *digits < most && digit(tk_scan_peek(scan), base) >= 0; ++*digits, scan->at++)
         code = code * base + (uint32_t)digit(tk_scan_peek(scan), base);
+
     return code;
 }
 
@@ -34,6 +36,7 @@ static cull_status hexadecimal(tk_scan *scan, uint32_t *code)
     size_t digits;
     const bool long_form = tk_scan_take(scan, "u");
     const bool braced = !long_form && (tk_scan_take(scan, "x"), tk_scan_take(scan, "{"));
+
     *code = number(scan, 16, long_form ? 4 : braced ? 8 : 2, &digits);
     if (digits == 0 || (long_form && digits < 4) || (braced && !tk_scan_take(scan, "}")))
         return tk_scan_refuse(scan, "hexadecimal digits are missing");
@@ -48,6 +51,7 @@ cull_status tk_scan_escape(tk_scan *scan, uint32_t *code, bool *found)
     static const char letters[] = "tvnrfae", controls[] = "\t\v\n\r\f\a\x1b";
     const char c = tk_scan_peek(scan);
     const char *letter = c ? strchr(letters, c) : NULL;
+
     *found = true;
     if (!tk_scan_more(scan))
         return tk_scan_refuse(scan, "the pattern ends in a backslash");
@@ -98,6 +102,7 @@ cull_status tk_scan_set(tk_scan *scan, bool in_class, tk_text *set, bool *found,
         { 'w', "latinword", "word" },
     };
     const char c = tk_scan_peek(scan);
+
     *found = true;
     *negated = c == 'P';
     if (c == 'p' || c == 'P') {
@@ -124,6 +129,7 @@ typedef struct tk_set { // one side of an intersection
 static void put_side(tk_text *out, const tk_set *set)
 {
     const bool plain = set->other.n == 0;
+
     if (plain && set->list.n == 0) {
         puts_to(out, "(?!)");
         return;
@@ -184,6 +190,7 @@ static cull_status set_in_class(tk_scan *scan, tk_set *set)
 {
     tk_text content = { 0 };
     bool found, negated;
+
     scan->at++;
     cull_status status = tk_scan_set(scan, true, &content, &found, &negated);
     if (status == CULL_OK && !found)
@@ -203,6 +210,7 @@ static cull_status range(tk_scan *scan, tk_set *set)
 {
     uint32_t low, high;
     bool found;
+
     CULL_TRY(member(scan, &low, &found));
     if (!found)
         return set_in_class(scan, set);

@@ -10,6 +10,7 @@ static cull_status compile(const tk_node *node, tk_str regex, const tk_text *pcr
 {
     int error;
     size_t at;
+
     *code = pcre2_compile((PCRE2_SPTR)pcre->s, pcre->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE,
                           &error, &at, NULL);
     if (!*code) {
@@ -26,6 +27,7 @@ static tk_pattern *enter(const tk_node *node, tk_pattern **list, const tk_patter
 {
     cull_ctx *ctx = node->file->ctx;
     tk_pattern *pattern = ctx->host->alloc(ctx, 1, sizeof *pattern);
+
     if (pattern) {
         pattern->next = *list;
         *list = pattern;
@@ -38,6 +40,7 @@ cull_status tk_pattern_regex(const tk_node *node, tk_str regex, tk_pattern **lis
                              const tk_pattern **out)
 {
     tk_pattern *pattern = enter(node, list, out);
+
     if (!pattern)
         return CULL_ENOMEM;
     tk_text pcre = { 0 };
@@ -65,6 +68,7 @@ cull_status tk_pattern_literal(const tk_node *node, tk_str literal, tk_pattern *
 cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, const tk_pattern **out)
 {
     tk_str text;
+
     if (json_is_string(node->json)) {
         CULL_TRY(tk_get_string(node, &text));
         return tk_pattern_literal(node, text, list, out);
@@ -84,6 +88,7 @@ cull_status tk_pattern_read(const tk_node *node, tk_pattern **list, const tk_pat
 bool tk_pattern_matches_empty(const tk_pattern *pattern)
 {
     uint32_t empty = 0;
+
     return pattern->code && pcre2_pattern_info(pattern->code, PCRE2_INFO_MATCHEMPTY, &empty) == 0 &&
            empty;
 }
@@ -126,6 +131,7 @@ static bool match_at(tk_search *search, tk_span *match)
     const int rc =
         pcre2_match(search->pattern->code, (PCRE2_SPTR)search->s.s, search->s.n, search->from,
                     PCRE2_NO_UTF_CHECK, search->matcher->data, search->matcher->context);
+
     if (rc < 0) {
         if (rc != PCRE2_ERROR_NOMATCH)
             search->matcher->error = rc;

@@ -129,6 +129,7 @@ static const struct {
 static bool among(const char *word, const char *words, bool first_letter)
 {
     const size_t n = strlen(word);
+
     for (const char *at = words; *at; at += *at == ' ') {
         const size_t length = strcspn(at, " ");
         if ((length == n || (first_letter && length == 1)) && memcmp(at, word, length) == 0)
@@ -164,6 +165,7 @@ bool tk_property(tk_str name, tk_text *set)
 {
     char plain[48];
     size_t n = 0;
+
     for (size_t i = 0; i < name.n; i++) {
         const char c = name.s[i];
         const bool upper = c >= 'A' && c <= 'Z';

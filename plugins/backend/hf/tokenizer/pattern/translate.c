@@ -33,6 +33,7 @@ static bool interval(tk_scan *scan, unsigned *low, unsigned *high, bool *open)
     size_t i = scan->at + 1;
     unsigned value[2] = { 0, 0 };
     size_t digits[2] = { 0, 0 }, k = 0;
+
     for (; i < scan->regex.n && scan->regex.s[i] != '}'; i++) {
         const char c = scan->regex.s[i];
         if (c == ',' && k == 0)
@@ -55,6 +56,7 @@ static cull_status quantify_interval(tk_scan *scan, tk_text *out, tk_atom *atom,
 {
     unsigned low, high;
     bool open;
+
     *taken = interval(scan, &low, &high, &open);
     if (!*taken)
         return CULL_OK;
@@ -78,6 +80,7 @@ static cull_status quantify_interval(tk_scan *scan, tk_text *out, tk_atom *atom,
 static cull_status quantify(tk_scan *scan, tk_text *out, tk_atom *atom, bool *taken)
 {
     const char c = tk_scan_peek(scan);
+
     *taken = c == '*' || c == '+' || c == '?' || c == '{';
     if (!*taken)
         return CULL_OK;
@@ -112,6 +115,7 @@ static void put_set(tk_text *out, const tk_text *set, bool negated)
 static void put_boundary(tk_text *out, bool inside, const tk_text *word)
 {
     const char *looks[] = { "(?<=[", "])(?![", "])|(?<![", "])(?=[", "])" };
+
     puts_to(out, inside ? "(?!(?:" : "(?:");
     for (size_t i = 0; i < 5; i++) {
         puts_to(out, looks[i]);
@@ -132,6 +136,7 @@ static cull_status other_escape(tk_scan *scan, tk_text *out)
         { "O", "(?s:.)" }, { "R", "(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])" },
         { "X", "\\X" },
     };
+
     for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
         if (tk_scan_take(scan, escapes[i].onig)) {
             puts_to(out, escapes[i].pcre);
@@ -163,6 +168,7 @@ static cull_status escape(tk_scan *scan, tk_text *out)
 {
     uint32_t code;
     bool found, negated;
+
     scan->at++;
     CULL_TRY(tk_scan_escape(scan, &code, &found));
     if (found) {
@@ -203,6 +209,7 @@ typedef struct tk_group { // an open group
 static cull_status open_group(tk_scan *scan, tk_text *out, tk_group *around, bool *opened)
 {
     static const char *const openings[] = { "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>" };
+
     *opened = true;
     for (size_t i = 0; i < sizeof openings / sizeof *openings; i++) {
         if (tk_scan_take(scan, openings[i])) {
@@ -250,6 +257,7 @@ static void close_extra(tk_translation *t)
 static cull_status parenthesis(tk_translation *t)
 {
     const size_t start = t->out->n;
+
     if (tk_scan_peek(&t->scan) == ')') {
         if (t->depth == 0)
             return tk_scan_refuse(&t->scan, "no group is open");
@@ -272,6 +280,7 @@ static cull_status parenthesis(tk_translation *t)
 static cull_status translate_one(tk_translation *t)
 {
     bool taken;
+
     CULL_TRY(quantify(&t->scan, t->out, &t->atom, &taken));
     if (taken)
         return CULL_OK;
@@ -296,6 +305,7 @@ static cull_status translate_one(tk_translation *t)
 cull_status tk_translate(const tk_node *node, tk_str regex, tk_text *out)
 {
     tk_translation t = { .scan = { node, regex, 0 }, .out = out, .atom = { SIZE_MAX, false } };
+
     while (tk_scan_more(&t.scan) && !out->failed)
         CULL_TRY(translate_one(&t));
     if (t.depth > 0)
