@@ -133,6 +133,28 @@ static void damage_is_refused(void **state)
     assert_false(cull_packed_shape(packed.bytes, packed.n, &rows, &cols));
 }
 
+// Numbers of many pieces: their exponents repeat nothing, the first half's fractions do.
+static void the_bytes_do_not_depend_on_threads(void **state)
+{
+    enum { R = 600, C = 1001 };
+    static float values[R * C], back[R * C];
+    fake_host *three = fake_host_new(3);
+    cull_packed packed, other;
+    bool pays, same;
+    uint32_t x = 11;
+
+    for (size_t i = 0; i < (size_t)R * C; i++)
+        values[i] = i < R * C / 2 ? (float)(i % 10) : ((float)draw(&x) - 8e6f) / 3e9f;
+    assert_ok(*state, cull_pack_matrix(fake_ctx(*state), R, C, 4, values, &packed, &pays));
+    assert_ok(three, cull_pack_matrix(fake_ctx(three), R, C, 4, values, &other, &same));
+    assert_true(pays && same);
+    assert_int_equal(packed.n, other.n);
+    assert_memory_equal(packed.bytes, other.bytes, packed.n);
+    assert_ok(*state, cull_unpack_matrix(fake_ctx(*state), packed.bytes, packed.n, 4, back));
+    assert_memory_equal(values, back, sizeof values);
+    fake_host_free(three);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_shrink_is_left, make, clear),
         cmocka_unit_test_setup_teardown(a_lean_mask_comes_back, make, clear),
         cmocka_unit_test_setup_teardown(damage_is_refused, make, clear),
+        cmocka_unit_test_setup_teardown(the_bytes_do_not_depend_on_threads, make, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
