@@ -1,6 +1,8 @@
 // Strategies fixed-k and skip: rules for the router, nothing removed.
 #include "support/methods.h"
 
+#include <stdio.h>
+
 #include "support/test.h"
 
 static fake_host *host;
@@ -80,6 +82,52 @@ static void fixed_k_may_differ_by_layer(void **state)
                  CULL_EINVAL, "k has 2 numbers, and the model 4 layers with experts");
 }
 
+// What runs is 1 - n p / P of what ran, where n experts of p parameters are left out by a token.
+static void fixed_k_meets_active_parameters(void **state)
+{
+    const size_t want[][TINYWORLD_L] = { { 3, 4, 4, 4 }, { 2, 2, 3, 3 }, { 1, 1, 1, 1 } };
+    const size_t slots[] = { 1, 6, 12 };
+    const uint8_t frozen[TINYWORLD_L] = { 0, 1, 0, 0 };
+    cull_budget *budget = methods_budget(world, CULL_SCOPE_GLOBAL, 0, 0);
+    char active[40];
+
+    (void)state;
+    world->facts.params_active = 1000;
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        world->layer[l].expert_params = 30;
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        snprintf(active, sizeof active, "active=%.17g", 1 - 0.03 * (double)slots[i]);
+        const cull_cut *cut = methods_select(world, "fixed-k", WORDS(active), &none, NULL);
+        for (size_t l = 0; l < TINYWORLD_L; l++)
+            assert_int_equal(cut->layer[l].k ? cut->layer[l].k : 4, want[i][l]);
+        assert_nothing_removed(cut);
+    }
+    // Never more than asked for; a layer that may not be cut leaves it to the others.
+    budget->frozen = frozen;
+    const cull_cut *cut = methods_select(world, "fixed-k", WORDS("active=0.81"), &none, budget);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_int_equal(cut->layer[l].k, l == 1 ? 0 : l == 0 ? 1 : 2);
+}
+
+static void fixed_k_takes_k_or_active(void **state)
+{
+    const struct {
+        const char *words[3], *says;
+    } cases[] = { { { NULL }, "either k or active" },
+                  { { "k=2", "active=0.5" }, "either k or active" },
+                  { { "active=0.5" }, "0.64 of the parameters still run" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const methods_plugin p = methods_load(world, "strategy", "fixed-k", cases[i].words);
+        const cull_strategy *strategy = p.vtable;
+        assert_fails(host,
+                     strategy->select(fake_ctx(host), p.settings, &world->view, &none, NULL,
+                                      CULL_ALL_LAYERS, tinyworld_cut(world)),
+                     CULL_EINVAL, cases[i].says);
+    }
+}
+
 static void top_p_sets_every_layer(void **state)
 {
     const cull_cut *cut = methods_select(world, "top-p", WORDS("p=0.8"), &none, NULL);
@@ -122,6 +170,8 @@ int main(void)
         cmocka_unit_test(fixed_k_sets_every_layer),
         cmocka_unit_test(fixed_k_only_takes_fewer),
         cmocka_unit_test(fixed_k_may_differ_by_layer),
+        cmocka_unit_test(fixed_k_meets_active_parameters),
+        cmocka_unit_test(fixed_k_takes_k_or_active),
         cmocka_unit_test(top_p_sets_every_layer),
         cmocka_unit_test(skip_takes_the_medians),
         cmocka_unit_test(skip_needs_medians_only_without_a_ratio),
