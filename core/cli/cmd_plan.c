@@ -115,23 +115,58 @@ static bool is_restricted(const cull_experiment *e)
     return false;
 }
 
-// Which columns there are beside those that every experiment has.
+// How wide the columns of names are, so that none runs into the next; 0: it is not there.
 typedef struct columns {
-    bool of_all, calibration, layers;
+    bool of_all;
+    int model, method, allocation, calibration, layers;
 } columns;
 
-static void print_heading(columns also)
+static void widen(int *column, int least, const char *name)
 {
-    printf("%-12s %-20s %8s  %s%-14s ", "model", "method", "sparsity",
-           also.of_all ? "of all    " : "", "allocation");
-    if (also.calibration)
-        printf("%-14s ", "calibration");
-    if (also.layers)
-        printf("%-14s ", "layers");
+    const int length = name ? (int)strlen(name) : 0;
+
+    if (*column < least)
+        *column = least;
+    if (*column < length)
+        *column = length;
+}
+
+static const char *method_of(const cull_spec *spec, const cull_cell *c)
+{
+    return c->method == CULL_NOT ? "dense" : spec->methods[c->method].name;
+}
+
+static columns columns_of(const cull_experiment *e)
+{
+    columns wide = { .of_all = is_restricted(e) };
+
+    for (size_t i = 0; i < e->plan.n_cells; i++) {
+        const cull_cell *c = &e->plan.cell[i];
+        const char *calibration = cull_calibration_name(&e->spec, c);
+        const char *layers = cull_layers_name(&e->spec, c);
+        widen(&wide.model, 12, e->spec.models[c->model].name);
+        widen(&wide.method, 20, method_of(&e->spec, c));
+        widen(&wide.allocation, 14, c->allocation);
+        if (calibration)
+            widen(&wide.calibration, 14, calibration);
+        if (layers)
+            widen(&wide.layers, 14, layers);
+    }
+    return wide;
+}
+
+static void print_heading(const columns *wide)
+{
+    printf("%-*s %-*s %8s  %s%-*s ", wide->model, "model", wide->method, "method", "sparsity",
+           wide->of_all ? "of all    " : "", wide->allocation, "allocation");
+    if (wide->calibration)
+        printf("%-*s ", wide->calibration, "calibration");
+    if (wide->layers)
+        printf("%-*s ", wide->layers, "layers");
     printf("%6s\n", "seed");
 }
 
-static void print_cell(const cull_experiment *e, const cull_cell *c, columns also)
+static void print_cell(const cull_experiment *e, const cull_cell *c, const columns *wide)
 {
     const cull_spec *spec = &e->spec;
     const char *calibration = cull_calibration_name(spec, c), *layers = cull_layers_name(spec, c);
@@ -139,35 +174,31 @@ static void print_cell(const cull_experiment *e, const cull_cell *c, columns als
 
     if (!isnan(c->sparsity))
         snprintf(sparsity, sizeof sparsity, "%g", c->sparsity);
-    if (also.of_all && isnan(c->sparsity))
+    if (wide->of_all && isnan(c->sparsity))
         snprintf(of_all, sizeof of_all, "%6s    ", "-");
-    else if (also.of_all)
+    else if (wide->of_all)
         snprintf(of_all, sizeof of_all, "%6.4g    ",
                  c->sparsity * cull_allowed_share(&e->inputs.at[c->model], c->layers));
     if (c->seeded)
         snprintf(seed, sizeof seed, "%llu", (unsigned long long)c->seed);
-    printf("%-12s %-20s %8s  %s%-14s ", spec->models[c->model].name,
-           c->method == CULL_NOT ? "dense" : spec->methods[c->method].name, sparsity, of_all,
+    printf("%-*s %-*s %8s  %s%-*s ", wide->model, spec->models[c->model].name, wide->method,
+           method_of(spec, c), sparsity, of_all, wide->allocation,
            c->allocation ? c->allocation : "-");
-    if (also.calibration)
-        printf("%-14s ", calibration ? calibration : "-");
-    if (also.layers)
-        printf("%-14s ", layers ? layers : "-");
+    if (wide->calibration)
+        printf("%-*s ", wide->calibration, calibration ? calibration : "-");
+    if (wide->layers)
+        printf("%-*s ", wide->layers, layers ? layers : "-");
     printf("%6s\n", seed);
 }
 
 static void print_cells(const cull_experiment *e)
 {
-    columns also = { .of_all = is_restricted(e) };
+    const columns wide = columns_of(e);
 
-    for (size_t i = 0; i < e->plan.n_cells; i++) {
-        also.calibration |= cull_calibration_name(&e->spec, &e->plan.cell[i]) != NULL;
-        also.layers |= cull_layers_name(&e->spec, &e->plan.cell[i]) != NULL;
-    }
-    print_heading(also);
+    print_heading(&wide);
     for (size_t i = 0; i < e->plan.n_cells; i++)
         if (!e->plan.cell[i].left_out)
-            print_cell(e, &e->plan.cell[i], also);
+            print_cell(e, &e->plan.cell[i], &wide);
 }
 
 static void print_groups(uint32_t groups)
