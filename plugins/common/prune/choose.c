@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/prune/masks.h"
 #include "common/prune/parts.h"
@@ -26,55 +27,159 @@ static bool was_dropped(const choice *c, size_t i, size_t j)
     return c->before && !mask_kept(c->before + i * mask_stride(c->cols), j);
 }
 
+static bool all_finite(size_t n, const float *x)
+{
+    bool all = true;
+
+    for (size_t j = 0; j < n; j++)
+        all &= isfinite(x[j]) != 0;
+    return all;
+}
+
 static cull_status check_row(const work *w, size_t i)
 {
     const choice *c = w->c;
+    const float *score = c->score + i * c->cols;
 
-    for (size_t j = 0; j < c->cols; j++)
-        if (!isfinite(c->score[i * c->cols + j]))
-            return w->ctx->host->fail(
-                w->ctx, CULL_ENUMERIC,
-                "%s: the score of the weight at row %zu, column %zu is not finite",
-                place_of(c->where).s, i, j);
-    return CULL_OK;
+    if (all_finite(c->cols, score))
+        return CULL_OK;
+    size_t j = 0;
+    while (isfinite(score[j]))
+        j++;
+    return w->ctx->host->fail(w->ctx, CULL_ENUMERIC,
+                              "%s: the score of the weight at row %zu, column %zu is not finite",
+                              place_of(c->where).s, i, j);
+}
+
+// Which of n <= 8 weights are above the threshold, and which on it.
+static inline void compare(const float *score, size_t n, float threshold, unsigned *above,
+                           unsigned *equal)
+{
+    *above = *equal = 0;
+    for (size_t j = 0; j < n; j++) {
+        *above |= (unsigned)(score[j] > threshold) << j;
+        *equal |= (unsigned)(score[j] == threshold) << j;
+    }
 }
 
 // Keep what is above the threshold, and of the ties all but the first `ties`; returns the ties
-// left.
+// left. Eight weights, a byte of the mask, at a time, and without a branch, which would be guessed
+// wrong for every other weight.
 static size_t keep_above(const work *w, size_t i, float threshold, size_t ties)
 {
     const choice *c = w->c;
+    const size_t stride = mask_stride(c->cols);
     const float *score = c->score + i * c->cols;
-    uint8_t *row = w->mask + i * mask_stride(c->cols);
+    uint8_t *row = w->mask + i * stride;
 
-    for (size_t j = 0; j < c->cols; j++) {
-        if (was_dropped(c, i, j) || score[j] < threshold)
-            continue;
-        if (score[j] == threshold && ties > 0)
-            ties--;
+    for (size_t b = 0; b < stride; b++, score += 8) {
+        unsigned above, equal;
+        if (c->cols - 8 * b >= 8)
+            compare(score, 8, threshold, &above, &equal);
         else
-            mask_keep(row, j);
+            compare(score, c->cols - 8 * b, threshold, &above, &equal);
+        const unsigned stood = c->before ? c->before[i * stride + b] : 0xff;
+        for (equal &= stood; equal && ties > 0; ties--)
+            equal &= equal - 1; // without its first
+        row[b] = (uint8_t)((above & stood) | equal);
     }
     return ties;
 }
 
-// The scores of row i that still compete, into buf; their number comes back.
+// The scores of row i that still compete, into buf (c->cols); their number comes back.
 static size_t standing(const choice *c, size_t i, float *buf)
 {
+    const float *score = c->score + i * c->cols;
     size_t n = 0;
 
-    for (size_t j = 0; j < c->cols; j++)
-        if (!was_dropped(c, i, j))
-            buf[n++] = c->score[i * c->cols + j];
+    if (!c->before) {
+        memcpy(buf, score, c->cols * sizeof *buf);
+        return c->cols;
+    }
+    for (size_t j = 0; j < c->cols; j++) {
+        buf[n] = score[j];
+        n += !was_dropped(c, i, j);
+    }
     return n;
 }
 
+// ---- the threshold ----
+
+enum { BINS = 512, LANES = 8 };
+
+typedef struct bins { // equal parts of the range of some numbers
+    float least, scale;
+} bins;
+
+// Not less for a greater number, so that a bin's numbers stand together in their order.
+static size_t bin_of(const bins *b, float x)
+{
+    const float at = (x - b->least) * b->scale;
+
+    return at < BINS - 1 ? (size_t)(int)at : BINS - 1;
+}
+
+// The range of n numbers; false: it cannot be parted.
+static bool part_range(const float *x, size_t n, bins *out)
+{
+    float low[LANES], high[LANES];
+
+    for (size_t v = 0; v < LANES; v++)
+        low[v] = high[v] = x[0];
+    for (size_t j = 0; j + LANES <= n; j += LANES)
+        for (size_t v = 0; v < LANES; v++) {
+            low[v] = x[j + v] < low[v] ? x[j + v] : low[v];
+            high[v] = x[j + v] > high[v] ? x[j + v] : high[v];
+        }
+    for (size_t j = n / LANES * LANES; j < n; j++) {
+        low[0] = x[j] < low[0] ? x[j] : low[0];
+        high[0] = x[j] > high[0] ? x[j] : high[0];
+    }
+    for (size_t v = 1; v < LANES; v++) {
+        low[0] = low[v] < low[0] ? low[v] : low[0];
+        high[0] = high[v] > high[0] ? high[v] : high[0];
+    }
+    *out = (bins){ low[0], BINS / (high[0] - low[0]) };
+    return isfinite(high[0] - low[0]) && isfinite(out->scale);
+}
+
+// Leave in buf only the numbers among which the one at place *k is, which becomes its place among
+// them; returns how many they are. Those below are *below.
+static size_t narrow_down(float *buf, size_t n, size_t *k, size_t *below)
+{
+    uint32_t count[BINS] = { 0 };
+    bins b;
+    size_t bin = 0, left = 0;
+
+    *below = 0;
+    if (n < 2 * LANES || n > UINT32_MAX || !part_range(buf, n, &b))
+        return n;
+    for (size_t j = 0; j < n; j++)
+        count[bin_of(&b, buf[j])]++;
+    while (*below + count[bin] <= *k)
+        *below += count[bin++];
+    for (size_t j = 0; j < n; j++) {
+        const float x = buf[j];
+        buf[left] = x;
+        left += bin_of(&b, x) == bin;
+    }
+    *k -= *below;
+    return left;
+}
+
 // The threshold below which k of the n numbers of buf lie, and how many of those equal to it go
-// with them. k > 0; buf is permuted.
+// with them. k > 0; buf is used up. A few numbers far from the others leave them all in one bin,
+// which is then parted again.
 static float threshold_of(float *buf, size_t n, size_t k, size_t *ties)
 {
-    const float threshold = rank_kth(buf, n, k - 1);
-    size_t below = 0;
+    size_t at = k - 1, below = 0, less = 0, before;
+
+    do {
+        before = n;
+        n = narrow_down(buf, n, &at, &less);
+        below += less;
+    } while (n < before && n > BINS);
+    const float threshold = rank_kth(buf, n, at);
 
     for (size_t i = 0; i < n; i++)
         below += buf[i] < threshold;
