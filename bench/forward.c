@@ -10,28 +10,11 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "bench.h"
+#include "bench_cut.h"
 #include "engine/engine.h"
 #include "support/fake_host.h"
 #include "support/opened.h"
 #include "support/test.h"
-
-// Half of each layer's experts, at random.
-static cull_cut *random_cut(fake_host *host, const cull_open_model *m, cull_rng *rng)
-{
-    size_t E[256];
-
-    for (size_t l = 0; l < m->facts->L; l++)
-        E[l] = cull_layer_of(m, l)->E;
-    cull_cut *cut = cull_cut_new(fake_ctx(host), m->facts->L, m->facts->D, E);
-    assert_non_null(cut);
-    for (size_t l = 0; l < m->facts->L; l++)
-        for (size_t left = E[l] / 2; left;) {
-            const size_t e = (size_t)cull_rng_below(rng, E[l]);
-            left -= cut->layer[l].action[e] == CULL_ACTION_BASE;
-            cut->layer[l].action[e] = CULL_ACTION_DROP;
-        }
-    return cut;
-}
 
 typedef struct bench {
     fake_host *host;
@@ -64,7 +47,7 @@ static void make_cuts(bench *b, cull_rng *rng)
     b->cut = cull_take(fake_ctx(b->host), b->variants, sizeof *b->cut);
     assert_non_null(b->cut);
     for (size_t v = 0; b->variants > 1 && v < b->variants; v++)
-        b->cut[v] = random_cut(b->host, &b->m, rng);
+        b->cut[v] = bench_cut(b->host, &b->m, rng);
 }
 
 static void time_passes(bench *b, size_t runs)
