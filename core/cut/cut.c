@@ -253,3 +253,17 @@ void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where)
     for (size_t i = cull_cut_first(cut, where); i != SIZE_MAX; i = cull_cut_next(cut, i))
         leave(owned_of(cut), i);
 }
+
+bool cull_cut_before_router(const cull_cut *cut, size_t l)
+{
+    if (!cut)
+        return false;
+    if (cut->layer[l].skip_layer)
+        return true;
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        const cull_matrix_id w = cut->overlay[i].where;
+        if (w.layer == l && w.expert == CULL_NONE && w.part != CULL_PART_ROUTER)
+            return true;
+    }
+    return false;
+}

@@ -44,4 +44,8 @@ void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where);
 size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where);
 size_t cull_cut_next(const cull_cut *cut, size_t i);
 
+// Does the cut change anything of layer l before the router (attention, shared or dense parts)?
+// NULL: no. [any]
+bool cull_cut_before_router(const cull_cut *cut, size_t l);
+
 #endif

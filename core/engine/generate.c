@@ -1,6 +1,7 @@
 // Generation keeps the K/V of all layers, and the states of those that have one instead: prompts
 // share theirs as a forest, and every sequence has a tail of its own. A step feeds one token of
-// each unfinished sequence of every variant through all layers.
+// each unfinished sequence of every variant through all layers, and where variants have the same
+// matrix their rows meet it as one (join.h).
 #include "engine/generate.h"
 
 #include <math.h>
@@ -10,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/head.h"
+#include "engine/penalty.h"
 #include "engine/scan.h"
 #include "engine/stop_rules.h"
 
@@ -34,14 +36,14 @@ typedef struct generating {
     cull_answer *answer;
     cull_forest forest;
     size_t *end;
-    size_t store_rows;
-    float **store;   // (n_variants, L)
-    size_t n_slots;  // of states
-    size_t *slot;    // (n_segments + n) each prompt segment's, then each sequence's
-    float **states;  // (n_variants, L)
-    sequence *seq;   // (n_variants, n)
-    size_t **window; // (n, n_until) ids at an answer's end in which a stop string is looked for
-    bool *seen;      // (V) all false between uses; NULL: nothing is penalised
+    size_t store_rows; // of a variant
+    float **store;     // (L) rows of K/V, variant by variant
+    size_t n_slots;    // of a variant's states
+    size_t *slot;      // (n_segments + n) each prompt segment's, then each sequence's
+    float **states;    // (L) states, variant by variant
+    sequence *seq;     // (n_variants, n)
+    size_t **window;   // (n, n_until) ids at an answer's end in which a stop string is looked for
+    bool *seen;        // (V) all false between uses; NULL: nothing is penalised
 } generating;
 
 // What a row and a sequence leave behind in all layers.
@@ -56,21 +58,27 @@ static void kept_bytes(const cull_run *run, size_t *a_row, size_t *a_sequence)
 
 // ---- one pass of some rows through all layers ----
 
-static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv,
-                                  const size_t *variant)
+static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv)
 {
     const size_t L = g->run->m->facts->L;
 
     for (size_t l = 0; l < L; l++) {
         cull_layer_enter(g->run, l);
         for (size_t i = 0; i < n_lanes; i++) {
-            kv[i].store = g->store[variant[i] * L + l];
-            kv[i].states = g->states[variant[i] * L + l];
+            kv[i].store = g->store[l];
+            kv[i].states = g->states[l];
         }
         CULL_TRY(cull_visit_layer(g->run, l, n_lanes, lane, NULL));
         cull_layer_leave(g->run, l);
     }
     return CULL_OK;
+}
+
+// A span of the first variant's as one of v's.
+static void own_span(const generating *g, size_t v, cull_span *span)
+{
+    span->kv_first += v * g->store_rows;
+    span->slot += v * g->n_slots;
 }
 
 static void fill_lane(const generating *g, size_t i, size_t v, size_t n, const int32_t *pos,
@@ -154,57 +162,47 @@ static cull_status finish(const generating *g, size_t v, size_t i)
 
 // ---- the next id ----
 
-// One row's sequence.
 typedef struct chooser {
     const generating *g;
-    size_t variant;
-    const size_t *seq; // of each row; NULL: row i is sequence i
+    sequence *const *seq; // of each row
 } chooser;
 
-static void penalise(const generating *g, size_t n, const int32_t *ids, float *logits)
+static size_t index_of(const generating *g, const sequence *s)
 {
-    const float penalty = (float)g->run->m->facts->repetition_penalty;
-
-    for (size_t i = 0; i < n; i++) {
-        float *z = logits + ids[i];
-        if (!g->seen[ids[i]])
-            *z = *z < 0 ? *z * penalty : *z / penalty;
-        g->seen[ids[i]] = true;
-    }
+    return (size_t)(s - g->seq) % g->n;
 }
 
-// Ids of the prompt and of the answer so far, each once however often it was there.
 static void bend(void *arg, size_t row, float *logits)
 {
     const chooser *c = arg;
     const generating *g = c->g;
-    const size_t i = c->seq ? c->seq[row] : row;
-    const sequence *s = g->seq + c->variant * g->n + i;
-    const cull_request *r = g->request[g->which[i]];
+    const sequence *s = c->seq[row];
+    const cull_request *r = g->request[g->which[index_of(g, s)]];
+    const cull_ids before[2] = { { r->ids, r->n }, { s->ids, s->n } };
 
-    penalise(g, r->n, r->ids, logits);
-    penalise(g, s->n, s->ids, logits);
-    for (size_t k = 0; k < r->n; k++)
-        g->seen[r->ids[k]] = false;
-    for (size_t k = 0; k < s->n; k++)
-        g->seen[s->ids[k]] = false;
+    cull_penalise((float)g->run->m->facts->repetition_penalty, 2, before, g->seen, logits);
 }
 
-static cull_status choose(const generating *g, size_t variant, const size_t *seq, size_t n,
-                          const float *h, int32_t *best)
+// The next id of n sequences, whatever variants they are of: h (n, D).
+static cull_status choose(const generating *g, size_t n, sequence *const *seq, const float *h)
 {
-    chooser c = { g, variant, seq };
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const cull_mark mark = cull_arena_mark(arena);
+    int32_t *best = cull_arena_alloc(arena, n, sizeof *best);
+    chooser c = { g, seq };
 
+    if (!best)
+        return cull_no_memory(g->run->ctx);
     CULL_TRY(cull_head_argmax(g->run, n, h, g->seen ? bend : NULL, &c, best));
     for (size_t row = 0; row < n; row++) {
-        const size_t i = seq ? seq[row] : row;
-        sequence *s = g->seq + variant * g->n + i;
+        sequence *s = seq[row];
         s->broken = best[row] < 0;
         if (!s->broken)
-            CULL_TRY(take_token(g, i, s, best[row]));
+            CULL_TRY(take_token(g, index_of(g, s), s, best[row]));
         else
             s->ended = CULL_ENDED_ID; // its metric fails
     }
+    cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
@@ -217,43 +215,44 @@ static cull_status prefill_block(generating *g, const cull_block *b, float *cons
     const size_t D = g->run->m->facts->D;
     cull_lane *lane = cull_arena_alloc(arena, g->n_variants, sizeof *lane);
     cull_kv *kv = cull_arena_alloc(arena, g->n_variants, sizeof *kv);
-    size_t *variant = cull_arena_alloc(arena, g->n_variants, sizeof *variant);
-    cull_span *span = cull_arena_alloc(arena, b->kv.n_spans, sizeof *span);
+    cull_span *span = cull_arena_alloc(arena, g->n_variants * b->kv.n_spans, sizeof *span);
 
-    if (!lane || !kv || !variant || !span)
+    if (!lane || !kv || !span)
         return cull_no_memory(g->run->ctx);
-    for (size_t s = 0; s < b->kv.n_spans; s++) {
-        span[s] = b->kv.span[s];
-        span[s].kv_first += b->first_row;
-        span[s].slot = g->slot[g->forest.tree[b->first_tree].first_segment + s];
-    }
     for (size_t v = 0; v < g->n_variants; v++) {
-        variant[v] = v;
-        kv[v] = (cull_kv){ b->kv.n_spans, span, NULL, g->store_rows, NULL };
+        cull_span *own = span + v * b->kv.n_spans;
+        for (size_t s = 0; s < b->kv.n_spans; s++) {
+            own[s] = b->kv.span[s];
+            own[s].kv_first += b->first_row;
+            own[s].slot = g->slot[g->forest.tree[b->first_tree].first_segment + s];
+            own_span(g, v, own + s);
+        }
+        kv[v] = (cull_kv){ b->kv.n_spans, own, NULL, g->n_variants * g->store_rows, NULL };
         fill_lane(g, v, v, b->n_rows, g->forest.pos + b->first_row, kv + v, b->beyond,
                   h[v] + b->first_row * D, lane);
     }
-    CULL_TRY(through_layers(g, g->n_variants, lane, kv, variant));
+    CULL_TRY(through_layers(g, g->n_variants, lane, kv));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
 
 // Every sequence's first token, from the last row of its prompt.
-static cull_status first_tokens(generating *g, size_t v, const float *h)
+static cull_status first_tokens(generating *g, float *const *h)
 {
     cull_arena *arena = g->run->worker[g->run->n_workers].arena;
     const cull_mark mark = cull_arena_mark(arena);
-    const size_t D = g->run->m->facts->D;
-    float *last = cull_arena_alloc(arena, g->n * D, sizeof *last);
-    int32_t *best = cull_arena_alloc(arena, g->n, sizeof *best);
+    const size_t D = g->run->m->facts->D, n = g->n_variants * g->n;
+    float *last = cull_arena_alloc(arena, n * D, sizeof *last);
+    sequence **seq = cull_arena_alloc(arena, n, sizeof *seq);
 
-    if (!last || !best)
+    if (!last || !seq)
         return cull_no_memory(g->run->ctx);
-    for (size_t i = 0; i < g->n; i++) {
-        const cull_segment *s = g->forest.segment + g->end[i];
-        memcpy(last + i * D, h + (s->first + s->n - 1) * D, D * sizeof *last);
+    for (size_t i = 0; i < n; i++) {
+        const cull_segment *s = g->forest.segment + g->end[i % g->n];
+        seq[i] = g->seq + i;
+        memcpy(last + i * D, h[i / g->n] + (s->first + s->n - 1) * D, D * sizeof *last);
     }
-    CULL_TRY(choose(g, v, NULL, g->n, last, best));
+    CULL_TRY(choose(g, n, seq, last));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -278,8 +277,8 @@ static cull_status prefill(generating *g)
     }
     for (size_t b = 0; status == CULL_OK && b < n_blocks; b++)
         status = prefill_block(g, block + b, h);
-    for (size_t v = 0; status == CULL_OK && v < g->n_variants; v++)
-        status = first_tokens(g, v, h[v]);
+    if (status == CULL_OK)
+        status = first_tokens(g, h);
     for (size_t v = 0; h && v < g->n_variants; v++)
         cull_free(h[v]);
     cull_free(h);
@@ -293,9 +292,9 @@ static cull_status prefill(generating *g)
 // rotated anew, as its family's generate() does.
 typedef struct step_lane {
     size_t variant, n, n_rows;
-    size_t *seq, *last; // (n) the sequences, and the row of each one's newest id
+    sequence **seq;     // (n)
+    size_t *last;       // (n) the row of each one's newest id
     int32_t *ids, *pos; // (n_rows)
-    int32_t *best;      // (n)
     cull_span *span;
     float *h; // (n_rows, D)
 } step_lane;
@@ -319,9 +318,9 @@ static size_t rows_fed(const generating *g, const sequence *q, bool beyond)
     return beyond && q->crosses && newest(q) == g->run->m->facts->rope_switch ? newest(q) + 1 : 1;
 }
 
-static void list_sequence(const generating *g, size_t i, const sequence *q, bool beyond,
-                          step_lane *out)
+static void list_sequence(const generating *g, sequence *q, bool beyond, step_lane *out)
 {
+    const size_t i = index_of(g, q);
     const cull_request *r = g->request[g->which[i]];
     const size_t pos = newest(q), rows = rows_fed(g, q, beyond);
     const bool apart = beyond && q->crosses; // a short prompt's keys are in the tail, too
@@ -331,13 +330,14 @@ static void list_sequence(const generating *g, size_t i, const sequence *q, bool
         span = (cull_span){ CULL_ROOT, 0, q->tail, pos + 1, 0, rows, 0 };
     span.row_first = out->n_rows;
     span.slot = g->slot[g->forest.n_segments + i];
+    own_span(g, out->variant, &span);
     for (size_t at = pos + 1 - rows; at <= pos; at++) {
         out->ids[out->n_rows] = at < q->n_prompt ? r->ids[at] : q->ids[at - q->n_prompt];
         out->pos[out->n_rows++] = (int32_t)at;
     }
     out->span[g->forest.n_segments + out->n] = span;
     out->last[out->n] = out->n_rows - 1;
-    out->seq[out->n++] = i;
+    out->seq[out->n++] = q;
 }
 
 static cull_status list_step(const generating *g, size_t v, bool beyond, cull_arena *arena,
@@ -355,57 +355,61 @@ static cull_status list_step(const generating *g, size_t v, bool beyond, cull_ar
     out->last = cull_arena_alloc(arena, g->n, sizeof *out->last);
     out->ids = cull_arena_alloc(arena, rows + 1, sizeof *out->ids);
     out->pos = cull_arena_alloc(arena, rows + 1, sizeof *out->pos);
-    out->best = cull_arena_alloc(arena, g->n, sizeof *out->best);
     out->span = cull_arena_alloc(arena, n_prompt_spans + g->n, sizeof *out->span);
     out->h = cull_arena_alloc(arena, rows * D + 1, sizeof *out->h);
-    if (!out->seq || !out->last || !out->ids || !out->pos || !out->best || !out->span || !out->h)
+    if (!out->seq || !out->last || !out->ids || !out->pos || !out->span || !out->h)
         return cull_no_memory(g->run->ctx);
     if (g->forest.n_trees)
         (void)cull_forest_spans(&g->forest, 0, g->forest.n_trees, out->span);
     for (size_t s = 0; s < n_prompt_spans; s++) {
         out->span[s].row_first = out->span[s].n_rows = 0;
         out->span[s].slot = g->slot[s];
+        own_span(g, v, out->span + s);
     }
     for (size_t i = 0; i < g->n; i++) {
-        const sequence *q = g->seq + v * g->n + i;
+        sequence *q = g->seq + v * g->n + i;
         if (goes_on(g, q, beyond))
-            list_sequence(g, i, q, beyond, out);
+            list_sequence(g, q, beyond, out);
     }
     return CULL_OK;
 }
 
-// The newest rows alone, one behind the other.
-static void keep_last(const generating *g, step_lane *s)
+// The next ids of all lanes, from their newest rows.
+static cull_status choose_all(const generating *g, size_t n, const step_lane *step)
 {
-    const size_t D = g->run->m->facts->D;
+    cull_arena *arena = g->run->worker[g->run->n_workers].arena;
+    const size_t D = g->run->m->facts->D, most = g->n_variants * g->n;
+    float *h = cull_arena_room(arena, most * D, sizeof *h);
+    sequence **seq = cull_arena_alloc(arena, most, sizeof *seq);
+    size_t rows = 0;
 
-    for (size_t i = 0; i < s->n; i++)
-        memmove(s->h + i * D, s->h + s->last[i] * D, D * sizeof *s->h);
+    if (!h || !seq)
+        return cull_no_memory(g->run->ctx);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < step[i].n; k++) {
+            memcpy(h + rows * D, step[i].h + step[i].last[k] * D, D * sizeof *h);
+            seq[rows++] = step[i].seq[k];
+        }
+    return choose(g, rows, seq, h);
 }
 
 static cull_status run_step(generating *g, size_t n, step_lane *step, cull_arena *arena)
 {
     cull_lane *lane = cull_arena_alloc(arena, n, sizeof *lane);
     cull_kv *kv = cull_arena_alloc(arena, n, sizeof *kv);
-    size_t *variant = cull_arena_alloc(arena, n, sizeof *variant);
 
-    if (!lane || !kv || !variant)
+    if (!lane || !kv)
         return cull_no_memory(g->run->ctx);
     for (size_t i = 0; i < n; i++) {
-        const size_t limit = g->run->m->facts->rope_switch;
+        const size_t limit = g->run->m->facts->rope_switch, n_spans = g->forest.n_segments;
         step_lane *s = step + i;
         CULL_TRY(cull_embed_rows(g->run, s->n_rows, s->ids, s->h));
-        variant[i] = s->variant;
-        kv[i] = (cull_kv){ g->forest.n_segments + s->n, s->span, NULL, g->store_rows, NULL };
+        kv[i] = (cull_kv){ n_spans + s->n, s->span, NULL, g->n_variants * g->store_rows, NULL };
         fill_lane(g, i, s->variant, s->n_rows, s->pos, kv + i,
                   limit && (size_t)s->pos[s->last[0]] + 1 > limit, s->h, lane);
     }
-    CULL_TRY(through_layers(g, n, lane, kv, variant));
-    for (size_t i = 0; i < n; i++) {
-        keep_last(g, &step[i]);
-        CULL_TRY(choose(g, step[i].variant, step[i].seq, step[i].n, step[i].h, step[i].best));
-    }
-    return CULL_OK;
+    CULL_TRY(through_layers(g, n, lane, kv));
+    return choose_all(g, n, step);
 }
 
 static cull_status step_all(generating *g, bool *more)
@@ -470,14 +474,14 @@ static cull_status make_sequences(generating *g)
     }
     g->store_rows = rows;
     CULL_TRY(make_slots(g));
-    for (size_t v = 0; v < g->n_variants; v++)
-        for (size_t l = 0; l < L; l++) {
-            const cull_layer_facts *facts = cull_layer_of(run->m, l);
-            g->store[v * L + l] = cull_alloc(rows * facts->kv_width, sizeof(float));
-            g->states[v * L + l] = cull_alloc(g->n_slots * facts->state_width, sizeof(float));
-            if (!g->store[v * L + l] || !g->states[v * L + l])
-                return cull_no_memory(run->ctx);
-        }
+    for (size_t l = 0; l < L; l++) {
+        const cull_layer_facts *facts = cull_layer_of(run->m, l);
+        const size_t n_states = g->n_variants * g->n_slots;
+        g->store[l] = cull_alloc(g->n_variants * rows * facts->kv_width, sizeof(float));
+        g->states[l] = cull_alloc(n_states * facts->state_width, sizeof(float));
+        if (!g->store[l] || !g->states[l])
+            return cull_no_memory(run->ctx);
+    }
     return CULL_OK;
 }
 
@@ -576,13 +580,13 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
             which[g.n++] = i;
         }
         first = i;
-        g.store = cull_alloc(2 * n_variants * L + 1, sizeof *g.store);
-        g.states = g.store ? g.store + n_variants * L : NULL;
+        g.store = cull_alloc(2 * L + 1, sizeof *g.store);
+        g.states = g.store ? g.store + L : NULL;
         if (!g.store)
             status = cull_no_memory(run->ctx);
         if (status == CULL_OK && g.n)
             status = run_batch(&g);
-        for (size_t s = 0; g.store && s < 2 * n_variants * L; s++)
+        for (size_t s = 0; g.store && s < 2 * L; s++)
             cull_free(g.store[s]);
         cull_free(g.store);
     }

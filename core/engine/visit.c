@@ -4,22 +4,9 @@
 #include <string.h>
 
 #include "base/call.h"
+#include "engine/join.h"
 #include "engine/memory.h"
 #include "math/rows.h"
-
-bool cull_cut_before_router(const cull_cut *cut, size_t l)
-{
-    if (!cut)
-        return false;
-    if (cut->layer[l].skip_layer)
-        return true;
-    for (size_t i = 0; i < cut->n_overlays; i++) {
-        const cull_matrix_id w = cut->overlay[i].where;
-        if (w.layer == l && w.expert == CULL_NONE && w.part != CULL_PART_ROUTER)
-            return true;
-    }
-    return false;
-}
 
 static bool skips_layer(const cull_lane *lane, size_t l)
 {
@@ -112,18 +99,6 @@ static cull_status each_lane(cull_run *run, size_t l, size_t n, cull_lane *const
 }
 
 // ---- pass 1: what stands before the router, once for all lanes that share it ----
-
-static cull_status make_attended(cull_run *run, size_t l, cull_lane *lane)
-{
-    const cull_layer_facts *f = cull_layer_of(run->m, l);
-    const size_t D = run->m->facts->D;
-
-    lane->r = floats(run, lane->n * D);
-    lane->x = floats(run, lane->n * D);
-    lane->side = f->has_side ? floats(run, lane->n * D) : NULL;
-    lane->z = f->expert_width ? floats(run, lane->n * D) : lane->x;
-    return lane->r && lane->x && lane->z && (!f->has_side || lane->side) ? CULL_OK : CULL_ENOMEM;
-}
 
 static cull_status attend(cull_piece *piece, size_t l, cull_lane *lane)
 {
@@ -324,30 +299,32 @@ static cull_status after(cull_piece *piece, size_t l, cull_lane *lane)
 
 // ---- all lanes ----
 
-// Pass 1 for all lanes. Only when every lane has read its h_in may a skipped one's be copied over
-// an h_out, which may be another's h_in.
+// Pass 1 for all lanes, those of few rows joined. Only when every lane has read its h_in may a
+// skipped one's be copied over an h_out, which may be another's h_in.
 static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_lane *lane,
                                 const cull_layer_hooks *hooks)
 {
-    cull_lane **own = cull_arena_alloc(run->worker[run->n_workers].arena, n_lanes, sizeof *own);
-    size_t n = 0;
+    cull_arena *arena = run->worker[run->n_workers].arena;
+    cull_lane **own = cull_arena_alloc(arena, n_lanes, sizeof *own);
+    cull_lane **joined = cull_arena_alloc(arena, n_lanes, sizeof *joined);
+    size_t n = 0, n_joined = 0;
 
-    if (!own)
+    if (!own || !joined)
         return cull_no_memory(run->ctx);
+    for (size_t i = 0; i < n_lanes; i++)
+        if (!skips_layer(lane + i, l) && lane[i].attended == i)
+            own[n++] = lane + i;
+    CULL_TRY(cull_join_lanes(run, l, n, own, &n_joined, joined));
     for (size_t i = 0; i < n_lanes; i++) {
         const cull_lane *same = lane + lane[i].attended;
         if (skips_layer(lane + i, l))
             continue;
-        if (same == lane + i) {
-            CULL_TRY(make_attended(run, l, lane + i));
-            own[n++] = lane + i;
-        }
         lane[i].r = same->r;
         lane[i].x = same->x;
         lane[i].z = same->z;
         lane[i].side = same->side;
     }
-    CULL_TRY(each_lane(run, l, n, own, hooks, attend));
+    CULL_TRY(each_lane(run, l, n_joined, joined, hooks, attend));
     for (size_t i = 0; i < n_lanes; i++)
         if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
             memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));

@@ -69,7 +69,4 @@ cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *co
 // Bytes of experts' overlays that a wave has resident at most, unless one alone has more.
 size_t cull_wave_overlay_bytes(size_t n_workers);
 
-// Does the cut change anything of layer l before the router (attention, shared or dense parts)?
-bool cull_cut_before_router(const cull_cut *cut, size_t l);
-
 #endif
