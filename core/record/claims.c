@@ -309,23 +309,45 @@ static void sweep(cull_claims *c)
         walk(c->dir, remove_dead, NULL);
 }
 
+// Under another name first, and there a second time: a file system that does not create exclusively
+// or does not rename is found out before anything is computed.
+static cull_status make_run_file(cull_ctx *ctx, const cull_claims *c)
+{
+    char made[4096], path[4096];
+
+    if (snprintf(path, sizeof path, "%s/%s", c->dir, c->run) >= (int)sizeof path ||
+        snprintf(made, sizeof made, "%s/.tmp.%s", c->dir, c->run) >= (int)sizeof made)
+        return cull_fail(ctx, CULL_EENV, "%s: a claim cannot be written: its name is too long",
+                         c->dir);
+    int error = create_exclusively(made, c->about);
+    if (error)
+        return cull_fail(ctx, CULL_EIO, "%s: cannot be created: %s", path, strerror(error));
+    error = create_exclusively(made, c->about);
+    if (error == EEXIST && rename(made, path) == 0)
+        return CULL_OK;
+    const cull_status status =
+        error == EEXIST
+            ? cull_fail(ctx, CULL_EIO, "%s: cannot be renamed: %s", path, strerror(errno))
+            : cull_fail(ctx, CULL_EIO,
+                        "%s: this file system lets two processes create the same file, so that "
+                        "runs would not know of each other",
+                        c->dir);
+    unlink(made);
+    return status;
+}
+
 static cull_status enter(cull_ctx *ctx, cull_claims *c)
 {
     identity own;
-    char path[4096];
 
     own_identity(&own);
     snprintf(c->run, sizeof c->run, "%s", own.run);
-    if (!describe(&own, c->about, sizeof c->about) ||
-        snprintf(path, sizeof path, "%s/%s", c->dir, c->run) >= (int)sizeof path)
-        return cull_fail(ctx, CULL_EENV, "%s: a claim cannot be written: its name is too long",
-                         c->dir);
-    const int error = create_exclusively(path, c->about);
-    if (error)
-        return cull_fail(ctx, CULL_EIO, "%s: cannot be created: %s", path, strerror(error));
+    if (!describe(&own, c->about, sizeof c->about))
+        return cull_no_memory(ctx);
+    CULL_TRY(make_run_file(ctx, c));
     sweep(c);
     return start_beat(c) ? CULL_OK
-                         : cull_fail(ctx, CULL_EENV, "no thread for the beat of %s", path);
+                         : cull_fail(ctx, CULL_EENV, "%s: no thread for the run's beat", c->dir);
 }
 
 cull_status cull_claims_open(cull_ctx *ctx, const char *folder, cull_claims **out)

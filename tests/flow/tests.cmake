@@ -10,3 +10,11 @@ if(TARGET cull)
       "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR};SANITIZED=$<BOOL:${CULL_SANITIZE}>")
   endforeach()
 endif()
+
+# A file system that lacks calls, as the program sees it. Sanitizers want to be the first that is loaded.
+if(TARGET cull AND NOT CULL_SANITIZE)
+  add_library(lacking-calls MODULE ${CMAKE_CURRENT_LIST_DIR}/lacking_calls.c)
+  add_test(NAME flow-lacking COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/lacking.sh)
+  set_tests_properties(flow-lacking PROPERTIES TIMEOUT 600 ENVIRONMENT
+    "CULL=$<TARGET_FILE:cull>;LACKING=$<TARGET_FILE:lacking-calls>;SOURCE=${PROJECT_SOURCE_DIR}")
+endif()
