@@ -1,4 +1,5 @@
 // What a program and its messenger say to each other, over a pair of sockets and a shared page.
+// Words go over the sockets, bytes through the page.
 //
 // The messenger first says hello (cull_hello, then the ranks' hosts). Then the program asks and the
 // messenger answers, always in turn: a request, and the answer whether all ranks are well; where
@@ -9,6 +10,11 @@
 //     GATHER     from the others: their n bytes; to rank 0: every rank's n, its own included, and
 //                the others' bytes, rank by rank
 //     LEAVE      nothing; the messenger ends
+//
+// Bytes go by portions, each rank's parts beginning a new one, through the page's slots in turn.
+// The program counts in `moved` those that it has filled, or emptied. The messenger sends it a byte
+// for each that it may go on with: one that is full, or, of those that the program is to fill from
+// the CULL_RANKS_SLOTS-th on, one that is free again.
 #ifndef CULL_RANKS_MESSENGER_H
 #define CULL_RANKS_MESSENGER_H
 
@@ -21,6 +27,7 @@
 #include <unistd.h>
 
 enum { CULL_RANKS_WORDS = 2048, CULL_RANKS_HOST = 64 };
+enum { CULL_RANKS_SLOTS = 8, CULL_RANKS_SLOT = 1 << 20 };
 
 typedef struct cull_hello {
     int32_t failed; // 1: `why` says what there is instead of ranks
@@ -45,7 +52,14 @@ typedef struct cull_rank_request {
 
 typedef struct cull_ranks_page { // shared
     _Atomic double part, all;    // how far this rank is, and all are
+    _Atomic uint64_t moved;      // portions of this meeting; the answer makes it 0
+    unsigned char slot[CULL_RANKS_SLOTS][CULL_RANKS_SLOT];
 } cull_ranks_page;
+
+static inline size_t cull_ranks_portion(uint64_t left)
+{
+    return left < CULL_RANKS_SLOT ? (size_t)left : CULL_RANKS_SLOT;
+}
 
 // What the module exports: runs in the messenger until the program leaves or is gone.
 typedef struct cull_messenger_job {

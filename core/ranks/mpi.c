@@ -1,11 +1,13 @@
 // The messenger: the process of a rank that knows MPI. A shared object of its own.
 //
-// It waits for its program and for the other messengers, always asleep between looks, and looks
-// after the run meanwhile: messengers send rank 0 a sign of life each second, and it them, for as
-// long as their programs are neither stopped nor gone. Who falls silent, and who failed but is not
-// met by the others in time, is told in one sentence, and the run ends on all ranks.
+// It waits for its program and for the other messengers, asleep between looks but while bytes move,
+// and looks after the run meanwhile: messengers send rank 0 a sign of life each second, and it
+// them, for as long as their programs are neither stopped nor gone. Who falls silent, and who
+// failed but is not met by the others in time, is told in one sentence, and the run ends on all
+// ranks.
 #include <mpi.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 
 #include "ranks/messenger.h"
 
-enum { CHUNK = 1 << 24, BEAT = 1, PART = 2, ENVIRONMENT = 3 };
+enum { BEAT = 1, PART = 2, ENVIRONMENT = 3 };
 
 static const double beat_seconds = 1, trouble_seconds = 7, parting_seconds = 3;
 
@@ -40,7 +42,6 @@ typedef struct messenger {
     double troubled_since;     // 0: no trouble anywhere
     bool hurried;              // the program was asked to stop
     cull_rank_failure failure; // that all know of: the meetings are over
-    char *chunk;               // (CHUNK)
 } messenger;
 
 static double now(void)
@@ -270,21 +271,6 @@ static void await(messenger *m, MPI_Request *request)
     }
 }
 
-// Bytes that both sides have begun to hand over: they move at each look, so that naps are short.
-static void hurry(messenger *m, MPI_Request *request)
-{
-    static const double nap = 2e-5;
-    int done = 0;
-
-    for (;;) {
-        MPI_Test(request, &done, MPI_STATUS_IGNORE);
-        if (done)
-            return;
-        look_around(m);
-        pause_for(nap);
-    }
-}
-
 // ---- meetings ----
 
 // Are all well, and at the same meeting? Of several failures the lowest rank's counts, and one that
@@ -324,9 +310,93 @@ static void must(messenger *m, bool well)
         mourn(m);
 }
 
-static size_t chunk_of(uint64_t left)
+// ---- bytes ----
+
+typedef struct portions { // on their way through the page's slots, in turn
+    messenger *m;
+    bool broadcast, gives;      // the program fills the slots
+    uint64_t all, begun, ended; // where it gives, all that there are; those begun and ended
+    double moved;               // when the last one ended
+    MPI_Request wait[CULL_RANKS_SLOTS];
+} portions;
+
+// Is there one to be sent, or room for one to come?
+static bool has_slot(const portions *p)
 {
-    return left < CHUNK ? (size_t)left : CHUNK;
+    const uint64_t moved = atomic_load(&p->m->job->page->moved);
+
+    return p->gives ? p->begun < moved : p->begun < moved + CULL_RANKS_SLOTS;
+}
+
+static void begin_portion(portions *p, int rank, int n)
+{
+    const messenger *m = p->m;
+    unsigned char *slot = m->job->page->slot[p->begun % CULL_RANKS_SLOTS];
+    MPI_Request *wait = p->wait + p->begun++ % CULL_RANKS_SLOTS;
+
+    if (p->broadcast)
+        MPI_Ibcast(slot, n, MPI_BYTE, rank, m->meetings, wait);
+    else if (p->gives)
+        MPI_Isend(slot, n, MPI_BYTE, rank, PART, m->meetings, wait);
+    else
+        MPI_Irecv(slot, n, MPI_BYTE, rank, PART, m->meetings, wait);
+}
+
+static void end_portion(portions *p)
+{
+    const char next = 0;
+
+    if (!p->gives || p->ended + CULL_RANKS_SLOTS < p->all)
+        must(p->m, put(p->m, &next, sizeof next));
+    p->ended++;
+    p->moved = now();
+    look_around(p->m);
+}
+
+// Bytes move only while somebody looks, and so it looks all the time for as long as they do; a
+// program that copies its own goes first.
+static void look_at_portions(portions *p)
+{
+    static const double eager = 5e-3, nap = 1e-4;
+    int done = 0;
+
+    if (p->ended < p->begun)
+        MPI_Test(p->wait + p->ended % CULL_RANKS_SLOTS, &done, MPI_STATUS_IGNORE);
+    if (done) {
+        end_portion(p);
+    } else if (now() - p->moved < eager) {
+        (void)sched_yield();
+    } else {
+        look_around(p->m);
+        pause_for(nap);
+    }
+}
+
+// n bytes to a rank or from it.
+static void move(portions *p, int rank, uint64_t n)
+{
+    while (n > 0) {
+        const size_t some = cull_ranks_portion(n);
+        if (!has_slot(p)) {
+            look_at_portions(p);
+            continue;
+        }
+        begin_portion(p, rank, (int)some);
+        n -= some;
+    }
+}
+
+static void move_rest(portions *p)
+{
+    while (p->ended < p->begun)
+        look_at_portions(p);
+}
+
+static portions new_portions(messenger *m, bool gives, uint64_t n)
+{
+    return (portions){
+        .m = m, .gives = gives, .all = (n + CULL_RANKS_SLOT - 1) / CULL_RANKS_SLOT, .moved = now()
+    };
 }
 
 static void broadcast(messenger *m, uint64_t n)
@@ -337,39 +407,10 @@ static void broadcast(messenger *m, uint64_t n)
     await(m, &wait);
     if (m->rank != 0)
         must(m, put(m, &n, sizeof n));
-    for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
-        const size_t some = chunk_of(left);
-        if (m->rank == 0)
-            must(m, get(m, m->chunk, some));
-        MPI_Ibcast(m->chunk, (int)some, MPI_BYTE, 0, m->meetings, &wait);
-        hurry(m, &wait);
-        if (m->rank != 0)
-            must(m, put(m, m->chunk, some));
-    }
-}
-
-static void hand_over(messenger *m, uint64_t n)
-{
-    MPI_Request wait;
-
-    for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
-        const size_t some = chunk_of(left);
-        must(m, get(m, m->chunk, some));
-        MPI_Isend(m->chunk, (int)some, MPI_BYTE, 0, PART, m->meetings, &wait);
-        hurry(m, &wait);
-    }
-}
-
-static void take_over(messenger *m, int from, uint64_t n)
-{
-    MPI_Request wait;
-
-    for (uint64_t left = n; left > 0; left -= chunk_of(left)) {
-        const size_t some = chunk_of(left);
-        MPI_Irecv(m->chunk, (int)some, MPI_BYTE, from, PART, m->meetings, &wait);
-        hurry(m, &wait);
-        must(m, put(m, m->chunk, some));
-    }
+    portions p = new_portions(m, m->rank == 0, n);
+    p.broadcast = true;
+    move(&p, 0, n);
+    move_rest(&p);
 }
 
 static void gather(messenger *m, uint64_t n)
@@ -381,13 +422,14 @@ static void gather(messenger *m, uint64_t n)
         end_for(m, m->rank, "out of memory");
     MPI_Igather(&n, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, 0, m->meetings, &wait);
     await(m, &wait);
-    if (m->rank != 0) {
-        hand_over(m, n);
-        return;
-    }
-    must(m, put(m, all, (size_t)m->size * sizeof *all));
-    for (int r = 1; r < m->size; r++)
-        take_over(m, r, all[r]);
+    portions p = new_portions(m, m->rank != 0, n);
+    if (m->rank == 0)
+        must(m, put(m, all, (size_t)m->size * sizeof *all));
+    else
+        move(&p, 0, n);
+    for (int r = 1; all && r < m->size; r++)
+        move(&p, r, all[r]);
+    move_rest(&p);
     free(all);
 }
 
@@ -408,6 +450,7 @@ static void answer(messenger *m, const cull_rank_request *request)
     if (request->meeting == CULL_LEAVE)
         part_company(m);
     m->asked = false;
+    atomic_store(&m->job->page->moved, 0);
     must(m, put(m, &m->failure, sizeof m->failure));
     if (m->failure.status != 0)
         return;
@@ -447,8 +490,7 @@ static bool make_room(messenger *m)
     m->part = calloc(n, sizeof *m->part);
     m->sent = calloc(n, sizeof *m->sent);
     m->sending = calloc(n, sizeof(MPI_Request));
-    m->chunk = malloc(CHUNK);
-    if (!m->host || !m->heard || !m->part || !m->sent || !m->sending || !m->chunk)
+    if (!m->host || !m->heard || !m->part || !m->sent || !m->sending)
         return false;
     m->looked = now();
     for (size_t r = 0; r < n; r++) {

@@ -44,6 +44,42 @@ double cull_ranks_tell(const cull_ranks *ranks, double part)
     return atomic_load(&ranks->page->all);
 }
 
+// ---- bytes through the page ----
+
+static bool give_bytes(cull_ranks *ranks, const void *data, size_t n)
+{
+    const char *at = data;
+    char free_again;
+
+    for (size_t i = 0, left = n; left > 0; i++) {
+        const size_t some = cull_ranks_portion(left);
+        if (i >= CULL_RANKS_SLOTS && !cull_link_read(ranks->socket, &free_again, 1))
+            return false;
+        memcpy(ranks->page->slot[i % CULL_RANKS_SLOTS], at, some);
+        atomic_store(&ranks->page->moved, i + 1);
+        at += some;
+        left -= some;
+    }
+    return true;
+}
+
+static bool take_bytes(cull_ranks *ranks, void *data, size_t n)
+{
+    char *at = data;
+    char full;
+
+    for (size_t i = (size_t)atomic_load(&ranks->page->moved), left = n; left > 0; i++) {
+        const size_t some = cull_ranks_portion(left);
+        if (!cull_link_read(ranks->socket, &full, 1))
+            return false;
+        memcpy(at, ranks->page->slot[i % CULL_RANKS_SLOTS], some);
+        atomic_store(&ranks->page->moved, i + 1);
+        at += some;
+        left -= some;
+    }
+    return true;
+}
+
 // ---- meetings ----
 
 static cull_status lost(cull_ctx *ctx)
@@ -117,22 +153,22 @@ cull_status cull_ranks_agree(cull_ctx *ctx, cull_status own)
 
 static cull_status receive(cull_ctx *ctx, size_t *n, void **data)
 {
-    const int socket = cull_context_of(ctx)->ranks->socket;
+    cull_ranks *ranks = cull_context_of(ctx)->ranks;
     uint64_t bytes;
 
     *data = NULL;
-    if (!cull_link_read(socket, &bytes, sizeof bytes))
+    if (!cull_link_read(ranks->socket, &bytes, sizeof bytes))
         return lost(ctx);
     *n = (size_t)bytes;
     *data = cull_alloc(*n + 1, 1);
     if (!*data)
         return no_room(ctx);
-    return cull_link_read(socket, *data, *n) ? CULL_OK : lost(ctx);
+    return take_bytes(ranks, *data, *n) ? CULL_OK : lost(ctx);
 }
 
 cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data)
 {
-    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    cull_ranks *ranks = cull_context_of(ctx)->ranks;
 
     if (!ranks)
         return CULL_OK;
@@ -141,7 +177,7 @@ cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data)
     CULL_TRY(meet(ctx, CULL_BROADCAST, CULL_OK, ranks->rank == 0 ? *n : 0));
     if (ranks->rank != 0)
         return receive(ctx, n, data);
-    return cull_link_write(ranks->socket, *data, *n) ? CULL_OK : lost(ctx);
+    return give_bytes(ranks, *data, *n) ? CULL_OK : lost(ctx);
 }
 
 cull_status cull_ranks_copy(cull_ctx *ctx, size_t n, void *x)
@@ -168,7 +204,7 @@ static size_t padded(uint64_t bytes)
 
 static cull_status receive_parts(cull_ctx *ctx, size_t n, const void *own, cull_parts *out)
 {
-    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const size_t size = ranks->size;
     uint64_t *bytes = cull_alloc(size, sizeof *bytes);
     size_t all = 0;
@@ -193,14 +229,14 @@ static cull_status receive_parts(cull_ctx *ctx, size_t n, const void *own, cull_
         return no_room(ctx);
     out->n = size;
     for (size_t r = 1; r < size; r++)
-        if (!cull_link_read(ranks->socket, (void *)(uintptr_t)out->part[r], out->bytes[r]))
+        if (!take_bytes(ranks, (void *)(uintptr_t)out->part[r], out->bytes[r]))
             return lost(ctx);
     return CULL_OK;
 }
 
 cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_parts *out)
 {
-    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    cull_ranks *ranks = cull_context_of(ctx)->ranks;
 
     *out = (cull_parts){ 0 };
     if (!ranks) {
@@ -216,7 +252,7 @@ cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_par
     CULL_TRY(meet(ctx, CULL_GATHER, CULL_OK, n));
     if (ranks->rank == 0)
         return receive_parts(ctx, n, own, out);
-    return cull_link_write(ranks->socket, own, n) ? CULL_OK : lost(ctx);
+    return give_bytes(ranks, own, n) ? CULL_OK : lost(ctx);
 }
 
 void cull_parts_release(cull_parts *parts)

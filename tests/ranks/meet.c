@@ -116,19 +116,33 @@ static int large(cull_ctx *ctx, size_t rank, size_t size)
     return gather(ctx, rank, size, ((size_t)2 << 30) + 5);
 }
 
-// How fast bytes meet on rank 0, for docs/cluster.md.
+// How fast bytes meet on rank 0, and come from it.
 static int rate(cull_ctx *ctx, size_t rank)
 {
     const size_t n = (size_t)1 << 29;
-    unsigned char *own = calloc(n, 1);
+    unsigned char *own = malloc(n);
+    void *data = own;
+    size_t bytes = n;
     cull_parts parts;
-    const double begin = cull_seconds();
 
-    CHECK(own && cull_ranks_gather(ctx, n, own, &parts) == CULL_OK);
-    const double took = cull_seconds() - begin;
+    CHECK(own);
+    memset(own, 1, n);
+    CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
+    const double begin = cull_seconds();
+    CHECK(cull_ranks_gather(ctx, n, own, &parts) == CULL_OK);
+    const double gathered = cull_seconds();
     if (rank == 0)
-        printf("%.2f GB/s\n", (double)(parts.n - 1) * (double)n / took / 1e9);
+        printf("%.2f GB/s gathered\n",
+               (double)(parts.n - 1) * (double)n / (gathered - begin) / 1e9);
     cull_parts_release(&parts);
+    CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
+    const double again = cull_seconds();
+    CHECK(cull_ranks_broadcast(ctx, &bytes, &data) == CULL_OK);
+    CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
+    if (rank == 0)
+        printf("%.2f GB/s broadcast\n", (double)n / (cull_seconds() - again) / 1e9);
+    else
+        cull_free(data);
     free(own);
     return 0;
 }
