@@ -119,6 +119,18 @@ static void say_what_is_known(cull_cli *cli, const cull_experiment *e)
         cull_log_line(cli->log, CULL_WARN, "%s", e->plan.warning[i]);
 }
 
+static void say_what_ranks_spent(const cull_cli *cli)
+{
+    const cull_ranks_time spent = cull_ranks_spent(cli->ranks);
+
+    if (cli->ranks)
+        cull_log_line(cli->log, CULL_DEBUG,
+                      "%zu ranks met %zu times: rank 0 waited %.2f s for others, and was handed or "
+                      "handed over %.1f MB in %.2f s",
+                      cull_ranks_size(cli->ranks), spent.meetings, spent.waiting,
+                      1e-6 * (double)spent.bytes, spent.moving);
+}
+
 static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow_options *how,
                               cull_tally *tally)
 {
@@ -139,6 +151,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
     if (tally->equivalents > 0)
         cull_log_line(cli->log, CULL_INFO, "%.1f forward equivalents were computed",
                       tally->equivalents);
+    say_what_ranks_spent(cli);
     cull_log_tell(cli->log);
     return status;
 }

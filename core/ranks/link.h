@@ -16,6 +16,7 @@ struct cull_ranks {
     char (*host)[CULL_RANKS_HOST]; // (size)
     cull_rank_failure failure;     // that a meeting found: the ranks are over
     bool lost;                     // the messenger is gone
+    cull_ranks_time spent;
 };
 
 #endif

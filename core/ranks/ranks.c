@@ -44,10 +44,22 @@ double cull_ranks_tell(const cull_ranks *ranks, double part)
     return atomic_load(&ranks->page->all);
 }
 
+cull_ranks_time cull_ranks_spent(const cull_ranks *ranks)
+{
+    return ranks ? ranks->spent : (cull_ranks_time){ 0 };
+}
+
 // ---- bytes through the page ----
+
+static void count_bytes(cull_ranks *ranks, size_t n, double begun)
+{
+    ranks->spent.bytes += n;
+    ranks->spent.moving += cull_seconds() - begun;
+}
 
 static bool give_bytes(cull_ranks *ranks, const void *data, size_t n)
 {
+    const double begun = cull_seconds();
     const char *at = data;
     char free_again;
 
@@ -60,11 +72,13 @@ static bool give_bytes(cull_ranks *ranks, const void *data, size_t n)
         at += some;
         left -= some;
     }
+    count_bytes(ranks, n, begun);
     return true;
 }
 
 static bool take_bytes(cull_ranks *ranks, void *data, size_t n)
 {
+    const double begun = cull_seconds();
     char *at = data;
     char full;
 
@@ -77,6 +91,7 @@ static bool take_bytes(cull_ranks *ranks, void *data, size_t n)
         at += some;
         left -= some;
     }
+    count_bytes(ranks, n, begun);
     return true;
 }
 
@@ -140,9 +155,12 @@ static cull_status meet(cull_ctx *ctx, cull_meeting meeting, cull_status own, ui
     if (own == CULL_OK && context->stop && context->stop())
         own = cull_fail(ctx, CULL_ECANCELED, "interrupted");
     describe_own(ctx, own, &request.own);
+    const double begun = cull_seconds();
     if (!cull_link_write(ranks->socket, &request, sizeof request) ||
         !cull_link_read(ranks->socket, &ranks->failure, sizeof ranks->failure))
         return lost(ctx);
+    ranks->spent.meetings++;
+    ranks->spent.waiting += cull_seconds() - begun;
     return ranks->failure.status == 0 ? CULL_OK : fail_as_agreed(ctx, own);
 }
 

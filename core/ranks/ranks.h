@@ -75,4 +75,12 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x) CULL_MUST_CHECK;
 // How far this rank is with its pass; returns how far all are, on average.
 double cull_ranks_tell(const cull_ranks *ranks, double part);
 
+typedef struct cull_ranks_time { // what this rank has spent on meetings
+    size_t meetings;
+    double waiting, moving; // seconds until all had come; and then, while bytes moved
+    uint64_t bytes;         // that it handed over or was handed
+} cull_ranks_time;
+
+cull_ranks_time cull_ranks_spent(const cull_ranks *ranks);
+
 #endif
