@@ -205,16 +205,25 @@ static cull_status nothing_in_common(const pairs *p, const cull_metric_views *me
 
 // ---- the table ----
 
-static void put_p(cull_table *t, size_t column, double p)
+static void put_task(const pairs *p, size_t i, size_t at, cull_table *t)
 {
-    char text[CULL_SHOWN];
+    const cull_metric_view *m = p->at[i].metric_view;
 
-    cull_show_p(text, sizeof text, p);
-    cull_table_set(t, column, text);
+    if (m->task)
+        cull_table_set(t, at, m->task);
+    else
+        cull_table_printf(t, at, "mean of %zu", m->k);
+}
+
+static void put_metric(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    const cull_metric_view *m = p->at[i].metric_view;
+
+    cull_table_printf(t, at, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
 }
 
 // "reap", "reap 0.5", "reap 0.5, global, wiki".
-static void put_name(const cull_frame *f, size_t cell, cull_table *t, size_t column)
+static void put_name(const cull_frame *f, size_t cell, size_t at, cull_table *t)
 {
     cull_buf name = CULL_BUF_INIT;
     char sparsity[32];
@@ -225,67 +234,164 @@ static void put_name(const cull_frame *f, size_t cell, cull_table *t, size_t col
     if (name.failed)
         t->status = cull_no_memory(t->ctx);
     else
-        cull_table_set(t, column, name.s);
+        cull_table_set(t, at, name.s);
     cull_buf_release(&name);
 }
 
-static void put_pair(const pairs *p, size_t i, cull_table *t)
+static void put_cell(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_name(p->frame, p->at[i].cell, at, t);
+}
+
+static void put_base(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_name(p->frame, p->at[i].base, at, t);
+}
+
+// Set apart where the two are separable and this one is the better: the cell's, or the base's.
+static void put_side(const pairs *p, size_t i, bool own, size_t at, cull_table *t)
 {
     const pair *x = &p->at[i];
     const cull_metric_view *m = x->metric_view;
     const bool separable = p->holm[i] <= 0.05, up = x->difference.d.value > 0;
     char text[CULL_SHOWN];
+
+    cull_show_value(text, sizeof text, own ? &x->own : &x->theirs, m->law);
+    cull_table_set(t, at, text);
+    if (separable && (up == m->higher_is_better) == own)
+        cull_table_best(t, at);
+}
+
+static void put_its_value(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_side(p, i, false, at, t);
+}
+
+static void put_value(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_side(p, i, true, at, t);
+}
+
+static void put_difference(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    char text[CULL_SHOWN];
+
+    cull_show_difference(text, sizeof text, &p->at[i].difference.d, p->at[i].metric_view->law);
+    cull_table_set(t, at, text);
+}
+
+static void put_p_value(double p, size_t at, cull_table *t)
+{
+    char text[CULL_SHOWN];
+
+    cull_show_p(text, sizeof text, p);
+    cull_table_set(t, at, text);
+}
+
+static void put_p(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_p_value(p->at[i].difference.d.p, at, t);
+}
+
+static void put_holm(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    put_p_value(p->holm[i], at, t);
+}
+
+static void put_to_wrong(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    if (p->at[i].difference.flips)
+        cull_table_printf(t, at, "%zu", p->at[i].difference.to_wrong);
+}
+
+static void put_to_right(const pairs *p, size_t i, size_t at, cull_table *t)
+{
+    if (p->at[i].difference.flips)
+        cull_table_printf(t, at, "%zu", p->at[i].difference.to_right);
+}
+
+static bool cells_differ(const pairs *p)
+{
+    return !p->one_cell;
+}
+
+static bool bases_differ(const pairs *p)
+{
+    return !p->one_base;
+}
+
+static bool has_outcomes(const pairs *p)
+{
+    return p->outcomes;
+}
+
+// Those before ITS_VALUE are repeated where the table is shown in parts.
+enum {
+    TASK,
+    METRIC,
+    CELL,
+    BASE,
+    ITS_VALUE, // under the base's name where it is one
+    VALUE,     // under the cell's
+    DIFFERENCE,
+    P,
+    HOLM,
+    TO_WRONG,
+    TO_RIGHT,
+    N_COLUMNS
+};
+
+// clang-format off
+static const struct {
+    cull_table_column head;
+    bool (*says)(const pairs *); // is the column there? NULL: always
+    void (*put)(const pairs *, size_t i, size_t at, cull_table *);
+} columns[N_COLUMNS] = {
+    [TASK]       = { { .name = "task" },                             NULL,         put_task },
+    [METRIC]     = { { .name = "metric" },                           NULL,         put_metric },
+    [CELL]       = { { .name = "of" },                               cells_differ, put_cell },
+    [BASE]       = { { .name = "against" },                          bases_differ, put_base },
+    [ITS_VALUE]  = { { .name = "its value",         .right = true }, NULL,         put_its_value },
+    [VALUE]      = { { .name = "value",             .right = true }, NULL,         put_value },
+    [DIFFERENCE] = { { .name = "difference [95 %]", .right = true }, NULL,         put_difference },
+    [P]          = { { .name = "p",                 .right = true }, NULL,         put_p },
+    [HOLM]       = { { .name = "Holm",              .right = true }, NULL,         put_holm },
+    [TO_WRONG]   = { { .name = "to wrong",          .right = true }, has_outcomes, put_to_wrong },
+    [TO_RIGHT]   = { { .name = "to right",          .right = true }, has_outcomes, put_to_right },
+};
+// clang-format on
+
+static bool says(const pairs *p, size_t column)
+{
+    return !columns[column].says || columns[column].says(p);
+}
+
+static void put_pair(const pairs *p, size_t i, cull_table *t)
+{
     size_t at = 0;
 
     cull_table_row(t);
-    if (m->task)
-        cull_table_set(t, at++, m->task);
-    else
-        cull_table_printf(t, at++, "mean of %zu", m->k);
-    cull_table_printf(t, at++, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
-    if (!p->one_cell)
-        put_name(p->frame, x->cell, t, at++);
-    if (!p->one_base)
-        put_name(p->frame, x->base, t, at++);
-    for (size_t own = 0; own < 2; own++) {
-        cull_show_value(text, sizeof text, own ? &x->own : &x->theirs, m->law);
-        cull_table_set(t, at, text);
-        if (separable && (up == m->higher_is_better) == (own == 1))
-            cull_table_best(t, at);
-        at++;
-    }
-    cull_show_difference(text, sizeof text, &x->difference.d, m->law);
-    cull_table_set(t, at++, text);
-    put_p(t, at++, x->difference.d.p);
-    put_p(t, at++, p->holm[i]);
-    if (p->outcomes && x->difference.flips) {
-        cull_table_printf(t, at, "%zu", x->difference.to_wrong);
-        cull_table_printf(t, at + 1, "%zu", x->difference.to_right);
-    }
+    for (size_t k = 0; k < N_COLUMNS; k++)
+        if (says(p, k))
+            columns[k].put(p, i, at++, t);
 }
 
 static cull_status make_columns(const pairs *p, cull_table *out)
 {
     const cull_frame *f = p->frame;
-    const char *base = f->cell[p->at[0].base].method, *cell = f->cell[p->at[0].cell].method;
-    size_t n = 0;
-    cull_table_column column[11];
+    cull_table_column column[N_COLUMNS];
+    size_t n = 0, fixed = 0;
 
-    column[n++] = (cull_table_column){ "task", false, false, false };
-    column[n++] = (cull_table_column){ "metric", false, false, false };
-    if (!p->one_cell)
-        column[n++] = (cull_table_column){ "of", false, false, false };
-    if (!p->one_base)
-        column[n++] = (cull_table_column){ "against", false, false, false };
-    const size_t fixed = n;
-    column[n++] = (cull_table_column){ p->one_base ? base : "its value", true, false, false };
-    column[n++] = (cull_table_column){ p->one_cell ? cell : "value", true, false, false };
-    column[n++] = (cull_table_column){ "difference [95 %]", true, false, false };
-    column[n++] = (cull_table_column){ "p", true, false, false };
-    column[n++] = (cull_table_column){ "Holm", true, false, false };
-    if (p->outcomes) {
-        column[n++] = (cull_table_column){ "to wrong", true, false, false };
-        column[n++] = (cull_table_column){ "to right", true, false, false };
+    for (size_t k = 0; k < N_COLUMNS; k++) {
+        if (!says(p, k))
+            continue;
+        column[n] = columns[k].head;
+        if (k == ITS_VALUE && p->one_base)
+            column[n].name = f->cell[p->at[0].base].method;
+        if (k == VALUE && p->one_cell)
+            column[n].name = f->cell[p->at[0].cell].method;
+        fixed += k < ITS_VALUE;
+        n++;
     }
     *out = cull_table_new(p->ctx, n, fixed, column);
     return out->status;

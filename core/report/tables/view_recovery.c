@@ -6,17 +6,6 @@
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
-// The columns before the tasks'; behind ALLOCATION one for each other axis that varies.
-enum { SPARSITY, METHOD, ALLOCATION, OTHER_AXES, PARAMETERS = OTHER_AXES, ACTIVE, FIXED };
-
-static const cull_table_column fixed[FIXED] = {
-    [SPARSITY] = { "sparsity", true, false, true },
-    [METHOD] = { "method", false, false, false },
-    [ALLOCATION] = { "allocation", false, false, false },
-    [PARAMETERS] = { "parameters", true, false, false },
-    [ACTIVE] = { "active", true, false, false },
-};
-
 typedef struct recovery {
     cull_ctx *ctx;
     const cull_frame *frame;
@@ -87,26 +76,7 @@ static cull_status find_views(recovery *r, const char *metric)
     return CULL_OK;
 }
 
-static cull_status make_columns(const recovery *r, cull_table *out)
-{
-    const size_t most = FIXED + r->n_axes + r->tasks.n + r->mean.n;
-    cull_table_column *column = cull_take(r->ctx, most, sizeof *column);
-    size_t n = 0;
-
-    if (!column)
-        return CULL_ENOMEM;
-    for (size_t i = 0; i < FIXED; i++) {
-        for (size_t a = 0; i == OTHER_AXES && a < r->n_axes; a++)
-            column[n++] = (cull_table_column){ .name = r->frame->axis[r->axis[a]] };
-        column[n++] = fixed[i];
-    }
-    for (size_t i = 0; i < r->mean.n; i++)
-        column[n++] = (cull_table_column){ "mean [95 %]", true, false, false };
-    for (size_t i = 0; i < r->tasks.n; i++)
-        column[n++] = (cull_table_column){ r->tasks.at[i].task, true, false, false };
-    *out = cull_table_new(r->ctx, n, METHOD + 1, column);
-    return out->status;
-}
+// ---- the columns before the tasks' ----
 
 // Of what dense has, a mean over the cell's seeds.
 static double share_of(const recovery *r, size_t cell, double (*of)(const cull_frame_trial *))
@@ -115,12 +85,6 @@ static double share_of(const recovery *r, size_t cell, double (*of)(const cull_f
     const double whole = of(&f->trial[f->order[f->cell[r->dense].first]]);
 
     return cull_cell_mean(f, &f->cell[cell], of) / whole;
-}
-
-static void put_share(double share, size_t column, cull_table *t)
-{
-    if (isfinite(share))
-        cull_table_printf(t, column, "%.1f %%", 100 * share);
 }
 
 static double parameters(const cull_frame_trial *t)
@@ -133,42 +97,127 @@ static double active(const cull_frame_trial *t)
     return t->kept_active;
 }
 
+static void put_sparsity(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    const double sparsity = r->frame->cell[cell].sparsity;
+
+    if (!isnan(sparsity))
+        cull_table_printf(t, at, "%g", sparsity);
+}
+
+static void put_method(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    cull_table_set(t, at, r->frame->cell[cell].method);
+}
+
+static void put_allocation(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    cull_table_set(t, at, r->frame->cell[cell].axis[CULL_AXIS_ALLOCATION]);
+}
+
+static void put_share(double share, size_t at, cull_table *t)
+{
+    if (isfinite(share))
+        cull_table_printf(t, at, "%.1f %%", 100 * share);
+}
+
+static void put_parameters(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    put_share(share_of(r, cell, parameters), at, t);
+}
+
+static void put_active(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    put_share(share_of(r, cell, active), at, t);
+}
+
+// Behind ALLOCATION stands one for each other axis that varies.
+enum { SPARSITY, METHOD, ALLOCATION, OTHER_AXES, PARAMETERS = OTHER_AXES, ACTIVE, FIXED };
+
+// clang-format off
+static const struct {
+    cull_table_column head;
+    void (*put)(const recovery *, size_t cell, size_t at, cull_table *);
+} fixed[FIXED] = {
+    [SPARSITY]   = { { .name = "sparsity", .right = true, .number = true }, put_sparsity },
+    [METHOD]     = { { .name = "method" },                                  put_method },
+    [ALLOCATION] = { { .name = "allocation" },                              put_allocation },
+    [PARAMETERS] = { { .name = "parameters", .right = true },               put_parameters },
+    [ACTIVE]     = { { .name = "active", .right = true },                   put_active },
+};
+// clang-format on
+
+// Their number is returned.
+static size_t fixed_columns(const recovery *r, cull_table_column *column)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < FIXED; k++) {
+        for (size_t a = 0; k == OTHER_AXES && a < r->n_axes; a++)
+            column[n++] = (cull_table_column){ .name = r->frame->axis[r->axis[a]] };
+        column[n++] = fixed[k].head;
+    }
+    return n;
+}
+
+// The first column after them is returned.
+static size_t put_fixed(const recovery *r, size_t cell, cull_table *t)
+{
+    size_t at = 0;
+
+    for (size_t k = 0; k < FIXED; k++) {
+        for (size_t a = 0; k == OTHER_AXES && a < r->n_axes; a++)
+            cull_table_set(t, at++, r->frame->cell[cell].axis[r->axis[a]]);
+        fixed[k].put(r, cell, at++, t);
+    }
+    return at;
+}
+
+// ---- the mean's and the tasks' ----
+
 // "97.3 [96.1, 98.5]", percent.
 static cull_status put_recovery(const recovery *r, size_t cell, const cull_metric_view *m,
-                                size_t column, cull_table *t)
+                                size_t at, cull_table *t)
 {
     cull_difference d;
 
     if (cell == r->dense)
-        cull_table_set(t, column, "100");
+        cull_table_set(t, at, "100");
     if (cell == r->dense)
         return CULL_OK;
     CULL_TRY(cull_recovery_of(r->ctx, r->frame, r->dense, cell, m, &d));
     if (isnan(d.value))
-        cull_table_set(t, column, "–");
+        cull_table_set(t, at, "–");
     else
-        cull_table_printf(t, column, "%.1f [%.1f, %.1f]", 100 * d.value, 100 * d.low, 100 * d.high);
+        cull_table_printf(t, at, "%.1f [%.1f, %.1f]", 100 * d.value, 100 * d.low, 100 * d.high);
     return CULL_OK;
+}
+
+static cull_status make_columns(const recovery *r, cull_table *out)
+{
+    const size_t most = FIXED + r->n_axes + r->tasks.n + r->mean.n;
+    cull_table_column *column = cull_take(r->ctx, most, sizeof *column);
+
+    if (!column)
+        return CULL_ENOMEM;
+
+    size_t n = fixed_columns(r, column);
+    for (size_t i = 0; i < r->mean.n; i++)
+        column[n++] = (cull_table_column){ .name = "mean [95 %]", .right = true };
+    for (size_t i = 0; i < r->tasks.n; i++)
+        column[n++] = (cull_table_column){ .name = r->tasks.at[i].task, .right = true };
+    *out = cull_table_new(r->ctx, n, METHOD + 1, column);
+    return out->status;
 }
 
 static cull_status put_cell(const recovery *r, size_t cell, cull_table *t)
 {
-    const cull_frame_cell *c = &r->frame->cell[cell];
-
     cull_table_row(t);
-    if (!isnan(c->sparsity))
-        cull_table_printf(t, SPARSITY, "%g", c->sparsity);
-    cull_table_set(t, METHOD, c->method);
-    cull_table_set(t, ALLOCATION, c->axis[CULL_AXIS_ALLOCATION]);
-    for (size_t i = 0; i < r->n_axes; i++)
-        cull_table_set(t, OTHER_AXES + i, c->axis[r->axis[i]]);
-    put_share(share_of(r, cell, parameters), PARAMETERS + r->n_axes, t);
-    put_share(share_of(r, cell, active), ACTIVE + r->n_axes, t);
-    const size_t first = FIXED + r->n_axes;
+    size_t at = put_fixed(r, cell, t);
     for (size_t i = 0; i < r->mean.n; i++)
-        CULL_TRY(put_recovery(r, cell, &r->mean.at[i], first + i, t));
+        CULL_TRY(put_recovery(r, cell, &r->mean.at[i], at++, t));
     for (size_t i = 0; i < r->tasks.n; i++)
-        CULL_TRY(put_recovery(r, cell, &r->tasks.at[i], first + r->mean.n + i, t));
+        CULL_TRY(put_recovery(r, cell, &r->tasks.at[i], at++, t));
     return t->status;
 }
 
