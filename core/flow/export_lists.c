@@ -1,5 +1,6 @@
 // What a trial decided as lists for other programs: the experts kept, a mask of them, or their
 // whole ranking.
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,18 +18,30 @@ static cull_status write_text(cull_ctx *ctx, const char *path, cull_buf *text)
     return status;
 }
 
-// "[0, 3, …]" of a layer's experts that stand for themselves, or of those that do not.
-static void put_experts(cull_buf *text, const cull_layer_cut *layer, bool kept)
+// Add a line of JSON, which is let go. NULL: there was no memory for it.
+static void put_line(cull_buf *text, json_t *line)
 {
-    const char *comma = "";
+    char *s = line ? json_dumps(line, JSON_REAL_PRECISION(17)) : NULL;
 
-    cull_buf_puts(text, "[");
+    if (s)
+        cull_buf_printf(text, "%s\n", s);
+    text->failed |= !s;
+    free(s); // jansson's
+    json_decref(line);
+}
+
+// A layer's experts that stand for themselves, or those that do not.
+static json_t *experts_of(const cull_layer_cut *layer, bool kept)
+{
+    json_t *list = json_array();
+
     for (size_t e = 0; e < layer->E; e++)
-        if ((layer->action[e] == CULL_ACTION_BASE) == kept) {
-            cull_buf_printf(text, "%s%zu", comma, e);
-            comma = ", ";
+        if ((layer->action[e] == CULL_ACTION_BASE) == kept &&
+            json_array_append_new(list, json_integer((json_int_t)e)) != 0) {
+            json_decref(list);
+            return NULL;
         }
-    cull_buf_puts(text, "]");
+    return list;
 }
 
 cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared,
@@ -36,13 +49,10 @@ cull_status cull_export_lists(cull_ctx *ctx, const cull_prepared_model *prepared
 {
     cull_buf text = CULL_BUF_INIT;
 
-    for (size_t l = 0; l < prepared->opened.facts->L; l++) {
-        if (prepared->layer[l]->E == 0 || cut->layer[l].skip_layer)
-            continue;
-        cull_buf_printf(&text, "{\"layer\": %zu, \"kept\": ", l);
-        put_experts(&text, &cut->layer[l], true);
-        cull_buf_puts(&text, "}\n");
-    }
+    for (size_t l = 0; l < prepared->opened.facts->L; l++)
+        if (prepared->layer[l]->E > 0 && !cut->layer[l].skip_layer)
+            put_line(&text, json_pack("{s:I, s:o}", "layer", (json_int_t)l, "kept",
+                                      experts_of(&cut->layer[l], true)));
     return write_text(ctx, path, &text);
 }
 
@@ -70,24 +80,19 @@ cull_status cull_export_mask(cull_ctx *ctx, const cull_prepared_model *prepared,
 {
     const cull_model_facts *facts = prepared->opened.facts;
     cull_buf text = CULL_BUF_INIT;
-    const char *comma = "";
 
     CULL_TRY(check_mask(ctx, cut));
-    cull_buf_printf(
-        &text,
-        "{\n  \"version\": 1,\n  \"model\": {\"type\": \"%s\", \"fingerprint\": \"%s\"},\n"
-        "  \"layers\": [",
-        facts->arch, facts->fingerprint);
+    json_t *layers = json_array();
     for (size_t l = 0; l < facts->L; l++) {
-        if (prepared->layer[l]->E == 0)
-            continue;
-        cull_buf_printf(&text, "%s\n    {\"layer\": %zu, \"experts\": %zu, \"masked\": ", comma, l,
-                        prepared->layer[l]->E);
-        put_experts(&text, &cut->layer[l], false);
-        cull_buf_puts(&text, "}");
-        comma = ",";
+        const size_t E = prepared->layer[l]->E;
+        if (E > 0 &&
+            json_array_append_new(layers, json_pack("{s:I, s:I, s:o}", "layer", (json_int_t)l,
+                                                    "experts", (json_int_t)E, "masked",
+                                                    experts_of(&cut->layer[l], false))) != 0)
+            text.failed = true;
     }
-    cull_buf_puts(&text, "\n  ]\n}\n");
+    put_line(&text, json_pack("{s:i, s:{s:s, s:s}, s:o}", "version", 1, "model", "type",
+                              facts->arch, "fingerprint", facts->fingerprint, "layers", layers));
     return write_text(ctx, path, &text);
 }
 
@@ -108,6 +113,20 @@ static int last_first(const void *a, const void *b)
     return (x->expert < y->expert) - (x->expert > y->expert);
 }
 
+// Their numbers, or their scores.
+static json_t *list_of(size_t n, const ranked *order, bool scores)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        if (json_array_append_new(list, scores ? json_real(order[i].score)
+                                               : json_integer((json_int_t)order[i].expert)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
 static cull_status put_ranking(cull_ctx *ctx, cull_buf *text, int layer, size_t E,
                                const double *score)
 {
@@ -120,13 +139,8 @@ static cull_status put_ranking(cull_ctx *ctx, cull_buf *text, int layer, size_t 
         if (isfinite(score[e])) // the others are of layers with more experts
             order[n++] = (ranked){ score[e], e };
     qsort(order, n, sizeof *order, last_first);
-    cull_buf_printf(text, "{\"layer\": %d, \"experts\": [", layer);
-    for (size_t i = 0; i < n; i++)
-        cull_buf_printf(text, "%s%zu", i ? ", " : "", order[i].expert);
-    cull_buf_puts(text, "], \"scores\": [");
-    for (size_t i = 0; i < n; i++)
-        cull_buf_printf(text, "%s%.17g", i ? ", " : "", order[i].score);
-    cull_buf_puts(text, "]}\n");
+    put_line(text, json_pack("{s:i, s:o, s:o}", "layer", layer, "experts", list_of(n, order, false),
+                             "scores", list_of(n, order, true)));
     return CULL_OK;
 }
 

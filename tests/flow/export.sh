@@ -90,7 +90,7 @@ for l in 0 1 2 3; do
     sed -n "$((l + 1))p" ranking.jsonl | sed 's/.*"experts": \[\([^]]*\)\].*/\1/' | tr -d ' ' | tr , '\n' | head -8 | sort -n > first
     sed -n "$((l + 1))p" exported-reap-s0.5-layer/cull-kept.jsonl | sed 's/.*\[\(.*\)\].*/\1/' | tr -d ' ' | tr , '\n' > kept
     cmp -s first kept || fail "the ranking of layer $l: $(cat first) where $(cat kept) is kept"
-    grep "\"layer\": $l," mask.json | sed 's/.*"masked": \[\(.*\)\].*/\1/' | tr -d ' ' | tr , '\n' > masked
+    tr "{" "\n" < mask.json | grep "\"layer\": $l," | sed 's/.*"masked": \[\(.*\)\].*/\1/' | tr -d ' ' | tr , '\n' > masked
     [ "$(sort -n kept masked | uniq | wc -l)" -eq 16 ] || fail "the mask of layer $l"
 done
 refused 3 'a mask says which experts are dropped' "$(export_of mone-s0.5-layer)" --layout mask -o no.json

@@ -32,7 +32,7 @@ done
 for method in frequency reap; do
     "$CULL" export "$(find "$OUT/trials" -name "tiny-$method-s0.5-*.h5")" --layout mask -o mask.json || fail "mask"
     for kept in '0 0' '0 3' '1 10' '3 15'; do
-        grep "\"layer\": ${kept% *}," mask.json | sed 's/.*"masked": \[\(.*\)\].*/,\1,/' | tr -d ' ' | grep -q ",${kept#* }," &&
+        tr "{" "\n" < mask.json | grep "\"layer\": ${kept% *}," | sed 's/.*"masked": \[\(.*\)\].*/,\1,/' | tr -d ' ' | grep -q ",${kept#* }," &&
             fail "$method drops expert $kept"
     done
 done
