@@ -43,7 +43,7 @@ static bool narrows(const cull_step *step)
     const cull_param *param = cull_setting_find(step->spec->strategy.plugin, "widths");
     const int64_t *choice = setting(step, "widths", CULL_CHOICE);
 
-    return choice && !strcmp(param->choices[*choice], "equal");
+    return choice && strcmp(param->choices[*choice], "equal") == 0;
 }
 
 static bool alone(const meeting *m)

@@ -151,7 +151,7 @@ static void read_keep(cull_reader *r, const cull_node *node, cull_keep *keep)
     const cull_node *list = node;
 
     keep->place = node->place;
-    if (node->kind == CULL_SCALAR && !strcmp(node->text, "super")) {
+    if (node->kind == CULL_SCALAR && strcmp(node->text, "super") == 0) {
         keep->super = true;
         return;
     }

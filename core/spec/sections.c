@@ -450,7 +450,7 @@ static void read_keep(cull_reader *r, const cull_node *node)
     };
 
     for (size_t i = 0; node->kind == CULL_SCALAR && words[i]; i++)
-        if (!strcmp(words[i], node->text)) {
+        if (strcmp(words[i], node->text) == 0) {
             r->spec->keep = (cull_lasting)i;
             return;
         }

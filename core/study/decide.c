@@ -36,11 +36,11 @@ static double *const *observed_of(const cull_study *s, const cull_step *step)
     if (step->set == CULL_NOT || !step->spec->criterion.plugin)
         return NULL;
     const cull_calibration_set *g = &s->plan->set[step->set];
-    const cull_statistics *st = &s->statistics[step->set];
-    for (size_t i = 0; i < st->n_observers; i++)
+    const cull_statistics *statistics = &s->statistics[step->set];
+    for (size_t i = 0; i < statistics->n_observers; i++)
         if (g->observers[i]->plugin == step->spec->criterion.plugin &&
             g->observers[i]->settings == step->spec->criterion.settings)
-            return st->observer[i].acc;
+            return statistics->observer[i].acc;
     return NULL;
 }
 

@@ -16,7 +16,7 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
     const layerwise_batch *v = arg;
     cull_study *s = v->study;
 
-    (void)deciding; // the only visitor's own cut, where the pass goes on with it
+    (void)deciding; // the cut of the only one to decide, where the pass goes on with it
     for (size_t i = 0; i < v->n; i++) {
         cull_decision *b = &v->decision[i];
         cull_step_state *made = &s->made[b->step];

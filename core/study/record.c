@@ -219,15 +219,15 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
         const size_t g = s->plan->step[i].set;
         const cull_stage_result *made = &s->made[i].result;
         if (g != CULL_NOT && s->statistics[g].wall_s > 0) {
-            const cull_statistics *st = &s->statistics[g];
+            const cull_statistics *stats = &s->statistics[g];
             const double share = 1 / (double)(s->sharers[g] ? s->sharers[g] : 1);
             phases[trial->n_phases++] = (cull_phase){
                 .name = "calibrate",
-                .wall_s = st->wall_s * share,
-                .cpu_s = st->cpu_s * share,
+                .wall_s = stats->wall_s * share,
+                .cpu_s = stats->cpu_s * share,
                 .tokens = cull_rows_of(&s->inputs->at[f->cell->model], &s->plan->set[g])->tokens,
-                .flops = (double)st->cost.flops * share,
-                .weight_bytes = (uint64_t)((double)st->cost.weight_bytes * share),
+                .flops = (double)stats->cost.flops * share,
+                .weight_bytes = (uint64_t)((double)stats->cost.weight_bytes * share),
             };
         }
         trial->n_phases += cull_search_phase(s, i, &phases[trial->n_phases]);

@@ -26,18 +26,20 @@ typedef struct input {
     double tokens;
 } input;
 
-static input input_of(const cull_layer_stats *st, cull_matrix_id where, bool gated)
+static input input_of(const cull_layer_stats *stats, cull_matrix_id where, bool gated)
 {
-    const double *x = gated ? st->gx_sq : st->x_sq, *u = gated ? st->gu_sq : st->u_sq;
+    const double *x = gated ? stats->gx_sq : stats->x_sq, *u = gated ? stats->gu_sq : stats->u_sq;
 
     switch (where.part) {
     case CULL_PART_GATE:
     case CULL_PART_UP:
-        return (input){ row_of(x, where.expert, st->D), st->count ? st->count[where.expert] : 0 };
+        return (input){ row_of(x, where.expert, stats->D),
+                        stats->count ? stats->count[where.expert] : 0 };
     case CULL_PART_DOWN:
-        return (input){ row_of(u, where.expert, st->F), st->count ? st->count[where.expert] : 0 };
+        return (input){ row_of(u, where.expert, stats->F),
+                        stats->count ? stats->count[where.expert] : 0 };
     default:
-        return (input){ st->part_sq[where.part], (double)st->tokens };
+        return (input){ stats->part_sq[where.part], (double)stats->tokens };
     }
 }
 
@@ -46,8 +48,8 @@ static cull_status score_weights(cull_ctx *ctx, const void *settings, const cull
                                  float *out)
 {
     const bool gated = ((const struct settings *)settings)->gated;
-    const cull_layer_stats *st = stats_of_layer(view, where.layer);
-    const input in = st ? input_of(st, where, gated) : (input){ 0 };
+    const cull_layer_stats *stats = stats_of_layer(view, where.layer);
+    const input in = stats ? input_of(stats, where, gated) : (input){ 0 };
 
     if (!in.sq)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "%s: no mean squares of its inputs were gathered",

@@ -29,12 +29,12 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
                          cull_scores *out)
 {
     const struct settings *set = settings;
-    const cull_layer_stats *st = stats_of_layer(view, layer);
+    const cull_layer_stats *stats = stats_of_layer(view, layer);
     const losses_of of = {
         .layer = layer,
         .facts = cull_view_layer(view, layer),
         .before = view->before ? cull_cut_layer(view->before, layer) : NULL,
-        .sample = st ? st->dense : NULL,
+        .sample = stats ? stats->dense : NULL,
         .objective = (enum objective)set->objective,
         .batch = (size_t)set->batch,
     };

@@ -138,15 +138,15 @@ static cull_status prune_sharing(const stage *g, size_t e, const double *sum, si
 // Experts whose statistics leave something open, in two lines at most.
 static void report(const stage *g)
 {
-    const cull_layer_stats *st = cull_stats_layer(g->view->stats, g->layer);
-    const double inputs = (double)(st->D > st->F ? st->D : st->F);
+    const cull_layer_stats *stats = cull_stats_layer(g->view->stats, g->layer);
+    const double inputs = (double)(stats->D > stats->F ? stats->D : stats->F);
     char unrouted[256] = "";
     char few[256] = "";
 
-    for (size_t e = 0; e < st->E; e++) {
-        if (!expert_stands(g->view->before, g->layer, e) || st->count[e] >= inputs)
+    for (size_t e = 0; e < stats->E; e++) {
+        if (!expert_stands(g->view->before, g->layer, e) || stats->count[e] >= inputs)
             continue;
-        char *list = st->count[e] <= 0 ? unrouted : few;
+        char *list = stats->count[e] <= 0 ? unrouted : few;
         const size_t n = strlen(list);
         if (n + 24 < sizeof few)
             snprintf(list + n, sizeof few - n, " %zu", e);
@@ -181,11 +181,11 @@ static cull_status prune_expert(const stage *g, size_t e)
 {
     static const cull_part of_x[] = { CULL_PART_GATE, CULL_PART_UP };
     static const cull_part of_u[] = { CULL_PART_DOWN };
-    const cull_layer_stats *st = cull_stats_layer(g->view->stats, g->layer);
+    const cull_layer_stats *stats = cull_stats_layer(g->view->stats, g->layer);
     const size_t W = experts_inputs(g->view, g->layer);
-    const double tokens = st->count[e];
+    const double tokens = stats->count[e];
     const cull_scratch_mark mark = g->ctx->host->mark(g->ctx);
-    const double *of_inputs = corner(g, st->x_hessian + e * st->D * st->D, st->D, W);
+    const double *of_inputs = corner(g, stats->x_hessian + e * stats->D * stats->D, stats->D, W);
 
     if (!of_inputs)
         return CULL_ENOMEM;
@@ -193,7 +193,8 @@ static cull_status prune_expert(const stage *g, size_t e)
     g->ctx->host->rewind(g->ctx, mark);
     if (status != CULL_OK)
         return status;
-    return prune_sharing(g, e, st->u_hessian + e * st->F * st->F, st->F, tokens, 1, of_u);
+    return prune_sharing(g, e, stats->u_hessian + e * stats->F * stats->F, stats->F, tokens, 1,
+                         of_u);
 }
 
 static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_view *view,
@@ -202,11 +203,11 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
 {
     (void)scores;
     const stage g = { ctx, settings, view, budget->sparsity, layer, out };
-    const cull_layer_stats *st = stats_of_layer(view, layer);
+    const cull_layer_stats *stats = stats_of_layer(view, layer);
     if (cull_view_layer(view, layer)->E == 0 || budget->sparsity <= 0 ||
         (budget->frozen && budget->frozen[layer]))
         return CULL_OK;
-    if (!st || !st->count || !st->x_hessian || !st->u_hessian)
+    if (!stats || !stats->count || !stats->x_hessian || !stats->u_hessian)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no Hessians were gathered", layer);
     report(&g);
     for (size_t e = 0; e < cull_view_layer(view, layer)->E; e++) {

@@ -54,8 +54,8 @@ cull_status each_matrix(cull_ctx *ctx, const struct settings *set, const cull_vi
                         void *arg)
 {
     const cull_layer_facts *layer = cull_view_layer(view, l);
-    const cull_layer_stats *st = stats_of_layer(view, l);
-    const double *count = st ? st->count : NULL;
+    const cull_layer_stats *stats = stats_of_layer(view, l);
+    const double *count = stats ? stats->count : NULL;
     const visitor v = { ctx, view, ctx->host->extension(ctx, CULL_EXT_WEIGHT_SCORES), fn, arg };
 
     if (!v.scores)
