@@ -6,7 +6,7 @@ if(TARGET cull)
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/flow)
   foreach(name again answers axes base border channels eval export families faulty inputs keep killed left_out memory mixes no_weights not_finite passes search share silent space)
     add_test(NAME flow-${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/${name}.sh)
-    set_tests_properties(flow-${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
+    set_tests_properties(flow-${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT
       "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR};SANITIZED=$<BOOL:${CULL_SANITIZE}>")
   endforeach()
 endif()
@@ -15,6 +15,6 @@ endif()
 if(TARGET cull AND NOT CULL_SANITIZE)
   add_library(lacking-calls MODULE ${CMAKE_CURRENT_LIST_DIR}/lacking_calls.c)
   add_test(NAME flow-lacking COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/lacking.sh)
-  set_tests_properties(flow-lacking PROPERTIES TIMEOUT 600 ENVIRONMENT
+  set_tests_properties(flow-lacking PROPERTIES TIMEOUT 1800 ENVIRONMENT
     "CULL=$<TARGET_FILE:cull>;LACKING=$<TARGET_FILE:lacking-calls>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
