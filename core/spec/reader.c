@@ -33,27 +33,29 @@ void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
 
 // ---- plugins and their settings ----
 
-static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull_node *word)
+// The word is a plugin of another kind, or nearly one; a problem that says so.
+static bool is_of_other_kind(cull_reader *r, cull_kind kind, const cull_node *word, bool nearly)
 {
-    const cull_plugin *plugin = cull_registry_find(r->registry, kind, word->text);
-
-    if (plugin)
-        return plugin;
-    const char *trouble = cull_registry_trouble(r->registry);
-    if (cull_registry_status(r->registry) == CULL_ENOMEM) {
-        r->problems->lost = true;
-        return NULL;
-    }
-    if (trouble) {
-        cull_problem_add(r->problems, word->place, "%s", trouble);
-        return NULL;
-    }
-    for (cull_kind other = 0; other < CULL_N_KINDS; other++)
-        if (other != kind && cull_registry_find(r->registry, other, word->text)) {
+    for (cull_kind other = 0; other < CULL_N_KINDS; other++) {
+        const char *near = nearly ? cull_registry_nearest(r->registry, other, word->text) : NULL;
+        if (other == kind || (!near && !cull_registry_find(r->registry, other, word->text)))
+            continue;
+        if (near)
+            cull_problem_add(r->problems, word->place,
+                             "there is no %s \"%s\"; there is a %s \"%s\"", cull_kind_name(kind),
+                             word->text, cull_kind_name(other), near);
+        else
             cull_problem_add(r->problems, word->place, "there is no %s \"%s\": that is a %s",
                              cull_kind_name(kind), word->text, cull_kind_name(other));
-            return NULL;
-        }
+        return true;
+    }
+    return false;
+}
+
+static void add_unknown(cull_reader *r, cull_kind kind, const cull_node *word)
+{
+    if (is_of_other_kind(r, kind, word, false))
+        return;
     const char *near = cull_registry_nearest(r->registry, kind, word->text);
     if (kind == CULL_BACKEND && strchr(word->text, '/'))
         cull_problem_add(
@@ -63,9 +65,24 @@ static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull
     else if (near)
         cull_problem_add(r->problems, word->place, "there is no %s \"%s\"; did you mean \"%s\"?",
                          cull_kind_name(kind), word->text, near);
-    else
+    else if (!is_of_other_kind(r, kind, word, true))
         cull_problem_add(r->problems, word->place, "there is no %s \"%s\" (cull list %s)",
                          cull_kind_name(kind), word->text, cull_kind_name(kind));
+}
+
+static const cull_plugin *find_plugin(cull_reader *r, cull_kind kind, const cull_node *word)
+{
+    const cull_plugin *plugin = cull_registry_find(r->registry, kind, word->text);
+
+    if (plugin)
+        return plugin;
+    const char *trouble = cull_registry_trouble(r->registry);
+    if (cull_registry_status(r->registry) == CULL_ENOMEM)
+        r->problems->lost = true;
+    else if (trouble)
+        cull_problem_add(r->problems, word->place, "%s", trouble);
+    else
+        add_unknown(r, kind, word);
     return NULL;
 }
 
