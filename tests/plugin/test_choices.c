@@ -145,7 +145,6 @@ static void test_report(void **state)
     assert_int_equal(((const uint8_t *)seen_column(seen, "r1", "greedy", 'b')->data)[2], 255);
     assert_int_equal(((const int64_t *)seen_column(seen, "r1", "pred", 'i')->data)[1],
                      0); // of equals
-    assert_true(((const double *)seen_column(seen, "r1", "margin", 'd')->data)[0] == 2);
     assert_int_equal(((const int64_t *)seen_column(seen, "r1", "len_chars", 'i')->data)[1], 3);
     assert_int_equal(((const int64_t *)seen_column(seen, "r1", "len_bytes", 'i')->data)[1], 6);
     assert_string_equal(((const char *const *)seen_column(seen, "r1", "cluster", 's')->data)[0],

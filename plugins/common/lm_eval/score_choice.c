@@ -9,8 +9,7 @@ typedef struct scored { // of one task; (n) a document, (n, C) a choice
         *by_bytes;   // (n, C) log-likelihood, and divided by the choice's length
     uint8_t *greedy; // (n, C) 255: no such choice
     int64_t *cont_tokens, *len_chars, *len_bytes; // (n, C) −1: no such choice
-    int64_t *gold, *pred, *pred_norm;             // (n)
-    double *margin, *margin_norm;                 // (n)
+    int64_t *gold, *pred;                         // (n)
     double *acc, *acc_norm, *acc_bytes;           // (n)
     double *mean;                                 // (n) log-likelihood over the choices
 } scored;
@@ -23,10 +22,10 @@ static cull_status scored_new(cull_ctx *ctx, const task *t, scored *s)
         if (t->document[d].n > s->C)
             s->C = t->document[d].n;
     const size_t n = s->n, all = s->n * s->C;
-    double **const reals[] = { &s->loglik, &s->by_chars, &s->by_bytes,  &s->margin, &s->margin_norm,
-                               &s->acc,    &s->acc_norm, &s->acc_bytes, &s->mean };
-    int64_t **const integers[] = { &s->cont_tokens, &s->len_chars, &s->len_bytes,
-                                   &s->gold,        &s->pred,      &s->pred_norm };
+    double **const reals[] = { &s->loglik,   &s->by_chars,  &s->by_bytes, &s->acc,
+                               &s->acc_norm, &s->acc_bytes, &s->mean };
+    int64_t **const integers[] = { &s->cont_tokens, &s->len_chars, &s->len_bytes, &s->gold,
+                                   &s->pred };
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!(*reals[i] = alloc(ctx, i < 3 ? all : n, sizeof **reals[i])))
             return CULL_ENOMEM;
@@ -64,20 +63,14 @@ static void no_choice(scored *s, size_t at)
     s->cont_tokens[at] = s->len_chars[at] = s->len_bytes[at] = -1;
 }
 
-// The first of the largest; *margin: its lead over the best of the others, NaN where that is not
-// finite.
-static size_t best(const double *x, size_t n, double *margin)
+// The first of the largest.
+static size_t best(const double *x, size_t n)
 {
     size_t first = 0;
 
     for (size_t i = 1; i < n; i++)
         if (x[i] > x[first])
             first = i;
-    double second = -INFINITY;
-    for (size_t i = 0; i < n; i++)
-        if (i != first && x[i] > second)
-            second = x[i];
-    *margin = isfinite(second) ? x[first] - second : NAN;
     return first;
 }
 
@@ -91,17 +84,14 @@ static double right(const document *doc, size_t choice)
 
 static void decide(scored *s, size_t d, const document *doc, bool exact)
 {
-    double unused;
     const size_t at = d * s->C;
-    const size_t pred = best(s->loglik + at, doc->n, &s->margin[d]);
-    const size_t norm = best(s->by_chars + at, doc->n, &s->margin_norm[d]);
+    const size_t pred = best(s->loglik + at, doc->n);
 
     s->pred[d] = (int64_t)pred;
-    s->pred_norm[d] = (int64_t)norm;
     s->gold[d] = doc->n_gold ? doc->gold[0] : -1;
     s->acc[d] = exact ? s->greedy[at] : right(doc, pred);
-    s->acc_norm[d] = right(doc, norm);
-    s->acc_bytes[d] = right(doc, best(s->by_bytes + at, doc->n, &unused));
+    s->acc_norm[d] = right(doc, best(s->by_chars + at, doc->n));
+    s->acc_bytes[d] = right(doc, best(s->by_bytes + at, doc->n));
 }
 
 // What others score still has a value by which models can be told apart.
@@ -158,11 +148,6 @@ static cull_status report_columns(cull_ctx *ctx, const task *t, const scored *s,
         { "gold", NULL, "the right choice", NULL, 0, 'i', chosen ? s->gold : NULL },
         { "pred", NULL, "the likeliest choice, the first of equals", NULL, 0, 'i',
           chosen ? s->pred : NULL },
-        { "pred_norm", NULL, "the likeliest per code point", NULL, 0, 'i',
-          norm ? s->pred_norm : NULL },
-        { "margin", "nat", "lead of pred over the next", NULL, 0, 'd', chosen ? s->margin : NULL },
-        { "margin_norm", "nat", "lead of pred_norm over the next", NULL, 0, 'd',
-          norm ? s->margin_norm : NULL },
         { "acc", NULL, "1: right", NULL, 0, 'd', any ? s->acc : NULL },
         { "acc_norm", NULL, "1: right per code point", NULL, 0, 'd', norm ? s->acc_norm : NULL },
         { "acc_bytes", NULL, "1: right per byte", NULL, 0, 'd', bytes ? s->acc_bytes : NULL },

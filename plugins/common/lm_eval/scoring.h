@@ -5,8 +5,7 @@
 //
 // clang-format off
 //   CHOICE    acc, acc_norm, acc_bytes (or acc, perplexity for one continuation);
-//             loglik(doc, choice), greedy, cont_tokens, len_chars, len_bytes, gold, pred, pred_norm,
-//             margin, margin_norm
+//             loglik(doc, choice), greedy, cont_tokens, len_chars, len_bytes, gold, pred
 //   ROLLING   word_perplexity, byte_perplexity, bits_per_byte; loglik(doc), words, bytes
 //   GENERATE  exact_match of each filter; exact_match(doc, filter), text, extracted(doc, filter), target
 // clang-format on
