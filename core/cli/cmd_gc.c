@@ -111,6 +111,7 @@ static cull_status collect(cull_cli *cli, const request *r, const char *folder)
     for (size_t i = 0; i < v.n; i++)
         if (v.at[i].kind == CULL_KEPT_CUT)
             marked[i] = cut_goes(&v, marked, &v.at[i]);
+    cull_kept_mark_questions(&v, marked);
     return cull_kept_remove(cli, folder, &v, marked, r->dry);
 }
 
@@ -120,7 +121,7 @@ int cull_cmd_gc(cull_cli *cli, int argc, char **argv)
         "DIR...",
         "Remove from folders of results, or caches, what nothing needs any more: trials under old "
         "names, damaged ones, cuts that no trial and no stage names, stages whose cut is gone, "
-        "and files that dead runs left.",
+        "questions that no trial asks, and files that dead runs left.",
         options, parse, CULL_TAKES_RESULTS
     };
     request r = { .days = -1 };

@@ -80,6 +80,7 @@ static cull_status rm(cull_cli *cli, const request *r)
         return CULL_ENOMEM;
     CULL_TRY(mark(cli, r, &v, marked));
     cull_kept_mark_cuts(&v, marked);
+    cull_kept_mark_questions(&v, marked);
     return cull_kept_remove(cli, r->folder, &v, marked, r->dry);
 }
 

@@ -75,3 +75,19 @@ void cull_kept_mark_cuts(const cull_inventory *v, bool *marked)
                 marked[i] = true;
     }
 }
+
+static bool is_asked(const cull_inventory *v, const bool *marked, const char *question)
+{
+    for (size_t i = 0; i < v->n; i++)
+        for (size_t q = 0; !marked[i] && q < v->at[i].n_questions; q++)
+            if (strcmp(v->at[i].question[q], question) == 0)
+                return true;
+    return false;
+}
+
+void cull_kept_mark_questions(const cull_inventory *v, bool *marked)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (v->at[i].kind == CULL_KEPT_QUESTIONS && !is_asked(v, marked, v->at[i].name))
+            marked[i] = true;
+}

@@ -18,4 +18,7 @@ cull_status cull_kept_remove(cull_cli *cli, const char *folder, const cull_inven
 // Mark the cuts and stages that none but marked trials use.
 void cull_kept_mark_cuts(const cull_inventory *inventory, bool *marked);
 
+// Mark the files of questions that none but marked trials ask.
+void cull_kept_mark_questions(const cull_inventory *inventory, bool *marked);
+
 #endif

@@ -23,7 +23,8 @@ typedef struct cull_h5_array {
     const char *name;
     char type;
     size_t rank;
-    const char *dims[CULL_H5_RANK]; // names of the axes; [0] is the array's own name in a scale
+    const char *dims[CULL_H5_RANK]; // names of the axes, NULL: without a scale; [0] is the array's
+                                    // own name in a scale
     size_t shape[CULL_H5_RANK];
     const void *data;       // NULL: filled in later by cull_h5_part
     const char *unit, *doc; // units, long_name; NULL: none
@@ -48,7 +49,8 @@ void cull_h5_no_memory(cull_h5 *file);          // keep the failure
 
 void cull_h5_group(cull_h5 *file,
                    const char *group); // one that is there is left alone; those above must be there
-void cull_h5_link(cull_h5 *file, const char *path, const char *target); // to another file's root
+// To an object of another file, whose name is seen from this one's folder.
+void cull_h5_link(cull_h5 *file, const char *path, const char *target, const char *object);
 
 // Attributes of a group or array.
 void cull_h5_text(cull_h5 *file, const char *where, const char *name, const char *text);
@@ -95,7 +97,11 @@ cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *n
 cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name,
                              double *out) CULL_MUST_CHECK;
 // A whole array in the alloc arena, its numbers converted to `type` (not 's'), or its texts ('s').
+// One of another file that `path` links to is read there, as checked as any.
 cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
                         const void **data) CULL_MUST_CHECK;
+// The file and the object in it that `path` links to, in the alloc arena; NULL: it is no such link.
+cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to,
+                           const char **object) CULL_MUST_CHECK;
 
 #endif

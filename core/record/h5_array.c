@@ -61,6 +61,22 @@ static const void *missing(char type)
     }
 }
 
+// Is an element missing? Of what is filled in later nobody knows.
+static bool has_missing(const cull_h5_array *array)
+{
+    const void *const none = missing(array->type);
+    const size_t n = elements(array), size = none ? cull_h5_size(array->type) : 0;
+    const double *d = array->data;
+    const float *f = array->data;
+
+    for (size_t i = 0; none && array->data && i < n; i++)
+        if (array->type == 'd'   ? isnan(d[i])
+            : array->type == 'f' ? isnan(f[i])
+                                 : memcmp((const char *)array->data + i * size, none, size) == 0)
+            return true;
+    return none && !array->data;
+}
+
 static bool is_ascii(const char *text)
 {
     while (*text > 0)
@@ -184,7 +200,7 @@ static void describe(cull_h5 *file, const char *path, const cull_h5_array *array
         cull_h5_text(file, path, "long_name", array->doc);
     if (array->unit)
         cull_h5_text(file, path, "units", array->unit);
-    if (missing(array->type) && !scale)
+    if (!scale && has_missing(array))
         cull_h5_attribute(file, path, "_FillValue", cull_h5_memory_type(array->type), NULL,
                           missing(array->type));
     if (!array->meanings || array->type != 'b')
@@ -201,7 +217,7 @@ static void describe(cull_h5 *file, const char *path, const cull_h5_array *array
 
 static bool is_scale(const cull_h5_array *array)
 {
-    return array->rank == 1 && strcmp(array->name, array->dims[0]) == 0;
+    return array->rank == 1 && array->dims[0] && strcmp(array->name, array->dims[0]) == 0;
 }
 
 // The scale of an axis is there already, or becomes 0, 1, 2, …
@@ -268,7 +284,7 @@ void cull_h5_put(cull_h5 *file, const char *group, const cull_h5_array *array)
         if (file->status == CULL_OK && H5DSset_scale(made, array->name) < 0)
             cull_h5_failed(file, "axis", path);
     } else {
-        for (size_t i = 0; i < array->rank; i++)
+        for (size_t i = 0; i < array->rank && array->dims[i]; i++)
             attach(file, made, group, array, i);
     }
     H5Dclose(made);

@@ -287,10 +287,10 @@ void cull_h5_group(cull_h5 *file, const char *group)
     H5Pclose(what);
 }
 
-void cull_h5_link(cull_h5 *file, const char *path, const char *target)
+void cull_h5_link(cull_h5 *file, const char *path, const char *target, const char *object)
 {
     if (file->status == CULL_OK &&
-        H5Lcreate_external(target, "/", file->file, path, H5P_DEFAULT, H5P_DEFAULT) < 0)
+        H5Lcreate_external(target, object, file->file, path, H5P_DEFAULT, H5P_DEFAULT) < 0)
         cull_h5_failed(file, "link", path);
 }
 

@@ -114,7 +114,7 @@ static void put_table(cull_h5 *file, cull_arena *arena, const table *t)
         const char *link = cull_arena_printf(arena, "/files/%s", t->file[i]);
         const char *target = cull_arena_printf(arena, "trials/%s", t->file[i]);
         if (link && target)
-            cull_h5_link(file, link, target);
+            cull_h5_link(file, link, target, "/");
         else
             cull_h5_no_memory(file);
     }

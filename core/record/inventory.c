@@ -15,8 +15,9 @@
 
 const char *cull_kept_word(cull_kept_kind kind)
 {
-    static const char *const words[CULL_N_KEPT] = { "trial", "evaluation",  "cut",
-                                                    "stage", "calibration", "left over" };
+    static const char *const words[CULL_N_KEPT] = { "trial",    "evaluation",  "cut",
+                                                    "stage",    "calibration", "question",
+                                                    "left over" };
 
     return words[kind];
 }
@@ -142,6 +143,8 @@ static cull_status look_at_trials(builder *b)
             if (k->kind == CULL_KEPT_TRIAL) {
                 k->cut = stored.at[t].cut;
                 k->n_evaluations = stored.at[t].n_evaluations;
+                k->question = stored.at[t].question;
+                k->n_questions = stored.at[t].n_questions;
             }
         }
         if (*stored.at[t].renamed_from)
@@ -176,6 +179,13 @@ static cull_status look_at_steps(builder *b)
     return CULL_OK;
 }
 
+static void use_questions(const cull_inventory *v, const char *name)
+{
+    for (size_t i = 0; i < v->n; i++)
+        if (v->at[i].kind == CULL_KEPT_QUESTIONS && strcmp(v->at[i].name, name) == 0)
+            v->at[i].used = true;
+}
+
 static void mark_used(cull_inventory *v)
 {
     for (size_t i = 0; i < v->n; i++) {
@@ -186,6 +196,8 @@ static void mark_used(cull_inventory *v)
             k->used = cut != NULL;
         if (k->kind == CULL_KEPT_CALIBRATION)
             k->used = true;
+        for (size_t q = 0; q < k->n_questions; q++)
+            use_questions(v, k->question[q]);
     }
 }
 
@@ -198,7 +210,7 @@ static int by_kind_and_name(const void *a, const void *b)
 
 cull_status cull_inventory_make(cull_ctx *ctx, const char *folder, cull_inventory *out)
 {
-    static const char *const rooms[] = { "trials", "cuts", "steps", "calibration" };
+    static const char *const rooms[] = { "trials", "cuts", "steps", "calibration", "questions" };
     builder b = { .ctx = ctx, .folder = folder, .out = out };
     bool any = false;
 
@@ -218,6 +230,7 @@ cull_status cull_inventory_make(cull_ctx *ctx, const char *folder, cull_inventor
     CULL_TRY(add_all(&b, CULL_KEPT_CUT, "cuts", ".safetensors"));
     CULL_TRY(add_all(&b, CULL_KEPT_STEP, "steps", ".safetensors"));
     CULL_TRY(add_all(&b, CULL_KEPT_CALIBRATION, "calibration", ".safetensors"));
+    CULL_TRY(add_all(&b, CULL_KEPT_QUESTIONS, "questions", ".h5"));
     CULL_TRY(look_at_trials(&b));
     CULL_TRY(look_at_steps(&b));
     mark_used(out);

@@ -11,6 +11,7 @@ typedef enum cull_kept_kind {
     CULL_KEPT_CUT,
     CULL_KEPT_STEP,        // what a stage decided
     CULL_KEPT_CALIBRATION, // statistics
+    CULL_KEPT_QUESTIONS,   // what tasks ask
     CULL_KEPT_LEFT,        // a temporary file of a dead process
     CULL_N_KEPT,
 } cull_kept_kind;
@@ -20,11 +21,14 @@ typedef struct cull_kept {
     const char *name; // below the folder: "trials/a.h5"
     uint64_t bytes;
     double changed; // seconds since 1970
-    bool used;     // a trial: always; a cut: a trial or a stage names it; a stage: its cut is there
-    bool old_name; // a trial, and what was added to it: it is there under a later name too
-    bool damaged;  // a trial that cannot be read
+    bool used; // a trial: always; a cut: a trial or a stage names it; a stage: its cut is there;
+               // questions: a trial links to them
+    bool old_name;        // a trial, and what was added to it: it is there under a later name too
+    bool damaged;         // a trial that cannot be read
     const char *cut;      // of a trial or stage, below the folder; NULL: none
     size_t n_evaluations; // of a trial, with what was added
+    size_t n_questions;
+    const char *const *question; // (n_questions) of a trial, likewise, below the folder
 } cull_kept;
 
 typedef struct cull_inventory {

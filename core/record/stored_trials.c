@@ -11,8 +11,9 @@
 typedef struct entry {
     const char *name, *id, *cut, *renamed_from;
     bool added;
-    size_t n;
-    const char *const *key; // (n) evaluations
+    size_t n, n_questions;
+    const char *const *key;      // (n) evaluations
+    const char *const *question; // (n_questions) files of what they ask
 } entry;
 
 static cull_status read_keys(cull_h5_in *file, entry *e)
@@ -24,6 +25,7 @@ static cull_status read_keys(cull_h5_in *file, entry *e)
     CULL_TRY(cull_h5_get_text(file, "/", "trial_id", &e->id));
     CULL_TRY(cull_h5_get_text(file, "/cut", "file", &e->cut));
     CULL_TRY(cull_h5_get_text(file, "/", "renamed_from", &e->renamed_from));
+    CULL_TRY(cull_h5_get_texts(file, "/eval", "questions", &e->n_questions, &e->question));
     if (!cull_h5_has(file, "/evaluations/key"))
         return CULL_OK;
     CULL_TRY(cull_h5_get(file, "/evaluations/key", 's', &shape, &data));
@@ -87,24 +89,35 @@ static cull_status read_entries(cull_ctx *ctx, const char *dir, size_t *n, entry
 static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry *all, size_t i,
                           cull_stored_trial *out)
 {
-    size_t keys = 0;
+    size_t keys = 0, questions = 0;
 
-    for (size_t j = 0; j < n; j++)
-        keys += strcmp(all[j].id, all[i].id) == 0 ? all[j].n : 0;
-    const char **key = cull_take(ctx, keys ? keys : 1, sizeof *key);
-    if (!key)
+    for (size_t j = 0; j < n; j++) {
+        const bool same = strcmp(all[j].id, all[i].id) == 0;
+        keys += same ? all[j].n : 0;
+        questions += same ? all[j].n_questions : 0;
+    }
+    const char **key = cull_take(ctx, keys + 1, sizeof *key);
+    const char **question = cull_take(ctx, questions + 1, sizeof *question);
+    if (!key || !question)
         return CULL_ENOMEM;
 
-    keys = 0;
-    for (size_t j = 0; j < n; j++)
-        for (size_t k = 0; strcmp(all[j].id, all[i].id) == 0 && k < all[j].n; k++)
+    keys = questions = 0;
+    for (size_t j = 0; j < n; j++) {
+        if (strcmp(all[j].id, all[i].id) != 0)
+            continue;
+        for (size_t k = 0; k < all[j].n; k++)
             key[keys++] = all[j].key[k];
+        for (size_t k = 0; k < all[j].n_questions; k++)
+            question[questions++] = all[j].question[k];
+    }
     memcpy(out->id, all[i].id, sizeof out->id);
     out->path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials/%s", dir, all[i].name);
     out->cut = *all[i].cut ? all[i].cut : NULL;
     out->renamed_from = all[i].renamed_from;
     out->evaluation = key;
     out->n_evaluations = keys;
+    out->question = question;
+    out->n_questions = questions;
     return out->path ? CULL_OK : cull_no_memory(ctx);
 }
 
@@ -150,7 +163,8 @@ bool cull_evaluation_exists(const cull_stored_trial *present, const char *key)
 
 cull_status cull_results_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 {
-    static const char *const folders[] = { "", "/trials", "/cuts", "/calibration", "/steps" };
+    static const char *const folders[] = { "",       "/trials",   "/cuts", "/calibration",
+                                           "/steps", "/questions" };
 
     *removed = 0;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {

@@ -9,77 +9,36 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static size_t rank_of(const cull_column *column)
+static void link_column(cull_h5 *file, cull_arena *arena, const char *group, const char *name,
+                        const char *link)
 {
-    size_t rank = 0;
+    const char *path = cull_arena_printf(arena, "%s/%s", group, name);
 
-    while (rank < 3 && column->dims[rank])
-        rank++;
-    return rank;
+    if (path)
+        cull_h5_link(file, path, link, name);
+    else
+        cull_h5_no_memory(file);
 }
 
-// Can the two columns not stand in one group? One name, or one axis with two lengths.
-static bool clash(const cull_column *a, const cull_column *b)
-{
-    if (same(a->name, b->name))
-        return true;
-    for (size_t i = 0; i < rank_of(a); i++)
-        for (size_t j = 0; j < rank_of(b); j++)
-            if (same(a->dims[i], b->dims[j]) && a->shape[i] != b->shape[j])
-                return true;
-    return false;
-}
-
-static bool clash_on(const cull_collector *a, const cull_collector *b, const char *task)
-{
-    for (size_t i = 0; i < a->n_columns; i++)
-        for (size_t j = 0; j < b->n_columns; j++)
-            if (same(a->columns[i].task, task) && same(b->columns[j].task, task) &&
-                clash(&a->columns[i], &b->columns[j]))
-                return true;
-    return false;
-}
-
-// The group of a task of evaluation i: the task's name, with the metric's and a number behind it
-// where the columns of an earlier evaluation are in the way.
-static const char *group_of(cull_arena *arena, const cull_evaluation *all, size_t i,
-                            const char *task)
-{
-    size_t clashes = 0, earlier = 1;
-
-    for (size_t j = 0; j < i; j++) {
-        clashes += clash_on(all[j].found, all[i].found, task);
-        earlier += same(all[j].metric, all[i].metric);
-    }
-
-    if (clashes == 0)
-        return cull_arena_printf(arena, "/eval/%s", task);
-    if (earlier == 1)
-        return cull_arena_printf(arena, "/eval/%s.%s", task, all[i].metric);
-    return cull_arena_printf(arena, "/eval/%s.%s.%zu", task, all[i].metric, earlier);
-}
-
-static void put_columns(cull_h5 *file, cull_arena *arena, const cull_evaluation *all, size_t i)
+static void put_columns(cull_h5 *file, cull_arena *arena, const cull_evaluation *all, size_t i,
+                        const cull_question_sets *questions)
 {
     const cull_collector *found = all[i].found;
 
     for (size_t c = 0; c < found->n_columns; c++) {
         const cull_column *column = &found->columns[c];
-        const char *group = group_of(arena, all, i, column->task);
-        cull_h5_array array = { .name = column->name,
-                                .type = column->type,
-                                .rank = rank_of(column),
-                                .data = column->data,
-                                .unit = column->unit,
-                                .doc = column->doc };
-        memcpy(array.dims, column->dims, array.rank * sizeof *array.dims);
-        memcpy(array.shape, column->shape, array.rank * sizeof *array.shape);
+        const char *group = cull_evaluation_group(arena, all, i, column->task);
         if (!group) {
             cull_h5_no_memory(file);
             return;
         }
+        const char *link = cull_questions_link(questions, group, column);
+        const cull_h5_array array = cull_column_array(column);
         cull_h5_group(file, group);
-        cull_h5_put(file, group, &array);
+        if (link)
+            link_column(file, arena, group, column->name, link);
+        else
+            cull_h5_put(file, group, &array);
     }
 }
 
@@ -91,7 +50,7 @@ static void put_attributes(cull_h5 *file, cull_arena *arena, const cull_evaluati
 
     for (size_t c = 0; c < found->n_attributes; c++) {
         const cull_attribute *a = &found->attributes[c];
-        const char *group = group_of(arena, all, i, a->task);
+        const char *group = cull_evaluation_group(arena, all, i, a->task);
         const char *longer = cull_arena_printf(arena, "%s.%s", all[i].metric, a->name);
         if (!group || !longer) {
             cull_h5_no_memory(file);
@@ -200,7 +159,7 @@ static void rows_fill(rows *r, cull_arena *arena, size_t n, const cull_evaluatio
             r->text[0][r->n] = v->task;
             r->text[1][r->n] = v->metric;
             r->text[2][r->n] = v->filter;
-            r->text[3][r->n] = group_of(arena, evaluations, i, v->task);
+            r->text[3][r->n] = cull_evaluation_group(arena, evaluations, i, v->task);
             r->value[r->n] = v->value;
             r->error[r->n] = v->stderr_;
             r->count[r->n] = (int64_t)v->n;
@@ -245,13 +204,27 @@ static void put_metrics(cull_h5 *file, cull_arena *arena, size_t n,
     }
 }
 
-void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations)
+static void put_question_files(cull_h5 *file, const cull_question_sets *questions)
+{
+    const char **files = cull_h5_scratch(file, questions->n, sizeof *files);
+    size_t n = 0;
+
+    for (size_t i = 0; files && i < questions->n; i++)
+        if (questions->at[i].link)
+            files[n++] = questions->at[i].link + strlen("../");
+    if (n > 0)
+        cull_h5_texts(file, "/eval", "questions", n, files);
+}
+
+void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations,
+                          const cull_question_sets *questions)
 {
     cull_arena *arena = cull_h5_arena(file);
 
     cull_h5_group(file, "/eval");
+    put_question_files(file, questions);
     for (size_t i = 0; i < n; i++) {
-        put_columns(file, arena, evaluations, i);
+        put_columns(file, arena, evaluations, i, questions);
         put_attributes(file, arena, evaluations, i);
     }
     put_evaluation_table(file, arena, n, evaluations);

@@ -296,7 +296,8 @@ static void put_timing(cull_h5 *file, const cull_trial *trial)
 
 // ---- files ----
 
-static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug)
+static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug,
+                      const cull_question_sets *questions)
 {
     put_root(file, trial, slug);
     cull_put_provenance(file, &trial->provenance);
@@ -307,18 +308,18 @@ static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug)
     cull_put_layers(file, trial);
     cull_put_experts(file, trial);
     cull_put_searches(file, trial->n_searches, trial->searches);
-    cull_put_evaluations(file, trial->n_evaluations, trial->evaluations);
+    cull_put_evaluations(file, trial->n_evaluations, trial->evaluations, questions);
     put_timing(file, trial);
 }
 
 static void put_added(cull_h5 *file, const cull_trial *trial, const char *slug,
-                      const cull_evaluation *evaluation)
+                      const cull_evaluation *evaluation, const cull_question_sets *questions)
 {
     put_root(file, trial, slug);
     cull_put_provenance(file, &trial->provenance);
     put_model(file, trial);
     put_summary(file, &trial->summary);
-    cull_put_evaluations(file, 1, evaluation);
+    cull_put_evaluations(file, 1, evaluation, questions);
     put_timing(file, trial);
 }
 
@@ -343,17 +344,20 @@ static cull_status write_file(cull_ctx *ctx, const char *dir, const char *name,
     const char *path = cull_arena_printf(scratch, "%s/%s", dir, name);
     const char *folder = cull_arena_printf(scratch, "%s/trials", dir);
     const char *slug = cull_trial_slug(ctx, &trial->axes);
+    cull_question_sets questions;
 
     if (!path || !folder || !slug)
         return cull_no_memory(ctx);
     CULL_TRY(cull_make_folder(ctx, folder));
+    CULL_TRY(cull_questions_write(ctx, dir, added ? 1 : trial->n_evaluations,
+                                  added ? added : trial->evaluations, &questions));
 
     cull_h5 *file = cull_h5_create(ctx, path, 0);
     cull_status status = file ? CULL_OK : cull_context_of(ctx)->error.status;
     if (file && added)
-        put_added(file, trial, slug, added);
+        put_added(file, trial, slug, added, &questions);
     else if (file)
-        put_trial(file, trial, slug);
+        put_trial(file, trial, slug, &questions);
     if (file)
         status = cull_h5_commit(file);
     cull_arena_rewind(scratch, mark);

@@ -164,6 +164,8 @@ typedef struct cull_stored_trial { // one finished trial, its siblings taken tog
     const char *renamed_from; // the file that it is a copy of, without ending; "": of none
     size_t n_evaluations;
     const char *const *evaluation; // keys that are present, main file and siblings
+    size_t n_questions;
+    const char *const *question; // files of what they ask, below the folder
 } cull_stored_trial;
 
 typedef struct cull_stored_trials {

@@ -3,6 +3,7 @@
 #define CULL_RECORD_TRIAL_GROUPS_H
 
 #include "record/h5.h"
+#include "record/questions.h"
 #include "record/trial_file.h"
 
 enum { CULL_TRIAL_SCHEMA = 1, CULL_TIME = 32 };
@@ -13,6 +14,14 @@ void cull_put_provenance(cull_h5 *file, const cull_provenance *provenance);
 void cull_put_layers(cull_h5 *file, const cull_trial *trial);  // per layer
 void cull_put_experts(cull_h5 *file, const cull_trial *trial); // per layer and expert
 void cull_put_searches(cull_h5 *file, size_t n, const cull_search_found *searches);
-void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations);
+void cull_put_evaluations(cull_h5 *file, size_t n, const cull_evaluation *evaluations,
+                          const cull_question_sets *questions);
+
+// A metric's column as an array.
+cull_h5_array cull_column_array(const cull_column *column);
+// The group of a task of evaluation i: "/eval/" and the task's name, with the metric's and a number
+// behind it where the columns of an earlier evaluation are in the way. NULL: no memory.
+const char *cull_evaluation_group(cull_arena *arena, const cull_evaluation *all, size_t i,
+                                  const char *task);
 
 #endif

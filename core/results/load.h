@@ -5,10 +5,18 @@
 #include "record/h5.h"
 #include "results/frame.h"
 
+typedef struct shared_texts { // a column that the trials of a folder link to, read once
+    const char *file, *object;
+    size_t n;
+    const char *const *text; // (n) NULL: it cannot be read
+    struct shared_texts *next;
+} shared_texts;
+
 typedef struct loading {
     cull_ctx *ctx;
     cull_frame *frame;
     size_t room_trials, room_rows;
+    shared_texts *shared; // alloc arena
 } loading;
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;

@@ -158,17 +158,57 @@ static const double *item_column(reader *r, const char *group, const char *name,
     return one;
 }
 
+// A column that others link to. Where it cannot be read a warning says so.
+static shared_texts *shared(reader *r, const char *file, const char *object)
+{
+    cull_ctx *ctx = r->in->ctx;
+    cull_h5_in *in = NULL;
+    cull_h5_shape shape = { 0 };
+    const void *data = NULL;
+
+    for (shared_texts *s = r->in->shared; s; s = s->next)
+        if (strcmp(s->file, file) == 0 && strcmp(s->object, object) == 0)
+            return s;
+    shared_texts *s = cull_take(ctx, 1, sizeof *s);
+    if (!s) {
+        r->status = CULL_ENOMEM;
+        return NULL;
+    }
+    cull_status status = cull_h5_open(ctx, file, &in);
+    if (status == CULL_OK)
+        status = cull_h5_get(in, object, 's', &shape, &data);
+    cull_h5_close(in);
+    if (status == CULL_ENOMEM)
+        r->status = status;
+    else if (status != CULL_OK) {
+        ctx->host->log(ctx, CULL_WARN, "%s: trials are compared without it",
+                       cull_context_of(ctx)->error.sentence);
+        cull_error_clear(ctx);
+    }
+    *s = (shared_texts){ .file = file, .object = object, .next = r->in->shared };
+    s->text = status == CULL_OK ? data : NULL;
+    s->n = status == CULL_OK && shape.rank == 1 ? shape.n : 0;
+    return r->in->shared = s;
+}
+
 // A text column of the row's group, or NULL.
 static const char *const *item_texts(reader *r, const char *group, const char *name, size_t n)
 {
     cull_h5_shape shape;
     const void *data = NULL;
+    const char *to, *object;
     const char *path =
         cull_arena_printf(cull_context_of(r->in->ctx)->scratch, "%s/%s", group, name);
 
     if (r->status != CULL_OK || !path || !cull_h5_has(r->file, path))
         return NULL;
-    r->status = cull_h5_get(r->file, path, 's', &shape, &data);
+    r->status = cull_h5_linked(r->file, path, &to, &object);
+    if (r->status == CULL_OK && to) {
+        const shared_texts *s = shared(r, to, object);
+        return s && s->n == n ? s->text : NULL;
+    }
+    if (r->status == CULL_OK)
+        r->status = cull_h5_get(r->file, path, 's', &shape, &data);
     return r->status == CULL_OK && shape.rank == 1 && shape.n == n ? data : NULL;
 }
 

@@ -125,10 +125,17 @@ class Results:
 
     @staticmethod
     def _by_axis(group):
-        axes = {}
-        for name, item in group.items():
+        """What a group links to (questions/) has no scale: its axis is that of its length."""
+        axes, lengths = {}, {}
+        for name in group:
+            item = group.get(name)  # None: a link whose file is gone
+            if isinstance(item, h5py.Dataset) and item.is_scale:
+                lengths.setdefault(len(item), name)
+        for name in group:
+            item = group.get(name)
             if isinstance(item, h5py.Dataset) and item.ndim == 1 and not item.is_scale:
-                axis = item.dims[0][0].name.split("/")[-1] if len(item.dims[0]) else "item"
+                linked = lengths.get(len(item), "item")
+                axis = item.dims[0][0].name.split("/")[-1] if len(item.dims[0]) else linked
                 axes.setdefault(axis, {})[name] = _column(item)
         return axes
 

@@ -17,6 +17,7 @@
 #include "base/new_file.h"
 #include "record/h5.h"
 #include "record/trial_file.h"
+#include "results/frame.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"
 
@@ -115,6 +116,72 @@ static void what_is_written_is_read(void **state)
     assert_string_equal(text, "lm-eval-0.4.13");
     cull_h5_close(file);
     made_free(m);
+}
+
+// A trial of 200 questions in 25 clusters, whose names take more than 8 kB.
+static made_trial *asked(fake_host *host, uint64_t seed)
+{
+    enum { N = 200 };
+    static uint8_t acc[N];
+    static const char *cluster[N];
+    cull_ctx *ctx = fake_ctx(host);
+    made_trial *m = made_new(ctx, "reap", 0.25, seed, 2);
+
+    for (size_t i = 0; i < N; i++) {
+        acc[i] = (i + seed) % 3 == 0;
+        cluster[i] = cull_arena_printf(host->context.alloc, "%064zu", i / 8);
+    }
+    made_report(ctx, m, &(made_task){ .task = "facts", .n = N, .acc = acc, .cluster = cluster });
+    return m;
+}
+
+static void what_is_asked_stands_once(void **state)
+{
+    fake_host *host = *state;
+    cull_ctx *ctx = fake_ctx(host);
+    char questions[64], kept[64], command[160];
+
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        made_trial *m = asked(host, seed);
+        assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+        made_free(m);
+    }
+    snprintf(questions, sizeof questions, "%s/questions", folder);
+    assert_int_equal(entries(questions), 1);
+
+    cull_stored_trials stored;
+    assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
+    assert_int_equal(stored.n, 2);
+    assert_int_equal(stored.at[0].n_questions, 1);
+    assert_string_equal(stored.at[0].question[0], stored.at[1].question[0]);
+
+    cull_h5_in *file;
+    assert_ok(host, cull_h5_open(ctx, stored.at[0].path, &file));
+    const char *const *cluster = array(host, file, "/eval/facts/cluster", 's', 200);
+    assert_int_equal(strlen(cluster[199]), 64);
+    assert_string_equal(cluster[199] + 62, "24");
+    cull_h5_close(file);
+
+    // they count in what is compared; without the file a warning says so, and trials are still read
+    cull_frame frame;
+    const char *const folders[] = { folder };
+    assert_ok(host, cull_frame_load(ctx, 1, folders, NULL, &frame));
+    assert_int_equal(frame.n_rows, 2);
+    assert_non_null(frame.row[0].items.cluster);
+    snprintf(kept, sizeof kept, "%s/elsewhere", folder);
+    assert_int_equal(rename(questions, kept), 0);
+    assert_ok(host, cull_frame_load(ctx, 1, folders, NULL, &frame));
+    assert_null(frame.row[0].items.cluster);
+
+    // a damaged one is written anew
+    assert_int_equal(rename(kept, questions), 0);
+    snprintf(command, sizeof command, "truncate -s 500 '%s/%s'", folder, stored.at[0].question[0]);
+    assert_int_equal(system(command), 0);
+    made_trial *m = asked(host, 3);
+    assert_ok(host, cull_trial_write(ctx, folder, &m->trial));
+    made_free(m);
+    assert_ok(host, cull_frame_load(ctx, 1, folders, NULL, &frame));
+    assert_non_null(frame.row[0].items.cluster);
 }
 
 static void a_later_metric_becomes_a_sibling(void **state)
@@ -355,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_written_is_read, make, clear),
+        cmocka_unit_test_setup_teardown(what_is_asked_stands_once, make, clear),
         cmocka_unit_test_setup_teardown(a_later_metric_becomes_a_sibling, make, clear),
         cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, make, clear),
         cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, make, clear),
