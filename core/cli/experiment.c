@@ -11,6 +11,7 @@
 #include "plan/key.h"
 #include "plan/only.h"
 #include "plan/remarks.h"
+#include "record/folder_note.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
                                    cull_spec_source *out)
@@ -32,12 +33,26 @@ cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, c
     return set[options->n_set] ? CULL_OK : cull_no_memory(ctx);
 }
 
+// `auto` stays what it came to when the folder was first asked for it.
+static cull_status settle_precision(cull_ctx *ctx, const char *given, cull_spec *spec)
+{
+    if (strcmp(spec->precision, "auto") != 0)
+        return CULL_OK;
+    const char *folder = cull_experiment_folder(ctx, spec, given);
+    if (!folder)
+        return CULL_ENOMEM;
+    spec->automatic = cull_folder_note_read(ctx, folder).automatic;
+    return CULL_OK;
+}
+
 static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
-                                const cull_spec_source *source, uint32_t what,
+                                const cull_spec_source *source, const char *folder, uint32_t what,
                                 cull_problems *problems, cull_experiment *e)
 {
     cull_status status = cull_spec_read(ctx, source, registry, problems, &e->spec);
 
+    if (status == CULL_OK)
+        status = settle_precision(ctx, folder, &e->spec);
     if (status == CULL_OK)
         status = cull_plan_make(ctx, &e->spec, problems, &e->plan);
     if (status == CULL_EUSAGE) { // counts problems; there may be more
@@ -67,14 +82,14 @@ static bool print_problems(const cull_problems *problems)
 }
 
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
-                                 const cull_spec_source *source, uint32_t what,
+                                 const cull_spec_source *source, const char *folder, uint32_t what,
                                  cull_experiment *out)
 {
     cull_problems problems;
 
     *out = (cull_experiment){ 0 };
     cull_problems_init(&problems, ctx);
-    const cull_status status = read_and_fit(ctx, registry, source, what, &problems, out);
+    const cull_status status = read_and_fit(ctx, registry, source, folder, what, &problems, out);
     if (problems.n > 0)
         out->said = print_problems(&problems) && !cull_ends_all(status);
     CULL_TRY(status);

@@ -17,10 +17,11 @@ cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, c
                                    cull_spec_source *out) CULL_MUST_CHECK;
 
 // Reads FILE and does all that comes before computing: models are opened, rows and requests loaded,
-// keys made. The problems of the file are printed to stderr. Close in any case. what: 0, or
-// CULL_OPEN_SHAPES where nothing will run, so that weights may be missing.
+// keys made. The problems of the file are printed to stderr. Close in any case. folder: where
+// results go (-o) or NULL; it may know what `precision: auto` is. what: 0, or CULL_OPEN_SHAPES
+// where nothing will run, so that weights may be missing.
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
-                                 const cull_spec_source *source, uint32_t what,
+                                 const cull_spec_source *source, const char *folder, uint32_t what,
                                  cull_experiment *out) CULL_MUST_CHECK;
 // Where an experiment's results go: `given` (-o), or what it says, or results/<name>. NULL: no
 // memory, reported.

@@ -219,8 +219,9 @@ cull_status cull_inputs_open(cull_ctx *ctx, cull_plan *plan, uint32_t what, cull
     const cull_spec *spec = plan->spec;
 
     *out = (cull_inputs){ .spec = spec };
-    if (!cull_precision_of(spec->precision, &out->precision))
-        return cull_fail(ctx, CULL_EINVAL, "precision: \"%s\" is none", spec->precision);
+    const char *precision = spec->automatic ? spec->automatic : spec->precision;
+    if (!cull_precision_of(precision, &out->precision))
+        return cull_fail(ctx, CULL_EINVAL, "precision: \"%s\" is none", precision);
     out->at = cull_take(ctx, spec->n_models, sizeof *out->at);
     if (!out->at)
         return CULL_ENOMEM;

@@ -22,7 +22,8 @@ static bool is_noted(cull_ctx *ctx, const char *folder, const cull_folder_note *
 {
     const cull_folder_note there = cull_folder_note_read(ctx, folder);
 
-    return same_text(there.question, note->question) && same_text(there.baseline, note->baseline);
+    return same_text(there.question, note->question) && same_text(there.baseline, note->baseline) &&
+           same_text(there.automatic, note->automatic);
 }
 
 cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull_folder_note *note)
@@ -30,7 +31,8 @@ cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull
     if (is_noted(ctx, folder, note))
         return CULL_OK;
     const char *path = path_of(ctx, folder);
-    json_t *json = json_pack("{s:s, s:s?}", "question", note->question, "baseline", note->baseline);
+    json_t *json = json_pack("{s:s, s:s?, s:s*}", "question", note->question, "baseline",
+                             note->baseline, "auto_precision", note->automatic);
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     cull_status status = CULL_ENOMEM;
 
@@ -53,7 +55,8 @@ cull_folder_note cull_folder_note_read(cull_ctx *ctx, const char *folder)
     const char *path = path_of(ctx, folder);
     json_t *json = path ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const char *question = text_of(ctx, json, "question");
-    const cull_folder_note note = { question ? question : "", text_of(ctx, json, "baseline") };
+    const cull_folder_note note = { question ? question : "", text_of(ctx, json, "baseline"),
+                                    text_of(ctx, json, "auto_precision") };
 
     json_decref(json);
     return note;

@@ -136,8 +136,9 @@ typedef struct cull_spec {
     cull_layers_spec *layers;
     cull_place precision_place;
     const char *precision, *store;
-    const char *folder; // NULL: results/<name>
-    const char *cache;  // for calibrations and cuts, beside several folders; NULL: none
+    const char *automatic; // what `auto` has come to in the folder of results; NULL: nothing yet
+    const char *folder;    // NULL: results/<name>
+    const char *cache;     // for calibrations and cuts, beside several folders; NULL: none
     cull_lasting keep;
 } cull_spec;
 

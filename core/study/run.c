@@ -244,13 +244,24 @@ static void count(const cull_study *s, cull_tally *out)
     out->done -= out->there < out->done ? out->there : out->done;
 }
 
+// The folder's note; what `auto` came to is kept by experiments that do not ask for it.
+static cull_status note_experiment(const cull_study *s)
+{
+    const bool asks = strcmp(s->spec->precision, "auto") == 0;
+    const cull_folder_note there = cull_folder_note_read(s->ctx, s->options->folder);
+    const cull_folder_note note = { s->spec->question, s->spec->baseline,
+                                    asks ? cull_precision_word(s->inputs->precision)
+                                         : there.automatic };
+
+    return cull_folder_note_write(s->ctx, s->options->folder, &note);
+}
+
 static cull_status run(cull_study *s, cull_tally *out)
 {
     const char *folder = s->options->folder;
 
     CULL_TRY(prepare_folders(s));
-    CULL_TRY(cull_folder_note_write(s->ctx, folder,
-                                    &(cull_folder_note){ s->spec->question, s->spec->baseline }));
+    CULL_TRY(note_experiment(s));
     cull_crash_results(folder);
     cull_context_of(s->ctx)->pages = cull_pages_new(folder);
     cull_status status = run_models(s, out);
