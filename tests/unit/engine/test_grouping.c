@@ -1,5 +1,6 @@
 // What is asked together, and on how many threads, must not show in the answers: the same bits for
 // any number of threads and however requests and variants are grouped. Statistics likewise.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -208,6 +209,61 @@ static void threads_leave_every_statistic(void **state)
     close_all(b);
 }
 
+// The questions in another order, of answers and of statistics.
+static void reverse(asked *a, calibrated *c)
+{
+    for (size_t i = 0; i < N / 2; i++) {
+        const cull_request *request = a->list[i];
+        const cull_sequence at = c->at[i];
+        a->list[i] = a->list[N - 1 - i];
+        a->list[N - 1 - i] = request;
+        c->at[i] = c->at[N - 1 - i];
+        c->at[N - 1 - i] = at;
+    }
+}
+
+static void assert_near(size_t n, const double *x, const double *y)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(x[i] - y[i]) <= 1e-12 * fmax(fabs(x[i]), 1)))
+            fail_msg("%zu: %.17g and %.17g", i, x[i], y[i]);
+}
+
+// An answer knows no order of the questions. Nor do counts; sums over rows are made in the rows'
+// order, and another one rounds otherwise.
+static void order_leaves_answers_and_counts(void **state)
+{
+    cull_answer first[VARIANTS * N], other[VARIANTS * N];
+    calibrated one, two;
+    asked *a = open_on(2);
+
+    (void)state;
+    begin_calibration(a, 0, N, NULL, &one);
+    begin_calibration(a, 0, N, NULL, &two);
+    evaluate(a, 0, VARIANTS, 0, N, first);
+    calibrate(a, NULL, 1, &one.how, NULL);
+    reverse(a, &two);
+    evaluate(a, 0, VARIANTS, 0, N, other);
+    calibrate(a, NULL, 1, &two.how, NULL);
+    for (size_t v = 0; v < VARIANTS; v++)
+        for (size_t i = 0; i < N; i++)
+            assert_same_answer(&first[v * N + i], &other[v * N + N - 1 - i]);
+    for (size_t l = 0; l < a->model.opened.facts->L; l++) {
+        const cull_layer_stats *x = cull_stats_store_layer(one.how.out, l);
+        const cull_layer_stats *y = cull_stats_store_layer(two.how.out, l);
+        const size_t E = cull_layer_of(&a->model.opened, l)->E, D = a->model.opened.facts->D;
+        assert_memory_equal(x->count, y->count, E * sizeof *x->count);
+        assert_memory_equal(x->coact, y->coact, E * E * sizeof *x->coact);
+        assert_near(E, x->prob_sum, y->prob_sum);
+        assert_near(E, x->norm_sum, y->norm_sum);
+        assert_near(E * D, x->var, y->var);
+        assert_near(E * E, x->logit_gram, y->logit_gram);
+    }
+    cull_stats_store_free(one.how.out);
+    cull_stats_store_free(two.how.out);
+    close_all(a);
+}
+
 enum { TOGETHER = 3 };
 
 // Three calibrations on rows and variants of their own, one by one and in one call under a limit of
@@ -303,6 +359,7 @@ int main(void)
         cmocka_unit_test(threads_leave_every_bit),
         cmocka_unit_test(company_leaves_every_bit),
         cmocka_unit_test(threads_leave_every_statistic),
+        cmocka_unit_test(order_leaves_answers_and_counts),
         cmocka_unit_test(calibrations_share_a_pass),
         cmocka_unit_test(what_is_spilled_comes_back),
     };
