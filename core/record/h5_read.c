@@ -10,11 +10,14 @@ struct cull_h5_in {
     cull_ctx *ctx;
     char *path;
     hid_t file;
-    hid_t how; // arrays are read
+    hid_t how;       // arrays are read
+    hid_t at;        // the object that was asked for last, or −1
+    char where[512]; // its path
 };
 
-// HDF5 clears its room for conversions before each read, a megabyte by default.
-enum { CONVERSION = 1 << 16 };
+// HDF5 clears its room for conversions before each read, a megabyte by default: bytes at least and
+// at most, and of an element.
+enum { CONVERSION_LEAST = 1 << 10, CONVERSION = 1 << 16, ELEMENT = 64 };
 
 static cull_status unreadable(cull_h5_in *file, const char *what)
 {
@@ -36,11 +39,10 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
         return cull_no_memory(ctx);
     }
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
-    *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1 };
+    *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1, .at = -1 };
     file->how = H5Pcreate(H5P_DATASET_XFER);
     cull_h5_enter(copy);
-    if (H5Pset_buffer(file->how, CONVERSION, NULL, NULL) >= 0 &&
-        H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
+    if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
         H5Pset_file_locking(how, false, true) >= 0)
         file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
     const cull_status status =
@@ -59,6 +61,8 @@ void cull_h5_close(cull_h5_in *file)
 {
     if (!file)
         return;
+    if (file->at >= 0)
+        (void)H5Oclose(file->at);
     if (file->file >= 0)
         (void)H5Fclose(file->file);
     if (file->how >= 0)
@@ -70,10 +74,42 @@ void cull_h5_close(cull_h5_in *file)
 
 // ---- names ----
 
+// An object by the first n bytes of its path; negative, with an error that nobody hears, where it
+// is missing. One is asked for many times in a row, and to find it takes longer than to read.
+static hid_t object_at(cull_h5_in *file, const char *path, size_t n)
+{
+    if (n >= sizeof file->where)
+        return -1;
+    if (strlen(file->where) == n && memcmp(file->where, path, n) == 0)
+        return file->at;
+    if (file->at >= 0)
+        (void)H5Oclose(file->at);
+    memcpy(file->where, path, n);
+    file->where[n] = '\0';
+    return file->at = H5Oopen(file->file, file->where, H5P_DEFAULT);
+}
+
+// The group that a path ends in, and the name in it; of a path that is long the file, and all of
+// it.
+static hid_t group_of(cull_h5_in *file, const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) : 0;
+
+    *name = slash && n < sizeof file->where ? slash + 1 : path;
+    if (n >= sizeof file->where)
+        return file->file;
+    return n == 0 ? object_at(file, "/", 1) : object_at(file, path, n);
+}
+
 bool cull_h5_has(cull_h5_in *file, const char *path)
 {
-    // negative, with an error that nobody hears, where a group above is missing
-    return strcmp(path, "/") == 0 || H5Lexists(file->file, path, H5P_DEFAULT) > 0;
+    const char *name;
+
+    if (strcmp(path, "/") == 0)
+        return true;
+    const hid_t group = group_of(file, path, &name);
+    return group >= 0 && H5Lexists(group, name, H5P_DEFAULT) > 0;
 }
 
 typedef struct listing {
@@ -172,9 +208,9 @@ static cull_status read_texts(cull_h5_in *file, hid_t handle, read_fn read, hid_
 
 static hid_t open_attribute(cull_h5_in *file, const char *where, const char *name)
 {
-    if (!cull_h5_has(file, where) || H5Aexists_by_name(file->file, where, name, H5P_DEFAULT) <= 0)
-        return -1;
-    return H5Aopen_by_name(file->file, where, name, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t object = object_at(file, where, strlen(where));
+
+    return object >= 0 && H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
 }
 
 cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
@@ -296,6 +332,9 @@ static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *p
                        cull_h5_shape *shape, const void **data)
 {
     CULL_TRY(shape_of(file, space, path, shape));
+    const size_t room = shape->n < CONVERSION / ELEMENT ? ELEMENT * shape->n : CONVERSION;
+    if (H5Pset_buffer(file->how, room < CONVERSION_LEAST ? CONVERSION_LEAST : room, NULL, NULL) < 0)
+        return unreadable(file, path);
     const hid_t stored = H5Dget_type(array);
     const H5T_class_t kind = H5Tget_class(stored);
     H5Tclose(stored);
@@ -319,15 +358,16 @@ static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *p
 cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to, const char **object)
 {
     H5L_info_t info;
-    const char *inside, *target;
+    const char *inside, *target, *name;
 
     *to = *object = NULL;
-    if (H5Lget_info(file->file, path, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_EXTERNAL)
+    const hid_t group = group_of(file, path, &name);
+    if (H5Lget_info(group, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_EXTERNAL)
         return CULL_OK;
     char *value = cull_take(file->ctx, info.u.val_size + 1, 1);
     if (!value)
         return CULL_ENOMEM;
-    if (H5Lget_val(file->file, path, value, info.u.val_size, H5P_DEFAULT) < 0 ||
+    if (H5Lget_val(group, name, value, info.u.val_size, H5P_DEFAULT) < 0 ||
         H5Lunpack_elink_val(value, info.u.val_size, NULL, &target, &inside) < 0)
         return unreadable(file, path);
     const char *slash = *target == '/' ? NULL : strrchr(file->path, '/');
@@ -358,7 +398,7 @@ static cull_status get_linked(cull_ctx *ctx, const char *to, const char *object,
 cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
                         const void **data)
 {
-    const char *to, *object;
+    const char *to, *object, *name;
 
     if (!cull_h5_has(file, path))
         return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
@@ -366,7 +406,8 @@ cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_s
     *shape = (cull_h5_shape){ .type = type };
     if (to)
         return get_linked(file->ctx, to, object, shape, data);
-    const hid_t array = H5Dopen2(file->file, path, H5P_DEFAULT);
+    const hid_t group = group_of(file, path, &name);
+    const hid_t array = H5Dopen2(group, name, H5P_DEFAULT);
     if (array < 0)
         return unreadable(file, path);
 
