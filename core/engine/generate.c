@@ -288,8 +288,8 @@ static cull_status prefill(generating *g)
 // ---- steps ----
 
 // The rows of one lane of a step: the unfinished sequences of a variant on one side of the rope
-// switch. Of each its newest id; of one that comes to the switch all of them, whose keys are
-// rotated anew, as its family's generate() does.
+// switch. Of each its newest id; of one that comes to the switch all of them, where its family's
+// generate() rotates their keys anew.
 typedef struct step_lane {
     size_t variant, n, n_rows;
     sequence **seq;     // (n)
@@ -460,7 +460,8 @@ static cull_status make_sequences(generating *g)
 
     for (size_t i = 0; i < g->n; i++) {
         const cull_request *r = g->request[g->which[i]];
-        const bool crosses = limit && r->n <= limit && r->n + r->max_new > limit;
+        const bool crosses =
+            limit && run->m->facts->anew_at_switch && r->n <= limit && r->n + r->max_new > limit;
         for (size_t v = 0; v < g->n_variants; v++) {
             sequence *s = g->seq + v * g->n + i;
             *s = (sequence){
@@ -571,7 +572,8 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
             if (requests[i]->kind != CULL_GENERATE)
                 continue;
             status = check_generate(run->ctx, requests[i], i);
-            const size_t twice = run->m->facts->rope_switch ? 2 : 1; // may a prompt be kept twice?
+            const size_t twice =
+                run->m->facts->anew_at_switch ? 2 : 1; // may a prompt be kept twice?
             const uint64_t more =
                 (twice * requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
             if (status != CULL_OK || (g.n && bytes + more > room))

@@ -151,6 +151,7 @@ typedef struct cull_model_facts {
     double logit_cap; // logits z, after their scale, become cap tanh(z / cap); 0: they stay
     // Why there are no weights, in a sentence: the facts follow from the model's configuration alone; NULL: there are.
     const char *no_weights;
+    bool anew_at_switch; // an answer that comes to rope_switch has the keys before it rotated anew; else they stay
 } cull_model_facts;
 
 #endif

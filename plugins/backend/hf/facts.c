@@ -100,6 +100,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->rope_switch = m->heads[0].rope.switch_at;
     if (f->rope_switch == 0)
         f->rope_switch = m->heads[1].rope.switch_at;
+    f->anew_at_switch = m->heads[0].rope.anew;
     f->exports = hf_exports(ctx, m);
     f->one_width = one_width(ctx, m);
     sum_up(m);

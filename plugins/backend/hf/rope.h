@@ -35,6 +35,7 @@ typedef struct hf_rope {
     const float *freq_beyond; // (rot/2) for paths longer than `switch_at`
     float scale, scale_beyond;
     size_t switch_at;   // 0: never
+    bool anew;          // an answer that comes there has the keys before it rotated anew
     double yarn_mscale; // MLA: the softmax scale is multiplied by its square
     size_t original;    // positions before any stretching
     double beta;        // of queries' temperature, llama_4_scaling_beta; 0: none

@@ -203,6 +203,7 @@ static cull_status read_longrope(rope_config *c, hf_rope *rope)
         // forward calls the initialiser without one); only the multiplier switches. Golden data
         // follow it.
         rope->freq_beyond = rope->freq;
+        rope->anew = true; // its generate() drops the cache; other families go on with theirs
         rope->scale = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("short_mscale"));
         rope->scale_beyond = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("long_mscale"));
         return done(c, rope->freq);
