@@ -145,6 +145,9 @@ CASES = {
     "mimo": ("mimo_v2_flash", dict(MIMO, num_hidden_layers=6), {}),
     "mimo-types": ("mimo_v2_flash", dict(MIMO, layer_types=THREE_TYPES, attention_value_scale=None, attention_bias=True,
                                          norm_topk_prob=False), dict(dtype="f32")),
+    "mimo-yarn": ("mimo_v2_flash", dict(MIMO, rope_parameters=dict(
+        full_attention=YARN, sliding_attention=dict(rope_type="linear", factor=2.0, rope_theta=300.0,
+                                                    partial_rotary_factor=0.5))), {}),
     "mimo-old": ("mimo_v2_flash", dict(MIMO, rope_parameters=dict(
         full_attention=dict(DEFAULT, rope_theta=5e6, partial_rotary_factor=0.334),
         sliding_attention=dict(DEFAULT, partial_rotary_factor=0.334))), dict(

@@ -230,15 +230,19 @@ static const struct {
     { "proportional", read_proportional },
 };
 
-// The rotated channels of a head of `width`.
+// The rotated channels of a head of `width`. An object for each type of layer says it alone, and
+// the family's own share is then that of the default type.
 static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope *rope)
 {
     const hf_arch *arch = c->arch;
-    double share = arch->partial.key ? arch->partial.def : 1;
+    const bool apart = arch->by_type && arch->partial.key && c->sub.root;
+    const bool own = arch->partial.key && (!apart || strcmp(c->type, "default") == 0);
+    double share = own ? arch->partial.def : 1;
 
     if (arch->rotary_dim && hf_config_value(c->top, arch->rotary_dim))
         share = (double)hf_size(c->top, (hf_num){ arch->rotary_dim, 0 }, 1) / (double)width;
-    share = hf_real(c->top, (hf_num)HF_KEY("partial_rotary_factor", share));
+    if (!apart)
+        share = hf_real(c->top, (hf_num)HF_KEY("partial_rotary_factor", share));
     if (c->sub.root)
         share = hf_real(&c->sub, (hf_num)HF_KEY("partial_rotary_factor", share));
     c->share = share;
