@@ -1,5 +1,7 @@
 // Whole forwards of the backend hf, run by the naive engine, against what transformers computes:
-// hidden states and logits to 2e-4, the chosen experts as sets, their gates.
+// hidden states and logits to 5e-4, the chosen experts as sets, their gates. A choice may differ
+// where the two experts' logits lie within 1e-5; such ties are counted, and what follows from one
+// in its sequence is not compared.
 //
 // Folders: tests/golden/architectures/*, and those below $CULL_TEST_CHECKPOINTS (tests/support/
 // make_checkpoints.py makes them), if that is set.
@@ -16,7 +18,7 @@
 #include "support/golden.h"
 #include "support/naive_engine.h"
 
-static const double tolerance = 5e-4;
+static const double tolerance = 5e-4, tie = 1e-5;
 
 typedef struct bench {
     const char *folder;
@@ -27,6 +29,7 @@ typedef struct bench {
     bool naive;
     cull_rule *rule; // (L) of golden data that are a variant's; NULL: the model itself
     cull_cut *cut;   // the same as a cut
+    size_t ties;     // choices that were too near to call
 } bench;
 
 // The worst difference, and where.
@@ -66,7 +69,27 @@ static double gate_of(const int32_t *index, const float *gate, size_t K, int32_t
     return NAN;
 }
 
-static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forward *f)
+static bool is_among(const int32_t *index, size_t n, int32_t e)
+{
+    while (n > 0 && index[n - 1] != e)
+        n--;
+    return n > 0;
+}
+
+// Is every expert that one choice has alone as good as one that the other has alone? z: (E) logits.
+static bool is_tie(const float *z, const int32_t *a, size_t n_a, const int32_t *b, size_t n_b)
+{
+    for (size_t i = 0; i < n_a; i++) {
+        bool near = is_among(b, n_b, a[i]);
+        for (size_t j = 0; j < n_b && !near; j++)
+            near = !is_among(a, n_a, b[j]) && fabs((double)z[a[i]] - (double)z[b[j]]) <= tie;
+        if (!near)
+            return false;
+    }
+    return true;
+}
+
+static bool check_routes(bench *b, size_t seq, size_t l, const naive_forward *f)
 {
     const cull_layer_facts *facts = b->hf->layer_facts(b->model, l);
     const size_t first = seq * f->n, K = facts->K;
@@ -86,6 +109,12 @@ static bool check_routes(const bench *b, size_t seq, size_t l, const naive_forwa
     for (size_t i = 0; i < f->n * k && ok; i++) {
         const size_t row = i / k * K;
         const double is = gate_of(f->index[l] + row, f->gate[l] + row, K, index[i]);
+        if (isnan(is) && !b->rule &&
+            is_tie(f->router_logits[l] + i / k * facts->E, index + i / k * k, k, f->index[l] + row,
+                   K)) {
+            b->ties++;
+            return true;
+        }
         ok = fabs(is - gate[i]) <= tolerance; // false for NaN
         if (!ok)
             print_error("%s: sequence %zu, layer %zu, row %zu: expert %d has gate %g, wanted %g\n",
@@ -116,6 +145,7 @@ static cull_status engine_run(bench *b, size_t n, const int32_t *ids, naive_forw
 static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const int32_t *ids)
 {
     const size_t n = shape->shape[1];
+    const size_t ties = b->ties;
     naive_forward f;
     char name[64];
     bool ok = true;
@@ -123,7 +153,7 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
     ids += seq * n;
     assert_ok(b->host, b->naive ? naive_run(fake_ctx(b->host), b->hf, b->model, n, ids, b->rule, &f)
                                 : engine_run(b, n, ids, &f));
-    for (size_t l = 0; l <= f.L && ok; l++) {
+    for (size_t l = 0; l <= f.L && ok && b->ties == ties; l++) {
         (void)snprintf(name, sizeof name, "hidden.%zu", l);
         const float *hidden = golden_f32(b->g, name, 3, NULL) + seq * n * f.D;
         ok = close_to(b, name, seq, f.hidden + l * n * f.D, hidden, n * f.D);
@@ -131,7 +161,7 @@ static bool check_sequence(bench *b, size_t seq, const cull_tensor *shape, const
             ok = check_routes(b, seq, l, &f);
     }
     const float *logits = golden_f32(b->g, "logits", 3, NULL) + seq * n * f.V;
-    ok = ok && close_to(b, "logits", seq, f.logits, logits, n * f.V);
+    ok = ok && (b->ties > ties || close_to(b, "logits", seq, f.logits, logits, n * f.V));
     naive_free(&f);
     return ok;
 }
@@ -216,7 +246,7 @@ static void read_rule(bench *b)
     }
 }
 
-static bool check_folder(const char *folder, bool naive)
+static bool check_folder(const char *folder, bool naive, size_t *ties)
 {
     fake_host *host = fake_host_new(1);
     const cull_plugin *plugin = fake_plugin(host, "backend", "hf");
@@ -241,6 +271,7 @@ static bool check_folder(const char *folder, bool naive)
         ok = ok && (naive || check_answers(&b));
         b.hf->close(b.model);
     }
+    *ties += b.ties;
     golden_close(b.g);
     fake_host_free(host);
     return ok;
@@ -250,7 +281,7 @@ static void check_all(const char *parent, bool naive)
 {
     struct dirent **entries;
     const int n = scandir(parent, &entries, NULL, alphasort);
-    size_t checked = 0, failed = 0;
+    size_t checked = 0, failed = 0, ties = 0;
 
     assert_true(n >= 0);
     for (int i = 0; i < n; i++) {
@@ -260,12 +291,13 @@ static void check_all(const char *parent, bool naive)
         (void)snprintf(file, sizeof file, "%s/golden.safetensors", path);
         if (entries[i]->d_name[0] != '.' && stat(file, &st) == 0) {
             checked++;
-            failed += !check_folder(path, naive);
+            failed += !check_folder(path, naive, &ties);
         }
         free(entries[i]);
     }
     free(entries);
-    print_message("%zu of %zu checkpoints agree\n", checked - failed, checked);
+    print_message("%zu of %zu checkpoints agree, %zu choices were too near to call\n",
+                  checked - failed, checked, ties);
     assert_true(checked > 0);
     assert_int_equal(failed, 0);
 }
