@@ -24,7 +24,7 @@ try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
-    from make_checkpoints import CASES, class_of, dequantise_fp8, make
+    from make_checkpoints import CASES, class_of, config_of, dequantise_fp8, make
     from tokenizers import Tokenizer
     from transformers import AutoConfig, AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:
@@ -41,6 +41,12 @@ NOVICE = 3  # as in cull/cut.h
 REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks",
            ("dsa-shared", "headless"): "shares the indexer of a layer that is gone",
            ("ernie-layers", "headless"): "its config.json means another model"}
+REFUSED.update({(arch, way): "transformers lacks" for way in ("uneven", "scattered", "novices")
+                for arch in ("qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_omni_moe")})
+# Language models that transformers has with a wrapper round them alone: it, and what it puts before their names.
+WRAPPED = {"qwen3_vl_moe_text": ("qwen3_vl_moe", "model.language_model."),
+           "glm4v_moe_text": ("glm4v_moe", "model.language_model."),
+           "qwen3_omni_moe_text": ("qwen3_omni_moe_thinker", "model.")}
 
 
 class NeedsAll(Exception):
@@ -165,20 +171,36 @@ def trace(cull, model, work, *more):
         return torch.tensor(h["logits"][:])
 
 
-def without_fp8(folder, config):
-    """The same checkpoint in float32, as far as transformers goes: its FP8 needs a GPU."""
+def rewritten(folder, config, change):
+    """A copy of a checkpoint in float32 under another config, with change(tensors) for its tensors."""
     plain = folder + "-f32"
     shutil.copytree(folder, plain, ignore=shutil.ignore_patterns("*.safetensors*"))
     tensors = {}
     for file in glob.glob(os.path.join(folder, "*.safetensors")):
         tensors.update(load_file(file))
-    tensors = dequantise_fp8(tensors, config["quantization_config"]["weight_block_size"])
-    save_file({k: v.float().contiguous() for k, v in tensors.items()}, os.path.join(plain, "model.safetensors"),
+    save_file({k: v.float().contiguous() for k, v in change(tensors).items()}, os.path.join(plain, "model.safetensors"),
               metadata={"format": "pt"})
-    config = {k: v for k, v in config.items() if k != "quantization_config"}
     with open(os.path.join(plain, "config.json"), "w") as f:
         json.dump(config, f)
     return plain
+
+
+def without_fp8(folder, config):
+    """As far as transformers goes: its FP8 needs a GPU."""
+    block = config["quantization_config"]["weight_block_size"]
+    return rewritten(folder, {k: v for k, v in config.items() if k != "quantization_config"},
+                     lambda tensors: dequantise_fp8(tensors, block))
+
+
+def dressed(folder, config):
+    """A bare language model in the wrapper that transformers has it in; Omni's thinker without the rest of Omni."""
+    if "thinker_config" in config:
+        return rewritten(folder, config["thinker_config"], lambda tensors: {k.removeprefix("thinker."): v
+                                                                            for k, v in tensors.items()})
+    kind, base = WRAPPED[config["model_type"]]
+    whole = config_of(kind, {}, {}).to_dict()
+    whole.update(text_config=config, tie_word_embeddings=config["tie_word_embeddings"])
+    return rewritten(folder, whole, lambda tensors: {k.replace("model.", base, 1): v for k, v in tensors.items()})
 
 
 def transformers_model(folder):
@@ -186,6 +208,8 @@ def transformers_model(folder):
         config = json.load(f)
     quantised = config.get("quantization_config", {}).get("quant_method")
     how = dict(dtype=torch.float32, attn_implementation="eager", trust_remote_code=True)
+    if config["model_type"] in WRAPPED or "thinker_config" in config:
+        folder = dressed(folder, config)
     if quantised == "fp8":
         folder = without_fp8(folder, config)
     if quantised == "mxfp4":
@@ -276,9 +300,9 @@ def main():
     ways = [way for way in WAYS if not args.way or way.__name__ in args.way]
     modules = tempfile.TemporaryDirectory()  # where transformers keeps code that checkpoints carry
     transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
-    more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway
-    if not wanted:
-        make(os.path.join(more.name, "deepseek_v2-groups"), *CASES["v2-groups"], 0)
+    more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway; models within others
+    for name in ("v2-groups", "qwen-vl-bare", "omni-whole") if not wanted else ():
+        make(os.path.join(more.name, name), *CASES[name], 0)
     found = [os.path.join(parent, name) for parent in (golden, more.name)
              for name in wanted or sorted(os.listdir(parent))]
     failed = 0

@@ -475,6 +475,10 @@ def make(folder, kind, options, how, seed):
     if how.get("whole"):  # the language model's own wrapper within another
         tensors = {f"{how['whole']}.{k}": v for k, v in tensors.items()}
         saved = {"model_type": kind.rsplit("_", 1)[0], f"{how['whole']}_config": saved}
+    if how.get("bare"):  # the language model without what stood round it, under its own type
+        tensors = {k.replace("language_model.", "", 1): v for k, v in tensors.items()
+                   if not any(word in k for word in ("visual", "audio"))}
+        saved = dict(saved["text_config"], tie_word_embeddings=saved["tie_word_embeddings"])
     if how.get("mtp"):
         last = config.num_hidden_layers
         extra = {k.replace(f"layers.{last - 1}.", f"layers.{last}."): v for k, v in tensors.items()

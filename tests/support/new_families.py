@@ -57,7 +57,7 @@ WRAPPERS = {
     "glm4v_moe": ("Glm4vMoeForConditionalGeneration", dict(vision_config=dict(VISION, image_size=8))),
     "qwen3_omni_moe_thinker": ("Qwen3OmniMoeThinkerForConditionalGeneration",
                                dict(vision_config=dict(VISION, deepstack_visual_indexes=[0], num_position_embeddings=16),
-                                    audio_config=AUDIO)),
+                                    audio_config=AUDIO, vision_start_token_id=7)),  # which generate() asks for
     "minimax_m3_vl": ("MiniMaxM3SparseForConditionalGeneration", dict(vision_config=CLIP, projector_hidden_size=32)),
     "gemma4": ("Gemma4ForConditionalGeneration", dict(vision_config=None, audio_config=None)),
     "llama4": ("Llama4ForConditionalGeneration", dict(vision_config=dict(
@@ -127,7 +127,11 @@ CASES = {
     "omni": ("qwen3_omni_moe_thinker", QWEN_VL, {}),
     "omni-norm": ("qwen3_omni_moe_thinker", dict(QWEN_VL, norm_topk_prob=False, mlp_only_layers=[0]), dict(dtype="f32")),
     "omni-whole": ("qwen3_omni_moe_thinker", dict(QWEN_VL, attention_bias=True), dict(whole="thinker")),
+    "qwen-vl-bare": ("qwen3_vl_moe", QWEN_VL, dict(outer=dict(tie_word_embeddings=False), bare=True)),
+    "omni-bare": ("qwen3_omni_moe_thinker", dict(QWEN_VL, num_experts_per_tok=1), dict(
+        outer=dict(tie_word_embeddings=False), bare=True, length=25)),
     "glm-v": ("glm4v_moe", GLM_V, {}),
+    "glm-v-bare": ("glm4v_moe", dict(GLM_V, n_shared_experts=2), dict(outer=dict(tie_word_embeddings=True), bare=True)),
     "glm-v-plain": ("glm4v_moe", dict(GLM_V, attention_bias=False, n_group=2, topk_group=1, routed_scaling_factor=1.3),
                     dict(dtype="f32")),
     "exaone": ("exaone_moe", dict(EXAONE, num_hidden_layers=5), {}),
