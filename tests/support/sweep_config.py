@@ -35,6 +35,7 @@ VERSION = "5.24"
 TOLERANCE = 1e-3  # of the largest logit
 LENGTH = 40
 MEMORY = 12 << 30
+LARGEST = 1 << 26  # parameters; the checkpoints have some 100,000
 
 # Without meaning for a model's numbers: Cull does not look at them, whatever they hold. transformers validates their
 # types, or fails where its own code trips over them (a file to load, an implementation it lacks).
@@ -217,10 +218,19 @@ class Family:
             json.dump(dict(self.whole, text_config=config) if "text_config" in self.whole else config, f)
 
 
-def reference(family):
-    """The logits, or why transformers refuses."""
+def is_large(family):
+    """Would the model be that of the class's own sizes? No tensor of the checkpoint fits it."""
+    with torch.device("meta"):
+        model = family.kind(AutoConfig.from_pretrained(family.folder))
+    return sum(p.numel() for p in model.parameters()) > LARGEST
+
+
+def reference(family, by_default):
+    """The logits, or why transformers refuses; by_default: some value is the class's."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            if by_default and is_large(family):
+                return "tensors are missing or do not fit"
             model, info = family.kind.from_pretrained(
                 family.folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
             if info["missing_keys"] or info["mismatched_keys"]:
@@ -279,6 +289,7 @@ def main():
         return 77
     transformers.logging.set_verbosity(transformers.logging.CRITICAL)
     transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)  # the models are tiny
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # huge sizes are to be refused, not to end the run
     part, parts = map(int, args.part.split("/"))
     chosen = {}
@@ -308,7 +319,8 @@ def main():
             refused = 0
             for edit, dropped in cases:
                 family.write({k: v for k, v in dict(family.saved, **edit).items() if k not in dropped})
-                want, got = reference(family), cull(args.cull, family, work)
+                want = reference(family, dropped or None in edit.values())
+                got = cull(args.cull, family, work)
                 refused += isinstance(got, str)
                 what = verdict(cls, edit, dropped, want, got)
                 if what:
