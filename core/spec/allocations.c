@@ -157,12 +157,10 @@ static void read_allocation(cull_reader *r, const cull_node *node, cull_allocati
 
 static void check_label(cull_reader *r, const cull_allocation *a)
 {
-    for (const cull_allocation *b = r->spec->allocations; a->search && b < a; b++)
-        if (b->label && a->label && strcmp(a->label, b->label) == 0)
-            cull_problem_add(r->problems, a->place,
-                             "allocations: \"%s\" is here twice; searches are told apart by "
-                             "their name (name: …)",
-                             a->label);
+    for (const cull_allocation *b = r->spec->allocations; b < a; b++)
+        if (b->label && a->label && *a->label && strcmp(a->label, b->label) == 0)
+            cull_problem_add(r->problems, a->place, "allocations: \"%s\" is here twice%s", a->label,
+                             a->search ? "; searches are told apart by their name (name: …)" : "");
 }
 
 void cull_join_fitness(cull_reader *r)

@@ -324,6 +324,15 @@ static const cull_plugin layers_table = {
     CULL_SETTINGS(layers_params, struct layers_owned),
 };
 
+// A list that was given, of nothing.
+static bool is_empty_list(const cull_node *map, const char *key)
+{
+    for (size_t i = 0; map->kind == CULL_MAP && i < map->n; i++)
+        if (strcmp(map->key[i]->text, key) == 0)
+            return map->item[i]->kind == CULL_LIST && map->item[i]->n == 0;
+    return false;
+}
+
 static void read_layer_lists(cull_reader *r, const cull_node *node, cull_layers_spec *out)
 {
     const struct layers_owned *owned =
@@ -331,6 +340,8 @@ static void read_layer_lists(cull_reader *r, const cull_node *node, cull_layers_
 
     if (!owned)
         return;
+    if (is_empty_list(node, "only")) // not the same as no limit
+        cull_problem_add(r->problems, node->place, "layers.only: the list is empty");
     out->only = owned->only;
     out->except = owned->except;
 }
