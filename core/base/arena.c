@@ -21,11 +21,17 @@ typedef struct chunk {
 struct cull_arena {
     chunk *chunk;
     size_t n, room, at, used;
+    size_t bytes, limit; // of all chunks
+    bool refused;        // for the limit
 };
 
 cull_arena *cull_arena_new(void)
 {
-    return cull_alloc(1, sizeof(cull_arena));
+    cull_arena *arena = cull_alloc(1, sizeof *arena);
+
+    if (arena)
+        arena->limit = SIZE_MAX;
+    return arena;
 }
 
 void cull_arena_free(cull_arena *arena)
@@ -40,6 +46,10 @@ void cull_arena_free(cull_arena *arena)
 
 static bool add_chunk(cull_arena *arena, size_t size)
 {
+    if (arena->bytes > arena->limit || size > arena->limit - arena->bytes) {
+        arena->refused = true;
+        return false;
+    }
     if (arena->n == arena->room) {
         const size_t room = arena->room ? 2 * arena->room : 8;
         chunk *grown = cull_grow(arena->chunk, arena->n, room, sizeof *grown);
@@ -54,6 +64,7 @@ static bool add_chunk(cull_arena *arena, size_t size)
         return false;
     CULL_POISON(bytes, size);
     arena->chunk[arena->n++] = (chunk){ .bytes = bytes, .size = size };
+    arena->bytes += size;
     return true;
 }
 
@@ -151,9 +162,16 @@ void cull_arena_rewind(cull_arena *arena, cull_mark mark)
 
 size_t cull_arena_bytes(const cull_arena *arena)
 {
-    size_t bytes = 0;
+    return arena->bytes;
+}
 
-    for (size_t i = 0; i < arena->n; i++)
-        bytes += arena->chunk[i].size;
-    return bytes;
+void cull_arena_limit(cull_arena *arena, size_t bytes)
+{
+    arena->limit = bytes;
+    arena->refused = false;
+}
+
+bool cull_arena_refused(const cull_arena *arena)
+{
+    return arena->refused;
 }

@@ -60,5 +60,6 @@ cull_status cull_ask_again(cull_cli *cli, const cull_frame *f, size_t trial, con
         return cull_no_memory(ctx);
     CULL_TRY(cull_experiment_source(ctx, &cli->options, f->trial[trial].path, &source));
     source.text = kept;
-    return cull_experiment_open(ctx, cli->registry, &source, NULL, 0, e);
+    const cull_opening how = { .memory = cli->options.memory };
+    return cull_experiment_open(ctx, cli->registry, &source, &how, e);
 }

@@ -347,7 +347,8 @@ static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
     cull_model_costs *of;
 
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
-    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, r->folder, CULL_OPEN_SHAPES, e));
+    const cull_opening how = { r->folder, CULL_OPEN_SHAPES, cli->options.memory };
+    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, &how, e));
     CULL_TRY(cull_experiment_only(ctx, &r->only, e));
     const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
     if (!folder)

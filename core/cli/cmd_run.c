@@ -102,7 +102,8 @@ static cull_status open_experiment(cull_cli *cli, const request *r, cull_experim
     cull_spec_source source;
 
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
-    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, r->folder, 0, e));
+    const cull_opening how = { .folder = r->folder, .memory = cli->options.memory };
+    CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, &how, e));
     CULL_TRY(cull_experiment_only(ctx, &r->only, e));
     return cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory);
 }

@@ -46,29 +46,29 @@ static cull_status settle_precision(cull_ctx *ctx, const char *given, cull_spec 
 }
 
 static cull_status read_and_fit(cull_ctx *ctx, cull_registry *registry,
-                                const cull_spec_source *source, const char *folder, uint32_t what,
+                                const cull_spec_source *source, const cull_opening *how,
                                 cull_problems *problems, cull_experiment *e)
 {
     cull_status status = cull_spec_read(ctx, source, registry, problems, &e->spec);
 
     if (status == CULL_OK)
-        status = settle_precision(ctx, folder, &e->spec);
+        status = settle_precision(ctx, how->folder, &e->spec);
     if (status == CULL_OK)
         status = cull_plan_make(ctx, &e->spec, problems, &e->plan);
     if (status == CULL_EUSAGE) { // counts problems; there may be more
         cull_error_clear(ctx);
-        CULL_TRY(cull_inputs_try_models(ctx, &e->spec, what, problems));
+        CULL_TRY(cull_inputs_try_models(ctx, &e->spec, how->what, problems));
         return cull_problems_status(problems);
     }
     CULL_TRY(status);
-    status = cull_inputs_open(ctx, &e->plan, what, problems, &e->inputs);
+    status = cull_inputs_open(ctx, &e->plan, how->what, problems, &e->inputs);
     if (status != CULL_OK && status != CULL_EUSAGE) // a model could not be opened
         return status;
     cull_error_clear(ctx);
     CULL_TRY(cull_fit_cuts(ctx, &e->spec, &e->inputs, problems));
     CULL_TRY(cull_problems_status(problems));
     CULL_TRY(cull_plan_remarks(ctx, &e->inputs, &e->plan));
-    return cull_inputs_load(ctx, &e->plan, &e->inputs, problems);
+    return cull_inputs_load(ctx, &e->plan, how->memory, &e->inputs, problems);
 }
 
 static bool print_problems(const cull_problems *problems)
@@ -82,14 +82,14 @@ static bool print_problems(const cull_problems *problems)
 }
 
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
-                                 const cull_spec_source *source, const char *folder, uint32_t what,
+                                 const cull_spec_source *source, const cull_opening *how,
                                  cull_experiment *out)
 {
     cull_problems problems;
 
     *out = (cull_experiment){ 0 };
     cull_problems_init(&problems, ctx);
-    const cull_status status = read_and_fit(ctx, registry, source, folder, what, &problems, out);
+    const cull_status status = read_and_fit(ctx, registry, source, how, &problems, out);
     if (problems.n > 0)
         out->said = print_problems(&problems) && !cull_ends_all(status);
     CULL_TRY(status);

@@ -12,16 +12,20 @@ typedef struct cull_experiment {
     bool said; // the problems of the file were printed
 } cull_experiment;
 
+typedef struct cull_opening {
+    const char *folder; // where results go (-o) or NULL; it may know what `precision: auto` is
+    uint32_t what;      // 0, or CULL_OPEN_SHAPES where nothing will run: weights may be missing
+    uint64_t memory;    // --memory, as cull_inputs_load takes it
+} cull_opening;
+
 // Where an experiment comes from, with what the command line changes in it.
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
                                    cull_spec_source *out) CULL_MUST_CHECK;
 
 // Reads FILE and does all that comes before computing: models are opened, rows and requests loaded,
-// keys made. The problems of the file are printed to stderr. Close in any case. folder: where
-// results go (-o) or NULL; it may know what `precision: auto` is. what: 0, or CULL_OPEN_SHAPES
-// where nothing will run, so that weights may be missing.
+// keys made. The problems of the file are printed to stderr. Close in any case.
 cull_status cull_experiment_open(cull_ctx *ctx, cull_registry *registry,
-                                 const cull_spec_source *source, const char *folder, uint32_t what,
+                                 const cull_spec_source *source, const cull_opening *how,
                                  cull_experiment *out) CULL_MUST_CHECK;
 // Where an experiment's results go: `given` (-o), or what it says, or results/<name>. NULL: no
 // memory, reported.

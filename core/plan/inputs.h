@@ -33,6 +33,7 @@ typedef struct cull_prepared_model { // a model of the experiment
     uint8_t *frozen;                      // (n_layers of the experiment, L) 1: may not be cut
     const char *no_text; // why there is no tokenizer, in a sentence; NULL: there is
     bool sketched;       // nothing will run: without a tokenizer texts are guessed at by their size
+    uint64_t memory;     // --memory, while rows and requests are read
     cull_text text;
     size_t n_rows;
     cull_rows *rows;
@@ -58,9 +59,10 @@ cull_status cull_inputs_try_models(cull_ctx *ctx, const cull_spec *spec, uint32_
                                    cull_problems *problems) CULL_MUST_CHECK;
 
 // Loads rows and prepares requests. What cannot be read is a problem at its place; the status is
-// the first one's.
-cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, cull_inputs *inputs,
-                             cull_problems *problems) CULL_MUST_CHECK;
+// the first one's. memory: --memory, 0: none; of what takes more than that no more is read, which
+// is a problem, too (CULL_EENV).
+cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, uint64_t memory,
+                             cull_inputs *inputs, cull_problems *problems) CULL_MUST_CHECK;
 
 void cull_inputs_close(cull_inputs *inputs);
 

@@ -277,17 +277,16 @@ static double answer_bytes(const cull_prepared_model *s, cull_asking how)
     return bytes * how.variants;
 }
 
-// What is asked, as plugins keep it and as a forest of rows that are asked for their next ids.
-static double request_bytes(const cull_prepared_model *s, cull_asking how,
-                            const cull_request_rows *asked)
+// What was read of all models, rows and requests as plugins keep them, and the forest of rows that
+// are asked for their next ids.
+static double request_bytes(const cull_inputs *inputs, const cull_request_rows *asked)
 {
     enum { ROW = 2 * sizeof(int32_t), QUERY = 24 };
     double bytes = asked->scoring * ROW + asked->scored * QUERY;
 
-    for (size_t i = how.first; i < how.end; i++)
-        for (size_t j = 0; j < s->asked[i].requests.n; j++)
-            bytes +=
-                (double)(sizeof(cull_request) + s->asked[i].requests.at[j].n * sizeof(int32_t));
+    for (size_t m = 0; m < inputs->n; m++)
+        bytes += (double)(cull_arena_bytes(inputs->at[m].context.alloc) +
+                          cull_arena_bytes(inputs->at[m].context.scratch));
     return bytes;
 }
 
@@ -341,7 +340,7 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
             fmax(scoring, generation_bytes(s, asked->generating, asked->answers, variants, half)) +
             statistics_bytes(plan, s, model) +
             overlay_bytes(ctx, plan, s, model, asked->generating > 0) + answer_bytes(s, how) +
-            request_bytes(s, how, asked),
+            request_bytes(inputs, asked),
         .passes = keeping.passes,
         .spilled = keeping.spilled ? bytes : 0,
     };

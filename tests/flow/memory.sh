@@ -38,6 +38,17 @@ suffices inspect "$MODEL"
 suffices eval "$MODEL" --metric "$TEXT" -o least-evaluated
 suffices trace "$MODEL" --ids ids.jsonl -o least.h5
 
+# Of requests that alone are more than is allowed, no more is read than that.
+awk 'BEGIN {
+    text = sprintf("%400s", ""); gsub(/ /, "a b ", text)
+    for (i = 0; i < 12000; i++)
+        printf "{\"context\": \"%d %s\", \"choices\": [\" a\", \" b\"], \"gold\": 0}\n", i, text
+}' > many.jsonl
+"$CULL" plan e.yaml --set "metrics=[choices: { tasks: $DIR/many.jsonl }]" --memory 60M > printed 2> log &&
+    fail "many requests within 60 MB"
+says 'error: --memory of 6[0-9] MB is too little for what is to be read'
+[ "$(wc -l < log)" -eq 2 ] || fail "not one sentence, and what was being done"
+
 enough run e.yaml -o "$OUT"
 enough plan e.yaml
 enough inspect "$MODEL"

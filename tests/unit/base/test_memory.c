@@ -83,6 +83,24 @@ static void arena_keeps_what_came_before_a_mark(void **state)
     cull_arena_free(arena);
 }
 
+static void arenas_keep_to_a_limit(void **state)
+{
+    enum { MEGABYTE = 1 << 20 };
+    cull_arena *arena = cull_arena_new();
+
+    (void)state;
+    assert_non_null(cull_arena_alloc(arena, MEGABYTE, 1));
+    cull_arena_limit(arena, cull_arena_bytes(arena) + MEGABYTE);
+    assert_false(cull_arena_refused(arena));
+    assert_null(cull_arena_alloc(arena, 2 * MEGABYTE, 1));
+    assert_true(cull_arena_refused(arena));
+    assert_non_null(cull_arena_alloc(arena, MEGABYTE / 2, 1)); // which there is room for
+    cull_arena_limit(arena, SIZE_MAX);
+    assert_false(cull_arena_refused(arena));
+    assert_non_null(cull_arena_alloc(arena, 2 * MEGABYTE, 1));
+    cull_arena_free(arena);
+}
+
 static void the_peak_stays_when_memory_went(void **state)
 {
     const size_t n = (size_t)256 << 20;
@@ -104,6 +122,7 @@ int main(void)
         cmocka_unit_test(fails_on_demand),
         cmocka_unit_test(arena_pieces_are_zero_again),
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
+        cmocka_unit_test(arenas_keep_to_a_limit),
         cmocka_unit_test(the_peak_stays_when_memory_went),
     };
 
