@@ -84,6 +84,7 @@ cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_p
     for (size_t i = 0; i < forest.n_segments; i++) {
         const double rows = (double)forest.segment[i].n, before = (double)forest.segment[i].pos;
         out->keys += rows * before + rows * (rows + 1) / 2;
+        out->fetched += before + rows;
     }
     return CULL_OK;
 }

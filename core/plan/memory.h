@@ -23,6 +23,7 @@ typedef struct cull_request_rows { // of one variant, over all requests
     double scored;                 // rows whose next token is asked for
     double longest;                // rows that are computed at once: of requests with one beginning
     double keys;                   // positions that the scoring rows see, all together
+    double fetched;                // and those that are fetched for them: once for a run of rows
     double answers, steps;         // requests that are generated, and their longest
 } cull_request_rows;
 

@@ -19,16 +19,19 @@
 #include "math/rows.h"
 
 static const double rate_rows[CULL_RATE_ROWS] = { 16, 64, 512 };
-static const double rate_widths[CULL_RATE_WIDTHS] = { 128, 1024, 4096 };
+static const double rate_widths[CULL_RATE_WIDTHS] = { 64, 1024, 4096 };
 
 // ---- measuring ----
 
-static double now(void)
+// Processor seconds of the program, a thread's share: the clock of a machine that does nothing
+// else.
+static double now(const cull_run *run)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec) /
+           (double)(run->n_workers ? run->n_workers : 1);
 }
 
 enum {
@@ -36,6 +39,7 @@ enum {
     WIDEST = 4096,   // its input channels, at most
     MOST_ROWS = 512, // rows that meet it, at most
     KEYS = 256,
+    HEADS = 8,
     HEAD = 64,
 };
 
@@ -107,9 +111,9 @@ static cull_status time_calls(work *w, cull_status (*call)(void *, size_t, size_
 
     *out = 0;
     for (size_t round = 0; round <= ROUNDS; round++) {
-        const double start = now();
+        const double start = now(w->run);
         CULL_TRY(cull_run_each(w->run, n, call, w));
-        const double took = now() - start;
+        const double took = now(w->run) - start;
         if (round > 0 && took > 0)
             *out = fmax(*out, (double)n / took);
     }
@@ -129,29 +133,44 @@ static cull_status measure_products(work *w, cull_rates *out)
     return CULL_OK;
 }
 
-// A few sequences through the engine's attention, with as many heads.
-static cull_status measure_attention(work *w, cull_rates *out)
+// Calls a second of the engine's attention over spans that end at KEYS positions.
+static cull_status time_attention(work *w, size_t n_spans, const cull_span *span, size_t width,
+                                  double *out)
 {
-    enum { HEADS = 8 };
-    const cull_span span = { .parent = CULL_ROOT, .n_kv = KEYS, .n_rows = KEYS };
-    const cull_kv kv = { .n_spans = 1, .span = &span };
+    const cull_kv kv = { .n_spans = n_spans, .span = span };
     const cull_attention a = {
-        .H = HEADS, .KV = HEADS, .qk_width = HEAD, .v_width = HEAD, .scale = 0.1f
+        .H = HEADS, .KV = HEADS, .qk_width = width, .v_width = width, .scale = 0.1f
     };
-    const size_t n = (size_t)KEYS * HEADS * HEAD;
+    const size_t n = (size_t)KEYS * HEADS * width;
     cull_piece piece = cull_piece_outer(w->run);
-    double best = 0;
 
+    *out = 0;
     piece.kv = &kv;
     piece.pass.core = &piece;
     for (size_t round = 0; round < 3; round++) {
-        const double start = now();
+        const double start = now(w->run);
         CULL_TRY(cull_attention_rows(&piece.pass, &a, w->memory, w->memory + n, w->memory + 2 * n,
                                      w->memory + 3 * n));
-        const double took = now() - start;
-        best = fmax(best, took > 0 ? 1 / took : 0);
+        const double took = now(w->run) - start;
+        *out = fmax(*out, took > 0 ? 1 / took : 0);
     }
-    out->attention = best * 4.0 * HEADS * HEAD * KEYS * (KEYS + 1) / 2.0;
+    return CULL_OK;
+}
+
+// A sequence of as many rows as keys; and sequences of one new row, as in generation.
+static cull_status measure_attention(work *w, cull_rates *out)
+{
+    enum { SPANS = 8, NARROW = 16 };
+    const cull_span whole = { .parent = CULL_ROOT, .n_kv = KEYS, .n_rows = KEYS };
+    cull_span one[SPANS];
+    double calls;
+
+    CULL_TRY(time_attention(w, 1, &whole, HEAD, &calls));
+    out->attention = calls * 4.0 * HEADS * HEAD * KEYS * (KEYS + 1) / 2.0;
+    for (size_t i = 0; i < SPANS; i++)
+        one[i] = (cull_span){ .parent = CULL_ROOT, .n_kv = KEYS, .row_first = i, .n_rows = 1 };
+    CULL_TRY(time_attention(w, SPANS, one, NARROW, &calls));
+    out->fetch = calls * 2.0 * SPANS * HEADS * NARROW * KEYS;
     return CULL_OK;
 }
 
@@ -169,9 +188,9 @@ static cull_status measure_sums(work *w, cull_rates *out)
     cull_status status =
         cull_column_sums_init(w->run->ctx, &sums, CULL_COLUMN_SQUARES, COLS, 0, CULL_SLICES);
     for (size_t round = 0; status == CULL_OK && round < 3; round++) {
-        const double start = now();
+        const double start = now(w->run);
         status = cull_column_sums_add(w->run, 1, &one);
-        best = fmax(best, 1 / fmax(now() - start, 1e-9));
+        best = fmax(best, 1 / fmax(now(w->run) - start, 1e-9));
     }
     cull_column_sums_release(&sums);
     out->sums = best * N * COLS;

@@ -1,7 +1,8 @@
 // What this machine does in a second, for estimates of time.
 //
 // Measured once, for less than 0.2 s, on all threads of the context's pool at once, and kept in a
-// file beside the user's other caches, named by processor, build and threads.
+// file beside the user's other caches, named by processor, build and threads. By the processor time
+// that the threads were given, not by the clock: what else runs meanwhile must not show.
 #ifndef CULL_PLAN_RATES_H
 #define CULL_PLAN_RATES_H
 
@@ -12,6 +13,7 @@ enum { CULL_RATE_ROWS = 3, CULL_RATE_WIDTHS = 3 };
 typedef struct cull_rates {                           // per second, of all threads together
     double product[CULL_RATE_ROWS][CULL_RATE_WIDTHS]; // multiply-adds × 2; see cull_product_rate
     double attention; // multiply-adds × 2 of rows with keys and values, softmax included
+    double fetch;     // floats of keys and values that a run of few rows fetches and makes ready
     double rows;      // floats that are read or written between products
     double sums;      // float64 additions of statistics
     double hessian;   // multiply-adds × 2 in float64

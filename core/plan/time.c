@@ -13,6 +13,7 @@ typedef struct walk {
     const cull_prepared_model *s;
     const cull_rates *rates;
     double rows, keys; // keys: positions that the rows see, all together
+    double fetched;    // positions that are fetched for them
     double at_once;    // rows that meet a matrix together
 } walk;
 
@@ -31,10 +32,12 @@ static double layer_seconds(const walk *w, const cull_layer_facts *layer)
     const double D = (double)w->s->opened.facts->D, E = (double)layer->E, K = (double)layer->K;
     const double met = E > 0 ? fmin(w->at_once * K / E, w->at_once) : w->at_once;
     const double seen = layer->window ? fmin(w->keys, w->rows * (double)layer->window) : w->keys;
+    const double fetched = w->keys > 0 ? w->fetched * seen / w->keys : 0;
 
     return 2 * w->rows * (double)layer->other_params / cull_product_rate(w->rates, w->at_once, D) +
            2 * w->rows * K * (double)layer->expert_params / cull_product_rate(w->rates, met, D) +
            4 * seen * D / w->rates->attention +
+           fetched * (double)layer->kv_width / w->rates->fetch +
            w->rows * floats_between(w->s, layer) / w->rates->rows;
 }
 
@@ -60,13 +63,23 @@ static double evaluation_seconds(const cull_prepared_model *s, const cull_rates 
 {
     const double prompts = asked->generating - asked->answers * asked->steps;
     const double each = asked->answers > 0 ? asked->generating / asked->answers : 0;
-    const walk scoring = { s, rates, asked->scoring * variants, asked->keys * variants,
+    const double written = asked->answers * asked->steps * variants;
+    const double behind = fmax(each - asked->steps / 2, 0); // positions of an answer's middle row
+    const walk scoring = { s,
+                           rates,
+                           asked->scoring * variants,
+                           asked->keys * variants,
+                           asked->fetched * variants,
                            fmin(asked->scoring, block) * variants };
-    const walk reading = { s, rates, fmax(prompts, 0) * variants, prompts * each * variants / 2,
+    const walk reading = { s,
+                           rates,
+                           fmax(prompts, 0) * variants,
+                           prompts * each * variants / 2,
+                           fmax(prompts, 0) * variants,
                            fmin(fmax(prompts, 1), block) * variants };
-    const walk writing = { s, rates, asked->answers * asked->steps * variants,
-                           asked->answers * asked->steps * each * variants,
-                           asked->answers * variants };
+    const walk writing = {
+        s, rates, written, written * behind, written * behind, asked->answers * variants
+    };
     double seconds = head_seconds(s, rates, asked->scored * variants);
 
     seconds += asked->scoring > 0 ? walk_seconds(&scoring) : 0;
@@ -122,7 +135,8 @@ static double calibration_seconds(const cull_prepared_model *s, const cull_rates
                                   const cull_rows *rows, double block,
                                   const cull_planned_calibration *p)
 {
-    walk w = { s, rates, (double)rows->tokens, 0, fmin(block, (double)rows->tokens) };
+    const double N = (double)rows->tokens;
+    walk w = { s, rates, N, 0, N, fmin(block, N) };
 
     for (size_t i = 0; i < rows->sequences.n; i++) {
         const double n = (double)rows->sequences.at[i].n;
