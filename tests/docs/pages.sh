@@ -93,3 +93,29 @@ complete_at "$cull" eval --tasks arc_e; wants arc_easy
 complete_at "$cull" rm "$work/results" tiny-d; [[ \${COMPREPLY[0]} == tiny-dense-* ]]
 END
 fi
+if command -v zsh >/dev/null; then
+    zsh -f <<END || fail "completion in zsh"
+compadd()
+{
+    while [[ \$1 == -* ]]; do
+        [[ \$1 == -- ]] && { shift; break; }
+        [[ \$1 == -S ]] && shift
+        shift
+    done
+    found_here+=("\$@")
+}
+_describe() { found_here+=("\${(@P)2%%:*}"); }
+_files() { found_here+=(files); }
+complete_at() { words=("\$@"); CURRENT=\$#; found_here=(); . "$source/share/completions/_cull"; }
+wants() { (( \${found_here[(I)\$1]} )) || { echo "no \$1 among: \$found_here" >&2; exit 1; }; }
+complete_at "$cull" com; wants compare
+complete_at "$cull" describe criterion wan; wants wanda
+complete_at "$cull" run --prec; wants --precision
+complete_at "$cull" run --precision f; wants bf16x2
+complete_at "$cull" run -s calibrate.text.; wants calibrate.text.rows=
+complete_at "$cull" compare "$work/results" --baseline lo; wants loudest
+complete_at "$cull" eval --tasks arc_e; wants arc_easy
+complete_at "$cull" rm "$work/results" tiny-d; wants 'tiny-dense-*'
+complete_at "$cull" run exp; wants files
+END
+fi
