@@ -8,12 +8,29 @@
 #include "cut/overlay.h"
 #include "engine/finite.h"
 
+// Of the checkpoint's pages only those of a layer are mapped at a time: a stage that goes through a
+// model would seem to hold all of it.
+static void come_to_layer(cull_stage_view *stage_view, size_t l)
+{
+    const cull_open_model *model = &stage_view->prepared->opened;
+    const size_t before = stage_view->reading;
+
+    stage_view->reading = l;
+    if (before == l || before == SIZE_MAX || !model->backend->release)
+        return;
+    cull_call_enter(model->plugin, "release", before);
+    model->backend->release(model->model, before);
+    cull_call_leave();
+}
+
 static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
                            const float **w, size_t *rows, size_t *cols, const float **bias)
 {
-    const cull_open_model *model = &((const cull_stage_view *)view->core)->prepared->opened;
+    cull_stage_view *stage_view = view->core;
+    const cull_open_model *model = &stage_view->prepared->opened;
     cull_matrix m = { .size = sizeof m };
 
+    come_to_layer(stage_view, where.layer);
     CULL_TRY(CULL_CALL(ctx, model->plugin, where.layer, matrix,
                        model->backend->matrix(ctx, model->model, where, &m)));
     const cull_overlaid over = cull_overlay_of(view->before, where);
@@ -49,7 +66,9 @@ void cull_stage_view_init(cull_stage_view *stage_view, const cull_step *step,
                           const cull_prepared_model *prepared, const cull_layer_facts *layers,
                           const cull_stats *stats, const cull_cut *before, double *const *observed)
 {
-    *stage_view = (cull_stage_view){ .step = step, .prepared = prepared, .observed = observed };
+    *stage_view = (cull_stage_view){
+        .step = step, .prepared = prepared, .observed = observed, .reading = SIZE_MAX
+    };
     stage_view->view = (cull_view){
         .size = sizeof stage_view->view,
         .model = prepared->opened.facts,

@@ -10,6 +10,7 @@ typedef struct cull_stage_view {
     const cull_prepared_model *prepared;
     cull_view view;
     double *const *observed; // [l] the criterion's own statistic, or NULL
+    size_t reading;          // the layer whose weights were asked for last; SIZE_MAX: none yet
 } cull_stage_view;
 
 // The layers' facts (L), copied as views have them; NULL: no memory.
