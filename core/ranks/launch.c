@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "ranks/link.h"
 
@@ -137,14 +136,14 @@ static _Noreturn void be_messenger(const cull_messenger_job *job, int voice)
 // next.
 static const double least_patience = 30, turn_seconds = 5;
 
+// Seconds are those that it waited, not those for which it was stopped itself.
 static bool hears_in_time(const cull_ranks *ranks, double patience, char why[CULL_SENTENCE])
 {
     struct pollfd says = { .fd = ranks->socket, .events = POLLIN };
-    const double least = patience > least_patience ? patience : least_patience,
-                 end = cull_seconds() + least + turn_seconds * (double)cull_ranks_launched_as();
+    const double least = patience > least_patience ? patience : least_patience;
 
-    for (double left = end - cull_seconds(); left > 0; left = end - cull_seconds())
-        if (poll(&says, 1, left < 1 ? (int)(1000 * left) + 1 : 1000) > 0)
+    for (double left = least + turn_seconds * (double)cull_ranks_launched_as(); left > 0; left--)
+        if (poll(&says, 1, 1000) > 0)
             return true;
     (void)snprintf(why, CULL_SENTENCE,
                    "MPI has not started after %g seconds: a rank is stopped or cannot be reached",

@@ -201,6 +201,7 @@ static void forgive_own_absence(messenger *m)
     m->looked = at;
 }
 
+// By the time of this look's beginning: were this process stopped since, the next look forgives.
 static void look_for_silence(messenger *m)
 {
     char words[128];
@@ -208,7 +209,7 @@ static void look_for_silence(messenger *m)
 
     for (int r = m->rank == 0 ? 1 : 0; r < (m->rank == 0 ? m->size : 1); r++) {
         // rank 0 speaks for the others; for rank 0 the first that still can
-        if (now() - m->heard[r] < patience + (m->rank > 0 ? 2 * (m->rank - 1) : 0))
+        if (m->looked - m->heard[r] < patience + (m->rank > 0 ? 2 * (m->rank - 1) : 0))
             continue;
         (void)snprintf(words, sizeof words,
                        "no sign of life for %g seconds: it is stopped or cannot be reached",
