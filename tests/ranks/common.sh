@@ -40,3 +40,47 @@ no_process()
     done
     fail "processes are left: $(pgrep -af "^$1")"
 }
+
+# same NAME RANKS: what so many ranks made, in many/, is what one made, in one/: csv, trials' arrays, cuts, statistics.
+#     SAME: same_tensors.c
+same()
+{
+    for what in trials cuts calibration; do
+        (cd one && find $what -type f ! -name '.*' | sort) > files.one
+        (cd many && find $what -type f ! -name '.*' | sort) > files.many
+        cmp -s files.one files.many || fail "$1, $2 ranks: other files: $(diff files.one files.many)"
+    done
+    for file in $(cd one && find cuts calibration -type f ! -name '.*'); do
+        cmp -s "one/$file" "many/$file" || fail "$1, $2 ranks: $file is not the same"
+    done
+    for file in $(cd one && find trials -name '*.h5'); do
+        "$SAME" "one/$file" "many/$file" >> log 2>&1 || fail "$1, $2 ranks: $file is not the same"
+    done
+    for folder in one many; do
+        "$CULL" compare $folder --format csv > $folder.csv 2>> log || fail "compare $folder"
+    done
+    cmp -s one.csv many.csv || fail "$1, $2 ranks: other tables"
+}
+
+# compare_ranks NAME RANKS...: NAME.yaml by one rank of two threads, and by so many of one thread.
+compare_ranks()
+{
+    name=$1
+    shift
+    compare_runs "$name" "$*" "$DIR/$name.yaml"
+}
+
+# compare_runs NAME "RANKS..." ARGUMENT...: the same of `cull run ARGUMENT...`.
+compare_runs()
+{
+    name=$1 numbers=$2
+    shift 2
+    rm -rf one
+    "$CULL" run "$@" -o one --threads 2 > log 2>&1 || fail "$name alone"
+    for n in $numbers; do
+        rm -rf many
+        ranks "$n" "$CULL" run "$@" -o many --threads 1 > log 2>&1 || fail "$name, $n ranks"
+        same "$name" "$n"
+        no_process "$CULL run "
+    done
+}

@@ -19,41 +19,6 @@ END
 perplexity="{ perplexity: { files: $TEXT/facts.heldout.txt, length: 128, rows_per_file: 5 } }"
 choices="{ choices: { tasks: $SOURCE/models/tinyworld/tasks/facts.jsonl, limit: 12 } }"
 
-# same NAME RANKS: what so many ranks made is what one made.
-same()
-{
-    for what in trials cuts calibration; do
-        (cd one && find $what -type f ! -name '.*' | sort) > files.one
-        (cd many && find $what -type f ! -name '.*' | sort) > files.many
-        cmp -s files.one files.many || fail "$1, $2 ranks: other files: $(diff files.one files.many)"
-    done
-    for file in $(cd one && find cuts calibration -type f ! -name '.*'); do
-        cmp -s "one/$file" "many/$file" || fail "$1, $2 ranks: $file is not the same"
-    done
-    for file in $(cd one && find trials -name '*.h5'); do
-        "$SAME" "one/$file" "many/$file" >> log 2>&1 || fail "$1, $2 ranks: $file is not the same"
-    done
-    for folder in one many; do
-        "$CULL" compare $folder --format csv > $folder.csv 2>> log || fail "compare $folder"
-    done
-    cmp -s one.csv many.csv || fail "$1, $2 ranks: other tables"
-}
-
-# compare_ranks NAME RANKS...
-compare_ranks()
-{
-    name=$1
-    shift
-    rm -rf one
-    "$CULL" run "$DIR/$name.yaml" -o one --threads 2 > log 2>&1 || fail "$name alone"
-    for n in "$@"; do
-        rm -rf many
-        ranks "$n" "$CULL" run "$DIR/$name.yaml" -o many --threads 1 > log 2>&1 || fail "$name, $n ranks"
-        same $name "$n"
-        no_process "$CULL run $DIR/"
-    done
-}
-
 more=
 [ -z "${CULL_TEST_ALL:-}" ] || more="2 4"
 

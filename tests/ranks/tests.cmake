@@ -13,6 +13,7 @@ if(TARGET cull_mpi AND TARGET cull)
   target_link_libraries(test-ranks-same-tensors PRIVATE ${HDF5_LIBRARIES})
   add_test(NAME flow-ranks COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/same.sh)
   add_test(NAME flow-ranks-killed COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/killed.sh)
-  set_tests_properties(flow-ranks flow-ranks-killed PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
+  add_test(NAME flow-ranks-shipped COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/shipped.sh)
+  set_tests_properties(flow-ranks flow-ranks-killed flow-ranks-shipped PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
     "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
