@@ -365,7 +365,7 @@ static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
     if (survey.rest.n_cells == 0)
         return CULL_OK;
     if (r->machines.ranks > 0 && !r->json)
-        CULL_TRY(cull_print_ranks(ctx, e, of, &r->machines));
+        CULL_TRY(cull_print_ranks(ctx, e, &survey.rest, of, &r->machines));
     return cull_check_memory(ctx, &survey.rest, &e->inputs, cli->options.memory);
 }
 

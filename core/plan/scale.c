@@ -165,7 +165,8 @@ cull_status cull_scale_evaluation(cull_ctx *ctx, const cull_plan *plan, const cu
     *out = (cull_scaled){ 0 };
     CULL_TRY(request_share(ctx, inputs, s, machines->ranks, &out->share, &bytes));
     cull_arena_rewind(arena, mark);
-    out->told_bytes = bytes * (double)cull_distinct_variants(plan, model);
+    out->told_bytes = bytes * (double)cull_distinct_variants(plan, model) +
+                      (machines->ranks > 1 ? alone->cut_bytes : 0);
     out->computing = compute_seconds(machines, alone) * out->share;
     out->read_bytes = alone->cost.bytes;
     out->peak_bytes = peak_of(s, alone, out->share);

@@ -1,8 +1,9 @@
 // What a plan would take on several ranks: time, memory, reading, and what they tell each other.
 //
 // Assumed: every rank reads the weights of each pass itself, while it computes; sums, rows and
-// answers go to rank 0 one rank after the other, while nobody computes. Not counted: what
-// strategies compute on rank 0, and cuts that are told to the others.
+// answers go to rank 0 one rank after the other, and cuts from rank 0 to all others at once, while
+// nobody computes. Not counted: what strategies compute on rank 0, and cuts of stages that are
+// calibrated on.
 #ifndef CULL_PLAN_SCALE_H
 #define CULL_PLAN_SCALE_H
 
@@ -18,6 +19,7 @@ typedef struct cull_machines {
 typedef struct cull_alone {
     cull_cost cost;
     double seconds;
+    double cut_bytes; // of evaluations: of the cuts that are evaluated
 } cull_alone;
 
 typedef struct cull_scaled {
