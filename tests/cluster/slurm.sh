@@ -1,5 +1,5 @@
 #!/bin/sh
-# docs/cluster.md on a real Slurm: munged, slurmctld and slurmd on this machine, the page's job submitted, and its
+# docs/cluster.md on a real Slurm: munged, slurmctld and slurmd on this machine, the page's jobs submitted, and their
 # results beside those of one process. Skipped (77) where Debian's slurm-wlm is not installed, or without root.
 #     CULL, SOURCE: the program, the source tree
 set -u
@@ -90,8 +90,11 @@ methods:
   wanda: { criterion: wanda, strategy: unstructured }
 END
 
-# The page's own lines; only where cull lies, and what a small machine as root wants, is put before them.
-sed -n '/tests\/cluster\/slurm.sh submits/,/^```$/p' "$SOURCE/docs/cluster.md" | sed '1,2d;$d' > job.sh
+# job MARK: the page's own lines behind the mark.
+job() { sed -n "/tests\/cluster\/slurm.sh submits $1/,/^\`\`\`\$/p" "$SOURCE/docs/cluster.md" | sed '1,2d;$d'; }
+
+# Only where cull lies, and what a small machine as root wants, is put before them.
+job 'the lines between these marks' > job.sh
 grep -q 'srun --mpi=pmix' job.sh || fail "docs/cluster.md has no job to submit"
 PATH=$(dirname "$CULL"):$PATH
 export PATH OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
@@ -102,6 +105,23 @@ cull compare results/experiment --format csv > many.csv || fail "compare"
 cull compare alone --format csv > one.csv || fail "compare"
 cmp -s one.csv many.csv || fail "other numbers under Slurm: $(diff one.csv many.csv)"
 grep -q 'cull run experiment.yaml' job.sh && grep -q '2 done\|3 done' job.out || fail "the job did not do it"
+
+# An array of models, a folder each; only the models, where they lie and what the machine has are other ones.
+models='tinyworld-mixtral tinyworld-olmoe'
+job 'these lines with other models' | sed "s|^models=.*|models=($models)|; s|/data/|$SOURCE/models/|" > array.sh
+grep -q 'SLURM_ARRAY_TASK_ID' array.sh || fail "docs/cluster.md has no array of jobs"
+rm -r results
+sbatch --wait --array=0-1 --cpus-per-task=1 --output=job.out --open-mode=append \
+    array.sh > submitted 2>&1 || fail "the array failed: $(cat submitted)"
+for model in $models; do
+    cull run experiment.yaml --set "models={$model: {hf: {path: $SOURCE/models/$model}}}" -o "alone-$model" \
+        --threads 1 > alone.out 2>&1 || fail "$model alone"
+    cull compare "results/$model" --format csv > many.csv || fail "compare"
+    cull compare "alone-$model" --format csv > one.csv || fail "compare"
+    cmp -s one.csv many.csv || fail "other numbers in the array: $(diff one.csv many.csv)"
+done
+cull compare results/* --format csv > together.csv || fail "the folders of an array compared"
+for model in $models; do grep -q "$model" together.csv || fail "$model is not in the comparison"; done
 
 # Without PMIx each process would compute everything: refused, with what to say instead.
 srun -n 2 --mpi=none "$CULL" run experiment.yaml -o refused > refused.out 2>&1 && fail "two processes ran alone"
