@@ -127,6 +127,7 @@ CASES = {
     "glm-no-norm": ("glm4_moe", dict(GLM, use_qk_norm=False, attention_bias=False, norm_topk_prob=False,
                                      first_k_dense_replace=0), dict(dtype="f32")),
     "glm-rotary": ("glm4_moe", dict(GLM, head_dim=32, partial_rotary_factor=0.25), dict(legacy=True)),
+    "glm-odd": ("glm4_moe", dict(GLM, head_dim=14), {}),
     "glm-yarn": ("glm4_moe", dict(GLM, head_dim=32, rope_parameters=dict(YARN, partial_rotary_factor=0.5)), {}),
     "glm-fused": ("glm4_moe", GLM, dict(fused=True)),
     "ernie-layers": ("ernie4_5_moe", dict(ERNIE, num_hidden_layers=6, moe_layer_start_index=1,

@@ -65,6 +65,7 @@ PLAIN = {
                                      attention_bias=True, head_dim=24,
                                      rope_parameters=dict(rope_type="default", rope_theta=1e6,
                                                           partial_rotary_factor=0.5)), dict(dtype="f16")),
+    "next-odd": ("qwen3_next", dict(NEXT, head_dim=14, hidden_size=60), {}),
     "next-fp8": ("qwen3_next", dict(NEXT, linear_num_key_heads=4, linear_num_value_heads=8), dict(fp8=[32, 48])),
     "next-fused": ("qwen3_next", dict(NEXT, mlp_only_layers=[1]), dict(fused=True, legacy=True)),
     "next-interval": ("qwen3_next", dict(NEXT, full_attention_interval=2, tie_word_embeddings=True), dict(without=["layer_types"],

@@ -15,6 +15,7 @@ typedef struct rope_config {
     const hf_arch *arch;
     bool local, described; // described: there are no weights
     double theta, share;   // of the head that is rotated
+    size_t span;           // its channels; where they are odd one more is rotated
     size_t original;       // original_max_position_embeddings
     size_t max_positions;
     const char *type;
@@ -26,7 +27,7 @@ static float *frequencies(rope_config *c, const hf_rope *rope)
     float *freq = ctx->host->alloc(ctx, rope->rot / 2, sizeof *freq);
 
     for (size_t j = 0; freq && j < rope->rot / 2; j++)
-        freq[j] = 1.0f / powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+        freq[j] = 1.0f / powf((float)c->theta, (float)(2 * j) / (float)c->span);
     return freq;
 }
 
@@ -56,7 +57,7 @@ static cull_status read_linear(rope_config *c, hf_rope *rope)
 // Hunyuan's alpha stretches it always.
 static cull_status read_dynamic(rope_config *c, hf_rope *rope)
 {
-    const double alpha = hf_real(&c->sub, (hf_num)HF_KEY("alpha", 0)), rot = (double)rope->rot;
+    const double alpha = hf_real(&c->sub, (hf_num)HF_KEY("alpha", 0)), rot = (double)c->span;
 
     (void)hf_real(&c->sub, (hf_num){ "factor", alpha > 0 ? 1 : NAN });
     if (alpha > 0)
@@ -105,9 +106,9 @@ static double temperature(double factor, double m)
 }
 
 // The channel pair that turns `turns` times within the original length.
-static double channel_of(const rope_config *c, size_t rot, double turns)
+static double channel_of(const rope_config *c, double turns)
 {
-    return (double)rot * log((double)c->original / (turns * 2 * M_PI)) / (2 * log(c->theta));
+    return (double)c->span * log((double)c->original / (turns * 2 * M_PI)) / (2 * log(c->theta));
 }
 
 typedef struct yarn {
@@ -139,21 +140,21 @@ static cull_status read_yarn(rope_config *c, hf_rope *rope)
 {
     const yarn y = read_yarn_config(c);
     float *freq = frequencies(c, rope);
-    double low = channel_of(c, rope->rot, y.beta_fast);
-    double high = channel_of(c, rope->rot, y.beta_slow);
+    double low = channel_of(c, y.beta_fast);
+    double high = channel_of(c, y.beta_slow);
 
     if (y.truncate) {
         low = floor(low);
         high = ceil(high);
     }
     low = fmax(low, 0);
-    high = fmin(high, (double)rope->rot - 1);
+    high = fmin(high, (double)c->span - 1);
     if (low == high)
         high += 0.001;
     for (size_t j = 0; freq && j < rope->rot / 2; j++) {
         const float ramp = ((float)j - (float)low) / (float)(high - low);
         const float keep = 1 - fminf(fmaxf(ramp, 0), 1);
-        const float wave = powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+        const float wave = powf((float)c->theta, (float)(2 * j) / (float)c->span);
         freq[j] = 1.0f / ((float)y.factor * wave) * (1 - keep) + 1.0f / wave * keep;
     }
     rope->freq = freq;
@@ -187,7 +188,7 @@ static float *stretched(rope_config *c, const hf_rope *rope, const char *key)
             (void)hf_wrong(&c->sub, key, factor, "a list of positive numbers");
             return NULL;
         }
-        const float wave = powf((float)c->theta, (float)(2 * j) / (float)rope->rot);
+        const float wave = powf((float)c->theta, (float)(2 * j) / (float)c->span);
         freq[j] = 1.0f / ((float)json_number_value(factor) * wave);
     }
     return freq;
@@ -255,14 +256,15 @@ static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope
                    c->top->ctx->host->fail(c->top->ctx, CULL_ENOTSUP,
                                            "%s: %s does not support a partial_rotary_factor of %g",
                                            c->top->path, arch->model_type, share);
-    rope->rot = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
-    if (c->described) // is never rotated
-        rope->rot += rope->rot % 2;
-    if (c->top->status == CULL_OK && (rope->rot == 0 || rope->rot % 2 || rope->rot > MOST_ROTATED))
+    c->span = share > 0 && share <= 1 ? (size_t)((double)width * share) : 0;
+    rope->rot = c->span + c->span % 2;
+    const bool whole = c->span % 2 == 0 || strcmp(c->type, "yarn") != 0; // whose ramp is of pairs
+    const bool fits = c->described || (rope->rot <= width && whole);     // described: never rotated
+    if (c->top->status == CULL_OK && (rope->rot == 0 || !fits || rope->rot > MOST_ROTATED))
         c->top->status = c->top->ctx->host->fail(
             c->top->ctx, CULL_ENOTSUP,
             "%s: %zu of a head's %zu channels (partial_rotary_factor) cannot be rotated in pairs",
-            c->top->path, rope->rot, width);
+            c->top->path, c->span, width);
     return c->top->status;
 }
 
