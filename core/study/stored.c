@@ -53,11 +53,15 @@ cull_status cull_keep_step(cull_study *s, size_t i)
     const size_t g = cull_first_set(s, i);
     cull_cut_about about = { .model = prepared->opened.facts->fingerprint,
                              .calibration = g == CULL_NOT ? NULL : s->plan->set[g].key.hex };
-    const char *path = step_file(s, step), *cuts = shared_file(s, "cuts", "", "");
+    const char *path = step_file(s, step);
+    const char *cuts =
+        cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/cuts", s->options->shared);
     const size_t *E = experts_of(s, step);
 
-    if (!path || !cuts || !E)
+    if (!path || !E)
         return CULL_ENOMEM;
+    if (!cuts)
+        return cull_no_memory(s->ctx);
     CULL_TRY(cull_cut_store(s->ctx, s->spec->store, prepared->opened.facts->dtype, &about.store));
     CULL_TRY(cull_cut_keep(s->ctx, made->variant.cut, &about, cuts, &made->cut));
     return cull_step_save(s->ctx, path, made->cut.text, prepared->opened.facts->L, E,
