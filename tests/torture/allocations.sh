@@ -18,7 +18,8 @@ fail() { echo "allocation $at: $*" >&2; cat log >&2; exit 1; }
 
 at=none
 LD_PRELOAD=$failing COUNT_TO=$dir/count "$cull" run e.yaml -o whole --threads 2 --quiet 2> log || fail "the plain run"
-all=$(cat count) runs=0 ended=0
+all=$(od -An -tu8 count | tr -d ' ') runs=0 ended=0
+[ "${all:-0}" -gt 1000 ] || fail "only ${all:-0} allocations were counted"
 at=$first
 while [ "$at" -le "$all" ]; do
     rm -rf out
@@ -38,4 +39,5 @@ while [ "$at" -le "$all" ]; do
     at=$((at + step))
 done
 "$cull" run e.yaml -o out --threads 2 --quiet 2> log || fail "the run that goes on"
+[ $runs -gt 0 ] && [ $ended -gt 0 ] || fail "$runs runs, $ended of them ended early"
 echo "$runs of $all allocations failed, $ended runs ended with a sentence"

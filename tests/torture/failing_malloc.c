@@ -1,16 +1,18 @@
 // Preloaded into a program: its FAIL_AT-th allocation fails, be it the program's own or a
-// library's. With COUNT_TO set, the number of allocations is written there when the program ends.
-#define _GNU_SOURCE // syscall
+// library's. With COUNT_TO set, the number of allocations stands in that file all the time, as an
+// unsigned long: however the program ends, nothing here is asked.
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 // Of the program, not of the linker or of what runs before main().
 static atomic_bool on;
-static atomic_ulong count;
+static atomic_ulong own;
+static atomic_ulong *count = &own; // or in a file
 static unsigned long fail_at;
 
 // glibc's own, which need no dlsym() and so no allocation to be found.
@@ -21,7 +23,7 @@ extern void *__libc_memalign(size_t alignment, size_t n);
 
 static int fails(void)
 {
-    return atomic_load(&on) && atomic_fetch_add(&count, 1) + 1 == fail_at;
+    return atomic_load(&on) && atomic_fetch_add(count, 1) + 1 == fail_at;
 }
 
 static void *lacking(void)
@@ -65,23 +67,32 @@ int posix_memalign(void **out, size_t alignment, size_t n)
     return 0;
 }
 
-_Noreturn void _exit(int status)
+// A child goes on counting for itself.
+static void in_child(void)
 {
-    const char *to = getenv("COUNT_TO");
-    FILE *file = to ? fopen(to, "w") : NULL;
+    atomic_store(&own, atomic_load(count));
+    count = &own;
+}
 
-    if (file) {
-        fprintf(file, "%lu\n", atomic_load(&count));
-        fclose(file);
-    }
-    for (;;)
-        syscall(SYS_exit_group, status);
+static void count_in(const char *path)
+{
+    const int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0666);
+
+    if (file < 0 || ftruncate(file, sizeof *count) != 0)
+        abort();
+    void *at = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (at == MAP_FAILED || pthread_atfork(NULL, NULL, in_child) != 0)
+        abort();
+    close(file);
+    count = at;
 }
 
 __attribute__((constructor)) static void begin(void)
 {
-    const char *text = getenv("FAIL_AT");
+    const char *text = getenv("FAIL_AT"), *path = getenv("COUNT_TO");
 
     fail_at = text ? strtoul(text, NULL, 10) : 0;
+    if (path)
+        count_in(path);
     atomic_store(&on, 1);
 }
