@@ -23,14 +23,25 @@
 
 // ---- the file ----
 
+// NULL, or why not all n bytes were read; too_short: what a file is that has fewer.
+static const char *read_at(int fd, void *to, size_t n, off_t at, const char *too_short)
+{
+    const ssize_t got = pread(fd, to, n, at);
+
+    if (got < 0)
+        return strerror(errno);
+    return (size_t)got == n ? NULL : too_short;
+}
+
 // dlopen maps what the headers promise; where the file is shorter, touching it ends the program.
 // The section headers stand at the end of a library, so they tell whether it is whole.
 static const char *elf_fault(int fd, size_t size)
 {
     ElfW(Ehdr) e;
 
-    if (pread(fd, &e, sizeof e, 0) != (ssize_t)sizeof e)
-        return "not a shared library";
+    const char *fault = read_at(fd, &e, sizeof e, 0, "not a shared library");
+    if (fault)
+        return fault;
     if (memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 || e.e_type != ET_DYN)
         return "not a shared library";
     if (e.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
@@ -40,8 +51,11 @@ static const char *elf_fault(int fd, size_t size)
     for (size_t i = 0; i < e.e_phnum; i++) {
         ElfW(Phdr) p;
         const off_t at = (off_t)(e.e_phoff + i * sizeof p);
-        if (e.e_phentsize != sizeof p || pread(fd, &p, sizeof p, at) != (ssize_t)sizeof p)
+        if (e.e_phentsize != sizeof p)
             return "the file is cut short";
+        fault = read_at(fd, &p, sizeof p, at, "the file is cut short");
+        if (fault)
+            return fault;
         if (p.p_type == PT_LOAD && (p.p_offset > size || p.p_filesz > size - p.p_offset))
             return "the file is cut short";
     }

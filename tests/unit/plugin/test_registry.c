@@ -1,6 +1,7 @@
 // Finding and loading plugins: what is found, what is refused, and in which words.
 #include "plugin/registry.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,8 @@ static void refuses_other_files(void **state)
     assert_fails(host, cull_registry_add(ctx, registry, "/nowhere/x.so"), CULL_EENV,
                  "/nowhere/x.so: No such file");
     assert_fails(host, cull_registry_add(ctx, registry, dir), CULL_EENV, "a folder");
+    assert_fails(host, cull_registry_add(ctx, registry, "/proc/self/mem"), CULL_EPLUGIN,
+                 strerror(EIO)); // nothing can be read at its beginning
     copy_file(MODULES "/FINE.so", in_dir("short.so"), 9000);
     assert_fails(host, cull_registry_add(ctx, registry, in_dir("short.so")), CULL_EPLUGIN,
                  "the file is cut short");
