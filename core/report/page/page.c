@@ -83,11 +83,30 @@ void cull_page_svg_file(cull_buf *file, const char *svg, size_t n)
     cull_buf_add(file, end + 1, n - (size_t)(end + 1 - svg));
 }
 
+// A text of numbers, whose hyphens before a digit are minus signs.
+static void put_numbers(cull_buf *page, const char *text)
+{
+    cull_buf shown = CULL_BUF_INIT;
+
+    for (const char *c = text; *c; c++) {
+        const bool first = c == text || c[-1] == ' ' || c[-1] == '[';
+        if (*c == '-' && first && c[1] >= '0' && c[1] <= '9')
+            cull_buf_puts(&shown, "−");
+        else
+            cull_buf_add(&shown, c, 1);
+    }
+    cull_page_text(page, shown.s ? shown.s : "");
+    cull_buf_release(&shown);
+}
+
 static void put_cell(cull_buf *page, const char *element, bool right, const cull_table_cell *cell)
 {
     cull_buf_printf(page, "<%s class=\"%s%s\">", element, right ? "r" : "",
                     cell->best ? " best" : "");
-    cull_page_text(page, cell->text);
+    if (right)
+        put_numbers(page, cell->text);
+    else
+        cull_page_text(page, cell->text);
     cull_buf_printf(page, "</%s>", element);
 }
 

@@ -267,6 +267,8 @@ cull_status report_answer(const report *r, const char *model)
 
 // ---- every two methods ----
 
+enum { MANY_PAIRS = 60 }; // that would bury what follows, and fill a printed page of their own
+
 static bool has_rivals(const report *r, const size_t *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -288,6 +290,11 @@ cull_status report_against(const report *r, const char *model)
     if (!has_rivals(r, cells, n))
         return CULL_OK;
     CULL_TRY(cull_view_pairs(r->ctx, r->frame, model, &how, &table));
+    const bool folded = table.n_rows > MANY_PAIRS;
+    if (folded)
+        cull_buf_printf(r->page, "<details class=\"noprint\"><summary>all %zu pairs</summary>\n",
+                        table.n_rows);
     cull_page_table(r->page, &table);
+    cull_buf_puts(r->page, folded ? "</details>\n" : "");
     return CULL_OK;
 }
