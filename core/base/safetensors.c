@@ -231,9 +231,14 @@ static void advise(const cull_safetensors *file, const void *data, size_t bytes,
     (void)madvise((void *)(file->bytes + start), from + bytes - start, advice);
 }
 
+// In pieces: the system reads no more at a time than a device's read-ahead, whatever it is asked.
 void cull_safetensors_prefetch(const cull_safetensors *file, const void *data, size_t bytes)
 {
-    advise(file, data, bytes, MADV_WILLNEED);
+    enum { PIECE = 128 << 10 };
+
+    for (size_t at = 0; at < bytes; at += PIECE)
+        advise(file, (const char *)data + at, bytes - at < PIECE ? bytes - at : PIECE,
+               MADV_WILLNEED);
 }
 
 void cull_safetensors_release(const cull_safetensors *file, const void *data, size_t bytes)

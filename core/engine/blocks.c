@@ -3,6 +3,7 @@
 #include "base/call.h"
 
 #include "base/clock.h"
+#include "engine/ahead.h"
 #include "math/kernels.h"
 #include "ranks/ranks.h"
 
@@ -89,13 +90,9 @@ cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn)
 
 void cull_layer_enter(cull_run *run, size_t l)
 {
-    const cull_backend *b = run->m->backend;
+    const size_t next = l + 1, L = run->m->facts->L;
 
-    if (b->prefetch && l + 1 < run->m->facts->L) {
-        cull_call_enter(run->m->plugin, "prefetch", l + 1);
-        b->prefetch(run->m->model, l + 1);
-        cull_call_leave();
-    }
+    cull_ahead_want(run->ahead, l ? next : 0, next < L ? next + 1 : L);
     run->cost.weight_bytes += cull_layer_of(run->m, l)->bytes;
 }
 

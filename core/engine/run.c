@@ -2,6 +2,7 @@
 #include "engine/run.h"
 
 #include "base/memory.h"
+#include "engine/ahead.h"
 #include "engine/tile.h"
 #include "math/blas.h"
 
@@ -26,11 +27,13 @@ cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m
             !run->worker[w].gemm)
             return cull_no_memory(ctx);
     }
+    run->ahead = cull_ahead_new(m);
     return CULL_OK;
 }
 
 void cull_run_release(cull_run *run)
 {
+    cull_ahead_free(run->ahead);
     for (size_t w = 0; run->worker && w <= run->n_workers; w++) {
         cull_arena_free(run->worker[w].arena);
         cull_free(run->worker[w].tile);

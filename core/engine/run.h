@@ -28,10 +28,11 @@ typedef struct cull_run {
     cull_pool *pool; // NULL: in place
     size_t n_workers;
     cull_precision precision;
-    cull_worker *worker; // (n_workers + 1)
-    cull_cost_seen cost; // but for flops, which the workers have
-    double begun;        // of the pass, by the clock
-    size_t tokens;       // of the pass, for its progress
+    cull_worker *worker;      // (n_workers + 1)
+    struct cull_ahead *ahead; // reads the next layer; NULL: nobody does
+    cull_cost_seen cost;      // but for flops, which the workers have
+    double begun;             // of the pass, by the clock
+    size_t tokens;            // of the pass, for its progress
 } cull_run;
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m,
