@@ -157,7 +157,7 @@ static void count_weights(const cull_prepared_model *s, const uint8_t *frozen,
     const size_t D = s->opened.facts->D;
 
     *all = *kept = 0;
-    for (size_t l = 0; l < s->opened.facts->L; l++)
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
         for (size_t i = 0; i < 3 * s->layer[l]->E; i++) {
             const cull_part part = parts[i % 3];
             const size_t e = i / 3, F = s->layer[l]->F;
@@ -170,6 +170,8 @@ static void count_weights(const cull_prepared_model *s, const uint8_t *frozen,
             *all += n;
             *kept += keep[l][e] ? n : 0;
         }
+        cull_cut_leave(before, l);
+    }
 }
 
 cull_status cull_keep_budget(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cut/cut.h"
 #include "cut/cut_size.h"
 #include "record/trial_groups.h"
 
@@ -105,15 +106,17 @@ static void put_density(cull_h5 *file, const moe *m)
 
     for (size_t i = 0; i < m->n * m->E; i++)
         density[i] = NAN;
-    for (size_t i = 0; i < m->n; i++)
+    for (size_t i = 0; i < m->n; i++) {
+        const size_t l = (size_t)m->layer[i];
         for (size_t e = 0; e < experts_of(m, i); e++) {
-            const size_t l = (size_t)m->layer[i];
             const uint64_t gone = zeroed(m, l, e);
             density[i * m->E + e] =
                 cut->layer[l].action[e] == CULL_ACTION_BASE && m->trial->layer[l]->expert_params
                     ? 1 - (double)gone / (double)m->trial->layer[l]->expert_params
                     : 0;
         }
+        cull_cut_leave(cut, l);
+    }
     cull_h5_put(file, "/experts",
                 &(cull_h5_array){ "density",
                                   'd',
