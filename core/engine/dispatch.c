@@ -82,7 +82,8 @@ static size_t overlay_bytes(const cull_cut *cut, size_t l, size_t e)
     return bytes;
 }
 
-// Groups 0..E−1 are the base experts; each overlaid expert of a lane follows as a group of its own.
+// Each base expert, and behind it a group for every lane that overlays it: a lane's groups stand in
+// the order of its experts, whose outputs are thus added in the same order however waves fall.
 static cull_status make_groups(dispatch *t)
 {
     const size_t room = t->E * (t->n_lanes + 1);
@@ -91,19 +92,19 @@ static cull_status make_groups(dispatch *t)
     t->group_of = cull_arena_alloc(t->arena, t->n_lanes * t->E, sizeof *t->group_of);
     if (!t->group || !t->group_of)
         return cull_no_memory(t->run->ctx);
-    for (size_t e = 0; e < t->E; e++)
-        t->group[e] = (group){ .e = e };
-    t->n_groups = t->E;
-    for (size_t i = 0; i < t->n_lanes; i++)
-        for (size_t e = 0; e < t->E; e++) {
-            t->group_of[i * t->E + e] = e;
-            if (!overlays_expert(t->lane[i]->cut, t->l, e))
+    for (size_t e = 0; e < t->E; e++) {
+        const size_t base = t->n_groups++;
+        t->group[base] = (group){ .e = e };
+        for (size_t i = 0; i < t->n_lanes; i++) {
+            const cull_cut *cut = t->lane[i]->cut;
+            t->group_of[i * t->E + e] = base;
+            if (!overlays_expert(cut, t->l, e))
                 continue;
-            t->group[t->n_groups] = (group){ .e = e,
-                                             .cut = t->lane[i]->cut,
-                                             .overlay = overlay_bytes(t->lane[i]->cut, t->l, e) };
-            t->group_of[i * t->E + e] = t->n_groups++;
+            t->group_of[i * t->E + e] = t->n_groups;
+            t->group[t->n_groups++] =
+                (group){ .e = e, .cut = cut, .overlay = overlay_bytes(cut, t->l, e) };
         }
+    }
     return CULL_OK;
 }
 

@@ -11,7 +11,7 @@
 #include "plan/inputs.h"
 
 // Raised whenever the engine's numbers may change.
-enum { CULL_NUMERICS_REVISION = 3 };
+enum { CULL_NUMERICS_REVISION = 4 };
 
 // Fills the keys of the plan's sets, steps and cells.
 cull_status cull_plan_keys(cull_ctx *ctx, const cull_registry *registry, const cull_inputs *inputs,
