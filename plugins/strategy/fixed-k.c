@@ -111,7 +111,7 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     const struct settings *set = settings;
 
     if ((set->k.n > 0) == (set->active > 0))
-        return ctx->host->fail(ctx, CULL_EINVAL, "fixed-k takes either k or active");
+        return ctx->host->fail(ctx, CULL_ENOTSUP, "fixed-k takes either k or active");
     return set->k.n > 0 ? set_listed(ctx, &set->k, view, budget, out)
                         : set_active(ctx, set->active, view, budget, out);
 }
