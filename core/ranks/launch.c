@@ -227,7 +227,6 @@ cull_status cull_ranks_begin(const cull_ranks_options *options, char why[CULL_SE
     }
     if (!heard) {
         ranks->lost = true;
-        (void)kill(ranks->messenger, SIGKILL);
         cull_ranks_end(ranks);
         return CULL_EENV;
     }

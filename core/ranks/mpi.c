@@ -516,6 +516,18 @@ static bool say_hello(messenger *m)
     return put(m, &hello, sizeof hello) && put(m, m->host, (size_t)m->size * sizeof *m->host);
 }
 
+// The messenger goes last. A program that is stopped when all is done has only its own end before
+// it, and nobody would miss it but the launcher, which would wait for ever: it is woken.
+static void see_off(const messenger *m)
+{
+    (void)close(m->job->socket); // for the program: all is said
+    while (getppid() == m->program) {
+        if (program_stopped(m))
+            (void)kill(m->program, SIGCONT);
+        pause_for(0.02);
+    }
+}
+
 static void take_leave(messenger *m)
 {
     for (int r = 0; r < m->size; r++)
@@ -523,6 +535,8 @@ static void take_leave(messenger *m)
             MPI_Request_free(&m->sending[r]);
     (void)alarm((unsigned)parting_seconds);
     (void)MPI_Finalize();
+    (void)alarm(0);
+    see_off(m);
 }
 
 cull_messenger_main cull_messenger_v1;

@@ -1,6 +1,7 @@
 // A program's side of its ranks: requests to the messenger, and what they bring.
 #include "ranks/ranks.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -320,19 +321,23 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x)
 
 enum { GOODBYE_SECONDS = 10 };
 
-static void await_messenger(pid_t messenger)
+// Until the messenger has closed its end of the socket: MPI is over, and it only waits for this
+// program's end. One that is not heard of is not waited for.
+static bool says_goodbye(const cull_ranks *ranks)
 {
     const double end = cull_seconds() + GOODBYE_SECONDS;
-    const struct timespec pause = { .tv_nsec = 2000000 };
+    struct pollfd closes = { .fd = ranks->socket };
 
-    while (waitpid(messenger, NULL, WNOHANG) == 0) {
-        if (cull_seconds() > end) {
-            (void)kill(messenger, SIGKILL);
-            (void)waitpid(messenger, NULL, 0);
-            return;
-        }
-        (void)nanosleep(&pause, NULL);
-    }
+    for (double left = GOODBYE_SECONDS; left > 0; left = end - cull_seconds())
+        if (poll(&closes, 1, (int)(1000 * left) + 1) > 0)
+            return true;
+    return false;
+}
+
+static void end_messenger(pid_t messenger)
+{
+    (void)kill(messenger, SIGKILL);
+    (void)waitpid(messenger, NULL, 0);
 }
 
 void cull_ranks_end(cull_ranks *ranks)
@@ -342,10 +347,11 @@ void cull_ranks_end(cull_ranks *ranks)
 
     if (!ranks)
         return;
-    if (!ranks->lost && cull_link_write(ranks->socket, &request, sizeof request))
-        (void)cull_link_read(ranks->socket, &answer, sizeof answer);
+    const bool left = !ranks->lost && cull_link_write(ranks->socket, &request, sizeof request) &&
+                      cull_link_read(ranks->socket, &answer, sizeof answer) && says_goodbye(ranks);
+    if (!left)
+        end_messenger(ranks->messenger);
     (void)close(ranks->socket);
-    await_messenger(ranks->messenger);
     (void)munmap(ranks->page, sizeof *ranks->page);
     cull_free(ranks->host);
     cull_free(ranks);

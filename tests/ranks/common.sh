@@ -2,7 +2,8 @@
 set -u
 command -v mpirun > /dev/null || { echo "skipped: no mpirun here"; exit 77; }
 DIR=$(mktemp -d)
-trap 'rm -rf "$DIR"' EXIT
+# What is left would keep the test's output open.
+trap 'pkill -KILL -f "$DIR/"; [ -z "${MEET:-}" ] || pkill -KILL -f "$MEET "; rm -rf "$DIR"' EXIT
 cd "$DIR" || exit 1
 # Under a name of this test's own, so that no other test's processes are taken for its.
 if [ -n "${CULL:-}" ]; then

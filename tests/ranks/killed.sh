@@ -30,7 +30,7 @@ await_end()
         [ $(($(date +%s) - begun)) -le 300 ] || fail "$1: the run did not end"
         alone=$((alone + 1))
         [ -z "$(processes)" ] || alone=0
-        [ $alone -le 600 ] || { kill -KILL $run && hung=$((hung + 1)); }
+        [ $alone -le 600 ] || { pkill -KILL -f "^mpirun .*$CULL " && hung=$((hung + 1)); }
         sleep 0.1
     done
     wait $run
