@@ -14,5 +14,5 @@ if(TARGET cull AND NOT CULL_SANITIZE)
   add_library(failing-malloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/torture/failing_malloc.c)
   add_test(NAME torture-allocations COMMAND sh ${CMAKE_CURRENT_SOURCE_DIR}/torture/allocations.sh
     $<TARGET_FILE:cull> $<TARGET_FILE:failing-malloc> ${PROJECT_SOURCE_DIR})
-  set_tests_properties(torture-allocations PROPERTIES TIMEOUT 1800)
+  set_tests_properties(torture-allocations PROPERTIES TIMEOUT 1800 COST 600) # begins first
 endif()
