@@ -15,6 +15,6 @@ if(TARGET cull_mpi AND TARGET cull)
   add_test(NAME flow-ranks-killed COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/killed.sh)
   add_test(NAME flow-ranks-shipped COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/shipped.sh)
   add_test(NAME flow-ranks-planned COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/planned.sh)
-  set_tests_properties(flow-ranks flow-ranks-killed flow-ranks-shipped flow-ranks-planned PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
+  set_tests_properties(flow-ranks flow-ranks-killed flow-ranks-shipped flow-ranks-planned PROPERTIES TIMEOUT 1800 COST 300 SKIP_RETURN_CODE 77 ENVIRONMENT
     "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
