@@ -81,7 +81,7 @@ cull_status cull_claim_cells(cull_study *s, size_t model, bool *any)
     for (;;) {
         size_t open, mine, found = 0;
         CULL_TRY(claim_share(s, model, &open, &mine));
-        if (open > 0 && cull_claims_runs(s->claims) > 1)
+        if (open > 0) // also where the others have ended meanwhile
             CULL_TRY(look_again(s, model, mine, &found));
         *any = false;
         for (size_t c = 0; c < s->plan->n_cells; c++)
