@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,15 +135,12 @@ static _Noreturn void be_messenger(const cull_messenger_job *job, int voice)
 // next.
 static const double least_patience = 30, turn_seconds = 5;
 
-// Seconds are those that it waited, not those for which it was stopped itself.
 static bool hears_in_time(const cull_ranks *ranks, double patience, char why[CULL_SENTENCE])
 {
-    struct pollfd says = { .fd = ranks->socket, .events = POLLIN };
     const double least = patience > least_patience ? patience : least_patience;
 
-    for (double left = least + turn_seconds * (double)cull_ranks_launched_as(); left > 0; left--)
-        if (poll(&says, 1, 1000) > 0)
-            return true;
+    if (cull_link_await(ranks, least + turn_seconds * (double)cull_ranks_launched_as()))
+        return true;
     (void)snprintf(why, CULL_SENTENCE,
                    "MPI has not started after %g seconds: a rank is stopped or cannot be reached",
                    least);

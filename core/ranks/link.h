@@ -19,4 +19,8 @@ struct cull_ranks {
     cull_ranks_time spent;
 };
 
+// Has the messenger said something, or closed its end, within so many seconds? Those for which this
+// process was stopped itself do not count.
+bool cull_link_await(const cull_ranks *ranks, double seconds);
+
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -94,6 +93,16 @@ static bool take_bytes(cull_ranks *ranks, void *data, size_t n)
     }
     count_bytes(ranks, n, begun);
     return true;
+}
+
+bool cull_link_await(const cull_ranks *ranks, double seconds)
+{
+    struct pollfd stirs = { .fd = ranks->socket, .events = POLLIN };
+
+    for (; seconds > 0; seconds--)
+        if (poll(&stirs, 1, 1000) > 0)
+            return true;
+    return false;
 }
 
 // ---- meetings ----
@@ -319,20 +328,7 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x)
 
 // ---- the end ----
 
-enum { GOODBYE_SECONDS = 10 };
-
-// Until the messenger has closed its end of the socket: MPI is over, and it only waits for this
-// program's end. One that is not heard of is not waited for.
-static bool says_goodbye(const cull_ranks *ranks)
-{
-    const double end = cull_seconds() + GOODBYE_SECONDS;
-    struct pollfd closes = { .fd = ranks->socket };
-
-    for (double left = GOODBYE_SECONDS; left > 0; left = end - cull_seconds())
-        if (poll(&closes, 1, (int)(1000 * left) + 1) > 0)
-            return true;
-    return false;
-}
+static const double goodbye_seconds = 10;
 
 static void end_messenger(pid_t messenger)
 {
@@ -347,8 +343,10 @@ void cull_ranks_end(cull_ranks *ranks)
 
     if (!ranks)
         return;
+    // It closes its end when MPI is over, and then only waits for this program's.
     const bool left = !ranks->lost && cull_link_write(ranks->socket, &request, sizeof request) &&
-                      cull_link_read(ranks->socket, &answer, sizeof answer) && says_goodbye(ranks);
+                      cull_link_read(ranks->socket, &answer, sizeof answer) &&
+                      cull_link_await(ranks, goodbye_seconds);
     if (!left)
         end_messenger(ranks->messenger);
     (void)close(ranks->socket);
