@@ -98,11 +98,7 @@ void cull_layer_enter(cull_run *run, size_t l)
 
 void cull_layer_leave(cull_run *run, size_t l)
 {
-    if (!run->m->backend->release)
-        return;
-    cull_call_enter(run->m->plugin, "release", l);
-    run->m->backend->release(run->m->model, l);
-    cull_call_leave();
+    cull_open_model_release(run->m, l);
 }
 
 void cull_pass_begin(cull_run *run, const char *phase, size_t tokens)

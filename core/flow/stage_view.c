@@ -12,15 +12,11 @@
 // model would seem to hold all of it.
 static void come_to_layer(cull_stage_view *stage_view, size_t l)
 {
-    const cull_open_model *model = &stage_view->prepared->opened;
     const size_t before = stage_view->reading;
 
     stage_view->reading = l;
-    if (before == l || before == SIZE_MAX || !model->backend->release)
-        return;
-    cull_call_enter(model->plugin, "release", before);
-    model->backend->release(model->model, before);
-    cull_call_leave();
+    if (before != l && before != SIZE_MAX)
+        cull_open_model_release(&stage_view->prepared->opened, before);
 }
 
 static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
@@ -30,9 +26,9 @@ static cull_status weights(cull_ctx *ctx, const cull_view *view, cull_matrix_id 
     const cull_open_model *model = &stage_view->prepared->opened;
     cull_matrix m = { .size = sizeof m };
 
-    come_to_layer(stage_view, where.layer);
     CULL_TRY(CULL_CALL(ctx, model->plugin, where.layer, matrix,
                        model->backend->matrix(ctx, model->model, where, &m)));
+    come_to_layer(stage_view, where.layer); // there is such a layer
     const cull_overlaid over = cull_overlay_of(view->before, where);
     const bool biased = m.bias || over.biased;
     float *copy = ctx->host->scratch(ctx, m.rows * m.cols, sizeof *copy);

@@ -78,3 +78,12 @@ cull_status cull_open_model_look(cull_ctx *ctx, cull_open_model *m)
     m->layer = at;
     return CULL_OK;
 }
+
+void cull_open_model_release(const cull_open_model *m, size_t l)
+{
+    if (!m->backend->release)
+        return;
+    cull_call_enter(m->plugin, "release", l);
+    m->backend->release(m->model, l);
+    cull_call_leave();
+}

@@ -23,4 +23,7 @@ static inline const cull_layer_facts *cull_layer_of(const cull_open_model *m, si
     return m->layer[l];
 }
 
+// Let the pages of layer l's weights go, where the backend can. [any]
+void cull_open_model_release(const cull_open_model *m, size_t l);
+
 #endif
