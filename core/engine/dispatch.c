@@ -2,15 +2,17 @@
 //
 // Pass 1 lists each group's source rows: a group is an expert as the base model has it, or as one
 // lane's cut overlays it; lanes with a common attend name a row once. Pass 2 runs groups in waves
-// that fit the buffer: blocks of rows in parallel, each gathered and multiplied by itself; then a
-// hooks sees the wave, whose overlays are all that need be resident. Pass 3 adds the wave's outputs
-// to the lanes, row by row in order of experts, so that sums do not depend on threads.
+// that fit the buffer: blocks of rows in parallel, each gathered and multiplied by itself, or,
+// where experts are few and large, one by one with all threads; then a hooks sees the wave, whose
+// overlays are all that need be resident. Pass 3 adds the wave's outputs to the lanes, row by row
+// in order of experts, so that sums do not depend on threads.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/call.h"
 #include "cut/cut.h"
 #include "engine/visit.h"
+#include "math/gemm.h"
 #include "math/rows.h"
 
 enum {
@@ -279,7 +281,6 @@ static cull_status combine(const dispatch *t, size_t first_group, size_t end_gro
 
 static cull_status run_items(dispatch *t, size_t n)
 {
-    t->outer = n < t->run->n_workers || !t->run->pool;
     if (!t->outer)
         return cull_run_each(t->run, n, run_item, t);
     for (size_t i = 0; i < n; i++)
@@ -293,6 +294,33 @@ static size_t most_rows(const dispatch *t)
     const size_t rows = ITEM_BYTES / ((t->D + 3 * t->F) * sizeof(float));
 
     return rows > LEAST_ITEM_ROWS ? rows : LEAST_ITEM_ROWS;
+}
+
+static size_t items_of(const dispatch *t, size_t first, size_t end)
+{
+    const size_t most = most_rows(t);
+    size_t n = 0;
+
+    for (size_t g = first; g < end; g++)
+        n += (t->group[g].n + most - 1) / most;
+    return n;
+}
+
+static size_t tiles_of(size_t n, size_t K)
+{
+    const size_t rows = cull_gemm_tile_rows(K);
+
+    return (n + rows - 1) / rows;
+}
+
+// Are items run one by one, each with all threads? At the end of a wave of items threads wait for
+// half an item, at the end of each of an item's three products for half a tile: few large experts
+// are better shared out by tiles.
+static bool one_by_one(const dispatch *t, size_t n_items)
+{
+    const size_t tiles = 2 * tiles_of(t->F, t->D) + tiles_of(t->D, t->F);
+
+    return !t->run->pool || n_items < t->run->n_workers || 3 * n_items <= tiles;
 }
 
 static int by_size(const void *a, const void *b)
@@ -309,7 +337,7 @@ static int by_size(const void *a, const void *b)
 // A group's rows in equal parts. The largest items first, so that the last ones end together.
 static size_t cut_items(dispatch *t, size_t first, size_t end)
 {
-    const size_t most = most_rows(t);
+    const size_t most = most_rows(t) * (t->outer && t->run->pool ? t->run->n_workers : 1);
     size_t rows = 0, n = 0;
 
     for (size_t g = first; g < end; g++) {
@@ -364,6 +392,7 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
     t->item = cull_arena_alloc(t->arena, rows / most_rows(t) + (end - first), sizeof *t->item);
     if (!t->y || !t->item || (wants_inner(t) && !t->u))
         return cull_no_memory(t->run->ctx);
+    t->outer = one_by_one(t, items_of(t, first, end));
     CULL_TRY(run_items(t, cut_items(t, first, end)));
     if (shows_experts(t))
         CULL_TRY(show_wave(t, first, end));
