@@ -93,7 +93,7 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const json_t *va
             return cull_fail(ctx, CULL_EFORMAT, "\"ids\" holds what is no token id");
         ids[i] = (int32_t)number;
     }
-    CULL_TRY(text->decode(ctx, text, ids, n, 0, &s, &len));
+    CULL_TRY(text->decode(ctx, text, ids, n, CULL_KNOWN, &s, &len));
     cull_buf_puts(out, "{\"text\": ");
     cull_buf_json(out, s, len);
     cull_buf_puts(out, "}\n");

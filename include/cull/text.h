@@ -4,7 +4,10 @@
 
 #include <cull/host.h>
 
-enum { CULL_SPECIAL = 1u }; // encode: what the post-processor adds; decode: keep special tokens
+enum {
+    CULL_SPECIAL = 1u, // encode: what the post-processor adds; decode: keep special tokens
+    CULL_KNOWN = 2u,   // decode: an id without a token is refused, not left out
+};
 
 typedef struct cull_text {
     uint32_t size;

@@ -238,12 +238,36 @@ static void long_word(void **state)
     free(text);
 }
 
+// An id in a gap, and one beyond the vocabulary.
+static void ids_without_a_token(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = { 2, 3, 0, 5 };
+    hf_tokenizer *tk;
+    cull_ctx *ctx = fake_ctx(host);
+    char *text;
+    size_t len;
+
+    put("tokenizer_config.json", NULL);
+    put("special_tokens_map.json", NULL);
+    put("tokenizer.json", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 2, "
+                          "\"c\": 4}, \"merges\": []}, \"decoder\": {\"type\": \"Fuse\"}}");
+    assert_ok(host, open_it(&tk));
+    assert_ok(host, hf_tokenizer_decode(ctx, tk, ids, 4, 0, &text, &len));
+    assert_string_equal(text, "ba");
+    assert_fails(host, hf_tokenizer_decode(ctx, tk, ids, 4, CULL_KNOWN, &text, &len), CULL_EFORMAT,
+                 "id 3 has no token: it lies in a gap of the tokenizer's ids, 0 to 4");
+    assert_fails(host, hf_tokenizer_decode(ctx, tk, ids + 3, 1, CULL_KNOWN, &text, &len),
+                 CULL_EFORMAT, "id 5 has no token: it is none of the tokenizer's ids, 0 to 4");
+    hf_tokenizer_close(tk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused),     cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(other_files), cmocka_unit_test(not_utf8),
-        cmocka_unit_test(long_word),
+        cmocka_unit_test(long_word),   cmocka_unit_test(ids_without_a_token),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -181,11 +181,24 @@ static void list_tokens(const hf_tokenizer *tk, const int32_t *ids, size_t n, bo
     }
 }
 
+static cull_status check_known(cull_ctx *ctx, const hf_tokenizer *tk, const int32_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!name_of(tk, ids[i]).s)
+            return ctx->host->fail(
+                ctx, CULL_EFORMAT, "id %d has no token: %s of the tokenizer's ids, 0 to %zu",
+                (int)ids[i], (size_t)ids[i] < tk->size ? "it lies in a gap" : "it is none",
+                tk->size - 1);
+    return CULL_OK;
+}
+
 cull_status hf_tokenizer_decode(cull_ctx *ctx, const hf_tokenizer *tokenizer, const int32_t *ids,
                                 size_t n, uint32_t flags, char **text, size_t *len)
 {
     tk_matcher matcher;
 
+    if (flags & CULL_KNOWN)
+        CULL_TRY(check_known(ctx, tokenizer, ids, n));
     if (!tk_matcher_init(&matcher))
         return tk_no_memory(ctx);
     tk_decoding work = { .matcher = &matcher };

@@ -32,8 +32,8 @@ const char *hf_tokenizer_token(const hf_tokenizer *tokenizer, int32_t id, size_t
 
 // [any] With CULL_SPECIAL, encode adds what the post-processor adds, and decode keeps special
 // tokens. Added tokens are found in the text either way. Ids without a token are left out of the
-// decoded text. ids and text live in the context's alloc memory; the text is ended by a NUL that
-// `len` does not count.
+// decoded text, or with CULL_KNOWN refused, CULL_EFORMAT. ids and text live in the context's alloc
+// memory; the text is ended by a NUL that `len` does not count.
 cull_status hf_tokenizer_encode(cull_ctx *ctx, const hf_tokenizer *tokenizer, const char *text,
                                 size_t len, uint32_t flags, int32_t **ids, size_t *n);
 cull_status hf_tokenizer_decode(cull_ctx *ctx, const hf_tokenizer *tokenizer, const int32_t *ids,
