@@ -5,28 +5,28 @@ what transformers computes, or Cull refuses the key by name; and what transforme
     sweep_config.py CULL [--part I/N] [--json FILE] [FAMILY…]
 
 --part 1/20 takes every twentieth case, 1 ≤ I ≤ N. Exits 77 where torch or transformers, or the version that the lists
-below were made with, is missing.
+of sweep_values.py were made with, is missing.
 """
 import argparse
 import contextlib
-import dataclasses
 import io
 import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
-import types
-import typing
 
 try:
     import h5py
     import torch
     import transformers
     from transformers import AutoConfig
+    from transformers.initialization import no_init_weights
     from make_checkpoints import CASES, class_of, config_of, make
+    from sweep_values import NOT_LOOKED_AT, Case, cases_of, foreign, foreign_case, halves, why_accepted
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -36,245 +36,190 @@ TOLERANCE = 1e-3  # of the largest logit
 LENGTH = 40
 MEMORY = 12 << 30
 LARGEST = 1 << 26  # parameters; the checkpoints have some 100,000
-
-# Without meaning for a model's numbers: Cull does not look at them, whatever they hold. transformers validates their
-# types, or fails where its own code trips over them (a file to load, an implementation it lacks).
-NOT_LOOKED_AT = """
-    architectures attention_dropout attn_implementation auto_map bos_token_id chunk_size_feed_forward dtype eos_token_id
-    experts_implementation id2label initializer_range label2id num_labels output_attentions output_hidden_states
-    output_router_logits pad_token_id pretraining_tp problem_type return_dict router_aux_loss_coef router_jitter_noise
-    input_jitter_noise max_window_layers torch_dtype transformers_version use_cache gradient_checkpointing
-    num_mtp_layers num_nextn_predict_layers mamba_chunk_size chunk_size kv_sharing_modes vocab_size_per_layer_input
-    index_n_heads index_head_dim index_local_blocks
-""".split()
-
-
-# Keys whose types alone are validated: no forward pass of the class looks at them.
-UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types"],
-          "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"]}
-UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
-
-
-def why_accepted(cls, key, value):
-    """Why Cull may compute what transformers refuses; None: it may not."""
-    field = names_of(cls).get(key)
-    if key in NOT_LOOKED_AT:
-        return "it changes nothing"
-    kinds = kinds_of(field.type) if field else set()
-    if float in kinds and int not in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return "an integer is a number, too"
-    if value is None and field and not field.default:
-        return "null is how older files say that there is none, where none is the default"
-    if key in ("rope_parameters", "rope_scaling", "rope_theta") and cls.__name__ in UNROTATED:
-        return "positions are not rotated"
-    if key in UNREAD.get(cls.__name__, ()):
-        return "it is not read"
-    if key == "attn_temperature_tuning" and isinstance(value, int):
-        return "older files have a number"
-    if key == "head_dim" and value is None:
-        return "transformers trips over null where the class has no such field; D / H is meant"
-    return None
-
-
-WORDS = ["gelu", "silu", "swish", "relu", "full_attention", "sliding_attention", "softmax", "sigmoid", "greedy",
-         "group_limited_greedy", "noaux_tc", "default", ""]
-YARN = dict(rope_type="yarn", factor=2.0, original_max_position_embeddings=16)
-LLAMA3 = dict(rope_type="llama3", factor=2.0, low_freq_factor=1.0, high_freq_factor=4.0,
-              original_max_position_embeddings=16)
-
-
-def without(options, *keys):
-    return {k: v for k, v in options.items() if k not in keys}
-
-
-def rope_values():
-    """What rope_parameters and rope_scaling may hold, and forms that lack something."""
-    forms = [None, {}, {"rope_theta": 100.0}, {"rope_type": "default"}, {"type": "default"}, {"rope_type": "other"},
-             {"rope_type": "default", "factor": 2.0}, {"rope_type": "linear", "factor": 2.0}, {"rope_type": "linear"},
-             {"rope_type": "dynamic", "factor": 2.0}, {"type": "linear", "factor": 2},
-             {"type": "linear", "rope_type": "default", "factor": 2.0}, {"factor": 2.0}, {"rope_type": None},
-             {"rope_theta": None}, {"partial_rotary_factor": 0.5}, {"partial_rotary_factor": None},
-             {"full_attention": {"rope_type": "default", "rope_theta": 100.0}}, 3, "linear", []]
-    for base in (YARN, LLAMA3):
-        forms += [base] + [without(base, key) for key in base if key != "rope_type"]
-        forms += [dict(base, **{key: None}) for key in base if key != "rope_type"]
-    forms += [dict(YARN, **{key: value}) for key, value in (
-        ("attention_factor", 1.2), ("attention_factor", 0), ("beta_fast", 8), ("beta_slow", 2), ("beta_fast", 0),
-        ("beta_slow", 0), ("mscale", 0.7), ("mscale_all_dim", 0.7), ("truncate", False), ("truncate", None),
-        ("factor", 1), ("factor", 0.5), ("factor", "2"), ("rope_theta", 100.0))]
-    forms += [dict(YARN, mscale=0.7, mscale_all_dim=0.5), dict(YARN, type="yarn")]
-    return forms
-
-
-# Keys of transformers' shared code, and of older files.
-SHARED = {
-    "is_causal": [True, False, None, 0, 1], "per_layer_config": [None, {}, {"0": {"hidden_act": "relu"}},
-                                                                {"0": {"sliding_window": 4}}],
-    "text_config": [None, {}, {"vocab_size": 8}, {"hidden_act": "relu"}],
-    "partial_rotary_factor": [0.5, 1.0, 1, None, 0.25, 0], "rotary_dim": [4, 8, None, 0],
-    "rope_theta": [100.0, 100, None, 0, "x", 1.0], "rope_scaling": rope_values(), "rope_parameters": rope_values(),
-    "original_max_position_embeddings": [16, None], "layer_types": [
-        None, [], ["full_attention"], "sliding", "full", "wrong"],  # the last three are made to fit, see layer_types
-    "sliding_window": [0, 1, 4, 7, -1, None, 0.5, True, "4"], "use_sliding_window": [True, False, None, 1],
-    "attention_chunk_size": [4, None], "tie_word_embeddings": [True, False, None, 1],
-    "quantization_config": [None, {}], "head_dim": [None, 8, 16, 0], "torch_dtype": ["float16", None],
-    "tie_last_hidden_states": [True, False], "is_decoder": [True], "is_encoder_decoder": [True, None],
-    "add_cross_attention": [True], "cross_attention_hidden_size": [8], "tie_encoder_decoder": [True],
-    "pruned_heads": [{}, {"0": [0]}], "transformers_weights": [None, "other.safetensors"], "fusion_config": [None, {}],
-    "gradient_checkpointing": [True], "kv_sharing_modes": [None, ["x"]], "num_kv_shared_layers": [0, 1],
-    "attn_logit_softcapping": [None, 5.0], "final_logit_softcapping": [None, 5.0], "logit_scale": [2.0],
-    "query_pre_attn_scalar": [4], "attention_multiplier": [0.5], "mlp_layer_types": [None],
-    "distributed_config": [None], "auto_map": [None], "use_bidirectional_attention": [True, None],
-}
-
-
-def layer_types(word, count):
-    return {"sliding": ["sliding_attention", "full_attention"] * count, "full": ["full_attention"] * count,
-            "wrong": ["other_attention"] * count}[word][:count]
-
-
-def kinds_of(annotation):
-    """The plain types of a field's annotation."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return set().union(*(kinds_of(a) for a in typing.get_args(annotation)))
-    if typing.get_origin(annotation) is typing.Literal:
-        return {str}
-    return {annotation} if annotation in (bool, int, float, str) else set()
-
-
-def values_of(value, annotation):
-    kinds = kinds_of(annotation) | ({type(value)} if type(value) in (bool, int, float, str) else set())
-    out = [None]
-    if bool in kinds:
-        out += [True, False, 1, "true"]
-    if kinds & {int, float} and not isinstance(value, bool):
-        base = value if isinstance(value, (int, float)) else 4
-        out += [0, 1, 2, base + 1, base * 2, -1, base + 0.5, "4"]
-    if str in kinds:
-        out += WORDS + [3]
-    return out
-
-
-def names_of(cls):
-    return {f.name: f for f in dataclasses.fields(cls)}
-
-
-def foreign(classes):
-    """Numbers and flags of all classes, which another class may not know."""
-    out = {}
-    for cls in classes:
-        for name, field in names_of(cls).items():
-            if kinds_of(field.type if not isinstance(field.type, str) else type(field.default)) & {bool, int, float}:
-                out.setdefault(name, [True] if isinstance(field.default, bool) else [2])
-    return out
-
-
-def cases_of(saved, cls, everything):
-    """(key, value) of a family whose own keys are those of `saved`; "a b" sets both, in this order."""
-    fields, depth = names_of(cls), saved.get("num_hidden_layers", len(saved.get("layers_block_type", ())))
-    keys = dict(everything)
-    for name, field in fields.items():
-        keys[name] = values_of(saved.get(name, field.default), field.type)
-    for key, values in SHARED.items():
-        keys[key] = keys.get(key, []) + values
-    for alias in cls.attribute_map:
-        if alias in saved or cls.attribute_map[alias] in saved:
-            base = saved.get(cls.attribute_map[alias], saved.get(alias))
-            keys[alias] = [base, None] + ([base + 1, base - 1] if isinstance(base, int) else [])
-    done = set()
-    for key, values in keys.items():
-        if key in ("model_type", "name_or_path"):
-            continue
-        for value in values:
-            if key == "layer_types" and isinstance(value, str):
-                value = layer_types(value, depth)
-            mark = (key, repr(value))
-            if mark not in done and not (key in saved and saved[key] == value and type(saved[key]) is type(value)):
-                done.add(mark)
-                yield {key: value}, ()
-        if key in saved:
-            yield {}, (key,)
-    both = {"rope_theta": 100.0}
-    yield dict(both, rope_scaling={}), ("rope_parameters",)
-    yield dict(both, rope_scaling={}, rope_parameters={"rope_type": "linear", "factor": 2.0}), ()
-    yield dict(both, rope_scaling={"rope_type": "linear", "factor": 2.0}, rope_parameters={}), ()
-    yield dict(both, rope_scaling={"rope_type": "linear", "factor": 2.0},
-               rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 50.0}), ()
-    yield dict(both, partial_rotary_factor=0.5), ("rope_parameters",)
-    yield dict(both, partial_rotary_factor=None), ("rope_parameters",)
+DEEPEST = 100      # layers; the checkpoints have 3 to 6
+PATIENCE = 60      # seconds of the reference, ten times as many of the clock for Cull
+UNFIT = "tensors are missing or do not fit"
+# What from_pretrained looks at, and a model that is made of a config does not.
+LOADING = ("tie", "quantization_config", "transformers_weights", "dtype", "architectures", "model_type")
 
 
 class Family:
-    """A checkpoint whose config.json is set anew; in a wrapper, its text_config."""
+    """A checkpoint whose config.json is set anew; in a wrapper, its text_config or what stands round it."""
 
-    def __init__(self, folder, ids, kind):
-        self.folder, self.ids, self.kind = folder, ids, kind
+    def __init__(self, folder, kind, options, how):
+        make(folder, kind, options, dict(how, dtype="f32"), 1)
+        self.folder = folder
+        self.ids = torch.randint(3, 300, (1, LENGTH), generator=torch.Generator().manual_seed(7))
+        self.listed = os.path.join(os.path.dirname(folder), "ids.jsonl")
+        with open(self.listed, "w") as f:
+            f.write(json.dumps(self.ids[0].tolist()))
         with open(os.path.join(folder, "config.json")) as f:
             self.whole = json.load(f)
-        self.saved = self.whole.get("text_config", self.whole)
+        self.wrapped = "text_config" in self.whole
+        self.saved = self.whole["text_config"] if self.wrapped else self.whole
+        if self.saved.get("head_dim", 0) is None:  # transformers' YaRN trips over null
+            self.saved["head_dim"] = self.saved["hidden_size"] // self.saved["num_attention_heads"]
+        config = AutoConfig.from_pretrained(folder)
+        self.cls, self.outer_cls = type(config.get_text_config()), type(config)
+        self.kind = class_of(config)
+        self.state = self.load()[0].state_dict()
 
-    def write(self, config):
+    def cases(self, everything):
+        """Case by case, and the one of keys that mean nothing to the family."""
+        cases = list(cases_of(self.saved, self.cls))
+        if self.wrapped:
+            cases += cases_of(without_text(self.whole), self.outer_cls, True)
+        random.Random(0).shuffle(cases)
+        return cases, foreign_case(self.saved, self.cls, everything)
+
+    def write(self, case):
+        config = self.whole if case.outer or not self.wrapped else self.saved
+        config = {k: v for k, v in dict(config, **case.edit).items() if k not in case.dropped}
         with open(os.path.join(self.folder, "config.json"), "w") as f:
-            json.dump(dict(self.whole, text_config=config) if "text_config" in self.whole else config, f)
+            json.dump(dict(self.whole, text_config=config) if self.wrapped and not case.outer else config, f)
+
+    def load(self):
+        model, info = self.kind.from_pretrained(self.folder, dtype=torch.float32, attn_implementation="eager",
+                                                output_loading_info=True)
+        return model, bool(info["missing_keys"] or info["mismatched_keys"])
+
+    def model(self, case, careful):
+        """The model of the config.json as it stands; None: its tensors are missing or do not fit. Where it asks for
+        the tensors that the checkpoint has it is made in place, which is faster than loading it; not so if careful."""
+        config = AutoConfig.from_pretrained(self.folder)
+        if (config.get_text_config().num_hidden_layers or 0) > DEEPEST:
+            return None
+        with no_init_weights(), torch.device("meta"):
+            wanted = self.kind._from_config(config, dtype=torch.float32, attn_implementation="eager").state_dict()
+        same = all(k in self.state and self.state[k].shape == v.shape for k, v in wanted.items())
+        if not same and sum(v.numel() for v in wanted.values()) > LARGEST:
+            return None
+        if not same or careful or any(word in key for key in (*case.edit, *case.dropped) for word in LOADING):
+            model, unfit = self.load()
+            return None if unfit else model
+        with no_init_weights():
+            model = self.kind._from_config(AutoConfig.from_pretrained(self.folder), dtype=torch.float32,
+                                           attn_implementation="eager")
+        model.load_state_dict(self.state, strict=False)
+        return model
 
 
-def is_large(family):
-    """Would the model be that of the class's own sizes? No tensor of the checkpoint fits it."""
-    with torch.device("meta"):
-        model = family.kind(AutoConfig.from_pretrained(family.folder))
-    return sum(p.numel() for p in model.parameters()) > LARGEST
+def without_text(whole):
+    return {k: v for k, v in whole.items() if k != "text_config"}
 
 
-def reference(family, by_default):
-    """The logits, or why transformers refuses; by_default: some value is the class's."""
+def give_up(*_):
+    raise TimeoutError(f"it takes more than {PATIENCE} s")
+
+
+def reference(family, case, careful):
+    """The logits, or why transformers refuses."""
+    signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            if by_default and is_large(family):
-                return "tensors are missing or do not fit"
-            model, info = family.kind.from_pretrained(
-                family.folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
-            if info["missing_keys"] or info["mismatched_keys"]:
-                return "tensors are missing or do not fit"
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
+            model = family.model(case, careful)
+            if model is None:
+                return UNFIT
             if hasattr(model, "language_model") and hasattr(model.language_model, "lm_head"):
                 model = model.language_model  # as in make_checkpoints.py
-            with torch.no_grad():
-                return model.eval()(family.ids, use_cache=False, return_dict=True).logits
+            return model.eval()(family.ids, use_cache=False, return_dict=True).logits
     except Exception as why:
         return f"{type(why).__name__}: {why}"
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def cull(program, family, work):
-    out = os.path.join(work, "trace.h5")
+def cull(program, family):
+    """The logits, or Cull's message; or how else it ended."""
+    out = os.path.join(os.path.dirname(family.folder), "trace.h5")
     with contextlib.suppress(FileNotFoundError):
         os.remove(out)
-    done = subprocess.run([program, "trace", family.folder, "--ids", os.path.join(work, "ids.jsonl"), "-o", out],
-                          capture_output=True, text=True)
+    try:
+        done = subprocess.run([program, "trace", family.folder, "--ids", family.listed, "-o", out, "--threads", "1"],
+                              capture_output=True, text=True, timeout=10 * PATIENCE)
+    except subprocess.TimeoutExpired:
+        return f"exit never, within {10 * PATIENCE} s"
     if done.returncode == 0:
         with h5py.File(out) as h:
             return torch.tensor(h["logits"][:])
-    return done.stderr if done.returncode == 3 else f"exit {done.returncode}"
+    refused = done.returncode == 3 or (done.returncode == 1 and "is not a number" in done.stderr)
+    return done.stderr if refused else f"exit {done.returncode}"
 
 
-def verdict(cls, edit, dropped, want, got):
-    """"", or what is wrong."""
-    keys = [*edit, *dropped]
-    if isinstance(got, str) and got.startswith("exit"):
-        return f"Cull ends with {got}"
-    if isinstance(want, str):
-        accepted = all(why_accepted(cls, k, v) for k, v in edit.items()) and all(k in NOT_LOOKED_AT for k in dropped)
-        if isinstance(got, str) or accepted:
-            return ""
-        return f"Cull accepts what transformers refuses: {want[:200]}"
+def is_named(cls, case, said):
+    """Does Cull's message name what it refuses?"""
+    keys = [*case.edit, *case.dropped]
+    inside = [k for v in case.edit.values() if isinstance(v, dict) for k in v]
+    aliases = [b for k in keys for b in (cls.attribute_map.get(k), *(a for a, t in cls.attribute_map.items() if t == k))]
+    words = [*keys, *inside, *filter(None, aliases), "tensor", "positions", "sliding_window", "for each layer",
+             "is not JSON"]
+    return any(word in said for word in words)
+
+
+def verdict(cls, case, want, got):
+    """"", or what is wrong. `want`: a function, as many of Cull's refusals need no second opinion."""
     if isinstance(got, str):
-        inside = [k for v in edit.values() if isinstance(v, dict) for k in v]
-        aliases = [b for k in keys for b in (cls.attribute_map.get(k), *(a for a, t in cls.attribute_map.items() if t == k)) if b]
-        named = any(k in got for k in keys + inside + aliases) or "tensor" in got or "positions" in got or "sliding_window" in got \
-            or "for each layer" in got
-        return "" if named else f"Cull refuses, but not by name: {got[:300]}"
+        if got.startswith("exit"):
+            return f"Cull ends with {got}"
+        if is_named(cls, case, got) or isinstance(want(), str):
+            return ""
+        return f"Cull refuses, but not by name: {got[:300]}"
+    want = want()
+    if isinstance(want, str):
+        accepted = all(why_accepted(cls, k, v, case.outer) for k, v in case.edit.items()) and all(
+            k in NOT_LOOKED_AT for k in case.dropped)
+        return "" if accepted else f"Cull accepts what transformers refuses: {want[:200]}"
     if not torch.isfinite(want).all():
-        return ""
+        return "" if not torch.isfinite(got).all() else "transformers yields NaN or infinity, Cull does not"
     difference = ((got - want).abs().max() / want.abs().max().clamp(min=1e-30)).item()
     return "" if difference <= TOLERANCE else f"logits differ by {difference:.1e}"
+
+
+class Sweep:
+    """Of one family; `wrong` collects (case, what)."""
+
+    def __init__(self, program, family):
+        self.program, self.family = program, family
+        self.wrong, self.refused = [], 0
+
+    def judge(self, case, careful=False):
+        """(what is wrong, whether Cull refuses)"""
+        self.family.write(case)
+        got = cull(self.program, self.family)
+        cls = self.family.outer_cls if case.outer else self.family.cls
+        return verdict(cls, case, lambda: reference(self.family, case, careful), got), isinstance(got, str)
+
+    def one(self, case):
+        what, refused = self.judge(case)
+        self.refused += refused
+        if what:
+            what, _ = self.judge(case, careful=True)
+        if what:
+            self.wrong.append((case, what))
+            print(f"{self.family.whole['model_type']}: {case}: {what}", flush=True)
+
+    def together(self, case):
+        """Keys that change nothing do so together; else half by half, to those that do not."""
+        what, refused = self.judge(case)
+        if not what and not refused:
+            return
+        if len(case.edit) == 1:
+            self.one(case)
+            return
+        for half in halves(case):
+            self.together(half)
+
+
+def chosen(words):
+    """{model_type: (options, how)}: a plain checkpoint of each family."""
+    out = {}
+    for kind, options, how in CASES.values():
+        plain = not set(how) & {"fp8", "mxfp4", "keep", "mtp", "shard", "fused", "legacy", "rotary_dim", "without"}
+        if kind != "arctic" and plain:
+            out.setdefault(kind, (options, how))
+    everything = foreign(type(config_of(kind, *out[kind]).get_text_config()) for kind in out)
+    return {kind: v for kind, v in out.items() if not words or kind in words}, everything
 
 
 def main():
@@ -292,42 +237,18 @@ def main():
     torch.set_num_threads(1)  # the models are tiny
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # huge sizes are to be refused, not to end the run
     part, parts = map(int, args.part.split("/"))
-    chosen = {}
-    for name, (kind, options, how) in CASES.items():
-        plain = not set(how) & {"fp8", "mxfp4", "keep", "mtp", "shard", "fused", "legacy", "rotary_dim", "without"}
-        if kind != "arctic" and plain:
-            chosen.setdefault(kind, (options, how))
-    everything = foreign(type(config_of(kind, *chosen[kind]).get_text_config()) for kind in chosen)
+    families, everything = chosen(args.family)
     wrong = []
-    for kind, (options, how) in chosen.items():
-        if args.family and kind not in args.family:
-            continue
+    for kind, (options, how) in families.items():
         with tempfile.TemporaryDirectory() as work:
-            folder = os.path.join(work, "model")
-            make(folder, kind, options, dict(how, dtype="f32"), 1)
-            ids = torch.randint(3, 300, (1, LENGTH), generator=torch.Generator().manual_seed(7))
-            with open(os.path.join(work, "ids.jsonl"), "w") as f:
-                f.write(json.dumps(ids[0].tolist()))
-            config = AutoConfig.from_pretrained(folder)
-            family = Family(folder, ids, class_of(config))
-            if family.saved.get("head_dim", 0) is None:  # transformers' YaRN trips over null
-                family.saved["head_dim"] = family.saved["hidden_size"] // family.saved["num_attention_heads"]
-            cls = type(config.get_text_config())
-            cases = list(cases_of(family.saved, cls, everything))
-            random.Random(0).shuffle(cases)
-            cases = [({}, ())] + cases[part - 1::parts]
-            refused = 0
-            for edit, dropped in cases:
-                family.write({k: v for k, v in dict(family.saved, **edit).items() if k not in dropped})
-                want = reference(family, dropped or None in edit.values())
-                got = cull(args.cull, family, work)
-                refused += isinstance(got, str)
-                what = verdict(cls, edit, dropped, want, got)
-                if what:
-                    wrong.append((kind, edit, dropped, what))
-                    print(f"{kind}: {json.dumps(edit)}{' without ' + ', '.join(dropped) if dropped else ''}: {what}",
-                          flush=True)
-            print(f"{kind}: {len(cases)} cases, {refused} refused", flush=True)
+            family = Family(os.path.join(work, "model"), kind, options, how)
+            sweep, (cases, unknown) = Sweep(args.cull, family), family.cases(everything)
+            cases = [Case(), *cases[part - 1::parts]]
+            for case in cases:
+                sweep.one(case)
+            sweep.together(unknown._replace(edit=dict(list(unknown.edit.items())[part - 1::parts])))
+            wrong += [(kind, *case, what) for case, what in sweep.wrong]
+            print(f"{kind}: {len(cases)} cases, {sweep.refused} refused, {len(sweep.wrong)} wrong", flush=True)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(wrong, f, indent=1)
