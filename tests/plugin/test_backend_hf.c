@@ -162,6 +162,17 @@ static const struct {
            "mixtral does not support a partial_rotary_factor of 0.5", ENOTSUP),
     CONFIG("mixtral", "\"rope_type\": \"default\"", "\"mrope_section\": [1, 2]",
            "mrope_section is not supported", ENOTSUP),
+    CONFIG("mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"linear\", \"factor\": 0",
+           "rope_parameters.factor must be a number other than 0, but is 0", EFORMAT),
+    CONFIG(
+        "mixtral", "\"rope_type\": \"default\"", "\"rope_type\": \"linear\", \"factor\": 1e300",
+        "rope_parameters.factor must be a number of float32's range, but is 1.0000000000000001e300",
+        EFORMAT),
+    CONFIG("mixtral", "\"rope_type\": \"default\"",
+           "\"rope_type\": \"yarn\", \"factor\": 4, \"beta_fast\": -1",
+           "rope_parameters.beta_fast must be a positive number of turns, but is -1", EFORMAT),
+    CONFIG("mixtral", "\"hidden_size\"", "\"mlp_layer_types\": [\"dense\"], \"hidden_size\"",
+           "mlp_layer_types must be a list with a word for each layer", EFORMAT),
     // ---- layers that differ
     CONFIG("mixtral", "\"hidden_size\"", "\"cull_layers\": [null, null], \"hidden_size\"",
            "cull_layers must be a list with an entry for each layer", EFORMAT),

@@ -256,6 +256,7 @@ typedef struct hf_arch {
     bool mrope;             // M-RoPE: sections of channels whose positions are one on text
     bool own_mscale;        // longrope as Phi has it, see rope.h
     bool by_type;           // rope_parameters has an object for each type of layer
+    bool alpha;             // the dynamic type has Hunyuan's alpha
     bool yarn_default;      // without any scaling in config.json: gpt-oss's yarn
 
     // ---- mixture of experts

@@ -26,6 +26,7 @@ const hf_arch hf_hunyuan_v1_moe = {
     .qk_norm_last = true,
     .q_norm = "self_attn.query_layernorm",
     .k_norm = "self_attn.key_layernorm",
+    .alpha = true,
     .E = HF_NEEDS("num_local_experts|num_experts"),
     .K = HF_NEEDS("num_experts_per_tok|moe_topk"),
     .F = HF_NEEDS("intermediate_size"),

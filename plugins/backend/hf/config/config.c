@@ -3,6 +3,7 @@
 
 #include "model.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -248,8 +249,9 @@ double hf_real(hf_config *config, hf_num num)
 
     if (!value)
         return or_zero(num.def);
-    if (!json_is_number(value) || !isfinite(json_number_value(value))) {
-        (void)hf_wrong(config, num.key, value, "a number");
+    if (!json_is_number(value) || !(fabs(json_number_value(value)) <= FLT_MAX)) {
+        (void)hf_wrong(config, num.key, value,
+                       json_is_number(value) ? "a number of float32's range" : "a number");
         return or_zero(num.def);
     }
     return json_number_value(value);

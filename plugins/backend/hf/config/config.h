@@ -37,7 +37,7 @@ bool hf_config_is_null(const hf_config *, const char *keys);
 // An explicit null is refused unless the default is 0, false, infinite or NULL.
 size_t hf_size(hf_config *, hf_num, size_t least); // an integer in [least, 2^31)
 long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^31)
-double hf_real(hf_config *, hf_num);               // a finite number
+double hf_real(hf_config *, hf_num);               // a number that is finite in float32
 bool hf_flag(hf_config *, hf_num);                 // true or false
 const char *hf_word(hf_config *, const char *keys, const char *def); // lives as the JSON does
 // A list of integers, or of n words; a list NULL is right.

@@ -14,6 +14,7 @@ typedef struct rope_config {
     hf_config *top, sub; // sub.root NULL: nothing beside theta
     const hf_arch *arch;
     bool local, described; // described: there are no weights
+    bool nested, truncate; // sub is one of several, beside which this key of YaRN stands
     double theta, share;   // of the head that is rotated
     size_t span;           // its channels; where they are odd one more is rotated
     size_t original;       // original_max_position_embeddings
@@ -42,10 +43,20 @@ static cull_status read_default(rope_config *c, hf_rope *rope)
     return done(c, rope->freq);
 }
 
+// A number of the scaling that something is divided by.
+static float read_divisor(rope_config *c, const char *key)
+{
+    const float x = (float)hf_real(&c->sub, (hf_num)HF_NEEDS(key));
+
+    if (c->sub.status == CULL_OK && x == 0)
+        (void)hf_wrong(&c->sub, key, hf_config_value(&c->sub, key), "a number other than 0");
+    return x;
+}
+
 static cull_status read_linear(rope_config *c, hf_rope *rope)
 {
     float *freq = frequencies(c, rope);
-    const float factor = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
+    const float factor = read_divisor(c, "factor");
 
     for (size_t j = 0; freq && j < rope->rot / 2; j++)
         freq[j] /= factor;
@@ -57,8 +68,11 @@ static cull_status read_linear(rope_config *c, hf_rope *rope)
 // Hunyuan's alpha stretches it always.
 static cull_status read_dynamic(rope_config *c, hf_rope *rope)
 {
-    const double alpha = hf_real(&c->sub, (hf_num)HF_KEY("alpha", 0)), rot = (double)c->span;
+    const hf_num key = HF_KEY("alpha", 0);
+    const double alpha = c->arch->alpha ? hf_real(&c->sub, key) : 0, rot = (double)c->span;
 
+    if (c->span == 2)
+        return hf_refuse(&c->sub, "rope_type", "dynamic", "any other, for heads of two channels");
     (void)hf_real(&c->sub, (hf_num){ "factor", alpha > 0 ? 1 : NAN });
     if (alpha > 0)
         c->theta *= pow(alpha, rot / (rot - 2));
@@ -81,9 +95,9 @@ static cull_status read_proportional(rope_config *c, hf_rope *rope)
 static cull_status read_llama3(rope_config *c, hf_rope *rope)
 {
     float *freq = frequencies(c, rope);
-    const float factor = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("factor"));
-    const float low = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("low_freq_factor"));
-    const float high = (float)hf_real(&c->sub, (hf_num)HF_NEEDS("high_freq_factor"));
+    const float factor = read_divisor(c, "factor");
+    const float low = read_divisor(c, "low_freq_factor");
+    const float high = read_divisor(c, "high_freq_factor");
     const float original = (float)c->original;
 
     for (size_t j = 0; freq && j < rope->rot / 2; j++) {
@@ -121,7 +135,7 @@ static yarn read_yarn_config(rope_config *c)
     if (!c->sub.root) // gpt-oss without any scaling in its config.json
         return (yarn){ .factor = 32, .beta_fast = 32, .beta_slow = 1, .attention_factor = NAN };
     yarn y = {
-        .factor = hf_real(&c->sub, (hf_num)HF_NEEDS("factor")),
+        .factor = read_divisor(c, "factor"),
         .beta_fast = hf_real(&c->sub, (hf_num)HF_KEY("beta_fast", 32)),
         .beta_slow = hf_real(&c->sub, (hf_num)HF_KEY("beta_slow", 1)),
         .attention_factor = hf_config_has(&c->sub, "attention_factor")
@@ -129,7 +143,7 @@ static yarn read_yarn_config(rope_config *c)
                                 : NAN,
         .mscale = hf_real(&c->sub, (hf_num)HF_KEY("mscale", 0)),
         .mscale_all = hf_real(&c->sub, (hf_num)HF_KEY("mscale_all_dim", 0)),
-        .truncate = hf_flag(&c->sub, (hf_num)HF_KEY("truncate", 1)),
+        .truncate = c->nested ? c->truncate : hf_flag(&c->sub, (hf_num)HF_KEY("truncate", 1)),
     };
     y.beta_fast = y.beta_fast == 0 ? 32 : y.beta_fast;
     y.beta_slow = y.beta_slow == 0 ? 1 : y.beta_slow;
@@ -143,6 +157,10 @@ static cull_status read_yarn(rope_config *c, hf_rope *rope)
     double low = channel_of(c, y.beta_fast);
     double high = channel_of(c, y.beta_slow);
 
+    if (!isfinite(low) || !isfinite(high))
+        return hf_wrong(&c->sub, isfinite(low) ? "beta_slow" : "beta_fast",
+                        hf_config_value(&c->sub, isfinite(low) ? "beta_slow" : "beta_fast"),
+                        "a positive number of turns");
     if (y.truncate) {
         low = floor(low);
         high = ceil(high);
@@ -163,8 +181,6 @@ static cull_status read_yarn(rope_config *c, hf_rope *rope)
                 : y.mscale != 0 && y.mscale_all != 0
                     ? temperature(y.factor, y.mscale) / temperature(y.factor, y.mscale_all)
                     : temperature(y.factor, 1));
-    if (y.mscale_all != 0)
-        rope->yarn_mscale = temperature(y.factor, y.mscale_all);
     return done(c, freq);
 }
 
@@ -268,8 +284,20 @@ static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope
     return c->top->status;
 }
 
+// Latent attention's scale grows with YaRN's temperature, whatever stretches the frequencies.
+static void read_mscale(rope_config *c, hf_rope *rope)
+{
+    const bool counts = c->arch->attention == HF_MLA && c->arch->rotates != HF_ROTATE_NONE;
+
+    if (!counts || !c->sub.root || strcmp(c->type, "default") == 0)
+        return;
+    const double all = hf_real(&c->sub, (hf_num)HF_KEY("mscale_all_dim", 0));
+    if (all != 0)
+        rope->yarn_mscale = temperature(hf_real(&c->sub, (hf_num)HF_NEEDS("factor")), all);
+}
+
 // The length that the model was first trained for, where the type asks for it: the key beside the
-// object stands above the one in it.
+// object stands above the one in it, but not above those in several.
 static void read_original(rope_config *c)
 {
     static const char key[] = "original_max_position_embeddings";
@@ -279,7 +307,8 @@ static void read_original(rope_config *c)
         return;
     if (c->sub.root)
         c->original = hf_size(&c->sub, (hf_num)HF_KEY(key, (double)c->original), 1);
-    c->original = hf_size(c->top, (hf_num)HF_KEY(key, (double)c->original), 1);
+    if (!c->nested)
+        c->original = hf_size(c->top, (hf_num)HF_KEY(key, (double)c->original), 1);
 }
 
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
@@ -294,6 +323,7 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
         c->type = hf_word(&c->sub, "rope_type|type", "default");
     }
     read_original(c);
+    read_mscale(c, rope);
     rope->original = c->original;
     rope->beta = c->sub.root ? hf_real(&c->sub, (hf_num)HF_KEY("llama_4_scaling_beta", 0)) : 0;
     if (c->top->status == CULL_OK && !(c->theta > 1))
@@ -343,19 +373,20 @@ static void open_scaling(hf_config *config, hf_config *sub)
         (void)hf_config_sub(config, "rope_parameters", sub);
 }
 
-// Where layers are of several types, rope_parameters may hold an object for each; then c->sub
-// becomes this type's. Of some families it must, if it is there.
+// Of some families rope_parameters, if it is there, holds an object for each type of layer: c->sub
+// becomes this type's.
 static cull_status choose_type(rope_config *c)
 {
     const char *word = c->local ? "sliding_attention" : "full_attention";
     hf_config own;
 
-    if (c->arch->local_layers == HF_LOCAL_NONE || c->arch->local_layers == HF_LOCAL_ALL)
-        return CULL_OK; // such an object is refused
-    if (c->sub.root && c->arch->by_type && !json_is_object(json_object_get(c->sub.root, word)))
-        return hf_wrong(&c->sub, word, NULL, "");
-    if (!json_is_object(json_object_get(c->sub.root, word)) || !hf_config_sub(&c->sub, word, &own))
-        return CULL_OK;
+    if (!c->arch->by_type || !c->sub.root)
+        return CULL_OK; // others refuse such objects
+    c->nested = true;
+    c->truncate = hf_flag(&c->sub, (hf_num)HF_KEY("truncate", 1));
+    if (c->sub.status == CULL_OK && !hf_config_sub(&c->sub, word, &own))
+        return c->sub.status ? c->sub.status : hf_wrong(&c->sub, word, NULL, "");
+    CULL_TRY(c->sub.status);
     hf_config_close(&c->sub);
     c->sub = own;
     return CULL_OK;

@@ -130,24 +130,37 @@ static const json_t *list_of(hf_config *c, const char *key)
     return list;
 }
 
+// mlp_layer_types, which of every family must be right if it is there, though not all read it.
+static const json_t *types_of_parts(hf_config *c, const cull_model *m)
+{
+    static const char key[] = "mlp_layer_types";
+    const json_t *types = json_object_get(c->root, key);
+
+    if (!types || json_is_null(types))
+        return NULL;
+    (void)hf_check_words(c, key, types, m->s.L);
+    for (size_t l = 0; c->status == CULL_OK && l < m->s.L; l++) {
+        const char *word = json_string_value(json_array_get(types, l));
+        if (!hf_one_of(word, "sparse|dense"))
+            (void)hf_refuse(c, key, word, "sparse, dense");
+    }
+    return m->arch->mlp_types ? hf_config_value(c, key) : NULL;
+}
+
 // Layers that are named one by one: by a word each, or by 1 and 0. False: they are not.
 static bool read_named(hf_config *c, cull_model *m)
 {
-    const json_t *types = m->arch->mlp_types ? hf_config_value(c, "mlp_layer_types") : NULL;
+    const json_t *types = types_of_parts(c, m);
     const json_t *flags = types ? NULL : list_of(c, m->arch->flags);
     const json_t *list = types ? types : flags;
 
     if (!list)
         return false;
-    if (types)
-        (void)hf_check_words(c, "mlp_layer_types", types, m->s.L);
     if (flags && json_array_size(flags) != m->s.L)
         (void)hf_wrong(c, m->arch->flags, flags, "a list with a number for each layer");
     for (size_t l = 0; c->status == CULL_OK && l < m->s.L; l++) {
         const json_t *item = json_array_get(list, l);
         const char *word = json_string_value(item);
-        if (word && !hf_one_of(word, "sparse|dense"))
-            (void)hf_refuse(c, "mlp_layer_types", word, "sparse, dense");
         m->layer[l].facts.E =
             (word ? strcmp(word, "sparse") == 0 : json_integer_value(item) != 0) ? m->s.E : 0;
     }

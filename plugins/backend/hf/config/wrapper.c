@@ -86,7 +86,7 @@ bool hf_wrapper_ties(hf_config *text, bool tied)
 
     if (!wrapper)
         return hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", tied));
-    const bool inner = hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", 0));
+    const bool inner = hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", tied));
     const bool outer =
         hf_flag(text->outer,
                 (hf_num)HF_KEY("tie_word_embeddings", wrapper->tied_by & OUTER && wrapper->tied));
