@@ -68,7 +68,7 @@ cull_status cull_while(cull_ctx *ctx, cull_status status, const char *fmt, ...)
 {
     cull_context *context = cull_context_of(ctx);
 
-    if (status == CULL_OK)
+    if (status == CULL_OK || status == CULL_ECANCELED) // who was asked to stop blames no place
         return status;
     pthread_mutex_lock(&context->lock);
     cull_error *error = &context->error;

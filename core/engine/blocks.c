@@ -1,11 +1,8 @@
-// Blocks of whole trees, their rows at both ends of the model, and how far a pass is.
+// Blocks of whole trees, and their rows at both ends of the model.
 #include "engine/blocks.h"
 #include "base/call.h"
 
-#include "base/clock.h"
 #include "engine/ahead.h"
-#include "math/kernels.h"
-#include "ranks/ranks.h"
 
 static cull_status finish_block(cull_ctx *ctx, cull_arena *arena, const cull_forest *f,
                                 cull_block *b)
@@ -47,7 +44,7 @@ cull_status cull_blocks_make(cull_ctx *ctx, cull_arena *arena, const cull_forest
     return CULL_OK;
 }
 
-enum { EMBED_ROWS = 4096, SLOW_PASS_SECONDS = 20 };
+enum { EMBED_ROWS = 4096 };
 
 cull_status cull_embed_rows(cull_run *run, size_t n, const int32_t *ids, float *h)
 {
@@ -99,52 +96,4 @@ void cull_layer_enter(cull_run *run, size_t l)
 void cull_layer_leave(cull_run *run, size_t l)
 {
     cull_open_model_release(run->m, l);
-}
-
-void cull_pass_begin(cull_run *run, const char *phase, size_t tokens)
-{
-    run->tokens = tokens;
-    run->begun = cull_seconds();
-    if (cull_context_of(run->ctx)->log)
-        cull_progress_begin(cull_context_of(run->ctx)->log, phase, "tokens", (double)tokens);
-}
-
-cull_status cull_pass_tell(cull_run *run, double part)
-{
-    const cull_context *context = cull_context_of(run->ctx);
-
-    part = cull_ranks_tell(context->ranks, part);
-    if (context->log)
-        cull_progress_tell(context->log, part * (double)run->tokens);
-    if (context->stop && context->stop())
-        return cull_fail(run->ctx, CULL_ECANCELED, "interrupted");
-    return CULL_OK;
-}
-
-// A long pass says so when its products are much slower than the kernels are known to be here:
-// because something else uses the processor, or because of its memory.
-static void warn_if_slow(cull_run *run)
-{
-    double seconds = 0;
-
-    for (size_t w = 0; run->worker && w <= run->n_workers; w++)
-        seconds += run->worker[w].product_seconds;
-    const double took = run->begun > 0 ? cull_seconds() - run->begun : 0;
-    run->begun = 0;
-    if (took < SLOW_PASS_SECONDS || seconds <= 0)
-        return;
-    const double rate = (double)cull_run_cost(run).flops / seconds;
-    const double known = cull_measure_f32(0.1);
-    if (rate < known / 3)
-        run->ctx->host->log(run->ctx, CULL_WARN,
-                            "the products of this pass ran at %.1f GF a thread, where this "
-                            "processor just did %.1f (cull --version --verbose)",
-                            rate / 1e9, known / 1e9);
-}
-
-void cull_pass_end(cull_run *run)
-{
-    warn_if_slow(run);
-    if (cull_context_of(run->ctx)->log)
-        cull_progress_end(cull_context_of(run->ctx)->log);
 }

@@ -31,10 +31,4 @@ cull_status cull_norm_rows(cull_run *run, size_t n, const float *h, float *hn) C
 void cull_layer_enter(cull_run *run, size_t l);
 void cull_layer_leave(cull_run *run, size_t l);
 
-// A pass's progress, counted in tokens: begin, tell (`part` of it is done, 0 … 1), end. tell gives
-// CULL_ECANCELED when the user wants to stop.
-void cull_pass_begin(cull_run *run, const char *phase, size_t tokens);
-cull_status cull_pass_tell(cull_run *run, double part) CULL_MUST_CHECK;
-void cull_pass_end(cull_run *run);
-
 #endif

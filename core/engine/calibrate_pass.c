@@ -3,13 +3,14 @@
 #include "base/memory.h"
 #include "cut/cut.h"
 #include "engine/calibration.h"
+#include "engine/progress.h"
 
 typedef struct pass {
     cull_run run;
     const cull_engine_options *options;
     const cull_calibration *cal; // (n)
     cull_cost_seen *cost;        // (n), or NULL
-    double rows, done;           // of all calibrations; of the waves that are over
+    double rows, done;           // of all calibrations; of what is over of them
 } pass;
 
 static void charge(cull_cost_seen *to, const cull_cost_seen *before, const cull_cost_seen *now)
@@ -18,11 +19,19 @@ static void charge(cull_cost_seen *to, const cull_cost_seen *before, const cull_
     to->flops += now->flops - before->flops;
 }
 
+static double part_of(const pass *p, double rows)
+{
+    return p->rows > 0 ? rows / p->rows : 1;
+}
+
 static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_calibrating *c)
 {
     cull_layer_enter(&p->run, l);
     for (size_t i = 0; i < n; i++) {
         const cull_cost_seen before = cull_run_cost(&p->run);
+        const double done = p->done;
+        p->done += (double)cull_calibration_rows(&p->cal[first + i]) / (double)p->run.m->facts->L;
+        cull_pass_span(&p->run, part_of(p, done), part_of(p, p->done));
         CULL_TRY(cull_calibrating_layer(&c[i], l));
         cull_cut_leave(p->cal[first + i].cut, l);
         cull_cut_leave(p->cal[first + i].deciding, l);
@@ -38,19 +47,12 @@ static cull_status run_layer(pass *p, size_t l, size_t first, size_t n, cull_cal
 
 static cull_status run_wave(pass *p, size_t first, size_t n, cull_calibrating *c)
 {
-    const size_t L = p->run.m->facts->L;
-    double rows = 0;
-
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         CULL_TRY(cull_calibrating_begin(&c[i], &p->run, &p->cal[first + i], p->options));
-        rows += (double)cull_calibration_rows(&p->cal[first + i]);
-    }
-    for (size_t l = 0; l < L; l++) {
+    for (size_t l = 0; l < p->run.m->facts->L; l++) {
         CULL_TRY(run_layer(p, l, first, n, c));
-        const double done = p->done + rows * (double)(l + 1) / (double)L;
-        CULL_TRY(cull_pass_tell(&p->run, p->rows > 0 ? done / p->rows : 1));
+        CULL_TRY(cull_pass_tell(&p->run, part_of(p, p->done)));
     }
-    p->done += rows;
     for (size_t i = 0; p->cost && i < n; i++)
         p->cost[first + i].passes++;
     return CULL_OK;

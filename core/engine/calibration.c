@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/progress.h"
 
 // ---- what each row belongs to ----
 
@@ -291,6 +292,7 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
     const bool again = runs_again(cal);
     const cull_cut *cut = again ? cal->deciding : cal->cut;
 
+    cull_pass_visits(c->run, l, (double)c->forest.n_rows * (1 + again + (c->before.h != NULL)));
     CULL_TRY(run_before(c, l));
     CULL_TRY(begin_layer(c, l));
     CULL_TRY(visit_blocks(c, l, cut, &c->hooks, &c->h, again ? &c->next : &c->h));

@@ -11,6 +11,7 @@
 
 #include "base/call.h"
 #include "cut/cut.h"
+#include "engine/progress.h"
 #include "engine/visit.h"
 #include "math/gemm.h"
 #include "math/rows.h"
@@ -43,6 +44,7 @@ typedef struct item { // a block of a group's rows
 typedef struct dispatch {
     cull_run *run;
     size_t l, n_lanes, K, E, D, F;
+    uint64_t expert_params;
     cull_lane *const *lane;
     const cull_layer_hooks *hooks;
     float *norm;
@@ -236,6 +238,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
                                   t->run->m->backend->expert(&piece.pass, t->run->m->model, t->l,
                                                              g->e, it->n, x, y)),
                         "computing expert %zu of layer %zu", g->e, t->l));
+    cull_pass_moved(t->run, worker, it->n, t->expert_params);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -394,6 +397,7 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
         return cull_no_memory(t->run->ctx);
     t->outer = one_by_one(t, items_of(t, first, end));
     CULL_TRY(run_items(t, cut_items(t, first, end)));
+    CULL_TRY(cull_pass_goes_on(t->run));
     if (shows_experts(t))
         CULL_TRY(show_wave(t, first, end));
     CULL_TRY(combine(t, first, end));
@@ -462,6 +466,7 @@ cull_status cull_dispatch(cull_run *run, size_t l, size_t n_lanes, cull_lane *co
                    .E = f->E,
                    .D = run->m->facts->D,
                    .F = f->F,
+                   .expert_params = f->expert_params,
                    .lane = lane,
                    .hooks = hooks,
                    .norm = norm,

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "engine/generate.h"
 #include "engine/head.h"
+#include "engine/progress.h"
 #include "engine/streams.h"
 
 typedef struct evaluating {
@@ -205,20 +206,26 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
 {
     const cull_tree *last = t->forest.tree + first + n - 1;
     const size_t row0 = t->forest.tree[first].first_row, end = last->first_row + last->n_rows;
-    const size_t L = t->run.m->facts->L;
+    const size_t L = t->run.m->facts->L, steps = L + 1; // the head's is the last
+    const double all = (double)t->forest.n_rows * (double)steps;
+    double done = (double)row0 * (double)steps;
     cull_status status = cull_streams_begin(&t->run, &t->streams, end - row0);
 
     if (status == CULL_OK)
         status = cull_embed_states(&t->run, end - row0, t->forest.ids + row0,
                                    &t->streams.stream[0].states);
     for (size_t l = 0; status == CULL_OK && l < L; l++) {
+        const double before = done;
+        done += (double)(end - row0);
+        cull_pass_span(&t->run, before / all, done / all);
         status = cull_streams_layer(&t->run, &t->streams, l, &t->forest, first, n, t->options);
         if (status == CULL_OK)
-            status = cull_pass_tell(&t->run, (double)(row0 * L + (l + 1) * (end - row0)) /
-                                                 (double)(t->forest.n_rows * L));
+            status = cull_pass_tell(&t->run, done / all);
     }
     if (status == CULL_OK)
         status = answer_rows(t, row0, end);
+    if (status == CULL_OK)
+        status = cull_pass_tell(&t->run, (double)end / (double)t->forest.n_rows);
     cull_streams_clear(&t->streams);
     return status;
 }
@@ -257,8 +264,7 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
     CULL_TRY(build_queries(t));
     if (keeping(t).spilled)
         t->streams.spill = t->options->spill;
-    if (t->forest.n_trees)
-        cull_pass_begin(&t->run, "evaluating", t->forest.n_rows);
+    cull_pass_begin(&t->run, "evaluating", t->forest.n_rows);
     for (size_t first = 0; first < t->forest.n_trees;) {
         const size_t n = outer_trees(t, first);
         CULL_TRY(run_trees(t, first, n));

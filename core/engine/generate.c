@@ -12,6 +12,7 @@
 #include "engine/blocks.h"
 #include "engine/head.h"
 #include "engine/penalty.h"
+#include "engine/progress.h"
 #include "engine/scan.h"
 #include "engine/stop_rules.h"
 
@@ -44,6 +45,7 @@ typedef struct generating {
     sequence *seq;     // (n_variants, n)
     size_t **window;   // (n, n_until) ids at an answer's end in which a stop string is looked for
     bool *seen;        // (V) all false between uses; NULL: nothing is penalised
+    double from, to;   // the parts of the phase between which rows go through all layers
 } generating;
 
 // What a row and a sequence leave behind in all layers.
@@ -61,15 +63,22 @@ static void kept_bytes(const cull_run *run, size_t *a_row, size_t *a_sequence)
 static cull_status through_layers(generating *g, size_t n_lanes, cull_lane *lane, cull_kv *kv)
 {
     const size_t L = g->run->m->facts->L;
+    const double step = (g->to - g->from) / (double)L;
+    double rows = 0;
 
+    for (size_t i = 0; i < n_lanes; i++)
+        rows += (double)lane[i].n;
     for (size_t l = 0; l < L; l++) {
         cull_layer_enter(g->run, l);
+        cull_pass_span(g->run, g->from + (double)l * step, g->from + (double)(l + 1) * step);
+        cull_pass_visits(g->run, l, rows);
         for (size_t i = 0; i < n_lanes; i++) {
             kv[i].store = g->store[l];
             kv[i].states = g->states[l];
         }
         CULL_TRY(cull_visit_layer(g->run, l, n_lanes, lane, NULL));
         cull_layer_leave(g->run, l);
+        CULL_TRY(cull_pass_tell(g->run, g->from + (double)(l + 1) * step));
     }
     return CULL_OK;
 }
@@ -104,33 +113,11 @@ static cull_status measure_stops(generating *g, size_t i)
     return g->window[i] ? cull_stop_windows(g->run->ctx, g->run->m, r, g->window[i]) : CULL_ENOMEM;
 }
 
-// Stop strings are looked for in the text with special tokens: "<|im_end|>" is one in many models.
 static cull_status take_token(const generating *g, size_t i, sequence *s, int32_t id)
 {
-    const cull_open_model *m = g->run->m;
-    const cull_request *r = g->request[g->which[i]];
-    const size_t *window = g->window[i];
-    cull_arena *arena = cull_context_of(g->run->ctx)->alloc; // what is decoded here is not kept
-    const cull_mark mark = cull_arena_mark(arena);
-    size_t n = 0, len = 0;
-    char *text = NULL;
-
     s->ids[s->n++] = id;
-    s->ended = cull_id_ends(m->facts, id) ? CULL_ENDED_ID : 0;
-    for (size_t u = 0; u < r->n_until && !s->ended; u++) {
-        const size_t last = window[u] < s->n ? window[u] : s->n;
-        if (last != n)
-            CULL_TRY(CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, decode,
-                               m->backend->decode(g->run->ctx, m->model, s->ids + s->n - last, last,
-                                                  CULL_SPECIAL, &text, &len)));
-        n = last;
-        if (cull_find_stop(text, len, r->until[u]) != SIZE_MAX)
-            s->ended = CULL_ENDED_STOP;
-    }
-    if (!s->ended && s->n >= r->max_new)
-        s->ended = CULL_ENDED_LENGTH;
-    cull_arena_rewind(arena, mark);
-    return CULL_OK;
+    return cull_stop_at(g->run->ctx, g->run->m, g->request[g->which[i]], g->window[i], s->n, s->ids,
+                        &s->ended);
 }
 
 // The answer's text has no special tokens, and is cut at each stop in turn.
@@ -150,11 +137,7 @@ static cull_status finish(const generating *g, size_t v, size_t i)
     CULL_TRY(
         CULL_CALL(g->run->ctx, m->plugin, SIZE_MAX, decode,
                   m->backend->decode(g->run->ctx, m->model, s->ids, s->n, 0, &text, &a->text_len)));
-    for (size_t u = 0; u < r->n_until; u++) {
-        const size_t at = cull_find_stop(text, a->text_len, r->until[u]);
-        if (at != SIZE_MAX)
-            a->text_len = at;
-    }
+    a->text_len = cull_stop_cut(r, text, a->text_len);
     text[a->text_len] = '\0';
     a->text = text;
     return CULL_OK;
@@ -231,6 +214,8 @@ static cull_status prefill_block(generating *g, const cull_block *b, float *cons
         fill_lane(g, v, v, b->n_rows, g->forest.pos + b->first_row, kv + v, b->beyond,
                   h[v] + b->first_row * D, lane);
     }
+    g->from = (double)b->first_row / (double)g->forest.n_rows;
+    g->to = (double)(b->first_row + b->n_rows) / (double)g->forest.n_rows;
     CULL_TRY(through_layers(g, g->n_variants, lane, kv));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
@@ -506,7 +491,7 @@ static cull_status make_seen(generating *g)
     return g->seen ? CULL_OK : CULL_ENOMEM;
 }
 
-static cull_status run_batch(generating *g)
+static cull_status answer_batch(generating *g)
 {
     cull_ctx *ctx = g->run->ctx;
     cull_ids *prompt = cull_scratch(ctx, g->n, sizeof *prompt);
@@ -525,17 +510,36 @@ static cull_status run_batch(generating *g)
     CULL_TRY(cull_forest_build(ctx, g->n, prompt, true, g->run->m->facts->rope_switch, &g->forest,
                                g->end));
     CULL_TRY(make_sequences(g));
+    cull_pass_begin(g->run, "reading prompts:", g->forest.n_rows);
     CULL_TRY(prefill(g));
+    cull_pass_end(g->run);
     cull_pass_begin(g->run, "generating", longest_answer(g));
     for (size_t step = 0; more; step++) {
+        g->from = (double)step / (double)longest_answer(g);
+        g->to = (double)(step + 1) / (double)longest_answer(g);
         CULL_TRY(step_all(g, &more));
-        CULL_TRY(cull_pass_tell(g->run, (double)(step + 1) / (double)longest_answer(g)));
     }
     cull_pass_end(g->run);
     for (size_t v = 0; v < g->n_variants; v++)
         for (size_t i = 0; i < g->n; i++)
             CULL_TRY(finish(g, v, i));
     return CULL_OK;
+}
+
+static cull_status run_batch(generating *g)
+{
+    const size_t L = g->run->m->facts->L;
+    cull_status status;
+
+    g->store = cull_alloc(2 * L + 1, sizeof *g->store);
+    if (!g->store)
+        return cull_no_memory(g->run->ctx);
+    g->states = g->store + L;
+    status = answer_batch(g);
+    for (size_t s = 0; s < 2 * L; s++)
+        cull_free(g->store[s]);
+    cull_free(g->store);
+    return status;
 }
 
 static cull_status check_generate(cull_ctx *ctx, const cull_request *r, size_t i)
@@ -546,17 +550,38 @@ static cull_status check_generate(cull_ctx *ctx, const cull_request *r, size_t i
     return CULL_OK;
 }
 
+// As many of the requests from *first on as fit half of the limit, at least one; *first is then
+// the one after them.
+static cull_status fill_batch(generating *g, size_t *which, size_t *first)
+{
+    const uint64_t variants = g->n_variants ? g->n_variants : 1;
+    const uint64_t room = cull_memory_limit(g->run->m, g->options) / 2 / variants;
+    const size_t twice = g->run->m->facts->anew_at_switch ? 2 : 1; // may a prompt be kept twice?
+    size_t row_bytes, sequence_bytes;
+    uint64_t bytes = 0;
+
+    kept_bytes(g->run, &row_bytes, &sequence_bytes);
+    for (; *first < g->n_all; ++*first) {
+        const cull_request *r = g->request[*first];
+        if (r->kind != CULL_GENERATE)
+            continue;
+        CULL_TRY(check_generate(g->run->ctx, r, *first));
+        const uint64_t more = (twice * r->n + r->max_new) * row_bytes + sequence_bytes;
+        if (g->n && bytes + more > room)
+            break;
+        bytes += more;
+        which[g->n++] = *first;
+    }
+    return CULL_OK;
+}
+
 cull_status cull_generate(cull_run *run, const cull_engine_options *options, size_t n_variants,
                           const cull_cut *const *cuts, size_t n,
                           const cull_request *const *requests, cull_answer *answers)
 {
-    const size_t L = run->m->facts->L;
-    const uint64_t room = cull_memory_limit(run->m, options) / 2 / (n_variants ? n_variants : 1);
-    size_t row_bytes, sequence_bytes;
     size_t *which = cull_scratch(run->ctx, n + 1, sizeof *which);
     cull_status status = which ? CULL_OK : CULL_ENOMEM;
 
-    kept_bytes(run, &row_bytes, &sequence_bytes);
     for (size_t first = 0; status == CULL_OK && first < n;) {
         generating g = { .run = run,
                          .options = options,
@@ -566,31 +591,9 @@ cull_status cull_generate(cull_run *run, const cull_engine_options *options, siz
                          .request = requests,
                          .which = which,
                          .answer = answers };
-        uint64_t bytes = 0;
-        size_t i = first;
-        for (; i < n; i++) {
-            if (requests[i]->kind != CULL_GENERATE)
-                continue;
-            status = check_generate(run->ctx, requests[i], i);
-            const size_t twice =
-                run->m->facts->anew_at_switch ? 2 : 1; // may a prompt be kept twice?
-            const uint64_t more =
-                (twice * requests[i]->n + requests[i]->max_new) * row_bytes + sequence_bytes;
-            if (status != CULL_OK || (g.n && bytes + more > room))
-                break;
-            bytes += more;
-            which[g.n++] = i;
-        }
-        first = i;
-        g.store = cull_alloc(2 * L + 1, sizeof *g.store);
-        g.states = g.store ? g.store + L : NULL;
-        if (!g.store)
-            status = cull_no_memory(run->ctx);
+        status = fill_batch(&g, which, &first);
         if (status == CULL_OK && g.n)
             status = run_batch(&g);
-        for (size_t s = 0; g.store && s < 2 * L; s++)
-            cull_free(g.store[s]);
-        cull_free(g.store);
     }
     return status;
 }

@@ -6,6 +6,8 @@
 #ifndef CULL_ENGINE_RUN_H
 #define CULL_ENGINE_RUN_H
 
+#include <stdatomic.h>
+
 #include <cull/cull.h>
 
 #include "base/context.h"
@@ -28,11 +30,17 @@ typedef struct cull_run {
     cull_pool *pool; // NULL: in place
     size_t n_workers;
     cull_precision precision;
-    cull_worker *worker;      // (n_workers + 1)
-    struct cull_ahead *ahead; // reads the next layer; NULL: nobody does
-    cull_cost_seen cost;      // but for flops, which the workers have
-    double begun;             // of the pass, by the clock
-    size_t tokens;            // of the pass, for its progress
+    cull_worker *worker;       // (n_workers + 1)
+    struct cull_ahead *ahead;  // reads the next layer; NULL: nobody does
+    cull_cost_seen cost;       // but for flops, which the workers have
+    struct cull_run_progress { // progress.h
+        size_t tokens;         // of the pass
+        size_t begins, phase;  // how often the run began one; its number among all ranks'
+        double begun, told;    // by the clock: the pass; when it was last shown within a step
+        double from, to;       // the parts of the pass at which the step begins and ends
+        double work;           // of the step: multiply-adds, as its layer's parameters have them
+        _Atomic uint64_t done; // of them
+    } progress;
 } cull_run;
 
 cull_status cull_run_init(cull_run *run, cull_ctx *ctx, const cull_open_model *m,

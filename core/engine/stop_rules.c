@@ -5,7 +5,7 @@
 
 #include "base/call.h"
 
-bool cull_id_ends(const cull_model_facts *facts, int32_t id)
+static bool id_ends(const cull_model_facts *facts, int32_t id)
 {
     if (!facts->stop)
         return id == facts->eos;
@@ -15,7 +15,8 @@ bool cull_id_ends(const cull_model_facts *facts, int32_t id)
     return false;
 }
 
-size_t cull_find_stop(const char *text, size_t len, const char *stop)
+// Where `stop` first stands in text; SIZE_MAX: nowhere, or it is empty.
+static size_t find_stop(const char *text, size_t len, const char *stop)
 {
     const size_t n = strlen(stop);
 
@@ -41,4 +42,39 @@ cull_status cull_stop_windows(cull_ctx *ctx, const cull_open_model *m, const cul
     }
     cull_arena_rewind(arena, mark);
     return CULL_OK;
+}
+
+// Stop strings are looked for in the text with special tokens: "<|im_end|>" is one in many models.
+cull_status cull_stop_at(cull_ctx *ctx, const cull_open_model *m, const cull_request *r,
+                         const size_t *window, size_t n, const int32_t *ids, uint32_t *ended)
+{
+    cull_arena *arena = cull_context_of(ctx)->alloc; // what is decoded here is not kept
+    const cull_mark mark = cull_arena_mark(arena);
+    size_t decoded = 0, len = 0;
+    char *text = NULL;
+
+    *ended = id_ends(m->facts, ids[n - 1]) ? CULL_ENDED_ID : 0;
+    for (size_t u = 0; u < r->n_until && !*ended; u++) {
+        const size_t last = window[u] < n ? window[u] : n;
+        if (last != decoded)
+            CULL_TRY(CULL_CALL(ctx, m->plugin, SIZE_MAX, decode,
+                               m->backend->decode(ctx, m->model, ids + n - last, last, CULL_SPECIAL,
+                                                  &text, &len)));
+        decoded = last;
+        if (find_stop(text, len, r->until[u]) != SIZE_MAX)
+            *ended = CULL_ENDED_STOP;
+    }
+    if (!*ended && n >= r->max_new)
+        *ended = CULL_ENDED_LENGTH;
+    cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+size_t cull_stop_cut(const cull_request *r, const char *text, size_t len)
+{
+    for (size_t u = 0; u < r->n_until; u++) {
+        const size_t at = find_stop(text, len, r->until[u]);
+        len = at != SIZE_MAX ? at : len;
+    }
+    return len;
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "cut/cut.h"
+#include "engine/progress.h"
 
 // ---- keys of layer cuts ----
 
@@ -252,6 +253,7 @@ cull_status cull_streams_layer(cull_run *run, cull_streams *s, size_t l, const c
         CULL_TRY(part(run, s, i, l, n_rows, &n, br));
     CULL_TRY(cull_blocks_make(run->ctx, arena, f, first_tree, n_trees,
                               cull_block_rows(run->m, options, n), &n_blocks, &block));
+    cull_pass_visits(run, l, (double)n * (double)n_rows);
     cull_layer_enter(run, l);
     for (size_t i = 0; i < n_blocks; i++)
         CULL_TRY(visit_block(run, s, l, f, block + i, row0, n, br, options));

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "engine/blocks.h"
 #include "engine/head.h"
+#include "engine/progress.h"
 
 typedef struct tracing {
     cull_run run;
@@ -44,6 +45,8 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
                               cull_block_rows(run->m, options, 1), &n_blocks, &block));
     for (size_t l = 0; l < L; l++) {
         cull_layer_enter(run, l);
+        cull_pass_span(run, (double)l / (double)L, (double)(l + 1) / (double)L);
+        cull_pass_visits(run, l, (double)f->n_rows);
         if (t->out->hidden)
             memcpy(t->out->hidden + l * f->n_rows * D, h, f->n_rows * D * sizeof *h);
         for (size_t i = 0; i < n_blocks; i++) {
@@ -88,8 +91,11 @@ cull_status cull_trace_pass(cull_ctx *ctx, const cull_open_model *m,
         status = cull_no_memory(ctx);
     if (status == CULL_OK)
         status = cull_embed_rows(&t.run, forest.n_rows, forest.ids, h);
-    if (status == CULL_OK)
+    if (status == CULL_OK) {
+        cull_pass_begin(&t.run, "tracing", forest.n_rows);
         status = trace_layers(&t, options, cut, &forest, h);
+        cull_pass_end(&t.run);
+    }
     cull_free(h);
     cull_run_release(&t.run);
     return status;

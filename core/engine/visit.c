@@ -6,6 +6,7 @@
 #include "base/call.h"
 #include "engine/join.h"
 #include "engine/memory.h"
+#include "engine/progress.h"
 #include "math/rows.h"
 
 static bool skips_layer(const cull_lane *lane, size_t l)
@@ -108,9 +109,10 @@ static cull_status attend(cull_piece *piece, size_t l, cull_lane *lane)
     CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, attend,
                        b->attend(&piece->pass, run->m->model, l, lane->n, lane->pos, lane->h_in,
                                  lane->r, lane->side, lane->x)));
-    if (lane->z == lane->x)
-        return CULL_OK;
-    return b->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z);
+    if (lane->z != lane->x)
+        CULL_TRY(b->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z));
+    cull_pass_moved(piece->run, piece->worker, lane->n, cull_layer_of(run->m, l)->other_params);
+    return CULL_OK;
 }
 
 // ---- pass 2: the router, under the lane's rule ----
@@ -328,7 +330,7 @@ static cull_status attend_lanes(cull_run *run, size_t l, size_t n_lanes, cull_la
     for (size_t i = 0; i < n_lanes; i++)
         if (skips_layer(lane + i, l) && lane[i].h_out != lane[i].h_in)
             memcpy(lane[i].h_out, lane[i].h_in, lane[i].n * run->m->facts->D * sizeof(float));
-    return CULL_OK;
+    return cull_pass_goes_on(run);
 }
 
 // Passes 2 to 4 for the lanes that have them. norm: [n][K] of the only lane, where the hooks look

@@ -51,10 +51,24 @@ typedef struct cull_rank_request {
 } cull_rank_request;
 
 typedef struct cull_ranks_page { // shared
-    _Atomic double part, all;    // how far this rank is, and all are
+    _Atomic double part, all;    // the places of this rank, and of all on average
     _Atomic uint64_t moved;      // portions of this meeting; the answer makes it 0
     unsigned char slot[CULL_RANKS_SLOTS][CULL_RANKS_SLOT];
 } cull_ranks_page;
+
+// A place: the number of a phase, and behind the point how much of it is done. Of another place's,
+// the part of this phase that lies before it.
+static inline double cull_ranks_place(double phase, double part)
+{
+    return phase + 0.999 * part;
+}
+
+static inline double cull_ranks_part(double place, double phase)
+{
+    const double part = (place - phase) / 0.999;
+
+    return part < 0 ? 0 : part > 1 ? 1 : part;
+}
 
 static inline size_t cull_ranks_portion(uint64_t left)
 {

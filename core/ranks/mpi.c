@@ -22,7 +22,7 @@ enum { BEAT = 1, PART = 2, ENVIRONMENT = 3 };
 static const double beat_seconds = 1, trouble_seconds = 7, parting_seconds = 3;
 
 typedef struct beat {
-    double part;
+    double place;              // in its pass
     int32_t hurry;             // end the pass
     cull_rank_failure trouble; // of the rank that sent it, which waits for the others to meet
 } beat;
@@ -33,7 +33,7 @@ typedef struct messenger {
     MPI_Comm meetings, beats;
     int rank, size;
     char (*host)[CULL_RANKS_HOST]; // (size)
-    double *heard, *part;          // (size) when a rank was last heard, and how far it was
+    double *heard, *place;         // (size) when a rank was last heard, and where it was
     beat *sent;                    // (size) in flight, with
     MPI_Request *sending;          // (size) these requests
     double next_beat, looked;
@@ -155,7 +155,7 @@ static void send_beat(messenger *m, int to)
         MPI_Test(&m->sending[to], &done, MPI_STATUS_IGNORE);
     if (!done)
         return;
-    m->sent[to] = (beat){ .part = atomic_load(&m->job->page->part),
+    m->sent[to] = (beat){ .place = atomic_load(&m->job->page->part),
                           .hurry = m->troubled_since > 0,
                           .trouble = m->trouble };
     MPI_Isend(&m->sent[to], sizeof(beat), MPI_BYTE, to, BEAT, m->beats, &m->sending[to]);
@@ -173,7 +173,7 @@ static void take_beats(messenger *m)
             return;
         MPI_Recv(&b, sizeof b, MPI_BYTE, status.MPI_SOURCE, BEAT, m->beats, MPI_STATUS_IGNORE);
         m->heard[status.MPI_SOURCE] = now();
-        m->part[status.MPI_SOURCE] = b.part;
+        m->place[status.MPI_SOURCE] = b.place;
         if (b.hurry && m->troubled_since == 0 && m->failure.status == 0)
             m->troubled_since = now();
         if (b.trouble.status != 0 && m->rank == 0)
@@ -183,12 +183,13 @@ static void take_beats(messenger *m)
 
 static void tell_parts(messenger *m)
 {
+    const double own = atomic_load(&m->job->page->part), phase = (double)(uint64_t)own;
     double sum = 0;
 
-    m->part[m->rank] = atomic_load(&m->job->page->part);
+    m->place[m->rank] = own;
     for (int r = 0; r < m->size; r++)
-        sum += m->part[r];
-    atomic_store(&m->job->page->all, sum / m->size);
+        sum += cull_ranks_part(m->place[r], phase);
+    atomic_store(&m->job->page->all, cull_ranks_place(phase, sum / m->size));
 }
 
 // Who was stopped itself, as with the whole machine, has heard nobody meanwhile.
@@ -488,10 +489,10 @@ static bool make_room(messenger *m)
 
     m->host = calloc(n, sizeof *m->host);
     m->heard = calloc(n, sizeof *m->heard);
-    m->part = calloc(n, sizeof *m->part);
+    m->place = calloc(n, sizeof *m->place);
     m->sent = calloc(n, sizeof *m->sent);
     m->sending = calloc(n, sizeof(MPI_Request));
-    if (!m->host || !m->heard || !m->part || !m->sent || !m->sending)
+    if (!m->host || !m->heard || !m->place || !m->sent || !m->sending)
         return false;
     m->looked = now();
     for (size_t r = 0; r < n; r++) {

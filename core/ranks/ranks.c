@@ -36,12 +36,12 @@ size_t cull_ranks_here(const cull_ranks *ranks)
     return n ? n : 1;
 }
 
-double cull_ranks_tell(const cull_ranks *ranks, double part)
+double cull_ranks_tell(const cull_ranks *ranks, size_t phase, double part)
 {
     if (!ranks)
         return part;
-    atomic_store(&ranks->page->part, part);
-    return atomic_load(&ranks->page->all);
+    atomic_store(&ranks->page->part, cull_ranks_place((double)phase, part));
+    return cull_ranks_part(atomic_load(&ranks->page->all), (double)phase);
 }
 
 cull_ranks_time cull_ranks_spent(const cull_ranks *ranks)

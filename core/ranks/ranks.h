@@ -72,8 +72,10 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x) CULL_MUST_CHECK;
 
 // ---- beside the meetings ----
 
-// How far this rank is with its pass; returns how far all are, on average.
-double cull_ranks_tell(const cull_ranks *ranks, double part);
+// How far this rank is with a phase of its pass (0 … 1); returns how far all are, on average. The
+// phases' numbers grow, and are the same on all ranks: who is in an earlier one has done none of
+// it.
+double cull_ranks_tell(const cull_ranks *ranks, size_t phase, double part);
 
 typedef struct cull_ranks_time { // what this rank has spent on meetings
     size_t meetings;

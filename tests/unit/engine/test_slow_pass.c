@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "engine/blocks.h"
+#include "engine/progress.h"
 #include "support/fake_host.h"
 #include "support/temp_files.h"
 #include "support/test.h"
@@ -29,7 +29,7 @@ static size_t warnings_of(passed p)
     host->context.log = log;
     assert_ok(host, cull_run_init(&run, fake_ctx(host), NULL, CULL_F32));
     cull_pass_begin(&run, "evaluate", 100);
-    run.begun = cull_seconds() - p.seconds;
+    run.progress.begun = cull_seconds() - p.seconds;
     for (size_t w = 0; w < 2; w++) { // two threads shared it
         run.worker[w].product_seconds = p.product_seconds / 2;
         run.worker[w].flops = (uint64_t)(p.flops / 2);
