@@ -8,11 +8,13 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/kept.h"
+#include "record/trial_cache.h"
 
 typedef struct request {
     size_t n;
     const char **at;
     bool dry, stages, calibrations;
+    bool cache;  // is the folder one?
     double days; // < 0: not asked
 } request;
 
@@ -23,7 +25,7 @@ static const struct argp_option options[] = {
     { "stages", STAGES, NULL, 0, "also what stages decided that no trial ends with", 0 },
     { "calibrations", CALIBRATIONS, NULL, 0, "also the statistics", 0 },
     { "older", OLDER, "DAYS", 0,
-      "also stages and statistics that are older than this, as in a cache", 0 },
+      "also stages and statistics that are older than this, and in a cache trials", 0 },
     { 0 },
 };
 
@@ -77,7 +79,7 @@ static bool goes(const request *r, const cull_inventory *v, const cull_kept *k)
     switch (k->kind) {
     case CULL_KEPT_TRIAL:
     case CULL_KEPT_EVALUATION:
-        return k->old_name || k->damaged;
+        return k->old_name || k->damaged || (r->cache && is_old(r, k));
     case CULL_KEPT_STEP:
         return !k->used || is_old(r, k) || (r->stages && k->cut && !named_by_trial(v, k->cut));
     case CULL_KEPT_CALIBRATION:
@@ -98,10 +100,11 @@ static bool cut_goes(const cull_inventory *v, const bool *marked, const cull_kep
     return true;
 }
 
-static cull_status collect(cull_cli *cli, const request *r, const char *folder)
+static cull_status collect(cull_cli *cli, request *r, const char *folder)
 {
     cull_inventory v;
 
+    r->cache = cull_is_cache(&cli->context.ctx, folder);
     CULL_TRY(cull_inventory_make(&cli->context.ctx, folder, &v));
     bool *marked = cull_take(&cli->context.ctx, v.n + 1, sizeof *marked);
     if (!marked)

@@ -47,6 +47,11 @@ void cull_plan_state_print(const cull_experiment *e, const char *folder, const c
     const size_t left = v->trials.all - v->trials.there;
     char memory[32], disk[32], available[32];
 
+    if (left == 0 && v->cached > 0) {
+        printf("nothing to compute: all %zu trials are there, %zu of them in the cache\n",
+               v->trials.all, v->cached);
+        return;
+    }
     if (left == 0) {
         printf("nothing to do: all %zu trials are in %s\n", v->trials.all, folder);
         return;

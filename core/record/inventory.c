@@ -11,7 +11,7 @@
 #include "base/new_file.h"
 #include "record/folder.h"
 #include "record/step_file.h"
-#include "record/trial_file.h"
+#include "record/trial_cache.h"
 
 const char *cull_kept_word(cull_kept_kind kind)
 {
@@ -258,5 +258,5 @@ cull_status cull_inventory_remove(cull_ctx *ctx, const char *folder, const cull_
         if (!dry && unlink(path) != 0 && errno != ENOENT)
             return cull_fail(ctx, CULL_EIO, "%s: cannot be removed: %s", path, strerror(errno));
     }
-    return trials && !dry ? cull_index_write(ctx, folder) : CULL_OK;
+    return trials && !dry && !cull_is_cache(ctx, folder) ? cull_index_write(ctx, folder) : CULL_OK;
 }

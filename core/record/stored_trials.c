@@ -102,7 +102,7 @@ static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry 
         return CULL_ENOMEM;
 
     keys = questions = 0;
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = i, left = n; left > 0; left--, j = (j + 1) % n) { // the main file first
         if (strcmp(all[j].id, all[i].id) != 0)
             continue;
         for (size_t k = 0; k < all[j].n; k++)
@@ -110,6 +110,7 @@ static cull_status gather(cull_ctx *ctx, const char *dir, size_t n, const entry 
         for (size_t k = 0; k < all[j].n_questions; k++)
             question[questions++] = all[j].question[k];
     }
+    out->n_own = all[i].n;
     memcpy(out->id, all[i].id, sizeof out->id);
     out->path = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials/%s", dir, all[i].name);
     out->cut = *all[i].cut ? all[i].cut : NULL;

@@ -79,6 +79,16 @@ const char *cull_trial_name(cull_ctx *ctx, const cull_trial_axes *axes, const ch
     return file_name(ctx, axes, id, "trials", ".h5");
 }
 
+const char *cull_trial_added_name(cull_ctx *ctx, const cull_trial_axes *axes, const char *id,
+                                  const char *key)
+{
+    const char *ending = cull_arena_printf(cull_context_of(ctx)->scratch, ".eval-%.16s.h5", key);
+
+    if (!ending)
+        cull_no_memory(ctx);
+    return ending ? file_name(ctx, axes, id, "trials", ending) : NULL;
+}
+
 // ---- groups ----
 
 static void put_root(cull_h5 *file, const cull_trial *trial, const char *slug)
@@ -377,12 +387,9 @@ cull_status cull_trial_write_added(cull_ctx *ctx, const char *dir, const cull_tr
     CULL_TRY(check(ctx, trial));
     for (size_t i = 0; i < trial->n_evaluations; i++) {
         const cull_evaluation *added = &trial->evaluations[i];
-        const char *ending =
-            cull_arena_printf(cull_context_of(ctx)->scratch, ".eval-%.16s.h5", added->key);
-        const char *name =
-            ending ? file_name(ctx, &trial->axes, trial->id, "trials", ending) : NULL;
+        const char *name = cull_trial_added_name(ctx, &trial->axes, trial->id, added->key);
         if (!name)
-            return cull_no_memory(ctx);
+            return CULL_ENOMEM;
         CULL_TRY(write_file(ctx, dir, name, trial, added));
     }
     return CULL_OK;

@@ -146,6 +146,10 @@ const char *cull_trial_slug(cull_ctx *, const cull_trial_axes *axes);
 // "trials/<slug>-<first 16 digits of id>.h5", below the results folder.
 const char *cull_trial_name(cull_ctx *, const cull_trial_axes *axes, const char *id);
 
+// "trials/<slug>-<id>.eval-<first 16 digits of key>.h5", of an evaluation that was added.
+const char *cull_trial_added_name(cull_ctx *, const cull_trial_axes *axes, const char *id,
+                                  const char *key);
+
 // Write `dir`/trials/…h5 (folders are made). Replaces a file of the same name as a whole.
 cull_status cull_trial_write(cull_ctx *, const char *dir, const cull_trial *trial) CULL_MUST_CHECK;
 
@@ -159,11 +163,11 @@ cull_status cull_trial_write_added(cull_ctx *, const char *dir,
 
 typedef struct cull_stored_trial { // one finished trial, its siblings taken together
     char id[33];
-    const char *path;         // of its main file
-    const char *cut;          // the file of its cut, below the folder; NULL: it has none
-    const char *renamed_from; // the file that it is a copy of, without ending; "": of none
-    size_t n_evaluations;
-    const char *const *evaluation; // keys that are present, main file and siblings
+    const char *path;              // of its main file
+    const char *cut;               // the file of its cut, below the folder; NULL: it has none
+    const char *renamed_from;      // the file that it is a copy of, without ending; "": of none
+    size_t n_own, n_evaluations;   // in the main file; and with those of siblings
+    const char *const *evaluation; // (n_evaluations) keys that are present, the main file's first
     size_t n_questions;
     const char *const *question; // files of what they ask, below the folder
 } cull_stored_trial;

@@ -24,4 +24,10 @@ cull_h5_array cull_column_array(const cull_column *column);
 const char *cull_evaluation_group(cull_arena *arena, const cull_evaluation *all, size_t i,
                                   const char *task);
 
+// The file `from`, a trial or what was added to one, as dir/trials/<slug>-<id><ending> under these
+// names. renamed_from: the file of this folder that it is a copy of, without ending; "": of none.
+cull_status cull_trial_file_as(cull_ctx *ctx, const char *from, const char *dir, const char *ending,
+                               const cull_trial_axes *axes, const char *id,
+                               const char *renamed_from) CULL_MUST_CHECK;
+
 #endif

@@ -26,24 +26,32 @@ static void put_names(cull_h5 *file, const cull_trial_axes *axes, const char *id
     }
 }
 
-// name: of a file in trials/; base: its first bytes, which the new name has instead.
-static cull_status rename_file(cull_ctx *ctx, const char *dir, const char *name, const char *base,
-                               const cull_trial_axes *axes, const char *id)
+cull_status cull_trial_file_as(cull_ctx *ctx, const char *from, const char *dir, const char *ending,
+                               const cull_trial_axes *axes, const char *id,
+                               const char *renamed_from)
 {
-    cull_arena *arena = cull_context_of(ctx)->scratch;
     const char *slug = cull_trial_slug(ctx, axes);
-    const char *from = cull_arena_printf(arena, "%s/trials/%s", dir, name);
-    const char *to =
-        slug ? cull_arena_printf(arena, "%s/trials/%s-%.16s%s", dir, slug, id, name + strlen(base))
-             : NULL;
+    const char *to = slug ? cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials/%s-%.16s%s",
+                                              dir, slug, id, ending)
+                          : NULL;
 
-    if (!from || !to)
+    if (!to)
         return cull_no_memory(ctx);
     cull_h5 *file = cull_h5_edit(ctx, from, to);
     if (!file)
         return cull_context_of(ctx)->error.status;
-    put_names(file, axes, id, slug, base);
-    return cull_while(ctx, cull_h5_commit(file), "renaming trial %s", name);
+    put_names(file, axes, id, slug, renamed_from);
+    return cull_while(ctx, cull_h5_commit(file), "renaming trial %s", from);
+}
+
+// name: of a file in trials/; base: its first bytes, which the new name has instead.
+static cull_status rename_file(cull_ctx *ctx, const char *dir, const char *name, const char *base,
+                               const cull_trial_axes *axes, const char *id)
+{
+    const char *from = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials/%s", dir, name);
+
+    return from ? cull_trial_file_as(ctx, from, dir, name + strlen(base), axes, id, base)
+                : cull_no_memory(ctx);
 }
 
 cull_status cull_trial_rename(cull_ctx *ctx, const char *dir, const cull_stored_trial *trial,

@@ -10,6 +10,7 @@
 #include "plan/time.h"
 #include "record/folder.h"
 #include "record/folder_note.h"
+#include "record/trial_cache.h"
 
 // ---- the folder ----
 
@@ -40,6 +41,7 @@ static cull_status prepare_folders(cull_study *s)
     s->shared_claims = s->claims;
     if (strcmp(o->shared, o->folder) != 0) {
         CULL_TRY(make_folders(s->ctx, o->shared, &removed));
+        CULL_TRY(cull_cache_mark(s->ctx, o->shared));
         CULL_TRY(cull_claims_open(s->ctx, o->shared, &s->shared_claims));
     }
     if (removed > 0)
@@ -108,10 +110,14 @@ static cull_status look_around(cull_study *s, cull_tally *tally)
 {
     cull_stored_trials stored;
     bool renamed;
+    size_t taken;
 
     CULL_TRY(look_at_cells(s, &stored));
     CULL_TRY(take_over_names(s, &stored, &renamed));
     if (renamed)
+        CULL_TRY(look_at_cells(s, &stored));
+    CULL_TRY(cull_take_cached(s, &taken));
+    if (taken > 0)
         CULL_TRY(look_at_cells(s, &stored));
     for (size_t c = 0; c < s->plan->n_cells; c++)
         tally->there += s->cell[c].state == CULL_DONE;

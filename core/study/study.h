@@ -102,6 +102,16 @@ cull_status cull_look_at_cell(cull_study *study, size_t cell,
 // for names are no part of what an evaluation rests on. NULL: none.
 const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
                                         const cull_stored_trials *stored);
+// Where there is a cache beside the folder (cache.c): its trials; the one from which a cell that
+// lacks something can take, NULL: none, with the keys (n) of what it lacks; all of that brought
+// into the folder, *n: for how many cells; what a cell found brought into the cache.
+cull_status cull_find_cached_trials(cull_study *study, cull_stored_trials *out) CULL_MUST_CHECK;
+cull_status cull_find_cached(cull_study *study, size_t cell, const cull_stored_trials *cached,
+                             const cull_stored_trial **out, size_t *n,
+                             const char ***key) CULL_MUST_CHECK;
+cull_status cull_take_cached(cull_study *study, size_t *n) CULL_MUST_CHECK;
+cull_status cull_put_cached(cull_study *study, const cull_finding *finding) CULL_MUST_CHECK;
+
 // What this run asks for of a model's cells and can have, as far as it is its share where several
 // runs are at work: those become its own. *any is false when nothing is wanted any more; otherwise
 // it waits until there is something, or another run has finished something.

@@ -8,6 +8,7 @@
 #include "plan/key.h"
 #include "plan/memory.h"
 #include "plan/passes.h"
+#include "record/trial_cache.h"
 #include "study/steps.h"
 
 typedef struct survey {
@@ -19,25 +20,44 @@ typedef struct survey {
 
 // ---- trials ----
 
+// The metrics that a cell has neither under its own nor under another name, nor beside the folder.
+static cull_status count_lacking(survey *v, size_t c, const cull_stored_trials *stored,
+                                 const cull_stored_trials *cached, size_t *lacks)
+{
+    cull_study *s = &v->study;
+    const cull_stored_trial *twin = cull_find_twin(s, c, stored), *other;
+    const char **key;
+    size_t n, brought = 0;
+
+    *lacks = 0;
+    CULL_TRY(cull_find_cached(s, c, cached, &other, &n, &key));
+    for (size_t i = 0; i < n; i++) {
+        const bool here = twin && cull_evaluation_exists(twin, key[i]);
+        const bool beside = other && cull_trial_gives(other, key[i], s->cell[c].recorded);
+        *lacks += !here && !beside;
+        brought += !here && beside;
+    }
+    v->out->cached += brought > 0 && *lacks == 0;
+    return CULL_OK;
+}
+
 static cull_status count_cells(survey *v)
 {
     cull_study *s = &v->study;
-    cull_stored_trials stored;
+    cull_stored_trials stored, cached;
     bool *there = cull_take(s->ctx, s->plan->n_cells + 1, sizeof *there);
 
     if (!there)
         return CULL_ENOMEM;
     CULL_TRY(cull_find_stored_trials(s->ctx, s->options->folder, &stored));
+    CULL_TRY(cull_find_cached_trials(s, &cached));
     for (size_t c = 0; c < s->plan->n_cells; c++) {
-        size_t lacks = 0;
+        size_t lacks;
         there[c] = true; // or not asked for
         CULL_TRY(cull_look_at_cell(s, c, &stored));
         if (s->plan->cell[c].left_out)
             continue;
-        const cull_stored_trial *twin = cull_find_twin(s, c, &stored);
-        for (size_t i = 0; i < s->spec->n_metrics; i++)
-            lacks += s->cell[c].missing[i] &&
-                     !(twin && cull_evaluation_exists(twin, s->cell[c].keys[i].hex));
+        CULL_TRY(count_lacking(v, c, &stored, &cached, &lacks));
         there[c] = lacks == 0 && !s->cell[c].cut_lost;
         s->cell[c].state = there[c] ? CULL_DONE : CULL_WANTED;
         v->out->trials.all++;

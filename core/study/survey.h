@@ -10,6 +10,7 @@ typedef struct cull_found {
 
 typedef struct cull_survey {
     cull_found trials; // there: complete, under whatever names
+    size_t cached;     // of those that are there: with something from the cache
     size_t partly;     // of those that are not: recorded, but a metric is missing
     cull_found evaluations, cuts, calibrations; // cuts and calibrations that the others need
     const bool *there;                          // (n_cells) complete

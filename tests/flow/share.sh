@@ -63,19 +63,66 @@ touch -d '10 minutes ago' "$OUT/claims/far.1.0.run"
 wait "$waiting" || fail "it did not take over from a dead run"
 says ' 1 done'
 
-# ---- a cache: calibrations and cuts of one folder serve the other ----
+# ---- a cache: calibrations, cuts and evaluations of one folder serve the other ----
+
+# nothing_made: no calibration, no stage, no trial.
+nothing_made() { ! grep '\(stage\|calibration\|trial\) [^ ]*: made' log || fail "made again beside a cache"; }
 
 OUT=$DIR/first
 run 0 small.yaml --set "cache=$DIR/cache"
+table > first.csv
 OUT=$DIR/second
 CULL_CACHE=$DIR/cache
 export CULL_CACHE
+"$CULL" plan small.yaml -o "$OUT" > log || fail "plan beside a cache"
+says 'nothing to compute: all 13 trials are there, 13 of them in the cache'
 run 0 small.yaml --verbose
-says '13 trials: 0 were there, 13 done'
-grep -q 'stage [^ ]*: made\|calibration [^ ]*: made' log && fail "made again beside a cache"
+says '13 trials taken from the cache'
+says '13 trials: 13 were there, 0 done'
+nothing_made
+table | cmp -s - first.csv || fail "other values from the cache"
 [ -z "$(find "$OUT/calibration" -type f)" ] || fail "calibrations are beside the cache"
 [ "$(find "$OUT/cuts" -type f | wc -l)" -gt 0 ] || fail "no cuts are in the folder"
+
+# Under other names, and with one metric more: that alone is computed, and serves the others in turn.
+sed 's/^  reap: /  mine: /' small.yaml > more.yaml
+sed -i "s|^methods:|  - choices: { tasks: $SOURCE/models/tinyworld/tasks/facts.jsonl }\\n&|" more.yaml
+OUT=$DIR/third
+run 0 more.yaml
+says '13 trials taken from the cache'
+says '13 trials: 0 were there, 13 done'
+table > third.csv
+OUT=$DIR/fourth
+run 0 more.yaml --verbose
+says '13 trials: 13 were there, 0 done'
+nothing_made
+[ -n "$(ls "$OUT/questions")" ] || fail "what the added metric asks did not come"
+table | cmp -s - third.csv || fail "other values of added metrics from the cache"
+OUT=$DIR/second
+run 0 more.yaml --verbose
+says '13 trials: 13 were there, 0 done'
+nothing_made
+OUT=$DIR/fifth
+run 0 small.yaml --verbose
+says '13 trials: 13 were there, 0 done'
+[ -z "$(find "$OUT/trials" -name '*.eval-*')" ] || fail "an evaluation came that nobody asked for"
+
+# A trial with a metric that nobody asked for is left, and so is one whose cut is gone; results are no cache.
+OUT=$DIR/second
 "$CULL" gc "$DIR/cache" --older 0 > removed || fail "gc of a cache"
-[ -z "$(find "$DIR/cache" -name '*.safetensors')" ] || fail "an old cache is not emptied"
+[ -z "$(find "$DIR/cache" -name '*.safetensors' -o -name '*.h5')" ] || fail "an old cache is not emptied"
+[ "$(trials)" -gt 0 ] || fail "trials went with the cache"
+OUT=$DIR/sixth
+run 0 more.yaml
+says '13 trials: 0 were there, 13 done'
+OUT=$DIR/seventh
+run 0 small.yaml
+says '13 trials: 0 were there, 13 done'
+OUT=$DIR/eighth
+run 0 small.yaml --set "cache=$DIR/seventh"
+OUT=$DIR/seventh
+[ "$(trials)" -eq 13 ] || fail "trials of another folder are in a folder of results"
+[ ! -e "$OUT/CACHEDIR.TAG" ] || fail "a folder of results is marked as a cache"
+OUT=$DIR/second
 trial=$(find "$OUT/trials" -name '*reap*0.25*.h5')
 "$CULL" export "$trial" -o exported --layout jsonl 2> log || fail "the cut went with the cache"

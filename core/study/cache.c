@@ -1,0 +1,103 @@
+// Trials that other folders have computed, by way of a cache beside them (record/trial_cache.h).
+#include <string.h>
+
+#include "record/trial_cache.h"
+#include "study/study.h"
+
+static bool has_cache(const cull_study *s)
+{
+    return strcmp(s->options->shared, s->options->folder) != 0 &&
+           cull_is_cache(s->ctx, s->options->shared);
+}
+
+cull_status cull_find_cached_trials(cull_study *s, cull_stored_trials *out)
+{
+    *out = (cull_stored_trials){ 0 };
+    return has_cache(s) ? cull_find_stored_trials(s->ctx, s->options->shared, out) : CULL_OK;
+}
+
+// The keys of the evaluations that the folder lacks of a cell.
+static size_t list_wanted(const cull_study *s, size_t c, const char **key)
+{
+    const cull_cell_state *cell = &s->cell[c];
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->spec->n_metrics; i++)
+        if (cell->missing[i])
+            key[n++] = cell->keys[i].hex;
+    return n;
+}
+
+cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *cached,
+                             const cull_stored_trial **out, size_t *n, const char ***key)
+{
+    const bool recorded = s->cell[c].recorded;
+    const cull_stored_trial *trial = cull_trial_exists(cached, s->plan->cell[c].id.hex);
+
+    *out = NULL;
+    *key = cull_take(s->ctx, s->spec->n_metrics + 1, sizeof **key);
+    if (!*key)
+        return CULL_ENOMEM;
+    *n = list_wanted(s, c, *key);
+    if (!trial)
+        trial = cull_find_twin(s, c, cached);
+    if (trial && *n > 0 &&
+        (recorded || cull_trial_serves(s->ctx, s->options->shared, trial, *n, *key)))
+        *out = trial;
+    return CULL_OK;
+}
+
+static cull_status take_cell(cull_study *s, size_t c, const cull_stored_trials *cached, bool *any)
+{
+    const cull_stored_trial *trial;
+    const cull_trial_axes axes = cull_axes_of(s, &s->plan->cell[c]);
+    const char **key;
+    size_t n;
+
+    *any = false;
+    CULL_TRY(cull_find_cached(s, c, cached, &trial, &n, &key));
+    if (!trial)
+        return CULL_OK;
+    return cull_trial_take(s->ctx, s->options->shared, s->options->folder, trial, &axes,
+                           s->plan->cell[c].id.hex, n, key, s->cell[c].recorded, any);
+}
+
+cull_status cull_take_cached(cull_study *s, size_t *n)
+{
+    cull_stored_trials cached;
+    bool lacking = false;
+
+    *n = 0;
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        lacking |= s->cell[c].state == CULL_WANTED;
+    if (!lacking)
+        return CULL_OK;
+    CULL_TRY(cull_find_cached_trials(s, &cached));
+    for (size_t c = 0; cached.n > 0 && c < s->plan->n_cells; c++) {
+        bool any;
+        if (s->cell[c].state != CULL_WANTED)
+            continue;
+        CULL_TRY(take_cell(s, c, &cached, &any));
+        *n += any;
+    }
+    if (*n > 0)
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_INFO, "%zu trial%s taken from the cache",
+                      *n, *n == 1 ? "" : "s");
+    return CULL_OK;
+}
+
+cull_status cull_put_cached(cull_study *s, const cull_finding *f)
+{
+    const cull_cell_state *cell = &s->cell[f->cell - s->plan->cell];
+    const cull_trial_axes axes = cull_axes_of(s, f->cell);
+    const char **key = cull_scratch(s->ctx, f->n + 1, sizeof *key);
+
+    if (!key)
+        return CULL_ENOMEM;
+    if (!has_cache(s))
+        return CULL_OK;
+    for (size_t i = 0; i < f->n; i++)
+        key[i] = cell->keys[f->metric[i]].hex;
+    return cull_trial_put(s->ctx, s->options->folder, s->options->shared, &axes, f->cell->id.hex,
+                          f->n, key);
+}
