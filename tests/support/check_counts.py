@@ -18,7 +18,8 @@ try:
     import torch
     import transformers
     from transformers import AutoConfig
-    from make_checkpoints import CASES, class_of, config_of, legacy
+    from make_checkpoints import CASES, class_of, config_of
+    from stored_forms import legacy
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)

@@ -24,7 +24,8 @@ try:
     import torch
     import transformers
     from safetensors.torch import load_file, save_file
-    from make_checkpoints import CASES, class_of, config_of, dequantise_fp8, make
+    from make_checkpoints import CASES, class_of, config_of, make
+    from stored_forms import dequantise_fp8
     from tokenizers import Tokenizer
     from transformers import AutoConfig, AutoModelForCausalLM, Mxfp4Config
 except ImportError as missing:

@@ -4,10 +4,9 @@ computes for them (float32, eager attention), in the form of tests/golden/archit
 
     make_checkpoints.py [--golden] FOLDER [NAME…]      then  CULL_TEST_CHECKPOINTS=FOLDER test-golden-architectures
 
-Exits 77 where torch or transformers is missing. Arctic, which transformers lacks, is computed here.
+Exits 77 where torch or transformers is missing. Arctic, which transformers lacks, is computed by arctic.py.
 """
 import json
-import math
 import os
 import sys
 import tempfile
@@ -18,13 +17,15 @@ try:
     import transformers
     from safetensors.torch import load_file, save_file
     from transformers import AutoConfig, AutoModelForCausalLM
+    import arctic
     import new_families
     import recurrent_families
+    from stored_forms import BASE, VOCABULARY, dequantise_fp8, quantise_fp8, quantise_mxfp4, randomise, write
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
-SEQUENCES, LENGTH, VOCABULARY = 2, 48, 320
+SEQUENCES, LENGTH = 2, 48
 
 YARN = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, rope_theta=10000.0)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -37,8 +38,6 @@ def longrope(pairs, original=32, **more):
                 long_factor=[1.5 + 0.7 * i for i in range(pairs)], **more)
 
 
-BASE = dict(vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=3, num_attention_heads=4,
-            max_position_embeddings=512, bos_token_id=0, eos_token_id=1, pad_token_id=2)
 GQA = dict(num_key_value_heads=2)
 MLA = dict(num_attention_heads=4, num_key_value_heads=4, kv_lora_rank=24, q_lora_rank=20, qk_nope_head_dim=12,
            qk_rope_head_dim=8, v_head_dim=10)
@@ -167,124 +166,6 @@ CASES = {
 CASES.update(new_families.CASES)
 CASES.update(recurrent_families.CASES)
 WRAPPERS = dict(new_families.WRAPPERS, **recurrent_families.WRAPPERS)
-
-
-def randomise(tensors, generator):
-    """Weights large enough that routing is decided, norms and biases away from 1 and 0."""
-    for name, t in tensors:
-        noise = torch.randn(t.shape, generator=generator)
-        if name.endswith("correction_bias") or name.endswith("expert_bias") or name.endswith("sinks"):
-            new = 0.1 * noise
-        elif t.dim() == 1 and ("norm" in name and name.endswith("weight") or "scal" in name):
-            new = float(t.abs().max() > 0) + 0.2 * noise  # where norms have (1 + w) they begin with 0
-        elif t.dim() == 1 or name.endswith("_bias"):
-            new = 0.1 * noise
-        elif "embed_tokens" in name:
-            new = noise
-        else:
-            new = noise * (1.6 if ".gate." in name or "router" in name else 1.0) / math.sqrt(t.shape[-1])
-        t.data.copy_(new)
-
-
-def is_matrix(name):
-    if any(word in name for word in ("vis", "audio", "norm", "indexer")):
-        return False
-    if name.endswith("experts.gate_up_proj") or name.endswith("experts.down_proj"):  # all experts in one
-        return True
-    return ("proj" in name or ".w1" in name or ".w2" in name or ".w3" in name) and name.endswith(".weight")
-
-
-def quantise_fp8(tensors, block, e8m0):
-    out = {}
-    for name, t in tensors.items():
-        out[name] = t
-        if not is_matrix(name):
-            continue
-        *stack, rows, cols = t.shape
-        grid = (*stack, -(-rows // block[0]), -(-cols // block[1]))
-        scale = torch.ones(grid)
-        q = torch.empty_like(t, dtype=torch.float8_e4m3fn)
-        for i in range(grid[-2]):
-            for j in range(grid[-1]):
-                at = (..., slice(i * block[0], (i + 1) * block[0]), slice(j * block[1], (j + 1) * block[1]))
-                s = t[at].float().abs().amax((-2, -1)) / 448
-                scale[..., i, j] = 2.0 ** torch.ceil(torch.log2(s)) if e8m0 else s
-                q[at] = (t[at].float() / scale[..., i, j, None, None]).to(torch.float8_e4m3fn)
-        out[name] = q
-        out[name + "_scale_inv"] = scale.to(torch.float8_e8m0fnu) if e8m0 else scale
-    return out
-
-
-def dequantise_fp8(tensors, block):
-    out = {}
-    for name, t in tensors.items():
-        if name.endswith("_scale_inv"):
-            continue
-        if t.dtype == torch.float8_e4m3fn:
-            s = tensors[name + "_scale_inv"].float()
-            s = s.repeat_interleave(block[0], -2)[..., : t.shape[-2], :]
-            t = t.float() * s.repeat_interleave(block[1], -1)[..., : t.shape[-1]]
-        out[name] = t
-    return out
-
-
-FP4 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
-
-
-def quantise_mxfp4(tensors):
-    """(E, in, out) as stored in BF16 → blocks and scales of (E, out, in), and the exact values again."""
-    stored, exact = {}, {}
-    for name, t in tensors.items():
-        if not name.endswith("experts.gate_up_proj") and not name.endswith("experts.down_proj"):
-            stored[name] = exact[name] = t
-            continue
-        w = t.float().transpose(1, 2).contiguous()
-        e, rows, cols = w.shape
-        w = w.view(e, rows, cols // 32, 32)
-        scale = torch.ceil(torch.log2(w.abs().amax(-1, keepdim=True) / 6)).clamp(-127, 127)
-        code = ((w / 2.0**scale).unsqueeze(-1) - FP4).abs().argmin(-1)
-        stored[name + "_blocks"] = (code[..., 0::2] | code[..., 1::2] << 4).to(torch.uint8)
-        stored[name + "_scales"] = (scale.squeeze(-1) + 127).to(torch.uint8)
-        exact[name] = (FP4[code] * 2.0**scale).view(e, rows, cols).transpose(1, 2).contiguous()
-    return stored, exact
-
-
-def legacy(config):
-    rope = config.pop("rope_parameters", None) or {}
-    config["rope_theta"] = rope.pop("rope_theta", 10000.0)
-    if "partial_rotary_factor" in rope:
-        config["partial_rotary_factor"] = rope.pop("partial_rotary_factor")
-    kind = rope.pop("rope_type", "default")
-    config["rope_scaling"] = None if kind == "default" else dict(rope, type=kind)
-    config["torch_dtype"] = config.pop("dtype", None)
-
-
-def write_shards(folder, tensors):
-    names = sorted(tensors)
-    count = 3
-    where = {name: f"model-{i % count + 1:05d}-of-{count:05d}.safetensors" for i, name in enumerate(names)}
-    for file in set(where.values()):
-        save_file({n: tensors[n] for n in names if where[n] == file}, os.path.join(folder, file), {"format": "pt"})
-    total = sum(t.numel() * t.element_size() for t in tensors.values())
-    with open(os.path.join(folder, "model.safetensors.index.json"), "w") as out:
-        json.dump({"metadata": {"total_size": total}, "weight_map": where}, out)
-
-
-def write(folder, tensors, config, how):
-    os.makedirs(folder, exist_ok=True)
-    for old in os.listdir(folder):
-        os.remove(os.path.join(folder, old))
-    tensors = {k: v.contiguous() for k, v in tensors.items()}
-    if how.get("shard"):
-        write_shards(folder, tensors)
-    else:
-        save_file(tensors, os.path.join(folder, "model.safetensors"), {"format": "pt"})
-    if how.get("legacy"):
-        legacy(config)
-    for old, new in how.get("rename", {}).items():
-        config[new] = config.pop(old)
-    with open(os.path.join(folder, "config.json"), "w") as out:
-        json.dump(config, out, indent=2)
 
 
 def route_of(module, args, output, config):
@@ -503,96 +384,13 @@ def make(folder, kind, options, how, seed):
     save_golden(folder, ids, logits, hidden, as_before(routes, kept), rule)
 
 
-def arctic_config(options):
-    config = dict(BASE, model_type="arctic", intermediate_size=48, num_key_value_heads=2, num_local_experts=8,
-                  hidden_act="silu", rms_norm_eps=1e-5, rope_theta=10000.0, parallel_attn_mlp_res=True,
-                  tie_word_embeddings=False, torch_dtype="float32", sliding_window=None)
-    config.update(options)
-    return {k: v for k, v in config.items() if v is not None or k == "sliding_window"}
-
-
-def arctic_tensors(c, generator):
-    d, ff, e, kv = c["hidden_size"], c["intermediate_size"], c["num_local_experts"], 2 * 16
-    parallel = c.get("parallel_attn_mlp_res", c.get("use_residual", False))
-    shapes = {"model.embed_tokens.weight": (VOCABULARY, d), "lm_head.weight": (VOCABULARY, d),
-              "model.norm.weight": (d,)}
-    for i in range(c["num_hidden_layers"]):
-        p = f"model.layers.{i}."
-        moe = (i + 1) % c["moe_layer_frequency"] == 0
-        shapes.update({p + "input_layernorm.weight": (d,), p + "post_attention_layernorm.weight": (d,),
-                       p + "self_attn.q_proj.weight": (d, d), p + "self_attn.k_proj.weight": (kv, d),
-                       p + "self_attn.v_proj.weight": (kv, d), p + "self_attn.o_proj.weight": (d, d)})
-        if moe and parallel:
-            shapes[p + "residual_layernorm.weight"] = (d,)
-            shapes.update({p + f"residual_mlp.{w}.weight": (d, d) for w in ("w1", "w2", "w3")})
-        mlps = [f"block_sparse_moe.experts.{x}" for x in range(e)] if moe else ["block_sparse_moe.mlp"]
-        if moe:
-            shapes[p + "block_sparse_moe.gate.weight"] = (e, d)
-        for m in mlps:
-            shapes.update({p + m + ".w1.weight": (ff, d), p + m + ".w2.weight": (d, ff), p + m + ".w3.weight": (ff, d)})
-    tensors = {k: torch.empty(s) for k, s in shapes.items()}
-    randomise(tensors.items(), generator)
-    return tensors
-
-
-def rms(x, w):
-    return w * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5))
-
-
-def arctic_attention(t, p, x):
-    n, hd = x.shape[1], 16
-    q, k, v = (F.linear(x, t[p + f"self_attn.{m}_proj.weight"]).view(x.shape[0], n, -1, hd).transpose(1, 2)
-               for m in "qkv")
-    angle = torch.arange(n)[:, None] / 10000.0 ** (torch.arange(0, hd, 2) / hd)
-    cos, sin = torch.cat([angle.cos()] * 2, -1), torch.cat([angle.sin()] * 2, -1)
-    half = lambda y: torch.cat((-y[..., hd // 2:], y[..., : hd // 2]), -1)
-    q, k = q * cos + half(q) * sin, k * cos + half(k) * sin
-    k, v = k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
-    s = (q @ k.transpose(2, 3) / math.sqrt(hd)).masked_fill(torch.ones(n, n).triu(1).bool(), -math.inf)
-    return F.linear((s.softmax(-1) @ v).transpose(1, 2).reshape(x.shape), t[p + "self_attn.o_proj.weight"])
-
-
-def arctic_mlp(t, p, x):
-    return F.linear(F.silu(F.linear(x, t[p + ".w1.weight"])) * F.linear(x, t[p + ".w3.weight"]), t[p + ".w2.weight"])
-
-
-def arctic_forward(t, c, ids):
-    """Snowflake's modeling_arctic.py, layer by layer."""
-    parallel = c.get("parallel_attn_mlp_res", c.get("use_residual", False))
-    h, hidden, routes = t["model.embed_tokens.weight"][ids], {}, {}
-    for i in range(c["num_hidden_layers"]):
-        p = f"model.layers.{i}."
-        hidden[i] = h
-        r = h + arctic_attention(t, p, rms(h, t[p + "input_layernorm.weight"]))
-        moe = (i + 1) % c["moe_layer_frequency"] == 0
-        x = rms(h if moe and parallel else r, t[p + "post_attention_layernorm.weight"])
-        if not moe:
-            h = r + arctic_mlp(t, p + "block_sparse_moe.mlp", x)
-            continue
-        flat = x.reshape(-1, x.shape[-1])
-        logits = F.linear(flat, t[p + "block_sparse_moe.gate.weight"])
-        gate, index = logits.softmax(-1).topk(c["num_experts_per_tok"])
-        gate = gate / gate.sum(-1, keepdim=True) if c["num_experts_per_tok"] > 1 else gate
-        routes[i] = (logits, gate, index)
-        out = torch.zeros_like(flat)
-        for e in range(c["num_local_experts"]):
-            weight = (gate * (index == e)).sum(-1, keepdim=True)
-            out += weight * arctic_mlp(t, p + f"block_sparse_moe.experts.{e}", flat)
-        side = 0
-        if parallel:
-            side = arctic_mlp(t, p + "residual_mlp", rms(r, t[p + "residual_layernorm.weight"]))
-        h = r + side + out.view(x.shape)
-    hidden[c["num_hidden_layers"]] = rms(h, t["model.norm.weight"])
-    return F.linear(hidden[c["num_hidden_layers"]], t["lm_head.weight"]), hidden, routes
-
-
 def make_arctic(folder, options, how, seed):
     generator = torch.Generator().manual_seed(seed)
-    config = arctic_config(options)
-    tensors = arctic_tensors(config, generator)
+    config = arctic.config_of(options)
+    tensors = arctic.tensors_of(config, generator)
     write(folder, tensors, config, how)
     ids = torch.randint(3, VOCABULARY, (SEQUENCES, LENGTH), generator=generator)
-    save_golden(folder, ids, *arctic_forward(tensors, config, ids))
+    save_golden(folder, ids, *arctic.forward(tensors, config, ids))
 
 
 def main():
