@@ -27,10 +27,10 @@ from safetensors.torch import save_file
 from scipy.cluster.hierarchy import linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
-import make_methods as mm
+import golden_model as gm
 
 
-class Net(mm.Net):
+class Net(gm.Net):
     """with a skip ratio per layer, and layers without MoE sub-layer or passed over"""
     beta, no_moe, no_block = None, (), ()
 
@@ -43,7 +43,7 @@ class Net(mm.Net):
         out = torch.zeros_like(x)
         for e in range(len(L.router)):
             t, s = torch.where(idx == e)
-            if len(t): out.index_add_(0, t, g[t, s, None] * mm.expert(x[t], L.w1[e], L.w2[e], L.w3[e])[1])
+            if len(t): out.index_add_(0, t, g[t, s, None] * gm.expert(x[t], L.w1[e], L.w2[e], L.w3[e])[1])
         if tap is not None: tap.update(x=x, z=z, g=g, idx=idx, out=out)
         return out
 
