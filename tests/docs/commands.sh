@@ -22,7 +22,7 @@ commands()
         /^```/ { inside = !inside; next }
         inside || /^    / {
             sub(/^    /, "")
-            if ($1 !~ /^(cull|bench\/run|cmake|hf|tools\/[a-z_]+\.py|lm_eval|srun|mpirun|pip|c\+\+|cp|cargo|ctest|export)$/)
+            if ($1 !~ /^(cull|bench\/run|cmake|hf|tools\/[a-z_]+\.py|lm_eval|srun|mpirun|pip|c\+\+|cp|rustc|ctest|export)$/)
                 next
             sub(/ +# .*/, "")
             sub(/ +$/, "")

@@ -102,6 +102,29 @@ else
     echo "no C++ compiler: C only"
 fi
 
+# A plugin in Rust, as docs/other-languages.md has it: it yields what a shipped criterion yields
+if rustc --version >/dev/null 2>&1; then
+    awk '/^```rust/ { inside = 1; next } /^```/ { inside = 0 } inside' "$source/docs/other-languages.md" >"$work/my.rs"
+    expect "" rustc --edition 2021 --crate-type cdylib -C panic=abort -D warnings -o "$work/criterion-gates.so" "$work/my.rs"
+    expect "No faults." "$cull" check "$work/criterion-gates.so"
+    cat >"$work/rust.yaml" <<END
+models:    { tiny: { hf: { path: $source/models/tinyworld-mixtral } } }
+calibrate: { text: { files: $source/models/tinyworld/text/*.calibration.txt, length: 128, rows_per_file: 4 } }
+methods:
+  rust:    [ { criterion: gates, strategy: lowest } ]
+  shipped: [ { criterion: { frequency: { of: gate-sum } }, strategy: lowest } ]
+sparsities: [ 0.5 ]
+metrics:   [ { perplexity: { files: $source/models/tinyworld/text/*.heldout.txt, length: 128, rows_per_file: 4 } } ]
+END
+    expect "3 done, 0 failed" "$cull" run "$work/rust.yaml" --plugin "$work/criterion-gates.so" -o "$work/rust-results"
+    for method in rust shipped; do
+        "$cull" compare "$work/rust-results" --format csv | grep ",$method," | cut -d, -f7-13 >"$work/$method.csv"
+    done
+    [ -s "$work/rust.csv" ] && cmp "$work/rust.csv" "$work/shipped.csv" || { echo "FAILED: other scores in Rust" >&2; exit 1; }
+else
+    echo "no Rust compiler: C and C++ only"
+fi
+
 # The build's own plugins keep their contracts
 for file in "$build"/plugins/*.so; do
     expect "No faults" "$build/cull" check "$file"
