@@ -17,7 +17,8 @@ static double stage_share(const cull_step *step, const cull_cut_size *before)
         return 0;
     if (!isnan(step->spec->share))
         return step->spec->share;
-    const double left = before->free_total > 0 ? before->free_kept / before->free_total : 1;
+    const double here = before->free_total > 0 ? before->free_kept / before->free_total : 1;
+    const double left = here * step->later;
     const double share = left > 0 ? 1 - (1 - step->sparsity) / left : 0;
     return share > 1e-12 ? share : 0;
 }
@@ -110,7 +111,8 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
         total += frozen[l] ? 0 : channel_total(step, s, before, l);
         left += frozen[l] ? 0 : channel_left(step, s, before, l);
     }
-    const double rest = left > 0 ? fmax(0, 1 - (1 - step->sparsity) * total / left) : 0;
+    const double rest =
+        left > 0 ? fmax(0, 1 - (1 - step->sparsity) * total / (left * step->later)) : 0;
     out->sparsity = isnan(step->spec->share) ? rest : step->spec->share;
     out->frozen = frozen;
     out->params = params;

@@ -88,6 +88,8 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_u64(k->hash, step->scope);
     cull_hash_f64(k->hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_f64(k->hash, isnan(step->sparsity) ? -1 : step->sparsity);
+    if (step->later < 1)
+        cull_hash_f64(k->hash, step->later);
     cull_hash_u64(k->hash, step->spec->propagate);
     cull_keep_hash(&step->spec->keep, k->hash);
     cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);

@@ -81,6 +81,7 @@ static cull_status sketch(maker *m, cull_step *step)
     cull_hash_u64(hash, step->scope);
     cull_hash_u64(hash, step->search ? step->search->at : 0);
     cull_hash_f64(hash, isnan(step->sparsity) ? -1 : step->sparsity);
+    cull_hash_f64(hash, step->later);
     if (step->budget) {
         cull_hash_u64(hash, step->budget->kind);
         cull_hash_f64(hash, step->budget->value);
@@ -204,6 +205,15 @@ static void set_sparsity(const cull_sparsity *asked, cull_step *step)
     step->budget = fraction ? NULL : asked;
 }
 
+static double kept_later(const cull_method *method, size_t stage)
+{
+    double kept = 1;
+
+    for (size_t i = stage + 1; i < method->n; i++)
+        kept *= isnan(method->stage[i].share) ? 1 : 1 - method->stage[i].share;
+    return kept;
+}
+
 static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
 {
     const cull_stage *spec = &d->method->stage[d->stage];
@@ -223,6 +233,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .needs = cull_stage_needs(spec),
         .emits = cull_stage_emits(spec),
         .sparsity = NAN,
+        .later = isnan(spec->share) ? kept_later(d->method, d->stage) : 1,
         .visit = cull_stage_visits(spec),
         .seed = m->spec->seeds[p.seed].value,
     };

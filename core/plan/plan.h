@@ -40,6 +40,7 @@ typedef struct cull_step {
     cull_unit unit;
     uint32_t needs, emits;
     double sparsity;             // of the whole method; NAN where it does not matter
+    double later;                // 1 - share, of the stages behind it that have one: their product
     const cull_sparsity *budget; // that sparsity is to meet (meet.h), 0 till then; NULL: none
     bool visit;                  // decided layer by layer, inside the visit
     bool seeded;                 // its result depends on the seed
