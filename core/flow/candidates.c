@@ -1,6 +1,7 @@
 // Which counts per layer a search tries next: patterns first, then what became of the best.
 //
-// Evolution as EvoESAP's authors have it (arXiv 2603.06003); greedy exchange beside it.
+// Evolution as EvoESAP's authors have it (arXiv 2603.06003); greedy exchange beside it, and the sum
+// of what single layers lose, after LExI (arXiv 2509.02753).
 #include "flow/candidates.h"
 
 #include <math.h>
@@ -212,9 +213,19 @@ static size_t fittest_but(const cull_candidates *scored, size_t i, const size_t 
     return best;
 }
 
-size_t cull_fittest(const cull_candidates *scored)
+size_t cull_fittest(const cull_search_space *space, const cull_candidates *scored)
 {
-    return fittest_but(scored, 0, NULL);
+    size_t best = SIZE_MAX;
+
+    for (size_t c = 0; c < scored->n; c++) {
+        size_t gone = 0;
+        for (size_t l = 0; l < scored->L; l++)
+            gone += scored->gone[c * scored->L + l];
+        if (gone == space->total && !isnan(scored->fitness[c]) &&
+            (best == SIZE_MAX || scored->fitness[c] > scored->fitness[best]))
+            best = c;
+    }
+    return best;
 }
 
 static cull_status evolve(cull_ctx *ctx, brood *b)
@@ -263,13 +274,85 @@ static cull_status neighbours(cull_ctx *ctx, brood *b, const size_t *best)
 
 static cull_status exchange(cull_ctx *ctx, brood *b)
 {
-    const size_t best = cull_fittest(b->scored);
+    const size_t best = cull_fittest(b->space, b->scored);
 
     if (b->scored->n > 0)
         return best == SIZE_MAX ? CULL_OK
                                 : neighbours(ctx, b, b->scored->gone + best * b->space->L);
     try_pattern(b, UNIFORM);
     return b->n > 0 ? neighbours(ctx, b, b->gone) : CULL_OK;
+}
+
+// ---- sensitivity ----
+
+static size_t most_of(const cull_search_space *space, size_t l)
+{
+    return space->most[l] < space->total ? space->most[l] : space->total;
+}
+
+size_t cull_single_cuts(const cull_search_space *space)
+{
+    size_t n = 1;
+
+    for (size_t l = 0; l < space->L; l++)
+        n += most_of(space, l);
+    return n;
+}
+
+// The i-th single cut: none, then 1, 2, … of the first layer, of the second, …
+static void single_cut(const cull_search_space *space, size_t i, size_t *gone)
+{
+    memset(gone, 0, space->L * sizeof *gone);
+    for (size_t l = 0; i > 0; i -= most_of(space, l++))
+        if (i <= most_of(space, l)) {
+            gone[l] = i;
+            return;
+        }
+}
+
+// gone[l] that sum to the total and whose losses have the least sum, ties from the lower layers.
+// fitness: (cull_single_cuts) of the single cuts. false: what was scored does not reach so far.
+static bool least_loss(const cull_search_space *space, const double *fitness, double *cost,
+                       size_t *from, size_t *gone)
+{
+    const size_t L = space->L, wide = space->total + 1;
+    const double *of_layer = fitness + 1; // 1, 2, … gone
+
+    for (size_t t = 0; t < (L + 1) * wide; t++)
+        cost[t] = t == 0 ? 0 : INFINITY; // (L + 1, wide): t gone of the layers before l
+    for (size_t l = 0; l < L; of_layer += most_of(space, l++))
+        for (size_t n = 0; n <= most_of(space, l); n++) {
+            const double loss = n > 0 ? fitness[0] - of_layer[n - 1] : 0;
+            for (size_t t = n; t < wide; t++)
+                if (cost[l * wide + t - n] + loss < cost[(l + 1) * wide + t]) { // false for a NaN
+                    cost[(l + 1) * wide + t] = cost[l * wide + t - n] + loss;
+                    from[(l + 1) * wide + t] = n;
+                }
+        }
+    if (isinf(cost[L * wide + space->total]))
+        return false;
+    for (size_t l = L, t = space->total; l-- > 0; t -= gone[l])
+        gone[l] = from[(l + 1) * wide + t];
+    return true;
+}
+
+// As many single cuts as there is room for; when all are scored, what follows from them.
+static cull_status layer_by_layer(cull_ctx *ctx, brood *b)
+{
+    const size_t L = b->space->L, singles = cull_single_cuts(b->space);
+    const size_t room = (L + 1) * (b->space->total + 1);
+
+    for (size_t i = b->scored->n; i < singles && b->n < b->most; i++)
+        single_cut(b->space, i, b->gone + b->n++ * L);
+    if (b->scored->n != singles)
+        return CULL_OK;
+    double *cost = cull_scratch(ctx, room, sizeof *cost);
+    size_t *from = cull_scratch(ctx, room, sizeof *from);
+    if (!cost || !from)
+        return CULL_ENOMEM;
+    if (least_loss(b->space, b->scored->fitness, cost, from, b->gone))
+        (void)join(b);
+    return CULL_OK;
 }
 
 // ---- a generation ----
@@ -292,7 +375,9 @@ cull_status cull_propose(cull_ctx *ctx, const cull_search_settings *settings,
         return CULL_ENOMEM;
     snprintf(stream, sizeof stream, "generation %zu", generation);
     cull_rng_init(&b.rng, seed, "search", stream);
-    if (!evolves)
+    if (settings->by == CULL_SEARCH_SENSITIVITY)
+        status = layer_by_layer(ctx, &b);
+    else if (!evolves)
         status = exchange(ctx, &b);
     else if (generation == 0)
         start_evolution(&b);

@@ -1,7 +1,8 @@
 // A search over counts: how many experts go from each layer, their sum fixed.
 //
-// A candidate is a vector (L) of experts that go. Candidates come in generations; each is scored
-// once. What a generation proposes depends on the settings, the seed, the generation's number and
+// A candidate is a vector (L) of such counts. Candidates come in generations; each is scored once.
+// A sensitivity's are layers that are cut alone, with sums of their own, and then one that has the
+// sum. What a generation proposes depends on the settings, the seed, the generation's number and
 // the candidates that were scored before, and on nothing else, so that a search goes on where it
 // was interrupted.
 #ifndef CULL_FLOW_CANDIDATES_H
@@ -33,8 +34,12 @@ cull_status cull_propose(cull_ctx *ctx, const cull_search_settings *settings,
 cull_status cull_candidates_add(cull_ctx *ctx, cull_candidates *to, size_t generation, size_t n,
                                 const size_t *gone, const double *fitness) CULL_MUST_CHECK;
 
-// The fittest, the first of equals; SIZE_MAX where none could be scored.
-size_t cull_fittest(const cull_candidates *scored);
+// The fittest of those that go as far as the space says, the first of equals; SIZE_MAX where none
+// could be scored.
+size_t cull_fittest(const cull_search_space *space, const cull_candidates *scored);
+
+// What a sensitivity measures: nothing gone, and each layer alone with one fewer, two fewer, …
+size_t cull_single_cuts(const cull_search_space *space);
 
 // `total` over the layers in proportion to `weight`, none above `most`: by largest remainder, ties
 // to the lower layer. room: (L) doubles.

@@ -5,6 +5,7 @@
 
 #include "engine/forest.h"
 #include "engine/stats_store.h"
+#include "plan/fit.h"
 #include "plan/memory.h"
 #include "spec/search.h"
 
@@ -129,9 +130,21 @@ static cull_status evaluation_cost(cull_ctx *ctx, const cull_plan *plan, const c
     return CULL_OK;
 }
 
-double cull_search_generations(const cull_search *search)
+// Of a sensitivity, one for what follows from the layers that were cut alone.
+double cull_search_generations(const cull_prepared_model *s, const cull_step *step)
 {
-    return (double)search->settings->generations;
+    const cull_search_settings *set = step->search->settings;
+    const uint8_t *frozen = cull_frozen_of(s, step->layers);
+    double singles = 1;
+
+    if (set->by != CULL_SEARCH_SENSITIVITY)
+        return (double)set->generations;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const cull_layer_facts *layer = s->layer[l];
+        const size_t n = layer->E, stay = cull_least_experts(layer, step->emits);
+        singles += frozen[l] || n < stay ? 0 : (double)(n - stay);
+    }
+    return fmin(ceil(singles / (double)set->population) + 1, (double)set->generations);
 }
 
 double cull_search_candidates(const cull_search *search)
@@ -143,10 +156,10 @@ double cull_search_candidates(const cull_search *search)
 
 // A generation is a pass; those after the first have the survivors already.
 static cull_status search_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                               size_t model, const cull_search *search, uint64_t memory,
-                               cull_cost *out)
+                               size_t model, const cull_step *step, uint64_t memory, cull_cost *out)
 {
-    const double n = cull_search_generations(search);
+    const cull_search *search = step->search;
+    const double n = cull_search_generations(&inputs->at[model], step);
     const cull_asking how = cull_asking_search(search);
     cull_cost one;
 
@@ -178,8 +191,7 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     add_memory(s, &calibrating, &out->calibrate);
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->step[i].model == model && plan->step[i].search)
-            CULL_TRY(
-                search_cost(ctx, plan, inputs, model, plan->step[i].search, memory, &out->search));
+            CULL_TRY(search_cost(ctx, plan, inputs, model, &plan->step[i], memory, &out->search));
     out->calibrate.forward_equivalents = one > 0 ? out->calibrate.flops / one : 0;
     out->search.forward_equivalents = one > 0 ? out->search.flops / one : 0;
     out->evaluate.forward_equivalents = how.variants;

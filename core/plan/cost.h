@@ -36,7 +36,7 @@ cull_status cull_count_request_rows(cull_ctx *ctx, cull_asking how, const cull_p
                                     cull_request_rows *out) CULL_MUST_CHECK;
 
 // Generations of a search at most, and the candidates of one after the first.
-double cull_search_generations(const cull_search *search);
+double cull_search_generations(const cull_prepared_model *s, const cull_step *step);
 double cull_search_candidates(const cull_search *search);
 
 #endif

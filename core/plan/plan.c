@@ -39,7 +39,7 @@ static axes axes_at(const cull_spec *spec, size_t method, size_t allocation)
     const cull_allocation *from = &spec->allocations[allocation];
     axes a = axes_of(&spec->methods[method]);
 
-    a.draws = a.draws || (a.allocation && from->search);
+    a.draws = a.draws || (a.allocation && from->search && cull_search_draws(from->search));
     if (!a.allocation || from->kind != CULL_ALLOCATE_LIKE)
         return a;
     const axes donor = axes_of(&spec->methods[from->donor]);
@@ -242,7 +242,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         set_sparsity(&m->spec->sparsities[p.sparsity], &step);
     CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
     step.seeded =
-        step.search || cull_stage_draws(spec) ||
+        (step.search && cull_search_draws(step.search)) || cull_stage_draws(spec) ||
         (step.set != CULL_NOT && cull_rows_random(&m->spec->calibrations[p.calibration])) ||
         (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
         (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);

@@ -169,16 +169,16 @@ static cull_status asking_seconds(cull_ctx *ctx, const cull_prepared_model *s,
 
 // All its generations.
 static cull_status search_seconds(cull_ctx *ctx, const cull_prepared_model *s,
-                                  const cull_rates *rates, const cull_search *search,
-                                  uint64_t memory, double *seconds)
+                                  const cull_rates *rates, const cull_step *step, uint64_t memory,
+                                  double *seconds)
 {
-    cull_asking how = cull_asking_search(search);
+    cull_asking how = cull_asking_search(step->search);
     double first, later;
 
     CULL_TRY(asking_seconds(ctx, s, rates, how, memory, &first));
-    how.variants = cull_search_candidates(search);
+    how.variants = cull_search_candidates(step->search);
     CULL_TRY(asking_seconds(ctx, s, rates, how, memory, &later));
-    *seconds += first + (cull_search_generations(search) - 1) * later;
+    *seconds += first + (cull_search_generations(s, step) - 1) * later;
     return CULL_OK;
 }
 
@@ -197,7 +197,7 @@ cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cu
                                 block_rows(s, memory, 1), &passes.at[i]);
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->step[i].model == model && plan->step[i].search)
-            CULL_TRY(search_seconds(ctx, s, rates, plan->step[i].search, memory, &out->search));
+            CULL_TRY(search_seconds(ctx, s, rates, &plan->step[i], memory, &out->search));
     return asking_seconds(ctx, s, rates, cull_asking_all(plan, model), memory, &out->evaluate);
 }
 

@@ -7,12 +7,14 @@
 
 // ---- a search ----
 
-static const char *const ways[] = { "evolution", "greedy", NULL };
+static const char *const ways[] = { "evolution", "greedy", "sensitivity", NULL };
 
 static const cull_param search_params[] = {
     CULL_P_CHOICE(cull_search_settings, by, CULL_SEARCH_EVOLUTION, ways,
                   "evolution: the best candidates are changed at random; greedy: the best one is "
-                  "left for the best of its neighbours, until none is better"),
+                  "left for the best of its neighbours, until none is better; sensitivity: each "
+                  "layer is cut alone, by one, two, …, and the counts are taken whose losses have "
+                  "the least sum"),
     CULL_P_TEXT(cull_search_settings, fitness, "overlap", 0,
                 "which value of the metric is to be best (pooled, or the mean over its tasks)"),
     CULL_P_INT(cull_search_settings, population, 32, 2, 4096, "candidates in a generation"),

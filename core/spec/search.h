@@ -7,7 +7,7 @@
 
 #include "spec/spec.h"
 
-enum { CULL_SEARCH_EVOLUTION, CULL_SEARCH_GREEDY };
+enum { CULL_SEARCH_EVOLUTION, CULL_SEARCH_GREEDY, CULL_SEARCH_SENSITIVITY };
 
 typedef struct cull_search_settings {
     int64_t by; // CULL_SEARCH_*
@@ -22,6 +22,12 @@ struct cull_search {
     cull_use metric; // what fitness is measured with, on data of its own
     size_t at;       // where the metric stands in spec->metrics: beyond n_metrics
 };
+
+// Does it draw random numbers?
+static inline bool cull_search_draws(const cull_search *search)
+{
+    return search->settings->by != CULL_SEARCH_SENSITIVITY;
+}
 
 // The settings' table, for keys.
 extern const cull_plugin cull_search_table;

@@ -36,6 +36,22 @@ static size_t kept_of(const search *t, size_t l)
     return n;
 }
 
+// A sensitivity wants every layer's cuts scored, and a generation more for what follows from them.
+static cull_status has_room(const search *t)
+{
+    const cull_search_settings *set = t->spec->settings;
+    const size_t n = cull_single_cuts(&t->space), room = (size_t)(set->generations - 1);
+
+    if (set->by != CULL_SEARCH_SENSITIVITY || n <= room * (size_t)set->population)
+        return CULL_OK;
+    return cull_fail(t->study->ctx, CULL_EINVAL,
+                     "search: %zu cuts of single layers are to be scored, but %lld generations of "
+                     "%lld hold no more than %zu (%s:%zu:%zu)",
+                     n, (long long)set->generations, (long long)set->population,
+                     room * (size_t)set->population, t->spec->place.file, t->spec->place.line,
+                     t->spec->place.column);
+}
+
 static cull_status open_space(search *t)
 {
     cull_ctx *ctx = t->study->ctx;
@@ -54,7 +70,7 @@ static cull_status open_space(search *t)
     }
     t->space = (cull_search_space){ L, budget->total, most, weight };
     t->scored.L = L;
-    return CULL_OK;
+    return has_room(t);
 }
 
 static cull_status begin(cull_study *s, size_t i, search *t)
@@ -80,6 +96,9 @@ static cull_budget budget_of(const search *t, const size_t *gone)
 
     budget.scope = CULL_SCOPE_LAYER;
     budget.remove = gone;
+    budget.total = 0;
+    for (size_t l = 0; l < t->space.L; l++)
+        budget.total += gone[l];
     return budget;
 }
 
@@ -247,7 +266,7 @@ static cull_status score_generation(search *t, size_t n, const size_t *gone, dou
 
 static void say_best(const search *t, size_t generation, size_t n)
 {
-    const size_t best = cull_fittest(&t->scored);
+    const size_t best = cull_fittest(&t->space, &t->scored);
     cull_buf gone = CULL_BUF_INIT;
 
     if (best == SIZE_MAX)
@@ -319,7 +338,7 @@ cull_status cull_search_step(cull_study *s, size_t i)
     CULL_TRY(begin(s, i, &t));
     // 2. Generations, but those that an earlier run has left
     CULL_TRY(run_generations(&t));
-    const size_t best = cull_fittest(&t.scored);
+    const size_t best = cull_fittest(&t.space, &t.scored);
     if (best == SIZE_MAX)
         return cull_fail(s->ctx, CULL_EINVAL, "no candidate of the search could be scored");
     // 3. The cut of the fittest
