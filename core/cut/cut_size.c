@@ -300,6 +300,7 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     sum->free_kept += frozen ? 0 : kept;
     sum->all_kept -= experts - kept + other;
     sum->layers_gone += passed;
+    sum->picks[m->l] = passed ? 0 : cut && cut->k ? cut->k : m->facts->K;
     const double dense_active = (double)m->facts->K * (double)m->facts->expert_params;
     const double active = passed ? 0 : active_of_experts(m, runs, picks);
     sum->active_kept -= (E ? dense_active - active : 0) + other;
@@ -369,10 +370,11 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
 
     *out = (cull_cut_size){ .exportable = !cut || exportable(model, cut) };
     out->gone = cull_take(ctx, facts->L, sizeof *out->gone);
+    out->picks = cull_take(ctx, facts->L, sizeof *out->picks);
     out->layer_kept = cull_take(ctx, facts->L, sizeof *out->layer_kept);
     out->side_total = cull_take(ctx, facts->L, sizeof *out->side_total);
     out->side_kept = cull_take(ctx, facts->L, sizeof *out->side_kept);
-    if (!out->gone || !out->layer_kept || !out->side_total || !out->side_kept)
+    if (!out->gone || !out->picks || !out->layer_kept || !out->side_total || !out->side_kept)
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;

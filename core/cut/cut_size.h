@@ -21,6 +21,7 @@ typedef struct cull_cut_size {
     double all_total, all_kept; // the model
     double active_total, active_kept; // run for a token, on average
     size_t *gone;                     // (L) experts that no longer stand for themselves
+    size_t *picks;                    // (L) experts that serve a token, at most
     double *layer_kept;               // (L) parameters of its routed experts
     double *side_total, *side_kept;   // (L) of the shared or dense part's channels
     size_t layers_gone;               // layers, or MoE sub-layers, passed over

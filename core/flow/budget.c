@@ -13,7 +13,7 @@ size_t cull_whole_share(double share, size_t n)
 
 static double stage_share(const cull_step *step, const cull_cut_size *before)
 {
-    if (step->unit == CULL_UNIT_NONE)
+    if (!cull_unit_removes(step->unit))
         return 0;
     if (!isnan(step->spec->share))
         return step->spec->share;
@@ -126,6 +126,37 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
     return CULL_OK;
 }
 
+// ---- experts that serve a token: a budget of active parameters ----
+
+// What no longer runs is at least what is to go, so that what runs is at most what may.
+static cull_status spread_picks(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
+                                const cull_cut_size *before, const cull_cut_size *donor,
+                                cull_budget *out)
+{
+    size_t *remove = cull_take(ctx, s->opened.facts->L, sizeof *remove);
+    double one = INFINITY;
+
+    if (!remove)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        if (out->frozen[l])
+            continue;
+        one = fmin(one, (double)s->layer[l]->expert_params);
+        if (donor)
+            remove[l] = before->picks[l] - donor->picks[l];
+        out->total += remove[l];
+    }
+    if (donor) {
+        out->remove = remove;
+        return CULL_OK;
+    }
+    const double may = step->budget->value * before->active_total;
+    out->scope = CULL_SCOPE_GLOBAL;
+    out->total_params = fmax(0, before->active_kept - may * (1 + 1e-12));
+    out->total = (size_t)ceil(out->total_params / one);
+    return CULL_OK;
+}
+
 static void spread_layers(size_t L, const cull_cut_size *before, double share, cull_budget *out)
 {
     size_t left = 0;
@@ -148,7 +179,8 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
     if (!least || !none)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++)
-        least[l] = cull_least_experts(s->layer[l], step->emits);
+        least[l] = step->unit == CULL_UNIT_PICK ? s->layer[l]->E > 0
+                                                : cull_least_experts(s->layer[l], step->emits);
     *out = (cull_budget){
         .size = sizeof *out,
         .scope = CULL_SCOPE_LAYER,
@@ -161,6 +193,8 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
         return spread_experts(ctx, step, s, before, donor, out->sparsity, out);
     if (step->unit == CULL_UNIT_CHANNEL)
         return spread_channels(ctx, step, s, before, donor, out);
+    if (step->unit == CULL_UNIT_PICK)
+        return spread_picks(ctx, step, s, before, donor, out);
     if (step->unit == CULL_UNIT_LAYER)
         spread_layers(L, before, out->sparsity, out);
     return CULL_OK;
@@ -263,6 +297,29 @@ static cull_status check_channels(cull_ctx *ctx, const cull_step *step,
     return CULL_OK;
 }
 
+static cull_status check_picks(cull_ctx *ctx, const cull_prepared_model *s,
+                               const cull_budget *budget, const cull_cut_size *before,
+                               const cull_cut_size *after)
+{
+    const double took = before->active_kept - after->active_kept;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const size_t lost = before->picks[l] - after->picks[l];
+        if (budget->frozen[l] ? lost != 0
+                              : budget->scope == CULL_SCOPE_LAYER && lost != budget->remove[l])
+            return cull_fail(
+                ctx, CULL_EBUDGET,
+                "a token of layer %zu is to lose %zu of its %zu experts, but %zu serve "
+                "it",
+                l, budget->frozen[l] ? 0 : budget->remove[l], before->picks[l], after->picks[l]);
+    }
+    if (budget->scope == CULL_SCOPE_GLOBAL && took < budget->total_params - 0.5)
+        return cull_fail(ctx, CULL_EBUDGET,
+                         "%.0f parameters less run for a token, but %.0f were to stop", took,
+                         budget->total_params);
+    return CULL_OK;
+}
+
 static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
                                  const cull_cut_size *before, const cull_cut_size *after)
 {
@@ -294,6 +351,8 @@ cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_p
         return check_layers(ctx, budget, before, after);
     case CULL_UNIT_WEIGHT:
         return check_weights(ctx, budget, before, after);
+    case CULL_UNIT_PICK:
+        return check_picks(ctx, s, budget, before, after);
     case CULL_UNIT_NONE:
         break;
     }

@@ -1,4 +1,5 @@
-// A search over counts: how many experts go from each layer, their sum fixed.
+// A search over counts: how many experts go from each layer, or how many fewer serve a token, their
+// sum fixed.
 //
 // A candidate is a vector (L) of such counts. Candidates come in generations; each is scored once.
 // A sensitivity's are layers that are cut alone, with sums of their own, and then one that has the
@@ -12,7 +13,7 @@
 #include "spec/search.h"
 
 typedef struct cull_search_space {
-    size_t L, total;      // experts that go, all layers together
+    size_t L, total;      // that go, all layers together
     const size_t *most;   // (L) that may go of a layer; 0 where none may
     const double *weight; // (L) of a layer in an equal share: its experts
 } cull_search_space;

@@ -141,7 +141,9 @@ double cull_search_generations(const cull_prepared_model *s, const cull_step *st
         return (double)set->generations;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const cull_layer_facts *layer = s->layer[l];
-        const size_t n = layer->E, stay = cull_least_experts(layer, step->emits);
+        const bool picks = step->unit == CULL_UNIT_PICK;
+        const size_t n = picks ? layer->K : layer->E;
+        const size_t stay = picks ? 1 : cull_least_experts(layer, step->emits);
         singles += frozen[l] || n < stay ? 0 : (double)(n - stay);
     }
     return fmin(ceil(singles / (double)set->population) + 1, (double)set->generations);

@@ -88,7 +88,7 @@ static void fit_keep(const cull_stage *stage, cull_problems *problems)
 
     if (!stage->keep.place.file)
         return;
-    if (unit == CULL_UNIT_NONE || unit == CULL_UNIT_LAYER)
+    if (!cull_unit_removes(unit) || unit == CULL_UNIT_LAYER)
         cull_problem_add(problems, stage->keep.place,
                          "keep: strategy %s removes no experts, channels or weights",
                          stage->strategy.plugin->name);
@@ -107,9 +107,9 @@ static void fit_shares(const cull_spec *spec, const cull_method *method, cull_pr
     for (size_t i = 0; i < method->n; i++) {
         const cull_stage *stage = &method->stage[i];
         const cull_unit unit = cull_stage_unit(stage);
-        if (unit == CULL_UNIT_NONE && !isnan(stage->share))
+        if (!cull_unit_removes(unit) && !isnan(stage->share))
             cull_problem_add(problems, stage->share_place,
-                             "strategy %s takes no budget, so it carries no share",
+                             "strategy %s removes nothing, so it carries no share",
                              stage->strategy.plugin->name);
         if (!isnan(stage->share) && stage->share >= 1)
             cull_problem_add(problems, stage->share_place,
@@ -133,6 +133,21 @@ static void fit_shares(const cull_spec *spec, const cull_method *method, cull_pr
                 problems, spec->sparsities[i].place,
                 "sparsity %g is below %g, what the first stages of method \"%s\" carry",
                 spec->sparsities[i].value, shares, method->name);
+}
+
+// Fewer experts serve a token: that meets a budget of what runs, and no other.
+static void fit_picks(const cull_spec *spec, const cull_method *method, cull_problems *problems)
+{
+    bool picks = false;
+
+    for (size_t i = 0; i < method->n; i++)
+        picks = picks || cull_stage_unit(&method->stage[i]) == CULL_UNIT_PICK;
+    for (size_t i = 0; picks && i < spec->n_sparsities; i++)
+        if (spec->sparsities[i].kind != CULL_ACTIVE)
+            cull_problem_add(problems, spec->sparsities[i].place,
+                             "method \"%s\" removes nothing, but lets fewer experts serve a token: "
+                             "the budget it takes is { active: FRACTION }",
+                             method->name);
 }
 
 static void fit_global(const cull_stage *stage, const cull_allocation *a, const cull_method *method,
@@ -173,7 +188,7 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
         return; // said by fit_donors
     cull_stage alone = a->like ? from->stage[spread] : *taker;
     alone.propagate = false;
-    if (cull_stage_unit(&alone) != CULL_UNIT_EXPERT)
+    if (cull_stage_unit(&alone) == CULL_UNIT_CHANNEL)
         cull_problem_add(problems, a->search->place,
                          "search: a search is for counts of experts, but method \"%s\" removes "
                          "channels",
@@ -191,9 +206,12 @@ static void fit_allocations(const cull_spec *spec, const cull_method *method,
 {
     for (size_t s = 0; s < method->n; s++) {
         const cull_stage *stage = &method->stage[s];
-        for (size_t i = 0; cull_unit_spreads(cull_stage_unit(stage)) && i < spec->n_allocations;
-             i++) {
+        const cull_unit unit = cull_stage_unit(stage);
+        for (size_t i = 0; i < spec->n_allocations; i++) {
             const cull_allocation *a = &spec->allocations[i];
+            if (!cull_unit_spreads(unit) &&
+                !(unit == CULL_UNIT_PICK && a->kind == CULL_ALLOCATE_SEARCH))
+                continue;
             if (a->kind == CULL_ALLOCATE_GLOBAL)
                 fit_global(stage, a, method, problems);
             if (a->kind == CULL_ALLOCATE_LIKE && a->donor != CULL_NOT)
@@ -231,16 +249,18 @@ static void fit_donors(const cull_spec *spec, cull_problems *problems)
 // A donor's share is taken from the sparsity, which such a budget does not say yet.
 static void fit_budgets(const cull_spec *spec, cull_problems *problems)
 {
-    bool donors = false;
+    bool donors = false, takers = false;
 
     for (size_t i = 0; i < spec->n_allocations; i++)
         donors = donors || (spec->allocations[i].kind != CULL_ALLOCATE_LAYER &&
                             spec->allocations[i].kind != CULL_ALLOCATE_GLOBAL);
-    for (size_t i = 0; donors && i < spec->n_sparsities; i++)
+    for (size_t i = 0; i < spec->n_methods; i++)
+        takers = takers || cull_spread_stage(&spec->methods[i]) != CULL_NOT;
+    for (size_t i = 0; donors && takers && i < spec->n_sparsities; i++)
         if (spec->sparsities[i].kind != CULL_FRACTION)
             cull_problem_add(problems, spec->sparsities[i].place,
-                             "sparsities: with allocations like and search, sparsities are "
-                             "fractions");
+                             "sparsities: with allocations like and search, the sparsities of "
+                             "experts and channels are fractions");
 }
 
 static bool complete(const cull_method *method)
@@ -266,6 +286,7 @@ void cull_fit_spec(const cull_spec *spec, cull_problems *problems)
         }
         cull_problems_while(problems, NULL);
         fit_shares(spec, method, problems);
+        fit_picks(spec, method, problems);
         fit_allocations(spec, method, problems);
     }
     fit_donors(spec, problems);

@@ -46,9 +46,51 @@ static bool narrows(const cull_step *step)
     return choice && strcmp(param->choices[*choice], "equal") == 0;
 }
 
-static bool alone(const meeting *m)
+// ---- whole units ----
+
+// What is saved at a sparsity: bytes, or parameters that run. one: (L) bytes of an expert.
+typedef double saving(const meeting *m, const double *one, double sparsity);
+
+static double units_of_layer(const meeting *m, size_t l)
 {
-    return m->plan->spec->methods[m->step->method].n == 1;
+    const cull_layer_facts *layer = m->s->layer[l];
+
+    switch (m->step->unit) {
+    case CULL_UNIT_EXPERT:
+        return (double)layer->E;
+    case CULL_UNIT_CHANNEL:
+        return (double)layer->F;
+    case CULL_UNIT_WEIGHT: // of a row
+        return fmax((double)m->s->opened.facts->D, (double)layer->F);
+    default:
+        return 1;
+    }
+}
+
+// The units of which whole ones go, in the layer that has most, or in all layers together.
+static double units_of(const meeting *m)
+{
+    double most = 0, all = 0;
+
+    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
+        if (!is_free(m, l))
+            continue;
+        most = fmax(most, units_of_layer(m, l));
+        all += units_of_layer(m, l);
+    }
+    const bool ranked = m->step->unit == CULL_UNIT_EXPERT && m->step->scope == CULL_ALLOCATE_GLOBAL;
+    return ranked || m->step->unit == CULL_UNIT_LAYER ? all : most;
+}
+
+// The smallest of the sparsities at which another unit goes that saves `need`.
+static double least_sparsity(const meeting *m, const double *one, saving *saved, double need)
+{
+    const double units = units_of(m);
+
+    for (double n = 0; n < units; n++)
+        if (saved(m, one, n / units) >= need)
+            return n / units;
+    return NAN;
 }
 
 // ---- experts ----
@@ -73,29 +115,162 @@ static double of_experts(const meeting *m)
 
 // ---- active parameters ----
 
+// Parameters of layer l's shared or dense part that are in the budget, too.
+static double side_params(const meeting *m, size_t l)
+{
+    const cull_layer_facts *layer = m->s->layer[l];
+    const bool counts = layer->parts & cull_stage_sides(m->step->spec);
+
+    return counts ? (double)layer->side_F * (double)layer->side_channel_params : 0;
+}
+
+// What of layer l runs for a token and may go.
+static double runs_of(const meeting *m, size_t l)
+{
+    return (double)m->s->layer[l]->K * (double)m->s->layer[l]->expert_params + side_params(m, l);
+}
+
+// Whole runs of channels of every expert, and of the part beside them.
+static double stopped_channels(const meeting *m, const double *one, double sparsity)
+{
+    const int64_t *multiple = setting(m->step, "multiple", CULL_INT);
+    const double run = multiple ? (double)*multiple : 1;
+    double stopped = 0;
+
+    (void)one;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
+        const cull_layer_facts *layer = m->s->layer[l];
+        const double each = (double)layer->channel_params;
+        const double side = side_params(m, l), wide = (double)layer->side_F;
+        if (!is_free(m, l))
+            continue;
+        if (each > 0)
+            stopped += floor(sparsity * (double)layer->expert_params / each / run + 1e-9) * run *
+                       each * (double)layer->K;
+        if (side > 0)
+            stopped += floor(sparsity * wide / run + 1e-9) * run / wide * side;
+    }
+    return stopped;
+}
+
+// Whole layers, those where least runs.
+static double stopped_layers(const meeting *m, const double *one, double sparsity)
+{
+    double least = INFINITY, layers = 0;
+
+    (void)one;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++)
+        if (is_free(m, l)) {
+            least = fmin(least, runs_of(m, l));
+            layers++;
+        }
+    return layers > 0 ? floor(sparsity * layers + 1e-9) * least : 0;
+}
+
+// Whole weights of every row.
+static double stopped_weights(const meeting *m, const double *one, double sparsity)
+{
+    const double D = (double)m->s->opened.facts->D;
+    double stopped = 0;
+
+    (void)one;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
+        const cull_layer_facts *layer = m->s->layer[l];
+        const double F = (double)layer->F, K = (double)layer->K;
+        const double wide = layer->parts >> CULL_PART_GATE & 1 ? 2 : 1;
+        if (is_free(m, l))
+            stopped += K * (wide * F * floor(sparsity * D + 1e-9) + D * floor(sparsity * F + 1e-9));
+    }
+    return stopped;
+}
+
+// Does all that runs go on running when the other stages' experts go, so that the budget is this
+// stage's alone? What is searched for is alone.
+static bool others_run_on(const meeting *m)
+{
+    const uint32_t may = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ALIAS | CULL_EMITS_MATRIX;
+    const cull_method *method = &m->plan->spec->methods[m->step->method];
+
+    for (size_t i = 0; i < method->n; i++)
+        if (!m->step->search && i != m->step->stage &&
+            (cull_stage_unit(&method->stage[i]) != CULL_UNIT_EXPERT ||
+             (cull_stage_emits(&method->stage[i]) & ~may)))
+            return false;
+    return true;
+}
+
+static bool all_free(const meeting *m)
+{
+    for (size_t l = 0; l < m->s->opened.facts->L; l++)
+        if (m->s->layer[l]->E > 0 && !is_free(m, l))
+            return false;
+    return true;
+}
+
+// Why what the stage removes runs for a token as before; NULL: it does not.
+static const char *why_runs_on(const meeting *m)
+{
+    const uint32_t counted = 1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ZERO;
+
+    if (m->step->unit == CULL_UNIT_EXPERT)
+        return m->step->emits & counted
+                   ? "active: how often tokens meet what stands in the place of experts that are "
+                     "gone, and runs less, is known only when it is counted"
+                   : "active: as many experts run for a token when others are gone";
+    if (m->step->unit == CULL_UNIT_CHANNEL && !narrows(m->step))
+        return "active: zeros in the place of channels run for a token as before; it takes widths: "
+               "equal";
+    if (m->step->unit == CULL_UNIT_CHANNEL && !all_free(m))
+        return "active: experts are narrower in all layers or in none, and some layers may not be "
+               "cut";
+    return others_run_on(m) ? NULL
+                            : "active: beside this stage there may be only such as drop or merge "
+                              "experts, since others change what runs for a token, too";
+}
+
+// What runs, in the layers that may be cut. *spare: what does not where a token has one expert.
+static double running(const meeting *m, double *spare)
+{
+    double all = 0;
+
+    *spare = 0;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
+        if (!is_free(m, l))
+            continue;
+        all += runs_of(m, l);
+        if (m->s->layer[l]->K > 1)
+            *spare += (double)(m->s->layer[l]->K - 1) * (double)m->s->layer[l]->expert_params;
+    }
+    return all;
+}
+
+// The sparsity at which no more than the budget's fraction of all that runs goes on running.
 static double of_active(const meeting *m)
 {
-    const cull_model_facts *facts = m->s->opened.facts;
-    const cull_unit unit = m->step->unit;
-    double routed = 0;
+    static saving *const stopped[] = { [CULL_UNIT_CHANNEL] = stopped_channels,
+                                       [CULL_UNIT_LAYER] = stopped_layers,
+                                       [CULL_UNIT_WEIGHT] = stopped_weights };
+    const bool picks = m->step->unit == CULL_UNIT_PICK;
+    const char *why = why_runs_on(m);
+    double spare;
+    const double all = running(m, &spare);
+    const double need =
+        (1 - m->step->budget->value) * (double)m->s->opened.facts->params_active * (1 - 1e-12);
 
-    if (unit == CULL_UNIT_EXPERT || (unit == CULL_UNIT_CHANNEL && !narrows(m->step))) {
-        refuse(m,
-               unit == CULL_UNIT_EXPERT
-                   ? "active: as many experts run for a token when others are gone"
-                   : "active: zeros in the place of channels run for a token as before; it takes "
-                     "widths: equal");
+    if (!why && need >= all)
+        why = "active: more is to go than routed experts run for a token";
+    if (!why && picks && need > spare)
+        why = "active: with one expert for a token more runs than that";
+    if (why) {
+        refuse(m, why);
         return NAN;
     }
-    for (size_t l = 0; l < facts->L; l++)
-        if (is_free(m, l))
-            routed += (double)m->s->layer[l]->K * (double)m->s->layer[l]->expert_params;
     const double sparsity =
-        routed > 0 ? (1 - m->step->budget->value) * (double)facts->params_active / routed : 1;
-    if (sparsity < 1)
-        return sparsity;
-    refuse(m, "active: more is to go than routed experts run for a token");
-    return NAN;
+        picks ? need / all : least_sparsity(m, NULL, stopped[m->step->unit], need);
+    if (isnan(sparsity))
+        refuse(m, "active: more is to go than whole units of it can");
+    const double others = cull_method_shares(&m->plan->spec->methods[m->step->method]);
+    return 1 - (1 - sparsity) * (1 - others);
 }
 
 // ---- bytes ----
@@ -172,34 +347,13 @@ static double saved_channels(const meeting *m, const double *one, double sparsit
     return saved;
 }
 
-// The smallest of the sparsities at which another unit goes that saves `need` bytes.
-static double least_sparsity(const meeting *m, const double *one, double need)
-{
-    const bool experts = m->step->unit == CULL_UNIT_EXPERT;
-    double units = 0;
-
-    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
-        const double E = (double)m->s->layer[l]->E, F = (double)m->s->layer[l]->F;
-        if (is_free(m, l))
-            units = experts && m->step->scope == CULL_ALLOCATE_GLOBAL
-                        ? units + E
-                        : fmax(units, experts ? E : F);
-    }
-    for (double n = 0; n < units; n++) {
-        const double sparsity = n / units;
-        if ((experts ? saved_experts : saved_channels)(m, one, sparsity) >= need)
-            return sparsity;
-    }
-    return NAN;
-}
-
 static cull_status of_bytes(const meeting *m, double *out)
 {
     const cull_model_facts *facts = m->s->opened.facts;
     const uint32_t stays = 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_ALIAS;
     const bool goes = m->step->unit == CULL_UNIT_EXPERT
                           ? !(m->step->emits & stays)
-                          : m->step->unit == CULL_UNIT_CHANNEL && narrows(m->step);
+                          : m->step->unit == CULL_UNIT_CHANNEL && narrows(m->step) && all_free(m);
     double *one = cull_take(m->problems->ctx, facts->L + 1, sizeof *one);
 
     *out = NAN;
@@ -207,13 +361,16 @@ static cull_status of_bytes(const meeting *m, double *out)
         return CULL_ENOMEM;
     if (!goes) {
         refuse(m, "bytes: what this strategy removes is stored as before, as zeros or copies; it "
-                  "takes experts whose router rows go too, or channels with widths: equal");
+                  "takes experts whose router rows go too, or channels of all layers with widths: "
+                  "equal");
         return CULL_OK;
     }
     for (size_t l = 0; l < facts->L; l++)
         if (m->s->layer[l]->E > 0)
             CULL_TRY(expert_bytes(m, l, &one[l]));
-    *out = least_sparsity(m, one, (double)facts->bytes - m->step->budget->value);
+    *out =
+        least_sparsity(m, one, m->step->unit == CULL_UNIT_EXPERT ? saved_experts : saved_channels,
+                       (double)facts->bytes - m->step->budget->value);
     if (isnan(*out))
         refuse(m, "bytes: what is not in routed experts is larger already");
     return CULL_OK;
@@ -226,13 +383,14 @@ static cull_status meet(const meeting *m, double *sparsity)
     const cull_amount kind = m->step->budget->kind;
 
     *sparsity = NAN;
-    if (kind != CULL_EXPERTS && !alone(m)) {
-        refuse(m, "a budget of bytes or active parameters takes a method of one stage");
-        return CULL_OK;
-    }
-    if (kind == CULL_BYTES)
+    if (kind == CULL_EXPERTS)
+        *sparsity = of_experts(m);
+    else if (kind == CULL_ACTIVE)
+        *sparsity = of_active(m);
+    else if (m->plan->spec->methods[m->step->method].n == 1)
         return of_bytes(m, sparsity);
-    *sparsity = kind == CULL_EXPERTS ? of_experts(m) : of_active(m);
+    else
+        refuse(m, "a budget of bytes takes a method of one stage");
     return CULL_OK;
 }
 

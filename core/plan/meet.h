@@ -2,8 +2,9 @@
 //
 // { experts: N }: N experts stay in each layer that may be cut; another unit keeps as many
 // parameters. { bytes: B }: the weights of the exported checkpoint, in their stored type, are at
-// most B. { active: A }: of the parameters that run for a token a fraction A stays, within one of
-// the method's units.
+// most B. { active: A }: of the parameters that run for a token at most a fraction A stays, within
+// one of the method's units; of experts that serve a token, of which none goes, the sparsity is the
+// share of what routed experts run.
 #ifndef CULL_PLAN_MEET_H
 #define CULL_PLAN_MEET_H
 

@@ -13,6 +13,7 @@
 
 typedef struct axes {
     bool budget, sparsity, allocation, calibration;
+    bool picks; // its budget is of experts per token, which a search alone spreads over layers
     bool draws; // random numbers of its own
 } axes;
 
@@ -26,6 +27,7 @@ static axes axes_of(const cull_method *method)
         a.budget = a.budget || unit != CULL_UNIT_NONE;
         a.sparsity = a.sparsity || (unit != CULL_UNIT_NONE && isnan(stage->share));
         a.allocation = a.allocation || cull_unit_spreads(unit);
+        a.picks = a.picks || unit == CULL_UNIT_PICK;
         a.calibration = a.calibration || cull_stage_needs(stage) || cull_stage_observes(stage);
         a.draws = a.draws || cull_stage_draws(stage);
     }
@@ -39,6 +41,7 @@ static axes axes_at(const cull_spec *spec, size_t method, size_t allocation)
     const cull_allocation *from = &spec->allocations[allocation];
     axes a = axes_of(&spec->methods[method]);
 
+    a.allocation = a.allocation || (a.picks && from->kind == CULL_ALLOCATE_SEARCH);
     a.draws = a.draws || (a.allocation && from->search && cull_search_draws(from->search));
     if (!a.allocation || from->kind != CULL_ALLOCATE_LIKE)
         return a;
@@ -218,7 +221,8 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
 {
     const cull_stage *spec = &d->method->stage[d->stage];
     const cull_unit unit = cull_stage_unit(spec);
-    const bool spreads = cull_unit_spreads(unit);
+    const bool searched = d->search || d->donor != CULL_NOT;
+    const bool spreads = cull_unit_spreads(unit) || (unit == CULL_UNIT_PICK && searched);
     cull_step step = {
         .model = p.model,
         .method = d->index,
@@ -267,7 +271,7 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
     spec->recalibrate = spec->propagate = false;
     spec->share = taker->stage[stage].share;
     spec->share_place = a->place;
-    if (isnan(spec->share))
+    if (isnan(spec->share) && cull_stage_unit(spec) != CULL_UNIT_PICK)
         spec->share =
             1 - (1 - m->spec->sparsities[p.sparsity].value) / (1 - cull_method_shares(taker));
     *alone = (cull_method){ from->place, from->name, 1, spec };
@@ -278,6 +282,25 @@ static cull_status make_donor(maker *m, const cull_method *taker, size_t stage, 
                       .scope = a->search ? CULL_ALLOCATE_SEARCH : CULL_ALLOCATE_GLOBAL,
                       .search = a->search };
     return make_step(m, &d, p, out);
+}
+
+// Does the stage take counts from elsewhere: another method's, or those that are searched for?
+static bool takes_counts(const cull_stage *stage, enum cull_allocation_kind kind)
+{
+    const cull_unit unit = cull_stage_unit(stage);
+
+    if (unit == CULL_UNIT_PICK)
+        return kind == CULL_ALLOCATE_SEARCH;
+    return cull_unit_spreads(unit) && (kind == CULL_ALLOCATE_LIKE || kind == CULL_ALLOCATE_SEARCH);
+}
+
+// Is there a search, beside which what was not searched for wants a name?
+static bool has_search(const cull_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_allocations; i++)
+        if (spec->allocations[i].kind == CULL_ALLOCATE_SEARCH)
+            return true;
+    return false;
 }
 
 static cull_status make_cell(maker *m, size_t method, axes a, point p)
@@ -291,7 +314,7 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
     d.scope = taken ? CULL_ALLOCATE_LIKE : kind;
     for (d.stage = 0; d.stage < d.method->n; d.stage++) {
         d.donor = CULL_NOT;
-        if (taken && cull_unit_spreads(cull_stage_unit(&d.method->stage[d.stage])))
+        if (takes_counts(&d.method->stage[d.stage], kind))
             CULL_TRY(make_donor(m, d.method, d.stage, p, &d.donor));
         CULL_TRY(make_step(m, &d, p, &d.before));
     }
@@ -307,7 +330,9 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
                     : a.budget ? cull_method_shares(d.method)
                                : NAN,
         .budget = asked && asked->kind != CULL_FRACTION ? asked : NULL,
-        .allocation = a.allocation ? spec->allocations[p.allocation].label : NULL,
+        .allocation = a.allocation || (a.picks && has_search(spec))
+                          ? spec->allocations[p.allocation].label
+                          : NULL,
         .calibration = a.calibration ? p.calibration : CULL_NOT,
         .layers = p.layers,
         .seeded = has_seed(spec, a, p.calibration),
@@ -337,12 +362,17 @@ static cull_status make_method(maker *m, size_t model, size_t method)
     const cull_spec *spec = m->spec;
     const axes a = axes_of(&spec->methods[method]);
     const size_t sparsities = a.sparsity ? spec->n_sparsities : 1;
-    const size_t allocations = a.allocation ? spec->n_allocations : 1;
     point p = { .model = model };
 
-    for (p.sparsity = 0; p.sparsity < sparsities; p.sparsity++)
-        for (p.allocation = 0; p.allocation < allocations; p.allocation++)
-            CULL_TRY(make_cells(m, method, p));
+    for (p.sparsity = 0; p.sparsity < sparsities; p.sparsity++) {
+        bool made = false; // the one cell of all allocations that make no difference
+        for (p.allocation = 0; p.allocation < spec->n_allocations; p.allocation++) {
+            const bool matters = axes_at(spec, method, p.allocation).allocation;
+            if (matters || !made)
+                CULL_TRY(make_cells(m, method, p));
+            made = made || !matters;
+        }
+    }
     return CULL_OK;
 }
 
@@ -371,11 +401,14 @@ enum { SPARSITIES, ALLOCATIONS, CALIBRATIONS, SEEDS, AXES };
 
 static bool matters(const cull_spec *spec, size_t method, int axis)
 {
-    const axes a = axes_of(&spec->methods[method]);
+    axes a = axes_of(&spec->methods[method]);
     bool seed = false;
 
-    for (size_t i = 0; i < spec->n_allocations; i++)
-        seed = seed || axes_at(spec, method, i).draws;
+    for (size_t i = 0; i < spec->n_allocations; i++) {
+        const axes here = axes_at(spec, method, i);
+        seed = seed || here.draws;
+        a.allocation = a.allocation || here.allocation;
+    }
     for (size_t c = 0; c < spec->n_calibrations; c++)
         seed = seed || has_seed(spec, a, c);
     const bool all[AXES] = { a.sparsity, a.allocation, a.calibration, seed };

@@ -26,6 +26,7 @@ typedef enum cull_unit {
     CULL_UNIT_CHANNEL, // hidden units of experts, and of shared and dense parts
     CULL_UNIT_LAYER,   // layers, or MoE sub-layers
     CULL_UNIT_WEIGHT,  // weights of the matrices that stay
+    CULL_UNIT_PICK,    // experts that serve a token: none goes, fewer run
 } cull_unit;
 
 typedef struct cull_step {
@@ -106,6 +107,7 @@ const char *cull_calibration_name(const cull_spec *spec, const cull_cell *cell);
 const char *cull_layers_name(const cull_spec *spec, const cull_cell *cell);
 
 bool cull_unit_spreads(cull_unit unit); // is its budget spread over layers by the allocation?
+bool cull_unit_removes(cull_unit unit); // does it take parameters?
 uint64_t
 cull_stage_sides(const cull_stage *stage); // parts beside the experts that are in its budget
 

@@ -99,6 +99,45 @@ static cull_status note_both_lists(const remarks *r, size_t model, size_t layers
     return add(r->ctx, &r->plan->n_notes, &r->plan->note, text);
 }
 
+// ---- budgets in other units ----
+
+static const char *budget_words(const remarks *r, const cull_sparsity *budget)
+{
+    switch (budget->kind) {
+    case CULL_BYTES:
+        return cull_arena_printf(arena_of(r), "{ bytes: %.0f }", budget->value);
+    case CULL_EXPERTS:
+        return cull_arena_printf(arena_of(r), "{ experts: %g }", budget->value);
+    default:
+        return cull_arena_printf(arena_of(r), "{ active: %g }", budget->value);
+    }
+}
+
+static bool picks(const cull_method *method)
+{
+    for (size_t i = 0; i < method->n; i++)
+        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_PICK)
+            return true;
+    return false;
+}
+
+static cull_status note_budget(const remarks *r, const cull_cell *cell)
+{
+    const cull_method *method = &r->plan->spec->methods[cell->method];
+    const char *words = budget_words(r, cell->budget);
+
+    return add(r->ctx, &r->plan->n_notes, &r->plan->note,
+               words ? cull_arena_printf(arena_of(r),
+                                         "method \"%s\" on model \"%s\": %s is a sparsity of "
+                                         "%.4g%s",
+                                         method->name, r->plan->spec->models[cell->model].name,
+                                         words, cell->sparsity,
+                                         picks(method) ? " of what routed experts run for a token, "
+                                                         "which serve fewer tokens but stay"
+                                                       : "")
+                     : NULL);
+}
+
 // ---- axes that a method does not see ----
 
 static bool takes_sparsity(const cull_method *method)
@@ -185,7 +224,7 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
                                   [CULL_UNIT_WEIGHT] = "weights of a row" };
     const double share = cull_nominal_share(plan, step);
 
-    if (step->unit == CULL_UNIT_NONE || !(share > 0) || cull_experts_gone_before(plan, step))
+    if (!cull_unit_removes(step->unit) || !(share > 0) || cull_experts_gone_before(plan, step))
         return CULL_OK;
     const counts c = counts_of(&r->inputs->at[step->model], step, share);
     if (c.gone > 0)
@@ -208,6 +247,9 @@ cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_pla
             CULL_TRY(note_layers(&r, m, layers));
             CULL_TRY(note_both_lists(&r, m, layers));
         }
+    for (size_t i = 0; i < plan->n_cells; i++)
+        if (plan->cell[i].budget)
+            CULL_TRY(note_budget(&r, &plan->cell[i]));
     CULL_TRY(note_shares(&r));
     CULL_TRY(note_like_itself(&r));
     for (size_t i = 0; i < plan->n_steps; i++)

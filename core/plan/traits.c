@@ -54,6 +54,18 @@ uint32_t cull_stage_form(const cull_stage *stage)
     return c->form_for ? c->form_for(stage->criterion.settings) : c->form;
 }
 
+static bool picks(const cull_stage *stage)
+{
+    const cull_strategy *s = strategy_of(stage);
+
+    if (!s->picks_for)
+        return false;
+    cull_call_enter(stage->strategy.plugin, "picks_for", SIZE_MAX);
+    const bool yes = s->picks_for(stage->strategy.settings);
+    cull_call_leave();
+    return yes;
+}
+
 cull_unit cull_stage_unit(const cull_stage *stage)
 {
     const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
@@ -61,7 +73,7 @@ cull_unit cull_stage_unit(const cull_stage *stage)
     const uint32_t emits = cull_stage_emits(stage);
 
     if (strategy_of(stage)->flags & CULL_NO_BUDGET)
-        return CULL_UNIT_NONE;
+        return picks(stage) ? CULL_UNIT_PICK : CULL_UNIT_NONE;
     if (emits & experts)
         return CULL_UNIT_EXPERT;
     if (emits & CULL_EMITS_CHANNELS)
@@ -121,6 +133,11 @@ const char *cull_calibration_name(const cull_spec *spec, const cull_cell *cell)
 const char *cull_layers_name(const cull_spec *spec, const cull_cell *cell)
 {
     return cell->layers == CULL_NOT ? NULL : spec->layers[cell->layers].name;
+}
+
+bool cull_unit_removes(cull_unit unit)
+{
+    return unit != CULL_UNIT_NONE && unit != CULL_UNIT_PICK;
 }
 
 bool cull_unit_spreads(cull_unit unit)

@@ -256,7 +256,11 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
         if (s->flags & CULL_USES_SEED)
             put_flag(out, "draws on", "the seed", markdown);
         if (s->flags & CULL_NO_BUDGET)
-            put_flag(out, "budget", "none: it takes no sparsity", markdown);
+            put_flag(out, "budget",
+                     s->picks_for && s->picks_for(defaults)
+                         ? "of active parameters, unless its settings say what runs"
+                         : "none: it takes no sparsity",
+                     markdown);
         if (s->flags & CULL_BY_LAYER)
             put_flag(out, "decides", "layer by layer, inside the pass", markdown);
         if (s->flags & CULL_EITHER_WAY)

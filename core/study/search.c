@@ -36,6 +36,13 @@ static size_t kept_of(const search *t, size_t l)
     return n;
 }
 
+// What may go of layer l but for those that have to stay: its experts, or of those a token's.
+static size_t units_of(const search *t, size_t l)
+{
+    return t->study->plan->step[t->step].unit == CULL_UNIT_PICK ? t->decision.before.picks[l]
+                                                                : t->prepared->layer[l]->E;
+}
+
 // A sensitivity wants every layer's cuts scored, and a generation more for what follows from them.
 static cull_status has_room(const search *t)
 {
@@ -63,10 +70,10 @@ static cull_status open_space(search *t)
     if (!most || !weight)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t E = t->prepared->layer[l]->E, kept = kept_of(t, l);
+        const size_t n = units_of(t, l), kept = kept_of(t, l);
         const size_t stay = budget->least[l] > kept ? budget->least[l] : kept;
-        most[l] = budget->frozen[l] || E < stay ? 0 : E - stay;
-        weight[l] = (double)E;
+        most[l] = budget->frozen[l] || n < stay ? 0 : n - stay;
+        weight[l] = (double)n;
     }
     t->space = (cull_search_space){ L, budget->total, most, weight };
     t->scored.L = L;

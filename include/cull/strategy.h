@@ -39,6 +39,10 @@ typedef struct cull_strategy {
     // (optional) Which parts beside the routed experts give up channels too, so that their parameters are in the
     // budget: bits of CULL_PART_SHARED_DOWN and CULL_PART_DENSE_DOWN.
     uint64_t (*parts_for)(const void *settings);
+    // (optional, with CULL_NO_BUDGET) Do these settings leave it to a budget of active parameters how many experts
+    // serve a token? Then select sees, with SCOPE_GLOBAL, total_params, the fewest parameters that no longer run
+    // for a token, or, with SCOPE_LAYER, remove[l], the experts that a token of layer l loses. `fits` sees neither.
+    bool (*picks_for)(const void *settings);
 } cull_strategy;
 
 // Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).

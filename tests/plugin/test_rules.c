@@ -114,9 +114,8 @@ static void fixed_k_takes_k_or_active(void **state)
     const struct {
         const char *words[3], *says;
         cull_status status;
-    } cases[] = { { { NULL }, "either k or active", CULL_ENOTSUP },
-                  { { "k=2", "active=0.5" }, "either k or active", CULL_ENOTSUP },
-                  { { "active=0.5" }, "0.64 of the parameters still run", CULL_EINVAL } };
+    } cases[] = { { { "k=2", "active=0.5" }, "either k or active", CULL_ENOTSUP },
+                  { { "active=0.5" }, "0.14 of the parameters too many run", CULL_EINVAL } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -127,6 +126,37 @@ static void fixed_k_takes_k_or_active(void **state)
                                       CULL_ALL_LAYERS, tinyworld_cut(world)),
                      cases[i].status, cases[i].says);
     }
+}
+
+// Without k and active the budget says how many serve: in all, as `active` would have it, or in
+// each layer.
+static void fixed_k_keeps_the_budget(void **state)
+{
+    const methods_plugin p = methods_load(world, "strategy", "fixed-k", NULL);
+    const methods_plugin own = methods_load(world, "strategy", "fixed-k", WORDS("k=2"));
+    const cull_strategy *strategy = p.vtable;
+    const size_t fewer[TINYWORLD_L] = { 3, 0, 1, 2 }, too_many[TINYWORLD_L] = { 0, 4, 0, 0 };
+    cull_budget *budget = methods_budget(world, CULL_SCOPE_GLOBAL, 0, 0);
+    cull_cut *cut = tinyworld_cut(world);
+
+    (void)state;
+    assert_true(strategy->picks_for(p.settings));
+    assert_false(strategy->picks_for(own.settings));
+    assert_ok(host, strategy->fits(fake_ctx(host), p.settings, &world->view, budget, cut));
+    budget->total_params = 5 * 30 + 1;
+    cut = methods_select(world, "fixed-k", NULL, &none, budget);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_int_equal(cut->layer[l].k, l < 2 ? 2 : 3);
+    budget->scope = CULL_SCOPE_LAYER;
+    budget->remove = fewer;
+    cut = methods_select(world, "fixed-k", NULL, &none, budget);
+    for (size_t l = 0; l < TINYWORLD_L; l++)
+        assert_int_equal(cut->layer[l].k, fewer[l] ? 4 - fewer[l] : 0);
+    budget->remove = too_many;
+    assert_fails(host,
+                 strategy->select(fake_ctx(host), p.settings, &world->view, &none, budget,
+                                  CULL_ALL_LAYERS, tinyworld_cut(world)),
+                 CULL_ENOTSUP, "layer 1: a token is to lose 4 of 4 experts");
 }
 
 static void top_p_sets_every_layer(void **state)
@@ -173,6 +203,7 @@ int main(void)
         cmocka_unit_test(fixed_k_may_differ_by_layer),
         cmocka_unit_test(fixed_k_meets_active_parameters),
         cmocka_unit_test(fixed_k_takes_k_or_active),
+        cmocka_unit_test(fixed_k_keeps_the_budget),
         cmocka_unit_test(top_p_sets_every_layer),
         cmocka_unit_test(skip_takes_the_medians),
         cmocka_unit_test(skip_needs_medians_only_without_a_ratio),
