@@ -21,17 +21,12 @@ typedef struct chunk {
 struct cull_arena {
     chunk *chunk;
     size_t n, room, at, used;
-    size_t bytes, limit; // of all chunks
-    bool refused;        // for the limit
+    size_t bytes; // of all chunks
 };
 
 cull_arena *cull_arena_new(void)
 {
-    cull_arena *arena = cull_alloc(1, sizeof *arena);
-
-    if (arena)
-        arena->limit = SIZE_MAX;
-    return arena;
+    return cull_alloc(1, sizeof(cull_arena));
 }
 
 void cull_arena_free(cull_arena *arena)
@@ -46,10 +41,6 @@ void cull_arena_free(cull_arena *arena)
 
 static bool add_chunk(cull_arena *arena, size_t size)
 {
-    if (arena->bytes > arena->limit || size > arena->limit - arena->bytes) {
-        arena->refused = true;
-        return false;
-    }
     if (arena->n == arena->room) {
         const size_t room = arena->room ? 2 * arena->room : 8;
         chunk *grown = cull_grow(arena->chunk, arena->n, room, sizeof *grown);
@@ -163,15 +154,4 @@ void cull_arena_rewind(cull_arena *arena, cull_mark mark)
 size_t cull_arena_bytes(const cull_arena *arena)
 {
     return arena->bytes;
-}
-
-void cull_arena_limit(cull_arena *arena, size_t bytes)
-{
-    arena->limit = bytes;
-    arena->refused = false;
-}
-
-bool cull_arena_refused(const cull_arena *arena)
-{
-    return arena->refused;
 }

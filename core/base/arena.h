@@ -32,9 +32,4 @@ void cull_arena_rewind(cull_arena *arena, cull_mark mark);
 
 size_t cull_arena_bytes(const cull_arena *arena); // held from the system
 
-// From now on nothing is given out for which the arena would hold more than so many bytes;
-// SIZE_MAX: no limit, as at first. Was something refused for that, since the limit was set?
-void cull_arena_limit(cull_arena *arena, size_t bytes);
-bool cull_arena_refused(const cull_arena *arena);
-
 #endif

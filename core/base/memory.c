@@ -1,6 +1,7 @@
 // The only caller of malloc, with a counter that tests can make fail.
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@ typedef struct prefix {
 } prefix;
 
 // The only mutable globals of base: the torture tests count and fail allocations of the whole
-// process.
+// process, and --memory limits what it holds.
 static atomic_size_t count;
 static atomic_size_t fail_at = SIZE_MAX;
+static atomic_size_t held, most, since, limit = SIZE_MAX;
+static atomic_bool refused;
 
 void cull_torture_fail_after(size_t n)
 {
@@ -37,6 +40,50 @@ size_t cull_torture_count(void)
     return atomic_load(&count);
 }
 
+// ---- a limit on what is held ----
+
+void cull_hold_at_most(size_t more)
+{
+    const size_t now = atomic_load(&held);
+
+    atomic_store(&since, now);
+    atomic_store(&most, now);
+    atomic_store(&limit, more > SIZE_MAX - now ? SIZE_MAX : now + more);
+    atomic_store(&refused, false);
+}
+
+bool cull_hold_refused(void)
+{
+    return atomic_load(&refused);
+}
+
+size_t cull_hold_peak(void)
+{
+    return atomic_load(&most) - atomic_load(&since);
+}
+
+static bool hold(size_t bytes)
+{
+    const size_t now = atomic_fetch_add(&held, bytes) + bytes;
+    size_t before = atomic_load(&most);
+
+    if (now > atomic_load(&limit)) {
+        atomic_fetch_sub(&held, bytes);
+        atomic_store(&refused, true);
+        return false;
+    }
+    while (now > before && !atomic_compare_exchange_weak(&most, &before, now))
+        continue;
+    return true;
+}
+
+static void let_go(size_t bytes)
+{
+    atomic_fetch_sub(&held, bytes);
+}
+
+// ---- blocks ----
+
 void *cull_alloc(size_t n, size_t size)
 {
     if (atomic_fetch_add(&count, 1) + 1 == atomic_load(&fail_at))
@@ -45,7 +92,7 @@ void *cull_alloc(size_t n, size_t size)
         return NULL;
 
     const size_t bytes = n * size, room = bytes + ALIGN + sizeof(prefix);
-    unsigned char *raw = calloc(1, room);
+    unsigned char *raw = hold(room) ? calloc(1, room) : NULL;
     if (!raw)
         return NULL;
 
@@ -77,6 +124,7 @@ void cull_free(void *p)
     prefix pre;
     memcpy(&pre, (unsigned char *)p - sizeof pre, sizeof pre);
     CULL_UNPOISON(pre.raw, pre.bytes + ALIGN + sizeof pre);
+    let_go(pre.bytes + ALIGN + sizeof pre);
     free(pre.raw);
 }
 
@@ -110,13 +158,23 @@ static void *json_alloc(size_t n)
 {
     void *p = malloc(n);
 
+    if (p && !hold(malloc_usable_size(p))) {
+        free(p);
+        p = NULL;
+    }
     json_lacked = json_lacked || !p;
     return p;
 }
 
+static void json_free(void *p)
+{
+    let_go(malloc_usable_size(p));
+    free(p);
+}
+
 void cull_json_memory_install(void)
 {
-    json_set_alloc_funcs(json_alloc, free);
+    json_set_alloc_funcs(json_alloc, json_free);
 }
 
 bool cull_json_memory_lacked(void)

@@ -13,6 +13,13 @@ void *cull_grow(void *p, size_t old_n, size_t n,
 void cull_free(void *p);      // NULL is fine
 char *cull_strdup(const char *s);
 
+// A limit on what is allocated here and by jansson: so many bytes more than are held now, SIZE_MAX:
+// none. What is beyond it is refused as if there were no memory, until the next call. [one thread,
+// while no other allocates]
+void cull_hold_at_most(size_t more);
+bool cull_hold_refused(void); // was something refused since then?
+size_t cull_hold_peak(void);  // most bytes that were held since then, beyond those then
+
 // jansson takes a lack of memory for a fault of the text. Once, by the program: it allocates
 // through here from now on, and lacked() says whether it got none since it was last asked in this
 // thread.

@@ -217,6 +217,7 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
     CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &costs));
     *bytes =
         fmax(fmax(costs.calibrate.peak_bytes, costs.search.peak_bytes), costs.evaluate.peak_bytes);
+    *bytes = fmax(*bytes, w->inputs->at[w->model].read_peak);
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
@@ -224,10 +225,15 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               uint64_t memory)
 {
-    for (size_t m = 0; memory && m < inputs->n; m++) {
+    cull_status status = CULL_OK;
+
+    (void)cull_hold_within(memory); // counting takes some, too
+    for (size_t m = 0; memory && m < inputs->n && status == CULL_OK; m++) {
         const whole w = { plan, inputs, m };
         const cull_memory_need need = { .bytes = bytes_of_model, .arg = &w };
-        CULL_TRY(cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory));
+        status = cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory);
     }
-    return CULL_OK;
+    status = cull_held_within(ctx, memory, status);
+    (void)cull_hold_within(0);
+    return status;
 }

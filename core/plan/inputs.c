@@ -274,36 +274,30 @@ static void lend(cull_prepared_model *s, const cull_use *use, uint64_t seed)
     s->context.seed = seed;
 }
 
-// Rows and requests are counted when they have been read, and a limit may be passed before that.
-// What the program holds by now is part of it; a little may be read in any case, so that what is
-// needed can be said. memory 0: no limit (any more).
-static void limit_reading(cull_prepared_model *s, uint64_t memory)
+double cull_hold_within(uint64_t memory)
 {
     enum { LITTLE = 32 << 20 };
-    cull_arena *const arena[] = { s->context.alloc, s->context.scratch };
     const uint64_t now = cull_peak_memory();
-    const size_t room = memory > now + LITTLE ? (size_t)(memory - now) : LITTLE;
+    const size_t left = memory > now ? (size_t)(memory - now) : LITTLE;
 
-    s->memory = memory;
-    for (size_t i = 0; i < 2; i++)
-        cull_arena_limit(arena[i], memory ? cull_arena_bytes(arena[i]) + room : SIZE_MAX);
+    cull_hold_at_most(memory ? left : SIZE_MAX);
+    return (double)now;
 }
 
-static cull_status too_much(cull_prepared_model *s)
+cull_status cull_held_within(cull_ctx *ctx, uint64_t memory, cull_status status)
 {
-    cull_error_clear(&s->context.ctx);
-    return cull_fail(&s->context.ctx, CULL_EENV,
-                     "--memory of %.0f MB is too little for what is to be read",
-                     (double)s->memory / 1e6);
+    if (status != CULL_ENOMEM || !cull_hold_refused())
+        return status;
+    cull_error_clear(ctx);
+    return cull_fail(ctx, CULL_EENV, "--memory of %.0f MB is too little for what is to be read",
+                     (double)memory / 1e6);
 }
 
 static cull_status give_back(cull_ctx *ctx, cull_prepared_model *s, cull_status status,
                              const char *what)
 {
     s->context.owner = s->spec->backend.plugin->name;
-    if (status == CULL_ENOMEM &&
-        (cull_arena_refused(s->context.alloc) || cull_arena_refused(s->context.scratch)))
-        status = too_much(s);
+    status = cull_held_within(&s->context.ctx, s->memory, status);
     cull_arena_clear(s->context.scratch);
     if (status != CULL_OK)
         cull_error_copy(ctx, &s->context.ctx);
@@ -519,6 +513,21 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
     return give_back(ctx, s, status, what);
 }
 
+static cull_status load_model(cull_ctx *ctx, const cull_plan *plan, cull_prepared_model *s,
+                              size_t model, loaded *l)
+{
+    const cull_spec *spec = plan->spec;
+    const size_t n = spec->n_metrics + spec->n_fitness;
+
+    CULL_TRY(load_all_rows(ctx, plan, s, model, l));
+    s->asked = cull_take(&s->context.ctx, n + 1, sizeof *s->asked);
+    if (!s->asked)
+        return cull_no_memory(ctx);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(note(l, spec->metrics[i].place, prepare(ctx, s, &spec->metrics[i], &s->asked[i])));
+    return l->worst == CULL_OK ? cull_check_search_data(ctx, spec, s) : CULL_OK;
+}
+
 cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, uint64_t memory,
                              cull_inputs *inputs, cull_problems *problems)
 {
@@ -527,18 +536,11 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, uint64_t memo
 
     for (size_t m = 0; m < inputs->n; m++) {
         cull_prepared_model *s = &inputs->at[m];
-        limit_reading(s, memory);
-        CULL_TRY(load_all_rows(ctx, plan, s, m, &l));
-        const size_t n = spec->n_metrics + spec->n_fitness;
-        s->asked = cull_take(&s->context.ctx, n + 1, sizeof *s->asked);
-        if (!s->asked)
-            return cull_no_memory(ctx);
-        for (size_t i = 0; i < n; i++)
-            CULL_TRY(
-                note(&l, spec->metrics[i].place, prepare(ctx, s, &spec->metrics[i], &s->asked[i])));
-        if (l.worst == CULL_OK)
-            CULL_TRY(cull_check_search_data(ctx, spec, s));
-        limit_reading(s, 0);
+        const double before = cull_hold_within(s->memory = memory);
+        const cull_status status = load_model(ctx, plan, s, m, &l);
+        s->read_peak = before + (double)cull_hold_peak();
+        (void)cull_hold_within(s->memory = 0);
+        CULL_TRY(status);
     }
     return l.worst == CULL_OK ? CULL_OK
                               : cull_fail(ctx, l.worst, "%s: its data cannot be used", spec->file);

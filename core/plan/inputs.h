@@ -34,6 +34,7 @@ typedef struct cull_prepared_model { // a model of the experiment
     const char *no_text; // why there is no tokenizer, in a sentence; NULL: there is
     bool sketched;       // nothing will run: without a tokenizer texts are guessed at by their size
     uint64_t memory;     // --memory, while rows and requests are read
+    double read_peak;    // bytes of the program, at most, until they were
     cull_text text;
     size_t n_rows;
     cull_rows *rows;
@@ -65,6 +66,13 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, uint64_t memo
                              cull_inputs *inputs, cull_problems *problems) CULL_MUST_CHECK;
 
 void cull_inputs_close(cull_inputs *inputs);
+
+// What the program holds by now is part of --memory: what is left of it may be taken from now on,
+// 0: any amount. Where nothing is left, a little, so that what is needed can be said. Returns the
+// bytes that it has.
+double cull_hold_within(uint64_t memory);
+// CULL_EENV, where the call failed because that was not enough; else its status.
+cull_status cull_held_within(cull_ctx *ctx, uint64_t memory, cull_status status);
 
 // The rows that a set is gathered on.
 const cull_rows *cull_rows_of(const cull_prepared_model *prepared, const cull_calibration_set *set);

@@ -48,6 +48,18 @@ awk 'BEGIN {
     fail "many requests within 60 MB"
 says 'error: --memory of 6[0-9] MB is too little for what is to be read'
 [ "$(wc -l < log)" -eq 2 ] || fail "not one sentence, and what was being done"
+head -n 300 many.jsonl > some.jsonl
+suffices plan e.yaml --set "metrics=[choices: { tasks: $DIR/some.jsonl }]"
+
+# What is refused stays below the limit while it finds out: files, JSON and requests are all in it.
+if /usr/bin/time -f %M true 2> peak; then
+    for limit in 40 60 80 100; do
+        /usr/bin/time -f %M -o peak "$CULL" plan e.yaml --set "metrics=[choices: { tasks: $DIR/many.jsonl }]" \
+            --memory ${limit}M > printed 2> log && fail "many requests within $limit MB"
+        says 'is too little for what is to be read'
+        [ "$(tail -n 1 peak)" -le $((limit * 1024)) ] || fail "$(tail -n 1 peak) kB where $limit MB are allowed"
+    done
+fi
 
 enough run e.yaml -o "$OUT"
 enough plan e.yaml

@@ -2,6 +2,8 @@
 #include "base/arena.h"
 #include "base/memory.h"
 
+#include <jansson.h>
+
 #include "support/test.h"
 
 static bool all_zero(const unsigned char *p, size_t n)
@@ -83,22 +85,51 @@ static void arena_keeps_what_came_before_a_mark(void **state)
     cull_arena_free(arena);
 }
 
-static void arenas_keep_to_a_limit(void **state)
+static void what_is_held_keeps_to_a_limit(void **state)
 {
-    enum { MEGABYTE = 1 << 20 };
+    enum { MEGABYTE = 1 << 20, ROOM = 4096 };
     cull_arena *arena = cull_arena_new();
+    void *before = cull_alloc(MEGABYTE, 1);
 
     (void)state;
     assert_non_null(cull_arena_alloc(arena, MEGABYTE, 1));
-    cull_arena_limit(arena, cull_arena_bytes(arena) + MEGABYTE);
-    assert_false(cull_arena_refused(arena));
+    cull_hold_at_most(MEGABYTE + ROOM);
     assert_null(cull_arena_alloc(arena, 2 * MEGABYTE, 1));
-    assert_true(cull_arena_refused(arena));
-    assert_non_null(cull_arena_alloc(arena, MEGABYTE / 2, 1)); // which there is room for
-    cull_arena_limit(arena, SIZE_MAX);
-    assert_false(cull_arena_refused(arena));
+    assert_true(cull_hold_refused());
+    assert_int_equal(cull_hold_peak(), 0);
+    void *after = cull_alloc(MEGABYTE, 1); // which there is room for
+    assert_non_null(after);
+    assert_null(cull_alloc(MEGABYTE, 1));
+    cull_free(before); // what is let go makes room
+    before = cull_alloc(MEGABYTE / 2, 1);
+    assert_non_null(before);
+    assert_in_range(cull_hold_peak(), MEGABYTE, MEGABYTE + ROOM);
+    cull_hold_at_most(SIZE_MAX);
+    assert_false(cull_hold_refused());
     assert_non_null(cull_arena_alloc(arena, 2 * MEGABYTE, 1));
+    cull_free(before);
+    cull_free(after);
     cull_arena_free(arena);
+}
+
+static void json_keeps_to_the_limit(void **state)
+{
+    (void)state;
+    cull_json_memory_install();
+    cull_hold_at_most(1 << 20);
+    json_t *list = json_array();
+    assert_non_null(list);
+    size_t n = 0;
+    while (n < 1 << 20 && json_array_append_new(list, json_integer((json_int_t)n)) == 0)
+        n++;
+    assert_true(cull_hold_refused() && cull_json_memory_lacked());
+    assert_in_range(n, 1000, 1 << 19);
+    json_decref(list);
+    cull_hold_at_most(1 << 20); // all of it is there again
+    void *p = cull_alloc(900000, 1);
+    assert_non_null(p);
+    cull_free(p);
+    cull_hold_at_most(SIZE_MAX);
 }
 
 static void the_peak_stays_when_memory_went(void **state)
@@ -122,7 +153,8 @@ int main(void)
         cmocka_unit_test(fails_on_demand),
         cmocka_unit_test(arena_pieces_are_zero_again),
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
-        cmocka_unit_test(arenas_keep_to_a_limit),
+        cmocka_unit_test(what_is_held_keeps_to_a_limit),
+        cmocka_unit_test(json_keeps_to_the_limit),
         cmocka_unit_test(the_peak_stays_when_memory_went),
     };
 
