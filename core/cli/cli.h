@@ -56,6 +56,7 @@ enum cull_takes {
     CULL_TAKES_EXPERIMENT = 1, // --set, --precision, --trust-plugins
     CULL_TAKES_MEMORY = 2,     // --memory
     CULL_TAKES_RESULTS = 4,    // --unsealed
+    CULL_TAKES_PRECISION = 8,  // --precision alone
 };
 
 // A flag of an option that may be given more than once.

@@ -219,7 +219,7 @@ int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
         "MODEL",
         "Write what every layer of a model computes for the given token ids to an HDF5 file: "
         "logits, hidden states, and what the routers see, choose and weigh.",
-        options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
+        options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS | CULL_TAKES_PRECISION
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };

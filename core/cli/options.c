@@ -33,7 +33,7 @@ static const struct {
         "most memory to be resident, mapped weights included, as 8G (default: activations take "
         "half of what is free)",
         10 } },
-    { CULL_TAKES_EXPERIMENT,
+    { CULL_TAKES_EXPERIMENT | CULL_TAKES_PRECISION,
       { "precision", PRECISION, "WORD", 0, "f32 (default), bf16, bf16x2 or auto", 10 } },
     { 0, { "plugin", PLUGIN, "FILE", CULL_MAY_REPEAT, "load a plugin", 10 } },
     { CULL_TAKES_EXPERIMENT,
