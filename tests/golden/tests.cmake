@@ -26,11 +26,12 @@ add_test(NAME golden-lm-eval COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"
   ${CMAKE_CURRENT_LIST_DIR}/against_lm_eval.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models/tinyworld-mixtral)
 set_tests_properties(golden-lm-eval PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 
-# Every key of every family's configuration set to other values, beside transformers: a sample. All of it by hand:
-# sweep_config.py CULL
-add_test(NAME golden-config-sweep COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" --part 7/80" sh
+# Every key of every family's configuration set to other values, beside transformers: a sample. All of it, or what
+# CULL_TEST_SWEEP names ("--part 1/4 kimi_linear"), takes its time: CULL_TEST_SWEEP="--part 1/1".
+add_test(NAME golden-config-sweep COMMAND sh -c
+  "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \${CULL_TEST_SWEEP:---part 7/80}" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/sweep_config.py $<TARGET_FILE:cull>)
-set_tests_properties(golden-config-sweep PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+set_tests_properties(golden-config-sweep PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600)
 
 # Vocabularies of ranks, beside the package tiktoken. Ten megabytes of each by hand: check_tiktoken.py CULL 10 FILE…
 add_test(NAME golden-tiktoken COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" 0.2" sh

@@ -94,6 +94,7 @@ PLAIN = {
     "nemotron": ("nemotron_h", NEMOTRON, {}),
     "nemotron-latent": ("nemotron_h", dict(NEMOTRON, moe_latent_size=24, mlp_bias=True, use_bias=True, n_group=2,
                                            topk_group=1, num_experts_per_tok=2), dict(dtype="f32", length=140)),
+    "nemotron-steps": ("nemotron_h", dict(NEMOTRON, time_step_min=0.6, time_step_limit=[0.1, 0.7]), dict(length=70)),
     "nemotron-pattern": ("nemotron_h", dict(NEMOTRON, n_groups=4, conv_kernel=2, use_conv_bias=False,
                                             routed_scaling_factor=2.5, norm_topk_prob=False,
                                             layers_block_type=["attention", "mamba", "moe", "mamba", "moe"]),

@@ -23,15 +23,20 @@ ROUND = ("image", "video", "audio", "vision", "projector", "multimodal", "boi", 
          "seconds", "user_token", "spatial", "initializer")
 
 # Keys whose types alone are validated: no forward pass of the class looks at them.
-UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types"],
-          "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"]}
+UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"],
+          "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types", "indexer_types"],
+          "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"], "Mistral4Config": ["num_key_value_heads"],
+          "NemotronHConfig": """
+              time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
+              rescale_prenorm_residual residual_in_fp32 use_mamba_kernels mamba_ssm_cache_dtype moe_shared_expert_overlap
+              mtp_layers_block_type""".split()}
 UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
 
 
 def why_accepted(cls, key, value, outer=False):
     """Why Cull may compute what transformers refuses; None: it may not."""
     field = names_of(cls).get(key)
-    if key in NOT_LOOKED_AT or (outer and key.startswith(ROUND)):
+    if key in NOT_LOOKED_AT or key.endswith("_token_id") or (outer and key.startswith(ROUND)):
         return "it changes nothing"
     kinds = kinds_of(field.type) if field else set()
     if float in kinds and int not in kinds and isinstance(value, int) and not isinstance(value, bool):
@@ -164,6 +169,34 @@ SHARED = {
 }
 
 
+NUMBERS = [0, 1, 2, 3, -1, None, "2", 1.5, True]
+TICKS = [[1, 0, 1], [0, 0, 0], [1], 1, 0, None, "x"]
+# Keys that a class takes beside its fields.
+TAKEN = {
+    "Qwen3NextConfig": {"full_attention_interval": NUMBERS}, "Qwen3_5MoeTextConfig": {"full_attention_interval": NUMBERS},
+    "Cohere2MoeConfig": {"first_k_dense_replace": NUMBERS},
+    "KimiLinearConfig": {"first_k_dense_replace": NUMBERS, "linear_attn_config": [
+        None, {}, 3, {"num_heads": 3}, {"num_heads": 2}, {"head_dim": 16}, {"head_dim": None}, {"short_conv_kernel_size": 4},
+        {"short_conv_kernel_size": 2}, {"full_attn_layers": [1]}, {"kda_layers": [1]}, {"other": 1},
+        {"full_attn_layers": [5], "kda_layers": [1, 2, 3, 4]}, {"full_attn_layers": [5], "kda_layers": [1, 2, 3, 3]},
+        {"full_attn_layers": [1, 5], "kda_layers": [1, 2, 3, 4]}, {"full_attn_layers": [6], "kda_layers": [1, 2, 3, 4]},
+        {"full_attn_layers": [5, 5], "kda_layers": [1, 2, 3]}, {"full_attn_layers": 5, "kda_layers": [1, 2, 3, 4]}]},
+    "NemotronHConfig": {"mamba_n_groups": [2, 1, 4, None], "mamba_d_conv": [4, 2, None], "mamba_expand": [1],
+                        "mamba_conv_bias": [True, False, None], "mamba_dt_limit": [[0.0, 0.1], None, [], [0.5, 0.9, 1.0]],
+                        "hybrid_override_pattern": ["ME*-ME", "ME", "MEX-ME", None, 3, ""], "mamba_chunk_size": [8]},
+    "Lfm2MoeConfig": {"tie_embedding": [True, False, None, 1], "full_attn_idxs": [[0], [1], None]},
+    "MiMoV2FlashConfig": {"sliding_window_size": NUMBERS, "hybrid_layer_pattern": TICKS, "moe_layer_freq": TICKS},
+    "MiniMaxM3VLTextConfig": {"moe_layer_freq": TICKS, "sparse_attention_config": [
+        None, {}, 3, {"sparse_block_size": 4}, {"sparse_topk_blocks": 1}, {"sparse_attention_freq": [0, 1, 1]},
+        {"sparse_attention_freq": [0, 1, 1], "sparse_block_size": 4}, {"sparse_attention_freq": [1]},
+        {"sparse_attention_freq": 1}, {"sparse_block_size": None}, {"other": 1}]},
+    "Gemma4TextConfig": {"global_head_dim": [16, 32, None, 0, "x"], "num_global_key_value_heads": [1, 2, None, 0]},
+    "DeepseekV32Config": {"num_experts": [8, 16, None, 0]}, "GlmMoeDsaConfig": {"num_experts": [8, 16, None, 0]},
+}
+# Lists that transformers writes, of what published files say by numbers: without them the numbers count.
+DERIVED = ("layer_types", "mlp_layer_types", "layers_block_type", "no_rope_layers", "moe_layers", "per_layer_config")
+
+
 def layer_types(word, count):
     return {"sliding": ["sliding_attention", "full_attention"] * count, "full": ["full_attention"] * count,
             "wrong": ["other_attention"] * count, "longer": ["full_attention"] * (count + 1), "numbers": [1] * count,
@@ -253,6 +286,8 @@ def keys_of(saved, cls, pairs):
         if alias in saved or cls.attribute_map[alias] in saved:
             base = saved.get(cls.attribute_map[alias], saved.get(alias))
             keys[alias] = [base, None, "x", {}, []] + ([base + 1, base - 1, 0] if isinstance(base, int) else [])
+            keys[alias] += [base[::-1], base[1:] + base[:1]] if isinstance(base, list) else []
+    keys.update(TAKEN.get(cls.__name__, {}))
     if "layer_types" in keys:
         keys["layer_types"] = [layer_types(v, depth) if isinstance(v, str) else v for v in keys["layer_types"]
                                if v != "x"]
@@ -265,6 +300,8 @@ def cases_of(saved, cls, outer=False):
     for key, values in keys_of(saved, cls, pairs).items():
         if outer and key in ("vision_config", "audio_config"):
             continue
+        if outer and key.startswith("rope"):
+            values = values[:12]
         for value in values:
             mark = (key, repr(value))
             if mark not in done and not (key in saved and saved[key] == value and type(saved[key]) is type(value)):
@@ -275,6 +312,17 @@ def cases_of(saved, cls, outer=False):
     if not outer:
         for edit, dropped in rope_pairs(saved):
             yield Case(edit, dropped)
+        yield from published(saved, cls)
+
+
+def published(saved, cls):
+    """Without a list that transformers derives: the numbers that it is derived from."""
+    numbers = {name: NUMBERS + [True, False] for name, field in names_of(cls).items() if kinds_of(field.type) & {int, bool}
+               and any(word in name for word in ("window", "layer", "pattern", "step", "dense", "chunk"))}
+    for derived in DERIVED:
+        for key, values in dict(numbers, **TAKEN.get(cls.__name__, {})).items() if derived in saved else ():
+            for value in values:
+                yield Case({key: value}, (derived,))
 
 
 def foreign_case(saved, cls, everything):
