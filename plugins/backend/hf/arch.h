@@ -170,6 +170,8 @@ typedef struct hf_mixer {
     hf_num H, KH;   // heads of v and of q and k; HF_MIXER_CONV: none
     hf_num k_width, v_width, taps;
     hf_num conv_bias, bias; // of the filters; of what enters and leaves
+    const char *limits;     // of Mamba2's time steps, the least and the greatest; NULL: none, …
+    hf_num least_step;      // … or the least alone
     const char *in, *ba;    // what enters in one: q, k, v (and z); β and decay
     const char *z, *b, *a;  // or apart: z, β, decay
     const char *q, *k, *v, *a_in, *a_out, *z_in, *z_out;

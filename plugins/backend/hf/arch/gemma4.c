@@ -1,5 +1,7 @@
 // Gemma 4 (Google DeepMind 2026), 26B-A4B: experts beside a dense MLP, each with norms of its own;
 // full layers have wider heads, and keys for values.
+#include <stdlib.h>
+
 #include "config/config.h"
 #include "model.h"
 #include "names.h"
@@ -16,6 +18,26 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
+// What per_layer_config may say of a layer; where it is there, and empty, heads have one width.
+static cull_status check_overrides(hf_config *c, const cull_model *m)
+{
+    static const char config[] = "per_layer_config", works[] = "head_dim|num_key_value_heads";
+    json_t *all = json_object_get(c->root, config), *layer, *value;
+    const char *number, *key;
+    char *end;
+
+    if (all && !json_object_size(all))
+        return hf_refuse_value(c, config, "without a layer", "an object, or no such key");
+    json_object_foreach(all, number, layer)
+    {
+        if (strtoul(number, &end, 10) >= m->s.L || *end)
+            return hf_refuse(c, config, number, "numbers of layers");
+        json_object_foreach(layer, key, value) if (!hf_one_of(key, works)) return hf_refuse(
+            c, config, key, "head_dim, num_key_value_heads");
+    }
+    return CULL_OK;
+}
+
 // The last layer is full whatever its type says.
 static cull_status adjust(hf_config *c, cull_model *m)
 {
@@ -28,6 +50,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
         return hf_wrong(c, "rope_parameters", NULL, "");
     if (hf_config_is_null(c, "rope_scaling"))
         return hf_refuse_value(c, "rope_scaling", "null", "rope_parameters");
+    CULL_TRY(check_overrides(c, m));
     m->layer[m->s.L - 1].local = false;
     m->s.embed_scale = (float)pow((double)m->s.D, 0.5);
     return c->status;

@@ -1,4 +1,6 @@
 // GLM-4.7-Flash (Z.ai 2026): DeepSeek-V3's attention, GLM-4.5's experts.
+#include "config/config.h"
+#include "model.h"
 #include "names.h"
 
 // clang-format off
@@ -9,6 +11,14 @@ static const hf_key keys[] = {
     { 0 },
 };
 // clang-format on
+
+// head_dim is another name for qk_rope_head_dim.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    if (hf_size(c, (hf_num)HF_KEY("head_dim", (double)m->s.rope), 1) != m->s.rope)
+        return hf_wrong(c, "head_dim", hf_config_value(c, "head_dim"), "qk_rope_head_dim");
+    return c->status;
+}
 
 const hf_arch hf_glm4_moe_lite = {
     .model_type = "glm4_moe_lite",
@@ -32,5 +42,6 @@ const hf_arch hf_glm4_moe_lite = {
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
     .keys = keys,
+    .adjust = adjust,
     .transformers = "Glm4MoeLiteForCausalLM",
 };

@@ -14,29 +14,33 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
-// The layers of a list that counts from 1.
-static void mark(const json_t *list, cull_model *m, enum hf_mix mix)
+// Is layer l in a list that counts from 1?
+static bool is_listed(const json_t *list, size_t l)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_int_t l = json_integer_value(json_array_get(list, i));
-        if (l >= 1 && (size_t)l <= m->s.L)
-            m->layer[l - 1].mix = mix;
-    }
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_integer_value(json_array_get(list, i)) == (json_int_t)l + 1)
+            return true;
+    return false;
 }
 
-// Which layers attend where layer_types does not say: those of a list, or every fourth but the
-// first.
+// Which layers attend where layer_types does not say: those of a list, beside which another has the
+// rest; or every fourth but the first.
 static cull_status read_lists(hf_config *lists, cull_model *m)
 {
     const json_t *full = hf_config_value(lists, "full_attn_layers");
     const json_t *delta = hf_config_value(lists, "kda_layers");
+    bool once = json_array_size(full) + json_array_size(delta) == m->s.L;
 
-    if (full && delta && json_array_size(full) + json_array_size(delta) != m->s.L)
-        return hf_wrong(lists, "full_attn_layers", full,
-                        "a list that together with kda_layers has every layer once");
-    mark(full, m, HF_MIX_ATTENTION);
-    mark(delta, m, HF_MIX_RECURRENT);
-    return lists->status;
+    if (!full || !delta)
+        return lists->status;
+    for (size_t l = 0; l < m->s.L; l++) {
+        const bool attends = is_listed(full, l);
+        once &= attends != is_listed(delta, l);
+        m->layer[l].mix = attends ? HF_MIX_ATTENTION : HF_MIX_RECURRENT;
+    }
+    return once ? lists->status
+                : hf_wrong(lists, "full_attn_layers", full,
+                           "a list that together with kda_layers has every layer once");
 }
 
 // Published files keep the delta nets' numbers in an object.
@@ -48,6 +52,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
 
     for (size_t l = 0; !listed && l < m->s.L; l++)
         m->layer[l].mix = l && l % 4 == 0 ? HF_MIX_ATTENTION : HF_MIX_RECURRENT;
+    if (hf_config_is_null(c, "linear_attn_config"))
+        return hf_refuse_value(c, "linear_attn_config", "null", "an object, or no such key");
     if (hf_config_sub(c, "linear_attn_config", &lists)) {
         s->H = hf_size(&lists, (hf_num)HF_KEY("num_heads", (double)s->H), 1);
         s->k_width = hf_size(&lists, (hf_num)HF_KEY("head_dim", (double)s->k_width), 1);
@@ -100,6 +106,7 @@ const hf_arch hf_kimi_linear = {
     .dense_F = HF_NEEDS("intermediate_size"),
     .first_moe = HF_KEY("first_k_dense_replace", 1),
     .last_moe = HF_CONSTANT(-1),
+    .mlp_types = true,
     .router = { .score = HF_SIGMOID,
                 .name = "block_sparse_moe.gate|mlp.gate",
                 .bias = "block_sparse_moe.gate.e_score_correction_bias|mlp.gate.e_score_correction_"

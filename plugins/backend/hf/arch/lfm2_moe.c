@@ -1,5 +1,7 @@
 // LFM2-8B-A1B (Liquid AI 2025, arXiv:2511.23404): gated short convolutions between blocks of
 // attention.
+#include "config/config.h"
+#include "model.h"
 #include "names.h"
 
 // clang-format off
@@ -9,6 +11,17 @@ static const hf_key keys[] = {
     { 0 }
 };
 // clang-format on
+
+// Published files say in tie_embedding whether the head is tied, which stands above the other key.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    m->s.tied = hf_flag(c, (hf_num){ "tie_embedding", m->s.tied });
+    if (hf_config_is_null(c, "tie_embedding"))
+        return hf_refuse_value(c, "tie_embedding", "null", "true, false");
+    if (c->status == CULL_OK && !hf_config_has(c, "layer_types"))
+        return hf_wrong(c, "layer_types", NULL, "");
+    return c->status;
+}
 
 const hf_arch hf_lfm2_moe = {
     .model_type = "lfm2_moe",
@@ -53,6 +66,7 @@ const hf_arch hf_lfm2_moe = {
                      "feed_forward.experts.down_proj" } } },
     .dense = { "feed_forward.w1", "feed_forward.w3", "feed_forward.w2" },
     .keys = keys,
+    .adjust = adjust,
     .transformers = "Lfm2MoeForCausalLM",
     .constants = "feed_forward.experts.constants",
 };

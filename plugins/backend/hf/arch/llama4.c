@@ -21,6 +21,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
 
     if (tuning && !json_is_boolean(tuning) && !json_is_integer(tuning)) // a number in older files
         return hf_wrong(c, "attn_temperature_tuning", tuning, "true or false");
+    if (hf_config_is_null(c, "attn_temperature_tuning"))
+        return hf_refuse_value(c, "attn_temperature_tuning", "null", "true, false");
     m->s.temper = (float)hf_real(c, (hf_num)HF_KEY("attn_scale", 0.1));
     m->s.temper_span = (float)hf_size(c, (hf_num)HF_KEY("floor_scale", 8192), 1);
     m->s.temper_from = 1;

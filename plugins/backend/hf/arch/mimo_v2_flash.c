@@ -32,7 +32,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
     for (size_t l = 0; !listed && l < m->s.L; l++)
         m->layer[l].local = pattern ? json_integer_value(json_array_get(pattern, l)) != 0
                                     : l > 0 && (l + 1) % 6 != 0;
-    m->s.gate_scale = m->s.gate_scale != 0 ? m->s.gate_scale : 1; // null on the Hub
+    m->s.gate_scale = hf_config_has(c, "routed_scaling_factor") ? m->s.gate_scale : 1;
     m->s.window = before ? before + 1 : m->s.window;
     return c->status;
 }

@@ -35,7 +35,10 @@ static cull_status adjust(hf_config *c, cull_model *m)
 
     CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     const bool old = hf_config_sub(c, "sparse_attention_config", &sparse);
-    const json_t *freq = hf_config_value(&sparse, "sparse_attention_freq");
+    const json_t *freq = types ? NULL : hf_config_value(&sparse, "sparse_attention_freq");
+    if (freq && json_array_size(freq) != m->s.L)
+        (void)hf_wrong(&sparse, "sparse_attention_freq", freq,
+                       "a list with a number for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
         const char *word = json_string_value(json_array_get(types, l));
         if (word && !hf_one_of(word, "minimax_m3_sparse|full_attention"))

@@ -11,11 +11,11 @@
 
 enum { LIMIT = 1 << 28 }; // bytes of a JSON file; the index of a large model has some 30 MB
 
-// Python writes infinite numbers as Infinity, which JSON has not: null, as long, in their place.
+// Python writes infinite numbers as Infinity, which JSON has not: a text, as long, in their place.
 // The text itself where there are none; NULL: no memory.
 static const char *without_infinity(cull_ctx *ctx, const char *text, size_t n)
 {
-    static const char word[] = "Infinity", null[] = "null    ";
+    static const char word[] = "Infinity", instead[] = "\"" HF_INFINITY "\" ";
     char *copy = NULL;
     bool quoted = false;
 
@@ -32,7 +32,7 @@ static const char *without_infinity(cull_ctx *ctx, const char *text, size_t n)
                     return NULL;
                 memcpy(copy, text, n);
             }
-            memcpy(copy + i, null, sizeof null - 1);
+            memcpy(copy + i, instead, sizeof instead - 1);
         }
     }
     return copy ? copy : text;
@@ -195,12 +195,33 @@ static void check_null(hf_config *config, const char *keys)
         (void)hf_refuse_value(config, keys, "null", "a value, or no such key");
 }
 
+static bool same_kind(const json_t *a, const json_t *b)
+{
+    return json_is_number(a)    ? json_is_number(b)
+           : json_is_boolean(a) ? json_is_boolean(b)
+                                : json_typeof(a) == json_typeof(b);
+}
+
+// Names that do not count must hold what could have: the reference checks each.
+static void check_aliases(hf_config *config, const char *keys, const json_t *value)
+{
+    char key[64];
+
+    for (; value && *keys; keys += word_length(keys), keys += *keys == '|') {
+        (void)snprintf(key, sizeof key, "%.*s", (int)word_length(keys), keys);
+        const json_t *other = json_object_get(config->root, key);
+        if (other && !json_is_null(other) && !same_kind(value, other))
+            (void)hf_wrong(config, key, other, "of the kind of its other name");
+    }
+}
+
 // The value of `num`, or NULL where there is none: its default counts.
 static const json_t *look_up(hf_config *config, hf_num num)
 {
     if (!num.key || config->status != CULL_OK)
         return NULL;
     const json_t *value = hf_config_value(config, num.key);
+    check_aliases(config, num.key, value);
     if (num.def != 0 && !isinf(num.def))
         check_null(config, num.key);
     if (!value && isnan(num.def) && config->status == CULL_OK)

@@ -20,7 +20,9 @@ typedef struct hf_config {
     struct hf_config *outer; // of a wrapper's language model: what it stands in; else NULL
 } hf_config;
 
-// Parse a JSON file whose top is an object; duplicate keys are refused. Close what was opened.
+// Parse a JSON file whose top is an object; duplicate keys are refused. Close what was opened. The
+// Infinity that Python writes becomes the text HF_INFINITY.
+#define HF_INFINITY "Infty"
 cull_status hf_json_load(cull_ctx *, const char *path, json_t **out);
 cull_status hf_config_open(cull_ctx *, const char *path, hf_config *out);
 void hf_config_close(hf_config *);

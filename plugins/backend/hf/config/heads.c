@@ -115,6 +115,8 @@ static cull_status check_alike(hf_config *c, cull_model *m)
     const char *alike = m->s.window ? "sliding_attention" : "full_attention";
     const json_t *types = m->arch->own_types ? NULL : hf_config_value(c, "layer_types");
 
+    if (!m->arch->own_types && hf_config_is_null(c, "layer_types"))
+        return hf_refuse_value(c, "layer_types", "null", "a list, or no such key");
     CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     for (size_t l = 0; l < json_array_size(types); l++) {
         const char *type = json_string_value(json_array_get(types, l));
@@ -134,12 +136,14 @@ static cull_status read_locals(hf_config *c, cull_model *m)
     if (arch->local_layers == HF_LOCAL_NONE)
         return check_alike(c, m);
     const size_t width = read_width(c, m);
-    const size_t n = types ? 0 : hf_size(c, arch->local_n, 0);
+    const size_t least = arch->local_layers == HF_LOCAL_BUT_NTH;
+    const bool counted = !types && (arch->local_n.key || arch->local_n.def != 0);
+    const size_t n = counted ? hf_size(c, arch->local_n, least) : m->s.L;
+    CULL_TRY(c->status);
     CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
     for (size_t l = 0; l < m->s.L; l++) {
         const char *type = json_string_value(json_array_get(types, l));
-        const bool local =
-            type ? strcmp(type, word) == 0 : local_by_default(arch, l, n ? n : m->s.L);
+        const bool local = type ? strcmp(type, word) == 0 : local_by_default(arch, l, n);
         if (type && !local && strcmp(type, "full_attention") != 0)
             return hf_refuse(c, "layer_types", type,
                              arch->chunked ? "full_attention, chunked_attention"

@@ -10,7 +10,7 @@
 // where answers are generated (generation.c reads it there).
 static const hf_key shared_keys[] = {
     { "is_causal", "true", NULL },
-    { "per_layer_config", "null|{}|[]", NULL },
+    { "per_layer_config", "null|{}", NULL },
     { "is_encoder_decoder|add_cross_attention|tie_encoder_decoder", "false|null", NULL },
     { "pruned_heads|fusion_config", "null|{}", NULL },
     { "transformers_weights", "null", NULL }, // a file that is read instead
@@ -56,6 +56,7 @@ static const hf_key wrapper_keys[] = {
     { "projector_hidden_size|projector_hidden_act|multimodal_projector_bias|merged_hidden_size", HF_ANY, NULL },
     { "vision_feature_layer|vision_feature_select_strategy|spatial_merge_size|img_token_compression_config", HF_ANY, NULL },
     { "image_seq_length|process_image_mode|image_grid_pinpoints|projection_dim", HF_ANY, NULL },
+    { "rope_scaling|rope_parameters", "null|{}", NULL }, // the language model has its own
     { 0 }
 };
 // clang-format on

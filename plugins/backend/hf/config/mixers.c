@@ -50,6 +50,8 @@ size_t hf_layer_count(hf_config *c, const hf_arch *arch)
     const json_t *types = arch->mixer.single ? hf_config_value(c, arch->mixer.types) : NULL;
     const size_t L = hf_size(c, key, 1);
 
+    if (arch->mixer.single && length_of(types) == 0)
+        (void)hf_wrong(c, arch->mixer.types, types, "a list with a word for each layer");
     return types ? length_of(types) : L;
 }
 
@@ -85,21 +87,31 @@ cull_status hf_mixer_layers(hf_config *c, cull_model *m)
 
 // ---- the numbers ----
 
-// A bound of time steps: a number, or Infinity as transformers writes it.
-static float bound(const json_t *list, size_t i, float def)
+// As Python writes it, or transformers 5.
+static bool is_infinity(const json_t *value)
 {
-    const json_t *value = json_array_get(list, i);
+    const char *text = json_string_value(value);
+    const char *word = json_string_value(json_object_get(value, "__float__"));
 
-    if (json_is_number(value))
-        return (float)json_number_value(value);
-    return def;
+    return (text && strcmp(text, HF_INFINITY) == 0) || (word && strcmp(word, "Infinity") == 0);
+}
+
+// The bounds of time steps.
+static void read_limits(hf_config *c, const char *key, hf_mixer_shape *s)
+{
+    const json_t *list = key ? hf_config_value(c, key) : NULL;
+    const json_t *least = json_array_get(list, 0), *most = json_array_get(list, 1);
+
+    s->dt_least = (float)(json_is_number(least) ? json_number_value(least) : 0);
+    s->dt_most = (float)(json_is_number(most) ? json_number_value(most) : INFINITY);
+    const bool right = json_array_size(list) == 2 && json_is_number(least) &&
+                       (json_is_number(most) || is_infinity(most));
+    if (list && !right)
+        (void)hf_wrong(c, key, list, "a list of the least and the greatest");
 }
 
 void hf_mixer_read(hf_config *c, const hf_mixer *mixer, hf_mixer_shape *s)
 {
-    const json_t *limit =
-        mixer->kind == HF_MIXER_MAMBA2 ? hf_config_value(c, "time_step_limit") : NULL;
-
     if (mixer->kind == HF_MIXER_NONE)
         return;
     s->H = hf_size(c, mixer->H, 1);
@@ -109,8 +121,9 @@ void hf_mixer_read(hf_config *c, const hf_mixer *mixer, hf_mixer_shape *s)
     s->taps = hf_size(c, mixer->taps, 1);
     s->conv_bias = mixer->conv_bias.key ? hf_flag(c, mixer->conv_bias) : mixer->conv_bias.def != 0;
     s->bias = hf_flag(c, mixer->bias);
-    s->dt_least = bound(limit, 0, 0);
-    s->dt_most = bound(limit, 1, INFINITY);
+    read_limits(c, mixer->limits, s);
+    if (mixer->least_step.key)
+        s->dt_least = (float)hf_real(c, mixer->least_step);
 }
 
 cull_status hf_mixer_check(hf_config *c, const cull_model *m)

@@ -179,7 +179,7 @@ static cull_status read_sparse(hf_config *c, cull_model *m)
     if (read_named(c, m))
         return c->status;
     for (size_t l = 0; l < m->s.L; l++) {
-        const bool sparse = (long)l >= first && (last < 0 || (long)l <= last) &&
+        const bool sparse = (long)l >= first && (last == -1 || (long)l <= last) &&
                             (only ? in_list(only, l) : (l + 1) % step == 0) && !in_list(except, l);
         m->layer[l].facts.E = sparse ? m->s.E : 0;
     }
@@ -270,6 +270,20 @@ static cull_status read_dtype(hf_config *c, hf_shape *s)
     return c->status;
 }
 
+// What becomes of logits behind the head.
+static void read_logits(hf_config *c, const hf_arch *arch, cull_model_facts *facts)
+{
+    if (arch->logit_divisor.key)
+        facts->logit_scale = 1 / hf_real(c, arch->logit_divisor);
+    if (arch->logit_scale.key)
+        facts->logit_scale = hf_real(c, arch->logit_scale);
+    facts->logit_cap = arch->softcap.key ? hf_real(c, arch->softcap) : 0;
+    if (c->status == CULL_OK && arch->softcap.key && facts->logit_cap == 0 &&
+        hf_config_has(c, arch->softcap.key))
+        (void)hf_wrong(c, arch->softcap.key, hf_config_value(c, arch->softcap.key),
+                       "a number other than 0");
+}
+
 cull_status hf_shape_read(hf_config *c, cull_model *m)
 {
     if (m->files.missing)
@@ -285,11 +299,7 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     CULL_TRY(read_sparse(c, m));
     CULL_TRY(hf_mixer_layers(c, m));
     CULL_TRY(read_quantization(c, m));
-    if (m->arch->logit_divisor.key)
-        m->facts.logit_scale = 1 / hf_real(c, m->arch->logit_divisor);
-    if (m->arch->logit_scale.key)
-        m->facts.logit_scale = hf_real(c, m->arch->logit_scale);
-    m->facts.logit_cap = m->arch->softcap.key ? hf_real(c, m->arch->softcap) : 0;
+    read_logits(c, m->arch, &m->facts);
     m->facts.bos = read_token(c, "bos_token_id");
     m->facts.eos = read_token(c, "eos_token_id");
     CULL_TRY(c->status);

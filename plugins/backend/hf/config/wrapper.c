@@ -79,17 +79,25 @@ const char *hf_wrapper_type(hf_config *text)
     return type;
 }
 
+// Neither true nor false is neither, also where false is the default.
+static bool is_tied(hf_config *c, bool def)
+{
+    static const char key[] = "tie_word_embeddings";
+
+    if (hf_config_is_null(c, key))
+        (void)hf_refuse_value(c, key, "null", "true, false");
+    return hf_flag(c, (hf_num){ key, def });
+}
+
 bool hf_wrapper_ties(hf_config *text, bool tied)
 {
     const char *word = text->outer ? hf_word(text->outer, "model_type", "") : "";
     const struct wrapper *wrapper = find(word);
 
     if (!wrapper)
-        return hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", tied));
-    const bool inner = hf_flag(text, (hf_num)HF_KEY("tie_word_embeddings", tied));
-    const bool outer =
-        hf_flag(text->outer,
-                (hf_num)HF_KEY("tie_word_embeddings", wrapper->tied_by & OUTER && wrapper->tied));
+        return is_tied(text, tied);
+    const bool inner = is_tied(text, tied && wrapper->tied_by & INNER);
+    const bool outer = is_tied(text->outer, wrapper->tied && wrapper->tied_by & OUTER);
     text->status = text->status ? text->status : text->outer->status;
     return (wrapper->tied_by & OUTER && outer) || (wrapper->tied_by & INNER && inner);
 }
