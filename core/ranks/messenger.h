@@ -7,8 +7,8 @@
 //
 //     AGREE      nothing
 //     BROADCAST  from rank 0: its n bytes; to the others: n (uint64_t) and the bytes
-//     GATHER     from the others: their n bytes; to rank 0: every rank's n, its own included, and
-//                the others' bytes, rank by rank
+//     GATHER     from all ranks but `to`: their n bytes; to that one: every rank's n, its own
+//                included, and the others' bytes, rank by rank
 //     LEAVE      nothing; the messenger ends
 //
 // Bytes go by portions, each rank's parts beginning a new one, through the page's slots in turn.
@@ -46,6 +46,7 @@ typedef struct cull_rank_failure {
 
 typedef struct cull_rank_request {
     int32_t meeting;
+    uint32_t to;           // GATHER: the rank that is handed the others' bytes
     cull_rank_failure own; // the program's, where it has one
     uint64_t n;
 } cull_rank_request;

@@ -275,13 +275,16 @@ static void await(messenger *m, MPI_Request *request)
 
 // ---- meetings ----
 
+enum { MEETINGS = CULL_LEAVE + 1 };
+
 // Are all well, and at the same meeting? Of several failures the lowest rank's counts, and one that
 // was only asked to stop least.
 static void begin_meeting(messenger *m, const cull_rank_request *request)
 {
     const bool fails = request->own.status != 0;
     const int order = request->own.asked ? m->rank + m->size : m->rank;
-    const int own[] = { fails ? order : 2 * m->size, request->meeting, -request->meeting };
+    const int which = request->meeting + MEETINGS * (int)request->to;
+    const int own[] = { fails ? order : 2 * m->size, which, -which };
     int least[3];
     MPI_Request wait;
 
@@ -415,22 +418,23 @@ static void broadcast(messenger *m, uint64_t n)
     move_rest(&p);
 }
 
-static void gather(messenger *m, uint64_t n)
+static void gather(messenger *m, int to, uint64_t n)
 {
     MPI_Request wait;
-    uint64_t *all = m->rank == 0 ? calloc((size_t)m->size, sizeof *all) : NULL;
+    uint64_t *all = m->rank == to ? calloc((size_t)m->size, sizeof *all) : NULL;
 
-    if (m->rank == 0 && !all)
+    if (m->rank == to && !all)
         end_for(m, m->rank, "out of memory");
-    MPI_Igather(&n, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, 0, m->meetings, &wait);
+    MPI_Igather(&n, 1, MPI_UINT64_T, all, 1, MPI_UINT64_T, to, m->meetings, &wait);
     await(m, &wait);
-    portions p = new_portions(m, m->rank != 0, n);
-    if (m->rank == 0)
+    portions p = new_portions(m, m->rank != to, n);
+    if (m->rank == to)
         must(m, put(m, all, (size_t)m->size * sizeof *all));
     else
-        move(&p, 0, n);
-    for (int r = 1; all && r < m->size; r++)
-        move(&p, r, all[r]);
+        move(&p, to, n);
+    for (int r = 0; all && r < m->size; r++)
+        if (r != to)
+            move(&p, r, all[r]);
     move_rest(&p);
     free(all);
 }
@@ -459,7 +463,7 @@ static void answer(messenger *m, const cull_rank_request *request)
     if (request->meeting == CULL_BROADCAST)
         broadcast(m, request->n);
     else if (request->meeting == CULL_GATHER)
-        gather(m, request->n);
+        gather(m, (int)request->to, request->n);
 }
 
 // Until the program leaves.

@@ -154,11 +154,12 @@ static void describe_own(cull_ctx *ctx, cull_status own, cull_rank_failure *out)
 }
 
 // The beginning of every meeting.
-static cull_status meet(cull_ctx *ctx, cull_meeting meeting, cull_status own, uint64_t n)
+static cull_status meet_at(cull_ctx *ctx, cull_meeting meeting, size_t to, cull_status own,
+                           uint64_t n)
 {
     cull_context *context = cull_context_of(ctx);
     cull_ranks *ranks = context->ranks;
-    cull_rank_request request = { .meeting = (int32_t)meeting, .n = n };
+    cull_rank_request request = { .meeting = (int32_t)meeting, .to = (uint32_t)to, .n = n };
 
     if (ranks->failure.status != 0)
         return fail_as_agreed(ctx, own);
@@ -172,6 +173,11 @@ static cull_status meet(cull_ctx *ctx, cull_meeting meeting, cull_status own, ui
     ranks->spent.meetings++;
     ranks->spent.waiting += cull_seconds() - begun;
     return ranks->failure.status == 0 ? CULL_OK : fail_as_agreed(ctx, own);
+}
+
+static cull_status meet(cull_ctx *ctx, cull_meeting meeting, cull_status own, uint64_t n)
+{
+    return meet_at(ctx, meeting, 0, own, n);
 }
 
 cull_status cull_ranks_agree(cull_ctx *ctx, cull_status own)
@@ -233,7 +239,7 @@ static size_t padded(uint64_t bytes)
 static cull_status receive_parts(cull_ctx *ctx, size_t n, const void *own, cull_parts *out)
 {
     cull_ranks *ranks = cull_context_of(ctx)->ranks;
-    const size_t size = ranks->size;
+    const size_t size = ranks->size, self = ranks->rank;
     uint64_t *bytes = cull_alloc(size, sizeof *bytes);
     size_t all = 0;
 
@@ -244,25 +250,25 @@ static cull_status receive_parts(cull_ctx *ctx, size_t n, const void *own, cull_
         cull_free(bytes);
         return lost(ctx);
     }
-    for (size_t r = 1; well && r < size; r++)
-        all += padded(bytes[r]);
+    for (size_t r = 0; well && r < size; r++)
+        all += r == self ? 0 : padded(bytes[r]);
     out->data = well ? cull_alloc(all + 1, 1) : NULL;
     for (size_t r = 0, at = 0; out->data && r < size; r++) {
-        out->part[r] = r == 0 ? own : (const char *)out->data + at;
-        out->bytes[r] = r == 0 ? n : (size_t)bytes[r];
-        at += r == 0 ? 0 : padded(bytes[r]);
+        out->part[r] = r == self ? own : (const char *)out->data + at;
+        out->bytes[r] = r == self ? n : (size_t)bytes[r];
+        at += r == self ? 0 : padded(bytes[r]);
     }
     cull_free(bytes);
     if (!out->data)
         return no_room(ctx);
     out->n = size;
-    for (size_t r = 1; r < size; r++)
-        if (!take_bytes(ranks, (void *)(uintptr_t)out->part[r], out->bytes[r]))
+    for (size_t r = 0; r < size; r++)
+        if (r != self && !take_bytes(ranks, (void *)(uintptr_t)out->part[r], out->bytes[r]))
             return lost(ctx);
     return CULL_OK;
 }
 
-cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_parts *out)
+cull_status cull_ranks_collect(cull_ctx *ctx, size_t to, size_t n, const void *own, cull_parts *out)
 {
     cull_ranks *ranks = cull_context_of(ctx)->ranks;
 
@@ -277,10 +283,15 @@ cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_par
         out->n = 1;
         return CULL_OK;
     }
-    CULL_TRY(meet(ctx, CULL_GATHER, CULL_OK, n));
-    if (ranks->rank == 0)
+    CULL_TRY(meet_at(ctx, CULL_GATHER, to, CULL_OK, n));
+    if (ranks->rank == to)
         return receive_parts(ctx, n, own, out);
     return give_bytes(ranks, own, n) ? CULL_OK : lost(ctx);
+}
+
+cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own, cull_parts *out)
+{
+    return cull_ranks_collect(ctx, 0, n, own, out);
 }
 
 void cull_parts_release(cull_parts *parts)

@@ -54,8 +54,8 @@ cull_status cull_ranks_broadcast(cull_ctx *ctx, size_t *n, void **data) CULL_MUS
 cull_status cull_ranks_copy(cull_ctx *ctx, size_t n, void *x) CULL_MUST_CHECK;
 
 typedef struct cull_parts { // what the ranks handed over
-    size_t n;               // ranks on rank 0, else 0
-    const void **part;      // (n) in their order, aligned to 64; rank 0's own is where it was
+    size_t n;               // ranks on the one that it was handed to, else 0
+    const void **part;      // (n) in their order, aligned to 64; its own is where it was
     size_t *bytes;          // (n)
     void *data;
 } cull_parts;
@@ -63,6 +63,9 @@ typedef struct cull_parts { // what the ranks handed over
 // n bytes of each rank, of any length, on rank 0. Release in any case.
 cull_status cull_ranks_gather(cull_ctx *ctx, size_t n, const void *own,
                               cull_parts *out) CULL_MUST_CHECK;
+// The same on rank `to`.
+cull_status cull_ranks_collect(cull_ctx *ctx, size_t to, size_t n, const void *own,
+                               cull_parts *out) CULL_MUST_CHECK;
 void cull_parts_release(cull_parts *parts);
 
 // Σ over the ranks in their order, the same bits whichever came first; the least of all. Everybody

@@ -68,13 +68,13 @@ static int broadcast(cull_ctx *ctx, size_t rank, size_t n)
     return 0;
 }
 
-static int gather(cull_ctx *ctx, size_t rank, size_t size, size_t n)
+static int gather(cull_ctx *ctx, size_t to, size_t rank, size_t size, size_t n)
 {
     cull_parts parts;
     unsigned char *own = bytes_of(rank, n * rank);
 
-    CHECK(cull_ranks_gather(ctx, n * rank, own, &parts) == CULL_OK);
-    CHECK(parts.n == (rank == 0 ? size : 0));
+    CHECK(cull_ranks_collect(ctx, to, n * rank, own, &parts) == CULL_OK);
+    CHECK(parts.n == (rank == to ? size : 0));
     for (size_t r = 0; r < parts.n; r++)
         CHECK(parts.bytes[r] == n * r && are_bytes_of(r, n * r, parts.part[r]));
     cull_parts_release(&parts);
@@ -106,14 +106,15 @@ static int values(cull_ctx *ctx, size_t rank, size_t size)
     CHECK(cull_ranks_agree(ctx, CULL_OK) == CULL_OK);
     const size_t n = sizeof sizes / sizeof *sizes - (size > 2); // two suffice for several chunks
     for (size_t i = 0; i < n; i++)
-        if (broadcast(ctx, rank, sizes[i]) || gather(ctx, rank, size, sizes[i]))
+        if (broadcast(ctx, rank, sizes[i]) || gather(ctx, i % size, rank, size, sizes[i]) ||
+            gather(ctx, size - 1, rank, size, sizes[i]))
             return 1;
     return reduce(ctx, rank, size);
 }
 
 static int large(cull_ctx *ctx, size_t rank, size_t size)
 {
-    return gather(ctx, rank, size, ((size_t)2 << 30) + 5);
+    return gather(ctx, 0, rank, size, ((size_t)2 << 30) + 5);
 }
 
 // How fast bytes meet on rank 0, and come from it.
