@@ -30,7 +30,7 @@ typedef struct phase {
 struct cull_log {
     cull_level most;
     bool terminal;
-    FILE *json;
+    FILE *json, *diverted;
     uint64_t said[SAID]; // hashes of the last INFO lines: each is shown once
     size_t n_said;
     pthread_mutex_t lock;
@@ -242,14 +242,49 @@ static void show(cull_level level, const char *text)
     cull_buf_release(&line);
 }
 
+// Its level and its text, ended by a NUL; at once, for a child may not come to its end.
+static void divert(FILE *file, cull_level level, const char *text)
+{
+    (void)fputc('0' + (int)level, file);
+    (void)fwrite(text, 1, strlen(text) + 1, file);
+    (void)fflush(file);
+}
+
+void cull_log_divert(cull_log *log, FILE *file)
+{
+    if (!log)
+        return;
+    pthread_mutex_lock(&log->lock);
+    log->diverted = file;
+    pthread_mutex_unlock(&log->lock);
+}
+
+void cull_log_retell(cull_log *log, const char *diverted, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        const size_t length = strnlen(diverted + at, n - at);
+        if (at + length == n)
+            return; // a line that was not ended
+        const int level = diverted[at] - '0';
+        if (level >= CULL_ERROR && level <= CULL_DEBUG)
+            cull_log_line(log, (cull_level)level, "%s", diverted + at + 1);
+        at += length + 1;
+    }
+}
+
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args)
 {
     char text[LINE];
 
-    if (!log || (level > log->most && !log->json))
+    if (!log || (level > log->most && !log->json && !log->diverted))
         return;
     vsnprintf(text, sizeof text, fmt, args);
     pthread_mutex_lock(&log->lock);
+    if (log->diverted) {
+        divert(log->diverted, level, text);
+        pthread_mutex_unlock(&log->lock);
+        return;
+    }
     const bool kept = is_collected(log, level, text);
     if (level <= log->most && !kept && !(is_folded(level) && is_said(log, text))) {
         erase_bar(log);

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <cull/host.h>
 
@@ -19,6 +20,11 @@ bool cull_log_file(cull_log *log,
 // A line; one that was shown before is shown no more, unless it is an error. The file has them all.
 void cull_log_line(cull_log *log, cull_level level, const char *fmt, ...) CULL_PRINTF(3, 4);
 void cull_log_vline(cull_log *log, cull_level level, const char *fmt, va_list args);
+
+// From here on lines go into the file alone, whatever their level, to be told by another process's
+// log; NULL: no longer. The file is the caller's.
+void cull_log_divert(cull_log *log, FILE *file);
+void cull_log_retell(cull_log *log, const char *diverted, size_t n); // n bytes of such a file
 
 // From here on warnings are not shown but put together by their cause (warnings.h), until they are
 // told; the file has each. false: out of memory, they are shown as before.

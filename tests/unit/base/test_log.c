@@ -54,6 +54,37 @@ static void levels(void **state)
     cull_log_line(NULL, CULL_ERROR, "nobody listens");
 }
 
+// Said to one log, and told again by this one; a line that was cut short is let be.
+static void retell_all(cull_log *log)
+{
+    char bytes[256];
+    FILE *file = tmpfile();
+    cull_log *other = cull_log_new(CULL_ERROR);
+
+    assert_true(file && other);
+    cull_log_divert(other, file);
+    say_all(other);
+    cull_log_divert(other, NULL);
+    cull_log_line(other, CULL_WARN, "not shown, and not in the file");
+    cull_log_free(other);
+    rewind(file);
+    const size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    cull_log_retell(log, bytes, n);
+    cull_log_retell(log, bytes, 4);
+}
+
+static void retold(void **state)
+{
+    char text[256];
+
+    (void)state;
+    capture(retell_all, CULL_DEBUG, NULL, text, sizeof text);
+    assert_string_equal(text, "error: e 1\nwarning: w \"x\"\ni\ndebug: d\n");
+    capture(retell_all, CULL_WARN, NULL, text, sizeof text);
+    assert_string_equal(text, "error: e 1\nwarning: w \"x\"\n");
+}
+
 static void json_lines(void **state)
 {
     char text[256], line[256], path[] = "/tmp/cull-log-XXXXXX";
@@ -99,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels),
+        cmocka_unit_test(retold),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(no_bar_in_files),
     };
