@@ -4,7 +4,8 @@
 // (synthetic.h): a criterion's scores must be finite, the same for the same seed, the same whatever
 // the seed unless it says that it draws on it, and follow their experts when those stand in another
 // order; a strategy's cut must be sound, leave frozen layers alone, stay within its budget and come
-// near it, and let the lower index go first among equals.
+// near it, and let the lower index go first among equals; one that goes by experts must decide
+// about some of them as it does about all.
 #ifndef CULL_CHECK_CONFORM_H
 #define CULL_CHECK_CONFORM_H
 

@@ -25,6 +25,7 @@ typedef struct attempt {
     size_t remove[LAYERS], least[LAYERS];
     double params[LAYERS]; // that channels may take
     uint8_t locked[LAYERS];
+    size_t portions; // in which a layer's experts are asked about; 0: all at once
     cull_budget budget;
     cull_scores scores;
     cull_cut *cut;
@@ -284,6 +285,32 @@ static bool lower_first(const attempt *a)
     return true;
 }
 
+// One layer, or all of them; its experts all at once or portion by portion.
+static cull_status select_layer(attempt *a, const cull_plugin *plugin, const void *settings,
+                                size_t l)
+{
+    cull_ctx *ctx = &a->context.ctx;
+    cull_view *view = &a->world->view;
+    const size_t E = a->portions ? a->world->layer[l].E : 0;
+    uint32_t *experts = cull_take(ctx, E + 1, sizeof *experts);
+
+    if (!experts)
+        return CULL_ENOMEM;
+    for (size_t e = 0; e < E; e++)
+        experts[e] = (uint32_t)e;
+    for (size_t i = 0; i < a->portions || i == 0; i++) {
+        const size_t first = E * i / (a->portions + !a->portions);
+        view->experts = a->portions ? experts + first : NULL;
+        view->n_experts = a->portions ? E * (i + 1) / a->portions - first : 0;
+        if (a->portions && view->n_experts == 0)
+            continue;
+        CULL_TRY(
+            CULL_CALL(ctx, plugin, l, select,
+                      a->strategy->select(ctx, settings, view, &a->scores, &a->budget, l, a->cut)));
+    }
+    return CULL_OK;
+}
+
 static cull_status run(attempt *a, const cull_plugin *plugin)
 {
     cull_ctx *ctx = &a->context.ctx;
@@ -305,9 +332,7 @@ static cull_status run(attempt *a, const cull_plugin *plugin)
     for (size_t i = 0; i < last; i++) {
         const size_t l = s->flags & CULL_BY_LAYER ? i : CULL_ALL_LAYERS;
         if (l == CULL_ALL_LAYERS || (a->world->layer[l].E && !a->locked[l]))
-            CULL_TRY(CULL_CALL(
-                ctx, plugin, l, select,
-                s->select(ctx, settings, &a->world->view, &a->scores, &a->budget, l, a->cut)));
+            CULL_TRY(select_layer(a, plugin, settings, l));
     }
     return CULL_OK;
 }
@@ -330,6 +355,57 @@ static void judge(const cull_examiner *examiner, const attempt *a, const char *w
                          a->equal ? "the lower index goes first"
                                   : "the cut is sound and within its budget");
 }
+
+// ---- experts by portions ----
+
+static bool same_layer(const cull_layer_cut *a, const cull_layer_cut *b, size_t D)
+{
+    return memcmp(a->action, b->action, a->E) == 0 &&
+           memcmp(a->target, b->target, a->E * sizeof *a->target) == 0 &&
+           memcmp(a->constant, b->constant, a->E * D * sizeof *a->constant) == 0;
+}
+
+static bool same_overlay(const cull_overlay *a, const cull_overlay *b)
+{
+    return a->kind == b->kind && memcmp(&a->where, &b->where, sizeof a->where) == 0 &&
+           a->rows == b->rows && a->cols == b->cols &&
+           memcmp(a->data, b->data, cull_overlay_bytes(a->kind, a->rows, a->cols)) == 0;
+}
+
+static bool same_cut(const cull_cut *a, const cull_cut *b)
+{
+    bool same = a->n_overlays == b->n_overlays;
+
+    for (size_t l = 0; same && l < LAYERS; l++)
+        same = same_layer(&a->layer[l], &b->layer[l], a->D);
+    for (size_t i = 0; same && i < a->n_overlays; i++)
+        same = same_overlay(&a->overlay[i], &b->overlay[i]);
+    return same;
+}
+
+// Asked about a few experts at a time, it decides as when it is asked about all.
+static void judge_portions(const cull_examiner *examiner, const cull_plugin *plugin,
+                           const attempt *whole, const char *what)
+{
+    attempt parts = { .shape = whole->shape,
+                      .form = whole->form,
+                      .scope = whole->scope,
+                      .equal = whole->equal,
+                      .frozen = whole->frozen,
+                      .portions = 3 };
+    const cull_status status = run(&parts, plugin);
+
+    if (status != CULL_OK)
+        cull_verdict_say(examiner, CULL_FAULT, "%s, some experts at a time: it fails: %s", what,
+                         parts.context.error.sentence);
+    else if (!same_cut(whole->cut, parts.cut))
+        cull_verdict_say(examiner, CULL_FAULT, "%s: another cut, some experts at a time", what);
+    else
+        cull_verdict_say(examiner, CULL_FINE, "%s: the same cut, some experts at a time", what);
+    cull_context_release(&parts.context);
+}
+
+// ---- attempts ----
 
 typedef struct attempted { // what is attempted
     uint32_t form;
@@ -367,6 +443,8 @@ static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin
                          a.context.error.sentence);
     else
         judge(examiner, &a, what);
+    if (status == CULL_OK && a.strategy->flags & CULL_BY_EXPERT)
+        judge_portions(examiner, plugin, &a, what);
     cull_context_release(&a.context);
 }
 

@@ -263,6 +263,8 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
                      markdown);
         if (s->flags & CULL_BY_LAYER)
             put_flag(out, "decides", "layer by layer, inside the pass", markdown);
+        if (s->flags & CULL_BY_EXPERT)
+            put_flag(out, "ranks", "each decides about some of a layer's experts", markdown);
         if (s->flags & CULL_EITHER_WAY)
             put_flag(out, "decides", "all layers at once, or layer by layer where cuts propagate",
                      markdown);

@@ -9,6 +9,11 @@ enum {
     CULL_NO_BUDGET = 2u, // takes no sparsity: a runtime rule, or a cut that is given whole
     CULL_BY_LAYER = 4u,  // select is called once per layer, inside the visit where it must be
     CULL_EITHER_WAY = 8u, // select is called for all layers at once, or, where cuts propagate, layer by layer
+    // With CULL_BY_LAYER: what becomes of an expert hangs on no decision about another, so that select may be called
+    // several times for a layer, in several processes, each time for some of its experts (cull_view_decides), which it
+    // decides about in ascending order. Of the layer's statistics I is then there for these experts alone, of other
+    // layers there are none.
+    CULL_BY_EXPERT = 16u,
 };
 
 typedef struct cull_strategy {

@@ -17,11 +17,25 @@ typedef struct cull_view {
     cull_status (*weights)(cull_ctx *, const struct cull_view *, cull_matrix_id, const float **w,
                            size_t *rows, size_t *cols, const float **bias);
     void *core;
+    // With CULL_BY_EXPERT (strategy.h), where select is called for some of a layer's experts: which, ascending.
+    // NULL: for all of them; read it through cull_view_decides.
+    const uint32_t *experts; // (n_experts)
+    size_t n_experts;
 } cull_view;
 
 static inline const cull_layer_facts *cull_view_layer(const cull_view *view, size_t l)
 {
     return (const cull_layer_facts *)((const char *)view->layer + l * view->layer->size);
+}
+
+// Is expert e of the layer one that this call of select decides about?
+static inline bool cull_view_decides(const cull_view *view, size_t e)
+{
+    bool among = !CULL_KNOWS(cull_view, view, n_experts) || !view->experts;
+
+    for (size_t i = 0; !among && i < view->n_experts; i++)
+        among = view->experts[i] == e;
+    return among;
 }
 
 // How much may go. The core owns the budget: it makes this from the experiment's sparsity and allocation,

@@ -254,7 +254,9 @@ AT(cull_view, stats, 24);
 AT(cull_view, before, 32);
 AT(cull_view, weights, 40);
 AT(cull_view, core, 48);
-SIZE(cull_view, 56);
+AT(cull_view, experts, 56);
+AT(cull_view, n_experts, 64);
+SIZE(cull_view, 72);
 
 AT(cull_budget, size, 0);
 AT(cull_budget, scope, 4);

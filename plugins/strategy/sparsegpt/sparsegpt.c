@@ -209,9 +209,10 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
         return CULL_OK;
     if (!stats || !stats->count || !stats->x_hessian || !stats->u_hessian)
         return ctx->host->fail(ctx, CULL_ENOTSUP, "layer %zu: no Hessians were gathered", layer);
-    report(&g);
+    if (cull_view_decides(view, 0)) // once for all experts
+        report(&g);
     for (size_t e = 0; e < cull_view_layer(view, layer)->E; e++) {
-        if (!expert_stands(view->before, layer, e))
+        if (!expert_stands(view->before, layer, e) || !cull_view_decides(view, e))
             continue;
         const cull_status status = prune_expert(&g, e);
         if (status != CULL_OK)
@@ -227,7 +228,7 @@ static const cull_strategy sparsegpt = {
     .accepts = CULL_FORM_NONE,
     .emits = CULL_EMITS_MASK | CULL_EMITS_MATRIX,
     .needs = CULL_STAT_ROUTING | CULL_STAT_HESSIAN,
-    .flags = CULL_BY_LAYER,
+    .flags = CULL_BY_LAYER | CULL_BY_EXPERT,
     .select = select_layer,
 };
 
