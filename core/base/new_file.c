@@ -163,6 +163,19 @@ cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd)
     return *fd < 0 ? CULL_EIO : CULL_OK;
 }
 
+cull_status cull_nameless_stream(cull_ctx *ctx, const char *folder, FILE **out)
+{
+    int fd;
+
+    *out = NULL;
+    CULL_TRY(cull_nameless_file(ctx, folder, &fd));
+    *out = fdopen(fd, "w+b");
+    if (*out)
+        return CULL_OK;
+    close(fd);
+    return cull_no_memory(ctx);
+}
+
 // The descriptor of this process's output that leads to the same file; −1: none.
 static int own_output(const struct stat *file)
 {

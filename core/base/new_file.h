@@ -4,6 +4,8 @@
 #ifndef CULL_BASE_NEW_FILE_H
 #define CULL_BASE_NEW_FILE_H
 
+#include <stdio.h>
+
 #include "base/context.h"
 
 typedef struct cull_new_file {
@@ -26,6 +28,8 @@ void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX]);
 
 // A file in `folder` that has no name any more and goes with its last descriptor.
 cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd) CULL_MUST_CHECK;
+// Such a one to be written and read again.
+cull_status cull_nameless_stream(cull_ctx *ctx, const char *folder, FILE **out) CULL_MUST_CHECK;
 
 // Does the path lead to a device, a pipe, or to where this process prints?
 bool cull_is_stream(const char *path);

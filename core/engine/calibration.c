@@ -278,12 +278,13 @@ static cull_status complete_layer(cull_calibrating *c)
     g->n_dense = c->sampler.N;
     CULL_TRY(cull_stats_pass_share(g));
     CULL_TRY(cull_sampler_share(&c->sampler));
-    if (!cull_stats_pass_completes(g))
-        return CULL_OK;
-    cull_stats_store_edit(c->cal->out)->tokens = g->n_tokens;
-    CULL_TRY(cull_stats_pass_finish(g));
-    cull_sampler_finish(&c->sampler);
-    return CULL_OK;
+    if (cull_stats_pass_completes(g)) {
+        cull_stats_store_edit(c->cal->out)->tokens = g->n_tokens;
+        CULL_TRY(cull_stats_pass_finish(g));
+        cull_sampler_finish(&c->sampler);
+    }
+    CULL_TRY(cull_stats_pass_tell(g));
+    return cull_stats_pass_finish_hessians(g);
 }
 
 cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)

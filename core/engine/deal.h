@@ -1,4 +1,4 @@
-// Requests dealt out to processes that answer them apart.
+// Work dealt out to processes that do it apart.
 #ifndef CULL_ENGINE_DEAL_H
 #define CULL_ENGINE_DEAL_H
 
@@ -10,5 +10,17 @@
 cull_status cull_requests_deal(cull_ctx *ctx, const cull_model_facts *facts, size_t n,
                                const cull_request *const *request, size_t n_hands,
                                uint32_t *hand) CULL_MUST_CHECK;
+
+// Experts [first, end) of E are those of hand `hand` of n_hands: about as many to each, in their
+// order; the first is the first hand's.
+static inline size_t cull_experts_first(size_t E, size_t n_hands, size_t hand)
+{
+    return (E * hand + n_hands - 1) / n_hands;
+}
+
+static inline size_t cull_experts_end(size_t E, size_t n_hands, size_t hand)
+{
+    return cull_experts_first(E, n_hands, hand + 1);
+}
 
 #endif

@@ -457,7 +457,7 @@ cull_status cull_sampler_share(cull_sampler *s)
     double *own = put_sample(&f, s->N, &words);
     if (!own)
         return cull_no_memory(s->g->run->ctx);
-    cull_status status = cal->share(cal->share_arg, s->g->run->ctx, words, own, &n_parts, &part);
+    cull_status status = cal->share(cal->share_arg, s->g->run->ctx, 0, words, own, &n_parts, &part);
     if (status == CULL_OK && n_parts > 0)
         status = join_sample(s, &f, n_parts, part);
     cull_free(own);

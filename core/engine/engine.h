@@ -71,16 +71,23 @@ typedef struct cull_calibration {
     // Where this process owns slices [first_slice, end_slice) of an experiment's sequences, and
     // rows are theirs (none: both are CULL_SLICES): the slice of each sequence, its place among all
     // n_all, and what puts the owners' sums together. share is called a few times a layer with n
-    // doubles; the owner of the first slice gets everybody's, in ascending order of slices, the
-    // others nothing. Statistics are complete there alone. least makes x the least of all owners'.
-    // All 0: the rows are all there are.
+    // doubles; process `to`, 0 that of the first slice, gets everybody's, in ascending order of
+    // slices, the others nothing. Statistics are complete at 0 alone. least makes x the least of
+    // all owners'. All 0: the rows are all there are.
     size_t first_slice, end_slice, n_all;
     const uint8_t *slice;    // (rows)
     const uint32_t *ordinal; // (rows) ascending
-    cull_status (*share)(void *arg, cull_ctx *, size_t n, const double *own, size_t *n_parts,
-                         const double *const **part);
+    cull_status (*share)(void *arg, cull_ctx *, size_t to, size_t n, const double *own,
+                         size_t *n_parts, const double *const **part);
     cull_status (*least)(void *arg, cull_ctx *, size_t *x);
     void *share_arg;
+    // Where n_deciders of these processes, of which this is `decider`, decide each about some of a
+    // layer's experts (deal.h): Hessians are summed by who decides about their expert, and of the
+    // layer in hand those of the groups `told` become everybody's, by tell, which makes n bytes of
+    // process 0 everybody's. n_deciders 0: who has complete statistics decides about all.
+    size_t n_deciders, decider;
+    uint32_t told;
+    cull_status (*tell)(void *arg, cull_ctx *, size_t n, void *x);
 } cull_calibration;
 
 // The slice of each of an experiment's sequences (slices.h); they ascend in the order in which a

@@ -26,10 +26,10 @@ static const float *row_of(const cull_hessian_rows *part, size_t i)
     return i < h->n ? h->tile + i * h->cols : part->row[i - h->n];
 }
 
-// Rows that make products now.
+// Rows that make products now; none of those that are kept.
 static size_t due_rows(const cull_hessian_rows *part, bool all)
 {
-    const size_t n = part->to->n + part->n;
+    const size_t n = part->to->h ? part->to->n + part->n : 0;
 
     return all ? n : n / CULL_HESSIAN_ROWS * CULL_HESSIAN_ROWS;
 }
@@ -157,16 +157,17 @@ size_t cull_hessian_listed(const double *in, size_t cols, cull_arena *arena, siz
 
 // ---- sums ----
 
+void cull_hessian_begin(cull_hessian *hessian, double *h)
+{
+    cull_free(hessian->tile);
+    *hessian = (cull_hessian){ .cols = hessian->cols, .h = h };
+}
+
 cull_status cull_hessians_add(cull_run *run, size_t n, const cull_hessian_rows *part)
 {
-    if (n && !part->to->h) {
-        for (size_t i = 0; i < n; i++)
-            CULL_TRY(keep_rows(run, part + i));
-        return CULL_OK;
-    }
     CULL_TRY(add_due(run, n, part, false));
     for (size_t i = 0; i < n; i++)
-        CULL_TRY(keep_rest(run, part + i));
+        CULL_TRY(part[i].to->h ? keep_rest(run, part + i) : keep_rows(run, part + i));
     return CULL_OK;
 }
 

@@ -26,6 +26,8 @@ typedef struct cull_hessian_rows {
     const float *const *row; // (n) → (cols)
 } cull_hessian_rows;
 
+// Kept rows are forgotten; those to come are summed into h, which is zeros, or NULL: kept again.
+void cull_hessian_begin(cull_hessian *hessian, double *h);
 // All at once on the pool; no two of the n parts may be of one Hessian.
 cull_status cull_hessians_add(cull_run *run, size_t n,
                               const cull_hessian_rows *part) CULL_MUST_CHECK;

@@ -136,7 +136,7 @@ cull_status cull_stats_pass_finish(cull_stats_pass *g)
     CULL_TRY(finish_parts(g));
     finish_side(g);
     if (g->E)
-        CULL_TRY(cull_experts_finish(g));
+        cull_experts_finish(g);
     cull_rows_finish(g);
     return CULL_OK;
 }

@@ -42,6 +42,7 @@ typedef struct cull_stats_pass {
     cull_expert_sums *expert;      // (E)
     cull_hessian *hessian;         // (E, 2) of x and u
     double *x_hessian, *u_hessian; // their sums: (E, D, D), (E, F, F)
+    size_t first_own, end_own;     // the experts whose Hessians are summed here
     cull_slice_sum tokens;         // COACTIVATION, EASY_EP, PROB_NORM; then the observers'
     size_t n_chunks;
     cull_slice_sum *chunk;                   // probabilities and LOGIT_GRAM, for a few experts each
@@ -58,11 +59,15 @@ typedef struct cull_stats_pass {
 cull_status cull_stats_pass_begin(cull_stats_pass *g, size_t l,
                                   cull_layer_hooks *hooks) CULL_MUST_CHECK;
 // Where other processes own other slices: the sums of the layer, and of its pairs, become those of
-// all slices in the process that completes them, the owner of the first one.
+// all slices in the process that completes them, the owner of the first one; those of Hessians
+// where their experts are decided about.
 bool cull_stats_pass_completes(const cull_stats_pass *g);
 cull_status cull_stats_pass_share(cull_stats_pass *g) CULL_MUST_CHECK;
 cull_status cull_stats_pass_share_pairs(cull_stats_pass *g) CULL_MUST_CHECK;
-cull_status cull_stats_pass_finish(cull_stats_pass *g) CULL_MUST_CHECK;
+cull_status cull_stats_pass_finish(cull_stats_pass *g) CULL_MUST_CHECK; // where it completes
+// What finish left becomes known to all that decide.
+cull_status cull_stats_pass_tell(cull_stats_pass *g) CULL_MUST_CHECK;
+cull_status cull_stats_pass_finish_hessians(cull_stats_pass *g) CULL_MUST_CHECK; // everywhere
 void cull_stats_pass_leave(cull_stats_pass *g); // sums, I and J of the layer in hand go
 void cull_stats_pass_release(cull_stats_pass *g);
 

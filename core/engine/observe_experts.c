@@ -4,6 +4,7 @@
 
 #include "base/call.h"
 #include "base/memory.h"
+#include "engine/deal.h"
 #include "engine/observe_sums.h"
 #include "math/rows.h"
 #include <cull/kernel.h>
@@ -269,24 +270,28 @@ static cull_status see_experts(void *arg, cull_run *run, const cull_lane *lane, 
 
 // ---- a layer's sums ----
 
+// Sums of this process's experts alone; pages of the others' are never touched. Only the owner of
+// the first slice can sum rows as they come.
 static cull_status begin_hessians(cull_stats_pass *g)
 {
+    const size_t n_hands = g->cal->n_deciders ? g->cal->n_deciders : 1;
+    const bool first = cull_stats_pass_completes(g);
+
     g->hessian = cull_alloc(2 * g->E, sizeof *g->hessian);
     if (!g->hessian)
         return cull_no_memory(g->run->ctx);
-    if (!cull_stats_pass_completes(g)) {
-        for (size_t i = 0; i < 2 * g->E; i++)
-            g->hessian[i].cols = i % 2 ? g->F : g->D;
+    for (size_t i = 0; i < 2 * g->E; i++)
+        g->hessian[i].cols = i % 2 ? g->F : g->D;
+    if (!first && !g->cal->n_deciders)
         return CULL_OK;
-    }
+    g->first_own = cull_experts_first(g->E, n_hands, g->cal->decider);
+    g->end_own = cull_experts_end(g->E, n_hands, g->cal->decider);
     g->x_hessian = cull_alloc(g->E * g->D * g->D, sizeof(double));
     g->u_hessian = cull_alloc(g->E * g->F * g->F, sizeof(double));
     if (!g->x_hessian || !g->u_hessian)
         return cull_no_memory(g->run->ctx);
-    for (size_t e = 0; e < g->E; e++) {
-        g->hessian[2 * e] = (cull_hessian){ .cols = g->D, .h = g->x_hessian + e * g->D * g->D };
-        g->hessian[2 * e + 1] = (cull_hessian){ .cols = g->F, .h = g->u_hessian + e * g->F * g->F };
-    }
+    for (size_t i = 2 * g->first_own; first && i < 2 * g->end_own; i++)
+        cull_hessian_begin(&g->hessian[i], cull_hessian_sums(g, i));
     return CULL_OK;
 }
 
@@ -382,17 +387,22 @@ static void finish_columns(cull_stats_pass *g, size_t e)
         divide(s->count[e] - 1.0, g->F, (double *)s->u_var + e * g->F);
 }
 
-cull_status cull_experts_finish(cull_stats_pass *g)
+void cull_experts_finish(cull_stats_pass *g)
 {
     for (size_t e = 0; e < g->E; e++) {
         finish_head(g, e);
         finish_columns(g, e);
     }
-    if (!g->hessian)
+}
+
+cull_status cull_stats_pass_finish_hessians(cull_stats_pass *g)
+{
+    if (!g->x_hessian)
         return CULL_OK;
     g->stats->x_hessian = g->x_hessian;
     g->stats->u_hessian = g->u_hessian;
-    return cull_hessians_finish(g->run, 2 * g->E, g->hessian);
+    return cull_hessians_finish(g->run, 2 * (g->end_own - g->first_own),
+                                g->hessian + 2 * g->first_own);
 }
 
 void cull_experts_leave(cull_stats_pass *g)
@@ -411,5 +421,6 @@ void cull_experts_leave(cull_stats_pass *g)
     g->expert = NULL;
     g->hessian = NULL;
     g->x_hessian = g->u_hessian = NULL;
+    g->first_own = g->end_own = 0;
     g->stats->x_hessian = g->stats->u_hessian = NULL;
 }

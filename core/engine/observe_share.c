@@ -1,5 +1,6 @@
 // A layer's sums as one array of doubles, for processes that own slices of the same sequences.
 #include "base/memory.h"
+#include "engine/deal.h"
 #include "engine/observe_sums.h"
 
 // A walk over sums that writes them (out), adds what others wrote (in), or counts; or empties them.
@@ -95,7 +96,7 @@ static cull_status exchange(cull_stats_pass *g, void (*each)(walk *, cull_stats_
     const double *const *part;
     size_t n_parts;
 
-    CULL_TRY(cal->share(cal->share_arg, g->run->ctx, n, own, &n_parts, &part));
+    CULL_TRY(cal->share(cal->share_arg, g->run->ctx, 0, n, own, &n_parts, &part));
     for (size_t i = 0; i < n_parts; i++) {
         walk in = { .in = part[i] };
         each(&in, g);
@@ -153,8 +154,16 @@ static cull_status add_part(cull_stats_pass *g, size_t first, size_t n, const do
     return status;
 }
 
-// Those of other owners come behind this one's, in ascending order of slices.
-static cull_status share_hessians(cull_stats_pass *g, size_t first, size_t n)
+// Rows that were kept are handed over now, to this process, where sums begin, or to another.
+static void begin_sums(cull_stats_pass *g, bool here, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++)
+        if (!g->hessian[i].h)
+            cull_hessian_begin(&g->hessian[i], here ? cull_hessian_sums(g, i) : NULL);
+}
+
+// In ascending order of slices: those that process `to` summed itself as they came are the first.
+static cull_status share_hessians(cull_stats_pass *g, size_t to, size_t first, size_t n)
 {
     const cull_calibration *cal = g->cal;
     const double *const *part;
@@ -168,8 +177,10 @@ static cull_status share_hessians(cull_stats_pass *g, size_t first, size_t n)
     words = 0;
     for (size_t i = 0; i < n; i++)
         words += cull_hessian_put(g->hessian + first + i, own + words);
-    cull_status status = cal->share(cal->share_arg, g->run->ctx, words, own, &n_parts, &part);
-    for (size_t i = 1; status == CULL_OK && i < n_parts; i++)
+    cull_status status = cal->share(cal->share_arg, g->run->ctx, to, words, own, &n_parts, &part);
+    if (status == CULL_OK)
+        begin_sums(g, n_parts > 0, first, n);
+    for (size_t i = 0; status == CULL_OK && i < n_parts; i++)
         status = add_part(g, first, n, part[i]);
     cull_free(own);
     return status;
@@ -177,10 +188,43 @@ static cull_status share_hessians(cull_stats_pass *g, size_t first, size_t n)
 
 cull_status cull_stats_pass_share(cull_stats_pass *g)
 {
+    const size_t n_hands = g->cal->n_deciders ? g->cal->n_deciders : 1;
+
     CULL_TRY(share(g, step_layer));
-    for (size_t i = 0; g->cal->share && g->hessian && i < 2 * g->E; i += AT_ONCE)
-        CULL_TRY(share_hessians(g, i, 2 * g->E - i < AT_ONCE ? 2 * g->E - i : AT_ONCE));
+    for (size_t to = 0; g->cal->share && g->hessian && to < n_hands; to++) {
+        const size_t end = 2 * cull_experts_end(g->E, n_hands, to);
+        for (size_t i = 2 * cull_experts_first(g->E, n_hands, to), n; i < end; i += n) {
+            n = end - i < AT_ONCE ? end - i : AT_ONCE;
+            CULL_TRY(share_hessians(g, to, i, n));
+        }
+    }
     return CULL_OK;
+}
+
+// ---- what all that decide are to know ----
+
+cull_status cull_stats_pass_tell(cull_stats_pass *g)
+{
+    const cull_calibration *cal = g->cal;
+    cull_stats *stats = cull_stats_store_edit(g->store);
+
+    if (!cal->n_deciders)
+        return CULL_OK;
+    const size_t n = 2 + cull_stats_store_put(g->store, g->l, cal->told, NULL);
+    double *told = cull_alloc(n, sizeof *told);
+    if (!told)
+        return cull_no_memory(g->run->ctx);
+    told[0] = (double)stats->tokens;
+    told[1] = (double)g->stats->tokens;
+    (void)cull_stats_store_put(g->store, g->l, cal->told, told + 2);
+    const cull_status status = cal->tell(cal->share_arg, g->run->ctx, n * sizeof *told, told);
+    if (status == CULL_OK) {
+        stats->tokens = (uint64_t)told[0];
+        g->stats->tokens = (uint64_t)told[1];
+        cull_stats_store_take(g->store, g->l, cal->told, told + 2);
+    }
+    cull_free(told);
+    return status;
 }
 
 cull_status cull_stats_pass_share_pairs(cull_stats_pass *g)

@@ -7,8 +7,15 @@
 // ---- observe_experts.c: what is summed over an expert's rows ----
 
 cull_status cull_experts_begin(cull_stats_pass *g, cull_layer_hooks *hooks) CULL_MUST_CHECK;
-cull_status cull_experts_finish(cull_stats_pass *g) CULL_MUST_CHECK;
+void cull_experts_finish(cull_stats_pass *g);
 void cull_experts_leave(cull_stats_pass *g);
+// Where the i-th of the layer's Hessians, (E, 2), is summed.
+static inline double *cull_hessian_sums(const cull_stats_pass *g, size_t i)
+{
+    const size_t e = i / 2;
+
+    return i % 2 ? g->u_hessian + e * g->F * g->F : g->x_hessian + e * g->D * g->D;
+}
 
 // ---- observe_rows.c: what is summed over all tokens ----
 

@@ -191,6 +191,32 @@ double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part,
     return (double *)s->part_sq[part];
 }
 
+size_t cull_stats_store_put(const cull_stats_store *store, size_t l, uint32_t groups, double *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        const double *from = *slot(store->layer + l, i);
+        const size_t here =
+            from && fields[i].group & groups ? length(store->layer + l, fields[i].shape) : 0;
+        if (out && here > 0)
+            memcpy(out + n, from, here * sizeof *out);
+        n += here;
+    }
+    return n;
+}
+
+void cull_stats_store_take(cull_stats_store *store, size_t l, uint32_t groups, const double *in)
+{
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        double *to = *slot(store->layer + l, i);
+        if (!to || !(fields[i].group & groups))
+            continue;
+        memcpy(to, in, length(store->layer + l, fields[i].shape) * sizeof *to);
+        in += length(store->layer + l, fields[i].shape);
+    }
+}
+
 uint64_t cull_stats_store_bytes(const cull_model_facts *model, const cull_layer_facts *const *facts,
                                 uint32_t groups)
 {

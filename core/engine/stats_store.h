@@ -15,6 +15,13 @@ typedef struct cull_stats_store cull_stats_store;
 enum {
     CULL_STATS_IN_VISIT = CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_CHANNELS
 };
+// Groups of a layer that cull_stats_store_put has all of; of Hessians those of the experts that are
+// decided about are where they are decided about (engine.h).
+enum {
+    CULL_STATS_TOLD = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
+                      CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_HESSIAN | CULL_STAT_CHANNEL_MOMENTS |
+                      CULL_STAT_GATED_SQUARES | CULL_STAT_GATED_PEAKS | CULL_STAT_PROB_NORM
+};
 // Groups of the dense subsample.
 enum {
     CULL_STATS_DENSE = CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_MEAN | CULL_STAT_DENSE_GATED |
@@ -34,6 +41,10 @@ cull_stats *cull_stats_store_edit(cull_stats_store *store);
 cull_status cull_stats_store_require(cull_stats_store *store, uint32_t groups) CULL_MUST_CHECK;
 // H of another part: (width) doubles, made at the first call. NULL: no memory.
 double *cull_stats_store_part(cull_stats_store *store, size_t l, cull_part part, size_t width);
+// The arrays of `groups` of layer l, one after the other: copied to `out`, or from `in` into those
+// of a store that has them. How many doubles; `out` NULL: counted alone. Not the parts' H.
+size_t cull_stats_store_put(const cull_stats_store *store, size_t l, uint32_t groups, double *out);
+void cull_stats_store_take(cull_stats_store *store, size_t l, uint32_t groups, const double *in);
 uint64_t cull_stats_store_bytes(const cull_model_facts *, const cull_layer_facts *const *facts,
                                 uint32_t groups);
 // What a layer's sums take beside the store until it is complete; Hessians: the rows that wait.

@@ -112,6 +112,7 @@ static cull_status prepare(cull_ctx *ctx, const cull_calibrate_job *job, request
     r->how.decide_arg = job->visit->arg;
     r->how.deciding = job->visit->deciding;
     r->how.propagate = job->visit->propagate;
+    r->how.told = job->visit->told;
     return CULL_OK;
 }
 

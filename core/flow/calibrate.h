@@ -23,6 +23,8 @@ typedef struct cull_visit {
     void *arg;
     cull_cut *deciding; // `propagate`: what the pass itself goes on with
     bool propagate;
+    uint32_t told; // groups of the layer in hand that all ranks know when they decide together; 0:
+                   // rank 0 decides alone
 } cull_visit;
 
 typedef struct cull_calibrate_job {

@@ -91,8 +91,33 @@ static double rewritten(const cull_step *step, const cull_layer_facts *layer)
     return fmin(fmax(n, 0), (double)layer->E); // NaN: none
 }
 
-// The overlays of all cuts of layer l: a bit a weight where weights are masked, a float where they
-// are rewritten. *one: the largest of an expert.
+// The overlays of a step's cut of layer l: a bit a weight where weights are masked, a float where
+// they are rewritten; channels are a bit each and, at most, an output bias.
+static double overlays_of_step(const cull_prepared_model *s, const cull_step *step, size_t l)
+{
+    const cull_layer_facts *layer = s->layer[l];
+    const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
+    const double floats = rewritten(step, layer) * sizeof(float);
+    double bytes = 0;
+
+    if (step->emits & CULL_EMITS_CHANNELS)
+        bytes += (double)(layer->E + 1) *
+                 ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
+    if (!cull_frozen_of(s, step->layers)[l])
+        bytes += (masked + floats) * (double)layer->expert_params;
+    return bytes;
+}
+
+double cull_step_cut_bytes(const cull_prepared_model *s, const cull_step *step)
+{
+    double bytes = 0;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        bytes += overlays_of_step(s, step, l);
+    return bytes;
+}
+
+// Of all cuts. *one: the largest rewritten expert.
 static double overlays_of_layer(const cull_plan *plan, const cull_prepared_model *s, size_t model,
                                 size_t l, double *one)
 {
@@ -102,17 +127,10 @@ static double overlays_of_layer(const cull_plan *plan, const cull_prepared_model
     *one = 0;
     for (size_t i = 0; i < plan->n_steps; i++) {
         const cull_step *step = &plan->step[i];
-        const double masked = step->emits & CULL_EMITS_MASK ? (double)layer->E / 8 : 0;
-        const double floats = rewritten(step, layer) * sizeof(float);
         if (step->model != model)
             continue;
-        if (step->emits & CULL_EMITS_CHANNELS) // and, at most, an output bias each
-            bytes += (double)(layer->E + 1) *
-                     ((double)layer->F / 8 + (double)s->opened.facts->D * sizeof(float));
-        if (cull_frozen_of(s, step->layers)[l])
-            continue;
-        bytes += (masked + floats) * (double)layer->expert_params;
-        if (floats > 0)
+        bytes += overlays_of_step(s, step, l);
+        if (!cull_frozen_of(s, step->layers)[l] && rewritten(step, layer) > 0)
             *one = fmax(*one, (double)layer->expert_params * sizeof(float));
     }
     return bytes;

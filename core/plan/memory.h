@@ -47,7 +47,8 @@ double cull_rows_peak(const cull_prepared_model *prepared, double rows, double l
                       uint64_t memory);
 double cull_cut_bytes(const cull_cut *cut); // its overlays
 
-// The overlays of all cuts that a plan makes of a model.
+// The overlays of a step's cut, and of all cuts that a plan makes of a model.
+double cull_step_cut_bytes(const cull_prepared_model *prepared, const cull_step *step);
 double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *prepared, size_t model);
 
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);

@@ -99,6 +99,8 @@ uint32_t cull_stage_emits(const cull_stage *stage);
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
+// Can several ranks decide about a layer together, each about some of its experts?
+bool cull_stage_by_experts(const cull_stage *stage);
 bool cull_rows_random(const cull_calibration_spec *calibration); // are its rows drawn?
 bool cull_stage_visits(const cull_stage *stage);                 // decided inside the layers' visit
 

@@ -40,7 +40,7 @@ static double slice_share(size_t ranks)
 
 enum { HEAD = 10 };
 
-// Rows of Hessians that ranks behind the first keep until a layer is over.
+// Rows of Hessians that ranks keep until a layer is over, about.
 static double kept_rows(const cull_prepared_model *s, const cull_rows *rows, double share)
 {
     double most = 0;
@@ -62,11 +62,25 @@ static double told_in_layer(const cull_prepared_model *s, const cull_rows *rows,
     double bytes =
         (owners - 1) * (double)cull_layer_sums_bytes(layer->E, s->opened.facts->D, layer->F, sums);
 
-    if (E > 0 && (groups & CULL_STAT_HESSIAN))
-        bytes += others * (double)rows->tokens * (double)layer->K * (D + F) * sizeof(float);
+    if (E > 0 && (groups & CULL_STAT_HESSIAN)) // to the rank of their expert
+        bytes += (1 - 1 / (double)ranks) * (double)rows->tokens * (double)layer->K * (D + F) *
+                 sizeof(float);
     if (E > 0 && (groups & CULL_STAT_DENSE_SAMPLE))
         bytes += others * (double)rows->dense_tokens * E * (E + 2) * sizeof(float);
     return bytes;
+}
+
+// Cuts that ranks decide about together come to rank 0, but for its own share.
+static double told_of_cuts(const cull_plan *plan, const cull_prepared_model *s, size_t model,
+                           size_t ranks)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].model == model && plan->step[i].visit &&
+            cull_stage_by_experts(plan->step[i].spec))
+            bytes += cull_step_cut_bytes(s, &plan->step[i]);
+    return bytes * (1 - 1 / (double)ranks);
 }
 
 cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
@@ -87,6 +101,8 @@ cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const c
         if (passes.at[i].groups & CULL_STAT_HESSIAN)
             kept = fmax(kept, kept_rows(s, rows, out->share));
     }
+    if (machines->ranks > 1)
+        told += told_of_cuts(plan, s, model, machines->ranks);
     out->told_bytes = told / (double)L;
     out->computing = compute_seconds(machines, alone) * out->share;
     out->read_bytes = alone->cost.bytes;

@@ -1,9 +1,9 @@
 // What a plan would take on several ranks: time, memory, reading, and what they tell each other.
 //
-// Assumed: every rank reads the weights of each pass itself, while it computes; sums, rows and
-// answers go to rank 0 one rank after the other, and cuts from rank 0 to all others at once, while
-// nobody computes. Not counted: what strategies compute on rank 0, and cuts of stages that are
-// calibrated on.
+// Assumed: every rank reads the weights of each pass itself, while it computes; sums, answers and
+// cuts go to rank 0 one rank after the other, rows of Hessians to the ranks of their experts, and
+// cuts from rank 0 to all others at once, while nobody computes. Not counted: what strategies
+// compute, and cuts of stages that are calibrated on.
 #ifndef CULL_PLAN_SCALE_H
 #define CULL_PLAN_SCALE_H
 

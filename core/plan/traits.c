@@ -113,6 +113,14 @@ bool cull_stage_draws(const cull_stage *stage)
     return (strategy_of(stage)->flags | (c ? c->flags : 0)) & CULL_USES_SEED;
 }
 
+bool cull_stage_by_experts(const cull_stage *stage)
+{
+    const uint32_t both = CULL_BY_LAYER | CULL_BY_EXPERT;
+
+    return (strategy_of(stage)->flags & both) == both && !cull_stage_observes(stage) &&
+           !(cull_stage_needs(stage) & ~(uint32_t)CULL_STATS_TOLD);
+}
+
 bool cull_rows_random(const cull_calibration_spec *calibration)
 {
     const cull_data *data = calibration->data.plugin->vtable;

@@ -120,7 +120,7 @@ cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)
     const cull_cut_size *donor =
         step->donor == CULL_NOT ? NULL : &s->made[step->donor].variant.size;
 
-    *b = (cull_decision){ .step = i };
+    *b = (cull_decision){ .step = i, .shared.step = i };
     b->job = (cull_stage_job){
         .step = step,
         .prepared = prepared,

@@ -1,4 +1,5 @@
 // A pass over the weights: what looks on, and what is decided meanwhile.
+#include "flow/ranks/share_selection.h"
 #include "plan/key.h"
 #include "study/steps.h"
 
@@ -6,9 +7,16 @@ typedef struct layerwise_batch { // the steps that are decided in one visit
     cull_study *study;
     size_t set, n;
     bool propagate;          // the only one, and what it changes is what later layers see
+    bool hoards;             // one that is decided about by rank 0 alone wants all Hessians there
     cull_decision *decision; // (n)
     cull_visit visit;
 } layerwise_batch;
+
+// Is it decided about by all ranks, each its experts?
+static bool is_shared(const layerwise_batch *v, const cull_decision *b)
+{
+    return v->visit.told && cull_stage_by_experts(b->job.step->spec);
+}
 
 static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                                 cull_cut *deciding)
@@ -24,7 +32,10 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
             continue;
         b->job.stats = stats;
         cull_concern_step(s, b->step);
-        const cull_status status = cull_stage_visit(ctx, &b->job, l, b->sparsity[l], &made->result);
+        const cull_status status =
+            is_shared(v, b)
+                ? cull_select_shared(ctx, &b->shared, &b->job, l, b->sparsity[l], &made->result)
+                : cull_stage_visit(ctx, &b->job, l, b->sparsity[l], &made->result);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, b->step, status));
     }
@@ -63,6 +74,21 @@ static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, lay
     return joined;
 }
 
+// Where there are several ranks they decide together, unless one decision wants all Hessians in one
+// place.
+static void share_out(cull_study *s, const cull_step *step, layerwise_batch *v)
+{
+    const bool together = cull_stage_by_experts(step->spec);
+
+    if (cull_ranks_size(cull_context_of(s->ctx)->ranks) == 1)
+        return;
+    v->hoards |= !together && (step->needs & CULL_STAT_HESSIAN);
+    if (together)
+        v->visit.told |= CULL_STAT_ROUTING | step->needs;
+    if (v->hoards)
+        v->visit.told = 0;
+}
+
 static cull_status add_step(cull_study *s, size_t n, const size_t *steps, size_t i,
                             layerwise_batch *v)
 {
@@ -78,6 +104,7 @@ static cull_status add_step(cull_study *s, size_t n, const size_t *steps, size_t
     v->visit.groups |= CULL_STAT_ROUTING | s->plan->step[steps[i]].needs;
     v->visit.propagate = v->propagate;
     v->visit.deciding = s->made[steps[i]].result.cut;
+    share_out(s, &s->plan->step[steps[i]], v);
     return CULL_OK;
 }
 

@@ -3,11 +3,6 @@
 
 #include "study/steps.h"
 
-bool cull_own_failure(cull_status status)
-{
-    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
-}
-
 static const cull_method *method_of(const cull_study *s, const cull_step *step)
 {
     return &s->spec->methods[step->method];

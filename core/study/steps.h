@@ -2,6 +2,7 @@
 #ifndef CULL_STUDY_STEPS_H
 #define CULL_STUDY_STEPS_H
 
+#include "flow/ranks/share_selection.h"
 #include "flow/sandbox/stage.h"
 #include "study/study.h"
 
@@ -28,7 +29,8 @@ typedef struct cull_decision {
     cull_stage_job job;
     cull_cut_size before;
     cull_budget budget;
-    double *sparsity; // (L) of steps that are decided layer by layer
+    double *sparsity;        // (L) of steps that are decided layer by layer
+    cull_shared_step shared; // by all ranks together
 } cull_decision;
 
 cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b) CULL_MUST_CHECK;

@@ -125,7 +125,4 @@ cull_status cull_wait_for_others(cull_study *study) CULL_MUST_CHECK;
 // stages rest, with `scores` all of this experiment's. What a cache holds stays.
 cull_status cull_keep_only(cull_study *study) CULL_MUST_CHECK;
 
-// A failure that is the plugin's own: it costs its trials, not the run.
-bool cull_own_failure(cull_status status);
-
 #endif

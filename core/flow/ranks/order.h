@@ -10,6 +10,7 @@ typedef enum cull_order_kind {
     CULL_ORDER_END, // nothing more
     CULL_ORDER_CALIBRATE,
     CULL_ORDER_EVALUATE,
+    CULL_ORDER_SELECT, // while a layer is decided about (share_selection.h)
 } cull_order_kind;
 
 typedef struct cull_order {
@@ -21,6 +22,11 @@ typedef struct cull_order {
 
 // A meeting: rank 0's order becomes everybody's. Nothing is done alone.
 cull_status cull_order_give(cull_ctx *ctx, cull_order *order) CULL_MUST_CHECK;
+
+// A meeting: on rank 0 *out is a file in `folder` with the bytes of rank `from`'s, or NULL where
+// that has none. The caller's, also after a failure.
+cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file,
+                            FILE **out) CULL_MUST_CHECK;
 
 // A meeting: what rank 0 has of *cut, its overlays from `first` on, becomes everybody's. On the
 // others result->cut is what it is based on; with `only` < L that layer alone is changed. It lives

@@ -1,6 +1,7 @@
 // Orders taken and done, one after the other.
 #include "flow/ranks/serve.h"
 
+#include "base/pages.h"
 #include "flow/ranks/order.h"
 #include "flow/ranks/share_calibration.h"
 #include "flow/ranks/share_evaluation.h"
@@ -27,9 +28,13 @@ static cull_status carry_out_apart(cull_ctx *ctx, const cull_plan *plan, const c
         return cull_no_memory(ctx);
     own.stop = parent->stop;
     own.ranks = parent->ranks;
-    const cull_status status = carry_out(&own.ctx, plan, inputs, engine, o);
+    own.pages = cull_pages_new(engine->spill); // of cuts that its children make
+    cull_status status = own.pages ? CULL_OK : cull_no_memory(&own.ctx);
+    if (status == CULL_OK)
+        status = carry_out(&own.ctx, plan, inputs, engine, o);
     if (status != CULL_OK)
         cull_error_copy(ctx, &own.ctx);
+    cull_pages_free(own.pages);
     cull_context_release(&own);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "flow/apply.h"
 #include "flow/observers.h"
 #include "flow/ranks/order.h"
+#include "flow/ranks/share_selection.h"
 
 typedef struct shared { // one calibration, as this rank takes part in it
     const char *folder; // for cuts
@@ -17,6 +18,7 @@ typedef struct shared { // one calibration, as this rank takes part in it
     cull_decide_fn decide;
     void *decide_arg;
     cull_stage_result cut, deciding; // on other ranks: as rank 0 has them
+    cull_selecting selecting;        // on other ranks
 } shared;
 
 // ---- which rows ----
@@ -84,13 +86,13 @@ static cull_status take_own(cull_ctx *ctx, const cull_prepared_model *prepared, 
 
 // ---- meetings of the pass ----
 
-static cull_status share(void *arg, cull_ctx *ctx, size_t n, const double *own, size_t *n_parts,
-                         const double *const **part)
+static cull_status share(void *arg, cull_ctx *ctx, size_t to, size_t n, const double *own,
+                         size_t *n_parts, const double *const **part)
 {
     shared *s = arg;
 
     cull_parts_release(&s->parts);
-    CULL_TRY(cull_ranks_gather(ctx, n * sizeof *own, own, &s->parts));
+    CULL_TRY(cull_ranks_collect(ctx, to, n * sizeof *own, own, &s->parts));
     *n_parts = s->parts.n;
     *part = (const double *const *)s->parts.part;
     return CULL_OK;
@@ -102,29 +104,51 @@ static cull_status least(void *arg, cull_ctx *ctx, size_t *x)
     return cull_ranks_least(ctx, x);
 }
 
-// Rank 0 decides; where the pass goes on with the layer as it was decided, all ranks do.
+static cull_status tell(void *arg, cull_ctx *ctx, size_t n, void *x)
+{
+    (void)arg;
+    return cull_ranks_copy(ctx, n, x);
+}
+
+// Rank 0 decides, and asks the others for their part where decisions are shared out.
+static cull_status decide_together(shared *s, cull_ctx *ctx, size_t l, const cull_stats *stats,
+                                   cull_cut *cut)
+{
+    if (s->decide)
+        CULL_TRY(s->decide(s->decide_arg, ctx, l, stats, cut));
+    if (!s->how.n_deciders)
+        return CULL_OK;
+    return s->decide ? cull_select_no_more(ctx)
+                     : cull_serve_selections(ctx, &s->selecting, l, stats);
+}
+
+// Where the pass goes on with the layer as it was decided, all ranks do.
 static cull_status decide(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                           cull_cut *cut)
 {
     shared *s = arg;
     const size_t before = cut ? cut->n_overlays : 0;
 
-    if (s->decide)
-        CULL_TRY(s->decide(s->decide_arg, ctx, l, stats, cut));
+    CULL_TRY(decide_together(s, ctx, l, stats, cut));
     if (!s->how.propagate)
         return CULL_OK;
     cull_stage_result told = { .cut = cut };
     return cull_order_cut(ctx, s->folder, before, l, s->decide ? &told : &s->deciding);
 }
 
-static void take_part(cull_calibration *how, shared *s)
+static void take_part(const cull_ranks *ranks, cull_calibration *how, shared *s)
 {
     how->share = share;
     how->least = least;
     how->share_arg = s;
+    if (how->told) {
+        how->tell = tell;
+        how->n_deciders = cull_ranks_size(ranks);
+        how->decider = cull_ranks_rank(ranks);
+    }
     s->decide = how->decide;
     s->decide_arg = how->decide_arg;
-    if (how->decide || how->propagate)
+    if (how->decide || how->propagate || how->told)
         how->decide = decide;
     how->decide_arg = s;
 }
@@ -141,7 +165,7 @@ static cull_status make_pass(cull_ctx *ctx, const cull_prepared_model *prepared,
 
     for (size_t i = 0; i < n && status == CULL_OK; i++) {
         status = take_own(ctx, prepared, s + i);
-        take_part(&s[i].how, s + i);
+        take_part(cull_context_of(ctx)->ranks, &s[i].how, s + i);
         how[i] = s[i].how;
     }
     if (status == CULL_OK)
@@ -165,6 +189,7 @@ static void release(size_t n, shared *s)
         cull_parts_release(&s[i].parts);
         cull_stage_result_release(&s[i].cut);
         cull_stage_result_release(&s[i].deciding);
+        cull_selecting_release(&s[i].selecting);
     }
     cull_free(s);
 }
@@ -176,7 +201,7 @@ typedef struct wanted {
     size_t calibration;
     uint64_t seed;
     size_t dense_rows, n_observers;
-    uint32_t groups;
+    uint32_t groups, told;
     bool cut, propagate;
 } wanted;
 
@@ -188,6 +213,7 @@ static cull_status give(cull_ctx *ctx, const char *folder, const cull_shared_cal
                  .dense_rows = c->how.dense_rows,
                  .n_observers = c->how.n_observers,
                  .groups = c->how.groups,
+                 .told = c->how.told,
                  .cut = c->how.cut,
                  .propagate = c->how.decide && c->how.propagate };
     cull_stage_result cut = { .cut = (cull_cut *)(uintptr_t)c->how.cut };
@@ -275,6 +301,7 @@ static cull_status take(cull_ctx *ctx, const cull_plan *plan, const cull_prepare
         return cull_fail(ctx, CULL_EINVAL, "this rank does not plan what rank 0 does");
     s->how = (cull_calibration){ .rows = &rows->sequences,
                                  .groups = w.groups,
+                                 .told = w.told,
                                  .dense_rows = w.dense_rows,
                                  .propagate = w.propagate };
     CULL_TRY(take_observers(ctx, plan, prepared, &w, &s->how));
@@ -284,9 +311,9 @@ static cull_status take(cull_ctx *ctx, const cull_plan *plan, const cull_prepare
         CULL_TRY(take_cut(ctx, folder, prepared, &s->deciding));
     s->how.cut = s->cut.cut;
     s->how.deciding = s->deciding.cut;
-    s->how.out =
-        cull_stats_store_new(ctx, prepared->opened.facts, prepared->layer,
-                             w.groups & ~(uint32_t)(CULL_STAT_HESSIAN | CULL_STAT_DENSE_SAMPLE));
+    s->selecting = (cull_selecting){ .plan = plan, .prepared = prepared, .folder = folder };
+    s->how.out = cull_stats_store_new(ctx, prepared->opened.facts, prepared->layer,
+                                      w.groups & ~(uint32_t)CULL_STATS_IN_VISIT);
     return s->how.out ? CULL_OK : CULL_ENOMEM;
 }
 

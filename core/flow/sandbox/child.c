@@ -25,20 +25,6 @@ typedef struct shared { // by parent and child
     char doing[CULL_DOING];
 } shared;
 
-static FILE *nameless_file(cull_ctx *ctx, const char *folder)
-{
-    int fd;
-
-    if (cull_nameless_file(ctx, folder, &fd) != CULL_OK)
-        return NULL;
-    FILE *file = fdopen(fd, "w+b");
-    if (!file) {
-        close(fd);
-        (void)cull_no_memory(ctx);
-    }
-    return file;
-}
-
 static _Noreturn void be_child(cull_ctx *ctx, const cull_child_job *job, shared *s, FILE *out)
 {
     cull_context *context = cull_context_of(ctx);
@@ -158,10 +144,10 @@ static cull_status run_forked(cull_ctx *ctx, const cull_child_job *job, shared *
 
 cull_status cull_child_run(cull_ctx *ctx, const cull_child_job *job, FILE **out)
 {
+    FILE *file;
+
     *out = NULL;
-    FILE *file = nameless_file(ctx, job->folder);
-    if (!file)
-        return CULL_EIO;
+    CULL_TRY(cull_nameless_stream(ctx, job->folder, &file));
     shared *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s == MAP_FAILED) {
         fclose(file);

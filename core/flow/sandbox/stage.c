@@ -28,6 +28,11 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+bool cull_own_failure(cull_status status)
+{
+    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
+}
+
 // The experts that are kept are hidden from the stage's plugins, in the view and in a cut to be
 // made.
 static cull_status open_view(cull_ctx *ctx, const cull_stage_job *job, cull_stage_view *stage_view)
@@ -43,6 +48,8 @@ static cull_status open_view(cull_ctx *ctx, const cull_stage_job *job, cull_stag
     }
     cull_stage_view_init(stage_view, job->step, job->prepared, job->layers, job->stats, before,
                          job->observed);
+    stage_view->view.experts = job->experts;
+    stage_view->view.n_experts = job->n_experts;
     return CULL_OK;
 }
 
@@ -219,6 +226,54 @@ cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job, double *
     return good ? CULL_OK : cull_fail(ctx, CULL_EIO, "the results of a stage cannot be read");
 }
 
+static bool is_asked(const cull_stage_job *job, uint32_t e)
+{
+    bool among = !job->experts;
+
+    for (size_t i = 0; !among && i < job->n_experts; i++)
+        among = job->experts[i] == e;
+    return among;
+}
+
+static bool is_changed(const cull_layer_cut *before, const cull_layer_cut *after, size_t e)
+{
+    return before->action[e] != after->action[e] || before->target[e] != after->target[e];
+}
+
+static bool is_layer_changed(const cull_layer_cut *before, const cull_layer_cut *after)
+{
+    return before->skip_layer != after->skip_layer || before->skip_moe != after->skip_moe ||
+           before->k != after->k || before->skip_ratio != after->skip_ratio ||
+           before->top_p != after->top_p;
+}
+
+// Who is asked about some experts decides nothing about others, nor about the layer.
+static cull_status check_asked(cull_ctx *ctx, const call *c, const cull_cut *before, size_t first)
+{
+    const cull_cut *cut = c->result->cut;
+    const char *name = c->job->step->spec->strategy.plugin->name;
+
+    if (!c->job->experts)
+        return CULL_OK;
+    if (is_layer_changed(&before->layer[c->layer], &cut->layer[c->layer]))
+        return cull_fail(ctx, CULL_EPLUGIN,
+                         "strategy %s was asked about some experts and changed layer %zu", name,
+                         c->layer);
+    for (uint32_t e = 0; e < cut->layer[c->layer].E; e++)
+        if (!is_asked(c->job, e) && is_changed(&before->layer[c->layer], &cut->layer[c->layer], e))
+            return cull_fail(ctx, CULL_EPLUGIN,
+                             "strategy %s changed layer %zu, expert %u, about which it was not "
+                             "asked",
+                             name, c->layer, e);
+    for (size_t i = first; i < cut->n_overlays; i++)
+        if (!is_asked(c->job, cut->overlay[i].where.expert))
+            return cull_fail(ctx, CULL_EPLUGIN,
+                             "strategy %s changed %s of layer %u, about which it was not asked",
+                             name, cull_part_word(cut->overlay[i].where.part),
+                             cut->overlay[i].where.layer);
+    return CULL_OK;
+}
+
 static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *text)
 {
     const call *c = arg;
@@ -242,6 +297,7 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
     const cull_strategy *strategy = spec->strategy.plugin->vtable; // spread as the others can give
     CULL_TRY(cull_select(ctx, &stage_view, &scores, &own, c->layer,
                          strategy->spread ? c->sparsity : c->sparsity * more, found->cut));
+    CULL_TRY(check_asked(ctx, c, stage_view.view.before, first));
     found->score_s = scored - begin;
     found->select_s = now() - scored;
     found->layer = NULL;
@@ -249,14 +305,21 @@ static cull_status visit_in_child(cull_ctx *ctx, void *arg, FILE *out, char *tex
     return write_result(ctx, c->job, out, found, first);
 }
 
-cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
-                             double sparsity, cull_stage_result *result)
+cull_status cull_stage_visit_apart(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
+                                   double sparsity, cull_stage_result *result, FILE **out)
 {
     call c = { .job = job, .result = result, .layer = layer, .sparsity = sparsity };
     const cull_child_job child = { job->folder, job->seconds, visit_in_child, &c };
+
+    return cull_child_run(ctx, &child, out);
+}
+
+cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
+                             double sparsity, cull_stage_result *result)
+{
     FILE *out;
 
-    CULL_TRY(cull_child_run(ctx, &child, &out));
+    CULL_TRY(cull_stage_visit_apart(ctx, job, layer, sparsity, result, &out));
     const cull_status status = cull_stage_result_read(ctx, out, layer, result);
     fclose(out);
     return status;

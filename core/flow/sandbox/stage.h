@@ -15,10 +15,15 @@ typedef struct cull_stage_job {
     const cull_stats *stats;
     double *const *observed; // see stage_view.h
     const cull_budget *budget;
-    uint8_t *const *keep; // experts that are left alone, see keep.h; NULL: none
-    const char *folder;   // for the child's nameless file
-    double seconds;       // limit of one call; 0: none
+    uint8_t *const *keep;    // experts that are left alone, see keep.h; NULL: none
+    const char *folder;      // for the child's nameless file
+    double seconds;          // limit of one call; 0: none
+    const uint32_t *experts; // (n_experts) of the layer that are decided about; NULL: all
+    size_t n_experts;
 } cull_stage_job;
+
+// A failure that is the plugin's own: it costs its trials, not the run.
+bool cull_own_failure(cull_status status);
 
 // All layers. result->cut is a copy of `before`; it becomes the stage's cut.
 cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job,
@@ -36,5 +41,9 @@ cull_status cull_stage_spread(cull_ctx *ctx, const cull_stage_job *job,
                               double *sparsity) CULL_MUST_CHECK;
 cull_status cull_stage_visit(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
                              double sparsity, cull_stage_result *result) CULL_MUST_CHECK;
+// The same, left in *out, which is the caller's, for cull_stage_result_read; result->cut stays.
+cull_status cull_stage_visit_apart(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
+                                   double sparsity, cull_stage_result *result,
+                                   FILE **out) CULL_MUST_CHECK;
 
 #endif

@@ -102,7 +102,14 @@ typedef struct reader {
     cull_ctx *ctx;
     const char *at;
     size_t left;
+    size_t only;       // the layer that may have changed; L or more: all may
+    size_t first, end; // of its experts, those that are taken
 } reader;
+
+static bool is_taken(const reader *r, size_t e)
+{
+    return e >= r->first && e < r->end;
+}
 
 static cull_status spoilt(reader *r)
 {
@@ -129,10 +136,11 @@ static bool all_finite(const float *v, size_t n)
     return true;
 }
 
-static cull_status get_novices(reader *r, size_t l, cull_layer_cut *layer, size_t D)
+static cull_status get_novices(reader *r, size_t l, const uint8_t *action, cull_layer_cut *layer,
+                               size_t D)
 {
     for (size_t e = 0; e < layer->E; e++) {
-        if (layer->action[e] != CULL_ACTION_NOVICE)
+        if (action[e] != CULL_ACTION_NOVICE)
             continue;
         const float *constant = get(r, D * sizeof *constant);
         if (!constant)
@@ -140,7 +148,8 @@ static cull_status get_novices(reader *r, size_t l, cull_layer_cut *layer, size_
         if (!all_finite(constant, D))
             return cull_fail(r->ctx, CULL_ENUMERIC,
                              "the novice of layer %zu, expert %zu is not finite", l, e);
-        memcpy(layer->constant + e * D, constant, D * sizeof *constant);
+        if (is_taken(r, e))
+            memcpy(layer->constant + e * D, constant, D * sizeof *constant);
     }
     return CULL_OK;
 }
@@ -174,9 +183,13 @@ static cull_status get_layer(reader *r, size_t l, bool wanted, cull_layer_cut *l
                 r->ctx, CULL_EPLUGIN,
                 "the slot of layer %zu, expert %zu makes no sense: action %u, target %u", l, e,
                 action[e], target[e]);
+        if (!is_taken(r, e))
+            continue;
         layer->action[e] = action[e];
         layer->target[e] = target[e];
     }
+    if (r->first > 0)
+        return get_novices(r, l, action, layer, D);
     if (!isfinite(h->skip_ratio) || h->skip_ratio < 0)
         return cull_fail(r->ctx, CULL_ENUMERIC, "the skip ratio of layer %zu is %g", l,
                          h->skip_ratio);
@@ -187,7 +200,7 @@ static cull_status get_layer(reader *r, size_t l, bool wanted, cull_layer_cut *l
     layer->k = h->k;
     layer->skip_ratio = h->skip_ratio;
     layer->top_p = h->top_p;
-    return get_novices(r, l, layer, D);
+    return get_novices(r, l, action, layer, D);
 }
 
 static cull_status get_scores(reader *r, uint64_t form, cull_stage_result *out)
@@ -215,16 +228,18 @@ static cull_status get_scores(reader *r, uint64_t form, cull_stage_result *out)
     return CULL_OK;
 }
 
-static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
+static cull_status get_overlay(reader *r, cull_cut *cut)
 {
     const cull_overlay *from = get(r, sizeof *from);
 
     if (!from || !cull_overlay_fits(from->kind, from->where, from->rows) ||
         from->where.layer >= cut->L)
         return spoilt(r);
-    if (only < cut->L && from->where.layer != only)
+    if (r->only < cut->L && from->where.layer != r->only)
         return cull_fail(r->ctx, CULL_EPLUGIN, "layer %u was changed while layer %zu was decided",
-                         from->where.layer, only);
+                         from->where.layer, r->only);
+    if (r->end != SIZE_MAX && !is_taken(r, from->where.expert))
+        return spoilt(r);
     const size_t bytes = cull_overlay_bytes(from->kind, from->rows, from->cols);
     const void *data = bytes == SIZE_MAX ? NULL : get(r, bytes);
     if (!data)
@@ -240,7 +255,7 @@ static cull_status get_overlay(reader *r, size_t only, cull_cut *cut)
     return cull_cut_add_paged(r->ctx, cut, &overlay);
 }
 
-static cull_status read_all(reader *r, size_t only, cull_stage_result *out)
+static cull_status read_all(reader *r, cull_stage_result *out)
 {
     cull_cut *cut = out->cut;
     const head *h = get(r, sizeof *h);
@@ -248,12 +263,14 @@ static cull_status read_all(reader *r, size_t only, cull_stage_result *out)
     if (!h || h->L != cut->L || h->D != cut->D)
         return spoilt(r);
     for (size_t l = 0; l < cut->L; l++)
-        CULL_TRY(get_layer(r, l, only >= cut->L || only == l, &cut->layer[l], cut->D));
+        CULL_TRY(get_layer(r, l, r->only >= cut->L || r->only == l, &cut->layer[l], cut->D));
     CULL_TRY(get_scores(r, h->form, out));
-    out->score_s += h->score_s;
-    out->select_s += h->select_s;
+    if (r->first == 0) { // who decides about others meanwhile takes no more time
+        out->score_s += h->score_s;
+        out->select_s += h->select_s;
+    }
     for (size_t i = 0; i < h->overlays; i++)
-        CULL_TRY(get_overlay(r, only, cut));
+        CULL_TRY(get_overlay(r, cut));
     return CULL_OK;
 }
 
@@ -278,20 +295,26 @@ static cull_status map_file(cull_ctx *ctx, FILE *file, cull_stage_result *out)
     return CULL_OK;
 }
 
+cull_status cull_stage_result_read_experts(cull_ctx *ctx, FILE *file, size_t only, size_t first,
+                                           size_t end, cull_stage_result *result)
+{
+    CULL_TRY(map_file(ctx, file, result));
+    reader r = { ctx, result->maps->at, result->maps->bytes, only, first, end };
+    return read_all(&r, result);
+}
+
 cull_status cull_stage_result_read(cull_ctx *ctx, FILE *file, size_t only,
                                    cull_stage_result *result)
 {
-    CULL_TRY(map_file(ctx, file, result));
-    reader r = { ctx, result->maps->at, result->maps->bytes };
-    return read_all(&r, only, result);
+    return cull_stage_result_read_experts(ctx, file, only, 0, SIZE_MAX, result);
 }
 
 cull_status cull_stage_results_read(cull_ctx *ctx, FILE *file, size_t n, cull_stage_result *results)
 {
     CULL_TRY(map_file(ctx, file, &results[0]));
-    reader r = { ctx, results[0].maps->at, results[0].maps->bytes };
+    reader r = { ctx, results[0].maps->at, results[0].maps->bytes, SIZE_MAX, 0, SIZE_MAX };
     for (size_t i = 0; i < n; i++)
-        CULL_TRY(read_all(&r, SIZE_MAX, &results[i]));
+        CULL_TRY(read_all(&r, &results[i]));
     return CULL_OK;
 }
 

@@ -35,6 +35,10 @@ cull_status cull_stage_result_write(cull_ctx *ctx, FILE *file, const cull_stage_
 // arena; maps live until cull_stage_result_release.
 cull_status cull_stage_result_read(cull_ctx *ctx, FILE *file, size_t only,
                                    cull_stage_result *result) CULL_MUST_CHECK;
+// Likewise of one layer, of which experts [first, end) alone were decided about: theirs is taken,
+// and with the first expert what is of the layer as a whole.
+cull_status cull_stage_result_read_experts(cull_ctx *ctx, FILE *file, size_t only, size_t first,
+                                           size_t end, cull_stage_result *result) CULL_MUST_CHECK;
 // As many as were written one after the other, all layers of each; what is mapped is results[0]'s.
 cull_status cull_stage_results_read(cull_ctx *ctx, FILE *file, size_t n,
                                     cull_stage_result *results) CULL_MUST_CHECK;

@@ -194,13 +194,14 @@ typedef struct owner {
     struct owner *all; // of them
 } owner;
 
-static cull_status hand_over(void *arg, cull_ctx *ctx, size_t n, const double *own, size_t *n_parts,
-                             const double *const **part)
+static cull_status hand_over(void *arg, cull_ctx *ctx, size_t to, size_t n, const double *own,
+                             size_t *n_parts, const double *const **part)
 {
     owner *o = arg;
     const size_t call = o->calls++;
 
     (void)ctx;
+    assert_int_equal(to, 0);
     assert_true(call < CALLS);
     o->all->sums[o->self][call] = malloc(n * sizeof *own);
     assert_non_null(o->all->sums[o->self][call]);
