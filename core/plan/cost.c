@@ -100,7 +100,7 @@ static double flops_of(const cull_prepared_model *s, const cull_request_rows *as
 cull_status cull_dense_flops(cull_ctx *ctx, const cull_inputs *inputs, size_t model, double *flops)
 {
     cull_request_rows asked;
-    const cull_asking once = { 0, inputs->spec->n_metrics, 1 };
+    const cull_asking once = { 0, inputs->spec->n_metrics, 1, 0 };
 
     CULL_TRY(cull_count_request_rows(ctx, once, &inputs->at[model], &asked));
     *flops = flops_of(&inputs->at[model], &asked);

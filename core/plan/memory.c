@@ -256,28 +256,49 @@ cull_status cull_calibration_memory(cull_ctx *ctx, const cull_plan *plan,
 
 // ---- evaluation ----
 
+static bool distinct(const cull_plan *plan, size_t model, size_t cell)
+{
+    if (plan->cell[cell].model != model)
+        return false;
+    for (size_t b = 0; b < cell; b++)
+        if (plan->cell[b].model == model && plan->cell[b].step == plan->cell[cell].step)
+            return false;
+    return true;
+}
+
 size_t cull_distinct_variants(const cull_plan *plan, size_t model)
 {
     size_t n = 0;
 
-    for (size_t c = 0; c < plan->n_cells; c++) {
-        bool first = plan->cell[c].model == model;
-        for (size_t b = 0; b < c && first; b++)
-            if (plan->cell[b].model == model && plan->cell[b].step == plan->cell[c].step)
-                first = false;
-        n += first;
-    }
+    for (size_t c = 0; c < plan->n_cells; c++)
+        n += distinct(plan, model, c);
     return n;
+}
+
+static bool changes_experts(const cull_plan *plan, size_t step)
+{
+    for (; step != CULL_NOT; step = plan->step[step].before)
+        if (plan->step[step].emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_CHANNELS))
+            return true;
+    return false;
 }
 
 cull_asking cull_asking_all(const cull_plan *plan, size_t model)
 {
-    return (cull_asking){ 0, plan->spec->n_metrics, (double)cull_distinct_variants(plan, model) };
+    cull_asking how = { .end = plan->spec->n_metrics };
+
+    for (size_t c = 0; c < plan->n_cells; c++) {
+        if (!distinct(plan, model, c))
+            continue;
+        how.variants++;
+        how.own += changes_experts(plan, plan->cell[c].step);
+    }
+    return how;
 }
 
 cull_asking cull_asking_search(const cull_search *search)
 {
-    return (cull_asking){ search->at, search->at + 1, (double)search->settings->population };
+    return (cull_asking){ search->at, search->at + 1, (double)search->settings->population, 0 };
 }
 
 // Answers are kept until the pass ends.

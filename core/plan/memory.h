@@ -31,6 +31,7 @@ typedef struct cull_request_rows { // of one variant, over all requests
 typedef struct cull_asking {
     size_t first, end;
     double variants;
+    double own; // of these, those whose cut masks or rewrites experts: their rows meet them alone
 } cull_asking;
 
 // Its own metrics, of all distinct cuts; a search's, of a generation.

@@ -15,6 +15,8 @@ typedef struct walk {
     double rows, keys; // keys: positions that the rows see, all together
     double fetched;    // positions that are fetched for them
     double at_once;    // rows that meet a matrix together
+    double own;        // share of variants with experts of their own,
+    double alone;      // which are met by so many rows of one together
 } walk;
 
 // Floats that are read or written for a row between products: norms, residuals, rotations and the
@@ -27,16 +29,30 @@ static double floats_between(const cull_prepared_model *s, const cull_layer_fact
            (double)layer->K * (5 * D + 5 * (double)layer->F);
 }
 
+// Rows that meet an expert together, of so many that are at once.
+static double met(const cull_layer_facts *layer, double rows)
+{
+    return layer->E > 0 ? fmin(rows * (double)layer->K / (double)layer->E, rows) : rows;
+}
+
+static double expert_seconds(const walk *w, const cull_layer_facts *layer)
+{
+    const double D = (double)w->s->opened.facts->D;
+    const double flops = 2 * w->rows * (double)layer->K * (double)layer->expert_params;
+    const double shared = met(layer, w->at_once * (1 - w->own)), alone = met(layer, w->alone);
+
+    return flops * (1 - w->own) / cull_product_rate(w->rates, shared, D) +
+           flops * w->own / cull_product_rate(w->rates, alone, D);
+}
+
 static double layer_seconds(const walk *w, const cull_layer_facts *layer)
 {
-    const double D = (double)w->s->opened.facts->D, E = (double)layer->E, K = (double)layer->K;
-    const double met = E > 0 ? fmin(w->at_once * K / E, w->at_once) : w->at_once;
+    const double D = (double)w->s->opened.facts->D;
     const double seen = layer->window ? fmin(w->keys, w->rows * (double)layer->window) : w->keys;
     const double fetched = w->keys > 0 ? w->fetched * seen / w->keys : 0;
 
     return 2 * w->rows * (double)layer->other_params / cull_product_rate(w->rates, w->at_once, D) +
-           2 * w->rows * K * (double)layer->expert_params / cull_product_rate(w->rates, met, D) +
-           4 * seen * D / w->rates->attention +
+           expert_seconds(w, layer) + 4 * seen * D / w->rates->attention +
            fetched * (double)layer->kv_width / w->rates->fetch +
            w->rows * floats_between(w->s, layer) / w->rates->rows;
 }
@@ -59,28 +75,39 @@ static double head_seconds(const cull_prepared_model *s, const cull_rates *rates
 }
 
 static double evaluation_seconds(const cull_prepared_model *s, const cull_rates *rates,
-                                 const cull_request_rows *asked, double block, double variants)
+                                 const cull_request_rows *asked, double block, cull_asking how)
 {
-    const double prompts = asked->generating - asked->answers * asked->steps;
+    const double prompts = fmax(asked->generating - asked->answers * asked->steps, 0);
     const double each = asked->answers > 0 ? asked->generating / asked->answers : 0;
-    const double written = asked->answers * asked->steps * variants;
+    const double written = asked->answers * asked->steps * how.variants;
     const double behind = fmax(each - asked->steps / 2, 0); // positions of an answer's middle row
-    const walk scoring = { s,
-                           rates,
-                           asked->scoring * variants,
-                           asked->keys * variants,
-                           asked->fetched * variants,
-                           fmin(asked->scoring, block) * variants };
-    const walk reading = { s,
-                           rates,
-                           fmax(prompts, 0) * variants,
-                           prompts * each * variants / 2,
-                           fmax(prompts, 0) * variants,
-                           fmin(fmax(prompts, 1), block) * variants };
-    const walk writing = {
-        s, rates, written, written * behind, written * behind, asked->answers * variants
-    };
-    double seconds = head_seconds(s, rates, asked->scored * variants);
+    const double own = how.own / how.variants;
+    const double scored = fmin(asked->scoring, block), read = fmin(fmax(prompts, 1), block);
+    const walk scoring = { .s = s,
+                           .rates = rates,
+                           .rows = asked->scoring * how.variants,
+                           .keys = asked->keys * how.variants,
+                           .fetched = asked->fetched * how.variants,
+                           .at_once = scored * how.variants,
+                           .own = own,
+                           .alone = scored };
+    const walk reading = { .s = s,
+                           .rates = rates,
+                           .rows = prompts * how.variants,
+                           .keys = prompts * each * how.variants / 2,
+                           .fetched = prompts * how.variants,
+                           .at_once = read * how.variants,
+                           .own = own,
+                           .alone = read };
+    const walk writing = { .s = s,
+                           .rates = rates,
+                           .rows = written,
+                           .keys = written * behind,
+                           .fetched = written * behind,
+                           .at_once = asked->answers * how.variants,
+                           .own = own,
+                           .alone = asked->answers };
+    double seconds = head_seconds(s, rates, asked->scored * how.variants);
 
     seconds += asked->scoring > 0 ? walk_seconds(&scoring) : 0;
     seconds += asked->answers > 0 ? walk_seconds(&reading) + walk_seconds(&writing) : 0;
@@ -136,7 +163,7 @@ static double calibration_seconds(const cull_prepared_model *s, const cull_rates
                                   const cull_planned_calibration *p)
 {
     const double N = (double)rows->tokens;
-    walk w = { s, rates, N, 0, N, fmin(block, N) };
+    walk w = { .s = s, .rates = rates, .rows = N, .fetched = N, .at_once = fmin(block, N) };
 
     for (size_t i = 0; i < rows->sequences.n; i++) {
         const double n = (double)rows->sequences.at[i].n;
@@ -162,8 +189,7 @@ static cull_status asking_seconds(cull_ctx *ctx, const cull_prepared_model *s,
     cull_request_rows asked;
 
     CULL_TRY(cull_count_request_rows(ctx, how, s, &asked));
-    *seconds =
-        evaluation_seconds(s, rates, &asked, block_rows(s, memory, how.variants), how.variants);
+    *seconds = evaluation_seconds(s, rates, &asked, block_rows(s, memory, how.variants), how);
     return CULL_OK;
 }
 
@@ -204,7 +230,7 @@ cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cu
 cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,
                                const cull_rates *rates, double *seconds)
 {
-    const cull_asking once = { 0, inputs->spec->n_metrics, 1 };
+    const cull_asking once = { 0, inputs->spec->n_metrics, 1, 0 };
 
     return asking_seconds(ctx, &inputs->at[model], rates, once, 0, seconds);
 }
