@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/cpus.h"
-#include "base/crash.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 enum { LINE = 64 }; // bytes that processors pass to each other
 
@@ -19,9 +19,8 @@ typedef struct worker {
 } worker;
 
 // One job at a time. The caller works too, as worker 0; `generation` tells the others that there is
-// a new job, `busy` counts those that have not finished it, or not begun to wait for the first one.
-// The lock is for the job's beginning and end: an item is taken by adding to `next`, which has a
-// line of its own.
+// a new job, `busy` counts those that have not finished it. The lock is for the job's beginning and
+// end: an item is taken by adding to `next`, which has a line of its own.
 struct cull_pool {
     size_t threads;
     worker *worker; // [1, threads)
@@ -95,11 +94,9 @@ static void *worker_main(void *arg)
 {
     const worker *self = arg;
     cull_pool *pool = self->pool;
-    void *stack = cull_crash_stack();
     uint64_t seen = 0;
 
     pthread_mutex_lock(&pool->lock);
-    report(pool);
     for (;;) {
         while (pool->generation == seen && !pool->quit)
             pthread_cond_wait(&pool->begun, &pool->lock);
@@ -112,25 +109,19 @@ static void *worker_main(void *arg)
         report(pool);
     }
     pthread_mutex_unlock(&pool->lock);
-    cull_crash_stack_free(stack);
     return NULL;
 }
 
-// Threads that wait for work, each of which has got so far: who forks next forks no half-made
-// thread, whose locks nobody would open in the child.
+// Threads that wait for work.
 static bool start_workers(cull_pool *pool, size_t threads)
 {
     bool fine = true;
 
-    pthread_mutex_lock(&pool->lock);
     for (size_t i = 1; fine && i < threads; i++) {
         pool->worker[i] = (worker){ .pool = pool, .index = i };
-        fine = pthread_create(&pool->worker[i].thread, NULL, worker_main, &pool->worker[i]) == 0;
+        fine = cull_thread_start(&pool->worker[i].thread, worker_main, &pool->worker[i]);
         pool->threads += fine;
-        pool->busy += fine;
     }
-    await_all(pool);
-    pthread_mutex_unlock(&pool->lock);
     return fine;
 }
 

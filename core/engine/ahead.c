@@ -5,6 +5,7 @@
 
 #include "base/call.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 struct cull_ahead {
     const cull_open_model *m;
@@ -45,7 +46,7 @@ cull_ahead *cull_ahead_new(const cull_open_model *m)
     a->m = m;
     (void)pthread_mutex_init(&a->lock, NULL);
     (void)pthread_cond_init(&a->wished, NULL);
-    if (pthread_create(&a->thread, NULL, read_layers, a) == 0)
+    if (cull_thread_start(&a->thread, read_layers, a))
         return a;
     (void)pthread_cond_destroy(&a->wished);
     (void)pthread_mutex_destroy(&a->lock);

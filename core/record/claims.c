@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/new_file.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "record/folder.h"
 
 enum { NAME = 160, LINE = 512 };
@@ -256,7 +257,7 @@ static bool start_beat(cull_claims *c)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    c->beating = pthread_create(&c->thread, NULL, beat, c) == 0;
+    c->beating = cull_thread_start(&c->thread, beat, c);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return c->beating;
 }
