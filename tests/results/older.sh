@@ -22,10 +22,10 @@ same "$folder/compare-pairs.txt" --width 120 --pairs
 same "$folder/compare-by-task.txt" --width 120 --by-task
 same "$folder/compare-csv.txt" --format csv
 
-# A later page may say more, but what stood there stays
+# A later page may say more, and has minus signs where hyphens were, but what stood there stays
 "$cull" report "$folder/folder" -o "$work/page.html" >"$work/out" 2>&1 || { cat "$work/out" >&2; exit 1; }
-sed 's/<[^>]*>/ /g' "$work/page.html" | tr -s ' ' '\n' | grep -xE '[^a-z0-9]*[0-9][0-9.,%]*[])]*' | LC_ALL=C sort -u >"$work/numbers"
-lost=$(LC_ALL=C comm -23 "$folder/report-numbers.txt" "$work/numbers")
+sed 's/<[^>]*>/ /g; s/−/-/g' "$work/page.html" | tr -s ' ' '\n' | grep -xE '[^a-z0-9]*[0-9][0-9.,%]*[])]*' | LC_ALL=C sort -u >"$work/numbers"
+lost=$(sed 's/−/-/g' "$folder/report-numbers.txt" | LC_ALL=C sort -u | LC_ALL=C comm -23 - "$work/numbers")
 if [ -n "$lost" ]; then
     echo "FAILED: the page no longer has:" >&2
     echo "$lost" >&2

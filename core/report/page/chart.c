@@ -46,13 +46,22 @@ static void widen(double *low, double *high, double x)
     *high = fmax(*high, x);
 }
 
+// What the axes have room for.
+static size_t scale_of(const cull_chart *c, const cull_series **series)
+{
+    *series = c->n_scale ? c->scale : c->series;
+    return c->n_scale ? c->n_scale : c->n;
+}
+
 static bool helps_logarithm(const cull_chart *c)
 {
     double low = INFINITY, high = -INFINITY;
+    const cull_series *series;
+    const size_t n = scale_of(c, &series);
 
-    for (size_t s = 0; s < c->n; s++)
-        for (size_t i = 0; i < c->series[s].n; i++)
-            widen(&low, &high, c->series[s].point[i].y);
+    for (size_t s = 0; s < n; s++)
+        for (size_t i = 0; i < series[s].n; i++)
+            widen(&low, &high, series[s].point[i].y);
     return low > 0 && high > worth_a_logarithm * low;
 }
 
@@ -61,11 +70,13 @@ static bool helps_logarithm(const cull_chart *c)
 static bool fit(const cull_chart *c, frame *f)
 {
     double band_low = INFINITY, band_high = -INFINITY;
+    const cull_series *series;
+    const size_t n = scale_of(c, &series);
 
     *f = (frame){ c, c->log_y && helps_logarithm(c), INFINITY, -INFINITY, INFINITY, -INFINITY };
-    for (size_t s = 0; s < c->n; s++)
-        for (size_t i = 0; i < c->series[s].n; i++) {
-            const cull_point *p = &c->series[s].point[i];
+    for (size_t s = 0; s < n; s++)
+        for (size_t i = 0; i < series[s].n; i++) {
+            const cull_point *p = &series[s].point[i];
             if (!isfinite(p->x) || !isfinite(y_of(f, p->y)))
                 continue;
             widen(&f->x0, &f->x1, p->x);
@@ -104,9 +115,10 @@ static void y_tick(cull_buf *page, const frame *f, double y)
 
     cull_buf_printf(page,
                     "<line class=\"grid\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                    "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>",
-                    LEFT, f->chart->width - RIGHT, at, at, LEFT - 6, at + 4,
-                    fabs(y) < 1e-12 ? 0 : y);
+                    "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">",
+                    LEFT, f->chart->width - RIGHT, at, at, LEFT - 6, at + 4);
+    cull_page_number(page, fabs(y) < 1e-12 ? 0 : y);
+    cull_buf_puts(page, "</text>");
 }
 
 static void linear_ticks(cull_buf *page, const frame *f)
@@ -151,8 +163,8 @@ static void x_ticks(cull_buf *page, const frame *f)
         const double at = to_x(f, x), shown = fabs(x) < 1e-12 ? 0 : x;
         cull_buf_printf(page, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", at,
                         c->height - BOTTOM + 15);
-        cull_buf_printf(page, c->percent_x ? "%.4g %%</text>" : "%.4g</text>",
-                        c->percent_x ? 100 * shown : shown);
+        cull_page_number(page, c->percent_x ? 100 * shown : shown);
+        cull_buf_puts(page, c->percent_x ? " %</text>" : "</text>");
     }
 }
 
@@ -270,10 +282,17 @@ static void dot(cull_buf *page, const frame *f, const cull_series *s, const cull
     cull_page_mark(page, s->colour, x, to_y(f, p->y));
     cull_buf_puts(page, "<title>");
     cull_page_text(page, s->name);
-    cull_buf_printf(page, f->chart->percent_x ? " at %.4g %%: %.4g" : " at %.4g: %.4g",
-                    f->chart->percent_x ? 100 * p->x : p->x, p->y);
-    if (isfinite(p->low))
-        cull_buf_printf(page, " [%.4g, %.4g]", p->low, p->high);
+    cull_buf_puts(page, " at ");
+    cull_page_number(page, f->chart->percent_x ? 100 * p->x : p->x);
+    cull_buf_puts(page, f->chart->percent_x ? " %: " : ": ");
+    cull_page_number(page, p->y);
+    if (isfinite(p->low)) {
+        cull_buf_puts(page, " [");
+        cull_page_number(page, p->low);
+        cull_buf_puts(page, ", ");
+        cull_page_number(page, p->high);
+        cull_buf_puts(page, "]");
+    }
     if (p->note) {
         cull_buf_puts(page, ", ");
         cull_page_text(page, p->note);

@@ -1,6 +1,7 @@
 // The page's frame: head, styles, tables, escaped text.
 #include "report/page/page.h"
 
+#include <stdio.h>
 #include <string.h>
 
 extern const char cull_light_css[], cull_drawing_css[], cull_page_css[]; // the files of these names
@@ -81,6 +82,15 @@ void cull_page_svg_file(cull_buf *file, const char *svg, size_t n)
     cull_buf_puts(file, cull_drawing_css);
     cull_buf_puts(file, "</style>\n");
     cull_buf_add(file, end + 1, n - (size_t)(end + 1 - svg));
+}
+
+void cull_page_number(cull_buf *page, double x)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%.4g", x);
+    for (const char *c = text; *c; c++)
+        cull_buf_puts(page, *c == '-' ? "−" : (char[]){ *c, '\0' });
 }
 
 // A text of numbers, whose hyphens before a digit are minus signs.

@@ -14,6 +14,7 @@ enum { CULL_SERIES_COLOURS = 8 };
 void cull_page_head(cull_buf *page, const char *title);
 void cull_page_tail(cull_buf *page);
 void cull_page_text(cull_buf *page, const char *text); // escaped
+void cull_page_number(cull_buf *page, double x);       // four digits, with a minus sign
 
 void cull_page_table(cull_buf *page, const cull_table *table); // wide ones scroll
 
@@ -47,6 +48,8 @@ typedef struct cull_chart {
     const char *reference_name; // its name
     size_t n;
     const cull_series *series;
+    size_t n_scale; // series that the axes have room for, drawn or not: those of all drawings that
+    const cull_series *scale; // stand beside this one; 0: its own
 } cull_chart;
 
 // Nothing is drawn, false, where no point is finite.

@@ -11,6 +11,7 @@ typedef struct lines {
     size_t n;
     const char **name;
     size_t *n_cells, **cell; // (n)
+    size_t *colour;          // (n) and mark
 } lines;
 
 static bool is_known(const lines *l, const char *name, size_t *at)
@@ -42,7 +43,8 @@ static cull_status find_lines(const report *r, const char *model, const cull_fra
     out->name = cull_take(r->ctx, n + 1, sizeof *out->name);
     out->n_cells = cull_take(r->ctx, n + 1, sizeof *out->n_cells);
     out->cell = cull_take(r->ctx, n + 1, sizeof *out->cell);
-    if (!cells || !out->name || !out->n_cells || !out->cell)
+    out->colour = cull_take(r->ctx, n + 1, sizeof *out->colour);
+    if (!cells || !out->name || !out->n_cells || !out->cell || !out->colour)
         return CULL_ENOMEM;
 
     for (size_t i = 0; i < n; i++) {
@@ -56,6 +58,7 @@ static cull_status find_lines(const report *r, const char *model, const cull_fra
             if (!out->cell[at])
                 return CULL_ENOMEM;
             out->name[at] = name;
+            out->colour[at] = at;
             out->n++;
         }
         out->cell[at][out->n_cells[at]++] = cells[i];
@@ -68,6 +71,7 @@ static cull_status find_lines(const report *r, const char *model, const cull_fra
 typedef struct facets {
     size_t n;
     lines *at;
+    lines all; // of the model, in one
 } facets;
 
 // Which axes vary and of which the cell has values: how many.
@@ -93,6 +97,27 @@ static const char *facet_name(const report *r, size_t cell)
     return copy;
 }
 
+// A method has one colour in all facets, where there are enough for all methods.
+static cull_status colour_alike(const report *r, facets *f)
+{
+    lines all = { 0 };
+    size_t n = 0;
+
+    for (size_t k = 0; k < f->n; k++)
+        n += f->at[k].n;
+    all.name = cull_take(r->ctx, n + 1, sizeof *all.name);
+    if (!all.name)
+        return CULL_ENOMEM;
+    for (size_t k = 0; k < f->n; k++)
+        for (size_t i = 0, at; i < f->at[k].n; i++)
+            if (!is_known(&all, f->at[k].name[i], &at))
+                all.name[all.n++] = f->at[k].name[i];
+    for (size_t k = 0; k < f->n && all.n <= CULL_SERIES_COLOURS; k++)
+        for (size_t i = 0; i < f->at[k].n; i++)
+            (void)is_known(&all, f->at[k].name[i], &f->at[k].colour[i]);
+    return CULL_OK;
+}
+
 // At most so many series are in one drawing. More methods are drawn in several; where axes make
 // them many, there is a facet for each combination of their values.
 static cull_status find_facets(const report *r, const char *model, facets *out)
@@ -104,7 +129,8 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
     out->n = 1;
     if (!cells || !out->at)
         return CULL_ENOMEM;
-    CULL_TRY(find_lines(r, model, NULL, &out->at[0]));
+    CULL_TRY(find_lines(r, model, NULL, &out->all));
+    out->at[0] = out->all;
     for (size_t i = 0; i < n; i++)
         most = (size_t)fmax((double)most, (double)values_of(r, model, &r->frame->cell[cells[i]]));
     if (out->at[0].n <= CULL_SERIES_COLOURS || most == 0)
@@ -125,7 +151,7 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
         CULL_TRY(find_lines(r, model, cell, &out->at[out->n]));
         out->at[out->n++].facet = name;
     }
-    return CULL_OK;
+    return colour_alike(r, out);
 }
 
 // Lines [first, first + n) of some, as lines of their own.
@@ -137,10 +163,13 @@ static lines some_lines(const lines *l, size_t first)
                     .n = left < CULL_SERIES_COLOURS ? left : CULL_SERIES_COLOURS,
                     .name = l->name + first,
                     .n_cells = l->n_cells + first,
-                    .cell = l->cell + first };
+                    .cell = l->cell + first,
+                    .colour = l->colour + first };
 }
 
-typedef cull_status (*draw_fn)(const report *r, const lines *l, const char *model);
+// all: the lines of all drawings, which have the same axes.
+typedef cull_status (*draw_fn)(const report *r, const lines *l, const lines *all,
+                               const char *model);
 
 // Every facet, eight methods at a time.
 static cull_status each_drawing(const report *r, const char *model, draw_fn draw)
@@ -160,7 +189,7 @@ static cull_status each_drawing(const report *r, const char *model, draw_fn draw
                                     l->facet ? ": " : "", first + 1, first + some.n, l->n);
                 cull_buf_puts(r->page, "</h4>\n");
             }
-            CULL_TRY(draw(r, &some, model));
+            CULL_TRY(draw(r, &some, &f.all, model));
         }
     }
     return CULL_OK;
@@ -219,21 +248,23 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
             points[k++] = point(n, l->cell[i][j], metric_view, x);
         }
         if (k > 0)
-            (*out)[(*n_out)++] = (cull_series){ l->name[i], i, k, points };
+            (*out)[(*n_out)++] = (cull_series){ l->name[i], l->colour[i], k, points };
     }
     return CULL_OK;
 }
 
 // ---- curves ----
 
-static cull_status put_curve(const report *r, const lines *l, const numbers *n, size_t metric_view,
-                             size_t dense, point_fn point, bool small, const char *title)
+static cull_status put_curve(const report *r, const lines *l, const lines *all, const numbers *n,
+                             size_t metric_view, size_t dense, point_fn point, bool small,
+                             const char *title)
 {
-    cull_series *series;
-    size_t n_series;
+    cull_series *series, *scale;
+    size_t n_series, n_scale;
     const cull_metric_view *m = &n->metric_views.at[metric_view];
 
     CULL_TRY(make_series(r, l, n, metric_view, dense, point, &series, &n_series));
+    CULL_TRY(make_series(r, all, n, metric_view, dense, point, &scale, &n_scale));
     if (n_series == 0)
         return CULL_OK;
     const bool difference = point == difference_point;
@@ -251,7 +282,9 @@ static cull_status put_curve(const report *r, const lines *l, const numbers *n, 
                                           .reference = reference,
                                           .reference_name = small ? "" : "dense",
                                           .n = n_series,
-                                          .series = series });
+                                          .series = series,
+                                          .n_scale = n_scale,
+                                          .scale = scale });
 }
 
 static const char *title_of(const report *r, const cull_metric_view *m, const char *what)
@@ -269,12 +302,12 @@ static cull_status put_legend(const report *r, const lines *l)
     if (!named)
         return CULL_ENOMEM;
     for (size_t i = 0; i < l->n; i++)
-        named[i] = (cull_series){ l->name[i], i, 0, NULL };
+        named[i] = (cull_series){ l->name[i], l->colour[i], 0, NULL };
     cull_page_legend(r->page, l->n, named);
     return CULL_OK;
 }
 
-static cull_status draw_curves(const report *r, const lines *l, const char *model)
+static cull_status draw_curves(const report *r, const lines *l, const lines *all, const char *model)
 {
     const numbers *n = &r->macro;
     const size_t dense = cull_frame_dense(r->frame, model);
@@ -284,9 +317,9 @@ static cull_status draw_curves(const report *r, const lines *l, const char *mode
         const cull_metric_view *m = &n->metric_views.at[j];
         const bool ratio = m->law == CULL_LAW_EXP;
         cull_buf_puts(r->page, "<div class=\"pair\">");
-        CULL_TRY(put_curve(r, l, n, j, dense, value_point, false, title_of(r, m, "")));
+        CULL_TRY(put_curve(r, l, all, n, j, dense, value_point, false, title_of(r, m, "")));
         if (dense != SIZE_MAX)
-            CULL_TRY(put_curve(r, l, n, j, dense, difference_point, false,
+            CULL_TRY(put_curve(r, l, all, n, j, dense, difference_point, false,
                                title_of(r, m, ratio ? ", times dense's" : ", less dense's")));
         cull_buf_puts(r->page, "</div>\n");
         if (m->task)
@@ -297,7 +330,7 @@ static cull_status draw_curves(const report *r, const lines *l, const char *mode
         for (size_t t = 0; t < r->each.metric_views.n; t++)
             if (strcmp(r->each.metric_views.at[t].label, m->label) == 0 &&
                 r->each.metric_views.at[t].law != CULL_LAW_NONE)
-                CULL_TRY(put_curve(r, l, &r->each, t, dense, value_point, true,
+                CULL_TRY(put_curve(r, l, all, &r->each, t, dense, value_point, true,
                                    title_of(r, &r->each.metric_views.at[t], "")));
         cull_buf_puts(r->page, "</div></details>\n");
     }
@@ -336,15 +369,10 @@ static double cost_of(const report *r, size_t cell, size_t which)
     return cull_cell_mean(r->frame, &r->frame->cell[cell], of[which]);
 }
 
-static cull_status put_cost(const report *r, const lines *l, size_t metric_view, size_t dense,
-                            size_t which)
+static cull_status cost_series(const report *r, const lines *l, size_t metric_view, size_t which,
+                               cull_series **out)
 {
-    static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
-                                                "seconds of calibration" };
-    const numbers *n = &r->macro;
-    const cull_metric_view *m = &n->metric_views.at[metric_view];
-    cull_series *series = cull_take(r->ctx, l->n + 1, sizeof *series);
-    double low = INFINITY, high = -INFINITY;
+    cull_series *series = *out = cull_take(r->ctx, l->n + 1, sizeof *series);
 
     if (!series)
         return CULL_ENOMEM;
@@ -352,33 +380,58 @@ static cull_status put_cost(const report *r, const lines *l, size_t metric_view,
         cull_point *points = cull_take(r->ctx, l->n_cells[i], sizeof *points);
         if (!points)
             return CULL_ENOMEM;
-        for (size_t j = 0; j < l->n_cells[i]; j++) {
-            const double x = cost_of(r, l->cell[i][j], which);
-            points[j] = value_point(n, l->cell[i][j], metric_view, x);
-            low = fmin(low, x);
-            high = fmax(high, x);
-        }
-        series[i] = (cull_series){ l->name[i], i, l->n_cells[i], points };
+        for (size_t j = 0; j < l->n_cells[i]; j++)
+            points[j] = value_point(&r->macro, l->cell[i][j], metric_view,
+                                    cost_of(r, l->cell[i][j], which));
+        series[i] = (cull_series){ l->name[i], l->colour[i], l->n_cells[i], points };
     }
-    const double least = which == COST_SECONDS ? 1 : 0.005;
-    if (!(high - low > least * fabs(which == COST_SECONDS ? 1 : high))) // all alike: nothing to see
-        return CULL_OK;
-    return report_chart(
-        r, &(cull_chart){ .title = title_of(r, m, ""),
-                          .x_label = names[which],
-                          .width = 390,
-                          .height = 270,
-                          .log_y = m->law == CULL_LAW_EXP,
-                          .percent_x = which != COST_SECONDS,
-                          .reference = dense == SIZE_MAX
-                                           ? NAN
-                                           : n->estimate[number_at(n, dense, metric_view)].value,
-                          .reference_name = "dense",
-                          .n = l->n,
-                          .series = series });
+    return CULL_OK;
 }
 
-static cull_status draw_costs(const report *r, const lines *l, const char *model)
+// Do the costs differ, so that there is something to see?
+static bool costs_differ(size_t n, const cull_series *series, size_t which)
+{
+    double low = INFINITY, high = -INFINITY;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < series[i].n; j++) {
+            low = fmin(low, series[i].point[j].x);
+            high = fmax(high, series[i].point[j].x);
+        }
+    return which == COST_SECONDS ? high - low > 1 : high - low > 0.005 * fabs(high);
+}
+
+static cull_status put_cost(const report *r, const lines *l, const lines *all, size_t metric_view,
+                            size_t dense, size_t which)
+{
+    static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
+                                                "seconds of calibration" };
+    const cull_metric_view *m = &r->macro.metric_views.at[metric_view];
+    cull_series *series, *scale;
+
+    CULL_TRY(cost_series(r, l, metric_view, which, &series));
+    CULL_TRY(cost_series(r, all, metric_view, which, &scale));
+    if (!costs_differ(l->n, series, which))
+        return CULL_OK;
+    return report_chart(
+        r, &(cull_chart){
+               .title = title_of(r, m, ""),
+               .x_label = names[which],
+               .width = 390,
+               .height = 270,
+               .log_y = m->law == CULL_LAW_EXP,
+               .percent_x = which != COST_SECONDS,
+               .reference = dense == SIZE_MAX
+                                ? NAN
+                                : r->macro.estimate[number_at(&r->macro, dense, metric_view)].value,
+               .reference_name = "dense",
+               .n = l->n,
+               .series = series,
+               .n_scale = all->n,
+               .scale = scale });
+}
+
+static cull_status draw_costs(const report *r, const lines *l, const lines *all, const char *model)
 {
     const size_t dense = cull_frame_dense(r->frame, model);
 
@@ -386,7 +439,7 @@ static cull_status draw_costs(const report *r, const lines *l, const char *model
     for (size_t j = 0; j < r->macro.metric_views.n; j++) {
         cull_buf_puts(r->page, "<div class=\"pair\">");
         for (size_t which = 0; which < N_COSTS; which++)
-            CULL_TRY(put_cost(r, l, j, dense, which));
+            CULL_TRY(put_cost(r, l, all, j, dense, which));
         cull_buf_puts(r->page, "</div>\n");
     }
     return CULL_OK;
