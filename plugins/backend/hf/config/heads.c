@@ -109,6 +109,16 @@ static size_t read_width(hf_config *c, cull_model *m)
     return !on ? 0 : said ? width : arch->window;
 }
 
+// Must local layers have a window? Those that are listed must; of some families also those that are
+// so by default, where config.json says that there is none.
+static bool needs_window(hf_config *c, const hf_arch *arch, const json_t *types)
+{
+    const bool on = !arch->window_switch || hf_flag(c, KEY(arch->window_switch, 0));
+    const bool none = on && hf_config_is_null(c, "sliding_window");
+
+    return types || (none && !arch->chunked && arch->local_layers != HF_LOCAL_FROM);
+}
+
 // A family whose layers are all alike does not read layer_types; if they are there, they say so.
 static cull_status check_alike(hf_config *c, cull_model *m)
 {
@@ -130,6 +140,7 @@ static cull_status read_locals(hf_config *c, cull_model *m)
 {
     const hf_arch *arch = m->arch;
     const char *word = arch->chunked ? "chunked_attention" : "sliding_attention";
+    const char *key = arch->chunked ? "attention_chunk_size" : "sliding_window";
     const bool listed = arch->local_layers > HF_LOCAL_ALL;
     const json_t *types = listed ? hf_config_value(c, "layer_types") : NULL;
 
@@ -148,10 +159,9 @@ static cull_status read_locals(hf_config *c, cull_model *m)
             return hf_refuse(c, "layer_types", type,
                              arch->chunked ? "full_attention, chunked_attention"
                                            : "full_attention, sliding_attention");
-        if (type && local && width == 0)
+        if (local && width == 0 && listed && needs_window(c, arch, types))
             return c->ctx->host->fail(c->ctx, CULL_EFORMAT,
-                                      "%s: layer_types has %s, but there is no window", c->path,
-                                      word);
+                                      "%s: layers have %s, but there is no %s", c->path, word, key);
         m->layer[l].local = local && width;
     }
     *(arch->chunked ? &m->s.chunk : &m->s.window) = width;

@@ -341,6 +341,20 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
     return hf_refuse(&c->sub, "rope_type", c->type, WORKS);
 }
 
+// M-RoPE's sections change nothing on text, but must be what the reference can slice by.
+static cull_status check_sections(rope_config *c)
+{
+    static const char key[] = "mrope_section";
+    const json_t *list = c->sub.root ? json_object_get(c->sub.root, key) : NULL;
+    bool right = json_array_size(list) == 3;
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        right &= json_is_integer(json_array_get(list, i));
+    return !list || right || !c->arch->mrope
+               ? CULL_OK
+               : hf_wrong(&c->sub, key, list, "a list of three integers");
+}
+
 // Nothing in the scaling's object may go unread without a word.
 static cull_status note_unread(rope_config *c, cull_model *model)
 {
@@ -430,6 +444,8 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
         status = choose_type(&c);
     if (status == CULL_OK)
         status = read_type(&c, width, rope);
+    if (status == CULL_OK)
+        status = check_sections(&c);
     if (status == CULL_OK)
         status = note_unread(&c, model);
     hf_config_close(&c.sub);
