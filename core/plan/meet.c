@@ -130,6 +130,14 @@ static double runs_of(const meeting *m, size_t l)
     return (double)m->s->layer[l]->K * (double)m->s->layer[l]->expert_params + side_params(m, l);
 }
 
+// Parameters of an output bias that a module gets when channels go.
+static double bias_params(const meeting *m)
+{
+    const bool *biased = setting(m->step, "bias", CULL_BOOL);
+
+    return biased && *biased ? (double)m->s->opened.facts->D : 0;
+}
+
 // Whole runs of channels of every expert, and of the part beside them.
 static double stopped_channels(const meeting *m, const double *one, double sparsity)
 {
@@ -144,11 +152,11 @@ static double stopped_channels(const meeting *m, const double *one, double spars
         const double side = side_params(m, l), wide = (double)layer->side_F;
         if (!is_free(m, l))
             continue;
-        if (each > 0)
-            stopped += floor(sparsity * (double)layer->expert_params / each / run + 1e-9) * run *
-                       each * (double)layer->K;
-        if (side > 0)
-            stopped += floor(sparsity * wide / run + 1e-9) * run / wide * side;
+        const double routed =
+            each > 0 ? floor(sparsity * (double)layer->expert_params / each / run + 1e-9) * run : 0;
+        const double beside = side > 0 ? floor(sparsity * wide / run + 1e-9) * run : 0;
+        stopped += routed > 0 ? (double)layer->K * (routed * each - bias_params(m)) : 0;
+        stopped += beside > 0 ? beside / wide * side - bias_params(m) : 0;
     }
     return stopped;
 }
