@@ -57,3 +57,10 @@ set_tests_properties(golden-channel-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEO
 add_test(NAME golden-sensitivity COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_sensitivity.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
 set_tests_properties(golden-sensitivity PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
+# What holds whatever the weights are: a sample of texts and methods. All of them by hand: check_properties.py CULL MODELS
+foreach(part order odd budgets active exports)
+  add_test(NAME golden-properties-${part} COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" --sample \"$4\"" sh
+    ${CMAKE_CURRENT_LIST_DIR}/check_properties.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${part})
+  set_tests_properties(golden-properties-${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+endforeach()
