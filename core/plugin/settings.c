@@ -96,8 +96,11 @@ static cull_status hash_path(cull_ctx *ctx, const char *path, cull_hash *hash)
 {
     struct stat st;
     cull_key key;
+    const bool there = stat(path, &st) == 0;
 
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) {
+    if (!there && errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG)
+        return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
+    if (!there || !S_ISREG(st.st_mode)) {
         cull_hash_text(hash, path);
         return CULL_OK;
     }

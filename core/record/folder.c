@@ -33,7 +33,9 @@ cull_status cull_make_folder(cull_ctx *ctx, const char *dir)
             break;
     }
     struct stat st;
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+    if (stat(dir, &st) != 0)
+        return cull_fail(ctx, CULL_EIO, "%s: %s", dir, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
         return cull_fail(ctx, CULL_EIO, "%s: is not a folder", dir);
     return CULL_OK;
 }

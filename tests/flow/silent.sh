@@ -154,3 +154,17 @@ ends 0 eval "$MODEL" --metric "generation: { tasks: $TASKS/problems.jsonl, limit
 prints 'length_cut *|↓ *|1.0000'
 ends 0 compare "$DIR/cut" --format csv
 prints 'length_cut'
+
+# ---- what the system says of a path is what is said, not what would follow from its absence ----
+
+ln -s loop loop
+mkdir -p hub/models--org--name/refs
+ln -s main hub/models--org--name/refs/main
+ends 3 inspect loop
+says 'loop: Too many levels of symbolic links'
+HF_HUB_CACHE=$DIR/hub ends 3 inspect org/name
+says 'refs/main: Too many levels of symbolic links'
+ends 3 run e.yaml -o loop
+says 'loop: .*Too many levels of symbolic links'
+ends 2 compare loop
+says 'loop: Too many levels of symbolic links'

@@ -303,7 +303,7 @@ static void test_missing(void **state)
     assert_fails(host, prepare(settings_of("boolq", path, "1"), &text), CULL_EINVAL,
                  "task boolq needs a file boolq.train.jsonl");
     assert_fails(host, prepare(settings_of("bolq", path, "0"), &text), CULL_EINVAL,
-                 "there is no task \"bolq\"");
+                 "there is no task \"bolq\"; there is boolq (");
     const char *both[] = { path,
                            temp_text(&files, "boolq.train.jsonl",
                                      "{\"passage\":\"p\",\"question\":\"q\",\"label\":1}\n") };

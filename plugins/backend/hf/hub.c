@@ -1,6 +1,7 @@
 // A model by its Hub id, in the local cache.
 #include "hub.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,13 +52,18 @@ cull_status hf_hub_folder(cull_ctx *ctx, const char *path, const char **folder)
     *folder = path;
     if (is_folder(path))
         return CULL_OK;
-    if (stat(path, &st) == 0 || !id)
+    const int error = stat(path, &st) == 0 ? ENOTDIR : errno;
+    if (error != ENOTDIR && error != ENOENT)
+        return ctx->host->fail(ctx, CULL_EIO, "%s: %s", path, strerror(error));
+    if (error == ENOTDIR || !id)
         return ctx->host->fail(ctx, CULL_EIO, "%s is not a folder with a model", path);
     const size_t org = strcspn(id, "/");
     const char *base = hf_text(ctx, "%s/models--%.*s--%s", hub, (int)org, id, id + org + 1);
     const char *ref = base ? hf_text(ctx, "%s/refs/main", base) : NULL;
     if (!ref)
         return CULL_ENOMEM;
+    if (stat(ref, &st) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return ctx->host->fail(ctx, CULL_EIO, "%s: %s", ref, strerror(errno));
     if (stat(ref, &st) != 0)
         return ctx->host->fail(
             ctx, CULL_EIO, "%s is not a folder, and %s is not in the Hub cache %s", path, id, hub);

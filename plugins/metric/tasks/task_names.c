@@ -31,23 +31,57 @@ static cull_status shipped_folder(cull_ctx *ctx, span *out)
 
 enum { ALIKE = 3, TOLD = 4, ROOM = 200 }; // letters at the beginning; names told, and their bytes
 
-// "; there is arc_easy": the files whose names begin as this one does.
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// Letters to change, add or leave out between a and b, of n letters.
+static size_t letters_apart(const char *a, const char *b, size_t n)
+{
+    size_t row[NAME_MAX + 1]; // from what of a has been seen to the first j letters of b
+
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; *a; a++, i++) {
+        size_t across = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            const size_t changed = across + (*a != b[j - 1]);
+            across = row[j];
+            row[j] = least(changed, least(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[n];
+}
+
+// Do they begin alike, or differ in a third of their letters at most?
+static bool is_alike(const char *name, const char *own, size_t n)
+{
+    const size_t longer = n > strlen(name) ? n : strlen(name);
+
+    return (strlen(name) >= ALIKE && strncmp(name, own, ALIKE) == 0) ||
+           letters_apart(name, own, n) <= longer / 3;
+}
+
+// "; there is arc_easy": the files whose names are like this one.
 static void names_alike(span folder, const char *name, char text[ROOM])
 {
     char pattern[PATH_MAX];
     glob_t found;
-    size_t used = 0;
+    size_t used = 0, told = 0;
 
     *text = '\0';
-    if (strlen(name) < ALIKE || strpbrk(name, "*?[/"))
+    snprintf(pattern, sizeof pattern, "%s*.yaml", folder.s);
+    if (strchr(name, '/') || glob(pattern, 0, NULL, &found) != 0)
         return;
-    snprintf(pattern, sizeof pattern, "%s%.*s*.yaml", folder.s, ALIKE, name);
-    if (glob(pattern, 0, NULL, &found) != 0)
-        return;
-    for (size_t i = 0; i < found.gl_pathc && i < TOLD && used < ROOM; i++) {
+    for (size_t i = 0; i < found.gl_pathc && told < TOLD && used < ROOM; i++) {
         const char *own = found.gl_pathv[i] + strlen(folder.s);
-        const int wrote = snprintf(text + used, ROOM - used, "%s%.*s", i ? ", " : "; there is ",
-                                   (int)(strlen(own) - strlen(".yaml")), own);
+        const size_t n = strlen(own) - strlen(".yaml");
+        if (!is_alike(name, own, n))
+            continue;
+        const int wrote = snprintf(text + used, ROOM - used, "%s%.*s",
+                                   told++ ? ", " : "; there is ", (int)n, own);
         used += wrote > 0 ? (size_t)wrote : 0;
     }
     globfree(&found);
