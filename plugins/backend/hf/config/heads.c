@@ -123,11 +123,13 @@ static bool needs_window(hf_config *c, const hf_arch *arch, const json_t *types)
 static cull_status check_alike(hf_config *c, cull_model *m)
 {
     const char *alike = m->s.window ? "sliding_attention" : "full_attention";
-    const json_t *types = m->arch->own_types ? NULL : hf_config_value(c, "layer_types");
+    const bool own = m->arch->own_types, null = hf_config_is_null(c, "layer_types");
+    const json_t *types = json_object_get(c->root, "layer_types");
 
-    if (!m->arch->own_types && hf_config_is_null(c, "layer_types"))
+    if (null && !own)
         return hf_refuse_value(c, "layer_types", "null", "a list, or no such key");
-    CULL_TRY(hf_check_words(c, "layer_types", types, m->s.L));
+    CULL_TRY(hf_check_words(c, "layer_types", null ? NULL : types, m->s.L));
+    types = own ? NULL : hf_config_value(c, "layer_types");
     for (size_t l = 0; l < json_array_size(types); l++) {
         const char *type = json_string_value(json_array_get(types, l));
         if (strcmp(type, alike) != 0)
