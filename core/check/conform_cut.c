@@ -54,6 +54,36 @@ static cull_status set_loss(cull_ctx *ctx, const void *self, size_t n, size_t wo
     return CULL_OK;
 }
 
+static double draw(const attempt *a, cull_rng *rng)
+{
+    return a->equal ? 1 : cull_rng_uniform(rng);
+}
+
+// A layer's scores of every form; NULL in a dense layer.
+static cull_status make_layer(attempt *a, size_t l, cull_rng *rng, double **expert, double **pair,
+                              double **channel)
+{
+    const size_t E = a->world->layer[l].E, F = a->world->layer[l].F;
+    cull_ctx *ctx = &a->context.ctx;
+
+    if (!E)
+        return CULL_OK;
+    *expert = cull_take(ctx, E, sizeof **expert);
+    *pair = cull_take(ctx, E * E, sizeof **pair);
+    *channel = cull_take(ctx, E * F, sizeof **channel);
+    if (!*expert || !*pair || !*channel)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < E * F; i++)
+        (*channel)[i] = draw(a, rng);
+    for (size_t i = 0; i < E * E; i++) {
+        if (i < E)
+            (*expert)[i] = draw(a, rng);
+        if (i / E < i % E)
+            (*pair)[i] = (*pair)[i % E * E + i / E] = draw(a, rng);
+    }
+    return CULL_OK;
+}
+
 static cull_status make_scores(attempt *a)
 {
     cull_ctx *ctx = &a->context.ctx;
@@ -69,25 +99,10 @@ static cull_status make_scores(attempt *a)
         return CULL_ENOMEM;
     cull_rng_init(&rng, 1, "conform", "scores");
     for (size_t e = 0; e < 8; e++)
-        of_set[e] = a->equal ? 1 : cull_rng_uniform(&rng);
+        of_set[e] = draw(a, &rng);
     for (size_t l = 0; l < LAYERS; l++) {
-        const size_t E = a->world->layer[l].E, F = a->world->layer[l].F;
-        layer[l] = a->equal ? 1 : cull_rng_uniform(&rng);
-        if (!E)
-            continue;
-        expert[l] = cull_take(ctx, E, sizeof **expert);
-        pair[l] = cull_take(ctx, E * E, sizeof **pair);
-        channel[l] = cull_take(ctx, E * F, sizeof **channel);
-        if (!expert[l] || !pair[l] || !channel[l])
-            return CULL_ENOMEM;
-        for (size_t i = 0; i < E * F; i++)
-            channel[l][i] = a->equal ? 1 : cull_rng_uniform(&rng);
-        for (size_t i = 0; i < E * E; i++) {
-            if (i < E)
-                expert[l][i] = a->equal ? 1 : cull_rng_uniform(&rng);
-            if (i / E < i % E)
-                pair[l][i] = pair[l][i % E * E + i / E] = a->equal ? 1 : cull_rng_uniform(&rng);
-        }
+        layer[l] = draw(a, &rng);
+        CULL_TRY(make_layer(a, l, &rng, &expert[l], &pair[l], &channel[l]));
     }
     a->scores = (cull_scores){ .size = sizeof a->scores,
                                .form = a->form,

@@ -87,6 +87,17 @@ static void put_router(cull_h5 *file, const cull_trace *trace, const cull_open_m
     }
 }
 
+enum { LOGITS, INDEX, GATE, N_ROUTED };
+
+static const void *rows_of(const cull_trace *trace, size_t which, size_t l)
+{
+    if (which == LOGITS)
+        return trace->router_logits ? trace->router_logits[l] : NULL;
+    if (which == INDEX)
+        return trace->router_index ? trace->router_index[l] : NULL;
+    return trace->router_gate ? trace->router_gate[l] : NULL;
+}
+
 static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_model *model)
 {
     int32_t *layer = cull_h5_scratch(file, model->facts->L, sizeof *layer);
@@ -108,13 +119,10 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_
                                   "index of the decoder layer",
                                   NULL });
     const void **rows = cull_h5_scratch(file, model->facts->L, sizeof *rows);
-    for (size_t which = 0; rows && which < 3; which++) {
+    for (size_t which = 0; rows && which < N_ROUTED; which++) {
         bool any = false;
         for (size_t l = 0; l < model->facts->L; l++) {
-            rows[l] = which == 0 ? (trace->router_logits ? trace->router_logits[l] : NULL)
-                      : which == 1
-                          ? (const void *)(trace->router_index ? trace->router_index[l] : NULL)
-                          : (trace->router_gate ? trace->router_gate[l] : NULL);
+            rows[l] = rows_of(trace, which, l);
             any |= rows[l] != NULL;
         }
         static const char *const names[] = { "logits", "index", "gate" };
@@ -124,11 +132,11 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_
             "the coefficients really used",
         };
         cull_h5_array array = { names[which],
-                                which == 1 ? 'n' : 'f',
+                                which == INDEX ? 'n' : 'f',
                                 4,
                                 { "moe_layer", "sequence", "position",
-                                  which == 0 ? "expert" : "choice" },
-                                { n, S, N, which == 0 ? E : K },
+                                  which == LOGITS ? "expert" : "choice" },
+                                { n, S, N, which == LOGITS ? E : K },
                                 rows,
                                 NULL,
                                 docs[which],

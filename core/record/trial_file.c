@@ -192,26 +192,51 @@ static void put_templates(cull_h5 *file, const cull_sequences *rows)
                                       .doc = "hash of the template it was rendered through" });
 }
 
+// Of each sequence: where it comes from, its place there, its length.
+static void put_samples(cull_h5 *file, const cull_sequences *rows)
+{
+    const char **source = cull_h5_scratch(file, rows->n, sizeof *source);
+    int64_t *ordinal = source ? cull_h5_scratch(file, rows->n, sizeof *ordinal) : NULL;
+    int64_t *length = ordinal ? cull_h5_scratch(file, rows->n, sizeof *length) : NULL;
+
+    for (size_t i = 0; length && i < rows->n; i++) {
+        source[i] = rows->at[i].source;
+        ordinal[i] = (int64_t)rows->at[i].ordinal;
+        length[i] = (int64_t)rows->at[i].n;
+    }
+    const struct {
+        const char *name;
+        char type;
+        const void *data;
+        const char *unit, *doc;
+    } arrays[] = {
+        { "source", 's', source, NULL, "where the sequence comes from" },
+        { "ordinal", 'i', ordinal, NULL, "its place within the source" },
+        { "length", 'i', length, "token", NULL },
+    };
+    for (size_t i = 0; length && i < sizeof arrays / sizeof *arrays; i++)
+        cull_h5_put(file, "/calibration",
+                    &(cull_h5_array){ .name = arrays[i].name,
+                                      .type = arrays[i].type,
+                                      .rank = 1,
+                                      .dims = { "sample" },
+                                      .shape = { rows->n },
+                                      .data = arrays[i].data,
+                                      .unit = arrays[i].unit,
+                                      .doc = arrays[i].doc });
+}
+
 static void put_calibration(cull_h5 *file, const cull_trial *trial)
 {
     const cull_sequences *rows = trial->calibration_rows;
     const size_t n = rows ? rows->n : 0;
-    const char **source = n ? cull_h5_scratch(file, n, sizeof *source) : NULL;
-    int64_t *ordinal = source ? cull_h5_scratch(file, n, sizeof *ordinal) : NULL;
-    int64_t *length = ordinal ? cull_h5_scratch(file, n, sizeof *length) : NULL;
+    const char *group = "/calibration";
     uint64_t longest = 0, tokens = 0;
 
-    if (n && !length)
-        return;
-
     for (size_t i = 0; i < n; i++) {
-        source[i] = rows->at[i].source;
-        ordinal[i] = (int64_t)rows->at[i].ordinal;
-        length[i] = (int64_t)rows->at[i].n;
         longest = rows->at[i].n > longest ? rows->at[i].n : longest;
         tokens += rows->at[i].n;
     }
-    const char *group = "/calibration";
     cull_h5_group(file, group);
     cull_h5_text(file, group, "dataset", trial->calibration);
     cull_h5_text(file, group, "key", trial->calibration_key);
@@ -220,29 +245,7 @@ static void put_calibration(cull_h5 *file, const cull_trial *trial)
     cull_h5_count(file, group, "tokens", tokens);
     if (n == 0)
         return;
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "source",
-                                  's',
-                                  1,
-                                  { "sample" },
-                                  { n },
-                                  source,
-                                  NULL,
-                                  "where the sequence comes from",
-                                  NULL });
-    cull_h5_put(file, group,
-                &(cull_h5_array){ "ordinal",
-                                  'i',
-                                  1,
-                                  { "sample" },
-                                  { n },
-                                  ordinal,
-                                  NULL,
-                                  "its place within the source",
-                                  NULL });
-    cull_h5_put(
-        file, group,
-        &(cull_h5_array){ "length", 'i', 1, { "sample" }, { n }, length, "token", NULL, NULL });
+    put_samples(file, rows);
     put_templates(file, rows);
 }
 
