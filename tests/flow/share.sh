@@ -69,10 +69,10 @@ says ' 1 done'
 nothing_made() { ! grep '\(stage\|calibration\|trial\) [^ ]*: made' log || fail "made again beside a cache"; }
 
 OUT=$DIR/first
-run 0 small.yaml --set "cache=$DIR/cache"
+run 0 small.yaml --set "cache=$DIR/ca[c]he *"
 table > first.csv
 OUT=$DIR/second
-CULL_CACHE=$DIR/cache
+CULL_CACHE="$DIR/ca[c]he *"
 export CULL_CACHE
 "$CULL" plan small.yaml -o "$OUT" > log || fail "plan beside a cache"
 says 'nothing to compute: all 13 trials are there, 13 of them in the cache'
@@ -109,8 +109,8 @@ says '13 trials: 13 were there, 0 done'
 
 # A trial with a metric that nobody asked for is left, and so is one whose cut is gone; results are no cache.
 OUT=$DIR/second
-"$CULL" gc "$DIR/cache" --older 0 > removed || fail "gc of a cache"
-[ -z "$(find "$DIR/cache" -name '*.safetensors' -o -name '*.h5')" ] || fail "an old cache is not emptied"
+"$CULL" gc "$DIR/ca[c]he *" --older 0 > removed || fail "gc of a cache"
+[ -z "$(find "$DIR/ca[c]he *" -name '*.safetensors' -o -name '*.h5')" ] || fail "an old cache is not emptied"
 [ "$(trials)" -gt 0 ] || fail "trials went with the cache"
 OUT=$DIR/sixth
 run 0 more.yaml
