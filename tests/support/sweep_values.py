@@ -23,7 +23,7 @@ ROUND = ("image", "video", "audio", "vision", "projector", "multimodal", "boi", 
          "seconds", "user_token", "spatial", "initializer")
 
 # Keys whose types alone are validated: no forward pass of the class looks at them.
-UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"],
+UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sliding_window_pattern", "first_k_dense_replace"],
           "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types", "indexer_types"],
           "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"], "Mistral4Config": ["num_key_value_heads"],
           "NemotronHConfig": """

@@ -142,8 +142,22 @@ static const char *last_word(const char *keys)
     return bar ? bar + 1 : keys;
 }
 
+// The one of the keys "a|b" that holds the value, or the first.
+static const char *word_of(const hf_config *config, const char *keys, const json_t *value)
+{
+    char key[64];
+
+    for (const char *word = keys; *word; word += word_length(word), word += *word == '|') {
+        (void)snprintf(key, sizeof key, "%.*s", (int)word_length(word), word);
+        if (json_object_get(config->root, key) == value)
+            return word;
+    }
+    return keys;
+}
+
 cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, const char *wanted)
 {
+    key = value ? word_of(config, key, value) : key;
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 
     if (value)
