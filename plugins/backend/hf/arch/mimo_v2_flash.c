@@ -33,7 +33,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
         m->layer[l].local = pattern ? json_integer_value(json_array_get(pattern, l)) != 0
                                     : l > 0 && (l + 1) % 6 != 0;
     m->s.gate_scale = hf_config_has(c, "routed_scaling_factor") ? m->s.gate_scale : 1;
-    m->s.window = before ? before + 1 : m->s.window;
+    m->s.window = hf_config_has(c, "sliding_window_size") ? before + 1 : m->s.window;
     return c->status;
 }
 
