@@ -31,31 +31,26 @@ static uint64_t available(void)
 // Where one number of the embedding's table is needed, the system maps pages around it.
 static const double pages_around = 65536;
 
-static double table_bytes(const cull_open_model *m, double rows)
+uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again)
 {
-    uint64_t ends = m->facts->bytes;
+    static const double program = 80000000;
+    double layer = 0, ends = (double)m->facts->bytes;
 
-    for (size_t l = 0; l < m->facts->L; l++)
-        ends -= cull_layer_of(m, l)->bytes;
-    const double table = (double)m->facts->V * (double)m->facts->D * 2;
-    return fmin(fmin((double)ends, table), rows * pages_around);
-}
-
-uint64_t cull_memory_fixed(const cull_open_model *m, double rows)
-{
-    static const uint64_t program = 80000000;
-    uint64_t layer = 0;
-
-    for (size_t l = 0; l < m->facts->L; l++)
-        layer = cull_layer_of(m, l)->bytes > layer ? cull_layer_of(m, l)->bytes : layer;
-    return program + layer + (uint64_t)table_bytes(m, rows);
+    for (size_t l = 0; l < m->facts->L; l++) {
+        layer = fmax(layer, (double)cull_layer_of(m, l)->bytes);
+        ends -= (double)cull_layer_of(m, l)->bytes;
+    }
+    const double head = fmin(ends, (double)m->facts->V * (double)m->facts->D * 2);
+    const double embeddings = fmin(head, ids * pages_around);
+    const double both = fmin(ends, embeddings + head); // one table may serve as both
+    return (uint64_t)(program + (again ? layer + both : fmax(layer + embeddings, both)));
 }
 
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)
 {
     if (!options || !options->memory)
         return available() / 2 / (options && options->neighbours ? options->neighbours : 1);
-    const uint64_t fixed = cull_memory_fixed(m, INFINITY);
+    const uint64_t fixed = cull_memory_fixed(m, INFINITY, false);
     return options->memory > fixed ? options->memory - fixed : 0;
 }
 

@@ -319,9 +319,22 @@ static cull_status check_ids(cull_ctx *ctx, const cull_prepared_model *s, const 
     return CULL_OK;
 }
 
+// How many of the ids were not seen yet; seen: (V) flags.
+static size_t see_ids(uint8_t *seen, const int32_t *ids, size_t n)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        fresh += !seen[ids[i]];
+        seen[ids[i]] = 1;
+    }
+    return fresh;
+}
+
 static cull_status key_of_rows(cull_ctx *ctx, const cull_prepared_model *s, cull_rows *rows)
 {
-    cull_hash *hash = cull_hash_new();
+    uint8_t *seen = cull_scratch(ctx, s->opened.facts->V, sizeof *seen);
+    cull_hash *hash = seen ? cull_hash_new() : NULL;
 
     if (!hash)
         return cull_no_memory(ctx);
@@ -332,6 +345,7 @@ static cull_status key_of_rows(cull_ctx *ctx, const cull_prepared_model *s, cull
         cull_hash_u64(hash, row->n);
         cull_hash_bytes(hash, row->ids, row->n * sizeof *row->ids);
         rows->tokens += row->n;
+        rows->ids += status == CULL_OK ? see_ids(seen, row->ids, row->n) : 0;
     }
     rows->key = cull_hash_key(hash);
     cull_hash_free(hash);
@@ -468,7 +482,8 @@ static cull_status check_requests(cull_ctx *ctx, const cull_plugin *plugin,
 static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
                                    const cull_model_facts *facts)
 {
-    cull_hash *hash = cull_hash_new();
+    uint8_t *seen = cull_scratch(ctx, facts->V, sizeof *seen);
+    cull_hash *hash = seen ? cull_hash_new() : NULL;
 
     if (!hash)
         return cull_no_memory(ctx);
@@ -478,6 +493,7 @@ static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
         hash_request(hash, request);
         generates |= request->kind == CULL_GENERATE;
         asked->tokens += request->n + request->max_new;
+        asked->ids += see_ids(seen, request->ids, request->n);
     }
     if (generates)
         hash_generation(hash, facts);

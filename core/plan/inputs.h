@@ -15,13 +15,14 @@ typedef struct cull_rows {
     uint64_t seed;
     cull_sequences sequences;
     size_t tokens, dense_rows, dense_tokens; // in all; of the dense subsample
+    size_t ids;                              // different ones
     cull_key key;                            // of the token ids
 } cull_rows;
 
 typedef struct cull_prepared_metric {
     cull_requests requests;      // as the metric has them
     const cull_request *request; // (n) as this Cull knows them
-    size_t tokens;               // fed, all requests together
+    size_t tokens, ids;          // fed, all requests together; different ones among them
     cull_key key;                // of the requests
 } cull_prepared_metric;
 

@@ -15,9 +15,11 @@ static cull_engine_options options_of(uint64_t memory)
     return (cull_engine_options){ .memory = memory, .spill = "results" };
 }
 
-// Rows, and those of them that can only be computed together.
+// Rows, those of them that can only be computed together, and different ids; layers may be gone
+// through again after the head.
 typedef struct extent {
-    double rows, longest;
+    double rows, longest, ids;
+    bool again;
 } extent;
 
 static double block_rows(const cull_prepared_model *s, extent e, double histories, uint64_t memory)
@@ -46,7 +48,7 @@ static double ground(const cull_prepared_model *s, extent e, double histories, u
 
     for (size_t l = 0; l < f->L; l++)
         floats = fmax(floats, cull_live_floats(f, s->layer[l], lanes));
-    return (double)cull_memory_fixed(&s->opened, e.rows) + rows * floats * sizeof(float);
+    return (double)cull_memory_fixed(&s->opened, e.ids, e.again) + rows * floats * sizeof(float);
 }
 
 static double hidden(const cull_prepared_model *s, double rows)
@@ -57,7 +59,7 @@ static double hidden(const cull_prepared_model *s, double rows)
 double cull_rows_peak(const cull_prepared_model *s, double rows, double longest, double kept,
                       uint64_t memory)
 {
-    return ground(s, (extent){ rows, longest }, 1, memory) + hidden(s, rows) + kept;
+    return ground(s, (extent){ rows, longest, rows, false }, 1, memory) + hidden(s, rows) + kept;
 }
 
 // ---- cuts ----
@@ -194,11 +196,19 @@ static double target_bytes(const cull_prepared_model *s, const cull_rows *rows,
 
 static extent extent_of(const cull_rows *rows)
 {
-    extent e = { .rows = (double)rows->tokens };
+    extent e = { .rows = (double)rows->tokens, .ids = (double)rows->ids };
 
     for (size_t i = 0; i < rows->sequences.n; i++)
         e.longest = fmax(e.longest, (double)rows->sequences.at[i].n);
     return e;
+}
+
+static bool searches(const cull_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].search)
+            return true;
+    return false;
 }
 
 // Calibrations [p, p + n), whose states are so many bytes: all of these and of the statistics, and
@@ -209,13 +219,14 @@ static void add_wave(const cull_plan *plan, const cull_prepared_model *s, size_t
 {
     const cull_engine_options options = options_of(memory);
     double kept = 0, visited = 0;
-    extent most = { 0, 0 };
+    extent most = { .again = searches(plan) };
 
     for (size_t i = 0; i < n; i++) {
         const cull_rows *r = cull_rows_of(s, &plan->set[p[i].set]);
         const extent e = extent_of(r);
         const bool spilled = cull_keep_states(&s->opened, &options, bytes[i], true).spilled;
-        most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest) };
+        most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest),
+                         fmax(most.ids, e.ids), most.again };
         visited = fmax(visited, in_layer(s, r, p[i].groups));
         kept +=
             spilled ? (double)bytes[i] * block_rows(s, e, 1, memory) / e.rows : (double)bytes[i];
@@ -356,6 +367,16 @@ static double generation_bytes(const cull_prepared_model *s, double rows, double
     return together * variants * row + hidden(s, together) * variants;
 }
 
+// Different ids of the metrics that are asked, at most.
+static double ids_of(const cull_prepared_model *s, cull_asking how)
+{
+    double ids = 0;
+
+    for (size_t i = how.first; i < how.end; i++)
+        ids += (double)s->asked[i].ids;
+    return ids;
+}
+
 // Scoring holds the hidden states of all histories: within half of the limit, or in a file.
 cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                    size_t model, cull_asking how, const cull_request_rows *asked,
@@ -366,10 +387,13 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
     const double half = (double)cull_memory_limit(&s->opened, &options) / 2;
     const double variants = how.variants;
     const double bytes = hidden(s, asked->scoring) * variants;
-    const extent all = { fmax(asked->scoring, asked->generating), asked->longest };
     const cull_keeping keeping = cull_keep_states(&s->opened, &options, (uint64_t)bytes, false);
-    const double block =
-        block_rows(s, (extent){ asked->scoring, asked->longest }, variants, memory);
+    const extent all = { .rows = fmax(asked->scoring, asked->generating),
+                         .longest = asked->longest,
+                         .ids = ids_of(s, how) + asked->generating,
+                         .again = keeping.passes > 1 || asked->generating > 0 || searches(plan) };
+    const double block = block_rows(
+        s, (extent){ .rows = asked->scoring, .longest = asked->longest }, variants, memory);
     const double scoring = keeping.spilled ? hidden(s, block) * at_once(s, block, variants, memory)
                                            : bytes / (double)keeping.passes;
 

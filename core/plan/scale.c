@@ -16,9 +16,10 @@ static double compute_seconds(const cull_machines *machines, const cull_alone *a
 // What is there whatever the rows stays; what goes with them is shared.
 static double peak_of(const cull_prepared_model *s, const cull_alone *alone, double share)
 {
-    const double fixed = (double)cull_memory_fixed(&s->opened, alone->cost.tokens);
+    const double fixed = fmin((double)cull_memory_fixed(&s->opened, alone->cost.tokens, false),
+                              alone->cost.peak_bytes);
 
-    return fixed + fmax(alone->cost.peak_bytes - fixed, 0) * share;
+    return fixed + (alone->cost.peak_bytes - fixed) * share;
 }
 
 static void put_together(const cull_machines *machines, double told, cull_scaled *out)

@@ -157,7 +157,7 @@ static uint64_t memory_for(double rows)
 
     for (size_t l = 0; l < m.opened.facts->L; l++)
         floats = fmax(floats, cull_reserved_floats(m.opened.facts, cull_layer_of(&m.opened, l)));
-    const uint64_t fixed = cull_memory_fixed(&m.opened, 1e9);
+    const uint64_t fixed = cull_memory_fixed(&m.opened, 1e9, false);
     test_model_close(&m);
     fake_host_free(host);
     return fixed + (uint64_t)(4 * rows * floats * sizeof(float));
