@@ -35,6 +35,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
     const size_t prefix = hf_size(c, (hf_num)HF_KEY("prefix_dense_sliding_window_pattern", 1), 1);
 
     CULL_TRY(hf_rope_no_older(c, "rope_theta"));
+    if (hf_config_is_null(c, "first_k_dense_replace"))
+        return hf_refuse_value(c, "first_k_dense_replace", "null", "a number, or no such key");
     if (!hf_one_of(by, "softmax|sigmoid"))
         return hf_refuse(c, "expert_selection_fn", by, "softmax, sigmoid");
     if (!hf_one_of(how, "sum|average"))

@@ -181,7 +181,7 @@ static cull_status read_rotated(hf_config *c, cull_model *m)
         rotates == HF_ROTATE_LIST ? hf_size(c, KEY("no_rope_layer_interval", 4), 1) : 0;
 
     CULL_TRY(hf_check_integers(c, "no_rope_layers", list));
-    if (json_array_size(list) && json_array_size(list) < m->s.L)
+    if (json_array_size(list) && json_array_size(list) != m->s.L)
         return hf_wrong(c, "no_rope_layers", list, "a list with a number for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
