@@ -1,4 +1,4 @@
-// JSON from lines.
+// JSON from lines, and the texts of json_dumps.
 #include "base/json.h"
 
 #include "base/memory.h"
@@ -15,4 +15,13 @@ cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const
         return cull_no_memory(ctx);
     return cull_fail(ctx, CULL_EFORMAT, "%s:%zu:%d: this is not JSON: %s", name, number,
                      why.column > 0 ? why.column : 1, why.text);
+}
+
+void cull_json_free_dumped(char *text)
+{
+    json_malloc_t give;
+    json_free_t take;
+
+    json_get_alloc_funcs(&give, &take);
+    take(text);
 }

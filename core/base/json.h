@@ -1,4 +1,4 @@
-// JSON in lines of text, and where a line ends to be JSON.
+// JSON in lines of text, and where a line ends to be JSON; JSON as text, let go.
 #ifndef CULL_BASE_JSON_H
 #define CULL_BASE_JSON_H
 
@@ -10,5 +10,9 @@
 // "NAME:LINE:COLUMN: …". *out is json_decref'ed by the caller; NULL on failure.
 cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const char *text,
                            size_t n, size_t flags, json_t **out) CULL_MUST_CHECK;
+
+// A text of json_dumps, let go; NULL is fine. It is not free's: jansson may take from elsewhere
+// (base/memory.h), where it is counted.
+void cull_json_free_dumped(char *text);
 
 #endif

@@ -2,9 +2,9 @@
 #include "cli/ask_again.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "plugin/settings.h"
 
 // A setting may have two names; the first is enough.
@@ -31,7 +31,7 @@ static void put_settings(cull_buf *out, const cull_plugin *plugin, const char *s
     char *text = json_dumps(all, 0);
     out->failed |= !text;
     cull_buf_puts(out, text ? text : "");
-    free(text);
+    cull_json_free_dumped(text);
     json_decref(all);
 }
 

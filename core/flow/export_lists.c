@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/new_file.h"
 #include "flow/export.h"
 #include "record/h5.h"
@@ -26,7 +27,7 @@ static void put_line(cull_buf *text, json_t *line)
     if (s)
         cull_buf_printf(text, "%s\n", s);
     text->failed |= !s;
-    free(s); // jansson's
+    cull_json_free_dumped(s);
     json_decref(line);
 }
 

@@ -3,9 +3,9 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "plugin/settings.h"
 #include "spec/search.h"
 
@@ -175,6 +175,6 @@ void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision prec
     if (text)
         cull_buf_puts(out, text);
     out->failed = out->failed || !text;
-    free(text);
+    cull_json_free_dumped(text);
     json_decref(settings);
 }

@@ -2,9 +2,9 @@
 #include "record/folder_note.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/new_file.h"
 
 static const char *path_of(cull_ctx *ctx, const char *folder)
@@ -38,7 +38,7 @@ cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull
 
     if (path && text)
         status = cull_write_file(ctx, path, text, strlen(text));
-    free(text);
+    cull_json_free_dumped(text);
     json_decref(json);
     return status == CULL_ENOMEM ? cull_no_memory(ctx) : status;
 }

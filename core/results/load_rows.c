@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "results/load.h"
@@ -111,7 +112,7 @@ static const char *conditions(reader *r, const tables *t, size_t i)
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
         if (line && text && !hashed && !json_object_get(own, name) && !strchr(text, '/'))
             line[n++] = cull_arena_printf(arena, "%s=%s", name, text);
-        free(text);
+        cull_json_free_dumped(text);
     }
     json_decref(all);
     json_decref(set);

@@ -1,9 +1,9 @@
 // What made a trial's cut, whatever its seed. Trials of one name but different recipes are no
 // repetitions of each other.
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "results/load.h"
 
 // Files go by their names: folders differ between machines.
@@ -62,7 +62,7 @@ cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *
     const char *config = *(const char *const *)data;
     char *text = recipe_of(config, *calibration);
     trial->recipe = text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
-    free(text);
+    cull_json_free_dumped(text);
     if (!trial->recipe)
         return cull_no_memory(ctx);
     return cull_settings_of(ctx, config, *calibration, &trial->settings);

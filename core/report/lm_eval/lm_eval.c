@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/new_file.h"
 
 typedef struct sections { // of the file, by task; borrowed from `root`
@@ -165,6 +166,6 @@ cull_status cull_lm_eval_results(cull_ctx *ctx, const cull_frame *frame, size_t 
     if (!text)
         return cull_no_memory(ctx);
     const cull_status status = cull_write_file(ctx, path, text, strlen(text));
-    free(text);
+    cull_json_free_dumped(text);
     return status;
 }

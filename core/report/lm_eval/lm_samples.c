@@ -1,9 +1,9 @@
 // Samples in the form of lm-eval's samples files.
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/new_file.h"
 #include "base/text.h"
 #include "report/lm_eval/lm_answers.h"
@@ -78,7 +78,7 @@ static cull_status put_sample(cull_ctx *ctx, const cull_lm_task *task, const cul
         return cull_no_memory(ctx);
     cull_buf_puts(out, line);
     cull_buf_puts(out, "\n");
-    free(line);
+    cull_json_free_dumped(line);
     return out->failed ? cull_no_memory(ctx) : CULL_OK;
 }
 

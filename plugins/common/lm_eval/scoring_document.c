@@ -7,6 +7,7 @@
 
 #include "common/python/python_json.h"
 #include "common/python/sha256.h"
+#include "common/text/json_dumped.h"
 #include "common/text/jsonl.h"
 
 static json_t *text_of(span s)
@@ -76,7 +77,7 @@ static json_t *target_of(const task *t, const document *d)
     char *text = json_dumps(d->n_gold == 1 ? json_array_get(numbers, 0) : numbers, JSON_ENCODE_ANY);
     json_t *target = json_string(text ? text : "");
     json_decref(numbers);
-    free(text);
+    json_free_dumped(text);
     return target;
 }
 

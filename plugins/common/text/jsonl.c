@@ -2,10 +2,10 @@
 #include "common/text/jsonl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/text/json_at.h"
+#include "common/text/json_dumped.h"
 
 enum { FLAGS = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY };
 
@@ -252,7 +252,7 @@ cull_status json_keep(cull_ctx *ctx, const json_t *value, size_t flags, const ch
     if (!text)
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     const cull_status status = span_copy(ctx, span_of(text), &copy);
-    free(text);
+    json_free_dumped(text);
     *out = copy.s;
     return status;
 }

@@ -1,10 +1,10 @@
 // A task's documents as requests.
 #include "build.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/python/sha256.h"
+#include "common/text/json_dumped.h"
 #include "render.h"
 #include "shots.h"
 
@@ -208,7 +208,7 @@ static cull_status hash_document(cull_ctx *ctx, const json_t *json, document *d)
         return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     lower_escapes(text);
     const cull_status status = hash_text(ctx, text, strlen(text), &d->doc_hash);
-    free(text);
+    json_free_dumped(text);
     return status == CULL_OK ? json_keep(ctx, json, 0, &d->source) : status;
 }
 

@@ -1,5 +1,6 @@
 // Memory and arenas: zeroed, aligned, failing on demand.
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -132,6 +133,30 @@ static void json_keeps_to_the_limit(void **state)
     cull_hold_at_most(SIZE_MAX);
 }
 
+static void what_json_writes_is_let_go(void **state)
+{
+    enum { LONG = 1 << 18, TEXTS = 20 }; // all of them are more than the limit
+    char *letters = cull_alloc(LONG, 1);
+
+    (void)state;
+    cull_json_memory_install();
+    memset(letters, 'a', LONG - 1);
+    json_t *value = json_string(letters);
+    assert_non_null(value);
+    cull_hold_at_most(4 * LONG);
+    for (size_t i = 0; i < TEXTS; i++) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY);
+        assert_non_null(text);
+        assert_int_equal(strlen(text), LONG + 1);
+        cull_json_free_dumped(text);
+    }
+    cull_json_free_dumped(NULL);
+    assert_false(cull_hold_refused());
+    cull_hold_at_most(SIZE_MAX);
+    json_decref(value);
+    cull_free(letters);
+}
+
 static void the_peak_stays_when_memory_went(void **state)
 {
     const size_t n = (size_t)256 << 20;
@@ -155,6 +180,7 @@ int main(void)
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
         cmocka_unit_test(what_is_held_keeps_to_a_limit),
         cmocka_unit_test(json_keeps_to_the_limit),
+        cmocka_unit_test(what_json_writes_is_let_go),
         cmocka_unit_test(the_peak_stays_when_memory_went),
     };
 

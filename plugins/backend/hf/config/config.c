@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/text/json_at.h"
+#include "common/text/json_dumped.h"
 
 enum { LIMIT = 1 << 28 }; // bytes of a JSON file; the index of a large model has some 30 MB
 
@@ -168,7 +169,7 @@ cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, co
     else
         config->status = config->ctx->host->fail(config->ctx, CULL_EFORMAT, "%s: %s%s is missing",
                                                  config->path, config->where, last_word(key));
-    free(text);
+    json_free_dumped(text);
     return config->status;
 }
 

@@ -1,9 +1,9 @@
 // How transformers' generate() departs from plain greedy decoding, as lm-evaluation-harness calls
 // it: generation_config.json or, where there is none, the same keys of config.json.
 #include <math.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/text/json_dumped.h"
 #include "config.h"
 #include "model.h"
 
@@ -58,7 +58,7 @@ static cull_status read_bends(hf_config *c, cull_model *m)
         m->facts.no_answers =
             hf_text(c->ctx, "%s: %s %.60s changes what is generated, which is not done here",
                     c->path, bends[i].key, text ? text : "?");
-        free(text);
+        json_free_dumped(text);
         if (!m->facts.no_answers)
             return CULL_ENOMEM;
     }

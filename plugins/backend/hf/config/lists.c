@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_dumped.h"
+
 // clang-format off
 // Of all families. What follows "without meaning" is looked at in training, by other programs, or
 // where answers are generated (generation.c reads it there).
@@ -125,7 +127,7 @@ static cull_status judge(hf_config *c, cull_model *m, const hf_key *rule, const 
                 text ? text : "?", rule->why);
     else
         (void)hf_refuse_value(c, key, text ? text : "?", listed(c->ctx, rule->neutral));
-    free(text);
+    json_free_dumped(text);
     return c->status;
 }
 

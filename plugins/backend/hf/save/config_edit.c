@@ -1,9 +1,9 @@
 // config.json, edited as text: what is not changed stays byte for byte, numbers in their own
 // spelling and the Infinity that Python writes and no JSON library reads.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_dumped.h"
 #include "save/json_text.h"
 #include "save/save.h"
 
@@ -46,7 +46,7 @@ static char *set_per_token(hf_saving *s, char *text)
                 list, json_integer((json_int_t)(s->k[l] ? s->k[l] : s->m->layer[l].K)));
     char *value = list ? json_dumps(list, 0) : NULL;
     text = value ? set_keys(s, text, s->m->arch->K.key, true, value) : NULL;
-    free(value);
+    json_free_dumped(value);
     json_decref(list);
     return text;
 }

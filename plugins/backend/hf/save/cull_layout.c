@@ -1,9 +1,9 @@
 // Cull's own layout, where no published one will do: "cull_layers" in config.json
 // (layer_overrides.c reads it) and the code that transformers needs for it.
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_dumped.h"
 #include "save/save.h"
 
 extern const char hf_modeling_py[]; // modeling_cull.py
@@ -78,7 +78,7 @@ char *hf_own_layers(hf_saving *s)
     char *kept = text ? hf_text(s->ctx, "%s", text) : NULL;
     if (!text)
         (void)s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
-    free(text);
+    json_free_dumped(text);
     json_decref(list);
     return kept;
 }

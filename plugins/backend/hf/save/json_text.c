@@ -1,9 +1,9 @@
 // A JSON object edited as text: what is not changed stays byte for byte.
 #include "save/json_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_dumped.h"
 #include "model.h"
 
 // The quote that ends the string which begins here.
@@ -96,7 +96,7 @@ char *hf_json_put(cull_ctx *ctx, const char *text, const char *key, json_t *valu
     char *as_text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
     char *out = as_text ? hf_json_set(ctx, text, key, as_text) : NULL;
 
-    free(as_text);
+    json_free_dumped(as_text);
     json_decref(value);
     return out;
 }

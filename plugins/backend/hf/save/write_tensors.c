@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text/json_dumped.h"
 #include "save/save.h"
 #include "weights/load.h"
 
@@ -439,7 +440,7 @@ static cull_status write_index(hf_saving *s, const char *const *shard)
         status = hf_write_file(s->ctx, path, text, strlen(text));
     else
         (void)s->ctx->host->fail(s->ctx, CULL_ENOMEM, "out of memory");
-    free(text);
+    json_free_dumped(text);
     json_decref(map);
     json_decref(root);
     return status;
