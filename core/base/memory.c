@@ -92,9 +92,13 @@ void *cull_alloc(size_t n, size_t size)
         return NULL;
 
     const size_t bytes = n * size, room = bytes + ALIGN + sizeof(prefix);
-    unsigned char *raw = hold(room) ? calloc(1, room) : NULL;
-    if (!raw)
+    if (!hold(room))
         return NULL;
+    unsigned char *raw = calloc(1, room);
+    if (!raw) {
+        let_go(room);
+        return NULL;
+    }
 
     const uintptr_t first = (uintptr_t)raw + sizeof(prefix);
     unsigned char *p = raw + sizeof(prefix) + (ALIGN - first % ALIGN) % ALIGN;
