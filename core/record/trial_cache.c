@@ -91,7 +91,7 @@ static cull_status put_questions(cull_ctx *ctx, const char *from, const char *to
 }
 
 cull_status cull_trial_put(cull_ctx *ctx, const char *from, const char *to,
-                           const cull_trial_axes *axes, const char *id, size_t n,
+                           const cull_trial_axes *axes, const char *id, const char *cut, size_t n,
                            const char *const *evaluation)
 {
     const char *name = cull_trial_name(ctx, axes, id);
@@ -106,7 +106,9 @@ cull_status cull_trial_put(cull_ctx *ctx, const char *from, const char *to,
             return CULL_ENOMEM;
         CULL_TRY(bring(ctx, from, to, added));
     }
-    return bring(ctx, from, to, name);
+    if (cut)
+        CULL_TRY(bring(ctx, from, to, cut));
+    return bring(ctx, from, to, name); // last: it makes the others count
 }
 
 // ---- out of it ----
@@ -145,8 +147,13 @@ static bool is_wanted(const char *key, size_t n, const char *const *evaluation)
 }
 
 bool cull_trial_serves(cull_ctx *ctx, const char *cache, const cull_stored_trial *trial, size_t n,
-                       const char *const *evaluation)
+                       const char *const *evaluation, bool recorded)
 {
+    for (size_t i = 0; i < trial->n_questions; i++)
+        if (!has(ctx, cache, trial->question[i]))
+            return false;
+    if (recorded)
+        return true;
     for (size_t i = 0; i < trial->n_own; i++)
         if (!is_wanted(trial->evaluation[i], n, evaluation))
             return false;

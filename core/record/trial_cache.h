@@ -14,15 +14,17 @@ bool cull_is_cache(cull_ctx *ctx, const char *folder);
 cull_status cull_cache_mark(cull_ctx *ctx, const char *folder) CULL_MUST_CHECK;
 
 // The trial that folder `from` has recorded, and those of n evaluations that were added to it, also
-// in `to`, with its cut and with whatever the folder asks.
+// in `to`, with its cut (a file below the folder; NULL: it has none) and with whatever the folder
+// asks.
 cull_status cull_trial_put(cull_ctx *ctx, const char *from, const char *to,
-                           const cull_trial_axes *axes, const char *id, size_t n,
+                           const cull_trial_axes *axes, const char *id, const char *cut, size_t n,
                            const char *const *evaluation) CULL_MUST_CHECK;
 
-// Does a trial of the cache serve who wants these evaluations, and has none of it? Only where its
-// main file holds nothing else, and its cut is there.
+// Does a trial of the cache serve who wants these evaluations? Only where what they ask is there,
+// and for who has none of it (not `recorded`) its main file holds nothing else, and its cut is
+// there.
 bool cull_trial_serves(cull_ctx *ctx, const char *cache, const cull_stored_trial *trial, size_t n,
-                       const char *const *evaluation);
+                       const char *const *evaluation, bool recorded);
 // Does it then give this one? recorded: only what was added to it can be had.
 bool cull_trial_gives(const cull_stored_trial *trial, const char *evaluation, bool recorded);
 // The other way round, under these names: of `trial` in `from` what `evaluation` names. recorded:

@@ -41,8 +41,7 @@ cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *
     *n = list_wanted(s, c, *key);
     if (!trial)
         trial = cull_find_twin(s, c, cached);
-    if (trial && *n > 0 &&
-        (recorded || cull_trial_serves(s->ctx, s->options->shared, trial, *n, *key)))
+    if (trial && *n > 0 && cull_trial_serves(s->ctx, s->options->shared, trial, *n, *key, recorded))
         *out = trial;
     return CULL_OK;
 }
@@ -86,11 +85,25 @@ cull_status cull_take_cached(cull_study *s, size_t *n)
     return CULL_OK;
 }
 
+// The file of the cut of a cell that has just been recorded, below the folder; *out NULL: it has
+// none.
+static cull_status find_cut(cull_study *s, const cull_cell *cell, const char **out)
+{
+    const cull_cell_state *state = &s->cell[cell - s->plan->cell];
+
+    *out = state->cut;
+    if (state->recorded || cell->step == CULL_NOT)
+        return CULL_OK;
+    *out = cull_arena_printf(cull_context_of(s->ctx)->scratch, "cuts/%s",
+                             s->made[cell->step].cut.text);
+    return *out ? CULL_OK : cull_no_memory(s->ctx);
+}
+
 cull_status cull_put_cached(cull_study *s, const cull_finding *f)
 {
     const cull_cell_state *cell = &s->cell[f->cell - s->plan->cell];
     const cull_trial_axes axes = cull_axes_of(s, f->cell);
-    const char **key = cull_scratch(s->ctx, f->n + 1, sizeof *key);
+    const char **key = cull_scratch(s->ctx, f->n + 1, sizeof *key), *cut;
 
     if (!key)
         return CULL_ENOMEM;
@@ -98,6 +111,7 @@ cull_status cull_put_cached(cull_study *s, const cull_finding *f)
         return CULL_OK;
     for (size_t i = 0; i < f->n; i++)
         key[i] = cell->keys[f->metric[i]].hex;
+    CULL_TRY(find_cut(s, f->cell, &cut));
     return cull_trial_put(s->ctx, s->options->folder, s->options->shared, &axes, f->cell->id.hex,
-                          f->n, key);
+                          cut, f->n, key);
 }

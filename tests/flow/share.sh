@@ -126,3 +126,28 @@ OUT=$DIR/seventh
 OUT=$DIR/second
 trial=$(find "$OUT/trials" -name '*reap*0.25*.h5')
 "$CULL" export "$trial" -o exported --layout jsonl 2> log || fail "the cut went with the cache"
+
+# ---- what is put into a cache serves as a whole, or not at all ----
+
+# A metric that is added where there is no cache yet: the trials go into it with cuts that only their folder has.
+sed "s|^methods:|  - choices: { tasks: $SOURCE/models/tinyworld/tasks/facts.jsonl }\\n&|" small.yaml > asked.yaml
+unset CULL_CACHE
+OUT=$DIR/ninth
+run 0 small.yaml
+CULL_CACHE=$DIR/late
+export CULL_CACHE
+run 0 asked.yaml
+says '13 trials: 0 were there, 13 done'
+table > ninth.csv
+OUT=$DIR/tenth
+run 0 asked.yaml --verbose
+says '13 trials taken from the cache'
+nothing_made
+
+# Nor do trials serve without what they ask.
+rm -r late/questions
+OUT=$DIR/eleventh
+run 0 asked.yaml
+says '13 trials: 0 were there, 13 done'
+table > again.csv
+same_values again.csv ninth.csv || fail "other values beside a cache that does not serve"
