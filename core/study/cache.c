@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "record/trial_cache.h"
-#include "study/study.h"
+#include "study/steps.h"
 
 static bool has_cache(const cull_study *s)
 {
@@ -10,10 +10,28 @@ static bool has_cache(const cull_study *s)
            cull_is_cache(s->ctx, s->options->shared);
 }
 
+// Trouble with the cache costs what it would have saved, and nothing else. It is said once.
+static cull_status leave(cull_study *s, cull_status status)
+{
+    if (!cull_own_failure(status))
+        return status;
+    if (!s->cache_faulty)
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN, "cache: %s; goes on without it",
+                      cull_context_of(s->ctx)->error.sentence);
+    s->cache_faulty = true;
+    cull_error_clear(s->ctx);
+    return CULL_OK;
+}
+
 cull_status cull_find_cached_trials(cull_study *s, cull_stored_trials *out)
 {
     *out = (cull_stored_trials){ 0 };
-    return has_cache(s) ? cull_find_stored_trials(s->ctx, s->options->shared, out) : CULL_OK;
+    if (!has_cache(s))
+        return CULL_OK;
+    const cull_status status = cull_find_stored_trials(s->ctx, s->options->shared, out);
+    if (status != CULL_OK)
+        *out = (cull_stored_trials){ 0 };
+    return leave(s, status);
 }
 
 // The keys of the evaluations that the folder lacks of a cell.
@@ -57,8 +75,11 @@ static cull_status take_cell(cull_study *s, size_t c, const cull_stored_trials *
     CULL_TRY(cull_find_cached(s, c, cached, &trial, &n, &key));
     if (!trial)
         return CULL_OK;
-    return cull_trial_take(s->ctx, s->options->shared, s->options->folder, trial, &axes,
-                           s->plan->cell[c].id.hex, n, key, s->cell[c].recorded, any);
+    const cull_status status =
+        cull_trial_take(s->ctx, s->options->shared, s->options->folder, trial, &axes,
+                        s->plan->cell[c].id.hex, n, key, s->cell[c].recorded, any);
+    *any = *any && status == CULL_OK;
+    return leave(s, status);
 }
 
 cull_status cull_take_cached(cull_study *s, size_t *n)
@@ -112,6 +133,6 @@ cull_status cull_put_cached(cull_study *s, const cull_finding *f)
     for (size_t i = 0; i < f->n; i++)
         key[i] = cell->keys[f->metric[i]].hex;
     CULL_TRY(find_cut(s, f->cell, &cut));
-    return cull_trial_put(s->ctx, s->options->folder, s->options->shared, &axes, f->cell->id.hex,
-                          cut, f->n, key);
+    return leave(s, cull_trial_put(s->ctx, s->options->folder, s->options->shared, &axes,
+                                   f->cell->id.hex, cut, f->n, key));
 }

@@ -60,6 +60,7 @@ typedef struct cull_study {
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about
     struct timespec looked;      // when the folder's trials had last changed
+    bool cache_faulty;           // trouble with the cache has been said
     double equivalents;          // of dense evaluations, computed so far
     cull_provenance provenance;  // what is the same for all trials
 } cull_study;
@@ -104,7 +105,8 @@ const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
                                         const cull_stored_trials *stored);
 // Where there is a cache beside the folder (cache.c): its trials; the one from which a cell that
 // lacks something can take, NULL: none, with the keys (n) of what it lacks; all of that brought
-// into the folder, *n: for how many cells; what a cell found brought into the cache.
+// into the folder, *n: for how many cells; what a cell found brought into the cache. What cannot be
+// had of it or put into it is a warning, the first time, and no failure.
 cull_status cull_find_cached_trials(cull_study *study, cull_stored_trials *out) CULL_MUST_CHECK;
 cull_status cull_find_cached(cull_study *study, size_t cell, const cull_stored_trials *cached,
                              const cull_stored_trial **out, size_t *n,

@@ -144,10 +144,29 @@ run 0 asked.yaml --verbose
 says '13 trials taken from the cache'
 nothing_made
 
-# Nor do trials serve without what they ask.
-rm -r late/questions
+# goes_on CACHE WARNINGS: what cannot be taken is computed, with so many warnings of the cache.
+goes_on()
+{
+    run 0 asked.yaml --set "cache=$1"
+    says '13 trials: 0 were there, 13 done'
+    [ "$(grep -c '^warning: cache: .*; goes on without it' log)" -eq "$2" ] || fail "not $2 warnings of the cache"
+    table > again.csv
+    same_values again.csv ninth.csv || fail "other values beside a cache that does not serve"
+}
+cp -r late faulty
+for asked in faulty/questions/*.h5; do
+    rm "$asked"
+    mkdir "$asked"
+done
 OUT=$DIR/eleventh
-run 0 asked.yaml
-says '13 trials: 0 were there, 13 done'
-table > again.csv
-same_values again.csv ninth.csv || fail "other values beside a cache that does not serve"
+goes_on "$DIR/faulty" 1
+
+# Nor do trials serve without what they ask; and what cannot be put is left.
+rm -r late/questions
+OUT=$DIR/twelfth
+goes_on "$DIR/late" 0
+mkdir full
+cp late/CACHEDIR.TAG full
+: > full/trials
+OUT=$DIR/thirteenth
+goes_on "$DIR/full" 1
