@@ -276,9 +276,9 @@ static void lend(cull_prepared_model *s, const cull_use *use, uint64_t seed)
 
 double cull_hold_within(uint64_t memory)
 {
-    enum { LITTLE = 32 << 20 };
+    enum { LITTLE = 32 << 20, HARDLY_ANY = LITTLE / 2 };
     const uint64_t now = cull_peak_memory();
-    const size_t left = memory > now ? (size_t)(memory - now) : LITTLE;
+    const size_t left = memory > now + HARDLY_ANY ? (size_t)(memory - now) : LITTLE;
 
     cull_hold_at_most(memory ? left : SIZE_MAX);
     return (double)now;

@@ -69,8 +69,8 @@ cull_status cull_inputs_load(cull_ctx *ctx, const cull_plan *plan, uint64_t memo
 void cull_inputs_close(cull_inputs *inputs);
 
 // What the program holds by now is part of --memory: what is left of it may be taken from now on,
-// 0: any amount. Where nothing is left, a little, so that what is needed can be said. Returns the
-// bytes that it has.
+// 0: any amount. Where hardly anything is left (16 MB), a little (32 MB), so that what is needed
+// can be said. Returns the bytes that it has.
 double cull_hold_within(uint64_t memory);
 // CULL_EENV, where the call failed because that was not enough; else its status.
 cull_status cull_held_within(cull_ctx *ctx, uint64_t memory, cull_status status);

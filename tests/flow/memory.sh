@@ -51,6 +51,13 @@ says 'error: --memory of 6[0-9] MB is too little for what is to be read'
 head -n 300 many.jsonl > some.jsonl
 suffices plan e.yaml --set "metrics=[choices: { tasks: $DIR/some.jsonl }]"
 
+# Where what is read leaves next to nothing, what is needed is said all the same.
+for limit in 20 22 23 24 26 28 30 33 36 40; do
+    "$CULL" plan e.yaml --set "metrics=[choices: { tasks: $DIR/some.jsonl }]" --memory ${limit}M > printed 2> log &&
+        fail "some requests within $limit MB"
+    says '^error: --memory of [0-9]* MB is too little for model ".*": it needs [0-9]* MB$'
+done
+
 # What is refused stays below the limit while it finds out: files, JSON and requests are all in it.
 if /usr/bin/time -f %M true 2> peak; then
     for limit in 40 60 80 100; do
