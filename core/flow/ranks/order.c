@@ -58,7 +58,8 @@ static cull_status receive_file(cull_ctx *ctx, FILE *file)
     return status;
 }
 
-cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file, FILE **out)
+cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file, FILE **out,
+                            cull_status *failed)
 {
     const bool gives = cull_ranks_rank(cull_context_of(ctx)->ranks) == from && file;
     cull_parts parts;
@@ -68,11 +69,11 @@ cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE
     *out = NULL;
     if (gives)
         CULL_TRY(map_file(ctx, file, &n, &at));
-    cull_status status = cull_ranks_gather(ctx, n, at, &parts);
-    if (status == CULL_OK && from < parts.n && parts.bytes[from] > 0) {
-        status = cull_nameless_stream(ctx, folder, out);
-        if (status == CULL_OK)
-            status = fill_file(ctx, parts.bytes[from], parts.part[from], *out);
+    const cull_status status = cull_ranks_gather(ctx, n, at, &parts);
+    if (status == CULL_OK && *failed == CULL_OK && from < parts.n && parts.bytes[from] > 0) {
+        *failed = cull_nameless_stream(ctx, folder, out);
+        if (*failed == CULL_OK)
+            *failed = fill_file(ctx, parts.bytes[from], parts.part[from], *out);
     }
     cull_parts_release(&parts);
     if (gives)

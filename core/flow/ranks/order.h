@@ -24,9 +24,10 @@ typedef struct cull_order {
 cull_status cull_order_give(cull_ctx *ctx, cull_order *order) CULL_MUST_CHECK;
 
 // A meeting: on rank 0 *out is a file in `folder` with the bytes of rank `from`'s, or NULL where
-// that has none. The caller's, also after a failure.
-cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file,
-                            FILE **out) CULL_MUST_CHECK;
+// that has none. The caller's, also after a failure. *failed: rank 0's; where it is OK before, what
+// came of making the file, which the other ranks know nothing of; else no file is made.
+cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file, FILE **out,
+                            cull_status *failed) CULL_MUST_CHECK;
 
 // A meeting: what rank 0 has of *cut, its overlays from `first` on, becomes everybody's. On the
 // others result->cut is what it is based on; with `only` < L that layer alone is changed. It lives

@@ -206,20 +206,21 @@ static cull_status join_one(cull_ctx *ctx, const cull_stage_job *job, size_t lay
                                           cull_experts_end(E, n, rank), result);
 }
 
-// In the ranks' order, which is the experts'. Where one failed, files come and are let be.
-static cull_status join(cull_ctx *ctx, const cull_stage_job *job, size_t layer, bool failed,
-                        const own_part *own, cull_stage_result *result)
+// In the ranks' order, which is the experts'. What cannot be read fails the step as what decided
+// does, and the other parts come and are let be: ranks go on meeting in step.
+static cull_status join(cull_ctx *ctx, const cull_stage_job *job, size_t layer, const own_part *own,
+                        cull_stage_result *result, cull_status *failed)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
-    const bool joins = cull_ranks_rank(ranks) == 0 && !failed;
+    const bool joins = cull_ranks_rank(ranks) == 0;
 
-    if (joins)
-        CULL_TRY(join_one(ctx, job, layer, 0, own->file, result));
+    if (joins && *failed == CULL_OK)
+        *failed = join_one(ctx, job, layer, 0, own->file, result);
     for (size_t r = 1; r < cull_ranks_size(ranks); r++) {
         FILE *file;
-        cull_status status = cull_order_file(ctx, job->folder, r, own->file, &file);
-        if (status == CULL_OK && joins)
-            status = join_one(ctx, job, layer, r, file, result);
+        const cull_status status = cull_order_file(ctx, job->folder, r, own->file, &file, failed);
+        if (status == CULL_OK && joins && *failed == CULL_OK)
+            *failed = join_one(ctx, job, layer, r, file, result);
         if (file)
             (void)fclose(file);
         CULL_TRY(status);
@@ -227,7 +228,7 @@ static cull_status join(cull_ctx *ctx, const cull_stage_job *job, size_t layer, 
     return CULL_OK;
 }
 
-// All ranks: decide, meet, join. *failed: as above.
+// All ranks: decide, meet, join. *failed: rank 0's, what came of it.
 static cull_status select_together(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
                                    double sparsity, cull_stage_result *result, cull_status *failed)
 {
@@ -237,7 +238,7 @@ static cull_status select_together(cull_ctx *ctx, const cull_stage_job *job, siz
     if (status == CULL_OK)
         status = meet(ctx, &own, failed);
     if (status == CULL_OK)
-        status = join(ctx, job, layer, *failed != CULL_OK, &own, result);
+        status = join(ctx, job, layer, &own, result, failed);
     release_part(&own);
     return status;
 }
