@@ -12,6 +12,8 @@ NEXT = dict(num_hidden_layers=4, intermediate_size=96, moe_intermediate_size=32,
             num_experts=8, num_experts_per_tok=3, head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4,
             linear_key_head_dim=12, linear_value_head_dim=20, **GQA)
 Q35 = {k: v for k, v in NEXT.items() if k != "intermediate_size"}
+PUBLISHED_MROPE = dict(rope_type="default", rope_theta=1e7, partial_rotary_factor=0.25, mrope_interleaved=True,
+                       mrope_section=[1, 1, 0])
 KIMI = dict(num_hidden_layers=5, intermediate_size=96, moe_intermediate_size=32, num_local_experts=8,
             num_experts_per_tok=3, n_shared_experts=1, linear_head_dim=16, linear_num_heads=3,
             q_lora_rank=None, **MLA)
@@ -74,7 +76,7 @@ PLAIN = {
     "q35-long": ("qwen3_5_moe_text", dict(Q35, linear_num_key_heads=1, linear_num_value_heads=3, linear_key_head_dim=32,
                                           attention_bias=True), dict(length=140, dtype="f32")),
     "q35-fused": ("qwen3_5_moe_text", dict(Q35, tie_word_embeddings=True), dict(fused=True)),
-    "q35-wrapper": ("qwen3_5_moe", Q35, {}),
+    "q35-wrapper": ("qwen3_5_moe", dict(Q35, rope_parameters=PUBLISHED_MROPE), {}),
     "q35-wrapper-fused": ("qwen3_5_moe", dict(Q35, num_hidden_layers=3, layer_types=["linear_attention",
                           "full_attention", "linear_attention"]), dict(fused=True, outer=dict(tie_word_embeddings=True))),
     "kimi": ("kimi_linear", KIMI, {}),

@@ -14,6 +14,7 @@ const hf_arch hf_qwen3_5_moe = {
     HF_LIKE_QWEN3_NEXT,
     .model_type = "qwen3_5_moe_text",
     .also = "qwen3_5_moe",
+    .mrope = true,
     .mixer = { HF_MIXER_QWEN3_NEXT, .in = "linear_attn.in_proj_qkv", .z = "linear_attn.in_proj_z",
                .b = "linear_attn.in_proj_b", .a = "linear_attn.in_proj_a" },
     .router = { .score = HF_SOFTMAX, .name = "mlp.gate", .renormalise = HF_CONSTANT(1) },
