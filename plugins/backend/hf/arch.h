@@ -239,7 +239,7 @@ typedef struct hf_arch {
     hf_num attention_scale;    // key NULL: 1/√width
     enum hf_sinks sinks;       // an extra logit a head: self_attn.sinks (H)
     enum hf_local local_layers;
-    hf_num local_n;            // the n of hf_local; 0: L
+    hf_num local_n;            // the n of hf_local; no key and 0: L
     size_t window;             // their width where config.json does not say; 0: none
     const char *window_switch; // a key that must be true for windows to count; NULL: none
     bool chunked;              // attention_chunk_size, in place of windows

@@ -1,6 +1,7 @@
 // Gemma 4 (Google DeepMind 2026), 26B-A4B: experts beside a dense MLP, each with norms of its own;
 // full layers have wider heads, and keys for values.
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "model.h"
@@ -24,14 +25,15 @@ static cull_status check_overrides(hf_config *c, const cull_model *m)
     static const char config[] = "per_layer_config", works[] = "head_dim|num_key_value_heads";
     json_t *all = json_object_get(c->root, config), *layer, *value;
     const char *number, *key;
-    char *end;
 
     if (all && !json_object_size(all))
         return hf_refuse_value(c, config, "without a layer", "an object, or no such key");
     json_object_foreach(all, number, layer)
     {
-        if (strtoul(number, &end, 10) >= m->s.L || *end)
+        if (!*number || number[strspn(number, "0123456789")] || strtoul(number, NULL, 10) >= m->s.L)
             return hf_refuse(c, config, number, "numbers of layers");
+        if (!json_is_object(layer))
+            return hf_wrong(c, config, layer, "an object for each layer");
         json_object_foreach(layer, key, value) if (!hf_one_of(key, works)) return hf_refuse(
             c, config, key, "head_dim, num_key_value_heads");
     }

@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/text/json_at.h"
@@ -202,6 +203,20 @@ bool hf_config_is_null(const hf_config *config, const char *keys)
     return false;
 }
 
+json_t *hf_of_layer(const json_t *object, size_t l)
+{
+    const char *number;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, number, value)
+    {
+        const size_t digits = strspn(number, "0123456789");
+        if (digits && !number[digits] && strtoul(number, NULL, 10) == l)
+            return value;
+    }
+    return NULL;
+}
+
 // An explicit null is None to the reference: the same as absent only where that is zero, false or
 // none.
 static void check_null(hf_config *config, const char *keys)
@@ -210,9 +225,11 @@ static void check_null(hf_config *config, const char *keys)
         (void)hf_refuse_value(config, keys, "null", "a value, or no such key");
 }
 
+// A number for all layers and a list with one for each are of a kind.
 static bool same_kind(const json_t *a, const json_t *b)
 {
-    return json_is_number(a)    ? json_is_number(b)
+    return json_is_number(a)    ? json_is_number(b) || json_is_array(b)
+           : json_is_array(a)   ? json_is_array(b) || json_is_number(b)
            : json_is_boolean(a) ? json_is_boolean(b)
                                 : json_typeof(a) == json_typeof(b);
 }

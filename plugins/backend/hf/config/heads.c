@@ -203,11 +203,9 @@ static size_t by_layer(hf_config *c, cull_model *m, bool local, const char *key)
 {
     const json_t *all = hf_config_value(c, "per_layer_config");
     size_t found = 0;
-    char number[24];
 
     for (size_t l = 0; l < m->s.L; l++) {
-        (void)snprintf(number, sizeof number, "%zu", l);
-        const json_t *value = json_object_get(json_object_get(all, number), key);
+        const json_t *value = json_object_get(hf_of_layer(all, l), key);
         const json_int_t n = json_integer_value(value);
         if (m->layer[l].local != local || !value)
             continue;

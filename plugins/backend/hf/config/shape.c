@@ -130,13 +130,15 @@ static const json_t *list_of(hf_config *c, const char *key)
     return list;
 }
 
-// mlp_layer_types, which of every family must be right if it is there, though not all read it.
+// mlp_layer_types, which must be right where it is read, and of other families where layer_types
+// stands beside it: the reference then looks at both.
 static const json_t *types_of_parts(hf_config *c, const cull_model *m)
 {
     static const char key[] = "mlp_layer_types";
     const json_t *types = json_object_get(c->root, key);
 
-    if (!types || json_is_null(types))
+    if (!types || json_is_null(types) ||
+        (!m->arch->mlp_types && !json_object_get(c->root, "layer_types")))
         return NULL;
     (void)hf_check_words(c, key, types, m->s.L);
     for (size_t l = 0; c->status == CULL_OK && l < m->s.L; l++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "save/json_text.h"
 #include "save/save.h"
 
@@ -66,8 +67,7 @@ static char *renumber_keys(hf_saving *s, char *text, const char *key)
     char number[24], *out = text;
 
     for (size_t l = 0; object && l < s->m->s.L; l++) {
-        (void)snprintf(number, sizeof number, "%zu", l);
-        json_t *value = json_object_get(old, number);
+        json_t *value = hf_of_layer(old, l);
         (void)snprintf(number, sizeof number, "%zu", s->new_layer[l]);
         if (value && !is_gone(s, l))
             (void)json_object_set(object, number, value);
