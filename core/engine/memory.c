@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/visit.h"
 
@@ -40,7 +41,8 @@ uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again)
         layer = fmax(layer, (double)cull_layer_of(m, l)->bytes);
         ends -= (double)cull_layer_of(m, l)->bytes;
     }
-    const double head = fmin(ends, (double)m->facts->V * (double)m->facts->D * 2);
+    const double width = m->facts->dtype && strcmp(m->facts->dtype, "f32") == 0 ? 4 : 2;
+    const double head = fmin(ends, (double)m->facts->V * (double)m->facts->D * width);
     const double embeddings = fmin(head, ids * pages_around);
     const double both = fmin(ends, embeddings + head); // one table may serve as both
     return (uint64_t)(program + (again ? layer + both : fmax(layer + embeddings, both)));
