@@ -171,7 +171,9 @@ static const struct {
     CONFIG("mixtral", "\"rope_type\": \"default\"",
            "\"rope_type\": \"yarn\", \"factor\": 4, \"beta_fast\": -1",
            "rope_parameters.beta_fast must be a positive number of turns, but is -1", EFORMAT),
-    CONFIG("mixtral", "\"hidden_size\"", "\"mlp_layer_types\": [\"dense\"], \"hidden_size\"",
+    CONFIG("mixtral", "\"hidden_size\"",
+           "\"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\"], "
+           "\"mlp_layer_types\": [\"dense\"], \"hidden_size\"",
            "mlp_layer_types must be a list with a word for each layer", EFORMAT),
     // ---- layers that differ
     CONFIG("mixtral", "\"hidden_size\"", "\"cull_layers\": [null, null], \"hidden_size\"",

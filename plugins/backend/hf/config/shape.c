@@ -130,15 +130,16 @@ static const json_t *list_of(hf_config *c, const char *key)
     return list;
 }
 
-// mlp_layer_types, which must be right where it is read, and of other families where layer_types
-// stands beside it: the reference then looks at both.
+// mlp_layer_types, which must be right where it is read, and where the reference has layer_types,
+// too: then it looks at both.
 static const json_t *types_of_parts(hf_config *c, const cull_model *m)
 {
     static const char key[] = "mlp_layer_types";
     const json_t *types = json_object_get(c->root, key);
+    const bool has_types = json_object_get(c->root, "layer_types") || m->arch->own_types ||
+                           m->arch->local_layers != HF_LOCAL_NONE;
 
-    if (!types || json_is_null(types) ||
-        (!m->arch->mlp_types && !json_object_get(c->root, "layer_types")))
+    if (!types || json_is_null(types) || (!m->arch->mlp_types && !has_types))
         return NULL;
     (void)hf_check_words(c, key, types, m->s.L);
     for (size_t l = 0; c->status == CULL_OK && l < m->s.L; l++) {
