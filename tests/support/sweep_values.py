@@ -25,7 +25,8 @@ ROUND = ("image", "video", "audio", "vision", "projector", "multimodal", "boi", 
 # Keys whose types alone are validated: no forward pass of the class looks at them.
 UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sliding_window_pattern", "first_k_dense_replace"],
           "GlmMoeDsaConfig": ["head_dim", "mlp_bias", "layer_types", "indexer_types"],
-          "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"], "Mistral4Config": ["num_key_value_heads"],
+          "DeepseekV2Config": ["head_dim"], "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"],
+          "Mistral4Config": ["num_key_value_heads"],
           "NemotronHConfig": """
               time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
               rescale_prenorm_residual residual_in_fp32 use_mamba_kernels mamba_ssm_cache_dtype moe_shared_expert_overlap
