@@ -8,7 +8,7 @@
 #include "engine/blocks.h"
 #include "math/rows.h"
 
-enum { LOGIT_BYTES = 32 << 20, HEAD_ROWS_MOST = 256 };
+enum { LOGIT_BYTES = 32 << 20, HEAD_ROWS_MOST = 256, BLOCKS_A_WORKER = 8 };
 
 static size_t rows_at_once(const cull_run *run)
 {
@@ -58,6 +58,7 @@ typedef struct scoring {
     const float *const *h;
     cull_logprob *const *score;
     const size_t *block; // first query of each block of distinct rows, and the end
+    bool outer;          // blocks run one by one, each with all threads
 } scoring;
 
 typedef struct row_sum {
@@ -67,6 +68,7 @@ typedef struct row_sum {
 
 typedef struct head_scratch {
     size_t *row;           // distinct rows of the block
+    size_t *of;            // (queries of the block) which of them
     float *x, *hn;         // (n, D)
     float *logits, *dense; // (n, V)
     row_sum *sum, *dense_sum;
@@ -75,89 +77,128 @@ typedef struct head_scratch {
 
 static void list_rows(const scoring *t, size_t block, head_scratch *s)
 {
+    const size_t first = t->block[block];
+
     s->n = 0;
-    for (size_t q = t->block[block]; q < t->block[block + 1]; q++)
+    for (size_t q = first; q < t->block[block + 1]; q++) {
         if (s->n == 0 || s->row[s->n - 1] != t->query[q].row)
             s->row[s->n++] = t->query[q].row;
+        s->of[q - first] = s->n - 1;
+    }
 }
 
-static cull_status take_scratch(const scoring *t, cull_arena *arena, size_t room, head_scratch *s)
+static cull_status take_scratch(const scoring *t, cull_arena *arena, size_t room, size_t queries,
+                                head_scratch *s)
 {
     const size_t D = t->run->m->facts->D, V = t->run->m->facts->V;
     const bool dense = t->dense != SIZE_MAX;
 
     *s = (head_scratch){ 0 };
     s->row = cull_arena_alloc(arena, room, sizeof *s->row);
+    s->of = cull_arena_alloc(arena, queries, sizeof *s->of);
     s->x = cull_arena_room(arena, room * D, sizeof *s->x);
     s->hn = cull_arena_room(arena, room * D, sizeof *s->hn);
     s->logits = cull_arena_room(arena, room * V, sizeof *s->logits);
     s->sum = cull_arena_alloc(arena, room, sizeof *s->sum);
     s->dense_sum = cull_arena_alloc(arena, room, sizeof *s->dense_sum);
     s->dense = dense ? cull_arena_room(arena, room * V, sizeof *s->dense) : NULL;
-    if (!s->row || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum ||
+    if (!s->row || !s->of || !s->x || !s->hn || !s->logits || !s->sum || !s->dense_sum ||
         (dense && !s->dense))
         return cull_no_memory(t->run->ctx);
     return CULL_OK;
 }
 
-static cull_status compute(const scoring *t, cull_piece *piece, size_t stream, head_scratch *s,
-                           float *logits, row_sum *sum)
-{
-    const size_t D = t->run->m->facts->D, V = t->run->m->facts->V;
+// One stream's rows of a block.
+typedef struct stream_rows {
+    const scoring *t;
+    size_t block, stream;
+    const head_scratch *scratch;
+    float *logits;
+    row_sum *sum;
+} stream_rows;
 
-    for (size_t i = 0; i < s->n; i++)
-        memcpy(s->x + i * D, t->h[stream] + s->row[i] * D, D * sizeof *s->x);
-    CULL_TRY(logits_of(piece, s->n, s->x, s->hn, logits));
-    for (size_t i = 0; i < s->n; i++) {
-        const float *z = logits + i * V;
-        sum[i].best = cull_row_argmax(V, z);
-        sum[i].lse = (double)z[sum[i].best] + log(cull_row_exp_sum(V, z, z[sum[i].best]));
-    }
+static cull_status sum_row(void *arg, size_t i, size_t worker)
+{
+    const stream_rows *r = arg;
+    const size_t V = r->t->run->m->facts->V;
+    const float *z = r->logits + i * V;
+
+    (void)worker;
+    r->sum[i].best = cull_row_argmax(V, z);
+    r->sum[i].lse = (double)z[r->sum[i].best] + log(cull_row_exp_sum(V, z, z[r->sum[i].best]));
     return CULL_OK;
 }
 
-static void answer(const scoring *t, size_t block, size_t stream, const head_scratch *s,
-                   const float *logits, const row_sum *sum)
+static cull_status answer(void *arg, size_t k, size_t worker)
 {
-    const size_t V = t->run->m->facts->V;
+    const stream_rows *r = arg;
+    const scoring *t = r->t;
+    const head_scratch *s = r->scratch;
+    const size_t V = t->run->m->facts->V, q = t->block[r->block] + k, i = s->of[k];
+    const size_t target = (size_t)t->query[q].target;
+    cull_logprob *out = t->score[r->stream] + q;
 
-    for (size_t q = t->block[block], i = 0; q < t->block[block + 1]; q++) {
-        cull_logprob *out = t->score[stream] + q;
-        i += q > t->block[block] && t->query[q].row != t->query[q - 1].row;
-        const size_t target = (size_t)t->query[q].target;
-        out->ll = (float)((double)logits[i * V + target] - sum[i].lse);
-        out->argmax = sum[i].best == target;
-        if (t->dense == SIZE_MAX)
-            continue;
-        out->top1 = sum[i].best == s->dense_sum[i].best;
-        out->kl = 0.0f;
-        out->overlap = 1.0;
-        if (stream != t->dense)
-            compare(V, s->dense + i * V, s->dense_sum[i].lse, logits + i * V, sum[i].lse, out);
-    }
+    (void)worker;
+    out->ll = (float)((double)r->logits[i * V + target] - r->sum[i].lse);
+    out->argmax = r->sum[i].best == target;
+    if (t->dense == SIZE_MAX)
+        return CULL_OK;
+    out->top1 = r->sum[i].best == s->dense_sum[i].best;
+    out->kl = 0.0f;
+    out->overlap = 1.0;
+    if (r->stream != t->dense)
+        compare(V, s->dense + i * V, s->dense_sum[i].lse, r->logits + i * V, r->sum[i].lse, out);
+    return CULL_OK;
+}
+
+static cull_status score_stream(cull_piece *piece, stream_rows *r)
+{
+    const scoring *t = r->t;
+    const head_scratch *s = r->scratch;
+    const size_t D = t->run->m->facts->D;
+
+    for (size_t i = 0; i < s->n; i++)
+        memcpy(s->x + i * D, t->h[r->stream] + s->row[i] * D, D * sizeof *s->x);
+    CULL_TRY(logits_of(piece, s->n, s->x, s->hn, r->logits));
+    CULL_TRY(cull_piece_each(piece, s->n, sum_row, r));
+    return cull_piece_each(piece, t->block[r->block + 1] - t->block[r->block], answer, r);
 }
 
 static cull_status score_block(void *arg, size_t block, size_t worker)
 {
     const scoring *t = arg;
-    cull_arena *arena = t->run->worker[worker].arena;
+    cull_piece piece = t->outer ? cull_piece_outer(t->run) : cull_piece_inner(t->run, worker);
+    cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
-    cull_piece piece = cull_piece_inner(t->run, worker);
     head_scratch s;
 
-    CULL_TRY(take_scratch(t, arena, rows_at_once(t->run), &s));
+    CULL_TRY(
+        take_scratch(t, arena, rows_at_once(t->run), t->block[block + 1] - t->block[block], &s));
     list_rows(t, block, &s);
     if (t->dense != SIZE_MAX) {
-        CULL_TRY(compute(t, &piece, t->dense, &s, s.dense, s.dense_sum));
-        answer(t, block, t->dense, &s, s.dense, s.dense_sum);
+        stream_rows dense = { t, block, t->dense, &s, s.dense, s.dense_sum };
+        CULL_TRY(score_stream(&piece, &dense));
     }
     for (size_t i = 0; i < t->n_streams; i++) {
-        if (i == t->dense)
-            continue;
-        CULL_TRY(compute(t, &piece, i, &s, s.logits, s.sum));
-        answer(t, block, i, &s, s.logits, s.sum);
+        stream_rows r = { t, block, i, &s, s.logits, s.sum };
+        if (i != t->dense)
+            CULL_TRY(score_stream(&piece, &r));
     }
     cull_arena_rewind(arena, mark);
+    return CULL_OK;
+}
+
+// At the end of blocks that are shared out threads wait for half a block of all streams: few blocks
+// go one by one, and threads share a block's tiles and rows.
+static cull_status score_blocks(scoring *t, size_t n)
+{
+    const cull_run *run = t->run;
+
+    t->outer = run->pool && n < BLOCKS_A_WORKER * run->n_workers;
+    if (!t->outer)
+        return cull_run_each(t->run, n, score_block, t);
+    for (size_t i = 0; i < n; i++)
+        CULL_TRY(score_block(t, i, run->n_workers));
     return CULL_OK;
 }
 
@@ -183,8 +224,8 @@ cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, s
         rows += fresh;
     }
     block[n_blocks] = n;
-    scoring t = { run, query, n_streams, dense, h, score, block };
-    CULL_TRY(cull_run_each(run, n_blocks, score_block, &t));
+    scoring t = { run, query, n_streams, dense, h, score, block, false };
+    CULL_TRY(score_blocks(&t, n_blocks));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }
