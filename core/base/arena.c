@@ -68,6 +68,28 @@ static size_t next_size(const cull_arena *arena, size_t bytes)
     return bytes > usual / 2 ? bytes : usual;
 }
 
+// Go on in the smallest empty chunk that the piece fits in, or in a new one. The others stay behind
+// it for what comes: were they passed over, pieces that vary in size would leave large ones unused.
+static bool open_chunk(cull_arena *arena, size_t bytes)
+{
+    const size_t next = arena->n && arena->used ? arena->at + 1 : arena->at;
+    size_t best = arena->n;
+
+    for (size_t i = next; i < arena->n; i++)
+        if (arena->chunk[i].size >= bytes &&
+            (best == arena->n || arena->chunk[i].size < arena->chunk[best].size))
+            best = i;
+    if (best == arena->n && !add_chunk(arena, next_size(arena, bytes)))
+        return false;
+
+    const chunk chosen = arena->chunk[best];
+    arena->chunk[best] = arena->chunk[next];
+    arena->chunk[next] = chosen;
+    arena->at = next;
+    arena->used = 0;
+    return true;
+}
+
 static void *take(cull_arena *arena, size_t n, size_t size, bool zeroed)
 {
     if (size && n > (SIZE_MAX / 2) / size)
@@ -75,11 +97,8 @@ static void *take(cull_arena *arena, size_t n, size_t size, bool zeroed)
 
     const size_t wanted = n * size;
     const size_t bytes = wanted ? (wanted + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
-    while (arena->at < arena->n && bytes > arena->chunk[arena->at].size - arena->used) {
-        arena->at++;
-        arena->used = 0;
-    }
-    if (arena->at == arena->n && !add_chunk(arena, next_size(arena, bytes)))
+    if ((!arena->used || bytes > arena->chunk[arena->at].size - arena->used) &&
+        !open_chunk(arena, bytes))
         return NULL;
 
     chunk *c = &arena->chunk[arena->at];

@@ -72,6 +72,26 @@ static void arena_pieces_are_zero_again(void **state)
     cull_arena_free(arena);
 }
 
+// Whatever the order in which pieces come again, the same chunks hold them.
+static void arena_passes_nothing_over(void **state)
+{
+    static const size_t piece[] = { 1 << 20, 8 << 20, 3 << 20 };
+    cull_arena *arena = cull_arena_new();
+    size_t held = 0;
+
+    (void)state;
+    assert_non_null(arena);
+    for (size_t round = 0; round < 6; round++) {
+        const cull_mark mark = cull_arena_mark(arena);
+        for (size_t i = 0; i < 3; i++)
+            assert_non_null(cull_arena_room(arena, piece[(round + i) % 3], 1));
+        cull_arena_rewind(arena, mark);
+        held = held ? held : cull_arena_bytes(arena);
+        assert_int_equal(cull_arena_bytes(arena), held);
+    }
+    cull_arena_free(arena);
+}
+
 static void arena_keeps_what_came_before_a_mark(void **state)
 {
     cull_arena *arena = cull_arena_new();
@@ -193,6 +213,7 @@ int main(void)
         cmocka_unit_test(allocates_zeroed_and_aligned),
         cmocka_unit_test(fails_on_demand),
         cmocka_unit_test(arena_pieces_are_zero_again),
+        cmocka_unit_test(arena_passes_nothing_over),
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
         cmocka_unit_test(what_is_held_keeps_to_a_limit),
         cmocka_unit_test(json_keeps_to_the_limit),
