@@ -59,7 +59,6 @@ typedef struct dispatch {
     uint32_t **twin; // [lane] → (n, E) the source already listed for a shared row, or NULL
     float *y, *u;    // the wave's outputs; inputs of down, where a hooks wants them
     item *item;
-    bool outer; // items run one by one, parallel inside
     bool many_overlays;
 } dispatch;
 
@@ -214,7 +213,7 @@ static cull_status run_item(void *arg, size_t i, size_t worker)
     const dispatch *t = arg;
     const item *it = t->item + i;
     const group *g = t->group + it->group;
-    cull_piece piece = t->outer ? cull_piece_outer(t->run) : cull_piece_inner(t->run, worker);
+    cull_piece piece = cull_piece_of(t->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
     float *x = cull_arena_room(arena, it->n * t->D, sizeof *x);
@@ -282,15 +281,6 @@ static cull_status combine(const dispatch *t, size_t first_group, size_t end_gro
     return cull_run_each(t->run, t->n_lanes * c.blocks, combine_rows, &c);
 }
 
-static cull_status run_items(dispatch *t, size_t n)
-{
-    if (!t->outer)
-        return cull_run_each(t->run, n, run_item, t);
-    for (size_t i = 0; i < n; i++)
-        CULL_TRY(run_item(t, i, t->run->n_workers));
-    return CULL_OK;
-}
-
 // Rows of an item at most: each unpacks its expert's weights, and has scratch of its own.
 static size_t most_rows(const dispatch *t)
 {
@@ -338,9 +328,8 @@ static int by_size(const void *a, const void *b)
 }
 
 // A group's rows in equal parts. The largest items first, so that the last ones end together.
-static size_t cut_items(dispatch *t, size_t first, size_t end)
+static size_t cut_items(dispatch *t, size_t first, size_t end, size_t most)
 {
-    const size_t most = most_rows(t) * (t->outer && t->run->pool ? t->run->n_workers : 1);
     size_t rows = 0, n = 0;
 
     for (size_t g = first; g < end; g++) {
@@ -395,8 +384,10 @@ static cull_status run_wave(dispatch *t, size_t first, size_t end, size_t rows, 
     t->item = cull_arena_alloc(t->arena, rows / most_rows(t) + (end - first), sizeof *t->item);
     if (!t->y || !t->item || (wants_inner(t) && !t->u))
         return cull_no_memory(t->run->ctx);
-    t->outer = one_by_one(t, items_of(t, first, end));
-    CULL_TRY(run_items(t, cut_items(t, first, end)));
+    const bool in_turn = one_by_one(t, items_of(t, first, end));
+    const size_t most = most_rows(t) * (in_turn && t->run->pool ? t->run->n_workers : 1);
+    const size_t n = cut_items(t, first, end, most);
+    CULL_TRY((in_turn ? cull_run_in_turn : cull_run_each)(t->run, n, run_item, t));
     CULL_TRY(cull_pass_goes_on(t->run));
     if (shows_experts(t))
         CULL_TRY(show_wave(t, first, end));

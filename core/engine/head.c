@@ -58,7 +58,6 @@ typedef struct scoring {
     const float *const *h;
     cull_logprob *const *score;
     const size_t *block; // first query of each block of distinct rows, and the end
-    bool outer;          // blocks run one by one, each with all threads
 } scoring;
 
 typedef struct row_sum {
@@ -167,7 +166,7 @@ static cull_status score_stream(cull_piece *piece, stream_rows *r)
 static cull_status score_block(void *arg, size_t block, size_t worker)
 {
     const scoring *t = arg;
-    cull_piece piece = t->outer ? cull_piece_outer(t->run) : cull_piece_inner(t->run, worker);
+    cull_piece piece = cull_piece_of(t->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
     head_scratch s;
@@ -190,16 +189,9 @@ static cull_status score_block(void *arg, size_t block, size_t worker)
 
 // At the end of blocks that are shared out threads wait for half a block of all streams: few blocks
 // go one by one, and threads share a block's tiles and rows.
-static cull_status score_blocks(scoring *t, size_t n)
+static bool few_blocks(const cull_run *run, size_t n)
 {
-    const cull_run *run = t->run;
-
-    t->outer = run->pool && n < BLOCKS_A_WORKER * run->n_workers;
-    if (!t->outer)
-        return cull_run_each(t->run, n, score_block, t);
-    for (size_t i = 0; i < n; i++)
-        CULL_TRY(score_block(t, i, run->n_workers));
-    return CULL_OK;
+    return n < BLOCKS_A_WORKER * run->n_workers;
 }
 
 cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, size_t n_streams,
@@ -224,8 +216,9 @@ cull_status cull_head_scores(cull_run *run, size_t n, const cull_query *query, s
         rows += fresh;
     }
     block[n_blocks] = n;
-    scoring t = { run, query, n_streams, dense, h, score, block, false };
-    CULL_TRY(score_blocks(&t, n_blocks));
+    scoring t = { run, query, n_streams, dense, h, score, block };
+    CULL_TRY((few_blocks(run, n_blocks) ? cull_run_in_turn : cull_run_each)(run, n_blocks,
+                                                                            score_block, &t));
     cull_arena_rewind(arena, mark);
     return CULL_OK;
 }

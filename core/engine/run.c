@@ -58,6 +58,12 @@ cull_status cull_run_each(cull_run *run, size_t n,
 {
     if (run->pool && n > 1)
         return cull_pool_run(run->pool, n, fn, arg);
+    return cull_run_in_turn(run, n, fn, arg);
+}
+
+cull_status cull_run_in_turn(cull_run *run, size_t n,
+                             cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg)
+{
     for (size_t i = 0; i < n; i++)
         CULL_TRY(fn(arg, i, run->n_workers));
     return CULL_OK;

@@ -53,6 +53,10 @@ cull_cost_seen cull_run_cost(const cull_run *run);
 // fn(arg, i, worker) for i in [0, n) on the pool, or in place as the coordinator.
 cull_status cull_run_each(cull_run *run, size_t n,
                           cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
+// One after the other, as the coordinator: what an item shares out goes to all workers. For few and
+// large items, at whose end workers would wait for each other.
+cull_status cull_run_in_turn(cull_run *run, size_t n,
+                             cull_status (*fn)(void *arg, size_t i, size_t worker), void *arg);
 
 // What linear() shows while calibrating, NULL where it is not wanted: inputs of the coordinator's
 // products with all rows of a lane, summed; an expert's inputs of `down`, copied.
@@ -84,6 +88,8 @@ extern const cull_engine cull_engine_services;
 // A piece of the coordinator's, or of worker w (inside a cull_run_each).
 cull_piece cull_piece_outer(cull_run *run);
 cull_piece cull_piece_inner(cull_run *run, size_t worker);
+// Whosever an item of cull_run_each or cull_run_in_turn is.
+cull_piece cull_piece_of(cull_run *run, size_t worker);
 
 // cull_run_each for what a piece shares out: in place, with its worker's scratch, where it is
 // inside.

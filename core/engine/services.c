@@ -105,3 +105,8 @@ cull_piece cull_piece_inner(cull_run *run, size_t worker)
     piece.inside = true;
     return piece;
 }
+
+cull_piece cull_piece_of(cull_run *run, size_t worker)
+{
+    return worker == run->n_workers ? cull_piece_outer(run) : cull_piece_inner(run, worker);
+}

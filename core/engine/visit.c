@@ -48,7 +48,6 @@ typedef struct stepping {
     cull_lane *const *lane;
     const cull_layer_hooks *hooks;
     lane_step step;
-    bool inside;
 } stepping;
 
 static cull_status step_lane(void *arg, size_t i, size_t worker)
@@ -56,7 +55,7 @@ static cull_status step_lane(void *arg, size_t i, size_t worker)
     const stepping *t = arg;
     cull_lane *lane = t->lane[i];
     cull_input_hooks inputs = inputs_of(t->hooks, lane);
-    cull_piece piece = t->inside ? cull_piece_inner(t->run, worker) : cull_piece_outer(t->run);
+    cull_piece piece = cull_piece_of(t->run, worker);
     cull_arena *arena = cull_piece_arena(&piece);
     const cull_mark mark = cull_arena_mark(arena);
 
@@ -90,13 +89,10 @@ static bool lanes_apart(const cull_run *run, size_t l, size_t n, cull_lane *cons
 static cull_status each_lane(cull_run *run, size_t l, size_t n, cull_lane *const *lane,
                              const cull_layer_hooks *hooks, lane_step step)
 {
-    stepping t = { run, l, lane, hooks, step, !hooks && n > 1 && lanes_apart(run, l, n, lane) };
+    stepping t = { run, l, lane, hooks, step };
+    const bool apart = !hooks && n > 1 && lanes_apart(run, l, n, lane);
 
-    if (t.inside)
-        return cull_run_each(run, n, step_lane, &t);
-    for (size_t i = 0; i < n; i++)
-        CULL_TRY(step_lane(&t, i, run->n_workers));
-    return CULL_OK;
+    return (apart ? cull_run_each : cull_run_in_turn)(run, n, step_lane, &t);
 }
 
 // ---- pass 1: what stands before the router, once for all lanes that share it ----
