@@ -3,6 +3,8 @@
 // or the experiment's budget.
 #include <cull/cull.h>
 
+#include "common/prune/rule.h"
+
 struct settings {
     cull_ints k;
     double active;
@@ -162,23 +164,7 @@ static cull_status check_rule(cull_ctx *ctx, const void *settings, const cull_vi
     return picks_for(settings) ? CULL_OK : make_rule(ctx, settings, view, budget, out);
 }
 
-static cull_status select_rule(cull_ctx *ctx, const void *settings, const cull_view *view,
-                               const cull_scores *scores, const cull_budget *budget, size_t layer,
-                               cull_cut *out)
-{
-    (void)scores, (void)layer;
-    return make_rule(ctx, settings, view, budget, out);
-}
-
-static const cull_strategy fixed_k = {
-    .size = sizeof fixed_k,
-    .accepts = CULL_FORM_NONE,
-    .emits = CULL_EMITS_RULE,
-    .flags = CULL_NO_BUDGET,
-    .select = select_rule,
-    .fits = check_rule,
-    .picks_for = picks_for,
-};
+RULE_STRATEGY(fixed_k, make_rule, check_rule, picks_for);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, fixed_k, "fixed-k", "1.0", "every token is served by k experts",

@@ -33,7 +33,7 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     return CULL_OK;
 }
 
-RULE_STRATEGY(top_p, make_rule);
+RULE_STRATEGY(top_p, make_rule, make_rule, NULL);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, top_p, "top-p", "1.0", "a token's experts end where their probability reaches p",

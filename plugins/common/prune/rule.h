@@ -5,8 +5,9 @@
 
 #include <cull/strategy.h>
 
-// A cull_strategy `name` of make(ctx, settings, view, budget, out).
-#define RULE_STRATEGY(name, make)                                                                  \
+// A cull_strategy `name` of make(ctx, settings, view, budget, out); `check` is asked while
+// planning, `picks` whether a budget of active parameters decides (picks_for), or NULL.
+#define RULE_STRATEGY(name, make, check, picks)                                                    \
     static cull_status name##_select(cull_ctx *ctx, const void *settings, const cull_view *view,   \
                                      const cull_scores *scores, const cull_budget *budget,         \
                                      size_t layer, cull_cut *out)                                  \
@@ -20,7 +21,8 @@
         .emits = CULL_EMITS_RULE,                                                                  \
         .flags = CULL_NO_BUDGET,                                                                   \
         .select = name##_select,                                                                   \
-        .fits = make,                                                                              \
+        .fits = check,                                                                             \
+        .picks_for = picks,                                                                        \
     }
 
 #endif
