@@ -1,8 +1,5 @@
 // Gemma 4 (Google DeepMind 2026), 26B-A4B: experts beside a dense MLP, each with norms of its own;
 // full layers have wider heads, and keys for values.
-#include <stdlib.h>
-#include <string.h>
-
 #include "config/config.h"
 #include "model.h"
 #include "names.h"
@@ -25,12 +22,13 @@ static cull_status check_overrides(hf_config *c, const cull_model *m)
     static const char config[] = "per_layer_config", works[] = "head_dim|num_key_value_heads";
     json_t *all = json_object_get(c->root, config), *layer, *value;
     const char *number, *key;
+    size_t l;
 
     if (all && !json_object_size(all))
         return hf_refuse_value(c, config, "without a layer", "an object, or no such key");
     json_object_foreach(all, number, layer)
     {
-        if (!*number || number[strspn(number, "0123456789")] || strtoul(number, NULL, 10) >= m->s.L)
+        if (!hf_layer_number(number, &l) || l >= m->s.L)
             return hf_refuse(c, config, number, "numbers of layers");
         if (!json_is_object(layer))
             return hf_wrong(c, config, layer, "an object for each layer");

@@ -203,15 +203,25 @@ bool hf_config_is_null(const hf_config *config, const char *keys)
     return false;
 }
 
+bool hf_layer_number(const char *key, size_t *l)
+{
+    const size_t digits = strspn(key, "0123456789");
+
+    if (!digits || key[digits])
+        return false;
+    *l = strtoul(key, NULL, 10);
+    return true;
+}
+
 json_t *hf_of_layer(const json_t *object, size_t l)
 {
-    const char *number;
+    const char *key;
     json_t *value;
+    size_t number;
 
-    json_object_foreach((json_t *)(uintptr_t)object, number, value)
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        const size_t digits = strspn(number, "0123456789");
-        if (digits && !number[digits] && strtoul(number, NULL, 10) == l)
+        if (hf_layer_number(key, &number) && number == l)
             return value;
     }
     return NULL;

@@ -35,7 +35,9 @@ const json_t *hf_config_value(hf_config *, const char *keys);
 bool hf_config_has(hf_config *, const char *key);
 // Is one of the keys there with an explicit null?
 bool hf_config_is_null(const hf_config *, const char *keys);
-// What an object has for layer l, whose number may have zeros in front; NULL: nothing.
+// Is the key a layer's number? There may be zeros in front.
+bool hf_layer_number(const char *key, size_t *l);
+// What an object has for layer l; NULL: nothing.
 json_t *hf_of_layer(const json_t *object, size_t l);
 
 // An explicit null is refused unless the default is 0, false, infinite or NULL.
