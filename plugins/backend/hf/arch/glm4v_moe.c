@@ -6,6 +6,7 @@
 // clang-format off
 static const hf_key keys[] = {
     { "use_qk_norm", "false|null", "transformers has no such norms here" },
+    { "image_start_token_id|image_end_token_id|video_start_token_id|video_end_token_id", HF_ANY, NULL },
     { 0 },
 };
 // clang-format on

@@ -5,7 +5,7 @@
 static const hf_key keys[] = {
     HF_KEYS_DSA,
     { "indexer_types|index_topk_pattern|index_topk_freq|index_skip_topk_offset", HF_ANY, NULL },
-    { "indexer_rope_interleave|index_share_for_mtp_iteration", HF_ANY, NULL },
+    { "indexer_rope_interleave|index_share_for_mtp_iteration|moe_router_dtype", HF_ANY, NULL },
     { 0 },
 };
 // clang-format on

@@ -10,7 +10,7 @@ static const hf_key keys[] = {
     { "shared_intermediate_size", "0|null", NULL },
     { "router_jitter_noise|use_mtp|mtp_transformer_layers|mlp_intermediate_size", HF_ANY, NULL },
     { "shared_moe_mode|layernorm_full_attention_beta|layernorm_linear_attention_beta", HF_ANY, NULL },
-    { "layernorm_mlp_beta", HF_ANY, NULL },
+    { "layernorm_mlp_beta|attn_type_list", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on

@@ -6,6 +6,7 @@ static const hf_key keys[] = {
     { "attn_output_gate", "true", NULL },
     { "mamba_ssm_dtype", HF_ANY, NULL },
     { "mtp_use_dedicated_embeddings", HF_ANY, NULL },
+    { "mlp_only_layers", "[]|null", "transformers has experts in every layer here" },
     { 0 }
 };
 // clang-format on

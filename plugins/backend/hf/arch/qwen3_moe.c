@@ -4,6 +4,9 @@
 // clang-format off
 static const hf_key keys[] = {
     { "max_window_layers", HF_ANY, NULL },
+    { "qkv_bias", "false|null", "attention_bias stands for it" },
+    { "use_qk_norm", "true|null", "transformers always has such norms here" },
+    { "shared_expert_intermediate_size", "0|null", "transformers has no shared expert here" },
     { 0 }
 };
 // clang-format on

@@ -195,6 +195,7 @@ static cull_status read_quantization(hf_config *c, cull_model *m)
     static const hf_key keys[] = {
         { "activation_scheme", "\"dynamic\"|null", "activations are not quantised here" },
         { "modules_to_not_convert|ignored_layers|modules_to_convert|dequantize", HF_ANY, NULL },
+        { "scale_fmt", HF_ANY, NULL }, // of activations' scales; those of weights stand beside them
         { 0 }
     };
     // clang-format on
