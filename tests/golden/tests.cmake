@@ -43,6 +43,11 @@ add_test(NAME golden-counts COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_counts.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-counts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
 
+# The same of configurations as they are published: the numbers that flow-published holds Cull to.
+add_test(NAME golden-published COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_published.py ${CMAKE_CURRENT_LIST_DIR}/published)
+set_tests_properties(golden-published PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
 # REAM, from calibration rows to an export, beside numpy, scipy and transformers.
 add_test(NAME golden-ream COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_ream.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
