@@ -11,7 +11,7 @@
 #include "cli/eval_show.h"
 #include "cli/eval_text.h"
 #include "cli/experiment.h"
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 #include "study/run.h"
 
 typedef struct request {

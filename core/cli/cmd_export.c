@@ -7,7 +7,7 @@
 #include "cli/folders.h"
 #include "cli/model.h"
 #include "flow/export.h"
-#include "plan/memory.h"
+#include "plan/cost/memory.h"
 
 typedef enum layout { CHECKPOINT, JSONL, RANKING, MASK, N_LAYOUTS } layout;
 static const char *const layouts[N_LAYOUTS] = { "checkpoint", "jsonl", "ranking", "mask" };

@@ -5,8 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/model.h"
-#include "plan/memory.h"
-#include "plan/rates.h"
+#include "plan/cost/memory.h"
+#include "plan/cost/rates.h"
 
 typedef struct request {
     const char *model;

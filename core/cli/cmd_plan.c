@@ -7,8 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/plan_state.h"
+#include "plan/cost/time.h"
 #include "plan/remarks.h"
-#include "plan/time.h"
 
 typedef struct request {
     const char *file, *folder;

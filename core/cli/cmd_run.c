@@ -8,7 +8,7 @@
 #include "cli/ranks.h"
 #include "flow/ranks/alike.h"
 #include "flow/ranks/serve.h"
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 #include "record/folder.h"
 #include "study/run.h"
 

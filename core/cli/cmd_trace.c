@@ -9,7 +9,7 @@
 #include "cli/model.h"
 #include "flow/export.h"
 #include "math/rows.h"
-#include "plan/memory.h"
+#include "plan/cost/memory.h"
 #include "record/trace_file.h"
 
 typedef struct request {

@@ -9,7 +9,7 @@
 #include "cli/ask_again.h"
 #include "cli/folders.h"
 #include "flow/evaluate.h"
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 static const double close_enough = 1e-4; // of a value
 static const uint32_t beside_dense = CULL_WANT_KL | CULL_WANT_TOP1 | CULL_WANT_OVERLAP;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "plan/memory.h"
+#include "plan/cost/memory.h"
 
 enum { MOST_RANKS = 1024 };
 

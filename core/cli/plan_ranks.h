@@ -3,8 +3,8 @@
 #define CULL_CLI_PLAN_RANKS_H
 
 #include "cli/experiment.h"
-#include "plan/scale.h"
-#include "plan/time.h"
+#include "plan/cost/scale.h"
+#include "plan/cost/time.h"
 
 typedef struct cull_model_costs { // of a model, on this machine
     cull_costs of;

@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "plan/passes.h"
+#include "plan/cost/passes.h"
 #include "study/steps.h"
 
 // ---- cells ----

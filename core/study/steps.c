@@ -2,7 +2,7 @@
 // by round: everything whose ground is laid, in one pass over the weights, until nothing is left.
 #include "study/steps.h"
 
-#include "plan/passes.h"
+#include "plan/cost/passes.h"
 
 static cull_state state_of(const cull_study *s, size_t i)
 {

@@ -5,9 +5,9 @@
 
 #include "engine/stats_store.h"
 #include "flow/calibration_cache.h"
+#include "plan/cost/memory.h"
+#include "plan/cost/passes.h"
 #include "plan/key.h"
-#include "plan/memory.h"
-#include "plan/passes.h"
 #include "record/trial_cache.h"
 #include "study/steps.h"
 

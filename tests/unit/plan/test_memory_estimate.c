@@ -1,5 +1,5 @@
 // What a plan says of peak memory: which passes hold which copies of the hidden states.
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 #include <stdio.h>
 #include <stdlib.h>

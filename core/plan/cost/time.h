@@ -2,11 +2,11 @@
 //
 // Counted: products, attention, what is done to rows between them, the head, and statistics. Not
 // counted: reading weights that the system does not hold yet, and what strategies compute.
-#ifndef CULL_PLAN_TIME_H
-#define CULL_PLAN_TIME_H
+#ifndef CULL_PLAN_COST_TIME_H
+#define CULL_PLAN_COST_TIME_H
 
+#include "plan/cost/rates.h"
 #include "plan/inputs.h"
-#include "plan/rates.h"
 
 typedef struct cull_seconds { // of one model's share of the plan
     double calibrate, search, evaluate;

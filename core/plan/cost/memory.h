@@ -1,11 +1,11 @@
 // What is resident at most, mapped pages included, estimated from facts: what is there whatever the
 // rows, the hidden states of those that are under way, one block's scratch, and what is kept. All
 // in bytes; `memory` is --memory, 0: none.
-#ifndef CULL_PLAN_MEMORY_H
-#define CULL_PLAN_MEMORY_H
+#ifndef CULL_PLAN_COST_MEMORY_H
+#define CULL_PLAN_COST_MEMORY_H
 
+#include "plan/cost/passes.h"
 #include "plan/inputs.h"
-#include "plan/passes.h"
 
 typedef struct cull_memory {
     double peak;

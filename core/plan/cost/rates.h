@@ -3,8 +3,8 @@
 // Measured once, for less than 0.2 s, on all threads of the context's pool at once, and kept in a
 // file beside the user's other caches, named by processor, build and threads. By the processor time
 // that the threads were given, not by the clock: what else runs meanwhile must not show.
-#ifndef CULL_PLAN_RATES_H
-#define CULL_PLAN_RATES_H
+#ifndef CULL_PLAN_COST_RATES_H
+#define CULL_PLAN_COST_RATES_H
 
 #include "base/context.h"
 

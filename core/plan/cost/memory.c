@@ -1,5 +1,5 @@
 // The memory that a run will need, phase by phase.
-#include "plan/memory.h"
+#include "plan/cost/memory.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 // How often the weights will be read, and who shares a pass.
-#include "plan/passes.h"
+#include "plan/cost/passes.h"
 
 #include <stdlib.h>
 

@@ -1,12 +1,12 @@
 // What trials will cost: operations, bytes, time.
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 #include <math.h>
 
 #include "engine/forest.h"
 #include "engine/stats_store.h"
+#include "plan/cost/memory.h"
 #include "plan/fit.h"
-#include "plan/memory.h"
 #include "spec/search.h"
 
 // Multiply-adds × 2 of one token through the layers: its active parameters, without the embedding's

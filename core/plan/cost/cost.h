@@ -1,8 +1,8 @@
 // What a plan will cost, estimated from facts alone: arithmetic, reading, memory, time.
-#ifndef CULL_PLAN_COST_H
-#define CULL_PLAN_COST_H
+#ifndef CULL_PLAN_COST_COST_H
+#define CULL_PLAN_COST_COST_H
 
-#include "plan/memory.h"
+#include "plan/cost/memory.h"
 
 typedef struct cull_cost {
     size_t passes;        // over the weights

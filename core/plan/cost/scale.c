@@ -1,12 +1,12 @@
 // A plan's cost shared out to ranks.
-#include "plan/scale.h"
+#include "plan/cost/scale.h"
 
 #include <math.h>
 
 #include "engine/deal.h"
 #include "engine/memory.h"
 #include "engine/slices.h"
-#include "plan/passes.h"
+#include "plan/cost/passes.h"
 
 static double compute_seconds(const cull_machines *machines, const cull_alone *alone)
 {

@@ -3,8 +3,8 @@
 // A calibration is what a set's rows are run for: its statistics, the decisions of steps that
 // only look at layers, or those of one step that changes what later layers see. All that wait for
 // nothing, or for what earlier passes decided, share a pass over the weights.
-#ifndef CULL_PLAN_PASSES_H
-#define CULL_PLAN_PASSES_H
+#ifndef CULL_PLAN_COST_PASSES_H
+#define CULL_PLAN_COST_PASSES_H
 
 #include "plan/plan.h"
 

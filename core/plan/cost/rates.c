@@ -1,5 +1,5 @@
 // Rates of this machine: measured briefly, kept in a file.
-#include "plan/rates.h"
+#include "plan/cost/rates.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 // Seconds of a pass, stage by stage of a layer's visit.
-#include "plan/time.h"
+#include "plan/cost/time.h"
 
 #include <math.h>
 
 #include "engine/blocks.h"
 #include "engine/stats_store.h"
-#include "plan/cost.h"
-#include "plan/passes.h"
+#include "plan/cost/cost.h"
+#include "plan/cost/passes.h"
 
 // Rows through all layers.
 typedef struct walk {

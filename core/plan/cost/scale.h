@@ -4,10 +4,10 @@
 // cuts go to rank 0 one rank after the other, rows of Hessians to the ranks of their experts, and
 // cuts from rank 0 to all others at once, while nobody computes. Not counted: what strategies
 // compute, and cuts of stages that are calibrated on.
-#ifndef CULL_PLAN_SCALE_H
-#define CULL_PLAN_SCALE_H
+#ifndef CULL_PLAN_COST_SCALE_H
+#define CULL_PLAN_COST_SCALE_H
 
-#include "plan/cost.h"
+#include "plan/cost/cost.h"
 
 typedef struct cull_machines {
     size_t ranks;
