@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "cut/cut.h"
 #include "engine/engine.h"
-#include "flow/candidates.h"
+#include "flow/search/candidates.h"
 #include "support/fake_host.h"
 #include "support/opened.h"
 #include "support/test.h"

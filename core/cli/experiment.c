@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "flow/fits.h"
 #include "plan/key.h"
 #include "plan/only.h"
 #include "plan/remarks.h"
 #include "record/folder_note.h"
+#include "study/fits.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,
                                    cull_spec_source *out)

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "cut/cut.h"
-#include "flow/candidates.h"
 #include "flow/evaluate.h"
-#include "flow/search_history.h"
+#include "flow/search/candidates.h"
+#include "flow/search/history.h"
 #include "plugin/host.h"
 #include "study/steps.h"
 

@@ -1,5 +1,5 @@
 // What a trial says of the searches that its counts come from.
-#include "flow/search_history.h"
+#include "flow/search/history.h"
 #include "study/study.h"
 
 static const cull_step *donor_of(const cull_study *s, size_t i)

@@ -3,7 +3,7 @@
 #ifndef CULL_FLOW_SANDBOX_STAGE_H
 #define CULL_FLOW_SANDBOX_STAGE_H
 
-#include "flow/keep.h"
+#include "flow/sandbox/keep.h"
 #include "flow/sandbox/stage_result.h"
 #include "flow/stage_view.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/candidates.h"
+#include "flow/search/candidates.h"
 #include "support/fake_host.h"
 #include "support/test.h"
 

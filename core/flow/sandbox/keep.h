@@ -3,8 +3,8 @@
 // Its plugins find them as experts that stand no more (ZERO in the cut before): every criterion and
 // strategy lets such alone, so that none has to know of `keep`. What they decided about all others
 // is then the stage's cut.
-#ifndef CULL_FLOW_KEEP_H
-#define CULL_FLOW_KEEP_H
+#ifndef CULL_FLOW_SANDBOX_KEEP_H
+#define CULL_FLOW_SANDBOX_KEEP_H
 
 #include "flow/budget.h"
 

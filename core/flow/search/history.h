@@ -2,7 +2,7 @@
 #ifndef CULL_FLOW_SEARCH_HISTORY_H
 #define CULL_FLOW_SEARCH_HISTORY_H
 
-#include "flow/candidates.h"
+#include "flow/search/candidates.h"
 
 // <folder>/calibration/<key>.search.safetensors; NULL: no memory, reported.
 const char *cull_search_history_path(cull_ctx *ctx, const char *folder, const char *key);

@@ -6,8 +6,8 @@
 // sum. What a generation proposes depends on the settings, the seed, the generation's number and
 // the candidates that were scored before, and on nothing else, so that a search goes on where it
 // was interrupted.
-#ifndef CULL_FLOW_CANDIDATES_H
-#define CULL_FLOW_CANDIDATES_H
+#ifndef CULL_FLOW_SEARCH_CANDIDATES_H
+#define CULL_FLOW_SEARCH_CANDIDATES_H
 
 #include "base/context.h"
 #include "spec/search.h"

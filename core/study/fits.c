@@ -1,5 +1,5 @@
 // What strategies rule out when they see a model's facts.
-#include "flow/fits.h"
+#include "study/fits.h"
 
 #include "cut/cut.h"
 #include "flow/apply.h"

@@ -2,7 +2,7 @@
 //
 // Evolution as EvoESAP's authors have it (arXiv 2603.06003); greedy exchange beside it, and the sum
 // of what single layers lose, after LExI (arXiv 2509.02753).
-#include "flow/candidates.h"
+#include "flow/search/candidates.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // What strategies refuse before anything is computed: a cut file that is missing or of another
 // model, more experts per token than the model has.
-#ifndef CULL_FLOW_FITS_H
-#define CULL_FLOW_FITS_H
+#ifndef CULL_STUDY_FITS_H
+#define CULL_STUDY_FITS_H
 
 #include "plan/inputs.h"
 

@@ -1,5 +1,5 @@
 // A search's candidates as three tensors: what went, how fit it was, of which generation.
-#include "flow/search_history.h"
+#include "flow/search/history.h"
 
 #include <string.h>
 #include <unistd.h>

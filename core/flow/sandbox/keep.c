@@ -1,5 +1,5 @@
 // Experts that a stage leaves as they are: found, hidden from its plugins, shown again.
-#include "flow/keep.h"
+#include "flow/sandbox/keep.h"
 
 #include <math.h>
 #include <stdlib.h>
