@@ -9,7 +9,7 @@
 #include "flow/ranks/alike.h"
 #include "flow/ranks/serve.h"
 #include "plan/cost/cost.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "study/run.h"
 
 static const double plugin_seconds = 3600, rank_seconds = 60;

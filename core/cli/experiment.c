@@ -10,7 +10,7 @@
 #include "plan/key.h"
 #include "plan/only.h"
 #include "plan/remarks.h"
-#include "record/folder_note.h"
+#include "record/folder/folder_note.h"
 #include "study/fits.h"
 
 cull_status cull_experiment_source(cull_ctx *ctx, const cull_options *options, const char *file,

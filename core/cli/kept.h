@@ -3,7 +3,7 @@
 #define CULL_CLI_KEPT_H
 
 #include "cli/plan_state.h"
-#include "record/inventory.h"
+#include "record/folder/inventory.h"
 
 // "976 B", "53.0 kB".
 const char *cull_bytes_text(double n, char *buf, size_t size);

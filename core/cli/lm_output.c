@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/ask_again.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "report/lm_eval/lm_eval.h"
 #include "report/lm_eval/lm_samples.h"
 

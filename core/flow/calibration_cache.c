@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/safetensors.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 
 static const char letters[] = {
 #define LETTER(name, letter, word, text) #letter[0],

@@ -16,7 +16,7 @@
 #include "cut/cut_file.h"
 #include "cut/variant.h"
 #include "flow/apply.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 static const uint64_t default_shard = 5000000000;
 

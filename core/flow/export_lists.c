@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/new_file.h"
 #include "flow/export.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 static cull_status write_text(cull_ctx *ctx, const char *path, cull_buf *text)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "record/trial_groups.h"
 
 enum { LARGE = 8192 }; // bytes from which on a file of its own is worth its while

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/folder.h"
-#include "record/h5.h"
+#include "record/folder/folder.h"
+#include "record/h5/h5.h"
 #include "record/trial_file.h"
 #include "record/trial_groups.h"
 

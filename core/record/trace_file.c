@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 static size_t most(const cull_open_model *model,
                    bool chosen) // experts, or experts routed, of a layer

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/new_file.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "record/trial_groups.h"
 
 // ---- the folder ----

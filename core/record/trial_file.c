@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "math/precision.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "record/trial_groups.h"
 
 void cull_utc(double seconds, char text[CULL_TIME])

@@ -2,7 +2,7 @@
 #ifndef CULL_RECORD_TRIAL_GROUPS_H
 #define CULL_RECORD_TRIAL_GROUPS_H
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "record/questions.h"
 #include "record/trial_file.h"
 

@@ -1,8 +1,8 @@
 // A finished trial under the names that its experiment has now.
 #include <string.h>
 
-#include "record/folder.h"
-#include "record/h5.h"
+#include "record/folder/folder.h"
+#include "record/h5/h5.h"
 #include "record/trial_groups.h"
 
 static void put_names(cull_h5 *file, const cull_trial_axes *axes, const char *id, const char *slug,

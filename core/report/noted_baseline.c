@@ -1,7 +1,7 @@
 // The baseline that experiments name, where a command names none.
 #include <string.h>
 
-#include "record/folder_note.h"
+#include "record/folder/folder_note.h"
 #include "report/baseline.h"
 
 // The results folder of a trial's file, DIR/trials/FILE.

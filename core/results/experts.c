@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 // ---- loading ----
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "record/folder.h"
-#include "record/h5.h"
+#include "record/folder/folder.h"
+#include "record/h5/h5.h"
 #include "results/load.h"
 
 // ---- one trial ----

@@ -2,7 +2,7 @@
 #ifndef CULL_RESULTS_LOAD_H
 #define CULL_RESULTS_LOAD_H
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "results/frame.h"
 
 typedef struct shared_texts { // a column that the trials of a folder link to, read once

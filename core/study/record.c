@@ -11,7 +11,7 @@
 #include "plan/cell_settings.h"
 #include "plan/key.h"
 #include "plugin/settings.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "study/steps.h"
 
 cull_trial_axes cull_axes_of(const cull_study *s, const cull_cell *cell)

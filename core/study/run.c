@@ -8,8 +8,8 @@
 #include "flow/stage_view.h"
 #include "plan/cost/cost.h"
 #include "plan/cost/time.h"
-#include "record/folder.h"
-#include "record/folder_note.h"
+#include "record/folder/folder.h"
+#include "record/folder/folder_note.h"
 #include "record/trial_cache.h"
 
 // ---- the folder ----

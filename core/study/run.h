@@ -12,10 +12,10 @@ typedef struct cull_tally { // of cells
     double equivalents; // what was computed, in dense evaluations of its model on all metrics
 } cull_tally;
 
-// Runs what is missing. Other runs may be at work in the folder: each claims what it computes, and
-// waits for what it needs of the others' (record/claims.h). Temporary files of dead processes are
-// removed. Cells that fail by a plugin's fault are logged and counted; finished ones are on disk
-// whatever happens.
+// Runs what is missing. Other runs may be at work in the folder: each claims what it computes
+// (record/folder/claims.h), and waits for what it needs of the others'. Temporary files of dead
+// processes are removed. Cells that fail by a plugin's fault are logged and counted; finished ones
+// are on disk whatever happens.
 cull_status cull_run_trials(cull_ctx *ctx, cull_registry *registry, cull_plan *plan,
                             cull_inputs *inputs, const cull_flow_options *options,
                             cull_tally *out) CULL_MUST_CHECK;

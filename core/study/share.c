@@ -1,4 +1,4 @@
-// Which of the work is this run's, where several are at work in one folder (record/claims.h).
+// Which of the work is this run's, where several are at work in a folder (record/folder/claims.h).
 #include <sys/stat.h>
 #include <time.h>
 

@@ -8,7 +8,7 @@
 #include "flow/budget.h"
 #include "flow/calibrate.h"
 #include "flow/sandbox/stage_result.h"
-#include "record/claims.h"
+#include "record/folder/claims.h"
 #include "record/step_file.h"
 #include "record/trial_file.h"
 

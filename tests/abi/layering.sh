@@ -52,8 +52,9 @@ refuse "plugins include the SDK and their own headers" \
     "$(includes '"(base|ranks|math|cut|statistics|plugin|check|spec|plan|engine|flow|study|record|results|report|cli)/' plugins)"
 refuse "plugins go through the host's arrays by their stride (cull_view_layer, cull_stats_layer, …)" \
     "$(grep -rnE '(view|stats|before|cut)->(layer|overlay)\[|[^_]answers\[' plugins --include='*.c' --include='*.h')"
-refuse "only core/record uses HDF5" \
-    "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=record)"
+refuse "only core/record/h5 uses HDF5" \
+    "$(includes '<(hdf5|H5|hdf5_hl)' core plugins --exclude-dir=h5)"
+refuse "a plan does not stand on its cost" "$(includes '"plan/cost/' core/plan --exclude-dir=cost)"
 refuse "only core/math includes a BLAS" \
     "$(includes '<(cblas|lapacke?|f77blas|dnnl[a-z_]*)\.h' core plugins tests bench --exclude-dir=math)"
 refuse "only core/ranks/mpi.c knows MPI" \

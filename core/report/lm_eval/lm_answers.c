@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/call.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 // A column of the task's group, NULL where there is none; its shape in *shape.
 static cull_status column(cull_ctx *ctx, cull_h5_in *file, const char *group, const char *name,

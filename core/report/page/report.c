@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/new_file.h"
-#include "record/folder.h"
-#include "record/h5.h"
+#include "record/folder/folder.h"
+#include "record/h5/h5.h"
 #include "report/page/sections.h"
 
 // ---- what the sections share ----

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "report/page/sections.h"
 
 enum { EXAMPLES = 6, TEXT = 220 };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "report/page/sections.h"
 
 typedef struct origin { // of one trial

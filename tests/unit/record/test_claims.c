@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "record/claims.h"
+#include "record/folder/claims.h"
 #include "support/fake_host.h"
 
 static char folder[64];

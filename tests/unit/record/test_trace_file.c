@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "record/trace_file.h"
 #include "support/fake_host.h"
 

@@ -15,7 +15,7 @@
 
 #include "base/memory.h"
 #include "base/new_file.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "record/trial_file.h"
 #include "results/frame.h"
 #include "support/fake_host.h"

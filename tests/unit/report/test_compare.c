@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 #include "report/tables/views.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"

@@ -1,5 +1,5 @@
 // What a results folder holds, file by file.
-#include "record/inventory.h"
+#include "record/folder/inventory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/new_file.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 #include "record/step_file.h"
 #include "record/trial_cache.h"
 

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "record/folder.h"
-#include "record/h5.h"
+#include "record/folder/folder.h"
+#include "record/h5/h5.h"
 #include "record/trial_file.h"
 
 // The columns of the table of trials: attributes of a trial's root or of its /cut.

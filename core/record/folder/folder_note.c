@@ -1,5 +1,5 @@
 // What a results folder was last asked, beside its trials: experiment.json.
-#include "record/folder_note.h"
+#include "record/folder/folder_note.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// What reading and writing HDF5 share; for record/h5_*.c alone.
+// What reading and writing HDF5 share; for record/h5/*.c alone.
 #ifndef CULL_RECORD_H5_COMMON_H
 #define CULL_RECORD_H5_COMMON_H
 
@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "base/new_file.h"
-#include "record/h5.h"
+#include "record/h5/h5.h"
 
 struct cull_h5 {
     cull_ctx *ctx;

@@ -4,8 +4,8 @@
 // when all is computed. Each run writes them anew; what reads results looks here first. What
 // `precision: auto` came to stays as the first run that asked for it found it, lest a folder that
 // moves to another processor mixes precisions.
-#ifndef CULL_RECORD_FOLDER_NOTE_H
-#define CULL_RECORD_FOLDER_NOTE_H
+#ifndef CULL_RECORD_FOLDER_FOLDER_NOTE_H
+#define CULL_RECORD_FOLDER_FOLDER_NOTE_H
 
 #include "base/context.h"
 

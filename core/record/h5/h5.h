@@ -9,8 +9,8 @@
 //
 // HDF5's own messages and its search for filter plugins are switched off. Names are paths:
 // "/eval/arc_easy".
-#ifndef CULL_RECORD_H5_H
-#define CULL_RECORD_H5_H
+#ifndef CULL_RECORD_H5_H5_H
+#define CULL_RECORD_H5_H5_H
 
 #include "base/context.h"
 

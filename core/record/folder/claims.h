@@ -14,8 +14,8 @@
 //
 // Who has got a claim must look once more whether what it wants has been published meanwhile, and
 // publishes before letting go. Nobody waits for a calibration or a cut while holding one.
-#ifndef CULL_RECORD_CLAIMS_H
-#define CULL_RECORD_CLAIMS_H
+#ifndef CULL_RECORD_FOLDER_CLAIMS_H
+#define CULL_RECORD_FOLDER_CLAIMS_H
 
 #include "base/context.h"
 

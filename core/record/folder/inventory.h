@@ -1,7 +1,7 @@
 // All that a results folder, or a cache, holds, file by file: what it is, how large, whether
 // anything refers to it.
-#ifndef CULL_RECORD_INVENTORY_H
-#define CULL_RECORD_INVENTORY_H
+#ifndef CULL_RECORD_FOLDER_INVENTORY_H
+#define CULL_RECORD_FOLDER_INVENTORY_H
 
 #include "base/context.h"
 

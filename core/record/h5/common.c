@@ -1,5 +1,5 @@
 // What reading and writing HDF5 share: quiet errors, and what the first one said.
-#include "record/h5_common.h"
+#include "record/h5/common.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // Reads datasets and attributes, checked against what is expected.
-#include "record/h5_common.h"
+#include "record/h5/common.h"
 
 #include <string.h>
 
@@ -291,7 +291,7 @@ static cull_status shape_of(cull_h5_in *file, hid_t space, const char *path, cul
     return CULL_OK;
 }
 
-// n texts of one length (h5_array.c), NUL-ended, in the alloc arena.
+// n texts of one length (array.c), NUL-ended, in the alloc arena.
 static cull_status read_packed(cull_h5_in *file, hid_t array, hid_t stored, size_t n,
                                const char *path, const char ***out)
 {

@@ -1,6 +1,6 @@
 // The folders that results live in: made, and cleared of what dead processes left.
-#ifndef CULL_RECORD_FOLDER_H
-#define CULL_RECORD_FOLDER_H
+#ifndef CULL_RECORD_FOLDER_FOLDER_H
+#define CULL_RECORD_FOLDER_FOLDER_H
 
 #include "base/context.h"
 

@@ -1,5 +1,5 @@
 // Arrays with scales, fill values and attributes.
-#include "record/h5_common.h"
+#include "record/h5/common.h"
 
 #include <hdf5_hl.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 // Writes a file of groups, attributes and arrays; the first failure counts.
-#include "record/h5_common.h"
+#include "record/h5/common.h"
 
 #include <errno.h>
 #include <fcntl.h>

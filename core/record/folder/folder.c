@@ -1,5 +1,5 @@
 // Results folders: made, listed, cleared of what dead processes left.
-#include "record/folder.h"
+#include "record/folder/folder.h"
 
 #include <ctype.h>
 #include <dirent.h>

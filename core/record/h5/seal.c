@@ -1,5 +1,5 @@
 // The checksum at the end of a file, and HDF5's own.
-#include "record/h5_common.h"
+#include "record/h5/common.h"
 
 #include <errno.h>
 #include <fcntl.h>

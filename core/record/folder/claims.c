@@ -1,5 +1,5 @@
 // Claims on what is to be computed, held by files that beat.
-#include "record/claims.h"
+#include "record/folder/claims.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "base/new_file.h"
 #include "base/text.h"
 #include "base/thread.h"
-#include "record/folder.h"
+#include "record/folder/folder.h"
 
 enum { NAME = 160, LINE = 512 };
 
