@@ -9,8 +9,8 @@
 #include "base/call.h"
 #include "base/new_file.h"
 #include "check/conform.h"
-#include "plugin/collector.h"
-#include "plugin/contract.h"
+#include "plugin/border/collector.h"
+#include "plugin/border/request.h"
 #include "plugin/host.h"
 #include "plugin/settings.h"
 

@@ -6,7 +6,7 @@
 #define CULL_FLOW_EVALUATE_H
 
 #include "plan/inputs.h"
-#include "plugin/collector.h"
+#include "plugin/border/collector.h"
 
 typedef struct cull_evaluated { // one variant
     cull_status status;         // of its worst metric

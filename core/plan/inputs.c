@@ -10,9 +10,9 @@
 #include "plan/fit.h"
 #include "plan/meet.h"
 #include "plan/search_data.h"
-#include "plugin/contract.h"
+#include "plugin/border/request.h"
+#include "plugin/border/sequences.h"
 #include "plugin/host.h"
-#include "plugin/sequences.h"
 
 // ---- the tokenizer as plugins see it ----
 

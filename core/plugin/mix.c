@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "plugin/sequences.h"
+#include "plugin/border/sequences.h"
 
 static const cull_param params[] = {
     CULL_P_INT(cull_mix, tokens, 0, 0, CULL_ANY_HI,

@@ -13,7 +13,7 @@
 #include <cull/cull.h>
 
 #include "base/context.h"
-#include "plugin/collector.h"
+#include "plugin/border/collector.h"
 
 // ---- a trial ----
 

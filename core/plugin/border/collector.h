@@ -2,8 +2,8 @@
 //
 // A collector is a cull_report that copies values, columns and attributes into memory of its own;
 // what it was given may go afterwards. One thread at a time.
-#ifndef CULL_PLUGIN_COLLECTOR_H
-#define CULL_PLUGIN_COLLECTOR_H
+#ifndef CULL_PLUGIN_BORDER_COLLECTOR_H
+#define CULL_PLUGIN_BORDER_COLLECTOR_H
 
 #include <cull/cull.h>
 

@@ -1,6 +1,6 @@
 // What a data reader yields, checked.
-#ifndef CULL_PLUGIN_SEQUENCES_H
-#define CULL_PLUGIN_SEQUENCES_H
+#ifndef CULL_PLUGIN_BORDER_SEQUENCES_H
+#define CULL_PLUGIN_BORDER_SEQUENCES_H
 
 #include <cull/cull.h>
 

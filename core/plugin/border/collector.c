@@ -1,5 +1,5 @@
 // What a metric reports, collected for the record.
-#include "plugin/collector.h"
+#include "plugin/border/collector.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// The contract of plugins, where it can be read off what they return.
-#include "plugin/contract.h"
+// What is wrong with a request, in words.
+#include "plugin/border/request.h"
 
 const char *cull_request_fault(const cull_request *r)
 {

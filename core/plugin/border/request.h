@@ -1,6 +1,6 @@
-// What plugins hand over and the core relies on, checked at the border.
-#ifndef CULL_PLUGIN_CONTRACT_H
-#define CULL_PLUGIN_CONTRACT_H
+// What a metric asks, checked before anything rests on it.
+#ifndef CULL_PLUGIN_BORDER_REQUEST_H
+#define CULL_PLUGIN_BORDER_REQUEST_H
 
 #include <cull/cull.h>
 

@@ -1,5 +1,5 @@
 // A data reader called, and what it yields checked.
-#include "plugin/sequences.h"
+#include "plugin/border/sequences.h"
 
 #include "base/call.h"
 #include "base/sized.h"
