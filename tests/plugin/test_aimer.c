@@ -2,27 +2,13 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "support/fixture.h"
 #include "support/methods.h"
 
 #include "support/assert_close.h"
 #include "support/test.h"
 
-static fake_host *host;
-static tinyworld *worlds[2];
-
-static int open_worlds(void **state)
-{
-    (void)state;
-    host = methods_open(worlds);
-    return 0;
-}
-
-static int close_worlds(void **state)
-{
-    (void)state;
-    methods_close(host, worlds);
-    return 0;
-}
+WORLDS_FIXTURE
 
 static void ratios_are_numpys(void **state)
 {
@@ -141,5 +127,5 @@ int main(void)
         cmocka_unit_test(dropped_experts_are_passed_over),
     };
 
-    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

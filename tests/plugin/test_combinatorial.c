@@ -5,24 +5,11 @@
 
 #include "support/assert_close.h"
 #include "support/dense_sample.h"
+#include "support/fixture.h"
 #include "support/subsets.h"
 #include "support/test.h"
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE(2)
 
 typedef struct combos { // the strategy with settings, on a world
     tinyworld *world;

@@ -7,7 +7,7 @@
 #include "common/python/sha256.h"
 #include "support/fixture.h"
 
-HOST_FIXTURE
+HOST_FIXTURE(1)
 
 static void assert_text(span text, const char *want)
 {

@@ -7,24 +7,10 @@
 #include "base/rng.h"
 
 #include "support/assert_close.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-static tinyworld *worlds[2];
-
-static int open_worlds(void **state)
-{
-    (void)state;
-    host = methods_open(worlds);
-    return 0;
-}
-
-static int close_worlds(void **state)
-{
-    (void)state;
-    methods_close(host, worlds);
-    return 0;
-}
+WORLDS_FIXTURE
 
 static const struct golden_case {
     const char *criterion;
@@ -407,5 +393,5 @@ int main(void)
         cmocka_unit_test(random_is_uniform),
     };
 
-    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

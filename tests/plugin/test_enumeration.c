@@ -5,25 +5,13 @@
 
 #include "support/assert_close.h"
 #include "support/dense_sample.h"
+#include "support/fixture.h"
 #include "support/subsets.h"
 #include "support/test.h"
 
-static fake_host *host;
 static const char *const objectives[] = { "sq", "peer", "rel" };
 
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE(2)
 
 static cull_subset_loss losses_of(tinyworld *world, size_t l, const char *objective)
 {

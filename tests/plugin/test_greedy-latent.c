@@ -9,24 +9,10 @@
 #include "strategy/greedy-latent/reconstruct.h"
 #include "strategy/greedy-latent/reject.h"
 #include "support/assert_close.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-static tinyworld *worlds[2];
-
-static int open_worlds(void **state)
-{
-    (void)state;
-    host = methods_open(worlds);
-    return 0;
-}
-
-static int close_worlds(void **state)
-{
-    (void)state;
-    methods_close(host, worlds);
-    return 0;
-}
+WORLDS_FIXTURE
 
 static const int32_t *layer_i32(golden *g, size_t l, const char *name, size_t n)
 {
@@ -445,5 +431,5 @@ int main(void)
         cmocka_unit_test(later_stages_cluster_what_stands),
     };
 
-    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,24 +5,10 @@
 #include <stdio.h>
 
 #include "support/assert_close.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-static tinyworld *worlds[2];
-
-static int open_worlds(void **state)
-{
-    (void)state;
-    host = methods_open(worlds);
-    return 0;
-}
-
-static int close_worlds(void **state)
-{
-    (void)state;
-    methods_close(host, worlds);
-    return 0;
-}
+WORLDS_FIXTURE
 
 // The criteria of the golden variants, by their names there.
 static const struct {
@@ -374,5 +360,5 @@ int main(void)
         cmocka_unit_test(later_stages_take_what_stands),
     };
 
-    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,24 +6,10 @@
 #include "base/rng.h"
 #include "strategy/merge/align.h"
 #include "support/assert_close.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-static tinyworld *worlds[2];
-
-static int open_worlds(void **state)
-{
-    (void)state;
-    host = methods_open(worlds);
-    return 0;
-}
-
-static int close_worlds(void **state)
-{
-    (void)state;
-    methods_close(host, worlds);
-    return 0;
-}
+WORLDS_FIXTURE
 
 static const float *overlay_data(const cull_cut *cut, cull_matrix_id where)
 {
@@ -486,5 +472,5 @@ int main(void)
         cmocka_unit_test(assignments_are_optimal),
     };
 
-    return cmocka_run_group_tests(tests, open_worlds, close_worlds);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -3,25 +3,12 @@
 #include <stdio.h>
 
 #include "support/assert_close.h"
+#include "support/fixture.h"
 #include "support/overlays.h"
 #include "support/test.h"
 #include "support/tinyworld.h"
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE(2)
 
 typedef struct bench { // a strategy with its settings, on a world
     tinyworld *world;

@@ -1,4 +1,4 @@
-// A task's outcomes beside its documents; for report/lm_*.c alone.
+// A task's outcomes beside its documents; for report/lm_eval/lm_*.c alone.
 #ifndef CULL_REPORT_LM_EVAL_LM_ANSWERS_H
 #define CULL_REPORT_LM_EVAL_LM_ANSWERS_H
 

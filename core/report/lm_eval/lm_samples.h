@@ -24,7 +24,7 @@ cull_status cull_lm_samples(cull_ctx *ctx, const cull_lm_task *task,
                             const char *path) CULL_MUST_CHECK;
 
 // The database that `lm_eval run --use_cache P` reads is P_rank0.db; answers that are in it are
-// kept, those of the same calls replaced, all in one transaction. adds to *answers.
+// kept, those of the same calls replaced, all in one transaction. Adds to *answers.
 typedef struct cull_lm_cache cull_lm_cache;
 cull_status cull_lm_cache_open(cull_ctx *ctx, const char *prefix,
                                cull_lm_cache **out) CULL_MUST_CHECK;

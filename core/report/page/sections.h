@@ -1,4 +1,4 @@
-// The sections of the page; for report/report*.c alone.
+// The sections of the page; for report/page/report*.c alone.
 #ifndef CULL_REPORT_PAGE_SECTIONS_H
 #define CULL_REPORT_PAGE_SECTIONS_H
 

@@ -1,4 +1,4 @@
-// Which experts go: the lowest scores within a budget.
+// Which weights of one matrix go: the lowest scores, by row, by groups of a row, or over the whole.
 #include "common/prune/choose.h"
 
 #include <math.h>

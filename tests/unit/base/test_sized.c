@@ -19,7 +19,7 @@ typedef struct newer {
 
 enum { LEAST = CULL_UP_TO(ours, first) };
 
-HOST_FIXTURE
+HOST_FIXTURE(1)
 
 static void what_both_know_is_copied(void **state)
 {

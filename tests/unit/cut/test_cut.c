@@ -5,7 +5,7 @@
 #include "support/fixture.h"
 #include "support/test.h"
 
-HOST_FIXTURE
+HOST_FIXTURE(1)
 
 static cull_cut *new_cut(void)
 {

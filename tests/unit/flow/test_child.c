@@ -6,23 +6,10 @@
 #include <unistd.h>
 
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE(2)
 
 static cull_status run(cull_status (*work)(cull_ctx *, void *, FILE *, char *), void *arg,
                        FILE **out)

@@ -4,24 +4,12 @@
 #include <math.h>
 
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
 static const size_t experts[] = { 3, 0, 2 };
 
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_host_free(host);
-    return 0;
-}
+HOST_FIXTURE(1)
 
 static cull_cut *new_cut(void)
 {

@@ -6,28 +6,12 @@
 #include <unistd.h>
 
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
 enum { ROWS = 6, LENGTH = 64 };
 
-static fake_host *host;
-static cull_registry *registry;
-
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    registry = cull_registry_new(fake_ctx(host));
-    return registry ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cull_registry_free(registry);
-    fake_host_free(host);
-    return 0;
-}
+REGISTRY_FIXTURE
 
 static void write_experiment(const char *path, const char *method)
 {

@@ -7,29 +7,14 @@
 #include <unistd.h>
 
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/test.h"
 
-static fake_host *host;
-static cull_registry *registry;
 static cull_spec spec;
 static cull_plan plan;
 static const char *take = "head"; // how the calibration rows are taken
 
-static int setup(void **state)
-{
-    (void)state;
-    host = fake_host_new(1);
-    registry = cull_registry_new(fake_ctx(host));
-    return registry ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    cull_registry_free(registry);
-    fake_host_free(host);
-    return 0;
-}
+REGISTRY_FIXTURE
 
 // The experiment of a model that is not opened, with the methods and axes given.
 static void make_of(const char *calibrate, const char *methods, const char *axes)
