@@ -187,8 +187,9 @@ static void compare_channels(model *t, golden *channels, size_t l)
     test_free(excused);
 }
 
-static void check_statistics(const char *name)
+static void test_statistics(void **state)
 {
+    const char *name = *state;
     const uint32_t all = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
                          CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
                          CULL_STAT_INPUT_SQUARES | CULL_STAT_LAYER_COSINES | CULL_STAT_DENSE_MEAN |
@@ -212,18 +213,6 @@ static void check_statistics(const char *name)
     assert_close(stats->cos_sum, cosines, n, 0.0, 1e-5 * 18432);
     assert_close(stats->angle_sum, angles, n, 0.0, 1e-5 * 18432);
     teardown(t);
-}
-
-static void test_statistics_mixtral(void **state)
-{
-    (void)state;
-    check_statistics("tinyworld-mixtral");
-}
-
-static void test_statistics_olmoe(void **state)
-{
-    (void)state;
-    check_statistics("tinyworld-olmoe");
 }
 
 // ---- routing, token by token ----
@@ -431,8 +420,7 @@ static void test_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statistics_mixtral),
-        cmocka_unit_test(test_statistics_olmoe),
+        ON_BOTH_MODELS(test_statistics),
         cmocka_unit_test(test_choices),
         cmocka_unit_test(test_perplexities_mixtral),
         cmocka_unit_test(test_same_bits),

@@ -171,8 +171,9 @@ static void outliers_are_golden(variants *v)
     }
 }
 
-static void check_model(const char *model)
+static void stage_two_is_golden(void **state)
 {
+    const char *model = *state;
     variants *v = variants_open(model);
     golden *stun = tinyworld_golden(v->world, "stun");
 
@@ -183,23 +184,10 @@ static void check_model(const char *model)
     variants_close(v);
 }
 
-static void mixtral_stage_two_is_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-mixtral");
-}
-
-static void olmoe_stage_two_is_golden(void **state)
-{
-    (void)state;
-    check_model("tinyworld-olmoe");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixtral_stage_two_is_golden),
-        cmocka_unit_test(olmoe_stage_two_is_golden),
+        ON_BOTH_MODELS(stage_two_is_golden),
     };
 
     return cmocka_run_group_tests_name("stage_two", tests, NULL, NULL);

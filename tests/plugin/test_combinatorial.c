@@ -194,8 +194,9 @@ static cull_status along(cull_ctx *ctx, const void *self, size_t n, size_t words
 }
 
 // Plain greedy removal takes the golden path, step by step.
-static void greedy_as_golden(const char *model)
+static void greedy_as_golden(void **state)
 {
+    const char *model = *state;
     tinyworld *world = tinyworld_open(host, model);
     golden *g = tinyworld_golden(world, "subsets");
     combos c = combos_on(world, "0", "1", "0");
@@ -228,18 +229,6 @@ static void greedy_as_golden(const char *model)
     }
     golden_close(g);
     tinyworld_close(world);
-}
-
-static void greedy_mixtral(void **state)
-{
-    (void)state;
-    greedy_as_golden("tinyworld-mixtral");
-}
-
-static void greedy_olmoe(void **state)
-{
-    (void)state;
-    greedy_as_golden("tinyworld-olmoe");
 }
 
 static void what_is_left_of_earlier_stages(void **state)
@@ -383,8 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_sets_as_golden),
-        cmocka_unit_test(greedy_mixtral),
-        cmocka_unit_test(greedy_olmoe),
+        ON_BOTH_MODELS(greedy_as_golden),
         cmocka_unit_test(what_is_left_of_earlier_stages),
         cmocka_unit_test(beam_and_swaps_escape_where_greedy_is_caught),
         cmocka_unit_test(ties_take_the_first_set),

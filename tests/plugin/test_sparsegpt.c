@@ -117,8 +117,9 @@ static void compare(gpt *q, golden *g, const cull_cut *got, cull_part part, cons
     assert_close(&error, &want, 1, 1e-4, 0);
 }
 
-static void as_golden(const char *model)
+static void as_golden(void **state)
 {
+    const char *model = *state;
     gpt q = gpt_on(model);
     golden *g = tinyworld_golden(q.world, "weights");
 
@@ -133,18 +134,6 @@ static void as_golden(const char *model)
     }
     golden_close(g);
     tinyworld_close(q.world);
-}
-
-static void mixtral_as_golden(void **state)
-{
-    (void)state;
-    as_golden("tinyworld-mixtral");
-}
-
-static void olmoe_as_golden(void **state)
-{
-    (void)state;
-    as_golden("tinyworld-olmoe");
 }
 
 // Of every m inputs n go, whatever the block.
@@ -257,8 +246,7 @@ static void what_earlier_stages_zeroed_stays_zero(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mixtral_as_golden),
-        cmocka_unit_test(olmoe_as_golden),
+        ON_BOTH_MODELS(as_golden),
         cmocka_unit_test(n_of_m_is_met),
         cmocka_unit_test(no_tokens_fall_back_to_magnitude),
         cmocka_unit_test(too_few_tokens_raise_the_damping),

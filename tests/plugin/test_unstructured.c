@@ -54,8 +54,9 @@ static const cull_overlay *mask_of(const cull_cut *cut, cull_matrix_id where)
 
 // Every mask of layer 0; where two metrics are nearer than float32 tells apart, that pair may be
 // swapped.
-static void wanda_as_golden(const char *model)
+static void wanda_as_golden(void **state)
 {
+    const char *model = *state;
     bench b = bench_on(model, "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
     const cull_cut *cut = cut_layer(&b, 0, 0.5);
@@ -75,18 +76,6 @@ static void wanda_as_golden(const char *model)
     }
     golden_close(g);
     tinyworld_close(b.world);
-}
-
-static void wanda_mixtral(void **state)
-{
-    (void)state;
-    wanda_as_golden("tinyworld-mixtral");
-}
-
-static void wanda_olmoe(void **state)
-{
-    (void)state;
-    wanda_as_golden("tinyworld-olmoe");
 }
 
 // The golden numbers of a mask: entries kept, and Σ|w| of them; the same by the authors' rule,
@@ -205,8 +194,9 @@ static double outliers(bench *b, size_t l)
     return 100 * above / n;
 }
 
-static void owl_as_golden(const char *model)
+static void owl_as_golden(void **state)
 {
+    const char *model = *state;
     bench b = bench_on(model, "wanda");
     golden *g = tinyworld_golden(b.world, "weights");
     const cull_budget budget = { .size = sizeof budget, .sparsity = 0.5 };
@@ -221,18 +211,6 @@ static void owl_as_golden(const char *model)
     assert_close(s, golden_f64(g, "model.owl50.outlier_percent", 1, NULL), TINYWORLD_L, 0, 1e-3);
     golden_close(g);
     tinyworld_close(b.world);
-}
-
-static void owl_mixtral(void **state)
-{
-    (void)state;
-    owl_as_golden("tinyworld-mixtral");
-}
-
-static void owl_olmoe(void **state)
-{
-    (void)state;
-    owl_as_golden("tinyworld-olmoe");
 }
 
 // Stage 2 on what STUN left: fewer experts in some layers, their share of the mean accordingly
@@ -462,13 +440,11 @@ static void a_score_that_is_not_finite_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wanda_mixtral),
-        cmocka_unit_test(wanda_olmoe),
+        ON_BOTH_MODELS(wanda_as_golden),
         cmocka_unit_test(magnitude_per_tensor_as_golden),
         cmocka_unit_test(two_of_four_as_golden),
         cmocka_unit_test(n_of_m_fits_rows_alone),
-        cmocka_unit_test(owl_mixtral),
-        cmocka_unit_test(owl_olmoe),
+        ON_BOTH_MODELS(owl_as_golden),
         cmocka_unit_test(owl_weighs_layers_by_what_is_left),
         cmocka_unit_test(owl_without_differences_is_uniform),
         cmocka_unit_test(rows_give_up_the_floor),
