@@ -154,13 +154,15 @@ cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd)
     cull_temporary_prefix(prefix);
     cull_buf_printf(&path, "%s/%s%ld.XXXXXX", folder, prefix, (long)getpid());
     *fd = path.failed ? -1 : mkstemp(path.s);
-    if (*fd < 0)
-        (void)cull_fail(ctx, CULL_EIO, "%s: a temporary file cannot be made: %s", folder,
-                        strerror(errno));
-    else
+    if (*fd >= 0)
         (void)unlink(path.s);
+    const cull_status status =
+        path.failed ? cull_no_memory(ctx)
+        : *fd < 0   ? cull_fail(ctx, CULL_EIO, "%s: a temporary file cannot be made: %s", folder,
+                                strerror(errno))
+                    : CULL_OK;
     cull_buf_release(&path);
-    return *fd < 0 ? CULL_EIO : CULL_OK;
+    return status;
 }
 
 cull_status cull_nameless_stream(cull_ctx *ctx, const char *folder, FILE **out)
