@@ -1,12 +1,14 @@
 // Writes a cut as safetensors.
 #include "cut/cut_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/narrow.h"
+#include "base/new_file.h"
 #include "base/safetensors.h"
 #include "cut/cut.h"
 #include "cut/cut_names.h"
@@ -17,13 +19,15 @@ typedef struct recipe {
     cull_ctx *ctx;
     const cull_cut *cut;
     const cull_cut_about *about;
-    size_t n, room, n_pairs, room_pairs;
+    const char *folder; // of the file
+    size_t n, n_pairs;
     cull_entry *entry;
     const void **data; // (n); NULL: computed when it is written
     size_t *overlay;   // (n) the first overlay of the matrix, where data is NULL
     cull_pair *pair;
-    bool *packed, any_packed; // (n) is the overlay written so?
-    cull_status status;       // the first failure
+    bool *packed;       // (n) is the overlay written so?
+    FILE *packs;        // what such overlays became, in the order of entries; NULL: there are none
+    cull_status status; // the first failure
 } recipe;
 
 static void *scratch(recipe *r, size_t n, size_t size)
@@ -230,8 +234,33 @@ static cull_packed pack(recipe *r, size_t i, bool *pays)
     return out;
 }
 
-// How large it will be is known now; it is packed again when it is written, for all of a cut's
-// matrices at once may be as large as the model.
+static void packs_failed(recipe *r)
+{
+    if (r->status == CULL_OK)
+        r->status = cull_fail(r->ctx, CULL_EIO, "%s: packed matrices cannot be kept here: %s",
+                              r->folder, strerror(errno));
+}
+
+// Sizes have to be known before the first byte of the file is written, and all of a cut's matrices
+// at once may be as large as the model: they wait beside the file.
+static void keep_packed(recipe *r, const cull_packed *packed)
+{
+    if (!r->packs)
+        r->status = cull_nameless_stream(r->ctx, r->folder, &r->packs);
+    if (r->status == CULL_OK && fwrite(packed->bytes, 1, packed->n, r->packs) != packed->n)
+        packs_failed(r);
+}
+
+// The next one, in scratch memory.
+static const void *next_packed(recipe *r, size_t bytes)
+{
+    void *out = scratch(r, bytes, 1);
+
+    if (out && fread(out, 1, bytes, r->packs) != bytes)
+        packs_failed(r);
+    return r->status == CULL_OK ? out : NULL;
+}
+
 static bool add_packed(recipe *r, size_t i, const char *name)
 {
     char *longer = scratch(r, CULL_PLACE, 1);
@@ -239,13 +268,15 @@ static bool add_packed(recipe *r, size_t i, const char *name)
     bool pays = false;
     const cull_packed packed = longer ? pack(r, i, &pays) : (cull_packed){ 0 };
 
+    if (r->status == CULL_OK && pays)
+        keep_packed(r, &packed);
     cull_arena_rewind(cull_context_of(r->ctx)->scratch, mark);
     cull_cut_leave_matrix(r->cut, r->cut->overlay[i].where);
     if (r->status != CULL_OK || !pays)
         return false;
     snprintf(longer, CULL_PLACE, "%s-packed", name);
     add(r, longer, CULL_DT_U8, 1, &packed.n, NULL, i);
-    r->packed[r->n - 1] = r->any_packed = true;
+    r->packed[r->n - 1] = true;
     return true;
 }
 
@@ -293,7 +324,7 @@ static void describe(recipe *r)
     snprintf(D, 24, "%zu", r->cut->D);
 
     note(r, "cull",
-         r->any_packed             ? CULL_CUT_FORMAT "3"
+         r->packs                  ? CULL_CUT_FORMAT "3"
          : needs_version_2(r->cut) ? CULL_CUT_FORMAT "2"
                                    : CULL_CUT_FORMAT "1");
     note(r, "L", L);
@@ -326,22 +357,33 @@ static void plan(recipe *r)
 
 static cull_status put(recipe *r, cull_safetensors_writer *writer)
 {
-    for (size_t i = 0; i < r->n; i++) {
+    if (r->packs && fseek(r->packs, 0, SEEK_SET) != 0)
+        packs_failed(r);
+    for (size_t i = 0; r->status == CULL_OK && i < r->n; i++) {
         const cull_mark mark = cull_arena_mark(cull_context_of(r->ctx)->scratch);
-        bool pays;
-        const void *data = r->data[i]     ? r->data[i]
-                           : r->packed[i] ? pack(r, r->overlay[i], &pays).bytes
-                                          : overlay_bytes(r, r->overlay[i]);
         size_t bytes = 0;
+        (void)cull_tensor_bytes(r->entry[i].dtype, r->entry[i].rank, r->entry[i].shape, &bytes);
+        const void *data = r->data[i]     ? r->data[i]
+                           : r->packed[i] ? next_packed(r, bytes)
+                                          : overlay_bytes(r, r->overlay[i]);
         if (!data)
             return r->status;
-        (void)cull_tensor_bytes(r->entry[i].dtype, r->entry[i].rank, r->entry[i].shape, &bytes);
         CULL_TRY(cull_safetensors_put(r->ctx, writer, i, data, bytes));
         if (!r->data[i])
             cull_cut_leave_matrix(r->cut, r->cut->overlay[r->overlay[i]].where);
         cull_arena_rewind(cull_context_of(r->ctx)->scratch, mark);
     }
-    return CULL_OK;
+    return r->status;
+}
+
+// The folder that holds `path`, in scratch memory.
+static const char *folder_of(recipe *r, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
+    char *folder = scratch(r, n + 1, 1);
+
+    return folder ? memcpy(folder, slash ? path : ".", n) : NULL;
 }
 
 // Write to `path`, or with a name to be filled into the folder `path`.
@@ -354,7 +396,9 @@ static cull_status save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about
         return cull_fail(ctx, CULL_EINVAL, "%s: a cut is not stored as %s", path,
                          cull_dtype_word(about->store));
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
-    plan(&r);
+    r.folder = name ? path : folder_of(&r, path);
+    if (r.folder)
+        plan(&r);
     const char *first =
         name ? cull_arena_printf(cull_context_of(ctx)->scratch, "%s/cut", path) : path;
     cull_safetensors_writer *writer = NULL;
@@ -370,6 +414,8 @@ static cull_status save(cull_ctx *ctx, const cull_cut *cut, const cull_cut_about
         status = cull_safetensors_finish_named(ctx, writer, path, name->text, sizeof name->text);
     else
         status = cull_safetensors_finish(ctx, writer);
+    if (r.packs)
+        (void)fclose(r.packs);
     cull_arena_rewind(cull_context_of(ctx)->scratch, mark);
     return cull_while(ctx, status, "storing the cut");
 }
