@@ -2,10 +2,10 @@
 //
 //     int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
 //     {
-//         const char *model = NULL;                       // the command's own, set by its parser
-//         const cull_usage usage = { "MODEL", "Show …", options, parse_option };
+//         request r = { 0 };                              // the command's own, set by options
+//         static const cull_usage usage = { .arguments = "MODEL", .doc = "Show …", … };
 //
-//         cull_cli_parse(cli, &usage, &model, argc, argv); // exits with status 2 when it cannot
+//         cull_cli_parse(cli, &usage, &r, argc, argv);    // exits with status 2 when it cannot
 //         if (cull_cli_begin(cli) != CULL_OK)
 //             return cull_cli_failed(cli);
 //         …                                               // cli->context, cli->registry
@@ -18,10 +18,12 @@
 #include <argp.h>
 #include <stdio.h>
 
+#include <cull/param.h>
+
 #include "base/context.h"
 #include "plugin/registry.h"
 
-enum cull_exit { // DESIGN section 8
+enum cull_exit {
     CULL_EXIT_DONE = 0,
     CULL_EXIT_SOME_FAILED = 1, // some trials failed, a check found faults
     CULL_EXIT_USAGE = 2,       // a wrong command line or experiment
@@ -62,21 +64,39 @@ enum cull_takes {
 // A flag of an option that may be given more than once.
 enum { CULL_MAY_REPEAT = 0x100 };
 
-// A command's own arguments, as argp takes them; `parse` gets ARGP_KEY_ARG too, and `input` as
-// state->input.
+// What an option does that needs no code: it sets a field of a command's struct. Tables of these
+// end with { 0 }.
+typedef struct cull_sets {
+    enum { CULL_SETS_NOTHING, CULL_SETS_TEXT, CULL_SETS_FLAG } what;
+    int key;   // of the option; ARGP_KEY_ARG: of the one argument that the command has
+    size_t at; // of the field, a const char * or a bool
+} cull_sets;
+#define CULL_SET_TEXT(key, S, f)                                                                   \
+    {                                                                                              \
+        CULL_SETS_TEXT, (key), CULL_FIELD(S, f, const char *)                                      \
+    }
+#define CULL_SET_FLAG(key, S, f)                                                                   \
+    {                                                                                              \
+        CULL_SETS_FLAG, (key), CULL_FIELD(S, f, bool)                                              \
+    }
+
+// A command's own arguments, as argp takes them; `parse` gets those that `sets` does not have,
+// ARGP_KEY_ARG too, and `input` as state->input.
 typedef struct cull_usage {
     const char *arguments, *doc;
     const struct argp_option *options; // or NULL
     argp_parser_t parse;               // or NULL
     unsigned takes;                    // CULL_TAKES_*
+    const cull_sets *sets;             // or NULL
 } cull_usage;
 
-// Parse the common and the command's options. --help and wrong usage end the program; an option
-// with a value that is given twice is wrong usage, too.
 // One more text of a list that arguments make, borrowed; free the list with cull_free. ENOMEM: as
 // it was.
 error_t cull_cli_append(const char ***list, size_t *n, const char *text);
 
+// Parse the common and the command's options. --help and wrong usage end the program; an option
+// with a value that is given twice is wrong usage, too, and so is a second argument where there is
+// one.
 void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int argc, char **argv);
 
 // Log, pool, context and registry from the options, with the plugins given by --plugin. On failure

@@ -80,10 +80,10 @@ static void run_in_child(tally *t, const cull_plugin *plugin)
 int cull_cmd_check(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "PLUGIN.so",
-        "Test a plugin against its contract: its texts and settings and, for criteria and "
-        "strategies, what it does to a small made-up model.",
-        NULL, parse, 0
+        .arguments = "PLUGIN.so",
+        .doc = "Test a plugin against its contract: its texts and settings and, for criteria and "
+               "strategies, what it does to a small made-up model.",
+        .parse = parse,
     };
     const char *file = NULL;
     cull_loaded *loaded = NULL;

@@ -102,6 +102,13 @@ static void check_together(struct argp_state *state, const wanted *w)
             argp_error(state, "%s does not go with %s", clash[i].one, clash[i].other);
 }
 
+static const cull_sets sets[] = {
+    CULL_SET_FLAG(BY_TASK, wanted, by_task),       CULL_SET_FLAG(PAIRS, wanted, pairs),
+    CULL_SET_FLAG(EACH_OTHER, wanted, each_other), CULL_SET_FLAG(RECOVERY, wanted, recovery),
+    CULL_SET_TEXT(BASELINE, wanted, baseline),     CULL_SET_TEXT(SORT, wanted, sort),
+    CULL_SET_TEXT(METRIC, wanted, metric),         { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
@@ -110,29 +117,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case FORMAT:
         parse_format(state, arg, w);
         return 0;
-    case BY_TASK:
-        w->by_task = true;
-        return 0;
-    case PAIRS:
-        w->pairs = true;
-        return 0;
-    case BASELINE:
-        w->baseline = arg;
-        return 0;
-    case EACH_OTHER:
-        w->each_other = true;
-        return 0;
-    case RECOVERY:
-        w->recovery = true;
-        return 0;
     case ARGP_KEY_END:
         check_together(state, w);
-        return 0;
-    case SORT:
-        w->sort = arg;
-        return 0;
-    case METRIC:
-        w->metric = arg;
         return 0;
     case WIDTH:
         w->width = strtoul(arg, NULL, 10);
@@ -440,11 +426,14 @@ static cull_status list(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
 int cull_cmd_compare(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "DIR...",
-        "Show the results of one or more folders: a row for each method and sparsity, the metrics "
-        "with their errors, and the paired difference to the dense model. Checkpoints, as "
-        "`cull eval` left them, are set beside the first one task by task.",
-        options, parse, CULL_TAKES_RESULTS
+        .arguments = "DIR...",
+        .doc = "Show the results of one or more folders: a row for each method and sparsity, the "
+               "metrics with their errors, and the paired difference to the dense model. "
+               "Checkpoints, as `cull eval` left them, are set beside the first one task by task.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     wanted w = { 0 };
     cull_frame frame;

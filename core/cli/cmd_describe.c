@@ -11,14 +11,16 @@ typedef struct request {
     const char *name;
 } request;
 
+static const cull_sets sets[] = {
+    CULL_SET_FLAG('M', request, markdown),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case 'M':
-        r->markdown = true;
-        return 0;
     case ARGP_KEY_ARG:
         if (r->n == 2)
             argp_error(state, "\"%s\" is one argument too many", arg);
@@ -58,8 +60,11 @@ int cull_cmd_describe(cull_cli *cli, int argc, char **argv)
         { 0 },
     };
     static const cull_usage usage = {
-        "KIND NAME", "What a plugin does, what it costs, where it comes from, and its settings.",
-        options, parse, 0
+        .arguments = "KIND NAME",
+        .doc = "What a plugin does, what it costs, where it comes from, and its settings.",
+        .options = options,
+        .parse = parse,
+        .sets = sets,
     };
     request r = { 0 };
 

@@ -58,46 +58,28 @@ static void check_together(struct argp_state *state, const cull_eval_wanted *w)
             argp_error(state, "--%s has no effect without --tasks", of_tasks[i].name);
 }
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, wanted.model),
+    CULL_SET_TEXT(TASKS, request, wanted.tasks),
+    CULL_SET_TEXT(DATA, request, wanted.data),
+    CULL_SET_TEXT(SHOTS, request, wanted.shots),
+    CULL_SET_TEXT(SHOT_SEED, request, wanted.shot_seed),
+    CULL_SET_TEXT(LIMIT, request, wanted.limit),
+    CULL_SET_TEXT(PROTOCOL, request, wanted.protocol),
+    CULL_SET_TEXT(BOS, request, wanted.bos),
+    CULL_SET_TEXT(LENGTH, request, wanted.length),
+    CULL_SET_TEXT('o', request, folder),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     cull_eval_wanted *w = &r->wanted;
 
     switch (key) {
-    case TASKS:
-        w->tasks = arg;
-        return 0;
-    case DATA:
-        w->data = arg;
-        return 0;
-    case SHOTS:
-        w->shots = arg;
-        return 0;
-    case SHOT_SEED:
-        w->shot_seed = arg;
-        return 0;
-    case LIMIT:
-        w->limit = arg;
-        return 0;
-    case PROTOCOL:
-        w->protocol = arg;
-        return 0;
-    case BOS:
-        w->bos = arg;
-        return 0;
-    case LENGTH:
-        w->length = arg;
-        return 0;
     case METRIC:
         return cull_cli_append(&w->metrics, &w->n_metrics, arg);
-    case 'o':
-        r->folder = arg;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (w->model)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        w->model = arg;
-        return 0;
     case ARGP_KEY_END:
         if (!w->model || (!w->tasks && w->n_metrics == 0))
             argp_error(state, "a model and tasks are needed: cull eval MODEL --tasks LIST");
@@ -150,11 +132,14 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
 int cull_cmd_eval(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "MODEL",
-        "Evaluate a checkpoint on published tasks, request files or any metric, and show the "
-        "table that lm-evaluation-harness shows. What is in the folder of the results is not "
-        "computed again.",
-        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
+        .arguments = "MODEL",
+        .doc = "Evaluate a checkpoint on published tasks, request files or any metric, and show "
+               "the table that lm-evaluation-harness shows. What is in the folder of the results "
+               "is not computed again.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { 0 };
     cull_experiment e = { 0 };

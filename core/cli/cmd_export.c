@@ -44,17 +44,21 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, trial),
+    CULL_SET_TEXT('o', request, out),
+    CULL_SET_TEXT(MODEL, request, model),
+    CULL_SET_FLAG(DEQUANTISE, request, how.dequantise),
+    CULL_SET_FLAG(DROP_BIAS, request, how.drop_bias),
+    CULL_SET_FLAG(VERIFY, request, verify),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case 'o':
-        r->out = arg;
-        return 0;
-    case MODEL:
-        r->model = arg;
-        return 0;
     case LAYOUT:
         r->layout = CHECKPOINT;
         while (r->layout < N_LAYOUTS && strcmp(arg, layouts[r->layout]) != 0)
@@ -62,23 +66,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (r->layout == N_LAYOUTS)
             argp_error(state, "--layout is checkpoint, jsonl, ranking or mask, not %s", arg);
         return 0;
-    case DEQUANTISE:
-        r->how.dequantise = true;
-        return 0;
-    case DROP_BIAS:
-        r->how.drop_bias = true;
-        return 0;
     case SHARD:
         if (!cull_parse_bytes(arg, &r->how.shard_bytes) || r->how.shard_bytes == 0)
             argp_error(state, "--shard takes a size like 5G, not %s", arg);
-        return 0;
-    case VERIFY:
-        r->verify = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (r->trial)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        r->trial = arg;
         return 0;
     case ARGP_KEY_END:
         if (!r->trial || !r->out)
@@ -181,13 +171,17 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
 
 int cull_cmd_export(cull_cli *cli, int argc, char **argv)
 {
-    static const cull_usage usage = { "TRIAL",
-                                      "Write a trial's variant as a complete Hugging Face "
-                                      "checkpoint. TRIAL is a trial's .h5 file, or a cut's "
-                                      ".safetensors file together with --model, or a folder of "
-                                      "results of which --where leaves one trial. What the format "
-                                      "cannot say is refused with the reason.",
-                                      options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS };
+    static const cull_usage usage = {
+        .arguments = "TRIAL",
+        .doc = "Write a trial's variant as a complete Hugging Face checkpoint. TRIAL is a trial's "
+               ".h5 file, or a cut's .safetensors file together with --model, or a folder of "
+               "results of which --where leaves one trial. What the format cannot say is refused "
+               "with the reason.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_MEMORY | CULL_TAKES_RESULTS,
+        .sets = sets,
+    };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };
 

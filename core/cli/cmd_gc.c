@@ -29,21 +29,19 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_FLAG(DRY, request, dry),
+    CULL_SET_FLAG(STAGES, request, stages),
+    CULL_SET_FLAG(CALIBRATIONS, request, calibrations),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
     char *end;
 
     switch (key) {
-    case DRY:
-        r->dry = true;
-        return 0;
-    case STAGES:
-        r->stages = true;
-        return 0;
-    case CALIBRATIONS:
-        r->calibrations = true;
-        return 0;
     case OLDER:
         r->days = strtod(arg, &end);
         if (end == arg || *end || !(r->days >= 0))
@@ -121,11 +119,14 @@ static cull_status collect(cull_cli *cli, request *r, const char *folder)
 int cull_cmd_gc(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "DIR...",
-        "Remove from folders of results, or caches, what nothing needs any more: trials under old "
-        "names, damaged ones, cuts that no trial and no stage names, stages whose cut is gone, "
-        "questions that no trial asks, and files that dead runs left.",
-        options, parse, CULL_TAKES_RESULTS
+        .arguments = "DIR...",
+        .doc = "Remove from folders of results, or caches, what nothing needs any more: trials "
+               "under old names, damaged ones, cuts that no trial and no stage names, stages whose "
+               "cut is gone, questions that no trial asks, and files that dead runs left.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { .days = -1 };
 

@@ -12,18 +12,17 @@ typedef struct request {
     const char *model;
 } request;
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, model),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    request *r = state->input;
-
+    (void)arg;
     if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "a model is needed: cull inspect MODEL");
-    if (key != ARGP_KEY_ARG)
-        return ARGP_ERR_UNKNOWN;
-    if (r->model)
-        argp_error(state, "\"%s\" is one argument too many", arg);
-    r->model = arg;
-    return 0;
+    return ARGP_ERR_UNKNOWN;
 }
 
 static const char *amount(double n, char *buf, size_t size)
@@ -230,10 +229,12 @@ static cull_status show(cull_cli *cli, const char *model, const cull_prepared_mo
 int cull_cmd_inspect(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "MODEL",
-        "Show a model's architecture, size and tokenizer, and what memory it needs. Exit status 3 "
-        "and the reason where the checkpoint cannot be used.",
-        NULL, parse, CULL_TAKES_MEMORY
+        .arguments = "MODEL",
+        .doc = "Show a model's architecture, size and tokenizer, and what memory it needs. Exit "
+               "status 3 and the reason where the checkpoint cannot be used.",
+        .parse = parse,
+        .takes = CULL_TAKES_MEMORY,
+        .sets = sets,
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };

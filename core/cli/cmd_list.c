@@ -35,9 +35,10 @@ static void print_entry(const cull_registered *entry)
 int cull_cmd_list(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "[KIND]",
-        "List the plugins, of all kinds or of one: backend, data, criterion, strategy, metric.",
-        NULL, parse, 0
+        .arguments = "[KIND]",
+        .doc =
+            "List the plugins, of all kinds or of one: backend, data, criterion, strategy, metric.",
+        .parse = parse,
     };
     wanted w = { 0 };
     size_t bad = 0;

@@ -22,17 +22,17 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_FLAG('a', request, all),
+    CULL_SET_FLAG(JSON, request, json),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case 'a':
-        r->all = true;
-        return 0;
-    case JSON:
-        r->json = true;
-        return 0;
     case ARGP_KEY_ARG:
         return cull_cli_append(&r->at, &r->n, arg);
     case ARGP_KEY_NO_ARGS:
@@ -130,10 +130,14 @@ static cull_status list(cull_cli *cli, const request *r)
 int cull_cmd_ls(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "DIR...",
-        "List what folders of results, or caches, hold: trials with their sizes, and what cuts, "
-        "stages and calibrations take. A trial with an old name is there under a later one too.",
-        options, parse, CULL_TAKES_RESULTS
+        .arguments = "DIR...",
+        .doc = "List what folders of results, or caches, hold: trials with their sizes, and what "
+               "cuts, stages and calibrations take. A trial with an old name is there under a "
+               "later one too.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { 0 };
 

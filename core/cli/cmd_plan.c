@@ -51,17 +51,18 @@ static size_t parse_ranks(struct argp_state *state, const char *text)
     return (size_t)number;
 }
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, file),
+    CULL_SET_TEXT('o', request, folder),
+    CULL_SET_FLAG(JSON, request, json),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case 'o':
-        r->folder = arg;
-        return 0;
-    case JSON:
-        r->json = true;
-        return 0;
     case CULL_ONLY:
         return cull_only_parse(arg, &r->only);
     case RANKS:
@@ -75,11 +76,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case RATE:
         r->machines.rate = 1e9 * parse_number(state, "rate", arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (r->file)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        r->file = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "an experiment is needed: cull plan EXPERIMENT.yaml");
@@ -372,10 +368,14 @@ static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
 int cull_cmd_plan(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "EXPERIMENT.yaml",
-        "Check an experiment and show its trials, what they share, what of it is there and what "
-        "is new, and what that will cost in time, memory and disk. Nothing is computed.",
-        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
+        .arguments = "EXPERIMENT.yaml",
+        .doc =
+            "Check an experiment and show its trials, what they share, what of it is there and "
+            "what is new, and what that will cost in time, memory and disk. Nothing is computed.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { .machines = { .network = network, .disk = disk } };
     cull_experiment e = { 0 };

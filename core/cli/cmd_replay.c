@@ -63,11 +63,14 @@ static cull_status replay(cull_cli *cli, request *r)
 int cull_cmd_replay(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "TRIAL.h5",
-        "Write what a recorded trial was asked and answered as lm-evaluation-harness does: its "
-        "results JSON, its samples, and its response cache, from which lm-eval itself makes any "
-        "metric. The prompts are made again: the model's folder and the datasets must be there.",
-        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_RESULTS
+        .arguments = "TRIAL.h5",
+        .doc = "Write what a recorded trial was asked and answered as lm-evaluation-harness does: "
+               "its results JSON, its samples, and its response cache, from which lm-eval itself "
+               "makes any metric. The prompts are made again: the model's folder and the datasets "
+               "must be there.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_EXPERIMENT | CULL_TAKES_RESULTS,
     };
     request r = { 0 };
 

@@ -26,32 +26,31 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT('o', wanted, out),
+    CULL_SET_TEXT(FIGURES, wanted, figures),
+    CULL_SET_TEXT(BASELINE, wanted, baseline),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     wanted *w = state->input;
 
-    switch (key) {
-    case 'o':
-        w->out = arg;
-        return 0;
-    case FIGURES:
-        w->figures = arg;
-        return 0;
-    case BASELINE:
-        w->baseline = arg;
-        return 0;
-    default:
-        return cull_folders_parse(key, arg, state, &w->folders);
-    }
+    return cull_folders_parse(key, arg, state, &w->folders);
 }
 
 int cull_cmd_report(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "DIR...",
-        "Write one self-contained HTML page of the results in one or more folders: tables with "
-        "paired intervals, curves, experts, cost, flips, and where the numbers come from.",
-        options, parse, CULL_TAKES_RESULTS
+        .arguments = "DIR...",
+        .doc =
+            "Write one self-contained HTML page of the results in one or more folders: tables with "
+            "paired intervals, curves, experts, cost, flips, and where the numbers come from.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     wanted w = { .out = "report.html" };
     cull_frame frame;

@@ -22,14 +22,16 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_FLAG(DRY, request, dry),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case DRY:
-        r->dry = true;
-        return 0;
     case ARGP_KEY_ARG:
         if (!r->folder) {
             r->folder = arg;
@@ -87,11 +89,14 @@ static cull_status rm(cull_cli *cli, const request *r)
 int cull_cmd_rm(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "DIR NAME...",
-        "Remove trials from a folder of results, with the cuts that only they use; or cuts, stages "
-        "and calibrations. A name may be a pattern ('*-wanda-*') and is a file's, with or without "
-        "its ending. What is removed, the next run computes again.",
-        options, parse, CULL_TAKES_RESULTS
+        .arguments = "DIR NAME...",
+        .doc = "Remove trials from a folder of results, with the cuts that only they use; or cuts, "
+               "stages and calibrations. A name may be a pattern ('*-wanda-*') and is a file's, "
+               "with or without its ending. What is removed, the next run computes again.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { 0 };
 

@@ -48,14 +48,18 @@ static double parse_seconds(struct argp_state *state, const char *option, const 
     return seconds;
 }
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, file),
+    CULL_SET_TEXT('o', request, folder),
+    CULL_SET_FLAG(MIXED, request, mixed),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     request *r = state->input;
 
     switch (key) {
-    case 'o':
-        r->folder = arg;
-        return 0;
     case CULL_ONLY:
         return cull_only_parse(arg, &r->only);
     case PLUGIN_TIME:
@@ -65,16 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!cull_parse_ranks(arg, &r->ranks.wish))
             argp_error(state, "--ranks: \"%s\" is none of auto, mpi, none", arg);
         return 0;
-    case MIXED:
-        r->mixed = true;
-        return 0;
     case RANK_TIMEOUT:
         r->ranks.patience = parse_seconds(state, "rank-timeout", arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (r->file)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        r->file = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "an experiment is needed: cull run EXPERIMENT.yaml");
@@ -214,10 +210,13 @@ static int run_ranks(cull_cli *cli, const request *r, int argc, char **argv)
 int cull_cmd_run(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "EXPERIMENT.yaml",
-        "Compute what is missing of an experiment: cuts, evaluations, one file per trial. What is "
-        "there already is not computed again.",
-        options, parse, CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS
+        .arguments = "EXPERIMENT.yaml",
+        .doc = "Compute what is missing of an experiment: cuts, evaluations, one file per trial. "
+               "What is there already is not computed again.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_EXPERIMENT | CULL_TAKES_MEMORY | CULL_TAKES_RESULTS,
+        .sets = sets,
     };
     request r = { .seconds = plugin_seconds, .ranks = { CULL_RANKS_AUTO, rank_seconds } };
 

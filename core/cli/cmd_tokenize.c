@@ -21,32 +21,23 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, model),
+    CULL_SET_FLAG(NO_SPECIAL, request, no_special),
+    CULL_SET_FLAG(DECODE, request, decode),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    request *r = state->input;
+    const request *r = state->input;
 
-    switch (key) {
-    case NO_SPECIAL:
-        r->no_special = true;
-        return 0;
-    case DECODE:
-        r->decode = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (r->model)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        r->model = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
+    (void)arg;
+    if (key == ARGP_KEY_NO_ARGS)
         argp_error(state, "a model is needed: cull tokenize MODEL");
-        return 0;
-    case ARGP_KEY_END:
-        if (r->decode && r->no_special)
-            argp_error(state, "--no-special has no effect with --decode, which leaves them out");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key == ARGP_KEY_END && r->decode && r->no_special)
+        argp_error(state, "--no-special has no effect with --decode, which leaves them out");
+    return key == ARGP_KEY_NO_ARGS || key == ARGP_KEY_END ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 static cull_status put(cull_ctx *ctx, const cull_buf *out, FILE *to)
@@ -148,10 +139,12 @@ static cull_status convert_all(cull_cli *cli, cull_prepared_model *prepared, con
 int cull_cmd_tokenize(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "MODEL",
-        "Turn lines {\"text\": …} of stdin into lines {\"ids\": […]}. MODEL is a folder, which "
-        "need only hold tokenizer.json, or the id of a model in the local Hub cache.",
-        options, parse, 0
+        .arguments = "MODEL",
+        .doc = "Turn lines {\"text\": …} of stdin into lines {\"ids\": […]}. MODEL is a folder, "
+               "which need only hold tokenizer.json, or the id of a model in the local Hub cache.",
+        .options = options,
+        .parse = parse,
+        .sets = sets,
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };

@@ -26,33 +26,24 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+static const cull_sets sets[] = {
+    CULL_SET_TEXT(ARGP_KEY_ARG, request, model),
+    CULL_SET_TEXT(IDS, request, ids),
+    CULL_SET_TEXT('o', request, out),
+    CULL_SET_TEXT(CUT, request, cut),
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    request *r = state->input;
+    const request *r = state->input;
 
-    switch (key) {
-    case IDS:
-        r->ids = arg;
-        return 0;
-    case 'o':
-        r->out = arg;
-        return 0;
-    case CUT:
-        r->cut = arg;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (r->model)
-            argp_error(state, "\"%s\" is one argument too many", arg);
-        r->model = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!r->model || !r->ids || !r->out)
-            argp_error(state,
-                       "three things are needed: cull trace MODEL --ids FILE.jsonl -o OUT.h5");
-        return 0;
-    default:
+    (void)arg;
+    if (key != ARGP_KEY_END)
         return ARGP_ERR_UNKNOWN;
-    }
+    if (!r->model || !r->ids || !r->out)
+        argp_error(state, "three things are needed: cull trace MODEL --ids FILE.jsonl -o OUT.h5");
+    return 0;
 }
 
 // ---- token ids ----
@@ -216,10 +207,13 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
 int cull_cmd_trace(cull_cli *cli, int argc, char **argv)
 {
     static const cull_usage usage = {
-        "MODEL",
-        "Write what every layer of a model computes for the given token ids to an HDF5 file: "
-        "logits, hidden states, and what the routers see, choose and weigh.",
-        options, parse, CULL_TAKES_MEMORY | CULL_TAKES_RESULTS | CULL_TAKES_PRECISION
+        .arguments = "MODEL",
+        .doc = "Write what every layer of a model computes for the given token ids to an HDF5 "
+               "file: logits, hidden states, and what the routers see, choose and weigh.",
+        .options = options,
+        .parse = parse,
+        .takes = CULL_TAKES_MEMORY | CULL_TAKES_RESULTS | CULL_TAKES_PRECISION,
+        .sets = sets,
     };
     request r = { 0 };
     cull_prepared_model prepared = { 0 };

@@ -86,6 +86,14 @@ static void parse_precision(struct argp_state *state, const char *text, const ch
         argp_error(state, "--precision: \"%s\" is none of auto, f32, bf16, bf16x2", text);
 }
 
+static const cull_sets common_sets[] = {
+    CULL_SET_FLAG(TRUST, cull_options, trust_plugins),
+    CULL_SET_FLAG(UNSEALED, cull_options, unsealed),
+    CULL_SET_FLAG(QUIET, cull_options, quiet),
+    CULL_SET_FLAG(VERBOSE, cull_options, verbose),
+    { 0 },
+};
+
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
     cull_options *o = state->input;
@@ -109,18 +117,6 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     case PRECISION:
         parse_precision(state, arg, &o->precision);
         return 0;
-    case TRUST:
-        o->trust_plugins = true;
-        return 0;
-    case UNSEALED:
-        o->unsealed = true;
-        return 0;
-    case QUIET:
-        o->quiet = true;
-        return 0;
-    case VERBOSE:
-        o->verbose = true;
-        return 0;
     case ARGP_KEY_END:
         if (o->quiet && o->verbose)
             argp_error(state, "--quiet and --verbose exclude each other");
@@ -136,7 +132,8 @@ enum { MOST_OPTIONS = 48 };
 
 typedef struct table { // of options, and who parses them
     const struct argp_option *options;
-    argp_parser_t parse;
+    const cull_sets *sets; // those that only set a field; or NULL
+    argp_parser_t parse;   // all others
     void *input;
     const struct argp_option *seen[MOST_OPTIONS];
     size_t n_seen;
@@ -164,6 +161,27 @@ static void check_once(table *t, int key, struct argp_state *state)
         t->seen[t->n_seen++] = row;
 }
 
+// false: the key does not only set a field.
+static bool set_field(const table *t, int key, const char *arg, const struct argp_state *state)
+{
+    const cull_sets *s = t->sets;
+
+    while (s && s->what && s->key != key)
+        s++;
+    if (!s || !s->what)
+        return false;
+    void *field = (char *)t->input + s->at;
+    if (s->what == CULL_SETS_FLAG) {
+        *(bool *)field = true;
+        return true;
+    }
+    const char **text = field;
+    if (key == ARGP_KEY_ARG && *text)
+        argp_error(state, "\"%s\" is one argument too many", arg);
+    *text = arg;
+    return true;
+}
+
 static error_t parse_table(int key, char *arg, struct argp_state *state)
 {
     table *t = state->input;
@@ -172,6 +190,8 @@ static error_t parse_table(int key, char *arg, struct argp_state *state)
         check_once(t, key, state);
     if (!t)
         return ARGP_ERR_UNKNOWN;
+    if (set_field(t, key, arg, state))
+        return 0;
     state->input = t->input;
     const error_t error = t->parse(key, arg, state);
     state->input = t;
@@ -218,8 +238,14 @@ void cull_cli_parse(cull_cli *cli, const cull_usage *usage, void *input, int arg
 
     choose(usage->takes, shown);
     inputs in = {
-        .own = { usage->options, usage->parse ? usage->parse : no_arguments, input, { 0 }, 0 },
-        .common = { shown, parse_common, &cli->options, { 0 }, 0 },
+        .own = { .options = usage->options,
+                 .sets = usage->sets,
+                 .parse = usage->parse ? usage->parse : no_arguments,
+                 .input = input },
+        .common = { .options = shown,
+                    .sets = common_sets,
+                    .parse = parse_common,
+                    .input = &cli->options },
     };
     const struct argp own = { .options = usage->options, .parser = parse_table };
     const struct argp shared = { .options = shown, .parser = parse_table };
