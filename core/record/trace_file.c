@@ -98,11 +98,44 @@ static const void *rows_of(const cull_trace *trace, size_t which, size_t l)
     return trace->router_gate ? trace->router_gate[l] : NULL;
 }
 
+// One of the arrays, of n layers, if any layer has it; `wide`: the most numbers a token has.
+static void put_routed(cull_h5 *file, const cull_trace *trace, const cull_open_model *model,
+                       size_t n, const int32_t *layer, size_t which, size_t wide)
+{
+    static const struct {
+        const char *name;
+        char type;
+        const char *last, *doc; // axis
+    } arrays[N_ROUTED] = {
+        { "logits", 'f', "expert",
+          "the router's linear output, before softmax, sigmoid or correction" },
+        { "index", 'n', "choice", "the chosen experts, best first" },
+        { "gate", 'f', "choice", "the coefficients really used" },
+    };
+    const void **rows = cull_h5_scratch(file, model->facts->L, sizeof *rows);
+    bool any = false;
+
+    for (size_t l = 0; rows && l < model->facts->L; l++) {
+        rows[l] = rows_of(trace, which, l);
+        any |= rows[l] != NULL;
+    }
+    cull_h5_array array = { arrays[which].name,
+                            arrays[which].type,
+                            4,
+                            { "moe_layer", "sequence", "position", arrays[which].last },
+                            { n, trace->n_seq, trace->len, wide },
+                            rows,
+                            NULL,
+                            arrays[which].doc,
+                            NULL };
+    if (any)
+        put_router(file, trace, model, n, layer, &array);
+}
+
 static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_model *model)
 {
     int32_t *layer = cull_h5_scratch(file, model->facts->L, sizeof *layer);
     const size_t n = layer ? moe_layers(model, layer) : 0;
-    const size_t S = trace->n_seq, N = trace->len, E = most(model, false), K = most(model, true);
 
     cull_h5_group(file, "/router");
     if (n == 0)
@@ -118,32 +151,8 @@ static void put_routers(cull_h5 *file, const cull_trace *trace, const cull_open_
                                   NULL,
                                   "index of the decoder layer",
                                   NULL });
-    const void **rows = cull_h5_scratch(file, model->facts->L, sizeof *rows);
-    for (size_t which = 0; rows && which < N_ROUTED; which++) {
-        bool any = false;
-        for (size_t l = 0; l < model->facts->L; l++) {
-            rows[l] = rows_of(trace, which, l);
-            any |= rows[l] != NULL;
-        }
-        static const char *const names[] = { "logits", "index", "gate" };
-        static const char *const docs[] = {
-            "the router's linear output, before softmax, sigmoid or correction",
-            "the chosen experts, best first",
-            "the coefficients really used",
-        };
-        cull_h5_array array = { names[which],
-                                which == INDEX ? 'n' : 'f',
-                                4,
-                                { "moe_layer", "sequence", "position",
-                                  which == LOGITS ? "expert" : "choice" },
-                                { n, S, N, which == LOGITS ? E : K },
-                                rows,
-                                NULL,
-                                docs[which],
-                                NULL };
-        if (any)
-            put_router(file, trace, model, n, layer, &array);
-    }
+    for (size_t which = 0; which < N_ROUTED; which++)
+        put_routed(file, trace, model, n, layer, which, most(model, which != LOGITS));
 }
 
 // About how many bytes the file takes.

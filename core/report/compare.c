@@ -328,52 +328,75 @@ static void count_flips(const cull_items *base, const cull_items *items, cull_co
 // Fewer items than ten, all strata together, are too few to draw from: Student's t it is.
 enum { LEAST_DF = 9 };
 
-static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
-                          const cull_metric_view *m, cull_comparison *out)
-{
-    cull_items *first = cull_scratch(ctx, m->k, sizeof *first);
-    cull_items *second = cull_scratch(ctx, m->k, sizeof *second);
-    cull_difference *part = cull_scratch(ctx, m->k, sizeof *part);
-    run runs[MAX_RUNS];
-    const size_t n_runs = find_runs(f, base, cell, runs);
-    const bool seeds = runs[0].n > 1;
-    double twice = 0;
+// Two cells' items in every column of a metric view, and their differences.
+typedef struct pairs {
+    cull_items *first, *second; // (k) of the base, of the cell
+    cull_difference *part;      // (k)
+    double twice;               // variance that the differences and the seeds' spread both have
+} pairs;
 
-    if (!first || !second || !part)
+static cull_status pair_columns(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
+                                const cull_metric_view *m, size_t n_runs, const run *runs,
+                                pairs *out)
+{
+    const bool seeds = runs[0].n > 1;
+
+    *out = (pairs){ cull_scratch(ctx, m->k, sizeof *out->first),
+                    cull_scratch(ctx, m->k, sizeof *out->second),
+                    cull_scratch(ctx, m->k, sizeof *out->part), 0 };
+    if (!out->first || !out->second || !out->part)
         return CULL_ENOMEM;
     for (size_t j = 0; j < m->k; j++) {
-        CULL_TRY(cull_cell_items(ctx, f, base, m->column[j], &first[j]));
-        CULL_TRY(cull_cell_items(ctx, f, cell, m->column[j], &second[j]));
-        part[j] = cull_paired(&first[j], &second[j]);
+        cull_items *first = &out->first[j], *second = &out->second[j];
+        CULL_TRY(cull_cell_items(ctx, f, base, m->column[j], first));
+        CULL_TRY(cull_cell_items(ctx, f, cell, m->column[j], second));
+        out->part[j] = cull_paired(first, second);
         for (size_t i = 0; seeds && i < n_runs; i++) {
-            double df, error = part[j].error;
+            double df, error = out->part[j].error;
             if (runs[i].base == NO_CELL)
-                error = cull_ratio_stderr(runs[i].cell == cell ? &second[j] : &first[j], &df);
-            twice += of_seeds_and_items(f, &runs[i], m->column[j], error) / (double)(m->k * m->k);
+                error = cull_ratio_stderr(runs[i].cell == cell ? second : first, &df);
+            out->twice +=
+                of_seeds_and_items(f, &runs[i], m->column[j], error) / (double)(m->k * m->k);
         }
     }
+    return CULL_OK;
+}
 
-    out->d = cull_macro(m->k, part);
-    out->test = CULL_TEST_T;
-    if (seeds) {
-        out->d = with_seeds(&out->d, twice, seed_error(f, runs, n_runs, m));
-        return CULL_OK;
-    }
-    if (m->law != CULL_LAW_MEAN && out->d.df >= LEAST_DF) {
-        out->test = CULL_TEST_BOOTSTRAP;
-        return cull_bootstrap(ctx, CULL_RESAMPLES, m->k, first, second, 1, &out->d);
-    }
-    for (size_t j = 0; j < m->k; j++) {
+// Flips of all columns together; of one without clusters McNemar's test is the p.
+static void test_flips(size_t k, const pairs *p, cull_comparison *out)
+{
+    for (size_t j = 0; j < k; j++) {
         cull_comparison one = { 0 };
-        count_flips(&first[j], &second[j], &one);
+        count_flips(&p->first[j], &p->second[j], &one);
         out->flips = one.flips && (j == 0 || out->flips);
         out->to_wrong += one.to_wrong;
         out->to_right += one.to_right;
     }
-    if (out->flips && m->k == 1 && !second[0].cluster) {
+    if (out->flips && k == 1 && !p->second[0].cluster) {
         out->test = CULL_TEST_MCNEMAR;
         out->d.p = cull_mcnemar(out->to_wrong, out->to_right);
     }
+}
+
+static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_t cell,
+                          const cull_metric_view *m, cull_comparison *out)
+{
+    run runs[MAX_RUNS];
+    const size_t n_runs = find_runs(f, base, cell, runs);
+    pairs p;
+
+    CULL_TRY(pair_columns(ctx, f, base, cell, m, n_runs, runs, &p));
+    out->d = cull_macro(m->k, p.part);
+    out->test = CULL_TEST_T;
+    if (runs[0].n > 1) {
+        out->d = with_seeds(&out->d, p.twice, seed_error(f, runs, n_runs, m));
+        return CULL_OK;
+    }
+    if (m->law != CULL_LAW_MEAN && out->d.df >= LEAST_DF) {
+        out->test = CULL_TEST_BOOTSTRAP;
+        return cull_bootstrap(ctx, CULL_RESAMPLES, m->k, p.first, p.second, 1, &out->d);
+    }
+    test_flips(m->k, &p, out);
     return CULL_OK;
 }
 

@@ -228,6 +228,26 @@ static void put_examples(const report *r, size_t dense, size_t cell)
 
 // ---- the table ----
 
+// A row: nothing where no answers of the cell can be set beside the dense model's.
+static void put_flips(const report *r, size_t dense, size_t cell)
+{
+    const flips f = all_tasks(r, dense, cell);
+    const double of = (double)f.n, lost = (double)f.to_wrong, won = (double)f.to_right;
+
+    if (f.n == 0)
+        return;
+    cull_buf_puts(r->page, "<tr><td class=\"r\">");
+    if (!isnan(r->frame->cell[cell].sparsity))
+        cull_buf_printf(r->page, "%g", r->frame->cell[cell].sparsity);
+    cull_buf_puts(r->page, "</td><td>");
+    cull_page_text(r->page, report_method(r, cell));
+    cull_buf_printf(r->page,
+                    "</td><td class=\"r\">%.1f %%</td><td class=\"r\">%.1f %%</td><td class=\"r\">"
+                    "%.1f %%</td><td class=\"r\">%s%.1f %%</td></tr>\n",
+                    100 * lost / of, 100 * won / of, 100 * (lost + won) / of,
+                    won < lost ? "−" : "+", 100 * fabs(won - lost) / of);
+}
+
 cull_status report_flips(const report *r, const char *model)
 {
     size_t n;
@@ -246,24 +266,8 @@ cull_status report_flips(const report *r, const char *model)
                   "<th>method</th><th class=\"r\">right → wrong</th><th class=\"r\">wrong → "
                   "right</th><th class=\"r\">changed</th><th class=\"r\">net</th></tr></thead>"
                   "\n<tbody>\n");
-    for (size_t i = 0; i < n; i++) {
-        const flips f = all_tasks(r, dense, cells[i]);
-        const double of = (double)(f.n ? f.n : 1), lost = (double)f.to_wrong,
-                     won = (double)f.to_right;
-        if (f.n == 0)
-            continue;
-        cull_buf_puts(r->page, "<tr><td class=\"r\">");
-        if (!isnan(r->frame->cell[cells[i]].sparsity))
-            cull_buf_printf(r->page, "%g", r->frame->cell[cells[i]].sparsity);
-        cull_buf_puts(r->page, "</td><td>");
-        cull_page_text(r->page, report_method(r, cells[i]));
-        cull_buf_printf(
-            r->page,
-            "</td><td class=\"r\">%.1f %%</td><td class=\"r\">%.1f %%</td><td class=\"r\">"
-            "%.1f %%</td><td class=\"r\">%s%.1f %%</td></tr>\n",
-            100 * lost / of, 100 * won / of, 100 * (lost + won) / of, won < lost ? "−" : "+",
-            100 * fabs(won - lost) / of);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_flips(r, dense, cells[i]);
     cull_buf_puts(r->page, "</tbody></table></div>\n");
     cull_buf_puts(r->page, "<details><summary>Examples of right → wrong</summary>\n");
     for (size_t i = 0; i < n; i++)
