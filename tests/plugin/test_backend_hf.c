@@ -77,43 +77,6 @@ static void copy(fixture *f, const char *name)
     }
 }
 
-static const char *find(const char *bytes, size_t n, const char *text)
-{
-    const size_t m = strlen(text);
-
-    for (size_t i = 0; i + m <= n; i++)
-        if (memcmp(bytes + i, text, m) == 0)
-            return bytes + i;
-    return NULL;
-}
-
-// Replace the first `from` of a file by `to`; from NULL: cut the file in half; to NULL: remove it.
-static void damage(fixture *f, const char *name, const char *from, const char *to)
-{
-    const char *path = temp_path(&f->files, name), *bytes;
-    size_t n;
-
-    if (!to && !from) {
-        assert_int_equal(unlink(path), 0);
-        return;
-    }
-    assert_true(read_bytes(f, path, &bytes, &n));
-    if (!from) {
-        (void)temp_write(&f->files, name, bytes, n / 2);
-        return;
-    }
-    const char *at = find(bytes, n, from);
-    if (!at)
-        fail_msg("%s has no %s", name, from);
-    const size_t before = (size_t)(at - bytes), skip = before + strlen(from), m = strlen(to);
-    char *out = test_calloc(n + m, 1);
-    memcpy(out, bytes, before);
-    memcpy(out + before, to, m);
-    memcpy(out + before + m, bytes + skip, n - skip);
-    (void)temp_write(&f->files, name, out, before + m + n - skip);
-    test_free(out);
-}
-
 static cull_status open_folder(fixture *f, const char *folder, uint32_t what, cull_model **model)
 {
     fake_set(f->host, f->plugin, f->settings, "path", folder);
@@ -293,7 +256,7 @@ static void test_damages(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         cull_model *model = NULL;
         copy(f, damages[i].checkpoint);
-        damage(f, damages[i].file, damages[i].from, damages[i].to);
+        temp_damage(&f->files, damages[i].file, damages[i].from, damages[i].to);
         assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model),
                      damages[i].status, damages[i].sentence);
         assert_null(model);
@@ -420,14 +383,15 @@ static void test_notes(void **state)
     f->hf->close(model);
 
     copy(f, "mixtral");
-    damage(f, "config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2, \"my_key\": 1");
+    temp_damage(&f->files, "config.json", "\"num_hidden_layers\": 3",
+                "\"num_hidden_layers\": 2, \"my_key\": 1");
     assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
     assert_true(has_note(f, model, "first: a layer beyond num_hidden_layers"));
     assert_true(has_note(f, model, "my_key has no meaning for mixtral"));
     f->hf->close(model);
 
     copy(f, "qwen2_moe"); // biases that config.json does not speak of
-    damage(f, "config.json", "\"qkv_bias\": true", "\"qkv_bias\": false");
+    temp_damage(&f->files, "config.json", "\"qkv_bias\": true", "\"qkv_bias\": false");
     assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), CULL_ENOTSUP,
                  "tensor \"model.layers.0.self_attn.k_proj.bias\" is unknown");
 }
@@ -492,12 +456,12 @@ static void test_default_windows(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         copy(f, cases[i].name);
-        damage(f, "config.json", cases[i].from, cases[i].to);
+        temp_damage(&f->files, "config.json", cases[i].from, cases[i].to);
         if (strncmp(cases[i].name, "qwen", 4) == 0)
-            damage(f, "config.json", "\"use_sliding_window\": false",
-                   "\"use_sliding_window\": true");
+            temp_damage(&f->files, "config.json", "\"use_sliding_window\": false",
+                        "\"use_sliding_window\": true");
         if (strcmp(cases[i].name, "qwen2_moe") == 0) // its layers are listed
-            damage(f, "config.json", "\"full_attention\"", "\"sliding_attention\"");
+            temp_damage(&f->files, "config.json", "\"full_attention\"", "\"sliding_attention\"");
         assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
         for (size_t l = 0; l < 3; l++)
             assert_int_equal(f->hf->layer_facts(model, l)->window, cases[i].window[l]);
@@ -515,7 +479,7 @@ static void test_fingerprint(void **state)
     copy(f, "mixtral");
     assert_ok(f->host, open_folder(f, GOLDEN "mixtral", CULL_OPEN_WEIGHTS, &a));
     assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &b));
-    damage(f, "config.json", "\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06");
+    temp_damage(&f->files, "config.json", "\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06");
     assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &c));
     assert_string_equal(f->hf->facts(a)->fingerprint, f->hf->facts(b)->fingerprint);
     assert_string_not_equal(f->hf->facts(b)->fingerprint, f->hf->facts(c)->fingerprint);

@@ -16,5 +16,8 @@ void temp_end(temp_files *); // removes all
 const char *temp_write(temp_files *, const char *name, const void *bytes, size_t n);
 const char *temp_text(temp_files *, const char *name, const char *text);
 const char *temp_path(temp_files *, const char *name); // of what somebody else will write
+// Replace the first `from` of a file by `to`; from NULL: cut the file in half; to NULL, too: remove
+// it.
+void temp_damage(temp_files *, const char *name, const char *from, const char *to);
 
 #endif
