@@ -1,10 +1,9 @@
 // safetensors files: the reader behind cull/ext/safetensors.h, and a writer.
 //
-// Reading: everything is checked when a file is opened (architectures, section 5): the header's
-// length against the file's, UTF-8 and JSON without duplicate names, known dtypes, shapes whose
-// product times the element's bits is the range given, and ranges that tile the data from first to
-// last byte. Afterwards no view can leave the mapping. An open file is read-only and may be used
-// from any thread.
+// Reading: everything is checked when a file is opened: the header's length against the file's,
+// UTF-8 and JSON without duplicate names, known dtypes, shapes whose product times the element's
+// bits is the range given, and ranges that tile the data from first to last byte. Afterwards no
+// view can leave the mapping. An open file is read-only and may be used from any thread.
 //
 // A sealed file says in its header what the checksum of all its bytes is, so that what Cull keeps
 // for itself (statistics, cuts) is believed only as it was written.

@@ -1,4 +1,4 @@
-// What statistics are shown where rows meet a matrix.
+// The inputs of matrices, fed to the sums of the statistics that want them.
 #include "engine/input_hooks.h"
 
 #include <math.h>

@@ -1,5 +1,4 @@
-// Calibration's statistics of one layer, gathered while it is visited (reference: methods, section
-// 1).
+// Calibration's statistics of one layer (cull/stats.h), gathered while it is visited.
 //
 // Everything is summed per slice of the sequences, row by row in their order, and merged in the
 // slices' tree (slices.h); Hessians are summed over all rows in order (hessian.h). Extremes and

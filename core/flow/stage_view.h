@@ -1,4 +1,4 @@
-// What a criterion and a strategy see of one stage: the view of DESIGN section 5, and the services
+// What a criterion and a strategy see of one stage: cull_view, and the services
 // that belong to it (cull.observed/1, cull.weight-scores/1, cull.cut-file/1).
 #ifndef CULL_FLOW_STAGE_VIEW_H
 #define CULL_FLOW_STAGE_VIEW_H

@@ -1,4 +1,4 @@
-// A model's facts without its weights, asked of the backend once and kept.
+// What a plan needs of the world, loaded: models' facts, calibration rows, metrics' requests.
 #include "plan/inputs.h"
 
 #include <stddef.h>

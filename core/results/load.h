@@ -1,4 +1,4 @@
-// Steps of loading a frame; for report/load*.c and frame.c alone.
+// Steps of loading a frame; for results/ alone.
 #ifndef CULL_RESULTS_LOAD_H
 #define CULL_RESULTS_LOAD_H
 

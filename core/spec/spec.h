@@ -1,4 +1,4 @@
-// An experiment: one YAML file as a struct (DESIGN section 3).
+// An experiment: one YAML file as a struct (the format: docs/experiment-format.md).
 //
 //   question:    text                            baseline:    METHOD | dense
 //   models:      { NAME: backend, … }

@@ -1,4 +1,4 @@
-// How the steps of a study are made; private to flow/.
+// How the steps of a study are made; private to study/.
 #ifndef CULL_STUDY_STEPS_H
 #define CULL_STUDY_STEPS_H
 

@@ -1,4 +1,4 @@
-// The optional services of version 1.0, as offsets.c has the rest.
+// The optional services, as offsets.c has the rest.
 #include <cull/ext/cut_file.h>
 #include <cull/ext/math.h>
 #include <cull/ext/safetensors.h>

@@ -1,5 +1,4 @@
-// What the tests of a file share: made by `setup` before the first, gone by `teardown` after the
-// last.
+// What the tests of a file share, made by `setup` and gone by `teardown`, of each or of all.
 //
 //     PLUGIN_FIXTURE("metric", "choices") // host, plugin, files
 //     …

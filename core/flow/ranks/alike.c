@@ -66,7 +66,7 @@ static size_t line_of(const char *at, const char *end)
 
 static bool of_the_processor(const char *line)
 {
-    return !strncmp(line, "the processor's", 15) || !strncmp(line, "the kernels", 11);
+    return strncmp(line, "the processor's", 15) == 0 || strncmp(line, "the kernels", 11) == 0;
 }
 
 static cull_status refuse(cull_ctx *ctx, size_t rank, const char *own, size_t n_own,

@@ -1,4 +1,4 @@
-// What trials will cost: operations, bytes, time.
+// What trials will cost: operations, bytes read, memory.
 #include "plan/cost/cost.h"
 
 #include <math.h>

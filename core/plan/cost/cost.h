@@ -1,4 +1,4 @@
-// What a plan will cost, estimated from facts alone: arithmetic, reading, memory, time.
+// What a plan will cost, estimated from facts alone: arithmetic, reading, memory. Seconds: time.h.
 #ifndef CULL_PLAN_COST_COST_H
 #define CULL_PLAN_COST_COST_H
 

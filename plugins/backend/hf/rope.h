@@ -4,16 +4,18 @@
 // interleaved, 2j with 2j + 1, by the angle position × freq[j]; what is rotated is also multiplied
 // by `scale`.
 //
-//   default    freq[j] = θ^(−2j/rot)
-//   dynamic    the same, for no path is longer than max_position_embeddings; with alpha, θ is
-//   multiplied by alpha^(rot / (rot − 2)) from the beginning
+// clang-format off
+//   default       freq[j] = θ^(−2j/rot)
+//   dynamic       the same, for no path is longer than max_position_embeddings; with alpha, θ is
+//                 multiplied by alpha^(rot / (rot − 2)) from the beginning
 //   proportional  only the first channels' share turns, with the frequencies that all would have
-//   linear     … / factor
-//   llama3     long waves / factor, short ones kept, a ramp between (Llama 3.1)
-//   yarn       a ramp over j between freq and freq / factor (Peng et al. 2023, arXiv:2309.00071,
-//   section 3.2) longrope   freq[j] / short_factor[j], or long_factor[j] for paths beyond the
-//   original length (Ding et al.
-//              2024, arXiv:2402.13753)
+//   linear        … / factor
+//   llama3        long waves / factor, short ones kept, a ramp between (Llama 3.1)
+//   yarn          a ramp over j between freq and freq / factor (Peng et al. 2023,
+//                 arXiv:2309.00071, section 3.2)
+//   longrope      freq[j] / short_factor[j], or long_factor[j] for paths beyond the original
+//                 length (Ding et al. 2024, arXiv:2402.13753)
+// clang-format on
 //
 // Frequencies are computed in float32, operation by operation as transformers does, because an
 // error of one unit in the last place of a frequency grows with the position.
