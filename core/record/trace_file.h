@@ -1,9 +1,14 @@
 // The HDF5 file of `cull trace`: what every layer computed.
 //
-//   /tokens (sequence, position) i32     /logits (sequence, position, vocab) f32
-//   /hidden (layer, sequence, position, width) f32: each layer's input, the last one after the
-//   final norm /router/logits (moe_layer, sequence, position, expert) f32    /router/layer
-//   (moe_layer) i32 /router/index, /router/gate (moe_layer, sequence, position, choice) i32, f32
+// clang-format off
+//   /tokens          i32  (sequence, position)
+//   /logits          f32  (sequence, position, vocab)
+//   /hidden          f32  (layer, sequence, position, width)  each layer's input, the last one after the final norm
+//   /router/layer    i32  (moe_layer)
+//   /router/logits   f32  (moe_layer, sequence, position, expert)
+//   /router/index    i32  (moe_layer, sequence, position, choice)
+//   /router/gate     f32  (moe_layer, sequence, position, choice)
+// clang-format on
 //
 // Where E or K differ by layer, the rest is NaN in floats and −1 in indices. Written atomically.
 #ifndef CULL_RECORD_TRACE_FILE_H
