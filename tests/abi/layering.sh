@@ -1,6 +1,6 @@
 #!/bin/sh
 # Who may include whom. Every room of core stands on the rooms listed beside it and on itself; plugins on the
-# SDK and their own headers.
+# SDK and their own headers. No room but base, engine and cli is larger than what can be taken in at a glance.
 #     layering.sh SOURCE
 set -u
 cd "$1" || exit 1
@@ -46,6 +46,13 @@ for room in core/*/; do
     case " base ranks math cut statistics plugin check spec engine plan record results flow study report cli cmake " in
     *" ${room%/} "*) ;;
     *) refuse "a room without a rule in $0" "core/$room" ;;
+    esac
+done
+for room in core/*/ core/*/*/; do
+    entries=$(ls "$room" | wc -l)
+    case $room in
+    core/base/ | core/engine/ | core/cli/) ;;
+    *) [ "$entries" -le 25 ] || refuse "a room of more than 25 entries" "$room: $entries" ;;
     esac
 done
 refuse "plugins include the SDK and their own headers" \
