@@ -111,16 +111,26 @@ static cull_status read_open(cull_ctx *ctx, int fd, const char *path, size_t exp
     return status;
 }
 
-cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes, size_t *n)
+cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n)
 {
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd < 0)
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
         return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
+    if (fstat(*fd, &st) || !S_ISREG(st.st_mode)) {
+        close(*fd);
         return cull_fail(ctx, CULL_EIO, "%s: not a regular file", path);
     }
-    return read_open(ctx, fd, path, (size_t)st.st_size, bytes, n);
+    *n = (size_t)st.st_size;
+    return CULL_OK;
+}
+
+cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes, size_t *n)
+{
+    size_t length;
+    int fd;
+
+    CULL_TRY(cull_open_regular(ctx, path, &fd, &length));
+    return read_open(ctx, fd, path, length, bytes, n);
 }

@@ -9,4 +9,7 @@
 cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes,
                            size_t *n) CULL_MUST_CHECK;
 
+// A regular file, open for reading, and its length: the caller closes *fd.
+cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n) CULL_MUST_CHECK;
+
 #endif

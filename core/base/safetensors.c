@@ -2,14 +2,13 @@
 #include "base/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/read_file.h"
 #include "base/safetensors_header.h"
 #include "base/sigbus.h"
 
@@ -74,16 +73,9 @@ cull_status cull_safetensors_view(cull_ctx *ctx, const char *path, const void *b
 
 static cull_status map_file(cull_ctx *ctx, const char *path, void **bytes, size_t *n)
 {
-    struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd;
 
-    if (fd < 0)
-        return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return cull_fail(ctx, CULL_EIO, "%s: not a regular file", path);
-    }
-    *n = (size_t)st.st_size;
+    CULL_TRY(cull_open_regular(ctx, path, &fd, n));
     *bytes = *n ? mmap(NULL, *n, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     const int error = errno;
     close(fd);
