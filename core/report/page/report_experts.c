@@ -122,25 +122,52 @@ static bool comparable(const known *a, const known *b)
     return a->experts.L == b->experts.L && a->experts.E == b->experts.E;
 }
 
-static void put_correlations(const report *r, size_t n, const known *const *some)
+// What two cells have in common, as a cell of a table; *chance: what blind choices would, at most.
+typedef void (*common_fn)(cull_buf *page, const known *a, const known *b, double *chance);
+
+static void put_each_pair(const report *r, size_t n, const known *const *some, common_fn put,
+                          double *chance)
 {
-    cull_buf_puts(r->page, "<div><h4>Scores: Spearman’s ρ within a layer, mean over layers</h4>"
-                           "<div class=\"scroll\"><table><thead>");
     put_names(r, n, some);
     for (size_t i = 0; i < n; i++) {
         cull_buf_puts(r->page, "<tr><td>");
         cull_page_text(r->page, report_method(r, some[i]->cell));
         cull_buf_puts(r->page, "</td>");
-        for (size_t j = 0; j < n; j++) {
-            const cull_experts *e = &some[i]->experts;
-            const bool both = some[i]->rank && some[j]->rank && comparable(some[i], some[j]);
-            put_share(r->page,
-                      both ? cull_rank_correlation(e->L, e->E, some[i]->rank, some[j]->rank) : NAN,
-                      0, 1);
-        }
+        for (size_t j = 0; j < n; j++)
+            put(r->page, some[i], some[j], chance);
         cull_buf_puts(r->page, "</tr>\n");
     }
-    cull_buf_puts(r->page, "</tbody></table></div></div>\n");
+    cull_buf_puts(r->page, "</tbody></table></div>");
+}
+
+static void put_correlation(cull_buf *page, const known *a, const known *b, double *chance)
+{
+    const bool both = a->rank && b->rank && comparable(a, b);
+
+    (void)chance;
+    put_share(page,
+              both ? cull_rank_correlation(a->experts.L, a->experts.E, a->rank, b->rank) : NAN, 0,
+              1);
+}
+
+static void put_correlations(const report *r, size_t n, const known *const *some)
+{
+    cull_buf_puts(r->page, "<div><h4>Scores: Spearman’s ρ within a layer, mean over layers</h4>"
+                           "<div class=\"scroll\"><table><thead>");
+    put_each_pair(r, n, some, put_correlation, NULL);
+    cull_buf_puts(r->page, "</div>\n");
+}
+
+static void put_overlap(cull_buf *page, const known *a, const known *b, double *chance)
+{
+    const cull_experts *e = &a->experts;
+    cull_overlap o = { NAN, NAN };
+
+    if (comparable(a, b))
+        o = cull_removed_overlap(e->L, e->E, e->kept, b->experts.kept);
+    if (a != b && !isnan(o.chance))
+        *chance = isnan(*chance) ? o.chance : fmax(*chance, o.chance);
+    put_share(page, o.jaccard, isnan(o.chance) ? 0 : o.chance, 1);
 }
 
 static void put_overlaps(const report *r, size_t n, const known *const *some, double sparsity)
@@ -151,23 +178,7 @@ static void put_overlaps(const report *r, size_t n, const known *const *some, do
                     "<div><h4>Removed at %g: Jaccard index, mean over layers</h4>"
                     "<div class=\"scroll\"><table><thead>",
                     sparsity);
-    put_names(r, n, some);
-    for (size_t i = 0; i < n; i++) {
-        cull_buf_puts(r->page, "<tr><td>");
-        cull_page_text(r->page, report_method(r, some[i]->cell));
-        cull_buf_puts(r->page, "</td>");
-        for (size_t j = 0; j < n; j++) {
-            const cull_experts *e = &some[i]->experts;
-            cull_overlap o = { NAN, NAN };
-            if (comparable(some[i], some[j]))
-                o = cull_removed_overlap(e->L, e->E, e->kept, some[j]->experts.kept);
-            if (i != j && !isnan(o.chance))
-                chance = isnan(chance) ? o.chance : fmax(chance, o.chance);
-            put_share(r->page, o.jaccard, isnan(o.chance) ? 0 : o.chance, 1);
-        }
-        cull_buf_puts(r->page, "</tr>\n");
-    }
-    cull_buf_puts(r->page, "</tbody></table></div>");
+    put_each_pair(r, n, some, put_overlap, &chance);
     if (!isnan(chance))
         cull_buf_printf(r->page,
                         "<p class=\"note\">Blind choices of these sizes would give %.2f; shading "
