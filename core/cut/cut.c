@@ -143,11 +143,6 @@ static cull_status add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay
     return CULL_OK;
 }
 
-cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
-{
-    return add(ctx, cut, overlay, false);
-}
-
 cull_status cull_cut_add_paged(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay)
 {
     return add(ctx, cut, overlay, true);

@@ -30,8 +30,7 @@ bool cull_overlay_fits(uint32_t kind, cull_matrix_id where, size_t rows);
 // lives as long as the cut. NULL, reported, when it cannot be.
 void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint32_t kind,
                        size_t rows, size_t cols);
-cull_status cull_cut_add(cull_ctx *ctx, cull_cut *cut, const cull_overlay *overlay) CULL_MUST_CHECK;
-// The same with data in a shared mapping of a file, whose pages may be let go.
+// Enter an overlay whose data are in a shared mapping of a file, and may be let go page by page.
 cull_status cull_cut_add_paged(cull_ctx *ctx, cull_cut *cut,
                                const cull_overlay *overlay) CULL_MUST_CHECK;
 

@@ -1,27 +1,8 @@
-// Means, ratios, their errors; paired differences; Holm.
+// Ratios over items and their errors; paired differences; Holm.
 #include "statistics/stats.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-double cull_mean(size_t n, const double *x)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += x[i];
-    return n ? sum / (double)n : NAN;
-}
-
-double cull_sd(size_t n, const double *x)
-{
-    const double mean = cull_mean(n, x);
-    double squares = 0;
-
-    for (size_t i = 0; i < n; i++)
-        squares += (x[i] - mean) * (x[i] - mean);
-    return n > 1 ? sqrt(squares / (double)(n - 1)) : NAN;
-}
 
 // ---- errors of ratios ----
 
@@ -142,11 +123,6 @@ double cull_ratio_stderr(const cull_items *items, double *df)
     return cull_paired_stderr(NULL, items, df);
 }
 
-double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df)
-{
-    return cull_ratio_stderr(&(cull_items){ .n = n, .a = x, .cluster = cluster }, df);
-}
-
 double cull_paired_stderr(const cull_items *first, const cull_items *second, double *df)
 {
     const pair p = pair_of(first, second);
@@ -264,17 +240,6 @@ cull_difference cull_macro(size_t k, const cull_difference *parts)
         sum = cull_add_errors(sum, (cull_error_part){ parts[i].error, parts[i].df });
     }
     return cull_by_t(value, sum.error / (double)k, sum.df);
-}
-
-double cull_pooled_stderr(size_t k, const size_t *n, const double *error)
-{
-    double squares = 0, total = 0;
-
-    for (size_t i = 0; i < k; i++) {
-        squares += (double)(n[i] - 1) * (double)n[i] * error[i] * error[i];
-        total += (double)n[i];
-    }
-    return sqrt(squares / (total - (double)k) / total);
 }
 
 // ---- several comparisons ----

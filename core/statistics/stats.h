@@ -21,12 +21,6 @@ double cull_mcnemar(size_t b, size_t c);
 
 // ---- one model ----
 
-double cull_mean(size_t n, const double *x);
-double cull_sd(size_t n, const double *x); // divisor n − 1; NaN for n < 2
-// sd/√n; with clusters (cluster[i] < n) the robust error of Miller's section 2.2: √Σ_c (Σ_i∈c (x −
-// x̄))² / n, times √(G/(G − 1)) for G clusters. df: n − 1 or G − 1.
-double cull_stderr(size_t n, const double *x, const size_t *cluster, double *df);
-
 // An item's part of Σa/Σb: for a mean a is the outcome and b is 1, for a perplexity Σ −log p and
 // tokens.
 typedef struct cull_items {
@@ -37,9 +31,11 @@ typedef struct cull_items {
 } cull_items;
 
 double cull_ratio(const cull_items *items); // Σa/Σb
-// Error of a ratio by linearisation: of the mean of (a − R b)/b̄. df as above. Strata (the tasks of
-// a group) are no sample: items differ from the mean of their own, and G less the number of strata
-// is divided by, which is how lm-eval pools the errors of a group's tasks.
+// Error of a ratio by linearisation: of the mean of d = (a − R b)/b̄. sd/√n; with clusters the
+// robust error of Miller's section 2.2: √Σ_c (Σ_i∈c d)² / n, times √(G/(G − 1)) for G clusters.
+// df: n − 1 or G − 1. Strata (the tasks of a group) are no sample: items differ from the mean of
+// their own, and G less the number of strata is divided by, which is how lm-eval pools the errors
+// of a group's tasks.
 double cull_ratio_stderr(const cull_items *items, double *df);
 
 // ---- two models ----
@@ -88,10 +84,6 @@ cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull
 
 // Mean of k independent estimates: its error is that of their sum (cull_add_errors), / k.
 cull_difference cull_macro(size_t k, const cull_difference *parts);
-
-// As lm-eval pools the errors of a group's tasks, n[i] items each: √(Σ (n − 1) n error² / (Σ n − k)
-// / Σ n).
-double cull_pooled_stderr(size_t k, const size_t *n, const double *error);
 
 // Holm's adjustment: adjusted[i] ≤ α for all that may be claimed together at level α. p that are
 // NaN are no comparisons. adjusted may be p.

@@ -47,11 +47,6 @@ cull_tensor golden_tensor(const golden *g, const char *name)
     return tensor;
 }
 
-const char *golden_metadata(const golden *g, const char *key)
-{
-    return cull_safetensors_metadata(g->file, key);
-}
-
 static const void *numbers(golden *g, const char *name, cull_dtype dtype, size_t rank,
                            const size_t *shape)
 {
@@ -84,11 +79,6 @@ const double *golden_f64(golden *g, const char *name, size_t rank, const size_t 
 const int32_t *golden_i32(golden *g, const char *name, size_t rank, const size_t *shape)
 {
     return numbers(g, name, CULL_DT_I32, rank, shape);
-}
-
-const int64_t *golden_i64(golden *g, const char *name, size_t rank, const size_t *shape)
-{
-    return numbers(g, name, CULL_DT_I64, rank, shape);
 }
 
 const uint8_t *golden_u8(golden *g, const char *name, size_t rank, const size_t *shape)

@@ -17,14 +17,12 @@ golden *golden_open(fake_host *host, const char *path);
 void golden_close(golden *g);
 cull_tensor golden_tensor(const golden *g, const char *name);
 bool golden_has(const golden *g, const char *name);
-const char *golden_metadata(const golden *g, const char *key);
 
 // Numbers of a tensor of that dtype, aligned, valid until golden_close. `shape` NULL: any shape of
 // that rank; rank SIZE_MAX: any.
 const float *golden_f32(golden *g, const char *name, size_t rank, const size_t *shape);
 const double *golden_f64(golden *g, const char *name, size_t rank, const size_t *shape);
 const int32_t *golden_i32(golden *g, const char *name, size_t rank, const size_t *shape);
-const int64_t *golden_i64(golden *g, const char *name, size_t rank, const size_t *shape);
 const uint8_t *golden_u8(golden *g, const char *name, size_t rank, const size_t *shape); // or BOOL
 // Any of F32, F64, F16, BF16, I32, I64, U8, BOOL as doubles.
 const double *golden_numbers(golden *g, const char *name, size_t *n);

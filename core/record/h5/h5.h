@@ -86,9 +86,6 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out) CULL
 void cull_h5_close(cull_h5_in *file); // NULL is fine
 
 bool cull_h5_has(cull_h5_in *file, const char *path);
-// Names of the groups ('g') or arrays ('d') in a group, in the order of their making; alloc arena.
-cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t *n,
-                          const char *const **names) CULL_MUST_CHECK;
 // Attributes. An absent one leaves *out as it was.
 cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *name,
                              const char **out) CULL_MUST_CHECK;

@@ -112,60 +112,6 @@ bool cull_h5_has(cull_h5_in *file, const char *path)
     return group >= 0 && H5Lexists(group, name, H5P_DEFAULT) > 0;
 }
 
-typedef struct listing {
-    cull_ctx *ctx;
-    H5O_type_t kind;
-    size_t n, room;
-    const char **names;
-} listing;
-
-static herr_t list_one(hid_t group, const char *name, const H5L_info_t *link, void *arg)
-{
-    listing *list = arg;
-    H5O_info_t info;
-
-    if (link->type != H5L_TYPE_HARD ||
-        H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
-        info.type != list->kind)
-        return 0;
-    if (list->n == list->room) {
-        list->room = list->room ? 2 * list->room : 16;
-        const char **more = cull_take(list->ctx, list->room, sizeof *more);
-        if (!more)
-            return 1;
-        if (list->n)
-            memcpy(more, list->names, list->n * sizeof *more);
-        list->names = more;
-    }
-    list->names[list->n] = cull_arena_copy(cull_context_of(list->ctx)->alloc, name, strlen(name));
-    return list->names[list->n++] ? 0 : 1;
-}
-
-cull_status cull_h5_names(cull_h5_in *file, const char *group, char kind, size_t *n,
-                          const char *const **names)
-{
-    listing list = { .ctx = file->ctx, .kind = kind == 'g' ? H5O_TYPE_GROUP : H5O_TYPE_DATASET };
-
-    *n = 0;
-    *names = NULL;
-    if (!cull_h5_has(file, group))
-        return CULL_OK;
-
-    hsize_t at = 0;
-    herr_t ok = H5Literate_by_name(file->file, group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &at,
-                                   list_one, &list, H5P_DEFAULT);
-    if (ok < 0) // a file that others wrote
-        ok = H5Literate_by_name(file->file, group, H5_INDEX_NAME, H5_ITER_INC, &at, list_one, &list,
-                                H5P_DEFAULT);
-    if (ok > 0)
-        return cull_no_memory(file->ctx);
-    if (ok < 0)
-        return unreadable(file, group);
-    *n = list.n;
-    *names = list.names;
-    return CULL_OK;
-}
-
 // ---- values ----
 
 // n texts read through `read(file, handle, type, buffer)` into the alloc arena.
