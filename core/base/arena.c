@@ -59,13 +59,18 @@ static bool add_chunk(cull_arena *arena, size_t size)
     return true;
 }
 
-// Chunks double with the arena, up to 64 times the first, so that many small pieces need few
-// chunks.
+// Chunks double with the arena, up to 64 times the first, so that many small pieces need few of
+// them. A larger piece gets one of a few sizes, or pieces that vary would each leave one behind.
 static size_t next_size(const cull_arena *arena, size_t bytes)
 {
     const size_t usual = (size_t)CHUNK << (arena->n < 6 ? arena->n : 6);
+    size_t step = usual / 4;
 
-    return bytes > usual / 2 ? bytes : usual;
+    if (bytes <= usual / 2)
+        return usual;
+    while (bytes / 8 >= step)
+        step *= 2;
+    return bytes > SIZE_MAX - step ? bytes : (bytes + step - 1) / step * step;
 }
 
 // Go on in the smallest empty chunk that the piece fits in, or in a new one. The others stay behind

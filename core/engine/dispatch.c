@@ -429,9 +429,10 @@ static cull_status run_waves(dispatch *t)
         laid += t->group[g].overlay;
     }
     t->many_overlays = laid > overlays;
-    const size_t most = wave_rows(t, all), room = WAVE_BYTES / output_bytes(t);
-    // All waves of all layers ask for as much, or each larger one would leave the last one's memory
-    // unused; what is not written takes none.
+    const size_t most = wave_rows(t, all);
+    size_t room = WAVE_BYTES / output_bytes(t);
+    // All waves of all layers ask for as much, and those of a group that is larger for a multiple,
+    // or each larger one would leave the last one's memory unused; what is not written takes none.
     for (size_t g = 0; g < t->n_groups;) {
         size_t end = g, rows = 0, bytes = 0;
         while (end < t->n_groups && (end == g || (rows + t->group[end].n <= most &&
@@ -439,8 +440,10 @@ static cull_status run_waves(dispatch *t)
             rows += t->group[end].n;
             bytes += t->group[end++].overlay;
         }
+        while (room < rows)
+            room = room ? 2 * room : rows;
         if (rows)
-            CULL_TRY(run_wave(t, g, end, rows, rows > room ? rows : room));
+            CULL_TRY(run_wave(t, g, end, rows, room));
         g = end;
     }
     return CULL_OK;

@@ -92,6 +92,23 @@ static void arena_passes_nothing_over(void **state)
     cull_arena_free(arena);
 }
 
+// Pieces that vary leave few chunks behind, not one each.
+static void arena_holds_few_sizes(void **state)
+{
+    static const size_t kib[] = { 5944, 7136, 6936, 7616, 7544, 6608, 7688, 7680, 7704, 6000 };
+    cull_arena *arena = cull_arena_new();
+
+    (void)state;
+    assert_non_null(arena);
+    for (size_t i = 0; i < sizeof kib / sizeof *kib; i++) {
+        const cull_mark mark = cull_arena_mark(arena);
+        assert_non_null(cull_arena_room(arena, kib[i], 1024));
+        cull_arena_rewind(arena, mark);
+    }
+    assert_true(cull_arena_bytes(arena) < (size_t)24 << 20);
+    cull_arena_free(arena);
+}
+
 static void arena_keeps_what_came_before_a_mark(void **state)
 {
     cull_arena *arena = cull_arena_new();
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test(fails_on_demand),
         cmocka_unit_test(arena_pieces_are_zero_again),
         cmocka_unit_test(arena_passes_nothing_over),
+        cmocka_unit_test(arena_holds_few_sizes),
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
         cmocka_unit_test(what_is_held_keeps_to_a_limit),
         cmocka_unit_test(json_keeps_to_the_limit),
