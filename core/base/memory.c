@@ -154,6 +154,18 @@ uint64_t cull_peak_memory(void)
     return 1024 * (uint64_t)kib;
 }
 
+// The C library would put blocks of up to 32 MB among the small ones, once such a block was freed:
+// there they are zeroed by hand, and stay.
+void cull_large_blocks_apart(void)
+{
+#if defined(M_MMAP_THRESHOLD) // glibc's
+    enum { LARGE = 4 << 20, KEPT_FREE = 16 << 20 };
+
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+#endif
+}
+
 // ---- jansson ----
 
 static _Thread_local bool json_lacked;

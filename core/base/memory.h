@@ -13,6 +13,10 @@ void *cull_grow(void *p, size_t old_n, size_t n,
 void cull_free(void *p);      // NULL is fine
 char *cull_strdup(const char *s);
 
+// Once, by the program: a block of four megabytes and more is pages of its own, which cost nothing
+// before they are touched and go back to the system when it is freed.
+void cull_large_blocks_apart(void);
+
 // A limit on what is allocated here and by jansson: so many bytes more than are held now, SIZE_MAX:
 // none. What is beyond it is refused as if there were no memory, until the next call. [one thread,
 // while no other allocates]

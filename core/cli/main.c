@@ -136,6 +136,7 @@ static int leave(int status)
 int main(int argc, char **argv)
 {
     cull_crash_install();
+    cull_large_blocks_apart();
     cull_json_memory_install();
     cull_interrupt_install();
     argp_err_exit_status = CULL_EXIT_USAGE;
