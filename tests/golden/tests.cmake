@@ -48,6 +48,11 @@ add_test(NAME golden-published COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" 
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_published.py ${CMAKE_CURRENT_LIST_DIR}/published)
 set_tests_properties(golden-published PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
 
+# Files with the tensors of whole checkpoints as they are published, as long as those and sparse.
+add_test(NAME golden-layouts COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_layouts.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/published)
+set_tests_properties(golden-layouts PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
 # REAM, from calibration rows to an export, beside numpy, scipy and transformers.
 add_test(NAME golden-ream COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_ream.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
