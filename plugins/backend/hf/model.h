@@ -167,6 +167,8 @@ size_t hf_layer_count(struct hf_config *, const hf_arch *);
 void hf_mixer_read(struct hf_config *, const hf_mixer *, hf_mixer_shape *);
 cull_status hf_mixer_layers(struct hf_config *, cull_model *);
 cull_status hf_mixer_check(struct hf_config *, const cull_model *);
+// config/quantization.c: config.json → how stored weights are quantised.
+cull_status hf_quantization_read(struct hf_config *, cull_model *);
 // config/layer_overrides.c: what differs by layer.
 cull_status hf_differ_read(struct hf_config *, cull_model *);
 // weights/bind.c: tensors → layers.

@@ -189,50 +189,6 @@ static cull_status read_sparse(hf_config *c, cull_model *m)
     return c->status;
 }
 
-static cull_status read_quantization(hf_config *c, cull_model *m)
-{
-    // clang-format off
-    static const hf_key keys[] = {
-        { "activation_scheme", "\"dynamic\"|null", "activations are not quantised here" },
-        { "modules_to_not_convert|ignored_layers|modules_to_convert|dequantize", HF_ANY, NULL },
-        { "scale_fmt", HF_ANY, NULL }, // of activations' scales; those of weights stand beside them
-        { 0 }
-    };
-    // clang-format on
-    const bool may_mxfp4 = m->arch->stack_bias;
-    hf_shape *s = &m->s;
-    hf_config q, *in = c;
-
-    while (in->outer && !hf_config_has(in, "quantization_config"))
-        in = in->outer;
-    if (!hf_config_sub(in, "quantization_config", &q))
-        return in->status;
-    const char *works = may_mxfp4 ? "fp8, mxfp4" : "fp8";
-    const char *method = hf_word(&q, "quant_method", "none");
-    const char *format = hf_word(&q, "fmt", "e4m3");
-    const json_t *block = hf_config_value(&q, "weight_block_size");
-    cull_status status = q.status;
-
-    if (status == CULL_OK && !hf_one_of(method, may_mxfp4 ? "fp8|mxfp4" : "fp8"))
-        status = hf_refuse(&q, "quant_method", method, works);
-    else if (status == CULL_OK && !hf_one_of(format, "e4m3|float8_e4m3fn"))
-        status = hf_refuse(&q, "fmt", format, "e4m3");
-    s->mxfp4 = status == CULL_OK && strcmp(method, "mxfp4") == 0;
-    if (status == CULL_OK && !s->mxfp4) {
-        const json_int_t rows = json_integer_value(json_array_get(block, 0));
-        const json_int_t cols = json_integer_value(json_array_get(block, 1));
-        if (block &&
-            (json_array_size(block) != 2 || rows < 1 || cols < 1 || rows > 65536 || cols > 65536))
-            status = hf_wrong(&q, "weight_block_size", block, "two positive integers");
-        s->block_rows = block ? (size_t)rows : 128;
-        s->block_cols = block ? (size_t)cols : 128;
-    }
-    if (status == CULL_OK)
-        status = hf_lists_sub_keys(&q, m, keys);
-    hf_config_close(&q);
-    return status;
-}
-
 // A token id, or the first of a list of them; −1: none.
 static int32_t read_token(hf_config *c, const char *key)
 {
@@ -302,7 +258,7 @@ cull_status hf_shape_read(hf_config *c, cull_model *m)
     hf_mixer_read(c, &m->arch->mixer, &m->s.mix);
     CULL_TRY(read_sparse(c, m));
     CULL_TRY(hf_mixer_layers(c, m));
-    CULL_TRY(read_quantization(c, m));
+    CULL_TRY(hf_quantization_read(c, m));
     read_logits(c, m->arch, &m->facts);
     m->facts.bos = read_token(c, "bos_token_id");
     m->facts.eos = read_token(c, "eos_token_id");

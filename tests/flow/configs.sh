@@ -1,0 +1,19 @@
+#!/bin/sh
+# Published configurations with what others have beside them: taken where transformers takes it, and else refused by name.
+. "$SOURCE/tests/flow/common.sh"
+MIXTRAL=mistralai--Mixtral-8x7B-v0.1
+
+# edited EXPRESSION MODEL: is its config.json, changed by sed, in ./edited taken?
+edited()
+{
+    rm -rf edited && mkdir edited && sed "$1" "$SOURCE/tests/golden/published/$2.json" > edited/config.json
+    "$CULL" inspect edited > page 2> log
+}
+
+# What ModelOpt says in a file of its own, of which config.json does not know.
+edited '' $MIXTRAL || fail "a published configuration is refused"
+echo '{"quantization": {"quant_algo": "NVFP4"}}' > edited/hf_quant_config.json
+"$CULL" inspect edited > page 2> log && fail "NVFP4 is not refused"
+says 'hf_quant_config.json: quantization.quant_algo "NVFP4" is not supported'
+echo '{"quantization": {"quant_algo": null}}' > edited/hf_quant_config.json
+"$CULL" inspect edited > page 2> log || fail "an hf_quant_config.json of nothing is refused"
