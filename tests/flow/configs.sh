@@ -1,7 +1,7 @@
 #!/bin/sh
 # Published configurations with what others have beside them: taken where transformers takes it, and else refused by name.
 . "$SOURCE/tests/flow/common.sh"
-MIXTRAL=mistralai--Mixtral-8x7B-v0.1
+MIXTRAL=mistralai--Mixtral-8x7B-v0.1 VL=Qwen--Qwen3-VL-30B-A3B-Instruct
 
 # edited EXPRESSION MODEL: is its config.json, changed by sed, in ./edited taken?
 edited()
@@ -17,3 +17,8 @@ echo '{"quantization": {"quant_algo": "NVFP4"}}' > edited/hf_quant_config.json
 says 'hf_quant_config.json: quantization.quant_algo "NVFP4" is not supported'
 echo '{"quantization": {"quant_algo": null}}' > edited/hf_quant_config.json
 "$CULL" inspect edited > page 2> log || fail "an hf_quant_config.json of nothing is refused"
+
+# A null is no list, but for a class that asks whether there is such a key.
+edited '1s/{/{ "layer_types": null,/' $MIXTRAL || fail "layer_types null is refused"
+edited 's/"text_config": {/&"layer_types": null, /' $VL && fail "Qwen3-VL takes layer_types null"
+says 'text_config.layer_types null is not supported'

@@ -1,5 +1,6 @@
 // Qwen3-VL-MoE's language model (Qwen team 2025, arXiv:2511.21631): Qwen3-MoE with fused experts
 // that are turned; M-RoPE's three positions are one on text.
+#include "config/config.h"
 #include "names.h"
 
 // clang-format off
@@ -9,6 +10,15 @@ static const hf_key keys[] = {
     { 0 },
 };
 // clang-format on
+
+// The reference looks at layer_types where there is such a key, whatever its value.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    (void)m;
+    return hf_config_is_null(c, "layer_types")
+               ? hf_refuse_value(c, "layer_types", "null", "a list, or no such key")
+               : CULL_OK;
+}
 
 const hf_arch hf_qwen3_vl_moe = {
     HF_LIKE_QWEN3_WRAPPED,
@@ -23,4 +33,5 @@ const hf_arch hf_qwen3_vl_moe = {
                  HF_EXPERTS_FUSED,
                  HF_EXPERTS_PROJ },
     .keys = keys,
+    .adjust = adjust,
 };

@@ -122,18 +122,16 @@ static bool needs_window(hf_config *c, const hf_arch *arch, const json_t *types)
 // A family whose layers are all alike does not read layer_types; if they are there, they say so.
 static cull_status check_alike(hf_config *c, cull_model *m)
 {
+    static const char key[] = "layer_types";
     const char *alike = m->s.window ? "sliding_attention" : "full_attention";
-    const bool own = m->arch->own_types, null = hf_config_is_null(c, "layer_types");
-    const json_t *types = json_object_get(c->root, "layer_types");
+    const bool own = m->arch->own_types;
+    const json_t *types = own ? json_object_get(c->root, key) : hf_config_value(c, key);
 
-    if (null && !own)
-        return hf_refuse_value(c, "layer_types", "null", "a list, or no such key");
-    CULL_TRY(hf_check_words(c, "layer_types", null ? NULL : types, m->s.L));
-    types = own ? NULL : hf_config_value(c, "layer_types");
-    for (size_t l = 0; l < json_array_size(types); l++) {
+    CULL_TRY(hf_check_words(c, key, json_is_null(types) ? NULL : types, m->s.L));
+    for (size_t l = 0; !own && l < json_array_size(types); l++) {
         const char *type = json_string_value(json_array_get(types, l));
         if (strcmp(type, alike) != 0)
-            return hf_refuse(c, "layer_types", type, alike);
+            return hf_refuse(c, key, type, alike);
     }
     return CULL_OK;
 }

@@ -136,7 +136,8 @@ static const json_t *types_of_parts(hf_config *c, const cull_model *m)
 {
     static const char key[] = "mlp_layer_types";
     const json_t *types = json_object_get(c->root, key);
-    const bool has_types = json_object_get(c->root, "layer_types") || m->arch->own_types ||
+    const json_t *layers = json_object_get(c->root, "layer_types");
+    const bool has_types = (layers && !json_is_null(layers)) || m->arch->own_types ||
                            m->arch->local_layers != HF_LOCAL_NONE;
 
     if (!types || json_is_null(types) || (!m->arch->mlp_types && !has_types))
