@@ -22,3 +22,8 @@ echo '{"quantization": {"quant_algo": null}}' > edited/hf_quant_config.json
 edited '1s/{/{ "layer_types": null,/' $MIXTRAL || fail "layer_types null is refused"
 edited 's/"text_config": {/&"layer_types": null, /' $VL && fail "Qwen3-VL takes layer_types null"
 says 'text_config.layer_types null is not supported'
+
+# Rotary parameters beside a wrapper's language model.
+edited '1s/{/{ "rope_scaling": { "type": "default" },/' $VL || fail "rotary parameters of the default type are refused"
+edited '1s/{/{ "rope_scaling": { "type": "yarn" },/' $VL && fail "YaRN beside text_config is taken"
+says 'rope_scaling {"type":"yarn"} is not supported'

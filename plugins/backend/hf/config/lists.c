@@ -145,10 +145,25 @@ static cull_status judge_all(hf_config *c, cull_model *m, const hf_key *own, con
     return CULL_OK;
 }
 
+// Rotary parameters beside a language model, which has its own, are read by nobody; other types
+// than the default may trip the reference over what they lack.
+static void see_plain_rope(hf_config *c, const char *key)
+{
+    const json_t *value = json_object_get(c->root, key);
+    const json_t *type = json_object_get(value, "rope_type");
+    const char *word = json_string_value(type ? type : json_object_get(value, "type"));
+
+    if (word && strcmp(word, "default") == 0)
+        (void)hf_config_value(c, key);
+}
+
 cull_status hf_lists_keys(hf_config *c, cull_model *m)
 {
-    for (hf_config *outer = c->outer; outer; outer = outer->outer)
+    for (hf_config *outer = c->outer; outer; outer = outer->outer) {
+        see_plain_rope(outer, "rope_scaling");
+        see_plain_rope(outer, "rope_parameters");
         CULL_TRY(judge_all(outer, m, wrapper_keys, shared_keys));
+    }
     return judge_all(c, m, m->arch->keys, shared_keys);
 }
 
