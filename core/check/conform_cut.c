@@ -26,6 +26,7 @@ typedef struct attempt {
     double params[LAYERS]; // that channels may take
     uint8_t locked[LAYERS];
     size_t portions; // in which a layer's experts are asked about; 0: all at once
+    bool backwards;  // layers are asked about one by one, the last first
     cull_budget budget;
     cull_scores scores;
     cull_cut *cut;
@@ -343,9 +344,10 @@ static cull_status run(attempt *a, const cull_plugin *plugin)
     a->cut = cull_cut_copy(ctx, a->world->view.before);
     if (!a->cut)
         return CULL_ENOMEM;
-    const size_t last = s->flags & CULL_BY_LAYER ? LAYERS : 1;
-    for (size_t i = 0; i < last; i++) {
-        const size_t l = s->flags & CULL_BY_LAYER ? i : CULL_ALL_LAYERS;
+    const bool single = s->flags & CULL_BY_LAYER || a->backwards;
+    for (size_t i = 0; i < (single ? LAYERS : 1); i++) {
+        const size_t at = a->backwards ? LAYERS - 1 - i : i;
+        const size_t l = single ? at : CULL_ALL_LAYERS;
         if (l == CULL_ALL_LAYERS || (a->world->layer[l].E && !a->locked[l]))
             CULL_TRY(select_layer(a, plugin, settings, l));
     }
@@ -371,7 +373,7 @@ static void judge(const cull_examiner *examiner, const attempt *a, const char *w
                                   : "the cut is sound and within its budget");
 }
 
-// ---- experts by portions ----
+// ---- by portions ----
 
 static bool same_layer(const cull_layer_cut *a, const cull_layer_cut *b, size_t D)
 {
@@ -387,36 +389,43 @@ static bool same_overlay(const cull_overlay *a, const cull_overlay *b)
            memcmp(a->data, b->data, cull_overlay_bytes(a->kind, a->rows, a->cols)) == 0;
 }
 
+// Overlays in any order.
 static bool same_cut(const cull_cut *a, const cull_cut *b)
 {
     bool same = a->n_overlays == b->n_overlays;
 
     for (size_t l = 0; same && l < LAYERS; l++)
         same = same_layer(&a->layer[l], &b->layer[l], a->D);
-    for (size_t i = 0; same && i < a->n_overlays; i++)
-        same = same_overlay(&a->overlay[i], &b->overlay[i]);
+    for (size_t i = 0; same && i < a->n_overlays; i++) {
+        bool found = false;
+        for (size_t j = 0; !found && j < b->n_overlays; j++)
+            found = same_overlay(&a->overlay[i], &b->overlay[j]);
+        same = found;
+    }
     return same;
 }
 
-// Asked about a few experts at a time, it decides as when it is asked about all.
-static void judge_portions(const cull_examiner *examiner, const cull_plugin *plugin,
-                           const attempt *whole, const char *what)
+// Asked in portions, it decides as when it is asked about all at once.
+static void judge_shared(const cull_examiner *examiner, const cull_plugin *plugin,
+                         const attempt *whole, size_t portions, const char *what)
 {
+    const char *how = portions ? "some experts at a time" : "the last layer first";
     attempt parts = { .shape = whole->shape,
                       .form = whole->form,
                       .scope = whole->scope,
                       .equal = whole->equal,
                       .frozen = whole->frozen,
-                      .portions = 3 };
+                      .portions = portions,
+                      .backwards = portions == 0 };
     const cull_status status = run(&parts, plugin);
 
     if (status != CULL_OK)
-        cull_verdict_say(examiner, CULL_FAULT, "%s, some experts at a time: it fails: %s", what,
+        cull_verdict_say(examiner, CULL_FAULT, "%s, %s: it fails: %s", what, how,
                          parts.context.error.sentence);
     else if (!same_cut(whole->cut, parts.cut))
-        cull_verdict_say(examiner, CULL_FAULT, "%s: another cut, some experts at a time", what);
+        cull_verdict_say(examiner, CULL_FAULT, "%s: another cut, %s", what, how);
     else
-        cull_verdict_say(examiner, CULL_FINE, "%s: the same cut, some experts at a time", what);
+        cull_verdict_say(examiner, CULL_FINE, "%s: the same cut, %s", what, how);
     cull_context_release(&parts.context);
 }
 
@@ -459,7 +468,9 @@ static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin
     else
         judge(examiner, &a, what);
     if (status == CULL_OK && a.strategy->flags & CULL_BY_EXPERT)
-        judge_portions(examiner, plugin, &a, what);
+        judge_shared(examiner, plugin, &a, 3, what);
+    if (status == CULL_OK && a.strategy->flags & CULL_LAYERS_APART && s->scope == CULL_SCOPE_LAYER)
+        judge_shared(examiner, plugin, &a, 0, what);
     cull_context_release(&a.context);
 }
 

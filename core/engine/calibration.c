@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/deal.h"
 #include "engine/progress.h"
 
 // ---- what each row belongs to ----
@@ -287,6 +288,31 @@ static cull_status complete_layer(cull_calibrating *c)
     return cull_stats_pass_finish_hessians(g);
 }
 
+static void let_kept_go(cull_calibrating *c)
+{
+    if (c->kept.N > 0)
+        cull_stats_store_layer(c->cal->out, c->keeping)->dense = NULL;
+    cull_dense_sample_release(&c->kept);
+}
+
+// The sample of a layer that is decided about when the round ends.
+static void keep_sample(cull_calibrating *c, size_t l)
+{
+    const cull_calibration *cal = c->cal;
+    const cull_open_model *m = c->run->m;
+
+    if (!cal->rounds || c->stats_pass.E == 0)
+        return;
+    if (cull_round_ends(m, l, cal->n_deciders)) {
+        let_kept_go(c);
+    } else if (cull_layer_hand(m, l, cal->n_deciders) == cal->decider) {
+        c->kept = c->sampler.sample;
+        c->keeping = l;
+        c->sampler.sample = (cull_dense_sample){ .size = sizeof c->sampler.sample };
+        c->stats_pass.stats->dense = &c->kept;
+    }
+}
+
 cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
 {
     const cull_calibration *cal = c->cal;
@@ -305,6 +331,7 @@ cull_status cull_calibrating_layer(cull_calibrating *c, size_t l)
             CULL_TRY(visit_blocks(c, l, cal->deciding, NULL, &c->h, &c->h));
     }
     cull_stats_pass_leave(&c->stats_pass);
+    keep_sample(c, l);
     cull_sampler_release(&c->sampler);
     return add_history(c, l + 1);
 }
@@ -403,5 +430,6 @@ void cull_calibrating_end(cull_calibrating *c)
     cull_free(c->group);
     cull_free(c->slice);
     cull_sampler_release(&c->sampler);
+    let_kept_go(c);
     cull_stats_pass_release(&c->stats_pass);
 }

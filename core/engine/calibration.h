@@ -15,6 +15,8 @@ typedef struct cull_calibrating {
     cull_stats_pass stats_pass;
     cull_layer_hooks hooks, own; // own: the statistics', wrapped by `hooks`
     cull_sampler sampler;
+    cull_dense_sample kept; // of the layer of the round that is decided about here
+    size_t keeping;         // that layer
     cull_forest forest;
     size_t n_blocks;
     cull_block *block;

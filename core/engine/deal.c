@@ -1,4 +1,4 @@
-// Trees of requests and prompts, the largest first, to the hand that has least.
+// Trees of requests and prompts, the largest first, to the hand that has least; layers in turn.
 #include "engine/deal.h"
 
 #include <stdlib.h>
@@ -94,4 +94,37 @@ cull_status cull_requests_deal(cull_ctx *ctx, const cull_model_facts *facts, siz
     CULL_TRY(deal_trees(ctx, facts, &s, n_hands, held, hand));
     deal(n_prompts, prompts, n_hands, generated, hand);
     return CULL_OK;
+}
+
+// ---- layers ----
+
+size_t cull_layer_hand(const cull_open_model *m, size_t l, size_t n_hands)
+{
+    size_t before = 0;
+
+    for (size_t i = 0; i < l; i++)
+        before += cull_layer_of(m, i)->E > 0;
+    return before % n_hands;
+}
+
+bool cull_round_ends(const cull_open_model *m, size_t l, size_t n_hands)
+{
+    bool last = true;
+
+    for (size_t i = l + 1; i < m->facts->L; i++)
+        last = last && cull_layer_of(m, i)->E == 0;
+    return cull_layer_of(m, l)->E > 0 && (last || cull_layer_hand(m, l, n_hands) + 1 == n_hands);
+}
+
+size_t cull_round_layer(const cull_open_model *m, size_t l, size_t n_hands, size_t hand)
+{
+    size_t at = cull_layer_hand(m, l, n_hands);
+
+    if (hand > at)
+        return m->facts->L;
+    for (; at > hand; at--)
+        do
+            l--;
+        while (cull_layer_of(m, l)->E == 0);
+    return l;
 }

@@ -23,4 +23,11 @@ static inline size_t cull_experts_end(size_t E, size_t n_hands, size_t hand)
     return cull_experts_first(E, n_hands, hand + 1);
 }
 
+// Layers with experts are dealt out in turn, one to each hand a round: whose layer l is; whether a
+// round ends with it; and then the layer of the round that is hand `hand`'s, or L where it has
+// none.
+size_t cull_layer_hand(const cull_open_model *m, size_t l, size_t n_hands);
+bool cull_round_ends(const cull_open_model *m, size_t l, size_t n_hands);
+size_t cull_round_layer(const cull_open_model *m, size_t l, size_t n_hands, size_t hand);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/call.h"
 #include "base/memory.h"
+#include "engine/deal.h"
 #include "math/blas.h"
 #include "math/rows.h"
 
@@ -90,17 +91,22 @@ static void release_means(const cull_stats_pass *g, cull_column_sums **of)
     *of = NULL;
 }
 
+void cull_dense_sample_release(cull_dense_sample *sample)
+{
+    cull_free((void *)(uintptr_t)sample->logits);
+    cull_free((void *)(uintptr_t)sample->gram);
+    cull_free((void *)(uintptr_t)sample->gate);
+    cull_free((void *)(uintptr_t)sample->weight);
+    cull_free((void *)(uintptr_t)sample->group);
+    cull_free((void *)(uintptr_t)sample->cross);
+    cull_free((void *)(uintptr_t)sample->offset);
+    cull_free((void *)(uintptr_t)sample->channels);
+    *sample = (cull_dense_sample){ .size = sizeof *sample };
+}
+
 void cull_sampler_release(cull_sampler *s)
 {
-    cull_free((void *)(uintptr_t)s->sample.logits);
-    cull_free((void *)(uintptr_t)s->sample.gram);
-    cull_free((void *)(uintptr_t)s->sample.gate);
-    cull_free((void *)(uintptr_t)s->sample.weight);
-    cull_free((void *)(uintptr_t)s->sample.group);
-    cull_free((void *)(uintptr_t)s->sample.cross);
-    cull_free((void *)(uintptr_t)s->sample.offset);
-    cull_free((void *)(uintptr_t)s->sample.channels);
-    s->sample = (cull_dense_sample){ .size = sizeof s->sample };
+    cull_dense_sample_release(&s->sample);
     if (s->g) {
         release_means(s->g, &s->g->dense_mean);
         release_means(s->g, &s->g->dense_gated);
@@ -448,6 +454,8 @@ static cull_status join_sample(cull_sampler *s, const fields *f, size_t n_parts,
 cull_status cull_sampler_share(cull_sampler *s)
 {
     const cull_calibration *cal = s->g->cal;
+    const cull_run *run = s->g->run;
+    const size_t to = cal->rounds ? cull_layer_hand(run->m, s->g->l, cal->n_deciders) : 0;
     const fields f = fields_of(s);
     const double *const *part;
     size_t words, n_parts;
@@ -456,8 +464,8 @@ cull_status cull_sampler_share(cull_sampler *s)
         return CULL_OK;
     double *own = put_sample(&f, s->N, &words);
     if (!own)
-        return cull_no_memory(s->g->run->ctx);
-    cull_status status = cal->share(cal->share_arg, s->g->run->ctx, 0, words, own, &n_parts, &part);
+        return cull_no_memory(run->ctx);
+    cull_status status = cal->share(cal->share_arg, run->ctx, to, words, own, &n_parts, &part);
     if (status == CULL_OK && n_parts > 0)
         status = join_sample(s, &f, n_parts, part);
     cull_free(own);

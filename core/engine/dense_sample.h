@@ -21,9 +21,10 @@ cull_status cull_sampler_begin(cull_sampler *s) CULL_MUST_CHECK; // a layer
 cull_status cull_sampler_add(cull_sampler *s, const cull_lane *lane) CULL_MUST_CHECK;
 void cull_sampler_weigh(cull_sampler *s, const cull_lane *lane);
 // Where other processes own other slices: the layer's sample becomes that of all, in the process
-// that completes the statistics.
+// that completes the statistics, or with `rounds` in the one that decides about the layer.
 cull_status cull_sampler_share(cull_sampler *s) CULL_MUST_CHECK;
 void cull_sampler_finish(cull_sampler *s);
 void cull_sampler_release(cull_sampler *s);
+void cull_dense_sample_release(cull_dense_sample *sample);
 
 #endif

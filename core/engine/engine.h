@@ -84,9 +84,12 @@ typedef struct cull_calibration {
     // Where n_deciders of these processes, of which this is `decider`, decide each about some of a
     // layer's experts (deal.h): Hessians are summed by who decides about their expert, and of the
     // layer in hand those of the groups `told` become everybody's, by tell, which makes n bytes of
-    // process 0 everybody's. n_deciders 0: who has complete statistics decides about all.
+    // process 0 everybody's. n_deciders 0: who has complete statistics decides about all. With
+    // `rounds` whole layers are decided about in turn: a layer's dense sample goes to the decider
+    // whose layer it is, and stays there until a round of layers is over (deal.h).
     size_t n_deciders, decider;
     uint32_t told;
+    bool rounds;
     cull_status (*tell)(void *arg, cull_ctx *, size_t n, void *x);
 } cull_calibration;
 

@@ -19,8 +19,10 @@ enum {
 // decided about are where they are decided about (engine.h).
 enum {
     CULL_STATS_TOLD = CULL_STAT_ROUTING | CULL_STAT_COACTIVATION | CULL_STAT_OUTPUT_NORM |
-                      CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_HESSIAN | CULL_STAT_CHANNEL_MOMENTS |
-                      CULL_STAT_GATED_SQUARES | CULL_STAT_GATED_PEAKS | CULL_STAT_PROB_NORM
+                      CULL_STAT_OUTPUT_MOMENTS | CULL_STAT_EASY_EP | CULL_STAT_LOGIT_GRAM |
+                      CULL_STAT_HESSIAN | CULL_STAT_DENSE_MEAN | CULL_STAT_CHANNEL_MOMENTS |
+                      CULL_STAT_GATED_SQUARES | CULL_STAT_GATED_PEAKS | CULL_STAT_PROB_NORM |
+                      CULL_STAT_DENSE_GATED
 };
 // Groups of the dense subsample.
 enum {

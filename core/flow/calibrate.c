@@ -113,6 +113,7 @@ static cull_status prepare(cull_ctx *ctx, const cull_calibrate_job *job, request
     r->how.deciding = job->visit->deciding;
     r->how.propagate = job->visit->propagate;
     r->how.told = job->visit->told;
+    r->how.rounds = job->visit->rounds;
     return CULL_OK;
 }
 

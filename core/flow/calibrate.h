@@ -25,6 +25,7 @@ typedef struct cull_visit {
     bool propagate;
     uint32_t told; // groups of the layer in hand that all ranks know when they decide together; 0:
                    // rank 0 decides alone
+    bool rounds;   // they decide about whole layers in turn
 } cull_visit;
 
 typedef struct cull_calibrate_job {

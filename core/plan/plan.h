@@ -101,6 +101,8 @@ bool cull_stage_observes(const cull_stage *stage); // its criterion has a statis
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
 // Can several ranks decide about a layer together, each about some of its experts?
 bool cull_stage_by_experts(const cull_stage *stage);
+// Or each about a layer of its own?
+bool cull_stage_by_layers(const cull_stage *stage);
 bool cull_rows_random(const cull_calibration_spec *calibration); // are its rows drawn?
 bool cull_stage_visits(const cull_stage *stage);                 // decided inside the layers' visit
 

@@ -121,6 +121,17 @@ bool cull_stage_by_experts(const cull_stage *stage)
            !(cull_stage_needs(stage) & ~(uint32_t)CULL_STATS_TOLD);
 }
 
+// Samples go where their layer is decided about; Hessians would not.
+bool cull_stage_by_layers(const cull_stage *stage)
+{
+    const uint32_t there =
+        (CULL_STATS_TOLD & ~CULL_STAT_HESSIAN) | CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_CHANNELS;
+
+    return (strategy_of(stage)->flags & CULL_LAYERS_APART) && !stage->propagate &&
+           cull_stage_visits(stage) && !cull_stage_observes(stage) &&
+           !(cull_stage_needs(stage) & ~(uint32_t)there);
+}
+
 bool cull_rows_random(const cull_calibration_spec *calibration)
 {
     const cull_data *data = calibration->data.plugin->vtable;

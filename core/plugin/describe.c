@@ -268,6 +268,10 @@ static void put_declared(cull_buf *out, const cull_plugin *plugin, const void *d
         if (s->flags & CULL_EITHER_WAY)
             put_flag(out, "decides", "all layers at once, or layer by layer where cuts propagate",
                      markdown);
+        if (s->flags & CULL_LAYERS_APART)
+            put_flag(out, "ranks",
+                     "inside a pass each decides about some layers, unless cuts propagate",
+                     markdown);
     }
 }
 

@@ -1,4 +1,5 @@
 // A pass over the weights: what looks on, and what is decided meanwhile.
+#include "engine/stats_store.h"
 #include "flow/ranks/share_selection.h"
 #include "plan/key.h"
 #include "study/steps.h"
@@ -7,16 +8,9 @@ typedef struct layerwise_batch { // the steps that are decided in one visit
     cull_study *study;
     size_t set, n;
     bool propagate;          // the only one, and what it changes is what later layers see
-    bool hoards;             // one that is decided about by rank 0 alone wants all Hessians there
     cull_decision *decision; // (n)
     cull_visit visit;
 } layerwise_batch;
-
-// Is it decided about by all ranks, each its experts?
-static bool is_shared(const layerwise_batch *v, const cull_decision *b)
-{
-    return v->visit.told && cull_stage_by_experts(b->job.step->spec);
-}
 
 static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                                 cull_cut *deciding)
@@ -28,13 +22,13 @@ static cull_status decide_layer(void *arg, cull_ctx *ctx, size_t l, const cull_s
     for (size_t i = 0; i < v->n; i++) {
         cull_decision *b = &v->decision[i];
         cull_step_state *made = &s->made[b->step];
-        if (made->state != CULL_WANTED || b->budget.frozen[l])
+        if (made->state != CULL_WANTED || (b->budget.frozen[l] && !b->shared.is))
             continue;
         b->job.stats = stats;
         cull_concern_step(s, b->step);
         const cull_status status =
-            is_shared(v, b)
-                ? cull_select_shared(ctx, &b->shared, &b->job, l, b->sparsity[l], &made->result)
+            b->shared.is
+                ? cull_select_shared(ctx, &b->shared, &b->job, l, b->sparsity, &made->result)
                 : cull_stage_visit(ctx, &b->job, l, b->sparsity[l], &made->result);
         if (status != CULL_OK)
             CULL_TRY(cull_fail_step(s, b->step, status));
@@ -74,19 +68,29 @@ static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, lay
     return joined;
 }
 
-// Where there are several ranks they decide together, unless one decision wants all Hessians in one
-// place.
-static void share_out(cull_study *s, const cull_step *step, layerwise_batch *v)
+// Where there are several ranks they decide together, unless what is decided about by rank 0 alone
+// wants the same Hessians or samples there.
+static void share_out(cull_study *s, layerwise_batch *v)
 {
-    const bool together = cull_stage_by_experts(step->spec);
+    uint32_t alone = 0;
 
     if (cull_ranks_size(cull_context_of(s->ctx)->ranks) == 1)
         return;
-    v->hoards |= !together && (step->needs & CULL_STAT_HESSIAN);
-    if (together)
-        v->visit.told |= CULL_STAT_ROUTING | step->needs;
-    if (v->hoards)
-        v->visit.told = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        const cull_step *step = &s->plan->step[v->decision[i].step];
+        if (!cull_stage_by_experts(step->spec) && !cull_stage_by_layers(step->spec))
+            alone |= step->needs & (uint32_t)CULL_STATS_IN_VISIT;
+    }
+    for (size_t i = 0; i < v->n; i++) {
+        const cull_step *step = &s->plan->step[v->decision[i].step];
+        cull_shared_step *shared = &v->decision[i].shared;
+        const bool experts = cull_stage_by_experts(step->spec);
+        shared->is = (experts || cull_stage_by_layers(step->spec)) && !(step->needs & alone);
+        shared->rounds = shared->is && !experts;
+        if (shared->is)
+            v->visit.told |= CULL_STAT_ROUTING | step->needs;
+        v->visit.rounds |= shared->rounds;
+    }
 }
 
 static cull_status add_step(cull_study *s, size_t n, const size_t *steps, size_t i,
@@ -104,7 +108,6 @@ static cull_status add_step(cull_study *s, size_t n, const size_t *steps, size_t
     v->visit.groups |= CULL_STAT_ROUTING | s->plan->step[steps[i]].needs;
     v->visit.propagate = v->propagate;
     v->visit.deciding = s->made[steps[i]].result.cut;
-    share_out(s, &s->plan->step[steps[i]], v);
     return CULL_OK;
 }
 
@@ -160,6 +163,7 @@ cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size
         CULL_TRY(
             add_step(s, n_layerwise, layerwise, i, batch_of(s, layerwise[i], &n_batches, batch)));
     for (size_t p = 0; p < n_batches; p++) {
+        share_out(s, &batch[p]);
         CULL_TRY(job_of(s, batch[p].set, &job[n]));
         job[n++].visit = &batch[p].visit;
     }

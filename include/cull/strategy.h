@@ -14,6 +14,10 @@ enum {
     // decides about in ascending order. Of the layer's statistics I is then there for these experts alone, of other
     // layers there are none.
     CULL_BY_EXPERT = 16u,
+    // With CULL_BY_LAYER or CULL_EITHER_WAY: what becomes of a layer hangs on no decision about another, so that, where
+    // cuts do not propagate, layers may be decided about in several processes and in any order. Then `out` has of other
+    // layers what earlier stages left, or what was decided meanwhile, and of their statistics there may be none.
+    CULL_LAYERS_APART = 32u,
 };
 
 typedef struct cull_strategy {

@@ -15,10 +15,13 @@ if(TARGET cull_mpi AND TARGET cull)
   cull_add_plugin(strategy portions ${CMAKE_CURRENT_LIST_DIR}/plugins/portions.c)
   set_target_properties(strategy-portions PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/ranks)
   add_test(NAME flow-ranks-experts COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/experts.sh)
+  cull_add_plugin(strategy rounds ${CMAKE_CURRENT_LIST_DIR}/plugins/rounds.c)
+  set_target_properties(strategy-rounds PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/ranks)
+  add_test(NAME flow-ranks-layers COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/layers.sh)
   add_test(NAME flow-ranks-killed COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/killed.sh)
   add_test(NAME flow-ranks-shipped COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/shipped.sh)
   add_test(NAME flow-ranks-planned COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/planned.sh)
-  set_tests_properties(flow-ranks flow-ranks-experts flow-ranks-killed flow-ranks-shipped flow-ranks-planned PROPERTIES
+  set_tests_properties(flow-ranks flow-ranks-experts flow-ranks-layers flow-ranks-killed flow-ranks-shipped flow-ranks-planned PROPERTIES
     TIMEOUT 1800 COST 300 SKIP_RETURN_CODE 77 ENVIRONMENT
-    "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR};PORTIONS=$<TARGET_FILE:strategy-portions>")
+    "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR};PORTIONS=$<TARGET_FILE:strategy-portions>;ROUNDS=$<TARGET_FILE:strategy-rounds>")
 endif()

@@ -118,8 +118,7 @@ static cull_status decide_together(shared *s, cull_ctx *ctx, size_t l, const cul
         CULL_TRY(s->decide(s->decide_arg, ctx, l, stats, cut));
     if (!s->how.n_deciders)
         return CULL_OK;
-    return s->decide ? cull_select_no_more(ctx)
-                     : cull_serve_selections(ctx, &s->selecting, l, stats);
+    return s->decide ? cull_select_no_more(ctx) : cull_serve_selections(ctx, &s->selecting, stats);
 }
 
 // Where the pass goes on with the layer as it was decided, all ranks do.
@@ -202,7 +201,7 @@ typedef struct wanted {
     uint64_t seed;
     size_t dense_rows, n_observers;
     uint32_t groups, told;
-    bool cut, propagate;
+    bool cut, propagate, rounds;
 } wanted;
 
 static cull_status give(cull_ctx *ctx, const char *folder, const cull_shared_calibration *c)
@@ -215,7 +214,8 @@ static cull_status give(cull_ctx *ctx, const char *folder, const cull_shared_cal
                  .groups = c->how.groups,
                  .told = c->how.told,
                  .cut = c->how.cut,
-                 .propagate = c->how.decide && c->how.propagate };
+                 .propagate = c->how.decide && c->how.propagate,
+                 .rounds = c->how.rounds };
     cull_stage_result cut = { .cut = (cull_cut *)(uintptr_t)c->how.cut };
     cull_stage_result deciding = { .cut = c->how.deciding };
 
@@ -302,6 +302,7 @@ static cull_status take(cull_ctx *ctx, const cull_plan *plan, const cull_prepare
     s->how = (cull_calibration){ .rows = &rows->sequences,
                                  .groups = w.groups,
                                  .told = w.told,
+                                 .rounds = w.rounds,
                                  .dense_rows = w.dense_rows,
                                  .propagate = w.propagate };
     CULL_TRY(take_observers(ctx, plan, prepared, &w, &s->how));

@@ -1,4 +1,4 @@
-// A layer's decision on all ranks, and what they decided put together.
+// Decisions on all ranks, and what they decided put together.
 #include "flow/ranks/share_selection.h"
 
 #include <string.h>
@@ -16,13 +16,15 @@
 typedef struct asked { // of all ranks
     uint32_t kind;     // CULL_ORDER_SELECT, or CULL_ORDER_END
     bool first;        // the step is not known yet, and follows
-    size_t step;
-    double sparsity, seconds;
+    bool rounds;       // each rank about its layer of the round, not about its experts
+    size_t step, layer;
+    double seconds;
 } asked;
 
 typedef struct told_step { // as rank 0 has it
     cull_stage_result before;
     cull_budget budget;
+    const double *sparsity; // (L)
     uint8_t **keep;
     cull_cut *out; // for a child to fill
 } told_step;
@@ -80,49 +82,77 @@ static cull_status copy_keep(cull_ctx *ctx, const cull_cut *cut, uint8_t ***keep
 
 static cull_status copy_step(cull_ctx *ctx, const char *folder, told_step *t)
 {
+    const size_t L = t->before.cut->L;
+
     CULL_TRY(cull_order_cut(ctx, folder, 0, CULL_ALL_LAYERS, &t->before));
-    CULL_TRY(copy_budget(ctx, t->before.cut->L, &t->budget));
+    CULL_TRY(copy_budget(ctx, L, &t->budget));
+    CULL_TRY(cull_ranks_copy(ctx, L * sizeof *t->sparsity, (void *)(uintptr_t)t->sparsity));
     return copy_keep(ctx, t->before.cut, &t->keep);
 }
 
-// ---- this rank's experts ----
+// ---- this rank's portion ----
+
+typedef struct portion {
+    size_t layer;      // L: nothing
+    size_t first, end; // of its experts; SIZE_MAX: all, and what is of the layer as a whole
+} portion;
+
+static portion portion_of(const cull_ranks *ranks, const cull_stage_job *job, const asked *order,
+                          size_t rank)
+{
+    const cull_open_model *m = &job->prepared->opened;
+    const size_t n = cull_ranks_size(ranks), E = job->layers[order->layer].E;
+    portion p = { order->layer, cull_experts_first(E, n, rank), cull_experts_end(E, n, rank) };
+
+    if (order->rounds)
+        p = (portion){ cull_round_layer(m, order->layer, n, rank), 0, SIZE_MAX };
+    if (p.first == p.end || (p.layer < m->facts->L && job->budget->frozen[p.layer]))
+        p.layer = m->facts->L;
+    return p;
+}
+
+static bool is_nothing(const cull_stage_job *job, portion p)
+{
+    return p.layer == job->prepared->opened.facts->L;
+}
 
 typedef struct own_part { // what a rank decided
-    size_t first, end;    // of the layer's experts
     cull_status status;
     FILE *file;  // as its child left it; NULL: there is none
     FILE *lines; // of log; NULL: they were said
 } own_part;
 
-static cull_status name_own(cull_ctx *ctx, const own_part *own, cull_stage_job *job)
+static cull_status name_own(cull_ctx *ctx, portion p, cull_stage_job *job)
 {
-    uint32_t *experts = cull_scratch(ctx, own->end - own->first + 1, sizeof *experts);
+    if (p.end == SIZE_MAX)
+        return CULL_OK;
+    uint32_t *experts = cull_scratch(ctx, p.end - p.first + 1, sizeof *experts);
 
-    for (size_t e = own->first; experts && e < own->end; e++)
-        experts[e - own->first] = (uint32_t)e;
+    for (size_t e = p.first; experts && e < p.end; e++)
+        experts[e - p.first] = (uint32_t)e;
     job->experts = experts;
-    job->n_experts = own->end - own->first;
+    job->n_experts = p.end - p.first;
     return experts ? CULL_OK : CULL_ENOMEM;
 }
 
-static cull_status select_own(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
-                              double sparsity, cull_stage_result *result, own_part *own)
+static cull_status select_own(cull_ctx *ctx, const cull_stage_job *job, const asked *order,
+                              const double *sparsity, cull_stage_result *result, own_part *own)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
-    const size_t E = job->layers[layer].E, rank = cull_ranks_rank(ranks);
+    const portion p = portion_of(ranks, job, order, cull_ranks_rank(ranks));
     cull_log *log = cull_context_of(ctx)->log;
     cull_stage_job mine = *job;
 
-    *own = (own_part){ .first = cull_experts_first(E, cull_ranks_size(ranks), rank),
-                       .end = cull_experts_end(E, cull_ranks_size(ranks), rank) };
-    if (own->first == own->end)
+    *own = (own_part){ 0 };
+    if (is_nothing(job, p))
         return CULL_OK;
-    CULL_TRY(name_own(ctx, own, &mine));
-    if (rank > 0)
+    CULL_TRY(name_own(ctx, p, &mine));
+    if (cull_ranks_rank(ranks) > 0)
         CULL_TRY(cull_nameless_stream(ctx, job->folder, &own->lines));
     if (own->lines)
         cull_log_divert(log, own->lines);
-    own->status = cull_stage_visit_apart(ctx, &mine, layer, sparsity, result, &own->file);
+    own->status =
+        cull_stage_visit_apart(ctx, &mine, p.layer, sparsity[p.layer], result, &own->file);
     if (own->lines)
         cull_log_divert(log, NULL);
     return cull_own_failure(own->status) ? CULL_OK : own->status;
@@ -195,32 +225,29 @@ static cull_status meet(cull_ctx *ctx, const own_part *own, cull_status *failed)
 
 // ---- what they decided ----
 
-static cull_status join_one(cull_ctx *ctx, const cull_stage_job *job, size_t layer, size_t rank,
-                            FILE *file, cull_stage_result *result)
+static cull_status join_one(cull_ctx *ctx, const cull_stage_job *job, portion p, FILE *file,
+                            cull_stage_result *result)
 {
-    const size_t E = job->layers[layer].E, n = cull_ranks_size(cull_context_of(ctx)->ranks);
-
-    if (!file)
+    if (is_nothing(job, p) || !file)
         return CULL_OK;
-    return cull_stage_result_read_experts(ctx, file, layer, cull_experts_first(E, n, rank),
-                                          cull_experts_end(E, n, rank), result);
+    return cull_stage_result_read_experts(ctx, file, p.layer, p.first, p.end, result);
 }
 
-// In the ranks' order, which is the experts'. What cannot be read fails the step as what decided
-// does, and the other parts come and are let be: ranks go on meeting in step.
-static cull_status join(cull_ctx *ctx, const cull_stage_job *job, size_t layer, const own_part *own,
-                        cull_stage_result *result, cull_status *failed)
+// In the ranks' order, which is the experts' and the layers'. What cannot be read fails the step as
+// what decided does, and the other parts come and are let be: ranks go on meeting in step.
+static cull_status join(cull_ctx *ctx, const cull_stage_job *job, const asked *order,
+                        const own_part *own, cull_stage_result *result, cull_status *failed)
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const bool joins = cull_ranks_rank(ranks) == 0;
 
     if (joins && *failed == CULL_OK)
-        *failed = join_one(ctx, job, layer, 0, own->file, result);
+        *failed = join_one(ctx, job, portion_of(ranks, job, order, 0), own->file, result);
     for (size_t r = 1; r < cull_ranks_size(ranks); r++) {
         FILE *file;
         const cull_status status = cull_order_file(ctx, job->folder, r, own->file, &file, failed);
         if (status == CULL_OK && joins && *failed == CULL_OK)
-            *failed = join_one(ctx, job, layer, r, file, result);
+            *failed = join_one(ctx, job, portion_of(ranks, job, order, r), file, result);
         if (file)
             (void)fclose(file);
         CULL_TRY(status);
@@ -229,39 +256,69 @@ static cull_status join(cull_ctx *ctx, const cull_stage_job *job, size_t layer, 
 }
 
 // All ranks: decide, meet, join. *failed: rank 0's, what came of it.
-static cull_status select_together(cull_ctx *ctx, const cull_stage_job *job, size_t layer,
-                                   double sparsity, cull_stage_result *result, cull_status *failed)
+static cull_status select_together(cull_ctx *ctx, const cull_stage_job *job, const asked *order,
+                                   const double *sparsity, cull_stage_result *result,
+                                   cull_status *failed)
 {
     own_part own;
-    cull_status status = cull_ranks_agree(ctx, select_own(ctx, job, layer, sparsity, result, &own));
+    cull_status status = cull_ranks_agree(ctx, select_own(ctx, job, order, sparsity, result, &own));
 
     if (status == CULL_OK)
         status = meet(ctx, &own, failed);
     if (status == CULL_OK)
-        status = join(ctx, job, layer, &own, result, failed);
+        status = join(ctx, job, order, &own, result, failed);
     release_part(&own);
     return status;
 }
 
 // ---- rank 0 ----
 
-cull_status cull_select_shared(cull_ctx *ctx, cull_shared_step *shared, const cull_stage_job *job,
-                               size_t layer, double sparsity, cull_stage_result *result)
+static bool any_portion(const cull_ranks *ranks, const cull_stage_job *job, const asked *order)
 {
-    asked order = { CULL_ORDER_SELECT, !shared->told, shared->step, sparsity, job->seconds };
+    bool any = false;
+
+    for (size_t r = 0; r < cull_ranks_size(ranks); r++)
+        any = any || !is_nothing(job, portion_of(ranks, job, order, r));
+    return any;
+}
+
+static cull_status ask(cull_ctx *ctx, cull_shared_step *shared, const cull_stage_job *job,
+                       asked *order, const double *sparsity, cull_stage_result *result)
+{
     told_step step = { .before.cut = (cull_cut *)(uintptr_t)job->before,
                        .budget = *job->budget,
+                       .sparsity = sparsity,
                        .keep = (uint8_t **)(uintptr_t)job->keep };
     cull_status failed;
 
-    if (job->layers[layer].E < 2)
-        return cull_stage_visit(ctx, job, layer, sparsity, result);
-    CULL_TRY(cull_ranks_copy(ctx, sizeof order, &order));
-    if (!shared->told)
+    CULL_TRY(cull_ranks_copy(ctx, sizeof *order, order));
+    if (order->first)
         CULL_TRY(copy_step(ctx, job->folder, &step));
     shared->told = true;
-    CULL_TRY(select_together(ctx, job, layer, sparsity, result, &failed));
+    CULL_TRY(select_together(ctx, job, order, sparsity, result, &failed));
     return failed;
+}
+
+cull_status cull_select_shared(cull_ctx *ctx, cull_shared_step *shared, const cull_stage_job *job,
+                               size_t layer, const double *sparsity, cull_stage_result *result)
+{
+    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    asked order = { .kind = CULL_ORDER_SELECT,
+                    .first = !shared->told,
+                    .rounds = shared->rounds,
+                    .step = shared->step,
+                    .layer = layer,
+                    .seconds = job->seconds };
+
+    if (!shared->rounds && (job->budget->frozen[layer] || job->layers[layer].E < 2))
+        return job->budget->frozen[layer]
+                   ? CULL_OK
+                   : cull_stage_visit(ctx, job, layer, sparsity[layer], result);
+    if (shared->rounds &&
+        (!cull_round_ends(&job->prepared->opened, layer, cull_ranks_size(ranks)) ||
+         !any_portion(ranks, job, &order)))
+        return CULL_OK;
+    return ask(ctx, shared, job, &order, sparsity, result);
 }
 
 cull_status cull_select_no_more(cull_ctx *ctx)
@@ -275,8 +332,11 @@ cull_status cull_select_no_more(cull_ctx *ctx)
 
 static cull_status take_step(cull_ctx *ctx, cull_selecting *s, told_step *t)
 {
-    *t = (told_step){ .before.cut = cull_empty_cut(ctx, s->prepared) };
-    if (!t->before.cut)
+    const size_t L = s->prepared->opened.facts->L;
+
+    *t = (told_step){ .before.cut = cull_empty_cut(ctx, s->prepared),
+                      .sparsity = cull_take(ctx, L, sizeof *t->sparsity) };
+    if (!t->before.cut || !t->sparsity)
         return CULL_ENOMEM;
     CULL_TRY(copy_step(ctx, s->folder, t));
     t->out = cull_cut_copy(ctx, t->before.cut);
@@ -284,7 +344,7 @@ static cull_status take_step(cull_ctx *ctx, cull_selecting *s, told_step *t)
 }
 
 static cull_status select_as_asked(cull_ctx *ctx, cull_selecting *s, const asked *order,
-                                   size_t layer, const cull_stats *stats)
+                                   const cull_stats *stats)
 {
     told_step *t = &s->step[order->step];
     cull_status failed;
@@ -301,7 +361,7 @@ static cull_status select_as_asked(cull_ctx *ctx, cull_selecting *s, const asked
                                  .folder = s->folder,
                                  .seconds = order->seconds };
     cull_stage_result result = { .cut = t->out };
-    return select_together(ctx, &job, layer, order->sparsity, &result, &failed);
+    return select_together(ctx, &job, order, t->sparsity, &result, &failed);
 }
 
 static cull_status make_room(cull_ctx *ctx, cull_selecting *s)
@@ -313,8 +373,7 @@ static cull_status make_room(cull_ctx *ctx, cull_selecting *s)
     return s->step && s->layers ? CULL_OK : CULL_ENOMEM;
 }
 
-cull_status cull_serve_selections(cull_ctx *ctx, cull_selecting *s, size_t layer,
-                                  const cull_stats *stats)
+cull_status cull_serve_selections(cull_ctx *ctx, cull_selecting *s, const cull_stats *stats)
 {
     asked order;
 
@@ -323,9 +382,9 @@ cull_status cull_serve_selections(cull_ctx *ctx, cull_selecting *s, size_t layer
         CULL_TRY(cull_ranks_copy(ctx, sizeof order, &order));
         if (order.kind == CULL_ORDER_END)
             return CULL_OK;
-        if (order.step >= s->plan->n_steps)
+        if (order.step >= s->plan->n_steps || order.layer >= s->prepared->opened.facts->L)
             return cull_fail(ctx, CULL_EINVAL, "this rank does not plan what rank 0 does");
-        CULL_TRY(select_as_asked(ctx, s, &order, layer, stats));
+        CULL_TRY(select_as_asked(ctx, s, &order, stats));
     }
 }
 

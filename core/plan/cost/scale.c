@@ -79,7 +79,7 @@ static double told_of_cuts(const cull_plan *plan, const cull_prepared_model *s, 
 
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->step[i].model == model && plan->step[i].visit &&
-            cull_stage_by_experts(plan->step[i].spec))
+            (cull_stage_by_experts(plan->step[i].spec) || cull_stage_by_layers(plan->step[i].spec)))
             bytes += cull_step_cut_bytes(s, &plan->step[i]);
     return bytes * (1 - 1 / (double)ranks);
 }

@@ -104,7 +104,7 @@ static const cull_strategy combinatorial = {
     .size = sizeof combinatorial,
     .accepts = CULL_FORM_SUBSET,
     .emits = 1 << CULL_ACTION_DROP,
-    .flags = CULL_BY_LAYER,
+    .flags = CULL_BY_LAYER | CULL_LAYERS_APART,
     .select = select_layer,
 };
 

@@ -1,0 +1,89 @@
+// A strategy whose layers stand apart, with a fault where it is told to have one.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cull/cull.h>
+
+struct settings {
+    int64_t fault, layer;
+};
+
+enum { NONE, FAILS, CRASHES, MEDDLES, NO_NUMBER };
+static const char *const faults[] = { "none", "fails", "crashes", "meddles", "no-number", NULL };
+
+static const cull_param params[] = {
+    CULL_P_CHOICE(struct settings, fault, NONE, faults, "what it does wrong"),
+    CULL_P_INT(struct settings, layer, 0, 0, 1000, "where"),
+};
+
+// A matrix that the process which reads it refuses, not the one that makes it.
+static cull_status rewrite(cull_ctx *ctx, const cull_view *view, size_t layer, float number,
+                           cull_cut *out)
+{
+    const cull_matrix_id where = cull_at_expert(layer, CULL_PART_UP, 0);
+    const float *w;
+    size_t rows, cols;
+    const cull_status status = view->weights(ctx, view, where, &w, &rows, &cols, NULL);
+
+    if (status != CULL_OK)
+        return status;
+    float *matrix = ctx->host->overlay(ctx, out, where, CULL_MATRIX, rows, cols);
+    if (!matrix)
+        return CULL_ENOMEM;
+    memcpy(matrix, w, rows * cols * sizeof *matrix);
+    matrix[cols] = number;
+    return CULL_OK;
+}
+
+// The expert of the largest logits goes first.
+static void drop(const cull_dense_sample *sample, size_t E, size_t remove, cull_layer_cut *layer)
+{
+    for (size_t n = 0; n < remove; n++) {
+        double largest = -INFINITY;
+        size_t gone = 0;
+        for (size_t e = 0; e < E; e++) {
+            double sum = 0;
+            for (size_t t = 0; t < sample->N; t++)
+                sum += (double)sample->logits[t * E + e];
+            if (layer->action[e] == CULL_ACTION_BASE && sum > largest) {
+                largest = sum;
+                gone = e;
+            }
+        }
+        layer->action[gone] = CULL_ACTION_DROP;
+    }
+}
+
+static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                const cull_scores *scores, const cull_budget *budget, size_t layer,
+                                cull_cut *out)
+{
+    const struct settings *set = settings;
+    const cull_layer_stats *stats = cull_stats_layer(view->stats, layer);
+    const int64_t fault = (size_t)set->layer == layer ? set->fault : NONE;
+
+    (void)scores;
+    ctx->host->log(ctx, CULL_WARN, "layer %zu: %zu tokens of %.0f, %.6g, last of sequence %u",
+                   layer, stats->dense->N, stats->count[0], (double)stats->dense->gram[0],
+                   stats->dense->group[stats->dense->N - 1]);
+    if (fault == FAILS)
+        return ctx->host->fail(ctx, CULL_ENUMERIC, "layer %zu will not be pruned", layer);
+    if (fault == CRASHES)
+        abort();
+    drop(stats->dense, stats->E, budget->remove[layer], cull_cut_layer(out, layer));
+    if (fault == MEDDLES)
+        return rewrite(ctx, view, layer + 1, 1, out);
+    return fault == NO_NUMBER ? rewrite(ctx, view, layer, NAN, out) : CULL_OK;
+}
+
+static const cull_strategy rounds = {
+    .size = sizeof rounds,
+    .accepts = CULL_FORM_NONE,
+    .emits = 1 << CULL_ACTION_DROP | CULL_EMITS_MATRIX,
+    .needs = CULL_STAT_ROUTING | CULL_STAT_DENSE_SAMPLE,
+    .flags = CULL_BY_LAYER | CULL_LAYERS_APART,
+    .select = select_layer,
+};
+
+CULL_PLUGIN(STRATEGY, rounds, "1.0", "for tests", CULL_SETTINGS(params, struct settings));
