@@ -261,6 +261,17 @@ static void print_cost(const char *what, const cull_cost *c, double seconds)
     putchar('\n');
 }
 
+static void print_deciding(const cull_model_costs *of)
+{
+    const double flops = of->of.decide.products + of->of.decide.alone;
+    char text[32];
+
+    printf("  %-10s %zu cut%s, %sFLOP in float64, ", "decide", of->of.cuts,
+           of->of.cuts == 1 ? "" : "s", cull_plan_amount(flops, text, sizeof text));
+    printf("%ssteps, about %.0f s\n", cull_plan_amount(of->of.decide.steps, text, sizeof text),
+           ceil(of->seconds.decide));
+}
+
 static void print_model(const char *name, const cull_model_facts *f)
 {
     char total[32], active[32], routed[32];
@@ -314,6 +325,8 @@ static void print_costs(const cull_experiment *e, const cull_model_costs *of)
             print_cost("calibrate", &of[m].of.calibrate, of[m].seconds.calibrate);
         if (of[m].of.search.passes > 0)
             print_cost("search", &of[m].of.search, of[m].seconds.search);
+        if (of[m].seconds.decide > 0)
+            print_deciding(&of[m]);
         if (of[m].of.evaluate.passes > 0)
             print_cost("evaluate", &of[m].of.evaluate, of[m].seconds.evaluate);
     }

@@ -171,8 +171,7 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     CULL_TRY(cull_ranks_agree(ctx, open_experiment(cli, r, e)));
     CULL_TRY(cull_ranks_alike(ctx, &e->plan, &e->inputs, r->mixed));
     const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
-    if (!folder)
-        return CULL_ENOMEM;
+    CULL_TRY(cull_ranks_agree(ctx, folder ? CULL_OK : CULL_ENOMEM));
     const cull_flow_options options_of = {
         .engine = { .precision = e->inputs.precision,
                     .memory = cli->options.memory,

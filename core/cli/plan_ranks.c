@@ -10,6 +10,7 @@ enum { MOST_RANKS = 1024 };
 
 typedef struct scaled { // a model's share of the plan
     cull_scaled calibrate, search, evaluate;
+    double decide; // seconds
 } scaled;
 
 typedef struct work {
@@ -28,7 +29,8 @@ static cull_status scale_model(cull_ctx *ctx, const work *w, size_t m,
     const cull_alone evaluate = { costs->of.evaluate, costs->seconds.evaluate,
                                   cull_cuts_bytes(w->rest, &w->inputs->at[m], m) };
 
-    *out = (scaled){ 0 };
+    *out = (scaled){ .decide =
+                         cull_scale_deciding(&w->inputs->at[m], machines->ranks, &costs->seconds) };
     if (calibrate.cost.passes > 0)
         CULL_TRY(cull_scale_calibration(ctx, w->rest, w->inputs, m, machines, &calibrate,
                                         &out->calibrate));
@@ -46,7 +48,7 @@ static cull_status seconds_on(cull_ctx *ctx, const work *w, cull_machines machin
     for (size_t m = 0; m < w->inputs->n; m++) {
         scaled s;
         CULL_TRY(scale_model(ctx, w, m, &machines, &s));
-        *seconds += s.calibrate.seconds + s.search.seconds + s.evaluate.seconds;
+        *seconds += s.calibrate.seconds + s.search.seconds + s.decide + s.evaluate.seconds;
     }
     return CULL_OK;
 }
@@ -101,6 +103,9 @@ cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull
             print_scaled("calibrate", &s.calibrate, "a layer");
         if (costs[m].of.search.passes > 0)
             print_scaled("search", &s.search, "in all");
+        if (costs[m].seconds.decide > 0)
+            printf("  %-10s %.1f s where one rank takes %.1f s\n", "decide", s.decide,
+                   costs[m].seconds.decide);
         if (costs[m].of.evaluate.passes > 0)
             print_scaled("evaluate", &s.evaluate, "in all");
     }

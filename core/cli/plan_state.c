@@ -12,7 +12,7 @@ static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
     double seconds = 0;
 
     for (size_t m = 0; m < e->inputs.n; m++)
-        seconds += of[m].seconds.calibrate + of[m].seconds.search + of[m].seconds.evaluate;
+        seconds += cull_seconds_all(&of[m].seconds);
     return seconds;
 }
 
@@ -117,6 +117,13 @@ static json_t *cost_json(const cull_cost *c, double seconds)
                      c->forward_equivalents, "seconds", seconds);
 }
 
+static json_t *deciding_json(const cull_costs *c, double seconds)
+{
+    return json_pack("{s:I, s:f, s:f, s:f}", "cuts", (json_int_t)c->cuts, "flops",
+                     c->decide.products + c->decide.alone, "steps", c->decide.steps, "seconds",
+                     seconds);
+}
+
 static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
 {
     json_t *models = json_array();
@@ -125,11 +132,12 @@ static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
         const cull_model_facts *f = e->inputs.at[m].opened.facts;
         json_array_append_new(
             models,
-            json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "name", e->spec.models[m].name,
+            json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "name", e->spec.models[m].name,
                       "params_total", (json_int_t)f->params_total, "params_active",
                       (json_int_t)f->params_active, "params_expert", (json_int_t)f->params_expert,
                       "calibrate", cost_json(&of[m].of.calibrate, of[m].seconds.calibrate),
-                      "search", cost_json(&of[m].of.search, of[m].seconds.search), "evaluate",
+                      "search", cost_json(&of[m].of.search, of[m].seconds.search), "decide",
+                      deciding_json(&of[m].of, of[m].seconds.decide), "evaluate",
                       cost_json(&of[m].of.evaluate, of[m].seconds.evaluate)));
     }
     return models;

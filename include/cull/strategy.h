@@ -20,6 +20,16 @@ enum {
     CULL_LAYERS_APART = 32u,
 };
 
+// What select has to do in a layer, for a plan's time; see `work` below.
+typedef struct cull_work {
+    uint32_t size;
+    size_t left, remove;  // experts that earlier stages leave, and of them those that may go
+    double tokens, dense; // of the calibration, and of its subsample
+    // To be filled: multiply-adds × 2 of products in float64, of all threads, and of one alone; numbers that are
+    // compared and moved, as in sorting, where n of them take n log2 n
+    double products, alone, steps;
+} cull_work;
+
 typedef struct cull_strategy {
     uint32_t size;
     uint32_t accepts; // CULL_FORM_* bits
@@ -52,6 +62,8 @@ typedef struct cull_strategy {
     // serve a token? Then select sees, with SCOPE_GLOBAL, total_params, the fewest parameters that no longer run
     // for a token, or, with SCOPE_LAYER, remove[l], the experts that a token of layer l loses. `fits` sees neither.
     bool (*picks_for)(const void *settings);
+    // (optional) About what select computes in a layer, which is 0 to begin with.
+    void (*work)(const void *settings, const cull_model_facts *, const cull_layer_facts *, cull_work *);
 } cull_strategy;
 
 // Scores of the weights of one matrix, from the stage's criterion (WEIGHT), w and out (rows, cols).

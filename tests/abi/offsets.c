@@ -438,7 +438,19 @@ AT(cull_strategy, spread, 48);
 AT(cull_strategy, fits, 56);
 AT(cull_strategy, rewrites, 64);
 AT(cull_strategy, parts_for, 72);
-SIZE(cull_strategy, 80);
+AT(cull_strategy, picks_for, 80);
+AT(cull_strategy, work, 88);
+SIZE(cull_strategy, 96);
+
+AT(cull_work, size, 0);
+AT(cull_work, left, 8);
+AT(cull_work, remove, 16);
+AT(cull_work, tokens, 24);
+AT(cull_work, dense, 32);
+AT(cull_work, products, 40);
+AT(cull_work, alone, 48);
+AT(cull_work, steps, 56);
+SIZE(cull_work, 64);
 
 AT(cull_weight_scores_ext, size, 0);
 AT(cull_weight_scores_ext, of, 8);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ranks and their messengers are killed or stopped at random moments: the run ends, nothing is left, nothing is lost, and
-# the next run goes on.
+# Ranks and their messengers are killed, stopped or asked to end at random moments: the run ends, nothing is left, nothing
+# is lost, and the next run goes on.
 #     CULL: the program. CULL_TEST_ALL: 30 moments instead of a few.
 . "$SOURCE/tests/ranks/common.sh"
 MODEL=$SOURCE/models/tinyworld-mixtral
@@ -14,6 +14,7 @@ metrics:    [ { perplexity: { files: $TEXT/facts.heldout.txt, length: 128, rows_
 methods:
   reap:      { criterion: reap, strategy: lowest }
   sparsegpt: { strategy: sparsegpt }
+  subsets:   { criterion: enumeration, strategy: { combinatorial: { limit: 1000 } } }
 END
 "$CULL" run "$DIR/e.yaml" -o whole --threads 1 > log 2>&1 || fail "an undisturbed run alone"
 "$CULL" compare whole --format csv > whole.csv || fail "compare"
@@ -55,8 +56,9 @@ for seed in $(seq "$moments"); do
     [ $((seed % 4)) -ne 1 ] || rm -rf out
     disturb "$seed" KILL
     disturb $((seed + 1000)) STOP
+    disturb $((seed + 2000)) TERM
 done
-echo "$hits of $((2 * moments)) signals met a process; mpirun hung $hung times when all ranks had ended"
+echo "$hits of $((3 * moments)) signals met a process; mpirun hung $hung times when all ranks had ended"
 ranks 3 "$CULL" run "$DIR/e.yaml" -o out --threads 1 > log 2>&1 || fail "the next run"
 grep -q ' 0 failed, 0 left' log || fail "the next run leaves something"
 [ -z "$(find out -name '*tmp*')" ] || fail "leftovers: $(find out -name '*tmp*')"

@@ -59,11 +59,13 @@ END
 compare_ranks answers 3 $more
 MODEL=$SOURCE/models/tinyworld-mixtral
 
-# Fewer sequences than ranks.
-experiment few 1 "[ { perplexity: { files: $TEXT/facts.heldout.txt, length: 256, rows_per_file: 1 } } ]" << 'END'
+# Fewer sequences, texts and prompts than ranks.
+experiment few 1 "[ { perplexity: { files: $TEXT/facts.heldout.txt, length: 256, rows_per_file: 1 } },
+  { generation: { tasks: $SOURCE/models/tinyworld/tasks/problems.jsonl, limit: 1, max_new: 6 } } ]" << 'END'
 sparsities: [ 0.5 ]
 methods:
-  reap:  { criterion: reap, strategy: lowest }
-  wanda: { criterion: wanda, strategy: unstructured }
+  reap:    { criterion: reap, strategy: lowest }
+  wanda:   { criterion: wanda, strategy: unstructured }
+  subsets: { criterion: enumeration, strategy: { combinatorial: { limit: 100 } } }
 END
 compare_ranks few 3 $more

@@ -7,6 +7,7 @@
 #include "cut/cut.h"
 #include "engine/memory.h"
 #include "engine/visit.h"
+#include "plan/cost/work.h"
 #include "spec/search.h"
 
 // What a run can do about what does not fit: its results' folder takes it.
@@ -78,17 +79,14 @@ double cull_cut_bytes(const cull_cut *cut)
 static double rewritten(const cull_step *step, const cull_layer_facts *layer)
 {
     const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
-    const double share = isnan(step->spec->share) ? step->sparsity : step->spec->share;
-    const double gone =
-        step->unit == CULL_UNIT_EXPERT && !isnan(share) ? floor(share * (double)layer->E) : 0;
+    const size_t gone = cull_step_gone(step, layer);
 
     if (!(step->emits & CULL_EMITS_MATRIX))
         return 0;
     if (!strategy->rewrites)
-        return (double)layer->E - gone;
+        return (double)(layer->E - gone);
     cull_call_enter(step->spec->strategy.plugin, "rewrites", SIZE_MAX);
-    const double n =
-        strategy->rewrites(step->spec->strategy.settings, layer->E, layer->E - (size_t)gone);
+    const double n = strategy->rewrites(step->spec->strategy.settings, layer->E, layer->E - gone);
     cull_call_leave();
     return fmin(fmax(n, 0), (double)layer->E); // NaN: none
 }

@@ -103,6 +103,27 @@ static cull_status add_hessian(void *arg, size_t i, size_t worker)
                : cull_fail(w->run->ctx, CULL_ENOTSUP, "a product in double precision");
 }
 
+enum { SORTED = 4096 };
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static cull_status sort_numbers(void *arg, size_t i, size_t worker)
+{
+    const work *w = arg;
+    double *x = (double *)(void *)memory_of(w, worker);
+
+    (void)i;
+    for (size_t k = 0; k < SORTED; k++)
+        x[k] = fmod((double)k * 0.618033988749895, 1);
+    qsort(x, SORTED, sizeof *x, ascending);
+    return CULL_OK;
+}
+
 // Calls a second of all threads together: the best of a few rounds, after one that is not counted.
 static cull_status time_calls(work *w, cull_status (*call)(void *, size_t, size_t), double *out)
 {
@@ -208,6 +229,8 @@ static cull_status measure_all(work *w, cull_rates *out)
     out->rows = calls * 3.0 * MOST_ROWS * WIDEST;
     CULL_TRY(time_calls(w, add_hessian, &calls));
     out->hessian = calls * 2.0 * COLUMNS * 512 * 256;
+    CULL_TRY(time_calls(w, sort_numbers, &calls));
+    out->steps = calls * SORTED * log2(SORTED);
     return CULL_OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct cull_rates {                           // per second, of all thre
     double rows;      // floats that are read or written between products
     double sums;      // float64 additions of statistics
     double hessian;   // multiply-adds × 2 in float64
+    double steps;     // numbers that are compared and moved: a sort of n takes n log2 n
 } cull_rates;
 
 // From the file, or measured and then kept in it, where that can be written.

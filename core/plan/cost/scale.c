@@ -52,6 +52,18 @@ static double kept_rows(const cull_prepared_model *s, const cull_rows *rows, dou
     return share * (double)rows->tokens * most * sizeof(float);
 }
 
+// The whole sample of a layer, on the rank that decides about it.
+static double kept_sample(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups)
+{
+    double most = 0;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        most =
+            fmax(most, (double)cull_dense_sample_bytes(s->layer[l]->E, s->opened.facts->D,
+                                                       s->layer[l]->F, rows->dense_tokens, groups));
+    return most;
+}
+
 // Sums of a layer, of each rank that has some; rows of Hessians and samples, of all but rank 0's.
 static double told_in_layer(const cull_prepared_model *s, const cull_rows *rows, uint32_t groups,
                             size_t l, size_t ranks)
@@ -101,6 +113,8 @@ cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const c
             told += told_in_layer(s, rows, passes.at[i].groups, l, machines->ranks);
         if (passes.at[i].groups & CULL_STAT_HESSIAN)
             kept = fmax(kept, kept_rows(s, rows, out->share));
+        kept =
+            fmax(kept, kept_sample(s, rows, passes.at[i].groups & (uint32_t)CULL_STATS_IN_VISIT));
     }
     if (machines->ranks > 1)
         told += told_of_cuts(plan, s, model, machines->ranks);
@@ -110,6 +124,26 @@ cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const c
     out->peak_bytes = peak_of(s, alone, out->share) + kept;
     put_together(machines, told, out);
     return CULL_OK;
+}
+
+// ---- decisions ----
+
+// The largest part of n that one of so many ranks has.
+static double whole_share(size_t n, size_t ranks)
+{
+    return n > 0 ? (double)((n + ranks - 1) / ranks) / (double)n : 1;
+}
+
+double cull_scale_deciding(const cull_prepared_model *s, size_t ranks, const cull_seconds *alone)
+{
+    size_t E = 0, layers = 0;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        E = s->layer[l]->E > E ? s->layer[l]->E : E;
+        layers += s->layer[l]->E > 0;
+    }
+    return alone->decide - alone->by_experts * (1 - whole_share(E, ranks)) -
+           alone->by_layers * (1 - whole_share(layers, ranks));
 }
 
 // ---- evaluation ----

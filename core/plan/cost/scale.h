@@ -2,12 +2,13 @@
 //
 // Assumed: every rank reads the weights of each pass itself, while it computes; sums, answers and
 // cuts go to rank 0 one rank after the other, rows of Hessians to the ranks of their experts, and
-// cuts from rank 0 to all others at once, while nobody computes. Not counted: what strategies
-// compute, and cuts of stages that are calibrated on.
+// cuts from rank 0 to all others at once, while nobody computes. Not counted: cuts of
+// stages that are calibrated on.
 #ifndef CULL_PLAN_COST_SCALE_H
 #define CULL_PLAN_COST_SCALE_H
 
 #include "plan/cost/cost.h"
+#include "plan/cost/time.h"
 
 typedef struct cull_machines {
     size_t ranks;
@@ -29,6 +30,10 @@ typedef struct cull_scaled {
     double peak_bytes, read_bytes;      // a rank
     double told_bytes;                  // a layer; of evaluations, in all
 } cull_scaled;
+
+// What strategies compute takes so long: rank 0 alone, or all ranks where they decide together.
+double cull_scale_deciding(const cull_prepared_model *prepared, size_t ranks,
+                           const cull_seconds *alone);
 
 cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                    size_t model, const cull_machines *machines,

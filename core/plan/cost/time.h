@@ -1,7 +1,7 @@
 // How long a plan will take on this machine, from its facts and measured rates.
 //
-// Counted: products, attention, what is done to rows between them, the head, and statistics. Not
-// counted: reading weights that the system does not hold yet, and what strategies compute.
+// Counted: products, attention, what is done to rows between them, the head, statistics, and what
+// strategies say that they compute. Not counted: reading weights that the system does not hold yet.
 #ifndef CULL_PLAN_COST_TIME_H
 #define CULL_PLAN_COST_TIME_H
 
@@ -10,7 +10,11 @@
 
 typedef struct cull_seconds { // of one model's share of the plan
     double calibrate, search, evaluate;
+    double decide;                // what strategies compute; and of that
+    double by_experts, by_layers; // what several ranks do together
 } cull_seconds;
+
+double cull_seconds_all(const cull_seconds *seconds);
 
 cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                   size_t model, uint64_t memory, const cull_rates *rates,

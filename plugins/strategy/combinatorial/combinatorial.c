@@ -100,12 +100,29 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     return status;
 }
 
+// The losses that are asked for, each of which looks at the experts chosen for each token.
+static void work(const void *settings, const cull_model_facts *model, const cull_layer_facts *layer,
+                 cull_work *out)
+{
+    const struct settings *set = settings;
+    const size_t keep = out->left - out->remove;
+    const double n = (double)out->left, gone = (double)out->remove, kept = (double)keep;
+    const double all = subsets_of(out->left, keep);
+    const double beam = (double)set->beam * (n * n - kept * kept) / 2;
+
+    (void)model;
+    if (out->remove > 0)
+        out->steps = (all <= (double)set->limit ? all : beam + (double)set->swaps * kept * gone) *
+                     out->dense * (double)layer->K;
+}
+
 static const cull_strategy combinatorial = {
     .size = sizeof combinatorial,
     .accepts = CULL_FORM_SUBSET,
     .emits = 1 << CULL_ACTION_DROP,
     .flags = CULL_BY_LAYER | CULL_LAYERS_APART,
     .select = select_layer,
+    .work = work,
 };
 
 CULL_PLUGIN(

@@ -223,6 +223,20 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     return CULL_OK;
 }
 
+// Of an expert: two Cholesky factors and an inverse for each input, and the sweeps of its matrices.
+// Within a block a weight is chosen and then spread over half of it, eight numbers in a step.
+static void work(const void *settings, const cull_model_facts *model, const cull_layer_facts *layer,
+                 cull_work *out)
+{
+    const double W = (double)(layer->expert_width ? layer->expert_width : model->D);
+    const double F = (double)layer->F, left = (double)out->left;
+    const double block = fmin((double)((const struct settings *)settings)->block, fmax(W, F));
+
+    out->alone = left * 4 * (W * W * W + F * F * F) / 3;
+    out->products = left * (2 * F * W * W + W * F * F);
+    out->steps = left * (double)layer->expert_params * (2 + block / 16);
+}
+
 static const cull_strategy sparsegpt = {
     .size = sizeof sparsegpt,
     .accepts = CULL_FORM_NONE,
@@ -230,6 +244,7 @@ static const cull_strategy sparsegpt = {
     .needs = CULL_STAT_ROUTING | CULL_STAT_HESSIAN,
     .flags = CULL_BY_LAYER | CULL_BY_EXPERT,
     .select = select_layer,
+    .work = work,
 };
 
 CULL_PLUGIN(

@@ -1,4 +1,6 @@
 // Unstructured pruning: the weights with the smallest scores go, matrix by matrix.
+#include <math.h>
+
 #include "unstructured.h"
 
 #include "common/prune/masks.h"
@@ -112,6 +114,16 @@ static uint32_t needs_for(const void *settings)
     return set->layers == SPREAD_OWL ? CULL_STAT_ROUTING : 0;
 }
 
+// A weight is scored, and then compared; shares want a row's scores in order.
+static void work(const void *settings, const cull_model_facts *model, const cull_layer_facts *layer,
+                 cull_work *out)
+{
+    const double weights = (double)out->left * (double)layer->expert_params;
+    const bool sorts = ((const struct settings *)settings)->group == GROUP_SHARE;
+
+    out->steps = weights * (1 + (sorts ? log2((double)model->D + 1) : 1));
+}
+
 static const cull_strategy unstructured = {
     .size = sizeof unstructured,
     .accepts = CULL_FORM_WEIGHT,
@@ -122,6 +134,7 @@ static const cull_strategy unstructured = {
     .select = select_layer,
     .fits = fits,
     .spread = spread,
+    .work = work,
 };
 
 CULL_PLUGIN(
