@@ -303,6 +303,14 @@ static bool has_search(const cull_spec *spec)
     return false;
 }
 
+static bool changes_experts(const cull_plan *plan, size_t step)
+{
+    for (; step != CULL_NOT; step = plan->step[step].before)
+        if (plan->step[step].emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_CHANNELS))
+            return true;
+    return false;
+}
+
 static cull_status make_cell(maker *m, size_t method, axes a, point p)
 {
     const cull_spec *spec = m->spec;
@@ -337,6 +345,7 @@ static cull_status make_cell(maker *m, size_t method, axes a, point p)
         .layers = p.layers,
         .seeded = has_seed(spec, a, p.calibration),
         .seed = spec->seeds[p.seed].value,
+        .own = changes_experts(plan, d.before),
     };
     return CULL_OK;
 }

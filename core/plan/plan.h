@@ -71,6 +71,7 @@ typedef struct cull_cell {
     size_t layers;               // of the experiment; CULL_NOT: dense
     bool seeded;
     uint64_t seed;
+    bool own;      // its cut masks or rewrites experts, which its rows meet alone
     bool left_out; // not asked for (plan/only.h)
     cull_key id;   // (cull_plan_keys)
 } cull_cell;

@@ -52,3 +52,14 @@ END
 counted "nothing" 1 0 0 << 'END'
   reap: { criterion: reap, strategy: lowest }
 END
+
+# Of several methods the last alone, whose step is the first of the rest.
+counted "what is asked for" 1 0 'L * E * 2 * W' --only method=last << 'END'
+  reap:  { criterion: reap, strategy: lowest }
+  wanda: { criterion: wanda, strategy: unstructured }
+  merge: { criterion: similarity, strategy: merge }
+  owl:   { criterion: wanda, strategy: { unstructured: { layers: owl } } }
+  mone:  { criterion: mone, strategy: mone }
+  gate:  { criterion: gate, strategy: lowest }
+  last:  { criterion: magnitude, strategy: unstructured }
+END

@@ -284,14 +284,6 @@ size_t cull_distinct_variants(const cull_plan *plan, size_t model)
     return n;
 }
 
-static bool changes_experts(const cull_plan *plan, size_t step)
-{
-    for (; step != CULL_NOT; step = plan->step[step].before)
-        if (plan->step[step].emits & (CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_CHANNELS))
-            return true;
-    return false;
-}
-
 cull_asking cull_asking_all(const cull_plan *plan, size_t model)
 {
     cull_asking how = { .end = plan->spec->n_metrics };
@@ -300,7 +292,7 @@ cull_asking cull_asking_all(const cull_plan *plan, size_t model)
         if (!distinct(plan, model, c))
             continue;
         how.variants++;
-        how.own += changes_experts(plan, plan->cell[c].step);
+        how.own += plan->cell[c].own;
     }
     return how;
 }
