@@ -98,10 +98,12 @@ def check_export(cull, model, trial, pooled, work, heldout):
 
 
 def unpack(t):
-    """A packed matrix of float32, as results/README.md has it."""
+    """A packed matrix of float32, or a packed mask, as results/README.md has them."""
     rows, cols, m = np.frombuffer(t[:24].tobytes(), "<u8").astype(int)
     bits = np.frombuffer(zlib.decompress(t[24:24 + m].tobytes()), np.uint8).reshape(rows, -1)
     bits = np.unpackbits(bits, axis=1, count=cols, bitorder="little").astype(bool)
+    if 24 + m == len(t):
+        return bits
     out = np.zeros((rows, cols), "<f4")
     planes = np.frombuffer(zlib.decompress(t[24 + m:].tobytes()), np.uint8)
     out[bits] = planes.reshape(4, -1).T.copy().view("<f4").ravel()
