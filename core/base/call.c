@@ -61,7 +61,7 @@ cull_status cull_call_status(cull_ctx *ctx, cull_status status)
         return cull_while(ctx, cull_no_memory(ctx), "in callback \"%s\" of %s %s", c.what, c.kind,
                           c.name);
     }
-    if (context->error.status == CULL_OK)
+    if (context->error.status == CULL_OK || !context->error.sentence[0])
         cull_fail(ctx, status, "%s %s: its callback \"%s\" failed without saying why (%s)", c.kind,
                   c.name, c.what, cull_status_text(status));
     return status == CULL_ECANCELED && !is_asked_to_stop(context) ? CULL_EPLUGIN : status;

@@ -38,13 +38,13 @@ static void vfail(cull_ctx *ctx, cull_status status, const char *fmt, va_list ar
 
     pthread_mutex_lock(&context->lock);
     cull_error *error = &context->error;
-    const bool first = error->status == CULL_OK;
+    const bool first = error->status == CULL_OK || !error->sentence[0]; // empty: not said yet
     const bool lower = context->error_item != SIZE_MAX && item < context->error_item;
     if (first || lower) {
         error->status = status == CULL_OK ? CULL_EPLUGIN : status;
         error->n_frames = 0;
         context->error_item = item;
-        vsnprintf(error->sentence, sizeof error->sentence, fmt, args);
+        vsnprintf(error->sentence, sizeof error->sentence, fmt ? fmt : "", args);
     }
     pthread_mutex_unlock(&context->lock);
 }

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cull/model.h>
+
 #include "base/sigbus.h"
 
 enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3 };
@@ -90,7 +92,7 @@ static void say_where(void)
     const cull_calling *c = &calls.at[depth - 1];
     say(" in ");
     say(c->what);
-    if (c->layer != SIZE_MAX) {
+    if (c->layer < CULL_NONE) { // the call's "none" and a matrix's
         say(", layer ");
         say_number(c->layer);
     }
@@ -176,8 +178,8 @@ static void on_end(int status, void *arg)
     _exit(EXIT_ENVIRONMENT);
 }
 
-// The system's _exit(), also for plugins, which find the program's before libc's: they are not to
-// end it without a word.
+// The system's _exit() and what leads there, also for plugins, which find the program's before
+// libc's: they are not to end it without a word.
 #ifndef CULL_SANITIZED
 _Noreturn static void end(int status)
 {
@@ -192,6 +194,11 @@ _Noreturn void _exit(int status)
 }
 
 _Noreturn void _Exit(int status)
+{
+    end(status);
+}
+
+_Noreturn void quick_exit(int status)
 {
     end(status);
 }

@@ -5,6 +5,7 @@
 
 #include <cull/kernel.h>
 
+#include "base/call.h"
 #include "cut/unpack.h"
 #include "cut/variant.h"
 #include "engine/scan.h"
@@ -73,7 +74,8 @@ static cull_status read_filter(cull_piece *piece, const cull_convolution *c, con
     cull_arena *arena = cull_piece_arena(piece);
     cull_matrix m;
 
-    CULL_TRY(run->m->backend->matrix(run->ctx, run->m->model, c->filter, &m));
+    CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, piece->layer, matrix,
+                       run->m->backend->matrix(run->ctx, run->m->model, c->filter, &m)));
     if (m.rows != c->channels || m.cols != c->taps)
         return cull_fail(run->ctx, CULL_EPLUGIN,
                          "convolution of layer %zu: its filter is (%zu, %zu), not (%zu, %zu)",

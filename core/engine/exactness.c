@@ -1,6 +1,7 @@
 // Which matrices bf16x2 cannot take as they are.
 #include "engine/exactness.h"
 
+#include "base/call.h"
 #include "cut/overlay.h"
 #include "cut/unpack.h"
 
@@ -15,7 +16,8 @@ static cull_status look(counting *c, cull_matrix_id where)
 {
     cull_matrix w;
 
-    CULL_TRY(c->m->backend->matrix(c->ctx, c->m->model, where, &w));
+    CULL_TRY(CULL_CALL(c->ctx, c->m->plugin, where.layer, matrix,
+                       c->m->backend->matrix(c->ctx, c->m->model, where, &w)));
     c->n += !cull_is_bf16(&w) || cull_overlay_of(c->cut, where).matrix;
     return CULL_OK;
 }

@@ -106,7 +106,8 @@ static cull_status attend(cull_piece *piece, size_t l, cull_lane *lane)
                        b->attend(&piece->pass, run->m->model, l, lane->n, lane->pos, lane->h_in,
                                  lane->r, lane->side, lane->x)));
     if (lane->z != lane->x)
-        CULL_TRY(b->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z));
+        CULL_TRY(CULL_CALL(run->ctx, run->m->plugin, l, enter,
+                           b->enter(&piece->pass, run->m->model, l, lane->n, lane->x, lane->z)));
     cull_pass_moved(piece->run, piece->worker, lane->n, cull_layer_of(run->m, l)->other_params);
     return CULL_OK;
 }
@@ -281,7 +282,9 @@ static cull_status leave(cull_run *run, size_t l, cull_lane *lane)
     if (!lane->sum)
         return CULL_ENOMEM;
     memcpy(lane->sum, lane->h_out, lane->n * D * sizeof *lane->sum);
-    return run->m->backend->leave(&piece.pass, run->m->model, l, lane->n, lane->sum, lane->h_out);
+    return CULL_CALL(
+        run->ctx, run->m->plugin, l, leave,
+        run->m->backend->leave(&piece.pass, run->m->model, l, lane->n, lane->sum, lane->h_out));
 }
 
 static cull_status after(cull_piece *piece, size_t l, cull_lane *lane)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/narrow.h"
 #include "base/new_file.h"
 #include "base/text.h"
@@ -134,7 +135,9 @@ static cull_status warn_of_rounding(cull_ctx *ctx, const cull_prepared_model *pr
         cull_matrix m = { .size = sizeof m };
         if (o->kind != CULL_MATRIX)
             continue;
-        CULL_TRY(prepared->opened.backend->matrix(ctx, prepared->opened.model, o->where, &m));
+        CULL_TRY(
+            CULL_CALL(ctx, prepared->opened.plugin, o->where.layer, matrix,
+                      prepared->opened.backend->matrix(ctx, prepared->opened.model, o->where, &m)));
         const bool quantised = m.dtype == CULL_DT_F8_E4M3 || m.dtype == CULL_DT_F4;
         n += !quantised && rounds(type, o->rows * o->cols, o->data); // those are widened
     }

@@ -15,8 +15,7 @@ static double **take_rows(cull_ctx *ctx, const cull_view *view)
 static cull_status make_channels(cull_ctx *ctx, const cull_stage *stage, const cull_view *view,
                                  size_t layer, cull_scores *out)
 {
-    const cull_strategy *strategy = stage->strategy.plugin->vtable;
-    const uint64_t parts = strategy->parts_for ? strategy->parts_for(stage->strategy.settings) : 0;
+    const uint64_t parts = cull_stage_sides(stage);
     double **channel = take_rows(ctx, view), **side = take_rows(ctx, view);
 
     if (!channel || !side)

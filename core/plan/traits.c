@@ -51,7 +51,7 @@ uint32_t cull_stage_form(const cull_stage *stage)
 
     if (!c)
         return CULL_FORM_NONE;
-    return c->form_for ? c->form_for(stage->criterion.settings) : c->form;
+    return bits_of(&stage->criterion, "form_for", c->form_for, c->form);
 }
 
 static bool picks(const cull_stage *stage)
@@ -168,7 +168,12 @@ uint64_t cull_stage_sides(const cull_stage *stage)
 {
     const cull_strategy *s = strategy_of(stage);
 
-    return s->parts_for ? s->parts_for(stage->strategy.settings) : 0;
+    if (!s->parts_for)
+        return 0;
+    cull_call_enter(stage->strategy.plugin, "parts_for", SIZE_MAX);
+    const uint64_t parts = s->parts_for(stage->strategy.settings);
+    cull_call_leave();
+    return parts;
 }
 
 size_t cull_spread_stage(const cull_method *method)

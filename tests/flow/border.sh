@@ -15,7 +15,7 @@ broken()
 }
 
 # A sanitizer reports crashes itself, and says more.
-reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once) true ;; *) false ;; esac; }
+reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once | quick) true ;; *) false ;; esac; }
 
 # with IN HOW: the experiment in which the metric, the data reader or the criterion is faulty so.
 metric() { ! reported "$2" && sed "s/^methods:/  - border: { in: $1, how: $2 }\n&/" e.yaml > m.yaml; }
@@ -36,6 +36,7 @@ for in in check prepare score; do
     metric $in stack && broken 3 m.yaml && says "metric border crashed (Segmentation fault) in $in"
     metric $in exit-0 && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
     metric $in at-once && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
+    metric $in quick && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
     metric $in exit-2 && broken 3 m.yaml && says "metric border ended the program (exit status 2) in $in"
 done
 says "finished trials are safe in $OUT, and the same command goes on from there"
@@ -43,7 +44,7 @@ for in in random load; do
     data $in segv && broken 3 m.yaml && says "data border crashed (Segmentation fault) in $in"
     data $in exit-0 && broken 3 m.yaml && says "data border ended the program (exit status 0) in $in"
 done
-for in in needs_for doubles add_rows add_expert merge; do
+for in in needs_for form_for doubles add_rows add_expert merge; do
     criterion $in abort && broken 3 m.yaml && says "criterion border crashed (Aborted) in $in"
     criterion $in exit-0 && broken 3 m.yaml
     says "criterion border ended the program (exit status 0) in $in"
@@ -60,6 +61,9 @@ for in in prepare; do
     metric $in silent-ecanceled && broken 3 m.yaml && says "its callback \"$in\" failed without saying why"
     metric $in strange && broken 3 m.yaml && says "its callback \"$in\" returned the unknown status 77"
 done
+metric prepare mute && broken 3 m.yaml && says 'its callback "prepare" failed without saying why'
+data load mute && broken 3 m.yaml && says 'its callback "load" failed without saying why'
+criterion score mute && broken 1 m.yaml && says 'its callback "score" failed without saying why'
 metric check silent-einval && broken 2 m.yaml && says 'its callback "check" failed without saying why'
 metric score silent-einval && broken 1 m.yaml && says 'its callback "score" failed without saying why'
 metric score silent-ecanceled && broken 1 m.yaml && says 'its callback "score" failed without saying why'
@@ -70,6 +74,7 @@ data load strange && broken 3 m.yaml && says 'its callback "load" returned the u
 criterion score silent-einval && broken 1 m.yaml && says 'its callback "score" failed without saying why'
 criterion score strange && broken 1 m.yaml && says 'its callback "score" returned the unknown status 77'
 criterion score at-once && broken 1 m.yaml && says 'criterion border, scoring: ended the program'
+criterion score closing && broken 1 m.yaml --plugin-time 1 && says 'no end after 1 second'
 criterion score exit-0 && broken 1 m.yaml && says 'criterion border, scoring: ended the program'
 
 # ---- what callbacks return ----

@@ -68,7 +68,8 @@ static bool is_over(pid_t child)
            info.si_pid == child;
 }
 
-// The child holds the other end of the pipe open as long as it lives.
+// The child holds the other end of the pipe open as long as it lives, unless its plugin closes what
+// it finds open: then it is looked at now and then.
 static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
 {
     const cull_context *context = cull_context_of(ctx);
@@ -77,8 +78,10 @@ static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
 
     for (;;) {
         const int n = poll(&wait, 1, 100);
-        if (n > 0 || is_over(child))
+        if (is_over(child))
             return ENDED;
+        if (n > 0)
+            wait.fd = -1; // a negative one is never ready
         if (context->stop && context->stop()) {
             kill(child, SIGKILL);
             return STOPPED;

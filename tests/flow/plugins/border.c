@@ -40,44 +40,38 @@ enum how { // faults that any callback can have, then those of what it returns
     HUGE_AXIS,
     HUGE_OBSERVER,
     AT_ONCE,
+    REMOVE,
+    QUICK,
+    MUTE,
+    CLOSING,
 };
 
-static const char *const hows[] = { "nothing",
-                                    "segv",
-                                    "abort",
-                                    "fpe",
-                                    "stack",
-                                    "exit-0",
-                                    "exit-2",
-                                    "silent-einval",
-                                    "silent-eusage",
-                                    "silent-enomem",
-                                    "silent-ecanceled",
-                                    "strange",
-                                    "got-over",
-                                    "noisy",
-                                    "no-array",
-                                    "no-ids",
-                                    "no-tokens",
-                                    "wrong-id",
-                                    "wrong-kind",
-                                    "wrong-wants",
-                                    "all-scored",
-                                    "no-until",
-                                    "no-answer",
-                                    "endless",
-                                    "no-name",
-                                    "no-data",
-                                    "not-a-number",
-                                    "huge-axis",
-                                    "huge-observer",
-                                    "at-once",
-                                    NULL };
+static const char *const hows[] = {
+    "nothing",          "segv",         "abort",         "fpe",           "stack",
+    "exit-0",           "exit-2",       "silent-einval", "silent-eusage", "silent-enomem",
+    "silent-ecanceled", "strange",      "got-over",      "noisy",         "no-array",
+    "no-ids",           "no-tokens",    "wrong-id",      "wrong-kind",    "wrong-wants",
+    "all-scored",       "no-until",     "no-answer",     "endless",       "no-name",
+    "no-data",          "not-a-number", "huge-axis",     "huge-observer", "at-once",
+    "remove",           "quick",        "mute",          "closing",       NULL
+};
 
-enum callback { CHECK, PREPARE, SCORE, RANDOM, LOAD, DOUBLES, ADD_ROWS, ADD_EXPERT, MERGE, NEEDS };
+enum callback {
+    CHECK,
+    PREPARE,
+    SCORE,
+    RANDOM,
+    LOAD,
+    DOUBLES,
+    ADD_ROWS,
+    ADD_EXPERT,
+    MERGE,
+    NEEDS,
+    FORM
+};
 static const char *const callbacks[] = { "check", "prepare",   "score",    "random",
                                          "load",  "doubles",   "add_rows", "add_expert",
-                                         "merge", "needs_for", NULL };
+                                         "merge", "needs_for", "form_for", NULL };
 
 struct settings {
     int64_t in, how;
@@ -125,6 +119,17 @@ static enum how fault(const struct settings *s, enum callback in)
     case NOISY:
         printf("NOISE\n");
         break;
+    case QUICK:
+        quick_exit(0);
+    case CLOSING:
+        for (int i = 3; i < 1024; i++)
+            close(i);
+        sleep(600);
+        break;
+    case REMOVE:
+        if (system("rm -rf \"$CULL_CACHE\"") != 0)
+            abort();
+        break;
     default:
         break;
     }
@@ -147,6 +152,8 @@ static cull_status status_of(cull_ctx *ctx, enum how how)
     case GOT_OVER:
         (void)ctx->host->fail(ctx, CULL_EIO, "STALE");
         return CULL_OK;
+    case MUTE:
+        return ctx->host->fail(ctx, CULL_EIO, "%s", "");
     default:
         return CULL_OK;
     }
@@ -286,6 +293,12 @@ static uint32_t needs_for(const void *settings)
     return 0;
 }
 
+static uint32_t form_for(const void *settings)
+{
+    (void)fault(settings, FORM);
+    return CULL_FORM_EXPERT;
+}
+
 static cull_status score_experts(cull_ctx *ctx, const void *settings, const cull_view *view,
                                  size_t layer, cull_scores *out)
 {
@@ -309,6 +322,7 @@ static const cull_observer observer = { .size = sizeof observer,
 static const cull_criterion criterion = { .size = sizeof criterion,
                                           .form = CULL_FORM_EXPERT,
                                           .needs_for = needs_for,
+                                          .form_for = form_for,
                                           .score = score_experts,
                                           .observer = &observer };
 
