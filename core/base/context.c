@@ -29,6 +29,11 @@ const char *cull_status_text(cull_status status)
     return "an unknown status";
 }
 
+bool cull_own_failure(cull_status status)
+{
+    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
+}
+
 // ---- failures ----
 
 static void vfail(cull_ctx *ctx, cull_status status, const char *fmt, va_list args)

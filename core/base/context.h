@@ -78,5 +78,8 @@ void *cull_scratch(cull_ctx *ctx, size_t n, size_t size); // scratch
 
 const char *cull_status_name(cull_status status);
 const char *cull_status_text(cull_status status);
+// Does the failure concern only what was tried, a plugin or a file? Interruptions and a lack of
+// memory concern everything.
+bool cull_own_failure(cull_status status);
 
 #endif

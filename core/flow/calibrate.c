@@ -62,6 +62,7 @@ static cull_status missing_observers(cull_ctx *ctx, request *r)
                                      &out->observer));
     r->found = cull_take(ctx, out->n_observers + 1, sizeof *r->found);
     r->missing = cull_take(ctx, out->n_observers + 1, sizeof *r->missing);
+    r->how.n_observers = 0;
     r->how.observers = cull_take(ctx, out->n_observers + 1, sizeof *r->how.observers);
     if (!r->found || !r->missing || !r->how.observers)
         return CULL_ENOMEM;
@@ -75,6 +76,12 @@ static cull_status missing_observers(cull_ctx *ctx, request *r)
     return CULL_OK;
 }
 
+static cull_status read_cache(cull_ctx *ctx, request *r)
+{
+    CULL_TRY(cull_cache_read(ctx, r->job, r->job->set->groups, r->job->out->store));
+    return missing_observers(ctx, r);
+}
+
 static cull_status look_in_cache(cull_ctx *ctx, request *r)
 {
     cull_statistics *out = r->job->out;
@@ -86,8 +93,11 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
         out->store = new_store(ctx, r->job, 0);
     if (!out->store)
         return CULL_ENOMEM;
-    CULL_TRY(cull_cache_read(ctx, r->job, wanted, out->store));
-    CULL_TRY(missing_observers(ctx, r));
+    const cull_status status = read_cache(ctx, r);
+    if (status != CULL_OK) {
+        CULL_TRY(cull_cache_give_up(ctx, r->job->cache, status));
+        CULL_TRY(read_cache(ctx, r));
+    }
     r->how.groups = wanted & ~cull_stats_store_view(out->store)->groups;
     return CULL_OK;
 }
@@ -170,12 +180,10 @@ static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
 }
 
 // Into the cache, and from there, as the next run will find it, into what the steps see.
-static cull_status keep(cull_ctx *ctx, const request *r)
+static cull_status write_to_cache(cull_ctx *ctx, const request *r)
 {
     const cull_calibrate_job *job = r->job;
 
-    if (job->visit)
-        return CULL_OK;
     if (r->how.groups) {
         CULL_TRY(cull_cache_write(ctx, job, r->how.groups, r->how.out));
         cull_log_line(cull_context_of(ctx)->log, CULL_DEBUG, "calibration %s: made",
@@ -185,11 +193,25 @@ static cull_status keep(cull_ctx *ctx, const request *r)
             return cull_fail(
                 ctx, CULL_EIO,
                 "%s/calibration: statistics that were just written cannot be read back",
-                job->folder);
+                job->cache->path);
     }
     for (size_t i = 0; i < job->out->n_observers; i++)
         if (!r->found[i])
             CULL_TRY(cull_cache_write_observer(ctx, job, i, job->out->observer[i].acc));
+    return CULL_OK;
+}
+
+static cull_status keep(cull_ctx *ctx, const request *r)
+{
+    const cull_calibrate_job *job = r->job;
+
+    if (job->visit)
+        return CULL_OK;
+    const cull_status status = write_to_cache(ctx, r);
+    if (status != CULL_OK) {
+        CULL_TRY(cull_cache_give_up(ctx, job->cache, status));
+        CULL_TRY(write_to_cache(ctx, r));
+    }
     if (r->how.groups & CULL_STAT_ROUTING)
         report_unrouted(ctx, job, cull_stats_store_view(r->how.out));
     return CULL_OK;

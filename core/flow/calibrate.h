@@ -6,6 +6,7 @@
 #define CULL_FLOW_CALIBRATE_H
 
 #include "plan/inputs.h"
+#include "record/cache_folder.h"
 
 typedef struct cull_statistics {
     cull_stats_store *store; // what the set's steps see
@@ -34,7 +35,7 @@ typedef struct cull_calibrate_job {
     const cull_key *observer_keys; // (set->n_observers)
     const cull_cut *on;            // NULL: the dense model
     const cull_visit *visit;       // NULL: the set's groups and observers are wanted
-    const char *folder;
+    cull_cache_folder *cache;
     const cull_engine_options *engine;
     cull_statistics *out; // kept between calls: what it has is not read again
 } cull_calibrate_job;

@@ -40,8 +40,9 @@ static uint32_t groups_of(const char *word, size_t n)
 static const char *cache_name(cull_ctx *ctx, const cull_calibrate_job *job, const char *key,
                               const char *what)
 {
-    const char *name = cull_arena_printf(
-        cull_context_of(ctx)->alloc, "%s/calibration/%s.%s.safetensors", job->folder, key, what);
+    const char *name =
+        cull_arena_printf(cull_context_of(ctx)->alloc, "%s/calibration/%s.%s.safetensors",
+                          job->cache->path, key, what);
 
     if (!name)
         cull_no_memory(ctx);
@@ -59,7 +60,7 @@ cull_status cull_cache_read(cull_ctx *ctx, const cull_calibrate_job *job, uint32
                             cull_stats_store *store)
 {
     cull_arena *arena = cull_context_of(ctx)->alloc;
-    const char *folder = cull_arena_printf(arena, "%s/calibration", job->folder);
+    const char *folder = cull_arena_printf(arena, "%s/calibration", job->cache->path);
     const char *const *name, *key = job->set->key.hex;
     size_t n, length = strlen(key);
 

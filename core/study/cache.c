@@ -1,26 +1,15 @@
 // Trials that other folders have computed, by way of a cache beside them (record/trial_cache.h).
-#include <string.h>
-
 #include "record/trial_cache.h"
 #include "study/steps.h"
 
 static bool has_cache(const cull_study *s)
 {
-    return strcmp(s->options->shared, s->options->folder) != 0 &&
-           cull_is_cache(s->ctx, s->options->shared);
+    return !cull_cache_is_own(&s->cache) && cull_is_cache(s->ctx, s->cache.path);
 }
 
-// Trouble with the cache costs what it would have saved, and nothing else. It is said once.
 static cull_status leave(cull_study *s, cull_status status)
 {
-    if (!cull_own_failure(status))
-        return status;
-    if (!s->cache_faulty)
-        cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN, "cache: %s; goes on without it",
-                      cull_context_of(s->ctx)->error.sentence);
-    s->cache_faulty = true;
-    cull_error_clear(s->ctx);
-    return CULL_OK;
+    return cull_cache_excuse(s->ctx, &s->cache, status);
 }
 
 cull_status cull_find_cached_trials(cull_study *s, cull_stored_trials *out)
@@ -28,7 +17,7 @@ cull_status cull_find_cached_trials(cull_study *s, cull_stored_trials *out)
     *out = (cull_stored_trials){ 0 };
     if (!has_cache(s))
         return CULL_OK;
-    const cull_status status = cull_find_stored_trials(s->ctx, s->options->shared, out);
+    const cull_status status = cull_find_stored_trials(s->ctx, s->cache.path, out);
     if (status != CULL_OK)
         *out = (cull_stored_trials){ 0 };
     return leave(s, status);
@@ -59,7 +48,7 @@ cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *
     *n = list_wanted(s, c, *key);
     if (!trial)
         trial = cull_find_twin(s, c, cached);
-    if (trial && *n > 0 && cull_trial_serves(s->ctx, s->options->shared, trial, *n, *key, recorded))
+    if (trial && *n > 0 && cull_trial_serves(s->ctx, s->cache.path, trial, *n, *key, recorded))
         *out = trial;
     return CULL_OK;
 }
@@ -76,7 +65,7 @@ static cull_status take_cell(cull_study *s, size_t c, const cull_stored_trials *
     if (!trial)
         return CULL_OK;
     const cull_status status =
-        cull_trial_take(s->ctx, s->options->shared, s->options->folder, trial, &axes,
+        cull_trial_take(s->ctx, s->cache.path, s->options->folder, trial, &axes,
                         s->plan->cell[c].id.hex, n, key, s->cell[c].recorded, any);
     *any = *any && status == CULL_OK;
     return leave(s, status);
@@ -133,6 +122,6 @@ cull_status cull_put_cached(cull_study *s, const cull_finding *f)
     for (size_t i = 0; i < f->n; i++)
         key[i] = cell->keys[f->metric[i]].hex;
     CULL_TRY(find_cut(s, f->cell, &cut));
-    return leave(s, cull_trial_put(s->ctx, s->options->folder, s->options->shared, &axes,
+    return leave(s, cull_trial_put(s->ctx, s->options->folder, s->cache.path, &axes,
                                    f->cell->id.hex, cut, f->n, key));
 }

@@ -74,7 +74,7 @@ static cull_status size_running(cull_study *s, size_t i)
     const cull_calibrate_job job = { .prepared = prepared,
                                      .set = &set,
                                      .on = made->result.cut,
-                                     .folder = s->options->shared,
+                                     .cache = &s->cache,
                                      .engine = &s->options->engine,
                                      .out = &counted };
     cull_status status = cull_calibrate_count(s->ctx, &job);

@@ -141,7 +141,7 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
         .set = set,
         .observer_keys = keys,
         .on = set->on == CULL_NOT ? NULL : s->made[set->on].variant.cut,
-        .folder = s->options->shared,
+        .cache = &s->cache,
         .engine = &s->options->engine,
         .out = &s->statistics[g],
     };

@@ -266,20 +266,41 @@ static cull_status evaluations_of(cull_study *s, const cull_finding *f, cull_tri
     return CULL_OK;
 }
 
+static const char *cut_in(cull_study *s, const char *folder, size_t step)
+{
+    const char *path = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/cuts/%s", folder,
+                                         s->made[step].cut.text);
+
+    if (!path)
+        cull_no_memory(s->ctx);
+    return path;
+}
+
+// A cut of an earlier version stands elsewhere; one that was put into a cache which failed since is
+// not to be had. Both are written again.
+static cull_status bring_cut(cull_study *s, size_t step)
+{
+    if (!s->made[step].cut.text[0])
+        CULL_TRY(cull_keep_step(s, step));
+    const char *to = cut_in(s, s->options->folder, step), *from = cut_in(s, s->cache.path, step);
+    if (!to || !from)
+        return CULL_ENOMEM;
+    if (cull_cache_is_own(&s->cache))
+        return access(to, F_OK) == 0 ? CULL_OK : cull_keep_step(s, step);
+    const cull_status status = cull_folder_bring(s->ctx, from, to);
+    if (status == CULL_OK)
+        return CULL_OK;
+    CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
+    return cull_keep_step(s, step);
+}
+
 // The file of a cell's cut, below the results folder: in that, and where there is a cache in both.
 static cull_status keep_cut(cull_study *s, const cull_cell *cell, const char **name)
 {
-    cull_arena *arena = cull_context_of(s->ctx)->alloc;
-    cull_step_state *made = &s->made[cell->step];
-
-    if (!made->cut.text[0]) // an earlier version's, which stands elsewhere
-        CULL_TRY(cull_keep_step(s, cell->step));
-    const char *from = cull_arena_printf(arena, "%s/cuts/%s", s->options->shared, made->cut.text);
-    const char *to = cull_arena_printf(arena, "%s/cuts/%s", s->options->folder, made->cut.text);
-    *name = cull_arena_printf(arena, "cuts/%s", made->cut.text);
-    if (!from || !to || !*name)
-        return cull_no_memory(s->ctx);
-    return cull_folder_bring(s->ctx, from, to);
+    CULL_TRY(bring_cut(s, cell->step));
+    *name =
+        cull_arena_printf(cull_context_of(s->ctx)->alloc, "cuts/%s", s->made[cell->step].cut.text);
+    return *name ? CULL_OK : cull_no_memory(s->ctx);
 }
 
 // The recipe stands before the trial that names it.

@@ -31,6 +31,13 @@ static cull_status make_folders(cull_ctx *ctx, const char *folder, size_t *remov
     return CULL_OK;
 }
 
+static cull_status prepare_cache(cull_study *s, size_t *removed)
+{
+    CULL_TRY(make_folders(s->ctx, s->cache.path, removed));
+    CULL_TRY(cull_cache_mark(s->ctx, s->cache.path));
+    return cull_claims_open(s->ctx, s->cache.path, &s->cache_claims);
+}
+
 static cull_status prepare_folders(cull_study *s)
 {
     const cull_flow_options *o = s->options;
@@ -38,11 +45,11 @@ static cull_status prepare_folders(cull_study *s)
 
     CULL_TRY(make_folders(s->ctx, o->folder, &removed));
     CULL_TRY(cull_claims_open(s->ctx, o->folder, &s->claims));
-    s->shared_claims = s->claims;
-    if (strcmp(o->shared, o->folder) != 0) {
-        CULL_TRY(make_folders(s->ctx, o->shared, &removed));
-        CULL_TRY(cull_cache_mark(s->ctx, o->shared));
-        CULL_TRY(cull_claims_open(s->ctx, o->shared, &s->shared_claims));
+    s->cache = (cull_cache_folder){ .path = o->shared, .own = o->folder };
+    if (!cull_cache_is_own(&s->cache)) {
+        const cull_status status = prepare_cache(s, &removed);
+        if (status != CULL_OK)
+            CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
     }
     if (removed > 0)
         cull_log_line(cull_context_of(s->ctx)->log, CULL_INFO,
@@ -57,13 +64,15 @@ static cull_status sweep_folders(cull_study *s)
     size_t removed;
 
     CULL_TRY(cull_results_sweep(s->ctx, s->options->folder, &removed));
-    return cull_results_sweep(s->ctx, s->options->shared, &removed);
+    if (cull_cache_is_own(&s->cache))
+        return CULL_OK;
+    return cull_cache_excuse(s->ctx, &s->cache,
+                             cull_results_sweep(s->ctx, s->cache.path, &removed));
 }
 
 static void leave_folders(cull_study *s)
 {
-    if (s->shared_claims != s->claims)
-        cull_claims_close(s->shared_claims);
+    cull_claims_close(s->cache_claims);
     cull_claims_close(s->claims);
 }
 

@@ -114,20 +114,40 @@ static const char *set_of(const cull_study *s, const cull_step *step)
                : s->plan->set[step->set].key.hex;
 }
 
+// Where they are claimed: beside what is kept. A cache that failed has no use for its claims.
+static cull_claims *claims_of(cull_study *s)
+{
+    if (cull_cache_is_own(&s->cache)) {
+        cull_claims_close(s->cache_claims);
+        s->cache_claims = NULL;
+    }
+    return s->cache_claims ? s->cache_claims : s->claims;
+}
+
+static cull_status claim(cull_study *s, const char *key, bool *mine)
+{
+    const cull_status status = cull_claim(s->ctx, claims_of(s), key, mine);
+
+    if (status == CULL_OK)
+        return CULL_OK;
+    CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
+    return cull_claim(s->ctx, claims_of(s), key, mine);
+}
+
 static cull_status claim_step(cull_study *s, size_t i, bool *mine)
 {
     const cull_step *step = &s->plan->step[i];
     const char *set = set_of(s, step);
 
-    CULL_TRY(cull_claim(s->ctx, s->shared_claims, step->key.hex, mine));
+    CULL_TRY(claim(s, step->key.hex, mine));
     if (!*mine)
         return CULL_OK;
     CULL_TRY(cull_find_step(s, i)); // another may just have made it
     *mine = s->made[i].state == CULL_WANTED;
     if (*mine && set)
-        CULL_TRY(cull_claim(s->ctx, s->shared_claims, set, mine));
+        CULL_TRY(claim(s, set, mine));
     if (!*mine)
-        cull_claim_release(s->shared_claims, step->key.hex);
+        cull_claim_release(claims_of(s), step->key.hex);
     return CULL_OK;
 }
 
@@ -148,8 +168,8 @@ void cull_release_steps(cull_study *s, size_t n, const size_t *steps)
 {
     for (size_t i = 0; i < n; i++) {
         const char *set = set_of(s, &s->plan->step[steps[i]]);
-        cull_claim_release(s->shared_claims, s->plan->step[steps[i]].key.hex);
+        cull_claim_release(claims_of(s), s->plan->step[steps[i]].key.hex);
         if (set)
-            cull_claim_release(s->shared_claims, set);
+            cull_claim_release(claims_of(s), set);
     }
 }

@@ -10,7 +10,7 @@ static const char *shared_file(cull_study *s, const char *folder, const char *na
                                const char *ending)
 {
     const char *path = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/%s/%s%s",
-                                         s->options->shared, folder, name, ending);
+                                         s->cache.path, folder, name, ending);
 
     if (!path)
         cull_no_memory(s->ctx);
@@ -45,7 +45,7 @@ size_t cull_first_set(const cull_study *s, size_t step)
     return g;
 }
 
-cull_status cull_keep_step(cull_study *s, size_t i)
+static cull_status keep_step(cull_study *s, size_t i)
 {
     const cull_step *step = &s->plan->step[i];
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
@@ -54,8 +54,7 @@ cull_status cull_keep_step(cull_study *s, size_t i)
     cull_cut_about about = { .model = prepared->opened.facts->fingerprint,
                              .calibration = g == CULL_NOT ? NULL : s->plan->set[g].key.hex };
     const char *path = step_file(s, step);
-    const char *cuts =
-        cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/cuts", s->options->shared);
+    const char *cuts = cull_arena_printf(cull_context_of(s->ctx)->alloc, "%s/cuts", s->cache.path);
     const size_t *E = experts_of(s, step);
 
     if (!path || !E)
@@ -67,6 +66,16 @@ cull_status cull_keep_step(cull_study *s, size_t i)
     return cull_step_save(s->ctx, path, made->cut.text, prepared->opened.facts->L, E,
                           &(cull_step_scores){ made->result.layer, made->result.expert,
                                                &made->variant.size.active_kept });
+}
+
+cull_status cull_keep_step(cull_study *s, size_t i)
+{
+    const cull_status status = keep_step(s, i);
+
+    if (status == CULL_OK)
+        return CULL_OK;
+    CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
+    return keep_step(s, i);
 }
 
 // ---- finding ----

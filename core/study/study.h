@@ -51,7 +51,8 @@ typedef struct cull_study {
     const cull_plan *plan;
     cull_inputs *inputs;
     cull_claims *claims;         // on trials, in the folder
-    cull_claims *shared_claims;  // on calibrations and cuts; may be the same
+    cull_cache_folder cache;     // of calibrations, steps and cuts
+    cull_claims *cache_claims;   // on those, in a cache; NULL: there is none
     cull_layer_facts **layers;   // [model] → (L), as views want them
     cull_step_state *made;       // (n_steps)
     cull_statistics *statistics; // (n_sets)
@@ -60,7 +61,6 @@ typedef struct cull_study {
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about
     struct timespec looked;      // when the folder's trials had last changed
-    bool cache_faulty;           // trouble with the cache has been said
     double equivalents;          // of dense evaluations, computed so far
     cull_provenance provenance;  // what is the same for all trials
 } cull_study;

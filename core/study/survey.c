@@ -83,11 +83,15 @@ static cull_status want_set(survey *v, size_t g, const cull_step *step)
     size_t observers = 0;
 
     v->needed_set[g] = true;
-    CULL_TRY(cull_cache_groups(s->ctx, s->options->shared, set->key.hex, &groups));
+    const cull_status status = cull_cache_groups(s->ctx, s->cache.path, set->key.hex, &groups);
+    if (status != CULL_OK) {
+        CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
+        CULL_TRY(cull_cache_groups(s->ctx, s->cache.path, set->key.hex, &groups));
+    }
     for (size_t i = 0; i < set->n_observers; i++) {
         cull_key key;
         CULL_TRY(cull_observer_key(s->ctx, s->registry, set, set->observers[i], &key));
-        observers += cull_cache_has_observer(s->ctx, s->options->shared, key.hex);
+        observers += cull_cache_has_observer(s->ctx, s->cache.path, key.hex);
     }
     if (cull_step_decides(step) == CULL_DECIDES_WHOLE && !(set->groups & ~groups) &&
         observers == set->n_observers)
@@ -227,7 +231,8 @@ cull_status cull_survey_make(cull_ctx *ctx, const cull_registry *registry, const
                             .options = options,
                             .spec = plan->spec,
                             .plan = plan,
-                            .inputs = inputs },
+                            .inputs = inputs,
+                            .cache = { .path = options->shared, .own = options->folder } },
                  .out = out };
 
     *out = (cull_survey){ 0 };

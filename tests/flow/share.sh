@@ -170,3 +170,55 @@ cp late/CACHEDIR.TAG full
 : > full/trials
 OUT=$DIR/thirteenth
 goes_on "$DIR/full" 1
+
+# ---- a cache that takes no calibrations, steps or cuts costs its use, not the run ----
+
+# warned: one line about the cache, and the values that there are without one.
+warned()
+{
+    [ "$(grep -c '^warning: cache: .*; goes on without it' log)" -eq 1 ] || fail 'not one warning of the cache'
+    has_trials 5
+    table | cmp -s - without.csv || fail 'other values beside a cache that fails'
+    no_leftovers
+}
+
+grep -v 'frequency:\|mone:\|random:\|seeds:' e.yaml |
+    sed 's/sparsities: .*/sparsities: [ 0.25, 0.5 ]/' > few.yaml
+echo '  wanda: { criterion: wanda, strategy: unstructured }' >> few.yaml
+unset CULL_CACHE
+OUT=$DIR/without
+run 0 few.yaml
+[ "$(trials)" -eq 5 ] || fail "$(trials) trials"
+table > without.csv
+for room in calibration steps cuts claims whole; do
+    OUT=$DIR/lacks-$room
+    if [ $room = whole ]; then
+        : > "$DIR/no-$room"
+    else
+        mkdir "$DIR/no-$room"
+        : > "$DIR/no-$room/$room"
+    fi
+    "$CULL" plan few.yaml -o "$OUT" --set "cache=$DIR/no-$room" > log 2>&1 || fail "plan beside a cache without $room"
+    run 0 few.yaml --set "cache=$DIR/no-$room"
+    warned
+    run 0 few.yaml --set "cache=$DIR/no-$room"
+    says '5 trials: 5 were there, 0 done'
+done
+
+# Nor does one that disappears while it is in use: before calibrations go into it, and between cuts and trials.
+CULL_CACHE=$DIR/short
+export CULL_CACHE
+sed 's/criterion: reap/criterion: { border: { in: add_rows, how: remove } }/' few.yaml > gone.yaml
+OUT=$DIR/uncalibrated
+run 0 gone.yaml --plugin "$BINARY/tests/flow/metric-border.so"
+says '5 trials: 0 were there, 5 done'
+[ "$(grep -c '^warning: cache: ' log)" -eq 1 ] || fail 'not one warning of the cache'
+sed 's/^methods:/  - border: { in: score, how: remove }\n&/' few.yaml > gone.yaml
+OUT=$DIR/uncut
+run 0 gone.yaml --plugin "$BINARY/tests/flow/metric-border.so"
+says '5 trials: 0 were there, 5 done'
+[ "$(grep -c '^warning: cache: ' log)" -eq 1 ] || fail 'not one warning of the cache'
+for trial in "$OUT"/trials/*-s*.h5; do
+    "$CULL" export "$trial" -o one.jsonl --layout jsonl 2> log || fail "no cut of $trial"
+    rm -r one.jsonl
+done

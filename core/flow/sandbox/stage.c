@@ -28,11 +28,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-bool cull_own_failure(cull_status status)
-{
-    return status != CULL_OK && status != CULL_ECANCELED && status != CULL_ENOMEM;
-}
-
 // The experts that are kept are hidden from the stage's plugins, in the view and in a cut to be
 // made.
 static cull_status open_view(cull_ctx *ctx, const cull_stage_job *job, cull_stage_view *stage_view)

@@ -22,9 +22,6 @@ typedef struct cull_stage_job {
     size_t n_experts;
 } cull_stage_job;
 
-// A failure that is the plugin's own: it costs its trials, not the run.
-bool cull_own_failure(cull_status status);
-
 // All layers. result->cut is a copy of `before`; it becomes the stage's cut.
 cull_status cull_stage_run(cull_ctx *ctx, const cull_stage_job *job,
                            cull_stage_result *result) CULL_MUST_CHECK;
