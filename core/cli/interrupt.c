@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM: the first asks a run to end, the second ends it.
+// Ctrl-C and SIGTERM: the first asks a run to end, the second ends it. A file that may grow no
+// further (ulimit -f) is a failed write, which has a sentence.
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ void cull_interrupt_install(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool cull_interrupted(void)

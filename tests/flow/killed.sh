@@ -42,3 +42,13 @@ run 0 e.yaml
 table > undisturbed
 same_values undisturbed killed || fail "other numbers after kills than of an undisturbed run"
 same_values undisturbed interrupted || fail "other numbers after an interrupt than of an undisturbed run"
+
+# A limit on the size of files is a write that fails, with its sentence, and not the end by a signal.
+for size in 0 8 64; do
+    OUT=$DIR/limited-$size
+    (ulimit -f $size && "$CULL" run e.yaml -o "$OUT" 2>&1; echo "status $?") | cat > log
+    says '^error: .*File too large' && says '^status 3'
+done
+run 0 e.yaml
+has_trials 9
+no_leftovers
