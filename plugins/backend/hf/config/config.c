@@ -144,22 +144,26 @@ static const char *last_word(const char *keys)
     return bar ? bar + 1 : keys;
 }
 
-// The one of the keys "a|b" that holds the value, or the first.
-static const char *word_of(const hf_config *config, const char *keys, const json_t *value)
+// The one of the keys "a|b" that is read: the first with a value, or with null, or the first.
+static const char *word_of(const hf_config *config, const char *keys)
 {
+    const char *null = NULL;
     char key[64];
 
     for (const char *word = keys; *word; word += word_length(word), word += *word == '|') {
         (void)snprintf(key, sizeof key, "%.*s", (int)word_length(word), word);
-        if (json_object_get(config->root, key) == value)
+        const json_t *value = json_object_get(config->root, key);
+        if (value && !json_is_null(value))
             return word;
+        if (value && !null)
+            null = word;
     }
-    return keys;
+    return null ? null : keys;
 }
 
 cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, const char *wanted)
 {
-    key = value ? word_of(config, key, value) : key;
+    key = value ? word_of(config, key) : key;
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 
     if (value)
