@@ -1,7 +1,10 @@
 // JSON from lines, and the texts of json_dumps.
 #include "base/json.h"
 
+#include <unistd.h>
+
 #include "base/memory.h"
+#include "base/read_file.h"
 
 cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const char *text,
                            size_t n, size_t flags, json_t **out)
@@ -15,6 +18,16 @@ cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const
         return cull_no_memory(ctx);
     return cull_fail(ctx, CULL_EFORMAT, "%s:%zu:%d: this is not JSON: %s", name, number,
                      why.column > 0 ? why.column : 1, why.text);
+}
+
+json_t *cull_json_of_file(const char *path, size_t flags)
+{
+    const int fd = cull_regular_fd(path);
+    json_t *json = fd >= 0 ? json_loadfd(fd, flags, NULL) : NULL;
+
+    if (fd >= 0)
+        close(fd);
+    return json;
 }
 
 void cull_json_free_dumped(char *text)

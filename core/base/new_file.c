@@ -224,16 +224,20 @@ static cull_status write_stream(cull_ctx *ctx, const char *path, const char *dat
     return error ? io_error(ctx, path, "written", error) : CULL_OK;
 }
 
-cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
+cull_status cull_write_new_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
 {
     cull_new_file file;
 
-    if (cull_is_stream(path))
-        return write_stream(ctx, path, data, bytes);
     CULL_TRY(cull_new_file_begin(ctx, &file, path));
     cull_status status = cull_new_file_put(ctx, &file, 0, data, bytes);
     if (status == CULL_OK)
         status = cull_new_file_commit(ctx, &file);
     cull_new_file_abandon(&file);
     return status;
+}
+
+cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
+{
+    return cull_is_stream(path) ? write_stream(ctx, path, data, bytes)
+                                : cull_write_new_file(ctx, path, data, bytes);
 }

@@ -34,7 +34,10 @@ cull_status cull_nameless_stream(cull_ctx *ctx, const char *folder, FILE **out) 
 // Does the path lead to a device, a pipe, or to where this process prints?
 bool cull_is_stream(const char *path);
 
-// The whole of a file in one call. A stream is written to, not replaced.
+// The whole of a file in one call, in the place of whatever is there.
+cull_status cull_write_new_file(cull_ctx *ctx, const char *path, const void *data,
+                                size_t bytes) CULL_MUST_CHECK;
+// The same where a user says; a stream is written to, not replaced.
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,
                             size_t bytes) CULL_MUST_CHECK;
 // Make what was renamed into the folder of `path` last. 0, or errno.

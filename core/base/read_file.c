@@ -111,17 +111,27 @@ static cull_status read_open(cull_ctx *ctx, int fd, const char *path, size_t exp
     return status;
 }
 
-cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n)
+int cull_regular_fd(const char *path)
 {
     struct stat st;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+        return fd;
+    close(fd);
+    errno = EINVAL;
+    return -1;
+}
+
+cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n)
+{
+    struct stat st = { 0 };
+
+    *fd = cull_regular_fd(path);
     if (*fd < 0)
-        return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
-    if (fstat(*fd, &st) || !S_ISREG(st.st_mode)) {
-        close(*fd);
-        return cull_fail(ctx, CULL_EIO, "%s: not a regular file", path);
-    }
+        return cull_fail(ctx, CULL_EIO, "%s: %s", path,
+                         errno == EINVAL ? "not a regular file" : strerror(errno));
+    (void)fstat(*fd, &st); // it was possible just now
     *n = (size_t)st.st_size;
     return CULL_OK;
 }

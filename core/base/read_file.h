@@ -11,5 +11,7 @@ cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes,
 
 // A regular file, open for reading, and its length: the caller closes *fd.
 cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n) CULL_MUST_CHECK;
+// The same without a word: −1, errno: EINVAL where it is none. Nothing waits for a pipe.
+int cull_regular_fd(const char *path);
 
 #endif

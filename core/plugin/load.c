@@ -14,6 +14,7 @@
 #include <cull/cull.h>
 
 #include "base/crash.h"
+#include "base/read_file.h"
 #include "base/sized.h"
 #include "plugin/kind.h"
 
@@ -65,7 +66,7 @@ static const char *elf_fault(int fd, size_t size)
 static cull_status check_elf(cull_ctx *ctx, const char *path)
 {
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = cull_regular_fd(path);
 
     if (fd < 0)
         return cull_fail(ctx, errno == ENOMEM ? CULL_ENOMEM : CULL_EENV, "%s: %s", path,

@@ -43,7 +43,7 @@ cull_status cull_cache_mark(cull_ctx *ctx, const char *folder)
     if (access(path, F_OK) == 0 || has(ctx, folder, "experiment.json") ||
         has(ctx, folder, "trials"))
         return CULL_OK;
-    return cull_write_file(ctx, path, tag, sizeof tag - 1);
+    return cull_write_new_file(ctx, path, tag, sizeof tag - 1);
 }
 
 // One file of `from` also in `to`, where it is there at all.

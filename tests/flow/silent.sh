@@ -105,6 +105,24 @@ says 'log.jsonl: the log cannot be written'
 ends 3 run pipe -o "$DIR/out4"
 says 'pipe: not a regular file'
 
+# So are those that a run would write, or finds beside its own.
+OUT=$DIR/pipes run 0 e.yaml
+dense=$(find pipes/trials -name '*dense*')
+mkfifo pipes/claims/a.run pipes/claims/b.claim pipes/experiment.json
+ends 0 run e.yaml -o pipes
+rm "$dense"
+mkfifo "$dense"
+ends 3 run e.yaml -o pipes
+says 'dense.*: cannot be written: it is not a regular file'
+ends 0 compare pipes
+says 'left out: .*dense.*: not a regular file'
+
+# Where trials are gone and their cuts are not, these are counted with what is there.
+rm pipes/trials/*
+ends 0 plan e.yaml -o pipes
+prints '^new:  *3 trials'
+prints '^there: 0 of 3 trials.* 2 of 2 cuts'
+
 # ---- options that would do nothing ----
 
 OUT=$DIR/out

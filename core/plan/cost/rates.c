@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/new_file.h"
+#include "base/read_file.h"
 #include "engine/column_sums.h"
 #include "engine/kv.h"
 #include "math/blas.h"
@@ -284,7 +285,8 @@ static const char *file_here(cull_ctx *ctx)
 
 static bool read_rates(const char *path, cull_rates *out)
 {
-    FILE *file = fopen(path, "r");
+    const int fd = cull_regular_fd(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     double *to = (double *)(void *)out;
     size_t n = 0;
 
@@ -292,6 +294,8 @@ static bool read_rates(const char *path, cull_rates *out)
         n++;
     if (file)
         (void)fclose(file);
+    else if (fd >= 0)
+        (void)close(fd);
     return n == N_RATES;
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/new_file.h"
 #include "base/text.h"
@@ -118,7 +119,7 @@ static bool read_identity(const char *dir, const char *name, identity *out)
 
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return false;
-    json_t *json = json_load_file(path, 0, NULL);
+    json_t *json = cull_json_of_file(path, 0);
     *out = (identity){ 0 };
     copy_text(json, "run", out->run, sizeof out->run);
     copy_text(json, "host", out->host, sizeof out->host);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/new_file.h"
+#include "base/read_file.h"
 
 cull_status cull_make_folder(cull_ctx *ctx, const char *dir)
 {
@@ -159,7 +160,7 @@ static cull_status copy_file(cull_ctx *ctx, const char *from, const char *to)
     cull_new_file file = { .fd = -1 };
     uint64_t at = 0;
     ssize_t n = 0;
-    const int fd = open(from, O_RDONLY | O_CLOEXEC);
+    const int fd = cull_regular_fd(from);
     cull_status status = fd < 0  ? cull_fail(ctx, CULL_EIO, "%s: %s", from, strerror(errno))
                          : block ? cull_new_file_begin(ctx, &file, to)
                                  : CULL_ENOMEM;
@@ -181,7 +182,13 @@ static cull_status copy_file(cull_ctx *ctx, const char *from, const char *to)
 
 cull_status cull_folder_bring(cull_ctx *ctx, const char *from, const char *to)
 {
-    if (access(to, F_OK) == 0 || link(from, to) == 0 || errno == EEXIST)
+    struct stat st;
+
+    if (access(to, F_OK) == 0)
+        return CULL_OK;
+    if (stat(from, &st) == 0 && !S_ISREG(st.st_mode))
+        return cull_fail(ctx, CULL_EIO, "%s: not a regular file", from);
+    if (link(from, to) == 0 || errno == EEXIST)
         return CULL_OK;
     return copy_file(ctx, from, to);
 }

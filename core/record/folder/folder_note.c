@@ -37,7 +37,7 @@ cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull
     cull_status status = CULL_ENOMEM;
 
     if (path && text)
-        status = cull_write_file(ctx, path, text, strlen(text));
+        status = cull_write_new_file(ctx, path, text, strlen(text));
     cull_json_free_dumped(text);
     json_decref(json);
     return status == CULL_ENOMEM ? cull_no_memory(ctx) : status;
@@ -53,7 +53,7 @@ static const char *text_of(cull_ctx *ctx, const json_t *json, const char *key)
 cull_folder_note cull_folder_note_read(cull_ctx *ctx, const char *folder)
 {
     const char *path = path_of(ctx, folder);
-    json_t *json = path ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *json = path ? cull_json_of_file(path, JSON_REJECT_DUPLICATES) : NULL;
     const char *question = text_of(ctx, json, "question");
     const cull_folder_note note = { question ? question : "", text_of(ctx, json, "baseline"),
                                     text_of(ctx, json, "auto_precision") };

@@ -99,6 +99,8 @@ cull_status cull_h5_check(cull_ctx *ctx, const char *path)
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     verdict v = WHOLE;
 
+    if (fd < 0 && errno == ENXIO) // a socket
+        return say(ctx, path, NO_FILE);
     if (fd < 0)
         return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
 

@@ -9,6 +9,7 @@
 
 #include "base/crash.h"
 #include "base/memory.h"
+#include "base/read_file.h"
 #include "base/text.h"
 
 // ---- failures ----
@@ -123,7 +124,7 @@ cull_h5 *cull_h5_create(cull_ctx *ctx, const char *path, uint64_t bytes)
 static char *read_whole(cull_ctx *ctx, const char *path, size_t *n)
 {
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = cull_regular_fd(path);
     char *bytes = NULL;
     size_t got = 0;
 
@@ -189,7 +190,7 @@ static cull_status write_sealed(const cull_h5 *file, char *image, size_t n)
     const cull_key key = cull_key_of(image, n);
 
     cull_h5_seal(image + n, &key);
-    return cull_write_file(file->ctx, file->path, image, n + CULL_H5_SEAL);
+    return cull_write_new_file(file->ctx, file->path, image, n + CULL_H5_SEAL);
 }
 
 // HDF5 marks the image as no longer open for writing, and leaves the superblock's checksum as it

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/read_file.h"
 #include "record/h5/h5.h"
 #include "report/page/sections.h"
 
@@ -100,7 +101,8 @@ static const char *requests_file(const report *r, const cull_row *row)
 // Document i of a request file, NULL where there is none such.
 static json_t *document(const char *path, size_t i)
 {
-    FILE *file = fopen(path, "re");
+    const int fd = cull_regular_fd(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     char line[65536];
     bool whole = true;
     json_t *doc = NULL;
