@@ -93,6 +93,16 @@ PLAIN = {
     "hybrid-tied": ("granitemoehybrid", dict(HYBRID, tie_word_embeddings=True, mamba_d_conv=2, mamba_d_state=40,
                                              num_key_value_heads=4), dict(dtype="f16", length=300)),
     "hybrid-limit": ("granitemoehybrid", dict(HYBRID, time_step_limit=[0.5, 0.9]), dict(fused=True)),
+    "hybrid-odd": ("granitemoehybrid", dict(
+        HYBRID, num_hidden_layers=5, hidden_size=60, num_attention_heads=6, num_key_value_heads=3, rms_norm_eps=1e-2,
+        mamba_n_heads=5, mamba_n_groups=5, mamba_d_state=7, mamba_d_conv=3, mamba_conv_bias=False, num_local_experts=7,
+        num_experts_per_tok=5, intermediate_size=20, shared_intermediate_size=22, mamba_chunk_size=8,
+        layer_types=["attention", "mamba", "mamba", "attention", "attention"]), dict(dtype="f32", length=53)),
+    "hybrid-one": ("granitemoehybrid", dict(
+        HYBRID, hidden_size=60, num_attention_heads=6, num_key_value_heads=3, mamba_n_heads=1, mamba_d_state=3,
+        mamba_d_conv=1, attention_multiplier=0.3, layer_types=["mamba", "mamba", "attention"],
+        position_embedding_type="rope", rope_parameters=dict(rope_type="default", rope_theta=77.0)),
+        dict(dtype="f16", length=270)),
     "nemotron": ("nemotron_h", NEMOTRON, {}),
     "nemotron-latent": ("nemotron_h", dict(NEMOTRON, moe_latent_size=24, mlp_bias=True, use_bias=True, n_group=2,
                                            topk_group=1, num_experts_per_tok=2), dict(dtype="f32", length=140)),
@@ -101,6 +111,17 @@ PLAIN = {
                                             routed_scaling_factor=2.5, norm_topk_prob=False,
                                             layers_block_type=["attention", "mamba", "moe", "mamba", "moe"]),
                          dict(publish=published_pattern, dtype="f16")),
+    "nemotron-odd": ("nemotron_h", dict(
+        NEMOTRON, hidden_size=52, num_attention_heads=3, num_key_value_heads=3, head_dim=12, layer_norm_epsilon=1e-2,
+        mamba_num_heads=6, mamba_head_dim=10, n_groups=3, ssm_state_size=9, conv_kernel=5, n_routed_experts=9,
+        num_experts_per_tok=4, moe_intermediate_size=20, moe_shared_expert_intermediate_size=28, intermediate_size=44,
+        n_group=3, topk_group=2, routed_scaling_factor=0.7, moe_latent_size=12, chunk_size=7,
+        layers_block_type=["mlp", "attention", "attention", "moe", "mamba", "moe", "mlp"]),
+        dict(dtype="f32", length=53)),
+    "nemotron-narrow": ("nemotron_h", dict(
+        NEMOTRON, hidden_size=52, num_attention_heads=3, num_key_value_heads=1, head_dim=12, mamba_head_dim=5,
+        n_groups=8, ssm_state_size=33, conv_kernel=3, n_routed_experts=3, num_experts_per_tok=2, tie_word_embeddings=True,
+        layers_block_type=["moe", "moe", "mamba", "attention"]), dict(dtype="f16", length=280)),
 }
 
 VARIANTS = {
