@@ -147,8 +147,9 @@ static cull_status find_statistics(maker *m, const cull_method *method, size_t c
                                    cull_step *step)
 {
     const cull_stage *stage = step->spec;
+    const bool counted = cull_stage_counted(stage) && m->spec->n_calibrations > 0;
 
-    if (!step->needs && !cull_stage_observes(stage)) {
+    if (!step->needs && !counted && !cull_stage_observes(stage)) {
         step->set = CULL_NOT;
         return CULL_OK;
     }

@@ -106,6 +106,11 @@ bool cull_stage_observes(const cull_stage *stage)
     return c && c->observer;
 }
 
+bool cull_stage_counted(const cull_stage *stage)
+{
+    return strategy_of(stage)->flags & CULL_COUNTED;
+}
+
 bool cull_stage_draws(const cull_stage *stage)
 {
     const cull_criterion *c = criterion_of(stage);

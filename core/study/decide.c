@@ -54,19 +54,36 @@ static bool skips(const cull_cut *cut)
     return false;
 }
 
+// The calibration rows that step i or one before it sees, or else any that were read; NULL: there
+// are none.
+static const cull_rows *rows_seen(const cull_study *s, size_t i)
+{
+    const cull_plan *plan = s->plan;
+    const cull_prepared_model *prepared = &s->inputs->at[plan->step[i].model];
+
+    while (i != CULL_NOT && plan->step[i].set == CULL_NOT)
+        i = plan->step[i].before;
+    if (i != CULL_NOT)
+        return cull_rows_of(prepared, &plan->set[plan->step[i].set]);
+    return prepared->n_rows > 0 ? &prepared->rows[0] : NULL;
+}
+
 // How many experts a skipping router really runs shows only when it runs: the calibration rows are
 // counted on the variant itself.
 static cull_status size_running(cull_study *s, size_t i)
 {
     const cull_step *step = &s->plan->step[i];
     const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    const cull_rows *rows = rows_seen(s, i);
     cull_step_state *made = &s->made[i];
 
-    if (prepared->n_rows == 0)
+    if (!rows) {
+        cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
+                      "strategy %s: the experiment has no \"calibrate\", so that what runs for a "
+                      "token is not counted, and stands as if all experts of a token ran",
+                      step->spec->strategy.plugin->name);
         return CULL_OK;
-    const cull_rows *rows = step->set == CULL_NOT
-                                ? &prepared->rows[0]
-                                : cull_rows_of(prepared, &s->plan->set[step->set]);
+    }
     const cull_calibration_set set = { .model = step->model,
                                        .calibration = rows->calibration,
                                        .seed = rows->seed };

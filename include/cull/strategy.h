@@ -18,6 +18,9 @@ enum {
     // cuts do not propagate, layers may be decided about in several processes and in any order. Then `out` has of other
     // layers what earlier stages left, or what was decided meanwhile, and of their statistics there may be none.
     CULL_LAYERS_APART = 32u,
+    // What its rule leaves running shows only when it runs: the calibration rows, where there are any, are counted on
+    // the model as it is cut.
+    CULL_COUNTED = 64u,
 };
 
 // What select has to do in a layer, for a plan's time; see `work` below.

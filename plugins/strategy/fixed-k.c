@@ -164,7 +164,7 @@ static cull_status check_rule(cull_ctx *ctx, const void *settings, const cull_vi
     return picks_for(settings) ? CULL_OK : make_rule(ctx, settings, view, budget, out);
 }
 
-RULE_STRATEGY(fixed_k, make_rule, check_rule, picks_for);
+RULE_STRATEGY(fixed_k, make_rule, check_rule, picks_for, 0);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, fixed_k, "fixed-k", "1.0", "every token is served by k experts",

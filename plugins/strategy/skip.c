@@ -40,7 +40,7 @@ static const cull_strategy skip = {
     .accepts = CULL_FORM_NONE,
     .emits = CULL_EMITS_RULE,
     .needs = CULL_STAT_GATE_RATIO,
-    .flags = CULL_NO_BUDGET,
+    .flags = CULL_NO_BUDGET | CULL_COUNTED,
     .needs_for = needs_for,
     .select = select_rule,
 };
@@ -54,7 +54,8 @@ CULL_PLUGIN(
         "rest is renormalised where the model does so. The median of the dense model "
         "skips about half of the second experts.\n"
         "\n"
-        "Cost: statistic gate-ratio. Nothing is removed; compare by active parameters per token.\n"
+        "Cost: statistic gate-ratio. Nothing is removed; compare by active parameters per token, "
+        "which are counted on the calibration rows.\n"
         "\n"
         "Departures: the authors' rule is for top-2; with more experts per token every "
         "further one is compared to the first, under the one threshold.",

@@ -33,7 +33,7 @@ static cull_status make_rule(cull_ctx *ctx, const void *settings, const cull_vie
     return CULL_OK;
 }
 
-RULE_STRATEGY(top_p, make_rule, make_rule, NULL);
+RULE_STRATEGY(top_p, make_rule, make_rule, NULL, CULL_COUNTED);
 
 CULL_PLUGIN_NAMED(
     STRATEGY, top_p, "top-p", "1.0", "a token's experts end where their probability reaches p",
@@ -43,7 +43,8 @@ CULL_PLUGIN_NAMED(
            "corrections for the selection, as shares of the sum over all experts. Gates are "
            "renormalised over the chosen where the model does so.\n\n"
            "Cost: none. Nothing is removed; compare by active parameters per token, which are "
-           "counted on the calibration rows.\n\n"
+           "counted on the calibration rows: without `calibrate` they stand as if all K ran, "
+           "which is logged.\n\n"
            "No checkpoint can say it, so that an export refuses.",
     .cite = "Dynamic routing by cumulative probability: Huang et al., Harder Tasks Need More "
             "Experts. ACL 2024. arXiv:2403.07652, there trained; here a rule at inference.",

@@ -83,3 +83,11 @@ foreach(family gpt_oss tinyworld-olmoe)
     ${family})
   set_tests_properties(golden-formulas-${family} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 endforeach()
+
+# Rules, divergence, mixes, budgets of bytes, searches and lists, beside numpy.
+foreach(part rules overlap mix bytes search lists)
+  add_test(NAME golden-rules-${part} COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\" \"$5\"" sh
+    ${CMAKE_CURRENT_LIST_DIR}/check_rules.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods
+    ${part})
+  set_tests_properties(golden-rules-${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+endforeach()
