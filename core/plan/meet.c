@@ -2,6 +2,7 @@
 #include "plan/meet.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/call.h"
@@ -124,10 +125,26 @@ static double side_params(const meeting *m, size_t l)
     return counts ? (double)layer->side_F * (double)layer->side_channel_params : 0;
 }
 
+// Parameters of layer l that go with its experts: where whole layers go all that is in them, or
+// else the router.
+static double passed_beside(const meeting *m, size_t l)
+{
+    const cull_layer_facts *layer = m->s->layer[l];
+
+    if (m->step->emits & CULL_EMITS_LAYER)
+        return (double)layer->other_params;
+    return layer->parts >> CULL_PART_ROUTER & 1 ? (double)layer->E * (double)m->s->opened.facts->D
+                                                : 0;
+}
+
 // What of layer l runs for a token and may go.
 static double runs_of(const meeting *m, size_t l)
 {
-    return (double)m->s->layer[l]->K * (double)m->s->layer[l]->expert_params + side_params(m, l);
+    const cull_layer_facts *layer = m->s->layer[l];
+    const bool passed = m->step->unit == CULL_UNIT_LAYER;
+
+    return (double)layer->K * (double)layer->expert_params +
+           (passed ? passed_beside(m, l) : side_params(m, l));
 }
 
 // Parameters of an output bias that a module gets when channels go.
@@ -161,18 +178,36 @@ static double stopped_channels(const meeting *m, const double *one, double spars
     return stopped;
 }
 
-// Whole layers, those where least runs.
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+// What runs in each layer that may be cut, the least first.
+static double *each_layer(const meeting *m)
+{
+    double *one = cull_take(m->problems->ctx, m->s->opened.facts->L + 1, sizeof *one);
+    size_t n = 0;
+
+    for (size_t l = 0; one && l < m->s->opened.facts->L; l++)
+        if (is_free(m, l))
+            one[n++] = runs_of(m, l);
+    if (one)
+        qsort(one, n, sizeof *one, ascending);
+    return one;
+}
+
+// Whole layers, those where least runs. one: of each_layer.
 static double stopped_layers(const meeting *m, const double *one, double sparsity)
 {
-    double least = INFINITY, layers = 0;
+    const size_t n = (size_t)floor(sparsity * units_of(m) + 1e-9);
+    double stopped = 0;
 
-    (void)one;
-    for (size_t l = 0; l < m->s->opened.facts->L; l++)
-        if (is_free(m, l)) {
-            least = fmin(least, runs_of(m, l));
-            layers++;
-        }
-    return layers > 0 ? floor(sparsity * layers + 1e-9) * least : 0;
+    for (size_t i = 0; i < n; i++)
+        stopped += one[i];
+    return stopped;
 }
 
 // Whole weights of every row.
@@ -252,33 +287,86 @@ static double running(const meeting *m, double *spare)
     return all;
 }
 
+// The stage before, where it is the first and takes whole experts, of which it is known how many
+// go: where a router has groups, fewer may, so that they stay equal. Else NULL.
+static const cull_step *known_before(const meeting *m)
+{
+    const cull_step *step = m->step->before == CULL_NOT ? NULL : &m->plan->step[m->step->before];
+
+    if (!step || step->before != CULL_NOT || step->unit != CULL_UNIT_EXPERT ||
+        (step->scope != CULL_ALLOCATE_LAYER && step->scope != CULL_ALLOCATE_GLOBAL))
+        return NULL;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++)
+        if (is_free(m, l) && m->s->layer[l]->n_group > 1)
+            return NULL;
+    return step;
+}
+
+// Experts of the layers that may be cut, and those of them that `step` takes, in whole ones.
+static double experts_gone(const meeting *m, const cull_step *step, double *all)
+{
+    const double share = step->spec->share;
+    double gone = 0;
+
+    *all = 0;
+    for (size_t l = 0; l < m->s->opened.facts->L; l++) {
+        if (!is_free(m, l))
+            continue;
+        gone += floor(share * (double)m->s->layer[l]->E + 1e-9);
+        *all += (double)m->s->layer[l]->E;
+    }
+    return step->scope == CULL_ALLOCATE_GLOBAL ? floor(share * *all + 1e-9) : gone;
+}
+
+// What the other stages take of the routed experts: in whole ones where that is known, else their
+// shares. *rows: parameters of the router that have gone with experts; a layer that is passed over
+// has none left to lose.
+static double taken_by_others(const meeting *m, double *rows)
+{
+    const double shares = cull_method_shares(&m->plan->spec->methods[m->step->method]);
+    const cull_step *before = known_before(m);
+    double all;
+
+    *rows = 0;
+    if (!before)
+        return shares;
+    const double gone = experts_gone(m, before, &all);
+    if (m->step->unit != CULL_UNIT_LAYER && before->emits & 1u << CULL_ACTION_DROP)
+        *rows = gone * (double)m->s->opened.facts->D;
+    return 1 - (1 - shares) / (1 - before->spec->share) * (1 - gone / all);
+}
+
 // The sparsity at which no more than the budget's fraction of all that runs goes on running.
-static double of_active(const meeting *m)
+static cull_status of_active(const meeting *m, double *out)
 {
     static saving *const stopped[] = { [CULL_UNIT_CHANNEL] = stopped_channels,
                                        [CULL_UNIT_LAYER] = stopped_layers,
                                        [CULL_UNIT_WEIGHT] = stopped_weights };
     const bool picks = m->step->unit == CULL_UNIT_PICK;
     const char *why = why_runs_on(m);
-    double spare;
-    const double all = running(m, &spare);
-    const double need =
+    double spare, rows;
+    const double all = running(m, &spare), others = taken_by_others(m, &rows);
+    const double stops =
         (1 - m->step->budget->value) * (double)m->s->opened.facts->params_active * (1 - 1e-12);
+    const double need = picks ? stops : fmax(0, stops - rows);
+    const double *layers = each_layer(m);
 
+    if (!layers)
+        return CULL_ENOMEM;
     if (!why && need >= all)
         why = "active: more is to go than routed experts run for a token";
     if (!why && picks && need > spare)
         why = "active: with one expert for a token more runs than that";
     if (why) {
         refuse(m, why);
-        return NAN;
+        return CULL_OK;
     }
     const double sparsity =
-        picks ? need / all : least_sparsity(m, NULL, stopped[m->step->unit], need);
+        picks ? need / all : least_sparsity(m, layers, stopped[m->step->unit], need);
     if (isnan(sparsity))
         refuse(m, "active: more is to go than whole units of it can");
-    const double others = cull_method_shares(&m->plan->spec->methods[m->step->method]);
-    return 1 - (1 - sparsity) * (1 - others);
+    *out = 1 - (1 - sparsity) * (1 - others);
+    return CULL_OK;
 }
 
 // ---- bytes ----
@@ -394,7 +482,7 @@ static cull_status meet(const meeting *m, double *sparsity)
     if (kind == CULL_EXPERTS)
         *sparsity = of_experts(m);
     else if (kind == CULL_ACTIVE)
-        *sparsity = of_active(m);
+        return of_active(m, sparsity);
     else if (m->plan->spec->methods[m->step->method].n == 1)
         return of_bytes(m, sparsity);
     else

@@ -33,6 +33,7 @@ enum {
     CULL_EMITS_SKIP = 1 << 10,  // whole layers or MoE sub-layers
     CULL_EMITS_RULE = 1 << 11,  // a router rule, nothing removed
     CULL_EMITS_CHANNELS = 1 << 12, // hidden units of experts, shared and dense parts
+    CULL_EMITS_LAYER = 1 << 13,    // with SKIP: whole layers, all that is in them
 };
 
 enum { CULL_MASK = 1, CULL_MATRIX = 2, CULL_CHANNELS = 3, CULL_BIAS = 4 };

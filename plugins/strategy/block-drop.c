@@ -80,7 +80,7 @@ static cull_status select_layers(cull_ctx *ctx, const void *settings, const cull
 static const cull_strategy block_drop = {
     .size = sizeof block_drop,
     .accepts = CULL_FORM_LAYER | CULL_FORM_NONE,
-    .emits = CULL_EMITS_SKIP,
+    .emits = CULL_EMITS_SKIP | CULL_EMITS_LAYER,
     .needs = CULL_STAT_LAYER_COSINES,
     .select = select_layers,
 };
@@ -96,7 +96,7 @@ CULL_PLUGIN_NAMED(
            "\n"
            "The budget counts routed experts, in whole layers: n is the sparsity times L, rounded "
            "down. The attention that goes with them is beside it; the trial records it in the "
-           "sparsity of all parameters.\n"
+           "sparsity of all parameters, and budgets of active parameters count it.\n"
            "\n"
            "Cost: statistic layer-cosines; O(L^2).\n"
            "\n"

@@ -290,6 +290,7 @@ def check_budgets(cull, models, texts, work):
 
 
 DROP = "{ criterion: reap, strategy: { lowest: { experts: 0.25 } } }"
+SOME = "{ criterion: reap, strategy: { lowest: { experts: 0.23 } } }"  # no whole number of a layer's experts
 MERGE = "{ criterion: logit-similarity, strategy: { merge: { experts: 0.25 } } }"
 NARROW = "{ criterion: { wanda: { by: channel } }, strategy: { channels: { widths: equal } } }"
 WANDA = "{ criterion: wanda, strategy: unstructured }"
@@ -299,7 +300,9 @@ RUNS = {  # a method, and what of it is one unit
     "biased": ("{ criterion: flap, strategy: { flap: { widths: equal } } }", "channel"),
     "fours": ("{ criterion: camera, strategy: { channels: { widths: equal, multiple: 4 } } }", "channel4"),
     "wanda": (WANDA, "weight"), "sparsegpt": ("{ strategy: sparsegpt }", "weight"),
-    "layers": ("{ criterion: cosine, strategy: layer-drop }", "layer"),
+    "layers": ("{ criterion: cosine, strategy: layer-drop }", "layer"), "blocks": ("{ strategy: block-drop }", "block"),
+    "some-narrow": (f"[ {SOME}, {NARROW} ]", "channel"), "some-wanda": (f"[ {SOME}, {WANDA} ]", "weight"),
+    "some-layers": (f"[ {SOME}, {{ criterion: cosine, strategy: layer-drop, recalibrate: true }} ]", "layer"),
     "drop-fewer": (f"[ {DROP}, {{ strategy: fixed-k }} ]", "expert"),
     "fewer-drop": (f"[ {{ strategy: fixed-k }}, {DROP} ]", "expert"),
     "merge-fewer": (f"[ {MERGE}, {{ strategy: fixed-k }} ]", "expert"),
@@ -313,20 +316,22 @@ def check_active(cull, models, texts, work):
     wrong = 0
     for model, K, F, E, budgets in (("tinyworld-mixtral", 2, 128, 16, (0.9, 0.8)), ("tinyworld-olmoe", 4, 64, 32, (0.93, 0.85))):
         expert, channel = 3 * D * F, L * K * 3 * D
+        beside = sum(t.size for n, t in read(os.path.join(models, model)).items() if ".layers.0." in n and ".experts." not in n)
         units = {"expert": expert, "channel": channel, "channel4": 4 * channel, "weight": L * K * (2 * F + D),
-                 "layer": K * expert + E * D}
+                 "layer": K * expert + E * D, "block": K * expert + beside}
         run = Run(cull, work, f"active-{model}", texts, {"m": os.path.join(models, model)}, methods,
                   [f"{{ active: {b} }}" for b in budgets])
         for name, (_, unit) in RUNS.items():
             # The smaller sparsity is the larger budget's.
             keys = sorted(k for k in run.trials if k[1] == name)
+            keys = keys if len(keys) > 1 else keys * len(budgets)  # as many whole layers for both
             assert len(keys) == len(budgets), keys
             for key, budget in zip(keys, budgets):
                 with h5py.File(run.trials[key]) as f:
                     runs, all_of_it = 1 - float(f["cut"].attrs["achieved_active"]), float(f["model"].attrs["params_active"])
                 spare = (budget - runs) * all_of_it
-                # The router's rows go with the experts that are dropped beside.
-                rows = L * (E // 4) * D if "drop" in name else 0
+                # The router's rows go with experts that a later stage drops, and with those that stay.
+                rows = L * (E // 4) * D if name.endswith("-drop") or name == "some-layers" else 0
                 good = -0.5 <= spare < units[unit] + rows + 0.5
                 wrong += not good
                 print(f"  {model} {name:12} {budget}: {100 * runs:.3f} % run, {spare / units[unit]:.3f} of a unit less"
