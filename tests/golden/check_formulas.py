@@ -31,6 +31,7 @@ from reference import Layer, camera, scores_of_channels, scores_of_experts, scor
 
 FAMILIES = ("tinyworld-mixtral", "tinyworld-olmoe", "gpt_oss", "llama4", "qwen2_moe", "deepseek_v3", "nemotron_h", "phimoe",
             "granitemoe", "minimax_m3_vl", "gemma4", "ernie4_5_moe")
+ONE_KEY = ("llama4", "deepseek_v3", "ernie4_5_moe")  # routed and shared width in one key: widths cannot be equal
 LENGTHS = (61, 3, 77, 128, 9)
 TOLERANCE = 1e-5
 EXPERIMENT = """
@@ -345,8 +346,7 @@ def main():
         rows = [rng.integers(0, vocabulary, n).tolist() for n in LENGTHS]
         layers = layers_of(model, rows)
         seen = [(layer.index == e).sum() for layer in layers for e in range(layer.E)]
-        # Routed and shared width in one key of the configuration: widths cannot be equal.
-        narrow = name not in ("deepseek_v3", "ernie4_5_moe")
+        narrow = name not in ONE_KEY
         print(f"{name}: {len(layers)} layers, {seen.count(0)} experts without tokens, {seen.count(1)} of one", flush=True)
         wrong += check_experts(asked.cull, model, rows, layers, asked.sparsity)
         wrong += check_channels(asked.cull, model, rows, layers, asked.sparsity, narrow)
