@@ -29,6 +29,7 @@ typedef struct attempt {
     bool backwards;  // layers are asked about one by one, the last first
     cull_budget budget;
     cull_scores scores;
+    uint32_t emits; // what it says that a cut may hold
     cull_cut *cut;
 } attempt;
 
@@ -263,6 +264,27 @@ static bool touches(const attempt *a, size_t l)
     return layer->skip_layer || layer->skip_moe;
 }
 
+// What the cut holds, as bits of cull_strategy.emits.
+static uint32_t held_by(const cull_cut *cut)
+{
+    uint32_t bits = 0;
+
+    for (size_t l = 0; l < LAYERS; l++) {
+        const cull_layer_cut *layer = &cut->layer[l];
+        for (size_t e = 0; e < layer->E; e++)
+            bits |= 1u << layer->action[e];
+        if (layer->skip_layer || layer->skip_moe)
+            bits |= CULL_EMITS_SKIP;
+        if (layer->k || layer->skip_ratio > 0 || layer->top_p > 0)
+            bits |= CULL_EMITS_RULE;
+    }
+    for (size_t i = 0; i < cut->n_overlays; i++)
+        bits |= cut->overlay[i].kind == CULL_MASK     ? CULL_EMITS_MASK
+                : cut->overlay[i].kind == CULL_MATRIX ? CULL_EMITS_MATRIX
+                                                      : CULL_EMITS_CHANNELS;
+    return bits & ~(1u << CULL_ACTION_BASE);
+}
+
 // ---- judging ----
 
 // What is wrong with the amount taken, or NULL.
@@ -341,6 +363,7 @@ static cull_status run(attempt *a, const cull_plugin *plugin)
                                    false, &a->world));
     CULL_TRY(make_scores(a));
     make_budget(a);
+    a->emits = s->emits_for ? s->emits_for(settings) : s->emits;
     a->cut = cull_cut_copy(ctx, a->world->view.before);
     if (!a->cut)
         return CULL_ENOMEM;
@@ -361,6 +384,8 @@ static void judge(const cull_examiner *examiner, const attempt *a, const char *w
 
     if (t.unsound)
         cull_verdict_say(examiner, CULL_FAULT, "%s: the cut has %s", what, t.unsound);
+    else if (held_by(a->cut) & ~a->emits)
+        cull_verdict_say(examiner, CULL_FAULT, "%s: the cut holds what emits does not say", what);
     else if (a->frozen && touches(a, FROZEN))
         cull_verdict_say(examiner, CULL_FAULT, "%s: a frozen layer is cut", what);
     else if (amount)
@@ -405,18 +430,34 @@ static bool same_cut(const cull_cut *a, const cull_cut *b)
     return same;
 }
 
+static attempt once_more(const attempt *a)
+{
+    return (attempt){ .shape = a->shape,
+                      .form = a->form,
+                      .scope = a->scope,
+                      .equal = a->equal,
+                      .frozen = a->frozen };
+}
+
+// Nothing of an earlier call shows in a later one.
+static void judge_again(const cull_examiner *examiner, const cull_plugin *plugin,
+                        const attempt *first, const char *what)
+{
+    attempt again = once_more(first);
+
+    if (run(&again, plugin) != CULL_OK || !same_cut(first->cut, again.cut))
+        cull_verdict_say(examiner, CULL_FAULT, "%s: another cut, asked a second time", what);
+    cull_context_release(&again.context);
+}
+
 // Asked in portions, it decides as when it is asked about all at once.
 static void judge_shared(const cull_examiner *examiner, const cull_plugin *plugin,
                          const attempt *whole, size_t portions, const char *what)
 {
     const char *how = portions ? "some experts at a time" : "the last layer first";
-    attempt parts = { .shape = whole->shape,
-                      .form = whole->form,
-                      .scope = whole->scope,
-                      .equal = whole->equal,
-                      .frozen = whole->frozen,
-                      .portions = portions,
-                      .backwards = portions == 0 };
+    attempt parts = once_more(whole);
+    parts.portions = portions;
+    parts.backwards = portions == 0;
     const cull_status status = run(&parts, plugin);
 
     if (status != CULL_OK)
@@ -467,6 +508,8 @@ static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin
                          a.context.error.sentence);
     else
         judge(examiner, &a, what);
+    if (status == CULL_OK)
+        judge_again(examiner, plugin, &a, what);
     if (status == CULL_OK && a.strategy->flags & CULL_BY_EXPERT)
         judge_shared(examiner, plugin, &a, 3, what);
     if (status == CULL_OK && a.strategy->flags & CULL_LAYERS_APART && s->scope == CULL_SCOPE_LAYER)

@@ -34,6 +34,13 @@ static size_t position(const outcome *o, size_t l, size_t e)
     return o->world->permuted ? cull_synthetic_twin(o->world->layer[l].E, e) : e;
 }
 
+// A score that is not given is none.
+static void leave_open(size_t n, double *score)
+{
+    for (size_t i = 0; i < n; i++)
+        score[i] = NAN;
+}
+
 static cull_status make_scores(cull_ctx *ctx, const cull_synthetic *w, uint32_t form,
                                cull_scores *out)
 {
@@ -52,6 +59,7 @@ static cull_status make_scores(cull_ctx *ctx, const cull_synthetic *w, uint32_t 
         channel[l] = E ? cull_take(ctx, E * F, sizeof **channel) : NULL;
         if (E && (!expert[l] || !pair[l] || !channel[l]))
             return CULL_ENOMEM;
+        leave_open(E, expert[l]);
     }
     out->expert = expert;
     out->pair = pair;

@@ -89,6 +89,15 @@ static cull_status score_random(cull_ctx *ctx, const void *settings, const cull_
     return CULL_OK;
 }
 
+static cull_status score_first_layer(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                     size_t layer, cull_scores *out)
+{
+    (void)ctx, (void)settings, (void)layer;
+    for (size_t e = 0; e < view->layer[0].E; e++)
+        out->expert[0][e] = by_count(view, 0, e);
+    return CULL_OK;
+}
+
 static cull_status score_refused(cull_ctx *ctx, const void *settings, const cull_view *view,
                                  size_t layer, cull_scores *out)
 {
@@ -125,6 +134,7 @@ static void criteria(void **state)
     assert_non_null(strstr(of_criterion(0, score_random).fault, "lack CULL_USES_SEED"));
     assert_non_null(strstr(of_criterion(0, score_by_place).fault, "do not follow their experts"));
     assert_non_null(strstr(of_criterion(0, score_not_finite).fault, "not finite"));
+    assert_non_null(strstr(of_criterion(0, score_first_layer).fault, "not finite"));
     assert_non_null(strstr(of_criterion(0, score_refused).fault, "not today"));
 }
 
@@ -136,6 +146,8 @@ typedef struct picking {
     size_t more;
     bool from_end, frozen_too;
     uint8_t action;
+    bool remembers; // one less every second time
+    size_t calls;
 } picking;
 
 static picking how; // the plugin of this test has no settings to carry it
@@ -145,6 +157,7 @@ static cull_status drop(cull_ctx *ctx, const void *settings, const cull_view *vi
                         cull_cut *out)
 {
     (void)ctx, (void)settings, (void)layer, (void)scores;
+    const size_t less = how.remembers ? how.calls++ % 2 : 0;
     size_t left = budget->scope == CULL_SCOPE_LAYER ? 0 : budget->total;
     for (size_t l = 0; l < view->model->L; l++) {
         const size_t E = view->layer[l].E, keep = budget->least[l];
@@ -152,7 +165,7 @@ static cull_status drop(cull_ctx *ctx, const void *settings, const cull_view *vi
             continue;
         const size_t wanted = budget->scope == CULL_SCOPE_LAYER ? budget->remove[l] : left;
         const size_t most = wanted < E - keep ? wanted : E - keep, n = most + how.more;
-        for (size_t i = 0; i < n && i < E; i++)
+        for (size_t i = 0; i + less < n && i < E; i++)
             out->layer[l].action[how.from_end ? E - 1 - i : i] = how.action;
         left -= budget->scope == CULL_SCOPE_LAYER ? 0 : most;
     }
@@ -186,6 +199,10 @@ static void strategies(void **state)
     assert_faulty(&plugin, "an action that there is not");
     how = (picking){ .action = CULL_ACTION_ALIAS };
     assert_faulty(&plugin, "an alias of an expert that is itself gone");
+    how = (picking){ .action = CULL_ACTION_ZERO };
+    assert_faulty(&plugin, "the cut holds what emits does not say");
+    how = (picking){ .action = CULL_ACTION_DROP, .remembers = true };
+    assert_faulty(&plugin, "another cut, asked a second time");
     how = (picking){ .action = CULL_ACTION_BASE };
     assert_faulty(&plugin, "fewer experts go than the budget asks for");
 }
