@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/narrow.h"
 #include "base/new_file.h"
 #include "base/safetensors.h"

@@ -4,7 +4,6 @@
 #include "base/narrow.h"
 #include "cut/cut.h"
 #include "cut/overlay.h"
-#include "cut/unpack.h"
 
 static bool changed(const cull_cut *cut, cull_matrix_id where)
 {

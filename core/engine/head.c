@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/call.h"
-#include "engine/blocks.h"
 #include "math/rows.h"
 
 enum { LOGIT_BYTES = 32 << 20, HEAD_ROWS_MOST = 256, BLOCKS_A_WORKER = 8 };

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/visit.h"
-
 enum {
     BLOCK_ROWS_MOST = 1 << 14,
     BLOCK_ROWS_LEAST = 256,

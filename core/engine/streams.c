@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/memory.h"
 #include "cut/cut.h"
 #include "engine/progress.h"
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "plugin/load.h"
 
 enum { MAX_FOLDERS = 64 };

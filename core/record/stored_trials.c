@@ -5,7 +5,6 @@
 #include "record/folder/folder.h"
 #include "record/h5/h5.h"
 #include "record/trial_file.h"
-#include "record/trial_groups.h"
 
 // One file of a results folder: a trial, or an evaluation that was added to one.
 typedef struct entry {

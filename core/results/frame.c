@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "results/load.h"
 
 static bool same(const char *a, const char *b)

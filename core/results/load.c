@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/text.h"
 #include "record/folder/folder.h"
 #include "record/h5/h5.h"
 #include "results/load.h"

@@ -4,7 +4,6 @@
 
 #include <cull/cull.h>
 
-#include "base/call.h"
 #include "plugin/settings.h"
 #include "spec/reader.h"
 

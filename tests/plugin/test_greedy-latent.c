@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "strategy/greedy-latent/reconstruct.h"
 #include "strategy/greedy-latent/reject.h"
 #include "support/assert_close.h"

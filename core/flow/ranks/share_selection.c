@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/memory.h"
 #include "base/new_file.h"
 #include "cut/cut.h"
 #include "engine/deal.h"

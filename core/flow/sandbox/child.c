@@ -16,7 +16,6 @@
 #include "base/crash.h"
 #include "base/new_file.h"
 #include "base/pages.h"
-#include "base/text.h"
 
 typedef struct shared { // by parent and child
     cull_status status;

@@ -11,7 +11,6 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/new_file.h"
 #include "base/read_file.h"
 #include "engine/column_sums.h"
 #include "engine/kv.h"

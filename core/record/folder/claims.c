@@ -18,7 +18,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/new_file.h"
-#include "base/text.h"
 #include "base/thread.h"
 #include "record/folder/folder.h"
 

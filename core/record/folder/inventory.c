@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/new_file.h"
 #include "record/folder/folder.h"
 #include "record/step_file.h"
 #include "record/trial_cache.h"

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/new_file.h"
-#include "record/folder/folder.h"
 #include "report/page/sections.h"
 
 enum { NAME = 60 }; // bytes of a file's name, about

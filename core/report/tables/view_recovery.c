@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "report/recovery.h"
-#include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
 typedef struct recovery {

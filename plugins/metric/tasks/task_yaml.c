@@ -31,7 +31,6 @@
 #include <string.h>
 
 #include "common/lm_eval/task_file.h"
-#include "common/python/regex.h"
 #include "render.h"
 #include "yaml_map.h"
 

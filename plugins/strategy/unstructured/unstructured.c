@@ -5,7 +5,6 @@
 
 #include "common/prune/masks.h"
 #include "common/prune/parts.h"
-#include "common/prune/stats.h"
 
 static const char *const groups[] = { "row", "tensor", "share", NULL };
 static const char *const spreads[] = { "uniform", "owl", NULL };

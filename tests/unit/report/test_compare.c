@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/rng.h"
 #include "record/h5/h5.h"
 #include "report/tables/views.h"
 #include "support/fake_host.h"

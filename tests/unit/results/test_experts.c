@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "results/experts.h"
-#include "support/fake_host.h"
 
 static json_t *truth; // agreement.json, by make_agreement.py
 
