@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/plan_state.h"
 #include "record/folder/claims.h"
 
 const char *cull_bytes_text(double n, char *buf, size_t size)

@@ -2,7 +2,7 @@
 #ifndef CULL_CLI_KEPT_H
 #define CULL_CLI_KEPT_H
 
-#include "cli/plan_state.h"
+#include "cli/cli.h"
 #include "record/folder/inventory.h"
 
 // "976 B", "53.0 kB".

@@ -109,7 +109,7 @@ static cull_status load_stack(hf_loader *t, size_t l, const char *name, cull_par
     const char *full = hf_loader_name(t, name, 0, "");
 
     *scale = NULL;
-    CULL_TRY(hf_take(t, full, &wanted, stack));
+    CULL_TRY(hf_load_tensor(t, full, &wanted, stack));
     t->params += (uint64_t)n * rows * cols;
     if ((*stack)->t.dtype != CULL_DT_F8_E4M3)
         return CULL_OK;
@@ -149,8 +149,8 @@ static cull_status load_stack_biases(hf_loader *t, const hf_glu_names *name, siz
     };
     const hf_tensor *a, *b;
 
-    CULL_TRY(hf_take(t, hf_loader_name(t, name->gate, 0, "_bias"), &first, &a));
-    CULL_TRY(hf_take(t, hf_loader_name(t, name->down, 0, "_bias"), &second, &b));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, name->gate, 0, "_bias"), &first, &a));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, name->down, 0, "_bias"), &second, &b));
     const size_t wa = width(a->t.dtype), wb = width(b->t.dtype);
     for (size_t e = 0; e < E; e++) {
         cull_matrix *m = &layer->expert[3 * e];
@@ -184,8 +184,8 @@ static cull_status load_blocks(hf_loader *t, const char *name, size_t rows, size
         return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
                                   "%s: mxfp4 needs %zu columns in blocks of 32", t->m->facts.source,
                                   cols);
-    CULL_TRY(hf_take(t, hf_loader_name(t, name, 0, "_blocks"), &q_wanted, &q));
-    CULL_TRY(hf_take(t, hf_loader_name(t, name, 0, "_scales"), &scale_wanted, &scale));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, name, 0, "_blocks"), &q_wanted, &q));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, name, 0, "_scales"), &scale_wanted, &scale));
     const cull_matrix like = { .size = sizeof like,
                                .rows = rows / turns,
                                .cols = cols,

@@ -1,4 +1,4 @@
-// A tensor's rows as float32, whatever it is stored as.
+// Tensors found by name, checked and counted; their numbers as float32 where a layer wants them so.
 #include "load.h"
 
 #include <stdio.h>
@@ -131,7 +131,8 @@ static cull_status imagine(hf_loader *t, const char *name, const hf_wanted *want
     return CULL_OK;
 }
 
-cull_status hf_take(hf_loader *t, const char *name, const hf_wanted *wanted, const hf_tensor **out)
+cull_status hf_load_tensor(hf_loader *t, const char *name, const hf_wanted *wanted,
+                           const hf_tensor **out)
 {
     if (!name)
         return CULL_ENOMEM;
@@ -165,7 +166,7 @@ cull_status hf_load_vector(hf_loader *t, const char *name, enum hf_role role, si
     const hf_tensor *found;
     size_t n = 1;
 
-    CULL_TRY(hf_take(t, name, &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, name, &wanted, &found));
     for (size_t i = 0; i < rank; i++)
         n *= shape[i];
     float *wide = t->ctx->host->alloc(t->ctx, n, sizeof *wide);
@@ -217,7 +218,7 @@ static cull_status load_scales(hf_loader *t, cull_matrix_id where, const char *w
     const size_t shape[] = { (out->rows + s->block_rows - 1) / s->block_rows,
                              (out->cols + s->block_cols - 1) / s->block_cols };
     const hf_wanted wanted = { HF_MATRIX_SCALE, where, scales, 4, 2, shape };
-    CULL_TRY(hf_take(t, hf_text(t->ctx, "%s_scale_inv", weight), &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, hf_text(t->ctx, "%s_scale_inv", weight), &wanted, &found));
     out->block_rows = s->block_rows;
     out->block_cols = s->block_cols;
     out->scale_stride = (ptrdiff_t)shape[1];
@@ -242,7 +243,7 @@ cull_status hf_load_stack_scales(hf_loader *t, const char *stack, cull_matrix_id
     const size_t shape[] = { of->t.shape[0], (of->t.shape[1] + s->block_rows - 1) / s->block_rows,
                              (of->t.shape[2] + s->block_cols - 1) / s->block_cols };
     const hf_wanted wanted = { HF_STACK_SCALES, where, scales, 4, 3, shape };
-    return hf_take(t, hf_text(t->ctx, "%s_scale_inv", stack), &wanted, out);
+    return hf_load_tensor(t, hf_text(t->ctx, "%s_scale_inv", stack), &wanted, out);
 }
 
 cull_status hf_load_bias(hf_loader *t, cull_matrix_id where, const char *name, cull_matrix *matrix)
@@ -251,7 +252,7 @@ cull_status hf_load_bias(hf_loader *t, cull_matrix_id where, const char *name, c
     const hf_wanted wanted = { role, where, hf_plain_types, 3, 1, &matrix->rows };
     const hf_tensor *found;
 
-    CULL_TRY(hf_take(t, name, &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, name, &wanted, &found));
     matrix->bias = found->t.data;
     matrix->bias_dtype = found->t.dtype;
     matrix->bias_stride = 1;
@@ -286,7 +287,7 @@ cull_status hf_load_matrix(hf_loader *t, cull_matrix_id where, const char *names
     cull_matrix *out = hf_matrix_place(t->m, where);
     const hf_tensor *found;
 
-    CULL_TRY(hf_take(t, name, &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, name, &wanted, &found));
     *out = (cull_matrix){
         .size = sizeof *out,
         .rows = rows,
@@ -310,7 +311,7 @@ cull_status hf_load_filter(hf_loader *t, cull_matrix_id where, const char *names
     cull_matrix *out = hf_matrix_place(t->m, where);
     const hf_tensor *found;
 
-    CULL_TRY(hf_take(t, hf_loader_name(t, names, 0, ".weight"), &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, names, 0, ".weight"), &wanted, &found));
     *out = (cull_matrix){
         .size = sizeof *out,
         .rows = channels,
@@ -331,7 +332,7 @@ cull_status hf_load_pair(hf_loader *t, size_t l, cull_part first, const char *na
     const hf_wanted wanted = { HF_PAIR, cull_at(l, first), hf_plain_types, 3, 2, shape };
     const hf_tensor *found;
 
-    CULL_TRY(hf_take(t, hf_loader_name(t, name, 0, ".weight"), &wanted, &found));
+    CULL_TRY(hf_load_tensor(t, hf_loader_name(t, name, 0, ".weight"), &wanted, &found));
     const size_t half = F * D * (found->t.dtype == CULL_DT_F32 ? 4 : 2);
     for (cull_part p = first; p < first + 2; p++)
         t->m->layer[l].part[p] = (cull_matrix){

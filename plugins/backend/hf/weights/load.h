@@ -1,4 +1,4 @@
-// Taking tensors: by name, with the shape and type they must have. What is taken is counted, and
+// Loading tensors: by name, with the shape and type they must have. What is loaded is counted, and
 // remembers what it is to the model.
 #ifndef HF_LOAD_H
 #define HF_LOAD_H
@@ -9,7 +9,7 @@ typedef struct hf_loader {
     cull_ctx *ctx;
     cull_model *m;
     char prefix[48]; // "model.layers.3.", or ""
-    uint64_t params; // numbers taken since it was last zeroed
+    uint64_t params; // numbers loaded since it was last zeroed
     uint64_t bytes;  // as stored
 } hf_loader;
 
@@ -29,7 +29,7 @@ extern const cull_dtype hf_plain_types[3]; // F32, BF16, F16
 const char *hf_loader_name(hf_loader *, const char *names, size_t expert, const char *suffix);
 
 // The tensor, or a report: missing, another shape, another type.
-cull_status hf_take(hf_loader *, const char *name, const hf_wanted *, const hf_tensor **out);
+cull_status hf_load_tensor(hf_loader *, const char *name, const hf_wanted *, const hf_tensor **out);
 // Numbers of a tensor of F32, BF16 or F16 as float32, in the context's alloc memory.
 cull_status hf_load_vector(hf_loader *, const char *name, enum hf_role role, size_t rank,
                            const size_t *shape, const float **out);
