@@ -76,8 +76,7 @@ cull_status cull_cli_close(cull_cli *cli, FILE *stream)
 
     if (fclose(stream) == 0 && !failed)
         return CULL_OK;
-    return cull_fail(&cli->context.ctx, CULL_EIO, "the results could not be written to stdout: %s",
-                     strerror(errno));
+    return cull_fail(&cli->context.ctx, CULL_EIO, "stdout cannot be written: %s", strerror(errno));
 }
 
 void cull_cli_end(cull_cli *cli)

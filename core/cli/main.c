@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 
     const int status = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
-        fprintf(stderr, "error: the results could not be written to stdout: %s\n", strerror(errno));
+        fprintf(stderr, "error: stdout cannot be written: %s\n", strerror(errno));
         return leave(CULL_EXIT_ENVIRONMENT);
     }
     return leave(status);

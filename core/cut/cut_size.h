@@ -28,7 +28,7 @@ typedef struct cull_cut_size {
     bool exportable;                  // as a checkpoint of the same architecture
 } cull_cut_size;
 
-// How often the experts are chosen: statistics of group A, or NULL, when all are chosen alike.
+// How often the experts are chosen: statistic routing, or NULL, when all are chosen alike.
 typedef struct cull_routing_counts {
     const cull_stats *stats;
     bool of_variant; // gathered on the cut model itself, so that the counts are what really runs

@@ -154,7 +154,7 @@ static bool hear_hello(cull_ranks *ranks, double patience, char why[CULL_SENTENC
     if (!hears_in_time(ranks, patience, why))
         return false;
     if (!cull_link_read(ranks->socket, &hello, sizeof hello)) {
-        (void)snprintf(why, CULL_SENTENCE, "MPI could not be started");
+        (void)snprintf(why, CULL_SENTENCE, "MPI cannot be started");
         return false;
     }
     if (hello.failed) {

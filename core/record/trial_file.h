@@ -119,7 +119,8 @@ typedef struct cull_trial {
 
     const char *calibration;                // JSON: the reader and its settings; NULL: none
     const cull_sequences *calibration_rows; // may be NULL
-    const cull_stats *stats;                // may be NULL; of group A to D what is there is stored
+    const cull_stats *stats;                // may be NULL; of ROUTING to OUTPUT_MOMENTS
+                                            // what is there is stored
 
     size_t n_scores;
     const cull_expert_score *scores;

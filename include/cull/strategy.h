@@ -11,8 +11,8 @@ enum {
     CULL_EITHER_WAY = 8u, // select is called for all layers at once, or, where cuts propagate, layer by layer
     // With CULL_BY_LAYER: what becomes of an expert hangs on no decision about another, so that select may be called
     // several times for a layer, in several processes, each time for some of its experts (cull_view_decides), which it
-    // decides about in ascending order. Of the layer's statistics I is then there for these experts alone, of other
-    // layers there are none.
+    // decides about in ascending order. Of the layer's Hessians those of these experts alone are then there, of other
+    // layers none.
     CULL_BY_EXPERT = 16u,
     // With CULL_BY_LAYER or CULL_EITHER_WAY: what becomes of a layer hangs on no decision about another, so that, where
     // cuts do not propagate, layers may be decided about in several processes and in any order. Then `out` has of other

@@ -9,7 +9,7 @@
 fake_host *methods_open(tinyworld *worlds[2]);
 void methods_close(fake_host *host, tinyworld *worlds[2]);
 
-// Adds to a world the groups A to G, K and M of its golden statistics (R: none are golden).
+// Adds to a world its golden statistics of experts and layers (of gate-ratio none are golden).
 void methods_stats(tinyworld *world);
 
 // Scores of a form, zeroed, in the host's alloc memory.

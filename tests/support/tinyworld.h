@@ -1,6 +1,6 @@
 // A view of an embedded model for tests of criteria and strategies: shapes, weights, and the
-// statistics of groups A and H that stand in its golden files (or others that a test puts into
-// `layer_stats`).
+// statistics routing and input-squares that stand in its golden files (or others that a test puts
+// into `layer_stats`).
 #ifndef CULL_TESTS_TINYWORLD_H
 #define CULL_TESTS_TINYWORLD_H
 
