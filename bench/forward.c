@@ -1,9 +1,10 @@
 // Time the engine's forward pass over random tokens: one line of JSON on stdout.
 //
-//     bench/forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS
+//     bench/forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS [PRECISION]
 //
-// VARIANTS > 1 evaluates that many random half cuts at once. Prints seconds of each run by the
-// clock and of all threads, tokens, weight bytes touched, and the peak of memory.
+// VARIANTS > 1 evaluates that many random half cuts at once. PRECISION: f32, if none is said.
+// Prints seconds of each run by the clock and of all threads, tokens, weight bytes touched, and the
+// peak of memory.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ typedef struct bench {
     fake_host *host;
     cull_open_model m;
     size_t n, length, variants;
+    cull_precision precision;
     const cull_request **request; // (n) one continuation of a token after `length` tokens
     const cull_cut **cut;         // (variants) NULL: the whole model
 } bench;
@@ -53,8 +55,8 @@ static void make_cuts(bench *b, cull_rng *rng)
 static void time_passes(bench *b, size_t runs)
 {
     cull_answer *answer = cull_take(fake_ctx(b->host), b->n * b->variants, sizeof *answer);
+    const cull_engine_options options = { .precision = b->precision };
     cull_cost_seen cost = { 0 };
-
     double *cpu = cull_take(fake_ctx(b->host), runs, sizeof *cpu);
 
     assert_true(answer && cpu);
@@ -62,8 +64,8 @@ static void time_passes(bench *b, size_t runs)
                  b->variants);
     for (size_t r = 0; r < runs; r++) {
         const double start = bench_now(), begun = bench_cpu();
-        assert_ok(b->host, cull_evaluate_pass(fake_ctx(b->host), &b->m, NULL, b->variants, b->cut,
-                                              b->n, b->request, answer, &cost));
+        assert_ok(b->host, cull_evaluate_pass(fake_ctx(b->host), &b->m, &options, b->variants,
+                                              b->cut, b->n, b->request, answer, &cost));
         (void)printf("%s%.4f", r ? ", " : "", bench_now() - start);
         cpu[r] = bench_cpu() - begun;
     }
@@ -78,14 +80,18 @@ static void time_passes(bench *b, size_t runs)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) {
-        (void)fprintf(stderr, "usage: forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS\n");
+    cull_precision precision = CULL_F32;
+
+    if (argc < 7 || argc > 8 || (argc == 8 && !cull_precision_of(argv[7], &precision))) {
+        (void)fprintf(stderr,
+                      "usage: forward MODEL SEQUENCES LENGTH VARIANTS THREADS RUNS [PRECISION]\n");
         return 2;
     }
     bench b = { .host = fake_host_new(strtoul(argv[5], NULL, 10)),
                 .n = strtoul(argv[2], NULL, 10),
                 .length = strtoul(argv[3], NULL, 10),
-                .variants = strtoul(argv[4], NULL, 10) };
+                .variants = strtoul(argv[4], NULL, 10),
+                .precision = precision };
     cull_rng rng;
 
     b.m = opened_at(b.host, argv[1]);
