@@ -91,3 +91,8 @@ foreach(part rules overlap mix bytes search lists)
     ${part})
   set_tests_properties(golden-rules-${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 endforeach()
+
+# Merges with other settings and rows, beside numpy and scipy: a sample. All settings by hand: check_merges.py CULL MODELS METHODS
+add_test(NAME golden-merges-by-settings COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" --sample" sh
+  ${CMAKE_CURRENT_LIST_DIR}/check_merges.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
+set_tests_properties(golden-merges-by-settings PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
