@@ -109,17 +109,38 @@ def watch(net, name, module, layer):
         module.register_forward_pre_hook(routed, with_kwargs=True)
 
 
+def watch_side(net, name, module):
+    """A shared expert, or a dense layer, as a layer of one expert that serves every token."""
+    weight = lambda part: numpy_of(getattr(module, part).weight)[None]
+    layer = Layer(int(next(w for w in name.split(".") if w.isdigit())), weight("gate_proj"), weight("up_proj"),
+                  weight("down_proj"), type(getattr(module, "act_fn", None) or module.activation_fn).__name__)
+    shared = "shared_expert" in name.rpartition(".")[2]
+    layer.part = "shared_down" if shared else "dense_down"
+    gate = getattr(net.get_submodule(name.rpartition(".")[0]), "shared_expert_gate", None) if shared else None
+
+    def seen(_, args):
+        x = args[0].reshape(-1, args[0].shape[-1])
+        g = torch.sigmoid(gate(x)) if gate is not None else torch.ones(len(x), 1)
+        layer.see(numpy_of(x), np.zeros((len(x), 1), int), numpy_of(g))
+
+    module.register_forward_pre_hook(seen)
+    return layer
+
+
 def layers_of(path, rows):
+    """The experts of each layer, and the shared and dense parts."""
     net = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64, experts_implementation="eager").eval()
-    layers = []
+    layers, sides = [], []
     for name, module in net.named_modules():
-        if type(module).__name__.endswith("Experts") and isinstance(getattr(module, "down_proj", None), torch.nn.Parameter):
+        if all(isinstance(getattr(module, p, None), torch.nn.Linear) for p in ("gate_proj", "up_proj", "down_proj")):
+            sides.append(watch_side(net, name, module))
+        elif type(module).__name__.endswith("Experts") and isinstance(getattr(module, "down_proj", None), torch.nn.Parameter):
             layers.append(layer_of(int(next(w for w in name.split(".") if w.isdigit())), module))
             watch(net, name, module, layers[-1])
     with torch.no_grad():
         for row in rows:
             net(torch.tensor([row]))
-    return layers
+    return layers, sides
 
 
 # ---- a run ----
@@ -271,6 +292,45 @@ def check_channels(cull, model, rows, layers, sparsity, narrow):
     return wrong
 
 
+# ---- channels of shared and dense parts ----
+
+
+def kept_of_side(cut, side):
+    name = f"layer.{side.number}.{side.part}.channels"
+    bits = cut.get_tensor(name).ravel() if name in cut.keys() else np.full((side.F + 7) // 8, 255, np.uint8)
+    return np.unpackbits(bits, count=side.F, bitorder="little").astype(bool)[None]
+
+
+def check_sides(cull, model, rows, layers, sides, sparsity):
+    modules = layers + sides
+    scores = [scores_of_channels(m) for m in modules]
+    for s, z in zip(scores, z_scores([s["variation"] for s in scores], [s["n"] for s in scores])):
+        s["z"] = z
+    names = [name for name, (_, _, own, _) in CHANNELS.items() if not own or "bias" in own]
+    own = {name: ", ".join(["shared: true, dense: true"] + [f"{k}: {v}" for k, v in CHANNELS[name][2].items()]) for name in names}
+    methods = {name: f"{{ criterion: {CHANNELS[name][0]}, strategy: {{ {CHANNELS[name][1]}: {{ {own[name]} }} }} }}"
+               for name in names}
+    wrong = 0
+    for scope in ("layer", "global"):
+        with tempfile.TemporaryDirectory() as work:
+            run = Run(cull, model, rows, methods, sparsity, scope, work)
+            for name in names:
+                cut, which = run.cut(name), CHANNELS[name][3]
+                kept = [kept_channels(cut, m) for m in layers] + [kept_of_side(cut, m) for m in sides]
+                biased = name == "flap"
+                out, met = 0.0, True
+                for number in sorted({m.number for m in modules}) if scope == "layer" else [None]:
+                    here = [i for i, m in enumerate(modules) if number in (None, m.number)]
+                    s, k = (np.concatenate([a[i].ravel() for i in here]) for a in ([which(s) for s in scores], kept))
+                    out = max(out, apart(s[~k], s[k]))
+                    taken = sum((~kept[i]).sum() * params_of(modules[i])[1] for i in here)
+                    taken -= sum(modules[i].D * ((~kept[i]).any(1) & (scores[i]["n"] > 0)).sum() for i in here) if biased else 0
+                    budget = sparsity * sum(params_of(modules[i])[0] * modules[i].E for i in here)
+                    met = met and taken <= budget + 1e-6 < taken + max(params_of(modules[i])[1] for i in here) + 2e-6
+                wrong += told(f"{name} {scope}, all parts", out <= TOLERANCE and met, f"list {out:.1e}{'' if met else ', budget'}")
+    return wrong
+
+
 # ---- weights ----
 
 
@@ -344,12 +404,14 @@ def main():
         vocabulary = config.get("text_config", config)["vocab_size"]
         rng = np.random.default_rng(asked.seed)
         rows = [rng.integers(0, vocabulary, n).tolist() for n in LENGTHS]
-        layers = layers_of(model, rows)
+        layers, sides = layers_of(model, rows)
         seen = [(layer.index == e).sum() for layer in layers for e in range(layer.E)]
         narrow = name not in ONE_KEY
         print(f"{name}: {len(layers)} layers, {seen.count(0)} experts without tokens, {seen.count(1)} of one", flush=True)
         wrong += check_experts(asked.cull, model, rows, layers, asked.sparsity)
         wrong += check_channels(asked.cull, model, rows, layers, asked.sparsity, narrow)
+        if sides:
+            wrong += check_sides(asked.cull, model, rows, layers, sides, asked.sparsity)
         wrong += check_weights(asked.cull, model, rows, layers, asked.sparsity)
     sys.exit(wrong > 0)
 
