@@ -31,6 +31,7 @@ typedef struct attempt {
     cull_scores scores;
     uint32_t emits; // what it says that a cut may hold
     cull_cut *cut;
+    const void *settings;
 } attempt;
 
 // What a cut takes away.
@@ -358,6 +359,7 @@ static cull_status run(attempt *a, const cull_plugin *plugin)
     CULL_TRY(cull_context_init(&a->context, NULL, NULL));
     a->context.owner = plugin->name;
     CULL_TRY(cull_settings_new(ctx, plugin, &settings));
+    a->settings = settings;
     const cull_strategy *s = a->strategy;
     CULL_TRY(cull_synthetic_shaped(ctx, a->shape, s->needs_for ? s->needs_for(settings) : s->needs,
                                    false, &a->world));
@@ -450,24 +452,57 @@ static void judge_again(const cull_examiner *examiner, const cull_plugin *plugin
     cull_context_release(&again.context);
 }
 
-// Asked in portions, it decides as when it is asked about all at once.
+// Asked in portions, or about the last layer first, it decides as when it is asked about all at
+// once. No layer is frozen: there is more than one to decide about.
 static void judge_shared(const cull_examiner *examiner, const cull_plugin *plugin,
-                         const attempt *whole, size_t portions, const char *what)
+                         const attempt *made, size_t portions, const char *what)
 {
     const char *how = portions ? "some experts at a time" : "the last layer first";
-    attempt parts = once_more(whole);
+    attempt whole = once_more(made), parts;
+
+    whole.frozen = false;
+    parts = whole;
     parts.portions = portions;
     parts.backwards = portions == 0;
-    const cull_status status = run(&parts, plugin);
-
-    if (status != CULL_OK)
+    const cull_status status = run(&whole, plugin), in_parts = run(&parts, plugin);
+    if (status != CULL_OK || in_parts != CULL_OK)
         cull_verdict_say(examiner, CULL_FAULT, "%s, %s: it fails: %s", what, how,
-                         parts.context.error.sentence);
-    else if (!same_cut(whole->cut, parts.cut))
+                         (status != CULL_OK ? &whole : &parts)->context.error.sentence);
+    else if (!same_cut(whole.cut, parts.cut))
         cull_verdict_say(examiner, CULL_FAULT, "%s: another cut, %s", what, how);
     else
         cull_verdict_say(examiner, CULL_FINE, "%s: the same cut, %s", what, how);
+    cull_context_release(&whole.context);
     cull_context_release(&parts.context);
+}
+
+// ---- what it says that it computes ----
+
+static bool is_amount(double x)
+{
+    return isfinite(x) && x >= 0;
+}
+
+static void judge_work(const cull_examiner *examiner, const cull_plugin *plugin,
+                       const attempt *made, const char *what)
+{
+    const void *settings = made->settings;
+    bool amounts = true;
+
+    for (size_t l = 0; l < LAYERS; l++) {
+        const size_t E = made->world->layer[l].E;
+        cull_work w = { .size = sizeof w, .left = E, .remove = E / 2, .tokens = 64, .dense = 16 };
+        if (E == 0)
+            continue;
+        cull_call_enter(plugin, "work", l);
+        made->strategy->work(settings, made->world->view.model, &made->world->layer[l], &w);
+        cull_call_leave();
+        amounts = amounts && is_amount(w.products) && is_amount(w.alone) && is_amount(w.steps);
+    }
+    cull_verdict_say(examiner, amounts ? CULL_FINE : CULL_FAULT,
+                     amounts ? "%s: it says what it computes in numbers"
+                             : "%s: what it says that it computes is negative, or not a number",
+                     what);
 }
 
 // ---- attempts ----
@@ -514,6 +549,8 @@ static void attempt_one(const cull_examiner *examiner, const cull_plugin *plugin
         judge_shared(examiner, plugin, &a, 3, what);
     if (status == CULL_OK && a.strategy->flags & CULL_LAYERS_APART && s->scope == CULL_SCOPE_LAYER)
         judge_shared(examiner, plugin, &a, 0, what);
+    if (status == CULL_OK && a.strategy->work)
+        judge_work(examiner, plugin, &a, what);
     cull_context_release(&a.context);
 }
 

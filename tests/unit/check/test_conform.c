@@ -207,6 +207,72 @@ static void strategies(void **state)
     assert_faulty(&plugin, "fewer experts go than the budget asks for");
 }
 
+// From the front, but from the end where another layer is decided already.
+static cull_status drop_by_turns(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                 const cull_scores *scores, const cull_budget *budget, size_t layer,
+                                 cull_cut *out)
+{
+    const size_t E = view->layer[layer].E;
+    bool decided = false;
+
+    (void)ctx, (void)settings, (void)scores;
+    for (size_t l = 0; l < out->L; l++)
+        for (size_t e = 0; l != layer && e < out->layer[l].E; e++)
+            decided = decided || out->layer[l].action[e] == CULL_ACTION_DROP;
+    for (size_t i = 0; i < budget->remove[layer]; i++)
+        out->layer[layer].action[decided ? E - 1 - i : i] = CULL_ACTION_DROP;
+    return CULL_OK;
+}
+
+static cull_status drop_first(cull_ctx *ctx, const void *settings, const cull_view *view,
+                              const cull_scores *scores, const cull_budget *budget, size_t layer,
+                              cull_cut *out)
+{
+    (void)ctx, (void)settings, (void)scores, (void)view;
+    for (size_t i = 0; i < budget->remove[layer]; i++)
+        out->layer[layer].action[i] = CULL_ACTION_DROP;
+    return CULL_OK;
+}
+
+static void much(const void *settings, const cull_model_facts *model, const cull_layer_facts *layer,
+                 cull_work *work)
+{
+    (void)settings, (void)model;
+    work->steps = (double)work->left + (double)layer->E;
+}
+
+static void too_little(const void *settings, const cull_model_facts *model,
+                       const cull_layer_facts *layer, cull_work *work)
+{
+    (void)settings, (void)model, (void)layer;
+    work->products = -1;
+}
+
+static void strategies_by_layers(void **state)
+{
+    cull_strategy strategy = { .size = sizeof strategy,
+                               .accepts = CULL_FORM_EXPERT,
+                               .emits = 1u << CULL_ACTION_DROP,
+                               .flags = CULL_BY_LAYER | CULL_LAYERS_APART,
+                               .select = drop_first,
+                               .work = much };
+    const cull_plugin plugin = { .size = sizeof plugin,
+                                 .kind = CULL_STRATEGY,
+                                 .name = "sample",
+                                 .version = "1",
+                                 .brief = "b",
+                                 .vtable = &strategy };
+
+    (void)state;
+    const told t = run(&plugin);
+    assert_int_equal(t.faults, 0);
+    strategy.select = drop_by_turns;
+    assert_faulty(&plugin, "another cut, the last layer first");
+    strategy.select = drop_first;
+    strategy.work = too_little;
+    assert_faulty(&plugin, "what it says that it computes is negative");
+}
+
 // ---- the made-up model ----
 
 // The statistics of a permuted world are those of the plain one in another order.
@@ -239,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(criteria),
         cmocka_unit_test(strategies),
+        cmocka_unit_test(strategies_by_layers),
         cmocka_unit_test(the_world_permutes),
     };
 
