@@ -71,7 +71,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--shard takes a size like 5G, not %s", arg);
         return 0;
     case ARGP_KEY_END:
-        if (!r->trial || !r->out)
+        if (!r->trial || !r->out || !*r->out)
             argp_error(state, "two things are needed: cull export TRIAL -o DIR");
         if (r->layout != CHECKPOINT &&
             (r->how.dequantise || r->how.shard_bytes || r->how.drop_bias || r->verify))

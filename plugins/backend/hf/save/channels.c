@@ -173,6 +173,9 @@ cull_status hf_save_widths(hf_saving *s)
         s->ctx->host->log(s->ctx, CULL_WARN,
                           "output biases are left out: the checkpoint does not compute what the "
                           "trial was evaluated with");
+    else if (s->how->drop_bias)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "drop-bias changes nothing: no output bias would be left out");
     return CULL_OK;
 }
 

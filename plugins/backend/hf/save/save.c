@@ -37,6 +37,17 @@ static cull_status verify(hf_saving *s)
         s->m->arch->model_type);
 }
 
+static void say_needless(const hf_saving *s)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < s->m->files.n_tensors; i++)
+        any |= hf_is_quantised(s->m->files.tensor[i].t.dtype);
+    if (s->how->dequantise && !any)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "dequantise changes nothing: the checkpoint has no FP8 or MXFP4");
+}
+
 cull_status hf_save(cull_ctx *ctx, const cull_model *m, const cull_cut *cut, const cull_save *how)
 {
     hf_saving s = { .ctx = ctx, .m = m, .cut = cut, .how = how };
@@ -46,6 +57,7 @@ cull_status hf_save(cull_ctx *ctx, const cull_model *m, const cull_cut *cut, con
         return ctx->host->fail(ctx, CULL_EENV, "this Cull lacks the service " CULL_EXT_VARIANT);
     CULL_TRY(hf_save_plan(&s));
     CULL_TRY(hf_save_list(&s));
+    say_needless(&s);
     CULL_TRY(hf_save_tensors(&s));
     CULL_TRY(hf_save_config(&s));
     CULL_TRY(hf_save_rest(&s));
