@@ -44,15 +44,20 @@ cp -r "$SOURCE/models/tinyworld-mixtral" rich && chmod -R u+w rich && mkdir -p r
 echo 'a template' > rich/additional_chat_templates/tools.jinja
 echo 'another' > rich/additional_chat_templates/deep/rag.jinja
 echo 'weights' | tee rich/onnx/model.onnx rich/pytorch_model.bin rich/model.Q4_K.gguf > rich/consolidated.safetensors
+echo '{ "peft_type": "LORA" }' | tee rich/adapter_config.json > rich/adapter_model.safetensors
 ln -s additional_chat_templates/tools.jinja rich/linked.jinja
 "$CULL" export "$(export_of reap-s0.5-layer)" --model rich -o rich-exported --verify 2> log || fail "export of a rich folder"
-says '4 files of other weights are not copied'
+says '6 files of other weights are not copied'
+says 'adapter_config.json: the adapter beside the model is left out'
 says 'verified: logits differ by'
 [ "$(cat rich-exported/additional_chat_templates/deep/rag.jinja)" = another ] || fail "a sub-folder is lost"
 [ "$(cat rich-exported/linked.jinja)" = 'a template' ] || fail "a linked file is lost"
-for left in onnx pytorch_model.bin model.Q4_K.gguf consolidated.safetensors; do
+for left in adapter_config.json onnx pytorch_model.bin model.Q4_K.gguf consolidated.safetensors; do
     [ ! -e "rich-exported/$left" ] || fail "$left was copied"
 done
+"$CULL" export "$(export_of reap-s0.5-layer)" -o needless --dequantise --drop-bias 2> log || fail "needless options"
+says 'warning: .*dequantise changes nothing'
+says 'warning: .*drop-bias changes nothing'
 "$CULL" export "$(export_of merge-s0.5-layer)" -o copies --verify 2> log || fail "export of a merge"
 says 'stored as copies of them: their router is as it was, and this saves no byte'
 for trial in wanda mone-s0.5-global; do
@@ -71,6 +76,7 @@ refused() { # STATUS, what it says, the arguments
     says "$words"
 }
 refused 3 'experts with small gates are skipped' "$(export_of skip)" -o nothing
+refused 2 'two things are needed' "$(export_of reap-s0.5-layer)" -o ''
 refused 2 'is there already' "$(export_of reap-s0.5-layer)" -o exported-reap-s0.5-layer
 refused 2 'it is the model as it is' "$(export_of dense)" -o nothing
 refused 2 'give --model' "$(find "$OUT/cuts" -name '*.safetensors' | head -n 1)" -o nothing

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/text/json_dumped.h"
 
@@ -294,6 +295,13 @@ static const char *reason(const cull_model *m, const hf_tensor *t, bool *kept)
                : NULL;
 }
 
+static bool has_adapter(cull_ctx *ctx, const cull_model *m)
+{
+    const char *path = hf_text(ctx, "%s/adapter_config.json", m->facts.source);
+
+    return path && access(path, F_OK) == 0;
+}
+
 cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
 {
     run runs[MOST_RUNS] = { 0 };
@@ -315,6 +323,10 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
     for (size_t i = 0; i < MOST_RUNS && runs[i].why; i++)
         hf_note(ctx, m, "%zu tensors are left out, \"%s\" first: %s", runs[i].n, runs[i].first,
                 runs[i].why);
+    if (has_adapter(ctx, m))
+        hf_note(ctx, m,
+                "adapter_config.json: the adapter beside the model is left out; transformers with "
+                "peft opens the folder as the base model that it names, and the adapter");
     if (m->files.unlisted)
         hf_note(ctx, m, "%zu tensors stand in the shards but not in the index", m->files.unlisted);
     if (m->files.beside)

@@ -37,7 +37,7 @@ static bool ends_with(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-// Weights in any form. Names of shards go on after it: "x.gguf.part1of2".
+// Weights in any form, and what has them loaded. Names of shards go on after it: "x.gguf.part1of2".
 static bool is_weights(const char *name)
 {
     static const char *const ends[] = {
@@ -47,6 +47,8 @@ static bool is_weights(const char *name)
         ".params", ".engine",  ".safetensors", ".index.json",
     };
 
+    if (strcmp(name, "adapter_config.json") == 0)
+        return true;
     if (strstr(name, ".gguf") || strstr(name, ".ggml") || strstr(name, ".safetensors."))
         return true;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
