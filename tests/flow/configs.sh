@@ -27,3 +27,8 @@ says 'text_config.layer_types null is not supported'
 edited '1s/{/{ "rope_scaling": { "type": "default" },/' $VL || fail "rotary parameters of the default type are refused"
 edited '1s/{/{ "rope_scaling": { "type": "yarn" },/' $VL && fail "YaRN beside text_config is taken"
 says 'rope_scaling {"type":"yarn"} is not supported'
+
+# A list of types beside it is left out, and what is no list is refused.
+edited '1s/{/{ "layer_types": [],/' $VL || fail "layer_types beside text_config are refused"
+edited '1s/{/{ "layer_types": 3,/' $VL && fail "layer_types 3 beside text_config is taken"
+says 'layer_types must be a list, but is 3'

@@ -158,11 +158,24 @@ static void see_plain_rope(hf_config *c, const char *key)
         (void)hf_config_value(c, key);
 }
 
+// A list of layers' types beside the language model is not looked at, but the reference goes
+// through it.
+static cull_status check_types_beside(hf_config *c)
+{
+    static const char key[] = "layer_types";
+    const json_t *types = json_object_get(c->root, key);
+
+    if (json_is_number(types) || json_is_boolean(types))
+        return hf_wrong(c, key, types, "a list");
+    return CULL_OK;
+}
+
 cull_status hf_lists_keys(hf_config *c, cull_model *m)
 {
     for (hf_config *outer = c->outer; outer; outer = outer->outer) {
         see_plain_rope(outer, "rope_scaling");
         see_plain_rope(outer, "rope_parameters");
+        CULL_TRY(check_types_beside(outer));
         CULL_TRY(judge_all(outer, m, wrapper_keys, shared_keys));
     }
     return judge_all(c, m, m->arch->keys, shared_keys);
