@@ -67,8 +67,16 @@ static int run(const cull_command *command, int argc, char **argv)
     return status;
 }
 
+static int too_many(const char *argument)
+{
+    fprintf(stderr, "error: \"%s\" is one argument too many\n", argument);
+    return CULL_EXIT_USAGE;
+}
+
 static int help(int argc, char **argv)
 {
+    if (argc > 2)
+        return too_many(argv[2]);
     if (argc < 2) {
         print_help(stdout);
         return CULL_EXIT_DONE;
@@ -92,9 +100,13 @@ static int version(int argc, char **argv)
 {
     const cull_cpu cpu = cull_cpu_features();
     char words[64], kernels[CULL_KERNELS_TEXT];
+    const bool verbose =
+        argc > 0 && (strcmp(argv[0], "--verbose") == 0 || strcmp(argv[0], "-v") == 0);
 
+    if (argc > verbose)
+        return too_many(argv[verbose]);
     printf("cull %s (plugin ABI %u.%u)\n", CULL_VERSION, CULL_ABI_MAJOR, CULL_ABI_MINOR);
-    if (argc < 1 || (strcmp(argv[0], "--verbose") != 0 && strcmp(argv[0], "-v") != 0))
+    if (!verbose)
         return CULL_EXIT_DONE;
     cull_cpu_words(&cpu, words, sizeof words);
     cull_kernels_text(kernels);
@@ -117,7 +129,7 @@ static int dispatch(int argc, char **argv)
     if (strcmp(argv[1], "help") == 0)
         return help(argc - 1, argv + 1);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "-?") == 0)
-        return help(1, argv);
+        return argc > 2 ? too_many(argv[2]) : help(1, argv);
 
     const cull_command *command = find(argv[1]);
     return command ? run(command, argc - 1, argv + 1) : unknown(argv[1]);
