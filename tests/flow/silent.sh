@@ -137,6 +137,12 @@ says 'metric is given twice'
 ends 2 list --memory 1G
 ends 2 eval "$MODEL" --metric 'perplexity: { files: a.txt }' --shots 3
 says 'shots has no effect without --tasks'
+ends 2 eval "$MODEL" --tasks "$TASKS/facts.jsonl" --shots 3
+says '`shots` is for `names` and `definitions`'
+ends 2 --version extra
+says '"extra" is one argument too many'
+ends 2 help run plan
+says '"plan" is one argument too many'
 ends 2 export "$trial" -o y --layout jsonl --shard 1G
 ends 2 plan e.yaml --quiet --verbose
 

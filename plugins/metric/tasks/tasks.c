@@ -50,6 +50,10 @@ static cull_status check(cull_ctx *ctx, const void *settings)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "neither `names` nor `definitions` nor `files` says what to "
                                "evaluate");
+    if (set->names.n + set->definitions.n == 0 && set->shots >= 0)
+        return ctx->host->fail(ctx, CULL_EINVAL,
+                               "`shots` is for `names` and `definitions`: files of requests have "
+                               "in them what is asked");
     return task_plan_make(ctx, set->names, set->definitions, &plan);
 }
 
