@@ -1,6 +1,8 @@
 // What strategies rule out when they see a model's facts.
 #include "study/fits.h"
 
+#include <math.h>
+
 #include "cut/cut.h"
 #include "flow/apply.h"
 #include "flow/stage_view.h"
@@ -28,9 +30,15 @@ static cull_status refused(fitting *f, const cull_use *use, cull_status status)
     return CULL_OK;
 }
 
+// A point of the grid. sparsity: that of a first stage, 0 where it is not known yet.
+typedef struct point {
+    size_t layers;
+    enum cull_scope scope;
+    double sparsity;
+} point;
+
 // *known: the cut of the stages so far, NULL from where it takes statistics to know it.
-static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
-                             enum cull_scope scope, const cull_cut **known)
+static cull_status fit_stage(fitting *f, const cull_stage *stage, point p, const cull_cut **known)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_cut *before = *known;
@@ -41,10 +49,11 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
     cull_cut *cut = before ? cull_cut_copy(f->ctx, before) : cull_empty_cut(f->ctx, f->prepared);
     if (!cut)
         return CULL_ENOMEM;
-    const cull_step step = { .spec = stage, .layers = layers };
+    const cull_step step = { .spec = stage, .layers = p.layers };
     const cull_budget budget = { .size = sizeof budget,
-                                 .scope = scope,
-                                 .frozen = cull_frozen_of(f->prepared, layers) };
+                                 .scope = p.scope,
+                                 .sparsity = p.sparsity,
+                                 .frozen = cull_frozen_of(f->prepared, p.layers) };
     cull_stage_view stage_view;
     cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, before, NULL);
     stage_view.view.weights = NULL;
@@ -57,14 +66,44 @@ static cull_status fit_stage(fitting *f, const cull_stage *stage, size_t layers,
     return refused(f, &stage->strategy, status);
 }
 
-static cull_status fit_method(fitting *f, size_t layers, enum cull_scope scope)
+static cull_status fit_method(fitting *f, point p)
 {
     const cull_cut *known = cull_empty_cut(f->ctx, f->prepared);
 
     if (!known)
         return CULL_ENOMEM;
-    for (size_t i = 0; i < f->method->n; i++)
-        CULL_TRY(fit_stage(f, &f->method->stage[i], layers, scope, &known));
+    for (size_t i = 0; i < f->method->n; i++) {
+        CULL_TRY(fit_stage(f, &f->method->stage[i], p, &known));
+        p.sparsity = 0;
+    }
+    return CULL_OK;
+}
+
+// What a method's first stage takes of a trial's sparsity, before it is known what other stages
+// really leave; 0 where another unit's budget, or another method's counts, will say it.
+static double first_sparsity(const cull_method *method, const cull_sparsity *asked,
+                             const cull_allocation *allocation)
+{
+    if (allocation->kind != CULL_ALLOCATE_LAYER && allocation->kind != CULL_ALLOCATE_GLOBAL)
+        return 0;
+    if (!isnan(method->stage[0].share))
+        return method->stage[0].share;
+    return asked && asked->kind == CULL_FRACTION
+               ? 1 - (1 - asked->value) / (1 - cull_method_shares(method))
+               : 0;
+}
+
+static cull_status fit_everywhere(fitting *f, const cull_spec *spec, const cull_allocation *a,
+                                  size_t layers)
+{
+    point p = { .layers = layers,
+                .scope = a->kind == CULL_ALLOCATE_GLOBAL ? CULL_SCOPE_GLOBAL : CULL_SCOPE_LAYER };
+
+    for (size_t i = 0; i < spec->n_sparsities || i == 0; i++) {
+        p.sparsity =
+            first_sparsity(f->method, i < spec->n_sparsities ? &spec->sparsities[i] : NULL, a);
+        CULL_TRY(fit_method(f, p));
+    }
     return CULL_OK;
 }
 
@@ -76,11 +115,8 @@ static cull_status fit_model(fitting *f, const cull_spec *spec)
     for (size_t m = 0; m < spec->n_methods; m++) {
         f->method = &spec->methods[m];
         for (size_t i = 0; i < spec->n_layers * spec->n_allocations; i++)
-            CULL_TRY(
-                fit_method(f, i / spec->n_allocations,
-                           spec->allocations[i % spec->n_allocations].kind == CULL_ALLOCATE_GLOBAL
-                               ? CULL_SCOPE_GLOBAL
-                               : CULL_SCOPE_LAYER));
+            CULL_TRY(fit_everywhere(f, spec, &spec->allocations[i % spec->n_allocations],
+                                    i / spec->n_allocations));
     }
     return CULL_OK;
 }

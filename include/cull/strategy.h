@@ -51,8 +51,9 @@ typedef struct cull_strategy {
                           const cull_budget *, double *sparsity);
     // (optional) Refuses what settings and a model's facts already rule out; asked while planning. The view has
     // model and layers, and `before` where the earlier stages' cut is known by then, else NULL; neither
-    // statistics nor weights. Of the budget only `frozen` and `scope` are set. `out` begins as a copy of
-    // `before`, or empty; what of the cut is known without calibrating is left in it for the stages to come.
+    // statistics nor weights. Of the budget only `frozen` and `scope` are set, and, of a first stage whose share is
+    // known by then, `sparsity`, else 0. `out` begins as a copy of `before`, or empty; what of the cut is known
+    // without calibrating is left in it for the stages to come.
     cull_status (*fits)(cull_ctx *, const void *settings, const cull_view *, const cull_budget *,
                         cull_cut *out);
     // (optional) About how many experts' matrices are rewritten in a layer where `left` of E stay: for the plan's

@@ -359,6 +359,45 @@ static cull_status check_width(cull_ctx *ctx, const struct channel_cut_settings 
                            (size_t)set->multiple, m->F, l, cull_part_word(m->down));
 }
 
+// Whole runs that experts of width F may give up.
+static size_t may_go(const struct channel_cut_settings *set, size_t F)
+{
+    const size_t least = (size_t)set->least, together = (size_t)set->multiple;
+
+    return F > least ? (F - least) / together * together : 0;
+}
+
+// Does `least` keep more than the budget leaves, by a run of every expert or more? Shared and dense
+// parts have a least width, too, but others.
+static cull_status check_least(cull_ctx *ctx, const struct channel_cut_settings *set,
+                               const cull_view *view, const cull_budget *budget)
+{
+    double may = 0, go = 0;
+
+    if (set->least == 0 || set->shared || set->dense)
+        return CULL_OK;
+    for (size_t l = 0; l < view->model->L; l++) {
+        const cull_layer_facts *layer = cull_view_layer(view, l);
+        if (budget->frozen[l] || layer->E == 0)
+            continue;
+        const double E = (double)layer->E, most = (double)may_go(set, layer->F);
+        const double here = budget->sparsity * (double)layer->F;
+        if (budget->scope == CULL_SCOPE_LAYER && here >= most + (double)set->multiple)
+            return ctx->host->fail(ctx, CULL_EBUDGET,
+                                   "least: %zu of the %zu channels of each expert of layer %zu "
+                                   "stay, but a sparsity of %g leaves fewer",
+                                   layer->F - may_go(set, layer->F), layer->F, l, budget->sparsity);
+        may += E * (most + (double)set->multiple);
+        go += E * here;
+    }
+    return go > 0 && go >= may
+               ? ctx->host->fail(ctx, CULL_EBUDGET,
+                                 "least: %zu channels of each expert stay, but a sparsity of %g "
+                                 "leaves fewer",
+                                 (size_t)set->least, budget->sparsity)
+               : CULL_OK;
+}
+
 cull_status channel_cut_fits(cull_ctx *ctx, const void *settings, const cull_view *view,
                              const cull_budget *budget, cull_cut *out)
 {
@@ -381,7 +420,7 @@ cull_status channel_cut_fits(cull_ctx *ctx, const void *settings, const cull_vie
         if (status == CULL_OK && side_wanted(set, &side))
             status = check_width(ctx, set, l, &side);
     }
-    return status;
+    return status == CULL_OK ? check_least(ctx, set, view, budget) : status;
 }
 
 uint64_t channel_cut_parts_for(const void *settings)

@@ -83,6 +83,16 @@ static size_t next_head(const struct crowd *c, const bool *done)
     return best;
 }
 
+cull_status room_for_all(cull_ctx *ctx, size_t l, size_t heads, size_t capacity, size_t experts)
+{
+    if (experts <= heads * capacity)
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "layer %zu: %zu groups of at most %zu experts have no room for %zu; "
+                           "raise `capacity`, or 0 for none",
+                           l, heads, capacity, experts);
+}
+
 static cull_status fill_groups(cull_ctx *ctx, struct crowd *c, size_t capacity)
 {
     bool *done = (bool *)ctx->host->scratch(ctx, c->E, sizeof *done);
@@ -94,11 +104,7 @@ static cull_status fill_groups(cull_ctx *ctx, struct crowd *c, size_t capacity)
         heads += is_head(c, e);
         left += waits(c, e);
     }
-    if (left > heads * (capacity - 1))
-        return ctx->host->fail(ctx, CULL_EINVAL,
-                               "layer %zu: %zu groups of at most %zu experts have no room for %zu; "
-                               "raise `capacity`, or 0 for none",
-                               c->l, heads, capacity, heads + left);
+    CULL_TRY(room_for_all(ctx, c->l, heads, capacity, heads + left));
     for (size_t h = next_head(c, done); left > 0 && h != SIZE_MAX; h = next_head(c, done)) {
         done[h] = true;
         for (size_t n = 1; n < capacity && left > 0; n++, left--)

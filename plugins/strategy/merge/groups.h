@@ -20,4 +20,7 @@ struct grouping {
 cull_status join_heads(cull_ctx *ctx, const cull_view *view, const struct grouping *grouping,
                        struct allowance *left, size_t **label);
 
+// EINVAL: groups of `capacity` round so many heads have no room for all experts of layer l.
+cull_status room_for_all(cull_ctx *ctx, size_t l, size_t heads, size_t capacity, size_t experts);
+
 #endif

@@ -274,12 +274,29 @@ static uint32_t emits_for(const void *settings)
     return (drop ? 1u << CULL_ACTION_DROP : 1u << CULL_ACTION_ALIAS) | CULL_EMITS_MATRIX;
 }
 
+// Is there room for all round those that a layer's share leaves? Where a router has groups, more
+// may stay.
+static cull_status fit_capacity(cull_ctx *ctx, const struct settings *set, const cull_view *view,
+                                const cull_budget *budget)
+{
+    if (set->groups != CENTROIDS || set->capacity == 0 || budget->scope != CULL_SCOPE_LAYER)
+        return CULL_OK;
+    for (size_t l = 0; l < view->model->L; l++) {
+        const cull_layer_facts *layer = cull_view_layer(view, l);
+        const size_t go = (size_t)floor(budget->sparsity * (double)layer->E + 1e-9);
+        if (!budget->frozen[l] && layer->n_group <= 1)
+            CULL_TRY(room_for_all(ctx, l, layer->E - go, (size_t)set->capacity, layer->E));
+    }
+    return CULL_OK;
+}
+
 static cull_status fits(cull_ctx *ctx, const void *settings, const cull_view *view,
                         const cull_budget *budget, cull_cut *out)
 {
     const bool aligned = alignment_of(settings) != ALIGN_NONE;
 
     (void)out;
+    CULL_TRY(fit_capacity(ctx, settings, view, budget));
     for (size_t l = 0; l < view->model->L; l++)
         if (aligned && !budget->frozen[l] && cull_view_layer(view, l)->F > ALIGN_WIDEST)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
