@@ -395,7 +395,7 @@ def main():
     words = argparse.ArgumentParser()
     words.add_argument("cull"), words.add_argument("golden"), words.add_argument("models"), words.add_argument("name", nargs="*")
     words.add_argument("--sparsity", type=float, default=0.37), words.add_argument("--seed", type=int, default=3)
-    asked = words.parse_args()
+    asked = words.parse_intermixed_args()
     wrong = 0
     for name in asked.name or FAMILIES:
         model = path_of(asked.golden, asked.models, name)

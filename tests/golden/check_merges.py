@@ -209,7 +209,7 @@ def main():
     words.add_argument("cull"), words.add_argument("models"), words.add_argument("methods")
     words.add_argument("name", nargs="*", default=["tinyworld-mixtral", "tinyworld-olmoe"])
     words.add_argument("--sample", action="store_true"), words.add_argument("--sparsity", type=float, default=0.4)
-    asked = words.parse_args()
+    asked = words.parse_intermixed_args()
     settings = SOME if asked.sample else SETTINGS
     sys.exit(sum(check_model(asked.cull, asked.models, asked.methods, name, settings, asked.sparsity) for name in asked.name) > 0)
 
