@@ -4,7 +4,7 @@
 
 #include "report/compare.h"
 
-static bool compete(const cull_frame *f, size_t a, size_t b)
+bool cull_compete(const cull_frame *f, size_t a, size_t b)
 {
     const cull_frame_cell *x = &f->cell[a], *y = &f->cell[b];
 
@@ -24,7 +24,7 @@ static cull_status find_top(cull_ctx *ctx, const cull_frame *f, size_t cell, siz
     *top = SIZE_MAX;
     for (size_t c = 0; c < f->n_cells; c++) {
         cull_estimate e;
-        if (c == but || !compete(f, cell, c))
+        if (c == but || !cull_compete(f, cell, c))
             continue;
         CULL_TRY(cull_estimate_of(ctx, f, c, m, &e));
         const double good = m->higher_is_better ? e.value : -e.value;
@@ -40,9 +40,9 @@ static cull_status find_top(cull_ctx *ctx, const cull_frame *f, size_t cell, siz
 static bool leads(const cull_frame *f, size_t cell)
 {
     for (size_t c = 0; c < cell; c++)
-        if (compete(f, c, cell))
+        if (cull_compete(f, c, cell))
             return false;
-    return compete(f, cell, cell);
+    return cull_compete(f, cell, cell);
 }
 
 cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, const size_t *cell,
@@ -67,14 +67,14 @@ cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *f, size_t n, con
 }
 
 cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f,
-                           const cull_metric_views *metric_views, bool *best)
+                           const cull_metric_views *metric_views, bool *best, double *p)
 {
     const size_t n = f->n_cells * metric_views->n;
-    double *p = cull_scratch(ctx, n ? n : 1, sizeof *p);
+    double *holm = cull_scratch(ctx, n ? n : 1, sizeof *holm);
     size_t *place = cull_scratch(ctx, n ? n : 1, sizeof *place), tests = 0;
     size_t *of = cull_scratch(ctx, n ? n : 1, sizeof *of);
 
-    if (!p || !place || !of)
+    if (!holm || !place || !of)
         return CULL_ENOMEM;
 
     for (size_t cell = 0; cell < f->n_cells; cell++)
@@ -88,10 +88,13 @@ cull_status cull_find_best(cull_ctx *ctx, const cull_frame *f,
             CULL_TRY(cull_compare_cells(ctx, f, second, top, &metric_views->at[j], &c));
             place[tests] = top * metric_views->n + j;
             of[tests] = top;
-            p[tests++] = c.d.p;
+            holm[tests++] = c.d.p;
         }
-    CULL_TRY(cull_holm_by_model(ctx, f, tests, of, p));
-    for (size_t i = 0; i < tests; i++)
-        best[place[i]] = p[i] <= 0.05;
+    CULL_TRY(cull_holm_by_model(ctx, f, tests, of, holm));
+    for (size_t i = 0; i < tests; i++) {
+        best[place[i]] = holm[i] <= 0.05;
+        if (p)
+            p[place[i]] = holm[i];
+    }
     return CULL_OK;
 }

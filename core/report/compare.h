@@ -101,11 +101,16 @@ cull_status cull_compare_cells(cull_ctx *ctx, const cull_frame *frame, size_t ba
 cull_status cull_holm_by_model(cull_ctx *ctx, const cull_frame *frame, size_t n, const size_t *cell,
                                double *p) CULL_MUST_CHECK;
 
-// For each metric view, cells that may be called best: among the cells of one model, sparsity and
-// choice of layers (dense and those without a sparsity aside), and among checkpoints that were
-// evaluated as they are, the best one, where it differs from the runner-up with p ≤ 0.05 by Holm's
-// adjustment over the model's table. best: (n_cells, metric_views->n), zeroed by the caller.
+// May one of two cells be called the better one? Of one model, sparsity and choice of layers (dense
+// and those without a sparsity aside), or checkpoints that were evaluated as they are.
+bool cull_compete(const cull_frame *frame, size_t a, size_t b);
+
+// For each metric view, cells that may be called best: among those that compete the best one, where
+// it differs from the runner-up with p ≤ 0.05 by Holm's adjustment over the model's table. best:
+// (n_cells, metric_views->n), zeroed by the caller; p, as large, or NULL: that adjusted p, where
+// the best one stands, and nothing elsewhere.
 cull_status cull_find_best(cull_ctx *ctx, const cull_frame *frame,
-                           const cull_metric_views *metric_views, bool *best) CULL_MUST_CHECK;
+                           const cull_metric_views *metric_views, bool *best,
+                           double *p) CULL_MUST_CHECK;
 
 #endif

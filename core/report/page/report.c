@@ -39,7 +39,10 @@ static cull_status compute(const report *r, numbers *n)
     n->to_dense = cull_take(r->ctx, room, sizeof *n->to_dense);
     n->p = cull_take(r->ctx, room, sizeof *n->p);
     n->best = cull_take(r->ctx, room, sizeof *n->best);
-    if (!n->estimate || !n->interval || !n->to_dense || !n->p || !n->best)
+    n->best_p = cull_take(r->ctx, room, sizeof *n->best_p);
+    for (size_t i = 0; n->best_p && i < room; i++)
+        n->best_p[i] = NAN;
+    if (!n->estimate || !n->interval || !n->to_dense || !n->p || !n->best || !n->best_p)
         return CULL_ENOMEM;
 
     for (size_t c = 0; c < f->n_cells; c++) {
@@ -55,7 +58,7 @@ static cull_status compute(const report *r, numbers *n)
         }
     }
     CULL_TRY(adjust(r, n));
-    return cull_find_best(r->ctx, f, &n->metric_views, n->best);
+    return cull_find_best(r->ctx, f, &n->metric_views, n->best, n->best_p);
 }
 
 static cull_status find_models(report *r)

@@ -10,7 +10,7 @@ static const size_t NONE = SIZE_MAX;
 
 // ---- who is best at a sparsity ----
 
-typedef struct podium { // of the cells of one model and sparsity, by one metric view
+typedef struct podium { // of the cells of one model that compete, by one metric view
     size_t first, second, n;
 } podium;
 
@@ -21,7 +21,7 @@ static double goodness(const numbers *n, size_t cell, size_t metric_view)
     return n->metric_views.at[metric_view].higher_is_better ? value : -value;
 }
 
-static podium find_podium(const report *r, const size_t *cells, size_t n_cells, double sparsity,
+static podium find_podium(const report *r, const size_t *cells, size_t n_cells, size_t like,
                           size_t metric_view)
 {
     const numbers *n = &r->macro;
@@ -29,7 +29,7 @@ static podium find_podium(const report *r, const size_t *cells, size_t n_cells, 
 
     for (size_t i = 0; i < n_cells; i++) {
         const size_t c = cells[i];
-        if (r->frame->cell[c].sparsity != sparsity || isnan(goodness(n, c, metric_view)))
+        if (!cull_compete(r->frame, c, like) || isnan(goodness(n, c, metric_view)))
             continue;
         out.n++;
         if (out.first == NONE ||
@@ -61,13 +61,14 @@ static void put_label(const report *r, const cull_metric_view *m)
     }
 }
 
-// ", 2.3 % [1.9, 2.8] from NAME (p = 0.003)".
-static void put_evidence(const report *r, const cull_comparison *c, const cull_metric_view *m)
+// " (2.3 % [1.9, 2.8], p = 0.003)": the p that the sentence before it rests on, by Holm.
+static void put_evidence(const report *r, const cull_comparison *c, const cull_metric_view *m,
+                         double holm)
 {
     cull_buf_puts(r->page, " (");
     report_difference(r->page, &c->d, m->law);
-    if (!isnan(c->d.p))
-        cull_buf_printf(r->page, c->d.p < 0.001 ? ", p &lt; 0.001" : ", p = %.3f", c->d.p);
+    if (!isnan(holm))
+        cull_buf_printf(r->page, holm < 0.001 ? ", p &lt; 0.001" : ", p = %.3f", holm);
     cull_buf_puts(r->page, ")");
 }
 
@@ -95,25 +96,30 @@ static cull_status put_best(const report *r, const podium *p, size_t metric_view
     }
     cull_buf_puts(r->page, n->best[at] ? "; better than " : "; it cannot be told from ");
     put_name(r, p->second);
-    put_evidence(r, &c, m);
+    put_evidence(r, &c, m, n->best_p[at]);
     cull_buf_puts(r->page, ".</li>\n");
     return CULL_OK;
 }
 
+// Is cell i, which has a sparsity, the first of those that compete with it?
+static bool leads(const report *r, const size_t *cells, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (cull_compete(r->frame, cells[k], cells[i]))
+            return false;
+    return !isnan(r->frame->cell[cells[i]].sparsity);
+}
+
 static cull_status put_bests(const report *r, const size_t *cells, size_t n)
 {
-    for (size_t j = 0; j < r->macro.metric_views.n; j++) {
-        double last = NAN;
+    for (size_t j = 0; j < r->macro.metric_views.n; j++)
         for (size_t i = 0; i < n; i++) {
-            const double sparsity = r->frame->cell[cells[i]].sparsity;
-            if (isnan(sparsity) || sparsity == last)
+            if (!leads(r, cells, i))
                 continue;
-            last = sparsity;
-            const podium p = find_podium(r, cells, n, sparsity, j);
+            const podium p = find_podium(r, cells, n, cells[i], j);
             if (p.second != NONE)
                 CULL_TRY(put_best(r, &p, j));
         }
-    }
     return CULL_OK;
 }
 
@@ -148,7 +154,7 @@ static void put_rivalry(const report *r, const rivalry *of)
     put_name(r, of->base);
     cull_buf_puts(r->page, " by ");
     put_label(r, m);
-    put_evidence(r, &of->c, m);
+    put_evidence(r, &of->c, m, of->holm);
     cull_buf_puts(r->page, ".</li>\n");
 }
 

@@ -13,6 +13,7 @@ typedef struct numbers {
     cull_comparison *to_dense;
     double *p; // of the differences to dense, by Holm over the model's table
     bool *best;
+    double *best_p; // of the best one and the next, by Holm over the model's table
 } numbers;
 
 typedef struct report {

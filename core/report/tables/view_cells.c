@@ -118,7 +118,7 @@ static cull_status gather(view *v)
     if (!v->cell || !v->shown || !best)
         return CULL_ENOMEM;
 
-    CULL_TRY(cull_find_best(v->ctx, v->frame, v->metric_views, best));
+    CULL_TRY(cull_find_best(v->ctx, v->frame, v->metric_views, best, NULL));
     for (size_t c = 0; c < cells; c++) {
         if (strcmp(v->frame->cell[c].model, v->model) != 0)
             continue;

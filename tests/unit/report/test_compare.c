@@ -171,13 +171,15 @@ static void only_the_separable_is_best(void **state)
     load(host, 1, &f);
     cull_metric_views m;
     bool best[16] = { false };
+    double p[16];
     assert_ok(host, cull_metric_views_macro(fake_ctx(host), &f, &m));
-    assert_ok(host, cull_find_best(fake_ctx(host), &f, &m, best));
+    assert_ok(host, cull_find_best(fake_ctx(host), &f, &m, best, p));
     assert_true(best[cell_of(&f, "far") * m.n] && best[cell_of(&f, "far") * m.n + 1]);
     assert_false(best[cell_of(&f, "behind") * m.n]);
     assert_false(best[cell_of(&f, "near") * m.n]);
     assert_false(best[cell_of(&f, "nearly") * m.n]);
     assert_false(best[cell_of(&f, "dense") * m.n]); // dense does not compete
+    assert_true(p[cell_of(&f, "far") * m.n] <= 0.05 && p[cell_of(&f, "near") * m.n] > 0.05);
     assert_non_null(strstr(show(host, &f, false), "0.7000 ±0.0325*"));
 }
 
