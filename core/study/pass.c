@@ -72,6 +72,7 @@ static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, lay
 // wants the same Hessians or samples there.
 static void share_out(cull_study *s, layerwise_batch *v)
 {
+    const uint32_t sample = CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_CHANNELS; // go together
     uint32_t alone = 0;
 
     if (cull_ranks_size(cull_context_of(s->ctx)->ranks) == 1)
@@ -81,6 +82,7 @@ static void share_out(cull_study *s, layerwise_batch *v)
         if (!cull_stage_by_experts(step->spec) && !cull_stage_by_layers(step->spec))
             alone |= step->needs & (uint32_t)CULL_STATS_IN_VISIT;
     }
+    alone |= alone & sample ? sample : 0;
     for (size_t i = 0; i < v->n; i++) {
         const cull_step *step = &s->plan->step[v->decision[i].step];
         cull_shared_step *shared = &v->decision[i].shared;

@@ -30,6 +30,13 @@ compare_ranks layers 3 $more
 "$CULL" compare one --format csv | grep -c . > trials
 [ "$(cat trials)" -ge 8 ] || fail "too few trials: $(cat trials)"
 
+# What only rank 0 has statistics for is decided there, and so is what wants the same sample.
+cat head - > alone.yaml << 'END'
+  shared: { strategy: rounds }
+  alone:  { strategy: { rounds: { channels: true } } }
+END
+compare_runs alone 3 "$DIR/alone.yaml" --plugin "$ROUNDS"
+
 # ---- what ranks say, and their failures ----
 
 cat head - > faults.yaml << 'END'

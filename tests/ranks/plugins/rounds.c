@@ -7,6 +7,7 @@
 
 struct settings {
     int64_t fault, layer;
+    bool channels;
 };
 
 enum { NONE, FAILS, CRASHES, MEDDLES, NO_NUMBER };
@@ -15,6 +16,8 @@ static const char *const faults[] = { "none", "fails", "crashes", "meddles", "no
 static const cull_param params[] = {
     CULL_P_CHOICE(struct settings, fault, NONE, faults, "what it does wrong"),
     CULL_P_INT(struct settings, layer, 0, 0, 1000, "where"),
+    CULL_P_BOOL(struct settings, channels, false,
+                "go by channels, and by statistics that only rank 0 has"),
 };
 
 // A matrix that the process which reads it refuses, not the one that makes it.
@@ -36,16 +39,28 @@ static cull_status rewrite(cull_ctx *ctx, const cull_view *view, size_t layer, f
     return CULL_OK;
 }
 
-// The expert of the largest logits goes first.
-static void drop(const cull_dense_sample *sample, size_t E, size_t remove, cull_layer_cut *layer)
+// Of an expert over the sample: its channels, or its logits.
+static double total(const cull_dense_sample *sample, const cull_layer_stats *stats, bool channels,
+                    size_t e)
+{
+    const size_t width = channels ? stats->F : 1;
+    const float *from = channels ? sample->channels : sample->logits;
+    double sum = 0;
+
+    for (size_t t = 0; t < sample->N; t++)
+        for (size_t c = 0; c < width; c++)
+            sum += (double)from[(t * stats->E + e) * width + c];
+    return sum;
+}
+
+// The expert of the largest total goes first.
+static void drop(const cull_layer_stats *stats, bool channels, size_t remove, cull_layer_cut *layer)
 {
     for (size_t n = 0; n < remove; n++) {
         double largest = -INFINITY;
         size_t gone = 0;
-        for (size_t e = 0; e < E; e++) {
-            double sum = 0;
-            for (size_t t = 0; t < sample->N; t++)
-                sum += (double)sample->logits[t * E + e];
+        for (size_t e = 0; e < stats->E; e++) {
+            const double sum = total(stats->dense, stats, channels, e);
             if (layer->action[e] == CULL_ACTION_BASE && sum > largest) {
                 largest = sum;
                 gone = e;
@@ -64,17 +79,25 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     const int64_t fault = (size_t)set->layer == layer ? set->fault : NONE;
 
     (void)scores;
-    ctx->host->log(ctx, CULL_WARN, "layer %zu: %zu tokens of %.0f, %.6g, last of sequence %u",
-                   layer, stats->dense->N, stats->count[0], (double)stats->dense->gram[0],
-                   stats->dense->group[stats->dense->N - 1]);
+    if (!set->channels)
+        ctx->host->log(ctx, CULL_WARN, "layer %zu: %zu tokens of %.0f, %.6g, last of sequence %u",
+                       layer, stats->dense->N, stats->count[0], (double)stats->dense->gram[0],
+                       stats->dense->group[stats->dense->N - 1]);
     if (fault == FAILS)
         return ctx->host->fail(ctx, CULL_ENUMERIC, "layer %zu will not be pruned", layer);
     if (fault == CRASHES)
         abort();
-    drop(stats->dense, stats->E, budget->remove[layer], cull_cut_layer(out, layer));
+    drop(stats, set->channels, budget->remove[layer], cull_cut_layer(out, layer));
     if (fault == MEDDLES)
         return rewrite(ctx, view, layer + 1, 1, out);
     return fault == NO_NUMBER ? rewrite(ctx, view, layer, NAN, out) : CULL_OK;
+}
+
+static uint32_t needs_for(const void *settings)
+{
+    return CULL_STAT_ROUTING | (((const struct settings *)settings)->channels
+                                    ? CULL_STAT_DENSE_CHANNELS | CULL_STAT_INPUT_SQUARES
+                                    : CULL_STAT_DENSE_SAMPLE);
 }
 
 static const cull_strategy rounds = {
@@ -83,6 +106,7 @@ static const cull_strategy rounds = {
     .emits = 1 << CULL_ACTION_DROP | CULL_EMITS_MATRIX,
     .needs = CULL_STAT_ROUTING | CULL_STAT_DENSE_SAMPLE,
     .flags = CULL_BY_LAYER | CULL_LAYERS_APART,
+    .needs_for = needs_for,
     .select = select_layer,
 };
 
