@@ -100,7 +100,12 @@ cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
                          "%s: the trial's cut is gone; `cull run` of its experiment makes it again",
                          recipe->cut);
     *out = cull_empty_cut(ctx, prepared);
-    return *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
+    const cull_status status = *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
+    return status == CULL_EFORMAT
+               ? cull_while(ctx, status,
+                            "loading a cut; where it is removed, `cull run` of its "
+                            "experiment makes it again")
+               : status;
 }
 
 // ---- the checkpoint ----

@@ -1,4 +1,5 @@
 // Trials that other folders have computed, by way of a cache beside them (record/trial_cache.h).
+#include "base/safetensors.h"
 #include "record/trial_cache.h"
 #include "study/steps.h"
 
@@ -35,21 +36,56 @@ static size_t list_wanted(const cull_study *s, size_t c, const char **key)
     return n;
 }
 
+// Is what a trial of the cache was cut by as it was written? A damaged one is said.
+static cull_status check_cut(cull_study *s, const cull_stored_trial *trial, bool *whole)
+{
+    cull_safetensors *file = NULL;
+    const char *path = cull_arena_printf(cull_context_of(s->ctx)->scratch, "%s/%s", s->cache.path,
+                                         trial->cut ? trial->cut : "");
+
+    *whole = !trial->cut;
+    if (!path)
+        return cull_no_memory(s->ctx);
+    if (*whole)
+        return CULL_OK;
+    const cull_status status = cull_safetensors_open_sealed(s->ctx, path, &file);
+    cull_safetensors_close(file);
+    *whole = status == CULL_OK;
+    return leave(s, status);
+}
+
+// Does the cell find what it lacks in this trial of the cache?
+static cull_status look_at_cached(cull_study *s, size_t c, const cull_stored_trial *trial, size_t n,
+                                  const char *const *key, bool *serves)
+{
+    const bool recorded = s->cell[c].recorded;
+
+    *serves = cull_trial_serves(s->ctx, s->cache.path, trial, n, key, recorded);
+    return *serves && !recorded ? check_cut(s, trial, serves) : CULL_OK;
+}
+
 cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *cached,
                              const cull_stored_trial **out, size_t *n, const char ***key)
 {
-    const bool recorded = s->cell[c].recorded;
-    const cull_stored_trial *trial = cull_trial_exists(cached, s->plan->cell[c].id.hex);
+    const cull_stored_trial *same = cull_trial_exists(cached, s->plan->cell[c].id.hex);
+    bool serves = false;
 
     *out = NULL;
     *key = cull_take(s->ctx, s->spec->n_metrics + 1, sizeof **key);
     if (!*key)
         return CULL_ENOMEM;
     *n = list_wanted(s, c, *key);
-    if (!trial)
-        trial = cull_find_twin(s, c, cached);
-    if (trial && *n > 0 && cull_trial_serves(s->ctx, s->cache.path, trial, *n, *key, recorded))
-        *out = trial;
+    if (same && *n > 0)
+        CULL_TRY(look_at_cached(s, c, same, *n, *key, &serves));
+    if (serves)
+        *out = same;
+    for (size_t t = 0; *n > 0 && !serves && t < cached->n; t++) {
+        if (&cached->at[t] == same || !cull_is_twin(s, c, &cached->at[t]))
+            continue;
+        CULL_TRY(look_at_cached(s, c, &cached->at[t], *n, *key, &serves));
+        if (serves)
+            *out = &cached->at[t];
+    }
     return CULL_OK;
 }
 

@@ -60,12 +60,19 @@ cull_status cull_look_at_cell(cull_study *s, size_t c, const cull_stored_trials 
     return CULL_OK;
 }
 
+bool cull_is_twin(const cull_study *s, size_t c, const cull_stored_trial *trial)
+{
+    for (size_t i = 0; i < s->spec->n_metrics; i++)
+        if (cull_evaluation_exists(trial, s->cell[c].keys[i].hex))
+            return true;
+    return false;
+}
+
 const cull_stored_trial *cull_find_twin(const cull_study *s, size_t c,
                                         const cull_stored_trials *stored)
 {
     for (size_t t = 0; t < stored->n; t++)
-        for (size_t i = 0; i < s->spec->n_metrics; i++)
-            if (cull_evaluation_exists(&stored->at[t], s->cell[c].keys[i].hex))
-                return &stored->at[t];
+        if (cull_is_twin(s, c, &stored->at[t]))
+            return &stored->at[t];
     return NULL;
 }

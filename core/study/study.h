@@ -101,6 +101,7 @@ cull_status cull_look_at_cell(cull_study *study, size_t cell,
                               const cull_stored_trials *stored) CULL_MUST_CHECK;
 // The trial that is this cell's under other names: one that has an evaluation which the cell wants,
 // for names are no part of what an evaluation rests on. NULL: none.
+bool cull_is_twin(const cull_study *study, size_t cell, const cull_stored_trial *trial);
 const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
                                         const cull_stored_trials *stored);
 // Where there is a cache beside the folder (cache.c): its trials; the one from which a cell that
