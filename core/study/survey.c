@@ -20,22 +20,36 @@ typedef struct survey {
 
 // ---- trials ----
 
+// A run takes a trial of the folder over that has the cell's evaluations under another name.
+static void take_over(cull_study *s, size_t c, const cull_stored_trials *stored)
+{
+    cull_cell_state *cell = &s->cell[c];
+    const cull_stored_trial *twin = cell->recorded ? NULL : cull_find_twin(s, c, stored);
+
+    if (!twin)
+        return;
+    cell->recorded = true;
+    cell->cut = twin->cut;
+    for (size_t i = 0; i < s->spec->n_metrics; i++)
+        cell->missing[i] = !cull_evaluation_exists(twin, cell->keys[i].hex);
+}
+
 // The metrics that a cell has neither under its own nor under another name, nor beside the folder.
 static cull_status count_lacking(survey *v, size_t c, const cull_stored_trials *stored,
                                  const cull_stored_trials *cached, size_t *lacks)
 {
     cull_study *s = &v->study;
-    const cull_stored_trial *twin = cull_find_twin(s, c, stored), *other;
+    const cull_stored_trial *other;
     const char **key;
     size_t n, brought = 0;
 
     *lacks = 0;
+    take_over(s, c, stored);
     CULL_TRY(cull_find_cached(s, c, cached, &other, &n, &key));
     for (size_t i = 0; i < n; i++) {
-        const bool here = twin && cull_evaluation_exists(twin, key[i]);
         const bool beside = other && cull_trial_gives(other, key[i], s->cell[c].recorded);
-        *lacks += !here && !beside;
-        brought += !here && beside;
+        *lacks += !beside;
+        brought += beside;
     }
     v->out->cached += brought > 0 && *lacks == 0;
     return CULL_OK;

@@ -222,3 +222,32 @@ for trial in "$OUT"/trials/*-s*.h5; do
     "$CULL" export "$trial" -o one.jsonl --layout jsonl 2> log || fail "no cut of $trial"
     rm -r one.jsonl
 done
+unset CULL_CACHE
+
+# A trial whose cut is damaged is left where it is, and made.
+OUT=$DIR/whole
+run 0 few.yaml --set "cache=$DIR/hurt"
+for cut in hurt/cuts/*; do
+    cp "$cut" hurt/copy
+    printf x | dd of=hurt/copy bs=1 seek=$(($(stat -c %s "$cut") - 9)) conv=notrunc 2> /dev/null
+    mv hurt/copy "$cut"
+done
+OUT=$DIR/mended
+run 0 few.yaml --set "cache=$DIR/hurt"
+says '^warning: cache: .*/cuts/.* is damaged: .*; goes on without it'
+says '5 trials: 1 were there, 4 done'
+table | cmp -s - without.csv || fail 'other values beside damaged cuts'
+"$CULL" export "$(find "$OUT/trials" -name '*wanda-s0.5*')" -o one.jsonl --layout jsonl 2> log || fail 'a damaged cut came'
+
+# Plan and run agree where a trial is there under another name: what the cache could give to who has nothing of it.
+echo '  reap: { criterion: reap, strategy: lowest }' | experiment '[ 0.25 ]' > one.yaml
+sed "s|^methods:|  - choices: { tasks: $SOURCE/models/tinyworld/tasks/facts.jsonl }\\n&|" one.yaml > both.yaml
+sed 's/^  reap:/  mine:/' both.yaml > mine.yaml
+OUT=$DIR/has-both
+run 0 both.yaml --set "cache=$DIR/both"
+OUT=$DIR/has-one
+run 0 one.yaml
+"$CULL" plan mine.yaml -o "$OUT" --set "cache=$DIR/both" > log || fail 'plan beside a cache'
+says '^there: 0 of 2 trials, 2 of 4 evaluations'
+run 0 mine.yaml --set "cache=$DIR/both"
+says '2 trials: 0 were there, 2 done'
