@@ -1,4 +1,5 @@
-// Groups J, M, T and U: every expert's output for a subsample of the tokens, routed or not.
+// What the dense subsample gives (dense-sample, dense-mean, dense-gated, dense-channels): every
+// expert's output for some of the tokens, routed or not.
 #ifndef CULL_ENGINE_DENSE_SAMPLE_H
 #define CULL_ENGINE_DENSE_SAMPLE_H
 

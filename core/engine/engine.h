@@ -51,8 +51,9 @@ typedef struct cull_observer_use { // a plugin's own statistic, see criterion.h
 
 // Called inside layer l's visit, after its routing and statistics are complete and before the
 // experts' outputs go on, when the pass was asked to (see decide below). `stats` is complete for
-// layers ≤ l, with I and J of layer l. It may change cut->layer[l] and overlays of layer l; with
-// `propagate` the layer is then run again from the kept input under the changed cut.
+// layers ≤ l, with Hessians and the dense sample of layer l. It may change cut->layer[l] and
+// overlays of layer l; with `propagate` the layer is then run again from the kept input under the
+// changed cut.
 typedef cull_status (*cull_decide_fn)(void *arg, cull_ctx *ctx, size_t l, const cull_stats *stats,
                                       cull_cut *cut);
 

@@ -67,7 +67,7 @@ cull_status cull_stats_pass_finish(cull_stats_pass *g) CULL_MUST_CHECK; // where
 // What finish left becomes known to all that decide.
 cull_status cull_stats_pass_tell(cull_stats_pass *g) CULL_MUST_CHECK;
 cull_status cull_stats_pass_finish_hessians(cull_stats_pass *g) CULL_MUST_CHECK; // everywhere
-void cull_stats_pass_leave(cull_stats_pass *g); // sums, I and J of the layer in hand go
+void cull_stats_pass_leave(cull_stats_pass *g); // the layer's sums, Hessians, sample go
 void cull_stats_pass_release(cull_stats_pass *g);
 
 // cos of two rows of n, in float64; 0 where one of them is 0.
