@@ -32,3 +32,11 @@ says 'rope_scaling {"type":"yarn"} is not supported'
 edited '1s/{/{ "layer_types": [],/' $VL || fail "layer_types beside text_config are refused"
 edited '1s/{/{ "layer_types": 3,/' $VL && fail "layer_types 3 beside text_config is taken"
 says 'layer_types must be a list, but is 3'
+
+# A head that the class never ties counts beside the embedding, whatever config.json says.
+for model in nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 moonshotai--Kimi-Linear-48B-A3B-Instruct; do
+    edited 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' $model || fail "tie_word_embeddings is refused"
+    grep -q '"tie_word_embeddings": true' edited/config.json || fail "nothing is edited"
+    total=$(awk -v name=$model '$1 == name { print $2 }' "$SOURCE/tests/golden/published/counts.txt")
+    grep -q "^parameters .*($total)" page || fail "$model has $(grep '^parameters' page), not $total"
+done

@@ -206,6 +206,7 @@ typedef struct hf_arch {
     // ---- the block
     double eps, theta; // where config.json has none
     bool tied;         // head tied to the embedding, where config.json does not say
+    bool never_tied;   // … or never, whatever it says
     enum hf_norm_kind norm;
     const char *eps_key;   // NULL: rms_norm_eps
     hf_norm_names norms;   // none at all: input_layernorm, post_attention_layernorm

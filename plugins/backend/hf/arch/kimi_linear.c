@@ -74,6 +74,7 @@ const hf_arch hf_kimi_linear = {
     .theta = 1e4,
     .attention = HF_MLA,
     .positions = "max_position_embeddings|model_max_length",
+    .never_tied = true,
     .rotates = HF_ROTATE_NONE,
     .qkv_bias = HF_KEY("attention_bias", 0),
     .o_bias = HF_KEY("attention_bias", 0),

@@ -26,6 +26,7 @@ const hf_arch hf_nemotron_h = {
     .norms = { .attention = "norm", .ffn = "norm" },
     .last_norm = "norm_f",
     .embedding = "embeddings",
+    .never_tied = true,
     .rotates = HF_ROTATE_NONE,
     .head_dim = HF_KEY("head_dim", 128),
     .q = "mixer.q_proj",

@@ -18,7 +18,7 @@ static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
         (void)hf_wrong(c, eps, hf_config_value(c, eps), "zero or more");
     s->norm = arch->norm;
     s->score = arch->router.score;
-    s->tied = hf_wrapper_ties(c, arch->tied);
+    s->tied = hf_wrapper_ties(c, arch->tied) && !arch->never_tied;
     s->head_bias = hf_flag(c, arch->head_bias);
     s->embed_scale = arch->embed_scale.key ? (float)hf_real(c, arch->embed_scale) : 1;
     s->residual_scale = arch->residual_scale.key ? (float)hf_real(c, arch->residual_scale) : 1;
