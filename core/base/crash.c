@@ -17,19 +17,22 @@
 
 enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3 };
 
+typedef struct calling_stack {
+    size_t depth;
+    cull_calling at[NESTED]; // the outermost first; deeper ones are counted, not kept
+    bool telling;            // this thread is the one that says what happened
+} calling_stack;
+
 // Handlers see nothing but this; what they read is written whole.
 static struct {
     atomic_bool working;   // an exit() is not the program's own
     atomic_bool forgotten; // a fault ends this process as it does any other
     atomic_bool said;      // by the first thread that failed
     _Atomic(const char *) results;
+    const calling_stack *main; // the first thread's
 } state;
 
-static _Thread_local struct {
-    size_t depth;
-    cull_calling at[NESTED]; // the outermost first; deeper ones are counted, not kept
-    bool telling;            // this thread is the one that says what happened
-} calls;
+static _Thread_local calling_stack calls;
 
 void cull_crash_enter(cull_calling calling)
 {
@@ -83,18 +86,32 @@ static void say_who(void)
     say(c->name);
 }
 
-static void say_where(void)
+static void say_call(const cull_calling *c)
 {
-    const size_t depth = calls.depth < NESTED ? calls.depth : NESTED;
-
-    if (depth == 0)
-        return;
-    const cull_calling *c = &calls.at[depth - 1];
     say(" in ");
     say(c->what);
     if (c->layer < CULL_NONE) { // the call's "none" and a matrix's
         say(", layer ");
         say_number(c->layer);
+    }
+}
+
+// A thread that calls nobody may be a plugin's own: what the first one is doing tells whose.
+static void say_where(void)
+{
+    const size_t depth = calls.depth < NESTED ? calls.depth : NESTED;
+    const calling_stack *first = state.main;
+
+    if (depth > 0) {
+        say_call(&calls.at[depth - 1]);
+    } else if (first && first != &calls && first->depth > 0 && first->depth <= NESTED) {
+        const cull_calling *c = &first->at[first->depth - 1];
+        say(" in a thread, while ");
+        say(c->kind);
+        say(" ");
+        say(c->name);
+        say(" was");
+        say_call(c);
     }
 }
 
@@ -239,6 +256,7 @@ void cull_crash_install(void)
     struct sigaction action = { 0 };
 
     (void)cull_crash_stack();
+    state.main = &calls;
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);

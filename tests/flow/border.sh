@@ -15,7 +15,7 @@ broken()
 }
 
 # A sanitizer reports crashes itself, and says more.
-reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once | quick) true ;; *) false ;; esac; }
+reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once | quick | thread) true ;; *) false ;; esac; }
 
 # with IN HOW: the experiment in which the metric, the data reader or the criterion is faulty so.
 metric() { ! reported "$2" && sed "s/^methods:/  - border: { in: $1, how: $2 }\n&/" e.yaml > m.yaml; }
@@ -37,6 +37,8 @@ for in in check prepare score; do
     metric $in exit-0 && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
     metric $in at-once && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
     metric $in quick && broken 3 m.yaml && says "metric border ended the program (exit status 0) in $in"
+    metric $in thread && broken 3 m.yaml &&
+        says "the program crashed (Segmentation fault) in a thread, while metric border was in $in"
     metric $in exit-2 && broken 3 m.yaml && says "metric border ended the program (exit status 2) in $in"
 done
 says "finished trials are safe in $OUT, and the same command goes on from there"

@@ -1,6 +1,7 @@
 // A metric, a data reader and a criterion with an observer that do in one callback, `in`, what no
 // plugin may do, `how`: what the core makes of it is tests/flow/border.sh's to see.
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,17 +45,45 @@ enum how { // faults that any callback can have, then those of what it returns
     QUICK,
     MUTE,
     CLOSING,
+    THREAD,
 };
 
-static const char *const hows[] = {
-    "nothing",          "segv",         "abort",         "fpe",           "stack",
-    "exit-0",           "exit-2",       "silent-einval", "silent-eusage", "silent-enomem",
-    "silent-ecanceled", "strange",      "got-over",      "noisy",         "no-array",
-    "no-ids",           "no-tokens",    "wrong-id",      "wrong-kind",    "wrong-wants",
-    "all-scored",       "no-until",     "no-answer",     "endless",       "no-name",
-    "no-data",          "not-a-number", "huge-axis",     "huge-observer", "at-once",
-    "remove",           "quick",        "mute",          "closing",       NULL
-};
+static const char *const hows[] = { "nothing",
+                                    "segv",
+                                    "abort",
+                                    "fpe",
+                                    "stack",
+                                    "exit-0",
+                                    "exit-2",
+                                    "silent-einval",
+                                    "silent-eusage",
+                                    "silent-enomem",
+                                    "silent-ecanceled",
+                                    "strange",
+                                    "got-over",
+                                    "noisy",
+                                    "no-array",
+                                    "no-ids",
+                                    "no-tokens",
+                                    "wrong-id",
+                                    "wrong-kind",
+                                    "wrong-wants",
+                                    "all-scored",
+                                    "no-until",
+                                    "no-answer",
+                                    "endless",
+                                    "no-name",
+                                    "no-data",
+                                    "not-a-number",
+                                    "huge-axis",
+                                    "huge-observer",
+                                    "at-once",
+                                    "remove",
+                                    "quick",
+                                    "mute",
+                                    "closing",
+                                    "thread",
+                                    NULL };
 
 enum callback {
     CHECK,
@@ -91,6 +120,12 @@ static int recurse(volatile const char *from)
     return here[0] ? recurse(here) + here[1] : 0;
 }
 
+static void *crash(void *arg)
+{
+    *(volatile int *)arg = 1;
+    return arg;
+}
+
 // What the fault is in this callback; the ends of the program are done at once.
 static enum how fault(const struct settings *s, enum callback in)
 {
@@ -119,6 +154,12 @@ static enum how fault(const struct settings *s, enum callback in)
     case NOISY:
         printf("NOISE\n");
         break;
+    case THREAD: {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, crash, NULL) == 0)
+            (void)pthread_join(thread, NULL);
+        break;
+    }
     case QUICK:
         quick_exit(0);
     case CLOSING:
