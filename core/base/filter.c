@@ -66,9 +66,9 @@ static cull_status read_text(reader *r, const char *text)
         filter->n++;
         if (!filter->key || !r->values++->text)
             return cull_no_memory(r->ctx);
-        piece += length + (piece[length] == ',');
-        if (!*piece)
+        if (!piece[length])
             return CULL_OK;
+        piece += length + 1;
     }
     return cull_fail(r->ctx, CULL_EUSAGE, "%s: \"%s\" is not KEY=VALUE", out->option, text);
 }

@@ -52,6 +52,8 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, const char *path,
     CULL_TRY(cull_h5_get_text(file, "/model", "source", &out->model));
     CULL_TRY(cull_h5_get_text(file, "/model", "fingerprint", &out->fingerprint));
     CULL_TRY(cull_h5_get_text(file, "/cut", "file", &cut));
+    if (!out->model || !*out->model)
+        return cull_fail(ctx, CULL_EINVAL, "%s: is no trial: it names no model", path);
     if (!cut || !*cut)
         return cull_fail(ctx, CULL_EINVAL, "%s: a trial without a cut: it is the model as it is",
                          path);
