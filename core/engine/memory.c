@@ -126,10 +126,11 @@ size_t cull_block_rows(const cull_open_model *m, const cull_engine_options *opti
 double cull_live_floats(const cull_model_facts *f, const cull_layer_facts *layer, double histories)
 {
     const double D = (double)f->D, side = layer->has_side ? 1 : 0;
+    const double apart = layer->expert_width ? 2 : 0; // what experts read and yield in their space
     const double attend =
         layer->attend_width ? (double)layer->attend_width : 4 * D + 2 * (double)layer->kv_width;
 
-    return (3 + side) * D + attend + (histories - 1) * (2 + side) * D;
+    return (3 + side + apart) * D + attend + (histories - 1) * (2 + side) * D;
 }
 
 double cull_reserved_floats(const cull_model_facts *f, const cull_layer_facts *layer)

@@ -193,7 +193,7 @@ typedef struct cull_backend {
     // opened is what the variant computes. CULL_ENOTSUP, with the reason, where the format cannot say it.
     cull_status (*save)(cull_ctx *, const cull_model *, const cull_cut *, const cull_save *);
 
-    // Only where facts.expert_width says that experts work in a narrower space W: x (n, D) → what expert() reads,
+    // Only where facts.expert_width says that experts work in a space of their own, W: x (n, D) → what expert() reads,
     // and Σ g y of what it writes → (n, D), in place of which `after` gets it. Rows of that space are D wide as
     // well: W numbers, then zeros. The router's x stays as it is.
     cull_status (*enter)(cull_pass *, const cull_model *, size_t l, size_t n, const float *x, float *z);

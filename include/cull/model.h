@@ -121,7 +121,7 @@ typedef struct cull_layer_facts {
     uint64_t side_channel_params; // of one of the shared or dense part
     size_t state_width;  // floats that a path leaves behind at its end, beside K and V (backend.h)
     size_t attend_width; // floats of scratch that attend takes for a row; 0: as K and V suggest
-    size_t expert_width; // of the space in which experts work, below D (backend.h); 0: the model's
+    size_t expert_width; // of the space of their own in which experts work, at most D (backend.h); 0: the model's
 } cull_layer_facts;
 
 typedef struct cull_model_facts {

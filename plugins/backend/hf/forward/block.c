@@ -171,7 +171,12 @@ cull_status hf_enter(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
                      float *z)
 {
     const size_t D = m->s.D;
+    columns_job job = { D, x, m->layer[l].expert_scale, z };
 
+    if (job.scale) {
+        pass->engine->rows(pass, n, columns_block, &job);
+        return CULL_OK;
+    }
     clear_tail(m, n, z);
     return pass->engine->linear(pass, cull_at(l, CULL_PART_LATENT_IN), n, x, D, z, D);
 }
@@ -181,20 +186,18 @@ cull_status hf_leave(cull_pass *pass, const cull_model *m, size_t l, size_t n, c
 {
     const size_t D = m->s.D;
 
+    if (m->layer[l].expert_scale) {
+        memcpy(y, z, n * D * sizeof *y);
+        return CULL_OK;
+    }
     return pass->engine->linear(pass, cull_at(l, CULL_PART_LATENT_OUT), n, z, D, y, D);
 }
 
 cull_status hf_expert(cull_pass *pass, const cull_model *m, size_t l, size_t e, size_t n,
                       const float *x, float *y)
 {
-    const cull_matrix_id gate = cull_at_expert(l, CULL_PART_GATE, e);
-    const float *scale = m->layer[l].expert_scale;
-
     clear_tail(m, n, y);
-    if (!scale)
-        return hf_glu(pass, m, gate, m->s.F, n, x, y);
-    float *scaled = hf_scale_columns(pass, n, m->s.D, scale, x);
-    return scaled ? hf_glu(pass, m, gate, m->s.F, n, scaled, y) : CULL_ENOMEM;
+    return hf_glu(pass, m, cull_at_expert(l, CULL_PART_GATE, e), m->s.F, n, x, y);
 }
 
 typedef struct gate_job {

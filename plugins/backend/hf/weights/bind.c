@@ -298,8 +298,10 @@ static cull_status load_block_norms(hf_loader *t, hf_layer *layer)
     layer->sum_scale *= t->m->s.shared_mean ? 0.5f : 1;
     CULL_TRY(load_block_norm(t, names->side_after, &layer->side_after));
     CULL_TRY(load_block_norm(t, names->experts_after, &layer->experts_after));
-    return names->experts ? load_scaled(t, names->experts, t->m->s.D, 1, &layer->expert_scale)
-                          : CULL_OK;
+    if (!names->experts)
+        return CULL_OK;
+    layer->facts.expert_width = t->m->s.D; // the same space, scaled
+    return load_scaled(t, names->experts, t->m->s.D, 1, &layer->expert_scale);
 }
 
 // What turns a layer's rows to each other.
