@@ -32,8 +32,8 @@ from reference import Layer, camera, scores_of_channels, scores_of_experts, scor
 FAMILIES = ("tinyworld-mixtral", "tinyworld-olmoe", "gpt_oss", "llama4", "qwen2_moe", "deepseek_v3", "nemotron_h", "phimoe",
             "granitemoe", "minimax_m3_vl", "gemma4", "ernie4_5_moe")
 ONE_KEY = ("llama4", "deepseek_v3", "ernie4_5_moe")  # routed and shared width in one key: widths cannot be equal
-LENGTHS = (61, 3, 77, 128, 9)
-TOLERANCE = 1e-5
+LENGTHS = (61, 3, 77, 128, 9, 33)
+TOLERANCE, TIE = 1e-5, 1e-5
 EXPERIMENT = """
 models:      {{ m: {{ hf: {{ path: {model} }} }} }}
 calibrate:   {{ ids: {{ files: rows.jsonl }} }}
@@ -115,7 +115,6 @@ def watch_side(net, name, module):
     layer = Layer(int(next(w for w in name.split(".") if w.isdigit())), weight("gate_proj"), weight("up_proj"),
                   weight("down_proj"), type(getattr(module, "act_fn", None) or module.activation_fn).__name__)
     shared = "shared_expert" in name.rpartition(".")[2]
-    layer.part = "shared_down" if shared else "dense_down"
     gate = getattr(net.get_submodule(name.rpartition(".")[0]), "shared_expert_gate", None) if shared else None
 
     def seen(_, args):
@@ -127,9 +126,32 @@ def watch_side(net, name, module):
     return layer
 
 
+def without_ties(net, rows):
+    """Rows whose tokens no router picks by less than TIE, which float32 cannot promise to tell."""
+    nearest = [np.inf]
+
+    def seen(router, _, out):
+        logits = out[0] if isinstance(out, tuple) else out
+        if torch.is_tensor(logits) and logits.dim() == 2 and logits.shape[1] > router.top_k:
+            ranked = logits.sort(-1, descending=True).values
+            nearest[0] = min(nearest[0], (ranked[:, router.top_k - 1] - ranked[:, router.top_k]).min().item())
+
+    hooks = [m.register_forward_hook(seen) for m in net.modules() if "Router" in type(m).__name__ and hasattr(m, "top_k")]
+    kept = []
+    with torch.no_grad():
+        for row in rows:
+            nearest[0] = np.inf
+            net(torch.tensor([row]))
+            kept += [row] if nearest[0] > TIE else []
+    for hook in hooks:
+        hook.remove()
+    return kept
+
+
 def layers_of(path, rows):
-    """The experts of each layer, and the shared and dense parts."""
+    """The experts of each layer, the shared and dense parts, and the rows that were taken."""
     net = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64, experts_implementation="eager").eval()
+    rows = without_ties(net, rows)
     layers, sides = [], []
     for name, module in net.named_modules():
         if all(isinstance(getattr(module, p, None), torch.nn.Linear) for p in ("gate_proj", "up_proj", "down_proj")):
@@ -140,7 +162,9 @@ def layers_of(path, rows):
     with torch.no_grad():
         for row in rows:
             net(torch.tensor([row]))
-    return layers, sides
+    for side in sides:  # what runs beside experts is shared, whatever its name
+        side.part = "shared_down" if any(layer.number == side.number for layer in layers) else "dense_down"
+    return layers, sides, rows
 
 
 # ---- a run ----
@@ -404,7 +428,7 @@ def main():
         vocabulary = config.get("text_config", config)["vocab_size"]
         rng = np.random.default_rng(asked.seed)
         rows = [rng.integers(0, vocabulary, n).tolist() for n in LENGTHS]
-        layers, sides = layers_of(model, rows)
+        layers, sides, rows = layers_of(model, rows)
         seen = [(layer.index == e).sum() for layer in layers for e in range(layer.E)]
         narrow = name not in ONE_KEY
         print(f"{name}: {len(layers)} layers, {seen.count(0)} experts without tokens, {seen.count(1)} of one", flush=True)
