@@ -336,12 +336,42 @@ static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
     return CULL_OK;
 }
 
+// What is not the stage's unit stays as it was: else more went than any budget says.
+static cull_status check_other_units(cull_ctx *ctx, const cull_step *step,
+                                     const cull_prepared_model *s, const cull_cut_size *before,
+                                     const cull_cut_size *after)
+{
+    const size_t L = s->opened.facts->L;
+    const cull_unit unit = step->unit;
+
+    if (unit == CULL_UNIT_NONE || unit == CULL_UNIT_LAYER)
+        return CULL_OK;
+    if (after->layers_gone != before->layers_gone)
+        return cull_fail(ctx, CULL_EBUDGET,
+                         "%zu layers are passed over, which are no part of the "
+                         "stage's budget",
+                         after->layers_gone - before->layers_gone);
+    for (size_t l = 0; unit != CULL_UNIT_EXPERT && l < L; l++)
+        if (after->gone[l] != before->gone[l])
+            return cull_fail(ctx, CULL_EBUDGET,
+                             "experts of layer %zu went, which are no part of the stage's budget",
+                             l);
+    if (unit == CULL_UNIT_EXPERT && before->weights_kept >= before->weights_found &&
+        after->weights_kept < after->weights_found - 0.5)
+        return cull_fail(ctx, CULL_EBUDGET,
+                         "%.0f weights of experts that stay are zero, which are no part of the "
+                         "stage's budget",
+                         after->weights_found - after->weights_kept);
+    return CULL_OK;
+}
+
 cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
                               const cull_budget *budget, const cull_cut_size *before,
                               const cull_cut_size *after, const cull_cut *cut)
 {
     CULL_TRY(check_frozen(ctx, s->opened.facts->L, cull_frozen_of(s, step->layers), before, after));
     CULL_TRY(check_routers(ctx, s, cut));
+    CULL_TRY(check_other_units(ctx, step, s, before, after));
     switch (step->unit) {
     case CULL_UNIT_EXPERT:
         return check_experts(ctx, s, budget, before, after);

@@ -86,6 +86,38 @@ static const cull_strategy more = {
     .select = select_more,
 };
 
+// Takes what it may, and a layer.
+static cull_status select_skipping(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                   const cull_scores *scores, const cull_budget *budget,
+                                   size_t layer, cull_cut *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)scores;
+    (void)layer;
+    for (size_t l = 0; l < view->model->L; l++)
+        for (size_t e = 0; e < budget->remove[l]; e++)
+            cull_cut_layer(out, l)->action[e] = CULL_ACTION_DROP;
+    cull_cut_layer(out, 1)->skip_layer = true;
+    return CULL_OK;
+}
+
+static const cull_strategy skipping = {
+    .size = sizeof skipping,
+    .accepts = CULL_FORM_NONE,
+    .emits = 1u << CULL_ACTION_DROP,
+    .select = select_skipping,
+};
+
+static const cull_plugin plugin_skipping = {
+    .size = sizeof plugin_skipping,
+    .kind = CULL_STRATEGY,
+    .name = "skipping",
+    .version = "1.0",
+    .brief = "for tests",
+    .vtable = &skipping,
+};
+
 static const cull_plugin plugin_more = {
     .size = sizeof plugin_more,
     .kind = CULL_STRATEGY,
@@ -95,4 +127,5 @@ static const cull_plugin plugin_more = {
     .vtable = &more,
 };
 
-CULL_MODULE("faulty", "1.0", "MIT", &plugin_crash, &plugin_loop, &plugin_undefined, &plugin_more);
+CULL_MODULE("faulty", "1.0", "MIT", &plugin_crash, &plugin_loop, &plugin_undefined, &plugin_more,
+            &plugin_skipping);
