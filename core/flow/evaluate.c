@@ -32,12 +32,16 @@ static cull_status score_metric(cull_ctx *ctx, const cull_evaluate_job *job, siz
     CULL_TRY(cull_while(ctx, check_answers(ctx, &job->prepared->asked[job->metric[i]], answers),
                         "asking for metric %s", use->plugin->name));
     cull_context_of(ctx)->owner = use->plugin->name;
-    return cull_while(
+    CULL_TRY(cull_while(
         ctx,
         CULL_CALL(ctx, use->plugin, SIZE_MAX, score,
                   metric->score(ctx, use->settings, &job->prepared->asked[job->metric[i]].requests,
                                 answers, &found->report)),
-        "making numbers of the answers with metric %s", use->plugin->name);
+        "making numbers of the answers with metric %s", use->plugin->name));
+    if (found->n_values + found->n_columns + found->n_attributes == 0)
+        return cull_fail(ctx, CULL_EPLUGIN, "metric %s: its callback \"score\" reports nothing",
+                         use->plugin->name);
+    return CULL_OK;
 }
 
 static cull_status score_variant(cull_ctx *ctx, const cull_evaluate_job *job,

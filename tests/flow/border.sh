@@ -96,6 +96,7 @@ returns 3 metric prepare all-scored 'a request that scores none of its ids, or a
 returns 3 metric prepare no-until 'a number of stop strings, but none of them'
 returns 3 metric prepare no-answer 'a request for an answer of no ids'
 returns 2 metric prepare endless 'new tokens, but the model has'
+returns 1 metric score no-report 'its callback "score" reports nothing'
 returns 1 metric score no-name 'a value with the impossible name'
 returns 1 metric score no-data 'has no data'
 returns 1 metric score not-a-number 'reports NaN'

@@ -46,6 +46,7 @@ enum how { // faults that any callback can have, then those of what it returns
     MUTE,
     CLOSING,
     THREAD,
+    NO_REPORT,
 };
 
 static const char *const hows[] = { "nothing",
@@ -83,6 +84,7 @@ static const char *const hows[] = { "nothing",
                                     "mute",
                                     "closing",
                                     "thread",
+                                    "no-report",
                                     NULL };
 
 enum callback {
@@ -260,7 +262,7 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
 
     (void)requests;
     const cull_status status = status_of(ctx, how);
-    if (status != CULL_OK)
+    if (status != CULL_OK || how == NO_REPORT)
         return status;
     const cull_status said = out->value(ctx, out, &value);
     return said == CULL_OK ? out->column(ctx, out, &column) : said;
