@@ -202,6 +202,8 @@ typedef struct hf_left {
 
 typedef struct hf_arch {
     const char *model_type, *also; // also: other words for the same, "a|b"
+    unsigned reading; // raised where the same files give other numbers than before: results made
+                      // then are of another model
 
     // ---- the block
     double eps, theta; // where config.json has none

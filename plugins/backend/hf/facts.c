@@ -48,7 +48,8 @@ static void sum_up(cull_model *m)
     f->dtype = dtype_name(typical->dtype);
 }
 
-// XXH3-128 over config.json and each file's own fingerprint, in the order of the files' names.
+// XXH3-128 over config.json and each file's own fingerprint, in the order of the files' names; and
+// how the family is read, where that has changed.
 static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_path)
 {
     const char *config;
@@ -65,6 +66,8 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
         m->files.st->fingerprint(m->files.file[i], hex);
         (void)XXH3_128bits_update(state, hex, 32);
     }
+    if (m->arch->reading)
+        (void)XXH3_128bits_update(state, &m->arch->reading, sizeof m->arch->reading);
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
     (void)XXH3_freeState(state);
     (void)snprintf(all, sizeof all, "%016llx%016llx", (unsigned long long)hash.high64,

@@ -59,6 +59,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
 const hf_arch hf_gemma4 = {
     .model_type = "gemma4",
     .also = "gemma4_text",
+    .reading = 1, // what the experts read is their norm's output
     .eps = 1e-6,
     .theta = 1e6,
     .tied = true,
