@@ -356,12 +356,6 @@ static cull_status check_other_units(cull_ctx *ctx, const cull_step *step,
             return cull_fail(ctx, CULL_EBUDGET,
                              "experts of layer %zu went, which are no part of the stage's budget",
                              l);
-    if (unit == CULL_UNIT_EXPERT && before->weights_kept >= before->weights_found &&
-        after->weights_kept < after->weights_found - 0.5)
-        return cull_fail(ctx, CULL_EBUDGET,
-                         "%.0f weights of experts that stay are zero, which are no part of the "
-                         "stage's budget",
-                         after->weights_found - after->weights_kept);
     return CULL_OK;
 }
 
