@@ -69,7 +69,7 @@ static layerwise_batch *batch_of(cull_study *s, size_t i, size_t *n_batches, lay
 }
 
 // Where there are several ranks they decide together, unless what is decided about by rank 0 alone
-// wants the same Hessians or samples there.
+// wants the same samples, or any Hessians, there: these go to the owners of their experts.
 static void share_out(cull_study *s, layerwise_batch *v)
 {
     const uint32_t sample = CULL_STAT_DENSE_SAMPLE | CULL_STAT_DENSE_CHANNELS; // go together
@@ -82,6 +82,8 @@ static void share_out(cull_study *s, layerwise_batch *v)
         if (!cull_stage_by_experts(step->spec) && !cull_stage_by_layers(step->spec))
             alone |= step->needs & (uint32_t)CULL_STATS_IN_VISIT;
     }
+    if (alone & CULL_STAT_HESSIAN)
+        return;
     alone |= alone & sample ? sample : 0;
     for (size_t i = 0; i < v->n; i++) {
         const cull_step *step = &s->plan->step[v->decision[i].step];

@@ -36,6 +36,9 @@ cat head - > alone.yaml << 'END'
   alone:  { strategy: { rounds: { channels: true } } }
 END
 compare_runs alone 3 "$DIR/alone.yaml" --plugin "$ROUNDS"
+# Hessians, which go to the owners of their experts where experts are shared out, are all there, too.
+sed 's/channels: true/hessians: true/' alone.yaml > sums.yaml
+compare_runs sums 3 "$DIR/sums.yaml" --plugin "$ROUNDS"
 
 # ---- what ranks say, and their failures ----
 

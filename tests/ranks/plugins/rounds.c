@@ -7,7 +7,7 @@
 
 struct settings {
     int64_t fault, layer;
-    bool channels;
+    bool channels, hessians;
 };
 
 enum { NONE, FAILS, CRASHES, MEDDLES, NO_NUMBER };
@@ -18,6 +18,7 @@ static const cull_param params[] = {
     CULL_P_INT(struct settings, layer, 0, 0, 1000, "where"),
     CULL_P_BOOL(struct settings, channels, false,
                 "go by channels, and by statistics that only rank 0 has"),
+    CULL_P_BOOL(struct settings, hessians, false, "likewise by Hessians"),
 };
 
 // A matrix that the process which reads it refuses, not the one that makes it.
@@ -39,14 +40,18 @@ static cull_status rewrite(cull_ctx *ctx, const cull_view *view, size_t layer, f
     return CULL_OK;
 }
 
-// Of an expert over the sample: its channels, or its logits.
-static double total(const cull_dense_sample *sample, const cull_layer_stats *stats, bool channels,
-                    size_t e)
+// Of an expert: its inputs' squares, or over the sample its channels or its logits.
+static double total(const struct settings *set, const cull_layer_stats *stats, size_t e)
 {
-    const size_t width = channels ? stats->F : 1;
-    const float *from = channels ? sample->channels : sample->logits;
+    const cull_dense_sample *sample = stats->dense;
+    const size_t width = set->channels ? stats->F : 1, D = stats->D;
     double sum = 0;
 
+    for (size_t d = 0; set->hessians && d < D; d++)
+        sum += stats->x_hessian[(e * D + d) * D + d];
+    if (set->hessians)
+        return sum;
+    const float *from = set->channels ? sample->channels : sample->logits;
     for (size_t t = 0; t < sample->N; t++)
         for (size_t c = 0; c < width; c++)
             sum += (double)from[(t * stats->E + e) * width + c];
@@ -54,13 +59,14 @@ static double total(const cull_dense_sample *sample, const cull_layer_stats *sta
 }
 
 // The expert of the largest total goes first.
-static void drop(const cull_layer_stats *stats, bool channels, size_t remove, cull_layer_cut *layer)
+static void drop(const struct settings *set, const cull_layer_stats *stats, size_t remove,
+                 cull_layer_cut *layer)
 {
     for (size_t n = 0; n < remove; n++) {
         double largest = -INFINITY;
         size_t gone = 0;
         for (size_t e = 0; e < stats->E; e++) {
-            const double sum = total(stats->dense, stats, channels, e);
+            const double sum = total(set, stats, e);
             if (layer->action[e] == CULL_ACTION_BASE && sum > largest) {
                 largest = sum;
                 gone = e;
@@ -79,7 +85,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
     const int64_t fault = (size_t)set->layer == layer ? set->fault : NONE;
 
     (void)scores;
-    if (!set->channels)
+    if (!set->channels && !set->hessians)
         ctx->host->log(ctx, CULL_WARN, "layer %zu: %zu tokens of %.0f, %.6g, last of sequence %u",
                        layer, stats->dense->N, stats->count[0], (double)stats->dense->gram[0],
                        stats->dense->group[stats->dense->N - 1]);
@@ -87,7 +93,7 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
         return ctx->host->fail(ctx, CULL_ENUMERIC, "layer %zu will not be pruned", layer);
     if (fault == CRASHES)
         abort();
-    drop(stats, set->channels, budget->remove[layer], cull_cut_layer(out, layer));
+    drop(set, stats, budget->remove[layer], cull_cut_layer(out, layer));
     if (fault == MEDDLES)
         return rewrite(ctx, view, layer + 1, 1, out);
     return fault == NO_NUMBER ? rewrite(ctx, view, layer, NAN, out) : CULL_OK;
@@ -95,9 +101,11 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
 
 static uint32_t needs_for(const void *settings)
 {
-    return CULL_STAT_ROUTING | (((const struct settings *)settings)->channels
-                                    ? CULL_STAT_DENSE_CHANNELS | CULL_STAT_INPUT_SQUARES
-                                    : CULL_STAT_DENSE_SAMPLE);
+    const struct settings *set = settings;
+
+    return CULL_STAT_ROUTING | (set->channels   ? CULL_STAT_DENSE_CHANNELS | CULL_STAT_INPUT_SQUARES
+                                : set->hessians ? CULL_STAT_HESSIAN | CULL_STAT_INPUT_SQUARES
+                                                : CULL_STAT_DENSE_SAMPLE);
 }
 
 static const cull_strategy rounds = {
