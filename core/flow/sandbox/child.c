@@ -56,6 +56,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+enum { SELDOM = 100 }; // milliseconds
+
 typedef enum outcome { ENDED, TIMED_OUT, STOPPED } outcome;
 
 // A process that the child left behind may hold the pipe open longer than the child lives.
@@ -67,20 +69,23 @@ static bool is_over(pid_t child)
            info.si_pid == child;
 }
 
-// The child holds the other end of the pipe open as long as it lives, unless its plugin closes what
-// it finds open: then it is looked at now and then.
+// The child holds the other end of the pipe open until its very end, unless its plugin closes what
+// it finds open: then it is looked at ever more seldom.
 static outcome await(cull_ctx *ctx, pid_t child, int pipe_end, double seconds)
 {
     const cull_context *context = cull_context_of(ctx);
     const double end = seconds > 0 ? now() + seconds : 0;
     struct pollfd wait = { .fd = pipe_end, .events = POLLIN };
+    int pause = SELDOM;
 
     for (;;) {
-        const int n = poll(&wait, 1, 100);
+        const int n = poll(&wait, 1, pause);
         if (is_over(child))
             return ENDED;
         if (n > 0)
             wait.fd = -1; // a negative one is never ready
+        if (wait.fd < 0)
+            pause = n > 0 ? 1 : 2 * pause < SELDOM ? 2 * pause : SELDOM;
         if (context->stop && context->stop()) {
             kill(child, SIGKILL);
             return STOPPED;
