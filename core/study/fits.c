@@ -80,16 +80,20 @@ static cull_status fit_method(fitting *f, point p)
 }
 
 // What a method's first stage takes of a trial's sparsity, before it is known what other stages
-// really leave; 0 where another unit's budget, or another method's counts, will say it.
+// really leave; 0 where another unit's budget, or another method's counts, will say it, or nobody
+// asks.
 static double first_sparsity(const cull_method *method, const cull_sparsity *asked,
                              const cull_allocation *allocation)
 {
-    if (allocation->kind != CULL_ALLOCATE_LAYER && allocation->kind != CULL_ALLOCATE_GLOBAL)
+    const cull_strategy *strategy = method->stage[0].strategy.plugin->vtable;
+
+    if (!strategy->fits || strategy->flags & CULL_NO_BUDGET ||
+        (allocation->kind != CULL_ALLOCATE_LAYER && allocation->kind != CULL_ALLOCATE_GLOBAL))
         return 0;
     if (!isnan(method->stage[0].share))
         return method->stage[0].share;
     return asked && asked->kind == CULL_FRACTION
-               ? 1 - (1 - asked->value) / (1 - cull_method_shares(method))
+               ? fmax(0, 1 - (1 - asked->value) / (1 - cull_method_shares(method)))
                : 0;
 }
 
@@ -100,9 +104,11 @@ static cull_status fit_everywhere(fitting *f, const cull_spec *spec, const cull_
                 .scope = a->kind == CULL_ALLOCATE_GLOBAL ? CULL_SCOPE_GLOBAL : CULL_SCOPE_LAYER };
 
     for (size_t i = 0; i < spec->n_sparsities || i == 0; i++) {
+        const double before = p.sparsity;
         p.sparsity =
             first_sparsity(f->method, i < spec->n_sparsities ? &spec->sparsities[i] : NULL, a);
-        CULL_TRY(fit_method(f, p));
+        if (i == 0 || p.sparsity != before)
+            CULL_TRY(fit_method(f, p));
     }
     return CULL_OK;
 }
