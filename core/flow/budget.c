@@ -336,7 +336,8 @@ static cull_status check_weights(cull_ctx *ctx, const cull_budget *budget,
     return CULL_OK;
 }
 
-// What is not the stage's unit stays as it was: else more went than any budget says.
+// Layers and experts that are not the stage's unit stay as they were: else more went than any
+// budget says. (What becomes of weights is not looked at: merging rewrites them.)
 static cull_status check_other_units(cull_ctx *ctx, const cull_step *step,
                                      const cull_prepared_model *s, const cull_cut_size *before,
                                      const cull_cut_size *after)
@@ -344,9 +345,9 @@ static cull_status check_other_units(cull_ctx *ctx, const cull_step *step,
     const size_t L = s->opened.facts->L;
     const cull_unit unit = step->unit;
 
-    if (unit == CULL_UNIT_NONE || unit == CULL_UNIT_LAYER)
+    if (unit == CULL_UNIT_NONE)
         return CULL_OK;
-    if (after->layers_gone != before->layers_gone)
+    if (unit != CULL_UNIT_LAYER && after->layers_gone != before->layers_gone)
         return cull_fail(ctx, CULL_EBUDGET,
                          "%zu layers are passed over, which are no part of the "
                          "stage's budget",

@@ -109,6 +109,37 @@ static const cull_strategy skipping = {
     .select = select_skipping,
 };
 
+// Is to take layers, and takes an expert.
+static cull_status select_stray(cull_ctx *ctx, const void *settings, const cull_view *view,
+                                const cull_scores *scores, const cull_budget *budget, size_t layer,
+                                cull_cut *out)
+{
+    (void)ctx;
+    (void)settings;
+    (void)view;
+    (void)scores;
+    (void)budget;
+    (void)layer;
+    cull_cut_layer(out, 0)->action[0] = CULL_ACTION_ZERO;
+    return CULL_OK;
+}
+
+static const cull_strategy stray = {
+    .size = sizeof stray,
+    .accepts = CULL_FORM_NONE,
+    .emits = CULL_EMITS_SKIP,
+    .select = select_stray,
+};
+
+static const cull_plugin plugin_stray = {
+    .size = sizeof plugin_stray,
+    .kind = CULL_STRATEGY,
+    .name = "stray",
+    .version = "1.0",
+    .brief = "for tests",
+    .vtable = &stray,
+};
+
 static const cull_plugin plugin_skipping = {
     .size = sizeof plugin_skipping,
     .kind = CULL_STRATEGY,
@@ -128,4 +159,4 @@ static const cull_plugin plugin_more = {
 };
 
 CULL_MODULE("faulty", "1.0", "MIT", &plugin_crash, &plugin_loop, &plugin_undefined, &plugin_more,
-            &plugin_skipping);
+            &plugin_skipping, &plugin_stray);
