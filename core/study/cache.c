@@ -56,15 +56,15 @@ static cull_status check_cut(cull_study *s, const cull_stored_trial *trial, bool
 
 // Does the cell find what it lacks in this trial of the cache?
 static cull_status look_at_cached(cull_study *s, size_t c, const cull_stored_trial *trial, size_t n,
-                                  const char *const *key, bool *serves)
+                                  const char *const *key, bool whole, bool *serves)
 {
     const bool recorded = s->cell[c].recorded;
 
     *serves = cull_trial_serves(s->ctx, s->cache.path, trial, n, key, recorded);
-    return *serves && !recorded ? check_cut(s, trial, serves) : CULL_OK;
+    return *serves && whole && !recorded ? check_cut(s, trial, serves) : CULL_OK;
 }
 
-cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *cached,
+cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *cached, bool whole,
                              const cull_stored_trial **out, size_t *n, const char ***key)
 {
     const cull_stored_trial *same = cull_trial_exists(cached, s->plan->cell[c].id.hex);
@@ -76,13 +76,13 @@ cull_status cull_find_cached(cull_study *s, size_t c, const cull_stored_trials *
         return CULL_ENOMEM;
     *n = list_wanted(s, c, *key);
     if (same && *n > 0)
-        CULL_TRY(look_at_cached(s, c, same, *n, *key, &serves));
+        CULL_TRY(look_at_cached(s, c, same, *n, *key, whole, &serves));
     if (serves)
         *out = same;
     for (size_t t = 0; *n > 0 && !serves && t < cached->n; t++) {
         if (&cached->at[t] == same || !cull_is_twin(s, c, &cached->at[t]))
             continue;
-        CULL_TRY(look_at_cached(s, c, &cached->at[t], *n, *key, &serves));
+        CULL_TRY(look_at_cached(s, c, &cached->at[t], *n, *key, whole, &serves));
         if (serves)
             *out = &cached->at[t];
     }
@@ -97,7 +97,7 @@ static cull_status take_cell(cull_study *s, size_t c, const cull_stored_trials *
     size_t n;
 
     *any = false;
-    CULL_TRY(cull_find_cached(s, c, cached, &trial, &n, &key));
+    CULL_TRY(cull_find_cached(s, c, cached, true, &trial, &n, &key));
     if (!trial)
         return CULL_OK;
     const cull_status status =

@@ -105,12 +105,13 @@ bool cull_is_twin(const cull_study *study, size_t cell, const cull_stored_trial 
 const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
                                         const cull_stored_trials *stored);
 // Where there is a cache beside the folder (cache.c): its trials; the one from which a cell that
-// lacks something can take, NULL: none, with the keys (n) of what it lacks; all of that brought
-// into the folder, *n: for how many cells; what a cell found brought into the cache. What cannot be
-// had of it or put into it is a warning, the first time, and no failure.
+// lacks something can take, NULL: none, with the keys (n) of what it lacks, `whole`: one whose cut
+// has been read and is as it was written; all of that brought into the folder, *n: for how many
+// cells; what a cell found brought into the cache. What cannot be had of it or put into it is a
+// warning, the first time, and no failure.
 cull_status cull_find_cached_trials(cull_study *study, cull_stored_trials *out) CULL_MUST_CHECK;
 cull_status cull_find_cached(cull_study *study, size_t cell, const cull_stored_trials *cached,
-                             const cull_stored_trial **out, size_t *n,
+                             bool whole, const cull_stored_trial **out, size_t *n,
                              const char ***key) CULL_MUST_CHECK;
 cull_status cull_take_cached(cull_study *study, size_t *n) CULL_MUST_CHECK;
 cull_status cull_put_cached(cull_study *study, const cull_finding *finding) CULL_MUST_CHECK;

@@ -45,7 +45,7 @@ static cull_status count_lacking(survey *v, size_t c, const cull_stored_trials *
 
     *lacks = 0;
     take_over(s, c, stored);
-    CULL_TRY(cull_find_cached(s, c, cached, &other, &n, &key));
+    CULL_TRY(cull_find_cached(s, c, cached, false, &other, &n, &key));
     for (size_t i = 0; i < n; i++) {
         const bool beside = other && cull_trial_gives(other, key[i], s->cell[c].recorded);
         *lacks += !beside;
