@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/read_file.h"
@@ -118,7 +119,9 @@ static json_t *document(const char *path, size_t i)
         }
     }
     if (file)
-        fclose(file);
+        (void)fclose(file);
+    else if (fd >= 0)
+        (void)close(fd);
     return doc;
 }
 
