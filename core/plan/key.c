@@ -46,7 +46,11 @@ static void add_key(keyer *k, const cull_key *key)
 
 static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
 {
-    cull_hash_text(k->hash, inputs->at[model].opened.facts->fingerprint);
+    const cull_model_facts *facts = inputs->at[model].opened.facts;
+
+    cull_hash_text(k->hash, facts->fingerprint);
+    if (facts->reading) // it has not always been
+        cull_hash_u64(k->hash, facts->reading);
     cull_hash_text(k->hash, cull_precision_word(inputs->precision));
 }
 

@@ -152,6 +152,8 @@ typedef struct cull_model_facts {
     // Why there are no weights, in a sentence: the facts follow from the model's configuration alone; NULL: there are.
     const char *no_weights;
     bool anew_at_switch; // an answer that comes to rope_switch has the keys before it rotated anew; else they stay
+    // Raised by the backend when it makes other numbers of the same files: what was computed then is not used again.
+    uint32_t reading;
 } cull_model_facts;
 
 #endif

@@ -202,8 +202,7 @@ typedef struct hf_left {
 
 typedef struct hf_arch {
     const char *model_type, *also; // also: other words for the same, "a|b"
-    unsigned reading; // raised where the same files give other numbers than before: results made
-                      // then are of another model
+    uint32_t reading;              // see cull_model_facts
 
     // ---- the block
     double eps, theta; // where config.json has none

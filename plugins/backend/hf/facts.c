@@ -48,8 +48,7 @@ static void sum_up(cull_model *m)
     f->dtype = dtype_name(typical->dtype);
 }
 
-// XXH3-128 over config.json and each file's own fingerprint, in the order of the files' names; and
-// how the family is read, where that has changed.
+// XXH3-128 over config.json and each file's own fingerprint, in the order of the files' names.
 static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_path)
 {
     const char *config;
@@ -66,8 +65,6 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
         m->files.st->fingerprint(m->files.file[i], hex);
         (void)XXH3_128bits_update(state, hex, 32);
     }
-    if (m->arch->reading)
-        (void)XXH3_128bits_update(state, &m->arch->reading, sizeof m->arch->reading);
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
     (void)XXH3_freeState(state);
     (void)snprintf(all, sizeof all, "%016llx%016llx", (unsigned long long)hash.high64,
@@ -100,6 +97,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->L = m->s.L;
     f->D = m->s.D;
     f->V = m->s.V;
+    f->reading = m->arch->reading;
     f->rope_switch = m->heads[0].rope.switch_at;
     if (f->rope_switch == 0)
         f->rope_switch = m->heads[1].rope.switch_at;

@@ -1,6 +1,10 @@
 // What the core makes of the facts of a backend that was built when they were fewer.
 #include "plan/inputs.h"
 
+#include <math.h>
+
+#include "plan/key.h"
+
 #include "support/fake_host.h"
 #include "support/test.h"
 
@@ -100,12 +104,44 @@ static void test_none(void **state)
     cull_prepared_model_close(&s);
 }
 
+// The id of a dense trial of the model as it is read.
+static cull_key dense_trial(uint32_t reading)
+{
+    cull_spec experiment = { .models = (cull_model_spec *)&spec, .n_models = 1 };
+    cull_cell cell = { .method = CULL_NOT,
+                       .step = CULL_NOT,
+                       .sparsity = NAN,
+                       .calibration = CULL_NOT,
+                       .layers = CULL_NOT };
+    cull_plan plan = { .spec = &experiment, .cell = &cell, .n_cells = 1 };
+    cull_prepared_model s;
+
+    told.reading = reading;
+    assert_ok(host, cull_prepared_model_open(fake_ctx(host), &spec, 0, &s));
+    const cull_inputs inputs = { .spec = &experiment, .at = &s, .n = 1 };
+    assert_ok(host, cull_plan_keys(fake_ctx(host), NULL, &inputs, &plan));
+    cull_prepared_model_close(&s);
+    return cell.id;
+}
+
+// The same files, read otherwise: what was found then is not found again.
+static void test_reading(void **state)
+{
+    const cull_key first = dense_trial(0), again = dense_trial(0), other = dense_trial(1);
+
+    (void)state;
+    assert_string_equal(first.hex, again.hex);
+    assert_string_not_equal(first.hex, other.hex);
+    assert_string_not_equal(other.hex, dense_trial(2).hex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_as_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_older, setup, teardown),
         cmocka_unit_test_setup_teardown(test_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reading, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

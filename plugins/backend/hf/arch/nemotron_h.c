@@ -27,6 +27,7 @@ const hf_arch hf_nemotron_h = {
     .last_norm = "norm_f",
     .embedding = "embeddings",
     .never_tied = true,
+    .reading = 1, // time steps are no shorter than time_step_min
     .rotates = HF_ROTATE_NONE,
     .head_dim = HF_KEY("head_dim", 128),
     .q = "mixer.q_proj",
