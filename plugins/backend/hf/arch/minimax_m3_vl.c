@@ -13,7 +13,7 @@ static const hf_key keys[] = {
     { "qk_norm_type", "\"per_head\"|null", NULL },
     { "attention_output_gate|router_jitter_noise|attention_bias", "false|0|null", "transformers has none here" },
     { "index_n_heads|index_head_dim|index_local_blocks|n_shared_experts", HF_ANY, NULL },
-    { "moe_layer_freq|partial_rotary_factor|use_mtp|num_mtp_modules|num_nextn_predict_layers", HF_ANY, NULL },
+    { "moe_layer_freq|partial_rotary_factor|use_mtp", HF_ANY, NULL },
     { 0 },
 };
 static const hf_left tensors[] = {
@@ -98,6 +98,7 @@ const hf_arch hf_minimax_m3_vl = {
     .dense = { "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "mlp.gate_up_proj" },
     .keys = keys,
     .tensors = tensors,
+    .mtp = "num_mtp_modules|num_nextn_predict_layers",
     .adjust = adjust,
     .transformers = "MiniMaxM3VLForCausalLM",
 };

@@ -66,6 +66,8 @@ static bool is_replaced(const hf_saving *s, const char *name)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
+    if (s->how->dequantise && strcmp(name, "hf_quant_config.json") == 0)
+        return true; // how it was quantised
     for (size_t i = 0; i < s->m->files.n; i++)
         if (strcmp(name, s->m->files.name[i]) == 0)
             return true;
