@@ -77,7 +77,7 @@ endforeach()
 
 # Criteria and what is cut by them, beside numpy on rows that transformers puts through the model: a sample. All families
 # by hand: check_formulas.py CULL GOLDEN MODELS [--sparsity S] [--seed N]
-foreach(family gpt_oss tinyworld-olmoe)
+foreach(family gpt_oss gemma4 tinyworld-olmoe)
   add_test(NAME golden-formulas-${family} COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\" \"$5\"" sh
     ${CMAKE_CURRENT_LIST_DIR}/check_formulas.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR} ${PROJECT_SOURCE_DIR}/models
     ${family})
