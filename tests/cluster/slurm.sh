@@ -10,9 +10,21 @@ PATH=$PATH:/usr/sbin
 [ "$(id -u)" = 0 ] || { echo "skipped: Slurm's daemons want root"; exit 77; }
 DIR=$(mktemp -d)
 DAEMONS=
+# A step that ends says so to slurmctld, for ever where that has gone, and slurmd waits for it.
 finish()
 {
+    for i in $(seq 40); do
+        squeue -h 2> /dev/null | grep -q . || break
+        sleep 0.5
+    done
     for pid in $DAEMONS; do kill "$pid" 2> /dev/null; done
+    for i in $(seq 20); do
+        left=
+        for pid in $DAEMONS; do grep -qs ') [^Z]' "/proc/$pid/stat" && left=1; done
+        [ -n "$left" ] || break
+        sleep 0.5
+    done
+    for pid in $DAEMONS; do kill -KILL "$pid" 2> /dev/null; done
     wait 2> /dev/null
     rm -rf "$DIR"
 }
