@@ -93,6 +93,6 @@ foreach(part rules overlap mix bytes search lists)
 endforeach()
 
 # Merges with other settings and rows, beside numpy and scipy: a sample. All settings by hand: check_merges.py CULL MODELS METHODS
-add_test(NAME golden-merges-by-settings COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" --sample" sh
+add_test(NAME golden-merges-by-settings COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\" --sample" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_merges.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
 set_tests_properties(golden-merges-by-settings PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
