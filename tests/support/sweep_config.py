@@ -147,9 +147,13 @@ def cull(program, family):
     return done.stderr if refused else f"exit {done.returncode}"
 
 
+OLDER = {"layers_block_type": "hybrid_override_pattern"}  # names that no attribute_map has
+
+
 def is_named(cls, case, said):
     """Does Cull's message name what it refuses?"""
     keys = [*case.edit, *case.dropped]
+    keys += [OLDER[k] for k in keys if k in OLDER]
     inside = [k for v in case.edit.values() if isinstance(v, dict) for k in v]
     aliases = [b for k in keys for b in (cls.attribute_map.get(k), *(a for a, t in cls.attribute_map.items() if t == k))]
     words = [*keys, *inside, *filter(None, aliases), "tensor", "positions", "sliding_window", "for each layer",
