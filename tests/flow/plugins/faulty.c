@@ -64,6 +64,16 @@ CRITERION("crash", crash)
 CRITERION("loop", loop)
 CRITERION("nan", undefined)
 
+#define STRATEGY(symbol)                                                                           \
+    static const cull_plugin plugin_##symbol = {                                                   \
+        .size = sizeof plugin_##symbol,                                                            \
+        .kind = CULL_STRATEGY,                                                                     \
+        .name = #symbol,                                                                           \
+        .version = "1.0",                                                                          \
+        .brief = "for tests",                                                                      \
+        .vtable = &symbol,                                                                         \
+    };
+
 // Takes one expert more than it may.
 static cull_status select_more(cull_ctx *ctx, const void *settings, const cull_view *view,
                                const cull_scores *scores, const cull_budget *budget, size_t layer,
@@ -131,32 +141,9 @@ static const cull_strategy stray = {
     .select = select_stray,
 };
 
-static const cull_plugin plugin_stray = {
-    .size = sizeof plugin_stray,
-    .kind = CULL_STRATEGY,
-    .name = "stray",
-    .version = "1.0",
-    .brief = "for tests",
-    .vtable = &stray,
-};
-
-static const cull_plugin plugin_skipping = {
-    .size = sizeof plugin_skipping,
-    .kind = CULL_STRATEGY,
-    .name = "skipping",
-    .version = "1.0",
-    .brief = "for tests",
-    .vtable = &skipping,
-};
-
-static const cull_plugin plugin_more = {
-    .size = sizeof plugin_more,
-    .kind = CULL_STRATEGY,
-    .name = "more",
-    .version = "1.0",
-    .brief = "for tests",
-    .vtable = &more,
-};
+STRATEGY(more)
+STRATEGY(skipping)
+STRATEGY(stray)
 
 CULL_MODULE("faulty", "1.0", "MIT", &plugin_crash, &plugin_loop, &plugin_undefined, &plugin_more,
             &plugin_skipping, &plugin_stray);
