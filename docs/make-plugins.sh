@@ -6,6 +6,7 @@ unset CULL_PLUGIN_PATH
 cull=$1
 out=${2:-$(dirname "$0")/plugins}
 
+"$cull" --version >/dev/null # or what is there would be lost
 mkdir -p "$out"
 rm -f "$out"/*.md
 {
