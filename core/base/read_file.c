@@ -123,6 +123,16 @@ int cull_regular_fd(const char *path)
     return -1;
 }
 
+FILE *cull_regular_stream(const char *path)
+{
+    const int fd = cull_regular_fd(path);
+    FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+    if (!stream && fd >= 0)
+        close(fd);
+    return stream;
+}
+
 cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n)
 {
     struct stat st = { 0 };

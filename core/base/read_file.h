@@ -2,6 +2,8 @@
 #ifndef CULL_BASE_READ_FILE_H
 #define CULL_BASE_READ_FILE_H
 
+#include <stdio.h>
+
 #include "base/context.h"
 
 // The bytes of a regular file in the alloc arena, ended by a NUL that n does not count; what begins
@@ -13,5 +15,6 @@ cull_status cull_read_file(cull_ctx *ctx, const char *path, const char **bytes,
 cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *n) CULL_MUST_CHECK;
 // The same without a word: −1, errno: EINVAL where it is none. Nothing waits for a pipe.
 int cull_regular_fd(const char *path);
+FILE *cull_regular_stream(const char *path); // NULL, errno as above
 
 #endif

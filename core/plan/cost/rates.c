@@ -284,8 +284,7 @@ static const char *file_here(cull_ctx *ctx)
 
 static bool read_rates(const char *path, cull_rates *out)
 {
-    const int fd = cull_regular_fd(path);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    FILE *file = cull_regular_stream(path);
     double *to = (double *)(void *)out;
     size_t n = 0;
 
@@ -293,8 +292,6 @@ static bool read_rates(const char *path, cull_rates *out)
         n++;
     if (file)
         (void)fclose(file);
-    else if (fd >= 0)
-        (void)close(fd);
     return n == N_RATES;
 }
 

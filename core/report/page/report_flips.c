@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/read_file.h"
@@ -102,8 +101,7 @@ static const char *requests_file(const report *r, const cull_row *row)
 // Document i of a request file, NULL where there is none such.
 static json_t *document(const char *path, size_t i)
 {
-    const int fd = cull_regular_fd(path);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    FILE *file = cull_regular_stream(path);
     char line[65536];
     bool whole = true;
     json_t *doc = NULL;
@@ -120,8 +118,6 @@ static json_t *document(const char *path, size_t i)
     }
     if (file)
         (void)fclose(file);
-    else if (fd >= 0)
-        (void)close(fd);
     return doc;
 }
 
