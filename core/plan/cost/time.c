@@ -209,11 +209,10 @@ static cull_status search_seconds(cull_ctx *ctx, const cull_prepared_model *s,
     return CULL_OK;
 }
 
-static void deciding_seconds(const cull_ctx *ctx, const cull_plan *plan,
-                             const cull_prepared_model *s, size_t model, const cull_rates *rates,
-                             cull_seconds *out)
+static void deciding_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_prepared_model *s,
+                             size_t model, const cull_rates *rates, cull_seconds *out)
 {
-    const cull_pool *pool = cull_context_of((cull_ctx *)(uintptr_t)ctx)->pool;
+    const cull_pool *pool = cull_context_of(ctx)->pool;
     const size_t threads = pool ? cull_pool_threads(pool) : 1;
 
     for (size_t i = 0; i < plan->n_steps; i++) {
