@@ -1,16 +1,12 @@
 // A strategy that goes by experts, with a fault where it is told to have one.
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cull/cull.h>
+#include "fault.h"
 
 struct settings {
     int64_t fault, layer, expert;
 };
-
-enum { NONE, FAILS, CRASHES, MEDDLES, NO_NUMBER };
-static const char *const faults[] = { "none", "fails", "crashes", "meddles", "no-number", NULL };
 
 static const cull_param params[] = {
     CULL_P_CHOICE(struct settings, fault, NONE, faults, "what it does wrong"),
@@ -36,24 +32,6 @@ static cull_status prune(cull_ctx *ctx, const cull_view *view, cull_matrix_id wh
     return mask ? CULL_OK : CULL_ENOMEM;
 }
 
-// A matrix that the process which reads it refuses, not the one that makes it.
-static cull_status rewrite(cull_ctx *ctx, const cull_view *view, cull_matrix_id where,
-                           cull_cut *out)
-{
-    const float *w;
-    size_t rows, cols;
-    const cull_status status = view->weights(ctx, view, where, &w, &rows, &cols, NULL);
-
-    if (status != CULL_OK)
-        return status;
-    float *matrix = ctx->host->overlay(ctx, out, where, CULL_MATRIX, rows, cols);
-    if (!matrix)
-        return CULL_ENOMEM;
-    memcpy(matrix, w, rows * cols * sizeof *matrix);
-    matrix[cols] = NAN;
-    return CULL_OK;
-}
-
 static cull_status prune_expert(cull_ctx *ctx, const struct settings *set, const cull_view *view,
                                 size_t layer, size_t e, double sparsity, cull_cut *out)
 {
@@ -73,7 +51,7 @@ static cull_status prune_expert(cull_ctx *ctx, const struct settings *set, const
         if (part == CULL_PART_GATE || part == CULL_PART_UP || part == CULL_PART_DOWN)
             status = prune(ctx, view, cull_at_expert(layer, part, e), sparsity, out);
     if (status == CULL_OK && here && set->fault == NO_NUMBER)
-        return rewrite(ctx, view, cull_at_expert(layer, CULL_PART_UP, e), out);
+        return rewrite(ctx, view, cull_at_expert(layer, CULL_PART_UP, e), NAN, out);
     return status;
 }
 

@@ -1,17 +1,13 @@
 // A strategy whose layers stand apart, with a fault where it is told to have one.
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cull/cull.h>
+#include "fault.h"
 
 struct settings {
     int64_t fault, layer;
     bool channels, hessians;
 };
-
-enum { NONE, FAILS, CRASHES, MEDDLES, NO_NUMBER };
-static const char *const faults[] = { "none", "fails", "crashes", "meddles", "no-number", NULL };
 
 static const cull_param params[] = {
     CULL_P_CHOICE(struct settings, fault, NONE, faults, "what it does wrong"),
@@ -20,25 +16,6 @@ static const cull_param params[] = {
                 "go by channels, and by statistics that only rank 0 has"),
     CULL_P_BOOL(struct settings, hessians, false, "likewise by Hessians"),
 };
-
-// A matrix that the process which reads it refuses, not the one that makes it.
-static cull_status rewrite(cull_ctx *ctx, const cull_view *view, size_t layer, float number,
-                           cull_cut *out)
-{
-    const cull_matrix_id where = cull_at_expert(layer, CULL_PART_UP, 0);
-    const float *w;
-    size_t rows, cols;
-    const cull_status status = view->weights(ctx, view, where, &w, &rows, &cols, NULL);
-
-    if (status != CULL_OK)
-        return status;
-    float *matrix = ctx->host->overlay(ctx, out, where, CULL_MATRIX, rows, cols);
-    if (!matrix)
-        return CULL_ENOMEM;
-    memcpy(matrix, w, rows * cols * sizeof *matrix);
-    matrix[cols] = number;
-    return CULL_OK;
-}
 
 // Of an expert: its inputs' squares, or over the sample its channels or its logits.
 static double total(const struct settings *set, const cull_layer_stats *stats, size_t e)
@@ -95,8 +72,9 @@ static cull_status select_layer(cull_ctx *ctx, const void *settings, const cull_
         abort();
     drop(set, stats, budget->remove[layer], cull_cut_layer(out, layer));
     if (fault == MEDDLES)
-        return rewrite(ctx, view, layer + 1, 1, out);
-    return fault == NO_NUMBER ? rewrite(ctx, view, layer, NAN, out) : CULL_OK;
+        return rewrite(ctx, view, cull_at_expert(layer + 1, CULL_PART_UP, 0), 1, out);
+    return fault == NO_NUMBER ? rewrite(ctx, view, cull_at_expert(layer, CULL_PART_UP, 0), NAN, out)
+                              : CULL_OK;
 }
 
 static uint32_t needs_for(const void *settings)
