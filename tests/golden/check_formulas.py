@@ -12,7 +12,6 @@ import argparse
 import glob
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -25,6 +24,8 @@ try:
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
+
+from checking import call, told
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "methods"))
 from reference import Layer, camera, scores_of_channels, scores_of_experts, scores_of_weights, z_scores
@@ -180,8 +181,7 @@ class Run:
             f.write(EXPERIMENT.format(model=model, sparsity=sparsity, allocation=allocation,
                                       methods=", ".join(f"{k}: {v}" for k, v in methods.items())))
         self.folder = f"{work}/out"
-        done = subprocess.run([cull, "run", f"{work}/e.yaml", "-o", self.folder, "--quiet"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        call(cull, "run", f"{work}/e.yaml", "-o", self.folder, "--quiet")
         self.trial = {}
         for trial in glob.glob(f"{self.folder}/trials/*.h5"):
             with h5py.File(trial) as f:
@@ -199,11 +199,6 @@ def apart(gone, kept):
         return 0.0
     largest = max(np.abs(a[np.isfinite(a)]).max(initial=0) for a in (gone, kept))
     return max(0.0, gone.max() - kept.min()) / largest if largest > 0 else 0.0
-
-
-def told(what, good, text):
-    print(f"  {what:24} {text}{'' if good else '   WRONG'}", flush=True)
-    return not good
 
 
 # ---- experts ----

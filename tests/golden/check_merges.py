@@ -18,10 +18,12 @@ try:
     import numpy as np
     from safetensors import safe_open
     from scipy.cluster.hierarchy import fcluster, linkage
-    from check_ream import Cut, call
+    from check_ream import Cut
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
+
+from checking import call
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "methods"))
 import make_channels

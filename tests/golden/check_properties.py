@@ -27,6 +27,8 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
+from checking import call
+
 L, E, D, F = 4, 16, 128, 128  # of tinyworld-mixtral
 SAMPLE = "--sample" in sys.argv  # a few texts, and the methods that differ most
 EXPERT = "model.layers.{}.block_sparse_moe.experts.{}.w{}.weight"  # w1 gate, w3 up, w2 down
@@ -66,12 +68,6 @@ UNITS = {
 
 
 # ---- runs and their records ----
-
-
-def call(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
 
 
 class Run:

@@ -9,7 +9,6 @@ Exits 77 where numpy, h5py or safetensors is missing; transformers is asked only
 """
 import glob
 import os
-import subprocess
 import sys
 import tempfile
 import zlib
@@ -21,6 +20,8 @@ try:
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
+
+from checking import call
 
 FOUR = ("{ criterion: ream, strategy: { merge: { groups: centroids, usage: reap, router: drop, align: both, "
         "capacity: 4 } }, propagate: pruned }")
@@ -38,12 +39,6 @@ metrics:    [ {{ perplexity: {{ files: {models}/tinyworld/text/*.heldout.txt, le
 """
 GOLDEN = (("ream-four", 25), ("ream", 50), ("ream-four", 50), ("ream-kept", 50), ("ream-plain", 50))
 DROP = 1  # as in cull/cut.h
-
-
-def call(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
 
 
 def heads_of(cut, golden):

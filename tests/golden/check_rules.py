@@ -17,7 +17,6 @@ import collections
 import glob
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -31,6 +30,8 @@ except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
 
+from checking import call, text, told
+
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "methods"))
 import make_channels
 import make_ream
@@ -39,16 +40,6 @@ from make_channels import rms, silu, softmax
 LENGTH, ROWS = 83, 6
 make_channels.T = make_ream.T = LENGTH
 TOLERANCE = 1e-5
-
-
-def call(*words):
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
-
-
-def text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 class Model(make_channels.Model):
@@ -134,11 +125,6 @@ def rows_of(methods, name, first=0):
         ids = f.get_tensor("ids").astype(int)
     step = len(ids) // ROWS
     return ids[first:first + step * ROWS:step, :LENGTH]
-
-
-def told(what, good, text):
-    print(f"  {what:28} {text}{'' if good else '   WRONG'}", flush=True)
-    return not good
 
 
 # ---- rules ----

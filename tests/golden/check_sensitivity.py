@@ -10,7 +10,6 @@ import glob
 import itertools
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -23,6 +22,8 @@ try:
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
+
+from checking import call, text
 
 EXPERIMENT = """
 models:      {{ m: {{ hf: {{ path: {model} }} }} }}
@@ -67,10 +68,6 @@ def best_of(fitness, most, total):
     return min(fit, key=lambda c: (loss(c), [-n for n in c])), loss
 
 
-def text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def check_search(trial, model, reference, budget):
     with h5py.File(trial) as f:
         gone, fitness = f["search/gone"][()].astype(int), f["search/fitness"][()]
@@ -108,8 +105,7 @@ def check_model(cull, models, methods, name, budgets):
                 f.writelines(json.dumps(row.tolist()) + "\n" for row in some)
         with open(f"{work}/e.yaml", "w") as f:
             f.write(EXPERIMENT.format(model=model, budgets=", ".join(f"{{ active: {b} }}" for b in budgets)))
-        done = subprocess.run([cull, "run", f"{work}/e.yaml", "-o", f"{work}/out", "--quiet"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        call(cull, "run", f"{work}/e.yaml", "-o", f"{work}/out", "--quiet")
         trials = glob.glob(f"{work}/out/trials/*.h5")
         # dense, the rule, and of fewer experts per budget an equal share and a search: seeds, and layer or global, are alike
         assert len(trials) == 2 + 2 * len(budgets), trials
