@@ -179,6 +179,19 @@ prints 'length_cut *|↓ *|1.0000'
 ends 0 compare "$DIR/cut" --format csv
 prints 'length_cut'
 
+# The share stands beside every exact_match, those of several tasks too.
+for name in asks more; do
+    echo '{ "context": "The cup is in the", "until": ["."], "target": " box" }' > $name.jsonl
+done
+ends 0 eval "$MODEL" --metric 'generation: { tasks: [asks.jsonl, more.jsonl], max_new: 1 }' -o "$DIR/pair"
+ends 0 compare "$DIR/pair" --format csv
+for task in asks more pooled macro; do
+    prints ",$task,exact_match,none,0,"
+    prints ",$task,length_cut,none,1,"
+done
+ends 0 report "$DIR/pair" -o pair.html
+grep -q 'length_cut' pair.html || fail "the report does not say which answers were cut"
+
 # ---- what the system says of a path is what is said, not what would follow from its absence ----
 
 ln -s loop loop

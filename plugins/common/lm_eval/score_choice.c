@@ -101,7 +101,8 @@ static cull_status report_likelihood(cull_ctx *ctx, const task *t, const scored 
     for (size_t d = 0; d < s->n; d++)
         for (size_t c = 0; c < t->document[d].n; c++)
             s->mean[d] += s->loglik[d * s->C + c] / (double)t->document[d].n;
-    return scoring_mean_value(ctx, out, t->name, "loglikelihood", "none", summary_of(s->n, s->mean),
+    return scoring_mean_value(ctx, out, t->name,
+                              (task_mean){ "loglikelihood", "none", summary_of(s->n, s->mean), 1 },
                               means);
 }
 
@@ -120,8 +121,9 @@ static cull_status report_means(cull_ctx *ctx, const task *t, const scored *s, c
         return report_likelihood(ctx, t, s, out, means);
     for (size_t m = 0; status == CULL_OK && m < TASK_MOST_METRICS; m++)
         if (t->metrics & known[m].bit)
-            status = scoring_mean_value(ctx, out, t->name, known[m].name, "none",
-                                        summary_of(s->n, known[m].outcome), means);
+            status = scoring_mean_value(
+                ctx, out, t->name,
+                (task_mean){ known[m].name, "none", summary_of(s->n, known[m].outcome), 1 }, means);
     if (status != CULL_OK || !(t->metrics & TASK_SURPRISE))
         return status;
     const summary ll = summary_of(s->n, s->loglik);

@@ -116,8 +116,9 @@ static cull_status report_matches(cull_ctx *ctx, const task *t, const outcome *o
     for (size_t f = 0; status == CULL_OK && f < t->n_filters; f++) {
         for (size_t d = 0; d < t->n; d++)
             one[d] = o->exact[d * t->n_filters + f];
-        status = scoring_mean_value(ctx, out, t->name, "exact_match", t->filter[f].name,
-                                    summary_of(t->n, one), means);
+        status = scoring_mean_value(
+            ctx, out, t->name,
+            (task_mean){ "exact_match", t->filter[f].name, summary_of(t->n, one), 1 }, means);
     }
     return status;
 }
@@ -133,15 +134,16 @@ static cull_status report(cull_ctx *ctx, const task *t, const outcome *o, cull_r
                                                0); // for others to score
 
     if (status == CULL_OK)
-        status =
-            scoring_value(ctx, out, t->name, "length_cut", "none", summary_of(t->n, o->cut), 0);
+        status = scoring_mean_value(
+            ctx, out, t->name,
+            (task_mean){ SCORING_LENGTH_CUT, "none", summary_of(t->n, o->cut), 0 }, means);
     const scoring_column columns[] = {
         { "exact_match", NULL, "1: the filtered answer is the target", "filter", F, 'd',
           match ? o->exact : NULL },
         { "answer_tokens", "tokens", "of what the model wrote", NULL, 0, 'd',
           match ? NULL : o->tokens },
-        { "length_cut", NULL, "1: the answer ended because it had all the ids it might have", NULL,
-          0, 'd', o->cut },
+        { SCORING_LENGTH_CUT, NULL, "1: the answer ended because it had all the ids it might have",
+          NULL, 0, 'd', o->cut },
         { "extracted", NULL, "the filtered answer", "filter", F, 's', o->extracted },
         { "text", NULL, "what the model wrote, cut at the stop", NULL, 0, 's', o->text },
         { "target", NULL, "the reference before cleaning", NULL, 0, 's', o->target },

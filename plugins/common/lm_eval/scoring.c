@@ -222,7 +222,7 @@ static size_t members(const task_means *means, const task_group *group, const ch
 // Does the group average this?
 static bool is_averaged(const task_group *group, const task_mean *m)
 {
-    bool wanted = group->n_values == 0;
+    bool wanted = group->n_values == 0 || strcmp(m->metric, SCORING_LENGTH_CUT) == 0;
 
     for (size_t i = 0; i < group->n_values; i++) {
         const size_t n = strlen(m->metric);
@@ -318,7 +318,7 @@ static cull_status average(cull_ctx *ctx, const scoring *e, const task_means *me
                 continue;
             reported++;
             status = scoring_value(ctx, out, group->name, m->metric, filter ? filter : "none",
-                                   how.of(n, of), 1);
+                                   how.of(n, of), m->higher_is_better);
         }
     }
     return status == CULL_OK && reported ? name_members(ctx, e, group, out) : status;

@@ -20,12 +20,11 @@ cull_status scoring_value(cull_ctx *ctx, cull_report *out, const char *name, con
                                      .higher_is_better = higher_is_better });
 }
 
-cull_status scoring_mean_value(cull_ctx *ctx, cull_report *out, const char *name,
-                               const char *metric, const char *filter, summary of,
+cull_status scoring_mean_value(cull_ctx *ctx, cull_report *out, const char *name, task_mean mean,
                                task_means *means)
 {
-    means->at[means->n++] = (task_mean){ metric, filter, of };
-    return scoring_value(ctx, out, name, metric, filter, of, 1);
+    means->at[means->n++] = mean;
+    return scoring_value(ctx, out, name, mean.metric, mean.filter, mean.of, mean.higher_is_better);
 }
 
 cull_status scoring_columns(cull_ctx *ctx, cull_report *out, const task *t, size_t n,

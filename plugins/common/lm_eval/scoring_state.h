@@ -29,12 +29,16 @@ void scoring_task_key(const task *, char out[65]); // … of one task
 typedef struct task_mean {
     const char *metric, *filter;
     summary of;
+    int higher_is_better;
 } task_mean;
 
 typedef struct task_means {
     size_t n;
     task_mean *at; // room for one a metric and filter
 } task_means;
+
+// Stands beside every exact_match, which it may explain.
+#define SCORING_LENGTH_CUT "length_cut"
 
 enum { TASK_MOST_METRICS = 3 }; // of a task, with the same filter
 
@@ -47,9 +51,9 @@ task_scorer score_choice, score_rolling, score_generated;
 
 cull_status scoring_value(cull_ctx *, cull_report *, const char *name, const char *metric,
                           const char *filter, summary of, int higher_is_better);
-// … a mean over documents, of which the more is the better.
-cull_status scoring_mean_value(cull_ctx *, cull_report *, const char *name, const char *metric,
-                               const char *filter, summary of, task_means *means);
+// … a mean over documents, which means over tasks are made of.
+cull_status scoring_mean_value(cull_ctx *, cull_report *, const char *name, task_mean,
+                               task_means *means);
 
 // Columns over the documents of a task: one number (or text) each, or `width` of them along `dim`.
 typedef struct scoring_column {
