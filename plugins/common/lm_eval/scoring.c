@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/python/sha256.h"
+#include "common/text/two_bos.h"
 
 // ---- prepare ----
 
@@ -103,21 +104,14 @@ static cull_status gather(cull_ctx *ctx, size_t total, size_t n_docs, const aske
     return CULL_OK;
 }
 
-// lm-eval feeds two where a prompt brings its own, or its rolling prefix meets one: the scores are
-// lm-eval's, but hardly what was meant.
+// lm-eval feeds two where a prompt brings its own, or its rolling prefix meets one.
 static void warn_of_two_bos(cull_ctx *ctx, const lm_encoder *lm, const cull_requests *all)
 {
-    const int32_t bos = lm->text->bos;
-    size_t n = 0;
+    two_bos seen = { .bos = lm->text->bos };
 
-    for (size_t i = 0; i < all->n; i++) {
-        const cull_request *r = &all->at[i];
-        n += bos >= 0 && r->n > 1 && r->ids[0] == bos && r->ids[1] == bos;
-    }
-    if (n > 0)
-        ctx->host->log(ctx, CULL_WARN,
-                       "%zu of %zu requests begin with two BOS, as protocol %s has them", n, all->n,
-                       lm_versions[lm->version]);
+    for (size_t i = 0; i < all->n; i++)
+        two_bos_look(&seen, all->at[i].ids, all->at[i].n);
+    two_bos_warn(ctx, &seen, "requests", "protocol", lm_versions[lm->version]);
 }
 
 cull_status scoring_prepare(cull_ctx *ctx, const lm_encoder *lm, const task_list *tasks,

@@ -6,6 +6,7 @@
 
 #include "common/python/sha256.h"
 #include "common/text/id_rows.h"
+#include "common/text/two_bos.h"
 
 typedef struct rows_of { // a file's windows
     const char *name;
@@ -124,6 +125,16 @@ static cull_status gather(cull_ctx *ctx, const windows_wanted *want, const rows_
     return CULL_OK;
 }
 
+static void warn_of_two_bos(cull_ctx *ctx, const cull_text *text, const windows *state,
+                            const cull_requests *all)
+{
+    two_bos seen = { .bos = text->bos };
+
+    for (size_t i = 0; i < all->n; i++)
+        two_bos_look(&seen, all->at[i].ids, all->at[i].n);
+    two_bos_warn(ctx, &seen, "windows", "bos", state->bos);
+}
+
 cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_wanted *want,
                             cull_requests *out)
 {
@@ -134,9 +145,13 @@ cull_status windows_prepare(cull_ctx *ctx, const cull_text *text, const windows_
         return CULL_ENOMEM;
     state->n = want->files.n;
     state->bos = want->ids ? "as given" : text_bos_names[want->bos];
-    const cull_status status =
+    cull_status status =
         want->ids ? read_ids(ctx, text, want, rows) : read_texts(ctx, text, want, rows);
-    return status == CULL_OK ? gather(ctx, want, rows, state, out) : status;
+    if (status == CULL_OK)
+        status = gather(ctx, want, rows, state, out);
+    if (status == CULL_OK)
+        warn_of_two_bos(ctx, text, state, out);
+    return status;
 }
 
 cull_status windows_attributes(cull_ctx *ctx, const windows *w, const char *name, cull_report *out)

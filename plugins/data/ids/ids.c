@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text/id_rows.h"
+#include "common/text/two_bos.h"
 
 struct settings {
     cull_texts files;
@@ -34,8 +35,8 @@ static cull_status unpad(cull_ctx *ctx, const char *path, int64_t pad, size_t r,
 static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text,
                         cull_sequences *out)
 {
-    (void)text;
     const struct settings *set = settings;
+    two_bos seen = { .bos = text->bos };
     cull_sequences *of = ctx->host->alloc(ctx, set->files.n + 1, sizeof *of);
     size_t all = 0;
     if (!of)
@@ -57,6 +58,9 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
     for (size_t f = 0, at = 0; f < set->files.n; at += of[f++].n)
         memcpy(out->at + at, of[f].at, of[f].n * sizeof *out->at);
     out->n = want;
+    for (size_t r = 0; r < want; r++)
+        two_bos_look(&seen, out->at[r].ids, out->at[r].n);
+    two_bos_warn(ctx, &seen, "calibration rows", "bos", "as given");
     return CULL_OK;
 }
 

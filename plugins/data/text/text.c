@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/text/text_file.h"
+#include "common/text/two_bos.h"
 
 enum take { TAKE_HEAD, TAKE_SAMPLE };
 static const char *const takes[] = { "head", "sample", NULL };
@@ -175,6 +176,16 @@ static cull_status file_rows(cull_ctx *ctx, const struct settings *set, const cu
     return keep(ctx, set, file->name, want, out);
 }
 
+static void warn_of_two_bos(cull_ctx *ctx, const struct settings *set, const cull_text *text,
+                            const cull_sequences *rows)
+{
+    two_bos seen = { .bos = text->bos };
+
+    for (size_t r = 0; r < rows->n; r++)
+        two_bos_look(&seen, rows->at[r].ids, rows->at[r].n);
+    two_bos_warn(ctx, &seen, "calibration rows", "bos", set->bos ? "true" : "false");
+}
+
 static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *text,
                         cull_sequences *out)
 {
@@ -208,6 +219,8 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
     status = keep(ctx, set, "rows", (size_t)set->rows, &all);
     out->n = all.n;
     out->at = all.at;
+    if (status == CULL_OK)
+        warn_of_two_bos(ctx, set, text, out);
     return status;
 }
 
