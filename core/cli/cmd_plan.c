@@ -214,28 +214,41 @@ static void print_groups(uint32_t groups)
     }
 }
 
-// What the trials share: each set of statistics, and how many steps use it.
+static void print_statistics(const cull_experiment *e, const cull_calibration_set *set,
+                             size_t steps)
+{
+    printf(", statistics ");
+    print_groups(set->groups);
+    if (set->on != CULL_NOT)
+        printf(", on what stage %zu of %s leaves", e->plan.step[set->on].stage + 1,
+               e->spec.methods[e->plan.step[set->on].method].name);
+    printf(", serves %zu cut%s", steps, steps == 1 ? "" : "s");
+}
+
+// What the trials share: each set of statistics, how many steps use it, and what is counted on its
+// rows.
 static void print_shared(const cull_experiment *e)
 {
     const cull_plan *plan = &e->plan;
 
     for (size_t g = 0; g < plan->n_sets; g++) {
         const cull_calibration_set *set = &plan->set[g];
-        size_t steps = 0, visits = 0;
+        size_t steps = 0, visits = 0, counts = 0;
         for (size_t i = 0; i < plan->n_steps; i++) {
-            steps += plan->step[i].set == g;
-            visits += plan->step[i].set == g && plan->step[i].visit;
+            const bool sees = plan->step[i].set == g && cull_step_sees(&plan->step[i]);
+            steps += sees;
+            visits += sees && plan->step[i].visit;
+            counts += plan->step[i].counted && plan->step[i].rows == g;
         }
         const char *name = e->spec.calibrations[set->calibration].name;
-        printf("calibration %zu: %s%smodel %s, statistics ", g + 1, name ? name : "",
-               name ? ", " : "", e->spec.models[set->model].name);
-        print_groups(set->groups);
-        if (set->on != CULL_NOT)
-            printf(", on what stage %zu of %s leaves", plan->step[set->on].stage + 1,
-                   e->spec.methods[plan->step[set->on].method].name);
-        printf(", serves %zu cut%s", steps, steps == 1 ? "" : "s");
+        printf("calibration %zu: %s%smodel %s", g + 1, name ? name : "", name ? ", " : "",
+               e->spec.models[set->model].name);
+        if (steps > 0)
+            print_statistics(e, set, steps);
         if (visits > 0)
             printf(", %zu of them decided layer by layer", visits);
+        if (counts > 0)
+            printf(", what runs under %zu cut%s is counted", counts, counts == 1 ? "" : "s");
         putchar('\n');
     }
     for (size_t i = 0; i < plan->n_notes; i++)

@@ -115,6 +115,10 @@ static request request_of(const cull_calibrate_job *job)
 static cull_status prepare(cull_ctx *ctx, const cull_calibrate_job *job, request *r)
 {
     *r = request_of(job);
+    if (job->count) {
+        r->how.groups = CULL_STAT_ROUTING;
+        return CULL_OK;
+    }
     if (!job->visit)
         return look_in_cache(ctx, r);
     r->how.groups = job->visit->groups;
@@ -139,8 +143,7 @@ static void charge(const request *r, const cull_cost_seen *cost, double part, do
 }
 
 // By all ranks, where there are several.
-static cull_status make_pass(cull_ctx *ctx, size_t n, const request *const *asking,
-                             cull_cost_seen *cost)
+static cull_status make_pass(cull_ctx *ctx, size_t n, request *const *asking, cull_cost_seen *cost)
 {
     const cull_calibrate_job *job = asking[0]->job;
     cull_calibration *how = cull_take(ctx, n, sizeof *how);
@@ -157,7 +160,7 @@ static cull_status make_pass(cull_ctx *ctx, size_t n, const request *const *aski
     return cull_calibrate_pass(ctx, &job->prepared->opened, job->engine, n, how, cost);
 }
 
-static cull_status pass(cull_ctx *ctx, size_t n, const request *const *asking)
+static cull_status pass(cull_ctx *ctx, size_t n, request *const *asking)
 {
     const cull_calibrate_job *job = asking[0]->job;
     const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
@@ -201,10 +204,15 @@ static cull_status write_to_cache(cull_ctx *ctx, const request *r)
     return CULL_OK;
 }
 
-static cull_status keep(cull_ctx *ctx, const request *r)
+static cull_status keep(cull_ctx *ctx, request *r)
 {
     const cull_calibrate_job *job = r->job;
 
+    if (job->count) {
+        job->out->store = r->how.out;
+        r->how.out = NULL;
+        return CULL_OK;
+    }
     if (job->visit)
         return CULL_OK;
     const cull_status status = write_to_cache(ctx, r);
@@ -219,7 +227,7 @@ static cull_status keep(cull_ctx *ctx, const request *r)
 
 static cull_status run_requests(cull_ctx *ctx, size_t n, request *r)
 {
-    const request **asking = cull_take(ctx, n + 1, sizeof *asking);
+    request **asking = cull_take(ctx, n + 1, sizeof *asking);
     size_t n_asking = 0;
 
     if (!asking)
@@ -253,16 +261,6 @@ cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *jo
     for (size_t i = 0; r && i < n; i++)
         cull_stats_store_free(r[i].how.out);
     return status;
-}
-
-cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job)
-{
-    request r = request_of(job);
-    const request *asking = &r;
-
-    job->out->store = r.how.out = new_store(ctx, job, CULL_STAT_ROUTING);
-    r.how.groups = CULL_STAT_ROUTING;
-    return r.how.out ? pass(ctx, 1, &asking) : CULL_ENOMEM;
 }
 
 void cull_statistics_release(cull_statistics *statistics)

@@ -35,6 +35,8 @@ typedef struct cull_calibrate_job {
     const cull_key *observer_keys; // (set->n_observers)
     const cull_cut *on;            // NULL: the dense model
     const cull_visit *visit;       // NULL: the set's groups and observers are wanted
+    bool count; // instead of these, tokens per expert of `on`, not cached: what a router that skips
+                // really runs
     cull_cache_folder *cache;
     const cull_engine_options *engine;
     cull_statistics *out; // kept between calls: what it has is not read again
@@ -43,9 +45,6 @@ typedef struct cull_calibrate_job {
 // The statistics of n jobs on one model, each from the cache, or all together from one pass over
 // the weights.
 cull_status cull_calibrate(cull_ctx *ctx, size_t n, const cull_calibrate_job *job) CULL_MUST_CHECK;
-
-// Only tokens per expert (A) of job->on, not cached: what a router that skips really runs.
-cull_status cull_calibrate_count(cull_ctx *ctx, const cull_calibrate_job *job) CULL_MUST_CHECK;
 
 void cull_statistics_release(cull_statistics *statistics);
 

@@ -142,14 +142,16 @@ static cull_status add_observer(maker *m, cull_calibration_set *g, const cull_us
 }
 
 // The statistics that a step sees: of the dense model, or, where it or a stage before it
-// recalibrates or propagates, of what was left before that stage.
+// recalibrates or propagates, of what was left before that stage. What runs under a rule is counted
+// on such a set's rows, and needs nothing gathered on them.
 static cull_status find_statistics(maker *m, const cull_method *method, size_t calibration,
                                    cull_step *step)
 {
     const cull_stage *stage = step->spec;
     const bool counted = cull_stage_counted(stage) && m->spec->n_calibrations > 0;
+    const bool sees = cull_step_sees(step);
 
-    if (!step->needs && !counted && !cull_stage_observes(stage)) {
+    if (!sees && !counted) {
         step->set = CULL_NOT;
         return CULL_OK;
     }
@@ -161,14 +163,13 @@ static cull_status find_statistics(maker *m, const cull_method *method, size_t c
     if (from == 0)
         on = CULL_NOT;
     const bool drawn = cull_rows_random(&m->spec->calibrations[calibration]);
-    const cull_calibration_set wanted = { .model = step->model,
-                                          .on = on,
-                                          .calibration = calibration,
-                                          .seed = drawn ? step->seed : 0,
-                                          .groups = CULL_STAT_ROUTING };
+    const cull_calibration_set wanted = {
+        .model = step->model, .on = on, .calibration = calibration, .seed = drawn ? step->seed : 0
+    };
     CULL_TRY(find_set(m, &wanted, &step->set));
     cull_calibration_set *g = &m->plan->set[step->set];
-    g->groups |= step->needs & ~(uint32_t)CULL_STATS_IN_VISIT;
+    if (sees)
+        g->groups |= CULL_STAT_ROUTING | (step->needs & ~(uint32_t)CULL_STATS_IN_VISIT);
     return cull_stage_observes(stage) ? add_observer(m, g, &stage->criterion) : CULL_OK;
 }
 
@@ -246,11 +247,13 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
     if (unit != CULL_UNIT_NONE && isnan(spec->share))
         set_sparsity(&m->spec->sparsities[p.sparsity], &step);
     CULL_TRY(find_statistics(m, d->method, p.calibration, &step));
+    const cull_step *before = d->before == CULL_NOT ? NULL : &m->plan->step[d->before];
+    step.rows = step.set == CULL_NOT && before ? before->rows : step.set;
+    step.counted = cull_stage_counted(spec) || (before && before->counted);
     step.seeded =
         (step.search && cull_search_draws(step.search)) || cull_stage_draws(spec) ||
         (step.set != CULL_NOT && cull_rows_random(&m->spec->calibrations[p.calibration])) ||
-        (d->before != CULL_NOT && m->plan->step[d->before].seeded) ||
-        (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
+        (before && before->seeded) || (step.donor != CULL_NOT && m->plan->step[step.donor].seeded);
     return add_step(m, &step, out);
 }
 

@@ -34,7 +34,8 @@ typedef struct cull_step {
     const cull_stage *spec;
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
     size_t donor;  // the step whose counts it takes, arrived at or searched for; CULL_NOT: none
-    size_t set;    // the statistics it sees; CULL_NOT: it needs none
+    size_t set;    // the statistics it sees, or its rows alone; CULL_NOT: it needs none
+    size_t rows;   // the set whose rows it, or the last before it that has one, meets; CULL_NOT
     size_t layers; // which of the experiment's `layers` say what may be cut
     enum cull_allocation_kind scope; // EXPERT, CHANNEL: how the budget is spread over layers
     const cull_search *search;       // scope SEARCH: the counts are what it finds; else NULL
@@ -44,6 +45,7 @@ typedef struct cull_step {
     double later;                // 1 - share, of the stages behind it that have one: their product
     const cull_sparsity *budget; // that sparsity is to meet (meet.h), 0 till then; NULL: none
     bool visit;                  // decided layer by layer, inside the visit
+    bool counted;                // on its rows: what the rules of it and those before leave running
     bool seeded;                 // its result depends on the seed
     uint64_t seed;
     cull_key sketch; // what it is, before models and data are known
@@ -55,7 +57,7 @@ typedef struct cull_calibration_set {
     size_t on;          // the step whose cut is calibrated; CULL_NOT: the dense model
     size_t calibration; // of the experiment
     uint64_t seed;      // of the rows
-    uint32_t groups;    // CULL_STAT_*, the union of what its steps need
+    uint32_t groups;    // CULL_STAT_*, the union of what its steps need; 0: its rows are all
     size_t n_observers;
     const cull_use **observers; // criteria with a statistic of their own
     cull_key key;               // (cull_plan_keys)
@@ -99,6 +101,7 @@ uint32_t cull_stage_needs(const cull_stage *stage); // statistics of criterion a
 uint32_t cull_stage_emits(const cull_stage *stage);
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
+bool cull_step_sees(const cull_step *step);        // any statistics at all
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
 bool cull_stage_counted(const cull_stage *stage);  // what its rule leaves running is counted
 // Can several ranks decide about a layer together, each about some of its experts?

@@ -106,6 +106,11 @@ bool cull_stage_observes(const cull_stage *stage)
     return c && c->observer;
 }
 
+bool cull_step_sees(const cull_step *step)
+{
+    return step->needs || cull_stage_observes(step->spec);
+}
+
 bool cull_stage_counted(const cull_stage *stage)
 {
     return strategy_of(stage)->flags & CULL_COUNTED;

@@ -80,7 +80,7 @@ typedef struct cull_cut_summary {
 } cull_cut_summary;
 
 typedef struct cull_phase { // a timed part of the work
-    const char *name;       // "calibrate", "score", "select", "evaluate"
+    const char *name;       // "calibrate", "search", "score", "select", "count", "evaluate"
     double wall_s, cpu_s;   // this trial's share
     uint64_t peak_rss_bytes, tokens;
     double flops;          // multiply-adds × 2, this trial's share

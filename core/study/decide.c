@@ -54,73 +54,27 @@ static bool skips(const cull_cut *cut)
     return false;
 }
 
-// The calibration rows that step i or one before it sees, or else any that were read; NULL: there
-// are none.
-static const cull_rows *rows_seen(const cull_study *s, size_t i)
+// The set's, or else any that were read.
+const cull_rows *cull_rows_counted(const cull_study *s, size_t i)
 {
-    const cull_plan *plan = s->plan;
-    const cull_prepared_model *prepared = &s->inputs->at[plan->step[i].model];
+    const cull_step *step = &s->plan->step[i];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
 
-    while (i != CULL_NOT && plan->step[i].set == CULL_NOT)
-        i = plan->step[i].before;
-    if (i != CULL_NOT)
-        return cull_rows_of(prepared, &plan->set[plan->step[i].set]);
+    if (step->rows != CULL_NOT)
+        return cull_rows_of(prepared, &s->plan->set[step->rows]);
     return prepared->n_rows > 0 ? &prepared->rows[0] : NULL;
 }
 
-// How many experts a skipping router really runs shows only when it runs: the calibration rows are
-// counted on the variant itself.
-static cull_status size_running(cull_study *s, size_t i)
-{
-    const cull_step *step = &s->plan->step[i];
-    const cull_prepared_model *prepared = &s->inputs->at[step->model];
-    const cull_rows *rows = rows_seen(s, i);
-    cull_step_state *made = &s->made[i];
-
-    if (!rows) {
-        cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
-                      "strategy %s: the experiment has no \"calibrate\", so that what runs for a "
-                      "token is not counted, and stands as if all experts of a token ran",
-                      step->spec->strategy.plugin->name);
-        return CULL_OK;
-    }
-    const cull_calibration_set set = { .model = step->model,
-                                       .calibration = rows->calibration,
-                                       .seed = rows->seed };
-    cull_statistics counted = { 0 };
-    const cull_calibrate_job job = { .prepared = prepared,
-                                     .set = &set,
-                                     .on = made->result.cut,
-                                     .cache = &s->cache,
-                                     .engine = &s->options->engine,
-                                     .out = &counted };
-    cull_status status = cull_calibrate_count(s->ctx, &job);
-    if (status == CULL_OK)
-        status = cull_cut_size_of(
-            s->ctx, &prepared->opened, made->result.cut, cull_frozen_of(prepared, step->layers),
-            (cull_routing_counts){ cull_stats_store_view(counted.store), true },
-            &made->variant.size);
-    cull_statistics_release(&counted);
-    return status;
-}
-
-// What the stage decided is checked against its budget and becomes a variant.
-cull_status cull_accept_step(cull_study *s, const cull_decision *b)
+static cull_status check_and_keep(cull_study *s, const cull_decision *b)
 {
     const size_t i = b->step;
     const cull_step *step = &s->plan->step[i];
-    const cull_prepared_model *prepared = &s->inputs->at[step->model];
     cull_step_state *made = &s->made[i];
-    cull_status status = cull_apply(
-        s->ctx, prepared, cull_frozen_of(prepared, step->layers), s->spec->store, made->result.cut,
-        (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
 
-    if (status == CULL_OK && skips(made->result.cut))
-        status = size_running(s, i);
     cull_context_of(s->ctx)->owner = step->spec->strategy.plugin->name;
-    if (status == CULL_OK)
-        status = cull_budget_check(s->ctx, step, prepared, &b->budget, &b->before,
-                                   &made->variant.size, made->result.cut);
+    const cull_status status =
+        cull_budget_check(s->ctx, step, &s->inputs->at[step->model], &b->budget, &b->before,
+                          &made->variant.size, made->result.cut);
     cull_context_of(s->ctx)->owner = NULL;
     CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
                         step->spec->strategy.plugin->name));
@@ -128,6 +82,60 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     cull_log_line(cull_context_of(s->ctx)->log, CULL_DEBUG, "stage %s: made", step->key.hex);
     made->state = CULL_DONE;
     return CULL_OK;
+}
+
+// How many experts a skipping router really runs shows only when it runs.
+static cull_status await_counts(cull_study *s, const cull_decision *b)
+{
+    cull_decision *kept = cull_take(s->ctx, 1, sizeof *kept);
+
+    if (!kept)
+        return CULL_ENOMEM;
+    *kept = *b;
+    s->made[b->step].uncounted = kept;
+    return CULL_OK;
+}
+
+cull_status cull_accept_step(cull_study *s, const cull_decision *b)
+{
+    const cull_step *step = &s->plan->step[b->step];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_step_state *made = &s->made[b->step];
+    const cull_status status = cull_apply(
+        s->ctx, prepared, cull_frozen_of(prepared, step->layers), s->spec->store, made->result.cut,
+        (cull_routing_counts){ stats_of(s, step), false }, &made->variant);
+
+    CULL_TRY(cull_while(s->ctx, status, "checking the cut of strategy %s",
+                        step->spec->strategy.plugin->name));
+    if (!skips(made->result.cut))
+        return check_and_keep(s, b);
+    if (cull_rows_counted(s, b->step))
+        return await_counts(s, b);
+    cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
+                  "strategy %s: the experiment has no \"calibrate\", so that what runs for a "
+                  "token is not counted, and stands as if all experts of a token ran",
+                  step->spec->strategy.plugin->name);
+    return check_and_keep(s, b);
+}
+
+cull_status cull_accept_counted(cull_study *s, size_t i, const cull_statistics *counted)
+{
+    const cull_step *step = &s->plan->step[i];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_step_state *made = &s->made[i];
+    const cull_decision *decided = made->uncounted;
+
+    made->uncounted = NULL;
+    made->counted = (cull_phase){ .name = "count",
+                                  .wall_s = counted->wall_s,
+                                  .cpu_s = counted->cpu_s,
+                                  .tokens = cull_rows_counted(s, i)->tokens,
+                                  .flops = (double)counted->cost.flops,
+                                  .weight_bytes = counted->cost.weight_bytes };
+    CULL_TRY(cull_cut_size_of(
+        s->ctx, &prepared->opened, made->result.cut, cull_frozen_of(prepared, step->layers),
+        (cull_routing_counts){ cull_stats_store_view(counted->store), true }, &made->variant.size));
+    return check_and_keep(s, decided);
 }
 
 cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b)

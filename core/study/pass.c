@@ -129,7 +129,7 @@ static cull_status accept_batch(cull_study *s, layerwise_batch *v)
     return CULL_OK;
 }
 
-// ---- the pass ----
+// ---- statistics ----
 
 static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
 {
@@ -152,11 +152,86 @@ static cull_status job_of(cull_study *s, size_t g, cull_calibrate_job *job)
     return CULL_OK;
 }
 
-cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,
-                           const size_t *layerwise)
+// ---- what is counted in it ----
+
+typedef struct counting { // of the steps that wait for counts
+    size_t n, *step;      // (n)
+    cull_statistics *counted;
+} counting;
+
+static cull_status find_uncounted(cull_study *s, counting *c)
+{
+    *c = (counting){ .step = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *c->step) };
+    c->counted = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *c->counted);
+    if (!c->step || !c->counted)
+        return CULL_ENOMEM;
+    for (size_t i = 0; i < s->plan->n_steps; i++)
+        if (s->made[i].uncounted)
+            c->step[c->n++] = i;
+    return CULL_OK;
+}
+
+static cull_status count_of(cull_study *s, size_t i, cull_statistics *out, cull_calibrate_job *job)
+{
+    const cull_rows *rows = cull_rows_counted(s, i);
+    const size_t model = s->plan->step[i].model;
+    cull_calibration_set *set = cull_take(s->ctx, 1, sizeof *set);
+
+    if (!set)
+        return CULL_ENOMEM;
+    *set = (cull_calibration_set){ .model = model,
+                                   .calibration = rows->calibration,
+                                   .seed = rows->seed };
+    *job = (cull_calibrate_job){
+        .prepared = &s->inputs->at[model],
+        .set = set,
+        .on = s->made[i].result.cut,
+        .count = true,
+        .cache = &s->cache,
+        .engine = &s->options->engine,
+        .out = out,
+    };
+    return CULL_OK;
+}
+
+static cull_status accept_counts(cull_study *s, const counting *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const double dense = s->dense_flops[s->plan->step[c->step[i]].model];
+        s->equivalents += dense > 0 ? (double)c->counted[i].cost.flops / dense : 0;
+        cull_concern_step(s, c->step[i]);
+        const cull_status status = cull_accept_counted(s, c->step[i], &c->counted[i]);
+        if (status != CULL_OK)
+            CULL_TRY(cull_fail_step(s, c->step[i], status));
+    }
+    return CULL_OK;
+}
+
+static void release_counts(const counting *c)
+{
+    for (size_t i = 0; c->counted && i < c->n; i++)
+        cull_statistics_release(&c->counted[i]);
+}
+
+// ---- the pass ----
+
+static cull_status run_pass(cull_study *s, size_t n, const cull_calibrate_job *job)
+{
+    cull_log *log = cull_context_of(s->ctx)->log;
+
+    if (n == 0)
+        return CULL_OK;
+    cull_progress_about(log, job[0].prepared->spec->name);
+    CULL_TRY(cull_calibrate(s->ctx, n, job));
+    cull_progress_about(log, NULL);
+    return CULL_OK;
+}
+
+static cull_status make_pass(cull_study *s, const counting *c, size_t n_sets, const size_t *set,
+                             size_t n_layerwise, const size_t *layerwise)
 {
     layerwise_batch *batch = cull_take(s->ctx, n_layerwise + 1, sizeof *batch);
-    cull_calibrate_job *job = cull_take(s->ctx, n_sets + n_layerwise + 1, sizeof *job);
+    cull_calibrate_job *job = cull_take(s->ctx, n_sets + n_layerwise + c->n + 1, sizeof *job);
     size_t n = 0, n_batches = 0;
 
     if (!batch || !job)
@@ -171,13 +246,23 @@ cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size
         CULL_TRY(job_of(s, batch[p].set, &job[n]));
         job[n++].visit = &batch[p].visit;
     }
-    if (n > 0) {
-        cull_log *log = cull_context_of(s->ctx)->log;
-        cull_progress_about(log, job[0].prepared->spec->name);
-        CULL_TRY(cull_calibrate(s->ctx, n, job));
-        cull_progress_about(log, NULL);
-    }
+    for (size_t i = 0; i < c->n; i++)
+        CULL_TRY(count_of(s, c->step[i], &c->counted[i], &job[n++]));
+    CULL_TRY(run_pass(s, n, job));
+    CULL_TRY(accept_counts(s, c));
     for (size_t p = 0; p < n_batches; p++)
         CULL_TRY(accept_batch(s, &batch[p]));
     return CULL_OK;
+}
+
+cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,
+                           const size_t *layerwise)
+{
+    counting c;
+    cull_status status = find_uncounted(s, &c);
+
+    if (status == CULL_OK)
+        status = make_pass(s, &c, n_sets, set, n_layerwise, layerwise);
+    release_counts(&c);
+    return status;
 }

@@ -162,6 +162,15 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
     return CULL_OK;
 }
 
+// Do the cell's steps see the set's statistics, or are its rows only counted on?
+static bool sees(const cull_study *s, const cull_cell *cell, size_t g)
+{
+    for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
+        if (s->plan->step[i].set == g && cull_step_sees(&s->plan->step[i]))
+            return true;
+    return false;
+}
+
 static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_trial *trial)
 {
     const size_t g = cull_first_set(s, cell->step);
@@ -174,7 +183,7 @@ static cull_status calibration_of(cull_study *s, const cull_cell *cell, cull_tri
         return cull_no_memory(s->ctx);
     trial->calibration_rows =
         &cull_rows_of(&s->inputs->at[cell->model], &s->plan->set[g])->sequences;
-    if (s->statistics[g].store)
+    if (s->statistics[g].store && sees(s, cell, g))
         trial->stats = cull_stats_store_view(s->statistics[g].store);
     return CULL_OK;
 }
@@ -211,14 +220,14 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
 static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *trial)
 {
     const size_t steps = f->cell->method == CULL_NOT ? 0 : s->spec->methods[f->cell->method].n;
-    cull_phase *phases = cull_take(s->ctx, 4 * steps + 1, sizeof *phases);
+    cull_phase *phases = cull_take(s->ctx, 5 * steps + 1, sizeof *phases);
 
     if (!phases)
         return CULL_ENOMEM;
     for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
         const size_t g = s->plan->step[i].set;
         const cull_stage_result *made = &s->made[i].result;
-        if (g != CULL_NOT && s->statistics[g].wall_s > 0) {
+        if (g != CULL_NOT && cull_step_sees(&s->plan->step[i]) && s->statistics[g].wall_s > 0) {
             const cull_statistics *stats = &s->statistics[g];
             const double share = 1 / (double)(s->sharers[g] ? s->sharers[g] : 1);
             phases[trial->n_phases++] = (cull_phase){
@@ -231,6 +240,8 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
             };
         }
         trial->n_phases += cull_search_phase(s, i, &phases[trial->n_phases]);
+        if (s->made[i].counted.name)
+            phases[trial->n_phases++] = s->made[i].counted;
         phases[trial->n_phases++] =
             (cull_phase){ .name = "score", .wall_s = made->score_s, .cpu_s = made->score_s };
         phases[trial->n_phases++] =

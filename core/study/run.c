@@ -102,7 +102,7 @@ static void count_sharers(cull_study *s)
         if (s->cell[c].state != CULL_WANTED)
             continue;
         for (size_t i = s->plan->cell[c].step; i != CULL_NOT; i = s->plan->step[i].before)
-            if (s->plan->step[i].set != CULL_NOT)
+            if (s->plan->step[i].set != CULL_NOT && cull_step_sees(&s->plan->step[i]))
                 s->sharers[s->plan->step[i].set]++;
     }
 }

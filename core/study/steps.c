@@ -63,8 +63,32 @@ static size_t that_decide(const cull_study *s, cull_decides want, size_t n, cons
     size_t found = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (cull_step_decides(&s->plan->step[steps[i]]) == want)
+        if (s->made[steps[i]].state == CULL_WANTED && !s->made[steps[i]].uncounted &&
+            cull_step_decides(&s->plan->step[steps[i]]) == want)
             out[found++] = steps[i];
+    return found;
+}
+
+// Those whose rules are counted, and are decided from what the model says alone.
+static size_t that_only_count(const cull_study *s, size_t n, const size_t *steps, size_t *out)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const cull_step *step = &s->plan->step[steps[i]];
+        if (step->counted && !cull_step_sees(step) && cull_step_decides(step) == CULL_DECIDES_WHOLE)
+            out[found++] = steps[i];
+    }
+    return found;
+}
+
+// The steps that were decided, but wait for counts.
+static size_t that_wait(const cull_study *s, size_t n, const size_t *steps)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++)
+        found += s->made[steps[i]].uncounted != NULL;
     return found;
 }
 
@@ -75,7 +99,8 @@ static size_t sets_of(const cull_study *s, size_t n, const size_t *steps, size_t
 
     for (size_t i = 0; i < n; i++) {
         const cull_step *step = &s->plan->step[steps[i]];
-        bool seen = step->set == CULL_NOT || cull_step_decides(step) == CULL_DECIDES_LAYERWISE;
+        bool seen = step->set == CULL_NOT || !cull_step_sees(step) ||
+                    cull_step_decides(step) == CULL_DECIDES_LAYERWISE;
         for (size_t g = 0; g < found && !seen; g++)
             seen = out[g] == step->set;
         if (!seen)
@@ -103,16 +128,20 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
 
     if (!set || !some)
         return CULL_ENOMEM;
-    // 1. One pass over the weights: the statistics that are wanted whole, and the steps that decide
+    // 1. The steps that wait for no statistics, so that what runs under them is counted in
+    // 2. One pass over the weights: the statistics that are wanted whole, and the steps that decide
     //    in it, layer by layer
+    CULL_TRY(decide_at_once(s, that_only_count(s, n, steps, some), some));
     const size_t n_sets = sets_of(s, n, steps, set);
     CULL_TRY(cull_make_pass(s, n_sets, set, that_decide(s, CULL_DECIDES_LAYERWISE, n, steps, some),
                             some));
-    // 2. The steps that decide from all layers at once
+    // 3. The steps that decide from all layers at once
     CULL_TRY(decide_at_once(s, that_decide(s, CULL_DECIDES_WHOLE, n, steps, some), some));
-    // 3. A second pass for those that spread their budget by what the first one found
-    return cull_make_pass(s, 0, NULL, that_decide(s, CULL_DECIDES_LAYERWISE_SPREAD, n, steps, some),
-                          some);
+    // 4. A second pass for those that spread their budget by what the first one found, and a third
+    //    for what is left to count
+    CULL_TRY(cull_make_pass(s, 0, NULL,
+                            that_decide(s, CULL_DECIDES_LAYERWISE_SPREAD, n, steps, some), some));
+    return that_wait(s, n, steps) > 0 ? cull_make_pass(s, 0, NULL, 0, NULL) : CULL_OK;
 }
 
 // Those of the ready steps that nobody else is making; while all are in the making, a rest.

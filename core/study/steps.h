@@ -34,8 +34,13 @@ typedef struct cull_decision {
 } cull_decision;
 
 cull_status cull_prepare_step(cull_study *s, size_t i, cull_decision *b) CULL_MUST_CHECK;
-// What was decided is checked against its budget and becomes a variant: the step is DONE.
+// What was decided becomes a variant and is checked against its budget: the step is DONE. Where a
+// router skips, that is when what it runs has been counted in the next pass: the calibration rows
+// on which it is counted, or NULL, and the end of it, with the counts.
 cull_status cull_accept_step(cull_study *s, const cull_decision *b) CULL_MUST_CHECK;
+const cull_rows *cull_rows_counted(const cull_study *s, size_t i);
+cull_status cull_accept_counted(cull_study *s, size_t i,
+                                const cull_statistics *counted) CULL_MUST_CHECK;
 
 // The warnings to come concern the first trial that rests on the step; CULL_NOT: none.
 void cull_concern_step(cull_study *s, size_t i);
@@ -50,7 +55,8 @@ cull_status cull_fail_step(cull_study *s, size_t i, cull_status status) CULL_MUS
 cull_status cull_search_step(cull_study *s, size_t i) CULL_MUST_CHECK;
 
 // One pass over a model's weights: the statistics of some sets, as far as the cache lacks them,
-// and the decisions of some steps that decide layer by layer, inside the layers' visits.
+// the decisions of some steps that decide layer by layer, inside the layers' visits, and the counts
+// for which steps wait.
 cull_status cull_make_pass(cull_study *s, size_t n_sets, const size_t *set, size_t n_layerwise,
                            const size_t *layerwise) CULL_MUST_CHECK;
 

@@ -29,7 +29,9 @@ typedef struct cull_step_state { // of a step
     cull_variant variant;
     cull_cut_name cut;   // its file in cuts/; "" where it has none yet
     cull_phase searched; // of a search: what its generations took
-    const char *reason;  // FAILED: one sentence, and frames
+    cull_phase counted;  // of a router that skips: what counting what it runs took
+    const struct cull_decision *uncounted; // WANTED: decided, but that is still to come
+    const char *reason;                    // FAILED: one sentence, and frames
 } cull_step_state;
 
 typedef struct cull_cell_state { // of a cell
@@ -56,7 +58,7 @@ typedef struct cull_study {
     cull_layer_facts **layers;   // [model] → (L), as views want them
     cull_step_state *made;       // (n_steps)
     cull_statistics *statistics; // (n_sets)
-    size_t *sharers;             // (n_sets) wanted cells that rest on it
+    size_t *sharers;             // (n_sets) wanted cells that see it
     cull_cell_state *cell;       // (n_cells)
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about

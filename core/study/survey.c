@@ -14,6 +14,7 @@
 typedef struct survey {
     cull_study study;
     bool *step, *set;               // wanted: to be made
+    bool *rows;                     // of a set nothing is to be gathered, but counted on its rows
     bool *needed_step, *needed_set; // by a trial that is not complete
     cull_survey *out;
 } survey;
@@ -89,9 +90,10 @@ static cull_status count_cells(survey *v)
 static cull_status want_step(survey *v, size_t i);
 
 // Are all statistics there that the set's wanted steps see?
-static cull_status want_set(survey *v, size_t g, const cull_step *step)
+static cull_status want_set(survey *v, const cull_step *step)
 {
     cull_study *s = &v->study;
+    const size_t g = step->set;
     const cull_calibration_set *set = &s->plan->set[g];
     uint32_t groups = 0;
     size_t observers = 0;
@@ -111,7 +113,17 @@ static cull_status want_set(survey *v, size_t g, const cull_step *step)
         observers == set->n_observers)
         return CULL_OK;
     v->set[g] = true;
+    v->rows[g] = false;
     return want_step(v, set->on);
+}
+
+// What runs under the step's rules will be counted.
+static void want_rows(survey *v, const cull_step *step)
+{
+    if (!step->counted || step->rows == CULL_NOT)
+        return;
+    v->rows[step->rows] = !v->set[step->rows] || v->rows[step->rows];
+    v->set[step->rows] = v->needed_set[step->rows] = true;
 }
 
 static cull_status want_step(survey *v, size_t i)
@@ -127,7 +139,10 @@ static cull_status want_step(survey *v, size_t i)
     v->step[i] = true;
     CULL_TRY(want_step(v, step->before));
     CULL_TRY(want_step(v, step->donor));
-    return step->set == CULL_NOT ? CULL_OK : want_set(v, step->set, step);
+    if (step->set != CULL_NOT && cull_step_sees(step))
+        CULL_TRY(want_set(v, step));
+    want_rows(v, step);
+    return CULL_OK;
 }
 
 static cull_found amount_of(size_t n, const bool *needed, const bool *wanted)
@@ -149,7 +164,8 @@ static cull_status count_steps(survey *v)
     v->set = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->set);
     v->needed_step = cull_take(v->study.ctx, plan->n_steps + 1, sizeof *v->needed_step);
     v->needed_set = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->needed_set);
-    if (!v->step || !v->set || !v->needed_step || !v->needed_set)
+    v->rows = cull_take(v->study.ctx, plan->n_sets + 1, sizeof *v->rows);
+    if (!v->step || !v->set || !v->needed_step || !v->needed_set || !v->rows)
         return CULL_ENOMEM;
     for (size_t c = 0; c < plan->n_cells; c++)
         if (!v->out->there[c])
@@ -199,11 +215,14 @@ static cull_status make_rest(survey *v)
             to->before = moved(step, to->before);
             to->donor = moved(step, to->donor);
             to->set = moved(set, to->set);
+            to->rows = moved(set, to->rows);
         }
     for (size_t g = 0; g < plan->n_sets; g++)
         if (v->set[g]) {
             rest->set[set[g]] = plan->set[g];
             rest->set[set[g]].on = moved(step, plan->set[g].on);
+            if (v->rows[g])
+                rest->set[set[g]].groups = 0, rest->set[set[g]].n_observers = 0;
         }
     for (size_t c = 0; c < plan->n_cells; c++)
         if (!v->out->there[c])

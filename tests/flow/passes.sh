@@ -17,13 +17,38 @@ echo "$methods" | experiment '[ 0.5 ]' > e.yaml
 # ask for all layers first; then what both first stages left.
 run 0 e.yaml --verbose
 says '5 trials: 0 were there, 5 done, 0 failed, 0 left'
-grep -o 'a pass over the weights for .*' log > passes
-printf 'a pass over the weights for %s\n' '2 calibrations' '1 calibration' '2 calibrations' | diff - passes ||
-    fail "other passes"
+made_passes()
+{
+    grep -o 'a pass over the weights for .*' log > passes
+    printf 'a pass over the weights for %s\n' "$@" | diff - passes || fail "other passes"
+}
+made_passes '2 calibrations' '1 calibration' '2 calibrations'
 
 # Statistics and what was decided in a pass are there the next time.
 rm -r "$OUT/trials"
 run 0 e.yaml --verbose
 says '5 trials: 0 were there, 5 done, 0 failed, 0 left'
 grep -q 'a pass over the weights' log && fail "what was there is gathered again"
+
+# What runs under rules is counted together, and gathers nothing; a rule that rests on statistics is counted
+# after them, as is what a later stage leaves.
+planned() { "$CULL" plan "$@" -o "$OUT" 2> log | sed -n 's/^  calibrate  *\([0-9]*\) pass.*/\1/p'; }
+rules='
+  half: { strategy: { top-p: { p: 0.5 } } }
+  most: { strategy: { top-p: { p: 0.8 } } }'
+rm -r "$OUT"
+echo "$rules" | experiment '[ 0.5 ]' > rules.yaml
+"$CULL" plan rules.yaml > plan || fail "plan"
+grep -q '^calibration 1: model tiny, what runs under 2 cuts is counted$' plan || fail "other sets: $(cat plan)"
+[ "$(planned rules.yaml)" = 1 ] || fail "other passes are planned"
+run 0 rules.yaml --verbose
+made_passes '2 calibrations'
+rules="$rules
+  reap: { criterion: reap, strategy: { lowest: { experts: 0.25 } } }
+  skip: { strategy: skip }
+  then: [ { strategy: { top-p: { p: 0.9 } } }, { criterion: wanda, strategy: unstructured } ]"
+echo "$rules" | experiment '[ 0.5 ]' > rules.yaml
+[ "$(planned rules.yaml)" = 3 ] || fail "other passes are planned"
+run 0 rules.yaml --verbose
+made_passes '2 calibrations' '1 calibration' '1 calibration'
 exit 0

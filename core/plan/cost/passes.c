@@ -30,7 +30,8 @@ static size_t round_of(const cull_plan *plan, const size_t *round, const cull_st
 
 static bool shares(const cull_planned_calibration *p, const cull_planned_calibration *with)
 {
-    if (p->set != with->set || p->visit != with->visit || p->propagate || with->propagate)
+    if (p->set != with->set || p->visit != with->visit || p->propagate || with->propagate ||
+        p->count || with->count)
         return false;
     return !p->visit || p->pass == with->pass;
 }
@@ -48,18 +49,32 @@ static void add(cull_passes *p, cull_planned_calibration one)
     p->at[p->n++] = one;
 }
 
-// A round is a pass for statistics and visits that wait for none of them, and one for visits that
-// do.
+// What runs under a rule is counted in the first pass after it is decided, on its own variant.
+static void add_count(const cull_step *step, size_t decided, cull_passes *p)
+{
+    if (step->counted && step->rows != CULL_NOT)
+        add(p,
+            (cull_planned_calibration){
+                .pass = decided, .set = step->rows, .groups = CULL_STAT_ROUTING, .count = true });
+}
+
+// A round is a pass for statistics and visits that wait for none of them, one for visits that do,
+// and one for what is left to count.
 static void add_step(const cull_plan *plan, const cull_step *step, size_t round, cull_passes *p)
 {
     const cull_decides decides = cull_step_decides(step);
 
-    if (decides != CULL_DECIDES_LAYERWISE)
+    const size_t spread = decides == CULL_DECIDES_LAYERWISE_SPREAD;
+
+    add_count(step, 3 * round + (cull_step_sees(step) ? 1 + spread : 0), p);
+    if (step->set == CULL_NOT || !cull_step_sees(step))
+        return;
+    const cull_calibration_set *set = &plan->set[step->set];
+    if (decides != CULL_DECIDES_LAYERWISE && (set->groups || set->n_observers))
         add(p, (cull_planned_calibration){
-                   .pass = 2 * round, .set = step->set, .groups = plan->set[step->set].groups });
+                   .pass = 3 * round, .set = step->set, .groups = set->groups });
     if (decides != CULL_DECIDES_WHOLE)
-        add(p, (cull_planned_calibration){ .pass = 2 * round +
-                                                   (decides == CULL_DECIDES_LAYERWISE_SPREAD),
+        add(p, (cull_planned_calibration){ .pass = 3 * round + spread,
                                            .set = step->set,
                                            .groups = CULL_STAT_ROUTING | step->needs,
                                            .visit = true,
@@ -79,12 +94,12 @@ cull_status cull_plan_passes(cull_ctx *ctx, const cull_plan *plan, size_t model,
 {
     size_t *round = cull_scratch(ctx, plan->n_steps + 1, sizeof *round);
 
-    *out = (cull_passes){ .at = cull_scratch(ctx, 2 * plan->n_steps + 1, sizeof *out->at) };
+    *out = (cull_passes){ .at = cull_scratch(ctx, 3 * plan->n_steps + 1, sizeof *out->at) };
     if (!round || !out->at)
         return CULL_ENOMEM;
     for (size_t i = 0; i < plan->n_steps; i++) {
         round[i] = round_of(plan, round, &plan->step[i]);
-        if (plan->step[i].model == model && plan->step[i].set != CULL_NOT)
+        if (plan->step[i].model == model)
             add_step(plan, &plan->step[i], round[i], out);
     }
     qsort(out->at, out->n, sizeof *out->at, by_pass);

@@ -1,8 +1,9 @@
 // Which calibrations go through the layers together.
 //
 // A calibration is what a set's rows are run for: its statistics, the decisions of steps that
-// only look at layers, or those of one step that changes what later layers see. All that wait for
-// nothing, or for what earlier passes decided, share a pass over the weights.
+// only look at layers, or those of one step that changes what later layers see; or they count what
+// runs under a variant's rules. All that wait for nothing, or for what earlier passes decided,
+// share a pass over the weights.
 #ifndef CULL_PLAN_COST_PASSES_H
 #define CULL_PLAN_COST_PASSES_H
 
@@ -24,6 +25,7 @@ typedef struct cull_planned_calibration {
     uint32_t groups;
     bool visit;     // steps are decided in it
     bool propagate; // and later layers see what its only step decides
+    bool count;     // of a variant, on the set's rows
 } cull_planned_calibration;
 
 typedef struct cull_passes {

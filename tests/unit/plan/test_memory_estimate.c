@@ -112,7 +112,8 @@ static void earlier_states_stay_for_cosines_of_layers(void **state)
 }
 
 // One for the first stage and one for what it left; one where sets are searched while a layer is
-// visited, and one more where masks are spread over all layers first.
+// visited, and one more where masks are spread over all layers first. What runs under a rule is
+// counted in one, after the statistics that it rests on.
 static void passes_are_counted(void **state)
 {
     (void)state;
@@ -124,7 +125,12 @@ static void passes_are_counted(void **state)
                     "} } } ]");
     const estimate after =
         estimate_of("[ { criterion: wanda, strategy: unstructured, propagate: pruned } ]");
+    const estimate rule = estimate_of("[ { strategy: { top-p: { p: 0.5 } } } ]");
+    const estimate skips = estimate_of("[ { strategy: skip } ]");
 
+    assert_int_equal(rule.costs.calibrate.passes, 1);
+    assert_bytes(rule.costs.calibrate.tokens, (double)ROWS * LENGTH);
+    assert_int_equal(skips.costs.calibrate.passes, 2);
     assert_int_equal(two.costs.calibrate.passes, 2);
     assert_int_equal(inside.costs.calibrate.passes, 1);
     assert_int_equal(after.costs.calibrate.passes, 2);
