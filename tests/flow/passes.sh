@@ -12,6 +12,7 @@ methods='
   naee:   [ { criterion: enumeration, strategy: { combinatorial: { inputs: progressive } } } ]
   pruned: [ { criterion: wanda, strategy: unstructured, propagate: pruned } ]'
 echo "$methods" | experiment '[ 0.5 ]' > e.yaml
+"$CULL" plan e.yaml -o "$OUT" > plan || fail "plan"
 
 # First what both first stages need, with the sets that are searched layer by layer; then the masks that
 # ask for all layers first; then what both first stages left.
@@ -23,6 +24,12 @@ made_passes()
     printf 'a pass over the weights for %s\n' "$@" | diff - passes || fail "other passes"
 }
 made_passes '2 calibrations' '1 calibration' '2 calibrations'
+
+# The plan had counted how often rows go through a layer: again as it was decided, and as it was before.
+planned=$(sed -n 's/.*(\([0-9.]*\) forward equivalents).*/\1/p' plan | awk '{ n += $1 } END { print n }')
+computed=$(sed -n 's/^\([0-9.]*\) forward equivalents were computed.*/\1/p' log)
+awk -v p="$planned" -v c="$computed" 'BEGIN { exit !(p > 0.95 * c && p < 1.05 * c) }' ||
+    fail "$planned forward equivalents were planned and $computed computed"
 
 # Statistics and what was decided in a pass are there the next time.
 rm -r "$OUT/trials"

@@ -49,8 +49,9 @@ static void calibration_cost(const cull_plan *plan, const cull_prepared_model *s
     for (size_t i = 0; i < passes->n; i++) {
         const cull_planned_calibration *p = &passes->at[i];
         const cull_rows *rows = cull_rows_of(s, &plan->set[p->set]);
-        out->tokens += (double)rows->tokens;
-        out->flops += (double)rows->tokens * flops_per_token(s) + extra_flops(s, rows, p->groups);
+        const double tokens = (double)rows->tokens * cull_planned_walks(p);
+        out->tokens += tokens;
+        out->flops += tokens * flops_per_token(s) + extra_flops(s, rows, p->groups);
     }
 }
 

@@ -28,6 +28,13 @@ typedef struct cull_planned_calibration {
     bool count;     // of a variant, on the set's rows
 } cull_planned_calibration;
 
+// How often its rows go through a layer: again as it was decided, and as it was before for what
+// subsets of experts are compared with.
+static inline double cull_planned_walks(const cull_planned_calibration *p)
+{
+    return p->propagate ? (p->groups & CULL_STAT_DENSE_SAMPLE ? 3 : 2) : 1;
+}
+
 typedef struct cull_passes {
     size_t n; // calibrations
     cull_planned_calibration *at;

@@ -170,8 +170,7 @@ static double calibration_seconds(const cull_prepared_model *s, const cull_rates
         const double n = (double)rows->sequences.at[i].n;
         w.keys += n * (n + 1) / 2;
     }
-    return walk_seconds(&w) * (p->propagate ? 2 : 1) +
-           statistics_seconds(s, rates, rows, p->groups);
+    return walk_seconds(&w) * cull_planned_walks(p) + statistics_seconds(s, rates, rows, p->groups);
 }
 
 // ---- a plan ----
