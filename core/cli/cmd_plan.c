@@ -324,7 +324,9 @@ static cull_status estimate(cull_cli *cli, const cull_experiment *e, const cull_
     for (size_t m = 0; m < e->inputs.n; m++) {
         if (!any[m])
             continue;
-        CULL_TRY(cull_estimate_cost(ctx, rest, &e->inputs, m, memory, &of[m].of));
+        double dense;
+        CULL_TRY(cull_dense_seconds(ctx, &e->inputs, m, &rates, &dense));
+        CULL_TRY(cull_estimate_cost(ctx, rest, &e->inputs, m, memory, dense, &of[m].of));
         CULL_TRY(cull_estimate_seconds(ctx, rest, &e->inputs, m, memory, &rates, &of[m].seconds));
     }
     return CULL_OK;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "flow/evaluate.h"
+#include "plan/cost/waves.h"
 #include "study/study.h"
 
 static double now(clockid_t clock)
@@ -54,30 +55,13 @@ static void enter(cull_study *s, wave *w, size_t c)
     w->variant[w->n_cells++] = v;
 }
 
-// Answers are kept until a pass ends: so many bytes they may take.
-enum { ANSWER_BYTES = 256 };
-
-// What a killed run loses is its last wave: no longer than this, if that costs little reading.
-static const double wave_seconds = 600;
-
-static size_t variants_in_time(const cull_study *s, size_t model)
-{
-    const double each = s->dense_seconds[model];
-
-    return each > 0 && wave_seconds / each < 1e6 ? (size_t)(wave_seconds / each) : SIZE_MAX;
-}
-
 static size_t most_variants(const cull_study *s, size_t model, const wave *w)
 {
-    const uint64_t room = s->options->engine.memory ? s->options->engine.memory / 4 : 1u << 30;
-    size_t requests = 1;
+    size_t requests = 0;
 
     for (size_t i = 0; i < w->n_metrics; i++)
         requests += s->inputs->at[model].asked[w->metric[i]].requests.n;
-    size_t most = (size_t)(room / ((uint64_t)requests * ANSWER_BYTES));
-    if (variants_in_time(s, model) < most)
-        most = variants_in_time(s, model);
-    return most > 1 ? most : 1;
+    return cull_wave_variants(requests, s->dense_seconds[model], s->options->engine.memory);
 }
 
 // The next wanted cells that miss the same metrics as the first one.

@@ -6,6 +6,7 @@
 #include "engine/forest.h"
 #include "engine/stats_store.h"
 #include "plan/cost/memory.h"
+#include "plan/cost/waves.h"
 #include "plan/cost/work.h"
 #include "plan/fit.h"
 #include "spec/search.h"
@@ -117,18 +118,26 @@ static void add_memory(const cull_prepared_model *s, const cull_memory *m, cull_
     out->spilled_bytes = m->spilled;
 }
 
+// most: variants of a wave.
 static cull_status evaluation_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                                   size_t model, cull_asking how, uint64_t memory, cull_cost *out)
+                                   size_t model, cull_asking how, double most, uint64_t memory,
+                                   cull_cost *out)
 {
     const cull_prepared_model *s = &inputs->at[model];
+    const double waves = fmax(ceil(how.variants / most), 1);
+    cull_asking wave = how;
     cull_request_rows asked;
 
     CULL_TRY(cull_count_request_rows(ctx, how, s, &asked));
-    const cull_memory evaluating =
-        cull_evaluation_memory(ctx, plan, inputs, model, how, &asked, memory);
     *out = (cull_cost){ .tokens = how.variants * (asked.scoring + asked.generating),
                         .flops = how.variants * flops_of(s, &asked) };
+    wave.variants = fmin(how.variants, most);
+    wave.own = fmin(how.own, most);
+    const cull_memory evaluating =
+        cull_evaluation_memory(ctx, plan, inputs, model, wave, &asked, memory);
     add_memory(s, &evaluating, out);
+    out->passes *= (size_t)waves;
+    out->bytes *= waves;
     return CULL_OK;
 }
 
@@ -167,7 +176,7 @@ static cull_status search_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     const cull_asking how = cull_asking_search(search);
     cull_cost one;
 
-    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &one));
+    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, how.variants, memory, &one));
     const double all = 1 + (n - 1) * cull_search_candidates(search) / how.variants;
     out->passes += one.passes * (size_t)n;
     out->tokens += one.tokens * all;
@@ -190,8 +199,18 @@ static void deciding_cost(const cull_plan *plan, const cull_prepared_model *s, s
     }
 }
 
+static double variants_of_wave(const cull_prepared_model *s, cull_asking how, double seconds,
+                               uint64_t memory)
+{
+    size_t requests = 0;
+
+    for (size_t i = how.first; i < how.end; i++)
+        requests += s->asked[i].requests.n;
+    return (double)cull_wave_variants(requests, seconds, memory);
+}
+
 cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                               size_t model, uint64_t memory, cull_costs *out)
+                               size_t model, uint64_t memory, double seconds, cull_costs *out)
 {
     const cull_prepared_model *s = &inputs->at[model];
     const cull_asking how = cull_asking_all(plan, model);
@@ -199,7 +218,8 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     cull_memory calibrating;
 
     *out = (cull_costs){ 0 };
-    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how, memory, &out->evaluate));
+    CULL_TRY(evaluation_cost(ctx, plan, inputs, model, how,
+                             variants_of_wave(s, how, seconds, memory), memory, &out->evaluate));
     const double one = out->evaluate.flops / how.variants;
     CULL_TRY(cull_plan_passes(ctx, plan, model, &passes));
     CULL_TRY(cull_calibration_memory(ctx, plan, s, &passes, memory, &calibrating));
@@ -229,7 +249,7 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
     const cull_mark mark = cull_arena_mark(arena);
     cull_costs costs;
 
-    CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, &costs));
+    CULL_TRY(cull_estimate_cost(ctx, w->plan, w->inputs, w->model, memory, 0, &costs));
     *bytes =
         fmax(fmax(costs.calibrate.peak_bytes, costs.search.peak_bytes), costs.evaluate.peak_bytes);
     *bytes = fmax(*bytes, w->inputs->at[w->model].read_peak);

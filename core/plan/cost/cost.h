@@ -21,9 +21,11 @@ typedef struct cull_costs { // one model's share of a plan
     cull_work decide; // what they compute for them
 } cull_costs;
 
-// memory: --memory, 0: none.
+// memory: --memory, 0: none. seconds: of one dense evaluation, by which variants are evaluated in
+// waves; 0: not known, and all go together.
 cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                               size_t model, uint64_t memory, cull_costs *out) CULL_MUST_CHECK;
+                               size_t model, uint64_t memory, double seconds,
+                               cull_costs *out) CULL_MUST_CHECK;
 
 // Refuse a limit (0: none) that what must be resident does not fit, naming what is needed.
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,

@@ -56,7 +56,7 @@ static estimate estimate_of(const char *method)
     assert_ok(host, cull_plan_make(ctx, &spec, &problems, &plan));
     assert_ok(host, cull_inputs_open(ctx, &plan, 0, &problems, &inputs));
     assert_ok(host, cull_inputs_load(ctx, &plan, 0, &inputs, &problems));
-    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, &e.costs));
+    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, 0, &e.costs));
     const cull_model_facts *facts = inputs.at[0].opened.facts;
     e.D = facts->D;
     e.L = facts->L;
