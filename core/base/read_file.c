@@ -102,6 +102,8 @@ static cull_status read_open(cull_ctx *ctx, int fd, const char *path, size_t exp
 
     cull_status status = read_all(ctx, file, path, &s);
     gzclose_r(file);
+    if (status == CULL_OK)
+        status = cull_no_pointer(ctx, path, s.bytes, s.n);
     if (status == CULL_OK) {
         *n = s.n;
         *bytes = cull_arena_copy(cull_context_of(ctx)->alloc, s.bytes, s.n);
@@ -109,6 +111,19 @@ static cull_status read_open(cull_ctx *ctx, int fd, const char *path, size_t exp
     }
     cull_free(s.bytes);
     return status;
+}
+
+// Git LFS's specification: a pointer begins so, and has less than 1024 bytes.
+cull_status cull_no_pointer(cull_ctx *ctx, const char *path, const void *bytes, size_t n)
+{
+    static const char begin[] = "version https://git-lfs.github.com/spec/";
+
+    if (n >= 1024 || n < sizeof begin || memcmp(bytes, begin, sizeof begin - 1) != 0)
+        return CULL_OK;
+    return cull_fail(ctx, CULL_EFORMAT,
+                     "%s: a pointer of Git LFS stands in the place of the file; `git lfs pull` "
+                     "fetches it",
+                     path);
 }
 
 int cull_regular_fd(const char *path)

@@ -17,4 +17,8 @@ cull_status cull_open_regular(cull_ctx *ctx, const char *path, int *fd, size_t *
 int cull_regular_fd(const char *path);
 FILE *cull_regular_stream(const char *path); // NULL, errno as above
 
+// Refuses, naming `path`, what Git LFS leaves in a file's place where it has not fetched it.
+cull_status cull_no_pointer(cull_ctx *ctx, const char *path, const void *bytes,
+                            size_t n) CULL_MUST_CHECK;
+
 #endif

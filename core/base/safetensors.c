@@ -52,6 +52,7 @@ cull_status cull_safetensors_view(cull_ctx *ctx, const char *path, const void *b
     size_t header = 0;
 
     *out = NULL;
+    CULL_TRY(cull_no_pointer(ctx, path, bytes, n));
     CULL_TRY(check_length(ctx, path, bytes, n, &header));
     cull_safetensors *file = cull_alloc(1, sizeof *file);
     cull_arena *arena = file ? cull_arena_new() : NULL;

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Situations that went wrong elsewhere, by public bug reports: what stands in a file's place, what is stored beside
+# what is read, what is given and not heeded.
+command -v python3 > /dev/null || exit 77
+. "$SOURCE/tests/flow/common.sh"
+WORLD=$SOURCE/models/tinyworld
+MODEL=$SOURCE/models/tinyworld-mixtral
+
+# refuses STATUS TEXT COMMAND...: the program ends so, and says why.
+refuses()
+{
+    expected=$1
+    text=$2
+    shift 2
+    "$CULL" "$@" > log 2>&1
+    status=$?
+    [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: $*"
+    says "$text"
+}
+
+# ---- a pointer of Git LFS in the place of a file: the header of the weights is "too large", a text is read as one ----
+
+pointer()
+{
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 4000000\n' 7
+}
+for file in model.safetensors tokenizer.json config.json; do
+    cp -r "$MODEL" pointed
+    pointer > pointed/$file
+    refuses 3 "$file: a pointer of Git LFS stands in the place of the file" eval pointed \
+        --metric "perplexity: {files: $WORLD/text/facts.heldout.txt, length: 64, rows_per_file: 1}" -o "$OUT"
+    rm -r pointed
+done
+pointer > calibration.txt
+pointer > tasks.jsonl
+echo '  reap: { criterion: reap, strategy: lowest }' | experiment '[ 0.25 ]' > e.yaml
+for file in calibration.txt tasks.jsonl; do
+    refuses 3 "$file: a pointer of Git LFS" eval "$MODEL" -o "$OUT" \
+        --metric "perplexity: {files: $file, length: 8, rows_per_file: 1}"
+done
+run 3 e.yaml --set calibrate.text.files=calibration.txt --set calibrate.text.length=8
+says 'calibration.txt: a pointer of Git LFS'
