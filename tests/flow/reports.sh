@@ -40,3 +40,30 @@ for file in calibration.txt tasks.jsonl; do
 done
 run 3 e.yaml --set calibrate.text.files=calibration.txt --set calibrate.text.length=8
 says 'calibration.txt: a pointer of Git LFS'
+
+# ---- tensors inside an expert that nobody reads (an adapter, a bias): not the second form of experts stored twice ----
+
+# beside NAME TENSOR: ./edited is the model with one tensor more.
+beside()
+{
+    rm -rf edited
+    cp -r "$MODEL" edited
+    python3 - "$1" << 'END' || fail "beside $1"
+import json, struct, sys
+path = "edited/model.safetensors"
+data = open(path, "rb").read()
+size, = struct.unpack("<Q", data[:8])
+header = json.loads(data[8:8 + size])
+end = len(data) - 8 - size
+header[sys.argv[1]] = {"dtype": "F32", "shape": [2], "data_offsets": [end, end + 8]}
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + data[8 + size:] + bytes(8))
+END
+}
+for ending in lora_A.weight bias weight_scale_inv adapter; do
+    beside "model.layers.1.block_sparse_moe.experts.3.w1.$ending"
+    refuses 3 "experts.3.w1.$ending\" is unknown" inspect edited
+done
+beside model.layers.1.mlp.experts.down_proj # the form in which transformers 5 has them in memory
+refuses 0 'down_proj" first: a second form of experts that are stored twice' inspect edited

@@ -228,8 +228,9 @@ static const hf_left *find_left(const hf_left *list, const char *name)
     return NULL;
 }
 
-// Does a name belong to a layout of experts? "*" is a number, and suffixes may follow.
-static bool is_of_layout(const hf_glu_names *glu, const char *name)
+// Of a name that a layout of experts begins, the length of that beginning; 0: none does. "*" is a
+// number.
+static size_t stem_in(const hf_glu_names *glu, const char *name)
 {
     const char *const of[] = { glu->gate, glu->up, glu->down };
 
@@ -245,17 +246,51 @@ static bool is_of_layout(const hf_glu_names *glu, const char *name)
                 after += equal ? rest : 0;
             }
             if (equal && (*after == '\0' || *after == '.' || *after == '_'))
-                return true;
+                return (size_t)(after - name);
             one += n + (one[n] == '|');
         }
+    return 0;
+}
+
+static bool is_one_of(const char *text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(text, words[i]) == 0)
+            return true;
     return false;
 }
 
-static bool is_of_experts(const hf_arch *arch, const char *name)
+// Are the first `n` characters of a name those of a matrix that has been loaded?
+static bool is_loaded(const cull_model *m, const char *name, size_t n)
 {
-    for (const hf_expert_layout *layout = arch->experts; layout->form; layout++)
-        if (is_of_layout(&layout->name, name))
+    static const char *const endings[] = { "", ".weight" };
+    char stem[512];
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const int length = snprintf(stem, sizeof stem, "%.*s%s", (int)n, name, endings[i]);
+        const hf_tensor *t =
+            length > 0 && (size_t)length < sizeof stem ? hf_files_find(&m->files, stem) : NULL;
+        if (t && t->role)
             return true;
+    }
+    return false;
+}
+
+// Is a tensor that nobody has taken, `rest` in its layer, of experts that are stored in a second
+// form? Their matrices; their scales and biases, but not those of matrices that have been loaded.
+static bool is_second_form(const cull_model *m, const hf_tensor *t, const char *rest)
+{
+    static const char *const matrices[] = { "", ".weight", "_blocks", "_scales" };
+    static const char *const others[] = { "_bias", ".bias", "_scale_inv", ".weight_scale_inv" };
+
+    for (const hf_expert_layout *layout = m->arch->experts; layout->form; layout++) {
+        const size_t n = stem_in(&layout->name, rest);
+        if (n && is_one_of(rest + n, matrices, sizeof matrices / sizeof *matrices))
+            return true;
+        if (n && is_one_of(rest + n, others, sizeof others / sizeof *others) &&
+            !is_loaded(m, t->name, (size_t)(rest - t->name) + n))
+            return true;
+    }
     return false;
 }
 
@@ -303,7 +338,7 @@ static const char *reason(const cull_model *m, const hf_tensor *t, bool *kept)
     if (layer < 0)
         return is_mtp(t->name) ? "multi-token-prediction (MTP) parts"
                                : "no part of this architecture";
-    return m->layer[layer].facts.E && is_of_experts(m->arch, rest)
+    return m->layer[layer].facts.E && is_second_form(m, t, rest)
                ? "a second form of experts that are stored twice"
                : NULL;
 }
