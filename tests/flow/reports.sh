@@ -67,3 +67,21 @@ for ending in lora_A.weight bias weight_scale_inv adapter; do
 done
 beside model.layers.1.mlp.experts.down_proj # the form in which transformers 5 has them in memory
 refuses 0 'down_proj" first: a second form of experts that are stored twice' inspect edited
+
+# ---- added_tokens.json is read where tokenizer_config.json has no added_tokens_decoder; ids as transformers 5.24 has them ----
+
+# tokens FILE IDS: what the farmers of Brikim are in ./edited with such an added_tokens.json.
+tokens()
+{
+    rm -rf edited
+    cp -r "$MODEL" edited
+    echo "$1" > edited/added_tokens.json
+    echo '{"text": "The farmers of Brikim"}' | "$CULL" tokenize edited > ids 2> log || fail "tokenize"
+    [ "$(cat ids)" = "{\"ids\": [$2]}" ] || fail "added_tokens.json $1: $(cat ids), not [$2]"
+}
+tokens '{}' '0, 478, 808, 385, 446, 382, 77, 813'
+tokens '{"farmers": 5}' '0, 478, 223, 1024, 385, 446, 382, 77, 813'
+tokens '{"of": 900, "farmers": 7}' '0, 478, 223, 1024, 223, 360, 446, 382, 77, 813'
+tokens '{"farmers": 1}' '0, 478, 808, 385, 446, 382, 77, 813'
+echo '{"farmers": "x"}' > edited/added_tokens.json
+refuses 3 'added_tokens.json: farmers: not an id' tokenize edited

@@ -35,6 +35,14 @@ static bool is_named(const tk_vocab *named, tk_str content)
     return tk_vocab_find(named, content) >= 0;
 }
 
+static bool has_id(const hf_tokenizer *tk, int32_t id)
+{
+    for (size_t i = 0; i < tk->n_added; i++)
+        if (tk->added[i].id == id)
+            return true;
+    return false;
+}
+
 // As transformers does: tokens of added_tokens_decoder change those that are there, tokens that are
 // named elsewhere become special, and others are only added.
 static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_config *config,
@@ -47,8 +55,10 @@ static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_conf
         if (!is_named(&named, config->tokens[i].content))
             tk_vocab_add(&named, config->tokens[i].content, (int32_t)i);
     }
+    const hf_tokenizer own = *tk; // what tokenizer.json has
     for (size_t i = 0; i < config->n_explicit; i++)
-        add(tk, config->tokens[i], next);
+        if (!config->by_file || !has_id(&own, config->tokens[i].id))
+            add(tk, config->tokens[i], next);
     const size_t n = tk->n_added;
     for (size_t i = 0; i < n; i++)
         tk->added[i].special = tk->added[i].special || is_named(&named, tk->added[i].content);

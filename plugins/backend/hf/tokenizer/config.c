@@ -1,11 +1,12 @@
-// tokenizer_config.json and special_tokens_map.json, as transformers 5 reads them beside a
-// tokenizer.json.
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json, as transformers 5 reads
+// them beside a tokenizer.json.
 //
 // Tokens that they name and the tokenizer lacks are added to it. add_bos_token and add_eos_token
 // have no effect there: the post-processor of tokenizer.json is used as it is (transformers 5.23,
 // PreTrainedTokenizerBase._from_pretrained drops both).
 #include "parts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,15 @@ static int by_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-// {"0": {"content": …}, …}, in the order of the ids.
+// What has been read so far stands in the order of the ids.
+static void explicit_end(tk_config *config)
+{
+    config->n_explicit = config->n_tokens;
+    if (config->n_tokens > 0)
+        qsort(config->tokens, config->n_tokens, sizeof *config->tokens, by_id);
+}
+
+// {"0": {"content": …}, …}
 static cull_status read_decoder(const tk_node *node, tk_found *found)
 {
     if (tk_absent(node))
@@ -98,11 +107,46 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
         token.id = (int32_t)id;
         CULL_TRY(add(found, &token));
     }
-    tk_config *config = found->config;
-    config->n_explicit = config->n_tokens;
-    if (config->n_tokens > 0)
-        qsort(config->tokens, config->n_tokens, sizeof *config->tokens, by_id);
+    explicit_end(found->config);
     return CULL_OK;
+}
+
+// {"text": 0, …} of added_tokens.json. Which of them are special is known only at the end.
+static cull_status read_added(const tk_node *node, tk_found *found)
+{
+    if (!node->json)
+        return CULL_OK;
+    CULL_TRY(tk_get_object(node));
+    for (void *i = json_object_iter(node->json); i; i = json_object_iter_next(node->json, i)) {
+        const tk_node field = tk_field(node, json_object_iter_key(i));
+        const double id = json_number_value(field.json); // integers are read as reals
+        if (!json_is_number(field.json) || !(id >= 0) || id >= TK_MOST_IDS || id != floor(id))
+            return tk_wrong(&field, CULL_EFORMAT, "not an id");
+        const size_t n = strlen(field.key);
+        char *content = found->ctx->host->alloc(found->ctx, n + 1, 1);
+        if (!content)
+            return CULL_ENOMEM;
+        memcpy(content, field.key, n);
+        const tk_added token = { .content = { content, n }, .id = (int32_t)id, .normalized = true };
+        CULL_TRY(add(found, &token));
+    }
+    explicit_end(found->config);
+    found->config->by_file = true;
+    return CULL_OK;
+}
+
+// Those of added_tokens.json that have a role, or are listed as special, are found as they are.
+static void mark_special(tk_config *config)
+{
+    for (size_t i = 0; config->by_file && i < config->n_explicit; i++) {
+        tk_added *token = &config->tokens[i];
+        for (size_t j = config->n_explicit; j < config->n_tokens && !token->special; j++) {
+            const tk_str other = config->tokens[j].content;
+            token->special =
+                other.n == token->content.n && memcmp(other.s, token->content.s, other.n) == 0;
+        }
+        token->normalized = !token->special;
+    }
 }
 
 // The role's own word makes a token special; in a list of more tokens their options count.
@@ -188,7 +232,8 @@ static cull_status read_more(const tk_node *root, tk_found *found)
     return CULL_OK;
 }
 
-static cull_status read_both(const tk_node *config, const tk_node *map, tk_found *found)
+static cull_status read_all(const tk_node *config, const tk_node *map, const tk_node *added,
+                            tk_found *found)
 {
     const tk_node decoder = tk_field(config, "added_tokens_decoder");
     const tk_node split = tk_field(config, "split_special_tokens");
@@ -203,14 +248,18 @@ static cull_status read_both(const tk_node *config, const tk_node *map, tk_found
     if (splits)
         return tk_wrong(&split, CULL_ENOTSUP, "special tokens in the text are always found");
     CULL_TRY(read_decoder(&decoder, found));
-    if (decoder.json) // then the map is not looked at
+    if (decoder.json) // then neither file is looked at
         map = &none;
+    else
+        CULL_TRY(read_added(added, found));
     CULL_TRY(read_roles(config, map, found));
     CULL_TRY(read_named(config, found));
     CULL_TRY(read_named(map, found));
     found->config->n_named = found->config->n_tokens;
     CULL_TRY(read_more(config, found));
-    return read_more(map, found);
+    CULL_TRY(read_more(map, found));
+    mark_special(found->config);
+    return CULL_OK;
 }
 
 static cull_status open_one(cull_ctx *ctx, const char *folder, const char *name, char path[4096],
@@ -224,20 +273,24 @@ static cull_status open_one(cull_ctx *ctx, const char *folder, const char *name,
 
 cull_status tk_config_read(cull_ctx *ctx, const char *folder, tk_config *config)
 {
-    *config = (tk_config){ 0 };
-    char path[2][4096];
-    tk_file file[2];
-    json_t *json[2] = { NULL, NULL };
+    static const char *const files[] = { "tokenizer_config.json", "special_tokens_map.json",
+                                         "added_tokens.json" };
+    enum { N = sizeof files / sizeof *files };
+    char path[N][4096];
+    tk_file file[N];
+    json_t *json[N] = { NULL };
     tk_found found = { ctx, config, 0 };
-    cull_status status =
-        open_one(ctx, folder, "tokenizer_config.json", path[0], &file[0], &json[0]);
-    if (status == CULL_OK)
-        status = open_one(ctx, folder, "special_tokens_map.json", path[1], &file[1], &json[1]);
+    cull_status status = CULL_OK;
+
+    *config = (tk_config){ 0 };
+    for (size_t i = 0; i < N && status == CULL_OK; i++)
+        status = open_one(ctx, folder, files[i], path[i], &file[i], &json[i]);
     if (status == CULL_OK) {
-        const tk_node root = tk_root(&file[0], json[0]), map = tk_root(&file[1], json[1]);
-        status = read_both(&root, &map, &found);
+        const tk_node root = tk_root(&file[0], json[0]), map = tk_root(&file[1], json[1]),
+                      added = tk_root(&file[2], json[2]);
+        status = read_all(&root, &map, &added, &found);
     }
-    json_decref(json[0]);
-    json_decref(json[1]);
+    for (size_t i = 0; i < N; i++)
+        json_decref(json[i]);
     return status;
 }

@@ -36,8 +36,9 @@ typedef struct tk_config {
     tk_str bos, eos;  // s is NULL: none
     tk_added *tokens; // (n_tokens) to be added
     size_t n_tokens;
-    size_t n_explicit; // so many come first, from added_tokens_decoder
-    size_t n_named;    // up to here, tokens with a role or a key of their own
+    size_t n_explicit; // so many come first, from added_tokens_decoder, or added_tokens.json
+    bool by_file;   // from the latter: an id that tokenizer.json has for an added token is its own
+    size_t n_named; // up to here, tokens with a role or a key of their own
 } tk_config;
 
 cull_status tk_config_read(cull_ctx *ctx, const char *folder, tk_config *config);
