@@ -85,3 +85,20 @@ tokens '{"of": 900, "farmers": 7}' '0, 478, 223, 1024, 223, 360, 446, 382, 77, 8
 tokens '{"farmers": 1}' '0, 478, 808, 385, 446, 382, 77, 813'
 echo '{"farmers": "x"}' > edited/added_tokens.json
 refuses 3 'added_tokens.json: farmers: not an id' tokenize edited
+
+# ---- keys of a request that say something in another form, or by another name ----
+
+idle()
+{
+    echo "$2" > tasks.jsonl
+    refuses 3 "tasks.jsonl:1: \"$1\"" eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
+}
+idle until '{"context": "a", "choices": [" b", " c"], "gold": 0, "until": ["."]}'
+idle targets '{"context": "a", "choices": [" b", " c"], "gold": 0, "targets": ["b"]}'
+idle len_chars '{"context": "a", "choices": [" b", " c"], "gold": 0, "len_chars": [9, 9]}'
+idle max '{"requests": [{"ctx": "a", "cont": " b", "max": 3}, {"ctx": "a", "cont": " c"}], "gold": 0}'
+idle gold '{"context": "a", "until": ["."], "target": "b", "gold": 0}'
+idle max_new '{"context": "a", "until": ["."], "target": "b", "max_new": 3}'
+idle max_gen_toks '{"requests": [{"ctx": "a", "until": ["."], "max_gen_toks": 3}], "target": "b"}'
+echo '{"id": 1, "context": "a", "choices": [" b", " c"], "gold": 0, "source": "x"}' > tasks.jsonl
+refuses 0 'acc_norm' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"

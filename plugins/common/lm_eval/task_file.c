@@ -252,11 +252,49 @@ static cull_status check_prompt(cull_ctx *ctx, const document *d)
                            d->place, d->prompt_hash, hash);
 }
 
+// Keys that say something in another form, or by another name, and nothing in this one.
+static const struct idle_key {
+    uint32_t kinds; // 1 << TASK_*
+    bool by_hand;   // only where the document gives no "requests"
+    const char *key, *why;
+} idle_keys[] = {
+    { 1u << TASK_CHOICE, false, "until", "ends texts that are generated" },
+    { 1u << TASK_CHOICE, false, "max", "is for texts that are generated" },
+    { 1u << TASK_CHOICE, false, "targets", "is for texts that are generated" },
+    { 1u << TASK_CHOICE, true, "len_chars", "stands beside \"requests\"; choices are counted" },
+    { 1u << TASK_CHOICE, true, "len_bytes", "stands beside \"requests\"; choices are counted" },
+    { 1u << TASK_GENERATE, false, "gold", "is for choices; here it is \"target\"" },
+    { 1u << TASK_GENERATE, false, "max_new", "is called \"max\" here" },
+    { 1u << TASK_GENERATE, false, "max_new_tokens", "is called \"max\" here" },
+    { 1u << TASK_GENERATE, false, "max_gen_toks", "is called \"max\" here" },
+    { 1u << TASK_GENERATE, false, "max_tokens", "is called \"max\" here" },
+};
+
+static cull_status refuse_idle(cull_ctx *ctx, const json_t *line, const document *d, task_kind kind)
+{
+    const json_t *requests = json_object_get(line, "requests");
+
+    for (size_t i = 0; i < sizeof idle_keys / sizeof *idle_keys; i++) {
+        const struct idle_key *idle = &idle_keys[i];
+        if (!(idle->kinds >> kind & 1) || (idle->by_hand && requests))
+            continue;
+        bool there = json_object_get(line, idle->key) != NULL;
+        for (size_t r = 0; r < json_array_size(requests); r++)
+            there |= json_object_get(json_array_get(requests, r), idle->key) != NULL;
+        if (there)
+            return ctx->host->fail(ctx, CULL_EFORMAT, "%s: \"%s\" %s", d->place, idle->key,
+                                   idle->why);
+    }
+    return CULL_OK;
+}
+
 static cull_status read_document(cull_ctx *ctx, const task_reading *how, json_t *line, document *d,
                                  task_kind *kind)
 {
     cull_status status = read_form(ctx, how, line, d, kind);
 
+    if (status == CULL_OK)
+        status = refuse_idle(ctx, line, d, *kind);
     if (status == CULL_OK && *kind == TASK_CHOICE &&
         json_is_string(json_object_get(line, "target")))
         status = json_get_text(ctx, d->place, line, "target", &d->target);

@@ -15,9 +15,9 @@
 // sample files alone. gold or target null: Cull does not say what is right, and the task has a row
 // of what was answered (loglikelihood: the mean over the choices; answer_tokens), for others to
 // score. All with "task", "cluster", "doc_hash" and "prompt_hash" (SHA-256 of the first context,
-// which is checked) where they are known; other keys are the document's own and are passed over. A
-// file holds one task of one form. A file metadata.json beside it (tools/export_requests.py writes
-// both) may say more:
+// which is checked) where they are known; keys of another form are refused, others are the
+// document's own and are passed over. A file holds one task of one form. A file metadata.json
+// beside it (tools/export_requests.py writes both) may say more:
 //
 // clang-format off
 //   {"tasks": {NAME: {"version": T, "n_shot": N, "metrics": ["acc", …], "ignore": [PATTERN, …],
