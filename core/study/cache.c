@@ -3,7 +3,7 @@
 #include "record/trial_cache.h"
 #include "study/steps.h"
 
-static bool has_cache(const cull_study *s)
+bool cull_shares_trials(const cull_study *s)
 {
     return !cull_cache_is_own(&s->cache) && cull_is_cache(s->ctx, s->cache.path);
 }
@@ -16,7 +16,7 @@ static cull_status leave(cull_study *s, cull_status status)
 cull_status cull_find_cached_trials(cull_study *s, cull_stored_trials *out)
 {
     *out = (cull_stored_trials){ 0 };
-    if (!has_cache(s))
+    if (!cull_shares_trials(s))
         return CULL_OK;
     const cull_status status = cull_find_stored_trials(s->ctx, s->cache.path, out);
     if (status != CULL_OK)
@@ -153,7 +153,7 @@ cull_status cull_put_cached(cull_study *s, const cull_finding *f)
 
     if (!key)
         return CULL_ENOMEM;
-    if (!has_cache(s))
+    if (!cull_shares_trials(s))
         return CULL_OK;
     for (size_t i = 0; i < f->n; i++)
         key[i] = cell->keys[f->metric[i]].hex;

@@ -129,8 +129,8 @@ static cull_status record_wave(cull_study *s, const wave *w, const cull_evaluate
         };
         CULL_TRY(cull_record_cell(s, &finding));
         s->cell[c].state = CULL_DONE;
-        cull_release_cell(s, c);
         CULL_TRY(cull_put_cached(s, &finding));
+        cull_release_cell(s, c);
         cull_log_line(cull_context_of(s->ctx)->log, CULL_DEBUG, "trial %s: made",
                       s->plan->cell[c].id.hex);
         cull_arena_clear(cull_context_of(s->ctx)->scratch);

@@ -31,8 +31,9 @@ static cull_status make_keys(cull_study *s, size_t c)
     if (cell->keys)
         return CULL_OK;
     cell->missing = cull_take(s->ctx, n, sizeof *cell->missing);
+    cell->claimed = cull_take(s->ctx, n, sizeof *cell->claimed);
     cell->keys = cull_take(s->ctx, n, sizeof *cell->keys);
-    if (!cell->missing || !cell->keys)
+    if (!cell->missing || !cell->claimed || !cell->keys)
         return CULL_ENOMEM;
     for (size_t i = 0; i < n; i++)
         CULL_TRY(cull_evaluation_key(s->ctx, s->registry, s->inputs, s->plan, &s->plan->cell[c], i,

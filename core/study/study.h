@@ -42,6 +42,7 @@ typedef struct cull_cell_state { // of a cell
     const char *cut; // recorded: the file of its cut, below the folder; NULL: none
     bool cut_lost;   // that is not there
     bool *missing;   // (n_metrics) evaluations that are wanted
+    bool *claimed;   // (n_metrics) and are claimed in a cache
     cull_key *keys;  // (n_metrics) of the evaluations
 } cull_cell_state;
 
@@ -54,7 +55,7 @@ typedef struct cull_study {
     cull_inputs *inputs;
     cull_claims *claims;         // on trials, in the folder
     cull_cache_folder cache;     // of calibrations, steps and cuts
-    cull_claims *cache_claims;   // on those, in a cache; NULL: there is none
+    cull_claims *cache_claims;   // on those and evaluations, in a cache; NULL: there is none
     cull_layer_facts **layers;   // [model] → (L), as views want them
     cull_step_state *made;       // (n_steps)
     cull_statistics *statistics; // (n_sets)
@@ -62,9 +63,9 @@ typedef struct cull_study {
     cull_cell_state *cell;       // (n_cells)
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about
-    struct timespec looked;      // when the folder's trials had last changed
-    double equivalents;          // of dense evaluations, computed so far
-    cull_provenance provenance;  // what is the same for all trials
+    struct timespec looked, looked_at_cache; // when a folder's trials had last changed
+    double equivalents;                      // of dense evaluations, computed so far
+    cull_provenance provenance;              // what is the same for all trials
 } cull_study;
 
 // Axes of a cell, as tables show them.
@@ -106,7 +107,9 @@ cull_status cull_look_at_cell(cull_study *study, size_t cell,
 bool cull_is_twin(const cull_study *study, size_t cell, const cull_stored_trial *trial);
 const cull_stored_trial *cull_find_twin(const cull_study *study, size_t cell,
                                         const cull_stored_trials *stored);
-// Where there is a cache beside the folder (cache.c): its trials; the one from which a cell that
+// Is there a cache beside the folder that takes trials?
+bool cull_shares_trials(const cull_study *study);
+// Where there is one (cache.c): its trials; the one from which a cell that
 // lacks something can take, NULL: none, with the keys (n) of what it lacks, `whole`: one whose cut
 // has been read and is as it was written; all of that brought into the folder, *n: for how many
 // cells; what a cell found brought into the cache. What cannot be had of it or put into it is a

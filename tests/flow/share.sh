@@ -1,5 +1,5 @@
 #!/bin/sh
-# Several runs in one folder, one of them killed; a claim from elsewhere; a cache beside two folders.
+# Several runs in one folder, one of them killed; a claim from elsewhere; a cache beside folders, also at work at once.
 . "$SOURCE/tests/flow/common.sh"
 
 experiment '[ 0.125, 0.25, 0.375, 0.5 ]' > e.yaml << 'END'
@@ -106,6 +106,40 @@ OUT=$DIR/fifth
 run 0 small.yaml --verbose
 says '13 trials: 13 were there, 0 done'
 [ -z "$(find "$OUT/trials" -name '*.eval-*')" ] || fail "an evaluation came that nobody asked for"
+
+# Two folders at the same moment, the second under other names: nothing is made twice. One is killed in the midst of
+# it, and a third takes what it left.
+unset CULL_CACHE
+sed 's/^  reap: /  mine: /' e.yaml > other.yaml
+beside() { exec "$CULL" run "$1" -o "$DIR/$2" --set "cache=$DIR/at once" --verbose 2> "log.$2"; }
+beside e.yaml left &
+left=$!
+beside other.yaml right &
+wait "$!" || fail "a run beside another folder's ends with status $?: $(cat log.right)"
+wait "$left" || fail "a run beside another folder's ends with status $?: $(cat log.left)"
+once stage log.left log.right
+once calibration log.left log.right
+[ "$(cat log.left log.right | grep -c 'trial [^ ]*: made')" -eq 61 ] || fail 'not each trial was made once'
+for OUT in "$DIR/left" "$DIR/right"; do
+    has_trials 61
+    no_leftovers
+    table > at-once
+    sed 's/,mine,/,reap,/' at-once | sort > named-alike
+    same_values alone named-alike || fail 'other numbers beside another folder'
+done
+rm -r "$DIR/at once" "$DIR/left" "$DIR/right"
+beside e.yaml left &
+left=$!
+beside e.yaml right &
+right=$!
+sleep 0.6
+kill -KILL "$left" 2> /dev/null
+wait "$left" 2> /dev/null
+wait "$right" || fail "a run beside a killed one ends with status $?: $(cat log.right)"
+OUT=$DIR/right
+has_trials 61
+no_leftovers
+export CULL_CACHE
 
 # A trial with a metric that nobody asked for is left, and so is one whose cut is gone; results are no cache.
 OUT=$DIR/second
