@@ -93,11 +93,7 @@ static cull_status look_in_cache(cull_ctx *ctx, request *r)
         out->store = new_store(ctx, r->job, 0);
     if (!out->store)
         return CULL_ENOMEM;
-    const cull_status status = read_cache(ctx, r);
-    if (status != CULL_OK) {
-        CULL_TRY(cull_cache_give_up(ctx, r->job->cache, status));
-        CULL_TRY(read_cache(ctx, r));
-    }
+    CULL_TRY_CACHE(ctx, r->job->cache, read_cache(ctx, r));
     r->how.groups = wanted & ~cull_stats_store_view(out->store)->groups;
     return CULL_OK;
 }
@@ -215,11 +211,7 @@ static cull_status keep(cull_ctx *ctx, request *r)
     }
     if (job->visit)
         return CULL_OK;
-    const cull_status status = write_to_cache(ctx, r);
-    if (status != CULL_OK) {
-        CULL_TRY(cull_cache_give_up(ctx, job->cache, status));
-        CULL_TRY(write_to_cache(ctx, r));
-    }
+    CULL_TRY_CACHE(ctx, job->cache, write_to_cache(ctx, r));
     if (r->how.groups & CULL_STAT_ROUTING)
         report_unrouted(ctx, job, cull_stats_store_view(r->how.out));
     return CULL_OK;

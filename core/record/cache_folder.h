@@ -23,4 +23,15 @@ cull_status cull_cache_excuse(cull_ctx *ctx, cull_cache_folder *cache,
 cull_status cull_cache_give_up(cull_ctx *ctx, cull_cache_folder *cache,
                                cull_status status) CULL_MUST_CHECK;
 
+// `call`, which works in `cache`; where that fails it, once more in `own`. Returns from the calling
+// function with any other failure.
+#define CULL_TRY_CACHE(ctx, cache, call)                                                           \
+    do {                                                                                           \
+        const cull_status in_cache_ = (call);                                                      \
+        if (in_cache_ != CULL_OK) {                                                                \
+            CULL_TRY(cull_cache_give_up(ctx, cache, in_cache_));                                   \
+            CULL_TRY(call);                                                                        \
+        }                                                                                          \
+    } while (0)
+
 #endif

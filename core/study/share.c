@@ -26,12 +26,8 @@ static cull_claims *claims_of(cull_study *s)
 
 static cull_status claim(cull_study *s, const char *key, bool *mine)
 {
-    const cull_status status = cull_claim(s->ctx, claims_of(s), key, mine);
-
-    if (status == CULL_OK)
-        return CULL_OK;
-    CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
-    return cull_claim(s->ctx, claims_of(s), key, mine);
+    CULL_TRY_CACHE(s->ctx, &s->cache, cull_claim(s->ctx, claims_of(s), key, mine));
+    return CULL_OK;
 }
 
 static void release_evaluations(cull_study *s, size_t c)

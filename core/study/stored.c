@@ -70,12 +70,8 @@ static cull_status keep_step(cull_study *s, size_t i)
 
 cull_status cull_keep_step(cull_study *s, size_t i)
 {
-    const cull_status status = keep_step(s, i);
-
-    if (status == CULL_OK)
-        return CULL_OK;
-    CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
-    return keep_step(s, i);
+    CULL_TRY_CACHE(s->ctx, &s->cache, keep_step(s, i));
+    return CULL_OK;
 }
 
 // ---- finding ----

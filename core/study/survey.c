@@ -99,11 +99,8 @@ static cull_status want_set(survey *v, const cull_step *step)
     size_t observers = 0;
 
     v->needed_set[g] = true;
-    const cull_status status = cull_cache_groups(s->ctx, s->cache.path, set->key.hex, &groups);
-    if (status != CULL_OK) {
-        CULL_TRY(cull_cache_give_up(s->ctx, &s->cache, status));
-        CULL_TRY(cull_cache_groups(s->ctx, s->cache.path, set->key.hex, &groups));
-    }
+    CULL_TRY_CACHE(s->ctx, &s->cache,
+                   cull_cache_groups(s->ctx, s->cache.path, set->key.hex, &groups));
     for (size_t i = 0; i < set->n_observers; i++) {
         cull_key key;
         CULL_TRY(cull_observer_key(s->ctx, s->registry, set, set->observers[i], &key));
