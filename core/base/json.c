@@ -1,4 +1,4 @@
-// JSON from lines, and the texts of json_dumps.
+// JSON from lines and files, and into texts.
 #include "base/json.h"
 
 #include <unistd.h>
@@ -30,11 +30,13 @@ json_t *cull_json_of_file(const char *path, size_t flags)
     return json;
 }
 
-void cull_json_free_dumped(char *text)
+static int add(const char *text, size_t n, void *out)
 {
-    json_malloc_t give;
-    json_free_t take;
+    cull_buf_add(out, text, n);
+    return ((const cull_buf *)out)->failed ? -1 : 0;
+}
 
-    json_get_alloc_funcs(&give, &take);
-    take(text);
+void cull_json_put(cull_buf *out, const json_t *value, size_t flags)
+{
+    out->failed |= json_dump_callback(value, add, out, flags) != 0;
 }

@@ -1,10 +1,11 @@
-// JSON in lines of text, and where a line ends to be JSON; JSON as text, let go.
+// JSON in lines of text, and where a line ends to be JSON; JSON as text.
 #ifndef CULL_BASE_JSON_H
 #define CULL_BASE_JSON_H
 
 #include <jansson.h>
 
 #include "base/context.h"
+#include "base/text.h"
 
 // Parse line `number` (from 1) of `name`, n bytes; flags: jansson's. CULL_EFORMAT as
 // "NAME:LINE:COLUMN: …". *out is json_decref'ed by the caller; NULL on failure.
@@ -14,8 +15,8 @@ cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const
 // A regular file of JSON; NULL: it is none, or cannot be read.
 json_t *cull_json_of_file(const char *path, size_t flags);
 
-// A text of json_dumps, let go; NULL is fine. It is not free's: jansson may take from elsewhere
-// (base/memory.h), where it is counted.
-void cull_json_free_dumped(char *text);
+// Add the value as jansson writes it; flags: jansson's. NULL, or what it refuses: out has failed.
+// What json_dumps gives would have to go back to jansson's allocator (base/memory.h).
+void cull_json_put(cull_buf *out, const json_t *value, size_t flags);
 
 #endif

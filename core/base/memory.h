@@ -26,7 +26,7 @@ size_t cull_hold_peak(void);  // most bytes that were held since then, beyond th
 
 // jansson takes a lack of memory for a fault of the text. Once, by the program: it allocates
 // through here from now on, and lacked() says whether it got none since it was last asked in this
-// thread. What json_dumps gives is freed by cull_json_free_dumped (base/json.h).
+// thread. What json_dumps gives is not free's: base/json.h writes JSON without it.
 void cull_json_memory_install(void);
 bool cull_json_memory_lacked(void);
 

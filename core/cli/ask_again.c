@@ -28,10 +28,7 @@ static void put_settings(cull_buf *out, const cull_plugin *plugin, const char *s
         json_object_del(all, key);
     if (plugin)
         drop_second_names(plugin, all);
-    char *text = json_dumps(all, 0);
-    out->failed |= !text;
-    cull_buf_puts(out, text ? text : "");
-    cull_json_free_dumped(text);
+    cull_json_put(out, all, 0);
     json_decref(all);
 }
 

@@ -22,12 +22,8 @@ static cull_status write_text(cull_ctx *ctx, const char *path, cull_buf *text)
 // Add a line of JSON, which is let go. NULL: there was no memory for it.
 static void put_line(cull_buf *text, json_t *line)
 {
-    char *s = line ? json_dumps(line, JSON_REAL_PRECISION(17)) : NULL;
-
-    if (s)
-        cull_buf_printf(text, "%s\n", s);
-    text->failed |= !s;
-    cull_json_free_dumped(s);
+    cull_json_put(text, line, JSON_REAL_PRECISION(17));
+    cull_buf_puts(text, "\n");
     json_decref(line);
 }
 

@@ -171,10 +171,6 @@ void cull_put_settings(cull_buf *out, const cull_plan *plan, cull_precision prec
         settings = NULL;
     }
     json_decref(searches);
-    char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
-    if (text)
-        cull_buf_puts(out, text);
-    out->failed = out->failed || !text;
-    cull_json_free_dumped(text);
+    cull_json_put(out, settings, JSON_COMPACT);
     json_decref(settings);
 }

@@ -109,10 +109,11 @@ static const char *conditions(reader *r, const tables *t, size_t i)
         cull_arena_printf(arena, "%s=%s", name, json_string_value(value));
     json_object_foreach(set, name, value)
     {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        if (line && text && !hashed && !json_object_get(own, name) && !strchr(text, '/'))
-            line[n++] = cull_arena_printf(arena, "%s=%s", name, text);
-        cull_json_free_dumped(text);
+        cull_buf text = CULL_BUF_INIT;
+        cull_json_put(&text, value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+        if (line && !text.failed && !hashed && !json_object_get(own, name) && !strchr(text.s, '/'))
+            line[n++] = cull_arena_printf(arena, "%s=%s", name, text.s);
+        cull_buf_release(&text);
     }
     json_decref(all);
     json_decref(set);

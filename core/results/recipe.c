@@ -30,7 +30,7 @@ static json_t *without_folders(const json_t *value)
     return out;
 }
 
-static char *recipe_of(const char *config, bool calibrated)
+static void put_recipe(cull_buf *out, const char *config, bool calibrated)
 {
     static const char *const keys[] = { "method", "layers", "store", "calibrate", "dense_rows" };
     json_t *all = json_loads(config, JSON_ALLOW_NUL, NULL), *own = json_object();
@@ -40,10 +40,9 @@ static char *recipe_of(const char *config, bool calibrated)
         if (value)
             json_object_set_new(own, keys[i], without_folders(value));
     }
-    char *text = json_dumps(own, JSON_COMPACT | JSON_SORT_KEYS);
+    cull_json_put(out, own, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(all);
     json_decref(own);
-    return text;
 }
 
 cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *trial)
@@ -60,9 +59,11 @@ cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *
     if (shape.n == 0)
         return CULL_OK;
     const char *config = *(const char *const *)data;
-    char *text = recipe_of(config, *calibration);
-    trial->recipe = text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
-    cull_json_free_dumped(text);
+    cull_buf text = CULL_BUF_INIT;
+    put_recipe(&text, config, *calibration);
+    trial->recipe =
+        text.failed ? NULL : cull_arena_copy(cull_context_of(ctx)->alloc, text.s, text.n);
+    cull_buf_release(&text);
     if (!trial->recipe)
         return cull_no_memory(ctx);
     return cull_settings_of(ctx, config, *calibration, &trial->settings);

@@ -33,12 +33,13 @@ cull_status cull_folder_note_write(cull_ctx *ctx, const char *folder, const cull
     const char *path = path_of(ctx, folder);
     json_t *json = json_pack("{s:s, s:s?, s:s*}", "question", note->question, "baseline",
                              note->baseline, "auto_precision", note->automatic);
-    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    cull_buf text = CULL_BUF_INIT;
     cull_status status = CULL_ENOMEM;
 
-    if (path && text)
-        status = cull_write_new_file(ctx, path, text, strlen(text));
-    cull_json_free_dumped(text);
+    cull_json_put(&text, json, JSON_INDENT(2));
+    if (path && !text.failed)
+        status = cull_write_new_file(ctx, path, text.s, text.n);
+    cull_buf_release(&text);
     json_decref(json);
     return status == CULL_ENOMEM ? cull_no_memory(ctx) : status;
 }

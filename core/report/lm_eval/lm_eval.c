@@ -160,12 +160,12 @@ cull_status cull_lm_eval_results(cull_ctx *ctx, const cull_frame *frame, size_t 
                                  const char *model_args, const char *path)
 {
     json_t *root = build(frame, trial, model_args);
-    char *text = json_dumps(root, JSON_INDENT(2));
+    cull_buf text = CULL_BUF_INIT;
 
+    cull_json_put(&text, root, JSON_INDENT(2));
     json_decref(root);
-    if (!text)
-        return cull_no_memory(ctx);
-    const cull_status status = cull_write_file(ctx, path, text, strlen(text));
-    cull_json_free_dumped(text);
+    const cull_status status =
+        text.failed ? cull_no_memory(ctx) : cull_write_file(ctx, path, text.s, text.n);
+    cull_buf_release(&text);
     return status;
 }

@@ -72,13 +72,9 @@ static cull_status put_sample(cull_ctx *ctx, const cull_lm_task *task, const cul
     json_object_set_new(sample, "filter", json_string(filter));
     json_object_set_new(sample, "evaluator", json_string("cull " CULL_VERSION));
     put_outcomes(task, a, filter, i, sample);
-    char *line = json_dumps(sample, 0);
-    json_decref(sample);
-    if (!line)
-        return cull_no_memory(ctx);
-    cull_buf_puts(out, line);
+    cull_json_put(out, sample, 0);
     cull_buf_puts(out, "\n");
-    cull_json_free_dumped(line);
+    json_decref(sample);
     return out->failed ? cull_no_memory(ctx) : CULL_OK;
 }
 
