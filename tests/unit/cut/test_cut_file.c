@@ -213,62 +213,65 @@ static void a_list_of_kept_experts_is_enough(void **state)
     assert_memory_equal(cut->layer[2].action, ((uint8_t[]){ 0, 0, 0 }), 3);
 }
 
+// ---- what makes no sense ----
+
+static const uint8_t actions[] = { 0, 9, 0, 0 }, alias[] = { 0, 4, 0, 0 },
+                     novice[] = { 0, 3, 0, 0 };
+static const int32_t kept[] = { 3, 1, 0 }, target[] = { 0, 2, 2, 3 };
+static const float nan_row[] = { NAN };
+
 // Each case is one tensor that cannot be right.
-static void what_makes_no_sense_is_refused(void **state)
+static const struct {
+    cull_entry entry;
+    const void *data;
+    const char *part;
+} wrong_tensors[] = {
+    { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
+      actions,
+      "no action has number 9" },
+    { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 3 } }, actions, "is not U8 (4)" },
+    { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
+      novice,
+      "layer.1.novice\" is missing" },
+    { { sizeof(cull_entry), "layer.1.kept", CULL_DT_I32, 1, { 2 } }, kept, "is no ascending list" },
+    { { sizeof(cull_entry), "layer.1.target", CULL_DT_I32, 1, { 4 } },
+      target,
+      "expert 1: 2 cannot be its target" },
+    { { sizeof(cull_entry), "layer.0.action", CULL_DT_U8, 1, { 1 } }, alias, "has no meaning" },
+    { { sizeof(cull_entry), "layer.01.action", CULL_DT_U8, 1, { 4 } }, alias, "has no meaning" },
+    { { sizeof(cull_entry), "layer.7.q.mask", CULL_DT_U8, 2, { 1, 1 } },
+      actions,
+      "names no matrix" },
+    { { sizeof(cull_entry), "layer.1.expert.4.up.mask", CULL_DT_U8, 2, { 1, 1 } },
+      actions,
+      "names no matrix" },
+    { { sizeof(cull_entry), "layer.1.up.mask", CULL_DT_U8, 2, { 1, 1 } },
+      actions,
+      "names no matrix" },
+    { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_F32, 2, { 1, 1 } }, nan_row, "not finite" },
+    { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_U8, 2, { 1, 1 } },
+      actions,
+      "no matrix of the type" },
+    { { sizeof(cull_entry), "k", CULL_DT_I32, 1, { 3 } }, kept, "k 3" },
+    { { sizeof(cull_entry), "surprise", CULL_DT_U8, 1, { 1 } }, actions, "has no meaning" },
+};
+
+static void tensors_that_make_no_sense_are_refused(void **state)
 {
     fake_host *host = *state;
-    static const uint8_t actions[] = { 0, 9, 0, 0 }, alias[] = { 0, 4, 0, 0 },
-                         novice[] = { 0, 3, 0, 0 };
-    static const int32_t kept[] = { 3, 1, 0 }, target[] = { 0, 2, 2, 3 };
-    static const float nan_row[] = { NAN };
 
-    const struct {
-        cull_entry entry;
-        const void *data;
-        const char *part;
-    } cases[] = {
-        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
-          actions,
-          "no action has number 9" },
-        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 3 } },
-          actions,
-          "is not U8 (4)" },
-        { { sizeof(cull_entry), "layer.1.action", CULL_DT_U8, 1, { 4 } },
-          novice,
-          "layer.1.novice\" is missing" },
-        { { sizeof(cull_entry), "layer.1.kept", CULL_DT_I32, 1, { 2 } },
-          kept,
-          "is no ascending list" },
-        { { sizeof(cull_entry), "layer.1.target", CULL_DT_I32, 1, { 4 } },
-          target,
-          "expert 1: 2 cannot be its target" },
-        { { sizeof(cull_entry), "layer.0.action", CULL_DT_U8, 1, { 1 } }, alias, "has no meaning" },
-        { { sizeof(cull_entry), "layer.01.action", CULL_DT_U8, 1, { 4 } },
-          alias,
-          "has no meaning" },
-        { { sizeof(cull_entry), "layer.7.q.mask", CULL_DT_U8, 2, { 1, 1 } },
-          actions,
-          "names no matrix" },
-        { { sizeof(cull_entry), "layer.1.expert.4.up.mask", CULL_DT_U8, 2, { 1, 1 } },
-          actions,
-          "names no matrix" },
-        { { sizeof(cull_entry), "layer.1.up.mask", CULL_DT_U8, 2, { 1, 1 } },
-          actions,
-          "names no matrix" },
-        { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_F32, 2, { 1, 1 } },
-          nan_row,
-          "not finite" },
-        { { sizeof(cull_entry), "layer.1.q.matrix", CULL_DT_U8, 2, { 1, 1 } },
-          actions,
-          "no matrix of the type" },
-        { { sizeof(cull_entry), "k", CULL_DT_I32, 1, { 3 } }, kept, "k 3" },
-        { { sizeof(cull_entry), "surprise", CULL_DT_U8, 1, { 1 } }, actions, "has no meaning" },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        write_by_hand(host, 1, &cases[i].entry, &cases[i].data, 1, head_pair);
+    for (size_t i = 0; i < sizeof wrong_tensors / sizeof wrong_tensors[0]; i++) {
+        write_by_hand(host, 1, &wrong_tensors[i].entry, &wrong_tensors[i].data, 1, head_pair);
         cull_cut *cut = empty(host);
-        assert_fails(host, cull_cut_load(fake_ctx(host), path, cut), CULL_EFORMAT, cases[i].part);
+        assert_fails(host, cull_cut_load(fake_ctx(host), path, cut), CULL_EFORMAT,
+                     wrong_tensors[i].part);
     }
+}
+
+static void forms_that_are_not_known_are_refused(void **state)
+{
+    fake_host *host = *state;
+
     write_by_hand(host, 0, NULL, NULL, 1, &(cull_pair){ "cull", "cut/9" });
     assert_fails(host, cull_cut_load(fake_ctx(host), path, empty(host)), CULL_EFORMAT,
                  "\"cut/9\", written by a newer Cull; this one reads up to \"cut/3\"");
@@ -392,7 +395,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(rounding_is_what_is_stored, make, clear),
         cmocka_unit_test_setup_teardown(numbers_too_large_for_f16_are_refused, make, clear),
         cmocka_unit_test_setup_teardown(a_list_of_kept_experts_is_enough, make, clear),
-        cmocka_unit_test_setup_teardown(what_makes_no_sense_is_refused, make, clear),
+        cmocka_unit_test_setup_teardown(tensors_that_make_no_sense_are_refused, make, clear),
+        cmocka_unit_test_setup_teardown(forms_that_are_not_known_are_refused, make, clear),
         cmocka_unit_test_setup_teardown(the_form_says_what_is_in_it, make, clear),
         cmocka_unit_test_setup_teardown(a_kept_cut_is_named_by_its_content, make, clear),
         cmocka_unit_test_setup_teardown(a_stored_cut_comes_first, make, clear),

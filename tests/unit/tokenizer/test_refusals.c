@@ -54,79 +54,94 @@ static cull_status open_it(hf_tokenizer **tk)
     "\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}, \"merges\": [\"a " \
     "b\"]}"
 
-static void refused(void **state)
+typedef struct refusal {
+    const char *json;
+    cull_status status;
+    const char *part; // of the sentence
+} refusal;
+
+static void refuse(size_t n, const refusal *cases)
 {
-    (void)state;
-    static const struct {
-        const char *json;
-        cull_status status;
-        const char *part;
-    } cases[] = {
-        { "{", CULL_EFORMAT, "tokenizer.json:1:1" },
-        { "[1, 2]", CULL_EFORMAT, "not an object" },
-        { "{}", CULL_EFORMAT, "model: is missing" },
-        { "{" MODEL ", \"extra\": 1}", CULL_ENOTSUP, "extra: this option is not known" },
-        { "{\"model\": {\"type\": \"Unigram\"}}", CULL_ENOTSUP, "model.type: \"Unigram\"" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"a\": 1}, \"merges\": []}}",
-          CULL_EFORMAT, "duplicate" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}",
-          CULL_EFORMAT, "model.vocab.b: another token has the id 0" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}", CULL_EFORMAT,
-          "model.vocab.a" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 4000000000}, \"merges\": []}}",
-          CULL_EFORMAT, "model.vocab.a" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}}",
-          CULL_EFORMAT, "model.merges[0]: \"aa\" is not in the vocabulary" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a  a\"]}}",
-          CULL_EFORMAT, "model.merges[0]" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [[\"a\"]]}}",
-          CULL_EFORMAT, "two sides" },
-        { "{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": [], \"dropout\": 0.1}}",
-          CULL_ENOTSUP, "model.dropout" },
-        { "{" MODEL ", \"normalizer\": {\"type\": \"Precompiled\"}}", CULL_ENOTSUP,
-          "normalizer.type: \"Precompiled\"" },
-        { "{" MODEL ", \"normalizer\": {\"type\": \"NFC\", \"form\": 3}}", CULL_ENOTSUP,
-          "normalizer.form" },
-        { "{" MODEL
-          ", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, "
-          "{\"type\": \"Nmt\"}]}}",
-          CULL_ENOTSUP, "normalizer.normalizers[1].type: \"Nmt\"" },
-        { "{" MODEL ", \"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"x*\"}, "
-          "\"content\": \"y\"}}",
-          CULL_ENOTSUP, "matches the empty text" },
-        { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}}", CULL_ENOTSUP,
-          "\"UnicodeScripts\"" },
-        { "{" MODEL
-          ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?<n>a)\"}, "
-          "\"behavior\": \"Isolated\", \"invert\": false}}",
-          CULL_ENOTSUP, "pre_tokenizer.pattern.Regex: the pattern is not understood at byte 0" },
-        { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a\"}, "
-          "\"behavior\": \"Isolated\", \"invert\": false}}",
-          CULL_ENOTSUP, "a class that does not end" },
-        { "{" MODEL
-          ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"\\\\p{Nope}\"}, "
-          "\"behavior\": \"Isolated\", \"invert\": false}}",
-          CULL_EFORMAT, "pre_tokenizer.pattern.Regex" },
-        { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, "
-          "\"behavior\": \"Eaten\", \"invert\": false}}",
-          CULL_ENOTSUP, "pre_tokenizer.behavior: \"Eaten\"" },
-        { "{" MODEL ", \"decoder\": {\"type\": \"CTC\"}}", CULL_ENOTSUP, "decoder.type: \"CTC\"" },
-        { "{" MODEL
-          ", \"decoder\": {\"type\": \"Strip\", \"content\": \"ab\", \"start\": 0, \"stop\": 0}}",
-          CULL_EFORMAT, "single character" },
-        { "{" MODEL
-          ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": "
-          "{\"id\": \"A\", \"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"x\", \"type_id\": 0}}], "
-          "\"pair\": [], \"special_tokens\": {}}}",
-          CULL_EFORMAT, "post_processor.special_tokens.x.ids: is missing" },
-        { "{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": 7}]}", CULL_EFORMAT,
-          "added_tokens[0].content: not a string" },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < n; i++) {
         hf_tokenizer *tk = NULL;
         put("tokenizer.json", cases[i].json);
         assert_fails(host, open_it(&tk), cases[i].status, cases[i].part);
     }
+}
+
+static const refusal models[] = {
+    { "{", CULL_EFORMAT, "tokenizer.json:1:1" },
+    { "[1, 2]", CULL_EFORMAT, "not an object" },
+    { "{}", CULL_EFORMAT, "model: is missing" },
+    { "{" MODEL ", \"extra\": 1}", CULL_ENOTSUP, "extra: this option is not known" },
+    { "{\"model\": {\"type\": \"Unigram\"}}", CULL_ENOTSUP, "model.type: \"Unigram\"" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"a\": 1}, \"merges\": []}}",
+      CULL_EFORMAT, "duplicate" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}",
+      CULL_EFORMAT, "model.vocab.b: another token has the id 0" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}", CULL_EFORMAT,
+      "model.vocab.a" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 4000000000}, \"merges\": []}}",
+      CULL_EFORMAT, "model.vocab.a" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a a\"]}}",
+      CULL_EFORMAT, "model.merges[0]: \"aa\" is not in the vocabulary" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [\"a  a\"]}}",
+      CULL_EFORMAT, "model.merges[0]" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0}, \"merges\": [[\"a\"]]}}",
+      CULL_EFORMAT, "two sides" },
+    { "{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": [], \"dropout\": 0.1}}",
+      CULL_ENOTSUP, "model.dropout" },
+};
+
+static void models_are_refused(void **state)
+{
+    (void)state;
+    refuse(sizeof models / sizeof *models, models);
+}
+
+static const refusal pieces[] = {
+    { "{" MODEL ", \"normalizer\": {\"type\": \"Precompiled\"}}", CULL_ENOTSUP,
+      "normalizer.type: \"Precompiled\"" },
+    { "{" MODEL ", \"normalizer\": {\"type\": \"NFC\", \"form\": 3}}", CULL_ENOTSUP,
+      "normalizer.form" },
+    { "{" MODEL ", \"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, "
+      "{\"type\": \"Nmt\"}]}}",
+      CULL_ENOTSUP, "normalizer.normalizers[1].type: \"Nmt\"" },
+    { "{" MODEL ", \"normalizer\": {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"x*\"}, "
+      "\"content\": \"y\"}}",
+      CULL_ENOTSUP, "matches the empty text" },
+    { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"UnicodeScripts\"}}", CULL_ENOTSUP,
+      "\"UnicodeScripts\"" },
+    { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?<n>a)\"}, "
+      "\"behavior\": \"Isolated\", \"invert\": false}}",
+      CULL_ENOTSUP, "pre_tokenizer.pattern.Regex: the pattern is not understood at byte 0" },
+    { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"[a\"}, "
+      "\"behavior\": \"Isolated\", \"invert\": false}}",
+      CULL_ENOTSUP, "a class that does not end" },
+    { "{" MODEL
+      ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"\\\\p{Nope}\"}, "
+      "\"behavior\": \"Isolated\", \"invert\": false}}",
+      CULL_EFORMAT, "pre_tokenizer.pattern.Regex" },
+    { "{" MODEL ", \"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, "
+      "\"behavior\": \"Eaten\", \"invert\": false}}",
+      CULL_ENOTSUP, "pre_tokenizer.behavior: \"Eaten\"" },
+    { "{" MODEL ", \"decoder\": {\"type\": \"CTC\"}}", CULL_ENOTSUP, "decoder.type: \"CTC\"" },
+    { "{" MODEL
+      ", \"decoder\": {\"type\": \"Strip\", \"content\": \"ab\", \"start\": 0, \"stop\": 0}}",
+      CULL_EFORMAT, "single character" },
+    { "{" MODEL
+      ", \"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": "
+      "{\"id\": \"A\", \"type_id\": 0}}, {\"SpecialToken\": {\"id\": \"x\", \"type_id\": 0}}], "
+      "\"pair\": [], \"special_tokens\": {}}}",
+      CULL_EFORMAT, "post_processor.special_tokens.x.ids: is missing" },
+    { "{" MODEL ", \"added_tokens\": [{\"id\": 3, \"content\": 7}]}", CULL_EFORMAT,
+      "added_tokens[0].content: not a string" },
+};
+
+static void pieces_beside_the_model_are_refused(void **state)
+{
+    (void)state;
+    refuse(sizeof pieces / sizeof *pieces, pieces);
 }
 
 static void depth_is_bounded(void **state)
@@ -265,9 +280,13 @@ static void ids_without_a_token(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),     cmocka_unit_test(depth_is_bounded),
-        cmocka_unit_test(other_files), cmocka_unit_test(not_utf8),
-        cmocka_unit_test(long_word),   cmocka_unit_test(ids_without_a_token),
+        cmocka_unit_test(models_are_refused),
+        cmocka_unit_test(pieces_beside_the_model_are_refused),
+        cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(other_files),
+        cmocka_unit_test(not_utf8),
+        cmocka_unit_test(long_word),
+        cmocka_unit_test(ids_without_a_token),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
