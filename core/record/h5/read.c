@@ -2,6 +2,7 @@
 #include "record/h5/common.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/crash.h"
 #include "base/memory.h"
@@ -25,6 +26,16 @@ static cull_status unreadable(cull_h5_in *file, const char *what)
                      cull_h5_why(file->ctx));
 }
 
+// Small files are read at once: HDF5 would read each of hundreds of objects by itself.
+enum { SMALL = 1 << 22 };
+
+static bool is_small(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_size <= SMALL;
+}
+
 cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
 {
     *out = NULL;
@@ -43,7 +54,8 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
     file->how = H5Pcreate(H5P_DATASET_XFER);
     cull_h5_enter(copy);
     if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
-        H5Pset_file_locking(how, false, true) >= 0)
+        (is_small(path) ? H5Pset_fapl_core(how, SMALL, false)
+                        : H5Pset_file_locking(how, false, true)) >= 0)
         file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
     const cull_status status =
         file->file >= 0 ? CULL_OK
