@@ -152,20 +152,29 @@ static bool is_known(const loading *in, const char *id, size_t *trial)
 
 // Of values that were measured alike, whatever the files' bytes, the first one stays: after what
 // was asked for is chosen, which may be either.
-static void drop_known(cull_frame *f)
+static cull_status drop_known(cull_ctx *ctx, cull_frame *f)
 {
-    size_t n = 0;
+    // A row's number + 1, 0: none. Of each trial the last row that stays, of each of those the one
+    // before it.
+    size_t *last = cull_scratch(ctx, f->n_trials + 1, sizeof *last);
+    size_t *before = cull_scratch(ctx, f->n_rows + 1, sizeof *before), n = 0;
 
+    if (!last || !before)
+        return CULL_ENOMEM;
     for (size_t i = 0; i < f->n_rows; i++) {
-        const cull_row *row = &f->row[i];
-        bool known = false;
-        for (size_t j = 0; j < n && !known; j++)
-            known = f->row[j].trial == row->trial && cull_same_column(&f->row[j], row) &&
-                    strcmp(f->row[j].conditions, row->conditions) == 0;
-        if (!known)
-            f->row[n++] = *row;
+        const cull_row row = f->row[i];
+        size_t j = last[row.trial];
+        while (j > 0 && !(cull_same_column(&f->row[j - 1], &row) &&
+                          strcmp(f->row[j - 1].conditions, row.conditions) == 0))
+            j = before[j - 1];
+        if (j > 0)
+            continue;
+        before[n] = last[row.trial];
+        f->row[n++] = row;
+        last[row.trial] = n;
     }
     f->n_rows = n;
+    return CULL_OK;
 }
 
 // One file: a trial, what a second folder knows of it, or an evaluation that was added to it. Not
@@ -249,6 +258,6 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
         return cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials", n ? folders[0] : ".");
     if (where)
         CULL_TRY(cull_frame_filter(ctx, where, out));
-    drop_known(out);
+    CULL_TRY(drop_known(ctx, out));
     return cull_frame_arrange(ctx, out);
 }

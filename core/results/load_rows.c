@@ -18,6 +18,7 @@ typedef struct tables {
     const uint8_t *better;
     const char *const *plugin, *const *key, *const *settings, *const *attributes; // (n_evaluations)
     cull_named_values *how;                                                       // (n_evaluations)
+    json_t **told, **set; // (n_evaluations) attributes, by task, and settings
 } tables;
 
 typedef struct reader {
@@ -25,6 +26,11 @@ typedef struct reader {
     cull_h5_in *file;
     const char *path;
     size_t trial;
+    // Of the group of items that was read last:
+    const char *group;
+    size_t n;
+    const size_t *cluster;
+    const char *const *hash;
     cull_status status; // the first failure
 } reader;
 
@@ -70,13 +76,31 @@ static void read_tables(reader *r, tables *t)
                           r->in->frame->trial[r->trial].path);
 }
 
-static void list_settings(reader *r, tables *t)
+// What evaluations say of themselves, for all of their rows.
+static void read_evaluations(reader *r, tables *t)
 {
-    if (r->status == CULL_OK &&
-        !(t->how = cull_scratch(r->in->ctx, t->n_evaluations + 1, sizeof *t->how)))
+    const size_t n = t->n_evaluations;
+
+    if (r->status != CULL_OK)
+        return;
+    t->how = cull_scratch(r->in->ctx, n + 1, sizeof *t->how);
+    t->told = t->how ? cull_scratch(r->in->ctx, n + 1, sizeof *t->told) : NULL;
+    t->set = t->told ? cull_scratch(r->in->ctx, n + 1, sizeof *t->set) : NULL;
+    if (!t->set)
         r->status = CULL_ENOMEM;
-    for (size_t e = 0; r->status == CULL_OK && e < t->n_evaluations; e++)
+    for (size_t e = 0; r->status == CULL_OK && e < n; e++) {
+        t->told[e] = json_loads(t->attributes[e], 0, NULL);
+        t->set[e] = json_loads(t->settings[e], 0, NULL);
         r->status = cull_settings_of_metric(r->in->ctx, t->plugin[e], t->settings[e], &t->how[e]);
+    }
+}
+
+static void release_evaluations(tables *t)
+{
+    for (size_t e = 0; t->set && e < t->n_evaluations; e++) {
+        json_decref(t->told[e]);
+        json_decref(t->set[e]);
+    }
 }
 
 // ---- conditions ----
@@ -86,51 +110,69 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+// The lines in order, as one text.
+static const char *joined(reader *r, size_t n, const char **line)
+{
+    cull_buf text = CULL_BUF_INIT;
+
+    for (size_t i = 0; i < n; i++)
+        text.failed |= !line[i];
+    if (!text.failed)
+        qsort(line, n, sizeof *line, by_text);
+    for (size_t i = 0; !text.failed && i < n; i++)
+        cull_buf_printf(&text, "%s\n", line[i]);
+    const char *kept =
+        text.failed ? NULL : cull_arena_copy(cull_context_of(r->in->ctx)->alloc, text.s, text.n);
+    cull_buf_release(&text);
+    if (!kept && r->status == CULL_OK)
+        r->status = cull_no_memory(r->in->ctx);
+    return kept;
+}
+
+// "NAME=VALUE" of a setting, in *line; false: it names a file.
+static bool setting_line(cull_arena *arena, const char *name, const json_t *value,
+                         const char **line)
+{
+    cull_buf text = CULL_BUF_INIT;
+
+    cull_json_put(&text, value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+    const bool names_file = !text.failed && strchr(text.s, '/');
+    *line = text.failed ? NULL : cull_arena_printf(arena, "%s=%s", name, text.s);
+    cull_buf_release(&text);
+    return !names_file;
+}
+
 // How a task was measured: precision, the metric's attributes of the task, and its settings.
 // Settings that name files are left out: what was read is known by its hash; all of them where the
 // metric gives hashes of what it asked and of how it scored. An attribute wins over a setting of
 // its name.
 static const char *conditions(reader *r, const tables *t, size_t i)
 {
-    cull_arena *arena = cull_context_of(r->in->ctx)->alloc;
-    const size_t e = (size_t)t->evaluation[i];
-    json_t *all = json_loads(t->attributes[e], 0, NULL), *set = json_loads(t->settings[e], 0, NULL);
-    json_t *own = json_object_get(all, t->task[i]), *value;
+    cull_arena *arena = cull_context_of(r->in->ctx)->scratch;
+    json_t *own = json_object_get(t->told[t->evaluation[i]], t->task[i]),
+           *set = t->set[t->evaluation[i]], *value;
     const bool hashed =
         json_object_get(own, "requests_hash") && json_object_get(own, "scoring_hash");
     const size_t most = json_object_size(own) + json_object_size(set) + 1;
     const char **line = cull_scratch(r->in->ctx, most, sizeof *line), *name;
     size_t n = 0;
 
-    if (line)
-        line[n++] =
-            cull_arena_printf(arena, "precision=%s", r->in->frame->trial[r->trial].precision);
-    json_object_foreach(own, name, value) if (line && json_is_string(value)) line[n++] =
-        cull_arena_printf(arena, "%s=%s", name, json_string_value(value));
+    if (!line) {
+        r->status = r->status == CULL_OK ? CULL_ENOMEM : r->status;
+        return NULL;
+    }
+    line[n++] = cull_arena_printf(arena, "precision=%s", r->in->frame->trial[r->trial].precision);
+    json_object_foreach(own, name, value)
+    {
+        if (json_is_string(value))
+            line[n++] = cull_arena_printf(arena, "%s=%s", name, json_string_value(value));
+    }
     json_object_foreach(set, name, value)
     {
-        cull_buf text = CULL_BUF_INIT;
-        cull_json_put(&text, value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-        if (line && !text.failed && !hashed && !json_object_get(own, name) && !strchr(text.s, '/'))
-            line[n++] = cull_arena_printf(arena, "%s=%s", name, text.s);
-        cull_buf_release(&text);
+        if (!hashed && !json_object_get(own, name))
+            n += setting_line(arena, name, value, &line[n]);
     }
-    json_decref(all);
-    json_decref(set);
-
-    cull_buf joined = CULL_BUF_INIT;
-    for (size_t j = 0; j < n; j++)
-        if (!line[j])
-            n = 0;
-    if (n)
-        qsort(line, n, sizeof *line, by_text);
-    for (size_t j = 0; j < n; j++)
-        cull_buf_printf(&joined, "%s\n", line[j]);
-    const char *text = n && !joined.failed ? cull_arena_copy(arena, joined.s, joined.n) : NULL;
-    cull_buf_release(&joined);
-    if (!text && r->status == CULL_OK)
-        r->status = cull_no_memory(r->in->ctx);
-    return text;
+    return joined(r, n, line);
 }
 
 // ---- items ----
@@ -304,6 +346,17 @@ static const char *shown(reader *r, const char *name)
     return text ? text : name;
 }
 
+// What is the same for all metrics of a task, whose rows follow one another.
+static void find_group(reader *r, const char *group, size_t n)
+{
+    if (r->group && r->n == n && strcmp(r->group, group) == 0)
+        return;
+    r->group = group;
+    r->n = n;
+    r->cluster = clusters(r, n, item_texts(r, group, "cluster", n));
+    r->hash = item_texts(r, group, "doc_hash", n);
+}
+
 static void load_row(reader *r, const tables *t, size_t i)
 {
     cull_row row = { .trial = r->trial,
@@ -327,8 +380,9 @@ static void load_row(reader *r, const tables *t, size_t i)
         row.items = (cull_items){ 0 };
         row.law = CULL_LAW_NONE;
     } else {
-        row.items.cluster = clusters(r, row.n, item_texts(r, t->group[i], "cluster", row.n));
-        row.hash = item_texts(r, t->group[i], "doc_hash", row.n);
+        find_group(r, t->group[i], row.n);
+        row.items.cluster = r->cluster;
+        row.hash = r->hash;
     }
     row.task = shown(r, row.task);
     row.metric = shown(r, row.metric);
@@ -344,8 +398,9 @@ cull_status cull_load_rows(loading *in, cull_h5_in *file, const char *path, size
     const size_t first = in->frame->n_rows;
 
     read_tables(&r, &t);
-    list_settings(&r, &t);
+    read_evaluations(&r, &t);
     for (size_t i = 0; r.status == CULL_OK && i < t.n; i++)
         load_row(&r, &t, i);
+    release_evaluations(&t);
     return r.status == CULL_OK ? cull_load_groups(in, first) : r.status;
 }
