@@ -1,10 +1,13 @@
-// Remarks on a plan: sparsities that mean less than they say, stages that remove nothing.
+// Remarks on a plan: sparsities that mean less than they say, stages that remove nothing, files
+// that a cut is both chosen and judged by.
 #include "plan/remarks.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "plan/fit.h"
+#include "plugin/mix.h"
+#include "plugin/settings.h"
 
 typedef struct remarks {
     cull_ctx *ctx;
@@ -238,6 +241,122 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
                                  units[step->unit]));
 }
 
+// ---- sparsities that come to one ----
+
+// Two sparsities of a method that take equally many experts, or layers, of a model.
+static cull_status note_same_counts(const remarks *r, const cull_step *a, const cull_step *b)
+{
+    const cull_plan *plan = r->plan;
+    const bool each = a->scope == CULL_ALLOCATE_LAYER;
+
+    if (a->model != b->model || a->method != b->method || a->stage != b->stage ||
+        a->scope != b->scope || a->layers != b->layers || !(a->sparsity < b->sparsity) ||
+        (a->unit != CULL_UNIT_EXPERT && a->unit != CULL_UNIT_LAYER) ||
+        (!each && a->scope != CULL_ALLOCATE_GLOBAL) || cull_experts_gone_before(plan, a))
+        return CULL_OK;
+    const cull_prepared_model *model = &r->inputs->at[a->model];
+    const counts less = counts_of(model, a, cull_nominal_share(plan, a)),
+                 more = counts_of(model, b, cull_nominal_share(plan, b));
+    if (less.gone == 0 || less.gone != more.gone)
+        return CULL_OK;
+    return add(r->ctx, &r->plan->n_notes, &r->plan->note,
+               cull_arena_printf(arena_of(r),
+                                 "method \"%s\" on model \"%s\": sparsities %g and %g come to the "
+                                 "same: %zu %s",
+                                 plan->spec->methods[a->method].name,
+                                 plan->spec->models[a->model].name, a->sparsity, b->sparsity,
+                                 less.gone, a->unit == CULL_UNIT_EXPERT ? "experts" : "layers"));
+}
+
+static cull_status note_twins(const remarks *r)
+{
+    const cull_plan *plan = r->plan;
+
+    for (size_t i = 0; i < plan->n_steps; i++)
+        for (size_t j = 0; j < plan->n_steps; j++)
+            CULL_TRY(note_same_counts(r, &plan->step[i], &plan->step[j]));
+    return CULL_OK;
+}
+
+// ---- files that a cut is both chosen and judged by ----
+
+// The place of `field` in the settings that name files; NULL: the setting is of another type.
+static const cull_texts *files_in(const cull_param *param, const void *settings)
+{
+    const void *field = (const char *)settings + param->offset;
+
+    return param->type == CULL_PATHS ? field : NULL;
+}
+
+static bool reads(const cull_use *use, const char *path)
+{
+    for (size_t i = 0; i < use->plugin->n_params; i++) {
+        const cull_texts *files = files_in(cull_setting_at(use->plugin, i), use->settings);
+        for (size_t f = 0; files && f < files->n; f++)
+            if (strcmp(files->at[f], path) == 0)
+                return true;
+    }
+    return false;
+}
+
+// The metrics that read a file of a reader; searches' metrics choose, too, and are not among them.
+static cull_status warn_of_reader(const remarks *r, const char *what, const cull_use *reader)
+{
+    const cull_spec *spec = r->plan->spec;
+
+    for (size_t i = 0; i < reader->plugin->n_params; i++) {
+        const cull_texts *files = files_in(cull_setting_at(reader->plugin, i), reader->settings);
+        for (size_t f = 0; files && f < files->n; f++) {
+            // Examples for prompts stand in files of their own, which no metric asks about.
+            if (strstr(files->at[f], ".train.json"))
+                continue;
+            for (size_t m = 0; m < spec->n_metrics; m++)
+                if (reads(&spec->metrics[m], files->at[f]))
+                    CULL_TRY(
+                        add(r->ctx, &r->plan->n_warnings, &r->plan->warning,
+                            cull_arena_printf(arena_of(r),
+                                              "%s and metric %s both read %s: cuts are judged "
+                                              "by what they were chosen on",
+                                              what, spec->metrics[m].plugin->name, files->at[f])));
+        }
+    }
+    return CULL_OK;
+}
+
+static cull_status warn_of_calibration(const remarks *r, const cull_calibration_spec *calibration)
+{
+    const cull_use *data = &calibration->data;
+    const char *what = calibration->name
+                           ? cull_arena_printf(arena_of(r), "calibration \"%s\"", calibration->name)
+                           : "calibration";
+
+    if (!what)
+        return cull_no_memory(r->ctx);
+    if (data->plugin != &cull_mix_plugin)
+        return warn_of_reader(r, what, data);
+    const cull_mix *mix = data->settings;
+    for (size_t i = 0; i < mix->n; i++)
+        CULL_TRY(warn_of_reader(
+            r, what,
+            &(cull_use){ .plugin = mix->part[i].plugin, .settings = mix->part[i].settings }));
+    return CULL_OK;
+}
+
+static cull_status warn_of_shared_files(const remarks *r)
+{
+    const cull_spec *spec = r->plan->spec;
+
+    for (size_t c = 0; c < spec->n_calibrations; c++)
+        for (size_t i = 0; i < r->plan->n_sets; i++)
+            if (r->plan->set[i].calibration == c) { // somebody learns from it
+                CULL_TRY(warn_of_calibration(r, &spec->calibrations[c]));
+                break;
+            }
+    for (size_t i = 0; i < spec->n_fitness; i++)
+        CULL_TRY(warn_of_reader(r, "a search", &spec->metrics[spec->n_metrics + i]));
+    return CULL_OK;
+}
+
 cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_plan *plan)
 {
     const remarks r = { ctx, inputs, plan };
@@ -254,5 +373,6 @@ cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_pla
     CULL_TRY(note_like_itself(&r));
     for (size_t i = 0; i < plan->n_steps; i++)
         CULL_TRY(warn_of_nothing(&r, &plan->step[i]));
-    return CULL_OK;
+    CULL_TRY(note_twins(&r));
+    return warn_of_shared_files(&r);
 }

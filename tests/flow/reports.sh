@@ -102,3 +102,18 @@ idle max_new '{"context": "a", "until": ["."], "target": "b", "max_new": 3}'
 idle max_gen_toks '{"requests": [{"ctx": "a", "until": ["."], "max_gen_toks": 3}], "target": "b"}'
 echo '{"id": 1, "context": "a", "choices": [" b", " c"], "gold": 0, "source": "x"}' > tasks.jsonl
 refuses 0 'acc_norm' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
+
+# ---- sparsities that come to one cut, and texts that a cut is both chosen and judged by ----
+
+"$CULL" plan e.yaml --set 'sparsities=[0.25, 0.3, 0.5]' > log 2>&1 || fail "plan"
+says 'sparsities 0.25 and 0.3 come to the same: 16 experts'
+! grep -q '0.5 come to the same' log || fail "0.5 is another cut"
+! grep -q 'both read' log || fail "the texts are others"
+reads_both() { "$CULL" plan e.yaml "$@" > log 2>&1 || fail "plan $*"; says "both read $WORLD/text/facts.heldout.txt"; }
+reads_both --set "calibrate.text.files=$WORLD/text/facts.*.txt"
+reads_both --set "calibrate={ mix: [ { text: { files: $WORLD/text/code.calibration.txt, length: 64 }, share: 0.5 },
+    { text: { files: $WORLD/text/facts.heldout.txt, length: 64 }, share: 0.5 } ], tokens: 256 }"
+run 0 e.yaml --set "calibrate.text.files=$WORLD/text/facts.heldout.txt"
+says 'warning: calibration and metric perplexity both read'
+"$CULL" plan e.yaml --set "calibrate.text.files=$WORLD/text/facts.heldout.txt" --set 'methods={ r: { criterion: random, strategy: lowest } }' > log 2>&1 || fail "plan of random"
+! grep -q 'both read' log || fail "nothing is learned from these texts"
