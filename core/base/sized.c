@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MOST = 1 << 12 };
+
 static uint32_t size_of(const void *sized)
 {
     uint32_t size;
@@ -11,9 +13,16 @@ static uint32_t size_of(const void *sized)
     return size;
 }
 
-static cull_status too_small(cull_ctx *ctx, const char *what, size_t size, size_t least)
+// A size that some version may have had, or may have.
+static cull_status check_size(cull_ctx *ctx, const char *what, size_t size, size_t least)
 {
-    return cull_fail(ctx, CULL_EPLUGIN, "%s of %zu bytes; it has %zu at least", what, size, least);
+    if (size < least)
+        return cull_fail(ctx, CULL_EPLUGIN, "%s of %zu bytes; it has %zu at least", what, size,
+                         least);
+    if (size > MOST)
+        return cull_fail(ctx, CULL_EPLUGIN, "%s of %zu bytes; no version has more than %d", what,
+                         size, MOST);
+    return CULL_OK;
 }
 
 static void copy(const void *from, size_t ours, void *to)
@@ -28,8 +37,7 @@ static void copy(const void *from, size_t ours, void *to)
 cull_status cull_sized_copy(cull_ctx *ctx, const char *what, size_t least, const void *from,
                             size_t ours, void *to)
 {
-    if (size_of(from) < least)
-        return too_small(ctx, what, size_of(from), least);
+    CULL_TRY(check_size(ctx, what, size_of(from), least));
     copy(from, ours, to);
     return CULL_OK;
 }
@@ -42,8 +50,7 @@ cull_status cull_sized_array(cull_ctx *ctx, const char *what, size_t least, size
     *out = from;
     for (size_t i = 0; i < n; i++) {
         const size_t size = size_of((const char *)from + i * stride);
-        if (size < least)
-            return too_small(ctx, what, size, least);
+        CULL_TRY(check_size(ctx, what, size, least));
         if (size != stride)
             return cull_fail(ctx, CULL_EPLUGIN, "%s of %zu bytes among others of %zu", what, size,
                              stride);

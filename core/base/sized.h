@@ -2,7 +2,8 @@
 //
 // They begin with their size (cull/abi.h). A plugin that was built earlier knows fewer fields, one
 // that was built later more: what both know is copied, the rest is zero. Two statuses: CULL_EPLUGIN
-// where a size is less than `least`, which no version ever had, and CULL_ENOMEM.
+// where a size is less than `least`, which no version ever had, or beyond all reason, and
+// CULL_ENOMEM.
 #ifndef CULL_BASE_SIZED_H
 #define CULL_BASE_SIZED_H
 

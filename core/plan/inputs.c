@@ -503,6 +503,30 @@ static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
     return CULL_OK;
 }
 
+static cull_status check_made(cull_ctx *ctx, const cull_plugin *plugin,
+                              const cull_prepared_model *s, cull_prepared_metric *asked)
+{
+    const void *at = NULL;
+
+    if (asked->requests.n > 0 && !asked->requests.at)
+        return broken(ctx, plugin, "prepare", "a number of requests, but none of them");
+    CULL_TRY(cull_sized_array(ctx, "a request", CULL_UP_TO(cull_request, until), asked->requests.n,
+                              asked->requests.at, sizeof(cull_request), &at));
+    asked->request = at;
+    CULL_TRY(check_requests(ctx, plugin, s, asked));
+    return key_of_requests(ctx, asked, s->opened.facts);
+}
+
+// What the metric has made is read for the first time: an address that is none is put to it.
+static cull_status take_requests(cull_ctx *ctx, const cull_plugin *plugin,
+                                 const cull_prepared_model *s, cull_prepared_metric *asked)
+{
+    cull_call_enter(plugin, "prepare", SIZE_MAX);
+    const cull_status status = check_made(ctx, plugin, s, asked);
+    cull_call_leave();
+    return status;
+}
+
 static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use *use,
                            cull_prepared_metric *asked)
 {
@@ -511,19 +535,10 @@ static cull_status prepare(cull_ctx *ctx, cull_prepared_model *s, const cull_use
     *asked = (cull_prepared_metric){ .requests = { .size = sizeof asked->requests } };
     lend(s, use, 0);
     cull_ctx *own = &s->context.ctx;
-    const void *at = NULL;
     cull_status status = CULL_CALL(own, use->plugin, SIZE_MAX, prepare,
                                    metric->prepare(own, use->settings, &s->text, &asked->requests));
-    if (status == CULL_OK && asked->requests.n > 0 && !asked->requests.at)
-        status = broken(own, use->plugin, "prepare", "a number of requests, but none of them");
     if (status == CULL_OK)
-        status = cull_sized_array(own, "a request", CULL_UP_TO(cull_request, until),
-                                  asked->requests.n, asked->requests.at, sizeof(cull_request), &at);
-    asked->request = at;
-    if (status == CULL_OK)
-        status = check_requests(own, use->plugin, s, asked);
-    if (status == CULL_OK)
-        status = key_of_requests(own, asked, s->opened.facts);
+        status = take_requests(own, use->plugin, s, asked);
     char what[80];
     snprintf(what, sizeof what, "preparing %s", use->plugin->name);
     return give_back(ctx, s, status, what);

@@ -1,6 +1,10 @@
 // What is wrong with a request, in words.
 #include "plugin/border/request.h"
 
+#include <string.h>
+
+#include "base/text.h"
+
 const char *cull_request_fault(const cull_request *r)
 {
     const uint32_t wants =
@@ -16,10 +20,14 @@ const char *cull_request_fault(const cull_request *r)
         return "a request for an answer of no ids";
     if (r->wants & ~wants)
         return "a request that wants what there is not";
+    if (r->kind == CULL_GENERATE && r->wants)
+        return "a request for an answer that wants what scores alone have";
     if (r->n_until > 0 && !r->until)
         return "a request with a number of stop strings, but none of them";
     for (size_t i = 0; i < r->n_until; i++)
         if (!r->until[i])
             return "a request with a stop string that is none";
+        else if (!cull_utf8_valid(r->until[i], strlen(r->until[i])))
+            return "a request with a stop string that is not UTF-8";
     return NULL;
 }

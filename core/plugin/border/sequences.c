@@ -19,14 +19,10 @@ static cull_status check_rows(cull_ctx *ctx, const cull_plugin *plugin, const cu
     return CULL_OK;
 }
 
-cull_status cull_load_sequences(cull_ctx *ctx, const cull_plugin *plugin, const void *settings,
-                                const cull_text *text, cull_sequences *out)
+static cull_status check_made(cull_ctx *ctx, const cull_plugin *plugin, cull_sequences *out)
 {
-    const cull_data *data = plugin->vtable;
     const void *at = NULL;
 
-    *out = (cull_sequences){ .size = sizeof *out };
-    CULL_TRY(CULL_CALL(ctx, plugin, SIZE_MAX, load, data->load(ctx, settings, text, out)));
     if (out->n > 0 && !out->at)
         return broken(ctx, plugin, "a number of rows, but none of them");
     CULL_TRY(cull_sized_array(ctx, "a sequence", CULL_UP_TO(cull_sequence, ordinal), out->n,
@@ -35,4 +31,17 @@ cull_status cull_load_sequences(cull_ctx *ctx, const cull_plugin *plugin, const 
     if (out->n == 0)
         return cull_fail(ctx, CULL_EINVAL, "the calibration data has no rows");
     return check_rows(ctx, plugin, out);
+}
+
+cull_status cull_load_sequences(cull_ctx *ctx, const cull_plugin *plugin, const void *settings,
+                                const cull_text *text, cull_sequences *out)
+{
+    const cull_data *data = plugin->vtable;
+
+    *out = (cull_sequences){ .size = sizeof *out };
+    CULL_TRY(CULL_CALL(ctx, plugin, SIZE_MAX, load, data->load(ctx, settings, text, out)));
+    cull_call_enter(plugin, "load", SIZE_MAX); // an address that is none is put to it
+    const cull_status status = check_made(ctx, plugin, out);
+    cull_call_leave();
+    return status;
 }

@@ -31,6 +31,10 @@ enum how { // faults that any callback can have, then those of what it returns
     WRONG_ID,
     WRONG_KIND,
     WRONG_WANTS,
+    ANSWER_WANTS,
+    NO_UTF8,
+    HUGE_SIZE,
+    NO_ADDRESS,
     ALL_SCORED,
     NO_UNTIL,
     NO_ANSWER,
@@ -69,6 +73,10 @@ static const char *const hows[] = { "nothing",
                                     "wrong-id",
                                     "wrong-kind",
                                     "wrong-wants",
+                                    "answer-wants",
+                                    "no-utf8",
+                                    "huge-size",
+                                    "no-address",
                                     "all-scored",
                                     "no-until",
                                     "no-answer",
@@ -212,6 +220,7 @@ static cull_status check(cull_ctx *ctx, const void *settings)
 static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text *text,
                            cull_requests *out)
 {
+    static const char *const broken_stop[] = { "\xff" };
     const enum how how = fault(settings, PREPARE);
     cull_request *r = ctx->host->alloc(ctx, 1, sizeof *r);
     int32_t *ids = ctx->host->alloc(ctx, 4, sizeof *ids);
@@ -219,25 +228,29 @@ static cull_status prepare(cull_ctx *ctx, const void *settings, const cull_text 
     (void)text;
     if (!r || !ids)
         return CULL_ENOMEM;
-    const bool answer = how == NO_ANSWER || how == ENDLESS || how == NO_UNTIL;
+    const bool answer = how == NO_ANSWER || how == ENDLESS || how == NO_UNTIL ||
+                        how == ANSWER_WANTS || how == NO_UTF8;
     for (size_t i = 0; i < 4; i++)
         ids[i] = how == WRONG_ID ? -1 : (int32_t)i + 1;
     *r = (cull_request){
-        .size = sizeof *r,
+        .size = how == HUGE_SIZE ? 0x7ffffff8 : sizeof *r,
         .kind = how == WRONG_KIND ? 7
                 : answer          ? CULL_GENERATE
                                   : CULL_SCORE,
-        .wants = how == WRONG_WANTS ? 1u << 20 : CULL_WANT_TOKENS,
+        .wants = how == WRONG_WANTS              ? 1u << 20
+                 : answer && how != ANSWER_WANTS ? 0
+                                                 : CULL_WANT_TOKENS,
         .ids = how == NO_IDS ? NULL : ids,
         .n = how == NO_TOKENS ? 0 : 4,
         .scored = how == ALL_SCORED ? 4 : 2,
         .max_new = how == NO_ANSWER ? 0
                    : how == ENDLESS ? SIZE_MAX / 2
                                     : 4,
-        .n_until = how == NO_UNTIL,
+        .n_until = how == NO_UNTIL || how == NO_UTF8,
+        .until = how == NO_UTF8 ? broken_stop : NULL,
     };
     out->n = 1;
-    out->at = how == NO_ARRAY ? NULL : r;
+    out->at = how == NO_ARRAY ? NULL : how == NO_ADDRESS ? (cull_request *)(uintptr_t)4096 : r;
     return status_of(ctx, how);
 }
 
@@ -292,7 +305,7 @@ static cull_status load(cull_ctx *ctx, const void *settings, const cull_text *te
         return CULL_ENOMEM;
     for (size_t i = 0; i < 16; i++)
         ids[i] = how == WRONG_ID ? 1 << 30 : (int32_t)i + 1;
-    *row = (cull_sequence){ .size = sizeof *row,
+    *row = (cull_sequence){ .size = how == HUGE_SIZE ? 0x7ffffff8 : sizeof *row,
                             .ids = how == NO_IDS ? NULL : ids,
                             .n = how == NO_TOKENS ? 0 : 16,
                             .source = "made up" };

@@ -48,6 +48,9 @@ static void no_size_is_a_fault(void **state)
     assert_fails(host,
                  cull_sized_copy(fake_ctx(host), "a thing", LEAST, &forgotten[1], sizeof got, &got),
                  CULL_EPLUGIN, "a thing of 0 bytes; it has 8 at least");
+    const ours beyond = { .size = UINT32_MAX };
+    assert_fails(host, cull_sized_copy(fake_ctx(host), "a thing", LEAST, &beyond, sizeof got, &got),
+                 CULL_EPLUGIN, "a thing of 4294967295 bytes; no version has more than");
     assert_fails(host,
                  cull_sized_array(fake_ctx(host), "a thing", LEAST, 2, forgotten, sizeof got, &at),
                  CULL_EPLUGIN, "a thing of 0 bytes; it has 8 at least");
