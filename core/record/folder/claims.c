@@ -475,9 +475,11 @@ static void remove_of_key(void *arg, const char *dir, const char *name)
 void cull_claim_release(cull_claims *c, const char *key)
 {
     char name[2 * NAME];
-    identity first;
+    identity first, owner;
     releasing r = { c, key };
 
+    if (!owner_of(c->dir, key, &owner) || strcmp(owner.run, c->run) != 0)
+        return; // the folder went, and came back with claims of others
     snprintf(name, sizeof name, "%s.claim", key);
     const bool inherited = read_identity(c->dir, name, &first) && strcmp(first.run, c->run) != 0;
     remove_file(c->dir, name);

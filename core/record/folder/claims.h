@@ -31,6 +31,7 @@ void cull_claims_close(cull_claims *claims);
 // Is `key` (letters, digits, '-') this run's from now on, or already? [one thread]
 cull_status cull_claim(cull_ctx *ctx, cull_claims *claims, const char *key,
                        bool *mine) CULL_MUST_CHECK;
+// Let go of it, where it is this run's still.
 void cull_claim_release(cull_claims *claims, const char *key);
 
 // Living runs in the folder, this one among them.

@@ -133,11 +133,32 @@ static void far_runs_live_by_their_beat(void **state)
     cull_claims_close(a);
 }
 
+// A cache may go away and come back while a run believes to hold what is another's now.
+static void what_is_lost_is_not_let_go(void **state)
+{
+    char command[160];
+    cull_claims *a, *b, *c;
+
+    assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &a));
+    assert_true(claim(state, a, "key"));
+    snprintf(command, sizeof command, "rm -r %s/claims", folder);
+    assert_int_equal(system(command), 0);
+    assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &b));
+    assert_true(claim(state, b, "key"));
+    cull_claim_release(a, "key");
+    cull_claims_close(a);
+    assert_ok(*state, cull_claims_open(fake_ctx(*state), folder, &c));
+    assert_false(claim(state, c, "key"));
+    cull_claims_close(c);
+    cull_claims_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_of_two_owns, make, clear),
         cmocka_unit_test_setup_teardown(the_dead_have_one_heir, make, clear),
+        cmocka_unit_test_setup_teardown(what_is_lost_is_not_let_go, make, clear),
         cmocka_unit_test_setup_teardown(far_runs_live_by_their_beat, make, clear),
     };
 
