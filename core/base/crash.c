@@ -1,6 +1,12 @@
-// What is said when a fault or an exit() ends the program.
+// What is said when a fault or an exit() ends the program, whatever plugins did to prevent it.
+#ifndef _GNU_SOURCE
+#    define _GNU_SOURCE // RTLD_NEXT
+#endif
 #include "base/crash.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -9,19 +15,29 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cull/model.h>
 
 #include "base/sigbus.h"
 
-enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3 };
+enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3, SENTENCE = 1024, CONSOLE = 100 };
+
+// The sanitizer says more of a fault than we can.
+#ifdef CULL_SANITIZED
+static const int faults[] = { SIGBUS };
+#else
+static const int faults[] = { SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT };
+#endif
 
 typedef struct calling_stack {
     size_t depth;
     cull_calling at[NESTED]; // the outermost first; deeper ones are counted, not kept
     bool telling;            // this thread is the one that says what happened
 } calling_stack;
+
+typedef int change(int number, const struct sigaction *action, struct sigaction *before);
 
 // Handlers see nothing but this; what they read is written whole.
 static struct {
@@ -30,7 +46,12 @@ static struct {
     atomic_bool said;      // by the first thread that failed
     _Atomic(const char *) results;
     const calling_stack *main; // the first thread's
-} state;
+    change *change;            // libc's sigaction()
+    int console;               // what stderr was at the beginning, whoever closes it since
+    atomic_int log;            // log.jsonl, −1: none
+    size_t n;
+    char sentence[SENTENCE]; // (n) of what happened
+} state = { .console = -1, .log = -1 };
 
 static _Thread_local calling_stack calls;
 
@@ -41,9 +62,20 @@ void cull_crash_enter(cull_calling calling)
     calls.depth++;
 }
 
+// Files that were opened where a plugin closed stderr would be written to in its place.
+static void restore_stderr(void)
+{
+    if (fcntl(STDERR_FILENO, F_GETFD) < 0 && errno == EBADF && state.console >= 0)
+        (void)dup2(state.console, STDERR_FILENO);
+}
+
 cull_calling cull_crash_leave(void)
 {
     const cull_calling none = { .layer = SIZE_MAX };
+    const int before = errno;
+
+    restore_stderr();
+    errno = before;
 
     if (calls.depth == 0)
         return none;
@@ -55,7 +87,15 @@ cull_calling cull_crash_leave(void)
 
 static void say(const char *text)
 {
-    const ssize_t wrote = write(STDERR_FILENO, text, strlen(text));
+    const size_t n = strlen(text), room = sizeof state.sentence - state.n;
+
+    memcpy(state.sentence + state.n, text, n < room ? n : room);
+    state.n += n < room ? n : room;
+}
+
+static void put(int file, const char *text, size_t n)
+{
+    const ssize_t wrote = file >= 0 ? write(file, text, n) : 0;
 
     (void)wrote;
 }
@@ -75,7 +115,6 @@ static void say_who(void)
 {
     const size_t depth = calls.depth < NESTED ? calls.depth : NESTED;
 
-    say("\nerror: ");
     if (depth == 0) {
         say("the program");
         return;
@@ -130,7 +169,56 @@ static void say_rest(void)
         say(results);
         say(", and the same command goes on from there");
     }
-    say("\n");
+}
+
+// "2026-11-30T18:21:14.000Z", without what may take a lock.
+static void put_time(int file)
+{
+    struct timespec now = { 0 };
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    // Days since 1 March of the year 0, in which leap days come last (H. Hinnant,
+    // chrono-compatible low-level date algorithms, civil_from_days).
+    const uint64_t s = (uint64_t)now.tv_sec, day = s / 86400 + 719468, era = day / 146097;
+    const uint64_t of_era = day % 146097;
+    const uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    const uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    const uint64_t march = (5 * of_year + 2) / 153, month = march < 10 ? march + 3 : march - 9;
+    const uint64_t part[] = { year + 400 * era + (month <= 2),
+                              month,
+                              of_year - (153 * march + 2) / 5 + 1,
+                              s / 3600 % 24,
+                              s / 60 % 60,
+                              s % 60 };
+    char text[] = "0000-00-00T00:00:00.000Z";
+    static const size_t last[] = { 3, 6, 9, 12, 15, 18 };
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        for (uint64_t n = part[i], at = last[i]; n > 0; n /= 10, at--)
+            text[at] = (char)('0' + n % 10);
+    put(file, text, sizeof text - 1);
+}
+
+// The sentence where people look, and as a line of the log.
+static void tell(void)
+{
+    static const char begin[] = "{\"time\":\"", middle[] = "\",\"level\":\"error\",\"text\":\"";
+    const int log = atomic_load(&state.log);
+    const int people = fcntl(state.console, F_GETFD) < 0 ? STDERR_FILENO : state.console;
+
+    put(people, "\nerror: ", strlen("\nerror: "));
+    put(people, state.sentence, state.n);
+    put(people, "\n", 1);
+    if (log < 0)
+        return;
+    put(log, begin, sizeof begin - 1);
+    put_time(log);
+    put(log, middle, sizeof middle - 1);
+    for (size_t i = 0; i < state.n; i++) {
+        const char c = state.sentence[i];
+        put(log, "\\", c == '"' || c == '\\');
+        put(log, (unsigned char)c < ' ' ? " " : &c, 1);
+    }
+    put(log, "\"}\n", 3);
 }
 
 static const char *word_of(int number)
@@ -155,8 +243,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const char *file = number == SIGBUS ? cull_sigbus_file(info->si_addr) : NULL;
 
     if (!file && atomic_load(&state.forgotten)) {
-        (void)signal(number, SIG_DFL); // the fault repeats
-        return;
+        (void)sigaction(number, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+        return; // the fault repeats
     }
     if (atomic_exchange(&state.said, true)) {
         while (!calls.telling) // another thread is; it ends the process
@@ -165,9 +253,9 @@ static void on_fault(int number, siginfo_t *info, void *context)
     }
     calls.telling = true;
     if (file) {
-        say("\nerror: ");
         say(file);
-        say(": the file became shorter, or could not be read, while it was in use\n");
+        say(": the file became shorter, or could not be read, while it was in use");
+        tell();
         _exit(EXIT_ENVIRONMENT);
     }
     say_who();
@@ -178,6 +266,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     if (in_library())
         say("; memory may have run out");
     say_rest();
+    tell();
     _exit(EXIT_ENVIRONMENT);
 }
 
@@ -192,6 +281,7 @@ static void on_end(int status, void *arg)
     say(")");
     say_where();
     say_rest();
+    tell();
     _exit(EXIT_ENVIRONMENT);
 }
 
@@ -219,6 +309,84 @@ _Noreturn void quick_exit(int status)
 {
     end(status);
 }
+
+// ---- signals, as plugins find the system's calls, before libc's: those of faults stay as they are
+
+// Is this a fault's signal, and the thread within foreign code, which is not to block or handle it?
+static bool is_guarded(int number)
+{
+    if (calls.depth == 0 || !atomic_load(&state.working) || atomic_load(&state.forgotten))
+        return false;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (faults[i] == number)
+            return true;
+    return false;
+}
+
+typedef int mask(int how, const sigset_t *set, sigset_t *before);
+typedef void handler(int number);
+
+// libc's own; *out stays NULL where it has none.
+static void find(const char *name, void *out)
+{
+    void *const found = dlsym(RTLD_NEXT, name);
+
+    memcpy(out, &found, sizeof found);
+}
+
+int sigaction(int number, const struct sigaction *action, struct sigaction *before)
+{
+    change *next = state.change; // handlers look for nothing
+
+    if (!next)
+        find("sigaction", &next);
+    if (next)
+        return next(number, is_guarded(number) ? NULL : action, before);
+    errno = ENOSYS;
+    return -1;
+}
+
+handler *signal(int number, handler *to)
+{
+    handler *(*next)(int, handler *) = NULL;
+    struct sigaction now;
+
+    if (is_guarded(number))
+        return sigaction(number, NULL, &now) == 0 ? now.sa_handler : SIG_ERR;
+    find("signal", &next);
+    return next ? next(number, to) : SIG_ERR;
+}
+
+// What is to be blocked but for faults; `room` where that is less than `set`.
+static const sigset_t *without_faults(int how, const sigset_t *set, sigset_t *room)
+{
+    if (!set || how == SIG_UNBLOCK)
+        return set;
+    *room = *set;
+    for (int number = 1; number < SIGRTMIN; number++)
+        if (is_guarded(number))
+            (void)sigdelset(room, number);
+    return room;
+}
+
+static int set_mask(const char *name, int how, const sigset_t *set, sigset_t *before)
+{
+    mask *next = NULL;
+    sigset_t room;
+
+    find(name, &next);
+    return next ? next(how, without_faults(how, set, &room), before) : ENOSYS;
+}
+
+int sigprocmask(int how, const sigset_t *set, sigset_t *before)
+{
+    return set_mask("sigprocmask", how, set, before);
+}
+
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+    return set_mask("pthread_sigmask", how, set, before);
+}
 #endif
 
 // ---- the process ----
@@ -244,19 +412,16 @@ void cull_crash_stack_free(void *stack)
     (void)munmap(stack, STACK);
 }
 
-// The sanitizer says more of a fault than we can.
-#ifdef CULL_SANITIZED
-static const int faults[] = { SIGBUS };
-#else
-static const int faults[] = { SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT };
-#endif
-
 void cull_crash_install(void)
 {
     struct sigaction action = { 0 };
 
     (void)cull_crash_stack();
     state.main = &calls;
+#ifndef CULL_SANITIZED
+    find("sigaction", &state.change);
+#endif
+    state.console = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, CONSOLE);
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
@@ -273,6 +438,11 @@ void cull_crash_begin(void)
 void cull_crash_end(void)
 {
     atomic_store(&state.working, false);
+}
+
+void cull_crash_log(int file)
+{
+    atomic_store(&state.log, file);
 }
 
 void cull_crash_results(const char *folder)

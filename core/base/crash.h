@@ -2,9 +2,9 @@
 // sentence instead of none, and exit status 3.
 //
 // Before it enters code that is not the core's, a thread says whose it is and for what; whatever
-// ends the program meanwhile is put to that. Nothing that is finished is lost by such an end: files
-// appear whole or not at all (base/new_file.h). A process has one set of signal handlers, and so
-// one state.
+// ends the program meanwhile is put to that, and said where stderr was when the program began.
+// Nothing that is finished is lost by such an end: files appear whole or not at all
+// (base/new_file.h). A process has one set of signal handlers, and so one state.
 #ifndef CULL_BASE_CRASH_H
 #define CULL_BASE_CRASH_H
 
@@ -44,6 +44,8 @@ void cull_crash_begin(void);
 void cull_crash_end(void);
 // Finished trials lie in a folder of results, which the sentence says; NULL: no longer.
 void cull_crash_results(const char *folder);
+// The open file of the log, which has the sentence too; −1: there is none any more.
+void cull_crash_log(int file);
 // [a forked child] Faults and exit() end it as they end any process.
 void cull_crash_forget(void);
 

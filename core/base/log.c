@@ -15,6 +15,7 @@
 
 #include <xxhash.h>
 
+#include "base/crash.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/warnings.h"
@@ -64,12 +65,18 @@ cull_log *cull_log_new(cull_level most)
     return log;
 }
 
+static void close_json(FILE *json)
+{
+    cull_crash_log(-1);
+    fclose(json);
+}
+
 void cull_log_free(cull_log *log)
 {
     if (!log)
         return;
     if (log->json)
-        fclose(log->json);
+        close_json(log->json);
     cull_warnings_free(log->collected);
     pthread_mutex_destroy(&log->lock);
     cull_free(log);
@@ -101,8 +108,9 @@ bool cull_log_file(cull_log *log, const char *path)
 
     pthread_mutex_lock(&log->lock);
     if (log->json)
-        fclose(log->json);
+        close_json(log->json);
     log->json = json;
+    cull_crash_log(fileno(json));
     pthread_mutex_unlock(&log->lock);
     return true;
 }

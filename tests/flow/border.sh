@@ -15,7 +15,7 @@ broken()
 }
 
 # A sanitizer reports crashes itself, and says more.
-reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in segv | abort | fpe | stack | at-once | quick | thread) true ;; *) false ;; esac; }
+reported() { [ "${SANITIZED:-0}" = 1 ] && case $1 in blocks | handles | mutes | segv | abort | fpe | stack | at-once | quick | thread) true ;; *) false ;; esac; }
 
 # with IN HOW: the experiment in which the metric, the data reader or the criterion is faulty so.
 metric() { ! reported "$2" && sed "s/^methods:/  - border: { in: $1, how: $2 }\n&/" e.yaml > m.yaml; }
@@ -52,6 +52,15 @@ for in in needs_for form_for doubles add_rows add_expert merge; do
     says "criterion border ended the program (exit status 0) in $in"
 done
 criterion add_rows segv && broken 3 m.yaml && says 'in add_rows, layer [0-9]*; finished trials are safe'
+
+# What it does with signals and with stderr beforehand makes no difference: here, and in the log.
+for how in blocks handles mutes; do
+    metric score $how && broken 3 m.yaml && says 'metric border crashed (Segmentation fault) in score' &&
+        { tail -n 1 "$OUT/log.jsonl" | grep -q '^{"time":"20[0-9-]*T[0-9:.]*Z","level":"error","text":"metric border crashed (Segm' ||
+            fail "the log does not have it"; }
+done
+metric score mutes-einval && broken 1 m.yaml && says 'its callback "score" failed without saying why'
+metric check mutes-einval && broken 2 m.yaml && says 'its callback "check" failed without saying why'
 
 # ---- statuses without a sentence ----
 

@@ -51,6 +51,10 @@ enum how { // faults that any callback can have, then those of what it returns
     CLOSING,
     THREAD,
     NO_REPORT,
+    BLOCKS,
+    HANDLES,
+    MUTES,
+    MUTES_EINVAL,
 };
 
 static const char *const hows[] = { "nothing",
@@ -93,6 +97,10 @@ static const char *const hows[] = { "nothing",
                                     "closing",
                                     "thread",
                                     "no-report",
+                                    "blocks",
+                                    "handles",
+                                    "mutes",
+                                    "mutes-einval",
                                     NULL };
 
 enum callback {
@@ -170,6 +178,25 @@ static enum how fault(const struct settings *s, enum callback in)
             (void)pthread_join(thread, NULL);
         break;
     }
+    case BLOCKS: {
+        sigset_t all;
+        sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+        *(volatile int *)nowhere = 1;
+        break;
+    }
+    case HANDLES:
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)sigaction(SIGSEGV, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
+        *(volatile int *)nowhere = 1;
+        break;
+    case MUTES:
+        close(STDERR_FILENO);
+        *(volatile int *)nowhere = 1;
+        break;
+    case MUTES_EINVAL:
+        close(STDERR_FILENO);
+        break;
     case QUICK:
         quick_exit(0);
     case CLOSING:
@@ -190,6 +217,7 @@ static enum how fault(const struct settings *s, enum callback in)
 static cull_status status_of(cull_ctx *ctx, enum how how)
 {
     switch (how) {
+    case MUTES_EINVAL:
     case SILENT_EINVAL:
         return CULL_EINVAL;
     case SILENT_EUSAGE:
