@@ -63,6 +63,12 @@ add_test(NAME golden-channel-exports COMMAND sh -c "\"\${CULL_TEST_PYTHON:-pytho
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_channels.py $<TARGET_FILE:cull> ${CMAKE_CURRENT_LIST_DIR}/architectures)
 set_tests_properties(golden-channel-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
 
+# Every action on FP8 and MXFP4, in exports: a sample. All families by hand: check_quantised.py CULL
+add_test(NAME golden-quantised-exports COMMAND sh -c
+  "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" mixtral-fused minimax_m2-each gpt_oss-mxfp4" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_quantised.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-quantised-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+
 # k by sensitivity, from ids to the cut, beside transformers in float64.
 add_test(NAME golden-sensitivity COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_sensitivity.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)

@@ -71,6 +71,12 @@ static char *set_own_code(hf_saving *s, char *text)
     return module && module < m.end ? hf_json_remove(s->ctx, text, "auto_map") : text;
 }
 
+// Quantised checkpoints name BF16, to which transformers would round what is written as F32.
+static char *set_type(hf_saving *s, char *text, bool add)
+{
+    return s->n_wide ? set_keys(s, text, "torch_dtype|dtype", add, "\"float32\"") : text;
+}
+
 // The keys of the language model.
 static char *edit_model(hf_saving *s, char *text)
 {
@@ -88,6 +94,7 @@ static char *edit_model(hf_saving *s, char *text)
     if (text && s->L != s->m->s.L)
         text = set_number(s, text, "num_hidden_layers", !arch->mixer.single, s->L);
     text = set_number(s, text, arch->mtp, false, 0);
+    text = set_type(s, text, false);
     if (text && s->how->dequantise)
         text = hf_json_remove(s->ctx, text, "quantization_config");
     text = text && s->L != s->m->s.L ? hf_save_layer_lists(s, text) : text;
@@ -142,6 +149,7 @@ cull_status hf_save_config(hf_saving *s)
         text = hf_text(s->ctx, "%.*s%s%s", (int)(model.value - bytes), bytes, text, model.end);
     if (text && s->how->dequantise)
         text = hf_json_remove(s->ctx, text, "quantization_config");
+    text = set_type(s, text, true);
     text = text ? set_own_code(s, text) : NULL;
     CULL_TRY(text ? hf_write_file(s->ctx, to, text, strlen(text)) : CULL_ENOMEM);
     return s->own ? hf_save_modeling(s) : CULL_OK;

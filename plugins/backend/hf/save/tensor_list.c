@@ -61,20 +61,31 @@ static bool fits_bf16(size_t n, const float *x)
     return true;
 }
 
+// The bits of a scale as F32 has them.
+static uint32_t scale_bits(const cull_matrix *m, size_t i)
+{
+    const unsigned char *p = m->scale;
+    uint32_t bits;
+
+    if (m->scale_dtype == CULL_DT_F8_E8M0)
+        return (uint32_t)p[i] << 23; // 0: 2^-127, which F32 has below its exponents
+    memcpy(&bits, p + 4 * i, sizeof bits);
+    return bits;
+}
+
 // Are all values of a quantised matrix BF16? Those of FP8 and FP4 have few digits, so that they are
-// where the scales are powers of two.
+// where the scales are powers of two, and large enough for the least number (2^-9) times them.
 static bool is_exact(const cull_matrix *m)
 {
     const size_t rows = (m->rows + m->block_rows - 1) / m->block_rows;
     const size_t cols = (m->cols + m->block_cols - 1) / m->block_cols;
+    const uint32_t least = m->dtype == CULL_DT_F8_E4M3 ? 127 - 117 : 0; // exponent of 2^-117
 
-    for (size_t i = 0; m->scale_dtype == CULL_DT_F32 && i < rows; i++)
+    for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
-            uint32_t bits;
-            memcpy(&bits,
-                   (const char *)m->scale + ((ptrdiff_t)i * m->scale_stride + (ptrdiff_t)j) * 4,
-                   sizeof bits);
-            if (bits & 0x7fffff)
+            const uint32_t bits = scale_bits(m, i * (size_t)m->scale_stride + j);
+            const bool zero = bits == 0 && m->scale_dtype == CULL_DT_F32;
+            if (!zero && (bits & 0x7fffff || (bits >> 23 & 0xff) < least))
                 return false;
         }
     return true;
@@ -144,26 +155,7 @@ static cull_status add_expert(hf_saving *s, const hf_tensor *t)
     return CULL_OK;
 }
 
-// All experts in one tensor, or a router's row or entry for each: the axis of E entries becomes
-// shorter.
-static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
-{
-    hf_out out = as_stored(s, t, layer, -1);
-    const size_t axis = t->role == HF_ROUTER_BIAS ? t->t.rank - 1 : 0;
-    const bool router =
-        t->role == HF_ROUTER || t->role == HF_ROUTER_BIAS || t->role == HF_GATE_SCALE;
-    const size_t n = router ? s->rows[layer] : hf_slots_stored(s, layer);
-
-    out.bytes = t->t.bytes / t->t.shape[axis] * n;
-    out.shape[axis] = n;
-    if (t->t.dtype == CULL_DT_F8_E4M3 && s->how->dequantise) {
-        out.dtype = CULL_DT_BF16;
-        out.bytes *= 2;
-    }
-    return add(s, &out);
-}
-
-// The same for all experts of a layer in one tensor, gate with up.
+// The type that loses no digit of a layer's stack, which may hold gate with up.
 static cull_dtype wide_type_of_stack(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     const uint32_t first = t->where.part, n = first == CULL_PART_GATE ? 2 : 1;
@@ -176,6 +168,42 @@ static cull_dtype wide_type_of_stack(hf_saving *s, const hf_tensor *t, size_t la
                 type = CULL_DT_F32;
     }
     return type;
+}
+
+// Has every expert of the layer its own row of the router still?
+static bool is_whole(const hf_saving *s, size_t layer)
+{
+    const size_t E = s->m->layer[layer].facts.E;
+
+    for (size_t j = 0; j < s->rows[layer]; j++)
+        if (s->rows[layer] != E || s->slot[layer][j] != (int32_t)j)
+            return false;
+    return true;
+}
+
+// All experts in one tensor, or a router's row or entry for each: the axis of E entries becomes
+// shorter.
+static cull_status add_stack(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    hf_out out = as_stored(s, t, layer, -1);
+    const size_t axis = t->role == HF_ROUTER_BIAS ? t->t.rank - 1 : 0;
+    const bool router =
+        t->role == HF_ROUTER || t->role == HF_ROUTER_BIAS || t->role == HF_GATE_SCALE;
+    const size_t n = router ? s->rows[layer] : hf_slots_stored(s, layer);
+
+    if (t->role == HF_ROUTER && hf_is_quantised(t->t.dtype) && !s->how->dequantise &&
+        !is_whole(s, layer))
+        return s->ctx->host->fail(s->ctx, CULL_ENOTSUP,
+                                  "%s is FP8, in blocks of several experts: experts can only be "
+                                  "taken from it dequantised",
+                                  t->name);
+    out.bytes = t->t.bytes / t->t.shape[axis] * n;
+    out.shape[axis] = n;
+    if (t->t.dtype == CULL_DT_F8_E4M3 && s->how->dequantise) {
+        out.dtype = router ? wide_type(s, t->where) : wide_type_of_stack(s, t, layer);
+        out.bytes *= out.dtype == CULL_DT_F32 ? 4 : 2;
+    }
+    return add(s, &out);
 }
 
 // MXFP4 blocks as the BF16 form has them, (E, cols, rows).

@@ -324,7 +324,7 @@ static cull_status put_router(writing *w, const hf_out *out)
             CULL_TRY(put(w, out, w->bytes, bytes));
         } else if (e == HF_PADDING) {
             CULL_TRY(put_zeros(w, out, bytes));
-        } else if (t->role == HF_ROUTER && changed(w, t->where)) {
+        } else if (t->role == HF_ROUTER && (changed(w, t->where) || out->dtype != t->t.dtype)) {
             CULL_TRY(put_numbers(w, out, t->where, (size_t)e, 1));
         } else {
             CULL_TRY(put(w, out, (const unsigned char *)t->t.data + (size_t)e * bytes, bytes));
