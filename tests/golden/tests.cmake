@@ -69,6 +69,11 @@ add_test(NAME golden-quantised-exports COMMAND sh -c
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_quantised.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-quantised-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 
+# Answers of many prompts and variants that cross the switch of rope factors, beside transformers' generate().
+add_test(NAME golden-longrope-variants COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_longrope.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-longrope-variants PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+
 # k by sensitivity, from ids to the cut, beside transformers in float64.
 add_test(NAME golden-sensitivity COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\"" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_sensitivity.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
