@@ -1,5 +1,6 @@
 // cull: dispatches to the commands (commands.h).
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,8 +146,20 @@ static int leave(int status)
     return status;
 }
 
+// Where one of them is closed, the next file that is opened would stand in its place, and have what
+// is meant for people written into it. stdout stays one that cannot be written, which is told.
+static void keep_standard_files(void)
+{
+    static const int how[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+
+    for (int file = 0; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", how[file]); // the least number that is free
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_files();
     cull_crash_install();
     cull_large_blocks_apart();
     cull_json_memory_install();

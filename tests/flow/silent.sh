@@ -172,6 +172,14 @@ for metric in '[{perplexity: {files: a.txt, length: 64, seqlen: 32}}]' '[{choice
     ends 2 plan p.yaml --set "metrics=$metric"
 done
 
+# ---- standard files that are closed: no other file takes their place ----
+
+"$CULL" run e.yaml -o "$DIR/closed" <&- 2>&- >&- || fail "a run without standard files"
+grep -v '^{.*}$' "$DIR/closed/log.jsonl" && fail "what is meant for people is in the log"
+[ -s "$DIR/closed/log.jsonl" ] || fail "no log"
+"$CULL" compare "$DIR/closed" >&- 2> log && fail "a table for nobody"
+says 'error: stdout cannot be written'
+
 # ---- answers that end by their length ----
 
 ends 0 eval "$MODEL" --metric "generation: { tasks: $TASKS/problems.jsonl, limit: 4, max_new: 2 }" -o "$DIR/cut"
