@@ -249,6 +249,11 @@ void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where)
         leave(owned_of(cut), i);
 }
 
+bool cull_cut_passes(const cull_cut *cut, size_t l)
+{
+    return cut && (cut->layer[l].skip_layer || cut->layer[l].skip_moe);
+}
+
 bool cull_cut_before_router(const cull_cut *cut, size_t l)
 {
     if (!cut)

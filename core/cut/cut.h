@@ -43,6 +43,9 @@ void cull_cut_leave_matrix(const cull_cut *cut, cull_matrix_id where);
 size_t cull_cut_first(const cull_cut *cut, cull_matrix_id where);
 size_t cull_cut_next(const cull_cut *cut, size_t i);
 
+// Is layer l, or its MoE sub-layer, passed over, so that its experts have gone? NULL: no. [any]
+bool cull_cut_passes(const cull_cut *cut, size_t l);
+
 // Does the cut change anything of layer l before the router (attention, shared or dense parts)?
 // NULL: no. [any]
 bool cull_cut_before_router(const cull_cut *cut, size_t l);

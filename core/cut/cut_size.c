@@ -279,10 +279,10 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
 
     if (!params)
         return CULL_ENOMEM;
-    CULL_TRY(params_of_experts(ctx, m, frozen, params, runs));
+    const bool passed = cull_cut_passes(m->cut, m->l);
+    CULL_TRY(params_of_experts(ctx, m, frozen || passed, params, runs));
     CULL_TRY(router_params(ctx, m, &row));
     CULL_TRY(other_gone(ctx, m, &other, &side));
-    const bool passed = cut && (cut->skip_layer || cut->skip_moe);
     for (size_t e = 0; e < E; e++) {
         kept += passed ? 0 : params[e];
         if (cut && cut->action[e] == CULL_ACTION_DROP)
@@ -299,6 +299,7 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
     sum->free_total += frozen ? 0 : experts;
     sum->free_kept += frozen ? 0 : kept;
     sum->all_kept -= experts - kept + other;
+    sum->passed[m->l] = passed;
     sum->layers_gone += passed;
     sum->picks[m->l] = passed ? 0 : cut && cut->k ? cut->k : m->facts->K;
     const double dense_active = (double)m->facts->K * (double)m->facts->expert_params;
@@ -309,13 +310,13 @@ static cull_status measure_layer(cull_ctx *ctx, const layer_size *m, bool frozen
 
 // ---- the model ----
 
-// Do all experts that stand keep as many channels, and may a checkpoint say so?
+// Do all experts that stand in layers that stay keep as many channels, and may a checkpoint say so?
 static bool narrower(const cull_open_model *model, const cull_cut *cut)
 {
     size_t width = SIZE_MAX;
 
     for (size_t l = 0; cut && l < model->facts->L; l++)
-        for (size_t e = 0; e < cut->layer[l].E; e++) {
+        for (size_t e = 0; e < cut->layer[l].E && !cull_cut_passes(cut, l); e++) {
             const size_t F = cull_layer_of(model, l)->F;
             if (cut->layer[l].action[e] != CULL_ACTION_BASE)
                 continue;
@@ -371,10 +372,12 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
     *out = (cull_cut_size){ .exportable = !cut || exportable(model, cut) };
     out->gone = cull_take(ctx, facts->L, sizeof *out->gone);
     out->picks = cull_take(ctx, facts->L, sizeof *out->picks);
+    out->passed = cull_take(ctx, facts->L, sizeof *out->passed);
     out->layer_kept = cull_take(ctx, facts->L, sizeof *out->layer_kept);
     out->side_total = cull_take(ctx, facts->L, sizeof *out->side_total);
     out->side_kept = cull_take(ctx, facts->L, sizeof *out->side_kept);
-    if (!out->gone || !out->picks || !out->layer_kept || !out->side_total || !out->side_kept)
+    if (!out->gone || !out->picks || !out->passed || !out->layer_kept || !out->side_total ||
+        !out->side_kept)
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;

@@ -15,7 +15,8 @@
 typedef struct cull_cut_size {
     double expert_total, expert_kept; // routed experts of all layers
     double free_total, free_kept;     // of the layers that may be cut
-    double weights_found;       // of matrices of the experts that stay, in layers that may be cut
+    double weights_found;       // of matrices of the experts that stay, in layers that stay and may
+                                // be cut
     double weights_kept;        // of those, what no mask zeroes
     double weight_rows;         // rows of those matrices
     double all_total, all_kept; // the model
@@ -24,7 +25,8 @@ typedef struct cull_cut_size {
     size_t *picks;                    // (L) experts that serve a token, at most
     double *layer_kept;               // (L) parameters of its routed experts
     double *side_total, *side_kept;   // (L) of the shared or dense part's channels
-    size_t layers_gone;               // layers, or MoE sub-layers, passed over
+    uint8_t *passed;                  // (L) 1: the layer, or its MoE sub-layer, is passed over
+    size_t layers_gone;               // those
     bool exportable;                  // as a checkpoint of the same architecture
 } cull_cut_size;
 

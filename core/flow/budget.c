@@ -23,6 +23,19 @@ static double stage_share(const cull_step *step, const cull_cut_size *before)
     return share > 1e-12 ? share : 0;
 }
 
+// Where nothing may be cut: as the experiment says, and what an earlier stage passes over.
+static uint8_t *frozen_now(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
+                           const cull_cut_size *before)
+{
+    const size_t L = s->opened.facts->L;
+    const uint8_t *all = cull_frozen_of(s, step->layers);
+    uint8_t *frozen = cull_take(ctx, L, 1);
+
+    for (size_t l = 0; frozen && l < L; l++)
+        frozen[l] = before->passed[l] ? CULL_EXCLUDED : all[l];
+    return frozen;
+}
+
 static size_t left_of(const cull_prepared_model *s, const cull_cut_size *measure, size_t l)
 {
     return s->layer[l]->E - measure->gone[l];
@@ -33,13 +46,12 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
                                   const cull_cut_size *donor, double share, cull_budget *out)
 {
     const size_t L = s->opened.facts->L;
-    const uint8_t *frozen = cull_frozen_of(s, step->layers);
     size_t *remove = cull_take(ctx, L, sizeof *remove), left = 0;
 
     if (!remove)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        if (frozen[l])
+        if (out->frozen[l])
             continue;
         left += left_of(s, before, l);
         remove[l] = donor ? donor->gone[l] : cull_whole_share(share, left_of(s, before, l));
@@ -65,16 +77,12 @@ static bool side_counts(const cull_step *step, const cull_prepared_model *s, siz
     return s->layer[l]->parts & cull_stage_sides(step->spec);
 }
 
-// Where nothing may be cut. A layer without experts may be where dense parts give up channels.
-static uint8_t *frozen_channels(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s)
+// A layer without experts may be where dense parts give up channels.
+static bool has_channels(const cull_step *step, const cull_prepared_model *s, size_t l)
 {
-    const size_t L = s->opened.facts->L;
-    const uint8_t *all = cull_frozen_of(s, step->layers);
-    uint8_t *frozen = cull_take(ctx, L, 1);
+    const uint8_t why = cull_frozen_of(s, step->layers)[l];
 
-    for (size_t l = 0; frozen && l < L; l++)
-        frozen[l] = all[l] == CULL_WITHOUT_EXPERTS ? !side_counts(step, s, l) : all[l];
-    return frozen;
+    return why == CULL_WITHOUT_EXPERTS ? side_counts(step, s, l) : !why;
 }
 
 // Parameters of layer l that take part: as the model has them, or as a cut leaves them.
@@ -103,12 +111,13 @@ static cull_status spread_channels(cull_ctx *ctx, const cull_step *step,
 {
     const size_t L = s->opened.facts->L;
     double *params = cull_take(ctx, L, sizeof *params), total = 0, left = 0;
-    uint8_t *frozen = frozen_channels(ctx, step, s);
+    uint8_t *frozen = cull_take(ctx, L, sizeof *frozen);
 
     if (!params || !frozen)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        total += frozen[l] ? 0 : channel_total(step, s, before, l);
+        frozen[l] = before->passed[l] || !has_channels(step, s, l);
+        total += has_channels(step, s, l) ? channel_total(step, s, before, l) : 0;
         left += frozen[l] ? 0 : channel_left(step, s, before, l);
     }
     const double rest =
@@ -157,13 +166,12 @@ static cull_status spread_picks(cull_ctx *ctx, const cull_step *step, const cull
     return CULL_OK;
 }
 
-static void spread_layers(size_t L, const cull_cut_size *before, double share, cull_budget *out)
+static void spread_layers(size_t L, double share, cull_budget *out)
 {
     size_t left = 0;
 
     for (size_t l = 0; l < L; l++)
         left += !out->frozen[l];
-    left -= before->layers_gone < left ? before->layers_gone : left;
     out->scope = CULL_SCOPE_GLOBAL;
     out->total = cull_whole_share(share, left);
 }
@@ -175,8 +183,9 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
     const size_t L = s->opened.facts->L;
     size_t *least = cull_take(ctx, L, sizeof *least);
     size_t *none = cull_take(ctx, L, sizeof *none);
+    const uint8_t *frozen = frozen_now(ctx, step, s, before);
 
-    if (!least || !none)
+    if (!least || !none || !frozen)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++)
         least[l] = step->unit == CULL_UNIT_PICK ? s->layer[l]->E > 0
@@ -187,7 +196,7 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
         .sparsity = stage_share(step, before),
         .remove = none,
         .least = least,
-        .frozen = cull_frozen_of(s, step->layers),
+        .frozen = frozen,
     };
     if (step->unit == CULL_UNIT_EXPERT)
         return spread_experts(ctx, step, s, before, donor, out->sparsity, out);
@@ -196,7 +205,139 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_pr
     if (step->unit == CULL_UNIT_PICK)
         return spread_picks(ctx, step, s, before, donor, out);
     if (step->unit == CULL_UNIT_LAYER)
-        spread_layers(L, before, out->sparsity, out);
+        spread_layers(L, out->sparsity, out);
+    return CULL_OK;
+}
+
+// ---- whole units that differ in size ----
+
+typedef struct choice { // what is to go, and went, in a layer or in all together
+    double stood, went; // parameters
+    double units;       // that stood
+    size_t gone;        // units that went
+} choice;
+
+static size_t gone_of_layer(const cull_step *step, const cull_cut_size *before,
+                            const cull_cut_size *after, size_t l)
+{
+    return step->unit == CULL_UNIT_LAYER ? (size_t)(after->passed[l] - before->passed[l])
+                                         : after->gone[l] - before->gone[l];
+}
+
+static void add_layer(const cull_step *step, const cull_prepared_model *s,
+                      const cull_cut_size *before, const cull_cut_size *after, size_t l,
+                      choice *out)
+{
+    out->stood += before->layer_kept[l];
+    out->went += before->layer_kept[l] - after->layer_kept[l];
+    out->units += step->unit == CULL_UNIT_LAYER ? 1 : (double)(s->layer[l]->E - before->gone[l]);
+    out->gone += gone_of_layer(step, before, after, l);
+}
+
+// Of layer l, or of all where the budget is one for all.
+static choice choice_of(const cull_step *step, const cull_prepared_model *s,
+                        const cull_cut_size *before, const cull_cut_size *after,
+                        const cull_budget *budget, size_t l)
+{
+    choice c = { 0 };
+
+    if (budget->scope == CULL_SCOPE_GLOBAL)
+        for (l = 0; l < s->opened.facts->L; l++) {
+            if (!budget->frozen[l])
+                add_layer(step, s, before, after, l, &c);
+        }
+    else if (!budget->frozen[l])
+        add_layer(step, s, before, after, l, &c);
+    return c;
+}
+
+bool cull_whole_units_differ(const cull_step *step, const cull_prepared_model *s,
+                             const cull_cut_size *before, const cull_budget *budget)
+{
+    const bool layers = step->unit == CULL_UNIT_LAYER;
+    const bool global = budget->scope == CULL_SCOPE_GLOBAL;
+    double one = NAN;
+
+    if ((!layers && step->unit != CULL_UNIT_EXPERT) || step->emits & CULL_EMITS_MATRIX ||
+        step->donor != CULL_NOT || step->search ||
+        (step->budget && step->budget->kind == CULL_ACTIVE))
+        return false;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const double size = (double)s->layer[l]->expert_params;
+        const double here = layers ? before->layer_kept[l] : size;
+        if (budget->frozen[l])
+            continue;
+        if (global && !isnan(one) && here != one)
+            return true;
+        if (!layers && before->layer_kept[l] != (double)(s->layer[l]->E - before->gone[l]) * size)
+            return true;
+        one = here;
+    }
+    return false;
+}
+
+static cull_status begin(cull_ctx *ctx, size_t L, const cull_budget *budget, cull_whole_units *u)
+{
+    const bool global = budget->scope == CULL_SCOPE_GLOBAL;
+
+    u->n = global ? 1 : L;
+    u->count = cull_take(ctx, 3 * u->n, sizeof *u->count);
+    if (!u->count)
+        return CULL_ENOMEM;
+    u->fits = u->count + u->n;
+    u->over = u->fits + u->n;
+    for (size_t i = 0; i < u->n; i++) {
+        u->count[i] = global ? budget->total : budget->remove[i];
+        u->over[i] = SIZE_MAX;
+    }
+    return CULL_OK;
+}
+
+// Another count for what was chosen with the last one; the same: it stays. What went of it is
+// within a unit of what may, or as much as the strategy has, or one more was too much.
+static size_t next(const choice *c, double share, cull_whole_units *u, size_t i)
+{
+    const size_t last = u->count[i];
+    const double one = c->units > 0 ? c->stood / c->units : 0, room = share * c->stood - c->went;
+
+    if (room < -0.5)
+        u->over[i] = last;
+    else
+        u->fits[i] = last;
+    if (room >= -0.5 && (room < one || c->gone < last))
+        return last;
+    const double low = (double)u->fits[i] + 1, high = fmin((double)u->over[i] - 1, c->units);
+    if (low > high)
+        return u->fits[i];
+    return (size_t)fmin(fmax((double)last + trunc(room / one), low), high);
+}
+
+static void set(cull_budget *budget, const cull_whole_units *u)
+{
+    const bool global = budget->scope == CULL_SCOPE_GLOBAL;
+
+    budget->total = 0;
+    for (size_t i = 0; i < u->n; i++)
+        budget->total += u->count[i];
+    if (!global)
+        budget->remove = u->count;
+}
+
+cull_status cull_whole_units_again(cull_ctx *ctx, const cull_step *step,
+                                   const cull_prepared_model *s, const cull_cut_size *before,
+                                   const cull_cut_size *after, cull_budget *budget,
+                                   cull_whole_units *u, bool *again)
+{
+    *again = false;
+    if (!u->count)
+        CULL_TRY(begin(ctx, s->opened.facts->L, budget, u));
+    for (size_t i = 0; i < u->n; i++) {
+        const choice c = choice_of(step, s, before, after, budget, i);
+        const size_t count = next(&c, budget->sparsity, u, i);
+        *again = *again || count != u->count[i];
+        u->count[i] = count;
+    }
+    set(budget, u);
     return CULL_OK;
 }
 

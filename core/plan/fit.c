@@ -201,6 +201,20 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
                          alone.strategy.plugin->name, from->name);
 }
 
+// Counts that are found for all layers say nothing of those that an earlier stage leaves.
+static void fit_counts(const cull_method *method, size_t stage, const cull_allocation *a,
+                       cull_problems *problems)
+{
+    for (size_t i = 0; i < stage; i++)
+        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_LAYER) {
+            cull_problem_add(problems, a->place,
+                             "allocations like and search count what goes of every layer, but an "
+                             "earlier stage of method \"%s\" takes whole layers",
+                             method->name);
+            return;
+        }
+}
+
 static void fit_allocations(const cull_spec *spec, const cull_method *method,
                             cull_problems *problems)
 {
@@ -214,6 +228,8 @@ static void fit_allocations(const cull_spec *spec, const cull_method *method,
                 continue;
             if (a->kind == CULL_ALLOCATE_GLOBAL)
                 fit_global(stage, a, method, problems);
+            if (a->kind == CULL_ALLOCATE_LIKE || a->kind == CULL_ALLOCATE_SEARCH)
+                fit_counts(method, s, a, problems);
             if (a->kind == CULL_ALLOCATE_LIKE && a->donor != CULL_NOT)
                 fit_like(spec, stage, a, method, problems);
             if (a->search && a->donor != CULL_NOT)

@@ -78,6 +78,24 @@ static cull_status add_search(keyer *k, const cull_prepared_model *s, const cull
     return add_use(k, &search->metric);
 }
 
+// What rests on counts of units that differ in size, or on what an earlier stage passes over, was
+// not always what it is.
+static void add_units(keyer *k, const cull_plan *plan, const cull_step *step)
+{
+    bool layers = false, uneven = step->unit == CULL_UNIT_LAYER;
+
+    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before) {
+        layers = layers || plan->step[i].unit == CULL_UNIT_LAYER;
+        uneven = uneven || plan->step[i].unit == CULL_UNIT_CHANNEL ||
+                 plan->step[i].unit == CULL_UNIT_WEIGHT;
+    }
+    if (layers)
+        cull_hash_text(k->hash, "layers passed over are frozen");
+    if (uneven && step->before != CULL_NOT &&
+        (step->unit == CULL_UNIT_EXPERT || step->unit == CULL_UNIT_LAYER))
+        cull_hash_text(k->hash, "units by their parameters");
+}
+
 static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
                             cull_step *step)
 {
@@ -99,6 +117,7 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);
     cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);
+    add_units(k, plan, step);
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);

@@ -183,15 +183,44 @@ void cull_concern_step(cull_study *s, size_t i)
     cull_log_concern(log, slug);
 }
 
+// Is the step to choose again, with other counts of units that differ in size?
+static cull_status choose_again(cull_study *s, cull_decision *b, cull_whole_units *units,
+                                bool *again)
+{
+    const cull_step *step = &s->plan->step[b->step];
+    const cull_prepared_model *prepared = &s->inputs->at[step->model];
+    cull_stage_result *result = &s->made[b->step].result;
+    cull_cut_size after;
+
+    *again = false;
+    if (!cull_whole_units_differ(step, prepared, &b->before, &b->budget))
+        return CULL_OK;
+    CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, result->cut,
+                              cull_frozen_of(prepared, step->layers), (cull_routing_counts){ 0 },
+                              &after));
+    CULL_TRY(cull_whole_units_again(s->ctx, step, prepared, &b->before, &after, &b->budget, units,
+                                    again));
+    if (!*again)
+        return CULL_OK;
+    cull_stage_result_release(result);
+    *result = (cull_stage_result){ .cut = cull_cut_copy(s->ctx, b->job.before) };
+    return result->cut ? CULL_OK : CULL_ENOMEM;
+}
+
 cull_status cull_decide_step(cull_study *s, size_t i)
 {
     cull_decision b;
+    cull_whole_units units = { 0 };
+    bool again = true;
 
     cull_concern_step(s, i);
     // 1. Its budget, and what it is to see
     CULL_TRY(cull_prepare_step(s, i, &b));
     // 2. Score and select, in a child
-    CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
+    while (again) {
+        CULL_TRY(cull_stage_run(s->ctx, &b.job, &s->made[i].result));
+        CULL_TRY(choose_again(s, &b, &units, &again));
+    }
     // 3. Apply, and check against the budget
     return cull_accept_step(s, &b);
 }

@@ -256,6 +256,10 @@ FIRST = {"drop": "criterion: reap, strategy: { lowest: { experts: %s } }",
 SECOND = {"wanda": "criterion: wanda, strategy: unstructured",
           "narrow": "criterion: { wanda: { by: channel } }, strategy: { channels: { widths: equal } }",
           "sparsegpt": "strategy: sparsegpt"}
+LAYERS = ("{ criterion: cosine, strategy: { layer-drop: { experts: 0.25 } } }",
+          "{ strategy: { block-drop: { experts: 0.25 } } }")
+AFTER = SECOND | {"lowest": "criterion: reap, strategy: lowest", "merge": "criterion: logit-similarity, strategy: merge",
+                  "free": "criterion: camera, strategy: channels"}
 NOVICE = L * E * D / (L * E * 3 * D * F)  # numbers of constants that are kept, at most
 
 
@@ -266,6 +270,8 @@ def check_budgets(cull, models, texts, work):
     # The stage that names no share may be the first.
     methods |= {f"{b}-{a}-{share}": f"[ {{ {SECOND[b]} }}, {{ {FIRST[a] % share}, recalibrate: true }} ]"
                 for a, b in (("drop", "wanda"), ("novice", "wanda"), ("merge", "narrow")) for share in shares}
+    # Of layers that are passed over nothing more can go.
+    methods |= {f"{kind}-{b}": f"[ {method}, {{ {AFTER[b]} }} ]" for kind, method in zip(("moe", "block"), LAYERS) for b in AFTER}
     ranked = {name: method for name, method in methods.items() if "widths: equal" not in method}
     model = {"m": os.path.join(models, "tinyworld-mixtral")}
     runs = [Run(cull, work, "budgets", texts, model, methods, sparsities),
@@ -275,7 +281,8 @@ def check_budgets(cull, models, texts, work):
         short = sparsity - run.removed(("m", method, sparsity))
         # A second stage in whole channels comes within one of each expert; in weights within one of each row.
         # Where experts go last, within one of each layer.
-        unit = (1 / E if method.split("-")[0] in SECOND else 1 / F) + (NOVICE if "novice" in method else 0)
+        experts = method.split("-")[0] in SECOND or method.split("-")[1] in ("lowest", "merge")
+        unit = (1 / E if experts else 1 / F) + (NOVICE if "novice" in method else 0)
         good = -1e-9 <= short <= unit
         wrong += not good
         least, most = max(least, short), min(most, short)

@@ -185,7 +185,7 @@ cull_status cull_keep_budget(cull_ctx *ctx, const cull_step *step, const cull_pr
         return spare_experts(ctx, s, before, keep, budget);
     if (step->unit != CULL_UNIT_WEIGHT)
         return CULL_OK;
-    count_weights(s, cull_frozen_of(s, step->layers), before, keep, &all, &kept);
+    count_weights(s, budget->frozen, before, keep, &all, &kept);
     *more = kept < all ? all / (all - kept) : INFINITY;
     if (budget->sparsity > 0 && !(budget->sparsity * *more <= 1))
         return cull_fail(ctx, CULL_EBUDGET,

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Budgets are met, and not exceeded, behind stages that leave less to take, or experts and layers of different sizes.
+. "$SOURCE/tests/flow/common.sh"
+
+experiment '[ 0.475 ]' > e.yaml << 'END'
+  layers-experts:  [ { criterion: cosine, strategy: { layer-drop: { experts: 0.25 } } }, { criterion: reap, strategy: lowest } ]
+  blocks-channels: [ { strategy: { block-drop: { experts: 0.25 } } }, { criterion: camera, strategy: channels } ]
+  layers-weights:  [ { criterion: cosine, strategy: { layer-drop: { experts: 0.25 } } }, { criterion: wanda, strategy: unstructured } ]
+  layers-merges:   [ { criterion: cosine, strategy: { layer-drop: { experts: 0.25 } } }, { criterion: logit-similarity, strategy: merge } ]
+  experts-layers:  [ { criterion: aimer, strategy: { lowest: { experts: 0.25 } } }, { criterion: cosine, strategy: layer-drop } ]
+  channels-experts: [ { criterion: camera, strategy: { channels: { experts: 0.25 } } }, { criterion: reap, strategy: lowest } ]
+  channels-share:  [ { criterion: camera, strategy: channels }, { criterion: reap, strategy: { lowest: { experts: 0.25 } } } ]
+END
+run 0 e.yaml --set 'allocations=[ layer, global ]'
+table > /dev/null
+
+# Within an expert of each layer, or one of all; a channel or a weight is less. A layer is a quarter.
+awk -F, 'NR > 1 && $2 != "dense" {
+             ranked = $5 == "global" && $2 !~ /weights/
+             unit = $2 == "experts-layers" ? 1 / 4 : ranked ? 1 / 64 : 1 / 16
+             if ($4 > $3 + 1e-9 || $4 + unit < $3) { print; wrong = 1 }
+             n++
+         }
+         END { if (n != 13) print n " trials"; exit wrong || n != 13 }' table > wrong || fail "budgets: $(cat wrong)"
+exit 0
