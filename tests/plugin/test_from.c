@@ -158,6 +158,8 @@ static void bad_lists_are_refused(void **state)
         { "{\"1\": [0, 1], \"01\": [0, 1]}", CULL_EINVAL, "layer 1 is listed twice" },
         { "{\"1\": [0, 1], \"1\": [0, 1]}", CULL_EFORMAT, "duplicate" },
         { "{\"1\": [0]}", CULL_EINVAL, "keeps 1 experts, but every token needs 2" },
+        { "{}", CULL_EINVAL, "its lists let no expert go" },
+        { "{\"1\": [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]}", CULL_EINVAL, "let no expert go" },
     };
 
     (void)state;

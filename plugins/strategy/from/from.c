@@ -81,16 +81,20 @@ static cull_status apply_list(cull_ctx *ctx, const struct settings *set, const c
     return CULL_OK;
 }
 
-// Lists that drop experts must leave each layer as many as every token needs.
+// Lists that drop experts must leave each layer as many as every token needs. *gone grows by those
+// that go.
 static cull_status check_list(cull_ctx *ctx, const struct settings *set, const cull_view *view,
-                              size_t l, const uint8_t *listed)
+                              size_t l, const uint8_t *listed, size_t *gone)
 {
     const size_t E = cull_view_layer(view, l)->E, K = cull_view_layer(view, l)->K;
     size_t stay = 0;
 
-    for (size_t e = 0; e < E; e++)
-        stay += listed[e] != (set->lists == LISTS_REMOVED) &&
-                (!view->before || expert_stands(view->before, l, e));
+    for (size_t e = 0; e < E; e++) {
+        const bool stood = !view->before || expert_stands(view->before, l, e),
+                   stays = listed[e] != (set->lists == LISTS_REMOVED);
+        stay += stood && stays;
+        *gone += stood && !stays;
+    }
     if (set->action == REMOVAL_DROP && stay < K)
         return ctx->host->fail(ctx, CULL_EINVAL,
                                "%s: layer %zu keeps %zu experts, but every token needs %zu",
@@ -102,10 +106,13 @@ static cull_status read_all(cull_ctx *ctx, const struct settings *set, const cul
                             struct lists *lists)
 {
     cull_status status = read_lists(ctx, view, set->path, lists);
+    size_t gone = 0;
 
     for (size_t l = 0; l < view->model->L && status == CULL_OK; l++)
         if (lists->named[l])
-            status = check_list(ctx, set, view, l, lists->listed[l]);
+            status = check_list(ctx, set, view, l, lists->listed[l], &gone);
+    if (status == CULL_OK && gone == 0)
+        return ctx->host->fail(ctx, CULL_EINVAL, "%s: its lists let no expert go", set->path);
     return status;
 }
 
