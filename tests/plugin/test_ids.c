@@ -53,18 +53,18 @@ static void test_padding(void **state)
     const char *path = temp_text(&files, "p.jsonl",
                                  "[9,9,1,9,3]\n"
                                  "{\"ids\":[4,9,9],\"template\":\"abc\"}\n"
-                                 "{\"ids\":[9,5,6,9],\"attention_mask\":[0,1,0,1]}\n");
+                                 "{\"ids\":[9,5,6,9],\"attention_mask\":[0,1,1,1]}\n");
     assert_ok(host, load_padded(path, "9", &rows));
     assert_int_equal(rows.at[0].n, 3);
     assert_memory_equal(rows.at[0].ids, ((int32_t[]){ 1, 9, 3 }), 3 * sizeof(int32_t));
     assert_int_equal(rows.at[1].n, 1);
     assert_string_equal(rows.at[1].chat_template, "abc");
-    assert_int_equal(rows.at[2].n, 1); // 5 and the last 9 are there, and the latter is padding
+    assert_int_equal(rows.at[2].n, 2); // 5, 6 and the last 9 are there, and the latter is padding
     assert_null(rows.at[2].chat_template);
     assert_ok(host, load(path, "0", &rows));
     assert_int_equal(rows.at[0].n, 5);
-    assert_int_equal(rows.at[2].n, 2);
-    assert_int_equal(rows.at[2].ids[1], 9);
+    assert_int_equal(rows.at[2].n, 3);
+    assert_int_equal(rows.at[2].ids[2], 9);
     assert_fails(host, load_padded(temp_text(&files, "q.jsonl", "[1]\n[9,9]\n"), "9", &rows),
                  CULL_EFORMAT, "row 1 is padding alone");
     assert_fails(
@@ -74,6 +74,11 @@ static void test_padding(void **state)
         host,
         load(temp_text(&files, "q.jsonl", "{\"ids\":[1],\"attention_mask\":[2]}"), "0", &rows),
         CULL_EFORMAT, "is neither 0 nor 1");
+    assert_fails(
+        host,
+        load(temp_text(&files, "q.jsonl", "{\"ids\":[1,2,3,4,5],\"attention_mask\":[0,1,0,1,0]}"),
+             "0", &rows),
+        CULL_EFORMAT, "between others (entry 3 is 1 again), which is no padding");
 }
 
 static void test_bad_jsonl(void **state)

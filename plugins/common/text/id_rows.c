@@ -13,12 +13,13 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-// What a line's attention mask says is no token of the text goes.
+// What a line's attention mask says is padding goes: from the ends, since what lies between would
+// move up to other positions.
 static cull_status unmask(cull_ctx *ctx, const char *place, const json_t *line, int32_t *ids,
                           size_t *n)
 {
     const json_t *mask = json_object_get(line, "attention_mask");
-    size_t kept = 0;
+    size_t kept = 0, first = 0;
 
     if (!mask)
         return CULL_OK;
@@ -33,6 +34,13 @@ static cull_status unmask(cull_ctx *ctx, const char *place, const json_t *line, 
             return ctx->host->fail(ctx, CULL_EFORMAT,
                                    "%s: entry %zu of \"attention_mask\" is neither 0 nor 1", place,
                                    i);
+        if (is == 1 && kept > 0 && kept < i - first)
+            return ctx->host->fail(ctx, CULL_EFORMAT,
+                                   "%s: \"attention_mask\" leaves out ids between others (entry "
+                                   "%zu is 1 again), which is no padding",
+                                   place, i);
+        if (is == 1 && kept == 0)
+            first = i;
         if (is == 1)
             ids[kept++] = ids[i];
     }
