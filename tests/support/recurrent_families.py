@@ -12,6 +12,7 @@ NEXT = dict(num_hidden_layers=4, intermediate_size=96, moe_intermediate_size=32,
             num_experts=8, num_experts_per_tok=3, head_dim=16, linear_num_key_heads=2, linear_num_value_heads=4,
             linear_key_head_dim=12, linear_value_head_dim=20, **GQA)
 Q35 = {k: v for k, v in NEXT.items() if k != "intermediate_size"}
+NEVER_ROTATED = dict(rope_type="default", rope_theta=77.0, partial_rotary_factor=0.5)
 PUBLISHED_MROPE = dict(rope_type="default", rope_theta=1e7, partial_rotary_factor=0.25, mrope_interleaved=True,
                        mrope_section=[1, 1, 0])
 KIMI = dict(num_hidden_layers=5, intermediate_size=96, moe_intermediate_size=32, num_local_experts=8,
@@ -97,6 +98,7 @@ PLAIN = {
         HYBRID, num_hidden_layers=5, hidden_size=60, num_attention_heads=6, num_key_value_heads=3, rms_norm_eps=1e-2,
         mamba_n_heads=5, mamba_n_groups=5, mamba_d_state=7, mamba_d_conv=3, mamba_conv_bias=False, num_local_experts=7,
         num_experts_per_tok=5, intermediate_size=20, shared_intermediate_size=22, mamba_chunk_size=8,
+        rope_parameters=NEVER_ROTATED,
         layer_types=["attention", "mamba", "mamba", "attention", "attention"]), dict(dtype="f32", length=53)),
     "hybrid-one": ("granitemoehybrid", dict(
         HYBRID, hidden_size=60, num_attention_heads=6, num_key_value_heads=3, mamba_n_heads=1, mamba_d_state=3,
@@ -106,7 +108,8 @@ PLAIN = {
     "nemotron": ("nemotron_h", NEMOTRON, {}),
     "nemotron-latent": ("nemotron_h", dict(NEMOTRON, moe_latent_size=24, mlp_bias=True, use_bias=True, n_group=2,
                                            topk_group=1, num_experts_per_tok=2), dict(dtype="f32", length=140)),
-    "nemotron-steps": ("nemotron_h", dict(NEMOTRON, time_step_min=0.6, time_step_limit=[0.1, 0.7]), dict(length=70)),
+    "nemotron-steps": ("nemotron_h", dict(NEMOTRON, time_step_min=0.6, time_step_limit=[0.1, 0.7], moe_latent_size=64,
+                                          attention_bias=True), dict(length=70)),
     "nemotron-pattern": ("nemotron_h", dict(NEMOTRON, n_groups=4, conv_kernel=2, use_conv_bias=False,
                                             routed_scaling_factor=2.5, norm_topk_prob=False,
                                             layers_block_type=["attention", "mamba", "moe", "mamba", "moe"]),
@@ -121,6 +124,7 @@ PLAIN = {
     "nemotron-narrow": ("nemotron_h", dict(
         NEMOTRON, hidden_size=52, num_attention_heads=3, num_key_value_heads=1, head_dim=12, mamba_head_dim=5,
         n_groups=8, ssm_state_size=33, conv_kernel=3, n_routed_experts=3, num_experts_per_tok=2, tie_word_embeddings=True,
+        rope_parameters=dict(NEVER_ROTATED, rope_type="linear", factor=2.0),
         layers_block_type=["moe", "moe", "mamba", "attention"]), dict(dtype="f16", length=280)),
 }
 

@@ -28,7 +28,7 @@ UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sl
           "DeepseekV2Config": ["head_dim"], "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"],
           "Mistral4Config": ["num_key_value_heads"],
           "NemotronHConfig": """
-              time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
+              attention_bias time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
               rescale_prenorm_residual residual_in_fp32 use_mamba_kernels mamba_ssm_cache_dtype moe_shared_expert_overlap
               mtp_layers_block_type""".split()}
 UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
@@ -44,7 +44,7 @@ def why_accepted(cls, key, value, outer=False):
         return "an integer is a number, too"
     if value is None and field and not field.default and not outer:
         return "null is how older files say that there is none, where none is the default"
-    if key in ("rope_parameters", "rope_scaling", "rope_theta") and cls.__name__ in UNROTATED:
+    if key in ("rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor") and cls.__name__ in UNROTATED:
         return "positions are not rotated"
     if key in UNREAD.get(cls.__name__, ()):
         return "it is not read"

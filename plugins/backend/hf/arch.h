@@ -78,6 +78,7 @@ enum hf_rotates { // which layers are rotated
     HF_ROTATE_ALL,
     HF_ROTATE_LOCAL, // the local ones, or all where there is no window
     HF_ROTATE_NONE,
+    HF_ROTATE_SAID, // all where position_embedding_type is "rope", else none
     HF_ROTATE_LIST, // no_rope_layers has 1; without it all but every no_rope_layer_interval-th
 };
 

@@ -13,14 +13,12 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
-// Heads are as many as fit mamba_expand, and positions are there where position_embedding_type says
-// "rope".
+// Heads are as many as fit mamba_expand.
 static cull_status adjust(hf_config *c, cull_model *m)
 {
     hf_mixer_shape *s = &m->s.mix;
     const size_t inner = hf_size(c, (hf_num)HF_KEY("mamba_expand", 2), 1) * m->s.D;
     const json_t *width = hf_config_value(c, "mamba_d_head");
-    const char *positions = hf_word(c, "position_embedding_type", NULL);
 
     if (hf_config_is_null(c, "mamba_d_head") || hf_config_is_null(c, "time_step_limit"))
         return hf_refuse_value(
@@ -34,16 +32,13 @@ static cull_status adjust(hf_config *c, cull_model *m)
             c->ctx, CULL_EFORMAT,
             "%s: %zu heads of %zu channels are not mamba_expand × hidden_size", c->path, s->H,
             s->v_width);
-    if (positions && !hf_one_of(positions, "rope|nope"))
-        return hf_refuse(c, "position_embedding_type", positions, "rope, nope");
-    for (size_t l = 0; l < m->s.L; l++)
-        m->layer[l].rotates = positions && strcmp(positions, "rope") == 0;
     return c->status;
 }
 
 const hf_arch hf_granitemoehybrid = {
     HF_LIKE_GRANITE,
     .model_type = "granitemoehybrid",
+    .rotates = HF_ROTATE_SAID,
     .own_types = true,
     .mixer = { .kind = HF_MIXER_MAMBA2,
                .types = "layers_block_type|layer_types",

@@ -9,7 +9,7 @@ static const hf_key keys[] = {
     { "moe_router_activation_func", "\"sigmoid\"", NULL },
     { "moe_layer_freq", "1", NULL },
     { "use_grouped_topk|mla_use_nope", "true", NULL },
-    { "head_dim|qk_head_dim|num_key_value_heads|rope_theta|rope_parameters", HF_ANY, NULL },
+    { "head_dim|qk_head_dim|num_key_value_heads", HF_ANY, NULL },
     { 0 }
 };
 // clang-format on

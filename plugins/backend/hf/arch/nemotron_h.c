@@ -7,13 +7,13 @@ static const hf_key keys[] = {
     { "mlp_hidden_act", "\"relu2\"", NULL },
     { "mamba_hidden_act", "\"silu\"", NULL },
     { "sliding_window", "null", NULL },
-    { "attention_bias", "false", NULL },
+    { "attention_bias", "false", "transformers has none here" },
     { "n_shared_experts", "1", NULL },
     { "chunk_size|mamba_chunk_size|expand|mamba_expand|time_step_limit|time_step_max|time_step_floor", HF_ANY, NULL },
     { "mamba_dt_limit|mamba_dt_max|mamba_dt_init_floor|mamba_ssm_cache_dtype|use_mamba_kernels", HF_ANY, NULL },
     { "num_logits_to_keep|rescale_prenorm_residual|residual_in_fp32|mamba_proj_bias", HF_ANY, NULL },
     { "moe_shared_expert_overlap|mtp_layers_block_type|mtp_hybrid_override_pattern", HF_ANY, NULL },
-    { "num_hidden_layers|rope_theta|partial_rotary_factor|norm_eps", HF_ANY, NULL }, // layer_norm_epsilon is read
+    { "num_hidden_layers|norm_eps", HF_ANY, NULL }, // layer_norm_epsilon is read
     { 0 }
 };
 // clang-format on

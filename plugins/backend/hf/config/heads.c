@@ -170,9 +170,21 @@ static cull_status read_locals(hf_config *c, cull_model *m)
 
 // ---- which are rotated ----
 
+// Does config.json say that positions are rotated?
+static bool says_rope(hf_config *c)
+{
+    static const char key[] = "position_embedding_type";
+    const char *word = hf_word(c, key, NULL);
+
+    if (word && !hf_one_of(word, "rope|nope"))
+        (void)hf_refuse(c, key, word, "rope, nope");
+    return word && strcmp(word, "rope") == 0;
+}
+
 static cull_status read_rotated(hf_config *c, cull_model *m)
 {
     const enum hf_rotates rotates = m->arch->rotates;
+    const bool any = rotates == HF_ROTATE_SAID ? says_rope(c) : rotates != HF_ROTATE_NONE;
     const bool windows = m->s.window || m->s.chunk;
     const json_t *list = rotates == HF_ROTATE_LIST ? hf_config_value(c, "no_rope_layers") : NULL;
     const size_t step =
@@ -183,7 +195,7 @@ static cull_status read_rotated(hf_config *c, cull_model *m)
         return hf_wrong(c, "no_rope_layers", list, "a list with a number for each layer");
     for (size_t l = 0; l < m->s.L; l++) {
         hf_layer *layer = &m->layer[l];
-        layer->rotates = rotates != HF_ROTATE_NONE;
+        layer->rotates = any;
         if (rotates == HF_ROTATE_LOCAL)
             layer->rotates = layer->local || !windows;
         else if (rotates == HF_ROTATE_LIST)

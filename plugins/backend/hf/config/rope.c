@@ -287,9 +287,7 @@ static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope
 // Latent attention's scale grows with YaRN's temperature, whatever stretches the frequencies.
 static void read_mscale(rope_config *c, hf_rope *rope)
 {
-    const bool counts = c->arch->attention == HF_MLA && c->arch->rotates != HF_ROTATE_NONE;
-
-    if (!counts || !c->sub.root || strcmp(c->type, "default") == 0)
+    if (c->arch->attention != HF_MLA || !c->sub.root || strcmp(c->type, "default") == 0)
         return;
     const double all = hf_real(&c->sub, (hf_num)HF_KEY("mscale_all_dim", 0));
     if (all != 0)
@@ -427,6 +425,17 @@ cull_status hf_rope_no_older(hf_config *config, const char *needs)
     return config->status;
 }
 
+// Are no positions rotated at all? Then the reference looks at nothing that is said of them.
+static bool is_unrotated(hf_config *config, const cull_model *model)
+{
+    const enum hf_rotates rotates = model->arch->rotates;
+
+    if ((rotates != HF_ROTATE_NONE && rotates != HF_ROTATE_SAID) || model->layer[0].rotates)
+        return false;
+    (void)hf_config_value(config, "rope_theta|rope_scaling|rope_parameters|partial_rotary_factor");
+    return true;
+}
+
 cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, bool local,
                          hf_rope *rope)
 {
@@ -438,6 +447,8 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
 
     rope->scale = rope->scale_beyond = 1;
     rope->yarn_mscale = 1;
+    if (is_unrotated(config, model))
+        return config->status;
     open_scaling(config, &c.sub);
     cull_status status = config->status;
     if (status == CULL_OK)

@@ -39,7 +39,8 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->F = hf_size(c, arch->F, 1);
     s->dense_F = hf_size(c, arch->dense_F, 1);
     const size_t latent = arch->latent.key ? hf_size(c, arch->latent, 1) : 0;
-    s->W = latent ? latent : s->D;
+    s->latent = latent != 0;
+    s->W = s->latent ? latent : s->D;
     const size_t n = hf_size(c, arch->shared_n, 0);
     s->shared_F = arch->shared_F.key ? hf_size(c, arch->shared_F, 0) : n * s->F;
     s->ffn_bias = hf_flag(c, arch->ffn_bias);

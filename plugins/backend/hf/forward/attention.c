@@ -356,12 +356,12 @@ cull_status hf_mla(cull_pass *pass, const cull_model *m, size_t l, size_t n, con
     const hf_heads *h = layer->heads;
     const hf_shape *s = &m->s;
     const size_t latent_width = s->kv_rank + s->rope, kv_width = h->H * (s->nope + h->v);
-    float *table = hf_rope_rows(pass, &h->rope, n, pos);
+    float *table = layer->rotates ? hf_rope_rows(pass, &h->rope, n, pos) : NULL;
     float *latent = engine->scratch(pass, n * latent_width),
           *kv = engine->scratch(pass, n * kv_width);
     heads_rows x;
 
-    if (!load_rows(pass, m, h, n, &x) || !table || !latent || !kv)
+    if (!load_rows(pass, m, h, n, &x) || (layer->rotates && !table) || !latent || !kv)
         return CULL_ENOMEM;
     CULL_TRY(mla_query(pass, m, l, n, hn, x.q, x.q_width));
     CULL_TRY(engine->linear(pass, cull_at(l, CULL_PART_KV_A), n, hn, s->D, latent, latent_width));

@@ -192,7 +192,7 @@ static cull_status load_latent(hf_loader *t, size_t l)
     const hf_arch *arch = t->m->arch;
     const hf_shape *s = &t->m->s;
 
-    if (s->W == s->D)
+    if (!s->latent)
         return CULL_OK;
     t->m->layer[l].facts.expert_width = s->W;
     CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_LATENT_IN), arch->latent_in, s->W, s->D,
