@@ -38,7 +38,7 @@ def expected(config):
     named = [(n, p) for n, p in model.named_parameters() if not re.search(LEFT_OUT, n)]
     if hasattr(config, "text_config") or hasattr(config, "thinker_config"):
         named = [(n, p) for n, p in named if "language_model" in n or re.search(r"(^|thinker\.)(lm_head|model)\.", n)
-                 and not re.search(r"visual|vision|audio|multi_modal", n)]
+                 and not re.search(r"visual|vision|audio|multi_modal|mm_projector", n)]
     routed = sum(p.numel() for n, p in named if re.search(r"\.experts\.|sparse_moe\.\w+_linear\.", n))
     return sum(p.numel() for _, p in named), routed
 

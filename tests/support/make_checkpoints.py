@@ -333,6 +333,7 @@ def make(folder, kind, options, how, seed):
         tensors = load_file(os.path.join(t, "model.safetensors"))
         with open(os.path.join(t, "config.json")) as f:
             saved = json.load(f)
+    tensors = {k.replace(*how.get("published", ("", ""))): v for k, v in tensors.items()}
     for key in how.get("without", ()):
         del saved[key]
     saved.update(how.get("with_key", {}))

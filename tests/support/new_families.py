@@ -47,6 +47,8 @@ LLAMA4 = dict(intermediate_size=32, intermediate_size_mlp=80, num_local_experts=
               attention_chunk_size=16, num_hidden_layers=4, floor_scale=8, **GQA)
 MISTRAL4_ROPE = dict(YARN, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0,
                      llama_4_scaling_beta=0.1)
+KIMI_K25 = dict(FLASH, first_k_dense_replace=1)
+BLOCKS = ("language_model.model.blocks.", "language_model.model.layers.")  # as transformers writes, and as published
 MISTRAL4 = dict(DEEPSEEK, **MLA, rope_parameters=MISTRAL4_ROPE)
 CLIP = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 
@@ -62,10 +64,19 @@ WRAPPERS = {
     "gemma4": ("Gemma4ForConditionalGeneration", dict(vision_config=None, audio_config=None)),
     "llama4": ("Llama4ForConditionalGeneration", dict(vision_config=dict(
         CLIP, vision_output_dim=32, projector_input_dim=32, projector_output_dim=32, pixel_shuffle_ratio=1.0))),
+    "kimi_k25": ("Kimi_K25ForConditionalGeneration", dict(projection_hidden_size=32, vision_config=dict(
+        hidden_size=32, intermediate_size=32, num_hidden_layers=0, num_attention_heads=2, patch_size=4, pos_emb_height=4,
+        pos_emb_width=4, pos_emb_time=2))),
     "mistral3": ("Mistral3ForConditionalGeneration", dict(vision_config=dict(
         model_type="pixtral", hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
         head_dim=16, image_size=8, patch_size=4))),
 }
+
+
+def named_kimi_k2(config):
+    """Kimi-K2.5's language model has another word in published files."""
+    config["text_config"]["model_type"] = "kimi_k2"
+
 
 # name: (model_type, config, how it is stored); "outer": keys of the wrapper.
 CASES = {
@@ -190,6 +201,13 @@ CASES = {
                                          rope_interleave=False, routed_scaling_factor=2.0), dict(dtype="f32")),
     "mistral4-wrapped": ("mistral3", dict(MISTRAL4, model_type="mistral4", norm_topk_prob=False, n_shared_experts=2),
                          dict(outer=dict(tie_word_embeddings=False))),
+    "kimi-k25": ("kimi_k25", dict(KIMI_K25, n_group=1, topk_group=1, routed_scaling_factor=2.8, rope_parameters=dict(
+        YARN, mscale=1.0, mscale_all_dim=1.0)), dict(outer=dict(tie_word_embeddings=False), publish=named_kimi_k2, published=BLOCKS)),
+    "kimi-k25-groups": ("kimi_k25", dict(KIMI_K25, q_lora_rank=11, n_group=4, topk_group=2),
+                        dict(dtype="f32", outer=dict(tie_word_embeddings=False), published=BLOCKS)),
+    "kimi-k25-plain": ("kimi_k25", dict(KIMI_K25, n_group=2, topk_group=1, rope_interleave=False, n_shared_experts=2,
+                                        norm_topk_prob=False), dict(dtype="f16", outer=dict(tie_word_embeddings=False),
+                                                                    published=BLOCKS)),
     "glm-v-tied": ("glm4v_moe", dict(GLM_V, tie_word_embeddings=True, first_k_dense_replace=2), {}),
 }
 
@@ -245,4 +263,4 @@ EXPERTS = {"glm4_moe_lite": "n_routed_experts", "dots1": "n_routed_experts", "so
            "afmoe": "num_experts", "mimo_v2_flash": "n_routed_experts", "minimax_m3_vl": "num_local_experts",
            "minimax_m3_vl_text": "num_local_experts", "cohere2_moe": "num_experts", "gemma4": "num_experts",
            "gemma4_text": "num_experts", "llama4": "num_local_experts", "llama4_text": "num_local_experts",
-           "mistral4": "n_routed_experts", "mistral3": "n_routed_experts"}
+           "mistral4": "n_routed_experts", "mistral3": "n_routed_experts", "kimi_k25": "n_routed_experts"}

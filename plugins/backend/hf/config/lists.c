@@ -58,6 +58,8 @@ static const hf_key wrapper_keys[] = {
     { "seconds_per_chunk|tts_bos_token_id|tts_eos_token_id|tts_pad_token_id|vision_soft_tokens_per_image", HF_ANY, NULL },
     { "projector_hidden_size|projector_hidden_act|multimodal_projector_bias|merged_hidden_size", HF_ANY, NULL },
     { "vision_feature_layer|vision_feature_select_strategy|spatial_merge_size|img_token_compression_config", HF_ANY, NULL },
+    { "projection_hidden_size|projection_layer_norm_eps|ignore_index|media_placeholder_token_id", HF_ANY, NULL },
+    { "use_unified_vision_chunk|video_placeholder", HF_ANY, NULL },
     { "image_seq_length|process_image_mode|image_grid_pinpoints|projection_dim|num_reward_heads", HF_ANY, NULL },
     { "rope_scaling|rope_parameters", "null|{}", NULL }, // the language model has its own
     { 0 }

@@ -23,6 +23,7 @@ static const struct wrapper {
     { "minimax_m3_vl", OUTER | INNER, false, "MiniMaxM3SparseForConditionalGeneration" },
     { "gemma4", OUTER, true, "Gemma4ForConditionalGeneration" },
     { "llama4", INNER, false, "Llama4ForConditionalGeneration" },
+    { "kimi_k25", OUTER, true, "Kimi_K25ForConditionalGeneration" },
     { "mistral3", OUTER, true, "Mistral3ForConditionalGeneration" },
 };
 
