@@ -25,7 +25,7 @@ except ImportError as missing:
     sys.exit(77)
 
 # Left out of the model with a word, and not counted: see the families' lists.
-LEFT_OUT = r"\.indexer\."
+LEFT_OUT = r"\.indexer\.|\.vision_moe\."
 
 
 def expected(config):
@@ -38,7 +38,7 @@ def expected(config):
     named = [(n, p) for n, p in model.named_parameters() if not re.search(LEFT_OUT, n)]
     if hasattr(config, "text_config") or hasattr(config, "thinker_config"):
         named = [(n, p) for n, p in named if "language_model" in n or re.search(r"(^|thinker\.)(lm_head|model)\.", n)
-                 and not re.search(r"visual|vision|audio|multi_modal|mm_projector", n)]
+                 and not re.search(r"visual|vision|audio|multi_modal|mm_projector|resampler", n)]
     routed = sum(p.numel() for n, p in named if re.search(r"\.experts\.|sparse_moe\.\w+_linear\.", n))
     return sum(p.numel() for _, p in named), routed
 

@@ -42,6 +42,7 @@ NOVICE = 3  # as in cull/cut.h
 REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks",
            ("dsa-shared", "headless"): "shares the indexer of a layer that is gone",
            ("ernie-layers", "headless"): "its config.json means another model"}
+REFUSED.update({("ernie4_5_vl_moe", way): "as many experts of images as of text" for way in ("uneven", "novices")})
 REFUSED.update({(arch, way): "transformers lacks" for way in ("uneven", "novices")
                 for arch in ("qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_omni_moe")})
 # Language models that transformers has with a wrapper round them alone: it, and what it puts before their names.
@@ -302,7 +303,7 @@ def main():
     modules = tempfile.TemporaryDirectory()  # where transformers keeps code that checkpoints carry
     transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
     more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway; models within others
-    for name in ("v2-groups", "qwen-vl-bare", "omni-whole") if not wanted else ():
+    for name in ("v2-groups", "qwen-vl-bare", "omni-whole", "ernie-vl", "ernie-vl-types") if not wanted else ():
         make(os.path.join(more.name, name), *CASES[name], 0)
     found = [os.path.join(parent, name) for parent in (golden, more.name)
              for name in wanted or sorted(os.listdir(parent))]

@@ -47,6 +47,8 @@ LLAMA4 = dict(intermediate_size=32, intermediate_size_mlp=80, num_local_experts=
               attention_chunk_size=16, num_hidden_layers=4, floor_scale=8, **GQA)
 MISTRAL4_ROPE = dict(YARN, original_max_position_embeddings=16, mscale=1.0, mscale_all_dim=1.0,
                      llama_4_scaling_beta=0.1)
+ERNIE_VL = dict(intermediate_size=96, moe_intermediate_size=[32, 16], moe_num_experts=8, moe_k=3,
+                rope_parameters=dict(DEFAULT, mrope_section=[3, 3, 2]), **GQA)
 KIMI_K25 = dict(FLASH, first_k_dense_replace=1)
 BLOCKS = ("language_model.model.blocks.", "language_model.model.layers.")  # as transformers writes, and as published
 MISTRAL4 = dict(DEEPSEEK, **MLA, rope_parameters=MISTRAL4_ROPE)
@@ -64,6 +66,9 @@ WRAPPERS = {
     "gemma4": ("Gemma4ForConditionalGeneration", dict(vision_config=None, audio_config=None)),
     "llama4": ("Llama4ForConditionalGeneration", dict(vision_config=dict(
         CLIP, vision_output_dim=32, projector_input_dim=32, projector_output_dim=32, pixel_shuffle_ratio=1.0))),
+    "ernie4_5_vl_moe": ("Ernie4_5_VLMoeForConditionalGeneration", dict(vision_config=dict(
+        depth=1, hidden_size=32, intermediate_size=32, num_heads=2, patch_size=4, temporal_merge_size=1,
+        spatial_merge_size=1))),
     "kimi_k25": ("Kimi_K25ForConditionalGeneration", dict(projection_hidden_size=32, vision_config=dict(
         hidden_size=32, intermediate_size=32, num_hidden_layers=0, num_attention_heads=2, patch_size=4, pos_emb_height=4,
         pos_emb_width=4, pos_emb_time=2))),
@@ -201,6 +206,13 @@ CASES = {
                                          rope_interleave=False, routed_scaling_factor=2.0), dict(dtype="f32")),
     "mistral4-wrapped": ("mistral3", dict(MISTRAL4, model_type="mistral4", norm_topk_prob=False, n_shared_experts=2),
                          dict(outer=dict(tie_word_embeddings=False))),
+    "ernie-vl": ("ernie4_5_vl_moe", ERNIE_VL, {}),
+    "ernie-vl-types": ("ernie4_5_vl_moe", dict(
+        ERNIE_VL, mlp_layer_types=["sparse", "dense", "sparse"], moe_num_shared_experts=0, num_attention_heads=6,
+        num_key_value_heads=3, head_dim=12, rope_parameters=dict(DEFAULT, mrope_section=[1, 1, 4])),
+        dict(fused=True, dtype="f16", outer=dict(tie_word_embeddings=False))),
+    "ernie-vl-bias": ("ernie4_5_vl_moe", dict(ERNIE_VL, use_bias=True, moe_norm_min=0.7, moe_num_experts=5, moe_k=5,
+                                              moe_intermediate_size=[20, 28]), dict(dtype="f32")),
     "kimi-k25": ("kimi_k25", dict(KIMI_K25, n_group=1, topk_group=1, routed_scaling_factor=2.8, rope_parameters=dict(
         YARN, mscale=1.0, mscale_all_dim=1.0)), dict(outer=dict(tie_word_embeddings=False), publish=named_kimi_k2, published=BLOCKS)),
     "kimi-k25-groups": ("kimi_k25", dict(KIMI_K25, q_lora_rank=11, n_group=4, topk_group=2),
@@ -263,4 +275,5 @@ EXPERTS = {"glm4_moe_lite": "n_routed_experts", "dots1": "n_routed_experts", "so
            "afmoe": "num_experts", "mimo_v2_flash": "n_routed_experts", "minimax_m3_vl": "num_local_experts",
            "minimax_m3_vl_text": "num_local_experts", "cohere2_moe": "num_experts", "gemma4": "num_experts",
            "gemma4_text": "num_experts", "llama4": "num_local_experts", "llama4_text": "num_local_experts",
-           "mistral4": "n_routed_experts", "mistral3": "n_routed_experts", "kimi_k25": "n_routed_experts"}
+           "mistral4": "n_routed_experts", "mistral3": "n_routed_experts", "kimi_k25": "n_routed_experts",
+           "ernie4_5_vl_moe": "moe_num_experts"}

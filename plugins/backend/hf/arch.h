@@ -112,7 +112,8 @@ enum hf_group_score { // of group-limited routing
 
 typedef struct hf_router {
     enum hf_score score;
-    const char *name;           // of the matrix (E, D)
+    const char *name;           // of the matrix (E, D), …
+    const char *turned;         // … or where it is stored as (D, E); NULL: never
     bool linear_bias;           // its linear layer has a bias
     const char *bias;           // a tensor that is added for the selection only; NULL: none
     hf_num bias_on;             // key NULL: always, where there is one
@@ -194,11 +195,18 @@ typedef struct hf_key {
 } hf_key;
 #define HF_ANY "*" // the reference's forward pass does not look at the key
 
+enum hf_kept { // what an export keeps of a tensor that is left out
+    HF_KEPT_NOT,
+    HF_KEPT,
+    HF_KEPT_ROWS,    // a row for each expert that it keeps, …
+    HF_KEPT_COLUMNS, // … or a column
+};
+
 // Tensors that are left out, with a warning that says why.
 typedef struct hf_left {
     const char *name; // in a layer the part after "model.layers.N.", else all; "…*": what begins so
     const char *why;
-    bool kept; // an export keeps them
+    enum hf_kept kept;
 } hf_left;
 
 typedef struct hf_arch {
@@ -278,6 +286,9 @@ typedef struct hf_arch {
     bool gate_on_input;    // the gate multiplies an expert's input, not its output
     hf_router router;
     hf_expert_layout experts[4];
+    // There is a second set of as many experts, which no text reaches: one by one they are numbered
+    // on from the first. F is a list then, of both widths.
+    bool twofold;
     bool expert_bias; // of experts one by one
     bool stack_bias;  // of fused ones: gate_up_proj_bias, down_proj_bias; they may be in MXFP4
     hf_num latent;    // width of the space in which experts work; key NULL, or 0: the model's

@@ -83,10 +83,12 @@ static const char *one_width(cull_ctx *ctx, const cull_model *m)
 
     for (size_t l = 0; l < m->s.L; l++)
         dense |= m->layer[l].facts.E == 0;
-    if (!shared && !(same && dense))
+    if (!shared && !(same && dense) && !arch->twofold)
         return NULL;
     return hf_text(ctx, "\"%s\" in config.json is the width of %s too", arch->F.key,
-                   shared ? "the shared experts" : "the dense layers");
+                   shared          ? "the shared experts"
+                   : arch->twofold ? "a second set of experts"
+                                   : "the dense layers");
 }
 
 cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_path)

@@ -59,7 +59,7 @@
     (const hf_left[])                                                                              \
     {                                                                                              \
         { "self_attn.indexer.*",                                                                   \
-          "attention is dense up to index_topk positions; an export keeps them", true },           \
+          "attention is dense up to index_topk positions; an export keeps them", HF_KEPT },        \
         {                                                                                          \
             0                                                                                      \
         }                                                                                          \
@@ -135,6 +135,23 @@
     .moe_step = HF_KEY("decoder_sparse_step", 1),                                                  \
     .except = "mlp_only_layers",                                                                   \
     .dense = HF_DENSE_PROJ
+// ERNIE 4.5, but for its routers and which layers have experts.
+#define HF_LIKE_ERNIE                                                                              \
+    .eps = 1e-5,                                                                                   \
+    .theta = 5e5,                                                                                  \
+    .tied = true,                                                                                  \
+    .kv_heads = 4,                                                                                 \
+    .qkv_bias = HF_KEY("use_bias", 0),                                                             \
+    .o_bias = HF_KEY("use_bias", 0),                                                               \
+    .interleaved = HF_CONSTANT(1),                                                                 \
+    .E = HF_NEEDS("num_experts|moe_num_experts"),                                                  \
+    .K = HF_NEEDS("num_experts_per_tok|moe_k"),                                                    \
+    .F = HF_NEEDS("moe_intermediate_size"),                                                        \
+    .dense_F = HF_NEEDS("intermediate_size"),                                                      \
+    .shared_n = HF_KEY("moe_num_shared_experts", 2),                                               \
+    .shared = HF_SHARED_PROJ,                                                                      \
+    .dense = HF_DENSE_PROJ,                                                                        \
+    .ffn_bias = HF_KEY("use_bias", 0)
 // Granite 3 and 4, but for what runs beside the experts and which layers attend.
 #define HF_LIKE_GRANITE                                                                            \
     .eps = 1e-6,                                                                                   \

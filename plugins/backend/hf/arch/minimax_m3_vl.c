@@ -17,8 +17,8 @@ static const hf_key keys[] = {
     { 0 },
 };
 static const hf_left tensors[] = {
-    { "self_attn.indexer.*", "attention is dense up to as many blocks as are chosen; an export keeps them", true },
-    { "self_attn.index_*", "attention is dense up to as many blocks as are chosen; an export keeps them", true },
+    { "self_attn.indexer.*", "attention is dense up to as many blocks as are chosen; an export keeps them", HF_KEPT },
+    { "self_attn.index_*", "attention is dense up to as many blocks as are chosen; an export keeps them", HF_KEPT },
     { 0 },
 };
 // clang-format on

@@ -42,7 +42,7 @@ static const hf_key shared_keys[] = {
 };
 
 static const hf_left shared_tensors[] = {
-    { "self_attn.rotary_emb.inv_freq", "rotary frequencies follow from config.json", false },
+    { "self_attn.rotary_emb.inv_freq", "rotary frequencies follow from config.json", HF_KEPT_NOT },
     { 0 }
 };
 
@@ -214,20 +214,15 @@ static bool is_mtp(const char *name)
     return strncmp(name, "mtp", 3) == 0 || strstr(name, ".mtp");
 }
 
-// In a wrapper, what is no part of its language model: eyes, ears, a voice.
+// In a wrapper, what is no part of its language model: eyes, ears, a voice. They have names of
+// their own, also where all names begin alike.
 static bool is_beside(const cull_model *m, const char *name)
 {
-    return m->wrapped && strncmp(name, m->base, strlen(m->base)) != 0 && !is_mtp(name);
-}
+    const bool alike = strcmp(m->base, "model.") == 0;
+    const bool below = strncmp(name, m->base, strlen(m->base)) == 0;
+    const char *rest;
 
-static const hf_left *find_left(const hf_left *list, const char *name)
-{
-    for (; list && list->name; list++) {
-        const size_t n = strcspn(list->name, "*");
-        if (strncmp(name, list->name, n) == 0 && (list->name[n] == '*' || name[n] == '\0'))
-            return list;
-    }
-    return NULL;
+    return m->wrapped && !is_mtp(name) && (!below || (alike && layer_of(m, name, &rest) < 0));
 }
 
 // Of a name that a layout of experts begins, the length of that beginning; 0: none does. "*" is a
@@ -296,6 +291,33 @@ static bool is_second_form(const cull_model *m, const hf_tensor *t, const char *
     return false;
 }
 
+// The expert of a layer's second set that a tensor belongs to; SIZE_MAX: none.
+static size_t second_expert(const cull_model *m, long layer, const char *rest)
+{
+    static const char *const matrices[] = { ".weight", ".weight_scale_inv" };
+    static const char experts[] = "experts.";
+    const char *number = m->arch->twofold ? strstr(rest, experts) : NULL;
+    const size_t E = m->layer[layer].facts.E;
+    bool matrix = false;
+
+    for (const hf_expert_layout *layout = m->arch->experts; number && layout->form; layout++) {
+        const size_t n = stem_in(&layout->name, rest);
+        matrix |= n && is_one_of(rest + n, matrices, sizeof matrices / sizeof *matrices);
+    }
+    const size_t e = matrix ? strtoul(number + sizeof experts - 1, NULL, 10) : 0;
+    return e >= E && e < 2 * E ? e - E : SIZE_MAX;
+}
+
+static const hf_left *find_left(const hf_left *list, const char *name)
+{
+    for (; list && list->name; list++) {
+        const size_t n = strcspn(list->name, "*");
+        if (strncmp(name, list->name, n) == 0 && (list->name[n] == '*' || name[n] == '\0'))
+            return list;
+    }
+    return NULL;
+}
+
 // Runs of tensors that are left out for one reason: how many, and the first.
 typedef struct run {
     const char *why, *first;
@@ -306,6 +328,9 @@ enum { MOST_RUNS = 16 };
 
 static const char beside_reason[] =
     "beside the language model, no part in text; an export keeps it";
+
+static const char second_reason[] =
+    "of a second set of experts, which no text reaches; an export keeps as many as of the first";
 
 static void count(run runs[MOST_RUNS], const char *why, const char *name)
 {
@@ -319,17 +344,37 @@ static void count(run runs[MOST_RUNS], const char *why, const char *name)
     }
 }
 
-// Why a tensor that nobody has taken is left out; NULL: it is not to be there.
-// *kept: an export keeps it.
-static const char *reason(const cull_model *m, const hf_tensor *t, bool *kept)
+// The role of a layer's tensor that is left out, if an export keeps it. Is it of a second set of
+// experts, one by one?
+static bool keep(const cull_model *m, hf_tensor *t, const hf_left *left, long layer,
+                 const char *rest)
+{
+    const size_t second = second_expert(m, layer, rest);
+
+    if (left && left->kept) {
+        t->role = left->kept == HF_KEPT ? HF_BESIDE : HF_ENTRIES;
+        t->axis = left->kept == HF_KEPT_COLUMNS;
+    }
+    if (second != SIZE_MAX)
+        t->role = HF_SECOND;
+    t->where = (cull_matrix_id){ (uint32_t)layer, CULL_N_PARTS, (uint32_t)second };
+    return second != SIZE_MAX;
+}
+
+// Why a tensor that nobody has taken is left out; NULL: it is not to be there. Its role becomes
+// that of what an export keeps, if it does.
+static const char *reason(const cull_model *m, hf_tensor *t)
 {
     const char *rest;
     const long layer = layer_of(m, t->name, &rest);
     const hf_left *left = find_left(m->arch->tensors, rest);
 
-    *kept = is_beside(m, t->name) || (left && left->kept && layer < (long)m->s.L);
-    if (is_beside(m, t->name))
+    if (is_beside(m, t->name)) {
+        t->role = HF_BESIDE;
         return beside_reason;
+    }
+    if (layer >= 0 && layer < (long)m->s.L && keep(m, t, left, layer, rest))
+        return second_reason;
     if (layer >= (long)m->s.L)
         return (size_t)layer < m->s.L + m->s.mtp ? "a multi-token-prediction (MTP) layer"
                                                  : "a layer beyond num_hidden_layers";
@@ -358,15 +403,12 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
 
     for (size_t i = 0; i < m->files.n_tensors; i++) {
         hf_tensor *t = &m->files.tensor[i];
-        bool kept = false;
-        const char *why = t->role ? "" : reason(m, t, &kept);
+        const char *why = t->role ? "" : reason(m, t);
         if (!why)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "
                                    "there: what it does in its layer would be left out",
                                    m->facts.source, t->name);
-        if (kept)
-            t->role = HF_BESIDE;
         if (*why)
             count(runs, why, t->name);
     }

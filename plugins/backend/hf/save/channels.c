@@ -94,6 +94,8 @@ static void plan_widths(hf_saving *s)
         const bool present = width != SIZE_MAX;
         s->width[k] = (hf_width){ from[k], present && width ? width : from[k], key[k], present };
     }
+    if (arch->twofold)
+        s->width[HF_ROUTED].to = s->width[HF_ROUTED].from; // its key has two widths
     if (!arch->shared_F.key)
         tie(&s->width[HF_ROUTED], &s->width[HF_SHARED], shape->shared_F / shape->F);
     if (arch->dense_F.key && strcmp(arch->dense_F.key, arch->F.key) == 0)

@@ -161,6 +161,9 @@ static cull_status check_own(hf_saving *s)
 {
     if (!s->own)
         return CULL_OK;
+    if (s->m->arch->twofold)
+        return refuse(s, "its layers differ, or have constants in experts' places, but every layer "
+                         "has as many experts of images as of text");
     if (!s->m->transformers)
         return refuse(s, "its layers differ, or have constants in experts' places, which only "
                          "Cull's own layout can say; and transformers lacks this architecture");
@@ -200,6 +203,8 @@ static cull_status check_overlays(hf_saving *s)
         if (m && weights && hf_is_quantised(m->dtype) && !s->how->dequantise)
             return refuse(
                 s, "quantised weights that are masked or rewritten can only be stored dequantised");
+        if (m && o->where.part == CULL_PART_ROUTER && m->col_stride != 1)
+            return refuse(s, "its router is stored turned, and is not rewritten in that form");
         if (s->m->s.tied && o->where.layer == CULL_NONE)
             return refuse(s, "its head and its embedding are one matrix");
     }
@@ -234,6 +239,16 @@ static void warn_of_mtp(hf_saving *s)
             s->m->s.mtp, (int)strcspn(s->m->arch->mtp, "|"), s->m->arch->mtp);
 }
 
+// A second set of experts has as many as the first, by config.json.
+static void warn_of_second(hf_saving *s)
+{
+    if (s->m->arch->twofold && s->E && s->E != s->m->s.E)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "of the experts of images, which by config.json are as many as those of "
+                          "text, the same numbers are kept: what the model makes of images is "
+                          "another");
+}
+
 cull_status hf_save_plan(hf_saving *s)
 {
     CULL_TRY(plan_layers(s));
@@ -242,6 +257,7 @@ cull_status hf_save_plan(hf_saving *s)
     CULL_TRY(plan_experts(s));
     warn_of_copies(s);
     warn_of_mtp(s);
+    warn_of_second(s);
     return hf_save_widths(s);
 }
 

@@ -223,6 +223,31 @@ static cull_status add_unpacked(hf_saving *s, const hf_tensor *t, size_t layer)
     return add(s, &out);
 }
 
+// What has an entry an expert along one axis.
+static cull_status add_entries(hf_saving *s, const hf_tensor *t, size_t layer)
+{
+    hf_out out = as_stored(s, t, layer, -1);
+
+    out.bytes = t->t.bytes / t->t.shape[t->axis] * s->rows[layer];
+    out.shape[t->axis] = s->rows[layer];
+    return add(s, &out);
+}
+
+// A tensor of an expert of a second set: once for every slot that has the first set's of its
+// number, numbered on from those.
+static cull_status add_second(hf_saving *s, const hf_tensor *t)
+{
+    const size_t l = t->where.layer, rows = s->rows[l];
+
+    for (size_t j = 0; j < rows; j++) {
+        hf_out out = as_stored(s, t, l, (int32_t)(rows + j));
+        out.slot = -1;
+        if (s->slot[l][j] == (int32_t)t->where.expert)
+            CULL_TRY(add(s, &out));
+    }
+    return CULL_OK;
+}
+
 // The layer that a tensor belongs to, by its name; CULL_NONE: none.
 static size_t layer_of(const hf_saving *s, const hf_tensor *t)
 {
@@ -248,6 +273,10 @@ static cull_status add_tensor(hf_saving *s, const hf_tensor *t, size_t layer)
         return t->where.expert == CULL_NONE ? add_matrix(s, t, layer, -1) : add_expert(s, t);
     case HF_BESIDE:
         return add_beside(s, t, layer);
+    case HF_ENTRIES:
+        return add_entries(s, t, layer);
+    case HF_SECOND:
+        return add_second(s, t);
     case HF_STACK_BLOCKS:
         return s->how->dequantise ? add_unpacked(s, t, layer) : add_stack(s, t, layer);
     case HF_STACK_SCALES:

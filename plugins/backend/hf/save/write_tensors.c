@@ -141,7 +141,8 @@ static cull_status put_matrix(writing *w, const hf_out *out)
             return put_zeros(w, out, out->bytes);
         where.expert = (uint32_t)content;
     }
-    if (out->from->role == HF_VECTOR || out->from->role == HF_BESIDE)
+    if (out->from->role == HF_VECTOR || out->from->role == HF_BESIDE ||
+        out->from->role == HF_SECOND)
         return put(w, out, out->from->t.data, out->from->t.bytes);
     return put_sieved(w, out, where, put_content);
 }
@@ -333,6 +334,24 @@ static cull_status put_router(writing *w, const hf_out *out)
     return CULL_OK;
 }
 
+// Of all entries along an axis those of the slots' own experts, in each row before it.
+static cull_status put_entries(writing *w, const hf_out *out)
+{
+    const cull_tensor *t = &out->from->t;
+    const unsigned char *from = t->data;
+    size_t before = 1;
+
+    for (size_t i = 0; i < out->from->axis; i++)
+        before *= t->shape[i];
+    const size_t n = t->shape[out->from->axis], bytes = t->bytes / before / n;
+    for (size_t r = 0; r < before; r++)
+        for (size_t j = 0; j < w->s->rows[out->layer]; j++) {
+            const size_t e = (size_t)w->s->slot[out->layer][j];
+            CULL_TRY(put(w, out, from + (r * n + e) * bytes, bytes));
+        }
+    return CULL_OK;
+}
+
 static cull_status put_constants(writing *w, const hf_out *out)
 {
     const size_t l = out->layer, bytes = out->shape[1] * sizeof(float);
@@ -360,6 +379,8 @@ static cull_status put_tensor(writing *w, const hf_out *out)
         return put_router(w, out);
     case HF_GATE_SCALE:
         return put_gate_scale(w, out);
+    case HF_ENTRIES:
+        return put_entries(w, out);
     case HF_PAIR:
         return put_sieved(w, out, out->from->where, put_pair);
     case HF_CONSTANTS:

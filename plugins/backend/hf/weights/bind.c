@@ -132,6 +132,24 @@ static cull_status load_scaled(hf_loader *t, const char *name, size_t n, float s
     return CULL_OK;
 }
 
+static bool has_tensor(hf_loader *t, const char *names)
+{
+    const char *name = hf_loader_name(t, names, 0, ".weight");
+
+    return name && hf_files_find(&t->m->files, name);
+}
+
+// Corrections (2, E) of two sets of experts: those of the first.
+static cull_status load_two_biases(hf_loader *t, const char *name, size_t E, const float **out)
+{
+    const size_t both[] = { 2, E };
+
+    CULL_TRY(hf_load_vector(t, name, HF_ENTRIES, 2, both, out));
+    hf_files_find(&t->m->files, name)->axis = 1;
+    t->params -= E;
+    return CULL_OK;
+}
+
 static cull_status load_router(hf_loader *t, size_t l)
 {
     const hf_router *router = &t->m->arch->router;
@@ -140,8 +158,11 @@ static cull_status load_router(hf_loader *t, size_t l)
 
     const size_t D = t->m->s.D;
 
-    CULL_TRY(
-        hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, D, router->linear_bias));
+    if (router->turned && has_tensor(t, router->turned))
+        CULL_TRY(hf_load_turned(t, cull_at(l, CULL_PART_ROUTER), router->turned, E, D));
+    else
+        CULL_TRY(hf_load_matrix(t, cull_at(l, CULL_PART_ROUTER), router->name, E, D,
+                                router->linear_bias));
     if (router->input_scale)
         CULL_TRY(load_scaled(t, router->input_scale, D, (float)pow((double)D, -0.5),
                              &layer->router_scale));
@@ -153,15 +174,10 @@ static cull_status load_router(hf_loader *t, size_t l)
     const char *name = hf_loader_name(t, router->bias, 0, "");
     const hf_tensor *found = name ? hf_files_find(&t->m->files, name) : NULL;
     const bool as_row = found && found->t.rank == 2; // ERNIE keeps it as (1, E)
+    if (as_row && t->m->arch->twofold && found->t.shape[0] == 2)
+        return load_two_biases(t, name, E, &layer->bias);
     return hf_load_vector(t, name, HF_ROUTER_BIAS, as_row ? 2 : 1, as_row ? row : flat,
                           &layer->bias);
-}
-
-static bool has_tensor(hf_loader *t, const char *names)
-{
-    const char *name = hf_loader_name(t, names, 0, ".weight");
-
-    return name && hf_files_find(&t->m->files, name);
 }
 
 // The three matrices of a dense feed-forward part, whose ids begin with `first`.

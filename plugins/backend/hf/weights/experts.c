@@ -222,7 +222,7 @@ static const char *suffix_of(enum hf_expert_form form)
 // Experts beyond those of config.json: it belongs to another checkpoint, or lies.
 static cull_status refuse_more(hf_loader *t, const hf_glu_names *name, size_t l)
 {
-    const size_t E = t->m->layer[l].facts.E;
+    const size_t E = t->m->layer[l].facts.E * (t->m->arch->twofold ? 2 : 1);
     const char *extra = hf_loader_name(t, name->down, E, ".weight");
 
     if (!extra)

@@ -303,6 +303,29 @@ cull_status hf_load_matrix(hf_loader *t, cull_matrix_id where, const char *names
     return bias ? hf_load_bias(t, where, hf_loader_name(t, names, expert, ".bias"), out) : CULL_OK;
 }
 
+cull_status hf_load_turned(hf_loader *t, cull_matrix_id where, const char *name, size_t rows,
+                           size_t cols)
+{
+    const size_t shape[] = { cols, rows };
+    const hf_wanted wanted = { HF_ENTRIES, where, hf_plain_types, 3, 2, shape };
+    const char *full = hf_loader_name(t, name, 0, ".weight");
+    const hf_tensor *found;
+
+    CULL_TRY(hf_load_tensor(t, full, &wanted, &found));
+    hf_files_find(&t->m->files, full)->axis = 1;
+    *hf_matrix_place(t->m, where) = (cull_matrix){
+        .size = sizeof(cull_matrix),
+        .rows = rows,
+        .cols = cols,
+        .data = found->t.data,
+        .dtype = found->t.dtype,
+        .row_stride = 1,
+        .col_stride = (ptrdiff_t)rows,
+    };
+    t->params += (uint64_t)rows * cols;
+    return CULL_OK;
+}
+
 cull_status hf_load_filter(hf_loader *t, cull_matrix_id where, const char *names, size_t channels,
                            size_t taps, bool bias)
 {

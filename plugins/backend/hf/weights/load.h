@@ -42,6 +42,10 @@ cull_status hf_load_pair(hf_loader *, size_t l, cull_part first, const char *nam
 // must be one, into the model.
 cull_status hf_load_matrix(hf_loader *, cull_matrix_id where, const char *names, size_t rows,
                            size_t cols, bool bias);
+// The same of a plain matrix that is stored as (cols, rows), with an entry an expert in each of its
+// rows.
+cull_status hf_load_turned(hf_loader *, cull_matrix_id where, const char *name, size_t rows,
+                           size_t cols);
 // A bias for a matrix, under its own name.
 cull_status hf_load_bias(hf_loader *, cull_matrix_id where, const char *name, cull_matrix *matrix);
 

@@ -232,21 +232,24 @@ void hf_files_range(const hf_files *files, const char *prefix, size_t *first, si
     *end = low;
 }
 
-static void each_used(const hf_files *files, size_t first, size_t end,
+// all: with what an export alone reads.
+static void each_used(const hf_files *files, size_t first, size_t end, bool all,
                       void (*fn)(const cull_safetensors *, const void *, size_t))
 {
-    for (size_t i = first; fn && i < end; i++)
-        if (files->tensor[i].role)
+    for (size_t i = first; fn && i < end; i++) {
+        const enum hf_role role = files->tensor[i].role;
+        if (role && (all || (role != HF_BESIDE && role != HF_SECOND)))
             fn(files->file[files->tensor[i].file], files->tensor[i].t.data,
                files->tensor[i].t.bytes);
+    }
 }
 
 void hf_files_prefetch(const hf_files *files, size_t first, size_t end)
 {
-    each_used(files, first, end, files->st->prefetch);
+    each_used(files, first, end, false, files->st->prefetch);
 }
 
 void hf_files_release(const hf_files *files, size_t first, size_t end)
 {
-    each_used(files, first, end, files->st->release);
+    each_used(files, first, end, true, files->st->release);
 }

@@ -26,6 +26,8 @@ enum hf_role { // what a used tensor is to the model; what `where` means
     HF_GATE_SCALE,   // what multiplies the gates: an entry an expert
     HF_CONSTANTS,    // what stands in experts' places, a row each
     HF_BESIDE,       // no part of what is computed; an export keeps it
+    HF_ENTRIES,      // what has an entry an expert along `axis`, and is not changed otherwise
+    HF_SECOND,       // of expert `where` of a second set: no part of what is computed
 };
 
 typedef struct hf_tensor {
@@ -34,6 +36,7 @@ typedef struct hf_tensor {
     size_t file;
     enum hf_role role;
     cull_matrix_id where;
+    size_t axis; // HF_ENTRIES
 } hf_tensor;
 
 typedef struct hf_files {
