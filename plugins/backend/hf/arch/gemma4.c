@@ -16,7 +16,7 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
-// What per_layer_config may say of a layer; where it is there, and empty, heads have one width.
+// What per_layer_config may say of a layer.
 static cull_status check_overrides(hf_config *c, const cull_model *m)
 {
     static const char config[] = "per_layer_config", works[] = "head_dim|num_key_value_heads";
@@ -24,8 +24,8 @@ static cull_status check_overrides(hf_config *c, const cull_model *m)
     const char *number, *key;
     size_t l;
 
-    if (all && !json_object_size(all))
-        return hf_refuse_value(c, config, "without a layer", "an object, or no such key");
+    if (all && !json_is_null(all) && !json_is_object(all))
+        return hf_wrong(c, config, all, "an object");
     json_object_foreach(all, number, layer)
     {
         if (!hf_layer_number(number, &l) || l >= m->s.L)

@@ -208,22 +208,23 @@ static cull_status read_rotated(hf_config *c, cull_model *m)
 
 // ---- by type of layer ----
 
-// What per_layer_config, layer by layer, says of the layers of one type under a key; 0: nothing.
-static size_t by_layer(hf_config *c, cull_model *m, bool local, const char *key)
+// What per_layer_config, layer by layer, says of the layers of one type under a key; a layer of
+// which it says nothing has what all have.
+static size_t by_layer(hf_config *c, cull_model *m, bool local, const char *key, size_t of_all)
 {
     const json_t *all = hf_config_value(c, "per_layer_config");
     size_t found = 0;
 
     for (size_t l = 0; l < m->s.L; l++) {
         const json_t *value = json_object_get(hf_of_layer(all, l), key);
-        const json_int_t n = json_integer_value(value);
-        if (m->layer[l].local != local || !value)
+        const json_int_t n = value ? json_integer_value(value) : (json_int_t)of_all;
+        if (m->layer[l].local != local)
             continue;
         if (n < 1 || n > 65536 || (found && (size_t)n != found))
-            (void)hf_wrong(c, "per_layer_config", value, "the same for all layers of a type");
+            (void)hf_wrong(c, "per_layer_config", all, "the same for all layers of a type");
         found = (size_t)n;
     }
-    return found;
+    return found ? found : of_all;
 }
 
 static cull_status read_type(hf_config *c, cull_model *m, bool local)
@@ -231,20 +232,20 @@ static cull_status read_type(hf_config *c, cull_model *m, bool local)
     const hf_arch *arch = m->arch;
     const hf_head_keys *keys = local ? &arch->local : &arch->full;
     const bool mla = arch->attention == HF_MLA;
+    // Also where it is empty: then all are alike, whatever other keys say of a type.
+    const bool listed = arch->per_layer && json_object_get(c->root, "per_layer_config");
     hf_heads *heads = &m->heads[local];
 
     heads->H = or_as(c, keys->H, heads->H);
     heads->k_is_v = !local && arch->k_is_v.key && hf_flag(c, arch->k_is_v);
-    if (!arch->k_is_v.key || heads->k_is_v) // Gemma 4's global count goes with it
+    if (!listed && (!arch->k_is_v.key || heads->k_is_v)) // Gemma 4's global count goes with it
         heads->KV = or_as(c, keys->KV, heads->KV);
     heads->KV *= keys->KV_times ? keys->KV_times : 1;
     heads->v = or_as(c, keys->v, keys->qk.key && heads->v == heads->qk ? 0 : heads->v);
-    size_t qk = or_as(c, keys->qk, heads->qk);
-    if (arch->per_layer) {
-        const size_t own_qk = by_layer(c, m, local, "head_dim");
-        const size_t own_KV = by_layer(c, m, local, "num_key_value_heads");
-        qk = own_qk ? own_qk : qk;
-        heads->KV = own_KV ? own_KV : heads->KV;
+    size_t qk = listed ? heads->qk : or_as(c, keys->qk, heads->qk);
+    if (listed) {
+        qk = by_layer(c, m, local, "head_dim", qk);
+        heads->KV = by_layer(c, m, local, "num_key_value_heads", heads->KV);
     }
     if (qk != heads->qk && !arch->attention_scale.key && arch->attention_scale.def == 0)
         heads->scale = (float)pow((double)qk, -0.5);
