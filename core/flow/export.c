@@ -57,8 +57,6 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, const char *path,
     if (!cut || !*cut)
         return cull_fail(ctx, CULL_EINVAL, "%s: a trial without a cut: it is the model as it is",
                          path);
-    if (!out->model || !*out->model)
-        return cull_fail(ctx, CULL_EFORMAT, "%s: the trial does not say what model it is of", path);
     cull_path_join(&joined, results_of(ctx, path), cut);
     if (!joined.failed)
         out->cut = cull_arena_copy(cull_context_of(ctx)->alloc, joined.s, joined.n);
@@ -99,7 +97,8 @@ cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
                          recipe->fingerprint, facts->source, facts->fingerprint);
     if (access(recipe->cut, F_OK) != 0 && errno == ENOENT)
         return cull_fail(ctx, CULL_EIO,
-                         "%s: the trial's cut is gone; `cull run` of its experiment makes it again",
+                         "%s: the trial's cut is gone; `cull run` of its experiment makes it "
+                         "again, with --set keep=all where that keeps none",
                          recipe->cut);
     *out = cull_empty_cut(ctx, prepared);
     const cull_status status = *out ? cull_cut_load(ctx, recipe->cut, *out) : CULL_ENOMEM;
