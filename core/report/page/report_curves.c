@@ -167,7 +167,7 @@ static lines some_lines(const lines *l, size_t first)
                     .colour = l->colour + first };
 }
 
-// all: the lines of all drawings, which have the same axes.
+// all: the lines of all drawings, which have the same axes; NULL: this one is alone.
 typedef cull_status (*draw_fn)(const report *r, const lines *l, const lines *all,
                                const char *model);
 
@@ -189,7 +189,7 @@ static cull_status each_drawing(const report *r, const char *model, draw_fn draw
                                     l->facet ? ": " : "", first + 1, first + some.n, l->n);
                 cull_buf_puts(r->page, "</h4>\n");
             }
-            CULL_TRY(draw(r, &some, &f.all, model));
+            CULL_TRY(draw(r, &some, f.n == 1 && l->n == some.n ? NULL : &f.all, model));
         }
     }
     return CULL_OK;
@@ -259,12 +259,13 @@ static cull_status put_curve(const report *r, const lines *l, const lines *all, 
                              size_t metric_view, size_t dense, point_fn point, bool small,
                              const char *title)
 {
-    cull_series *series, *scale;
-    size_t n_series, n_scale;
+    cull_series *series, *scale = NULL;
+    size_t n_series, n_scale = 0;
     const cull_metric_view *m = &n->metric_views.at[metric_view];
 
     CULL_TRY(make_series(r, l, n, metric_view, dense, point, &series, &n_series));
-    CULL_TRY(make_series(r, all, n, metric_view, dense, point, &scale, &n_scale));
+    if (all)
+        CULL_TRY(make_series(r, all, n, metric_view, dense, point, &scale, &n_scale));
     if (n_series == 0)
         return CULL_OK;
     const bool difference = point == difference_point;
@@ -407,10 +408,11 @@ static cull_status put_cost(const report *r, const lines *l, const lines *all, s
     static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
                                                 "seconds of calibration" };
     const cull_metric_view *m = &r->macro.metric_views.at[metric_view];
-    cull_series *series, *scale;
+    cull_series *series, *scale = NULL;
 
     CULL_TRY(cost_series(r, l, metric_view, which, &series));
-    CULL_TRY(cost_series(r, all, metric_view, which, &scale));
+    if (all)
+        CULL_TRY(cost_series(r, all, metric_view, which, &scale));
     if (!costs_differ(l->n, series, which))
         return CULL_OK;
     return report_chart(
@@ -427,7 +429,7 @@ static cull_status put_cost(const report *r, const lines *l, const lines *all, s
                .reference_name = "dense",
                .n = l->n,
                .series = series,
-               .n_scale = all->n,
+               .n_scale = all ? all->n : 0,
                .scale = scale });
 }
 
