@@ -23,6 +23,9 @@ edited '1s/{/{ "layer_types": null,/' $MIXTRAL || fail "layer_types null is refu
 edited 's/"text_config": {/&"layer_types": null, /' $VL && fail "Qwen3-VL takes layer_types null"
 says 'text_config.layer_types null is not supported'
 
+edited '1s/{/{ "layer_types": null,/' nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 && fail "Nemotron takes layer_types null"
+says 'layer_types null is not supported (supported: a list, or no such key)'
+
 # Rotary parameters beside a wrapper's language model.
 edited '1s/{/{ "rope_scaling": { "type": "default" },/' $VL || fail "rotary parameters of the default type are refused"
 edited '1s/{/{ "rope_scaling": { "type": "yarn" },/' $VL && fail "YaRN beside text_config is taken"
@@ -40,3 +43,22 @@ for model in nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 moonshotai--Kimi-Linear
     total=$(awk -v name=$model '$1 == name { print $2 }' "$SOURCE/tests/golden/published/counts.txt")
     grep -q "^parameters .*($total)" page || fail "$model has $(grep '^parameters' page), not $total"
 done
+
+# transformers' MiMo looks at nothing beside rope_parameters, where that is absent either, the model's own code does: what
+# is published is what it takes, other values would be lost. A rope_scaling counts there in whatever form.
+MIMO=XiaomiMiMo--MiMo-V2-Flash
+edited '' $MIMO || fail "MiMo is refused"
+edited 's/"rope_theta": 5000000/"rope_theta": 1000000/' $MIMO && fail "another rope_theta is taken"
+says 'rope_theta 1000000 is not supported (supported: 5000000)'
+edited 's/"swa_rope_theta": 10000/"swa_rope_theta": 500/' $MIMO && fail "another swa_rope_theta is taken"
+says 'swa_rope_theta 500 is not supported (supported: 10000)'
+edited 's/"partial_rotary_factor": 0.334/"partial_rotary_factor": 0.5/' $MIMO && fail "another share is taken"
+says 'partial_rotary_factor 0.5 is not supported (supported: 0.334)'
+for none in null {}; do
+    edited "1s/{/{ \"rope_scaling\": $none,/" $MIMO && fail "rope_scaling $none is taken"
+    says 'rope_scaling .* is not supported (supported: rope_parameters)'
+done
+types='"full_attention": { "rope_type": "default", "rope_theta": 7 }, "sliding_attention": { "rope_type": "default"'
+edited "1s/{/{ \"rope_parameters\": { $types } },/" $MIMO && fail "a type without rope_theta is taken"
+says 'rope_parameters.sliding_attention.rope_theta is missing'
+edited "1s/{/{ \"rope_parameters\": { $types, \"rope_theta\": 8 } },/" $MIMO || fail "rope_parameters are refused"

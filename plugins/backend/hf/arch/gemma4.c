@@ -48,8 +48,6 @@ static cull_status adjust(hf_config *c, cull_model *m)
         return c->status ? c->status : hf_refuse_value(c, "enable_moe_block", "false", "true");
     if (!hf_config_has(c, "rope_parameters"))
         return hf_wrong(c, "rope_parameters", NULL, "");
-    if (hf_config_is_null(c, "rope_scaling"))
-        return hf_refuse_value(c, "rope_scaling", "null", "rope_parameters");
     CULL_TRY(check_overrides(c, m));
     m->layer[m->s.L - 1].local = false;
     m->s.embed_scale = (float)pow((double)m->s.D, 0.5);

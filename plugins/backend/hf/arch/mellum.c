@@ -1,5 +1,4 @@
 // Mellum 2 (JetBrains 2026): Qwen3-MoE whose layers have windows, and rotate, by their type.
-#include "config/config.h"
 #include "names.h"
 
 // clang-format off
@@ -8,14 +7,6 @@ static const hf_key keys[] = {
     { 0 },
 };
 // clang-format on
-
-static cull_status adjust(hf_config *c, cull_model *m)
-{
-    (void)m;
-    if (hf_config_is_null(c, "rope_scaling"))
-        return hf_refuse_value(c, "rope_scaling", "null", "rope_parameters");
-    return c->status;
-}
 
 const hf_arch hf_mellum = {
     .model_type = "mellum",
@@ -44,6 +35,5 @@ const hf_arch hf_mellum = {
     .dense = HF_DENSE_PROJ,
     .mtp = "num_nextn_predict_layers|num_mtp_layers",
     .keys = keys,
-    .adjust = adjust,
     .transformers = "MellumForCausalLM",
 };

@@ -1,5 +1,6 @@
 // Nemotron-H and Nemotron 3 (NVIDIA 2025, arXiv:2504.03624): blocks of one part each: Mamba2,
 // attention without positions, experts without a gate, or a dense part.
+#include "config/config.h"
 #include "names.h"
 
 // clang-format off
@@ -17,6 +18,15 @@ static const hf_key keys[] = {
     { 0 }
 };
 // clang-format on
+
+// The class has the list under its older name, and a null under the other one takes its place.
+static cull_status adjust(hf_config *c, cull_model *m)
+{
+    (void)m;
+    if (hf_config_is_null(c, "layer_types"))
+        return hf_refuse_value(c, "layer_types", "null", "a list, or no such key");
+    return c->status;
+}
 
 const hf_arch hf_nemotron_h = {
     .model_type = "nemotron_h",
@@ -72,6 +82,7 @@ const hf_arch hf_nemotron_h = {
     .ffn_bias = HF_KEY("mlp_bias", 0),
     .mtp = "num_nextn_predict_layers",
     .keys = keys,
+    .adjust = adjust,
     .transformers = "NemotronHForCausalLM",
     .constants = "mixer.experts.constants",
 };

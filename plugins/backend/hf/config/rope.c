@@ -252,8 +252,9 @@ static const struct {
 static cull_status read_width(rope_config *c, size_t width, size_t nope, hf_rope *rope)
 {
     const hf_arch *arch = c->arch;
-    const bool apart = arch->by_type && arch->partial.key && c->sub.root;
-    const bool own = arch->partial.key && (!apart || strcmp(c->type, "default") == 0);
+    const bool apart = arch->by_type && arch->partial.key;
+    const bool nested = apart && c->sub.root;
+    const bool own = arch->partial.key && (!nested || strcmp(c->type, "default") == 0);
     double share = own ? arch->partial.def : 1;
 
     if (arch->rotary_dim && hf_config_value(c->top, arch->rotary_dim))
@@ -311,10 +312,11 @@ static void read_original(rope_config *c)
 
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
 {
-    c->theta = hf_real(c->top, (hf_num)HF_KEY("rope_theta", c->arch->theta));
-    if (c->local && c->arch->local.theta.def != 0)
-        c->theta = c->arch->local.theta.key ? hf_real(c->top, c->arch->local.theta)
-                                            : c->arch->local.theta.def;
+    c->theta = c->local && c->arch->local.theta.def != 0 ? c->arch->local.theta.def
+               : c->arch->by_type                        ? c->arch->theta
+                                  : hf_real(c->top, (hf_num)HF_KEY("rope_theta", c->arch->theta));
+    if (c->nested && !hf_config_has(&c->sub, "rope_theta"))
+        return hf_wrong(&c->sub, "rope_theta", NULL, "");
     c->type = c->arch->yarn_default && !c->sub.root ? "yarn" : "default";
     if (c->sub.root) {
         c->theta = hf_real(&c->sub, (hf_num)HF_KEY("rope_theta", c->theta));
@@ -392,6 +394,10 @@ static cull_status choose_type(rope_config *c)
     const char *word = c->local ? "sliding_attention" : "full_attention";
     hf_config own;
 
+    const json_t *older = json_object_get(c->top->root, "rope_scaling");
+    if (c->arch->by_type && older && json_object_size(older) == 0) // it counts all the same
+        return hf_refuse_value(c->top, "rope_scaling",
+                               json_is_null(older) ? "null" : "without types", "rope_parameters");
     if (!c->arch->by_type || !c->sub.root)
         return CULL_OK; // others refuse such objects
     c->nested = true;
@@ -401,6 +407,27 @@ static cull_status choose_type(rope_config *c)
     CULL_TRY(c->sub.status);
     hf_config_close(&c->sub);
     c->sub = own;
+    return CULL_OK;
+}
+
+// What stands beside the objects for types of layers is looked at by a checkpoint's own code, and
+// by transformers only where one of them scales: it is what the family has anyway.
+static cull_status check_beside(rope_config *c)
+{
+    const hf_num own[] = { HF_KEY("rope_theta", c->arch->theta), c->arch->local.theta,
+                           c->arch->partial };
+    char is[32], works[32];
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (!c->arch->by_type || !own[i].key)
+            continue;
+        const double value = hf_real(c->top, own[i]);
+        (void)snprintf(is, sizeof is, "%.17g", value);
+        (void)snprintf(works, sizeof works, "%.15g", own[i].def);
+        if (c->top->status == CULL_OK && value != own[i].def)
+            return hf_refuse_value(c->top, own[i].key, is, works);
+        CULL_TRY(c->top->status);
+    }
     return CULL_OK;
 }
 
@@ -453,6 +480,8 @@ cull_status hf_rope_read(hf_config *config, cull_model *model, size_t width, boo
     cull_status status = config->status;
     if (status == CULL_OK)
         status = choose_type(&c);
+    if (status == CULL_OK)
+        status = check_beside(&c);
     if (status == CULL_OK)
         status = read_type(&c, width, rope);
     if (status == CULL_OK)
