@@ -65,7 +65,7 @@ set_tests_properties(golden-channel-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEO
 
 # Every action on FP8 and MXFP4, in exports: a sample. All families by hand: check_quantised.py CULL
 add_test(NAME golden-quantised-exports COMMAND sh -c
-  "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" mixtral-fused minimax_m2-each gpt_oss-mxfp4" sh
+  "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" mixtral-fused cohere2_moe-fused gpt_oss-mxfp4" sh
   ${CMAKE_CURRENT_SOURCE_DIR}/support/check_quantised.py $<TARGET_FILE:cull>)
 set_tests_properties(golden-quantised-exports PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 

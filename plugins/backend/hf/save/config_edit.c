@@ -71,6 +71,17 @@ static char *set_own_code(hf_saving *s, char *text)
     return module && module < m.end ? hf_json_remove(s->ctx, text, "auto_map") : text;
 }
 
+// Does any kind of part become narrower? Then the width of each is said, for one that config.json
+// lacks may follow from another's.
+static bool is_narrower(const hf_saving *s)
+{
+    bool any = false;
+
+    for (size_t k = 0; k < HF_N_KINDS; k++)
+        any |= s->width[k].to != s->width[k].from;
+    return any;
+}
+
 // Quantised checkpoints name BF16, to which transformers would round what is written as F32.
 static char *set_type(hf_saving *s, char *text, bool add)
 {
@@ -89,7 +100,7 @@ static char *edit_model(hf_saving *s, char *text)
     else if (s->K && s->K != s->m->s.K)
         text = set_number(s, text, arch->K.key, true, s->K);
     for (size_t k = 0; text && k < HF_N_KINDS; k++)
-        if (s->width[k].key && s->width[k].to != s->width[k].from)
+        if (s->width[k].key && s->width[k].present && is_narrower(s))
             text = set_number(s, text, s->width[k].key, true, s->width[k].to);
     if (text && s->L != s->m->s.L)
         text = set_number(s, text, "num_hidden_layers", !arch->mixer.single, s->L);
