@@ -338,6 +338,8 @@ static void test_bad_lines(void **state)
         { "{\"context\":\"c\",\"choices\":[\"x\",\"y\"]}",
           ":2: \"gold\" is nothing, not the number" },
         { "{\"context\":\"c\",\"choices\":[],\"gold\":0}", ":2: \"choices\" is empty" },
+        { "{\"context\":\"c\",\"choices\":\"xy\",\"gold\":0}",
+          ":2: \"choices\" is a text, not a list" },
         { "{\"context\":\"c\",\"choices\":[\"x\",3],\"gold\":0}",
           ":2: entry 1 of \"choices\" is a number" },
         { "{\"context\":3,\"choices\":[\"x\",\"y\"],\"gold\":0}",

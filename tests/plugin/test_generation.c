@@ -2,6 +2,8 @@
 // tests/golden/test_evaluation.c.
 #include "support/test.h"
 
+#include <stdio.h>
+
 #include "support/byte_text.h"
 #include "support/fixture.h"
 #include "support/report.h"
@@ -148,12 +150,30 @@ static void test_bad_filters(void **state)
     }
 }
 
+static void test_bad_stops(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        { "[\"\"]", ":1: a stop string is empty" },
+        { "\"a\\u0000b\"", ":1: a stop string holds a NUL character" },
+        { "[\"a\", \"\\u0000\"]", ":1: a stop string holds a NUL character" },
+        { "[3]", ":1: entry 0 of \"until\" is a number, not a text" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        void *settings = fake_settings(host, plugin);
+        char line[96];
+        snprintf(line, sizeof line, "{\"context\":\"a\",\"until\":%s,\"target\":\"x\"}\n",
+                 bad[i][0]);
+        fake_set(host, plugin, settings, "tasks", temp_text(&files, "s.jsonl", line));
+        assert_fails(host, prepare(settings), CULL_EFORMAT, bad[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_bad_filters),
+        cmocka_unit_test(test_requests),    cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_bad_filters), cmocka_unit_test(test_bad_stops),
         cmocka_unit_test(test_targets),
     };
 

@@ -63,6 +63,8 @@ static cull_status read_until(cull_ctx *ctx, json_t *from, document *d)
     for (size_t i = 0; i < d->n_until; i++) {
         if (until[i].n == 0)
             return bad(ctx, d->place, "a stop string is empty");
+        if (memchr(until[i].s, '\0', until[i].n))
+            return bad(ctx, d->place, "a stop string holds a NUL character, where it would end");
         stop[i] = until[i].s;
     }
     d->until = stop;
@@ -145,8 +147,11 @@ static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, 
                                         document *d)
 {
     const span *choice;
-    cull_status status = json_get_texts(ctx, d->place, line, "choices", &d->n, &choice);
+    json_t *list; // one text would be right whatever the model is
+    cull_status status = json_get_list(ctx, d->place, line, "choices", &list);
 
+    if (status == CULL_OK)
+        status = json_get_texts(ctx, d->place, line, "choices", &d->n, &choice);
     if (status != CULL_OK)
         return status;
     span *context = ctx->host->alloc(ctx, d->n, sizeof *context),
