@@ -88,6 +88,10 @@ static bool good_key(builder *b, const cull_node *key)
                          cull_node_kind_name(key));
         return false;
     }
+    if (!*key->text) {
+        cull_problem_add(b->problems, key->place, "a key without a name");
+        return false;
+    }
     if (key->plain && strcmp(key->text, "<<") == 0) {
         cull_problem_add(b->problems, key->place, "merge keys (<<) are not supported");
         return false;
