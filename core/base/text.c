@@ -90,20 +90,28 @@ void cull_buf_glob(cull_buf *buf, const char *text, size_t n)
     }
 }
 
-// Bytes of the control character that a text begins with, C1 of UTF-8 included; 0: none.
-static size_t control_at(const unsigned char *s)
+size_t cull_control_at(const char *text)
 {
-    if ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f)
+    const unsigned char *s = (const unsigned char *)text;
+
+    if ((*s && *s < 0x20) || *s == 0x7f)
         return 1;
-    return *s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0 ? 2 : 0;
+    if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+        return 2;
+    const bool embeds = *s == 0xe2 && s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae;
+    const bool isolates = *s == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+    return embeds || isolates ? 3 : 0;
 }
 
 void cull_buf_visible(cull_buf *buf, const char *text)
 {
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        const size_t n = control_at(s);
-        if (n > 0)
-            cull_buf_printf(buf, "\\x%02x", s[n - 1]);
+    for (const char *s = text; *s;) {
+        const size_t n = *s == '\n' || *s == '\t' ? 0 : cull_control_at(s);
+        const unsigned last = (unsigned char)s[n ? n - 1 : 0];
+        if (n == 3)
+            cull_buf_printf(buf, "\\u20%02x", s[1] == '\x80' ? last - 0x80 : last - 0x40);
+        else if (n > 0)
+            cull_buf_printf(buf, "\\x%02x", last);
         else
             cull_buf_add(buf, s, 1);
         s += n ? n : 1;

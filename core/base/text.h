@@ -27,7 +27,11 @@ void cull_buf_puts(cull_buf *buf, const char *text);
 void cull_buf_printf(cull_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The text as a pattern for glob() that only it matches.
 void cull_buf_glob(cull_buf *buf, const char *text, size_t n);
-// The text as a terminal may show it: control characters as "\x1b", but for ends of lines and tabs.
+// Bytes of the control character that a text begins with: C0, C1, or one that turns the direction
+// of what follows; 0: none.
+size_t cull_control_at(const char *text);
+// The text as a terminal may show it: control characters as "\x1b" or "\u202e", but for ends of
+// lines and tabs.
 void cull_buf_visible(cull_buf *buf, const char *text);
 // "…", escaped as JSON; of what is no UTF-8 every byte beyond ASCII is shown as U+FFFD.
 void cull_buf_json(cull_buf *buf, const char *text, size_t n);

@@ -4,8 +4,8 @@
 
 static bool is_clean(const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
+    for (const char *c = text; *c; c++)
+        if (cull_control_at(c))
             return false;
     return true;
 }

@@ -92,6 +92,9 @@ static void control_characters_show(void **state)
     cull_buf_visible(&out, "a\033[2J\n\t\177é\xc2\x9b\rz");
     assert_string_equal(out.s, "a\\x1b[2J\n\t\\x7fé\\x9b\\x0dz");
     cull_buf_release(&out);
+    cull_buf_visible(&out, "x\u202e\u202a\u2066\u2069\u2065\u202f\u2026y");
+    assert_string_equal(out.s, "x\\u202e\\u202a\\u2066\\u2069\u2065\u202f\u2026y");
+    cull_buf_release(&out);
 }
 
 static void names_are_no_patterns(void **state)
