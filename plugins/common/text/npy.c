@@ -45,6 +45,8 @@ cull_status npy_open(cull_ctx *ctx, const char *path, char kind, npy *out)
         return ctx->host->fail(ctx, CULL_EFORMAT, "%s: the header does not end in the file", path);
     memcpy(header, bytes + start, (size_t)length);
     header[length] = '\0';
+    for (size_t i = (size_t)length; i > 0 && strchr(" \n", header[i - 1]); i--)
+        header[i - 1] = '\0'; // padding
     if (!parse_header(header, kind, out))
         return ctx->host->fail(ctx, CULL_EFORMAT,
                                "%s: not two dimensions of little-endian %s in C order: %.120s",
