@@ -23,7 +23,8 @@ static float *floats(const joining *t, size_t n)
     return cull_arena_room(t->arena, n, sizeof(float));
 }
 
-cull_status cull_lane_room(cull_run *run, size_t l, cull_lane *lane)
+// Room for what attending makes of the lane's rows.
+static cull_status lane_room(cull_run *run, size_t l, cull_lane *lane)
 {
     const joining t = { .run = run, .arena = run->worker[run->n_workers].arena };
     const cull_layer_facts *f = cull_layer_of(run->m, l);
@@ -125,7 +126,7 @@ static cull_status join(const joining *t, size_t n, cull_lane *const *part, cull
     kv->n_spans = spans;
     kv->span = span;
     *all = (cull_lane){ .n = rows, .pos = pos, .kv = kv, .beyond = part[0]->beyond, .h_in = h };
-    CULL_TRY(cull_lane_room(t->run, t->l, all));
+    CULL_TRY(lane_room(t->run, t->l, all));
     for (size_t i = 0, row = 0, first = 0; i < n;
          row += part[i]->n, first += part[i]->kv->n_spans, i++) {
         memcpy(h + row * D, part[i]->h_in, part[i]->n * D * sizeof *h);
@@ -151,7 +152,7 @@ cull_status cull_join_lanes(cull_run *run, size_t l, size_t n, cull_lane *const 
         if (!t.taken[i])
             continue;
         joined[(*n_joined)++] = lane[i];
-        CULL_TRY(cull_lane_room(run, l, lane[i]));
+        CULL_TRY(lane_room(run, l, lane[i]));
     }
     const size_t rows = wanted_rows(&t);
     for (size_t i = 0; i < n; i++) {
@@ -161,7 +162,7 @@ cull_status cull_join_lanes(cull_run *run, size_t l, size_t n, cull_lane *const 
         cull_lane *all = n_part == 1 ? part[0] : cull_arena_alloc(arena, 1, sizeof *all);
         if (!all)
             return cull_no_memory(run->ctx);
-        CULL_TRY(n_part == 1 ? cull_lane_room(run, l, all) : join(&t, n_part, part, all));
+        CULL_TRY(n_part == 1 ? lane_room(run, l, all) : join(&t, n_part, part, all));
         joined[(*n_joined)++] = all;
     }
     return CULL_OK;

@@ -13,7 +13,4 @@
 cull_status cull_join_lanes(cull_run *run, size_t l, size_t n, cull_lane *const *lane,
                             size_t *n_joined, cull_lane **joined) CULL_MUST_CHECK;
 
-// Room for what attending makes of the lane's rows, in the coordinator's arena. [coordinator]
-cull_status cull_lane_room(cull_run *run, size_t l, cull_lane *lane) CULL_MUST_CHECK;
-
 #endif

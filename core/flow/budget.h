@@ -43,7 +43,4 @@ cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step,
                               const cull_cut_size *before, const cull_cut_size *after,
                               const cull_cut *cut) CULL_MUST_CHECK;
 
-// floor(share · n), forgiving what binary fractions lose: 0.29 of 100 is 29.
-size_t cull_whole_share(double share, size_t n);
-
 #endif

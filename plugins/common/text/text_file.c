@@ -87,7 +87,8 @@ static cull_status split_lines(cull_ctx *ctx, span text, size_t most, text_file 
     return CULL_OK;
 }
 
-cull_status text_file_read(cull_ctx *ctx, const char *path, const text_reading *how, text_file *out)
+static cull_status read_file(cull_ctx *ctx, const char *path, const text_reading *how,
+                             text_file *out)
 {
     const char *bytes;
     size_t n;
@@ -126,7 +127,7 @@ cull_status text_files_read(cull_ctx *ctx, cull_texts paths, const text_reading 
     if (!file)
         return CULL_ENOMEM;
     for (size_t f = 0; f < paths.n; f++) {
-        const cull_status status = text_file_read(ctx, paths.at[f], how, &file[f]);
+        const cull_status status = read_file(ctx, paths.at[f], how, &file[f]);
         if (status != CULL_OK)
             return status;
         for (size_t i = 0; i < f; i++)

@@ -31,7 +31,6 @@ typedef struct text_file {
 
 // "dir/facts.heldout.txt" → "facts.heldout"
 cull_status text_file_name(cull_ctx *, const char *path, const char **out);
-cull_status text_file_read(cull_ctx *, const char *path, const text_reading *, text_file *out);
 // All files; two of one name are refused.
 cull_status text_files_read(cull_ctx *, cull_texts paths, const text_reading *, text_file **out);
 

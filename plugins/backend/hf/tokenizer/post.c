@@ -17,8 +17,9 @@ static cull_status joined(cull_ctx *ctx, const int32_t *a, size_t n_a, const int
     return CULL_OK;
 }
 
-cull_status tk_post_wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, size_t n_before,
-                         const int32_t *after, size_t n_after)
+// Put ids around what is there, outermost.
+static cull_status wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, size_t n_before,
+                        const int32_t *after, size_t n_after)
 {
     const tk_post old = *post;
 
@@ -138,7 +139,7 @@ static cull_status read_one(const tk_node *node, tk_post *post)
     if (status == CULL_OK && side[0].n + side[1].n > 0 && post->n_before + post->n_after > 0)
         status = tk_wrong(node, CULL_ENOTSUP, "the second post-processor that adds tokens");
     if (status == CULL_OK)
-        status = tk_post_wrap(ctx, post, side[0].v, side[0].n, side[1].v, side[1].n);
+        status = wrap(ctx, post, side[0].v, side[0].n, side[1].v, side[1].n);
     tk_ids_free(&side[0]);
     tk_ids_free(&side[1]);
     return status;

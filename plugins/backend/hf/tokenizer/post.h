@@ -11,8 +11,5 @@ typedef struct tk_post {
 
 // null: nothing is added.
 cull_status tk_post_read(const tk_node *node, tk_post *post);
-// Put ids around what is there, outermost.
-cull_status tk_post_wrap(cull_ctx *ctx, tk_post *post, const int32_t *before, size_t n_before,
-                         const int32_t *after, size_t n_after);
 
 #endif
