@@ -117,3 +117,31 @@ run 0 e.yaml --set "calibrate.text.files=$WORLD/text/facts.heldout.txt"
 says 'warning: calibration and metric perplexity both read'
 "$CULL" plan e.yaml --set "calibrate.text.files=$WORLD/text/facts.heldout.txt" --set 'methods={ r: { criterion: random, strategy: lowest } }' > log 2>&1 || fail "plan of random"
 ! grep -q 'both read' log || fail "nothing is learned from these texts"
+
+# ---- documents among their own examples (EleutherAI/lm-evaluation-harness #4145): by the task, or in the file of shots ----
+
+mkdir data
+for i in 1 2 3 4 5 6; do
+    echo "{\"question\": \"What is $i+$i?\", \"right\": \"$((i + i))\", \"wrong\": \"$((i + i + 1))\", \"answer\": 0}"
+done > data/sums.jsonl
+sed -n 1,3p data/sums.jsonl > data/sums.train.jsonl
+sed -n 4,6p data/sums.jsonl > data/late.train.jsonl
+sed -n 1,3p data/sums.jsonl > data/late.jsonl
+task() { printf 'prompt: "{{question}}"\nchoices: ["{{right}}", "{{wrong}}"]\ngold: answer\nmetrics: [acc]\n%s\n' "$2" > "$1.yaml"; }
+task sums ''
+task late ''
+task own 'shots_from: sums
+documents: sums'
+task others 'shots_from: sums
+documents: sums
+draw: others'
+# shown TASK TEXT: what is said of its prompts with two shots each.
+shown()
+{
+    "$CULL" eval "$MODEL" --tasks "$1.yaml" --data data --shots 2 -o "shots-$1" > log 2>&1 || fail "eval of $1"
+    if [ -n "$2" ]; then says "warning: .*task $1: $2"; else ! grep -q 'among their shots' log || fail "$1 has no shots of its own"; fi
+}
+shown sums '[1-3] of 6 prompts have the document itself among their shots'
+shown own '[1-6] of 6 prompts have the document itself among their shots'
+shown others ''
+shown late ''

@@ -281,6 +281,12 @@ cull_status task_build(cull_ctx *ctx, const task_spec *spec, const building *how
     if (status == CULL_OK) {
         status = build_documents(ctx, spec, how, &lines, &s, out);
         jsonl_free(&lines);
+        if (status == CULL_OK && s.own > 0)
+            ctx->host->log(
+                ctx, CULL_WARN,
+                "task %s: %zu of %zu prompts have the document itself among their shots, "
+                "with its answer",
+                spec->name, s.own, out->n);
     }
     shots_free(&s);
     return status;

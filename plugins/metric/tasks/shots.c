@@ -77,6 +77,14 @@ static size_t draw_others(shots *s, const json_t *doc, size_t *out)
     return k;
 }
 
+static bool is_among(const shots *s, const size_t *chosen, size_t n, const json_t *doc)
+{
+    for (size_t i = 0; i < n; i++)
+        if (json_equal(s->pool.value[chosen[i]], doc))
+            return true;
+    return false;
+}
+
 cull_status shots_next(cull_ctx *ctx, shots *s, const char *place, const json_t *doc, span *out)
 {
     *out = (span){ "", 0 };
@@ -104,5 +112,6 @@ cull_status shots_next(cull_ctx *ctx, shots *s, const char *place, const json_t 
                                s->k);
     for (size_t i = 0; i < n; i++)
         part[i] = s->text[chosen[i]];
+    s->own += is_among(s, chosen, n, doc);
     return span_join(ctx, n, part, out);
 }

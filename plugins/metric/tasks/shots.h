@@ -13,6 +13,7 @@ typedef struct shots {
     span *text; // (pool.n) each document as a shot
     size_t *drawn, *work, *others;
     py_random random;
+    size_t own; // documents that have been among their own shots
 } shots;
 
 // k may be 0: no pool is read. Free in any case.
