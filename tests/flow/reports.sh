@@ -145,3 +145,14 @@ shown sums '[1-3] of 6 prompts have the document itself among their shots'
 shown own '[1-6] of 6 prompts have the document itself among their shots'
 shown others ''
 shown late ''
+
+# ---- contexts that lose ids (EleutherAI/lm-evaluation-harness #3115): said, beside the table as without one ----
+
+cat > tasks.jsonl << 'END'
+{"context": "one and two and three and four and five and six and seven and eight and nine", "choices": [" a", " b"], "gold": 0}
+{"context": "one", "choices": [" a", " b"], "gold": 0}
+END
+refuses 0 'warning: .*task tasks: 1 of 2 documents do not fit the length of 16 and lose ids on the left' \
+    eval "$MODEL" --tasks tasks.jsonl --length 16 -o lost
+"$CULL" eval "$MODEL" --tasks tasks.jsonl -o kept > log 2>&1 || fail "eval"
+! grep -q 'lose ids' log || fail "both fit the model"

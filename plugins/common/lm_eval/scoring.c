@@ -57,6 +57,21 @@ static cull_status check_bytes(cull_ctx *ctx, const task *t)
         t->document[0].place, t->n > 1 ? "s" : "", t->name, t->n > 1 ? "ve" : "s");
 }
 
+// As lm-eval warns of each.
+static void warn_of_lost(cull_ctx *ctx, const lm_encoder *lm, const task *t,
+                         const uint8_t *truncated)
+{
+    size_t n = 0;
+
+    for (size_t d = 0; d < t->n; d++)
+        n += truncated[d];
+    if (n > 0)
+        ctx->host->log(ctx, CULL_WARN,
+                       "task %s: %zu of %zu documents do not fit the length of %zu and lose ids on "
+                       "the left",
+                       t->name, n, t->n, lm->length);
+}
+
 static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task *t, size_t *total,
                                 asked *docs, scored_task *out)
 {
@@ -82,6 +97,7 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
             hash_request(&h, &docs[d].at[i]);
     }
     first[t->n] = *total;
+    warn_of_lost(ctx, lm, t, truncated);
     out->task = *t;
     out->first = first;
     out->truncated = truncated;
