@@ -217,6 +217,7 @@ static void read_method(cull_reader *r, const cull_node *key, const cull_node *v
     }
     if (stages.n == 0)
         cull_problem_add(r->problems, value->place, "method \"%s\" has no stages", key->text);
+    cull_check_name(r, "a method", key);
     if (strcmp(key->text, "dense") == 0)
         cull_problem_add(r->problems, key->place,
                          "\"dense\" is the uncut model, which is always evaluated");

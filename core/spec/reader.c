@@ -31,6 +31,12 @@ void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
         cull_problem_add(r->problems, key->place, "%s has no key \"%s\"", what, key->text);
 }
 
+void cull_check_name(cull_reader *r, const char *what, const cull_node *key)
+{
+    if (key->text[strspn(key->text, " \t\n")] == '\0')
+        cull_problem_add(r->problems, key->place, "%s has no name but \"%s\"", what, key->text);
+}
+
 // ---- plugins and their settings ----
 
 // The word is a plugin of another kind, or nearly one; a problem that says so.

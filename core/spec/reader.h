@@ -44,4 +44,7 @@ void cull_join_fitness(cull_reader *r);
 void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
                       const char *const *known);
 
+// The name that a key gives to a model, a method, …: a table's row without one cannot be asked for.
+void cull_check_name(cull_reader *r, const char *what, const cull_node *key);
+
 #endif
