@@ -36,6 +36,11 @@ edited '1s/{/{ "layer_types": [],/' $VL || fail "layer_types beside text_config 
 edited '1s/{/{ "layer_types": 3,/' $VL && fail "layer_types 3 beside text_config is taken"
 says 'layer_types must be a list, but is 3'
 
+# What layers have one by one needs layers: the reference trips over it where there are none.
+edited '1s/{/{ "per_layer_config": null,/' $VL || fail "per_layer_config null beside text_config is refused"
+edited '1s/{/{ "per_layer_config": {},/' $VL && fail "per_layer_config beside text_config is taken"
+says 'per_layer_config {} is not supported'
+
 # A head that the class never ties counts beside the embedding, whatever config.json says.
 for model in nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 moonshotai--Kimi-Linear-48B-A3B-Instruct; do
     edited 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' $model || fail "tie_word_embeddings is refused"

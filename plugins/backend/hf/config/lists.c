@@ -62,6 +62,7 @@ static const hf_key wrapper_keys[] = {
     { "use_unified_vision_chunk|video_placeholder", HF_ANY, NULL },
     { "image_seq_length|process_image_mode|image_grid_pinpoints|projection_dim|num_reward_heads", HF_ANY, NULL },
     { "rope_scaling|rope_parameters", "null|{}", NULL }, // the language model has its own
+    { "per_layer_config", "null", NULL }, // over which the reference trips where no layers are
     { 0 }
 };
 // clang-format on
