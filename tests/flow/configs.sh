@@ -67,3 +67,10 @@ types='"full_attention": { "rope_type": "default", "rope_theta": 7 }, "sliding_a
 edited "1s/{/{ \"rope_parameters\": { $types } },/" $MIMO && fail "a type without rope_theta is taken"
 says 'rope_parameters.sliding_attention.rope_theta is missing'
 edited "1s/{/{ \"rope_parameters\": { $types, \"rope_theta\": 8 } },/" $MIMO || fail "rope_parameters are refused"
+
+# A layer with sparse attention has the matrices of what chooses there; transformers would make some up.
+rm -rf edited && cp -r "$SOURCE/tests/golden/architectures/minimax_m3_vl" edited && chmod -R u+w edited
+"$CULL" inspect edited > page 2> log || fail "MiniMax-M3 is refused"
+sed -i '0,/"full_attention"/s//"minimax_m3_sparse"/' edited/config.json
+"$CULL" inspect edited > page 2> log && fail "a layer without its indexer is taken"
+says 'tensor "model.layers.0.self_attn.indexer.q_proj.weight" is missing, of a layer with sparse attention'

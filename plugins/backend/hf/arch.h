@@ -254,6 +254,7 @@ typedef struct hf_arch {
     size_t window;             // their width where config.json does not say; 0: none
     const char *window_switch; // a key that must be true for windows to count; NULL: none
     bool chunked;              // attention_chunk_size, in place of windows
+    const char *indexer;       // a matrix of what chooses in sparse attention
     bool own_types;            // layer_types has other words, which `adjust` reads or nobody
     const char *positions;     // NULL: max_position_embeddings
     hf_num exact;              // positions up to which sparse attention is dense; key NULL: all

@@ -57,6 +57,7 @@ typedef struct hf_layer {
     bool local;           // sees a window or a chunk; its heads may be others
     bool rotates;         // queries and keys are rotated
     size_t K;             // experts a token of a list, before any cut's; 0: the model's
+    bool chooses;         // what is attended to, by an indexer
     bool tempered;        // queries are multiplied by a temperature that grows with the position
     const hf_heads *heads;
     hf_norm attention_norm, attention_after, ffn_norm, ffn_after, parallel_norm;

@@ -43,8 +43,9 @@ static cull_status adjust(hf_config *c, cull_model *m)
         const char *word = json_string_value(json_array_get(types, l));
         if (word && !hf_one_of(word, "minimax_m3_sparse|full_attention"))
             (void)hf_refuse(c, "layer_types", word, "full_attention, minimax_m3_sparse");
-        any |= word ? strcmp(word, "full_attention") != 0
-                    : json_integer_value(json_array_get(freq, l)) != 0;
+        m->layer[l].chooses = word ? strcmp(word, "full_attention") != 0
+                                   : json_integer_value(json_array_get(freq, l)) != 0;
+        any |= m->layer[l].chooses;
     }
     if (old)
         m->s.exact = hf_size(&sparse, (hf_num)HF_KEY("sparse_block_size", (double)block), 1) *
@@ -70,6 +71,7 @@ const hf_arch hf_minimax_m3_vl = {
     .theta = 5e6,
     .norm = HF_RMS_ONE,
     .own_types = true,
+    .indexer = "self_attn.indexer.q_proj|self_attn.index_q_proj",
     .head_dim = HF_KEY("head_dim", 128),
     .kv_heads = 4,
     .qk_norm = HF_QK_HEAD,

@@ -333,6 +333,21 @@ static cull_status load_mix(hf_loader *t, size_t l)
     }
 }
 
+// Attention is dense as far as all is chosen, but a layer without its indexer is another's.
+static cull_status check_indexer(hf_loader *t, const hf_layer *layer)
+{
+    if (!layer->chooses || t->m->files.missing)
+        return CULL_OK;
+    const char *name = hf_loader_name(t, t->m->arch->indexer, 0, ".weight");
+    if (!name)
+        return CULL_ENOMEM;
+    if (hf_files_find(&t->m->files, name))
+        return CULL_OK;
+    return t->ctx->host->fail(t->ctx, CULL_EFORMAT,
+                              "%s: tensor \"%s\" is missing, of a layer with sparse attention",
+                              t->m->facts.source, name);
+}
+
 static cull_status load_layer(hf_loader *t, size_t l)
 {
     const hf_shape *s = &t->m->s;
@@ -342,6 +357,7 @@ static cull_status load_layer(hf_loader *t, size_t l)
     t->params = t->bytes = 0;
     CULL_TRY(load_block_norms(t, layer));
     CULL_TRY(load_mix(t, l));
+    CULL_TRY(check_indexer(t, layer));
     CULL_TRY(load_side(t, l));
     if (facts->E) {
         CULL_TRY(load_router(t, l));
