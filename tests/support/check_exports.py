@@ -42,7 +42,8 @@ NOVICE = 3  # as in cull/cut.h
 REFUSED = {("arctic", "uneven"): "transformers lacks", ("arctic", "novices"): "transformers lacks",
            ("dsa-shared", "headless"): "shares the indexer of a layer that is gone",
            ("ernie-layers", "headless"): "its config.json means another model"}
-REFUSED.update({("ernie4_5_vl_moe", way): "as many experts of images as of text" for way in ("uneven", "novices")})
+REFUSED.update({(name, way): "as many experts of images as of text" for name, way in (
+    ("ernie-vl", "uneven"), ("ernie-vl", "novices"), ("ernie-vl-types", "novices"))})
 REFUSED.update({(arch, way): "transformers lacks" for way in ("uneven", "novices")
                 for arch in ("qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_omni_moe")})
 # Language models that transformers has with a wrapper round them alone: it, and what it puts before their names.
