@@ -162,7 +162,7 @@ static cull_status spread_picks(cull_ctx *ctx, const cull_step *step, const cull
     }
     const double may = step->budget->value * before->active_total;
     out->scope = CULL_SCOPE_GLOBAL;
-    out->total_params = fmax(0, before->active_kept - may * (1 + 1e-12));
+    out->total_params = fmax(0, before->active_kept - step->spared - may * (1 + 1e-12));
     out->total = (size_t)ceil(out->total_params / one);
     return CULL_OK;
 }

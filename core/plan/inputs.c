@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/sized.h"
 #include "plan/fit.h"
-#include "plan/meet.h"
+#include "plan/meet/meet.h"
 #include "plan/search_data.h"
 #include "plugin/border/request.h"
 #include "plugin/border/sequences.h"

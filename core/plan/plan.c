@@ -88,6 +88,10 @@ static cull_status sketch(maker *m, cull_step *step)
     if (step->budget) {
         cull_hash_u64(hash, step->budget->kind);
         cull_hash_f64(hash, step->budget->value);
+        if (step->later < 1) { // what later stages take with experts is part of it
+            cull_hash_u64(hash, step->method);
+            cull_hash_u64(hash, step->allocation);
+        }
     }
     cull_hash_f64(hash, isnan(step->spec->share) ? -1 : step->spec->share);
     cull_hash_u64(hash, step->spec->propagate);
@@ -229,6 +233,7 @@ static cull_status make_step(maker *m, const draft *d, point p, size_t *out)
         .model = p.model,
         .method = d->index,
         .stage = d->stage,
+        .allocation = p.allocation,
         .spec = spec,
         .before = d->before,
         .donor = spreads ? d->donor : CULL_NOT,

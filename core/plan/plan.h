@@ -30,7 +30,7 @@ typedef enum cull_unit {
 } cull_unit;
 
 typedef struct cull_step {
-    size_t model, method, stage; // of the first cell that has it
+    size_t model, method, stage, allocation; // of the first cell that has it
     const cull_stage *spec;
     size_t before; // the step whose cut it goes on from; CULL_NOT: the dense model
     size_t donor;  // the step whose counts it takes, arrived at or searched for; CULL_NOT: none
@@ -44,6 +44,7 @@ typedef struct cull_step {
     double sparsity;             // of the whole method; NAN where it does not matter
     double later;                // 1 - share, of the stages behind it that have one: their product
     const cull_sparsity *budget; // that sparsity is to meet (meet.h), 0 till then; NULL: none
+    double spared;               // of active parameters, what stops with experts of later stages
     bool visit;                  // decided layer by layer, inside the visit
     bool counted;                // on its rows: what the rules of it and those before leave running
     bool seeded;                 // its result depends on the seed

@@ -311,6 +311,12 @@ RUNS = {  # a method, and what of it is one unit
     "merge-fewer": (f"[ {MERGE}, {{ strategy: fixed-k }} ]", "expert"),
     "drop-narrow": (f"[ {DROP}, {NARROW} ]", "channel"), "narrow-drop": (f"[ {NARROW}, {DROP} ]", "channel"),
     "drop-wanda": (f"[ {DROP}, {WANDA} ]", "weight"), "wanda-drop": (f"[ {WANDA}, {DROP} ]", "weight"),
+    "wanda-some": (f"[ {WANDA}, {SOME} ]", "weight"), "narrow-some": (f"[ {NARROW}, {SOME} ]", "channel"),
+    "wanda-merge": (f"[ {WANDA}, {MERGE} ]", "weight"),
+    "layers-drop": (f"[ {{ criterion: cosine, strategy: layer-drop }}, {DROP} ]", "layer"),
+    "merge-narrow": (f"[ {MERGE}, {NARROW} ]", "channel"), "between": (f"[ {SOME}, {WANDA}, {DROP} ]", "weight"), "thrice": (f"[ {DROP}, {MERGE}, {NARROW} ]", "channel"),
+    "blocks-drop": (f"[ {{ strategy: block-drop }}, {DROP} ]", "block"),
+    "drop-blocks": (f"[ {DROP}, {{ strategy: block-drop }} ]", "block"),
 }
 
 
@@ -322,9 +328,12 @@ def check_active(cull, models, texts, work):
         beside = sum(t.size for n, t in read(os.path.join(models, model)).items() if ".layers.0." in n and ".experts." not in n)
         units = {"expert": expert, "channel": channel, "channel4": 4 * channel, "weight": L * K * (2 * F + D),
                  "layer": K * expert + E * D, "block": K * expert + beside}
-        run = Run(cull, work, f"active-{model}", texts, {"m": os.path.join(models, model)}, methods,
-                  [f"{{ active: {b} }}" for b in budgets])
-        for name, (_, unit) in RUNS.items():
+        here, ranked = {"m": os.path.join(models, model)}, [n for n in RUNS if "widths: equal" not in RUNS[n][0]]
+        asked = [f"{{ active: {b} }}" for b in budgets]
+        runs_of = [(Run(cull, work, f"active-{model}", texts, here, methods, asked), list(RUNS))]
+        if not SAMPLE or model == "tinyworld-mixtral":
+            runs_of.append((Run(cull, work, f"ranked-{model}", texts, here, {n: methods[n] for n in ranked}, asked, "global"), ranked))
+        for run, name, unit in [(run, name, RUNS[name][1]) for run, names in runs_of for name in names]:
             # The smaller sparsity is the larger budget's.
             keys = sorted(k for k in run.trials if k[1] == name)
             keys = keys if len(keys) > 1 else keys * len(budgets)  # as many whole layers for both
@@ -333,9 +342,7 @@ def check_active(cull, models, texts, work):
                 with h5py.File(run.trials[key]) as f:
                     runs, all_of_it = 1 - float(f["cut"].attrs["achieved_active"]), float(f["model"].attrs["params_active"])
                 spare = (budget - runs) * all_of_it
-                # The router's rows go with experts that a later stage drops, and with those that stay.
-                rows = L * (E // 4) * D if name.endswith("-drop") or name == "some-layers" else 0
-                good = -0.5 <= spare < units[unit] + rows + 0.5
+                good = -0.5 <= spare < units[unit] + 0.5
                 wrong += not good
                 print(f"  {model} {name:12} {budget}: {100 * runs:.3f} % run, {spare / units[unit]:.3f} of a unit less"
                       f"{'' if good else '   WRONG'}", flush=True)
