@@ -243,9 +243,9 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
         if (s->made[i].counted.name)
             phases[trial->n_phases++] = s->made[i].counted;
         phases[trial->n_phases++] =
-            (cull_phase){ .name = "score", .wall_s = made->score_s, .cpu_s = made->score_s };
+            (cull_phase){ .name = "score", .wall_s = made->score_s, .cpu_s = made->score_all_s };
         phases[trial->n_phases++] =
-            (cull_phase){ .name = "select", .wall_s = made->select_s, .cpu_s = made->select_s };
+            (cull_phase){ .name = "select", .wall_s = made->select_s, .cpu_s = made->select_all_s };
     }
     phases[trial->n_phases++] = *f->evaluate;
     for (size_t i = 0; i < trial->n_phases; i++)

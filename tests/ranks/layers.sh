@@ -30,6 +30,25 @@ compare_ranks layers 3 $more
 "$CULL" compare one --format csv | grep -c . > trials
 [ "$(cat trials)" -ge 8 ] || fail "too few trials: $(cat trials)"
 
+# The run waits for the slowest of those that decide at the same time, and all of them took more.
+"${CULL_TEST_PYTHON:-python3}" - one many << 'END' || [ $? -eq 77 ] || fail "timings"
+import glob, sys
+try:
+    import h5py
+except ImportError:
+    sys.exit(77)
+def took(trial):
+    with h5py.File(trial) as f:
+        at = f["timing/phase"].asstr()[()] == "select"
+        return f["timing/wall_s"][()][at].sum(), f["timing/cpu_s"][()][at].sum()
+for alone in glob.glob(sys.argv[1] + "/trials/*-subsets-*.h5"):
+    together = alone.replace(sys.argv[1], sys.argv[2], 1)
+    (wall, cpu), (waited, all_took) = took(alone), took(together)
+    print(alone, wall, cpu, waited, all_took)
+    if not (0 < wall == cpu and 0 < waited < all_took):
+        sys.exit(1)
+END
+
 # What only rank 0 has statistics for is decided there, and so is what wants the same sample.
 cat head - > alone.yaml << 'END'
   shared: { strategy: rounds }

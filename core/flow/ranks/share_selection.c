@@ -224,12 +224,25 @@ static cull_status meet(cull_ctx *ctx, const own_part *own, cull_status *failed)
 
 // ---- what they decided ----
 
+typedef struct waited { // of what ranks did at the same time
+    double score_s, select_s;
+} waited;
+
+// *longest: the run waits for the rank that takes most.
 static cull_status join_one(cull_ctx *ctx, const cull_stage_job *job, portion p, FILE *file,
-                            cull_stage_result *result)
+                            cull_stage_result *result, waited *longest)
 {
+    const waited had = { result->score_s, result->select_s };
+
     if (is_nothing(job, p) || !file)
         return CULL_OK;
-    return cull_stage_result_read_experts(ctx, file, p.layer, p.first, p.end, result);
+    CULL_TRY(cull_stage_result_read_experts(ctx, file, p.layer, p.first, p.end, result));
+    const waited own = { result->score_s - had.score_s, result->select_s - had.select_s };
+    if (own.score_s + own.select_s > longest->score_s + longest->select_s)
+        *longest = own;
+    result->score_s = had.score_s;
+    result->select_s = had.select_s;
+    return CULL_OK;
 }
 
 // In the ranks' order, which is the experts' and the layers'. What cannot be read fails the step as
@@ -239,18 +252,21 @@ static cull_status join(cull_ctx *ctx, const cull_stage_job *job, const asked *o
 {
     const cull_ranks *ranks = cull_context_of(ctx)->ranks;
     const bool joins = cull_ranks_rank(ranks) == 0;
+    waited longest = { 0 };
 
     if (joins && *failed == CULL_OK)
-        *failed = join_one(ctx, job, portion_of(ranks, job, order, 0), own->file, result);
+        *failed = join_one(ctx, job, portion_of(ranks, job, order, 0), own->file, result, &longest);
     for (size_t r = 1; r < cull_ranks_size(ranks); r++) {
         FILE *file;
         const cull_status status = cull_order_file(ctx, job->folder, r, own->file, &file, failed);
         if (status == CULL_OK && joins && *failed == CULL_OK)
-            *failed = join_one(ctx, job, portion_of(ranks, job, order, r), file, result);
+            *failed = join_one(ctx, job, portion_of(ranks, job, order, r), file, result, &longest);
         if (file)
             (void)fclose(file);
         CULL_TRY(status);
     }
+    result->score_s += longest.score_s;
+    result->select_s += longest.select_s;
     return CULL_OK;
 }
 

@@ -265,10 +265,10 @@ static cull_status read_all(reader *r, cull_stage_result *out)
     for (size_t l = 0; l < cut->L; l++)
         CULL_TRY(get_layer(r, l, r->only >= cut->L || r->only == l, &cut->layer[l], cut->D));
     CULL_TRY(get_scores(r, h->form, out));
-    if (r->first == 0) { // who decides about others meanwhile takes no more time
-        out->score_s += h->score_s;
-        out->select_s += h->select_s;
-    }
+    out->score_s += h->score_s;
+    out->select_s += h->select_s;
+    out->score_all_s += h->score_s;
+    out->select_all_s += h->select_s;
     for (size_t i = 0; i < h->overlays; i++)
         CULL_TRY(get_overlay(r, cut));
     return CULL_OK;

@@ -20,9 +20,10 @@ typedef struct cull_map { // behind overlays' data
 
 typedef struct cull_stage_result {
     cull_cut *cut;
-    double *layer;            // (L) scores of layers, or NULL
-    double *const *expert;    // [l] → (E) scores of experts, or NULL
-    double score_s, select_s; // what it took
+    double *layer;                    // (L) scores of layers, or NULL
+    double *const *expert;            // [l] → (E) scores of experts, or NULL
+    double score_s, select_s;         // how long the run waited for them
+    double score_all_s, select_all_s; // and what they took where several ranks were at it at once
     cull_map *maps;
 } cull_stage_result;
 

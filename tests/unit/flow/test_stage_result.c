@@ -76,6 +76,7 @@ static void comes_back_as_it_was(void **state)
     assert_true(((const float *)back.cut->overlay[1].data)[5] == 2.5f);
     assert_true(back.expert[2][1] == 5);
     assert_true(back.score_s == 1 && back.select_s == 2);
+    assert_true(back.score_all_s == 1 && back.select_all_s == 2);
     cull_stage_result_release(&back);
 }
 
