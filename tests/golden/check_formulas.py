@@ -12,6 +12,7 @@ import argparse
 import glob
 import json
 import os
+import re
 import sys
 import tempfile
 
@@ -31,7 +32,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "method
 from reference import Layer, camera, scores_of_channels, scores_of_experts, scores_of_weights, z_scores
 
 FAMILIES = ("tinyworld-mixtral", "tinyworld-olmoe", "gpt_oss", "llama4", "qwen2_moe", "deepseek_v3", "nemotron_h", "phimoe",
-            "granitemoe", "minimax_m3_vl", "gemma4", "ernie4_5_moe")
+            "granitemoe", "minimax_m3_vl", "gemma4", "ernie4_5_moe", "lfm2_moe")
 ONE_KEY = ("llama4", "deepseek_v3", "ernie4_5_moe")  # routed and shared width in one key: widths cannot be equal
 LENGTHS = (61, 3, 77, 128, 9, 33)
 TOLERANCE, TIE = 1e-5, 1e-5
@@ -73,13 +74,19 @@ def numpy_of(t):
     return t.detach().to(torch.float64).numpy()
 
 
+def activation(module):
+    """The name of a module's class; some have a plain function."""
+    act = getattr(module, "act_fn", None) or module.activation_fn
+    return "SiLUActivation" if act is torch.nn.functional.silu else type(act).__name__
+
+
 def layer_of(number, module):
     kind = type(module).__name__
     across = kind in ("GptOssExperts", "Llama4TextExperts")  # x @ W, not W @ x
     of = lambda name: numpy_of(getattr(module, name)) if hasattr(module, name) else None
     turn = lambda w: w.transpose(0, 2, 1) if across else w
     down = turn(of("down_proj"))
-    act = float(module.limit) if hasattr(module, "limit") else type(module.act_fn).__name__
+    act = float(module.limit) if hasattr(module, "limit") else activation(module)
     if not hasattr(module, "gate_up_proj"):
         return Layer(number, None, of("up_proj"), down, act)
     both, bias, F = turn(of("gate_up_proj")), of("gate_up_proj_bias"), down.shape[2]
@@ -114,7 +121,7 @@ def watch_side(net, name, module):
     """A shared expert, or a dense layer, as a layer of one expert that serves every token."""
     weight = lambda part: numpy_of(getattr(module, part).weight)[None]
     layer = Layer(int(next(w for w in name.split(".") if w.isdigit())), weight("gate_proj"), weight("up_proj"),
-                  weight("down_proj"), type(getattr(module, "act_fn", None) or module.activation_fn).__name__)
+                  weight("down_proj"), activation(module))
     shared = "shared_expert" in name.rpartition(".")[2]
     gate = getattr(net.get_submodule(name.rpartition(".")[0]), "shared_expert_gate", None) if shared else None
 
@@ -220,6 +227,26 @@ def check_experts(cull, model, rows, layers, sparsity):
             counts = all((k[:layer.E] == 0).sum() == int(layer.E * sparsity + 1e-9) for k, layer in zip(kept, layers))
             wrong += told(name, off <= TOLERANCE and out <= TOLERANCE and counts, f"scores {off:.1e}, list {out:.1e}")
     return wrong
+
+
+def check_super(cull, model, rows, layers, sparsity):
+    """Super experts, found by their largest outputs in the first three quarters of the layers, stay whatever they score."""
+    largest = [scores_of_experts(layer)["max-signed"] for layer in layers]
+    every = np.concatenate(largest)
+    bound = max(np.quantile(every, 0.995), every.max() / 10)
+    first = list(zip(layers, largest))[:len(layers) * 3 // 4]
+    want = {(layer.number, e) for layer, of in first for e in np.flatnonzero(of > bound).tolist()}
+    method = "{ criterion: random, strategy: { lowest: { action: zero } }, keep: super }"
+    with tempfile.TemporaryDirectory() as work:
+        run = Run(cull, model, rows, {"super": method}, sparsity, "layer", work)
+        with open(f"{run.folder}/log.jsonl") as f:
+            said = next(line for line in f if "kept super experts" in line)
+        with h5py.File(run.trial["super"]) as f:
+            kept = f["experts/kept"][()]
+    found = {tuple(map(int, pair.split("/"))) for pair in re.findall(r" (\d+/\d+)", said)}
+    stay = all(k[e] for layer, k in zip(layers, kept) for number, e in want if number == layer.number)
+    counts = all((k[:layer.E] == 0).sum() == int(layer.E * sparsity + 1e-9) for k, layer in zip(kept, layers))
+    return told("keep: super", found == want and stay and counts, f"{len(found)} of {every.size} experts")
 
 
 # ---- channels ----
@@ -428,6 +455,7 @@ def main():
         narrow = name not in ONE_KEY
         print(f"{name}: {len(layers)} layers, {seen.count(0)} experts without tokens, {seen.count(1)} of one", flush=True)
         wrong += check_experts(asked.cull, model, rows, layers, asked.sparsity)
+        wrong += check_super(asked.cull, model, rows, layers, asked.sparsity)
         wrong += check_channels(asked.cull, model, rows, layers, asked.sparsity, narrow)
         if sides:
             wrong += check_sides(asked.cull, model, rows, layers, sides, asked.sparsity)
