@@ -26,7 +26,7 @@ try:
     from transformers import AutoConfig
     from transformers.initialization import no_init_weights
     from make_checkpoints import CASES, class_of, config_of, make
-    from sweep_values import DERIVED, NOT_LOOKED_AT, Case, cases_of, foreign, foreign_case, halves, why_accepted
+    from sweep_values import DERIVED, Case, cases_of, foreign, foreign_case, halves, is_looked_at, why_accepted
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
     sys.exit(77)
@@ -172,7 +172,7 @@ def verdict(cls, case, want, got):
     want = want()
     if isinstance(want, str):
         accepted = all(why_accepted(cls, k, v, case.outer) for k, v in case.edit.items()) and all(
-            k in NOT_LOOKED_AT or (k in DERIVED and case.edit) for k in case.dropped)
+            not is_looked_at(k, case.outer) or (k in DERIVED and case.edit) for k in case.dropped)
         return "" if accepted else f"Cull accepts what transformers refuses: {want[:200]}"
     if not torch.isfinite(want).all():
         return "" if not torch.isfinite(got).all() else "transformers yields NaN or infinity, Cull does not"

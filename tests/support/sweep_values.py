@@ -34,10 +34,15 @@ UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sl
 UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")
 
 
+def is_looked_at(key, outer):
+    """Does Cull look at the key at all, of the language model or of what stands round it?"""
+    return not (key in NOT_LOOKED_AT or key.endswith("_token_id") or (outer and key.startswith(ROUND)))
+
+
 def why_accepted(cls, key, value, outer=False):
     """Why Cull may compute what transformers refuses; None: it may not."""
     field = names_of(cls).get(key)
-    if key in NOT_LOOKED_AT or key.endswith("_token_id") or (outer and key.startswith(ROUND)):
+    if not is_looked_at(key, outer):
         return "it changes nothing"
     kinds = kinds_of(field.type) if field else set()
     if float in kinds and int not in kinds and isinstance(value, int) and not isinstance(value, bool):
