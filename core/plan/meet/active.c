@@ -310,8 +310,17 @@ static cull_status need_of(const cull_meeting *m, experts *x, double *need, doub
     return CULL_OK;
 }
 
-// The least sparsity that stops so much, and a little: weights that are zero by chance, in experts
-// that were merged, count as gone, and what is a hair less than whole units is one less.
+static bool merged_before(const cull_meeting *m)
+{
+    for (size_t i = m->step->before; i != CULL_NOT; i = m->plan->step[i].before)
+        if (m->plan->step[i].emits & CULL_EMITS_MATRIX)
+            return true;
+    return false;
+}
+
+// The least sparsity that stops so much. Behind merges it is a little more: weights of merged
+// experts that are zero by chance count as gone, and what is a hair less than whole units is one
+// less.
 static double own_sparsity(const cull_meeting *m, const double *layers, double need)
 {
     static cull_saving *const stopped[] = { [CULL_UNIT_CHANNEL] = stopped_channels,
@@ -319,7 +328,7 @@ static double own_sparsity(const cull_meeting *m, const double *layers, double n
                                             [CULL_UNIT_WEIGHT] = stopped_weights };
     const double whole = cull_least_sparsity(m, layers, stopped[m->step->unit], need);
 
-    return whole > 0 ? whole + 1 / (16 * cull_meeting_units(m)) : whole;
+    return whole > 0 && merged_before(m) ? whole + 1 / (64 * cull_meeting_units(m)) : whole;
 }
 
 cull_status cull_meet_active(const cull_meeting *m, double *sparsity, double *spared)
