@@ -75,6 +75,7 @@ static cull_status run_waves(pass *p, size_t n)
         if (!c)
             return cull_no_memory(p->run.ctx);
         status = run_wave(p, first, fit, c);
+        cull_open_model_release_all(p->run.m);
         for (size_t i = 0; i < fit; i++)
             cull_calibrating_end(&c[i]);
         cull_free(c);

@@ -224,6 +224,7 @@ static cull_status run_trees(evaluating *t, size_t first, size_t n)
     }
     if (status == CULL_OK)
         status = answer_rows(t, row0, end);
+    cull_open_model_release_all(t->run.m);
     if (status == CULL_OK)
         status = cull_pass_tell(&t->run, (double)end / (double)t->forest.n_rows);
     cull_streams_clear(&t->streams);
@@ -271,7 +272,10 @@ static cull_status run_pass(evaluating *t, const cull_cut *const *cuts)
         t->run.cost.passes++;
         first += n;
     }
-    return cull_generate(&t->run, t->options, t->n_variants, cuts, t->n, t->request, t->answer);
+    const cull_status status =
+        cull_generate(&t->run, t->options, t->n_variants, cuts, t->n, t->request, t->answer);
+    cull_open_model_release_all(t->run.m);
+    return status;
 }
 
 cull_status cull_evaluate_pass(cull_ctx *ctx, const cull_open_model *m,

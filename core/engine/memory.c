@@ -43,7 +43,8 @@ uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again)
     const double head = fmin(ends, (double)m->facts->V * (double)m->facts->D * width);
     const double embeddings = fmin(head, ids * pages_around);
     const double both = fmin(ends, embeddings + head); // one table may serve as both
-    return (uint64_t)(program + (again ? layer + both : fmax(layer + embeddings, both)));
+    const bool stays = again || !cull_open_model_releases_all(m);
+    return (uint64_t)(program + (stays ? layer + both : fmax(layer + embeddings, both)));
 }
 
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)

@@ -8,9 +8,9 @@
 #include "engine/engine.h"
 
 // What is resident whatever the rows are: the program, the embedding's table as far as so many
-// different ids touch it, and the largest layer or the head, mapped as a whole: both, where layers
-// are gone through again after a head, which stays. The next layer is read ahead into the page
-// cache, but not mapped yet.
+// different ids touch it, and the largest layer or the head, mapped as a whole: both, where a pass
+// goes through layers again after a head, or the backend cannot let the head go when a pass is
+// over. The next layer is read ahead into the page cache, but not mapped yet.
 uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again);
 // Bytes that a pass may take for activations and scratch: what the option leaves beside the above,
 // or half of what is free.

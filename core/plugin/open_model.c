@@ -87,3 +87,17 @@ void cull_open_model_release(const cull_open_model *m, size_t l)
     m->backend->release(m->model, l);
     cull_call_leave();
 }
+
+bool cull_open_model_releases_all(const cull_open_model *m)
+{
+    return CULL_KNOWS(cull_backend, m->backend, release_all) && m->backend->release_all;
+}
+
+void cull_open_model_release_all(const cull_open_model *m)
+{
+    if (!cull_open_model_releases_all(m))
+        return;
+    cull_call_enter(m->plugin, "release_all", SIZE_MAX);
+    m->backend->release_all(m->model);
+    cull_call_leave();
+}

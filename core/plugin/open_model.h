@@ -23,7 +23,10 @@ static inline const cull_layer_facts *cull_layer_of(const cull_open_model *m, si
     return m->layer[l];
 }
 
-// Let the pages of layer l's weights go, where the backend can. [any]
+// Let the pages of layer l's weights go, or those of all weights, where the backend can. [any]
 void cull_open_model_release(const cull_open_model *m, size_t l);
+void cull_open_model_release_all(const cull_open_model *m);
+// Can it let go of what stands outside the layers?
+bool cull_open_model_releases_all(const cull_open_model *m);
 
 #endif

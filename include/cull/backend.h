@@ -198,6 +198,9 @@ typedef struct cull_backend {
     // well: W numbers, then zeros. The router's x stays as it is.
     cull_status (*enter)(cull_pass *, const cull_model *, size_t l, size_t n, const float *x, float *z);
     cull_status (*leave)(cull_pass *, const cull_model *, size_t l, size_t n, const float *z, float *moe);
+
+    // [any] Let the pages of all weights go, also of what stands outside the layers: a pass is over. (optional)
+    void (*release_all)(const cull_model *);
 } cull_backend;
 
 #endif

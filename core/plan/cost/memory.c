@@ -16,8 +16,8 @@ static cull_engine_options options_of(uint64_t memory)
     return (cull_engine_options){ .memory = memory, .spill = "results" };
 }
 
-// Rows, those of them that can only be computed together, and different ids; layers may be gone
-// through again after the head.
+// Rows, those of them that can only be computed together, and different ids; a pass may go through
+// layers again after the head.
 typedef struct extent {
     double rows, longest, ids;
     bool again;
@@ -201,14 +201,6 @@ static extent extent_of(const cull_rows *rows)
     return e;
 }
 
-static bool searches(const cull_plan *plan)
-{
-    for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->step[i].search)
-            return true;
-    return false;
-}
-
 // Calibrations [p, p + n), whose states are so many bytes: all of these and of the statistics, and
 // what one has of a layer.
 static void add_wave(const cull_plan *plan, const cull_prepared_model *s, size_t n,
@@ -217,14 +209,14 @@ static void add_wave(const cull_plan *plan, const cull_prepared_model *s, size_t
 {
     const cull_engine_options options = options_of(memory);
     double kept = 0, visited = 0;
-    extent most = { .again = searches(plan) };
+    extent most = { 0 };
 
     for (size_t i = 0; i < n; i++) {
         const cull_rows *r = cull_rows_of(s, &plan->set[p[i].set]);
         const extent e = extent_of(r);
         const bool spilled = cull_keep_states(&s->opened, &options, bytes[i], true).spilled;
         most = (extent){ fmax(most.rows, e.rows), fmax(most.longest, e.longest),
-                         fmax(most.ids, e.ids), most.again };
+                         fmax(most.ids, e.ids), false };
         visited = fmax(visited, in_layer(s, r, p[i].groups));
         kept +=
             spilled ? (double)bytes[i] * block_rows(s, e, 1, memory) / e.rows : (double)bytes[i];
@@ -381,7 +373,7 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
     const extent all = { .rows = fmax(asked->scoring, asked->generating),
                          .longest = asked->longest,
                          .ids = ids_of(s, how) + asked->generating,
-                         .again = keeping.passes > 1 || asked->generating > 0 || searches(plan) };
+                         .again = asked->generating > 0 };
     const double block = block_rows(
         s, (extent){ .rows = asked->scoring, .longest = asked->longest }, variants, memory);
     const double scoring = keeping.spilled ? hidden(s, block) * at_once(s, block, variants, memory)

@@ -58,6 +58,11 @@ static void hf_release(const cull_model *m, size_t l)
     hf_files_release(&m->files, m->layer[l].first_tensor, m->layer[l].end_tensor);
 }
 
+static void hf_release_all(const cull_model *m)
+{
+    hf_files_release(&m->files, 0, m->files.n_tensors);
+}
+
 static cull_status hf_encode(cull_ctx *ctx, const cull_model *m, const char *text, size_t len,
                              uint32_t flags, int32_t **ids, size_t *n)
 {
@@ -97,6 +102,7 @@ static const cull_backend hf = {
     .decode = hf_decode,
     .notes = hf_notes,
     .save = hf_save,
+    .release_all = hf_release_all,
 };
 
 CULL_PLUGIN(
