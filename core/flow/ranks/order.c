@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/new_file.h"
@@ -16,68 +14,98 @@ cull_status cull_order_give(cull_ctx *ctx, cull_order *order)
     return cull_ranks_copy(ctx, sizeof *order, order);
 }
 
-static cull_status map_file(cull_ctx *ctx, FILE *file, size_t *n, void **at)
+// ---- files, in pieces: nobody holds more of one ----
+
+enum { PIECE = 4 << 20 };
+
+static size_t piece_at(size_t at, size_t n)
+{
+    return n - at < PIECE ? n - at : PIECE;
+}
+
+static cull_status begin_reading(cull_ctx *ctx, FILE *file, size_t *n)
 {
     struct stat st;
 
     if (fflush(file) != 0 || fstat(fileno(file), &st) != 0)
         return cull_fail(ctx, CULL_EIO, "a cut cannot be written: %s", strerror(errno));
+    rewind(file);
     *n = (size_t)st.st_size;
-    *at = mmap(NULL, *n, PROT_READ, MAP_SHARED, fileno(file), 0);
-    return *at == MAP_FAILED
-               ? cull_fail(ctx, CULL_EIO, "a cut cannot be mapped: %s", strerror(errno))
-               : CULL_OK;
+    return CULL_OK;
 }
 
-static cull_status send_file(cull_ctx *ctx, FILE *file)
+static cull_status read_piece(cull_ctx *ctx, FILE *file, size_t n, void *piece)
 {
-    size_t n;
-    void *at;
-
-    CULL_TRY(map_file(ctx, file, &n, &at));
-    const cull_status status = cull_ranks_broadcast(ctx, &n, &at);
-    (void)munmap(at, n);
-    return status;
+    return fread(piece, 1, n, file) == n
+               ? CULL_OK
+               : cull_fail(ctx, CULL_EIO, "a cut cannot be read: %s", strerror(errno));
 }
 
-static cull_status fill_file(cull_ctx *ctx, size_t n, const void *data, FILE *file)
+static cull_status write_piece(cull_ctx *ctx, FILE *file, size_t n, const void *piece)
 {
-    return fwrite(data, 1, n, file) == n && fflush(file) == 0
+    return fwrite(piece, 1, n, file) == n && fflush(file) == 0
                ? CULL_OK
                : cull_fail(ctx, CULL_EIO, "a cut cannot be written: %s", strerror(errno));
 }
 
-static cull_status receive_file(cull_ctx *ctx, FILE *file)
+// Rank 0's file becomes everybody's.
+static cull_status tell_file(cull_ctx *ctx, bool gives, FILE *file)
 {
-    void *data = NULL;
-    size_t n;
+    size_t n = 0;
 
-    CULL_TRY(cull_ranks_broadcast(ctx, &n, &data));
-    const cull_status status = fill_file(ctx, n, data, file);
-    cull_free(data);
+    if (gives)
+        CULL_TRY(begin_reading(ctx, file, &n));
+    CULL_TRY(cull_ranks_copy(ctx, sizeof n, &n));
+    void *piece = cull_alloc(PIECE, 1);
+    cull_status status = piece ? CULL_OK : cull_no_memory(ctx);
+    for (size_t at = 0; at < n && status == CULL_OK; at += PIECE) {
+        const size_t k = piece_at(at, n);
+        if (gives)
+            status = read_piece(ctx, file, k, piece);
+        if (status == CULL_OK)
+            status = cull_ranks_copy(ctx, k, piece);
+        if (status == CULL_OK && !gives)
+            status = write_piece(ctx, file, k, piece);
+    }
+    cull_free(piece);
+    return status;
+}
+
+// The next n bytes of rank `from`'s file, into rank 0's *out while nothing has failed there.
+static cull_status hand_piece(cull_ctx *ctx, size_t from, size_t n, FILE *file, void *piece,
+                              FILE *out, cull_status *failed)
+{
+    cull_parts parts;
+
+    if (piece)
+        CULL_TRY(read_piece(ctx, file, n, piece));
+    const cull_status status = cull_ranks_gather(ctx, piece ? n : 0, piece, &parts);
+    if (status == CULL_OK && *failed == CULL_OK && from < parts.n)
+        *failed = write_piece(ctx, out, n, parts.part[from]);
+    cull_parts_release(&parts);
     return status;
 }
 
 cull_status cull_order_file(cull_ctx *ctx, const char *folder, size_t from, FILE *file, FILE **out,
                             cull_status *failed)
 {
-    const bool gives = cull_ranks_rank(cull_context_of(ctx)->ranks) == from && file;
-    cull_parts parts;
+    const cull_ranks *ranks = cull_context_of(ctx)->ranks;
+    const bool gives = cull_ranks_rank(ranks) == from && file;
     size_t n = 0;
-    void *at = NULL;
 
     *out = NULL;
     if (gives)
-        CULL_TRY(map_file(ctx, file, &n, &at));
-    const cull_status status = cull_ranks_gather(ctx, n, at, &parts);
-    if (status == CULL_OK && *failed == CULL_OK && from < parts.n && parts.bytes[from] > 0) {
+        CULL_TRY(begin_reading(ctx, file, &n));
+    double bytes = (double)n;
+    CULL_TRY(cull_ranks_sum(ctx, 1, &bytes));
+    n = (size_t)bytes;
+    if (n > 0 && cull_ranks_rank(ranks) == 0 && *failed == CULL_OK)
         *failed = cull_nameless_stream(ctx, folder, out);
-        if (*failed == CULL_OK)
-            *failed = fill_file(ctx, parts.bytes[from], parts.part[from], *out);
-    }
-    cull_parts_release(&parts);
-    if (gives)
-        (void)munmap(at, n);
+    void *piece = gives ? cull_alloc(PIECE, 1) : NULL;
+    cull_status status = gives && !piece ? cull_no_memory(ctx) : CULL_OK;
+    for (size_t at = 0; at < n && status == CULL_OK; at += PIECE)
+        status = hand_piece(ctx, from, piece_at(at, n), file, piece, *out, failed);
+    cull_free(piece);
     return status;
 }
 
@@ -91,7 +119,7 @@ cull_status cull_order_cut(cull_ctx *ctx, const char *folder, size_t first, size
     CULL_TRY(cull_nameless_stream(ctx, folder, &file));
     cull_status status = gives ? cull_stage_result_write(ctx, file, &what, first) : CULL_OK;
     if (status == CULL_OK)
-        status = gives ? send_file(ctx, file) : receive_file(ctx, file);
+        status = tell_file(ctx, gives, file);
     if (status == CULL_OK && !gives)
         status = cull_stage_result_read(ctx, file, only, result);
     (void)fclose(file);
