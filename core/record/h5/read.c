@@ -54,8 +54,8 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
     file->how = H5Pcreate(H5P_DATASET_XFER);
     cull_h5_enter(copy);
     if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
-        (is_small(path) ? H5Pset_fapl_core(how, SMALL, false)
-                        : H5Pset_file_locking(how, false, true)) >= 0)
+        H5Pset_file_locking(how, false, true) >= 0 &&
+        (!is_small(path) || H5Pset_fapl_core(how, SMALL, false) >= 0))
         file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
     const cull_status status =
         file->file >= 0 ? CULL_OK
