@@ -127,15 +127,21 @@ static cull_status add_matrix(hf_saving *s, const hf_tensor *t, size_t layer, in
     return add(s, &out);
 }
 
-// What takes no part in text is written as it is.
+// What takes no part in text is written as it is, so that it cannot be dequantised.
+static cull_status check_beside(hf_saving *s, const hf_tensor *t)
+{
+    if (hf_is_quantised(t->t.dtype) && s->how->dequantise)
+        return s->ctx->host->fail(
+            s->ctx, CULL_ENOTSUP,
+            "%s is quantised, and belongs to no part that could be dequantised", t->name);
+    return CULL_OK;
+}
+
 static cull_status add_beside(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     const hf_out out = as_stored(s, t, layer, -1);
 
-    if (hf_is_quantised(out.dtype) && s->how->dequantise)
-        return s->ctx->host->fail(
-            s->ctx, CULL_ENOTSUP,
-            "%s is quantised, and belongs to no part that could be dequantised", t->name);
+    CULL_TRY(check_beside(s, t));
     return add(s, &out);
 }
 
@@ -228,6 +234,7 @@ static cull_status add_entries(hf_saving *s, const hf_tensor *t, size_t layer)
 {
     hf_out out = as_stored(s, t, layer, -1);
 
+    CULL_TRY(check_beside(s, t));
     out.bytes = t->t.bytes / t->t.shape[t->axis] * s->rows[layer];
     out.shape[t->axis] = s->rows[layer];
     return add(s, &out);
@@ -239,6 +246,7 @@ static cull_status add_second(hf_saving *s, const hf_tensor *t)
 {
     const size_t l = t->where.layer, rows = s->rows[l];
 
+    CULL_TRY(check_beside(s, t));
     for (size_t j = 0; j < rows; j++) {
         hf_out out = as_stored(s, t, l, (int32_t)(rows + j));
         out.slot = -1;
