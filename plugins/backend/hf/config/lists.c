@@ -391,6 +391,19 @@ static const char *reason(const cull_model *m, hf_tensor *t)
                : NULL;
 }
 
+// What has an entry an expert must have one for each: an export takes them out one by one.
+static cull_status check_entries(cull_ctx *ctx, const cull_model *m, const hf_tensor *t)
+{
+    const size_t E = t->role == HF_ENTRIES ? m->layer[t->where.layer].facts.E : 0;
+
+    if (t->role != HF_ENTRIES || (t->axis < t->t.rank && E && t->t.shape[t->axis] == E))
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EFORMAT,
+                           "%s: tensor \"%s\" is to have %zu entries on axis %zu, one for each of "
+                           "the layer's experts",
+                           m->facts.source, t->name, E, t->axis);
+}
+
 static bool has_adapter(cull_ctx *ctx, const cull_model *m)
 {
     const char *path = hf_text(ctx, "%s/adapter_config.json", m->facts.source);
@@ -410,8 +423,10 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "
                                    "there: what it does in its layer would be left out",
                                    m->facts.source, t->name);
-        if (*why)
-            count(runs, why, t->name);
+        if (!*why)
+            continue;
+        CULL_TRY(check_entries(ctx, m, t));
+        count(runs, why, t->name);
     }
     for (size_t i = 0; i < MOST_RUNS && runs[i].why; i++)
         hf_note(ctx, m, "%zu tensors are left out, \"%s\" first: %s", runs[i].n, runs[i].first,
