@@ -72,7 +72,7 @@ static char *set_own_code(hf_saving *s, char *text)
 }
 
 // Does any kind of part become narrower? Then the width of each is said, for one that config.json
-// lacks may follow from another's.
+// lacks may follow from another's; but not that of two sets of experts, which is a list and stays.
 static bool is_narrower(const hf_saving *s)
 {
     bool any = false;
@@ -100,7 +100,8 @@ static char *edit_model(hf_saving *s, char *text)
     else if (s->K && s->K != s->m->s.K)
         text = set_number(s, text, arch->K.key, true, s->K);
     for (size_t k = 0; text && k < HF_N_KINDS; k++)
-        if (s->width[k].key && s->width[k].present && is_narrower(s))
+        if (s->width[k].key && s->width[k].present && is_narrower(s) &&
+            !(arch->twofold && k == HF_ROUTED))
             text = set_number(s, text, s->width[k].key, true, s->width[k].to);
     if (text && s->L != s->m->s.L)
         text = set_number(s, text, "num_hidden_layers", !arch->mixer.single, s->L);
