@@ -70,12 +70,17 @@ refuses 0 'down_proj" first: a second form of experts that are stored twice' ins
 
 # ---- added_tokens.json is read where tokenizer_config.json has no added_tokens_decoder; ids as transformers 5.24 has them ----
 
-# tokens FILE IDS: what the farmers of Brikim are in ./edited with such an added_tokens.json.
+# tokens FILE IDS [MAP]: what the farmers of Brikim are in ./edited with such an added_tokens.json. With a map of special
+# tokens, the normaliser puts a letter in front, so that what is found before it shows.
 tokens()
 {
     rm -rf edited
     cp -r "$MODEL" edited
     echo "$1" > edited/added_tokens.json
+    if [ $# -gt 2 ]; then
+        echo "$3" > edited/special_tokens_map.json
+        sed -i 's/"normalizer": null/"normalizer": { "type": "Prepend", "prepend": "k" }/' edited/tokenizer.json
+    fi
     echo '{"text": "The farmers of Brikim"}' | "$CULL" tokenize edited > ids 2> log || fail "tokenize"
     [ "$(cat ids)" = "{\"ids\": [$2]}" ] || fail "added_tokens.json $1: $(cat ids), not [$2]"
 }
@@ -83,6 +88,10 @@ tokens '{}' '0, 478, 808, 385, 446, 382, 77, 813'
 tokens '{"farmers": 5}' '0, 478, 223, 1024, 385, 446, 382, 77, 813'
 tokens '{"of": 900, "farmers": 7}' '0, 478, 223, 1024, 223, 360, 446, 382, 77, 813'
 tokens '{"farmers": 1}' '0, 478, 808, 385, 446, 382, 77, 813'
+tokens '{"farmers": 900}' '0, 77, 478, 223, 1024, 77, 385, 446, 382, 77, 813' '{"extra_special_tokens": ["farmers"]}'
+for key in '"additional_special_tokens": ["farmers"]' '"my_token": "farmers"'; do
+    tokens '{"farmers": 900}' '0, 77, 478, 808, 385, 446, 382, 77, 813' "{$key}"
+done
 echo '{"farmers": "x"}' > edited/added_tokens.json
 refuses 3 'added_tokens.json: farmers: not an id' tokenize edited
 

@@ -111,7 +111,7 @@ static cull_status read_decoder(const tk_node *node, tk_found *found)
     return CULL_OK;
 }
 
-// {"text": 0, …} of added_tokens.json. Which of them are special is known only at the end.
+// {"text": 0, …} of added_tokens.json. Which of them are special, the other files say.
 static cull_status read_added(const tk_node *node, tk_found *found)
 {
     if (!node->json)
@@ -135,12 +135,12 @@ static cull_status read_added(const tk_node *node, tk_found *found)
     return CULL_OK;
 }
 
-// Those of added_tokens.json that have a role, or are listed as special, are found as they are.
-static void mark_special(tk_config *config)
+// Those of added_tokens.json that tokens from `first` on name too are found as they are.
+static void mark_special(tk_config *config, size_t first)
 {
     for (size_t i = 0; config->by_file && i < config->n_explicit; i++) {
         tk_added *token = &config->tokens[i];
-        for (size_t j = config->n_explicit; j < config->n_tokens && !token->special; j++) {
+        for (size_t j = first; j < config->n_tokens && !token->special; j++) {
             const tk_str other = config->tokens[j].content;
             token->special =
                 other.n == token->content.n && memcmp(other.s, token->content.s, other.n) == 0;
@@ -220,15 +220,20 @@ static cull_status read_named(const tk_node *root, tk_found *found)
     return read_fields(&more, true, found);
 }
 
-static cull_status read_more(const tk_node *root, tk_found *found)
+// The older name in the map comes too late to make tokens of added_tokens.json special.
+static cull_status read_more(const tk_node *root, bool is_map, tk_found *found)
 {
     const tk_node more = more_tokens(root);
+    const size_t first = found->config->n_tokens;
+    const bool late = is_map && strcmp(more.key, "additional_special_tokens") == 0;
 
     for (size_t i = 0; i < json_array_size(more.json); i++) {
         const tk_node item = tk_item(&more, i);
         if (is_token(&item))
             CULL_TRY(add_token(&item, false, found, NULL));
     }
+    if (!late)
+        mark_special(found->config, first);
     return CULL_OK;
 }
 
@@ -253,12 +258,12 @@ static cull_status read_all(const tk_node *config, const tk_node *map, const tk_
     else
         CULL_TRY(read_added(added, found));
     CULL_TRY(read_roles(config, map, found));
+    mark_special(found->config, found->config->n_explicit);
     CULL_TRY(read_named(config, found));
     CULL_TRY(read_named(map, found));
     found->config->n_named = found->config->n_tokens;
-    CULL_TRY(read_more(config, found));
-    CULL_TRY(read_more(map, found));
-    mark_special(found->config);
+    CULL_TRY(read_more(config, false, found));
+    CULL_TRY(read_more(map, true, found));
     return CULL_OK;
 }
 
