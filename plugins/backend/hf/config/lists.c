@@ -59,7 +59,7 @@ static const hf_key wrapper_keys[] = {
     { "projector_hidden_size|projector_hidden_act|multimodal_projector_bias|merged_hidden_size", HF_ANY, NULL },
     { "vision_feature_layer|vision_feature_select_strategy|spatial_merge_size|img_token_compression_config", HF_ANY, NULL },
     { "projection_hidden_size|projection_layer_norm_eps|ignore_index|media_placeholder_token_id", HF_ANY, NULL },
-    { "use_unified_vision_chunk|video_placeholder", HF_ANY, NULL },
+    { "use_unified_vision_chunk|video_placeholder|bos_token_id|eos_token_id", HF_ANY, NULL },
     { "image_seq_length|process_image_mode|image_grid_pinpoints|projection_dim|num_reward_heads", HF_ANY, NULL },
     { "rope_scaling|rope_parameters", "null|{}", NULL }, // the language model has its own
     { "per_layer_config", "null", NULL }, // over which the reference trips where no layers are
