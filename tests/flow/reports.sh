@@ -102,6 +102,9 @@ idle()
     echo "$2" > tasks.jsonl
     refuses 3 "tasks.jsonl:1: \"$1\"" eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 }
+idle choices '{"context": "a", "choices": " b", "gold": 0}' # right whatever the model is
+echo '{"context": "a", "choices": " b", "gold": null}' > tasks.jsonl
+refuses 0 'loglikelihood' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 idle until '{"context": "a", "choices": [" b", " c"], "gold": 0, "until": ["."]}'
 idle targets '{"context": "a", "choices": [" b", " c"], "gold": 0, "targets": ["b"]}'
 idle len_chars '{"context": "a", "choices": [" b", " c"], "gold": 0, "len_chars": [9, 9]}'

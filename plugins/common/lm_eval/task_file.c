@@ -147,9 +147,11 @@ static cull_status read_context_choices(cull_ctx *ctx, const task_reading *how, 
                                         document *d)
 {
     const span *choice;
-    json_t *list; // one text would be right whatever the model is
-    cull_status status = json_get_list(ctx, d->place, line, "choices", &list);
+    json_t *list, *gold = json_object_get(line, "gold");
+    cull_status status = CULL_OK;
 
+    if (gold && !json_is_null(gold)) // one text would be right whatever the model is
+        status = json_get_list(ctx, d->place, line, "choices", &list);
     if (status == CULL_OK)
         status = json_get_texts(ctx, d->place, line, "choices", &d->n, &choice);
     if (status != CULL_OK)
