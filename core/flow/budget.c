@@ -259,9 +259,7 @@ bool cull_whole_units_differ(const cull_step *step, const cull_prepared_model *s
     const bool global = budget->scope == CULL_SCOPE_GLOBAL;
     double one = NAN;
 
-    if ((!layers && step->unit != CULL_UNIT_EXPERT) || step->emits & CULL_EMITS_MATRIX ||
-        step->donor != CULL_NOT || step->search ||
-        (step->budget && step->budget->kind == CULL_ACTIVE))
+    if (!cull_step_by_size(step))
         return false;
     for (size_t l = 0; l < s->opened.facts->L; l++) {
         const double size = (double)s->layer[l]->expert_params;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "plan/remarks.h"
 #include "plugin/settings.h"
 #include "spec/search.h"
 
@@ -79,20 +80,20 @@ static cull_status add_search(keyer *k, const cull_prepared_model *s, const cull
 }
 
 // What rests on counts of units that differ in size, or on what an earlier stage passes over, was
-// not always what it is.
-static void add_units(keyer *k, const cull_plan *plan, const cull_step *step)
+// not always what it is. A cut that is given whole may do all that it says it emits.
+static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *plan,
+                      const cull_step *step)
 {
-    bool layers = false, uneven = step->unit == CULL_UNIT_LAYER;
+    const uint32_t parts = CULL_EMITS_MASK | CULL_EMITS_CHANNELS | 1u << CULL_ACTION_NOVICE;
+    const uint32_t gone = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_ALIAS;
+    const uint32_t unlike = step->unit == CULL_UNIT_LAYER ? parts | gone : parts;
+    uint32_t before = 0;
 
-    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before) {
-        layers = layers || plan->step[i].unit == CULL_UNIT_LAYER;
-        uneven = uneven || plan->step[i].unit == CULL_UNIT_CHANNEL ||
-                 plan->step[i].unit == CULL_UNIT_WEIGHT;
-    }
-    if (layers)
+    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before)
+        before |= plan->step[i].emits;
+    if (before & CULL_EMITS_SKIP)
         cull_hash_text(k->hash, "layers passed over are frozen");
-    if (uneven && step->before != CULL_NOT &&
-        (step->unit == CULL_UNIT_EXPERT || step->unit == CULL_UNIT_LAYER))
+    if (cull_step_by_size(step) && (before & unlike || cull_units_differ(s, step)))
         cull_hash_text(k->hash, "units by their parameters");
 }
 
@@ -117,7 +118,7 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_u64(k->hash, step->seeded ? step->seed : UINT64_MAX);
     cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);
-    add_units(k, plan, step);
+    add_units(k, s, plan, step);
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);

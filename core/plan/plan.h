@@ -103,6 +103,7 @@ uint32_t cull_stage_emits(const cull_stage *stage);
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_step_sees(const cull_step *step);        // any statistics at all
+bool cull_step_by_size(const cull_step *step);     // counts go by the sizes of its units
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
 bool cull_stage_counted(const cull_stage *stage);  // what its rule leaves running is counted
 // Can several ranks decide about a layer together, each about some of its experts?

@@ -53,6 +53,23 @@ double cull_allowed_share(const cull_prepared_model *s, size_t layers)
     return all > 0 ? allowed / all : 1;
 }
 
+bool cull_units_differ(const cull_prepared_model *s, const cull_step *step)
+{
+    const bool layers = step->unit == CULL_UNIT_LAYER;
+    const uint8_t *frozen = cull_frozen_of(s, step->layers);
+    uint64_t one = 0;
+
+    if (!layers && (step->unit != CULL_UNIT_EXPERT || step->scope == CULL_ALLOCATE_LAYER))
+        return false;
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const uint64_t here = s->layer[l]->expert_params * (layers ? s->layer[l]->E : 1);
+        if (!frozen[l] && one > 0 && here != one)
+            return true;
+        one = frozen[l] ? one : here;
+    }
+    return false;
+}
+
 // "layers", "layers late" where there are several.
 static const char *layers_words(const remarks *r, size_t layers)
 {

@@ -13,4 +13,8 @@ cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs,
 // cull_frozen_of.
 double cull_allowed_share(const cull_prepared_model *prepared, size_t layers);
 
+// Do the units that a step counts, of the layers that may be cut, differ in size in the model? The
+// experts of one layer never do.
+bool cull_units_differ(const cull_prepared_model *prepared, const cull_step *step);
+
 #endif

@@ -111,6 +111,15 @@ bool cull_step_sees(const cull_step *step)
     return step->needs || cull_stage_observes(step->spec);
 }
 
+// Whole units of counts that are its own, chosen for all layers at once, the others left as they
+// are.
+bool cull_step_by_size(const cull_step *step)
+{
+    return (step->unit == CULL_UNIT_EXPERT || step->unit == CULL_UNIT_LAYER) &&
+           !(step->emits & CULL_EMITS_MATRIX) && step->donor == CULL_NOT && !step->search &&
+           !(step->budget && step->budget->kind == CULL_ACTIVE) && !step->visit;
+}
+
 bool cull_stage_counted(const cull_stage *stage)
 {
     return strategy_of(stage)->flags & CULL_COUNTED;
