@@ -305,7 +305,8 @@ static size_t next(const choice *c, double share, cull_whole_units *u, size_t i)
         u->fits[i] = last;
     if (room >= -0.5 && (room < one || c->gone < last))
         return last;
-    const double low = (double)u->fits[i] + 1, high = fmin((double)u->over[i] - 1, c->units);
+    const double low = (double)u->fits[i] + 1, most = u->most ? (double)u->most[i] : c->units;
+    const double high = fmin((double)u->over[i] - 1, most);
     if (low > high)
         return u->fits[i];
     return (size_t)fmin(fmax((double)last + trunc(room / one), low), high);

@@ -23,6 +23,7 @@ cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step,
 typedef struct cull_whole_units { // zeroed before the first choice
     size_t n;                     // counts: one a layer, or a single one
     size_t *count, *fits, *over;  // (n) chosen with; the most known to fit, the least known not to
+    const size_t *most;           // (n) that may go; NULL: all that stand
 } cull_whole_units;
 
 // Are there units that differ, of a stage whose counts are its own and which leaves the others as

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cut/cut.h"
+#include "flow/sandbox/keep.h"
 #include "study/steps.h"
 
 static const cull_cut *cut_before(cull_study *s, const cull_step *step)
@@ -195,6 +196,10 @@ static cull_status choose_again(cull_study *s, cull_decision *b, cull_whole_unit
     *again = false;
     if (!cull_whole_units_differ(step, prepared, &b->before, &b->budget))
         return CULL_OK;
+    size_t *most = NULL;
+    if (b->job.keep)
+        CULL_TRY(cull_keep_most(s->ctx, prepared, b->job.before, b->job.keep, &b->budget, &most));
+    units->most = most;
     CULL_TRY(cull_cut_size_of(s->ctx, &prepared->opened, result->cut,
                               cull_frozen_of(prepared, step->layers), (cull_routing_counts){ 0 },
                               &after));

@@ -22,4 +22,13 @@ awk -F, 'NR > 1 && $2 != "dense" {
              n++
          }
          END { if (n != 13) print n " trials"; exit wrong || n != 13 }' table > wrong || fail "budgets: $(cat wrong)"
+
+# Not more experts than those that are not kept have to give, though smaller ones leave room for more
+OUT=$PWD/kept
+keep='keep: [[0, 0], [0, 1], [0, 2], [0, 3], [0, 4], [0, 5], [0, 6], [0, 7], [0, 8], [0, 9], [0, 10], [0, 11]]'
+experiment '[ 0.625 ]' > k.yaml << END
+  kept: [ { criterion: { magnitude: { by: channel } }, strategy: { channels: { experts: 0.5 } } },
+          { criterion: frequency, strategy: lowest, $keep } ]
+END
+run 0 k.yaml --set 'layers={ only: [ 0 ] }'
 exit 0

@@ -122,6 +122,31 @@ static size_t others_of(const cull_prepared_model *s, const cull_cut *before, ui
     return n;
 }
 
+// Of these, how many may go; *least: how many have to stay.
+static size_t most_of(const cull_prepared_model *s, const cull_cut *before, uint8_t *const *keep,
+                      const cull_budget *budget, size_t l, size_t *least)
+{
+    const size_t kept = kept_of(s, keep, l), others = others_of(s, before, keep, l);
+
+    *least = budget->least[l] > kept ? budget->least[l] - kept : 0;
+    return others > *least && !budget->frozen[l] ? others - *least : 0;
+}
+
+cull_status cull_keep_most(cull_ctx *ctx, const cull_prepared_model *s, const cull_cut *before,
+                           uint8_t *const *keep, const cull_budget *budget, size_t **out)
+{
+    const size_t L = s->opened.facts->L;
+    const bool global = budget->scope == CULL_SCOPE_GLOBAL;
+    size_t *most = cull_take(ctx, L, sizeof *most), least;
+
+    if (!most)
+        return CULL_ENOMEM;
+    for (size_t l = 0; l < L; l++)
+        most[global ? 0 : l] += most_of(s, before, keep, budget, l, &least);
+    *out = most;
+    return CULL_OK;
+}
+
 static cull_status spare_experts(cull_ctx *ctx, const cull_prepared_model *s,
                                  const cull_cut *before, uint8_t *const *keep, cull_budget *budget)
 {
@@ -131,9 +156,7 @@ static cull_status spare_experts(cull_ctx *ctx, const cull_prepared_model *s,
     if (!least)
         return CULL_ENOMEM;
     for (size_t l = 0; l < L; l++) {
-        const size_t kept = kept_of(s, keep, l), others = others_of(s, before, keep, l);
-        least[l] = budget->least[l] > kept ? budget->least[l] - kept : 0;
-        const size_t most = others > least[l] && !budget->frozen[l] ? others - least[l] : 0;
+        const size_t most = most_of(s, before, keep, budget, l, &least[l]);
         all += most;
         if (budget->scope == CULL_SCOPE_LAYER && budget->remove[l] > most)
             return cull_fail(ctx, CULL_EBUDGET,

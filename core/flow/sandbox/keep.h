@@ -23,6 +23,11 @@ cull_status cull_keep_budget(cull_ctx *ctx, const cull_step *step,
                              uint8_t *const *keep, cull_budget *budget,
                              double *more) CULL_MUST_CHECK;
 
+// How many of the others may go, for cull_whole_units: of each layer, or of all in the first place.
+cull_status cull_keep_most(cull_ctx *ctx, const cull_prepared_model *prepared,
+                           const cull_cut *before, uint8_t *const *keep, const cull_budget *budget,
+                           size_t **out) CULL_MUST_CHECK;
+
 void cull_keep_hide(uint8_t *const *keep, cull_cut *cut);
 // The kept are as they were. EPLUGIN: the cut, whose overlays from the first-th on are the stage's,
 // does something to one of them.
