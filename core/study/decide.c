@@ -55,15 +55,14 @@ static bool skips(const cull_cut *cut)
     return false;
 }
 
-// The set's, or else any that were read.
+// Those of its set alone: what others read is not its own, and differs with their company.
 const cull_rows *cull_rows_counted(const cull_study *s, size_t i)
 {
     const cull_step *step = &s->plan->step[i];
-    const cull_prepared_model *prepared = &s->inputs->at[step->model];
 
-    if (step->rows != CULL_NOT)
-        return cull_rows_of(prepared, &s->plan->set[step->rows]);
-    return prepared->n_rows > 0 ? &prepared->rows[0] : NULL;
+    if (step->rows == CULL_NOT)
+        return NULL;
+    return cull_rows_of(&s->inputs->at[step->model], &s->plan->set[step->rows]);
 }
 
 static cull_status check_and_keep(cull_study *s, const cull_decision *b)
@@ -113,9 +112,11 @@ cull_status cull_accept_step(cull_study *s, const cull_decision *b)
     if (cull_rows_counted(s, b->step))
         return await_counts(s, b);
     cull_log_line(cull_context_of(s->ctx)->log, CULL_WARN,
-                  "strategy %s: the experiment has no \"calibrate\", so that what runs for a "
-                  "token is not counted, and stands as if all experts of a token ran",
-                  step->spec->strategy.plugin->name);
+                  "strategy %s: %s, so that what runs for a token is not counted, and stands as "
+                  "if all experts of a token ran",
+                  step->spec->strategy.plugin->name,
+                  s->spec->n_calibrations > 0 ? "its method reads no calibration rows"
+                                              : "the experiment has no \"calibrate\"");
     return check_and_keep(s, b);
 }
 
