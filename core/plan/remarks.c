@@ -260,39 +260,69 @@ static cull_status warn_of_nothing(const remarks *r, const cull_step *step)
 
 // ---- sparsities that come to one ----
 
-// Two sparsities of a method that take equally many experts, or layers, of a model.
-static cull_status note_same_counts(const remarks *r, const cull_step *a, const cull_step *b)
+// Does the plan know how much goes? Of a first stage, of units that are alike.
+static bool foreseen(const remarks *r, const cull_step *a)
 {
-    const cull_plan *plan = r->plan;
     const bool each = a->scope == CULL_ALLOCATE_LAYER;
 
-    if (a->model != b->model || a->method != b->method || a->stage != b->stage ||
-        a->scope != b->scope || a->layers != b->layers || !(a->sparsity < b->sparsity) ||
-        (a->unit != CULL_UNIT_EXPERT && a->unit != CULL_UNIT_LAYER) ||
-        (!each && a->scope != CULL_ALLOCATE_GLOBAL) || cull_experts_gone_before(plan, a))
-        return CULL_OK;
-    const cull_prepared_model *model = &r->inputs->at[a->model];
-    const counts less = counts_of(model, a, cull_nominal_share(plan, a)),
-                 more = counts_of(model, b, cull_nominal_share(plan, b));
-    if (less.gone == 0 || less.gone != more.gone)
-        return CULL_OK;
-    return add(r->ctx, &r->plan->n_notes, &r->plan->note,
-               cull_arena_printf(arena_of(r),
-                                 "method \"%s\" on model \"%s\": sparsities %g and %g come to the "
-                                 "same: %zu %s",
-                                 plan->spec->methods[a->method].name,
-                                 plan->spec->models[a->model].name, a->sparsity, b->sparsity,
-                                 less.gone, a->unit == CULL_UNIT_EXPERT ? "experts" : "layers"));
+    return (a->unit == CULL_UNIT_EXPERT || a->unit == CULL_UNIT_LAYER) &&
+           (each || a->scope == CULL_ALLOCATE_GLOBAL) && a->before == CULL_NOT &&
+           !cull_units_differ(&r->inputs->at[a->model], a);
 }
 
-static cull_status note_twins(const remarks *r)
+// The least sparsity above `last` at which a's stage takes as many experts, or layers, as at a's
+// own; INFINITY: none.
+static double next_twin(const remarks *r, const cull_step *a, size_t gone, double last)
+{
+    const cull_plan *plan = r->plan;
+    double least = INFINITY;
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *b = &plan->step[i];
+        if (a->model != b->model || a->method != b->method || a->stage != b->stage ||
+            a->scope != b->scope || a->layers != b->layers || a->before != b->before ||
+            !(b->sparsity > last) || !(b->sparsity < least))
+            continue;
+        const counts c = counts_of(&r->inputs->at[a->model], b, cull_nominal_share(plan, b));
+        least = c.gone == gone ? b->sparsity : least;
+    }
+    return least;
+}
+
+// "0.25, 0.3 and 0.31"; NULL: there is no memory for it.
+static const char *twins_words(const remarks *r, const cull_step *a, size_t gone)
+{
+    const char *words = cull_arena_printf(arena_of(r), "%g", a->sparsity);
+    double twin = next_twin(r, a, gone, a->sparsity);
+
+    while (words && twin < INFINITY) {
+        const double next = next_twin(r, a, gone, twin);
+        words =
+            cull_arena_printf(arena_of(r), "%s%s%g", words, next < INFINITY ? ", " : " and ", twin);
+        twin = next;
+    }
+    return words;
+}
+
+// Sparsities of a method that take equally many experts, or layers, of a model: told at the least.
+static cull_status note_twins(const remarks *r, const cull_step *a)
 {
     const cull_plan *plan = r->plan;
 
-    for (size_t i = 0; i < plan->n_steps; i++)
-        for (size_t j = 0; j < plan->n_steps; j++)
-            CULL_TRY(note_same_counts(r, &plan->step[i], &plan->step[j]));
-    return CULL_OK;
+    if (!foreseen(r, a))
+        return CULL_OK;
+    const counts c = counts_of(&r->inputs->at[a->model], a, cull_nominal_share(plan, a));
+    if (c.gone == 0 || next_twin(r, a, c.gone, -INFINITY) != a->sparsity ||
+        next_twin(r, a, c.gone, a->sparsity) == INFINITY)
+        return CULL_OK;
+    const char *words = twins_words(r, a, c.gone);
+    return add(r->ctx, &r->plan->n_notes, &r->plan->note,
+               words ? cull_arena_printf(
+                           arena_of(r),
+                           "method \"%s\" on model \"%s\": sparsities %s come to the same: %zu %s",
+                           plan->spec->methods[a->method].name, plan->spec->models[a->model].name,
+                           words, c.gone, a->unit == CULL_UNIT_EXPERT ? "experts" : "layers")
+                     : NULL);
 }
 
 // ---- files that a cut is both chosen and judged by ----
@@ -390,6 +420,7 @@ cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_pla
     CULL_TRY(note_like_itself(&r));
     for (size_t i = 0; i < plan->n_steps; i++)
         CULL_TRY(warn_of_nothing(&r, &plan->step[i]));
-    CULL_TRY(note_twins(&r));
+    for (size_t i = 0; i < plan->n_steps; i++)
+        CULL_TRY(note_twins(&r, &plan->step[i]));
     return warn_of_shared_files(&r);
 }

@@ -120,6 +120,9 @@ refuses 0 'acc_norm' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 "$CULL" plan e.yaml --set 'sparsities=[0.25, 0.3, 0.5]' > log 2>&1 || fail "plan"
 says 'sparsities 0.25 and 0.3 come to the same: 16 experts'
 ! grep -q '0.5 come to the same' log || fail "0.5 is another cut"
+"$CULL" plan e.yaml --set 'sparsities=[0.26, 0.3, 0.25, 0.5]' > log 2>&1 || fail "plan"
+says 'sparsities 0.25, 0.26 and 0.3 come to the same: 16 experts'
+[ "$(grep -c 'come to the same' log)" -eq 1 ] || fail "one sentence for all that are alike"
 ! grep -q 'both read' log || fail "the texts are others"
 reads_both() { "$CULL" plan e.yaml "$@" > log 2>&1 || fail "plan $*"; says "both read $WORLD/text/facts.heldout.txt"; }
 reads_both --set "calibrate.text.files=$WORLD/text/facts.*.txt"
