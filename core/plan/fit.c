@@ -201,18 +201,21 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
                          alone.strategy.plugin->name, from->name);
 }
 
-// Counts that are found for all layers say nothing of those that an earlier stage leaves.
+// Counts that are found for all layers say nothing of those that an earlier stage leaves. A cut
+// that is given whole may have taken layers and experts, which no share says.
 static void fit_counts(const cull_method *method, size_t stage, const cull_allocation *a,
                        cull_problems *problems)
 {
-    for (size_t i = 0; i < stage; i++)
-        if (cull_stage_unit(&method->stage[i]) == CULL_UNIT_LAYER) {
-            cull_problem_add(problems, a->place,
-                             "allocations like and search count what goes of every layer, but an "
-                             "earlier stage of method \"%s\" takes whole layers",
-                             method->name);
-            return;
-        }
+    for (size_t i = 0; i < stage; i++) {
+        const bool given = cull_stage_unit(&method->stage[i]) == CULL_UNIT_NONE;
+        if (!(cull_stage_emits(&method->stage[i]) & CULL_EMITS_SKIP))
+            continue;
+        cull_problem_add(problems, a->place,
+                         "allocations like and search count what goes of every layer, but an "
+                         "earlier stage of method \"%s\" %s",
+                         method->name, given ? "is a cut that is given" : "takes whole layers");
+        return;
+    }
 }
 
 static void fit_allocations(const cull_spec *spec, const cull_method *method,
