@@ -370,7 +370,40 @@ static cull_status check_routers(cull_ctx *ctx, const cull_prepared_model *s, co
     return CULL_OK;
 }
 
-static cull_status check_experts(cull_ctx *ctx, const cull_prepared_model *s,
+// What a whole share of alike experts may be short of the parameters asked for: one expert, of each
+// layer that has its own share, and what novices leave.
+static double rounded_off(const cull_prepared_model *s, const cull_budget *budget,
+                          const cull_cut_size *before, const cull_cut_size *after)
+{
+    double units = 0, novices = 0;
+
+    for (size_t l = 0; l < s->opened.facts->L; l++) {
+        const double one = budget->frozen[l] ? 0 : (double)s->layer[l]->expert_params;
+        units = budget->scope == CULL_SCOPE_LAYER ? units + one : fmax(units, one);
+        novices += (double)(after->gone[l] - before->gone[l]) * (double)s->opened.facts->D;
+    }
+    return units + novices;
+}
+
+// Counts that are not chosen again, as those of merges, visits and donors, may be more than was
+// asked for, or far less, where experts differ in size.
+static void warn_of_sizes(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
+                          const cull_budget *budget, const cull_cut_size *before,
+                          const cull_cut_size *after)
+{
+    const double took = before->free_kept - after->free_kept;
+    const double asked = budget->sparsity * before->free_kept;
+
+    if ((step->budget && step->budget->kind == CULL_ACTIVE) ||
+        (took <= asked * (1 + 1e-9) + 0.5 && took + rounded_off(s, budget, before, after) >= asked))
+        return;
+    cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
+                  "%s: the experts that went hold %.4g of the parameters that there were, where "
+                  "%.4g of them was to go",
+                  cull_context_of(ctx)->owner, took / before->free_kept, budget->sparsity);
+}
+
+static cull_status check_experts(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,
                                  const cull_budget *budget, const cull_cut_size *before,
                                  const cull_cut_size *after)
 {
@@ -391,6 +424,8 @@ static cull_status check_experts(cull_ctx *ctx, const cull_prepared_model *s,
         cull_log_line(cull_context_of(ctx)->log, CULL_WARN,
                       "%s: %zu experts went where %zu were to go", cull_context_of(ctx)->owner,
                       total, budget->total);
+    else
+        warn_of_sizes(ctx, step, s, budget, before, after);
     return CULL_OK;
 }
 
@@ -510,7 +545,7 @@ cull_status cull_budget_check(cull_ctx *ctx, const cull_step *step, const cull_p
     CULL_TRY(check_other_units(ctx, step, s, before, after));
     switch (step->unit) {
     case CULL_UNIT_EXPERT:
-        return check_experts(ctx, s, budget, before, after);
+        return check_experts(ctx, step, s, budget, before, after);
     case CULL_UNIT_CHANNEL:
         return check_channels(ctx, step, s, budget, before, after);
     case CULL_UNIT_LAYER:
