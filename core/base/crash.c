@@ -23,6 +23,7 @@
 #include "base/sigbus.h"
 
 enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3, SENTENCE = 1024, CONSOLE = 100 };
+enum { EXITS = 256 }; // threads that call exit() at the same time: libc runs each handler once
 
 // The sanitizer says more of a fault than we can.
 #ifdef CULL_SANITIZED
@@ -273,8 +274,14 @@ static void on_fault(int number, siginfo_t *info, void *context)
 static void on_end(int status, void *arg)
 {
     (void)arg;
-    if (!atomic_load(&state.working) || atomic_exchange(&state.said, true))
+    if (!atomic_load(&state.working))
         return;
+    if (atomic_exchange(&state.said, true)) {
+        while (!calls.telling) // another thread is; it ends the process
+            (void)pause();
+        return;
+    }
+    calls.telling = true;
     say_who();
     say(" ended the program (exit status ");
     say_number((size_t)(status & 0xff));
@@ -427,7 +434,8 @@ void cull_crash_install(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         (void)sigaction(faults[i], &action, NULL);
-    (void)on_exit(on_end, NULL);
+    for (size_t i = 0; i < EXITS; i++)
+        (void)on_exit(on_end, NULL);
 }
 
 void cull_crash_begin(void)
