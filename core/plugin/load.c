@@ -76,6 +76,18 @@ static cull_status check_elf(cull_ctx *ctx, const char *path)
     return fault ? cull_fail(ctx, CULL_EPLUGIN, "%s: not a plugin: %s", path, fault) : CULL_OK;
 }
 
+// The loader's words for a lack of memory, with which the system's do not always come.
+static bool lacks_memory(const char *why)
+{
+    const char *const words[] = { strerror(ENOMEM), "cannot allocate", "cannot create",
+                                  "out of memory" };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(why, words[i]))
+            return true;
+    return false;
+}
+
 static cull_status open_module(cull_ctx *ctx, const char *path, const cull_module **out)
 {
     CULL_TRY(check_elf(ctx, path));
@@ -87,9 +99,8 @@ static cull_status open_module(cull_ctx *ctx, const char *path, const cull_modul
         const size_t n = strlen(path);
         if (strncmp(why, path, n) == 0 && why[n] == ':') // it names the path itself
             why += n + 1 + (why[n + 1] == ' ');
-        const bool lack = strstr(why, strerror(ENOMEM)) != NULL;
-        return cull_fail(ctx, lack ? CULL_ENOMEM : CULL_EPLUGIN, "%s: cannot be loaded: %s", path,
-                         why);
+        return cull_fail(ctx, lacks_memory(why) ? CULL_ENOMEM : CULL_EPLUGIN,
+                         "%s: cannot be loaded: %s", path, why);
     }
     *out = dlsym(library, SYMBOL);
     if (!*out)

@@ -32,7 +32,7 @@ while [ "$at" -le "$all" ]; do
         ;;
     3)
         ended=$((ended + 1))
-        grep -q '^error: .' log || fail "status 3 without a sentence"
+        grep -Eq '^([^ ]+: )?error: .' log || fail "status 3 without a sentence"
         ;;
     *) fail "status $status" ;;
     esac
