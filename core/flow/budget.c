@@ -4,13 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/whole.h"
 #include "plan/fit.h"
-
-// floor(share · n), forgiving what binary fractions lose: 0.29 of 100 is 29.
-static size_t whole_share(double share, size_t n)
-{
-    return (size_t)floor(share * (double)n + 1e-9);
-}
 
 static double stage_share(const cull_step *step, const cull_cut_size *before)
 {
@@ -55,13 +50,13 @@ static cull_status spread_experts(cull_ctx *ctx, const cull_step *step,
         if (out->frozen[l])
             continue;
         left += left_of(s, before, l);
-        remove[l] = donor ? donor->gone[l] : whole_share(share, left_of(s, before, l));
+        remove[l] = donor ? donor->gone[l] : cull_whole_share(share, left_of(s, before, l));
         if (remove[l] > left_of(s, before, l))
             remove[l] = left_of(s, before, l);
     }
     if (step->scope == CULL_ALLOCATE_GLOBAL || step->scope == CULL_ALLOCATE_SEARCH) {
         out->scope = CULL_SCOPE_GLOBAL;
-        out->total = whole_share(share, left);
+        out->total = cull_whole_share(share, left);
         return CULL_OK;
     }
     out->scope = CULL_SCOPE_LAYER;
@@ -174,7 +169,7 @@ static void spread_layers(size_t L, double share, cull_budget *out)
     for (size_t l = 0; l < L; l++)
         left += !out->frozen[l];
     out->scope = CULL_SCOPE_GLOBAL;
-    out->total = whole_share(share, left);
+    out->total = cull_whole_share(share, left);
 }
 
 cull_status cull_budget_make(cull_ctx *ctx, const cull_step *step, const cull_prepared_model *s,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/whole.h"
 #include "engine/stats_store.h"
 #include "spec/search.h"
 
@@ -465,7 +466,7 @@ static void fit_layer_counts(const cull_plan *plan, const cull_step *step, doubl
                              const uint8_t *frozen, cull_problems *problems)
 {
     for (size_t l = 0; l < facts->L; l++) {
-        const size_t gone = (size_t)floor(share * (double)layer[l]->E + 1e-9);
+        const size_t gone = cull_whole_share(share, layer[l]->E);
         const size_t least = least_of(step, layer[l], l);
         if (frozen[l] || layer[l]->E - gone >= least)
             continue;
@@ -490,7 +491,7 @@ static void fit_total(const cull_plan *plan, const cull_step *step, double share
             experts += layer[l]->E;
             least += least_of(step, layer[l], l);
         }
-    const size_t gone = (size_t)floor(share * (double)experts + 1e-9);
+    const size_t gone = cull_whole_share(share, experts);
     if (experts - gone < least)
         cull_problem_add(problems, sparsity_place(plan, step),
                          "method \"%s\" on model \"%s\": %zu of %zu experts would be kept, but "

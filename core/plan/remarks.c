@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/whole.h"
 #include "plan/fit.h"
 #include "plugin/mix.h"
 #include "plugin/settings.h"
@@ -208,11 +209,6 @@ typedef struct counts { // what may go of a model, in a step's unit
     size_t gone, of;    // all of it; the most that one share is taken of
 } counts;
 
-static size_t whole(double share, size_t n)
-{
-    return (size_t)floor(share * (double)n + 1e-9);
-}
-
 static counts counts_of(const cull_prepared_model *s, const cull_step *step, double share)
 {
     const uint8_t *frozen = cull_frozen_of(s, step->layers);
@@ -227,11 +223,11 @@ static counts counts_of(const cull_prepared_model *s, const cull_step *step, dou
             continue;
         const size_t here = step->unit == CULL_UNIT_EXPERT ? E : E == 0 ? 0 : wide;
         all += step->unit == CULL_UNIT_LAYER ? 1 : here;
-        c.gone += whole(share, here);
+        c.gone += cull_whole_share(share, here);
         c.of = here > c.of ? here : c.of;
     }
     if (step->unit == CULL_UNIT_LAYER || step->scope != CULL_ALLOCATE_LAYER)
-        c = (counts){ whole(share, all), all };
+        c = (counts){ cull_whole_share(share, all), all };
     return c;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "base/whole.h"
 
 enum { ATTEMPTS = 32 }; // at a move, and at a candidate that is new
 
@@ -47,7 +48,7 @@ void cull_spread_counts(const cull_search_space *space, const double *weight, do
 
     fill_up(space, weight, room);
     for (size_t l = 0; l < space->L; l++) {
-        gone[l] = (size_t)floor(room[l] + 1e-9);
+        gone[l] = (size_t)cull_whole(room[l]);
         gone[l] = gone[l] < space->most[l] ? gone[l] : space->most[l];
         gone[l] = gone[l] < left ? gone[l] : left;
         left -= gone[l];

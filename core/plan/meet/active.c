@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/whole.h"
 #include "plan/meet/meeting.h"
 
 // ---- the stages beside ----
@@ -48,14 +49,14 @@ static void take_experts(const cull_meeting *m, const cull_step *step, experts *
     const bool by_layer = step->scope == CULL_ALLOCATE_LAYER;
     const bool drops = step->emits & 1u << CULL_ACTION_DROP;
     const double share = step->spec->share;
-    double gone = by_layer ? 0 : floor(share * x->all + 1e-9);
+    double gone = by_layer ? 0 : cull_whole(share * x->all);
 
     x->known = x->known && (x->placed || !by_layer);
     x->placed = x->placed && by_layer;
     if (!x->known)
         return;
     for (size_t l = 0; l < m->s->opened.facts->L && x->placed; l++) {
-        const double here = floor(share * x->left[l] + 1e-9);
+        const double here = cull_whole(share * x->left[l]);
         x->left[l] -= here;
         x->dropped[l] += drops ? here : 0;
         gone += here;
@@ -176,8 +177,8 @@ static double stopped_channels(const cull_meeting *m, const void *arg, double sp
         if (!cull_meeting_is_free(m, l))
             continue;
         const double routed =
-            each > 0 ? floor(sparsity * (double)layer->expert_params / each / run + 1e-9) * run : 0;
-        const double beside = side > 0 ? floor(sparsity * wide / run + 1e-9) * run : 0;
+            each > 0 ? cull_whole(sparsity * (double)layer->expert_params / each / run) * run : 0;
+        const double beside = side > 0 ? cull_whole(sparsity * wide / run) * run : 0;
         stopped += routed > 0 ? (double)layer->K * (routed * each - bias_params(m)) : 0;
         stopped += beside > 0 ? beside / wide * side - bias_params(m) : 0;
     }
@@ -209,7 +210,7 @@ static double *each_layer(const cull_meeting *m, const experts *x)
 // Whole layers, those where least stops. arg: of each_layer.
 static double stopped_layers(const cull_meeting *m, const void *arg, double sparsity)
 {
-    const size_t n = (size_t)floor(sparsity * cull_meeting_units(m) + 1e-9);
+    const size_t n = (size_t)cull_whole(sparsity * cull_meeting_units(m));
     const double *one = arg;
     double stopped = 0;
 
@@ -230,7 +231,7 @@ static double stopped_weights(const cull_meeting *m, const void *arg, double spa
         const double F = (double)layer->F, K = (double)layer->K;
         const double wide = layer->parts >> CULL_PART_GATE & 1 ? 2 : 1;
         if (cull_meeting_is_free(m, l))
-            stopped += K * (wide * F * floor(sparsity * D + 1e-9) + D * floor(sparsity * F + 1e-9));
+            stopped += K * (wide * F * cull_whole(sparsity * D) + D * cull_whole(sparsity * F));
     }
     return stopped;
 }

@@ -6,6 +6,7 @@
 
 #include "base/call.h"
 #include "base/safetensors.h"
+#include "base/whole.h"
 #include "plan/meet/meeting.h"
 
 // ---- experts ----
@@ -80,12 +81,11 @@ static double saved_experts(const cull_meeting *m, const void *arg, double spars
         if (!cull_meeting_is_free(m, l) || m->s->layer[l]->E == 0)
             continue;
         const double E = (double)m->s->layer[l]->E, each = one[l] - left_in_place(m);
-        saved += floor(sparsity * E + 1e-9) * each;
+        saved += cull_whole(sparsity * E) * each;
         experts += E;
         least = fmin(least, each);
     }
-    return m->step->scope == CULL_ALLOCATE_GLOBAL ? floor(sparsity * experts + 1e-9) * least
-                                                  : saved;
+    return m->step->scope == CULL_ALLOCATE_GLOBAL ? cull_whole(sparsity * experts) * least : saved;
 }
 
 // Whole runs of channels of every expert.
@@ -98,8 +98,7 @@ static double saved_channels(const cull_meeting *m, const void *arg, double spar
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         const double F = (double)m->s->layer[l]->F, run = multiple ? (double)*multiple : 1;
         if (cull_meeting_is_free(m, l) && F > 0)
-            saved +=
-                floor(sparsity * F / run + 1e-9) * run / F * (double)m->s->layer[l]->E * one[l];
+            saved += cull_whole(sparsity * F / run) * run / F * (double)m->s->layer[l]->E * one[l];
     }
     return saved;
 }
