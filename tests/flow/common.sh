@@ -36,6 +36,17 @@ run()
     [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: run $*"
 }
 
+# said STATUS TEXT ARGUMENT...: any command ends so, and says that; both of what it prints is in ./log.
+said()
+{
+    expected=$1 text=$2
+    shift 2
+    "$CULL" "$@" > log 2>&1
+    status=$?
+    [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: $*"
+    says "$text"
+}
+
 says() { grep -q -- "$1" log || fail "it does not say: $1"; }
 trials() { find "$OUT/trials" -name '*.h5' 2> /dev/null | wc -l; }
 has_trials() { [ "$(trials)" -eq "$1" ] || fail "$(trials) trials where $1 were expected"; }

@@ -26,24 +26,13 @@ printf '{"context": "a tale of the %s", "until": ["."], "target": "a"}\n' king c
 printf '  %s\n' 'reap: { criterion: reap, strategy: lowest }' 'size: { criterion: magnitude, strategy: unstructured }' |
     experiment '[ 0.25 ]' | sed "s|$SOURCE/models/tinyworld-mixtral|$DIR/model|" > e.yaml
 
-# named STATUS TEXT COMMAND...: it fails so and says the place.
-named()
-{
-    expected=$1 text=$2
-    shift 2
-    "$CULL" "$@" > log 2>&1
-    status=$?
-    [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: $*"
-    says "$text"
-}
-
 everywhere()
 {
-    named 3 "$1" trace model --ids ids.jsonl -o trace.h5
+    said 3 "$1" trace model --ids ids.jsonl -o trace.h5
     [ ! -e trace.h5 ] || fail "a trace was written"
-    named 3 "$1" eval model --tasks tasks.jsonl -o choices
-    named 3 "$1" eval model --metric 'generation: { tasks: questions.jsonl, max_new: 4 }' -o answers
-    named 3 "$1" run e.yaml -o "$OUT"
+    said 3 "$1" eval model --tasks tasks.jsonl -o choices
+    said 3 "$1" eval model --metric 'generation: { tasks: questions.jsonl, max_new: 4 }' -o answers
+    said 3 "$1" run e.yaml -o "$OUT"
     has_trials 0
     rm -rf "$OUT" choices answers
 }
@@ -65,5 +54,5 @@ done
 
 spoil model.layers.3.input_layernorm.weight 5 0 7fc0
 for command in "inspect model" "plan e.yaml" "trace model --ids ids.jsonl -o trace.h5"; do
-    named 3 'tensor "model.layers.3.input_layernorm.weight" holds at place 5 no number' $command
+    said 3 'tensor "model.layers.3.input_layernorm.weight" holds at place 5 no number' $command
 done

@@ -6,18 +6,6 @@ command -v python3 > /dev/null || exit 77
 WORLD=$SOURCE/models/tinyworld
 MODEL=$SOURCE/models/tinyworld-mixtral
 
-# refuses STATUS TEXT COMMAND...: the program ends so, and says why.
-refuses()
-{
-    expected=$1
-    text=$2
-    shift 2
-    "$CULL" "$@" > log 2>&1
-    status=$?
-    [ $status -eq "$expected" ] || fail "exit status $status where $expected was expected: $*"
-    says "$text"
-}
-
 # ---- a pointer of Git LFS in the place of a file: the header of the weights is "too large", a text is read as one ----
 
 pointer()
@@ -27,7 +15,7 @@ pointer()
 for file in model.safetensors tokenizer.json config.json; do
     cp -r "$MODEL" pointed
     pointer > pointed/$file
-    refuses 3 "$file: a pointer of Git LFS stands in the place of the file" eval pointed \
+    said 3 "$file: a pointer of Git LFS stands in the place of the file" eval pointed \
         --metric "perplexity: {files: $WORLD/text/facts.heldout.txt, length: 64, rows_per_file: 1}" -o "$OUT"
     rm -r pointed
 done
@@ -35,7 +23,7 @@ pointer > calibration.txt
 pointer > tasks.jsonl
 echo '  reap: { criterion: reap, strategy: lowest }' | experiment '[ 0.25 ]' > e.yaml
 for file in calibration.txt tasks.jsonl; do
-    refuses 3 "$file: a pointer of Git LFS" eval "$MODEL" -o "$OUT" \
+    said 3 "$file: a pointer of Git LFS" eval "$MODEL" -o "$OUT" \
         --metric "perplexity: {files: $file, length: 8, rows_per_file: 1}"
 done
 run 3 e.yaml --set calibrate.text.files=calibration.txt --set calibrate.text.length=8
@@ -63,10 +51,10 @@ END
 }
 for ending in lora_A.weight bias weight_scale_inv adapter; do
     beside "model.layers.1.block_sparse_moe.experts.3.w1.$ending"
-    refuses 3 "experts.3.w1.$ending\" is unknown" inspect edited
+    said 3 "experts.3.w1.$ending\" is unknown" inspect edited
 done
 beside model.layers.1.mlp.experts.down_proj # the form in which transformers 5 has them in memory
-refuses 0 'down_proj" first: a second form of experts that are stored twice' inspect edited
+said 0 'down_proj" first: a second form of experts that are stored twice' inspect edited
 
 # ---- added_tokens.json is read where tokenizer_config.json has no added_tokens_decoder; ids as transformers 5.24 has them ----
 
@@ -93,18 +81,18 @@ for key in '"additional_special_tokens": ["farmers"]' '"my_token": "farmers"'; d
     tokens '{"farmers": 900}' '0, 77, 478, 808, 385, 446, 382, 77, 813' "{$key}"
 done
 echo '{"farmers": "x"}' > edited/added_tokens.json
-refuses 3 'added_tokens.json: farmers: not an id' tokenize edited
+said 3 'added_tokens.json: farmers: not an id' tokenize edited
 
 # ---- keys of a request that say something in another form, or by another name ----
 
 idle()
 {
     echo "$2" > tasks.jsonl
-    refuses 3 "tasks.jsonl:1: \"$1\"" eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
+    said 3 "tasks.jsonl:1: \"$1\"" eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 }
 idle choices '{"context": "a", "choices": " b", "gold": 0}' # right whatever the model is
 echo '{"context": "a", "choices": " b", "gold": null}' > tasks.jsonl
-refuses 0 'loglikelihood' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
+said 0 'loglikelihood' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 idle until '{"context": "a", "choices": [" b", " c"], "gold": 0, "until": ["."]}'
 idle targets '{"context": "a", "choices": [" b", " c"], "gold": 0, "targets": ["b"]}'
 idle len_chars '{"context": "a", "choices": [" b", " c"], "gold": 0, "len_chars": [9, 9]}'
@@ -113,7 +101,7 @@ idle gold '{"context": "a", "until": ["."], "target": "b", "gold": 0}'
 idle max_new '{"context": "a", "until": ["."], "target": "b", "max_new": 3}'
 idle max_gen_toks '{"requests": [{"ctx": "a", "until": ["."], "max_gen_toks": 3}], "target": "b"}'
 echo '{"id": 1, "context": "a", "choices": [" b", " c"], "gold": 0, "source": "x"}' > tasks.jsonl
-refuses 0 'acc_norm' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
+said 0 'acc_norm' eval "$MODEL" --tasks tasks.jsonl -o "$OUT"
 
 # ---- sparsities that come to one cut, and texts that a cut is both chosen and judged by ----
 
@@ -167,7 +155,7 @@ cat > tasks.jsonl << 'END'
 {"context": "one and two and three and four and five and six and seven and eight and nine", "choices": [" a", " b"], "gold": 0}
 {"context": "one", "choices": [" a", " b"], "gold": 0}
 END
-refuses 0 'warning: .*task tasks: 1 of 2 documents do not fit the length of 16 and lose ids on the left' \
+said 0 'warning: .*task tasks: 1 of 2 documents do not fit the length of 16 and lose ids on the left' \
     eval "$MODEL" --tasks tasks.jsonl --length 16 -o lost
 "$CULL" eval "$MODEL" --tasks tasks.jsonl -o kept > log 2>&1 || fail "eval"
 ! grep -q 'lose ids' log || fail "both fit the model"
