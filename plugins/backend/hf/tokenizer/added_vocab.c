@@ -35,9 +35,10 @@ static bool is_named(const tk_vocab *named, tk_str content)
     return tk_vocab_find(named, content) >= 0;
 }
 
-static bool has_id(const hf_tokenizer *tk, int32_t id)
+// Among the first n.
+static bool has_id(const hf_tokenizer *tk, size_t n, int32_t id)
 {
-    for (size_t i = 0; i < tk->n_added; i++)
+    for (size_t i = 0; i < n; i++)
         if (tk->added[i].id == id)
             return true;
     return false;
@@ -55,9 +56,9 @@ static cull_status add_configured(cull_ctx *ctx, hf_tokenizer *tk, const tk_conf
         if (!is_named(&named, config->tokens[i].content))
             tk_vocab_add(&named, config->tokens[i].content, (int32_t)i);
     }
-    const hf_tokenizer own = *tk; // what tokenizer.json has
+    const size_t own = tk->n_added; // what tokenizer.json has: they keep their ids
     for (size_t i = 0; i < config->n_explicit; i++)
-        if (!config->by_file || !has_id(&own, config->tokens[i].id))
+        if (!config->by_file || !has_id(tk, own, config->tokens[i].id))
             add(tk, config->tokens[i], next);
     const size_t n = tk->n_added;
     for (size_t i = 0; i < n; i++)
