@@ -394,7 +394,7 @@ static cull_status paired(cull_ctx *ctx, const cull_frame *f, size_t base, size_
     }
     if (m->law != CULL_LAW_MEAN && out->d.df >= LEAST_DF) {
         out->test = CULL_TEST_BOOTSTRAP;
-        return cull_bootstrap(ctx, CULL_RESAMPLES, m->k, p.first, p.second, 1, &out->d);
+        return cull_bootstrap(ctx, f->draws, CULL_RESAMPLES, m->k, p.first, p.second, 1, &out->d);
     }
     test_flips(m->k, &p, out);
     return CULL_OK;

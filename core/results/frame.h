@@ -89,6 +89,7 @@ typedef struct cull_frame {
     cull_frame_cell *cell;
     size_t *order;       // trials, by cell and seed
     const cull_row **at; // (n_trials, n_columns), NULL where a trial has no such value
+    cull_draws *draws;   // what bootstraps over its items share, or NULL
 } cull_frame;
 
 // Which trials and values to load: all of n conditions (base/filter.h) hold. A key is a column

@@ -248,8 +248,9 @@ cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
     loading in = { .ctx = ctx, .frame = out };
 
     *out = (cull_frame){ .n_axes = CULL_AXES_NAMED,
-                         .axis = cull_take(ctx, CULL_AXES_NAMED, sizeof *out->axis) };
-    if (!out->axis)
+                         .axis = cull_take(ctx, CULL_AXES_NAMED, sizeof *out->axis),
+                         .draws = cull_take(ctx, 1, sizeof *out->draws) };
+    if (!out->axis || !out->draws)
         return CULL_ENOMEM;
     memcpy(out->axis, axes, sizeof axes);
     for (size_t i = 0; i < n; i++)

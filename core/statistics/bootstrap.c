@@ -1,17 +1,23 @@
 // A studentised paired bootstrap over items and clusters.
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
 #include "statistics/stats.h"
 
-// A stratum: units (items or clusters) with their sums of a and b under both models. Clusters are
-// drawn whole.
+// A number of the first model and of the second.
+typedef double both __attribute__((vector_size(16)));
+
+// A unit (item or cluster): its sums of a and b.
+typedef struct unit {
+    both a, b;
+} unit;
+
+// Clusters are drawn whole.
 typedef struct stratum {
     size_t n;
-    double *a1, *b1, *a2, *b2; // (n)
+    unit *unit; // (n)
 } stratum;
 
 static size_t units(const cull_items *items)
@@ -27,18 +33,13 @@ static cull_status gather(cull_ctx *ctx, const cull_items *first, const cull_ite
                           stratum *s)
 {
     s->n = units(second);
-    s->a1 = cull_scratch(ctx, 4 * s->n, sizeof *s->a1);
-    if (!s->a1)
+    s->unit = cull_scratch(ctx, s->n, sizeof *s->unit);
+    if (!s->unit)
         return CULL_ENOMEM;
-    s->b1 = s->a1 + s->n;
-    s->a2 = s->b1 + s->n;
-    s->b2 = s->a2 + s->n;
     for (size_t i = 0; i < second->n; i++) {
-        const size_t u = second->cluster ? second->cluster[i] : i;
-        s->a1[u] += first->a[i];
-        s->b1[u] += first->b ? first->b[i] : 1;
-        s->a2[u] += second->a[i];
-        s->b2[u] += second->b ? second->b[i] : 1;
+        unit *u = &s->unit[second->cluster ? second->cluster[i] : i];
+        u->a += (both){ first->a[i], second->a[i] };
+        u->b += (both){ first->b ? first->b[i] : 1, second->b ? second->b[i] : 1 };
     }
     return CULL_OK;
 }
@@ -46,26 +47,27 @@ static cull_status gather(cull_ctx *ctx, const cull_items *first, const cull_ite
 // R₂ − R₁ of the units drawn (NULL: all, once), and the square of its error by linearisation.
 static double difference(const stratum *s, const uint32_t *drawn, double *variance)
 {
-    double a1 = 0, b1 = 0, a2 = 0, b2 = 0;
+    both a = { 0 }, b = { 0 };
     const double n = (double)s->n;
 
     for (size_t j = 0; j < s->n; j++) {
-        const size_t u = drawn ? drawn[j] : j;
-        a1 += s->a1[u];
-        b1 += s->b1[u];
-        a2 += s->a2[u];
-        b2 += s->b2[u];
+        const unit *u = &s->unit[drawn ? drawn[j] : j];
+        a += u->a;
+        b += u->b;
     }
-    const double r1 = a1 / b1, r2 = a2 / b2;
+    const both ratio = a / b;
     double squares = 0;
     for (size_t j = 0; j < s->n; j++) {
-        const size_t u = drawn ? drawn[j] : j;
-        const double r = (s->a2[u] - r2 * s->b2[u]) * n / b2 - (s->a1[u] - r1 * s->b1[u]) * n / b1;
+        const unit *u = &s->unit[drawn ? drawn[j] : j];
+        const both of = (u->a - ratio * u->b) * n / b;
+        const double r = of[1] - of[0];
         squares += r * r;
     }
     *variance = squares / (n * (n - 1));
-    return r2 - r1;
+    return ratio[1] - ratio[0];
 }
+
+// ---- draws ----
 
 // [0, n), unbiased, of 32 random bits (Lemire, Fast Random Integer Generation in an Interval,
 // 2019).
@@ -79,37 +81,142 @@ static uint32_t draw_below(cull_rng *rng, uint32_t n)
     return (uint32_t)(product >> 32);
 }
 
-// The mean over the strata, of a new draw if `rng` is given.
-static double mean_difference(size_t k, const stratum *strata, cull_rng *rng, uint32_t *drawn,
-                              double *error)
+// What is drawn: by every one of `resamples`, as many units of each of k strata as it has.
+typedef struct draw {
+    uint64_t seed;
+    size_t resamples, k, units; // units: of all strata
+    const size_t *n;            // (k)
+} draw;
+
+// Draws that are kept for others like them.
+struct cull_kept_draw {
+    draw of;
+    uint32_t *unit; // (resamples, units)
+    struct cull_kept_draw *next;
+};
+
+enum { BLOCK = 250 }; // resamples that share a random stream
+
+static void begin_block(const draw *d, size_t block, cull_rng *rng)
+{
+    char stream[40];
+
+    snprintf(stream, sizeof stream, "bootstrap %zu", block);
+    cull_rng_init(rng, d->seed, "report", stream);
+}
+
+static size_t blocks_of(const draw *d)
+{
+    return (d->resamples + BLOCK - 1) / BLOCK;
+}
+
+static size_t end_of(const draw *d, size_t block)
+{
+    return (block + 1) * BLOCK < d->resamples ? (block + 1) * BLOCK : d->resamples;
+}
+
+// The next resample of a block. to: (units)
+static void draw_one(const draw *d, cull_rng *rng, uint32_t *to)
+{
+    for (size_t i = 0; i < d->k; i++)
+        for (size_t j = 0; j < d->n[i]; j++)
+            *to++ = draw_below(rng, (uint32_t)d->n[i]);
+}
+
+static cull_status draw_block(void *arg, size_t block)
+{
+    const struct cull_kept_draw *kept = arg;
+    const draw *d = &kept->of;
+    cull_rng rng;
+
+    begin_block(d, block, &rng);
+    for (size_t i = block * BLOCK; i < end_of(d, block); i++)
+        draw_one(d, &rng, kept->unit + i * d->units);
+    return CULL_OK;
+}
+
+static bool same_draw(const draw *a, const draw *b)
+{
+    return a->seed == b->seed && a->resamples == b->resamples && a->k == b->k &&
+           memcmp(a->n, b->n, a->k * sizeof *a->n) == 0;
+}
+
+enum { MOST_KEPT = 1 << 23 }; // units drawn, 32 megabytes
+
+// The kept draws, made where they are missing; NULL in *out: they are too many to be kept.
+static cull_status keep(cull_ctx *ctx, cull_draws *draws, const draw *d, const uint32_t **out)
+{
+    *out = NULL;
+    for (const struct cull_kept_draw *k = draws ? draws->first : NULL; k; k = k->next)
+        if (same_draw(&k->of, d)) {
+            *out = k->unit;
+            return CULL_OK;
+        }
+    if (!draws || d->units > (MOST_KEPT - draws->held) / d->resamples)
+        return CULL_OK;
+    struct cull_kept_draw *kept = cull_take(ctx, 1, sizeof *kept);
+    size_t *n = kept ? cull_take(ctx, d->k, sizeof *n) : NULL;
+    if (!n)
+        return CULL_ENOMEM;
+    memcpy(n, d->n, d->k * sizeof *n);
+    *kept = (struct cull_kept_draw){ .of = *d, .next = draws->first };
+    kept->of.n = n;
+    kept->unit = cull_take(ctx, d->resamples * d->units, sizeof *kept->unit);
+    if (!kept->unit)
+        return CULL_ENOMEM;
+    CULL_TRY(ctx->host->parallel(ctx, blocks_of(d), draw_block, kept));
+    draws->held += d->resamples * d->units;
+    draws->first = kept;
+    *out = kept->unit;
+    return CULL_OK;
+}
+
+// ---- resamples ----
+
+// The mean over the strata of the units drawn (NULL: all, once).
+static double mean_difference(size_t k, const stratum *strata, const uint32_t *drawn, double *error)
 {
     double value = 0, variance = 0;
 
     for (size_t i = 0; i < k; i++) {
         double v;
-        for (size_t j = 0; rng && j < strata[i].n; j++)
-            drawn[j] = draw_below(rng, (uint32_t)strata[i].n);
-        value += difference(&strata[i], rng ? drawn : NULL, &v) / (double)k;
+        value += difference(&strata[i], drawn, &v) / (double)k;
         variance += v / (double)(k * k);
+        drawn += drawn ? strata[i].n : 0;
     }
     *error = sqrt(variance);
     return value;
 }
 
-static int by_value(const void *a, const void *b)
+// Move the k-th smallest of x to its place, with none above it before it (Hoare, Algorithm 65).
+static double select_kth(size_t n, double *x, size_t k)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
+    for (size_t low = 0, end = n; low + 1 < end;) {
+        const double pivot = x[k];
+        size_t i = low, j = end;
+        while (i < j) {
+            while (x[i] < pivot)
+                i++;
+            while (pivot < x[j - 1])
+                j--;
+            if (i < j) {
+                const double moved = x[i];
+                x[i++] = x[--j];
+                x[j] = moved;
+            }
+        }
+        low = j <= k ? i : low;
+        end = k < i ? j : end;
+    }
+    return x[k];
 }
 
 // Interval and p of the observed difference from the resampled t. Both leave out equal tails, so
 // that p ≤ 0.05 where the interval leaves out 0.
 static void conclude(size_t n, double *t, cull_difference *d)
 {
-    qsort(t, n, sizeof *t, by_value);
-    const double upper = t[(size_t)(0.975 * (double)(n - 1))];
-    const double lower = t[(size_t)(0.025 * (double)(n - 1))];
+    const double upper = select_kth(n, t, (size_t)(0.975 * (double)(n - 1)));
+    const double lower = select_kth(n, t, (size_t)(0.025 * (double)(n - 1)));
     const double seen = d->value / d->error;
     size_t above = 0, below = 0;
     for (size_t i = 0; i < n; i++) {
@@ -122,78 +229,73 @@ static void conclude(size_t n, double *t, cull_difference *d)
     d->p = fmin(1, 2 * (1 + (double)(above < below ? above : below)) / (1 + (double)n));
 }
 
-enum { BLOCK = 250 }; // resamples that share a random stream
-
 typedef struct resampling {
-    size_t n, k, most; // resamples, strata, units of the largest stratum
+    draw draw;
+    const uint32_t *kept; // (resamples, units), or NULL:
+    uint32_t *own;        // (blocks, units)
     const stratum *strata;
-    uint64_t seed;
     double value, error; // of the units as they are
-    uint32_t *drawn;     // (blocks, most)
-    double *t;           // (n) NaN: one unit was drawn throughout, which rounding may hide
+    double *t;           // (resamples) NaN: one unit was drawn throughout, which rounding may hide
 } resampling;
 
 static cull_status resample_block(void *arg, size_t block)
 {
     const resampling *r = arg;
-    const size_t end = (block + 1) * BLOCK < r->n ? (block + 1) * BLOCK : r->n;
-    char stream[40];
+    const draw *d = &r->draw;
     cull_rng rng;
 
-    snprintf(stream, sizeof stream, "bootstrap %zu", block);
-    cull_rng_init(&rng, r->seed, "report", stream);
-    for (size_t i = block * BLOCK; i < end; i++) {
+    begin_block(d, block, &rng);
+    for (size_t i = block * BLOCK; i < end_of(d, block); i++) {
+        uint32_t *own = r->kept ? NULL : r->own + block * d->units;
+        if (own)
+            draw_one(d, &rng, own);
         double error;
         const double again =
-            mean_difference(r->k, r->strata, &rng, r->drawn + block * r->most, &error);
+            mean_difference(d->k, r->strata, own ? own : r->kept + i * d->units, &error);
         r->t[i] = error > 1e-9 * r->error ? (again - r->value) / error : NAN;
     }
     return CULL_OK;
 }
 
-static cull_status resample(cull_ctx *ctx, resampling *r)
+static cull_status resample(cull_ctx *ctx, cull_draws *draws, resampling *r)
 {
-    const size_t blocks = (r->n + BLOCK - 1) / BLOCK;
+    const draw *d = &r->draw;
 
-    r->t = cull_scratch(ctx, r->n, sizeof *r->t);
-    r->drawn = cull_scratch(ctx, blocks * r->most, sizeof *r->drawn);
-    if (!r->t || !r->drawn)
+    r->t = cull_scratch(ctx, d->resamples, sizeof *r->t);
+    if (!r->t)
         return CULL_ENOMEM;
-    return ctx->host->parallel(ctx, blocks, resample_block, r);
+    CULL_TRY(keep(ctx, draws, d, &r->kept));
+    r->own = r->kept ? NULL : cull_scratch(ctx, blocks_of(d) * d->units, sizeof *r->own);
+    if (!r->kept && !r->own)
+        return CULL_ENOMEM;
+    return ctx->host->parallel(ctx, blocks_of(d), resample_block, r);
 }
 
-cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
-                           const cull_items *second, uint64_t seed, cull_difference *out)
+cull_status cull_bootstrap(cull_ctx *ctx, cull_draws *draws, size_t resamples, size_t k,
+                           const cull_items *first, const cull_items *second, uint64_t seed,
+                           cull_difference *out)
 {
     stratum *strata = cull_scratch(ctx, k, sizeof *strata);
-    size_t most = 1, fewest = SIZE_MAX;
+    size_t *n = cull_scratch(ctx, k, sizeof *n), fewest = SIZE_MAX, known = 0;
+    resampling r = { .draw = { seed, resamples, k, 0, n }, .strata = strata };
 
-    if (!strata)
+    if (!strata || !n)
         return CULL_ENOMEM;
     for (size_t i = 0; i < k; i++) {
         CULL_TRY(gather(ctx, &first[i], &second[i], &strata[i]));
-        most = strata[i].n > most ? strata[i].n : most;
-        fewest = strata[i].n < fewest ? strata[i].n : fewest;
+        n[i] = strata[i].n;
+        r.draw.units += n[i];
+        fewest = n[i] < fewest ? n[i] : fewest;
     }
-
-    double error;
-    const double value = mean_difference(k, strata, NULL, NULL, &error);
-    *out = cull_by_t(value, fewest > 1 ? error : NAN, (double)fewest - 1);
+    r.value = mean_difference(k, strata, NULL, &r.error);
+    *out = cull_by_t(r.value, fewest > 1 ? r.error : NAN, (double)fewest - 1);
     if (!(out->error > 0))
         return CULL_OK;
-    resampling r = { .n = resamples,
-                     .k = k,
-                     .most = most,
-                     .strata = strata,
-                     .seed = seed,
-                     .value = value,
-                     .error = out->error };
-    CULL_TRY(resample(ctx, &r));
-    size_t n = 0;
+    CULL_TRY(resample(ctx, draws, &r));
     for (size_t i = 0; i < resamples; i++)
         if (!isnan(r.t[i]))
-            r.t[n++] = r.t[i];
-    if (n > resamples / 2)
-        conclude(n, r.t, out);
+            r.t[known++] = r.t[i];
+    if (known > resamples / 2)
+        conclude(known, r.t, out);
     return CULL_OK;
 }

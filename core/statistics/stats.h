@@ -76,8 +76,15 @@ cull_difference cull_by_two_parts(double value, cull_error_part items, cull_erro
 // both models, and t* = (d* − d) / error* gives the interval d − t*(0.975) error … d − t*(0.025)
 // error. The same seed, the same numbers.
 enum { CULL_RESAMPLES = 10000 };
-cull_status cull_bootstrap(cull_ctx *ctx, size_t resamples, size_t k, const cull_items *first,
-                           const cull_items *second, uint64_t seed,
+// What is drawn follows from the seed and the numbers of units alone: bootstraps that are given the
+// same draws, { 0 } at first, draw once where these agree. They change no number; they live in the
+// alloc arena of the context. NULL: nothing is kept.
+typedef struct cull_draws {
+    struct cull_kept_draw *first;
+    size_t held; // units drawn, of all that is kept
+} cull_draws;
+cull_status cull_bootstrap(cull_ctx *ctx, cull_draws *draws, size_t resamples, size_t k,
+                           const cull_items *first, const cull_items *second, uint64_t seed,
                            cull_difference *out) CULL_MUST_CHECK;
 
 // ---- several ----

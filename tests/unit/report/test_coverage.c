@@ -120,7 +120,7 @@ static void perplexities(void **state)
             s.a2[j] = s.b[j] * (base + 0.1 + 0.05 * (exp(0.5 * normal()) - exp(0.125)));
         }
         cull_difference d;
-        assert_ok(host, cull_bootstrap(fake_ctx(host), RESAMPLES, 1,
+        assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, RESAMPLES, 1,
                                        &(cull_items){ .n = s.n, .a = s.a1, .b = s.b },
                                        &(cull_items){ .n = s.n, .a = s.a2, .b = s.b }, i, &d));
         held += holds(&d, 0.1);

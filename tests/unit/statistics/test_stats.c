@@ -119,8 +119,8 @@ static void the_bootstrap(void **state)
 
     x.a = numbers(host, data, "x", &x.n);
     y.a = numbers(host, data, "y", &y.n);
-    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
-    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &again));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, CULL_RESAMPLES, 1, &x, &y, 1, &d));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, CULL_RESAMPLES, 1, &x, &y, 1, &again));
     assert_memory_equal(&d, &again, sizeof d);
     // BCa and the studentised one differ to second order: a tenth of the interval's half
     const double half = 0.5 * (number(want, "high") - number(want, "low"));
@@ -210,7 +210,7 @@ static void too_little_to_say(void **state)
     cull_difference d = cull_paired(&x, &y);
 
     assert_true(d.value == 0.25 && isnan(d.error) && isnan(d.low) && isnan(d.p));
-    assert_ok(host, cull_bootstrap(fake_ctx(host), CULL_RESAMPLES, 1, &x, &y, 1, &d));
+    assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, CULL_RESAMPLES, 1, &x, &y, 1, &d));
     assert_true(d.value == 0.25 && isnan(d.low));
     const cull_items s = { .n = 3, .a = same };
     d = cull_paired(&s, &s);
@@ -263,27 +263,56 @@ static void bootstraps_of_few(void **state)
             }
             const cull_items x = { .n = n, .a = a, .b = b }, y = { .n = n, .a = c, .b = b };
             cull_difference d;
-            assert_ok(host, cull_bootstrap(fake_ctx(host), 2000, 1, &x, &y, 1, &d));
+            assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, 2000, 1, &x, &y, 1, &d));
             assert_true(d.high - d.low < 1e6);
             assert_true((d.p < 0.049 && (d.low > 0 || d.high < 0)) ||
                         (d.p > 0.051 && d.low < 0 && d.high > 0) || fabs(d.p - 0.05) <= 0.001);
         }
 }
 
+// Draws that several bootstraps share are the ones that each would make: of other units and strata,
+// of as many that they are not kept, and again.
+static void draws_that_are_shared(void **state)
+{
+    fake_host *host = *state;
+    enum { MOST = 5000 };
+    static const size_t n[][2] = { { 20, 12 }, { 12, 20 }, { 20, 20 }, { 20, 12 }, { MOST, 20 } };
+    double *a = cull_take(fake_ctx(host), MOST, sizeof *a),
+           *b = cull_take(fake_ctx(host), MOST, sizeof *b),
+           *c = cull_take(fake_ctx(host), MOST, sizeof *c);
+    cull_draws draws = { 0 };
+    cull_rng rng;
+
+    cull_rng_init(&rng, 7, "tests", "shared");
+    for (size_t i = 0; i < MOST; i++) {
+        b[i] = 20 + floor(80 * cull_rng_uniform(&rng));
+        a[i] = b[i] * (2 + cull_rng_uniform(&rng));
+        c[i] = a[i] + b[i] * (0.3 * cull_rng_uniform(&rng) - 0.1);
+    }
+    for (size_t t = 0; t < sizeof n / sizeof n[0]; t++) {
+        cull_items x[2], y[2];
+        for (size_t k = 0; k < 2; k++) {
+            x[k] = (cull_items){ .n = n[t][k], .a = a, .b = b };
+            y[k] = (cull_items){ .n = n[t][k], .a = c, .b = b };
+        }
+        cull_difference own, shared;
+        const size_t before = draws.held;
+        assert_ok(host, cull_bootstrap(fake_ctx(host), NULL, 2000, 2, x, y, 1, &own));
+        assert_ok(host, cull_bootstrap(fake_ctx(host), &draws, 2000, 2, x, y, 1, &shared));
+        assert_memory_equal(&own, &shared, sizeof own);
+        assert_int_equal(draws.held - before, t < 3 ? 2000 * (n[t][0] + n[t][1]) : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distributions),
-        cmocka_unit_test(paired_differences),
-        cmocka_unit_test(clustered_errors),
-        cmocka_unit_test(ratios),
-        cmocka_unit_test(the_bootstrap),
-        cmocka_unit_test(several_comparisons),
-        cmocka_unit_test(pooled_errors),
-        cmocka_unit_test(two_parts),
-        cmocka_unit_test(too_little_to_say),
-        cmocka_unit_test(bootstraps_of_few),
-        cmocka_unit_test(strata),
+        cmocka_unit_test(distributions),         cmocka_unit_test(paired_differences),
+        cmocka_unit_test(clustered_errors),      cmocka_unit_test(ratios),
+        cmocka_unit_test(the_bootstrap),         cmocka_unit_test(several_comparisons),
+        cmocka_unit_test(pooled_errors),         cmocka_unit_test(two_parts),
+        cmocka_unit_test(too_little_to_say),     cmocka_unit_test(bootstraps_of_few),
+        cmocka_unit_test(draws_that_are_shared), cmocka_unit_test(strata),
     };
 
     return cmocka_run_group_tests(tests, load, unload);
