@@ -90,6 +90,7 @@ CASES = {
                                           rope_interleave=False), dict(mtp=True, with_key={"num_nextn_predict_layers": 1})),
     "flash-no-q-lora": ("glm4_moe_lite", dict(FLASH, q_lora_rank=None, norm_topk_prob=False, attention_bias=True),
                         dict(dtype="f32")),
+    "flash-no-shared": ("glm4_moe_lite", dict(FLASH, n_shared_experts=0), {}),
     "flash-fp8": ("glm4_moe_lite", dict(FLASH, hidden_size=72), dict(fp8=[32, 48])),
     "dots": ("dots1", dict(DOTS, norm_topk_prob=True, routed_scaling_factor=2.5, first_k_dense_replace=1,
                            max_window_layers=3), {}),

@@ -362,8 +362,22 @@ static bool keep(const cull_model *m, hf_tensor *t, const hf_left *left, long la
     return second != SIZE_MAX;
 }
 
-// Why a tensor that nobody has taken is left out; NULL: it is not to be there. Its role becomes
-// that of what an export keeps, if it does.
+// A tensor without elements, as of no shared experts: it does nothing, and an export keeps it.
+static bool is_empty(const cull_model *m, hf_tensor *t, long layer)
+{
+    size_t axis = 0;
+
+    while (axis < t->t.rank && t->t.shape[axis] > 0)
+        axis++;
+    if (axis == t->t.rank || layer < 0 || layer >= (long)m->s.L)
+        return false;
+    t->role = HF_BESIDE;
+    t->where = (cull_matrix_id){ (uint32_t)layer, CULL_N_PARTS, CULL_NONE };
+    return true;
+}
+
+// Why a tensor that nobody has taken is left out, "" where that needs no word; NULL: it is not to
+// be there. Its role becomes that of what an export keeps, if it does.
 static const char *reason(const cull_model *m, hf_tensor *t)
 {
     const char *rest;
@@ -374,6 +388,8 @@ static const char *reason(const cull_model *m, hf_tensor *t)
         t->role = HF_BESIDE;
         return beside_reason;
     }
+    if (is_empty(m, t, layer))
+        return "";
     if (layer >= 0 && layer < (long)m->s.L && keep(m, t, left, layer, rest))
         return second_reason;
     if (layer >= (long)m->s.L)
