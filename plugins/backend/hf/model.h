@@ -137,6 +137,12 @@ static inline bool hf_is_stored(const hf_layer *layer, size_t e)
     return !layer->constant || !layer->constant[e];
 }
 
+// Experts that a stock router wants of each group, also where there is one.
+static inline size_t hf_least_of_group(const hf_arch *arch)
+{
+    return arch->router.n_group.key && arch->router.group_score == HF_GROUP_TOP2 ? 2 : 1;
+}
+
 // Experts [hf_group_begin(g), hf_group_begin(g + 1)) of layer l are its group g.
 static inline size_t hf_group_begin(const cull_model *m, size_t l, size_t g)
 {

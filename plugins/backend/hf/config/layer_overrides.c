@@ -54,7 +54,8 @@ static cull_status read_groups(hf_config *c, const cull_model *m, hf_layer *laye
 
     if (!list)
         return CULL_OK;
-    if (!json_is_array(list) || json_array_size(list) != G || G == 1)
+    if (!json_is_array(list) || json_array_size(list) != G ||
+        (G == 1 && E >= hf_least_of_group(m->arch)))
         return hf_wrong(c, "groups", list, "a number of experts for each of n_group groups");
     layer->group_end = c->ctx->host->alloc(c->ctx, G, sizeof *layer->group_end);
     if (!layer->group_end)
@@ -70,7 +71,7 @@ static cull_status read_groups(hf_config *c, const cull_model *m, hf_layer *laye
     }
     if (end != E)
         return hf_wrong(c, "groups", list, "numbers that add up to the layer's experts");
-    if (equal && (m->arch->router.group_score != HF_GROUP_TOP2 || E >= 2 * G))
+    if (equal && E >= G * hf_least_of_group(m->arch))
         layer->group_end = NULL;
     return CULL_OK;
 }
@@ -82,12 +83,12 @@ static cull_status check_groups(hf_config *c, const cull_model *m, const hf_laye
     const cull_host *host = c->ctx->host;
     const size_t G = s->n_group, E = layer->facts.E;
 
-    if (G == 1 || E == 0 || layer->group_end)
+    if (E == 0 || layer->group_end)
         return CULL_OK;
     if (E % G != 0)
         return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups",
                           c->path, E, G);
-    if (m->arch->router.group_score == HF_GROUP_TOP2 && E / G < 2)
+    if (E / G < hf_least_of_group(m->arch))
         return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two",
                           c->path);
     if (s->topk_group * (E / G) < layer->facts.K)

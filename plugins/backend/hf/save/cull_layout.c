@@ -28,13 +28,15 @@ static json_t *constants_of(const hf_saving *s, size_t l)
     return list;
 }
 
-// How many slots are of each group; nothing where there are no groups.
+// How many slots are of each group; nothing where there are no groups, or there is one that has the
+// two experts by which a router scores it.
 static json_t *groups_of(const hf_saving *s, size_t l)
 {
+    const bool any = s->m->s.n_group > 1 || s->rows[l] < hf_least_of_group(s->m->arch);
     json_t *list = json_array();
     size_t at = 0;
 
-    for (size_t g = 0; s->m->s.n_group > 1 && g < s->m->s.n_group; g++) {
+    for (size_t g = 0; any && g < s->m->s.n_group; g++) {
         const size_t first = at, end = hf_group_begin(s->m, l, g + 1);
         while (at < s->rows[l] && (size_t)s->slot[l][at] < end)
             at++;

@@ -83,9 +83,7 @@ static size_t kept_in(const hf_saving *s, size_t l, size_t g)
 // whichever groups are chosen, the smallest of all perhaps.
 static bool routes_alike(const hf_saving *s, size_t l)
 {
-    const hf_router *router = &s->m->arch->router;
-    const size_t G = s->m->s.n_group;
-    const size_t least = router->n_group.key && router->group_score == HF_GROUP_TOP2 ? 2 : 1;
+    const size_t G = s->m->s.n_group, least = hf_least_of_group(s->m->arch);
     size_t kept[HF_MOST_GROUPS], reach = 0;
 
     for (size_t g = 0; g < G; g++) {
