@@ -21,6 +21,11 @@ add_test(NAME golden-more-tokenizers COMMAND sh -c "\"\${CULL_TEST_PYTHON:-pytho
   ${PROJECT_SOURCE_DIR}/models/tinyworld-mixtral)
 set_tests_properties(golden-more-tokenizers PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 
+# Files whose every part is drawn, beside it. More by hand: check_made_tokenizers.py CULL FIRST COUNT
+add_test(NAME golden-made-tokenizers COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_made_tokenizers.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-made-tokenizers PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600)
+
 # Random documents put to lm-evaluation-harness and to Cull, where the former is installed.
 add_test(NAME golden-lm-eval COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" 1 3" sh
   ${CMAKE_CURRENT_LIST_DIR}/against_lm_eval.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models/tinyworld-mixtral)

@@ -133,10 +133,11 @@ static void strip(const tk_normalizer *step, tk_rewriting *work)
     while (step->left && s.n > 0 && tk_is_space(tk_char(s.s))) {
         const size_t n = tk_char_length(*s.s);
         s = (tk_str){ s.s + n, s.n - n };
-        work->head = 0;
+        work->head -= work->head < n ? work->head : n;
     }
     while (step->right && s.n > 0 && tk_is_space(tk_char(s.s + tk_char_start(s.s, s.n))))
         s.n = tk_char_start(s.s, s.n);
+    work->head = work->head < s.n ? work->head : s.n;
     tk_text_add(work->out, s.s, s.n);
 }
 
@@ -144,13 +145,16 @@ static void strip_accents(const tk_normalizer *step, tk_rewriting *work)
 {
     (void)step;
     const tk_str s = work->in;
+    size_t head = 0;
     for (size_t i = 0, n; i < s.n; i += n) {
         n = tk_char_length(s.s[i]);
-        if (!tk_is_mark(tk_char(s.s + i)))
-            tk_text_add(work->out, s.s + i, n);
-        else if (work->out->n == 0)
-            work->head = 0;
+        if (tk_is_mark(tk_char(s.s + i)))
+            continue;
+        tk_text_add(work->out, s.s + i, n);
+        if (i < work->head)
+            head = work->out->n;
     }
+    work->head = head;
 }
 
 static void letters(const tk_normalizer *step, tk_rewriting *work)
