@@ -97,6 +97,19 @@ static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *p
         cull_hash_text(k->hash, "units by their parameters");
 }
 
+// Does a step make one of several experts, where the rows that a router lost were not always those
+// of the others, or experts' own width was not always theirs?
+static bool merged_otherwise(const cull_prepared_model *s, const cull_step *step)
+{
+    if ((step->emits & (CULL_EMITS_MATRIX | CULL_EMITS_MASK)) != CULL_EMITS_MATRIX)
+        return false;
+    for (size_t l = 0; l < s->opened.facts->L; l++)
+        if (s->layer[l]->expert_width > 0 ||
+            (s->layer[l]->n_group > 1 && step->emits & 1u << CULL_ACTION_DROP))
+            return true;
+    return false;
+}
+
 static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
                             cull_step *step)
 {
@@ -119,6 +132,8 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);
     add_units(k, s, plan, step);
+    if (merged_otherwise(s, step))
+        cull_hash_text(k->hash, "the heads of groups stay");
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);

@@ -34,6 +34,7 @@ from reference import Layer, camera, scores_of_channels, scores_of_experts, scor
 FAMILIES = ("tinyworld-mixtral", "tinyworld-olmoe", "gpt_oss", "llama4", "qwen2_moe", "deepseek_v3", "nemotron_h", "phimoe",
             "granitemoe", "minimax_m3_vl", "gemma4", "ernie4_5_moe", "lfm2_moe")
 ONE_KEY = ("llama4", "deepseek_v3", "ernie4_5_moe")  # routed and shared width in one key: widths cannot be equal
+ACROSS = ("GptOssExperts", "Llama4TextExperts")  # x @ W, not W @ x
 LENGTHS = (61, 3, 77, 128, 9, 33)
 TOLERANCE, TIE = 1e-5, 1e-5
 EXPERIMENT = """
@@ -82,7 +83,7 @@ def activation(module):
 
 def layer_of(number, module):
     kind = type(module).__name__
-    across = kind in ("GptOssExperts", "Llama4TextExperts")  # x @ W, not W @ x
+    across = kind in ACROSS
     of = lambda name: numpy_of(getattr(module, name)) if hasattr(module, name) else None
     turn = lambda w: w.transpose(0, 2, 1) if across else w
     down = turn(of("down_proj"))

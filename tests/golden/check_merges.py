@@ -28,7 +28,7 @@ from checking import call
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "methods"))
 import make_channels
 import make_ream
-from make_ream import Seen, cdist, groups, linear_sum_assignment, silu, unit
+from make_ream import Seen, cdist, linear_sum_assignment, silu, unit
 
 LENGTH, ROWS, COMPONENTS = 97, 7, 64
 make_channels.T = make_ream.T = LENGTH
@@ -85,7 +85,7 @@ class Usage(Seen):
     def apart(self, s):
         """The distance of every two experts."""
         if s["groups"] in ("average", "complete", "single"):
-            return cdist(self.outputs / self.seen, self.outputs / self.seen)
+            return cdist(self.outputs / self.tokens, self.outputs / self.tokens)
         z = unit(np.concatenate(self.z).T)
         if s["groups"] == "dominant":
             return 1 - (z @ z.T + 1) / 2
@@ -104,19 +104,31 @@ def weights_of(usage, s):
     return usage
 
 
-def heads(usage, d, go, s):
+def leaving(usage, go, s, n_group):
+    """The experts that join others, the least of them first; where rows go, as many stay in each of a router's groups."""
+    order, size = np.argsort(usage, kind="stable"), len(usage) // n_group
+    if n_group == 1 or s["router"] == "keep":
+        return order[:go]
+    keep = -(-(len(usage) - go) // n_group)
+    return np.concatenate([order[order // size == g][:size - keep] for g in range(n_group)])
+
+
+def heads(usage, d, go, s, n_group=1):
     """(E): the expert that each is merged into."""
-    E = len(usage)
-    if s["groups"] == "centroids":
-        return groups(usage, d, go, s["capacity"])
-    head = np.arange(E)
-    if s["groups"] == "dominant":
-        order = np.argsort(usage, kind="stable")
-        stay = np.sort(order[go:])
-        for e in order[:go]:
-            head[e] = stay[np.argmin(d[e][stay])]
+    head = np.arange(len(usage))
+    if s["groups"] in ("centroids", "dominant"):
+        gone = leaving(usage, go, s, n_group)
+        stay = np.setdiff1d(head, gone)
+        head[gone] = -1
+        if s["groups"] == "dominant" or s["capacity"] == 0:
+            for e in gone:
+                head[e] = stay[np.argmin(d[e][stay])]
+        else:
+            for c in [c for c in np.argsort(usage, kind="stable")[::-1] if c in stay]:
+                near = [e for e in np.argsort(d[c], kind="stable") if head[e] == -1][:s["capacity"] - 1]
+                head[near] = c
         return head
-    label = fcluster(linkage(d[np.triu_indices(E, 1)], s["groups"]), E - go, "maxclust")
+    label = fcluster(linkage(d[np.triu_indices(len(d), 1)], s["groups"]), len(d) - go, "maxclust")
     for one in np.unique(label):
         members = np.nonzero(label == one)[0]
         head[members] = members[np.argmax(usage[members])]
@@ -125,14 +137,17 @@ def heads(usage, d, go, s):
 
 def order_of(L, u, c, e, align):
     """Neuron order[i] of e plays the part of neuron i of c."""
-    if align == "none" or e == c:
-        return np.arange(L["w1"].shape[1])
+    rows = lambda k: np.concatenate([L[w][k].T if w == "w2" else L[w][k] for w, _ in PARTS if w in L], 1)
     cost = 0.0
-    if align != "weights":
+    if align == "none" or e == c:
+        return np.arange(L["w3"].shape[1])
+    if align == "products":
+        cost = -rows(c) @ rows(e).T
+    if align in ("activations", "both"):
         a, b = (unit(u[k].astype(np.float64).T) for k in (c, e))
         cost = cost + cdist(a, b)
-    if align != "activations":
-        x = unit(np.concatenate([np.concatenate([L["w1"][k], L["w3"][k], L["w2"][k].T], 1) for k in (c, e)]))
+    if align in ("weights", "both"):
+        x = unit(np.concatenate([rows(c), rows(e)]))
         U, S, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
         P = unit(U[:, :COMPONENTS] * S[:COMPONENTS] ** 2)
         cost = cost + cdist(P[:len(P) // 2], P[len(P) // 2:])
@@ -141,7 +156,7 @@ def order_of(L, u, c, e, align):
 
 def merged_of(L, u, members, c, weight, s):
     share = weight[members] if s["weighted"] and weight[members].sum() > 0 else np.ones(len(members))
-    out = {w: 0.0 for w, _ in PARTS}
+    out = {w: 0.0 for w, _ in PARTS if w in L}
     for e, a in zip(members, share / share.sum()):
         order = order_of(L, u, c, e, s["align"])
         for w in out:
@@ -149,24 +164,28 @@ def merged_of(L, u, members, c, weight, s):
     return out
 
 
-def compare_layer(cut, l, L, seen, s, go):
-    """How far the farthest merged matrix is off; None: other groups."""
+def decide(L, seen, s, go, n_group=1):
+    """Whom each expert is merged into, and the matrices of those that are made of several."""
     weight = weights_of(seen.usage(s["usage"]), s)
-    head = heads(weight, seen.apart(s), go, s)
+    head = heads(weight, seen.apart(s), go, s, n_group)
+    u = [np.concatenate(part) for part in seen.u]
+    several = [c for c in np.unique(head) if (head == c).sum() > 1]
+    return head, {c: merged_of(L, u, np.nonzero(head == c)[0], c, weight, s) for c in several}
+
+
+def compare_layer(cut, l, head, merged, s):
+    """How far the farthest merged matrix is off; None: other groups."""
     stays = head == np.arange(len(head))
     if ((cut.get_tensor(f"layer.{l}.action") == 0) != stays).any():
         return None
     if s["router"] == "keep" and (cut.get_tensor(f"layer.{l}.target") != head).any():
         return None
-    u, off = [np.concatenate(part) for part in seen.u], 0.0
-    for c in np.unique(head):
-        members = np.nonzero(head == c)[0]
-        if len(members) < 2:
-            continue
-        want = merged_of(L, u, members, c, weight, s)
+    off = 0.0
+    for c, want in merged.items():
         for w, part in PARTS:
-            found = cut.get_tensor(f"layer.{l}.expert.{c}.{part}.matrix")
-            off = max(off, np.abs(found - want[w]).max() / np.abs(want[w]).max())
+            if w in want:
+                found = cut.get_tensor(f"layer.{l}.expert.{c}.{part}.matrix")
+                off = max(off, np.abs(found - want[w]).max() / np.abs(want[w]).max())
     return off
 
 
@@ -198,7 +217,7 @@ def check_model(cull, models, methods, name, settings, sparsity):
         for k in settings:
             trial, = glob.glob(f"{work}/out/trials/m-{k}-s{sparsity}*.h5")
             cut = Cut(f"{work}/out", trial)
-            off = [compare_layer(cut, l, m.layer[l], seen[l], SETTINGS[k], go) for l in range(len(m.layer))]
+            off = [compare_layer(cut, l, *decide(m.layer[l], seen[l], SETTINGS[k], go), SETTINGS[k]) for l in range(len(m.layer))]
             good = None not in off and max(off) <= TOLERANCE
             wrong += not good
             told = "other groups" if None in off else f"merged matrices off by {max(off):.1e} at most"

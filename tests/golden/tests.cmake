@@ -112,3 +112,11 @@ endforeach()
 add_test(NAME golden-merges-by-settings COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" \"$4\" --sample" sh
   ${CMAKE_CURRENT_LIST_DIR}/check_merges.py $<TARGET_FILE:cull> ${PROJECT_SOURCE_DIR}/models ${CMAKE_CURRENT_LIST_DIR}/methods)
 set_tests_properties(golden-merges-by-settings PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+
+# The same on other families, settings drawn at random, as far as what the merged model says: a sample. All families by
+# hand: check_merge_families.py CULL [--count N] [--seed N]
+foreach(name llama4-two nemotron-latent v3-halves)
+  add_test(NAME golden-merges-${name} COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\" \"$3\" --count 10" sh
+    ${CMAKE_CURRENT_LIST_DIR}/check_merge_families.py $<TARGET_FILE:cull> ${name})
+  set_tests_properties(golden-merges-${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
+endforeach()

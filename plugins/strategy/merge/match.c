@@ -68,7 +68,7 @@ static cull_status add_activations(cull_ctx *ctx, const cull_view *view, size_t 
 static cull_status neuron_rows(cull_ctx *ctx, const cull_view *view, size_t l, size_t e,
                                size_t width, double *x)
 {
-    const size_t F = cull_view_layer(view, l)->F, D = view->model->D;
+    const size_t F = cull_view_layer(view, l)->F, W = experts_inputs(view, l);
     size_t at = 0;
 
     for (size_t p = 0; p < N_EXPERT_PARTS; p++) {
@@ -81,9 +81,9 @@ static cull_status neuron_rows(cull_ctx *ctx, const cull_view *view, size_t l, s
         const cull_status status = expert_matrix(ctx, view, l, expert_parts[p], e, &w);
         if (status != CULL_OK)
             return status;
-        for (size_t i = 0; i < F * D; i++)
-            x[i / D * width + at + i % D] = (double)(down ? w[i % D * F + i / D] : w[i]);
-        at += D;
+        for (size_t i = 0; i < F * W; i++)
+            x[i / W * width + at + i % W] = (double)(down ? w[i % W * F + i / W] : w[i]);
+        at += W;
         ctx->host->rewind(ctx, mark);
     }
     return CULL_OK;
@@ -140,7 +140,7 @@ static cull_status add_weights(cull_ctx *ctx, const cull_view *view, size_t l, s
 {
     const cull_layer_facts *layer = cull_view_layer(view, l);
     const size_t F = layer->F, n = 2 * F;
-    const size_t width = (part_present(layer, CULL_PART_GATE) ? 3 : 2) * view->model->D;
+    const size_t width = (part_present(layer, CULL_PART_GATE) ? 3 : 2) * experts_inputs(view, l);
     const size_t most = n < width ? n : width, r = most < COMPONENTS ? most : COMPONENTS;
     double *x = (double *)ctx->host->scratch(ctx, n * width, sizeof *x);
     double *score = (double *)ctx->host->scratch(ctx, n * r, sizeof *score);

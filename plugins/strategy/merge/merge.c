@@ -180,7 +180,7 @@ static cull_status merge_group(cull_ctx *ctx, const struct settings *set, const 
     size_t target;
     cull_status status = weigh_group(ctx, set, saliency, group, &target);
 
-    target = set->groups == CENTROIDS ? name : target;
+    target = set->groups >= DOMINANT ? name : target;
     if (how != ALIGN_NONE && status == CULL_OK)
         status = align_group(ctx, view, how, group, target);
     if (status == CULL_OK)
