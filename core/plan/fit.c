@@ -202,19 +202,36 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
                          alone.strategy.plugin->name, from->name);
 }
 
-// Counts that are found for all layers say nothing of those that an earlier stage leaves. A cut
-// that is given whole may have taken layers and experts, which no share says.
+// What an earlier stage takes of that which counts are of; NULL: nothing.
+static const char *taken_before(const cull_stage *earlier, cull_unit unit)
+{
+    const uint32_t emits = cull_stage_emits(earlier);
+    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
+                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
+
+    if (emits & CULL_EMITS_SKIP)
+        return cull_stage_unit(earlier) == CULL_UNIT_NONE ? "is a cut that is given"
+                                                          : "takes whole layers";
+    if (unit != CULL_UNIT_PICK && emits & experts)
+        return "takes experts";
+    if (unit == CULL_UNIT_CHANNEL && emits & CULL_EMITS_CHANNELS)
+        return "takes channels";
+    return unit == CULL_UNIT_CHANNEL && emits & CULL_EMITS_MASK ? "takes weights" : NULL;
+}
+
+// Counts are found on the dense model, and say nothing of what an earlier stage leaves of it: a
+// share of the whole would be more than the stage's share of the rest.
 static void fit_counts(const cull_method *method, size_t stage, const cull_allocation *a,
                        cull_problems *problems)
 {
     for (size_t i = 0; i < stage; i++) {
-        const bool given = cull_stage_unit(&method->stage[i]) == CULL_UNIT_NONE;
-        if (!(cull_stage_emits(&method->stage[i]) & CULL_EMITS_SKIP))
+        const char *takes = taken_before(&method->stage[i], cull_stage_unit(&method->stage[stage]));
+        if (!takes)
             continue;
         cull_problem_add(problems, a->place,
-                         "allocations like and search count what goes of every layer, but an "
+                         "allocations like and search count what goes of the whole model, but an "
                          "earlier stage of method \"%s\" %s",
-                         method->name, given ? "is a cut that is given" : "takes whole layers");
+                         method->name, takes);
         return;
     }
 }
