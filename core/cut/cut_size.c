@@ -74,16 +74,14 @@ uint64_t cull_kept_weights(const cull_cut *cut, cull_matrix_id where, size_t row
 
     if (one_mask(cut, &over, &mask))
         return kept_of_mask(&cut->overlay[mask]);
-    if (!over.masked && !over.matrix)
+    if (!over.masked)
         return over.channels == SIZE_MAX
                    ? (uint64_t)rows * cols
                    : cull_kept_channels(cut, where, F) * (uint64_t)(over.by_row ? cols : rows);
     uint64_t kept = 0;
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++)
-            kept +=
-                (over.masked ? kept_by_all(cut, where, r, c) : over.matrix[r * cols + c] != 0) &&
-                cull_overlay_keeps(&over, over.by_row ? r : c);
+            kept += kept_by_all(cut, where, r, c) && cull_overlay_keeps(&over, over.by_row ? r : c);
     return kept;
 }
 

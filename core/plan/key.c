@@ -79,8 +79,8 @@ static cull_status add_search(keyer *k, const cull_prepared_model *s, const cull
     return add_use(k, &search->metric);
 }
 
-// What rests on counts of units that differ in size, or on what an earlier stage passes over, was
-// not always what it is. A cut that is given whole may do all that it says it emits.
+// What rests on counts of units that differ in size, or on what an earlier stage passes over or
+// rewrites, was not always what it is. A cut that is given whole may do all that it says it emits.
 static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *plan,
                       const cull_step *step)
 {
@@ -88,9 +88,15 @@ static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *p
     const uint32_t gone = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_ALIAS;
     const uint32_t unlike = step->unit == CULL_UNIT_LAYER ? parts | gone : parts;
     uint32_t before = 0;
+    bool merged = false;
 
-    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before)
+    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before) {
         before |= plan->step[i].emits;
+        merged = merged ||
+                 (plan->step[i].emits & (CULL_EMITS_MATRIX | CULL_EMITS_MASK)) == CULL_EMITS_MATRIX;
+    }
+    if (merged)
+        cull_hash_text(k->hash, "rewritten weights are kept");
     if (before & CULL_EMITS_SKIP)
         cull_hash_text(k->hash, "layers passed over are frozen");
     if (cull_step_by_size(step) && (before & unlike || cull_units_differ(s, step)))

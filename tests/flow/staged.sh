@@ -31,4 +31,17 @@ experiment '[ 0.625 ]' > k.yaml << END
           { criterion: frequency, strategy: lowest, $keep } ]
 END
 run 0 k.yaml --set 'layers={ only: [ 0 ] }'
+
+# Means of experts that are zero by chance are kept: what follows takes its whole share
+OUT=$PWD/merged
+awk 'BEGIN { for (i = 0; i < 6; i++) { printf "["; for (j = 0; j < 40; j++) printf "%s%d", j ? ", " : "", (i * 97 + j * 31) % 320; print "]" } }' > ids.jsonl
+cat > m.yaml << END
+models:     { qwen: { hf: { path: $SOURCE/tests/golden/architectures/qwen2_moe } } }
+calibrate:  { ids: { files: ids.jsonl } }
+methods:    { merged: [ { criterion: logit-similarity, strategy: { merge: { experts: 0.25 } } }, { criterion: reap, strategy: lowest } ] }
+sparsities: [ 0.5 ]
+metrics:    [ { perplexity: { files: ids.jsonl, documents: ids } } ]
+END
+run 0 m.yaml
+table | awk -F, '$2 == "merged" { n++; if ($4 != 0.5) wrong = 1 } END { exit wrong || n != 1 }' || fail "behind a merge: $(table)"
 exit 0

@@ -133,6 +133,22 @@ static void masks_and_channels_are_counted_together(void **state)
     assert_int_equal(cull_kept_weights(cut, down, D, F), (F - 2) * D - 2);
 }
 
+// What takes the place of weights is kept, whatever its bits: a mean may be 0 by chance.
+static void rewritten_weights_are_kept(void **state)
+{
+    fake_host *host = *state;
+    cull_cut *cut = without_two(host);
+
+    memset(cull_cut_overlay(fake_ctx(host), cut, other, CULL_MATRIX, D, F), 0, sizeof tall);
+    assert_int_equal(cull_kept_weights(cut, other, D, F), D * F);
+    memset(cull_cut_overlay(fake_ctx(host), cut, down, CULL_MATRIX, D, F), 0, sizeof tall);
+    assert_int_equal(cull_kept_weights(cut, down, D, F), D * (F - 2));
+    unsigned char *mask = cull_cut_overlay(fake_ctx(host), cut, other, CULL_MASK, D, F);
+    memset(mask, 0xff, 2 * D);
+    mask[0] = 0xf8;
+    assert_int_equal(cull_kept_weights(cut, other, D, F), D * F - 3);
+}
+
 static void what_makes_no_sense_is_refused(void **state)
 {
     fake_host *host = *state;
@@ -156,6 +172,7 @@ int main(void)
         TEST(another_expert_is_untouched),
         TEST(output_biases_add),
         TEST(masks_and_channels_are_counted_together),
+        TEST(rewritten_weights_are_kept),
         TEST(what_makes_no_sense_is_refused),
     };
 
