@@ -12,7 +12,7 @@
 #include "base/safetensors_header.h"
 #include "base/sigbus.h"
 
-enum { LENGTH = 8, MAX_HEADER = 100000000, PAGE = 4096, SAMPLES = 1024 };
+enum { LENGTH = 8, MAX_HEADER = 100000000, PAGE = 4096, SAMPLES = 1024, MAPPED = 64 };
 
 // bytes: length (8), header, data. The header's index is in the arena.
 struct cull_safetensors {
@@ -113,6 +113,19 @@ cull_status cull_safetensors_open(cull_ctx *ctx, const char *path, cull_safetens
 
 enum { SEAL = LENGTH + sizeof CULL_SEALED - 1 }; // where its digits are
 
+// Bytes from `from` on, of which no more than a piece is resident at once.
+static void hash_rest(cull_hash *hash, const cull_safetensors *file, size_t from)
+{
+    enum { PIECE = 4 << 20 };
+
+    while (from < file->n) {
+        const size_t n = file->n - from < PIECE ? file->n - from : PIECE;
+        cull_hash_bytes(hash, file->bytes + from, n);
+        cull_safetensors_release(file, file->bytes + from, n);
+        from += n;
+    }
+}
+
 // Are the bytes those that were sealed?
 static cull_status check_seal(cull_ctx *ctx, const cull_safetensors *file)
 {
@@ -127,10 +140,9 @@ static cull_status check_seal(cull_ctx *ctx, const cull_safetensors *file)
         return cull_no_memory(ctx);
     cull_hash_bytes(hash, bytes, SEAL);
     cull_hash_bytes(hash, zeros, CULL_SEAL_DIGITS);
-    cull_hash_bytes(hash, bytes + SEAL + CULL_SEAL_DIGITS, file->n - SEAL - CULL_SEAL_DIGITS);
+    hash_rest(hash, file, SEAL + CULL_SEAL_DIGITS);
     const cull_key key = cull_hash_key(hash);
     cull_hash_free(hash);
-    cull_safetensors_release(file, bytes, file->n);
     return memcmp(bytes + SEAL, key.hex, CULL_SEAL_DIGITS) == 0 ? CULL_OK : CULL_EFORMAT;
 }
 
@@ -256,6 +268,9 @@ void cull_safetensors_fingerprint(const cull_safetensors *file, char out[33])
         const size_t page = samples > 1 ? i * (pages - 1) / (samples - 1) : 0;
         const size_t from = page * PAGE, left = data - from;
         part[parts++] = cull_key_of(file->bytes + file->data + from, left < PAGE ? left : PAGE);
+        // What is in the page cache is mapped around each all the same.
+        if (i % MAPPED == MAPPED - 1)
+            advise(file, file->bytes, file->n, MADV_DONTNEED);
     }
     advise(file, file->bytes, file->n, MADV_NORMAL);
     advise(file, file->bytes, file->n, MADV_DONTNEED);
