@@ -172,6 +172,8 @@ cull_status cull_claim_cells(cull_study *s, size_t model, bool *any)
         *any = false;
         for (size_t c = 0; c < s->plan->n_cells; c++)
             *any |= s->plan->cell[c].model == model && s->cell[c].mine;
+        if (*any || open == 0 || found > 0)
+            s->rests = 0;
         if (*any || open == 0)
             return CULL_OK;
         if (found == 0)
@@ -182,7 +184,9 @@ cull_status cull_claim_cells(cull_study *s, size_t model, bool *any)
 cull_status cull_wait_for_others(cull_study *s)
 {
     const cull_context *context = cull_context_of(s->ctx);
-    const struct timespec moment = { .tv_nsec = 200 * 1000 * 1000 };
+    const long tenths = s->rests < 8 ? 2 + (long)s->rests++ : 10; // each try looks at all claims
+    const struct timespec moment = { .tv_sec = tenths / 10,
+                                     .tv_nsec = tenths % 10 * (100 * 1000 * 1000) };
 
     if (context->stop && context->stop())
         return cull_fail(s->ctx, CULL_ECANCELED, "interrupted");

@@ -144,15 +144,15 @@ static cull_status make_ready(cull_study *s, size_t n, const size_t *steps)
     return that_wait(s, n, steps) > 0 ? cull_make_pass(s, 0, NULL, 0, NULL) : CULL_OK;
 }
 
-// Those of the ready steps that nobody else is making; while all are in the making, a rest.
-static cull_status make_own(cull_study *s, size_t n, const size_t *steps)
+// Those of the ready steps that nobody else is making; while all are in the making, a rest. mine: n
+// to work with.
+static cull_status make_own(cull_study *s, size_t n, const size_t *steps, size_t *mine)
 {
-    size_t n_mine, waiting = 0, *mine = cull_take(s->ctx, n, sizeof *mine);
+    size_t n_mine, waiting = 0;
 
-    if (!mine)
-        return CULL_ENOMEM;
     CULL_TRY(cull_claim_steps(s, n, steps, &n_mine, mine));
     if (n_mine > 0) {
+        s->rests = 0;
         const cull_status status = make_ready(s, n_mine, mine);
         cull_release_steps(s, n_mine, mine);
         return status;
@@ -162,12 +162,15 @@ static cull_status make_own(cull_study *s, size_t n, const size_t *steps)
             CULL_TRY(cull_find_step(s, steps[i]));
         waiting += s->made[steps[i]].state == CULL_WANTED;
     }
-    return waiting == n ? cull_wait_for_others(s) : CULL_OK;
+    if (waiting == n)
+        return cull_wait_for_others(s);
+    s->rests = 0;
+    return CULL_OK;
 }
 
 cull_status cull_make_cuts(cull_study *s, size_t model)
 {
-    size_t *steps = cull_take(s->ctx, s->plan->n_steps + 1, sizeof *steps);
+    size_t *steps = cull_take(s->ctx, 2 * s->plan->n_steps + 1, sizeof *steps);
 
     if (!steps)
         return CULL_ENOMEM;
@@ -175,6 +178,6 @@ cull_status cull_make_cuts(cull_study *s, size_t model)
         if (s->plan->cell[c].model == model && s->cell[c].mine)
             CULL_TRY(cull_want_step(s, s->plan->cell[c].step));
     for (size_t n; (n = ready_steps(s, model, steps)) > 0;)
-        CULL_TRY(make_own(s, n, steps));
+        CULL_TRY(make_own(s, n, steps, steps + s->plan->n_steps));
     return CULL_OK;
 }

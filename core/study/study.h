@@ -64,6 +64,7 @@ typedef struct cull_study {
     double *dense_flops;         // [model] of one dense evaluation
     double *dense_seconds;       // [model] and how long it takes, about
     struct timespec looked, looked_at_cache; // when a folder's trials had last changed
+    size_t rests;                            // in a row, while others computed
     double equivalents;                      // of dense evaluations, computed so far
     cull_provenance provenance;              // what is the same for all trials
 } cull_study;
@@ -127,7 +128,8 @@ cull_status cull_put_cached(cull_study *study, const cull_finding *finding) CULL
 cull_status cull_claim_cells(cull_study *study, size_t model, bool *any) CULL_MUST_CHECK;
 // Let go of a cell that is no longer wanted.
 void cull_release_cell(cull_study *study, size_t cell);
-// A moment's rest while others compute; CULL_ECANCELED when the user asks to stop.
+// A moment's rest while others compute, longer each time in a row (`rests`: begin anew), up to a
+// second; CULL_ECANCELED when the user asks to stop.
 cull_status cull_wait_for_others(cull_study *study) CULL_MUST_CHECK;
 
 // Of the folder's cuts those go that `keep` does not name: with `cuts` those on which only later
