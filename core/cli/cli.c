@@ -9,6 +9,7 @@
 
 #include "base/crash.h"
 #include "base/memory.h"
+#include "base/pages.h"
 #include "plugin/host.h"
 
 cull_status cull_cli_begin(cull_cli *cli)
@@ -84,6 +85,7 @@ void cull_cli_end(cull_cli *cli)
     if (cli->results >= 0)
         close(cli->results);
     cull_registry_free(cli->registry);
+    cull_pages_free(cli->context.pages);
     cull_context_release(&cli->context);
     cull_pool_free(cli->pool);
     cull_log_free(cli->log);

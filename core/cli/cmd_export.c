@@ -130,6 +130,25 @@ static cull_status verify(cull_cli *cli, const request *r, const cull_prepared_m
     return CULL_OK;
 }
 
+// measured: by a trial whose record may be compared with.
+static cull_status write_checkpoint(cull_cli *cli, const request *r, cull_prepared_model *prepared,
+                                    const cull_cut *cut, bool measured)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const char *source = prepared->opened.facts->source;
+    const cull_memory_need need = cull_export_need(ctx, prepared, cut, &r->how, r->verify);
+
+    if (r->verify && measured)
+        CULL_TRY(cull_verify_fits(cli, r->trial, source, &need));
+    else
+        CULL_TRY(cull_memory_suffices(ctx, source, &need, cli->options.memory));
+    CULL_TRY(cull_export_checkpoint(ctx, prepared, cut, &r->how));
+    if (!r->verify)
+        return CULL_OK;
+    CULL_TRY(verify(cli, r, prepared, cut));
+    return measured ? cull_verify_metrics(cli, r->trial, r->how.folder) : CULL_OK;
+}
+
 static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *prepared)
 {
     cull_ctx *ctx = &cli->context.ctx;
@@ -148,25 +167,19 @@ static cull_status export_trial(cull_cli *cli, request *r, cull_prepared_model *
         return cull_fail(ctx, CULL_EUSAGE, "%s: a cut by itself names no model: give --model",
                          r->trial);
     CULL_TRY(cull_model_open(cli, r->model ? r->model : recipe.model, CULL_OPEN_WEIGHTS, prepared));
-    CULL_TRY(cull_recipe_cut(ctx, &recipe, prepared, &cut));
     while (n > 1 && r->out[n - 1] == '/')
         n--;
     const char *out = cull_arena_copy(cli->context.alloc, r->out, n);
     if (!out)
         return cull_no_memory(ctx);
+    CULL_TRY(cull_model_cut(cli, &recipe, prepared, out, &cut));
     cull_cli_results(cli);
     if (r->layout == JSONL)
         return cull_export_lists(ctx, prepared, cut, out);
     if (r->layout == MASK)
         return cull_export_mask(ctx, prepared, cut, out);
     r->how.folder = out;
-    const cull_memory_need need = cull_need_of_rows(prepared, 0, 0, cull_cut_bytes(cut));
-    CULL_TRY(cull_memory_suffices(ctx, prepared->opened.facts->source, &need, cli->options.memory));
-    CULL_TRY(cull_export_checkpoint(ctx, prepared, cut, &r->how));
-    if (!r->verify)
-        return CULL_OK;
-    CULL_TRY(verify(cli, r, prepared, cut));
-    return recipe.model ? cull_verify_metrics(cli, r->trial, out) : CULL_OK;
+    return write_checkpoint(cli, r, prepared, cut, recipe.model != NULL);
 }
 
 int cull_cmd_export(cull_cli *cli, int argc, char **argv)

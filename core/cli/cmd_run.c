@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/experiment.h"
+#include "cli/model.h"
 #include "cli/ranks.h"
 #include "flow/ranks/alike.h"
 #include "flow/ranks/serve.h"
@@ -156,11 +157,7 @@ static cull_status run_trials(cull_cli *cli, cull_experiment *e, const cull_flow
 // Files of hidden states and cuts of a rank: on its own host, not where all of them would write.
 static const char *spill_folder(const cull_cli *cli, const char *results)
 {
-    const char *temporary = getenv("TMPDIR");
-
-    if (!cli->ranks)
-        return results;
-    return temporary && *temporary ? temporary : "/tmp";
+    return cli->ranks ? cull_temporary_folder() : results;
 }
 
 static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size_t argc,

@@ -7,7 +7,6 @@
 #include "base/read_file.h"
 #include "cli/commands.h"
 #include "cli/model.h"
-#include "flow/export.h"
 #include "math/rows.h"
 #include "plan/cost/memory.h"
 #include "record/trace_file.h"
@@ -124,7 +123,7 @@ static cull_status check_memory(cull_ctx *ctx, const cull_prepared_model *prepar
 
     for (size_t l = 0; l < facts->L; l++)
         numbers += (double)(prepared->layer[l]->E + 2 * prepared->layer[l]->K);
-    const double kept = N * numbers * sizeof(float) + cull_cut_bytes(cut);
+    const double kept = N * numbers * sizeof(float) + cull_cut_bytes(ctx, cut);
     const cull_memory_need need = cull_need_of_rows(prepared, N, (double)s->len, kept);
     return cull_memory_suffices(ctx, facts->source, &need, memory);
 }
@@ -153,16 +152,16 @@ static cull_status make_router_room(cull_ctx *ctx, const cull_prepared_model *pr
 }
 
 // The variant to trace; NULL: the model as it is.
-static cull_status read_cut(cull_ctx *ctx, const char *path, const cull_prepared_model *prepared,
+static cull_status read_cut(cull_cli *cli, const request *r, const cull_prepared_model *prepared,
                             cull_cut **out)
 {
     cull_recipe recipe;
 
     *out = NULL;
-    if (!path)
+    if (!r->cut)
         return CULL_OK;
-    CULL_TRY(cull_recipe_read(ctx, path, &recipe));
-    return cull_recipe_cut(ctx, &recipe, prepared, out);
+    CULL_TRY(cull_recipe_read(&cli->context.ctx, r->cut, &recipe));
+    return cull_model_cut(cli, &recipe, prepared, r->out, out);
 }
 
 // Weights that are no numbers have been named when they were read; but numbers can overflow.
@@ -186,7 +185,7 @@ static cull_status trace(cull_cli *cli, const request *r, cull_prepared_model *p
     CULL_TRY(cull_model_open(cli, r->model, CULL_OPEN_WEIGHTS, prepared));
     const cull_model_facts *facts = prepared->opened.facts;
     CULL_TRY(read_sequences(ctx, r->ids, facts, &s));
-    CULL_TRY(read_cut(ctx, r->cut, prepared, &cut));
+    CULL_TRY(read_cut(cli, r, prepared, &cut));
     CULL_TRY(check_memory(ctx, prepared, &s, cut, cli->options.memory));
     const size_t N = s.n * s.len;
     cull_trace t = { .n_seq = s.n, .len = s.len, .ids = s.ids };

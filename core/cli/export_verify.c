@@ -118,18 +118,25 @@ static cull_status evaluate(verifying *v, const cull_experiment *e)
     return status;
 }
 
-static cull_status verify(verifying *v, const char *folder)
+// What the trial was asked, asked of the model in `folder`; close it in any case.
+static cull_status ask(verifying *v, const char *folder, cull_experiment *e)
 {
-    cull_ctx *ctx = &v->cli->context.ctx;
-    cull_experiment e = { 0 };
     char path[PATH_MAX]; // settings are relative to the trial's file
 
     if (!realpath(folder, path))
-        return cull_fail(ctx, CULL_EIO, "%s: no such folder", folder);
+        return cull_fail(&v->cli->context.ctx, CULL_EIO, "%s: no such folder", folder);
+    return cull_ask_again(v->cli, v->frame, 0, path, v->n, v->first, e);
+}
+
+static cull_status verify(verifying *v, const char *folder)
+{
+    cull_experiment e = { 0 };
+
     cull_cli_aside(v->cli);
-    cull_status status = cull_ask_again(v->cli, v->frame, 0, path, v->n, v->first, &e);
+    cull_status status = ask(v, folder, &e);
     if (status == CULL_OK)
-        status = cull_check_memory(ctx, &e.plan, &e.inputs, v->cli->options.memory);
+        status =
+            cull_check_memory(&v->cli->context.ctx, &e.plan, &e.inputs, v->cli->options.memory);
     if (status == CULL_OK)
         status = evaluate(v, &e);
     cull_cli_results(v->cli);
@@ -137,20 +144,71 @@ static cull_status verify(verifying *v, const char *folder)
     return status;
 }
 
+// n: 0 where nothing was measured.
+static cull_status begin(cull_cli *cli, const char *trial, cull_frame *frame, verifying *out)
+{
+    const cull_folders one = { .n = 1, .at = &trial };
+
+    *out = (verifying){ .cli = cli, .frame = frame };
+    CULL_TRY(cull_folders_load(&cli->context.ctx, &one, frame));
+    return frame->n_trials == 1 ? list_evaluations(out) : CULL_OK;
+}
+
 cull_status cull_verify_metrics(cull_cli *cli, const char *trial, const char *folder)
 {
     cull_ctx *ctx = &cli->context.ctx;
-    const cull_folders one = { .n = 1, .at = &trial };
     cull_frame frame;
-    verifying v = { .cli = cli, .frame = &frame };
+    verifying v;
 
-    CULL_TRY(cull_folders_load(ctx, &one, &frame));
-    if (frame.n_trials != 1 || frame.n_rows == 0)
-        return CULL_OK; // nothing was measured
-    CULL_TRY(list_evaluations(&v));
+    CULL_TRY(begin(cli, trial, &frame, &v));
+    if (v.n == 0)
+        return CULL_OK;
     CULL_TRY(cull_while(ctx, verify(&v, folder), "verifying %s", folder));
     cull_log_line(cli->log, CULL_INFO,
                   "verified: %zu values of %zu metrics differ by %.2g of the record at most",
                   v.values, v.n, v.worst);
     return CULL_OK;
+}
+
+// ---- whether there is memory for it ----
+
+// Of two things that are done one after the other.
+static cull_status larger_need(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
+                               double *bytes)
+{
+    const cull_memory_need *const *two = need->arg;
+    double other;
+
+    CULL_TRY(two[0]->bytes(ctx, two[0], memory, bytes));
+    CULL_TRY(two[1]->bytes(ctx, two[1], memory, &other));
+    *bytes = fmax(*bytes, other);
+    return CULL_OK;
+}
+
+cull_status cull_verify_fits(cull_cli *cli, const char *trial, const char *folder,
+                             const cull_memory_need *writing)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const uint64_t memory = cli->options.memory;
+    cull_frame frame;
+    verifying v;
+    cull_experiment e = { 0 };
+
+    if (memory == 0)
+        return CULL_OK;
+    CULL_TRY(begin(cli, trial, &frame, &v));
+    if (v.n == 0)
+        return cull_memory_suffices(ctx, folder, writing, memory);
+    cull_cli_aside(cli);
+    cull_status status = ask(&v, folder, &e);
+    if (status == CULL_OK) {
+        const cull_planned_model planned = { &e.plan, &e.inputs, 0 };
+        const cull_memory_need measuring = cull_need_of_model(&planned);
+        const cull_memory_need *const two[] = { writing, &measuring };
+        const cull_memory_need both = { .bytes = larger_need, .arg = two };
+        status = cull_memory_suffices(ctx, folder, &both, memory);
+    }
+    cull_cli_results(cli);
+    cull_experiment_close(&e);
+    return status;
 }

@@ -1,6 +1,11 @@
 // A model by its folder or id, opened for the commands that look at one.
 #include "cli/model.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/new_file.h"
+#include "base/pages.h"
 #include "plugin/settings.h"
 
 static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const char *model,
@@ -45,4 +50,36 @@ cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what,
     CULL_TRY(cull_model_examine(cli, model, what, out));
     cull_prepared_model_warn(out);
     return CULL_OK;
+}
+
+const char *cull_temporary_folder(void)
+{
+    const char *temporary = getenv("TMPDIR");
+
+    return temporary && *temporary ? temporary : "/tmp";
+}
+
+// In the alloc arena; NULL: no memory.
+static const char *folder_beside(const cull_cli *cli, const char *out)
+{
+    const char *slash = strrchr(out, '/');
+
+    if (cull_is_stream(out))
+        return cull_temporary_folder();
+    if (!slash)
+        return ".";
+    return cull_arena_copy(cli->context.alloc, out, slash == out ? 1 : (size_t)(slash - out));
+}
+
+cull_status cull_model_cut(cull_cli *cli, const cull_recipe *recipe,
+                           const cull_prepared_model *prepared, const char *out, cull_cut **cut)
+{
+    cull_ctx *ctx = &cli->context.ctx;
+    const char *folder = folder_beside(cli, out);
+
+    if (folder && !cli->context.pages)
+        cli->context.pages = cull_pages_new(folder);
+    if (!cli->context.pages)
+        return cull_no_memory(ctx);
+    return cull_recipe_cut(ctx, recipe, prepared, cut);
 }

@@ -228,6 +228,11 @@ size_t cull_cut_next(const cull_cut *cut, size_t i)
     return owned_of(cut)->next[i];
 }
 
+bool cull_cut_is_paged(const cull_cut *cut, size_t i)
+{
+    return owned_of(cut)->paged[i];
+}
+
 static void leave(const owned *own, size_t i)
 {
     const cull_overlay *o = &own->overlay[i];

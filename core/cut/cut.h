@@ -34,6 +34,9 @@ void *cull_cut_overlay(cull_ctx *ctx, cull_cut *cut, cull_matrix_id where, uint3
 cull_status cull_cut_add_paged(cull_ctx *ctx, cull_cut *cut,
                                const cull_overlay *overlay) CULL_MUST_CHECK;
 
+// May overlay i's data leave memory? [any]
+bool cull_cut_is_paged(const cull_cut *cut, size_t i);
+
 // The overlays' data (of a layer; of one matrix) are not needed for a while: what stands in files
 // need not stay resident. Their numbers are as before. [any]
 void cull_cut_leave(const cull_cut *cut, size_t layer);

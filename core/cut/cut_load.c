@@ -324,8 +324,12 @@ static cull_status load_overlay(const source *s, const char *name, const cull_te
     cull_matrix_id where;
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if ((*is_one = cull_place_of(name, kinds[i].ending, &where)))
-            return kinds[i].load(s, name, t, where, kinds[i].kind);
+        if ((*is_one = cull_place_of(name, kinds[i].ending, &where))) {
+            CULL_TRY(kinds[i].load(s, name, t, where, kinds[i].kind));
+            cull_safetensors_release(s->file, t->data, t->bytes);
+            cull_cut_leave_matrix(s->cut, where);
+            return CULL_OK;
+        }
     return CULL_OK;
 }
 

@@ -18,6 +18,8 @@ static void rows(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m
     const cull_overlaid over = cull_overlay_of(cut, where);
 
     cull_overlay_rows(&over, m, first, n, out);
+    if (cut && first + n == m->rows) // they are read in order, and seldom again
+        cull_cut_leave_matrix(cut, where);
 }
 
 static bool bias_changed(const cull_cut *cut, cull_matrix_id where, const cull_matrix *m)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cut/cut.h"
 #include "engine/blocks.h"
 #include "engine/head.h"
 #include "engine/progress.h"
@@ -61,6 +62,7 @@ static cull_status trace_layers(tracing *t, const cull_engine_options *options, 
             CULL_TRY(cull_visit_layer(run, l, 1, &lane, &hooks));
         }
         cull_layer_leave(run, l);
+        cull_cut_leave(cut, l);
         CULL_TRY(cull_pass_tell(run, (double)(l + 1) / (double)L));
     }
     if (t->out->logits)

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "base/call.h"
+#include "base/memory.h"
 #include "base/narrow.h"
 #include "base/new_file.h"
 #include "base/text.h"
+#include "cut/cut.h"
 #include "cut/cut_file.h"
 #include "cut/variant.h"
 #include "flow/apply.h"
@@ -146,6 +148,7 @@ static cull_status warn_of_rounding(cull_ctx *ctx, const cull_prepared_model *pr
                       prepared->opened.backend->matrix(ctx, prepared->opened.model, o->where, &m)));
         const bool quantised = m.dtype == CULL_DT_F8_E4M3 || m.dtype == CULL_DT_F4;
         n += !quantised && rounds(type, o->rows * o->cols, o->data); // those are widened
+        cull_cut_leave_matrix(cut, o->where);
     }
     if (n)
         ctx->host->log(ctx, CULL_WARN,
@@ -277,21 +280,25 @@ enum { VERIFY_SEQUENCES = 4, VERIFY_LENGTH = 64 };
 
 static cull_status logits_of(cull_ctx *ctx, const cull_prepared_model *prepared,
                              const cull_cut *cut, const cull_engine_options *engine,
-                             const cull_trace *like, float **logits)
+                             const cull_trace *like, float *logits)
 {
-    const size_t V = prepared->opened.facts->V;
-    cull_trace t = { .n_seq = like->n_seq, .len = like->len, .ids = like->ids };
+    cull_trace t = { .n_seq = like->n_seq, .len = like->len, .ids = like->ids, .logits = logits };
+    const cull_status status = cull_trace_pass(ctx, &prepared->opened, engine, cut, &t);
 
-    t.logits = cull_take(ctx, t.n_seq * t.len * V, sizeof *t.logits);
-    *logits = t.logits;
-    return t.logits ? cull_trace_pass(ctx, &prepared->opened, engine, cut, &t) : CULL_ENOMEM;
+    cull_open_model_release_all(&prepared->opened);
+    return status;
+}
+
+static size_t verify_length(const cull_model_facts *facts)
+{
+    return facts->max_positions < VERIFY_LENGTH ? facts->max_positions : VERIFY_LENGTH;
 }
 
 // Ids all over the vocabulary, the same for every model with this one.
 static cull_status draw_ids(cull_ctx *ctx, const cull_model_facts *facts, cull_trace *t)
 {
     t->n_seq = VERIFY_SEQUENCES;
-    t->len = facts->max_positions < VERIFY_LENGTH ? facts->max_positions : VERIFY_LENGTH;
+    t->len = verify_length(facts);
     int32_t *ids = cull_take(ctx, t->n_seq * t->len, sizeof *ids);
     if (!ids)
         return CULL_ENOMEM;
@@ -301,26 +308,59 @@ static cull_status draw_ids(cull_ctx *ctx, const cull_model_facts *facts, cull_t
     return CULL_OK;
 }
 
+// As a share of the largest number that is wanted.
+static double worst_difference(size_t n, const float *want, const float *got)
+{
+    double worst = 0, most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs(want[i]));
+        worst = isfinite(got[i]) ? fmax(worst, fabs((double)got[i] - want[i])) : INFINITY;
+    }
+    return most > 0 ? worst / most : worst;
+}
+
 cull_status cull_export_verify(cull_ctx *ctx, const cull_prepared_model *prepared,
                                const cull_cut *cut, const cull_prepared_model *written,
                                const cull_engine_options *engine, double *worst)
 {
     const size_t V = prepared->opened.facts->V;
     cull_trace t = { 0 };
-    float *want, *got;
-    double most = 0;
 
     if (written->opened.facts->V != V)
         return cull_fail(ctx, CULL_EFORMAT, "%s: a vocabulary of %zu, where %zu were written",
                          written->opened.facts->source, written->opened.facts->V, V);
     CULL_TRY(draw_ids(ctx, prepared->opened.facts, &t));
-    CULL_TRY(logits_of(ctx, prepared, cut, engine, &t, &want));
-    CULL_TRY(logits_of(ctx, written, NULL, engine, &t, &got));
-    *worst = 0;
-    for (size_t i = 0; i < t.n_seq * t.len * V; i++) {
-        most = fmax(most, fabs(want[i]));
-        *worst = isfinite(got[i]) ? fmax(*worst, fabs((double)got[i] - want[i])) : INFINITY;
+    const size_t n = t.n_seq * t.len * V;
+    float *want = cull_alloc(2 * n, sizeof *want), *got = want + n;
+    if (!want)
+        return cull_no_memory(ctx);
+    cull_status status = logits_of(ctx, prepared, cut, engine, &t, want);
+    if (status == CULL_OK)
+        status = logits_of(ctx, written, NULL, engine, &t, got);
+    if (status == CULL_OK)
+        *worst = worst_difference(n, want, got);
+    cull_free(want);
+    return status;
+}
+
+cull_memory_need cull_export_need(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                  const cull_cut *cut, const cull_export_options *options,
+                                  bool verify)
+{
+    const cull_model_facts *facts = prepared->opened.facts;
+    double expert = 0, layer = 0;
+
+    for (size_t l = 0; l < facts->L; l++) {
+        const double one = (double)prepared->layer[l]->expert_params * sizeof(float);
+        expert = fmax(expert, one);
+        layer = fmax(layer, one * (double)prepared->layer[l]->E);
     }
-    *worst = most > 0 ? *worst / most : *worst;
-    return CULL_OK;
+    const double writing = cull_cut_bytes(ctx, cut) + expert;
+    if (!verify)
+        return cull_need_of_rows(prepared, 0, 0, writing);
+    const double length = (double)verify_length(facts), rows = VERIFY_SEQUENCES * length,
+                 logits = 2 * rows * (double)facts->V * sizeof(float),
+                 wider = options->dequantise ? layer : 0; // where it is read again
+    return cull_need_of_rows(prepared, rows, length, writing + logits + wider);
 }

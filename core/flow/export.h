@@ -5,6 +5,7 @@
 #ifndef CULL_FLOW_EXPORT_H
 #define CULL_FLOW_EXPORT_H
 
+#include "plan/cost/memory.h"
 #include "plan/inputs.h"
 
 typedef struct cull_recipe { // what a trial was
@@ -27,6 +28,12 @@ typedef struct cull_export_options {
     bool drop_bias;       // output biases that the format cannot say are left out
     uint64_t shard_bytes; // 0: 5 GB
 } cull_export_options;
+
+// What writing needs: the largest layer, and what is resident of the cut; `verify`: and for
+// cull_export_verify.
+cull_memory_need cull_export_need(cull_ctx *ctx, const cull_prepared_model *prepared,
+                                  const cull_cut *cut, const cull_export_options *options,
+                                  bool verify);
 
 // The model's context gets the service that backends write with.
 cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,

@@ -78,6 +78,26 @@ TRIAL=$(find "$OUT/trials" -name 'tiny-reap-*.h5')
 refused export "$TRIAL" -o exported
 [ ! -e exported ] || fail "the refused export left a folder"
 enough export "$TRIAL" -o exported
+suffices export "$TRIAL" -o least-exported
+suffices export "$TRIAL" -o least-verified --verify
+
+# A cut that is far larger than a layer: what it asks for is less than half of it, and it keeps to that.
+keeps_to_it() { # ARGUMENT…
+    suffices "$@"
+    [ "$megabytes" -lt 160 ] || fail "$megabytes MB for a layer at a time: $*"
+    rm -rf large-exported large.h5
+    /usr/bin/time -f %M -o peak "$CULL" "$@" --memory $((megabytes * 1000000)) --quiet > printed 2> log || fail "$*"
+    [ "$(tail -n 1 peak)" -le $((megabytes * 1000000 / 1024)) ] || fail "$(tail -n 1 peak) kB where $megabytes MB are allowed: $*"
+    rm -rf large-exported large.h5
+}
+if [ "${SANITIZED:-0}" = 0 ] && /usr/bin/time -f %M true 2> peak; then
+    mkdir large
+    "$LARGE_CUT" large large.safetensors || fail "no large cut"
+    keeps_to_it export large.safetensors --model large -o large-exported
+    keeps_to_it export large.safetensors --model large -o large-exported --verify
+    keeps_to_it trace large --cut large.safetensors --ids ids.jsonl -o large.h5
+    rm -r large large.safetensors
+fi
 
 # Where little is allowed, variants of a block are computed a few at a time, and rewritten matrices come and go: the
 # same numbers.

@@ -235,16 +235,10 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     return CULL_OK;
 }
 
-typedef struct whole { // of an experiment's model
-    const cull_plan *plan;
-    const cull_inputs *inputs;
-    size_t model;
-} whole;
-
 static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
                                   double *bytes)
 {
-    const whole *w = need->arg;
+    const cull_planned_model *w = need->arg;
     cull_arena *arena = cull_context_of(ctx)->scratch;
     const cull_mark mark = cull_arena_mark(arena);
     cull_costs costs;
@@ -257,6 +251,11 @@ static cull_status bytes_of_model(cull_ctx *ctx, const cull_memory_need *need, u
     return CULL_OK;
 }
 
+cull_memory_need cull_need_of_model(const cull_planned_model *planned)
+{
+    return (cull_memory_need){ .bytes = bytes_of_model, .arg = planned };
+}
+
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               uint64_t memory)
 {
@@ -264,8 +263,8 @@ cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_i
 
     (void)cull_hold_within(memory); // counting takes some, too
     for (size_t m = 0; memory && m < inputs->n && status == CULL_OK; m++) {
-        const whole w = { plan, inputs, m };
-        const cull_memory_need need = { .bytes = bytes_of_model, .arg = &w };
+        const cull_planned_model planned = { plan, inputs, m };
+        const cull_memory_need need = cull_need_of_model(&planned);
         status = cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory);
     }
     status = cull_held_within(ctx, memory, status);

@@ -27,6 +27,14 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
                                size_t model, uint64_t memory, double seconds,
                                cull_costs *out) CULL_MUST_CHECK;
 
+// What a plan needs of a model's calibrations and evaluations. The argument must outlive it.
+typedef struct cull_planned_model {
+    const cull_plan *plan;
+    const cull_inputs *inputs;
+    size_t model;
+} cull_planned_model;
+cull_memory_need cull_need_of_model(const cull_planned_model *planned);
+
 // Refuse a limit (0: none) that what must be resident does not fit, naming what is needed.
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               uint64_t memory) CULL_MUST_CHECK;

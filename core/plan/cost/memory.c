@@ -65,14 +65,54 @@ double cull_rows_peak(const cull_prepared_model *s, double rows, double longest,
 
 // ---- cuts ----
 
-double cull_cut_bytes(const cull_cut *cut)
+static double wave_bytes(cull_ctx *ctx)
+{
+    return (double)cull_wave_overlay_bytes(cull_pool_threads(cull_context_of(ctx)->pool));
+}
+
+// Overlays of a layer (CULL_NONE: of none) whose data may leave memory. *largest: of all of these.
+static double paged_overlays(const cull_cut *cut, size_t layer, double *largest)
 {
     double bytes = 0;
 
-    for (size_t i = 0; cut && i < cut->n_overlays; i++)
-        bytes += (double)cull_overlay_bytes(cut->overlay[i].kind, cut->overlay[i].rows,
-                                            cut->overlay[i].cols);
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        const cull_overlay *o = &cut->overlay[i];
+        if (o->where.layer != layer || !cull_cut_is_paged(cut, i))
+            continue;
+        const double one = (double)cull_overlay_bytes(o->kind, o->rows, o->cols);
+        *largest = fmax(*largest, one);
+        bytes += one;
+    }
     return bytes;
+}
+
+static double overlays_that_stay(const cull_cut *cut)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < cut->n_overlays; i++) {
+        const cull_overlay *o = &cut->overlay[i];
+        if (!cull_cut_is_paged(cut, i))
+            bytes += (double)cull_overlay_bytes(o->kind, o->rows, o->cols);
+    }
+    return bytes;
+}
+
+double cull_cut_bytes(cull_ctx *ctx, const cull_cut *cut)
+{
+    enum { OF_EXPERT = 3, UNPACKED = 3 }; // matrices; copies of one while it is unpacked
+    double largest = 0, most = 0;
+
+    if (!cut)
+        return 0;
+    const double outside = paged_overlays(cut, CULL_NONE, &largest);
+    for (size_t l = 0; l < cut->L; l++) {
+        double one = 0;
+        const double all = paged_overlays(cut, l, &one);
+        most = fmax(most, fmin(all, fmax(wave_bytes(ctx), OF_EXPERT * one)));
+        largest = fmax(largest, one);
+    }
+    return overlays_that_stay(cut) + outside + most + UNPACKED * largest;
 }
 
 // Experts of layer l whose matrices the step rewrites, about.
@@ -150,8 +190,7 @@ double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *s, size
 static double overlay_bytes(cull_ctx *ctx, const cull_plan *plan, const cull_prepared_model *s,
                             size_t model, bool generates)
 {
-    const double wave =
-        (double)cull_wave_overlay_bytes(cull_pool_threads(cull_context_of(ctx)->pool));
+    const double wave = wave_bytes(ctx);
     double most = 0, sum = 0, one;
 
     for (size_t l = 0; l < s->opened.facts->L; l++) {

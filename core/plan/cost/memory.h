@@ -46,7 +46,9 @@ cull_memory cull_evaluation_memory(cull_ctx *ctx, const cull_plan *plan, const c
 // bytes beside them.
 double cull_rows_peak(const cull_prepared_model *prepared, double rows, double longest, double kept,
                       uint64_t memory);
-double cull_cut_bytes(const cull_cut *cut); // its overlays
+// What of a cut's overlays is resident where it is loaded, and then computed with or written: what
+// stays in memory, and of one layer what comes and goes.
+double cull_cut_bytes(cull_ctx *ctx, const cull_cut *cut);
 
 // The overlays of a step's cut, and of all cuts that a plan makes of a model.
 double cull_step_cut_bytes(const cull_prepared_model *prepared, const cull_step *step);

@@ -13,7 +13,8 @@ typedef struct cull_variant_ext {
     // [any] Does the cut mask or rewrite this matrix?
     bool (*changed)(const cull_cut *, cull_matrix_id);
     // [any] Rows [first, first + n) of the stored matrix m with the cut's overlays of `where`: out
-    // (n, m->cols).
+    // (n, m->cols). Best in order: with its last row, what the cut has of a matrix in a file leaves
+    // memory, and is read anew where it is asked for again.
     void (*rows)(const cull_cut *, cull_matrix_id, const cull_matrix *m, size_t first, size_t n,
                  float *out);
     // [any] n numbers as F32, BF16 or F16, rounded to nearest. false: a finite number became

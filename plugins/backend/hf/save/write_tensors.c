@@ -390,13 +390,18 @@ static cull_status put_tensor(writing *w, const hf_out *out)
     }
 }
 
-// The layer of tensor i is done with where the next one is of another: let its pages go.
+// The layer of tensor i is done with where the next one is of another, and what is of none at once:
+// let its pages go.
 static void release_after(const hf_saving *s, size_t i)
 {
+    const hf_files *files = &s->m->files;
+    const hf_tensor *from = s->out[i].from;
     const size_t l = s->out[i].layer;
 
-    if (l != CULL_NONE && (i + 1 == s->n || s->out[i + 1].layer != l))
-        hf_files_release(&s->m->files, s->m->layer[l].first_tensor, s->m->layer[l].end_tensor);
+    if (l == CULL_NONE)
+        files->st->release(files->file[from->file], from->t.data, from->t.bytes);
+    else if (i + 1 == s->n || s->out[i + 1].layer != l)
+        hf_files_release(files, s->m->layer[l].first_tensor, s->m->layer[l].end_tensor);
 }
 
 // Tensors [first, end) as one file.
