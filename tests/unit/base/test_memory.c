@@ -172,6 +172,31 @@ static void json_keeps_to_the_limit(void **state)
     cull_hold_at_most(SIZE_MAX);
 }
 
+// Wherever the limit falls, what is read is whole, or nothing: jansson loses no letter of a string.
+static void json_is_read_whole_or_not_at_all(void **state)
+{
+    enum { LETTERS = 3000, MOST = 16384 };
+    char text[LETTERS + 32];
+    size_t read = 0;
+
+    (void)state;
+    cull_json_memory_install();
+    memset(text, 'a', sizeof text);
+    memcpy(text, "{\"key\": \"", 9);
+    memcpy(text + LETTERS, "\\n\", \"b\": [1, 2]}", 18);
+    for (size_t limit = 0; limit < MOST; limit += 8) {
+        cull_hold_at_most(limit);
+        json_t *value = json_loadb(text, LETTERS + 17, 0, NULL);
+        cull_hold_at_most(SIZE_MAX);
+        assert_true(value || cull_json_memory_lacked());
+        if (value)
+            assert_int_equal(json_string_length(json_object_get(value, "key")), LETTERS - 8);
+        read += value != NULL;
+        json_decref(value);
+    }
+    assert_true(read > 0 && read < MOST / 8);
+}
+
 static void what_json_writes_is_let_go(void **state)
 {
     enum { LONG = 1 << 18, TEXTS = 20 }; // all of them are more than the limit
@@ -272,6 +297,7 @@ int main(void)
         cmocka_unit_test(arena_keeps_what_came_before_a_mark),
         cmocka_unit_test(what_is_held_keeps_to_a_limit),
         cmocka_unit_test(json_keeps_to_the_limit),
+        cmocka_unit_test(json_is_read_whole_or_not_at_all),
         cmocka_unit_test(what_json_writes_is_let_go),
         cmocka_unit_test(what_is_not_there_is_not_held),
         cmocka_unit_test(large_blocks_cost_what_is_touched),
