@@ -102,7 +102,7 @@ static cull_status compute(cull_cli *cli, const cull_eval_wanted *wanted, const 
     CULL_TRY(cull_eval_cite(ctx, wanted, &source));
     const cull_opening how = { .folder = folder, .memory = cli->options.memory };
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, &how, e));
-    CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory));
+    CULL_TRY(cull_check_memory(ctx, &e->plan, &e->inputs, 1, cli->options.memory));
     const cull_flow_options flow = { .engine = { .precision = e->inputs.precision,
                                                  .memory = cli->options.memory,
                                                  .spill = folder },

@@ -390,7 +390,7 @@ static cull_status plan(cull_cli *cli, const request *r, cull_experiment *e)
         return CULL_OK;
     if (r->machines.ranks > 0 && !r->json)
         CULL_TRY(cull_print_ranks(ctx, e, &survey.rest, of, &r->machines));
-    return cull_check_memory(ctx, &survey.rest, &e->inputs, cli->options.memory);
+    return cull_check_memory(ctx, &survey.rest, &e->inputs, 1, cli->options.memory);
 }
 
 int cull_cmd_plan(cull_cli *cli, int argc, char **argv)

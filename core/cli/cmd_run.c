@@ -99,10 +99,11 @@ static cull_status open_experiment(cull_cli *cli, const request *r, cull_experim
     cull_spec_source source;
 
     CULL_TRY(cull_experiment_source(ctx, &cli->options, r->file, &source));
-    const cull_opening how = { .folder = r->folder, .memory = cli->options.memory };
+    const size_t ranks = cull_ranks_here(cli->ranks);
+    const cull_opening how = { .folder = r->folder, .memory = cli->options.memory / ranks };
     CULL_TRY(cull_experiment_open(ctx, cli->registry, &source, &how, e));
     CULL_TRY(cull_experiment_only(ctx, &r->only, e));
-    return cull_check_memory(ctx, &e->plan, &e->inputs, cli->options.memory);
+    return cull_check_memory(ctx, &e->plan, &e->inputs, ranks, cli->options.memory);
 }
 
 static void say_what_is_known(cull_cli *cli, const cull_experiment *e)
@@ -169,10 +170,11 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     CULL_TRY(cull_ranks_alike(ctx, &e->plan, &e->inputs, r->mixed));
     const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
     CULL_TRY(cull_ranks_agree(ctx, folder ? CULL_OK : CULL_ENOMEM));
+    const cull_neighbours node = cull_neighbours_of(&e->inputs, cull_ranks_here(cli->ranks));
     const cull_flow_options options_of = {
         .engine = { .precision = e->inputs.precision,
-                    .memory = cli->options.memory,
-                    .neighbours = cull_ranks_here(cli->ranks),
+                    .memory = cull_memory_of_rank(cli->options.memory, &node),
+                    .neighbours = node.ranks,
                     .spill = spill_folder(cli, folder) },
         .plugin_seconds = r->seconds,
         .folder = folder,
@@ -191,7 +193,6 @@ static int run_ranks(cull_cli *cli, const request *r, int argc, char **argv)
     cull_experiment e = { 0 };
     cull_tally tally = { 0 };
 
-    cli->options.memory /= cull_ranks_here(cli->ranks); // it is of a host
     cull_status status = cull_cli_begin(cli);
     if (status == CULL_OK)
         status = run(cli, r, &e, (size_t)argc, (const char *const *)argv, &tally);

@@ -136,7 +136,7 @@ static cull_status verify(verifying *v, const char *folder)
     cull_status status = ask(v, folder, &e);
     if (status == CULL_OK)
         status =
-            cull_check_memory(&v->cli->context.ctx, &e.plan, &e.inputs, v->cli->options.memory);
+            cull_check_memory(&v->cli->context.ctx, &e.plan, &e.inputs, 1, v->cli->options.memory);
     if (status == CULL_OK)
         status = evaluate(v, &e);
     cull_cli_results(v->cli);

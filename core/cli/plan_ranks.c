@@ -70,13 +70,15 @@ static cull_status useful_ranks(cull_ctx *ctx, const work *w, const cull_machine
 
 static void print_scaled(const char *what, const cull_scaled *s, const char *told)
 {
-    char read[32], bytes[32], peak[32];
+    char read[32], bytes[32], peak[32], shared[32];
 
     printf("  %-10s %.1f s computing (%.0f %% of the tokens on the busiest rank), %sB of weights "
-           "read a rank (%.1f s), %sB told %s (%.1f s), peak %sB a rank: about %.1f s\n",
+           "read a rank (%.1f s), %sB told %s (%.1f s), peak %sB a rank (%sB of it once a node): "
+           "about %.1f s\n",
            what, s->computing, 100 * s->share, cull_plan_amount(s->read_bytes, read, sizeof read),
            s->reading, cull_plan_amount(s->told_bytes, bytes, sizeof bytes), told, s->telling,
-           cull_plan_amount(s->peak_bytes, peak, sizeof peak), s->seconds);
+           cull_plan_amount(s->peak_bytes, peak, sizeof peak),
+           cull_plan_amount(s->shared_bytes, shared, sizeof shared), s->seconds);
 }
 
 cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull_plan *rest,

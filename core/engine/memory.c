@@ -30,9 +30,10 @@ static uint64_t available(void)
 // Where one number of the embedding's table is needed, the system maps pages around it.
 static const double pages_around = 65536;
 
+static const double program = 80000000;
+
 uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again)
 {
-    static const double program = 80000000;
     double layer = 0, ends = (double)m->facts->bytes;
 
     for (size_t l = 0; l < m->facts->L; l++) {
@@ -45,6 +46,11 @@ uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again)
     const double both = fmin(ends, embeddings + head); // one table may serve as both
     const bool stays = again || !cull_open_model_releases_all(m);
     return (uint64_t)(program + (stays ? layer + both : fmax(layer + embeddings, both)));
+}
+
+uint64_t cull_memory_mapped(const cull_open_model *m)
+{
+    return cull_memory_fixed(m, 0, false) - (uint64_t)program;
 }
 
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)

@@ -12,6 +12,8 @@
 // goes through layers again after a head, or the backend cannot let the head go when a pass is
 // over. The next layer is read ahead into the page cache, but not mapped yet.
 uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again);
+// Of these, pages of the checkpoint that are mapped at least: ranks of a node share them.
+uint64_t cull_memory_mapped(const cull_open_model *m);
 // Bytes that a pass may take for activations and scratch: what the option leaves beside the above,
 // or half of what is free.
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "engine/forest.h"
+#include "engine/memory.h"
 #include "engine/stats_store.h"
 #include "plan/cost/memory.h"
 #include "plan/cost/waves.h"
@@ -256,18 +257,30 @@ cull_memory_need cull_need_of_model(const cull_planned_model *planned)
     return (cull_memory_need){ .bytes = bytes_of_model, .arg = planned };
 }
 
-cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
-                              uint64_t memory)
+cull_neighbours cull_neighbours_of(const cull_inputs *inputs, size_t ranks)
 {
+    double pages = INFINITY;
+
+    for (size_t m = 0; m < inputs->n; m++)
+        pages = fmin(pages, (double)cull_memory_mapped(&inputs->at[m].opened));
+    return (cull_neighbours){ ranks, inputs->n > 0 ? pages : 0 };
+}
+
+cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
+                              size_t ranks, uint64_t memory)
+{
+    const cull_neighbours node = cull_neighbours_of(inputs, ranks);
+    const uint64_t share = cull_memory_of_rank(memory, &node);
     cull_status status = CULL_OK;
 
-    (void)cull_hold_within(memory); // counting takes some, too
+    (void)cull_hold_within(share); // counting takes some, too
     for (size_t m = 0; memory && m < inputs->n && status == CULL_OK; m++) {
         const cull_planned_model planned = { plan, inputs, m };
-        const cull_memory_need need = cull_need_of_model(&planned);
+        cull_memory_need need = cull_need_of_model(&planned);
+        need.node = node;
         status = cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory);
     }
-    status = cull_held_within(ctx, memory, status);
+    status = cull_held_within(ctx, share, status);
     (void)cull_hold_within(0);
     return status;
 }

@@ -435,6 +435,31 @@ static uint64_t whole_megabytes(double bytes)
     return (uint64_t)ceil(bytes / 1e6) * 1000000;
 }
 
+uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node)
+{
+    const double pages = fmin(node->pages, (double)memory);
+
+    return node->ranks > 1 ? (uint64_t)(pages + ((double)memory - pages) / (double)node->ranks)
+                           : memory;
+}
+
+// The other way round: of a node whose ranks need so much each.
+static double memory_of_node(double needed, const cull_neighbours *node)
+{
+    const double pages = fmin(node->pages, needed);
+
+    return node->ranks > 1 ? pages + (needed - pages) * (double)node->ranks : needed;
+}
+
+// What the node needs where it has so much.
+static cull_status needed_of(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
+                             double *needed)
+{
+    CULL_TRY(need->bytes(ctx, need, cull_memory_of_rank(memory, &need->node), needed));
+    *needed = memory_of_node(*needed, &need->node);
+    return CULL_OK;
+}
+
 // What is needed depends on what there is: blocks and waves grow with it. So the least that
 // suffices is looked for upwards.
 static cull_status least_memory(cull_ctx *ctx, const cull_memory_need *need, double needed,
@@ -444,7 +469,7 @@ static cull_status least_memory(cull_ctx *ctx, const cull_memory_need *need, dou
 
     for (size_t i = 0; i < TRIES; i++) {
         *out = whole_megabytes(needed);
-        CULL_TRY(need->bytes(ctx, need, *out, &needed));
+        CULL_TRY(needed_of(ctx, need, *out, &needed));
         if (needed <= (double)*out)
             break;
         needed = fmax(needed, (double)*out * (i < TRIES / 2 ? 1 : 1.1));
@@ -460,13 +485,14 @@ cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, const cull_me
 
     if (!memory)
         return CULL_OK;
-    CULL_TRY(need->bytes(ctx, need, memory, &needed));
+    CULL_TRY(needed_of(ctx, need, memory, &needed));
     if (needed <= (double)memory)
         return CULL_OK;
     CULL_TRY(least_memory(ctx, need, needed, &least));
     return cull_fail(ctx, CULL_EENV,
-                     "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB",
-                     (double)memory / 1e6, model, (double)least / 1e6);
+                     "--memory of %.0f MB is too little for model \"%s\": it needs %.0f MB%s",
+                     (double)memory / 1e6, model, (double)least / 1e6,
+                     need->node.ranks > 1 ? " for the ranks of a node" : "");
 }
 
 static cull_status bytes_of_rows(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,

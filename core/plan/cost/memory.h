@@ -56,19 +56,31 @@ double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *prepare
 
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);
 
-// What some work needs where there is so much memory.
+// Ranks of a node, which share the pages of the checkpoint.
+typedef struct cull_neighbours {
+    size_t ranks;
+    double pages; // bytes
+} cull_neighbours;
+
+// What one of them may have resident where `memory` is the node's: all the pages, and its part of
+// the rest. 0 (no limit): 0.
+uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node);
+
+// What some work needs where there is so much memory, a rank.
 typedef struct cull_memory_need {
     cull_status (*bytes)(cull_ctx *ctx, const struct cull_memory_need *need, uint64_t memory,
                          double *bytes);
     const void *arg;
     const cull_prepared_model *prepared; // cull_need_of_rows: as cull_rows_peak
     double rows, longest, kept;
+    cull_neighbours node; // ranks 0: alone
 } cull_memory_need;
 
 cull_memory_need cull_need_of_rows(const cull_prepared_model *prepared, double rows, double longest,
                                    double kept);
 
-// CULL_EENV: `memory` (0: no limit) is less than needed; the sentence says how much is enough.
+// CULL_EENV: `memory` (the node's; 0: no limit) is less than needed; the sentence says how much is
+// enough.
 cull_status cull_memory_suffices(cull_ctx *ctx, const char *model, const cull_memory_need *need,
                                  uint64_t memory) CULL_MUST_CHECK;
 

@@ -122,6 +122,7 @@ cull_status cull_scale_calibration(cull_ctx *ctx, const cull_plan *plan, const c
     out->computing = compute_seconds(machines, alone) * out->share;
     out->read_bytes = alone->cost.bytes;
     out->peak_bytes = peak_of(s, alone, out->share) + kept;
+    out->shared_bytes = (double)cull_memory_mapped(&s->opened);
     put_together(machines, told, out);
     return CULL_OK;
 }
@@ -221,6 +222,7 @@ cull_status cull_scale_evaluation(cull_ctx *ctx, const cull_plan *plan, const cu
     out->computing = compute_seconds(machines, alone) * out->share;
     out->read_bytes = alone->cost.bytes;
     out->peak_bytes = peak_of(s, alone, out->share);
+    out->shared_bytes = (double)cull_memory_mapped(&s->opened);
     put_together(machines, out->told_bytes, out);
     return CULL_OK;
 }

@@ -28,6 +28,7 @@ typedef struct cull_scaled {
     double computing, reading, telling; // seconds of that rank, of its weights, of the network
     double seconds;                     // all together
     double peak_bytes, read_bytes;      // a rank
+    double shared_bytes;                // of the peak: pages of the checkpoint, once a node
     double told_bytes;                  // a layer; of evaluations, in all
 } cull_scaled;
 

@@ -63,8 +63,8 @@ static estimate estimate_of(const char *method)
     e.V = facts->V;
     e.expert_weights = (double)facts->params_expert;
     e.tokens = inputs.at[0].rows[0].tokens;
-    e.with[0] = cull_check_memory(ctx, &plan, &inputs, 1u << 30);
-    e.with[1] = cull_check_memory(ctx, &plan, &inputs, 1u << 20);
+    e.with[0] = cull_check_memory(ctx, &plan, &inputs, 1, 1u << 30);
+    e.with[1] = cull_check_memory(ctx, &plan, &inputs, 1, 1u << 20);
     cull_inputs_close(&inputs);
     return e;
 }
@@ -146,6 +146,32 @@ static void too_little_is_refused(void **state)
     assert_int_equal(e.with[1], CULL_EENV);
 }
 
+static cull_status a_gigabyte(cull_ctx *ctx, const cull_memory_need *need, uint64_t memory,
+                              double *bytes)
+{
+    (void)ctx, (void)need, (void)memory;
+    *bytes = 1e9;
+    return CULL_OK;
+}
+
+// Three that need a gigabyte each, 400 MB of it pages of the checkpoint.
+static void ranks_share_pages(void **state)
+{
+    (void)state;
+    const cull_memory_need need = { .bytes = a_gigabyte, .node = { 3, 4e8 } };
+    cull_ctx *ctx = fake_ctx(host);
+
+    assert_ok(host, cull_memory_suffices(ctx, "a", &need, 2200000000));
+    assert_int_equal(cull_memory_of_rank(2200000000, &need.node), 1000000000);
+    assert_fails(
+        host, cull_memory_suffices(ctx, "a", &need, 2199000000), CULL_EENV,
+        "--memory of 2199 MB is too little for model \"a\": it needs 2200 MB for the ranks "
+        "of a node");
+    assert_int_equal(cull_memory_of_rank(0, &need.node), 0);
+    assert_int_equal(cull_memory_of_rank(300000000, &need.node), 300000000);
+    assert_int_equal(cull_memory_of_rank(2200000000, &(cull_neighbours){ 1, 4e8 }), 2200000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(earlier_states_stay_for_cosines_of_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(passes_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(too_little_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(ranks_share_pages, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
