@@ -76,6 +76,11 @@ static inline size_t cull_ranks_portion(uint64_t left)
     return left < CULL_RANKS_SLOT ? (size_t)left : CULL_RANKS_SLOT;
 }
 
+// When all is done, MPI has so many seconds to end on all ranks: on a machine that is busy with
+// other work it takes long, and what is finished is no failure. (One that is stopped then would
+// keep the others for ever.)
+enum { CULL_RANKS_LEAVING = 60 };
+
 // What the module exports: runs in the messenger until the program leaves or is gone.
 typedef struct cull_messenger_job {
     int socket;

@@ -538,7 +538,7 @@ static void take_leave(messenger *m)
     for (int r = 0; r < m->size; r++)
         if (m->sending[r] != MPI_REQUEST_NULL)
             MPI_Request_free(&m->sending[r]);
-    (void)alarm((unsigned)parting_seconds);
+    (void)alarm(CULL_RANKS_LEAVING);
     (void)MPI_Finalize();
     (void)alarm(0);
     see_off(m);

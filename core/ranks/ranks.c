@@ -339,8 +339,6 @@ cull_status cull_ranks_least(cull_ctx *ctx, size_t *x)
 
 // ---- the end ----
 
-static const double goodbye_seconds = 10;
-
 static void end_messenger(pid_t messenger)
 {
     (void)kill(messenger, SIGKILL);
@@ -357,7 +355,7 @@ void cull_ranks_end(cull_ranks *ranks)
     // It closes its end when MPI is over, and then only waits for this program's.
     const bool left = !ranks->lost && cull_link_write(ranks->socket, &request, sizeof request) &&
                       cull_link_read(ranks->socket, &answer, sizeof answer) &&
-                      cull_link_await(ranks, goodbye_seconds);
+                      cull_link_await(ranks, CULL_RANKS_LEAVING + 1);
     if (!left)
         end_messenger(ranks->messenger);
     (void)close(ranks->socket);

@@ -7,6 +7,14 @@ if(TARGET cull_mpi)
   set_tests_properties(ranks-meet PROPERTIES TIMEOUT 600 SKIP_RETURN_CODE 77 ENVIRONMENT
     "MEET=$<TARGET_FILE:test-ranks-meet>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
+# Sanitizers want to be the first that is loaded.
+if(TARGET cull_mpi AND TARGET cull AND NOT CULL_SANITIZE)
+  add_library(slow-end MODULE ${CMAKE_CURRENT_LIST_DIR}/slow_end.c)
+  target_link_libraries(slow-end PRIVATE ${CMAKE_DL_LIBS})
+  add_test(NAME flow-ranks-slow-end COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/slow_end.sh)
+  set_tests_properties(flow-ranks-slow-end PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
+    "CULL=$<TARGET_FILE:cull>;SLOW_END=$<TARGET_FILE:slow-end>;SOURCE=${PROJECT_SOURCE_DIR}")
+endif()
 if(TARGET cull_mpi AND TARGET cull)
   add_executable(test-ranks-same-tensors ${CMAKE_CURRENT_LIST_DIR}/same_tensors.c)
   target_include_directories(test-ranks-same-tensors SYSTEM PRIVATE ${HDF5_INCLUDE_DIRS})
