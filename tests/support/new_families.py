@@ -209,6 +209,9 @@ CASES = {
     "mistral4": ("mistral4", MISTRAL4, {}),
     "mistral4-groups": ("mistral4", dict(MISTRAL4, n_group=4, topk_group=2, first_k_dense_replace=1, q_lora_rank=None,
                                          rope_interleave=False, routed_scaling_factor=2.0), dict(dtype="f32")),
+    "mistral4-linear": ("mistral4", dict(MISTRAL4, rope_parameters=dict(
+        rope_type="linear", factor=2.5, rope_theta=10000.0, original_max_position_embeddings=16,
+        llama_4_scaling_beta=0.1)), dict(dtype="f32")),
     "mistral4-two": ("mistral4", dict(MISTRAL4, n_routed_experts=2, num_experts_per_tok=1), dict(dtype="f32")),
     "mistral4-wrapped": ("mistral3", dict(MISTRAL4, model_type="mistral4", norm_topk_prob=False, n_shared_experts=2),
                          dict(outer=dict(tie_word_embeddings=False))),

@@ -295,19 +295,22 @@ static void read_mscale(rope_config *c, hf_rope *rope)
         rope->yarn_mscale = temperature(hf_real(&c->sub, (hf_num)HF_NEEDS("factor")), all);
 }
 
-// The length that the model was first trained for, where the type asks for it: the key beside the
+// The length that the model was first trained for, where it is asked for: the key beside the
 // object stands above the one in it, but not above those in several.
-static void read_original(rope_config *c)
+static void read_original(rope_config *c, hf_rope *rope)
 {
     static const char key[] = "original_max_position_embeddings";
+    const bool stretched = hf_one_of(c->type, "llama3|yarn|longrope");
 
     c->original = c->arch->yarn_default && !c->sub.root ? 4096 : c->max_positions;
-    if (!hf_one_of(c->type, "llama3|yarn|longrope"))
-        return;
-    if (c->sub.root)
+    if (stretched && c->sub.root)
         c->original = hf_size(&c->sub, (hf_num)HF_KEY(key, (double)c->original), 1);
-    if (!c->nested)
+    if (stretched && !c->nested)
         c->original = hf_size(c->top, (hf_num)HF_KEY(key, (double)c->original), 1);
+    rope->original = c->original;
+    rope->beta = c->sub.root ? hf_real(&c->sub, (hf_num)HF_KEY("llama_4_scaling_beta", 0)) : 0;
+    if (rope->beta != 0 && !stretched) // queries that grow sharper ask for it with every type
+        rope->original = hf_size(&c->sub, (hf_num)HF_KEY(key, (double)c->original), 1);
 }
 
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
@@ -322,10 +325,8 @@ static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)
         c->theta = hf_real(&c->sub, (hf_num)HF_KEY("rope_theta", c->theta));
         c->type = hf_word(&c->sub, "rope_type|type", "default");
     }
-    read_original(c);
+    read_original(c, rope);
     read_mscale(c, rope);
-    rope->original = c->original;
-    rope->beta = c->sub.root ? hf_real(&c->sub, (hf_num)HF_KEY("llama_4_scaling_beta", 0)) : 0;
     if (c->top->status == CULL_OK && !(c->theta > 1))
         c->top->status = c->top->ctx->host->fail(c->top->ctx, CULL_EFORMAT,
                                                  "%s: rope_theta must be above 1, but is %g",
