@@ -194,10 +194,4 @@ cull_status cull_trial_rename(cull_ctx *, const char *dir, const cull_stored_tri
 // Remove temporary files that a dead process of this host left in the folder and those in it.
 cull_status cull_results_sweep(cull_ctx *, const char *dir, size_t *removed) CULL_MUST_CHECK;
 
-// Write dir/index.h5 anew: a table of the trials, and an external link to each.
-cull_status cull_index_write(cull_ctx *, const char *dir) CULL_MUST_CHECK;
-// Is there an index, whole, that names exactly the files of trials/? One that is damaged is a
-// warning.
-cull_status cull_index_fits(cull_ctx *, const char *dir, bool *fits) CULL_MUST_CHECK;
-
 #endif

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/text.h"
 #include "plan/settings.h"
+#include "record/h5/h5.h"
 #include "statistics/stats.h"
 
 // What sets trials of one method and sparsity apart besides their seeds: values, "" where a trial
@@ -118,6 +119,9 @@ typedef struct cull_conditions {
 // NULL: all.
 cull_status cull_frame_load(cull_ctx *ctx, size_t n, const char *const *folders,
                             const cull_conditions *where, cull_frame *out) CULL_MUST_CHECK;
+
+// Read of a trial's file what loading it reads, and forget it (record/folder/index.h).
+cull_status cull_frame_read_file(cull_ctx *ctx, cull_h5_in *file) CULL_MUST_CHECK;
 
 // Check that every column was measured in one way: CULL_EUSAGE, naming what differs and where.
 cull_status cull_frame_check(cull_ctx *ctx, const cull_frame *frame) CULL_MUST_CHECK;

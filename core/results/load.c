@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "record/folder/folder.h"
+#include "record/folder/index.h"
 #include "record/h5/h5.h"
 #include "results/load.h"
 
@@ -92,11 +93,23 @@ static cull_status read_trial(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial 
     return read_timing(file, t);
 }
 
+cull_status cull_frame_read_file(cull_ctx *ctx, cull_h5_in *file)
+{
+    cull_frame frame = { .n_axes = CULL_AXES_NAMED };
+    loading in = { .ctx = ctx, .frame = &frame, .own_alone = true };
+    cull_frame_trial t = { .path = "", .folder = "" };
+
+    CULL_TRY(read_trial(ctx, file, &t));
+    CULL_TRY(loading_add_trial(&in, &t));
+    return cull_load_rows(&in, file, "", 0);
+}
+
 // ---- folders ----
 
-typedef struct place { // where trials are looked for
-    const char *dir;   // the folder that holds their files
-    const char *only;  // the trial's file without its ending, NULL: all of them
+typedef struct place {  // where trials are looked for
+    const char *dir;    // the folder that holds their files
+    const char *only;   // the trial's file without its ending, NULL: all of them
+    const char *parent; // the folder that has an index of them; NULL: it is not asked for
 } place;
 
 // The file of one trial: what was added to it lies beside it.
@@ -126,7 +139,8 @@ static cull_status place_of(cull_ctx *ctx, const char *path, place *out)
         return cull_fail(ctx, CULL_EUSAGE, "%s: %s", path, strerror(errno));
     if (S_ISREG(st.st_mode))
         return place_of_file(ctx, path, out);
-    *out = (place){ stat(below, &st) == 0 && S_ISDIR(st.st_mode) ? below : path, NULL };
+    const bool has_trials = stat(below, &st) == 0 && S_ISDIR(st.st_mode);
+    *out = (place){ has_trials ? below : path, NULL, has_trials ? path : NULL };
     return CULL_OK;
 }
 
@@ -179,7 +193,8 @@ static cull_status drop_known(cull_ctx *ctx, cull_frame *f)
 
 // One file: a trial, what a second folder knows of it, or an evaluation that was added to it. Not
 // taken: it says nothing of any trial.
-static cull_status load_file(loading *in, const char *path, const char *folder, bool *taken)
+static cull_status load_file(loading *in, const cull_index *index, const char *name,
+                             const char *path, const char *folder, bool *taken)
 {
     cull_ctx *ctx = in->ctx;
     cull_h5_in *file;
@@ -188,7 +203,7 @@ static cull_status load_file(loading *in, const char *path, const char *folder, 
     const size_t before = in->frame->n_rows, trials = in->frame->n_trials;
 
     *taken = false;
-    CULL_TRY(cull_h5_open(ctx, path, &file));
+    CULL_TRY(cull_index_open(ctx, index, name, path, &file));
 
     cull_status status = read_trial(ctx, file, &t);
     const bool again = status == CULL_OK && is_known(in, t.id, &trial);
@@ -210,11 +225,14 @@ static cull_status load_folder(loading *in, const char *dir)
 {
     cull_ctx *ctx = in->ctx;
     place where = { 0 };
+    cull_index index = { 0 };
     const char *const *names;
     size_t n, n_taken = 0, n_left_out = 0;
 
     CULL_TRY(place_of(ctx, dir, &where));
     CULL_TRY(cull_folder_list(ctx, where.dir, ".h5", &n, &names));
+    if (where.parent)
+        CULL_TRY(cull_index_read(ctx, where.parent, &index));
 
     for (int added = 0; added <= 1; added++) // trials before what was added to them
         for (size_t i = 0; i < n; i++) {
@@ -225,7 +243,7 @@ static cull_status load_folder(loading *in, const char *dir)
             if (!path)
                 return cull_no_memory(ctx);
             bool taken;
-            const cull_status status = load_file(in, path, dir, &taken);
+            const cull_status status = load_file(in, &index, names[i], path, dir, &taken);
             n_taken += taken;
             n_left_out += status == CULL_EFORMAT;
             if (status == CULL_EFORMAT) {

@@ -17,6 +17,7 @@ typedef struct loading {
     cull_frame *frame;
     size_t room_trials, room_rows;
     shared_texts *shared; // alloc arena
+    bool own_alone;       // what is in other files is left out
 } loading;
 
 cull_status loading_add_trial(loading *in, const cull_frame_trial *trial) CULL_MUST_CHECK;

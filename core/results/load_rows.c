@@ -248,7 +248,7 @@ static const char *const *item_texts(reader *r, const char *group, const char *n
         return NULL;
     r->status = cull_h5_linked(r->file, path, &to, &object);
     if (r->status == CULL_OK && to) {
-        const shared_texts *s = shared(r, to, object);
+        const shared_texts *s = r->in->own_alone ? NULL : shared(r, to, object);
         return s && s->n == n ? s->text : NULL;
     }
     if (r->status == CULL_OK)

@@ -10,7 +10,9 @@
 #include "plan/cost/time.h"
 #include "record/folder/folder.h"
 #include "record/folder/folder_note.h"
+#include "record/folder/index.h"
 #include "record/trial_cache.h"
+#include "results/frame.h"
 
 // ---- the folder ----
 
@@ -244,7 +246,7 @@ static cull_status write_index(cull_study *s, bool changed)
             break;
         CULL_TRY(cull_wait_for_others(s));
     }
-    const cull_status status = cull_index_write(s->ctx, s->options->folder);
+    const cull_status status = cull_index_write(s->ctx, s->options->folder, cull_frame_read_file);
     cull_claim_release(s->claims, "index");
     return status;
 }

@@ -38,7 +38,7 @@ stands_on plan 'base|math|cut|statistics|plugin|spec|check|engine'
 stands_on record 'base|math|cut|statistics|plugin|check|engine'
 stands_on results 'base|math|cut|statistics|plugin|plan|record'
 stands_on flow 'base|ranks|math|cut|statistics|plugin|spec|check|engine|plan|record'
-stands_on study 'base|ranks|math|cut|statistics|plugin|spec|check|engine|plan|record|flow'
+stands_on study 'base|ranks|math|cut|statistics|plugin|spec|check|engine|plan|record|results|flow'
 stands_on report 'base|math|cut|statistics|plugin|plan|record|results'
 
 for room in core/*/; do

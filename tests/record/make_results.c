@@ -12,6 +12,7 @@
 #include "base/context.h"
 #include "base/rng.h"
 #include "plugin/host.h"
+#include "record/folder/index.h"
 #include "support/made_trial.h"
 
 enum { DOCS = 400, WINDOWS = 20, TOKENS = 255 };
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
         made_free(m);
     }
     if (status == CULL_OK)
-        status = cull_index_write(ctx, argv[1]);
+        status = cull_index_write(ctx, argv[1], NULL);
     if (status != CULL_OK)
         fprintf(stderr, "%s\n", context.error.sentence);
     cull_context_release(&context);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "record/folder/folder.h"
+#include "record/folder/index.h"
 #include "record/step_file.h"
 #include "record/trial_cache.h"
 
@@ -257,5 +258,6 @@ cull_status cull_inventory_remove(cull_ctx *ctx, const char *folder, const cull_
         if (!dry && unlink(path) != 0 && errno != ENOENT)
             return cull_fail(ctx, CULL_EIO, "%s: cannot be removed: %s", path, strerror(errno));
     }
-    return trials && !dry && !cull_is_cache(ctx, folder) ? cull_index_write(ctx, folder) : CULL_OK;
+    return trials && !dry && !cull_is_cache(ctx, folder) ? cull_index_write(ctx, folder, NULL)
+                                                         : CULL_OK;
 }

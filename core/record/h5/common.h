@@ -31,10 +31,12 @@ void cull_h5_attribute(cull_h5 *file, const char *where, const char *name, hid_t
 // The seal of a finished file: "xxh3-128" and the key of all bytes before it, in hex. HDF5 does not
 // look behind its own end, and cuts the seal off when the file is opened for writing. So a file
 // with a seal is checked before HDF5 sees it, for HDF5 may crash on damage, or hang, or not notice;
-// one without (edited, repacked, of others' making) is read as it is.
+// one without (edited, repacked, of others' making) is read where the user says so.
 enum { CULL_H5_SEAL = 40 };
 void cull_h5_seal(char seal[CULL_H5_SEAL], const cull_key *key);
-cull_status cull_h5_check(cull_ctx *ctx, const char *path) CULL_MUST_CHECK;
+// seal: that of a file that is whole, as a text; "" where it has none and may be read all the same.
+cull_status cull_h5_check(cull_ctx *ctx, const char *path,
+                          char seal[CULL_H5_SEAL + 1]) CULL_MUST_CHECK;
 
 // The checksum of HDF5's own metadata: lookup3 (Jenkins, 2006), from zero.
 uint32_t cull_h5_checksum(const void *data, size_t bytes);

@@ -13,6 +13,7 @@
 #define CULL_RECORD_H5_H5_H
 
 #include "base/context.h"
+#include "base/text.h"
 
 enum { CULL_H5_RANK = 4 };
 
@@ -100,5 +101,24 @@ cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_s
 // The file and the object in it that `path` links to, in the alloc arena; NULL: it is no such link.
 cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to,
                            const char **object) CULL_MUST_CHECK;
+
+// ---- what was read before ----
+
+// What is asked of a file for a purpose, and what it answers, of its state with that seal (h5/
+// excerpt.h): asked the same again, the file is checked, but not opened.
+typedef struct cull_h5_excerpt {
+    const char *seal;
+    size_t n;
+    const void *bytes; // (n)
+} cull_h5_excerpt;
+
+// As cull_h5_open. The excerpt, which the file must not outlive, serves where the file has its seal
+// and it is one; what it does not know is read from the file.
+cull_status cull_h5_open_excerpt(cull_ctx *ctx, const char *path, const cull_h5_excerpt *excerpt,
+                                 cull_h5_in **out) CULL_MUST_CHECK;
+bool cull_h5_has_excerpt(const cull_h5_in *file);     // does it serve?
+const char *cull_h5_seal_of(const cull_h5_in *file);  // "" where it has none
+void cull_h5_note(cull_h5_in *file, cull_buf *noted); // answers from now on; NULL: no longer
+void cull_h5_pack_notes(const cull_buf *noted, cull_buf *to); // append them as an excerpt
 
 #endif

@@ -6,14 +6,18 @@
 
 #include "base/crash.h"
 #include "base/memory.h"
+#include "record/h5/excerpt.h"
 
 struct cull_h5_in {
     cull_ctx *ctx;
     char *path;
-    hid_t file;
-    hid_t how;       // arrays are read
-    hid_t at;        // the object that was asked for last, or −1
-    char where[512]; // its path
+    char seal[CULL_H5_SEAL + 1]; // "" where it has none
+    cull_excerpt *known;         // what it answers without being opened; may be NULL
+    cull_buf *noted;             // what it answers is noted here, too; may be NULL
+    hid_t file;                  // −1: not opened
+    hid_t how;                   // arrays are read
+    hid_t at;                    // the object that was asked for last, or −1
+    char where[512];             // its path
 };
 
 // HDF5 clears its room for conversions before each read, a megabyte by default: bytes at least and
@@ -36,12 +40,34 @@ static bool is_small(const char *path)
     return stat(path, &st) == 0 && st.st_size <= SMALL;
 }
 
-cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
+static cull_status open_file(cull_h5_in *file)
 {
-    *out = NULL;
-    cull_h5_quiet(path);
-    CULL_TRY(cull_h5_check(ctx, path));
+    cull_h5_quiet(file->path);
 
+    const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+    file->how = H5Pcreate(H5P_DATASET_XFER);
+    cull_h5_enter(file->path);
+    if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
+        H5Pset_file_locking(how, false, true) >= 0 &&
+        (!is_small(file->path) || H5Pset_fapl_core(how, SMALL, false) >= 0))
+        file->file = H5Fopen(file->path, H5F_ACC_RDONLY, how);
+    const cull_status status =
+        file->file >= 0 ? CULL_OK
+                        : cull_fail(file->ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: %s",
+                                    file->path, cull_h5_why(file->ctx));
+    H5Pclose(how);
+    if (status != CULL_OK)
+        (void)cull_crash_leave();
+    return status;
+}
+
+// Checked, not opened.
+static cull_status begin(cull_ctx *ctx, const char *path, cull_h5_in **out)
+{
+    char seal[CULL_H5_SEAL + 1] = "";
+
+    *out = NULL;
+    CULL_TRY(cull_h5_check(ctx, path, seal));
     cull_h5_in *file = cull_alloc(1, sizeof *file);
     char *copy = cull_strdup(path);
     if (!file || !copy) {
@@ -49,24 +75,54 @@ cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
         cull_free(copy);
         return cull_no_memory(ctx);
     }
-    const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
-    *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1, .at = -1 };
-    file->how = H5Pcreate(H5P_DATASET_XFER);
-    cull_h5_enter(copy);
-    if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
-        H5Pset_file_locking(how, false, true) >= 0 &&
-        (!is_small(path) || H5Pset_fapl_core(how, SMALL, false) >= 0))
-        file->file = H5Fopen(path, H5F_ACC_RDONLY, how);
-    const cull_status status =
-        file->file >= 0 ? CULL_OK
-                        : cull_fail(ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: %s", path,
-                                    cull_h5_why(ctx));
-    H5Pclose(how);
-    if (status == CULL_OK)
-        *out = file;
-    else
-        cull_h5_close(file);
+    *file = (cull_h5_in){ .ctx = ctx, .path = copy, .file = -1, .how = -1, .at = -1 };
+    memcpy(file->seal, seal, sizeof seal);
+    *out = file;
+    return CULL_OK;
+}
+
+// What is begun and cannot be opened is closed.
+static cull_status finish(cull_h5_in **file, cull_status status)
+{
+    if (status != CULL_OK) {
+        cull_h5_close(*file);
+        *file = NULL;
+    }
     return status;
+}
+
+cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
+{
+    CULL_TRY(begin(ctx, path, out));
+    return finish(out, open_file(*out));
+}
+
+cull_status cull_h5_open_excerpt(cull_ctx *ctx, const char *path, const cull_h5_excerpt *excerpt,
+                                 cull_h5_in **out)
+{
+    CULL_TRY(begin(ctx, path, out));
+    cull_h5_in *file = *out;
+    cull_status status = CULL_OK;
+    if (*file->seal && strcmp(file->seal, excerpt->seal) == 0)
+        status = cull_excerpt_open(ctx, excerpt->n, excerpt->bytes, &file->known);
+    if (status == CULL_OK && !file->known)
+        status = open_file(file);
+    return finish(out, status);
+}
+
+bool cull_h5_has_excerpt(const cull_h5_in *file)
+{
+    return file->known;
+}
+
+const char *cull_h5_seal_of(const cull_h5_in *file)
+{
+    return file->seal;
+}
+
+void cull_h5_note(cull_h5_in *file, cull_buf *noted)
+{
+    file->noted = noted;
 }
 
 void cull_h5_close(cull_h5_in *file)
@@ -79,18 +135,25 @@ void cull_h5_close(cull_h5_in *file)
         (void)H5Fclose(file->file);
     if (file->how >= 0)
         (void)H5Pclose(file->how);
-    (void)cull_crash_leave();
+    if (file->file >= 0)
+        (void)cull_crash_leave();
     cull_free(file->path);
     cull_free(file);
 }
 
 // ---- names ----
 
+// A file that is asked what its excerpt does not know is opened after all.
+static bool is_open(cull_h5_in *file)
+{
+    return file->file >= 0 || open_file(file) == CULL_OK;
+}
+
 // An object by the first n bytes of its path; negative, with an error that nobody hears, where it
 // is missing. One is asked for many times in a row, and to find it takes longer than to read.
 static hid_t object_at(cull_h5_in *file, const char *path, size_t n)
 {
-    if (n >= sizeof file->where)
+    if (n >= sizeof file->where || !is_open(file))
         return -1;
     if (strlen(file->where) == n && memcmp(file->where, path, n) == 0)
         return file->at;
@@ -110,18 +173,24 @@ static hid_t group_of(cull_h5_in *file, const char *path, const char **name)
 
     *name = slash && n < sizeof file->where ? slash + 1 : path;
     if (n >= sizeof file->where)
-        return file->file;
+        return is_open(file) ? file->file : -1;
     return n == 0 ? object_at(file, "/", 1) : object_at(file, path, n);
 }
 
 bool cull_h5_has(cull_h5_in *file, const char *path)
 {
     const char *name;
+    bool there;
 
     if (strcmp(path, "/") == 0)
         return true;
-    const hid_t group = group_of(file, path, &name);
-    return group >= 0 && H5Lexists(group, name, H5P_DEFAULT) > 0;
+    if (!file->known || !cull_excerpt_has(file->known, path, &there)) {
+        const hid_t group = group_of(file, path, &name);
+        there = group >= 0 && H5Lexists(group, name, H5P_DEFAULT) > 0;
+    }
+    if (file->noted)
+        cull_note_has(file->noted, path, there);
+    return there;
 }
 
 // ---- values ----
@@ -171,8 +240,9 @@ static hid_t open_attribute(cull_h5_in *file, const char *where, const char *nam
     return object >= 0 && H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
 }
 
-cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
-                              const char *const **out)
+// NULL in *out: there is no such attribute.
+static cull_status attribute_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
+                                   const char *const **out)
 {
     const hid_t attribute = open_attribute(file, where, name);
 
@@ -198,6 +268,27 @@ cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *n
     return status;
 }
 
+cull_status cull_h5_get_texts(cull_h5_in *file, const char *where, const char *name, size_t *n,
+                              const char *const **out)
+{
+    const char *const *texts = NULL;
+    size_t count = 0;
+    bool known = false, there;
+
+    if (file->known)
+        CULL_TRY(cull_excerpt_texts(file->ctx, file->known, where, name, &known, &there, &count,
+                                    &texts));
+    if (!known)
+        CULL_TRY(attribute_texts(file, where, name, &count, &texts));
+    if (file->noted)
+        cull_note_texts(file->noted, where, name, count, texts);
+    if (texts) {
+        *n = count;
+        *out = texts;
+    }
+    return CULL_OK;
+}
+
 cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *name,
                              const char **out)
 {
@@ -210,23 +301,36 @@ cull_status cull_h5_get_text(cull_h5_in *file, const char *where, const char *na
     return CULL_OK;
 }
 
-cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name, double *out)
+static cull_status attribute_real(cull_h5_in *file, const char *where, const char *name,
+                                  bool *there, double *out)
 {
     const hid_t attribute = open_attribute(file, where, name);
 
-    if (attribute < 0)
+    *there = attribute >= 0;
+    if (!*there)
         return CULL_OK;
 
     const hid_t space = H5Aget_space(attribute);
-    double value = 0;
-    const bool ok = H5Sget_simple_extent_npoints(space) == 1 &&
-                    H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) >= 0;
+    const bool ok =
+        H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_DOUBLE, out) >= 0;
     H5Sclose(space);
     H5Aclose(attribute);
-    if (!ok)
-        return cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not a number",
-                         file->path, name, where);
-    *out = value;
+    return ok ? CULL_OK
+              : cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not a number",
+                          file->path, name, where);
+}
+
+cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name, double *out)
+{
+    double value = 0;
+    bool there;
+
+    if (!file->known || !cull_excerpt_real(file->known, where, name, &there, &value))
+        CULL_TRY(attribute_real(file, where, name, &there, &value));
+    if (file->noted)
+        cull_note_real(file->noted, where, name, there ? &value : NULL);
+    if (there)
+        *out = value;
     return CULL_OK;
 }
 
@@ -313,12 +417,13 @@ static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *p
 
 // ---- links ----
 
-cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to, const char **object)
+static cull_status read_link(cull_h5_in *file, const char *path, const char **target,
+                             const char **object)
 {
     H5L_info_t info;
-    const char *inside, *target, *name;
+    const char *name;
 
-    *to = *object = NULL;
+    *target = *object = NULL;
     const hid_t group = group_of(file, path, &name);
     if (H5Lget_info(group, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_EXTERNAL)
         return CULL_OK;
@@ -326,13 +431,26 @@ cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to, 
     if (!value)
         return CULL_ENOMEM;
     if (H5Lget_val(group, name, value, info.u.val_size, H5P_DEFAULT) < 0 ||
-        H5Lunpack_elink_val(value, info.u.val_size, NULL, &target, &inside) < 0)
+        H5Lunpack_elink_val(value, info.u.val_size, NULL, target, object) < 0)
         return unreadable(file, path);
+    return CULL_OK;
+}
+
+cull_status cull_h5_linked(cull_h5_in *file, const char *path, const char **to, const char **object)
+{
+    const char *target;
+
+    *to = NULL;
+    if (!file->known || !cull_excerpt_link(file->known, path, &target, object))
+        CULL_TRY(read_link(file, path, &target, object));
+    if (file->noted)
+        cull_note_link(file->noted, path, target, *object);
+    if (!target)
+        return CULL_OK;
     const char *slash = *target == '/' ? NULL : strrchr(file->path, '/');
     const int folder = slash ? (int)(slash - file->path + 1) : 0;
     *to =
         cull_arena_printf(cull_context_of(file->ctx)->alloc, "%.*s%s", folder, file->path, target);
-    *object = inside;
     return *to ? CULL_OK : cull_no_memory(file->ctx);
 }
 
@@ -353,25 +471,41 @@ static cull_status get_linked(cull_ctx *ctx, const char *to, const char *object,
     return status;
 }
 
-cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
-                        const void **data)
+static cull_status get_own(cull_h5_in *file, const char *path, cull_h5_shape *shape,
+                           const void **data)
 {
-    const char *to, *object, *name;
-
-    if (!cull_h5_has(file, path))
-        return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
-    CULL_TRY(cull_h5_linked(file, path, &to, &object));
-    *shape = (cull_h5_shape){ .type = type };
-    if (to)
-        return get_linked(file->ctx, to, object, shape, data);
+    const char *name;
     const hid_t group = group_of(file, path, &name);
     const hid_t array = H5Dopen2(group, name, H5P_DEFAULT);
+
     if (array < 0)
         return unreadable(file, path);
-
     const hid_t space = H5Dget_space(array);
     const cull_status status = get(file, array, space, path, shape, data);
     H5Sclose(space);
     H5Dclose(array);
     return status;
+}
+
+cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_shape *shape,
+                        const void **data)
+{
+    const char *to, *object;
+    bool known = false;
+
+    *shape = (cull_h5_shape){ .type = type };
+    if (file->known)
+        CULL_TRY(cull_excerpt_array(file->ctx, file->known, path, &known, shape, data));
+    if (!known) {
+        if (!cull_h5_has(file, path))
+            return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
+        CULL_TRY(cull_h5_linked(file, path, &to, &object));
+        *shape = (cull_h5_shape){ .type = type };
+        if (to)
+            return get_linked(file->ctx, to, object, shape, data);
+        CULL_TRY(get_own(file, path, shape, data));
+    }
+    if (file->noted)
+        cull_note_array(file->noted, path, shape, *data);
+    return CULL_OK;
 }

@@ -50,10 +50,11 @@ static int find_seal(int fd, uint64_t n, char seal[CULL_H5_SEAL], verdict *out)
     return error;
 }
 
-static int check(int fd, verdict *out)
+// seal: (CULL_H5_SEAL)
+static int check(int fd, verdict *out, char *seal)
 {
     struct stat st;
-    char seal[CULL_H5_SEAL], right[CULL_H5_SEAL];
+    char right[CULL_H5_SEAL];
     cull_key key;
 
     if (fstat(fd, &st) != 0)
@@ -68,7 +69,7 @@ static int check(int fd, verdict *out)
     if (error || *out != WHOLE)
         return error;
     cull_h5_seal(right, &key);
-    *out = memcmp(seal, right, sizeof seal) != 0 ? DAMAGED : WHOLE;
+    *out = memcmp(seal, right, sizeof right) != 0 ? DAMAGED : WHOLE;
     return 0;
 }
 
@@ -94,7 +95,7 @@ static cull_status say(cull_ctx *ctx, const char *path, verdict v)
     return CULL_OK;
 }
 
-cull_status cull_h5_check(cull_ctx *ctx, const char *path)
+cull_status cull_h5_check(cull_ctx *ctx, const char *path, char seal[CULL_H5_SEAL + 1])
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     verdict v = WHOLE;
@@ -104,8 +105,9 @@ cull_status cull_h5_check(cull_ctx *ctx, const char *path)
     if (fd < 0)
         return cull_fail(ctx, CULL_EIO, "%s: cannot be read: %s", path, strerror(errno));
 
-    const int error = check(fd, &v);
+    const int error = check(fd, &v, seal);
     close(fd);
+    seal[error || v != WHOLE ? 0 : CULL_H5_SEAL] = '\0';
     if (error == ENOMEM)
         return cull_no_memory(ctx);
     if (error) // a bad sector, which is damage, too

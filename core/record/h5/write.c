@@ -163,7 +163,8 @@ cull_h5 *cull_h5_edit(cull_ctx *ctx, const char *from, const char *to)
     size_t n;
 
     cull_h5_quiet(from);
-    char *bytes = cull_h5_check(ctx, from) == CULL_OK ? read_whole(ctx, from, &n) : NULL;
+    char seal[CULL_H5_SEAL + 1];
+    char *bytes = cull_h5_check(ctx, from, seal) == CULL_OK ? read_whole(ctx, from, &n) : NULL;
     cull_h5 *file = bytes ? cull_alloc(1, sizeof *file) : NULL;
     char *copy = file ? cull_strdup(to) : NULL;
     if (!copy) {

@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "base/new_file.h"
+#include "record/folder/index.h"
 #include "record/h5/h5.h"
 #include "record/trial_file.h"
 #include "results/frame.h"
@@ -206,7 +207,7 @@ static void a_later_metric_becomes_a_sibling(void **state)
     assert_false(cull_evaluation_exists(p, "00000000000000000000000000000000"));
     assert_null(cull_trial_exists(&stored, first));
 
-    assert_ok(host, cull_index_write(ctx, folder));
+    assert_ok(host, cull_index_write(ctx, folder, NULL));
     cull_h5_in *file;
     assert_ok(host, cull_h5_open(ctx, cull_arena_printf(host->context.alloc, "%s/index.h5", folder),
                                  &file));
@@ -244,7 +245,7 @@ static void a_damaged_file_counts_as_absent(void **state)
 
     cull_h5_in *file;
     assert_fails(host, cull_h5_open(ctx, path, &file), CULL_EFORMAT, "is not a whole HDF5 file");
-    assert_ok(host, cull_index_write(ctx, folder));
+    assert_ok(host, cull_index_write(ctx, folder, NULL));
     assert_ok(host, cull_trial_write(ctx, folder, &m->trial)); // and is replaced
     assert_ok(host, cull_find_stored_trials(ctx, folder, &stored));
     assert_int_equal(stored.n, 1);
