@@ -264,6 +264,9 @@ methods:
   drop:      {{ criterion: frequency, strategy: lowest }}
   narrow:    {{ criterion: {{ wanda: {{ by: channel }} }}, strategy: {{ channels: {{ widths: equal }} }} }}
   fours:     {{ criterion: aimer, strategy: lowest }}
+  thin:      [ {{ criterion: frequency, strategy: lowest }}, {{ criterion: wanda, strategy: {{ unstructured: {{ experts: 0.3 }} }} }} ]
+  thinner:   [ {{ criterion: {{ wanda: {{ by: channel }} }}, strategy: {{ channels: {{ widths: equal }} }} }},
+               {{ criterion: magnitude, strategy: {{ unstructured: {{ experts: 0.45 }} }} }} ]
 sparsities:  [ {{ bytes: {some} }}, {{ bytes: {few} }} ]
 metrics:     [ {{ perplexity: {{ files: seen.jsonl, documents: ids }} }} ]
 """
@@ -283,13 +286,17 @@ def check_bytes(cull, model, methods, name, work):
     F = m.layer[0]["w1"].shape[1]
     some, few = int(0.83 * all_of_it) + 77, int(0.59 * all_of_it) - 1
     run = Run(cull, work, BYTES.format(model=model, some=some, few=few), seen=rows_of(methods, name).tolist())
-    for method in ("drop", "narrow", "fours"):
-        unit = 2 * m.L * (m.E * 3 * m.D if method == "narrow" else 3 * m.D * F + m.D)
+    for method in ("drop", "narrow", "fours", "thin", "thinner"):
+        unit = 2 * m.L * (m.E * 3 * m.D if method in ("narrow", "thinner") else 3 * m.D * F + m.D)
+        assert len(run.trial[method]) == 2
         for (sparsity, _), trial in sorted(run.trial[method].items()):
             out = f"{work}/{method}-{sparsity}"
             call(cull, "export", trial, "-o", out, "--quiet")
-            budget, size = some if sparsity < 0.3 else few, bytes_of(out)
-            wrong += told(f"{name} {method} {sparsity}", budget - unit < size <= budget, f"{size} of {budget} bytes")
+            with h5py.File(trial) as f:
+                achieved = f["cut"].attrs["achieved_expert"]
+            budget, size = some if sparsity == min(run.trial[method])[0] else few, bytes_of(out)
+            good = budget - unit < size <= budget and sparsity - 0.02 < achieved <= sparsity + 5e-5
+            wrong += told(f"{name} {method} {sparsity}", good, f"{size} of {budget} bytes, {achieved:.4f} gone")
     return wrong
 
 

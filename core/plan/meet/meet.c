@@ -103,6 +103,21 @@ static double saved_channels(const cull_meeting *m, const void *arg, double spar
     return saved;
 }
 
+// Is the budget the stage's alone? What masks or rewrites weights behind it is stored as before, in
+// what it leaves.
+static bool others_store_alike(const cull_meeting *m)
+{
+    const uint32_t may = CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_RULE;
+    const cull_method *method = &m->plan->spec->methods[m->step->method];
+
+    for (size_t i = 0; i < method->n; i++)
+        if (i < m->step->stage ||
+            (i > m->step->stage && (cull_stage_emits(&method->stage[i]) & ~may)))
+            return false;
+    return true;
+}
+
+// *out: of the whole method, in which later stages have shares of their own.
 static cull_status of_bytes(const cull_meeting *m, double *out)
 {
     const cull_model_facts *facts = m->s->opened.facts;
@@ -131,6 +146,7 @@ static cull_status of_bytes(const cull_meeting *m, double *out)
                                (double)facts->bytes - m->step->budget->value);
     if (isnan(*out))
         cull_meeting_refuse(m, "bytes: what is not in routed experts is larger already");
+    *out = m->step->later < 1 ? 1 - (1 - *out) * m->step->later : *out;
     return CULL_OK;
 }
 
@@ -146,10 +162,11 @@ static cull_status meet(const cull_meeting *m, double *sparsity, double *spared)
         *sparsity = of_experts(m);
     else if (kind == CULL_ACTIVE)
         return cull_meet_active(m, sparsity, spared);
-    else if (m->plan->spec->methods[m->step->method].n == 1)
+    else if (others_store_alike(m))
         return of_bytes(m, sparsity);
     else
-        cull_meeting_refuse(m, "a budget of bytes takes a method of one stage");
+        cull_meeting_refuse(m, "bytes: the stage that has no share of its own comes first, and "
+                               "behind it only such as change weights, which are stored as before");
     return CULL_OK;
 }
 
