@@ -120,3 +120,8 @@ foreach(name llama4-two nemotron-latent v3-halves)
     ${CMAKE_CURRENT_LIST_DIR}/check_merge_families.py $<TARGET_FILE:cull> ${name})
   set_tests_properties(golden-merges-${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)
 endforeach()
+
+# Budgets of bytes beside the sizes of exports, in FP8 and MXFP4 and where a router has groups.
+add_test(NAME golden-bytes-stored COMMAND sh -c "\"\${CULL_TEST_PYTHON:-python3}\" \"$1\" \"$2\"" sh
+  ${CMAKE_CURRENT_SOURCE_DIR}/support/check_bytes.py $<TARGET_FILE:cull>)
+set_tests_properties(golden-bytes-stored PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)

@@ -43,8 +43,8 @@ static double stored_bytes(const cull_matrix *m)
     return m->bias ? bytes + (double)m->rows * (double)cull_dtype_bits(m->bias_dtype) / 8 : bytes;
 }
 
-// Of one expert of layer l, without its row of the router.
-static cull_status expert_bytes(const cull_meeting *m, size_t l, double *out)
+// Of one expert of layer l, without its row of the router; *quantised: in blocks with scales.
+static cull_status expert_bytes(const cull_meeting *m, size_t l, double *out, bool *quantised)
 {
     static const cull_part parts[] = { CULL_PART_GATE, CULL_PART_UP, CULL_PART_DOWN };
     const cull_open_model *model = &m->s->opened;
@@ -59,6 +59,7 @@ static cull_status expert_bytes(const cull_meeting *m, size_t l, double *out)
             ctx, model->plugin, l, matrix,
             model->backend->matrix(ctx, model->model, cull_at_expert(l, parts[i], 0), &matrix)));
         *out += stored_bytes(&matrix);
+        *quantised = *quantised || matrix.scale;
     }
     return CULL_OK;
 }
@@ -71,21 +72,27 @@ static double left_in_place(const cull_meeting *m)
     return novice ? (double)m->s->opened.facts->D * sizeof(float) : 0;
 }
 
-// Whole experts of each layer, or, in one ranking, of the layers where they are smallest.
+// Whole experts of each layer, or, in one ranking, of the layers where they are smallest; as many
+// of each of a router's groups, where those stay equal.
 static double saved_experts(const cull_meeting *m, const void *arg, double sparsity)
 {
     const double *one = arg; // (L) bytes of an expert
-    double saved = 0, experts = 0, least = INFINITY;
+    const bool levels = cull_meeting_levels(m->step);
+    double saved = 0, experts = 0, stay = 0, least = INFINITY;
 
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         if (!cull_meeting_is_free(m, l) || m->s->layer[l]->E == 0)
             continue;
         const double E = (double)m->s->layer[l]->E, each = one[l] - left_in_place(m);
-        saved += cull_whole(sparsity * E) * each;
+        const double groups = levels ? fmax(1, (double)m->s->layer[l]->n_group) : 1;
+        saved += floor(cull_whole(sparsity * E) / groups) * groups * each;
         experts += E;
+        stay += groups - 1;
         least = fmin(least, each);
     }
-    return m->step->scope == CULL_ALLOCATE_GLOBAL ? cull_whole(sparsity * experts) * least : saved;
+    return m->step->scope == CULL_ALLOCATE_GLOBAL
+               ? fmax(0, cull_whole(sparsity * experts) - stay) * least
+               : saved;
 }
 
 // Whole runs of channels of every expert.
@@ -117,30 +124,56 @@ static bool others_store_alike(const cull_meeting *m)
     return true;
 }
 
-// *out: of the whole method, in which later stages have shares of their own.
-static cull_status of_bytes(const cull_meeting *m, double *out)
+static bool changes_weights(const cull_meeting *m)
 {
-    const cull_model_facts *facts = m->s->opened.facts;
+    const cull_method *method = &m->plan->spec->methods[m->step->method];
+
+    for (size_t i = 0; i < method->n; i++)
+        if (cull_stage_emits(&method->stage[i]) & (CULL_EMITS_MASK | CULL_EMITS_MATRIX))
+            return true;
+    return false;
+}
+
+// Why no export meets a budget of bytes; NULL: one may.
+static const char *why_stored(const cull_meeting *m, bool quantised)
+{
     const uint32_t stays = 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_ALIAS;
     const bool goes = m->step->unit == CULL_UNIT_EXPERT
                           ? !(m->step->emits & stays)
                           : m->step->unit == CULL_UNIT_CHANNEL && cull_meeting_narrows(m->step) &&
                                 cull_meeting_all_free(m);
+
+    if (!others_store_alike(m))
+        return "bytes: the stage that has no share of its own comes first, and behind it only such "
+               "as change weights, which are stored as before";
+    if (!goes)
+        return "bytes: what this strategy removes is stored as before, as zeros or copies; it "
+               "takes experts whose router rows go too, or channels of all layers with widths: "
+               "equal";
+    return quantised && changes_weights(m)
+               ? "bytes: quantised weights that are masked or rewritten can only be stored "
+                 "dequantised"
+               : NULL;
+}
+
+// *out: of the whole method, in which later stages have shares of their own.
+static cull_status of_bytes(const cull_meeting *m, double *out)
+{
+    const cull_model_facts *facts = m->s->opened.facts;
     double *one = cull_take(m->problems->ctx, facts->L + 1, sizeof *one);
+    bool quantised = false;
 
     *out = NAN;
     if (!one)
         return CULL_ENOMEM;
-    if (!goes) {
-        cull_meeting_refuse(
-            m, "bytes: what this strategy removes is stored as before, as zeros or copies; it "
-               "takes experts whose router rows go too, or channels of all layers with widths: "
-               "equal");
-        return CULL_OK;
-    }
     for (size_t l = 0; l < facts->L; l++)
         if (m->s->layer[l]->E > 0)
-            CULL_TRY(expert_bytes(m, l, &one[l]));
+            CULL_TRY(expert_bytes(m, l, &one[l], &quantised));
+    const char *why = why_stored(m, quantised);
+    if (why) {
+        cull_meeting_refuse(m, why);
+        return CULL_OK;
+    }
     *out = cull_least_sparsity(m, one,
                                m->step->unit == CULL_UNIT_EXPERT ? saved_experts : saved_channels,
                                (double)facts->bytes - m->step->budget->value);
@@ -162,11 +195,8 @@ static cull_status meet(const cull_meeting *m, double *sparsity, double *spared)
         *sparsity = of_experts(m);
     else if (kind == CULL_ACTIVE)
         return cull_meet_active(m, sparsity, spared);
-    else if (others_store_alike(m))
-        return of_bytes(m, sparsity);
     else
-        cull_meeting_refuse(m, "bytes: the stage that has no share of its own comes first, and "
-                               "behind it only such as change weights, which are stored as before");
+        return of_bytes(m, sparsity);
     return CULL_OK;
 }
 

@@ -35,12 +35,25 @@ const void *cull_meeting_setting(const cull_step *step, const char *name, cull_t
     return param && param->type == type ? (const char *)use->settings + param->offset : NULL;
 }
 
-bool cull_meeting_narrows(const cull_step *step)
+// Is a setting of the strategy's the word "equal"?
+static bool is_equal(const cull_step *step, const char *name)
 {
-    const cull_param *param = cull_setting_find(step->spec->strategy.plugin, "widths");
-    const int64_t *choice = cull_meeting_setting(step, "widths", CULL_CHOICE);
+    const cull_param *param = cull_setting_find(step->spec->strategy.plugin, name);
+    const int64_t *choice = cull_meeting_setting(step, name, CULL_CHOICE);
 
     return choice && strcmp(param->choices[*choice], "equal") == 0;
+}
+
+bool cull_meeting_narrows(const cull_step *step)
+{
+    return is_equal(step, "widths");
+}
+
+bool cull_meeting_levels(const cull_step *step)
+{
+    const uint32_t merged = 1u << CULL_ACTION_DROP | CULL_EMITS_MATRIX;
+
+    return (step->emits & merged) == merged || is_equal(step, "groups");
 }
 
 static double units_of_layer(const cull_meeting *m, size_t l)

@@ -23,6 +23,9 @@ const void *cull_meeting_setting(const cull_step *step, const char *name, cull_t
 // Do all experts stay equally wide, so that what goes is neither stored nor run?
 bool cull_meeting_narrows(const cull_step *step);
 
+// Do as many experts stay in each of a router's groups?
+bool cull_meeting_levels(const cull_step *step);
+
 // The units of which whole ones go, in the layer that has most, or in all layers together.
 double cull_meeting_units(const cull_meeting *m);
 
