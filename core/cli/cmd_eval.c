@@ -12,6 +12,7 @@
 #include "cli/eval_text.h"
 #include "cli/experiment.h"
 #include "plan/cost/cost.h"
+#include "record/trial_file.h"
 #include "study/run.h"
 
 typedef struct request {
@@ -113,6 +114,23 @@ static cull_status compute(cull_cli *cli, const cull_eval_wanted *wanted, const 
     return cull_run_trials(ctx, cli->registry, &e->plan, &e->inputs, &flow, tally);
 }
 
+// A folder that is named after the model's alone may hold another model of that name.
+static cull_status warn_of_others(cull_ctx *ctx, const char *folder, const cull_experiment *e)
+{
+    cull_stored_trials stored;
+    size_t others = 0;
+
+    CULL_TRY(cull_find_stored_trials(ctx, folder, &stored));
+    for (size_t i = 0; i < stored.n; i++)
+        others += strcmp(stored.at[i].id, e->plan.cell[0].id.hex) != 0;
+    if (others)
+        ctx->host->log(ctx, CULL_WARN,
+                       "%s also holds %zu trial%s of another model of this name, or of another "
+                       "precision, and cull compare takes the last one: -o names a folder apart",
+                       folder, others, others == 1 ? "" : "s");
+    return CULL_OK;
+}
+
 static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e, size_t argc,
                             const char *const *argv, cull_tally *tally)
 {
@@ -126,6 +144,8 @@ static cull_status evaluate(cull_cli *cli, const request *r, cull_experiment *e,
     if (!folder)
         return cull_no_memory(ctx);
     CULL_TRY(compute(cli, &r->wanted, text, folder, e, argc, argv, tally));
+    if (!r->folder)
+        CULL_TRY(warn_of_others(ctx, folder, e));
     return tally->failed ? CULL_OK : cull_eval_show(cli, folder, e, &r->out);
 }
 

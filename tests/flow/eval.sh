@@ -24,4 +24,16 @@ says 'empty.jsonl:1: the text of task "empty" has no bytes'
 echo '{"text": "The cup is in the garden"}' >> empty.jsonl
 "$CULL" eval "$MODEL" --tasks empty.jsonl -o empty > log 2>&1 || fail "an empty text beside another is refused"
 grep -q 'inf' log && fail "an empty text beside another makes a value infinite"
+
+# Two checkpoints of one name, whose results fall into one folder: each is shown its own, and that is said.
+mkdir a b
+cp -r "$MODEL" a/ckpt
+cp -r "$SOURCE/models/tinyworld-olmoe" b/ckpt
+"$CULL" eval a/ckpt --tasks a.jsonl > first 2> log || fail "eval of a/ckpt"
+[ ! -s log ] || ! grep -q 'of another model' log || fail "a warning of another model that is not there"
+said 0 'results/eval-ckpt also holds 1 trial of another model of this name' eval b/ckpt --tasks a.jsonl
+said 0 'also holds 1 trial of another' eval a/ckpt --tasks a.jsonl
+"$CULL" eval a/ckpt --tasks a.jsonl 2> log | diff first - || fail "a/ckpt has other values beside b/ckpt"
+"$CULL" eval b/ckpt --tasks a.jsonl -o apart > log 2>&1 || fail "eval of b/ckpt apart"
+! grep -q 'also holds' log || fail "a warning where -o is given"
 exit 0
