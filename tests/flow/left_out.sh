@@ -34,6 +34,12 @@ warns trace model --ids ids.jsonl -o trace.h5
 warns inspect model
 warns export "$trial" -o exported
 
+# Weights that config.json calls quantised, and that are not.
+cp -r "$SOURCE/models/tinyworld-mixtral" plain
+sed -i 's/"vocab_size"/"quantization_config": {"quant_method": "fp8"}, "vocab_size"/' plain/config.json
+"$CULL" inspect plain > log 2>&1 || fail "inspect of plain weights that are called FP8"
+once 'quantization_config is left out: it says fp8, but no weight is stored so'
+
 # refused TEXT: no command opens the model, and all say why.
 refused()
 {

@@ -427,6 +427,18 @@ static bool has_adapter(cull_ctx *ctx, const cull_model *m)
     return path && access(path, F_OK) == 0;
 }
 
+// config.json says that weights are quantised, and none is.
+static bool is_plain(const cull_model *m)
+{
+    bool plain = (m->s.block_rows || m->s.mxfp4) && !m->files.missing;
+
+    for (size_t i = 0; plain && i < m->files.n_tensors; i++) {
+        const hf_tensor *t = &m->files.tensor[i];
+        plain = t->t.dtype != CULL_DT_F8_E4M3 && t->role != HF_STACK_BLOCKS;
+    }
+    return plain;
+}
+
 cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
 {
     run runs[MOST_RUNS] = { 0 };
@@ -451,6 +463,11 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
         hf_note(ctx, m,
                 "adapter_config.json: the adapter beside the model is left out; transformers with "
                 "peft opens the folder as the base model that it names, and the adapter");
+    if (is_plain(m))
+        hf_note(ctx, m,
+                "config.json: quantization_config is left out: it says %s, but no weight is "
+                "stored so",
+                m->s.mxfp4 ? "mxfp4" : "fp8");
     if (m->files.unlisted)
         hf_note(ctx, m, "%zu tensors stand in the shards but not in the index", m->files.unlisted);
     if (m->files.beside)
