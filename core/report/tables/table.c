@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "results/load.h"
 
 // ---- making ----
 
@@ -178,13 +179,29 @@ static size_t part_end(const cull_table *t, size_t first, size_t width)
     return end;
 }
 
-// Where some cell of a column has its star, the others have a blank there.
-static int add_cell(struct libscols_line *line, size_t at, const cull_table_cell *cell, bool stars,
-                    bool colours)
+// libsmartcols shows bytes that are no UTF-8 by their numbers, and would do so with the "\" of what
+// is shown by its number already.
+static bool is_text(const cull_table *t)
 {
+    bool valid = true;
+
+    for (size_t c = 0; valid && c < t->n_columns; c++)
+        valid = cull_utf8_valid(t->column[c].name, strlen(t->column[c].name));
+    for (size_t i = 0; valid && i < t->n_rows * t->n_columns; i++)
+        valid = cull_utf8_valid(t->cell[i].text, strlen(t->cell[i].text));
+    return valid;
+}
+
+// Where some cell of a column has its star, the others have a blank there.
+static int add_cell(const cull_table *t, struct libscols_line *line, size_t at,
+                    const cull_table_cell *cell, bool stars, bool colours)
+{
+    const char *shown = cull_visible_name(t->ctx, cell->text);
     char text[600];
 
-    snprintf(text, sizeof text, "%s%s", cell->text, cell->best ? "*" : stars ? " " : "");
+    if (!shown)
+        return -1;
+    snprintf(text, sizeof text, "%s%s", shown, cell->best ? "*" : stars ? " " : "");
     if (scols_line_set_data(line, at, text) != 0)
         return -1;
     return cell->best && colours ? scols_cell_set_color(scols_line_get_cell(line, at), "\033[1m")
@@ -199,7 +216,9 @@ static int fill(struct libscols_table *lines, const cull_table *t, size_t first,
             continue;
         char name[HEADING];
         heading(t, c, c == first, name);
-        if (!scols_table_new_column(lines, name, 1, t->column[c].right ? SCOLS_FL_RIGHT : 0))
+        const char *shown = cull_visible_name(t->ctx, name);
+        if (!shown ||
+            !scols_table_new_column(lines, shown, 1, t->column[c].right ? SCOLS_FL_RIGHT : 0))
             return -1;
     }
     for (size_t r = 0; r < t->n_rows; r++) {
@@ -207,7 +226,7 @@ static int fill(struct libscols_table *lines, const cull_table *t, size_t first,
         size_t at = 0;
         for (size_t c = 0; line && c < end; c++)
             if (c < t->fixed || c >= first)
-                if (add_cell(line, at++, cell_at(t, r, c), has_best(t, c), colours) != 0)
+                if (add_cell(t, line, at++, cell_at(t, r, c), has_best(t, c), colours) != 0)
                     return -1;
         if (!line)
             return -1;
@@ -230,6 +249,8 @@ static int show_part(const cull_table *t, FILE *out, size_t first, size_t end, s
         failed = scols_table_set_termforce(lines, SCOLS_TERMFORCE_NEVER);
     if (!failed)
         failed = scols_table_enable_colors(lines, colours);
+    if (!failed)
+        failed = scols_table_enable_noencoding(lines, is_text(t));
     if (!failed)
         failed = fill(lines, t, first, end, colours);
     if (!failed)

@@ -207,6 +207,35 @@ static void a_narrow_one(void **state)
                                            "é                \n");
 }
 
+// Control characters are shown by their numbers, once; a byte that is no text is, too.
+static void what_a_terminal_would_obey(void **state)
+{
+    static const cull_table_column column = { "p\033[2J", false, false, false };
+    static const char *const pairs[][2] = {
+        { "a\\x1b[2Jb\\", "a\\x1b[2Jb\\" },
+        { "a\033[2Jb", "a\\x1b[2Jb" },
+        { "a\nb\tc\302\233", "a\\x0ab\\x09c\\x9b" },
+    };
+    fake_host *host = *state;
+
+    for (size_t i = 0; i <= sizeof pairs / sizeof *pairs; i++) {
+        const bool text = i < sizeof pairs / sizeof *pairs;
+        char *got = NULL, want[64];
+        size_t n = 0;
+        cull_table t = cull_table_new(fake_ctx(host), 1, 1, &column);
+        cull_table_row(&t);
+        cull_table_set(&t, 0, text ? pairs[i][0] : "a\233b");
+        FILE *out = open_memstream(&got, &n);
+        assert_int_equal(cull_table_show(&t, out, 0), CULL_OK);
+        fclose(out);
+        (void)snprintf(want, sizeof want, "p\\x1b[2J\n%s", text ? pairs[i][1] : "");
+        if (text)
+            assert_memory_equal(got, want, strlen(want));
+        assert_null(strpbrk(got, "\033\233\t"));
+        free(got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(latex_signs, make, clear),
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
+        cmocka_unit_test_setup_teardown(what_a_terminal_would_obey, make, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
