@@ -34,7 +34,7 @@ cat >> e.yaml << END
 calibrate:  { ids: { files: ids.jsonl } }
 methods:    { reap: [ { criterion: reap, strategy: lowest } ] }
 sparsities: [ 0.5 ]
-metrics:    [ { perplexity: { files: ids.jsonl, documents: ids, length: 8 } } ]
+metrics:    [ { perplexity: { files: ids.jsonl, documents: ids } } ]
 END
 "$CULL" plan e.yaml > page 2> log || fail "plan"
 [ "$(grep -c '^model m.* routed; there are no weights' page)" -eq "$(grep -c '^[^#]' "$PUBLISHED/counts.txt")" ] ||

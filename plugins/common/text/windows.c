@@ -8,6 +8,16 @@
 #include "common/text/id_rows.h"
 #include "common/text/two_bos.h"
 
+cull_status windows_check(cull_ctx *ctx, const windows_wanted *want)
+{
+    if (!want->ids ||
+        (want->seqlen == WINDOWS_LENGTH && want->bos == TEXT_BOS_ROW && want->reading.first == 0))
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EINVAL,
+                           "documents: ids are windows as they are: length, bos and first would "
+                           "have no effect");
+}
+
 typedef struct rows_of { // a file's windows
     const char *name;
     size_t n;

@@ -6,7 +6,7 @@
 #include "common/text/text_file.h"
 
 // As text_documents, or rows of token ids, each a window.
-enum { WINDOWS_IDS = TEXT_LINE + 1 };
+enum { WINDOWS_IDS = TEXT_LINE + 1, WINDOWS_LENGTH = 2048 };
 static const char *const windows_documents_names[] = { "file", "line", "ids", NULL };
 
 typedef struct windows_of {
@@ -30,6 +30,8 @@ typedef struct windows_wanted {
     uint32_t wants;
 } windows_wanted;
 
+// Refuses what would have no effect: rows of ids are windows as they are.
+cull_status windows_check(cull_ctx *, const windows_wanted *);
 cull_status windows_prepare(cull_ctx *, const cull_text *, const windows_wanted *,
                             cull_requests *out);
 cull_status windows_attributes(cull_ctx *, const windows *, const char *task, cull_report *out);
@@ -45,8 +47,8 @@ cull_status windows_attributes(cull_ctx *, const windows *, const char *task, cu
           .offset = CULL_FIELD(S, seqlen, int64_t),                                                \
           .lo = 2,                                                                                 \
           .hi = 1 << 20,                                                                           \
-          .def = 2048 },                                                                           \
-        CULL_P_INT(S, seqlen, 2048, 2, 1 << 20, "the same, by the papers' name"),                  \
+          .def = WINDOWS_LENGTH },                                                                 \
+        CULL_P_INT(S, seqlen, WINDOWS_LENGTH, 2, 1 << 20, "the same, by the papers' name"),        \
         CULL_P_INT(S, rows_per_file, 0, 0, 1 << 30,                                                \
                    "windows of each file, from the first on; 0: all; fewer is an error"),          \
         CULL_P_CHOICE(                                                                             \

@@ -38,9 +38,12 @@ static const cull_param params[] = {
     CULL_P_INT(struct settings, first, 0, 0, 1 << 30, "documents read of each file; 0: all"),
 };
 
+// Of all rows there is no sample.
 static bool random(const void *settings)
 {
-    return ((const struct settings *)settings)->take == TAKE_SAMPLE;
+    const struct settings *set = settings;
+
+    return set->take == TAKE_SAMPLE && (set->rows || set->rows_per_file);
 }
 
 // The chosen `want` of n numbers, ascending: the first, or a sample without repetition.

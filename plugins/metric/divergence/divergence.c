@@ -106,9 +106,17 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_request
     return status;
 }
 
-static const cull_metric divergence = { .size = sizeof divergence,
-                                        .prepare = prepare,
-                                        .score = score };
+static cull_status check(cull_ctx *ctx, const void *settings)
+{
+    const struct settings *set = settings;
+    const windows_wanted want = WINDOWS_WANTED(set, 0);
+
+    return windows_check(ctx, &want);
+}
+
+static const cull_metric divergence = {
+    .size = sizeof divergence, .prepare = prepare, .score = score, .check = check
+};
 
 CULL_PLUGIN(
     METRIC, divergence, "1.1",

@@ -28,9 +28,10 @@ static const cull_param params[] = {
 static cull_status check(cull_ctx *ctx, const void *settings)
 {
     const struct settings *set = settings;
+    const windows_wanted want = WINDOWS_WANTED(set, 0);
 
     if (set->windows != ROLLING)
-        return CULL_OK;
+        return windows_check(ctx, &want);
     if (set->documents == WINDOWS_IDS)
         return ctx->host->fail(ctx, CULL_EINVAL, "rolling windows are of texts: no documents: ids");
     if (set->bos == TEXT_BOS_ROW)

@@ -103,7 +103,10 @@ static void a_random_sample_makes_seeds_matter(void **state)
     make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
     assert_int_equal(cells_of("reap"), 1);
     assert_int_equal(plan.n_sets, 1);
-    take = "sample";
+    take = "sample"; // of all rows, which is all of them
+    make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
+    assert_int_equal(cells_of("reap"), 1);
+    take = "sample, rows: 4";
     make(methods, "sparsities: 0.5\nseeds: [ 1, 2 ]");
     take = "head";
     assert_int_equal(cells_of("reap"), 2);
@@ -197,7 +200,7 @@ static void make_two(const char *methods, const char *axes)
     snprintf(calibrate, sizeof calibrate,
              "{ facts: { text: { files: %s/models/tinyworld/text/facts.calibration.txt } },"
              " code: { text: { files: %s/models/tinyworld/text/code.calibration.txt,"
-             " take: sample } } }",
+             " take: sample, rows: 1 } } }",
              CULL_SOURCE_DIR, CULL_SOURCE_DIR);
     make_of(calibrate, methods, axes);
 }
