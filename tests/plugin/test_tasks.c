@@ -400,7 +400,9 @@ static void test_own_generation(void **state)
     assert_true(seen_value(seen, "gen", "exact_match", "digits")->value == 1);
 }
 
-#define GOOD "prompt: q\nchoices: [a, b]\ngold: g\n"
+#define GOOD    "prompt: q\nchoices: [a, b]\ngold: g\n"
+#define ROLLING "kind: rolling\ntext: \"{{t}}\"\n"
+#define WRITTEN "kind: generate\nprompt: q\nanswer: a\nuntil: [x]\n"
 
 static void test_bad_definitions(void **state)
 {
@@ -429,6 +431,15 @@ static void test_bad_definitions(void **state)
         { "prompt: \"{% if q %}\"\nchoices: [a]\ngold: g\n", ":1:1: a template has fields" },
         { "kind: generate\nprompt: q\nanswer: a\nuntil: [x]\nfilters: [{name: f, pattern: '('}]\n",
           ":5:1: " },
+        { GOOD "labels: l\n", ":4:1: \"labels\" are of no use without \"gold_is\": label" },
+        { GOOD "hash: prepared\n", ":4:1: \"hash\" is of no use without \"prepare\"" },
+        { ROLLING "description: d\n", ":3:1: \"description\" is of no use in a task of this kind" },
+        { ROLLING "shots: 0\n", ":3:1: \"shots\" is of no use in a task of this kind" },
+        { WRITTEN "generation: { max_gen_toks: 4 }\n", ":5:1: \"generation\" is only logged, and "
+                                                       "answers are greedy up to `until`: "
+                                                       "\"max_gen_toks\" would have no effect" },
+        { WRITTEN "generation: { do_sample: true }\n", "\"do_sample\" would have no effect" },
+        { WRITTEN "generation: { until: [y] }\n", "\"until\" would have no effect" },
     };
     const cull_text text = byte_text(1024);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -26,11 +26,20 @@ static bool is_file_of(const char *path, const char *name)
 static cull_status find_file(cull_ctx *ctx, const building *how, const char *task_name,
                              const char *name, const char **out)
 {
-    for (size_t i = 0; i < how->data.n; i++)
-        if (is_file_of(how->data.at[i], name)) {
-            *out = how->data.at[i];
-            return CULL_OK;
-        }
+    *out = NULL;
+    for (size_t i = 0; i < how->data.n; i++) {
+        const char *path = how->data.at[i];
+        if (!is_file_of(path, name))
+            continue;
+        if (!*out)
+            *out = path;
+        else if (strcmp(*out, path) != 0)
+            ctx->host->log(ctx, CULL_WARN,
+                           "task %s: of two files of one name %s is read, and %s is left out",
+                           task_name, *out, path);
+    }
+    if (*out)
+        return CULL_OK;
     return ctx->host->fail(ctx, CULL_EINVAL,
                            "task %s needs a file %s.jsonl (or .jsonl.gz), which is not in "
                            "`data`",

@@ -131,6 +131,8 @@ static cull_status read_prepare(const reading *r)
     CULL_TRY(word(r, "hash", hashes, &hash));
     r->spec->derive = derive[prepare];
     r->spec->hash_derived = hash == 1;
+    if (r->spec->hash_derived && !r->spec->derive)
+        return refuse(r, "hash", "is of no use without \"prepare\"");
     return CULL_OK;
 }
 
@@ -202,7 +204,33 @@ static cull_status read_gold(const reading *r)
     s->gold_rule = (enum gold_rule)rule;
     s->text_target = target == 1;
     s->labels = "choices.label";
+    if (value_of(r, "labels") && s->gold_rule != GOLD_LABEL)
+        return refuse(r, "labels", "are of no use without \"gold_is\": label");
     return text(r, "labels", &s->labels);
+}
+
+// What is logged must be what is done: the likeliest token each time, up to `until`.
+static cull_status check_generation(const reading *r, json_t *kwargs)
+{
+    static const char *const off[] = { "until", "do_sample", "temperature" };
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(kwargs))
+        return refuse(r, "generation", "is not a map of settings");
+    json_object_foreach(kwargs, key, value)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+            known |= strcmp(key, off[i]) == 0;
+        if (!known || !(json_is_null(value) || json_is_false(value) ||
+                        (json_is_number(value) && json_number_value(value) == 0)))
+            return r->ctx->host->fail(r->ctx, CULL_EFORMAT,
+                                      "%s: \"generation\" is only logged, and answers are greedy "
+                                      "up to `until`: \"%s\" would have no effect",
+                                      yaml_place(r->file, "generation"), key);
+    }
+    return CULL_OK;
 }
 
 static cull_status read_answers(const reading *r)
@@ -215,9 +243,9 @@ static cull_status read_answers(const reading *r)
     s->filter = &none;
     CULL_TRY(texts(r, "until", &s->n_until, &s->until));
     if (kwargs)
+        CULL_TRY(check_generation(r, kwargs));
+    if (kwargs)
         CULL_TRY(json_keep(r->ctx, kwargs, 0, &s->gen_kwargs));
-    if (kwargs && !json_is_object(kwargs))
-        return refuse(r, "generation", "is not a map of settings");
     const char *at = yaml_place(r->file, value_of(r, "filters") ? "filters" : "ignore");
     CULL_TRY(answer_filters_read(r->ctx, at ? at : "", r->file->value, &s->n_filters, &s->filter));
     return answer_cleaning_read(r->ctx, at ? at : "", r->file->value, &s->cleaning);
@@ -227,15 +255,17 @@ static cull_status read_answers(const reading *r)
 
 // A kind's keys: those that must be there, and those that may.
 static const struct {
-    const char *word, *needs[4], *may[8];
+    const char *word, *needs[4], *may[12];
 } kinds[] = {
     [TASK_CHOICE] = { "choices",
                       { "gold" },
-                      { "prompt", "prompts", "choices", "answer", "gold_is", "labels", "logged" } },
+                      { "prompt", "prompts", "choices", "answer", "gold_is", "labels", "logged",
+                        "description", "shots", "shots_from", "draw", "metrics" } },
     [TASK_ROLLING] = { "rolling", { "text" }, { "counted" } },
     [TASK_GENERATE] = { "generate",
                         { "prompt", "answer", "until" },
-                        { "filters", "ignore", "ignore_case", "generation" } },
+                        { "filters", "ignore", "ignore_case", "generation", "description", "shots",
+                          "shots_from", "draw", "metrics" } },
 };
 
 static bool among(const char *key, const char *const *list, size_t n)
