@@ -217,7 +217,6 @@ static void read_method(cull_reader *r, const cull_node *key, const cull_node *v
     }
     if (stages.n == 0)
         cull_problem_add(r->problems, value->place, "method \"%s\" has no stages", key->text);
-    cull_check_name(r, "a method", key);
     if (strcmp(key->text, "dense") == 0)
         cull_problem_add(r->problems, key->place,
                          "\"dense\" is the uncut model, which is always evaluated");
@@ -243,6 +242,8 @@ void cull_read_methods(cull_reader *r, const cull_node *node)
         return;
     }
     spec->n_methods = node->n;
-    for (size_t i = 0; i < node->n; i++)
+    for (size_t i = 0; i < node->n; i++) {
+        cull_check_name(r, "a method", node, i);
         read_method(r, node->key[i], node->item[i], &spec->methods[i]);
+    }
 }

@@ -1,7 +1,9 @@
 // What the sections of an experiment have in common: lists, unknown keys, plugins with settings.
 #include "spec/reader.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #include <cull/cull.h>
 
@@ -31,10 +33,53 @@ void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
         cull_problem_add(r->problems, key->place, "%s has no key \"%s\"", what, key->text);
 }
 
-void cull_check_name(cull_reader *r, const char *what, const cull_node *key)
+static bool same_words(const char *a, const char *b)
 {
+    static const char blanks[] = " \t\n";
+
+    for (;;) {
+        a += strspn(a, blanks);
+        b += strspn(b, blanks);
+        const size_t n = strcspn(a, blanks);
+        if (n != strcspn(b, blanks) || memcmp(a, b, n) != 0)
+            return false;
+        if (n == 0)
+            return true;
+        a += n;
+        b += n;
+    }
+}
+
+// Do two texts differ only in what is not seen: composed or not, one blank or dash or another, what
+// has no width?
+static bool look_alike(const char *a, const char *b)
+{
+    static const utf8proc_option_t how =
+        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_IGNORE | UTF8PROC_LUMP;
+    utf8proc_uint8_t *x = NULL, *y = NULL;
+    const bool read = utf8proc_map((const utf8proc_uint8_t *)a, 0, &x, how) >= 0 &&
+                      utf8proc_map((const utf8proc_uint8_t *)b, 0, &y, how) >= 0;
+    const bool alike = read && same_words((const char *)x, (const char *)y);
+
+    free(x);
+    free(y);
+    return alike;
+}
+
+void cull_check_name(cull_reader *r, const char *what, const cull_node *map, size_t i)
+{
+    const cull_node *key = map->key[i];
+
+    cull_problems_while(r->problems, NULL);
     if (key->text[strspn(key->text, " \t\n")] == '\0')
         cull_problem_add(r->problems, key->place, "%s has no name but \"%s\"", what, key->text);
+    for (size_t j = 0; j < i; j++)
+        if (strcmp(map->key[j]->text, key->text) != 0 && look_alike(map->key[j]->text, key->text)) {
+            cull_problem_add(r->problems, key->place,
+                             "%s is named \"%s\", which looks like \"%s\" but is written otherwise",
+                             what, key->text, map->key[j]->text);
+            return;
+        }
 }
 
 // ---- plugins and their settings ----

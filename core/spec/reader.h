@@ -44,7 +44,8 @@ void cull_join_fitness(cull_reader *r);
 void cull_unknown_key(cull_reader *r, const char *what, const cull_node *key,
                       const char *const *known);
 
-// The name that a key gives to a model, a method, …: a table's row without one cannot be asked for.
-void cull_check_name(cull_reader *r, const char *what, const cull_node *key);
+// The name that key `i` of a map gives to a model, a method, …: a table's row without one cannot be
+// asked for, nor one of two that look alike.
+void cull_check_name(cull_reader *r, const char *what, const cull_node *map, size_t i);
 
 #endif

@@ -45,7 +45,7 @@ static void read_models(cull_reader *r, const cull_node *node)
     for (size_t i = 0; i < node->n; i++) {
         cull_model_spec *model = &spec->models[spec->n_models++];
         *model = (cull_model_spec){ .place = node->key[i]->place, .name = node->key[i]->text };
-        cull_check_name(r, "a model", node->key[i]);
+        cull_check_name(r, "a model", node, i);
         cull_problems_while(r->problems, "reading model \"%s\"", model->name);
         cull_read_use(r, CULL_BACKEND, node->item[i], NULL, &model->backend, NULL);
     }
@@ -154,7 +154,7 @@ static void read_calibrate(cull_reader *r, const cull_node *node)
         *one = (cull_calibration_spec){ .place = named ? node->key[i]->place : node->place,
                                         .name = named ? node->key[i]->text : NULL };
         if (named)
-            cull_check_name(r, "a calibration", node->key[i]);
+            cull_check_name(r, "a calibration", node, i);
         if (named)
             cull_problems_while(r->problems, "reading calibration \"%s\"", one->name);
         read_calibration(r, named ? node->item[i] : node, one);
@@ -371,7 +371,7 @@ static void read_layers(cull_reader *r, const cull_node *node)
         *one = (cull_layers_spec){ .place = named ? node->key[i]->place : node->place,
                                    .name = named ? node->key[i]->text : NULL };
         if (named)
-            cull_check_name(r, "a choice of layers", node->key[i]);
+            cull_check_name(r, "a choice of layers", node, i);
         if (named)
             cull_problems_while(r->problems, "reading layers \"%s\"", one->name);
         read_layer_lists(r, named ? node->item[i] : node, one);
