@@ -23,7 +23,6 @@
 #include "base/sigbus.h"
 
 enum { NESTED = 8, STACK = 1 << 17, EXIT_ENVIRONMENT = 3, SENTENCE = 1024, CONSOLE = 100 };
-enum { EXITS = 256 }; // threads that call exit() at the same time: libc runs each handler once
 
 // The sanitizer says more of a fault than we can.
 #ifdef CULL_SANITIZED
@@ -292,9 +291,19 @@ static void on_end(int status, void *arg)
     _exit(EXIT_ENVIRONMENT);
 }
 
-// The system's _exit() and what leads there, also for plugins, which find the program's before
-// libc's: they are not to end it without a word.
 #ifndef CULL_SANITIZED
+// libc's own; *out stays NULL where it has none.
+static void find(const char *name, void *out)
+{
+    void *const found = dlsym(RTLD_NEXT, name);
+
+    memcpy(out, &found, sizeof found);
+}
+
+// The system's exit() and what leads there, also for plugins, which find the program's before
+// libc's: they are not to end it without a word.
+typedef void leave(int status);
+
 _Noreturn static void end(int status)
 {
     on_end(status, NULL);
@@ -317,6 +326,19 @@ _Noreturn void quick_exit(int status)
     end(status);
 }
 
+// libc runs a handler for the first thread that calls exit() alone: a second one would end the
+// program while the first still says why.
+_Noreturn void exit(int status)
+{
+    leave *next = NULL;
+
+    on_end(status, NULL);
+    find("exit", &next);
+    if (next)
+        next(status);
+    end(status);
+}
+
 // ---- signals, as plugins find the system's calls, before libc's: those of faults stay as they are
 
 // Is this a fault's signal, and the thread within foreign code, which is not to block or handle it?
@@ -332,14 +354,6 @@ static bool is_guarded(int number)
 
 typedef int mask(int how, const sigset_t *set, sigset_t *before);
 typedef void handler(int number);
-
-// libc's own; *out stays NULL where it has none.
-static void find(const char *name, void *out)
-{
-    void *const found = dlsym(RTLD_NEXT, name);
-
-    memcpy(out, &found, sizeof found);
-}
 
 int sigaction(int number, const struct sigaction *action, struct sigaction *before)
 {
@@ -434,8 +448,7 @@ void cull_crash_install(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         (void)sigaction(faults[i], &action, NULL);
-    for (size_t i = 0; i < EXITS; i++)
-        (void)on_exit(on_end, NULL);
+    (void)on_exit(on_end, NULL); // main() may return, or the last thread end
 }
 
 void cull_crash_begin(void)
