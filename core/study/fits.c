@@ -1,4 +1,4 @@
-// What strategies rule out when they see a model's facts.
+// What criteria and strategies rule out when they see a model's facts.
 #include "study/fits.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ typedef struct fitting {
     cull_problems *problems;
 } fitting;
 
-// A strategy's refusal becomes a problem of the experiment; a want of memory stays a failure.
+// A plugin's refusal becomes a problem of the experiment; a want of memory stays a failure.
 static cull_status refused(fitting *f, const cull_use *use, cull_status status)
 {
     char text[CULL_SENTENCE + CULL_FRAMES * CULL_FRAME];
@@ -37,8 +37,26 @@ typedef struct point {
     double sparsity;
 } point;
 
+static cull_status fit_criterion(fitting *f, const cull_stage *stage, size_t layers)
+{
+    const cull_use *use = &stage->criterion;
+    const cull_criterion *criterion = use->plugin ? use->plugin->vtable : NULL;
+    const cull_step step = { .spec = stage, .layers = layers };
+    cull_stage_view stage_view;
+
+    if (!criterion || !criterion->fits)
+        return CULL_OK;
+    cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, NULL, NULL);
+    stage_view.view.weights = NULL;
+    cull_stage_view_enter(f->ctx, &stage_view, use->plugin->name);
+    return refused(f, use,
+                   CULL_CALL(f->ctx, use->plugin, SIZE_MAX, fits,
+                             criterion->fits(f->ctx, use->settings, &stage_view.view)));
+}
+
 // *known: the cut of the stages so far, NULL from where it takes statistics to know it.
-static cull_status fit_stage(fitting *f, const cull_stage *stage, point p, const cull_cut **known)
+static cull_status fit_strategy(fitting *f, const cull_stage *stage, point p,
+                                const cull_cut **known)
 {
     const cull_strategy *strategy = stage->strategy.plugin->vtable;
     const cull_cut *before = *known;
@@ -73,7 +91,8 @@ static cull_status fit_method(fitting *f, point p)
     if (!known)
         return CULL_ENOMEM;
     for (size_t i = 0; i < f->method->n; i++) {
-        CULL_TRY(fit_stage(f, &f->method->stage[i], p, &known));
+        CULL_TRY(fit_criterion(f, &f->method->stage[i], p.layers));
+        CULL_TRY(fit_strategy(f, &f->method->stage[i], p, &known));
         p.sparsity = 0;
     }
     return CULL_OK;

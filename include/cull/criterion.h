@@ -61,6 +61,10 @@ typedef struct cull_criterion {
     const cull_observer *observer; // (optional)
     // (optional) the form that these settings really yield, one of CULL_FORM_*
     uint32_t (*form_for)(const void *settings);
+    // (optional) Refuses what settings and a model's facts already rule out, such as a file that is missing or of
+    // another shape; asked while planning, for each stage. The view has model and layers; neither statistics nor
+    // weights, nor what earlier stages cut.
+    cull_status (*fits)(cull_ctx *, const void *settings, const cull_view *);
 } cull_criterion;
 
 // score() is called once with layer = CULL_ALL_LAYERS for LAYER and EXPERT, and once per MoE layer for

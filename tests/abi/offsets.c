@@ -420,7 +420,8 @@ AT(cull_criterion, score, 24);
 AT(cull_criterion, score_weights, 32);
 AT(cull_criterion, observer, 40);
 AT(cull_criterion, form_for, 48);
-SIZE(cull_criterion, 56);
+AT(cull_criterion, fits, 56);
+SIZE(cull_criterion, 64);
 
 AT(cull_observed_ext, size, 0);
 AT(cull_observed_ext, layer, 8);

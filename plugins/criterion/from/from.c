@@ -107,10 +107,27 @@ static cull_status score(cull_ctx *ctx, const void *settings, const cull_view *v
     return found ? take_table(ctx, path, view, &t, out) : take_layers(ctx, path, view, out);
 }
 
+// Scores hang on nothing that is not known while planning: they are read, and not kept.
+static cull_status fits(cull_ctx *ctx, const void *settings, const cull_view *view)
+{
+    const size_t L = view->model->L;
+    double **expert = ctx->host->scratch(ctx, L, sizeof *expert);
+    cull_scores scores = { .size = sizeof scores, .form = CULL_FORM_EXPERT, .expert = expert };
+
+    for (size_t l = 0; l < L && expert; l++) {
+        const size_t E = cull_view_layer(view, l)->E;
+        expert[l] = ctx->host->scratch(ctx, E + 1, sizeof *expert[l]);
+        if (!expert[l])
+            return CULL_ENOMEM;
+    }
+    return expert ? score(ctx, settings, view, CULL_ALL_LAYERS, &scores) : CULL_ENOMEM;
+}
+
 static const cull_criterion from = {
     .size = sizeof from,
     .form = CULL_FORM_EXPERT,
     .score = score,
+    .fits = fits,
 };
 
 CULL_PLUGIN(CRITERION, from, "1.0", "scores that were made elsewhere, from a file",
