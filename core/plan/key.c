@@ -45,10 +45,15 @@ static void add_key(keyer *k, const cull_key *key)
     cull_hash_text(k->hash, key ? key->hex : "");
 }
 
+// What a backend from elsewhere makes of the files, its hash alone says.
 static void add_model(keyer *k, const cull_inputs *inputs, size_t model)
 {
-    const cull_model_facts *facts = inputs->at[model].opened.facts;
+    const cull_open_model *opened = &inputs->at[model].opened;
+    const cull_model_facts *facts = opened->facts;
+    const char *foreign = cull_registry_foreign_hash(k->registry, opened->plugin);
 
+    if (*foreign)
+        cull_hash_text(k->hash, foreign);
     cull_hash_text(k->hash, facts->fingerprint);
     if (facts->reading) // it has not always been
         cull_hash_u64(k->hash, facts->reading);

@@ -119,7 +119,10 @@ static cull_key dense_trial(uint32_t reading)
     told.reading = reading;
     assert_ok(host, cull_prepared_model_open(fake_ctx(host), &spec, 0, &s));
     const cull_inputs inputs = { .spec = &experiment, .at = &s, .n = 1 };
-    assert_ok(host, cull_plan_keys(fake_ctx(host), NULL, &inputs, &plan));
+    cull_registry *registry = cull_registry_new(fake_ctx(host));
+    assert_non_null(registry);
+    assert_ok(host, cull_plan_keys(fake_ctx(host), registry, &inputs, &plan));
+    cull_registry_free(registry);
     cull_prepared_model_close(&s);
     return cell.id;
 }
