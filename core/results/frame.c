@@ -128,17 +128,18 @@ static bool is_rival(const cull_frame *f, size_t i, size_t j)
     return here && !a->dense && cull_same_cell(f, a, b) && !same(a->recipe, b->recipe);
 }
 
-// Which of two was finished later: by their seconds, and parts of them where both have them.
-static int finished_later(const cull_frame_trial *a, const cull_frame_trial *b)
+// Which of two counts: one that the last run of its folder asked for, though it found it there;
+// else the one that was finished later, by their seconds, and parts of them where both have them.
+static int counts_more(const cull_frame_trial *a, const cull_frame_trial *b)
 {
-    const int order = strcmp(a->finished, b->finished);
+    const int order = a->asked != b->asked ? (a->asked ? 1 : -1) : strcmp(a->finished, b->finished);
 
     if (order != 0 || isnan(a->finished_s) || isnan(b->finished_s))
         return order;
     return (a->finished_s > b->finished_s) - (a->finished_s < b->finished_s);
 }
 
-// Of rivals the last one counts.
+// Of rivals one counts.
 static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
 {
     size_t *heir = cull_scratch(ctx, f->n_trials, sizeof *heir), dropped = 0;
@@ -148,7 +149,7 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
     for (size_t i = 0; i < f->n_trials; i++) {
         size_t last = i;
         for (size_t j = 0; j < f->n_trials; j++) {
-            const int order = finished_later(&f->trial[j], &f->trial[last]);
+            const int order = counts_more(&f->trial[j], &f->trial[last]);
             if (is_rival(f, i, j) && (order > 0 || (order == 0 && j > last)))
                 last = j;
         }
@@ -160,7 +161,7 @@ static cull_status drop_superseded(cull_ctx *ctx, cull_frame *f)
         ctx->host->log(
             ctx, CULL_WARN,
             "left out: %zu trial%s with the name of a later one of its folder, which was "
-            "made otherwise",
+            "made otherwise, or asked for since",
             dropped, dropped == 1 ? "" : "s");
     return leave_out(ctx, f, heir);
 }

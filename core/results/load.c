@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "record/folder/folder.h"
+#include "record/folder/folder_note.h"
 #include "record/folder/index.h"
 #include "record/h5/h5.h"
 #include "results/load.h"
@@ -221,9 +223,30 @@ static cull_status load_file(loading *in, const cull_index *index, const char *n
     return status;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Of the trials from `first` on, whose files are in `dir`: those that the last run asked for.
+static cull_status mark_asked(loading *in, const char *dir, size_t first)
+{
+    const char *folder = cull_arena_printf(cull_context_of(in->ctx)->alloc, "%s/..", dir);
+
+    if (!folder)
+        return cull_no_memory(in->ctx);
+    const cull_folder_note note = cull_folder_note_read(in->ctx, folder);
+    for (size_t i = first; note.n_trials && i < in->frame->n_trials; i++) {
+        cull_frame_trial *t = &in->frame->trial[i];
+        t->asked = bsearch(&t->id, note.trial, note.n_trials, sizeof *note.trial, by_text) != NULL;
+    }
+    return CULL_OK;
+}
+
 static cull_status load_folder(loading *in, const char *dir)
 {
     cull_ctx *ctx = in->ctx;
+    const size_t first = in->frame->n_trials;
     place where = { 0 };
     cull_index index = { 0 };
     const char *const *names;
@@ -254,6 +277,7 @@ static cull_status load_folder(loading *in, const char *dir)
                 return status;
             }
         }
+    CULL_TRY(mark_asked(in, where.dir, first));
     return n_taken > 0 ? CULL_OK
                        : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials%s", dir,
                                    n_left_out ? " that can be read" : "");

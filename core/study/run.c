@@ -1,6 +1,7 @@
 // A run: the folder entered, what is there found, models one after the other.
 #include "study/run.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crash.h"
@@ -261,14 +262,27 @@ static void count(const cull_study *s, cull_tally *out)
     out->done -= out->there < out->done ? out->there : out->done;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 // The folder's note; what `auto` came to is kept by experiments that do not ask for it.
 static cull_status note_experiment(const cull_study *s)
 {
+    const char **trial = cull_take(s->ctx, s->plan->n_cells + 1, sizeof *trial);
+    if (!trial)
+        return CULL_ENOMEM;
+    for (size_t c = 0; c < s->plan->n_cells; c++)
+        trial[c] = s->plan->cell[c].id.hex;
+    if (s->plan->n_cells)
+        qsort(trial, s->plan->n_cells, sizeof *trial, by_text);
     const bool asks = strcmp(s->spec->precision, "auto") == 0;
     const cull_folder_note there = cull_folder_note_read(s->ctx, s->options->folder);
     const cull_folder_note note = { s->spec->question, s->spec->baseline,
                                     asks ? cull_precision_word(s->inputs->precision)
-                                         : there.automatic };
+                                         : there.automatic,
+                                    s->plan->n_cells, trial };
 
     return cull_folder_note_write(s->ctx, s->options->folder, &note);
 }

@@ -108,7 +108,12 @@ says 'pipe: not a regular file'
 # So are those that a run would write, or finds beside its own.
 OUT=$DIR/pipes run 0 e.yaml
 dense=$(find pipes/trials -name '*dense*')
+rm pipes/experiment.json
 mkfifo pipes/claims/a.run pipes/claims/b.claim pipes/experiment.json
+ends 0 compare pipes
+ends 3 run e.yaml -o pipes
+says 'experiment.json: cannot be written: it is not a regular file'
+rm pipes/experiment.json
 ends 0 run e.yaml -o pipes
 rm "$dense"
 mkfifo "$dense"
