@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """config.json alone: `cull inspect` of a folder without weights prints as many parameters as transformers' model has on
-the meta device, in all and in routed experts, for every family's class defaults and every configuration of
-make_checkpoints.py.
+the meta device, in all, in routed experts and in what a token uses, for every family's class defaults and every
+configuration of make_checkpoints.py.
 
     check_counts.py CULL [CASE…]
 
@@ -28,8 +28,18 @@ except ImportError as missing:
 LEFT_OUT = r"\.indexer\.|\.vision_moe\."
 
 
+PER_TOKEN = ("num_experts_per_tok", "moe_k", "moe_topk", "top_k_experts")
+
+
+def per_token(config, name):
+    """Of the experts of the layer that a parameter is of; one where the configuration does not say it."""
+    text = config.get_text_config()
+    k = next(getattr(text, key) for key in PER_TOKEN if hasattr(text, key))
+    return k[int(re.search(r"layers\.(\d+)\.", name)[1])] if isinstance(k, list) else k or 1
+
+
 def expected(config):
-    """Parameters in all and in routed experts of the language model; None where transformers makes no model."""
+    """Parameters of the language model, in all, in routed experts, and of a token; None: transformers makes no model."""
     try:
         with torch.device("meta"):
             model = class_of(config)(config)
@@ -39,16 +49,18 @@ def expected(config):
     if hasattr(config, "text_config") or hasattr(config, "thinker_config"):
         named = [(n, p) for n, p in named if "language_model" in n or re.search(r"(^|thinker\.)(lm_head|model)\.", n)
                  and not re.search(r"visual|vision|audio|multi_modal|mm_projector|resampler", n)]
-    routed = sum(p.numel() for n, p in named if re.search(r"\.experts\.|sparse_moe\.\w+_linear\.", n))
-    return sum(p.numel() for _, p in named), routed
+    experts = [(n, p) for n, p in named if re.search(r"\.experts\.|sparse_moe\.\w+_linear\.", n)]
+    total, routed = (sum(p.numel() for _, p in part) for part in (named, experts))
+    idle = sum(p[0].numel() * (len(p) - per_token(config, n)) for n, p in experts)
+    return total, routed, total - idle
 
 
 def found(cull, folder):
     done = subprocess.run([cull, "inspect", folder], capture_output=True, text=True)
     if done.returncode:
         return done.stderr.strip()
-    number = {k: int(n) for k, n in re.findall(r"^(parameters|routed experts) .*?\((\d+)", done.stdout, re.M)}
-    return number["parameters"], number["routed experts"]
+    number = {k: int(n) for k, n in re.findall(r"^(parameters|routed experts|active) .*?\((\d+)", done.stdout, re.M)}
+    return number["parameters"], number["routed experts"], number["active"]
 
 
 def check(cull, name, config, how):
