@@ -123,6 +123,17 @@ def rope_values(pairs):
     return forms
 
 
+COMMON = ("rope_type", "rope_theta", "factor", "mscale", "mscale_all_dim")
+
+
+def with_own(saved, forms):
+    """The forms beside what is the family's own in its rope_parameters (sections, a share, sharper queries)."""
+    own = without(saved.get("rope_parameters") or {}, *COMMON)
+    if own and not any(isinstance(value, dict) for value in own.values()):
+        yield from (dict(own, **form) for form in forms if isinstance(form, dict) and not any(
+            isinstance(value, dict) for value in form.values()))
+
+
 def rope_pairs(saved):
     """(keys, keys left out) where rotary embedding is said twice, or without its object."""
     old, new = dict(LINEAR, factor=2.0), dict(LINEAR, factor=4.0, rope_theta=50.0)
@@ -286,7 +297,8 @@ def keys_of(saved, cls, pairs):
     """{key: values}."""
     depth = saved.get("num_hidden_layers", len(saved.get("layers_block_type", ())))
     keys = {name: values_of(saved.get(name, field.default), field.type) for name, field in names_of(cls).items()}
-    for key, values in dict(SHARED, rope_scaling=rope_values(pairs), rope_parameters=rope_values(pairs)).items():
+    forms = rope_values(pairs)
+    for key, values in dict(SHARED, rope_scaling=forms, rope_parameters=forms + list(with_own(saved, forms))).items():
         keys[key] = keys.get(key, []) + values
     for alias in cls.attribute_map:
         if alias in saved or cls.attribute_map[alias] in saved:
