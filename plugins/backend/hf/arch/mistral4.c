@@ -12,11 +12,33 @@ static const hf_key keys[] = {
 };
 // clang-format on
 
+// The reference turns the share of a head that is said, of some types the whole of it; where that
+// is not the part that stands apart, it fails.
+static cull_status check_turned(hf_config *c, const cull_model *m)
+{
+    static const char key[] = "partial_rotary_factor";
+    hf_config rope;
+
+    if (m->s.nope == 0 || !hf_config_sub(c, "rope_parameters", &rope))
+        return c->status;
+    const char *type = hf_word(&rope, "rope_type|type", "default");
+    const json_t *share = json_object_get(rope.root, key);
+    const double turned = (double)m->heads[0].qk * json_number_value(share);
+    cull_status status = rope.status;
+    if (status == CULL_OK && hf_one_of(type, "default|proportional"))
+        status = hf_refuse(&rope, "rope_type", type, "dynamic, linear, llama3, longrope, yarn");
+    else if (status == CULL_OK && share && (size_t)turned != m->s.rope)
+        status = hf_wrong(&rope, key, share, "qk_rope_head_dim of a head's channels");
+    hf_config_close(&rope);
+    return status;
+}
+
 static cull_status adjust(hf_config *c, cull_model *m)
 {
     if (!hf_config_has(c, "rope_parameters"))
         return hf_wrong(c, "rope_parameters", NULL, "");
     CULL_TRY(hf_rope_no_older(c, "llama_4_scaling_beta|original_max_position_embeddings"));
+    CULL_TRY(check_turned(c, m));
     if (hf_size(c, (hf_num)HF_KEY("head_dim", 0), 1) != m->heads[0].qk &&
         hf_config_has(c, "head_dim"))
         return hf_wrong(c, "head_dim", hf_config_value(c, "head_dim"),
