@@ -5,7 +5,7 @@
 
 #include "report/page/page.h"
 
-enum { LEFT = 52, RIGHT = 14, TOP = 24, BOTTOM = 38 };
+enum { LEFT = 52, RIGHT = 14, NAME = 42, TOP = 24, BOTTOM = 38 };
 
 // From data to the drawing: y grows downwards there.
 typedef struct frame {
@@ -25,9 +25,15 @@ static const double worth_a_logarithm = 8;
 // A band this much wider than the points' own range is cut off: it must not flatten all lines.
 static const double band_room = 0.25;
 
+// Room at the right: the reference has its name there, where no series can be in its way.
+static double right_of(const cull_chart *c)
+{
+    return c->reference_name && *c->reference_name ? NAME : RIGHT;
+}
+
 static double to_x(const frame *f, double x)
 {
-    return LEFT + (f->chart->width - LEFT - RIGHT) * (x - f->x0) / (f->x1 - f->x0);
+    return LEFT + (f->chart->width - LEFT - right_of(f->chart)) * (x - f->x0) / (f->x1 - f->x0);
 }
 
 static double to_y(const frame *f, double y)
@@ -116,7 +122,7 @@ static void y_tick(cull_buf *page, const frame *f, double y)
     cull_buf_printf(page,
                     "<line class=\"grid\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
                     "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">",
-                    LEFT, f->chart->width - RIGHT, at, at, LEFT - 6, at + 4);
+                    LEFT, f->chart->width - right_of(f->chart), at, at, LEFT - 6, at + 4);
     cull_page_number(page, fabs(y) < 1e-12 ? 0 : y);
     cull_buf_puts(page, "</text>");
 }
@@ -178,20 +184,19 @@ static void axes(cull_buf *page, const frame *f)
         linear_ticks(page, f);
     x_ticks(page, f);
     cull_buf_printf(page, "<line class=\"axis\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                    LEFT, c->width - RIGHT, c->height - BOTTOM, c->height - BOTTOM);
+                    LEFT, c->width - right_of(c), c->height - BOTTOM, c->height - BOTTOM);
     cull_buf_printf(page, "<text class=\"title\" x=\"%d\" y=\"14\">", 4);
     cull_page_text(page, c->title);
     cull_buf_printf(page, "</text><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-                    c->width - RIGHT, c->height - 6);
+                    c->width - right_of(c), c->height - 6);
     cull_page_text(page, c->x_label);
     cull_buf_puts(page, "</text>\n");
     if (isnan(c->reference))
         return;
-    const double at = to_y(f, c->reference);
-    cull_buf_printf(page,
-                    "<line class=\"ref\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-                    LEFT, c->width - RIGHT, at, at, c->width - RIGHT, at - 4);
+    const double at = to_y(f, c->reference), end = c->width - right_of(c);
+    cull_buf_printf(page, "<line class=\"ref\" x1=\"%d\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                    LEFT, end, at, at);
+    cull_buf_printf(page, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", end + 4, at + 4);
     cull_page_text(page, c->reference_name ? c->reference_name : "");
     cull_buf_puts(page, "</text>\n");
 }

@@ -110,14 +110,14 @@ typedef cull_status (*section_fn)(const report *r, const char *model);
 typedef struct section {
     const char *id, *name, *title, *note;
     section_fn put;
+    const char *to_baseline; // of the note, where there is a baseline; may be NULL
 } section;
 
 static const section sections[] = {
     { "answer", "In short", "In short",
       "The best of each sparsity, where it can be told from the next (p ≤ 0.05 by Holm over the "
-      "model’s table), and every method against the experiment’s baseline. Differences are paired, "
-      "with their 95 % interval.",
-      report_answer },
+      "model’s table). Differences are paired, with their 95 % interval.",
+      report_answer, " Methods are set against the baseline, too, by Holm over these sentences." },
     { "verdict", "Verdict", "Verdict",
       "Values with their standard error over items; means over tasks, of perplexities the "
       "geometric one. To dense (of checkpoints: to the first one): paired difference with its 95 "
@@ -125,26 +125,26 @@ static const section sections[] = {
       "paired bootstrap, adjusted by Holm over the model’s table. Kept: share of dense’s quality. "
       "Bold: best of its sparsity and separable from the runner-up. With several seeds: their "
       "mean and standard deviation (sd), which is part of every interval.",
-      report_verdict },
+      report_verdict, NULL },
     { "against", "Methods", "Method against method",
       "Every two methods at the same sparsity and allocation: means over tasks, the paired "
       "difference with its 95 % interval, p, and p by Holm over this table. Bold: the better one "
       "of two that are separable.",
-      report_against },
+      report_against, NULL },
     { "curves", "Curves", "Sparsity and quality",
       "Dotted edges, or whiskers, are 95 % intervals: of a value by itself on the left, of the "
       "paired difference to "
       "dense on the right, which is the one to compare by.",
-      report_curves },
+      report_curves, NULL },
     { "experts", "Experts", "Experts",
       "Rows are layers, columns experts; below each map stands what its shades are of.",
-      report_experts },
+      report_experts, NULL },
     { "cost", "Cost", "Cost and quality", "What is kept of the model against what it still does.",
-      report_cost },
+      report_cost, NULL },
     { "flips", "Flips", "Flips",
       "Share of the answers that change against dense, over all tasks with right and wrong "
       "answers. Two models of equal accuracy may still answer differently.",
-      report_flips },
+      report_flips, NULL },
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
 
@@ -178,8 +178,8 @@ static cull_status put_section(const report *r, const section *s, bool *there)
     const size_t before = r->page->n;
 
     *there = false;
-    cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s</p>\n", s->id,
-                    s->title, s->note);
+    cull_buf_printf(r->page, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">%s%s</p>\n", s->id,
+                    s->title, s->note, r->baseline && s->to_baseline ? s->to_baseline : "");
     for (size_t i = 0; i < r->n_models; i++) {
         const size_t mark = r->page->n;
         if (r->n_models > 1) {

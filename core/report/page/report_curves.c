@@ -154,24 +154,33 @@ static cull_status find_facets(const report *r, const char *model, facets *out)
     return colour_alike(r, out);
 }
 
-// Lines [first, first + n) of some, as lines of their own.
-static lines some_lines(const lines *l, size_t first)
+// Lines [first, first + most) of some, as lines of their own.
+static lines some_lines(const lines *l, size_t first, size_t most)
 {
     const size_t left = l->n - first;
 
     return (lines){ .facet = l->facet,
-                    .n = left < CULL_SERIES_COLOURS ? left : CULL_SERIES_COLOURS,
+                    .n = left < most ? left : most,
                     .name = l->name + first,
                     .n_cells = l->n_cells + first,
                     .cell = l->cell + first,
                     .colour = l->colour + first };
 }
 
-// all: the lines of all drawings, which have the same axes; NULL: this one is alone.
+// all: the lines of all facets, which have the same axes; NULL: there is one. Its drawings, best
+// methods first, have axes of their own: on those of the worst the best are one line.
 typedef cull_status (*draw_fn)(const report *r, const lines *l, const lines *all,
                                const char *model);
 
-// Every facet, eight methods at a time.
+// Methods in a drawing: as few drawings as there can be, and none of them nearly empty.
+static size_t lines_at_a_time(size_t n)
+{
+    const size_t drawings = (n + CULL_SERIES_COLOURS - 1) / CULL_SERIES_COLOURS;
+
+    return drawings ? (n + drawings - 1) / drawings : 1;
+}
+
+// Every facet, at most eight methods at a time.
 static cull_status each_drawing(const report *r, const char *model, draw_fn draw)
 {
     facets f;
@@ -179,17 +188,19 @@ static cull_status each_drawing(const report *r, const char *model, draw_fn draw
     CULL_TRY(find_facets(r, model, &f));
     for (size_t i = 0; i < f.n; i++) {
         const lines *l = &f.at[i];
-        for (size_t first = 0; first < l->n; first += CULL_SERIES_COLOURS) {
-            const lines some = some_lines(l, first);
+        const size_t most = lines_at_a_time(l->n);
+        for (size_t first = 0; first < l->n; first += most) {
+            const lines some = some_lines(l, first, most);
             if (l->facet || l->n > some.n) {
                 cull_buf_puts(r->page, "<h4>");
                 cull_page_text(r->page, l->facet ? l->facet : "");
                 if (l->n > some.n)
-                    cull_buf_printf(r->page, "%smethods %zu to %zu of %zu, by value",
-                                    l->facet ? ": " : "", first + 1, first + some.n, l->n);
+                    cull_buf_printf(r->page, "%smethods %zu to %zu of %zu, by value%s",
+                                    l->facet ? ": " : "", first + 1, first + some.n, l->n,
+                                    f.n > 1 ? "" : "; axes of their own");
                 cull_buf_puts(r->page, "</h4>\n");
             }
-            CULL_TRY(draw(r, &some, f.n == 1 && l->n == some.n ? NULL : &f.all, model));
+            CULL_TRY(draw(r, &some, f.n == 1 ? NULL : &f.all, model));
         }
     }
     return CULL_OK;
