@@ -97,15 +97,19 @@ static cull_status begin(cull_study *s, size_t i, search *t)
 
 // ---- a generation's cuts ----
 
+// Of a sensitivity's cuts many are of a single layer: their sparsity is as much of what is asked.
 static cull_budget budget_of(const search *t, const size_t *gone)
 {
     cull_budget budget = t->decision.budget;
+    const double asked = (double)budget.total;
 
     budget.scope = CULL_SCOPE_LAYER;
     budget.remove = gone;
     budget.total = 0;
     for (size_t l = 0; l < t->space.L; l++)
         budget.total += gone[l];
+    if (asked > 0)
+        budget.sparsity *= (double)budget.total / asked;
     return budget;
 }
 

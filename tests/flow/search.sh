@@ -117,3 +117,11 @@ OUT=$DIR/wrong
 run 1 wrong.yaml
 says 'metric divergence reports no "overlaps", but kl, top1_agreement, overlap'
 says ' 12 failed'
+
+# A sensitivity cuts one layer alone, which is as much as was to go of it.
+echo '  mone: { criterion: mone, strategy: mone }' | experiment '[ 0.5 ]' > alone.yaml
+OUT=$DIR/alone
+run 0 alone.yaml --set "allocations=[ search: { by: sensitivity, on: $on } ]"
+has_trials 2
+grep 'of the parameters that there were' log && fail "a warning of a cut that is as it was asked for"
+exit 0
