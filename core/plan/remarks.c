@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/whole.h"
+#include "engine/stats_store.h"
 #include "plan/fit.h"
 #include "plugin/mix.h"
 #include "plugin/settings.h"
@@ -400,6 +401,26 @@ static cull_status warn_of_shared_files(const remarks *r)
     return CULL_OK;
 }
 
+// A subsample's size is of no use where no method runs all experts on one.
+static cull_status warn_of_dense_rows(const remarks *r)
+{
+    const cull_plan *plan = r->plan;
+
+    for (size_t c = 0; c < plan->spec->n_calibrations; c++) {
+        const cull_calibration_spec *one = &plan->spec->calibrations[c];
+        bool used = one->dense_rows == 0;
+        for (size_t i = 0; i < plan->n_sets; i++)
+            used |= plan->set[i].calibration == c && (plan->set[i].groups & CULL_STATS_DENSE);
+        if (!used)
+            CULL_TRY(add(r->ctx, &r->plan->n_warnings, &r->plan->warning,
+                         cull_arena_printf(arena_of(r),
+                                           "calibrate%s%s: dense_rows has no effect: no method "
+                                           "runs all experts on a subsample",
+                                           one->name ? "." : "", one->name ? one->name : "")));
+    }
+    return CULL_OK;
+}
+
 cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_plan *plan)
 {
     const remarks r = { ctx, inputs, plan };
@@ -418,5 +439,6 @@ cull_status cull_plan_remarks(cull_ctx *ctx, const cull_inputs *inputs, cull_pla
         CULL_TRY(warn_of_nothing(&r, &plan->step[i]));
     for (size_t i = 0; i < plan->n_steps; i++)
         CULL_TRY(note_twins(&r, &plan->step[i]));
+    CULL_TRY(warn_of_dense_rows(&r));
     return warn_of_shared_files(&r);
 }

@@ -173,6 +173,14 @@ prints 'allocation like:r: for method "r" itself'
 prints 'warning: method "r" on model "tiny": stage 1 removes nothing: 0.01 x 16 experts of a layer is less than one'
 run 0 p.yaml --set allocations=layer --set sparsities=0.01 --set layers=~
 says 'warning: method "r" on model "tiny": stage 1 removes nothing'
+
+# A subsample that no method runs all experts on.
+sed 's/rows: 4 }/rows: 4, dense_rows: 2 }/' e.yaml > dense.yaml
+ends 0 plan dense.yaml
+prints 'warning: calibrate: dense_rows has no effect: no method runs all experts on a subsample'
+sed 's/criterion: [a-z]*/criterion: output-distance/; s/strategy: [a-z]*/strategy: merge/' dense.yaml > used.yaml
+ends 0 plan used.yaml
+! grep -q 'dense_rows has no effect' log || fail "a subsample that is used has no effect"
 for metric in '[{perplexity: {files: a.txt, length: 64, seqlen: 32}}]' '[{choices: {tasks: a.jsonl}}, {choices: {tasks: a.jsonl}}]'; do
     ends 2 plan p.yaml --set "metrics=$metric"
 done
