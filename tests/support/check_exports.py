@@ -305,8 +305,8 @@ def main():
     transformers.dynamic_module_utils.HF_MODULES_CACHE = modules.name
     more = tempfile.TemporaryDirectory()  # groups of a router whose choice no bias can sway, or of one expert in the
     # end; models within others; tensors without elements
-    for name in ("v2-groups", "flash-two", "mistral4-two", "flash-no-shared", "qwen-vl-bare", "omni-whole", "ernie-vl",
-                 "ernie-vl-types") if not wanted else ():
+    for name in ("v2-groups", "flash-two", "mistral4-two", "flash-no-shared", "qwen2-no-shared", "qwen-vl-bare",
+                 "omni-whole", "ernie-vl", "ernie-vl-types") if not wanted else ():
         make(os.path.join(more.name, name), *CASES[name], 0)
     found = [os.path.join(parent, name) for parent in (golden, more.name)
              for name in wanted or sorted(os.listdir(parent))]

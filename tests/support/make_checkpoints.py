@@ -87,6 +87,7 @@ CASES = {
     "qwen2-mlp-only": ("qwen2_moe", dict(QWEN2, mlp_only_layers=[0, 2], norm_topk_prob=True, qkv_bias=False), {}),
     "qwen2-window": ("qwen2_moe", dict(QWEN2, num_hidden_layers=4, use_sliding_window=True, sliding_window=9,
                                        max_window_layers=2), {}),
+    "qwen2-no-shared": ("qwen2_moe", dict(QWEN2, shared_expert_intermediate_size=0), {}),
     "qwen2-fused": ("qwen2_moe", QWEN2, dict(fused=True, legacy=True)),
     "qwen3-bias": ("qwen3_moe", dict(QWEN3, attention_bias=True, head_dim=20), dict(dtype="f32")),
     "qwen3-step": ("qwen3_moe", dict(QWEN3, decoder_sparse_step=2, num_hidden_layers=4, norm_topk_prob=True,

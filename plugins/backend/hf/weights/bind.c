@@ -232,10 +232,9 @@ static cull_status load_side(hf_loader *t, size_t l)
         CULL_TRY(load_block_norm(t, "residual_layernorm", &layer->parallel_norm));
         return load_glu(t, l, &arch->parallel, CULL_PART_DENSE_GATE, s->D);
     }
-    if (s->shared_F == 0)
-        return CULL_OK;
-    CULL_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
-    if (!arch->shared_gate)
+    if (s->shared_F > 0)
+        CULL_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
+    if (!arch->shared_gate) // which is there also where there is nothing to be gated
         return CULL_OK;
     return hf_load_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
                           false);
