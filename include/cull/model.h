@@ -154,6 +154,7 @@ typedef struct cull_model_facts {
     bool anew_at_switch; // an answer that comes to rope_switch has the keys before it rotated anew; else they stay
     // Raised by the backend when it makes other numbers of the same files: what was computed then is not used again.
     uint32_t reading;
+    uint64_t bytes_beside; // of what no computation reads, and a checkpoint of a variant keeps
 } cull_model_facts;
 
 #endif

@@ -28,7 +28,7 @@ from checking import call, text, told
 # A case, how it is stored, the run of channels that its blocks allow (0: routed and shared width are one key), and the
 # experts that go together
 MODELS = {
-    "oss-mxfp4": (dict(mxfp4=True), 32, 1), "v3-halves": (dict(fp8=[8, 8]), 0, 4),
+    "qwen-vl": (dict(fp8=[8, 8]), 0, 1), "oss-mxfp4": (dict(mxfp4=True), 32, 1), "v3-halves": (dict(fp8=[8, 8]), 0, 4),
     "olmoe-bias": ({}, 1, 1), "v3-fused": ({}, 0, 2), "m2-rotary": (dict(fp8=[8, 8]), 8, 1),
 }
 SHARES = (0.93, 0.84, 0.71)
@@ -54,7 +54,7 @@ def sizes_of(folder):
         for name, t in header.items():
             if name != "__metadata__" and "golden" not in path:
                 n = t["data_offsets"][1] - t["data_offsets"][0]
-                total += n
+                total += n  # what stands round a language model, too
                 routed += n if ".experts." in name or ".gate." in name or "router" in name else 0
     return routed, total
 

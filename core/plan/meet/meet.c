@@ -174,9 +174,9 @@ static cull_status of_bytes(const cull_meeting *m, double *out)
         cull_meeting_refuse(m, why);
         return CULL_OK;
     }
-    *out = cull_least_sparsity(m, one,
-                               m->step->unit == CULL_UNIT_EXPERT ? saved_experts : saved_channels,
-                               (double)facts->bytes - m->step->budget->value);
+    *out = cull_least_sparsity(
+        m, one, m->step->unit == CULL_UNIT_EXPERT ? saved_experts : saved_channels,
+        (double)(facts->bytes + facts->bytes_beside) - m->step->budget->value);
     if (isnan(*out))
         cull_meeting_refuse(m, "bytes: what is not in routed experts is larger already");
     *out = m->step->later < 1 ? 1 - (1 - *out) * m->step->later : *out;

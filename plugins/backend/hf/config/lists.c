@@ -445,7 +445,10 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
 
     for (size_t i = 0; i < m->files.n_tensors; i++) {
         hf_tensor *t = &m->files.tensor[i];
-        const char *why = t->role ? "" : reason(m, t);
+        const bool taken = t->role;
+        const char *why = taken ? "" : reason(m, t);
+        if (!taken && t->role)
+            m->facts.bytes_beside += t->t.bytes;
         if (!why)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "
