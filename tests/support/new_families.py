@@ -107,6 +107,7 @@ CASES = {
     "hy3-bias": ("hy_v3", dict(HY3, mlp_bias=False, attention_bias=True, num_shared_experts=2), dict(dtype="f32")),
     "hy3-types": ("hy_v3", dict(HY3, mlp_layer_types=["sparse", "sparse", "dense"], router_scaling_factor=1.5),
                   dict(mtp=True, with_key={"num_nextn_predict_layers": 1})),
+    "hy3-no-shared": ("hy_v3", dict(HY3, num_shared_experts=0), {}),
     "hunyuan": ("hunyuan_v1_moe", HUNYUAN, {}),
     "hunyuan-list": ("hunyuan_v1_moe", dict(HUNYUAN, moe_topk=[3, 1, 2], attention_bias=True), dict(dtype="f32")),
     "hunyuan-alpha": ("hunyuan_v1_moe", dict(HUNYUAN, moe_topk=[2, 2, 2], tie_word_embeddings=True, rope_parameters=dict(

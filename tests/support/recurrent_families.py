@@ -110,6 +110,7 @@ PLAIN = {
                                            topk_group=1, num_experts_per_tok=2), dict(dtype="f32", length=140)),
     "nemotron-steps": ("nemotron_h", dict(NEMOTRON, time_step_min=0.6, time_step_limit=[0.1, 0.7], moe_latent_size=64,
                                           attention_bias=True), dict(length=70)),
+    "nemotron-no-shared": ("nemotron_h", dict(NEMOTRON, moe_shared_expert_intermediate_size=0), dict(dtype="f32")),
     "nemotron-pattern": ("nemotron_h", dict(NEMOTRON, n_groups=4, conv_kernel=2, use_conv_bias=False,
                                             routed_scaling_factor=2.5, norm_topk_prob=False,
                                             layers_block_type=["attention", "mamba", "moe", "mamba", "moe"]),

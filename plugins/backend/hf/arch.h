@@ -296,6 +296,7 @@ typedef struct hf_arch {
     const char *latent_in, *latent_out; // the ways into it and back
     hf_num shared_n;                    // shared experts, each F wide; 0: none
     hf_num shared_F;                    // or their width as such
+    bool shared_as_dense;               // where that comes to none they are as wide as dense layers
     hf_glu_names shared;
     const char *shared_gate; // a sigmoid gate over the shared expert (1, D); NULL: none
     bool shared_mean;        // half the sum of shared and routed experts

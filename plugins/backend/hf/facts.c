@@ -77,7 +77,7 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
 static const char *one_width(cull_ctx *ctx, const cull_model *m)
 {
     const hf_arch *arch = m->arch;
-    const bool shared = !arch->shared_F.key && m->s.shared_F > 0;
+    const bool shared = !arch->shared_F.key && m->s.shared_F > 0 && !m->s.shared_as_dense;
     const bool same = arch->dense_F.key && strcmp(arch->dense_F.key, arch->F.key) == 0;
     bool dense = false;
 

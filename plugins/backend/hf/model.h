@@ -93,8 +93,9 @@ typedef struct hf_shape { // the numbers of config.json, in the alphabet of mode
     bool K_listed; // config.json has a K for each layer
     bool tied, head_bias, qkv_bias, o_bias, qk_norm, ffn_bias, router_bias, renormalise, parallel;
     bool shared_mean;
-    float clip;    // INFINITY: none
-    float v_scale; // multiplies values
+    bool shared_as_dense; // shared_F is dense_F, as there is no other
+    float clip;           // INFINITY: none
+    float v_scale;        // multiplies values
     // Queries at position p are multiplied by 1 + temper log(1 + ⌊(p + temper_from) /
     // temper_span⌋).
     float temper, temper_from, temper_span;

@@ -33,6 +33,7 @@ const hf_arch hf_hy_v3 = {
                 .scale = HF_KEY("router_scaling_factor", 2.826) },
     .experts = { HF_EXPERTS_PROJ, HF_EXPERTS_FUSED },
     .shared_n = HF_KEY("num_shared_experts", 1),
+    .shared_as_dense = true,
     .shared = { "mlp.shared_mlp.gate_proj|mlp.shared_experts.gate_proj",
                 "mlp.shared_mlp.up_proj|mlp.shared_experts.up_proj",
                 "mlp.shared_mlp.down_proj|mlp.shared_experts.down_proj" },

@@ -77,6 +77,7 @@ const hf_arch hf_nemotron_h = {
     .latent_in = "mixer.fc1_latent_proj",
     .latent_out = "mixer.fc2_latent_proj",
     .shared_F = HF_KEY("moe_shared_expert_intermediate_size", 7688),
+    .shared_as_dense = true,
     .shared = { NULL, "mixer.shared_experts.up_proj", "mixer.shared_experts.down_proj" },
     .dense = { NULL, "mixer.up_proj", "mixer.down_proj" },
     .ffn_bias = HF_KEY("mlp_bias", 0),

@@ -54,6 +54,8 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->W = s->latent ? latent : s->D;
     const size_t n = hf_size(c, arch->shared_n, 0);
     s->shared_F = arch->shared_F.key ? hf_size(c, arch->shared_F, 0) : n * s->F;
+    s->shared_as_dense = arch->shared_as_dense && s->shared_F == 0;
+    s->shared_F = s->shared_as_dense ? s->dense_F : s->shared_F;
     s->ffn_bias = hf_flag(c, arch->ffn_bias);
     s->router_bias = router->bias && (!router->bias_on.key || hf_flag(c, router->bias_on));
     s->renormalise =
