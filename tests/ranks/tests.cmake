@@ -30,7 +30,8 @@ if(TARGET cull_mpi AND TARGET cull)
   add_test(NAME flow-ranks-shipped COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/shipped.sh)
   add_test(NAME flow-ranks-planned COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/planned.sh)
   add_test(NAME flow-ranks-memory COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/memory.sh)
-  set_tests_properties(flow-ranks flow-ranks-experts flow-ranks-layers flow-ranks-killed flow-ranks-shipped flow-ranks-planned flow-ranks-memory PROPERTIES
+  add_test(NAME flow-ranks-kinds COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/kinds.sh)
+  set_tests_properties(flow-ranks flow-ranks-experts flow-ranks-layers flow-ranks-killed flow-ranks-shipped flow-ranks-planned flow-ranks-memory flow-ranks-kinds PROPERTIES
     TIMEOUT 1800 COST 300 SKIP_RETURN_CODE 77 ENVIRONMENT
     "CULL=$<TARGET_FILE:cull>;SAME=$<TARGET_FILE:test-ranks-same-tensors>;SOURCE=${PROJECT_SOURCE_DIR};PORTIONS=$<TARGET_FILE:strategy-portions>;ROUNDS=$<TARGET_FILE:strategy-rounds>;SANITIZED=$<BOOL:${CULL_SANITIZE}>")
 endif()
