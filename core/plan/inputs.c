@@ -77,27 +77,6 @@ static cull_status decode(cull_ctx *ctx, const cull_text *text, const int32_t *i
 
 // ---- one model ----
 
-// By the names that files have in the model's folder, wherever that is.
-static cull_status key_of_read(cull_prepared_model *s)
-{
-    const char *folder = s->opened.facts->source ? s->opened.facts->source : "";
-    const size_t n = strlen(folder);
-    cull_hash *hash = cull_hash_new();
-
-    if (!hash)
-        return cull_no_memory(&s->context.ctx);
-    for (size_t i = 0; i < s->context.n_files; i++) {
-        const cull_file_seen *file = &s->context.files[i];
-        if (strncmp(file->path, folder, n) != 0)
-            continue;
-        cull_hash_text(hash, file->path + n);
-        cull_hash_text(hash, file->key.hex);
-    }
-    s->read = cull_hash_key(hash);
-    cull_hash_free(hash);
-    return CULL_OK;
-}
-
 static cull_status open_model(cull_prepared_model *s, uint32_t what)
 {
     cull_ctx *ctx = &s->context.ctx;
@@ -126,7 +105,7 @@ static cull_status open_model(cull_prepared_model *s, uint32_t what)
         .core = s,
         .max_new = facts->max_new,
     };
-    return key_of_read(s);
+    return CULL_OK;
 }
 
 // A model whose tokenizer alone cannot be read still runs on token ids.
@@ -459,9 +438,8 @@ static void hash_request(cull_hash *hash, const cull_request *request)
 
 // What beside the requests determines the answers that are generated. The words stand for the
 // rules of core/engine/generate.c and change with them.
-static void hash_generation(cull_hash *hash, const cull_prepared_model *s)
+static void hash_generation(cull_hash *hash, const cull_model_facts *facts)
 {
-    const cull_model_facts *facts = s->opened.facts;
     const size_t n = facts->stop ? facts->n_stop : 1;
     const int32_t *stop = facts->stop ? facts->stop : &facts->eos;
 
@@ -469,7 +447,7 @@ static void hash_generation(cull_hash *hash, const cull_prepared_model *s)
     cull_hash_u64(hash, n);
     cull_hash_bytes(hash, stop, n * sizeof *stop);
     cull_hash_f64(hash, facts->repetition_penalty != 0 ? facts->repetition_penalty : 1);
-    cull_hash_text(hash, s->read.hex);
+    cull_hash_text(hash, facts->decoding ? facts->decoding : "");
 }
 
 static cull_status check_request(cull_ctx *ctx, const cull_plugin *plugin,
@@ -518,7 +496,7 @@ static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
         asked->ids += see_ids(seen, request->ids, request->n);
     }
     if (generates)
-        hash_generation(hash, s);
+        hash_generation(hash, s->opened.facts);
     cull_hash_text(hash, asked->requests.key ? asked->requests.key : "");
     asked->key = cull_hash_key(hash);
     cull_hash_free(hash);

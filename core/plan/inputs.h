@@ -37,7 +37,6 @@ typedef struct cull_prepared_model { // a model of the experiment
     uint64_t memory;     // --memory, while rows and requests are read
     double read_peak;    // bytes of the program, at most, until they were
     cull_text text;
-    cull_key read; // of what the backend read beside weights: ids become text by some of it
     size_t n_rows;
     cull_rows *rows;
     cull_prepared_metric *asked; // (n_metrics + n_fitness)

@@ -155,6 +155,7 @@ typedef struct cull_model_facts {
     // Raised by the backend when it makes other numbers of the same files: what was computed then is not used again.
     uint32_t reading;
     uint64_t bytes_beside; // of what no computation reads, and a checkpoint of a variant keeps
+    const char *decoding; // 32 hex digits of what ids become text by; NULL: not known, or there is no tokenizer
 } cull_model_facts;
 
 #endif

@@ -69,6 +69,7 @@ static cull_status open_tokenizer(cull_ctx *ctx, cull_model *m)
     if (hf_tokenizer_eos(m->tokenizer) >= 0)
         m->facts.eos = hf_tokenizer_eos(m->tokenizer);
     m->facts.adds_bos = hf_tokenizer_adds_bos(m->tokenizer);
+    m->facts.decoding = hf_tokenizer_decoding(m->tokenizer);
     return CULL_OK;
 }
 

@@ -2,7 +2,11 @@
 #include "parts.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
+
+#include "common/text/json_dumped.h"
 
 static cull_status read_root(const tk_node *root, const char *folder, hf_tokenizer *tk)
 {
@@ -59,6 +63,40 @@ static cull_status open_json(const tk_file *file, json_t *json, const char *fold
     return read_root(&root, folder, tk);
 }
 
+// The tokens as decoding sees them, and the decoder as it is written.
+static cull_status know_decoding(cull_ctx *ctx, const json_t *decoder, hf_tokenizer *tk)
+{
+    char *written = decoder ? json_dumps(decoder, JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
+    XXH3_state_t *state = XXH3_createState();
+
+    if (!state || (decoder && !written)) {
+        json_free_dumped(written);
+        (void)XXH3_freeState(state);
+        return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
+    }
+    (void)XXH3_128bits_reset(state);
+    for (size_t id = 0; id < tk->size; id++) {
+        const uint64_t n = tk->name[id].s ? tk->name[id].n : UINT64_MAX;
+        (void)XXH3_128bits_update(state, &n, sizeof n);
+        (void)XXH3_128bits_update(state, &tk->special[id], sizeof tk->special[id]);
+        if (tk->name[id].s)
+            (void)XXH3_128bits_update(state, tk->name[id].s, tk->name[id].n);
+    }
+    if (written)
+        (void)XXH3_128bits_update(state, written, strlen(written));
+    const XXH128_hash_t hash = XXH3_128bits_digest(state);
+    (void)snprintf(tk->decoding, sizeof tk->decoding, "%016llx%016llx",
+                   (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    (void)XXH3_freeState(state);
+    json_free_dumped(written);
+    return CULL_OK;
+}
+
+const char *hf_tokenizer_decoding(const hf_tokenizer *tokenizer)
+{
+    return tokenizer->decoding;
+}
+
 cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **out)
 {
     char path[4096];
@@ -69,9 +107,11 @@ cull_status hf_tokenizer_open(cull_ctx *ctx, const char *folder, hf_tokenizer **
     json_t *json;
     CULL_TRY(tk_read_file(&file, 0, &json));
     hf_tokenizer *tk = ctx->host->alloc(ctx, 1, sizeof *tk);
-    const cull_status status = !tk    ? CULL_ENOMEM
-                               : json ? open_json(&file, json, folder, tk)
-                                      : open_other(ctx, folder, tk);
+    cull_status status = !tk    ? CULL_ENOMEM
+                         : json ? open_json(&file, json, folder, tk)
+                                : open_other(ctx, folder, tk);
+    if (status == CULL_OK)
+        status = know_decoding(ctx, json_object_get(json, "decoder"), tk);
     json_decref(json);
     if (status != CULL_OK)
         hf_tokenizer_close(tk);

@@ -29,6 +29,7 @@ struct hf_tokenizer {
     bool has_decoder;
     tk_decoders decoders;
     int32_t bos, eos;
+    char decoding[33]; // hash of what decoding goes by
 };
 
 // What tokenizer_config.json and special_tokens_map.json say; neither needs to be there.

@@ -30,6 +30,9 @@ size_t hf_tokenizer_size(const hf_tokenizer *tokenizer); // one more than the gr
 // The token of an id as the vocabulary writes it, `n` bytes; NULL where there is none.
 const char *hf_tokenizer_token(const hf_tokenizer *tokenizer, int32_t id, size_t *n);
 
+// XXH3-128 of what decode goes by, 32 hex digits.
+const char *hf_tokenizer_decoding(const hf_tokenizer *tokenizer);
+
 // [any] With CULL_SPECIAL, encode adds what the post-processor adds, and decode keeps special
 // tokens. Added tokens are found in the text either way. Ids without a token are left out of the
 // decoded text, or with CULL_KNOWN refused, CULL_EFORMAT. ids and text live in the context's alloc
