@@ -25,6 +25,12 @@ for other in '"eos_token_id": [1, 201]' '"eos_token_id": 1, "repetition_penalty"
     says '2 trials: 0 were there, 2 done'
 done
 
+# What is deleted from both sides may leave nothing to compare, and a filter may find nothing.
+"$CULL" eval model --metric "generation: {tasks: $SOURCE/models/tinyworld/tasks/problems.jsonl, limit: 2, max_new: 4, ignore: ['.*'], filters: ['f=zzz']}" \
+    -o emptied > log 2>&1 || fail "eval with an ignore that leaves nothing"
+says '`ignore` leaves nothing of the right answers of 2 of 2 documents'
+says 'filter f finds nothing in any of 2 answers'
+
 # What cannot be done stops nothing but answers.
 answers '{ "eos_token_id": 1, "no_repeat_ngram_size": 3 }'
 run 3 e.yaml --set "$asked"

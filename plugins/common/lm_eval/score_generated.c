@@ -45,8 +45,45 @@ static cull_status clean(cull_ctx *ctx, const cleaner *c, span text, span *out)
     return status == CULL_OK && c->ignore_case ? py_lower(ctx, *out, out) : status;
 }
 
+// Does `ignore` leave nothing of one of the document's right answers?
+static cull_status is_emptied(cull_ctx *ctx, const cleaner *c, const document *d, bool *emptied)
+{
+    const span *targets = d->n_targets ? d->targets : &d->target;
+    cull_status status = CULL_OK;
+
+    for (size_t i = 0; status == CULL_OK && i < (d->n_targets ? d->n_targets : 1); i++) {
+        span target;
+        status = clean(ctx, c, targets[i], &target);
+        *emptied |= status == CULL_OK && targets[i].n > 0 && target.n == 0;
+    }
+    return status;
+}
+
+cull_status scoring_warn_of_emptied(cull_ctx *ctx, const task *t)
+{
+    cull_status status = CULL_OK;
+    size_t n = 0;
+    cleaner c;
+
+    if (t->kind != TASK_GENERATE || t->cleaning.n_ignore == 0)
+        return CULL_OK;
+    CULL_TRY(cleaner_new(ctx, t, &c));
+    for (size_t d = 0; status == CULL_OK && d < t->n; d++) {
+        bool emptied = false;
+        status = is_emptied(ctx, &c, &t->document[d], &emptied);
+        n += emptied;
+    }
+    cleaner_free(&c);
+    if (status == CULL_OK && n > 0)
+        ctx->host->log(ctx, CULL_WARN,
+                       "task %s: `ignore` leaves nothing of the right answers of %zu of %zu "
+                       "documents: whatever it leaves nothing of is right there",
+                       t->name, n, t->n);
+    return status;
+}
+
 static cull_status extract(cull_ctx *ctx, const answer_filter *f, const regex *pattern, span text,
-                           span *out)
+                           span *out, size_t *n_found)
 {
     bool found = true;
 
@@ -55,6 +92,7 @@ static cull_status extract(cull_ctx *ctx, const answer_filter *f, const regex *p
         return CULL_OK;
     const cull_status status = regex_find(ctx, pattern, text, f->select, &found, out);
     *out = found ? py_strip(*out) : span_of(f->fallback);
+    *n_found += found;
     return status;
 }
 
@@ -86,6 +124,7 @@ static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, c
     const task *k = &t->task;
     regex *pattern = NULL;
     cull_status status = CULL_OK;
+    size_t n_found = 0;
 
     if (k->filter[f].pattern)
         status = regex_new(ctx, k->name, k->filter[f].pattern, &pattern);
@@ -93,7 +132,7 @@ static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, c
         const cull_answer *a = cull_answer_at(answers, t->first[d]);
         const size_t at = d * k->n_filters + f;
         span answer = { a->text ? a->text : "", a->text ? a->text_len : 0 }, copy;
-        status = extract(ctx, &k->filter[f], pattern, answer, &answer);
+        status = extract(ctx, &k->filter[f], pattern, answer, &answer, &n_found);
         if (status == CULL_OK)
             status = span_copy(ctx, answer, &copy);
         if (status != CULL_OK)
@@ -103,6 +142,9 @@ static cull_status score_filter(cull_ctx *ctx, const scored_task *t, size_t f, c
         if (status == CULL_OK)
             status = compare(ctx, c, answer, &k->document[d], &o->exact[at]);
     }
+    if (status == CULL_OK && pattern && n_found == 0)
+        ctx->host->log(ctx, CULL_WARN, "task %s: filter %s finds nothing in any of %zu answers",
+                       k->name, k->filter[f].name, k->n);
     regex_free(pattern);
     return status;
 }

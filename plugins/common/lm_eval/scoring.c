@@ -98,6 +98,7 @@ static cull_status prepare_task(cull_ctx *ctx, const lm_encoder *lm, const task 
     }
     first[t->n] = *total;
     warn_of_lost(ctx, lm, t, truncated);
+    CULL_TRY(scoring_warn_of_emptied(ctx, t));
     out->task = *t;
     out->first = first;
     out->truncated = truncated;

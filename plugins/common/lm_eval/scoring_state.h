@@ -37,6 +37,9 @@ typedef struct task_means {
     task_mean *at; // room for one a metric and filter
 } task_means;
 
+// A warning, where what is deleted before answers are compared is all of a right one.
+cull_status scoring_warn_of_emptied(cull_ctx *, const task *);
+
 // Stands beside every exact_match, which it may explain.
 #define SCORING_LENGTH_CUT "length_cut"
 
