@@ -62,7 +62,8 @@ static cull_status read_text(reader *r, const char *text)
             value = equals + 1;
         }
         cull_filter *filter = &out->at[out->n - 1];
-        *r->values = (cull_filter_value){ copy(r, value, length - (size_t)(value - piece)), false };
+        *r->values =
+            (cull_filter_value){ .text = copy(r, value, length - (size_t)(value - piece)) };
         filter->n++;
         if (!filter->key || !r->values++->text)
             return cull_no_memory(r->ctx);
@@ -142,7 +143,7 @@ static bool is_hash(const char *key)
     return strcmp(key, "evaluation") == 0 || (n > 5 && strcmp(key + n - 5, "_hash") == 0);
 }
 
-bool cull_filter_meets(cull_filter *filter, const char *text)
+static bool meets(cull_filter *filter, const char *text)
 {
     const bool hash = is_hash(filter->key);
     bool any = false;
@@ -153,12 +154,25 @@ bool cull_filter_meets(cull_filter *filter, const char *text)
     return any;
 }
 
+bool cull_filter_meets(cull_filter *filter, const char *text)
+{
+    const bool any = meets(filter, text);
+
+    for (size_t i = 0; i < filter->n; i++) {
+        cull_filter_value *value = &filter->value[i];
+        const char *const known[] = { text, value->near, NULL };
+        if (!value->met)
+            value->near = cull_nearest(value->text, known);
+    }
+    return any;
+}
+
 bool cull_filter_meets_number(cull_filter *filter, double x)
 {
     char text[32];
 
     snprintf(text, sizeof text, "%.17g", x);
-    return cull_filter_meets(filter, text);
+    return meets(filter, text);
 }
 
 bool cull_filter_keeps(const cull_filter *filter, bool met)
@@ -185,20 +199,38 @@ bool cull_filter_keeps_columns(cull_filter *filter, size_t n, const cull_filter_
 
 // ---- was it something? ----
 
+static cull_status no_key(cull_ctx *ctx, const cull_filters *filters, const char *key,
+                          const char *place, const char *const *names)
+{
+    const size_t n = strlen(key);
+    const char *near = cull_nearest(key, names);
+
+    if (key[n - 1] == '<' || key[n - 1] == '>')
+        return cull_fail(
+            ctx, CULL_EUSAGE,
+            "%s: there is no %c=; a range of numbers is written %.*s=0.3..0.5, or with "
+            "one end alone",
+            filters->option, key[n - 1], (int)(n - 1), key);
+    return cull_fail(ctx, CULL_EUSAGE, "%s: nothing in %s has the key %s%s%s%s", filters->option,
+                     place, key, near ? "; did you mean \"" : "", near ? near : "",
+                     near ? "\"?" : "");
+}
+
 cull_status cull_filters_check(cull_ctx *ctx, const cull_filters *filters, const char *place,
                                const char *const *names)
 {
     for (size_t i = 0; i < filters->n; i++) {
         const cull_filter *f = &filters->at[i];
-        const char *near = f->known ? NULL : cull_nearest(f->key, names);
         if (!f->known)
-            return cull_fail(ctx, CULL_EUSAGE, "%s: nothing in %s has the key %s%s%s%s",
-                             filters->option, place, f->key, near ? "; did you mean \"" : "",
-                             near ? near : "", near ? "\"?" : "");
-        for (size_t j = 0; j < f->n; j++)
+            return no_key(ctx, filters, f->key, place, names);
+        for (size_t j = 0; j < f->n; j++) {
+            const char *near = f->value[j].near;
             if (!f->value[j].met)
-                return cull_fail(ctx, CULL_EUSAGE, "%s: nothing in %s has %s=%s", filters->option,
-                                 place, f->key, f->value[j].text);
+                return cull_fail(ctx, CULL_EUSAGE, "%s: nothing in %s has %s=%s%s%s%s",
+                                 filters->option, place, f->key, f->value[j].text,
+                                 near ? "; did you mean \"" : "", near ? near : "",
+                                 near ? "\"?" : "");
+        }
     }
     return CULL_OK;
 }

@@ -14,6 +14,8 @@
 typedef struct cull_filter_value {
     const char *text;
     bool met; // something has it
+    const char
+        *near; // the nearest text that something has, while it is not met; NULL: none is near
 } cull_filter_value;
 
 typedef struct cull_filter {
@@ -42,8 +44,8 @@ cull_status cull_filters_read(cull_ctx *ctx, const char *option, size_t n, const
 bool cull_filter_knows(cull_filter *filter, const char *name);
 // The same of a key that is no filter's yet.
 bool cull_is_key_of(const char *key, size_t n, const char *name);
-// Is `text`, or the number, among the values? Noted if so. Whether that keeps what has it is
-// another matter: see cull_filter_keeps.
+// Is `text`, which stays where it is, or the number, among the values? Noted if so. Whether that
+// keeps what has it is another matter: see cull_filter_keeps.
 bool cull_filter_meets(cull_filter *filter, const char *text);
 bool cull_filter_meets_number(cull_filter *filter, double x);
 // Given whether any of the key's values was met.

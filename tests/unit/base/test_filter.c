@@ -89,6 +89,16 @@ static void what_is_nothing_is_told(void **state)
     f = read_one(host, "mehtod=x");
     assert_fails(host, cull_filters_check(fake_ctx(host), &f, "the results", keys), CULL_EUSAGE,
                  "did you mean \"method\"?");
+    f = read_one(host, "method=wnda");
+    static const char *const methods[] = { "reap", "wanda", "owl", "magnitude" };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        assert_true(cull_filter_knows(&f.at[0], "method") &&
+                    !cull_filter_meets(&f.at[0], methods[i]));
+    assert_fails(host, cull_filters_check(fake_ctx(host), &f, "the results", keys), CULL_EUSAGE,
+                 "has method=wnda; did you mean \"wanda\"?");
+    f = read_one(host, "sparsity>=0.5");
+    assert_fails(host, cull_filters_check(fake_ctx(host), &f, "the results", keys), CULL_EUSAGE,
+                 "there is no >=; a range of numbers is written sparsity=0.3..0.5");
     fake_host_free(host);
 }
 
