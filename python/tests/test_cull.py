@@ -3,8 +3,11 @@
 Exits 77 where a module is missing.
 """
 import os
+import signal
 import sys
 import tempfile
+import threading
+import time
 import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "src"))
@@ -80,8 +83,40 @@ def check_scores(program, experiment):
             assert sorted(rows.expert[rows.kept == 0]) == sorted(order[:8]), layer
 
 
+def check_what_goes_wrong(program, experiment):
+    """All problems of a file, a program that is missing, and Ctrl-C, which ends a run in order."""
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = os.path.join(folder, "wrong.yaml")
+        with open(wrong, "w", encoding="utf-8") as file:
+            file.write("models: {}\nmethds: {}\nmetrics: [ perplexty ]\n")
+        try:
+            cull.run(wrong, os.path.join(folder, "out"), program=program)
+            raise AssertionError("a wrong file was run")
+        except cull.CullError as error:
+            assert error.code == 2 and "methds" in str(error) and "perplexty" in str(error), error
+        try:
+            cull.run(experiment, folder, program=os.path.join(folder, "no-program"))
+            raise AssertionError("there is no such program")
+        except FileNotFoundError as error:
+            assert "no-program" in str(error) and "install Cull" in str(error), error
+        script = os.path.join(folder, "slow")
+        with open(script, "w", encoding="utf-8") as file:  # as cull does: once in order, and at once the second time
+            file.write("#!/bin/sh\ntrap 'trap \"exit 99\" INT; sleep 1; echo >&2 error: interrupted; exit 130' INT\n"
+                       "echo begun >&2\nwhile :; do sleep 0.1; done\n")
+        os.chmod(script, 0o755)
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        before = time.monotonic()
+        try:
+            cull.run(experiment, os.path.join(folder, "out"), program=script)
+            raise AssertionError("it was not interrupted")
+        except KeyboardInterrupt:
+            assert time.monotonic() - before >= 1.9, "it was not waited for"
+
+
+
 check_frames(sys.argv[1])
 check_damaged(sys.argv[1])
 check_run(sys.argv[2], sys.argv[3])
+check_what_goes_wrong(sys.argv[2], sys.argv[3])
 check_scores(sys.argv[2], sys.argv[3])
 print("read, damaged and run: as they should be")
