@@ -23,7 +23,7 @@ try:
     import numpy as np
     import torch
     from check_formulas import ACROSS, LENGTHS, layer_of, numpy_of, without_ties
-    from check_merges import TOLERANCE, Usage, compare_layer, decide, method_of
+    from check_merges import EXPERIMENT, TOLERANCE, Usage, compare_layer, decide, method_of
     from check_ream import Cut
     from make_ream import unit
     from transformers import AutoModelForCausalLM
@@ -47,13 +47,6 @@ CHOICES = {
     "align": ("none", "weights", "activations", "both", "products"), "weighted": (True, True, False),
     "output": ("mean", "tokens"), "gate": (True, False), "propagate": ("dense", "pruned"),
 }
-EXPERIMENT = """
-models:     {{ m: {{ hf: {{ path: {model} }} }} }}
-calibrate:  {{ ids: {{ files: rows.jsonl, dense_rows: {rows} }} }}
-methods:    {{ {methods} }}
-sparsities: [ {sparsity} ]
-metrics:    [ {{ perplexity: {{ files: rows.jsonl, documents: ids }} }} ]
-"""
 
 
 # ---- what a layer sees, and how it is merged ----
