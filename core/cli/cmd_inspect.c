@@ -209,8 +209,13 @@ static cull_status show(cull_cli *cli, const char *model, const cull_prepared_mo
     const char *const *notes;
     const size_t n = cull_prepared_model_notes(s, &notes);
     cull_prepared_model text;
-    const bool ok = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text) == CULL_OK;
+    const cull_status opened = cull_model_examine(cli, model, CULL_OPEN_TOKENIZER, &text);
+    const bool ok = opened == CULL_OK;
 
+    if (opened == CULL_ENOMEM) { // which says nothing of the tokenizer
+        cull_prepared_model_close(&text);
+        return opened;
+    }
     cull_cli_results(cli);
     printf("%-16s %s\n", "model", s->opened.facts->source);
     printf("%-16s %s\n", "architecture", s->opened.facts->arch);

@@ -39,5 +39,21 @@ while [ "$at" -le "$all" ]; do
     at=$((at + step))
 done
 "$cull" run e.yaml -o out --threads 2 --quiet 2> log || fail "the run that goes on"
+
+# What is printed is what it is without a failure, or there is a status.
+LD_PRELOAD=$failing COUNT_TO=$dir/count "$cull" inspect "$source/models/tinyworld-mixtral" > shown 2> log || fail "the plain inspect"
+asked=$(od -An -tu8 count | tr -d ' ')
+at=$first
+while [ "$at" -le "$asked" ]; do
+    FAIL_AT=$at LD_PRELOAD=$failing timeout 120 "$cull" inspect "$source/models/tinyworld-mixtral" > other 2> log
+    status=$?
+    runs=$((runs + 1))
+    case $status in
+    0) diff shown other >> log || fail "inspect shows something else with status 0" ;;
+    3) grep -Eq 'error: .' log || fail "status 3 without a sentence" ;;
+    *) fail "status $status of inspect" ;;
+    esac
+    at=$((at + step))
+done
 [ $runs -gt 0 ] && [ $ended -gt 0 ] || fail "$runs runs, $ended of them ended early"
-echo "$runs of $all allocations failed, $ended runs ended with a sentence"
+echo "$runs of $((all + asked)) allocations failed, $ended runs ended with a sentence"
