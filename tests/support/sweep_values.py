@@ -20,7 +20,7 @@ NOT_LOOKED_AT = """
 
 # Of what stands round a language model.
 ROUND = ("image", "video", "audio", "vision", "projector", "multimodal", "boi", "eoi", "boa", "eoa", "position_id",
-         "seconds", "user_token", "spatial", "initializer")
+         "projection", "seconds", "user_token", "spatial", "initializer")
 
 # Keys whose types alone are validated: no forward pass of the class looks at them.
 UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sliding_window_pattern", "first_k_dense_replace"],
