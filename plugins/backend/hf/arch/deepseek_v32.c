@@ -5,7 +5,11 @@
 static const hf_key keys[] = { HF_KEYS_DSA, { 0 } };
 
 const hf_arch hf_deepseek_v32 = {
-    HF_LIKE_DEEPSEEK_V32, .model_type = "deepseek_v32",
-    .eps = 1e-6,          .router = HF_ROUTER_SIGMOID(2.5, 8, 4),
-    .keys = keys,         .transformers = "DeepseekV32ForCausalLM",
+    HF_LIKE_DEEPSEEK_V32,
+    .model_type = "deepseek_v32",
+    .kv_heads = 128,
+    .eps = 1e-6,
+    .router = HF_ROUTER_SIGMOID(2.5, 8, 4),
+    .keys = keys,
+    .transformers = "DeepseekV32ForCausalLM",
 };

@@ -1,4 +1,5 @@
 // config.json → the numbers of a model.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,7 +253,7 @@ static void read_logits(hf_config *c, const hf_arch *arch, cull_model_facts *fac
         facts->logit_scale = 1 / hf_real(c, arch->logit_divisor);
     if (arch->logit_scale.key)
         facts->logit_scale = hf_real(c, arch->logit_scale);
-    facts->logit_cap = arch->softcap.key ? hf_real(c, arch->softcap) : 0;
+    facts->logit_cap = arch->softcap.key ? fabs(hf_real(c, arch->softcap)) : 0; // tanh is odd
     if (c->status == CULL_OK && arch->softcap.key && facts->logit_cap == 0 &&
         hf_config_has(c, arch->softcap.key))
         (void)hf_wrong(c, arch->softcap.key, hf_config_value(c, arch->softcap.key),
