@@ -92,6 +92,14 @@ void cull_note_texts(cull_buf *to, const char *where, const char *name, size_t n
         put_text(to, texts[i]);
 }
 
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 // The narrowest form that holds the n numbers to the bit: of doubles b, f or d, of others their
 // own.
 static char form_of(char type, size_t n, const void *data)
@@ -102,8 +110,8 @@ static char form_of(char type, size_t n, const void *data)
     for (size_t i = 0; floats && i < n; i++) {
         const double byte = x[i] >= 0 && x[i] <= UINT8_MAX ? (double)(uint8_t)x[i] : -1;
         const double narrow = fabs(x[i]) <= FLT_MAX ? (double)(float)x[i] : NAN;
-        bytes &= memcmp(&byte, &x[i], sizeof byte) == 0;
-        floats &= memcmp(&narrow, &x[i], sizeof narrow) == 0;
+        bytes &= bits_of(byte) == bits_of(x[i]);
+        floats &= bits_of(narrow) == bits_of(x[i]);
     }
     return bytes && floats ? 'b' : floats ? 'f' : type;
 }
