@@ -20,6 +20,12 @@ cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const
                      why.column > 0 ? why.column : 1, why.text);
 }
 
+cull_status cull_json_stored(cull_ctx *ctx, const char *text, json_t **out)
+{
+    *out = json_loads(text, JSON_ALLOW_NUL, NULL);
+    return !*out && cull_json_memory_lacked() ? cull_no_memory(ctx) : CULL_OK;
+}
+
 json_t *cull_json_of_file(const char *path, size_t flags)
 {
     const int fd = cull_regular_fd(path);

@@ -12,6 +12,10 @@
 cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const char *text,
                            size_t n, size_t flags, json_t **out) CULL_MUST_CHECK;
 
+// A text that a file of results holds. *out: json_decref'ed by the caller; NULL where it is no
+// JSON. CULL_ENOMEM.
+cull_status cull_json_stored(cull_ctx *ctx, const char *text, json_t **out) CULL_MUST_CHECK;
+
 // A regular file of JSON; NULL: it is none, or cannot be read.
 json_t *cull_json_of_file(const char *path, size_t flags);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 
 typedef struct lister {
@@ -132,8 +133,9 @@ cull_status cull_settings_of(cull_ctx *ctx, const char *config, bool calibrated,
     lister l = { .ctx = ctx };
     const json_t *stage;
     size_t i;
-    json_t *all = json_loads(config, JSON_ALLOW_NUL, NULL);
+    json_t *all;
 
+    CULL_TRY(cull_json_stored(ctx, config, &all));
     json_array_foreach(json_object_get(all, "method"), i, stage) add_stage(&l, stage);
     if (calibrated) {
         add_use(&l, "calibrate", "calibrate", json_object_get(all, "calibrate"));
@@ -150,8 +152,9 @@ cull_status cull_settings_of_metric(cull_ctx *ctx, const char *metric, const cha
                                     cull_named_values *out)
 {
     lister l = { .ctx = ctx };
-    json_t *all = json_loads(settings, JSON_ALLOW_NUL, NULL);
+    json_t *all;
 
+    CULL_TRY(cull_json_stored(ctx, settings, &all));
     add_object(&l, metric, all);
     json_decref(all);
     *out = (cull_named_values){ l.n, l.at };

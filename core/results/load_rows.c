@@ -89,9 +89,12 @@ static void read_evaluations(reader *r, tables *t)
     if (!t->set)
         r->status = CULL_ENOMEM;
     for (size_t e = 0; r->status == CULL_OK && e < n; e++) {
-        t->told[e] = json_loads(t->attributes[e], 0, NULL);
-        t->set[e] = json_loads(t->settings[e], 0, NULL);
-        r->status = cull_settings_of_metric(r->in->ctx, t->plugin[e], t->settings[e], &t->how[e]);
+        r->status = cull_json_stored(r->in->ctx, t->attributes[e], &t->told[e]);
+        if (r->status == CULL_OK)
+            r->status = cull_json_stored(r->in->ctx, t->settings[e], &t->set[e]);
+        if (r->status == CULL_OK)
+            r->status =
+                cull_settings_of_metric(r->in->ctx, t->plugin[e], t->settings[e], &t->how[e]);
     }
 }
 

@@ -30,10 +30,10 @@ static json_t *without_folders(const json_t *value)
     return out;
 }
 
-static void put_recipe(cull_buf *out, const char *config, bool calibrated)
+static void put_recipe(cull_buf *out, const json_t *all, bool calibrated)
 {
     static const char *const keys[] = { "method", "layers", "store", "calibrate", "dense_rows" };
-    json_t *all = json_loads(config, JSON_ALLOW_NUL, NULL), *own = json_object();
+    json_t *own = json_object();
 
     for (size_t i = 0; i < (calibrated ? 5 : 3); i++) {
         const json_t *value = json_object_get(all, keys[i]);
@@ -41,7 +41,6 @@ static void put_recipe(cull_buf *out, const char *config, bool calibrated)
             json_object_set_new(own, keys[i], without_folders(value));
     }
     cull_json_put(out, own, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(all);
     json_decref(own);
 }
 
@@ -60,7 +59,10 @@ cull_status cull_read_recipe(cull_ctx *ctx, cull_h5_in *file, cull_frame_trial *
         return CULL_OK;
     const char *config = *(const char *const *)data;
     cull_buf text = CULL_BUF_INIT;
-    put_recipe(&text, config, *calibration);
+    json_t *all;
+    CULL_TRY(cull_json_stored(ctx, config, &all));
+    put_recipe(&text, all, *calibration);
+    json_decref(all);
     trial->recipe =
         text.failed ? NULL : cull_arena_copy(cull_context_of(ctx)->alloc, text.s, text.n);
     cull_buf_release(&text);
