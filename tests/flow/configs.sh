@@ -41,6 +41,12 @@ edited '1s/{/{ "per_layer_config": null,/' $VL || fail "per_layer_config null be
 edited '1s/{/{ "per_layer_config": {},/' $VL && fail "per_layer_config beside text_config is taken"
 says 'per_layer_config {} is not supported'
 
+# What no forward pass looks at has a type all the same.
+OMNI=Qwen--Qwen3-Omni-30B-A3B-Instruct
+edited 's/"sliding_window": null/"sliding_window": 4/' $OMNI || fail "a sliding_window is refused"
+edited 's/"sliding_window": null/"sliding_window": "4"/' $OMNI && fail "a sliding_window that is a text is taken"
+says 'sliding_window must be an integer, but is "4"'
+
 # A head that the class never ties counts beside the embedding, whatever config.json says.
 for model in nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 moonshotai--Kimi-Linear-48B-A3B-Instruct; do
     edited 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' $model || fail "tie_word_embeddings is refused"

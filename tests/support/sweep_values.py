@@ -28,7 +28,7 @@ UNREAD = {"AfmoeConfig": ["global_attn_every_n_layers"], "ExaoneMoeConfig": ["sl
           "DeepseekV2Config": ["head_dim"], "DeepseekV32Config": ["head_dim", "mlp_bias", "layer_types"],
           "Mistral4Config": ["num_key_value_heads"],
           "NemotronHConfig": """
-              attention_bias time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
+              time_step_limit mamba_dt_limit time_step_max time_step_floor expand mamba_proj_bias num_logits_to_keep
               rescale_prenorm_residual residual_in_fp32 use_mamba_kernels mamba_ssm_cache_dtype moe_shared_expert_overlap
               mtp_layers_block_type""".split()}
 UNROTATED = ("KimiLinearConfig", "NemotronHConfig", "GraniteMoeHybridConfig")

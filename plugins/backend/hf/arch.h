@@ -191,9 +191,14 @@ typedef struct hf_mixer {
 typedef struct hf_key {
     const char *key;     // "a|b": each of them
     const char *neutral; // values, as JSON, that change nothing: "1|null"; HF_ANY: all do
-    const char *why;     // why another value is left out, with a warning; NULL: it is refused
+    const char *why;     // why another value of their kind is left out, with a warning; NULL: it is
+                         // refused, as values of another kind are
 } hf_key;
-#define HF_ANY "*" // the reference's forward pass does not look at the key
+#define HF_ANY "*" // the reference's forward pass does not look at the key, …
+// … but its class at what it holds, if not null:
+#define HF_ANY_NUMBER  "*a number"
+#define HF_ANY_INTEGER "*an integer"
+#define HF_ANY_WORDS   "*a list of texts"
 
 enum hf_kept { // what an export keeps of a tensor that is left out
     HF_KEPT_NOT,

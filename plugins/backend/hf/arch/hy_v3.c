@@ -4,7 +4,8 @@
 // clang-format off
 static const hf_key keys[] = {
     { "first_k_dense_replace", "1|null", "transformers looks at mlp_layer_types alone" },
-    { "enable_moe_fp32_combine|enable_attention_fp32_softmax|enable_lm_head_fp32", HF_ANY, NULL },
+    { "enable_moe_fp32_combine", "true|false", NULL },
+    { "enable_attention_fp32_softmax|enable_lm_head_fp32", HF_ANY, NULL },
     { 0 },
 };
 // clang-format on

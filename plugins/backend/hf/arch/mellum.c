@@ -3,7 +3,7 @@
 
 // clang-format off
 static const hf_key keys[] = {
-    { "mtp_layer_types|mtp_mlp_layer_types", HF_ANY, NULL },
+    { "mtp_layer_types|mtp_mlp_layer_types", HF_ANY_WORDS, NULL },
     { 0 },
 };
 // clang-format on

@@ -14,6 +14,7 @@ static const hf_key keys[] = {
     { "mamba_dt_limit|mamba_dt_max|mamba_dt_init_floor|mamba_ssm_cache_dtype|use_mamba_kernels", HF_ANY, NULL },
     { "num_logits_to_keep|rescale_prenorm_residual|residual_in_fp32|mamba_proj_bias", HF_ANY, NULL },
     { "moe_shared_expert_overlap|mtp_layers_block_type|mtp_hybrid_override_pattern", HF_ANY, NULL },
+    { "hidden_dropout", HF_ANY_NUMBER, NULL },
     { "num_hidden_layers|norm_eps", HF_ANY, NULL }, // layer_norm_epsilon is read
     { 0 }
 };

@@ -3,7 +3,8 @@
 
 // clang-format off
 static const hf_key keys[] = {
-    { "sliding_window|use_sliding_window|max_window_layers", HF_ANY, NULL },
+    { "sliding_window", HF_ANY_INTEGER, NULL },
+    { "use_sliding_window|max_window_layers", HF_ANY, NULL },
     { "shared_expert_intermediate_size|use_qk_norm", HF_ANY, NULL },
     { 0 },
 };

@@ -85,20 +85,42 @@ static bool same(const json_t *a, const json_t *b)
     return json_equal(a, b);
 }
 
-static bool is_neutral(const hf_key *rule, const json_t *value)
+// Two numbers, two flags, two texts, …
+static bool alike(const json_t *a, const json_t *b)
 {
-    if (strcmp(rule->neutral, HF_ANY) == 0)
-        return true;
-    for (const char *word = rule->neutral; *word;) {
-        const size_t n = strcspn(word, "|");
-        json_t *one = json_loadb(word, n, JSON_DECODE_ANY, NULL);
-        const bool equal = one && same(one, value);
+    return json_is_number(a)    ? json_is_number(b)
+           : json_is_boolean(a) ? json_is_boolean(b)
+                                : json_typeof(a) == json_typeof(b);
+}
+
+// Is `value` one of "a|b" by `equal`?
+static bool is_listed(const char *words, const json_t *value,
+                      bool (*equal)(const json_t *, const json_t *))
+{
+    for (size_t n; *words; words += n + (words[n] == '|')) {
+        n = strcspn(words, "|");
+        json_t *one = json_loadb(words, n, JSON_DECODE_ANY, NULL);
+        const bool found = one && equal(one, value);
         json_decref(one);
-        if (equal)
+        if (found)
             return true;
-        word += n + (word[n] == '|');
     }
     return false;
+}
+
+// Is `value` what one of HF_ANY… asks for?
+static bool is_asked_for(const char *any, const json_t *value)
+{
+    if (strcmp(any, HF_ANY) == 0 || json_is_null(value))
+        return true;
+    if (strcmp(any, HF_ANY_NUMBER) == 0)
+        return json_is_number(value);
+    if (strcmp(any, HF_ANY_INTEGER) == 0)
+        return json_is_integer(value);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_string(json_array_get(value, i)))
+            return false;
+    return json_is_array(value);
 }
 
 // "1|null" → "1, null"
@@ -116,7 +138,10 @@ static const char *listed(cull_ctx *ctx, const char *words)
 static cull_status judge(hf_config *c, cull_model *m, const hf_key *rule, const char *key,
                          const json_t *value)
 {
-    if (rule && is_neutral(rule, value))
+    if (rule && *rule->neutral == *HF_ANY)
+        return is_asked_for(rule->neutral, value) ? CULL_OK
+                                                  : hf_wrong(c, key, value, rule->neutral + 1);
+    if (rule && is_listed(rule->neutral, value, same))
         return CULL_OK;
     if (!rule && json_is_null(value))
         return CULL_OK;
@@ -126,7 +151,7 @@ static cull_status judge(hf_config *c, cull_model *m, const hf_key *rule, const 
         return CULL_OK;
     }
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    if (rule->why)
+    if (rule->why && is_listed(rule->neutral, value, alike))
         hf_note(c->ctx, m, "config.json: %s%s %.60s is left out: %s", c->where, key,
                 text ? text : "?", rule->why);
     else
