@@ -41,6 +41,13 @@ edited '1s/{/{ "per_layer_config": null,/' $VL || fail "per_layer_config null be
 edited '1s/{/{ "per_layer_config": {},/' $VL && fail "per_layer_config beside text_config is taken"
 says 'per_layer_config {} is not supported'
 
+# Without num_key_value_heads the class has a number of its own; null is as many as there are heads, where it says so.
+KIMI=moonshotai--Kimi-Linear-48B-A3B-Instruct
+edited 's/"num_key_value_heads": 32/"num_key_value_heads": null/' $KIMI || fail "num_key_value_heads null is refused"
+edited '/"num_key_value_heads"/d' $KIMI || fail "Kimi Linear of 32 heads needs num_key_value_heads"
+edited '/"num_key_value_heads"/d; s/"num_attention_heads": 32/"num_attention_heads": 16/' $KIMI && fail "16 heads are taken"
+says 'num_key_value_heads is missing'
+
 # What no forward pass looks at has a type all the same.
 OMNI=Qwen--Qwen3-Omni-30B-A3B-Instruct
 edited 's/"sliding_window": null/"sliding_window": 4/' $OMNI || fail "a sliding_window is refused"

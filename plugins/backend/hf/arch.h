@@ -237,6 +237,7 @@ typedef struct hf_arch {
     enum hf_attention_kind attention;
     hf_num head_dim;          // 0: D / H
     size_t kv_heads;          // where config.json has no num_key_value_heads; 0: as many as H
+    bool kv_null;             // … and of those with a number: as many as H where it is null
     hf_num value_dim;         // of a head; key NULL: as wide as keys
     hf_head_keys full, local; // what differs by type of layer
     bool per_layer;           // … and what per_layer_config says of it

@@ -175,6 +175,7 @@
     .theta = 1e4,                                                                                  \
     .norm = HF_RMS_ONE,                                                                            \
     .head_dim = HF_KEY("head_dim", 256),                                                           \
+    .kv_heads = 2,                                                                                 \
     .qkv_bias = HF_KEY("attention_bias", 0),                                                       \
     .o_bias = HF_KEY("attention_bias", 0),                                                         \
     .qk_norm = HF_QK_HEAD,                                                                         \

@@ -27,6 +27,7 @@ const hf_arch hf_deepseek_v3 = {
     .eps = 1e-6,
     .theta = 1e4,
     .kv_heads = 128,
+    .kv_null = true,
     .attention = HF_MLA,
     .qkv_bias = HF_KEY("attention_bias", 0),
     .o_bias = HF_KEY("attention_bias", 0),

@@ -17,6 +17,7 @@ const hf_arch hf_dots1 = {
     .eps = 1e-6,
     .theta = 1e4,
     .kv_heads = 32,
+    .kv_null = true,
     .qkv_bias = HF_KEY("attention_bias", 0),
     .o_bias = HF_KEY("attention_bias", 0),
     .qk_norm = HF_QK_HEAD,

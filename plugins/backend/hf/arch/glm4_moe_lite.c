@@ -24,6 +24,7 @@ const hf_arch hf_glm4_moe_lite = {
     .model_type = "glm4_moe_lite",
     .eps = 1e-5,
     .theta = 1e4,
+    .kv_heads = 20,
     .attention = HF_MLA,
     .qkv_bias = HF_KEY("attention_bias", 0),
     .o_bias = HF_KEY("attention_bias", 0),

@@ -11,7 +11,11 @@ static const hf_key keys[] = {
 // clang-format on
 
 const hf_arch hf_glm_moe_dsa = {
-    HF_LIKE_DEEPSEEK_V32, .model_type = "glm_moe_dsa",
-    .eps = 1e-5,          .router = HF_ROUTER_SIGMOID(2.5, 1, 1),
-    .keys = keys,         .transformers = "GlmMoeDsaForCausalLM",
+    HF_LIKE_DEEPSEEK_V32,
+    .model_type = "glm_moe_dsa",
+    .kv_heads = 64,
+    .eps = 1e-5,
+    .router = HF_ROUTER_SIGMOID(2.5, 1, 1),
+    .keys = keys,
+    .transformers = "GlmMoeDsaForCausalLM",
 };

@@ -31,6 +31,7 @@ const hf_arch hf_lfm2_moe = {
     .tied = true,
     .norms = { .attention = "operator_norm", .ffn = "ffn_norm" },
     .last_norm = "embedding_norm",
+    .kv_heads = 8,
     .qk_norm = HF_QK_HEAD,
     .q_norm = "self_attn.q_layernorm",
     .k_norm = "self_attn.k_layernorm",

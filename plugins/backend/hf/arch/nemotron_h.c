@@ -41,6 +41,7 @@ const hf_arch hf_nemotron_h = {
     .reading = 1, // time steps are no shorter than time_step_min
     .rotates = HF_ROTATE_NONE,
     .head_dim = HF_KEY("head_dim", 128),
+    .kv_heads = 8,
     .q = "mixer.q_proj",
     .k = "mixer.k_proj",
     .v = "mixer.v_proj",

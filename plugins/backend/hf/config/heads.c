@@ -269,7 +269,8 @@ cull_status hf_heads_read(hf_config *c, cull_model *m)
 
     m->facts.max_positions = hf_size(c, NEEDS(positions), 1);
     heads->H = hf_size(c, NEEDS("num_attention_heads"), 1);
-    heads->KV = hf_size(c, KEY("num_key_value_heads", (double)m->arch->kv_heads), 1);
+    const bool null = m->arch->kv_null && hf_config_is_null(c, "num_key_value_heads");
+    heads->KV = hf_size(c, KEY("num_key_value_heads", null ? 0 : (double)m->arch->kv_heads), 1);
     heads->KV = heads->KV ? heads->KV : heads->H;
     m->s.qkv_bias = hf_flag(c, m->arch->qkv_bias);
     m->s.o_bias = hf_flag(c, m->arch->o_bias);
