@@ -176,6 +176,10 @@ static const struct {
            "tensor \"model.layers.0.block_sparse_moe.gate.weight\" is [8, 64], but by config.json "
            "it must be [9, 64]",
            EFORMAT),
+    CONFIG("mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": [2, 2, 2]",
+           "num_experts_per_tok must be an integer of at least 1", EFORMAT),
+    CONFIG("mixtral", "\"num_local_experts\": 8", "\"num_local_experts\": [], \"num_experts\": 8",
+           "num_local_experts must be of the kind of its other name, but is []", EFORMAT),
     CONFIG("mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 9",
            "9 experts a token are more than the 8 there are", EFORMAT),
     CONFIG("mixtral", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4",

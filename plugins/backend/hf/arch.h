@@ -281,6 +281,7 @@ typedef struct hf_arch {
 
     // ---- mixture of experts
     hf_num E, K, F;
+    bool K_lists; // K may be a list with a number for each layer
     hf_num dense_F;
     // Layer l has experts when mlp_layer_types, if it counts, calls it sparse; without it, when the
     // list `flags` has 1; else when first ≤ l ≤ last, (l + 1) % step = 0, it is in the list `only`

@@ -29,6 +29,7 @@ const hf_arch hf_hunyuan_v1_moe = {
     .alpha = true,
     .E = HF_NEEDS("num_local_experts|num_experts"),
     .K = HF_NEEDS("num_experts_per_tok|moe_topk"),
+    .K_lists = true,
     .F = HF_NEEDS("intermediate_size"),
     .last_moe = HF_CONSTANT(-1),
     .router = { .score = HF_SOFTMAX, .name = "mlp.gate.wg", .renormalise = HF_CONSTANT(1) },

@@ -239,26 +239,39 @@ static void check_null(hf_config *config, const char *keys)
         (void)hf_refuse_value(config, keys, "null", "a value, or no such key");
 }
 
-// A number for all layers and a list with one for each are of a kind.
-static bool same_kind(const json_t *a, const json_t *b)
+bool hf_alike(const json_t *a, const json_t *b)
 {
-    return json_is_number(a)    ? json_is_number(b) || json_is_array(b)
-           : json_is_array(a)   ? json_is_array(b) || json_is_number(b)
+    return json_is_number(a)    ? json_is_number(b)
            : json_is_boolean(a) ? json_is_boolean(b)
                                 : json_typeof(a) == json_typeof(b);
 }
 
-// Names that do not count must hold what could have: the reference checks each.
-static void check_aliases(hf_config *config, const char *keys, const json_t *value)
+// Names that do not count must hold what could have: the reference checks each. `lists`: a list
+// with a number for each layer could, too.
+static void check_aliases(hf_config *config, const char *keys, const json_t *value, bool lists)
 {
     char key[64];
 
     for (; value && *keys; keys += word_length(keys), keys += *keys == '|') {
         (void)snprintf(key, sizeof key, "%.*s", (int)word_length(keys), keys);
         const json_t *other = json_object_get(config->root, key);
-        if (other && !json_is_null(other) && !same_kind(value, other))
+        const bool list = lists && (json_is_number(other) || json_is_array(other));
+        if (other && !json_is_null(other) && !list && !hf_alike(value, other))
             (void)hf_wrong(config, key, other, "of the kind of its other name");
     }
+}
+
+hf_num hf_beside_lists(hf_config *config, hf_num num)
+{
+    const json_t *value = hf_config_value(config, num.key);
+    const char *word = word_of(config, num.key);
+
+    if (!value)
+        return num;
+    check_aliases(config, num.key, value, true);
+    check_null(config, num.key);
+    const char *key = hf_text(config->ctx, "%.*s", (int)word_length(word), word);
+    return (hf_num){ key ? key : num.key, num.def };
 }
 
 // The value of `num`, or NULL where there is none: its default counts.
@@ -267,7 +280,7 @@ static const json_t *look_up(hf_config *config, hf_num num)
     if (!num.key || config->status != CULL_OK)
         return NULL;
     const json_t *value = hf_config_value(config, num.key);
-    check_aliases(config, num.key, value);
+    check_aliases(config, num.key, value, false);
     if (num.def != 0 && !isinf(num.def))
         check_null(config, num.key);
     if (!value && isnan(num.def) && config->status == CULL_OK)

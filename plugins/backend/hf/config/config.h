@@ -40,6 +40,11 @@ bool hf_layer_number(const char *key, size_t *l);
 // What an object has for layer l; NULL: nothing.
 json_t *hf_of_layer(const json_t *object, size_t l);
 
+// Are both numbers, or flags, or texts, …?
+bool hf_alike(const json_t *, const json_t *);
+// `num` under the one of its names that counts, where the others may hold lists.
+hf_num hf_beside_lists(hf_config *, hf_num num);
+
 // An explicit null is refused unless the default is 0, false, infinite or NULL.
 size_t hf_size(hf_config *, hf_num, size_t least); // an integer in [least, 2^31)
 long hf_integer(hf_config *, hf_num);              // an integer in (−2^31, 2^31)

@@ -85,14 +85,6 @@ static bool same(const json_t *a, const json_t *b)
     return json_equal(a, b);
 }
 
-// Two numbers, two flags, two texts, …
-static bool alike(const json_t *a, const json_t *b)
-{
-    return json_is_number(a)    ? json_is_number(b)
-           : json_is_boolean(a) ? json_is_boolean(b)
-                                : json_typeof(a) == json_typeof(b);
-}
-
 // Is `value` one of "a|b" by `equal`?
 static bool is_listed(const char *words, const json_t *value,
                       bool (*equal)(const json_t *, const json_t *))
@@ -151,7 +143,7 @@ static cull_status judge(hf_config *c, cull_model *m, const hf_key *rule, const 
         return CULL_OK;
     }
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    if (rule->why && is_listed(rule->neutral, value, alike))
+    if (rule->why && is_listed(rule->neutral, value, hf_alike))
         hf_note(c->ctx, m, "config.json: %s%s %.60s is left out: %s", c->where, key,
                 text ? text : "?", rule->why);
     else

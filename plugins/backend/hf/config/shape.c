@@ -82,10 +82,11 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
 static cull_status read_per_token(hf_config *c, cull_model *m)
 {
     const json_t *list = hf_config_value(c, m->arch->K.key);
+    const hf_num K = m->arch->K_lists ? hf_beside_lists(c, m->arch->K) : m->arch->K;
     hf_shape *s = &m->s;
 
-    if (!json_is_array(list)) {
-        s->K = hf_size(c, m->files.missing ? (hf_num){ m->arch->K.key, 0 } : m->arch->K, 1);
+    if (!json_is_array(list) || !m->arch->K_lists) {
+        s->K = hf_size(c, m->files.missing ? (hf_num){ K.key, 0 } : K, 1);
         if (c->status == CULL_OK && s->K == 0)
             hf_note(c->ctx, m, "config.json: without %s one expert a token is taken for active",
                     m->arch->K.key);
