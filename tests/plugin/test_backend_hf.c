@@ -565,13 +565,48 @@ static void test_tokenizer_only(void **state)
     f->hf->close(model);
 }
 
+// Only where the configuration says what was read otherwise before, results of before are not used
+// again.
+static void test_reading(void **state)
+{
+    static const char cap[] = "\"final_logit_softcapping\": 3.0";
+    static const char type[] = "\"rope_type\": \"yarn\"", linear[] = "\"rope_type\": \"linear\"";
+    static const char original[] = "\"original_max_position_embeddings\": 16";
+    static const char beta[] = "\"llama_4_scaling_beta\": 0.1";
+    static const struct {
+        const char *name, *from[2], *to[2];
+        uint32_t reading;
+    } cases[] = {
+        { "gemma4", { cap, NULL }, { cap, NULL }, 1 },
+        { "gemma4", { cap, NULL }, { "\"final_logit_softcapping\": -3.0", NULL }, 2 },
+        { "mistral4", { type, NULL }, { type, NULL }, 0 },
+        { "mistral4", { type, NULL }, { linear, NULL }, 1 },
+        { "mistral4",
+          { type, original },
+          { linear, "\"original_max_position_embeddings\": 128" }, // the longest path, as before
+          0 },
+        { "mistral4", { type, beta }, { linear, "\"llama_4_scaling_beta\": 0" }, 0 },
+    };
+    fixture *f = *state;
+    cull_model *model;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        copy(f, cases[i].name);
+        for (size_t j = 0; j < 2 && cases[i].from[j]; j++)
+            temp_damage(&f->files, "config.json", cases[i].from[j], cases[i].to[j]);
+        assert_ok(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model));
+        assert_int_equal(f->hf->facts(model)->reading, cases[i].reading);
+        f->hf->close(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_damages), TEST(test_generation),      TEST(test_twice),       TEST(test_notes),
         TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint), TEST(test_matrix),
-        TEST(test_places),  TEST(test_tokenizer_only),
+        TEST(test_places),  TEST(test_tokenizer_only),  TEST(test_reading),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,7 +216,7 @@ typedef struct hf_left {
 
 typedef struct hf_arch {
     const char *model_type, *also; // also: other words for the same, "a|b"
-    uint32_t reading;              // see cull_model_facts
+    uint32_t reading;              // see cull_model_facts; what some configurations say adds to it
 
     // ---- the block
     double eps, theta; // where config.json has none

@@ -99,7 +99,7 @@ cull_status hf_facts_finish(cull_ctx *ctx, cull_model *m, const char *config_pat
     f->L = m->s.L;
     f->D = m->s.D;
     f->V = m->s.V;
-    f->reading = m->arch->reading;
+    f->reading += m->arch->reading;
     f->rope_switch = m->heads[0].rope.switch_at;
     if (f->rope_switch == 0)
         f->rope_switch = m->heads[1].rope.switch_at;

@@ -41,6 +41,7 @@ typedef struct hf_rope {
     double yarn_mscale; // MLA: the softmax scale is multiplied by its square
     size_t original;    // positions before any stretching
     double beta;        // of queries' temperature, llama_4_scaling_beta; 0: none
+    bool asked;         // its original is what was said, where the type would not have asked
 } hf_rope;
 
 // Read rope_parameters, or rope_theta and rope_scaling, for heads of `width` channels. Layers may

@@ -45,6 +45,7 @@ static cull_status adjust(hf_config *c, cull_model *m)
                         "qk_nope_head_dim + qk_rope_head_dim");
     m->s.temper = (float)m->heads[0].rope.beta;
     m->s.temper_span = (float)m->heads[0].rope.original;
+    m->facts.reading += m->heads[0].rope.asked; // it was the longest path
     for (size_t l = 0; l < m->s.L; l++)
         m->layer[l].tempered = m->s.temper != 0;
     return c->status;

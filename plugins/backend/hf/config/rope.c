@@ -311,6 +311,7 @@ static void read_original(rope_config *c, hf_rope *rope)
     rope->beta = c->sub.root ? hf_real(&c->sub, (hf_num)HF_KEY("llama_4_scaling_beta", 0)) : 0;
     if (rope->beta != 0 && !stretched) // queries that grow sharper ask for it with every type
         rope->original = hf_size(&c->sub, (hf_num)HF_KEY(key, (double)c->original), 1);
+    rope->asked = rope->original != c->original;
 }
 
 static cull_status read_type(rope_config *c, size_t width, hf_rope *rope)

@@ -254,7 +254,9 @@ static void read_logits(hf_config *c, const hf_arch *arch, cull_model_facts *fac
         facts->logit_scale = 1 / hf_real(c, arch->logit_divisor);
     if (arch->logit_scale.key)
         facts->logit_scale = hf_real(c, arch->logit_scale);
-    facts->logit_cap = arch->softcap.key ? fabs(hf_real(c, arch->softcap)) : 0; // tanh is odd
+    const double cap = arch->softcap.key ? hf_real(c, arch->softcap) : 0;
+    facts->logit_cap = fabs(cap); // tanh is odd
+    facts->reading += cap < 0;    // which was passed over
     if (c->status == CULL_OK && arch->softcap.key && facts->logit_cap == 0 &&
         hf_config_has(c, arch->softcap.key))
         (void)hf_wrong(c, arch->softcap.key, hf_config_value(c, arch->softcap.key),
