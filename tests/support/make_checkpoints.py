@@ -166,6 +166,8 @@ CASES = {
 
 CASES.update(new_families.CASES)
 CASES.update(recurrent_families.CASES)
+# A gate over no shared expert, which the reference has and multiplies nothing by, is not stored.
+CASES["qwen2-no-gate"] = ("qwen2_moe", dict(QWEN2, shared_expert_intermediate_size=0), dict(unstored="shared_expert"))
 WRAPPERS = dict(new_families.WRAPPERS, **recurrent_families.WRAPPERS)
 
 
@@ -372,6 +374,8 @@ def make(folder, kind, options, how, seed):
         saved.pop("partial_rotary_factor", None)
         saved["rope_parameters"].pop("partial_rotary_factor", None)
         saved["rotary_dim"] = how["rotary_dim"]
+    if how.get("unstored"):
+        tensors = {k: v for k, v in tensors.items() if how["unstored"] not in k}
     write(folder, tensors, saved, how)
     ids = torch.randint(3, options.get("vocab_size", VOCABULARY), (how.get("sequences", SEQUENCES), how.get("length", LENGTH)),
                         generator=generator)

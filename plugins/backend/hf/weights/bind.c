@@ -234,7 +234,9 @@ static cull_status load_side(hf_loader *t, size_t l)
     }
     if (s->shared_F > 0)
         CULL_TRY(load_glu(t, l, &arch->shared, CULL_PART_SHARED_GATE, s->shared_F));
-    if (!arch->shared_gate) // which is there also where there is nothing to be gated
+    // Where there is nothing to be gated, the reference has the gate, but needs none.
+    const bool needless = s->shared_F == 0 && !t->m->files.missing;
+    if (!arch->shared_gate || (needless && !has_tensor(t, arch->shared_gate)))
         return CULL_OK;
     return hf_load_matrix(t, cull_at(l, CULL_PART_SHARED_ROUTER), arch->shared_gate, 1, s->D,
                           false);
