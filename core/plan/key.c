@@ -84,8 +84,8 @@ static cull_status add_search(keyer *k, const cull_prepared_model *s, const cull
     return add_use(k, &search->metric);
 }
 
-// What rests on counts of units that differ in size, or on what an earlier stage passes over or
-// rewrites, was not always what it is. A cut that is given whole may do all that it says it emits.
+// What rests on counts of units that differ in size, or on what an earlier stage passes over, was
+// not always what it is. A cut that is given whole may do all that it says it emits.
 static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *plan,
                       const cull_step *step)
 {
@@ -93,32 +93,23 @@ static void add_units(keyer *k, const cull_prepared_model *s, const cull_plan *p
     const uint32_t gone = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_ALIAS;
     const uint32_t unlike = step->unit == CULL_UNIT_LAYER ? parts | gone : parts;
     uint32_t before = 0;
-    bool merged = false;
 
-    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before) {
+    for (size_t i = step->before; i != CULL_NOT; i = plan->step[i].before)
         before |= plan->step[i].emits;
-        merged = merged ||
-                 (plan->step[i].emits & (CULL_EMITS_MATRIX | CULL_EMITS_MASK)) == CULL_EMITS_MATRIX;
-    }
-    if (merged)
-        cull_hash_text(k->hash, "rewritten weights are kept");
     if (before & CULL_EMITS_SKIP)
         cull_hash_text(k->hash, "layers passed over are frozen");
     if (cull_step_by_size(step) && (before & unlike || cull_units_differ(s, step)))
         cull_hash_text(k->hash, "units by their parameters");
 }
 
-// Does a step make one of several experts, where the rows that a router lost were not always those
-// of the others, or experts' own width was not always theirs?
-static bool merged_otherwise(const cull_prepared_model *s, const cull_step *step)
+// Does a step rewrite matrices without a mask of theirs, as means of experts do, and as a cut that
+// is given whole may? What is zero there by chance was counted as gone, and of experts that matter
+// as much others stayed. Stages behind it have its key in theirs.
+static bool rewrites(const cull_step *step)
 {
-    if ((step->emits & (CULL_EMITS_MATRIX | CULL_EMITS_MASK)) != CULL_EMITS_MATRIX)
-        return false;
-    for (size_t l = 0; l < s->opened.facts->L; l++)
-        if (s->layer[l]->expert_width > 0 ||
-            (s->layer[l]->n_group > 1 && step->emits & 1u << CULL_ACTION_DROP))
-            return true;
-    return false;
+    const bool given = step->unit == CULL_UNIT_NONE;
+
+    return step->emits & CULL_EMITS_MATRIX && (given || !(step->emits & CULL_EMITS_MASK));
 }
 
 static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan *plan,
@@ -143,8 +134,8 @@ static cull_status step_key(keyer *k, const cull_inputs *inputs, const cull_plan
     cull_hash_bytes(k->hash, cull_frozen_of(s, step->layers), s->opened.facts->L);
     cull_hash_text(k->hash, inputs->spec->store);
     add_units(k, s, plan, step);
-    if (merged_otherwise(s, step))
-        cull_hash_text(k->hash, "the heads of groups stay");
+    if (rewrites(step))
+        cull_hash_text(k->hash, "rewritten weights are kept, heads of groups stay");
     cull_status status = add_use(k, &step->spec->criterion);
     if (status == CULL_OK)
         status = add_use(k, &step->spec->strategy);

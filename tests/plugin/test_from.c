@@ -56,6 +56,7 @@ static cull_status select_from(const char *text, const char *const *more, cull_c
     from = p.vtable;
     snprintf(word, sizeof word, "%s", path);
     fake_set(host, p.plugin, p.settings, "path", word);
+    assert_false(from->emits_for(p.settings) & CULL_EMITS_MATRIX);
     return from->select(fake_ctx(host), p.settings, &world->view, &none, NULL, CULL_ALL_LAYERS,
                         cut);
 }
@@ -209,6 +210,7 @@ static void cut_files_go_through_the_host(void **state)
     (void)state;
     fake_set(host, p.plugin, p.settings, "path", "/somewhere/cut.safetensors");
     assert_int_equal(from->needs_for(p.settings), 0);
+    assert_true(from->emits_for(p.settings) & CULL_EMITS_MATRIX);
     assert_fails(
         host,
         from->select(fake_ctx(host), p.settings, &world->view, &none, NULL, CULL_ALL_LAYERS, cut),

@@ -157,15 +157,26 @@ static uint32_t needs_for(const void *settings)
     return is_cut_file(set) ? 0 : removal_needs((enum removal)set->action);
 }
 
+enum {
+    MAY_EMIT = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_NOVICE |
+               1u << CULL_ACTION_ALIAS | CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_SKIP |
+               CULL_EMITS_RULE
+};
+
+// Lists of experts rewrite nothing.
+static uint32_t emits_for(const void *settings)
+{
+    return is_cut_file(settings) ? MAY_EMIT : MAY_EMIT & ~(uint32_t)CULL_EMITS_MATRIX;
+}
+
 static const cull_strategy from = {
     .size = sizeof from,
     .accepts = CULL_FORM_NONE,
-    .emits = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO | 1u << CULL_ACTION_NOVICE |
-             1u << CULL_ACTION_ALIAS | CULL_EMITS_MASK | CULL_EMITS_MATRIX | CULL_EMITS_SKIP |
-             CULL_EMITS_RULE,
+    .emits = MAY_EMIT,
     .needs = CULL_STAT_OUTPUT_MOMENTS,
     .flags = CULL_NO_BUDGET,
     .needs_for = needs_for,
+    .emits_for = emits_for,
     .select = select_experts,
     .fits = fits,
 };
