@@ -1,11 +1,14 @@
 // A model by its folder or id, opened for the commands that look at one.
 #include "cli/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/new_file.h"
 #include "base/pages.h"
+#include "engine/memory.h"
 #include "plugin/settings.h"
 
 static cull_status settings_of(cull_ctx *ctx, const cull_plugin *backend, const char *model,
@@ -71,12 +74,28 @@ static const char *folder_beside(const cull_cli *cli, const char *out)
     return cull_arena_copy(cli->context.alloc, out, slash == out ? 1 : (size_t)(slash - out));
 }
 
+// Is the cut in memory at most half of what is free? It has no more numbers than the model, and its
+// file, whose numbers are halves or packed, grows by no more than this as a rule.
+static bool fits_in_memory(const cull_recipe *recipe, const cull_prepared_model *prepared)
+{
+    enum { GROWS = 8 };
+    struct stat info;
+    const cull_open_model *model = &prepared->opened;
+    const double all = (double)model->facts->params_total * sizeof(float);
+
+    if (stat(recipe->cut, &info) != 0)
+        return true; // which will be said
+    return fmin(all, GROWS * (double)info.st_size) <= (double)cull_memory_limit(model, NULL);
+}
+
 cull_status cull_model_cut(cull_cli *cli, const cull_recipe *recipe,
                            const cull_prepared_model *prepared, const char *out, cull_cut **cut)
 {
     cull_ctx *ctx = &cli->context.ctx;
-    const char *folder = folder_beside(cli, out);
 
+    if (!cli->options.memory && fits_in_memory(recipe, prepared))
+        return cull_recipe_cut(ctx, recipe, prepared, cut);
+    const char *folder = folder_beside(cli, out);
     if (folder && !cli->context.pages)
         cli->context.pages = cull_pages_new(folder);
     if (!cli->context.pages)
