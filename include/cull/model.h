@@ -122,6 +122,7 @@ typedef struct cull_layer_facts {
     size_t state_width;  // floats that a path leaves behind at its end, beside K and V (backend.h)
     size_t attend_width; // floats of scratch that attend takes for a row; 0: as K and V suggest
     size_t expert_width; // of the space of their own in which experts work, at most D (backend.h); 0: the model's
+    uint64_t expert_beside; // bytes of facts.bytes_beside that go with each routed expert that an export drops
 } cull_layer_facts;
 
 typedef struct cull_model_facts {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Budgets of bytes on checkpoints in FP8 and MXFP4, and where a router has groups: experts, merges, channels, alone and, where
-weights can be stored as the model has them, before stages of weights. What `cull export` writes is within the budget, and
-with one unit more would not be.
+"""Budgets of bytes on checkpoints in FP8 and MXFP4, and where a router has groups or a model a second set of experts:
+experts, merges, channels, alone and, where weights can be stored as the model has them, before stages of weights. What
+`cull export` writes is within the budget, and with one unit more would not be.
 
     check_bytes.py CULL [NAME…]
 
@@ -30,6 +30,7 @@ from checking import call, text, told
 MODELS = {
     "qwen-vl": (dict(fp8=[8, 8]), 0, 1), "oss-mxfp4": (dict(mxfp4=True), 32, 1), "v3-halves": (dict(fp8=[8, 8]), 0, 4),
     "olmoe-bias": ({}, 1, 1), "v3-fused": ({}, 0, 2), "m2-rotary": (dict(fp8=[8, 8]), 8, 1),
+    "ernie-vl": ({}, 0, 1),
 }
 SHARES = (0.93, 0.84, 0.71)
 DROP = "{ criterion: frequency, strategy: { lowest: { groups: equal } } }"
@@ -79,7 +80,7 @@ def check(cull, name, work):
     with open(f"{model}/config.json") as f:
         config = json.load(f)
     config = config.get("text_config", config)
-    E = next(config[k] for k in ("num_local_experts", "num_experts", "n_routed_experts") if config.get(k))
+    E = next(config[k] for k in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts") if config.get(k))
     F = config.get("moe_intermediate_size") or config["intermediate_size"]
     routed, total = sizes_of(model)
     budgets = [int(total - (1 - share) * routed) + 5 for share in SHARES]

@@ -83,7 +83,8 @@ static double saved_experts(const cull_meeting *m, const void *arg, double spars
     for (size_t l = 0; l < m->s->opened.facts->L; l++) {
         if (!cull_meeting_is_free(m, l) || m->s->layer[l]->E == 0)
             continue;
-        const double E = (double)m->s->layer[l]->E, each = one[l] - left_in_place(m);
+        const double beside = (double)m->s->layer[l]->expert_beside, E = (double)m->s->layer[l]->E,
+                     each = one[l] + beside - left_in_place(m);
         const double groups = levels ? fmax(1, (double)m->s->layer[l]->n_group) : 1;
         saved += floor(cull_whole(sparsity * E) / groups) * groups * each;
         experts += E;

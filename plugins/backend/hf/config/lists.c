@@ -466,6 +466,8 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
         const char *why = taken ? "" : reason(m, t);
         if (!taken && t->role)
             m->facts.bytes_beside += t->t.bytes;
+        if (t->role == HF_SECOND && t->where.expert == 0)
+            m->layer[t->where.layer].facts.expert_beside += t->t.bytes;
         if (!why)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "
