@@ -18,7 +18,7 @@ typedef struct writing {
     unsigned char *bytes;  // BLOCK bytes, or the largest slice
     unsigned char *row;    // stored numbers of the widest row
     float *numbers;        // BLOCK bytes, or the widest row
-    bool rounded;          // a constant in the place of a bias lost digits
+    const char *rounded;   // the type in which a constant in the place of a bias lost digits
     hf_sieve sieve;        // of the slice in hand
     unsigned char *passed; // BLOCK bytes that it let through
 } writing;
@@ -275,7 +275,8 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
             if (!w->s->variant->narrow(out->dtype, n, constant, w->bytes))
                 return too_large(w, out);
             hf_widen(out->dtype, w->bytes, n, w->numbers);
-            w->rounded |= memcmp(w->numbers, constant, n * sizeof *constant) != 0;
+            if (memcmp(w->numbers, constant, n * sizeof *constant) != 0)
+                w->rounded = out->dtype == CULL_DT_F16 ? "f16" : "bf16";
             CULL_TRY(put(w, out, w->bytes, bytes));
         } else {
             CULL_TRY(put_zeros(w, out, bytes));
@@ -525,7 +526,8 @@ cull_status hf_save_tensors(hf_saving *s)
     if (status == CULL_OK && w.rounded)
         s->ctx->host->log(s->ctx, CULL_WARN,
                           "constants are rounded to the type of the experts' biases; a trial with "
-                          "store: model is evaluated as it is exported");
+                          "store: %s is evaluated as it is exported",
+                          w.rounded);
     free(w.bytes);
     free(w.row);
     free(w.numbers);
