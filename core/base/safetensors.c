@@ -251,12 +251,10 @@ void cull_safetensors_release(const cull_safetensors *file, const void *data, si
     advise(file, data, bytes, MADV_DONTNEED);
 }
 
-// Size, header, and up to SAMPLES pages of the data at equal distances, the last one among them;
-// all of them where that is no work.
+// Size, header, and up to SAMPLES pages of the data at equal distances, the last one among them.
 void cull_safetensors_fingerprint(const cull_safetensors *file, char out[33])
 {
-    enum { WHOLE = 16 << 20, PIECE = MAPPED * PAGE };
-    cull_key part[SAMPLES + 2 + WHOLE / PIECE];
+    cull_key part[SAMPLES + 2];
     const size_t data = file->n - file->data, pages = (data + PAGE - 1) / PAGE;
     const size_t samples = pages < SAMPLES ? pages : SAMPLES;
     const uint64_t n = file->n;
@@ -273,11 +271,6 @@ void cull_safetensors_fingerprint(const cull_safetensors *file, char out[33])
         // What is in the page cache is mapped around each all the same.
         if (i % MAPPED == MAPPED - 1)
             advise(file, file->bytes, file->n, MADV_DONTNEED);
-    }
-    for (size_t at = 0; pages > SAMPLES && data <= WHOLE && at < data; at += PIECE) {
-        part[parts++] =
-            cull_key_of(file->bytes + file->data + at, data - at < PIECE ? data - at : PIECE);
-        advise(file, file->bytes, file->n, MADV_DONTNEED);
     }
     advise(file, file->bytes, file->n, MADV_NORMAL);
     advise(file, file->bytes, file->n, MADV_DONTNEED);
