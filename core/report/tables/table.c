@@ -197,12 +197,15 @@ static int add_cell(const cull_table *t, struct libscols_line *line, size_t at,
                     const cull_table_cell *cell, bool stars, bool colours)
 {
     const char *shown = cull_visible_name(t->ctx, cell->text);
-    char text[600];
+    cull_buf text =
+        CULL_BUF_INIT; // a text that is cut within a character is never shown to its end
 
     if (!shown)
         return -1;
-    snprintf(text, sizeof text, "%s%s", shown, cell->best ? "*" : stars ? " " : "");
-    if (scols_line_set_data(line, at, text) != 0)
+    cull_buf_printf(&text, "%s%s", shown, cell->best ? "*" : stars ? " " : "");
+    const bool set = !text.failed && scols_line_set_data(line, at, text.s) == 0;
+    cull_buf_release(&text);
+    if (!set)
         return -1;
     return cell->best && colours ? scols_cell_set_color(scols_line_get_cell(line, at), "\033[1m")
                                  : 0;

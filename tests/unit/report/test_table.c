@@ -236,6 +236,26 @@ static void what_a_terminal_would_obey(void **state)
     }
 }
 
+// However long: no part of a character is left over at its end.
+static void a_very_long_one(void **state)
+{
+    static const cull_table_column column = { "name", false, false, false };
+    fake_host *host = *state;
+    char name[2 * 320 + 1] = "", *got = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < 320; i++)
+        memcpy(name + 2 * i, "é", 3);
+    cull_table t = cull_table_new(fake_ctx(host), 1, 1, &column);
+    cull_table_row(&t);
+    cull_table_set(&t, 0, name);
+    FILE *out = open_memstream(&got, &n);
+    assert_int_equal(cull_table_show(&t, out, 0), CULL_OK);
+    fclose(out);
+    assert_non_null(strstr(got, name));
+    free(got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
         cmocka_unit_test_setup_teardown(what_a_terminal_would_obey, make, clear),
+        cmocka_unit_test_setup_teardown(a_very_long_one, make, clear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
