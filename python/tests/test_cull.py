@@ -111,7 +111,24 @@ def check_what_goes_wrong(program, experiment):
             raise AssertionError("it was not interrupted")
         except KeyboardInterrupt:
             assert time.monotonic() - before >= 1.9, "it was not waited for"
+        check_nobody_listens(folder, experiment, script)
 
+
+def check_nobody_listens(folder, experiment, script):
+    """What the program says cannot be passed on: it is ended, and not left to itself."""
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\necho $$ > {folder}/pid\necho begun >&2\nexec sleep 60\n")
+    said, sys.stderr = sys.stderr, open(os.devnull, "w", encoding="utf-8")
+    sys.stderr.close()
+    try:
+        cull.run(experiment, os.path.join(folder, "out"), program=script)
+        raise AssertionError("a closed stderr was written to")
+    except ValueError:
+        pass
+    finally:
+        sys.stderr = said
+    with open(os.path.join(folder, "pid"), encoding="utf-8") as file:
+        assert not os.path.exists(f"/proc/{file.read().strip()}"), "it was left to itself"
 
 
 check_frames(sys.argv[1])

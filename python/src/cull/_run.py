@@ -20,23 +20,28 @@ class CullError(RuntimeError):
 def _follow(command):
     """Run a command and pass on what it says, line by line; its exit status and the lines.
 
-    An interrupt goes to it once, for it to end as after Ctrl-C: what is finished stays, and it is waited for.
+    An interrupt goes to it, for it to end as after Ctrl-C: what is finished stays, and it is waited for.
     """
     said = []
     # In a session of its own, or a terminal would interrupt it, too, and a second time ends it at once.
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True)
     interrupted = None
-    while True:
-        try:
-            for line in process.stderr:
-                said.append(line)
-                sys.stderr.write(line)
-            process.wait()
-            break
-        except KeyboardInterrupt as interrupt:
-            interrupted = interrupt
-            process.send_signal(signal.SIGINT)
-    process.stderr.close()
+    try:
+        while True:
+            try:
+                for line in process.stderr:
+                    said.append(line)
+                    sys.stderr.write(line)
+                process.wait()
+                break
+            except KeyboardInterrupt as interrupt:
+                interrupted = interrupt
+                process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None:  # what it says finds nobody any more
+            process.terminate()
+        process.stderr.close()
+        process.wait()
     if interrupted:
         raise interrupted
     return process.returncode, said
