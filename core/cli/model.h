@@ -13,9 +13,9 @@ cull_status cull_model_open(cull_cli *cli, const char *model, uint32_t what,
 cull_status cull_model_examine(cull_cli *cli, const char *model, uint32_t what,
                                cull_prepared_model *out) CULL_MUST_CHECK;
 
-// The recipe's cut for an opened model. With --memory, or where it would take more than half of what
-// is free, its large matrices are in files beside `out`, what the command is to write, and of them a
-// layer at a time is in memory.
+// The recipe's cut for an opened model. With --memory, or where it would take more than half of
+// what is free, its large matrices are in files beside `out`, what the command is to write, and of
+// them a layer at a time is in memory.
 cull_status cull_model_cut(cull_cli *cli, const cull_recipe *recipe,
                            const cull_prepared_model *prepared, const char *out,
                            cull_cut **cut) CULL_MUST_CHECK;
