@@ -210,6 +210,11 @@ static size_t utf8_step(const unsigned char *s, size_t n)
     return length;
 }
 
+int cull_by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 bool cull_utf8_valid(const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {

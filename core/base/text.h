@@ -40,6 +40,9 @@ void cull_buf_json(cull_buf *buf, const char *text, size_t n);
 // least 1), or NULL.
 const char *cull_nearest(const char *word, const char *const *candidates); // NULL-terminated
 
+// Of two elements of an array of texts, for qsort and bsearch: ascending bytes.
+int cull_by_text(const void *a, const void *b);
+
 bool cull_utf8_valid(const char *s, size_t n);
 size_t cull_utf8_length(const char *s, size_t n); // code points; s is valid
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "plugin/load.h"
 
 enum { MAX_FOLDERS = 64 };
@@ -113,11 +114,6 @@ cull_status cull_search_folders(cull_ctx *ctx, size_t *n, cull_folder **out)
     return add_own(ctx, n, *out);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool is_library(const char *name)
 {
     const size_t n = strlen(name);
@@ -157,6 +153,6 @@ cull_status cull_search_list(cull_ctx *ctx, const char *folder, size_t *n, const
     if (dir)
         closedir(dir);
     if (*n && status == CULL_OK)
-        qsort(*out, *n, sizeof **out, by_text);
+        qsort(*out, *n, sizeof **out, cull_by_text);
     return status;
 }

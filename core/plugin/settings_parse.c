@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 // A value on its way from text into its field.
 typedef struct reading {
     cull_ctx *ctx;
@@ -143,11 +145,6 @@ static cull_status read_path(const reading *r, const char *text, const char **ou
     return status;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // What glob finds for the path, of whose bytes the first n are a name and no pattern.
 static cull_status find(const reading *r, const char *path, size_t n, bool first, glob_t *found)
 {
@@ -209,7 +206,7 @@ static cull_status keep_found(const reading *r, const glob_t *found, cull_texts 
 
     if (!at)
         return no_memory(r);
-    qsort(found->gl_pathv, n, sizeof *found->gl_pathv, by_text);
+    qsort(found->gl_pathv, n, sizeof *found->gl_pathv, cull_by_text);
     for (size_t i = 0; i < n; i++)
         if (!kept || strcmp(at[kept - 1], found->gl_pathv[i]) != 0)
             CULL_TRY(keep_file(r, found->gl_pathv[i], &at[kept++]));

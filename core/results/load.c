@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "record/folder/folder.h"
 #include "record/folder/folder_note.h"
 #include "record/folder/index.h"
@@ -223,11 +224,6 @@ static cull_status load_file(loading *in, const cull_index *index, const char *n
     return status;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // Of the trials from `first` on, whose files are in `dir`: those that the last run asked for.
 static cull_status mark_asked(loading *in, const char *dir, size_t first)
 {
@@ -238,7 +234,8 @@ static cull_status mark_asked(loading *in, const char *dir, size_t first)
     const cull_folder_note note = cull_folder_note_read(in->ctx, folder);
     for (size_t i = first; note.n_trials && i < in->frame->n_trials; i++) {
         cull_frame_trial *t = &in->frame->trial[i];
-        t->asked = bsearch(&t->id, note.trial, note.n_trials, sizeof *note.trial, by_text) != NULL;
+        t->asked =
+            bsearch(&t->id, note.trial, note.n_trials, sizeof *note.trial, cull_by_text) != NULL;
     }
     return CULL_OK;
 }

@@ -108,11 +108,6 @@ static void release_evaluations(tables *t)
 
 // ---- conditions ----
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // The lines in order, as one text.
 static const char *joined(reader *r, size_t n, const char **line)
 {
@@ -121,7 +116,7 @@ static const char *joined(reader *r, size_t n, const char **line)
     for (size_t i = 0; i < n; i++)
         text.failed |= !line[i];
     if (!text.failed)
-        qsort(line, n, sizeof *line, by_text);
+        qsort(line, n, sizeof *line, cull_by_text);
     for (size_t i = 0; !text.failed && i < n; i++)
         cull_buf_printf(&text, "%s\n", line[i]);
     const char *kept =

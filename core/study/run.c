@@ -6,6 +6,7 @@
 
 #include "base/crash.h"
 #include "base/pages.h"
+#include "base/text.h"
 #include "flow/stage_view.h"
 #include "plan/cost/cost.h"
 #include "plan/cost/time.h"
@@ -262,11 +263,6 @@ static void count(const cull_study *s, cull_tally *out)
     out->done -= out->there < out->done ? out->there : out->done;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // The folder's note; what `auto` came to is kept by experiments that do not ask for it.
 static cull_status note_experiment(const cull_study *s)
 {
@@ -276,7 +272,7 @@ static cull_status note_experiment(const cull_study *s)
     for (size_t c = 0; c < s->plan->n_cells; c++)
         trial[c] = s->plan->cell[c].id.hex;
     if (s->plan->n_cells)
-        qsort(trial, s->plan->n_cells, sizeof *trial, by_text);
+        qsort(trial, s->plan->n_cells, sizeof *trial, cull_by_text);
     const bool asks = strcmp(s->spec->precision, "auto") == 0;
     const cull_folder_note there = cull_folder_note_read(s->ctx, s->options->folder);
     const cull_folder_note note = { s->spec->question, s->spec->baseline,

@@ -13,6 +13,7 @@
 
 #include "base/new_file.h"
 #include "base/read_file.h"
+#include "base/text.h"
 
 cull_status cull_make_folder(cull_ctx *ctx, const char *dir)
 {
@@ -57,11 +58,6 @@ static bool ends_with(const char *name, const char *ending)
     return name[0] != '.' && n > m && strcmp(name + n - m, ending) == 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 // Names that `wanted` accepts, in order.
 static cull_status list(cull_ctx *ctx, const char *dir,
                         bool (*wanted)(const char *name, const char *what), const char *what,
@@ -95,7 +91,7 @@ static cull_status list(cull_ctx *ctx, const char *dir,
     if (folder)
         closedir(folder);
     if (*n)
-        qsort(found, *n, sizeof *found, by_text);
+        qsort(found, *n, sizeof *found, cull_by_text);
     *names = found;
     return status;
 }

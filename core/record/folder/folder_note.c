@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/new_file.h"
+#include "base/text.h"
 
 static const char *path_of(cull_ctx *ctx, const char *folder)
 {
@@ -58,11 +59,6 @@ static const char *text_of(cull_ctx *ctx, const json_t *json, const char *key)
     return text ? cull_arena_copy(cull_context_of(ctx)->alloc, text, strlen(text)) : NULL;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void read_trials(cull_ctx *ctx, const json_t *list, cull_folder_note *out)
 {
     const size_t n = json_array_size(list);
@@ -75,7 +71,7 @@ static void read_trials(cull_ctx *ctx, const json_t *list, cull_folder_note *out
             id[out->n_trials++] = text;
     }
     if (out->n_trials)
-        qsort(id, out->n_trials, sizeof *id, by_text);
+        qsort(id, out->n_trials, sizeof *id, cull_by_text);
     out->trial = id;
 }
 
