@@ -206,13 +206,11 @@ static void fit_search(const cull_spec *spec, const cull_stage *taker, const cul
 static const char *taken_before(const cull_stage *earlier, cull_unit unit)
 {
     const uint32_t emits = cull_stage_emits(earlier);
-    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
-                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
 
     if (emits & CULL_EMITS_SKIP)
         return cull_stage_unit(earlier) == CULL_UNIT_NONE ? "is a cut that is given"
                                                           : "takes whole layers";
-    if (unit != CULL_UNIT_PICK && emits & experts)
+    if (unit != CULL_UNIT_PICK && emits & CULL_TAKES_EXPERTS)
         return "takes experts";
     if (unit == CULL_UNIT_CHANNEL && emits & CULL_EMITS_CHANNELS)
         return "takes channels";

@@ -100,6 +100,10 @@ cull_status cull_plan_make(cull_ctx *ctx, const cull_spec *spec, cull_problems *
 cull_unit cull_stage_unit(const cull_stage *stage);
 uint32_t cull_stage_needs(const cull_stage *stage); // statistics of criterion and strategy
 uint32_t cull_stage_emits(const cull_stage *stage);
+enum { // of what is emitted
+    CULL_TAKES_EXPERTS = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
+                         1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS
+};
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_step_sees(const cull_step *step);        // any statistics at all

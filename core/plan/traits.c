@@ -68,13 +68,11 @@ static bool picks(const cull_stage *stage)
 
 cull_unit cull_stage_unit(const cull_stage *stage)
 {
-    const uint32_t experts = 1u << CULL_ACTION_DROP | 1u << CULL_ACTION_ZERO |
-                             1u << CULL_ACTION_NOVICE | 1u << CULL_ACTION_ALIAS;
     const uint32_t emits = cull_stage_emits(stage);
 
     if (strategy_of(stage)->flags & CULL_NO_BUDGET)
         return picks(stage) ? CULL_UNIT_PICK : CULL_UNIT_NONE;
-    if (emits & experts)
+    if (emits & CULL_TAKES_EXPERTS)
         return CULL_UNIT_EXPERT;
     if (emits & CULL_EMITS_CHANNELS)
         return CULL_UNIT_CHANNEL;
