@@ -37,6 +37,15 @@ typedef struct point {
     double sparsity;
 } point;
 
+// What a plugin sees while planning, which it is about to be asked by.
+static void show(fitting *f, const cull_use *use, const cull_step *step, const cull_cut *before,
+                 cull_stage_view *out)
+{
+    cull_stage_view_init(out, step, f->prepared, f->layers, NULL, before, NULL);
+    out->view.weights = NULL;
+    cull_stage_view_enter(f->ctx, out, use->plugin->name);
+}
+
 static cull_status fit_criterion(fitting *f, const cull_stage *stage, size_t layers)
 {
     const cull_use *use = &stage->criterion;
@@ -46,9 +55,7 @@ static cull_status fit_criterion(fitting *f, const cull_stage *stage, size_t lay
 
     if (!criterion || !criterion->fits)
         return CULL_OK;
-    cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, NULL, NULL);
-    stage_view.view.weights = NULL;
-    cull_stage_view_enter(f->ctx, &stage_view, use->plugin->name);
+    show(f, use, &step, NULL, &stage_view);
     return refused(f, use,
                    CULL_CALL(f->ctx, use->plugin, SIZE_MAX, fits,
                              criterion->fits(f->ctx, use->settings, &stage_view.view)));
@@ -73,9 +80,7 @@ static cull_status fit_strategy(fitting *f, const cull_stage *stage, point p,
                                  .sparsity = p.sparsity,
                                  .frozen = cull_frozen_of(f->prepared, p.layers) };
     cull_stage_view stage_view;
-    cull_stage_view_init(&stage_view, &step, f->prepared, f->layers, NULL, before, NULL);
-    stage_view.view.weights = NULL;
-    cull_stage_view_enter(f->ctx, &stage_view, stage->strategy.plugin->name);
+    show(f, &stage->strategy, &step, before, &stage_view);
     const cull_status status =
         CULL_CALL(f->ctx, stage->strategy.plugin, SIZE_MAX, fits,
                   strategy->fits(f->ctx, stage->strategy.settings, &stage_view.view, &budget, cut));
