@@ -480,9 +480,9 @@ static cull_status check_requests(cull_ctx *ctx, const cull_plugin *plugin,
 }
 
 static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
-                                   const cull_prepared_model *s)
+                                   const cull_model_facts *facts)
 {
-    uint8_t *seen = cull_scratch(ctx, s->opened.facts->V, sizeof *seen);
+    uint8_t *seen = cull_scratch(ctx, facts->V, sizeof *seen);
     cull_hash *hash = seen ? cull_hash_new() : NULL;
 
     if (!hash)
@@ -496,7 +496,7 @@ static cull_status key_of_requests(cull_ctx *ctx, cull_prepared_metric *asked,
         asked->ids += see_ids(seen, request->ids, request->n);
     }
     if (generates)
-        hash_generation(hash, s->opened.facts);
+        hash_generation(hash, facts);
     cull_hash_text(hash, asked->requests.key ? asked->requests.key : "");
     asked->key = cull_hash_key(hash);
     cull_hash_free(hash);
@@ -514,7 +514,7 @@ static cull_status check_made(cull_ctx *ctx, const cull_plugin *plugin,
                               asked->requests.at, sizeof(cull_request), &at));
     asked->request = at;
     CULL_TRY(check_requests(ctx, plugin, s, asked));
-    return key_of_requests(ctx, asked, s);
+    return key_of_requests(ctx, asked, s->opened.facts);
 }
 
 // What the metric has made is read for the first time: an address that is none is put to it.
