@@ -13,9 +13,8 @@
 
 typedef struct cull_filter_value {
     const char *text;
-    bool met; // something has it
-    const char
-        *near; // the nearest text that something has, while it is not met; NULL: none is near
+    bool met;         // something has it
+    const char *near; // while it is not met: the nearest text that something has, or NULL
 } cull_filter_value;
 
 typedef struct cull_filter {

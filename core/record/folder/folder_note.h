@@ -2,9 +2,9 @@
 //
 // A trial's file is never changed, but the question and the baseline of an experiment may be edited
 // when all is computed, and a trial asked for again after another of its name was made. Each run
-// writes them anew; what reads results looks here first. What
-// `precision: auto` came to stays as the first run that asked for it found it, lest a folder that
-// moves to another processor mixes precisions.
+// writes them anew; what reads results looks here first. What `precision: auto` came to stays as
+// the first run that asked for it found it, lest a folder that moves to another processor mixes
+// precisions.
 #ifndef CULL_RECORD_FOLDER_FOLDER_NOTE_H
 #define CULL_RECORD_FOLDER_FOLDER_NOTE_H
 

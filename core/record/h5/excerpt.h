@@ -12,10 +12,9 @@
 //   t  a text          texts, each ended by NUL; none at all: an empty list. Absent: one byte 1
 //   r  a number        f64; absent: nothing
 //   l  a link          file and object, each ended by NUL; it is none: nothing
-//   a  an array        u8 type (h5.h), u8 form, u8 rank, u64 shape[rank], the elements: texts ended
-//   by
-//                      NUL (form s), or numbers as they are (form = type), or, where each is one
-//                      exactly, as a byte or a float (forms b and f)
+//   a  an array        u8 type (h5.h), u8 form, u8 rank, u64 shape[rank], the elements: texts,
+//                      each ended by NUL (form s), or numbers as they are (form = type), or, where
+//                      each is one exactly, as a byte or a float (forms b and f)
 //
 // Excerpts are derived, and checked like a stranger's: what does not fit is no excerpt.
 #ifndef CULL_RECORD_H5_EXCERPT_H

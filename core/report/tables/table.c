@@ -192,13 +192,13 @@ static bool is_text(const cull_table *t)
     return valid;
 }
 
-// Where some cell of a column has its star, the others have a blank there.
+// Where some cell of a column has its star, the others have a blank there. A text that is cut
+// within a character would never be shown to its end.
 static int add_cell(const cull_table *t, struct libscols_line *line, size_t at,
                     const cull_table_cell *cell, bool stars, bool colours)
 {
     const char *shown = cull_visible_name(t->ctx, cell->text);
-    cull_buf text =
-        CULL_BUF_INIT; // a text that is cut within a character is never shown to its end
+    cull_buf text = CULL_BUF_INIT;
 
     if (!shown)
         return -1;
