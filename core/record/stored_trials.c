@@ -163,8 +163,8 @@ bool cull_evaluation_exists(const cull_stored_trial *present, const char *key)
 
 cull_status cull_results_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
 {
-    static const char *const folders[] = { "",       "/trials",   "/cuts", "/calibration",
-                                           "/steps", "/questions" };
+    static const char *const folders[] = { "",       "/trials",    "/cuts",  "/calibration",
+                                           "/steps", "/questions", "/claims" };
 
     *removed = 0;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {

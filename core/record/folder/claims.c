@@ -135,11 +135,12 @@ static bool read_identity(const char *dir, const char *name, identity *out)
 // Now, by the clock that files here are stamped with.
 static time_t file_clock(const char *dir)
 {
-    char path[4096];
+    char prefix[CULL_TEMPORARY_PREFIX], path[4096];
     struct stat st;
     time_t now = time(NULL);
 
-    snprintf(path, sizeof path, "%s/.clock.%ld", dir, (long)getpid());
+    cull_temporary_prefix(prefix);
+    snprintf(path, sizeof path, "%s/%s%ld.clock", dir, prefix, (long)getpid());
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd >= 0 && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0)
         now = st.st_mtime;

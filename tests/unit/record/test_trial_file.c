@@ -351,18 +351,24 @@ static void a_full_disk_is_one_sentence(void **state)
     made_free(m);
 }
 
-static void touch(const char *path)
+// An empty file of `pid` as a temporary one is named, in the folder's `inside`.
+static void leave(const char *inside, const char *prefix, pid_t pid, const char *rest)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+    char path[512];
 
+    snprintf(path, sizeof path, "%s%s", folder, inside);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s%s/%s%ld.%s", folder, inside, prefix, (long)pid, rest);
+    const int fd = open(path, O_WRONLY | O_CREAT, 0666);
     assert_true(fd >= 0);
     close(fd);
 }
 
 static void temporary_files_of_the_dead_go(void **state)
 {
-    fake_host *host = *state;
-    cull_ctx *ctx = fake_ctx(host);
+    static const char *const folders[] = { "",       "/trials",    "/cuts",  "/calibration",
+                                           "/steps", "/questions", "/claims" };
+    enum { N = sizeof folders / sizeof *folders };
     const pid_t child = fork();
 
     if (child == 0)
@@ -370,20 +376,15 @@ static void temporary_files_of_the_dead_go(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child); // its number is free now
     char prefix[CULL_TEMPORARY_PREFIX], path[512];
     cull_temporary_prefix(prefix);
-    snprintf(path, sizeof path, "%s/trials", folder);
-    mkdir(path, 0777);
-    snprintf(path, sizeof path, "%s/trials/%s%ld.dead.h5", folder, prefix, (long)child);
-    touch(path);
-    snprintf(path, sizeof path, "%s/%s%ld.index.h5", folder, prefix, (long)child);
-    touch(path);
-    snprintf(path, sizeof path, "%s/trials/%s%ld.alive.h5", folder, prefix, (long)getppid());
-    touch(path);
-    snprintf(path, sizeof path, "%s/trials/.tmp.another-host.%ld.h5", folder, (long)child);
-    touch(path);
+    for (size_t i = 0; i < N; i++) {
+        leave(folders[i], prefix, child, "dead.h5");
+        leave(folders[i], prefix, getppid(), "alive.h5");
+        leave(folders[i], ".tmp.another-host.", child, "h5");
+    }
 
     size_t removed;
-    assert_ok(host, cull_results_sweep(ctx, folder, &removed));
-    assert_int_equal(removed, 2);
+    assert_ok(*state, cull_results_sweep(fake_ctx(*state), folder, &removed));
+    assert_int_equal(removed, N);
     snprintf(path, sizeof path, "%s/trials", folder);
     assert_int_equal(entries(path), 2);
 }
