@@ -23,15 +23,36 @@ static const double rate_widths[CULL_RATE_WIDTHS] = { 64, 1024, 4096 };
 
 // ---- measuring ----
 
-// Processor seconds of the program, a thread's share: the clock of a machine that does nothing
-// else.
-static double now(const cull_run *run)
+// Processor seconds: the clock of a machine that does nothing else.
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec) /
-           (double)(run->n_workers ? run->n_workers : 1);
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double n_threads(const cull_run *run)
+{
+    return (double)(run->n_workers ? run->n_workers : 1);
+}
+
+// Of the program, a thread's share.
+static double now(const cull_run *run)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID) / n_threads(run);
+}
+
+enum {
+    EACH = 2,   // calls of a thread in a round
+    ROUNDS = 3, // the middle one counts: a run is as slow as machines are on the whole
+};
+
+static double middle(double seconds[ROUNDS])
+{
+    const double low = fmin(seconds[0], seconds[1]), high = fmax(seconds[0], seconds[1]);
+
+    return fmax(fmax(low, fmin(high, seconds[2])), 1e-9);
 }
 
 enum {
@@ -48,6 +69,8 @@ typedef struct work { // what each worker does once, in memory of its own
     size_t rows, width;
     size_t room; // floats of a worker
     float *memory;
+    cull_status (*call)(void *, size_t, size_t);
+    double *seconds; // (calls) of the thread that made each
 } work;
 
 static float *memory_of(const work *w, size_t worker)
@@ -124,20 +147,30 @@ static cull_status sort_numbers(void *arg, size_t i, size_t worker)
     return CULL_OK;
 }
 
-// Calls a second of all threads together: the best of a few rounds, after one that is not counted.
+static cull_status timed_call(void *arg, size_t i, size_t worker)
+{
+    const work *w = arg;
+    const double start = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    const cull_status status = w->call(arg, i, worker);
+
+    w->seconds[i] = seconds_of(CLOCK_THREAD_CPUTIME_ID) - start;
+    return status;
+}
+
+// Calls a second of all threads together. Each thread times its own: the clock of the program lags
+// behind what other threads do by more than a call takes.
 static cull_status time_calls(work *w, cull_status (*call)(void *, size_t, size_t), double *out)
 {
-    enum { ROUNDS = 3, EACH = 2 };
-    const size_t n = EACH * (w->run->n_workers ? w->run->n_workers : 1);
+    const size_t n = EACH * (size_t)n_threads(w->run);
+    double took[ROUNDS + 1] = { 0 };
 
-    *out = 0;
-    for (size_t round = 0; round <= ROUNDS; round++) {
-        const double start = now(w->run);
-        CULL_TRY(cull_run_each(w->run, n, call, w));
-        const double took = now(w->run) - start;
-        if (round > 0 && took > 0)
-            *out = fmax(*out, (double)n / took);
+    w->call = call;
+    for (size_t round = 0; round <= ROUNDS; round++) { // the first is not counted
+        CULL_TRY(cull_run_each(w->run, n, timed_call, w));
+        for (size_t i = 0; i < n; i++)
+            took[round] += w->seconds[i];
     }
+    *out = (double)n * n_threads(w->run) / middle(took + 1);
     return CULL_OK;
 }
 
@@ -164,17 +197,17 @@ static cull_status time_attention(work *w, size_t n_spans, const cull_span *span
     };
     const size_t n = (size_t)KEYS * HEADS * width;
     cull_piece piece = cull_piece_outer(w->run);
+    double took[ROUNDS];
 
-    *out = 0;
     piece.kv = &kv;
     piece.pass.core = &piece;
-    for (size_t round = 0; round < 3; round++) {
+    for (size_t round = 0; round < ROUNDS; round++) {
         const double start = now(w->run);
         CULL_TRY(cull_attention_rows(&piece.pass, &a, w->memory, w->memory + n, w->memory + 2 * n,
                                      w->memory + 3 * n));
-        const double took = now(w->run) - start;
-        *out = fmax(*out, took > 0 ? 1 / took : 0);
+        took[round] = now(w->run) - start;
     }
+    *out = 1 / middle(took);
     return CULL_OK;
 }
 
@@ -201,20 +234,20 @@ static cull_status measure_sums(work *w, cull_rates *out)
     const float *row[N];
     uint8_t slice[N] = { 0 };
     cull_column_sums sums;
-    double best = 0;
+    double took[ROUNDS] = { 0 };
 
     for (size_t i = 0; i < N; i++)
         row[i] = w->memory + i * COLS;
     const cull_column_work one = { &sums, { N, row, NULL, slice } };
     cull_status status =
         cull_column_sums_init(w->run->ctx, &sums, CULL_COLUMN_SQUARES, COLS, 0, CULL_SLICES);
-    for (size_t round = 0; status == CULL_OK && round < 3; round++) {
+    for (size_t round = 0; status == CULL_OK && round < ROUNDS; round++) {
         const double start = now(w->run);
         status = cull_column_sums_add(w->run, 1, &one);
-        best = fmax(best, 1 / fmax(now(w->run) - start, 1e-9));
+        took[round] = now(w->run) - start;
     }
     cull_column_sums_release(&sums);
-    out->sums = best * N * COLS;
+    out->sums = N * COLS / middle(took);
     return status;
 }
 
@@ -243,8 +276,10 @@ static cull_status measure(cull_ctx *ctx, cull_rates *out)
 
     if (status == CULL_OK) {
         w.memory = cull_alloc((run.n_workers + 1) * w.room, sizeof *w.memory);
-        status = w.memory ? measure_all(&w, out) : cull_no_memory(ctx);
+        w.seconds = cull_alloc(EACH * (run.n_workers + 1), sizeof *w.seconds);
+        status = w.memory && w.seconds ? measure_all(&w, out) : cull_no_memory(ctx);
     }
+    cull_free(w.seconds);
     cull_free(w.memory);
     cull_run_release(&run);
     return status;
@@ -282,17 +317,32 @@ static const char *file_here(cull_ctx *ctx)
     return folder ? cull_arena_printf(arena, "%s/rates-%s", folder, key_here(ctx).hex) : NULL;
 }
 
-static bool read_rates(const char *path, cull_rates *out)
+enum { TIMES = 5 }; // measurements that are kept
+
+typedef struct history {
+    size_t n;
+    cull_rates each[TIMES];
+} history;
+
+static bool read_one(FILE *file, cull_rates *out)
 {
-    FILE *file = cull_regular_stream(path);
     double *to = (double *)(void *)out;
     size_t n = 0;
 
-    while (file && n < N_RATES && fscanf(file, "%lf", &to[n]) == 1 && to[n] > 0 && isfinite(to[n]))
+    while (n < N_RATES && fscanf(file, "%lf", &to[n]) == 1 && to[n] > 0 && isfinite(to[n]))
         n++;
+    return n == N_RATES;
+}
+
+static void read_history(const char *path, history *out)
+{
+    FILE *file = cull_regular_stream(path);
+
+    out->n = 0;
+    while (file && out->n < TIMES && read_one(file, &out->each[out->n]))
+        out->n++;
     if (file)
         (void)fclose(file);
-    return n == N_RATES;
 }
 
 static void make_folders(const char *path)
@@ -308,9 +358,9 @@ static void make_folders(const char *path)
 }
 
 // Nobody minds where it cannot be kept: the next plan measures again.
-static void write_rates(const char *path, const cull_rates *rates)
+static void write_history(const char *path, const history *known)
 {
-    const double *from = (const double *)(const void *)rates;
+    const double *from = (const double *)(const void *)known->each;
     char temporary[4096];
 
     make_folders(path);
@@ -320,22 +370,39 @@ static void write_rates(const char *path, const cull_rates *rates)
     FILE *file = fopen(temporary, "wx");
     if (!file)
         return;
-    for (size_t i = 0; i < N_RATES; i++)
+    for (size_t i = 0; i < known->n * N_RATES; i++)
         (void)fprintf(file, "%.6g\n", from[i]);
     const bool whole = !ferror(file);
     if (fclose(file) != 0 || !whole || rename(temporary, path) != 0)
         (void)remove(temporary);
 }
 
+// Each rate's median; of two the slower.
+static void medians(const history *known, cull_rates *out)
+{
+    double *to = (double *)(void *)out, of[TIMES];
+
+    for (size_t i = 0; i < N_RATES; i++) {
+        for (size_t k = 0; k < known->n; k++)
+            of[k] = ((const double *)(const void *)&known->each[k])[i];
+        qsort(of, known->n, sizeof *of, ascending);
+        to[i] = of[(known->n - 1) / 2];
+    }
+}
+
 cull_status cull_rates_here(cull_ctx *ctx, cull_rates *out)
 {
     const char *path = file_here(ctx);
+    history known = { 0 };
 
-    if (path && read_rates(path, out))
-        return CULL_OK;
-    CULL_TRY(measure(ctx, out));
     if (path)
-        write_rates(path, out);
+        read_history(path, &known);
+    if (known.n < TIMES) {
+        CULL_TRY(measure(ctx, &known.each[known.n++]));
+        if (path)
+            write_history(path, &known);
+    }
+    medians(&known, out);
     return CULL_OK;
 }
 
