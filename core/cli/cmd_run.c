@@ -170,11 +170,10 @@ static cull_status run(cull_cli *cli, const request *r, cull_experiment *e, size
     CULL_TRY(cull_ranks_alike(ctx, &e->plan, &e->inputs, r->mixed));
     const char *folder = cull_experiment_folder(ctx, &e->spec, r->folder);
     CULL_TRY(cull_ranks_agree(ctx, folder ? CULL_OK : CULL_ENOMEM));
-    const cull_neighbours node = cull_neighbours_of(&e->inputs, cull_ranks_here(cli->ranks));
     const cull_flow_options options_of = {
         .engine = { .precision = e->inputs.precision,
-                    .memory = cull_memory_of_rank(cli->options.memory, &node),
-                    .neighbours = node.ranks,
+                    .memory = cli->options.memory,
+                    .neighbours = cull_ranks_here(cli->ranks),
                     .spill = spill_folder(cli, folder) },
         .plugin_seconds = r->seconds,
         .folder = folder,

@@ -19,8 +19,8 @@
 
 typedef struct cull_engine_options {
     cull_precision precision; // of all products in linear()
-    uint64_t memory; // bytes that activations and scratch may take at most; 0: half of what is free
-    size_t neighbours; // ranks on this host that share what is free; 0: one
+    uint64_t memory;   // bytes that this host's ranks may have resident; 0: half of what is free
+    size_t neighbours; // ranks on this host that share these; 0: one
     const char *spill; // folder for hidden states that do not fit; NULL: rows are taken in parts
 } cull_engine_options;
 

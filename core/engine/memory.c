@@ -53,12 +53,33 @@ uint64_t cull_memory_mapped(const cull_open_model *m)
     return cull_memory_fixed(m, 0, false) - (uint64_t)program;
 }
 
+cull_neighbours cull_neighbours_of(const cull_open_model *m, size_t ranks)
+{
+    return (cull_neighbours){ ranks, (double)cull_memory_mapped(m) };
+}
+
+uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node)
+{
+    const double pages = fmin(node->pages, (double)memory);
+
+    return node->ranks > 1 ? (uint64_t)(pages + ((double)memory - pages) / (double)node->ranks)
+                           : memory;
+}
+
+uint64_t cull_memory_share(const cull_open_model *m, const cull_engine_options *options)
+{
+    const cull_neighbours node = cull_neighbours_of(m, options->neighbours);
+
+    return cull_memory_of_rank(options->memory, &node);
+}
+
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options)
 {
     if (!options || !options->memory)
         return available() / 2 / (options && options->neighbours ? options->neighbours : 1);
     const uint64_t fixed = cull_memory_fixed(m, INFINITY, false);
-    return options->memory > fixed ? options->memory - fixed : 0;
+    const uint64_t share = cull_memory_share(m, options);
+    return share > fixed ? share - fixed : 0;
 }
 
 size_t cull_memory_wave(const cull_open_model *m, const cull_engine_options *options, size_t n,

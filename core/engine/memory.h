@@ -14,6 +14,19 @@
 uint64_t cull_memory_fixed(const cull_open_model *m, double ids, bool again);
 // Of these, pages of the checkpoint that are mapped at least: ranks of a node share them.
 uint64_t cull_memory_mapped(const cull_open_model *m);
+
+// Ranks of a node, which share the pages of a model's checkpoint.
+typedef struct cull_neighbours {
+    size_t ranks;
+    double pages; // bytes
+} cull_neighbours;
+cull_neighbours cull_neighbours_of(const cull_open_model *m, size_t ranks);
+// What one of them may have resident where `memory` is the node's: all the pages, and its part of
+// the rest. 0 (no limit): 0.
+uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node);
+// The same of the option's memory, while this model is computed. 0: no limit.
+uint64_t cull_memory_share(const cull_open_model *m, const cull_engine_options *options);
+
 // Bytes that a pass may take for activations and scratch: what the option leaves beside the above,
 // or half of what is free.
 uint64_t cull_memory_limit(const cull_open_model *m, const cull_engine_options *options);

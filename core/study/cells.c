@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/memory.h"
 #include "flow/evaluate.h"
 #include "plan/cost/waves.h"
 #include "study/study.h"
@@ -61,7 +62,8 @@ static size_t most_variants(const cull_study *s, size_t model, const wave *w)
 
     for (size_t i = 0; i < w->n_metrics; i++)
         requests += s->inputs->at[model].asked[w->metric[i]].requests.n;
-    return cull_wave_variants(requests, s->dense_seconds[model], s->options->engine.memory);
+    return cull_wave_variants(requests, s->dense_seconds[model],
+                              cull_memory_share(&s->inputs->at[model].opened, &s->options->engine));
 }
 
 // The next wanted cells that miss the same metrics as the first one.

@@ -257,30 +257,29 @@ cull_memory_need cull_need_of_model(const cull_planned_model *planned)
     return (cull_memory_need){ .bytes = bytes_of_model, .arg = planned };
 }
 
-cull_neighbours cull_neighbours_of(const cull_inputs *inputs, size_t ranks)
+// Of one model: the others' pages are not mapped while it is computed.
+static cull_status check_model(cull_ctx *ctx, const cull_planned_model *planned, size_t ranks,
+                               uint64_t memory)
 {
-    double pages = INFINITY;
+    const cull_neighbours node =
+        cull_neighbours_of(&planned->inputs->at[planned->model].opened, ranks);
+    const uint64_t share = cull_memory_of_rank(memory, &node);
+    cull_memory_need need = cull_need_of_model(planned);
 
-    for (size_t m = 0; m < inputs->n; m++)
-        pages = fmin(pages, (double)cull_memory_mapped(&inputs->at[m].opened));
-    return (cull_neighbours){ ranks, inputs->n > 0 ? pages : 0 };
+    need.node = node;
+    (void)cull_hold_within(share); // counting takes some, too
+    const cull_status status = cull_memory_suffices(
+        ctx, planned->inputs->spec->models[planned->model].name, &need, memory);
+    return cull_held_within(ctx, share, status);
 }
 
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               size_t ranks, uint64_t memory)
 {
-    const cull_neighbours node = cull_neighbours_of(inputs, ranks);
-    const uint64_t share = cull_memory_of_rank(memory, &node);
     cull_status status = CULL_OK;
 
-    (void)cull_hold_within(share); // counting takes some, too
-    for (size_t m = 0; memory && m < inputs->n && status == CULL_OK; m++) {
-        const cull_planned_model planned = { plan, inputs, m };
-        cull_memory_need need = cull_need_of_model(&planned);
-        need.node = node;
-        status = cull_memory_suffices(ctx, inputs->spec->models[m].name, &need, memory);
-    }
-    status = cull_held_within(ctx, share, status);
+    for (size_t m = 0; memory && m < inputs->n && status == CULL_OK; m++)
+        status = check_model(ctx, &(cull_planned_model){ plan, inputs, m }, ranks, memory);
     (void)cull_hold_within(0);
     return status;
 }

@@ -35,11 +35,8 @@ typedef struct cull_planned_model {
 } cull_planned_model;
 cull_memory_need cull_need_of_model(const cull_planned_model *planned);
 
-// So many ranks of a node: what they share of every model.
-cull_neighbours cull_neighbours_of(const cull_inputs *inputs, size_t ranks);
-
-// Refuse a limit of a node with so many ranks (0: none) that what must be resident does not fit,
-// naming what is needed.
+// Refuse a limit of a node with so many ranks (0: none) that what must be resident of a model does
+// not fit, naming what is needed.
 cull_status cull_check_memory(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                               size_t ranks, uint64_t memory) CULL_MUST_CHECK;
 

@@ -435,15 +435,7 @@ static uint64_t whole_megabytes(double bytes)
     return (uint64_t)ceil(bytes / 1e6) * 1000000;
 }
 
-uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node)
-{
-    const double pages = fmin(node->pages, (double)memory);
-
-    return node->ranks > 1 ? (uint64_t)(pages + ((double)memory - pages) / (double)node->ranks)
-                           : memory;
-}
-
-// The other way round: of a node whose ranks need so much each.
+// What a node needs whose ranks need so much each: cull_memory_of_rank the other way round.
 static double memory_of_node(double needed, const cull_neighbours *node)
 {
     const double pages = fmin(node->pages, needed);

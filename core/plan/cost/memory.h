@@ -4,6 +4,7 @@
 #ifndef CULL_PLAN_COST_MEMORY_H
 #define CULL_PLAN_COST_MEMORY_H
 
+#include "engine/memory.h"
 #include "plan/cost/passes.h"
 #include "plan/inputs.h"
 
@@ -55,16 +56,6 @@ double cull_step_cut_bytes(const cull_prepared_model *prepared, const cull_step 
 double cull_cuts_bytes(const cull_plan *plan, const cull_prepared_model *prepared, size_t model);
 
 size_t cull_distinct_variants(const cull_plan *plan, size_t model);
-
-// Ranks of a node, which share the pages of the checkpoint.
-typedef struct cull_neighbours {
-    size_t ranks;
-    double pages; // bytes
-} cull_neighbours;
-
-// What one of them may have resident where `memory` is the node's: all the pages, and its part of
-// the rest. 0 (no limit): 0.
-uint64_t cull_memory_of_rank(uint64_t memory, const cull_neighbours *node);
 
 // What some work needs where there is so much memory, a rank.
 typedef struct cull_memory_need {

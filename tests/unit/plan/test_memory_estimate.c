@@ -1,10 +1,12 @@
 // What a plan says of peak memory: which passes hold which copies of the hidden states.
 #include "plan/cost/cost.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/memory.h"
 #include "support/fake_host.h"
 #include "support/fixture.h"
 #include "support/test.h"
@@ -13,19 +15,20 @@ enum { ROWS = 6, LENGTH = 64 };
 
 REGISTRY_FIXTURE
 
-static void write_experiment(const char *path, const char *method)
+// of a model in the repository's folder `model`
+static void write_experiment(const char *path, const char *model, const char *method)
 {
     FILE *file = fopen(path, "w");
 
     assert_non_null(file);
     fprintf(file,
-            "models: { a: { hf: { path: %s/models/tinyworld-mixtral } } }\n"
+            "models: { a: { hf: { path: %s/%s } } }\n"
             "calibrate: { text: { files: %s/models/tinyworld/text/facts.calibration.txt, rows: %d, "
             "length: %d } }\n"
             "metrics: { perplexity: { files: %s/models/tinyworld/text/facts.heldout.txt, length: "
             "64, rows_per_file: 2 } }\n"
             "sparsities: 0.5\nmethods: { m: %s }\n",
-            CULL_SOURCE_DIR, CULL_SOURCE_DIR, ROWS, LENGTH, CULL_SOURCE_DIR, method);
+            CULL_SOURCE_DIR, model, CULL_SOURCE_DIR, ROWS, LENGTH, CULL_SOURCE_DIR, method);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -36,36 +39,47 @@ typedef struct estimate {
     cull_status with[2]; // of cull_check_memory: with all that is needed, and a byte less
 } estimate;
 
-static estimate estimate_of(const char *method)
-{
-    char path[] = "/tmp/cull-memory-XXXXXX";
-    const int fd = mkstemp(path);
-    cull_ctx *ctx = fake_ctx(host);
+typedef struct experiment {
     cull_problems problems;
     cull_spec spec;
     cull_plan plan;
     cull_inputs inputs;
-    estimate e;
+} experiment;
+
+static void open_experiment(const char *model, const char *method, experiment *x)
+{
+    char path[] = "/tmp/cull-memory-XXXXXX";
+    const int fd = mkstemp(path);
+    cull_ctx *ctx = fake_ctx(host);
+    const cull_spec_source source = { .file = path };
 
     assert_true(fd >= 0 && close(fd) == 0);
-    write_experiment(path, method);
-    const cull_spec_source source = { .file = path };
-    cull_problems_init(&problems, ctx);
-    assert_ok(host, cull_spec_read(ctx, &source, registry, &problems, &spec));
+    write_experiment(path, model, method);
+    cull_problems_init(&x->problems, ctx);
+    assert_ok(host, cull_spec_read(ctx, &source, registry, &x->problems, &x->spec));
     unlink(path);
-    assert_ok(host, cull_plan_make(ctx, &spec, &problems, &plan));
-    assert_ok(host, cull_inputs_open(ctx, &plan, 0, &problems, &inputs));
-    assert_ok(host, cull_inputs_load(ctx, &plan, 0, &inputs, &problems));
-    assert_ok(host, cull_estimate_cost(ctx, &plan, &inputs, 0, 0, 0, &e.costs));
-    const cull_model_facts *facts = inputs.at[0].opened.facts;
+    assert_ok(host, cull_plan_make(ctx, &x->spec, &x->problems, &x->plan));
+    assert_ok(host, cull_inputs_open(ctx, &x->plan, 0, &x->problems, &x->inputs));
+}
+
+static estimate estimate_of(const char *method)
+{
+    cull_ctx *ctx = fake_ctx(host);
+    experiment x;
+    estimate e;
+
+    open_experiment("models/tinyworld-mixtral", method, &x);
+    assert_ok(host, cull_inputs_load(ctx, &x.plan, 0, &x.inputs, &x.problems));
+    assert_ok(host, cull_estimate_cost(ctx, &x.plan, &x.inputs, 0, 0, 0, &e.costs));
+    const cull_model_facts *facts = x.inputs.at[0].opened.facts;
     e.D = facts->D;
     e.L = facts->L;
     e.V = facts->V;
     e.expert_weights = (double)facts->params_expert;
-    e.tokens = inputs.at[0].rows[0].tokens;
-    e.with[0] = cull_check_memory(ctx, &plan, &inputs, 1, 1u << 30);
-    e.with[1] = cull_check_memory(ctx, &plan, &inputs, 1, 1u << 20);
-    cull_inputs_close(&inputs);
+    e.tokens = x.inputs.at[0].rows[0].tokens;
+    e.with[0] = cull_check_memory(ctx, &x.plan, &x.inputs, 1, 1u << 30);
+    e.with[1] = cull_check_memory(ctx, &x.plan, &x.inputs, 1, 1u << 20);
+    cull_inputs_close(&x.inputs);
     return e;
 }
 
@@ -172,6 +186,30 @@ static void ranks_share_pages(void **state)
     assert_int_equal(cull_memory_of_rank(2200000000, &(cull_neighbours){ 1, 4e8 }), 2200000000);
 }
 
+// A rank may have all pages of the model that it computes, and of others none.
+static void ranks_share_pages_of_one_model(void **state)
+{
+    const cull_engine_options options = { .memory = 1u << 30, .neighbours = 3 };
+    static const char *const models[] = { "models/tinyworld-mixtral",
+                                          "tests/golden/architectures/mixtral" };
+    double pages[2], share[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        experiment x;
+        open_experiment(models[i], "{ criterion: reap, strategy: lowest }", &x);
+        const cull_open_model *m = &x.inputs.at[0].opened;
+        pages[i] = (double)cull_memory_mapped(m);
+        share[i] = (double)cull_memory_share(m, &options);
+        assert_true(share[i] > (double)options.memory / 3);
+        assert_int_equal(cull_memory_share(m, &(cull_engine_options){ .memory = 5 }), 5);
+        assert_int_equal(cull_memory_share(m, &(cull_engine_options){ .neighbours = 3 }), 0);
+        cull_inputs_close(&x.inputs);
+    }
+    assert_true(pages[0] > pages[1] + 1e5);
+    assert_true(fabs(share[0] - share[1] - (pages[0] - pages[1]) * 2 / 3) < 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(passes_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(too_little_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(ranks_share_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(ranks_share_pages_of_one_model, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
