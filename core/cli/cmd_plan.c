@@ -276,12 +276,13 @@ static void print_cost(const char *what, const cull_cost *c, double seconds)
 
 static void print_deciding(const cull_model_costs *of)
 {
-    const double flops = of->of.decide.products + of->of.decide.alone;
+    const cull_work *work = &of->deciding.all;
+    const double flops = work->products + work->alone;
     char text[32];
 
-    printf("  %-10s %zu cut%s, %sFLOP in float64, ", "decide", of->of.cuts,
-           of->of.cuts == 1 ? "" : "s", cull_plan_amount(flops, text, sizeof text));
-    printf("%ssteps, about %.0f s\n", cull_plan_amount(of->of.decide.steps, text, sizeof text),
+    printf("  %-10s %zu cut%s, %sFLOP in float64, ", "decide", of->deciding.cuts,
+           of->deciding.cuts == 1 ? "" : "s", cull_plan_amount(flops, text, sizeof text));
+    printf("%ssteps, about %.0f s\n", cull_plan_amount(work->steps, text, sizeof text),
            ceil(of->seconds.decide));
 }
 
@@ -327,7 +328,9 @@ static cull_status estimate(cull_cli *cli, const cull_experiment *e, const cull_
         double dense;
         CULL_TRY(cull_dense_seconds(ctx, &e->inputs, m, &rates, &dense));
         CULL_TRY(cull_estimate_cost(ctx, rest, &e->inputs, m, memory, dense, &of[m].of));
-        CULL_TRY(cull_estimate_seconds(ctx, rest, &e->inputs, m, memory, &rates, &of[m].seconds));
+        of[m].deciding = cull_count_deciding(rest, &e->inputs.at[m], m);
+        CULL_TRY(cull_estimate_seconds(ctx, rest, &e->inputs, m, memory, &rates, &of[m].deciding,
+                                       &of[m].seconds));
     }
     return CULL_OK;
 }

@@ -8,6 +8,7 @@
 
 typedef struct cull_model_costs { // of a model, on this machine
     cull_costs of;
+    cull_deciding deciding;
     cull_seconds seconds;
 } cull_model_costs;
 

@@ -117,11 +117,10 @@ static json_t *cost_json(const cull_cost *c, double seconds)
                      c->forward_equivalents, "seconds", seconds);
 }
 
-static json_t *deciding_json(const cull_costs *c, double seconds)
+static json_t *deciding_json(const cull_deciding *d, double seconds)
 {
-    return json_pack("{s:I, s:f, s:f, s:f}", "cuts", (json_int_t)c->cuts, "flops",
-                     c->decide.products + c->decide.alone, "steps", c->decide.steps, "seconds",
-                     seconds);
+    return json_pack("{s:I, s:f, s:f, s:f}", "cuts", (json_int_t)d->cuts, "flops",
+                     d->all.products + d->all.alone, "steps", d->all.steps, "seconds", seconds);
 }
 
 static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
@@ -137,7 +136,7 @@ static json_t *models_json(const cull_experiment *e, const cull_model_costs *of)
                       (json_int_t)f->params_active, "params_expert", (json_int_t)f->params_expert,
                       "calibrate", cost_json(&of[m].of.calibrate, of[m].seconds.calibrate),
                       "search", cost_json(&of[m].of.search, of[m].seconds.search), "decide",
-                      deciding_json(&of[m].of, of[m].seconds.decide), "evaluate",
+                      deciding_json(&of[m].deciding, of[m].seconds.decide), "evaluate",
                       cost_json(&of[m].of.evaluate, of[m].seconds.evaluate)));
     }
     return models;

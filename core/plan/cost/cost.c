@@ -8,7 +8,6 @@
 #include "engine/stats_store.h"
 #include "plan/cost/memory.h"
 #include "plan/cost/waves.h"
-#include "plan/cost/work.h"
 #include "plan/fit.h"
 #include "spec/search.h"
 
@@ -188,18 +187,6 @@ static cull_status search_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     return CULL_OK;
 }
 
-static void deciding_cost(const cull_plan *plan, const cull_prepared_model *s, size_t model,
-                          cull_costs *out)
-{
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        if (plan->step[i].model != model)
-            continue;
-        const cull_work work = cull_step_work(plan, s, &plan->step[i]);
-        cull_work_add(&out->decide, &work);
-        out->cuts++;
-    }
-}
-
 static double variants_of_wave(const cull_prepared_model *s, cull_asking how, double seconds,
                                uint64_t memory)
 {
@@ -229,7 +216,6 @@ cull_status cull_estimate_cost(cull_ctx *ctx, const cull_plan *plan, const cull_
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->step[i].model == model && plan->step[i].search)
             CULL_TRY(search_cost(ctx, plan, inputs, model, &plan->step[i], memory, &out->search));
-    deciding_cost(plan, s, model, out);
     out->calibrate.forward_equivalents = one > 0 ? out->calibrate.flops / one : 0;
     out->search.forward_equivalents = one > 0 ? out->search.flops / one : 0;
     out->evaluate.forward_equivalents = how.variants;

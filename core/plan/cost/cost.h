@@ -17,8 +17,6 @@ typedef struct cull_cost {
 typedef struct cull_costs { // one model's share of a plan
     cull_cost calibrate, evaluate;
     cull_cost search; // of all searches at most; passes: 0 where there is none
-    size_t cuts;      // that strategies decide about, and
-    cull_work decide; // what they compute for them
 } cull_costs;
 
 // memory: --memory, 0: none. seconds: of one dense evaluation, by which variants are evaluated in

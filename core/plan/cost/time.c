@@ -7,7 +7,6 @@
 #include "engine/stats_store.h"
 #include "plan/cost/cost.h"
 #include "plan/cost/passes.h"
-#include "plan/cost/work.h"
 
 // Rows through all layers.
 typedef struct walk {
@@ -208,22 +207,15 @@ static cull_status search_seconds(cull_ctx *ctx, const cull_prepared_model *s,
     return CULL_OK;
 }
 
-static void deciding_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_prepared_model *s,
-                             size_t model, const cull_rates *rates, cull_seconds *out)
+static void deciding_seconds(cull_ctx *ctx, const cull_rates *rates, const cull_deciding *deciding,
+                             cull_seconds *out)
 {
     const cull_pool *pool = cull_context_of(ctx)->pool;
     const size_t threads = pool ? cull_pool_threads(pool) : 1;
 
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const cull_step *step = &plan->step[i];
-        if (step->model != model)
-            continue;
-        const cull_work work = cull_step_work(plan, s, step);
-        const double seconds = cull_work_seconds(rates, threads, &work);
-        out->decide += seconds;
-        out->by_experts += step->visit && cull_stage_by_experts(step->spec) ? seconds : 0;
-        out->by_layers += step->visit && cull_stage_by_layers(step->spec) ? seconds : 0;
-    }
+    out->decide = cull_work_seconds(rates, threads, &deciding->all);
+    out->by_experts = cull_work_seconds(rates, threads, &deciding->by_experts);
+    out->by_layers = cull_work_seconds(rates, threads, &deciding->by_layers);
 }
 
 double cull_seconds_all(const cull_seconds *seconds)
@@ -233,7 +225,7 @@ double cull_seconds_all(const cull_seconds *seconds)
 
 cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                   size_t model, uint64_t memory, const cull_rates *rates,
-                                  cull_seconds *out)
+                                  const cull_deciding *deciding, cull_seconds *out)
 {
     const cull_prepared_model *s = &inputs->at[model];
     cull_passes passes;
@@ -244,7 +236,7 @@ cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cu
         out->calibrate +=
             calibration_seconds(s, rates, cull_rows_of(s, &plan->set[passes.at[i].set]),
                                 block_rows(s, memory, 1), &passes.at[i]);
-    deciding_seconds(ctx, plan, s, model, rates, out);
+    deciding_seconds(ctx, rates, deciding, out);
     for (size_t i = 0; i < plan->n_steps; i++)
         if (plan->step[i].model == model && plan->step[i].search)
             CULL_TRY(search_seconds(ctx, s, rates, &plan->step[i], memory, &out->search));

@@ -6,7 +6,7 @@
 #define CULL_PLAN_COST_TIME_H
 
 #include "plan/cost/rates.h"
-#include "plan/inputs.h"
+#include "plan/cost/work.h"
 
 typedef struct cull_seconds { // of one model's share of the plan
     double calibrate, search, evaluate;
@@ -18,7 +18,7 @@ double cull_seconds_all(const cull_seconds *seconds);
 
 cull_status cull_estimate_seconds(cull_ctx *ctx, const cull_plan *plan, const cull_inputs *inputs,
                                   size_t model, uint64_t memory, const cull_rates *rates,
-                                  cull_seconds *out) CULL_MUST_CHECK;
+                                  const cull_deciding *deciding, cull_seconds *out) CULL_MUST_CHECK;
 
 // Of one dense evaluation on all metrics.
 cull_status cull_dense_seconds(cull_ctx *ctx, const cull_inputs *inputs, size_t model,

@@ -57,7 +57,7 @@ void cull_work_add(cull_work *to, const cull_work *from)
     to->steps += amount(from->steps);
 }
 
-cull_work cull_step_work(const cull_plan *plan, const cull_prepared_model *prepared,
+static cull_work work_of(const cull_plan *plan, const cull_prepared_model *prepared,
                          const cull_step *step)
 {
     const cull_strategy *strategy = step->spec->strategy.plugin->vtable;
@@ -72,6 +72,26 @@ cull_work cull_step_work(const cull_plan *plan, const cull_prepared_model *prepa
         cull_work_add(&sum, &one);
     }
     return sum;
+}
+
+cull_deciding cull_count_deciding(const cull_plan *plan, const cull_prepared_model *prepared,
+                                  size_t model)
+{
+    cull_deciding out = { .cuts = 0 };
+
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        const cull_step *step = &plan->step[i];
+        if (step->model != model)
+            continue;
+        const cull_work work = work_of(plan, prepared, step);
+        out.cuts++;
+        cull_work_add(&out.all, &work);
+        if (step->visit && cull_stage_by_experts(step->spec))
+            cull_work_add(&out.by_experts, &work);
+        if (step->visit && cull_stage_by_layers(step->spec))
+            cull_work_add(&out.by_layers, &work);
+    }
+    return out;
 }
 
 double cull_work_seconds(const cull_rates *rates, size_t threads, const cull_work *work)

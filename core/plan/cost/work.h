@@ -5,9 +5,15 @@
 #include "plan/cost/rates.h"
 #include "plan/inputs.h"
 
-// Of a step that is decided, in all layers that may be cut: products, alone and steps.
-cull_work cull_step_work(const cull_plan *plan, const cull_prepared_model *prepared,
-                         const cull_step *step);
+// Of one model's steps, in all layers that may be cut: products, alone and steps.
+typedef struct cull_deciding {
+    size_t cuts;                     // that strategies decide about
+    cull_work all;                   // what they compute for them; and of that
+    cull_work by_experts, by_layers; // what several ranks do together
+} cull_deciding;
+// Asks every step's strategy.
+cull_deciding cull_count_deciding(const cull_plan *plan, const cull_prepared_model *prepared,
+                                  size_t model);
 void cull_work_add(cull_work *to, const cull_work *from);
 
 // On so many threads, whose rates these are together.
