@@ -235,7 +235,7 @@ static void print_shared(const cull_experiment *e)
         const cull_calibration_set *set = &plan->set[g];
         size_t steps = 0, visits = 0, counts = 0;
         for (size_t i = 0; i < plan->n_steps; i++) {
-            const bool sees = plan->step[i].set == g && cull_step_sees(&plan->step[i]);
+            const bool sees = cull_step_seen(&plan->step[i]) == g;
             steps += sees;
             visits += sees && plan->step[i].visit;
             counts += plan->step[i].counted && plan->step[i].rows == g;

@@ -107,6 +107,7 @@ enum { // of what is emitted
 uint32_t cull_stage_form(const cull_stage *stage); // of its criterion's scores, CULL_FORM_*
 bool cull_stage_observes(const cull_stage *stage); // its criterion has a statistic of its own
 bool cull_step_sees(const cull_step *step);        // any statistics at all
+size_t cull_step_seen(const cull_step *step);      // the set whose statistics; CULL_NOT: none
 bool cull_step_by_size(const cull_step *step);     // counts go by the sizes of its units
 bool cull_stage_draws(const cull_stage *stage);    // random numbers
 bool cull_stage_counted(const cull_stage *stage);  // what its rule leaves running is counted

@@ -109,6 +109,11 @@ bool cull_step_sees(const cull_step *step)
     return step->needs || cull_stage_observes(step->spec);
 }
 
+size_t cull_step_seen(const cull_step *step)
+{
+    return cull_step_sees(step) ? step->set : CULL_NOT;
+}
+
 // Whole units of counts that are its own, chosen for all layers at once, the others left as they
 // are.
 bool cull_step_by_size(const cull_step *step)

@@ -166,7 +166,7 @@ static cull_status scores_of(cull_study *s, const cull_cell *cell, cull_trial *t
 static bool sees(const cull_study *s, const cull_cell *cell, size_t g)
 {
     for (size_t i = cell->step; i != CULL_NOT; i = s->plan->step[i].before)
-        if (s->plan->step[i].set == g && cull_step_sees(&s->plan->step[i]))
+        if (cull_step_seen(&s->plan->step[i]) == g)
             return true;
     return false;
 }
@@ -225,9 +225,9 @@ static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *t
     if (!phases)
         return CULL_ENOMEM;
     for (size_t i = f->cell->step; i != CULL_NOT; i = s->plan->step[i].before) {
-        const size_t g = s->plan->step[i].set;
+        const size_t g = cull_step_seen(&s->plan->step[i]);
         const cull_stage_result *made = &s->made[i].result;
-        if (g != CULL_NOT && cull_step_sees(&s->plan->step[i]) && s->statistics[g].wall_s > 0) {
+        if (g != CULL_NOT && s->statistics[g].wall_s > 0) {
             const cull_statistics *stats = &s->statistics[g];
             const double share = 1 / (double)(s->sharers[g] ? s->sharers[g] : 1);
             phases[trial->n_phases++] = (cull_phase){

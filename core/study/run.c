@@ -105,9 +105,11 @@ static void count_sharers(cull_study *s)
     for (size_t c = 0; c < s->plan->n_cells; c++) {
         if (s->cell[c].state != CULL_WANTED)
             continue;
-        for (size_t i = s->plan->cell[c].step; i != CULL_NOT; i = s->plan->step[i].before)
-            if (s->plan->step[i].set != CULL_NOT && cull_step_sees(&s->plan->step[i]))
-                s->sharers[s->plan->step[i].set]++;
+        for (size_t i = s->plan->cell[c].step; i != CULL_NOT; i = s->plan->step[i].before) {
+            const size_t set = cull_step_seen(&s->plan->step[i]);
+            if (set != CULL_NOT)
+                s->sharers[set]++;
+        }
     }
 }
 

@@ -199,10 +199,9 @@ cull_status cull_wait_for_others(cull_study *s)
 // The statistics that a step reads from the cache, or writes into it; NULL: none.
 static const char *set_of(const cull_study *s, const cull_step *step)
 {
-    return step->set == CULL_NOT || !cull_step_sees(step) ||
-                   cull_step_decides(step) == CULL_DECIDES_LAYERWISE
-               ? NULL
-               : s->plan->set[step->set].key.hex;
+    const size_t set = cull_step_awaits(step);
+
+    return set == CULL_NOT ? NULL : s->plan->set[set].key.hex;
 }
 
 static cull_status claim_step(cull_study *s, size_t i, bool *mine)

@@ -98,13 +98,12 @@ static size_t sets_of(const cull_study *s, size_t n, const size_t *steps, size_t
     size_t found = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const cull_step *step = &s->plan->step[steps[i]];
-        bool seen = step->set == CULL_NOT || !cull_step_sees(step) ||
-                    cull_step_decides(step) == CULL_DECIDES_LAYERWISE;
-        for (size_t g = 0; g < found && !seen; g++)
-            seen = out[g] == step->set;
-        if (!seen)
-            out[found++] = step->set;
+        const size_t set = cull_step_awaits(&s->plan->step[steps[i]]);
+        bool known = set == CULL_NOT;
+        for (size_t g = 0; g < found && !known; g++)
+            known = out[g] == set;
+        if (!known)
+            out[found++] = set;
     }
     return found;
 }

@@ -136,7 +136,7 @@ static cull_status want_step(survey *v, size_t i)
     v->step[i] = true;
     CULL_TRY(want_step(v, step->before));
     CULL_TRY(want_step(v, step->donor));
-    if (step->set != CULL_NOT && cull_step_sees(step))
+    if (cull_step_seen(step) != CULL_NOT)
         CULL_TRY(want_set(v, step));
     want_rows(v, step);
     return CULL_OK;

@@ -14,6 +14,11 @@ cull_decides cull_step_decides(const cull_step *step)
                : CULL_DECIDES_LAYERWISE;
 }
 
+size_t cull_step_awaits(const cull_step *step)
+{
+    return cull_step_decides(step) == CULL_DECIDES_LAYERWISE ? CULL_NOT : cull_step_seen(step);
+}
+
 // The round in which a step is decided: after what it starts from, what it takes counts from, and
 // what its statistics are gathered on. Steps stand after those that they rest on.
 static size_t round_of(const cull_plan *plan, const size_t *round, const cull_step *step)
@@ -67,10 +72,10 @@ static void add_step(const cull_plan *plan, const cull_step *step, size_t round,
     const size_t spread = decides == CULL_DECIDES_LAYERWISE_SPREAD;
 
     add_count(step, 3 * round + (cull_step_sees(step) ? 1 + spread : 0), p);
-    if (step->set == CULL_NOT || !cull_step_sees(step))
+    if (cull_step_seen(step) == CULL_NOT)
         return;
     const cull_calibration_set *set = &plan->set[step->set];
-    if (decides != CULL_DECIDES_LAYERWISE && (set->groups || set->n_observers))
+    if (cull_step_awaits(step) != CULL_NOT && (set->groups || set->n_observers))
         add(p, (cull_planned_calibration){
                    .pass = 3 * round, .set = step->set, .groups = set->groups });
     if (decides != CULL_DECIDES_WHOLE)

@@ -18,6 +18,8 @@ typedef enum cull_decides {
 } cull_decides;
 
 cull_decides cull_step_decides(const cull_step *step);
+// The set whose statistics it waits for, those of all layers; CULL_NOT: none.
+size_t cull_step_awaits(const cull_step *step);
 
 typedef struct cull_planned_calibration {
     size_t pass; // its number in the model's
