@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
+
 // Statistics from the rows by their definitions, one group a function. Sums run over the tokens in
 // order, so an expert's own numbers do not depend on where it stands.
 
@@ -332,13 +334,6 @@ static cull_status show_channels(counting *c, cull_dense_sample *sample)
     return CULL_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static cull_status count_r(counting *c)
 {
     double *ratio = take(c, c->N);
@@ -349,7 +344,7 @@ static cull_status count_r(counting *c)
         const float *g = c->rows->gate + t * c->facts->K;
         ratio[t] = (double)g[1] / (double)g[0];
     }
-    qsort(ratio, c->N, sizeof *ratio, ascending);
+    qsort(ratio, c->N, sizeof *ratio, cull_by_value);
     c->out->ratio_median = (ratio[(c->N - 1) / 2] + ratio[c->N / 2]) / 2;
     return CULL_OK;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/order.h"
 #include "cut/cut.h"
 
 // ---- which ----
@@ -15,20 +16,13 @@ static cull_status mark_named(const cull_keep *keep, uint8_t **out)
     return CULL_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 // The p-quantile of n > 0 numbers, which are sorted; between two of them by linear interpolation.
 static double quantile(size_t n, double *x, double p)
 {
     const double at = p * (double)(n - 1);
     const size_t low = (size_t)floor(at), high = low + 1 < n ? low + 1 : low;
 
-    qsort(x, n, sizeof *x, ascending);
+    qsort(x, n, sizeof *x, cull_by_value);
     return x[low] + (at - (double)low) * (x[high] - x[low]);
 }
 

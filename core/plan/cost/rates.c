@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/order.h"
 #include "base/read_file.h"
 #include "engine/column_sums.h"
 #include "engine/kv.h"
@@ -128,13 +129,6 @@ static cull_status add_hessian(void *arg, size_t i, size_t worker)
 
 enum { SORTED = 4096 };
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static cull_status sort_numbers(void *arg, size_t i, size_t worker)
 {
     const work *w = arg;
@@ -143,7 +137,7 @@ static cull_status sort_numbers(void *arg, size_t i, size_t worker)
     (void)i;
     for (size_t k = 0; k < SORTED; k++)
         x[k] = fmod((double)k * 0.618033988749895, 1);
-    qsort(x, SORTED, sizeof *x, ascending);
+    qsort(x, SORTED, sizeof *x, cull_by_value);
     return CULL_OK;
 }
 
@@ -385,7 +379,7 @@ static void medians(const history *known, cull_rates *out)
     for (size_t i = 0; i < N_RATES; i++) {
         for (size_t k = 0; k < known->n; k++)
             of[k] = ((const double *)(const void *)&known->each[k])[i];
-        qsort(of, known->n, sizeof *of, ascending);
+        qsort(of, known->n, sizeof *of, cull_by_value);
         to[i] = of[(known->n - 1) / 2];
     }
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/order.h"
 #include "base/whole.h"
 #include "plan/meet/meeting.h"
 
@@ -185,13 +186,6 @@ static double stopped_channels(const cull_meeting *m, const void *arg, double sp
     return stopped;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 // What stops in each layer that may be cut when it is passed over, the least first: rows of the
 // router that have gone with experts do not stop again.
 static double *each_layer(const cull_meeting *m, const experts *x)
@@ -203,7 +197,7 @@ static double *each_layer(const cull_meeting *m, const experts *x)
         if (cull_meeting_is_free(m, l))
             one[n++] = runs_of(m, l) - x->dropped[l] * x->row;
     if (one)
-        qsort(one, n, sizeof *one, ascending);
+        qsort(one, n, sizeof *one, cull_by_value);
     return one;
 }
 
