@@ -167,9 +167,20 @@ static lines some_lines(const lines *l, size_t first, size_t most)
                     .colour = l->colour + first };
 }
 
-// all: the lines of all facets, which have the same axes; NULL: there is one. Its drawings, best
-// methods first, have axes of their own: on those of the worst the best are one line.
-typedef cull_status (*draw_fn)(const report *r, const lines *l, const lines *all,
+// Facets have the same axes, which hold the lines of all. Where there is one facet, its drawings,
+// best methods first, have axes of their own: on those of the worst the best are one line.
+typedef struct shared_scale { // the series of all lines, made once
+    bool made;
+    size_t n;
+    cull_series *series;
+} shared_scale;
+
+typedef struct shared_scales {
+    const lines *all; // NULL: drawings have axes of their own
+    shared_scale *at; // of each thing that is shown: curve_key, cost_key
+} shared_scales;
+
+typedef cull_status (*draw_fn)(const report *r, const lines *l, const shared_scales *scales,
                                const char *model);
 
 // Methods in a drawing: as few drawings as there can be, and none of them nearly empty.
@@ -180,12 +191,23 @@ static size_t lines_at_a_time(size_t n)
     return drawings ? (n + drawings - 1) / drawings : 1;
 }
 
+enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
+
+static size_t things_shown(const report *r)
+{
+    return N_COSTS * r->macro.metric_views.n + r->each.metric_views.n + 1;
+}
+
 // Every facet, at most eight methods at a time.
 static cull_status each_drawing(const report *r, const char *model, draw_fn draw)
 {
     facets f;
 
     CULL_TRY(find_facets(r, model, &f));
+    const shared_scales scales = { .all = f.n == 1 ? NULL : &f.all,
+                                   .at = cull_take(r->ctx, things_shown(r), sizeof *scales.at) };
+    if (!scales.at)
+        return CULL_ENOMEM;
     for (size_t i = 0; i < f.n; i++) {
         const lines *l = &f.at[i];
         const size_t most = lines_at_a_time(l->n);
@@ -200,7 +222,7 @@ static cull_status each_drawing(const report *r, const char *model, draw_fn draw
                                     f.n > 1 ? "" : "; axes of their own");
                 cull_buf_puts(r->page, "</h4>\n");
             }
-            CULL_TRY(draw(r, &some, f.n == 1 ? NULL : &f.all, model));
+            CULL_TRY(draw(r, &some, &scales, model));
         }
     }
     return CULL_OK;
@@ -266,17 +288,37 @@ static cull_status make_series(const report *r, const lines *l, const numbers *n
 
 // ---- curves ----
 
-static cull_status put_curve(const report *r, const lines *l, const lines *all, const numbers *n,
-                             size_t metric_view, size_t dense, point_fn point, bool small,
-                             const char *title)
+// Values of views, their differences, and values by task.
+static size_t curve_key(const report *r, const numbers *n, size_t metric_view, point_fn point)
 {
-    cull_series *series, *scale = NULL;
-    size_t n_series, n_scale = 0;
+    const size_t kind = n == &r->each ? 2 : point == difference_point ? 1 : 0;
+
+    return kind * r->macro.metric_views.n + metric_view;
+}
+
+static cull_status curve_scale(const report *r, const shared_scales *scales, const numbers *n,
+                               size_t metric_view, size_t dense, point_fn point, shared_scale *out)
+{
+    shared_scale *s = &scales->at[curve_key(r, n, metric_view, point)];
+
+    if (scales->all && !s->made)
+        CULL_TRY(make_series(r, scales->all, n, metric_view, dense, point, &s->series, &s->n));
+    s->made = true;
+    *out = *s;
+    return CULL_OK;
+}
+
+static cull_status put_curve(const report *r, const lines *l, const shared_scales *scales,
+                             const numbers *n, size_t metric_view, size_t dense, point_fn point,
+                             bool small, const char *title)
+{
+    cull_series *series;
+    size_t n_series;
+    shared_scale all;
     const cull_metric_view *m = &n->metric_views.at[metric_view];
 
     CULL_TRY(make_series(r, l, n, metric_view, dense, point, &series, &n_series));
-    if (all)
-        CULL_TRY(make_series(r, all, n, metric_view, dense, point, &scale, &n_scale));
+    CULL_TRY(curve_scale(r, scales, n, metric_view, dense, point, &all));
     if (n_series == 0)
         return CULL_OK;
     const bool difference = point == difference_point;
@@ -295,8 +337,8 @@ static cull_status put_curve(const report *r, const lines *l, const lines *all, 
                                           .reference_name = small ? "" : "dense",
                                           .n = n_series,
                                           .series = series,
-                                          .n_scale = n_scale,
-                                          .scale = scale });
+                                          .n_scale = all.n,
+                                          .scale = all.series });
 }
 
 static const char *title_of(const report *r, const cull_metric_view *m, const char *what)
@@ -319,7 +361,8 @@ static cull_status put_legend(const report *r, const lines *l)
     return CULL_OK;
 }
 
-static cull_status draw_curves(const report *r, const lines *l, const lines *all, const char *model)
+static cull_status draw_curves(const report *r, const lines *l, const shared_scales *scales,
+                               const char *model)
 {
     const numbers *n = &r->macro;
     const size_t dense = cull_frame_dense(r->frame, model);
@@ -329,9 +372,9 @@ static cull_status draw_curves(const report *r, const lines *l, const lines *all
         const cull_metric_view *m = &n->metric_views.at[j];
         const bool ratio = m->law == CULL_LAW_EXP;
         cull_buf_puts(r->page, "<div class=\"pair\">");
-        CULL_TRY(put_curve(r, l, all, n, j, dense, value_point, false, title_of(r, m, "")));
+        CULL_TRY(put_curve(r, l, scales, n, j, dense, value_point, false, title_of(r, m, "")));
         if (dense != SIZE_MAX)
-            CULL_TRY(put_curve(r, l, all, n, j, dense, difference_point, false,
+            CULL_TRY(put_curve(r, l, scales, n, j, dense, difference_point, false,
                                title_of(r, m, ratio ? ", times dense's" : ", less dense's")));
         cull_buf_puts(r->page, "</div>\n");
         if (m->task)
@@ -342,7 +385,7 @@ static cull_status draw_curves(const report *r, const lines *l, const lines *all
         for (size_t t = 0; t < r->each.metric_views.n; t++)
             if (strcmp(r->each.metric_views.at[t].label, m->label) == 0 &&
                 r->each.metric_views.at[t].law != CULL_LAW_NONE)
-                CULL_TRY(put_curve(r, l, all, &r->each, t, dense, value_point, true,
+                CULL_TRY(put_curve(r, l, scales, &r->each, t, dense, value_point, true,
                                    title_of(r, &r->each.metric_views.at[t], "")));
         cull_buf_puts(r->page, "</div></details>\n");
     }
@@ -355,8 +398,6 @@ cull_status report_curves(const report *r, const char *model)
 }
 
 // ---- cost ----
-
-enum { COST_ALL, COST_ACTIVE, COST_SECONDS, N_COSTS };
 
 static double parameters_kept(const cull_frame_trial *t)
 {
@@ -371,6 +412,11 @@ static double active_kept(const cull_frame_trial *t)
 static double calibration_seconds(const cull_frame_trial *t)
 {
     return t->calibrate_s;
+}
+
+static size_t cost_key(const report *r, size_t metric_view, size_t which)
+{
+    return which * r->macro.metric_views.n + metric_view;
 }
 
 static double cost_of(const report *r, size_t cell, size_t which)
@@ -413,17 +459,31 @@ static bool costs_differ(size_t n, const cull_series *series, size_t which)
     return which == COST_SECONDS ? high - low > 1 : high - low > 0.005 * fabs(high);
 }
 
-static cull_status put_cost(const report *r, const lines *l, const lines *all, size_t metric_view,
-                            size_t dense, size_t which)
+static cull_status cost_scale(const report *r, const shared_scales *scales, size_t metric_view,
+                              size_t which, shared_scale *out)
+{
+    shared_scale *s = &scales->at[cost_key(r, metric_view, which)];
+
+    if (scales->all && !s->made) {
+        CULL_TRY(cost_series(r, scales->all, metric_view, which, &s->series));
+        s->n = scales->all->n;
+    }
+    s->made = true;
+    *out = *s;
+    return CULL_OK;
+}
+
+static cull_status put_cost(const report *r, const lines *l, const shared_scales *scales,
+                            size_t metric_view, size_t dense, size_t which)
 {
     static const char *const names[N_COSTS] = { "parameters kept", "active parameters kept",
                                                 "seconds of calibration" };
     const cull_metric_view *m = &r->macro.metric_views.at[metric_view];
-    cull_series *series, *scale = NULL;
+    cull_series *series;
+    shared_scale all;
 
     CULL_TRY(cost_series(r, l, metric_view, which, &series));
-    if (all)
-        CULL_TRY(cost_series(r, all, metric_view, which, &scale));
+    CULL_TRY(cost_scale(r, scales, metric_view, which, &all));
     if (!costs_differ(l->n, series, which))
         return CULL_OK;
     return report_chart(
@@ -440,11 +500,12 @@ static cull_status put_cost(const report *r, const lines *l, const lines *all, s
                .reference_name = "dense",
                .n = l->n,
                .series = series,
-               .n_scale = all ? all->n : 0,
-               .scale = scale });
+               .n_scale = all.n,
+               .scale = all.series });
 }
 
-static cull_status draw_costs(const report *r, const lines *l, const lines *all, const char *model)
+static cull_status draw_costs(const report *r, const lines *l, const shared_scales *scales,
+                              const char *model)
 {
     const size_t dense = cull_frame_dense(r->frame, model);
 
@@ -452,7 +513,7 @@ static cull_status draw_costs(const report *r, const lines *l, const lines *all,
     for (size_t j = 0; j < r->macro.metric_views.n; j++) {
         cull_buf_puts(r->page, "<div class=\"pair\">");
         for (size_t which = 0; which < N_COSTS; which++)
-            CULL_TRY(put_cost(r, l, all, j, dense, which));
+            CULL_TRY(put_cost(r, l, scales, j, dense, which));
         cull_buf_puts(r->page, "</div>\n");
     }
     return CULL_OK;
