@@ -1,5 +1,4 @@
 // What is known of a model as a whole, and what is worth a note.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include <xxhash.h>
 
 #include "config/config.h"
+#include "digest.h"
 #include "model.h"
 #include "save/save.h"
 #include "tokenizer/tokenizer.h"
@@ -52,7 +52,7 @@ static void sum_up(cull_model *m)
 static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_path)
 {
     const char *config;
-    char hex[33], all[64];
+    char hex[33], all[33];
     size_t n;
 
     CULL_TRY(ctx->host->read_file(ctx, config_path, &config, &n));
@@ -65,10 +65,8 @@ static cull_status fingerprint(cull_ctx *ctx, cull_model *m, const char *config_
         m->files.st->fingerprint(m->files.file[i], hex);
         (void)XXH3_128bits_update(state, hex, 32);
     }
-    const XXH128_hash_t hash = XXH3_128bits_digest(state);
+    hf_digest(state, all);
     (void)XXH3_freeState(state);
-    (void)snprintf(all, sizeof all, "%016llx%016llx", (unsigned long long)hash.high64,
-                   (unsigned long long)hash.low64);
     m->facts.fingerprint = hf_text(ctx, "%s", all);
     return m->facts.fingerprint ? CULL_OK : CULL_ENOMEM;
 }

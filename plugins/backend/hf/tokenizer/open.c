@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "common/text/json_dumped.h"
+#include "digest.h"
 
 static cull_status read_root(const tk_node *root, const char *folder, hf_tokenizer *tk)
 {
@@ -84,9 +85,7 @@ static cull_status know_decoding(cull_ctx *ctx, const json_t *decoder, hf_tokeni
     }
     if (written)
         (void)XXH3_128bits_update(state, written, strlen(written));
-    const XXH128_hash_t hash = XXH3_128bits_digest(state);
-    (void)snprintf(tk->decoding, sizeof tk->decoding, "%016llx%016llx",
-                   (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+    hf_digest(state, tk->decoding);
     (void)XXH3_freeState(state);
     json_free_dumped(written);
     return CULL_OK;
