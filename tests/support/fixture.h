@@ -27,6 +27,20 @@
         return 0;                                                                                  \
     }
 
+// static char folder[64]; *state: the host. Of each test.
+#define FOLDER_FIXTURE                                                                             \
+    static char folder[64];                                                                        \
+    static int setup(void **state)                                                                 \
+    {                                                                                              \
+        *state = fake_host_new(1);                                                                 \
+        return temp_folder(folder);                                                                \
+    }                                                                                              \
+    static int teardown(void **state)                                                              \
+    {                                                                                              \
+        fake_host_free(*state);                                                                    \
+        return temp_folder_end(folder);                                                            \
+    }
+
 // static fake_host *host; static cull_registry *registry; (plugin/registry.h)
 #define REGISTRY_FIXTURE                                                                           \
     static fake_host *host;                                                                        \

@@ -7,11 +7,24 @@
 
 #include "support/test.h"
 
+int temp_folder(char path[64])
+{
+    strcpy(path, "/tmp/cull-test-XXXXXX");
+    return mkdtemp(path) ? 0 : -1;
+}
+
+int temp_folder_end(const char *path)
+{
+    char command[96];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    return system(command);
+}
+
 void temp_begin(temp_files *t)
 {
     t->n = 0;
-    strcpy(t->folder, "/tmp/cull-test-XXXXXX");
-    assert_non_null(mkdtemp(t->folder));
+    assert_int_equal(temp_folder(t->folder), 0);
 }
 
 void temp_end(temp_files *t)

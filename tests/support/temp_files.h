@@ -10,6 +10,10 @@ typedef struct temp_files {
     char path[64][160]; // of what was written
 } temp_files;
 
+// A folder alone, its name in path; it goes with all that came into it. 0, or -1.
+int temp_folder(char path[64]);
+int temp_folder_end(const char *path);
+
 void temp_begin(temp_files *);
 void temp_end(temp_files *); // removes all
 // All return a path that lives as long as the folder; a file of the same name is written anew.

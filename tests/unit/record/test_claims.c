@@ -12,24 +12,9 @@
 
 #include "record/folder/claims.h"
 #include "support/fake_host.h"
+#include "support/fixture.h"
 
-static char folder[64];
-
-static int make(void **state)
-{
-    *state = fake_host_new(1);
-    strcpy(folder, "/tmp/cull-claims-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int clear(void **state)
-{
-    char command[128];
-
-    fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
+FOLDER_FIXTURE
 
 static bool claim(void **state, cull_claims *claims, const char *key)
 {
@@ -156,10 +141,10 @@ static void what_is_lost_is_not_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_of_two_owns, make, clear),
-        cmocka_unit_test_setup_teardown(the_dead_have_one_heir, make, clear),
-        cmocka_unit_test_setup_teardown(what_is_lost_is_not_let_go, make, clear),
-        cmocka_unit_test_setup_teardown(far_runs_live_by_their_beat, make, clear),
+        cmocka_unit_test_setup_teardown(one_of_two_owns, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_dead_have_one_heir, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_lost_is_not_let_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(far_runs_live_by_their_beat, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

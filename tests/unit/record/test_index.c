@@ -12,25 +12,10 @@
 #include "record/trial_file.h"
 #include "results/frame.h"
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/made_trial.h"
 
-static char folder[] = "/tmp/cull-index-XXXXXX";
-
-static int make(void **state)
-{
-    *state = fake_host_new(1);
-    strcpy(folder, "/tmp/cull-index-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int clear(void **state)
-{
-    char command[256];
-
-    fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
+FOLDER_FIXTURE
 
 // Trials of n seeds; the name of the last one's file.
 static const char *write_trials(fake_host *host, size_t n)
@@ -235,10 +220,10 @@ static void excerpts_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_index_answers_as_the_file_does, make, clear),
-        cmocka_unit_test_setup_teardown(frames_are_the_same_with_and_without, make, clear),
-        cmocka_unit_test_setup_teardown(a_file_that_changed_is_read, make, clear),
-        cmocka_unit_test_setup_teardown(excerpts_are_checked, make, clear),
+        cmocka_unit_test_setup_teardown(an_index_answers_as_the_file_does, setup, teardown),
+        cmocka_unit_test_setup_teardown(frames_are_the_same_with_and_without, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_changed_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(excerpts_are_checked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,25 +20,10 @@
 #include "record/trial_file.h"
 #include "results/frame.h"
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/made_trial.h"
 
-static char folder[] = "/tmp/cull-trial-XXXXXX";
-
-static int make(void **state)
-{
-    *state = fake_host_new(1);
-    strcpy(folder, "/tmp/cull-trial-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int clear(void **state)
-{
-    char command[256];
-
-    fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
+FOLDER_FIXTURE
 
 static made_trial *finished(fake_host *host)
 {
@@ -140,7 +125,7 @@ static void what_is_asked_stands_once(void **state)
 {
     fake_host *host = *state;
     cull_ctx *ctx = fake_ctx(host);
-    char questions[64], kept[64], command[160];
+    char questions[80], kept[80], command[160];
 
     for (uint64_t seed = 1; seed <= 2; seed++) {
         made_trial *m = asked(host, seed);
@@ -423,18 +408,18 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read, make, clear),
-        cmocka_unit_test_setup_teardown(what_is_asked_stands_once, make, clear),
-        cmocka_unit_test_setup_teardown(a_later_metric_becomes_a_sibling, make, clear),
-        cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, make, clear),
-        cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, make, clear),
-        cmocka_unit_test_setup_teardown(every_damage_is_found, make, clear),
-        cmocka_unit_test_setup_teardown(a_file_without_a_checksum_is_read_where_that_is_asked, make,
-                                        clear),
-        cmocka_unit_test_setup_teardown(a_full_disk_is_one_sentence, make, clear),
-        cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_go, make, clear),
-        cmocka_unit_test_setup_teardown(names_bear_any_word, make, clear),
-        cmocka_unit_test_setup_teardown(every_allocation_may_fail, make, clear),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_asked_stands_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_later_metric_becomes_a_sibling, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_folder_holds_no_trials, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_file_counts_as_absent, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_damage_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_without_a_checksum_is_read_where_that_is_asked,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_one_sentence, setup, teardown),
+        cmocka_unit_test_setup_teardown(temporary_files_of_the_dead_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_bear_any_word, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

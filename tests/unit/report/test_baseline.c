@@ -11,27 +11,12 @@
 #include "report/recovery.h"
 #include "report/tables/views.h"
 #include "support/fake_host.h"
+#include "support/fixture.h"
 #include "support/made_trial.h"
 
 enum { DOCS = 200 };
 
-static char folder[64];
-
-static int make(void **state)
-{
-    *state = fake_host_new(1);
-    strcpy(folder, "/tmp/cull-baseline-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int clear(void **state)
-{
-    char command[128];
-
-    fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
+FOLDER_FIXTURE
 
 // Documents [from, to) are answered rightly.
 static void put(fake_host *host, const char *id, const char *method, double sparsity, size_t from,
@@ -158,10 +143,10 @@ static void recovery(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(stands_at_the_same_sparsity, make, clear),
-        cmocka_unit_test_setup_teardown(unknown_baselines_are_refused, make, clear),
-        cmocka_unit_test_setup_teardown(each_other, make, clear),
-        cmocka_unit_test_setup_teardown(recovery, make, clear),
+        cmocka_unit_test_setup_teardown(stands_at_the_same_sparsity, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_baselines_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(recovery, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

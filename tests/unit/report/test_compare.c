@@ -12,6 +12,7 @@
 #include "report/tables/views.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"
+#include "support/temp_files.h"
 
 enum { DOCS = 200, WINDOWS = 16 };
 
@@ -20,18 +21,13 @@ static char folder[64], other[64];
 static int make(void **state)
 {
     *state = fake_host_new(1);
-    strcpy(folder, "/tmp/cull-report-XXXXXX");
-    strcpy(other, "/tmp/cull-report-XXXXXX");
-    return mkdtemp(folder) && mkdtemp(other) ? 0 : -1;
+    return temp_folder(folder) || temp_folder(other);
 }
 
 static int clear(void **state)
 {
-    char command[256];
-
     fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -rf '%s' '%s'", folder, other);
-    return system(command);
+    return temp_folder_end(folder) || temp_folder_end(other);
 }
 
 typedef struct spec {

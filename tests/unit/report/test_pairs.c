@@ -10,6 +10,7 @@
 #include "report/tables/views.h"
 #include "support/fake_host.h"
 #include "support/made_trial.h"
+#include "support/temp_files.h"
 
 enum { DOCS = 200, FOLDERS = 3 };
 
@@ -18,21 +19,20 @@ static char folder[FOLDERS][64];
 static int make(void **state)
 {
     *state = fake_host_new(1);
-    for (size_t i = 0; i < FOLDERS; i++) {
-        strcpy(folder[i], "/tmp/cull-pairs-XXXXXX");
-        if (!mkdtemp(folder[i]))
+    for (size_t i = 0; i < FOLDERS; i++)
+        if (temp_folder(folder[i]) != 0)
             return -1;
-    }
     return 0;
 }
 
 static int clear(void **state)
 {
-    char command[256];
+    int failed = 0;
 
     fake_host_free(*state);
-    snprintf(command, sizeof command, "rm -rf '%s' '%s' '%s'", folder[0], folder[1], folder[2]);
-    return system(command);
+    for (size_t i = 0; i < FOLDERS; i++)
+        failed |= temp_folder_end(folder[i]);
+    return failed;
 }
 
 typedef struct checkpoint {
@@ -167,7 +167,7 @@ static void models_of_one_name_are_told_apart(void **state)
     load(host, 2, &f);
     assert_ok(host, cull_frame_check(fake_ctx(host), &f));
     assert_int_equal(f.n_cells, 2);
-    assert_non_null(strstr(f.cell[0].model, "whole (cull-pairs-"));
+    assert_non_null(strstr(f.cell[0].model, "whole (cull-test-"));
     assert_ok(host, cull_view_pairs(fake_ctx(host), &f, f.cell[0].model, &(cull_pairing){ 0 }, &t));
     assert_non_null(strstr(cell(&t, 0, "difference [95 %]"), "-0.0500"));
 }
