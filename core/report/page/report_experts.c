@@ -103,7 +103,7 @@ static void put_share(cull_buf *page, double value, double from, double to)
     cull_buf_printf(page,
                     "<td class=\"r\" style=\"background:color-mix(in srgb,var(--s0) %.0f%%,"
                     "transparent)\">%s%.2f</td>",
-                    45 * shade, value < 0 ? "−" : "", fabs(value));
+                    45 * shade, value <= -0.005 ? "−" : "", fabs(value));
 }
 
 static void put_names(const report *r, size_t n, const known *const *some)

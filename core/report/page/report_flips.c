@@ -244,9 +244,10 @@ static void put_flips(const report *r, size_t dense, size_t cell)
     cull_page_text(r->page, report_method(r, cell));
     cull_buf_printf(r->page,
                     "</td><td class=\"r\">%.1f %%</td><td class=\"r\">%.1f %%</td><td class=\"r\">"
-                    "%.1f %%</td><td class=\"r\">%s%.1f %%</td></tr>\n",
-                    100 * lost / of, 100 * won / of, 100 * (lost + won) / of,
-                    won < lost ? "−" : "+", 100 * fabs(won - lost) / of);
+                    "%.1f %%</td><td class=\"r\">",
+                    100 * lost / of, 100 * won / of, 100 * (lost + won) / of);
+    report_signed(r->page, 100 * (won - lost) / of, 1);
+    cull_buf_puts(r->page, " %</td></tr>\n");
 }
 
 cull_status report_flips(const report *r, const char *model)

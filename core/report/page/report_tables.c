@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/page/sections.h"
+#include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
 // ---- numbers ----
@@ -25,10 +26,20 @@ void report_value(cull_buf *page, double value, enum cull_law law)
                         value);
 }
 
-// Signs and minus as typography has them.
-static void put_signed(cull_buf *page, double value, int digits)
+void report_signed(cull_buf *page, double value, int digits)
 {
-    cull_buf_printf(page, "%s%.*f", value < 0 ? "−" : "+", digits, fabs(value));
+    char text[CULL_SHOWN];
+
+    cull_show_signed(text, sizeof text, value, digits);
+    cull_buf_printf(page, "%s%s", *text == '-' ? "−" : "", text + (*text == '-'));
+}
+
+void report_share(cull_buf *page, double share)
+{
+    char text[CULL_SHOWN];
+
+    cull_show_share(text, sizeof text, share);
+    cull_buf_printf(page, "%s%s", *text == '-' ? "−" : "", text + (*text == '-'));
 }
 
 void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law)
@@ -41,14 +52,14 @@ void report_difference(cull_buf *page, const cull_difference *d, enum cull_law l
         cull_buf_puts(page, "–");
         return;
     }
-    put_signed(page, value, digits);
+    report_signed(page, value, digits);
     cull_buf_puts(page, ratio ? " %" : "");
     if (isnan(d->low) || isnan(d->high))
         return;
     cull_buf_puts(page, " <span class=\"ci\">[");
-    put_signed(page, ratio ? 100 * expm1(d->low) : d->low, digits);
+    report_signed(page, ratio ? 100 * expm1(d->low) : d->low, digits);
     cull_buf_puts(page, ", ");
-    put_signed(page, ratio ? 100 * expm1(d->high) : d->high, digits);
+    report_signed(page, ratio ? 100 * expm1(d->high) : d->high, digits);
     cull_buf_puts(page, "]</span>");
 }
 
@@ -144,8 +155,8 @@ static void put_recovery(const report *r, const numbers *n, size_t dense, size_t
         dense == SIZE_MAX ? NAN : n->estimate[number_at(n, dense, metric_view)].value;
     const double kept = n->metric_views.at[metric_view].higher_is_better ? own / all : all / own;
 
-    if (isfinite(kept) && all != 0)
-        cull_buf_printf(r->page, "%.1f %%", 100 * kept);
+    if (all != 0)
+        report_share(r->page, kept);
 }
 
 static void put_measures(const report *r, size_t dense, size_t cell, range of)
@@ -176,6 +187,13 @@ static double achieved_of(const cull_frame_trial *t)
     return t->achieved;
 }
 
+static void put_achieved(cull_buf *page, double achieved)
+{
+    cull_buf_puts(page, "<td class=\"r soft\">");
+    report_share(page, achieved);
+    cull_buf_puts(page, "</td>");
+}
+
 static void put_cell_names(const report *r, size_t cell, bool seeds, bool removed)
 {
     const cull_frame_cell *c = &r->frame->cell[cell];
@@ -190,7 +208,7 @@ static void put_cell_names(const report *r, size_t cell, bool seeds, bool remove
     if (removed && (c->dense || isnan(achieved)))
         cull_buf_puts(r->page, "<td></td>");
     else if (removed)
-        cull_buf_printf(r->page, "<td class=\"r soft\">%.1f %%</td>", 100 * achieved);
+        put_achieved(r->page, achieved);
     if (seeds)
         cull_buf_printf(r->page, "<td class=\"r soft\">%zu</td>", c->n_trials);
 }

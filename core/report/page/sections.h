@@ -39,6 +39,9 @@ const char *report_method(const report *r, size_t cell);
 size_t *report_cells(const report *r, const char *model, size_t *n);
 
 void report_value(cull_buf *page, double value, enum cull_law law); // a number as tables show it
+// Signs and minus as typography has them, none of a zero; a share as percent, "" if not finite.
+void report_signed(cull_buf *page, double value, int digits);
+void report_share(cull_buf *page, double share);
 void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law);
 
 // A drawing of the page; its numbers and itself as files, where they are asked for.

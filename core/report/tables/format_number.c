@@ -3,8 +3,31 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { NUMBER = 96 };
+
+// Without the sign of a zero.
+static void bare_zero(char *text)
+{
+    if ((*text == '-' || *text == '+') && text[strspn(text, "-+0.")] == '\0')
+        memmove(text, text + 1, strlen(text));
+}
+
+void cull_show_signed(char *to, size_t room, double x, int digits)
+{
+    snprintf(to, room, "%+.*f", digits, x);
+    bare_zero(to);
+}
+
+void cull_show_share(char *to, size_t room, double share)
+{
+    char number[NUMBER];
+
+    snprintf(number, sizeof number, "%.1f", 100 * share);
+    bare_zero(number);
+    snprintf(to, room, "%s%s", isfinite(share) ? number : "", isfinite(share) ? " %" : "");
+}
 
 void cull_show_number(char *to, size_t room, double x, enum cull_law law)
 {
@@ -21,6 +44,7 @@ void cull_show_number(char *to, size_t room, double x, enum cull_law law)
                  : law == CULL_LAW_EXP ? 3
                                        : 4,
                  x);
+    bare_zero(to);
 }
 
 void cull_show_value(char *to, size_t room, const cull_estimate *e, enum cull_law law)
@@ -51,14 +75,17 @@ void cull_show_difference(char *to, size_t room, const cull_difference *d, enum 
     const double high = ratio ? 100 * expm1(d->high) : d->high;
     const int digits = !ratio ? 4 : fabs(value) < 100 ? 1 : 0;
     const char *unit = ratio ? " %" : "";
+    char shown[3][NUMBER];
 
+    cull_show_signed(shown[0], NUMBER, value, digits);
+    cull_show_signed(shown[1], NUMBER, low, digits);
+    cull_show_signed(shown[2], NUMBER, high, digits);
     if (isnan(value))
         snprintf(to, room, "–");
     else if (isnan(low) || isnan(high))
-        snprintf(to, room, "%+.*f%s", digits, value, unit);
+        snprintf(to, room, "%s%s", shown[0], unit);
     else
-        snprintf(to, room, "%+.*f%s [%+.*f, %+.*f]", digits, value, unit, digits, low, digits,
-                 high);
+        snprintf(to, room, "%s%s [%s, %s]", shown[0], unit, shown[1], shown[2]);
 }
 
 void cull_show_p(char *to, size_t room, double p)

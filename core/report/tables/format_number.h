@@ -7,6 +7,12 @@
 
 enum { CULL_SHOWN = 288 }; // room enough
 
+// "+3.5", "-0.1", "0.0": a number that is rounded to zero has no sign, here and in what follows.
+void cull_show_signed(char *to, size_t room, double x, int digits);
+
+// "25.0 %" of 0.25; "" where it is not finite.
+void cull_show_share(char *to, size_t room, double share);
+
 void cull_show_number(char *to, size_t room, double x, enum cull_law law); // "–" for NaN
 void cull_show_value(char *to, size_t room, const cull_estimate *e,
                      enum cull_law law); // "0.61 ±0.02"

@@ -186,9 +186,10 @@ static void put_share(const view *v, const cull_frame_cell *c, size_t at, cull_t
                       double (*of)(const cull_frame_trial *))
 {
     const double share = c->dense ? NAN : cull_cell_mean(v->frame, c, of);
+    char text[CULL_SHOWN];
 
-    if (!isnan(share))
-        cull_table_printf(t, at, "%.1f %%", 100 * share);
+    cull_show_share(text, sizeof text, share);
+    cull_table_set(t, at, text);
 }
 
 static double removed(const cull_frame_trial *t)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/recovery.h"
+#include "report/tables/format_number.h"
 #include "report/tables/views.h"
 
 typedef struct recovery {
@@ -116,8 +117,10 @@ static void put_allocation(const recovery *r, size_t cell, size_t at, cull_table
 
 static void put_share(double share, size_t at, cull_table *t)
 {
-    if (isfinite(share))
-        cull_table_printf(t, at, "%.1f %%", 100 * share);
+    char text[CULL_SHOWN];
+
+    cull_show_share(text, sizeof text, share);
+    cull_table_set(t, at, text);
 }
 
 static void put_parameters(const recovery *r, size_t cell, size_t at, cull_table *t)

@@ -2,8 +2,10 @@
 #include "support/test.h"
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 
+#include "report/tables/format_number.h"
 #include "report/tables/table.h"
 #include "support/fake_host.h"
 
@@ -208,6 +210,29 @@ static void a_narrow_one(void **state)
 }
 
 // Control characters are shown by their numbers, once; a byte that is no text is, too.
+static void a_rounded_zero_has_no_sign(void **state)
+{
+    const cull_difference none = { .value = -0.00004, .low = -0.0038, .high = 0.00001 };
+    const cull_difference percent = { .value = 0.0004, .low = -0.0004, .high = 0.002 };
+    char text[CULL_SHOWN];
+
+    (void)state;
+    cull_show_difference(text, sizeof text, &none, CULL_LAW_MEAN);
+    assert_string_equal(text, "0.0000 [-0.0038, 0.0000]");
+    cull_show_difference(text, sizeof text, &percent, CULL_LAW_EXP);
+    assert_string_equal(text, "0.0 % [0.0, +0.2]");
+    cull_show_number(text, sizeof text, -0.00004, CULL_LAW_MEAN);
+    assert_string_equal(text, "0.0000");
+    cull_show_share(text, sizeof text, -0.0004);
+    assert_string_equal(text, "0.0 %");
+    cull_show_share(text, sizeof text, -0.0006);
+    assert_string_equal(text, "-0.1 %");
+    cull_show_share(text, sizeof text, NAN);
+    assert_string_equal(text, "");
+    cull_show_signed(text, sizeof text, 10, 0);
+    assert_string_equal(text, "+10");
+}
+
 static void what_a_terminal_would_obey(void **state)
 {
     static const cull_table_column column = { "p\033[2J", false, false, false };
@@ -268,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(latex_signs, make, clear),
         cmocka_unit_test_setup_teardown(a_terminal_with_room, make, clear),
         cmocka_unit_test_setup_teardown(a_narrow_one, make, clear),
+        cmocka_unit_test(a_rounded_zero_has_no_sign),
         cmocka_unit_test_setup_teardown(what_a_terminal_would_obey, make, clear),
         cmocka_unit_test_setup_teardown(a_very_long_one, make, clear),
     };
