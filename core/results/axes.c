@@ -33,12 +33,11 @@ bool cull_same_axes(const cull_frame *f, const char *const *a, const char *const
     return cull_axes_order(f, a, b) == 0;
 }
 
-void cull_put_axes(const cull_frame *f, size_t cell, bool allocation, cull_buf *out)
+void cull_put_axes(const cull_frame *f, size_t cell, cull_buf *out)
 {
     for (size_t i = 0; i < f->n_axes; i++) {
         const char *value = f->cell[cell].axis[i];
-        const bool always = allocation && i == CULL_AXIS_ALLOCATION;
-        if (!*value || (!always && !cull_axis_varies(f, NULL, i, 2)))
+        if (!*value || !cull_axis_varies(f, NULL, i, 2))
             continue;
         cull_buf_puts(out, ", ");
         if (i >= CULL_AXES_NAMED) // a setting's value says little without its name

@@ -144,9 +144,8 @@ double cull_cell_mean(const cull_frame *frame, const cull_frame_cell *cell,
 bool cull_same_axes(const cull_frame *frame, const char *const *a, const char *const *b);
 int cull_axes_order(const cull_frame *frame, const char *const *a, const char *const *b);
 
-// ", global, wiki, rows_per_file=4": a cell's values of the axes that vary in the frame; its
-// allocation in any case where asked for.
-void cull_put_axes(const cull_frame *frame, size_t cell, bool allocation, cull_buf *out);
+// ", global, wiki, rows_per_file=4": a cell's values of the axes that vary in the frame.
+void cull_put_axes(const cull_frame *frame, size_t cell, cull_buf *out);
 
 // The row of a trial and column, or NULL.
 static inline const cull_row *cull_frame_row(const cull_frame *frame, size_t trial, size_t column)

@@ -10,7 +10,7 @@ const char *report_method(const report *r, size_t cell)
     cull_buf name = CULL_BUF_INIT;
 
     cull_buf_puts(&name, c->method);
-    cull_put_axes(r->frame, cell, false, &name);
+    cull_put_axes(r->frame, cell, &name);
     const char *copy =
         name.failed ? NULL : cull_arena_copy(cull_context_of(r->ctx)->alloc, name.s, name.n);
     cull_buf_release(&name);

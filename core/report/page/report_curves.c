@@ -88,7 +88,7 @@ static const char *facet_name(const report *r, size_t cell)
 {
     cull_buf name = CULL_BUF_INIT;
 
-    cull_put_axes(r->frame, cell, false, &name);
+    cull_put_axes(r->frame, cell, &name);
     const size_t comma = name.n > 2 ? 2 : 0;
     const char *copy = name.failed || !name.s ? NULL
                                               : cull_arena_copy(cull_context_of(r->ctx)->alloc,

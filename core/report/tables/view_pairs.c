@@ -222,7 +222,7 @@ static void put_metric(const pairs *p, size_t i, size_t at, cull_table *t)
     cull_table_printf(t, at, "%s %s", m->label, m->higher_is_better ? "↑" : "↓");
 }
 
-// "reap", "reap 0.5", "reap 0.5, global, wiki".
+// "reap", "reap 0.5", "reap 0.5, global, wiki": the axes that vary.
 static void put_name(const cull_frame *f, size_t cell, size_t at, cull_table *t)
 {
     cull_buf name = CULL_BUF_INIT;
@@ -230,7 +230,7 @@ static void put_name(const cull_frame *f, size_t cell, size_t at, cull_table *t)
 
     show_sparsity(&f->cell[cell], sparsity, sizeof sparsity);
     cull_buf_printf(&name, "%s%s", f->cell[cell].method, sparsity);
-    cull_put_axes(f, cell, true, &name);
+    cull_put_axes(f, cell, &name);
     if (name.failed)
         t->status = cull_no_memory(t->ctx);
     else

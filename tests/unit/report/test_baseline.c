@@ -114,6 +114,22 @@ static void each_other(void **state)
     }
 }
 
+// Where all have one allocation, names do without it.
+static void names_have_what_varies(void **state)
+{
+    cull_frame f;
+    cull_table t;
+
+    load(*state, &f);
+    assert_ok(*state, cull_view_pairs(fake_ctx(*state), &f, f.cell[0].model,
+                                      &(cull_pairing){ .each_other = true }, &t));
+    assert_int_equal(t.n_rows, 3);
+    for (size_t i = 0; i < t.n_rows; i++) {
+        assert_null(strchr(text_at(&t, i, "of"), ','));
+        assert_null(strchr(text_at(&t, i, "against"), ','));
+    }
+}
+
 // Σ (a − R b)² over the items, as a survey sampler would have it.
 static void recovery(void **state)
 {
@@ -146,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stands_at_the_same_sparsity, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_baselines_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_have_what_varies, setup, teardown),
         cmocka_unit_test_setup_teardown(recovery, setup, teardown),
     };
 

@@ -193,7 +193,7 @@ static void a_checkpoint_beside_an_experiment(void **state)
     assert_ok(host,
               cull_view_pairs(fake_ctx(host), &f, "whole", &(cull_pairing){ .metric = "acc" }, &t));
     assert_int_equal(t.n_rows, 6);
-    assert_string_equal(cell(&t, 0, "of"), "reap 0.25, layer");
+    assert_string_equal(cell(&t, 0, "of"), "reap 0.25");
     assert_string_equal(cell(&t, 1, "of"), "pruned");
 }
 
