@@ -64,6 +64,10 @@ echo "$said" | grep -q "$work/damaged: holds no finished trials that can be read
 
 "$cull" report "$folder" -o "$work/page.html" >"$work/name" || fail "report fails"
 test "$(cat "$work/name")" = "$work/page.html" || fail "report does not say what it wrote"
+# What is left of dense is there as `--recovery` has it: the first interval of the table.
+left=$("$cull" compare "$folder" --recovery --metric acc --format md | grep -o '[0-9.]* \[[0-9., ]*\]' | head -1)
+test -n "$left" && grep -Fq ">$left<" "$work/page.html" || fail "the page lacks the interval $left of what is left"
+grep -Eq '[−+]0(\.0+)?[^0-9.]' "$work/page.html" && fail "a zero on the page has a sign"
 # /dev/stdout leads there.
 "$cull" report "$folder" -o /proc/self/fd/1 >"$work/printed" || fail "report to standard output fails"
 cmp -s "$work/page.html" "$work/printed" || fail "report to standard output prints another page"

@@ -259,6 +259,24 @@ static void put_task_table(const report *r, const char *label, size_t dense, siz
     cull_buf_puts(r->page, "</tbody></table></div>\n</details>\n");
 }
 
+// What is left of dense, task by task, of a metric with values per item: too wide for paper.
+static cull_status put_kept(const report *r, const char *model, const cull_metric_view *m)
+{
+    cull_table table;
+
+    if (m->law == CULL_LAW_NONE)
+        return CULL_OK;
+    CULL_TRY(cull_view_recovery(r->ctx, r->frame, model, m->label, &table));
+    cull_buf_puts(r->page, "<details class=\"noprint\"><summary>");
+    cull_page_text(r->page, m->label);
+    cull_buf_puts(r->page, ": percent of dense that is left</summary>\n<p class=\"note\">With its "
+                           "paired 95 % interval; parameters and active: what is left of all, and "
+                           "of those that a token passes through.</p>\n");
+    cull_page_table(r->page, &table);
+    cull_buf_puts(r->page, "</details>\n");
+    return CULL_OK;
+}
+
 // ---- pairs ----
 
 static cull_status put_pairs(const report *r, const char *model)
@@ -313,5 +331,7 @@ cull_status report_verdict(const report *r, const char *model)
     for (size_t j = 0; j < r->macro.metric_views.n; j++)
         if (!r->macro.metric_views.at[j].task)
             put_task_table(r, r->macro.metric_views.at[j].label, dense, n, cells);
+    for (size_t j = 0; dense != SIZE_MAX && j < metric_views; j++)
+        CULL_TRY(put_kept(r, model, &r->macro.metric_views.at[j]));
     return CULL_OK;
 }
