@@ -280,8 +280,9 @@ static void print_deciding(const cull_model_costs *of)
     const double flops = work->products + work->alone;
     char text[32];
 
-    printf("  %-10s %zu cut%s, %sFLOP in float64, ", "decide", of->deciding.cuts,
-           of->deciding.cuts == 1 ? "" : "s", cull_plan_amount(flops, text, sizeof text));
+    printf("  %-10s %zu cut%s, ", "decide", of->deciding.cuts, of->deciding.cuts == 1 ? "" : "s");
+    if (flops > 0)
+        printf("%sFLOP in float64, ", cull_plan_amount(flops, text, sizeof text));
     printf("%ssteps, about %.0f s\n", cull_plan_amount(work->steps, text, sizeof text),
            ceil(of->seconds.decide));
 }
