@@ -127,8 +127,9 @@ CULL_PLUGIN(
         "probability mass that both distributions share, the sum over the vocabulary of min(dense, "
         "variant), which is 1 minus their total variation (EvoESAP's expected acceptance: how "
         "often speculative sampling would take a token that the variant drafts). Each file is a "
-        "task; \"pooled\" is over all windows. The dense model is run along once for all "
-        "variants.",
+        "task; \"pooled\" is over all windows. A value is the mean over windows of the mean over a "
+        "window's targets: with documents: ids short windows weigh as much as long ones. The "
+        "dense model is run along once for all variants.",
     .cite = "S. Kullback, R. Leibler, On Information and Sufficiency, 1951; used for compressed "
             "language models by A. Dutta et al., Accuracy is Not All You Need, NeurIPS 2024. "
             "Overlap: EvoESAP (arXiv 2603.06003).",

@@ -21,7 +21,9 @@ CULL_PLUGIN(
         "stock layout and faster. It is refused where config.json has one key for the width of "
         "routed and shared experts, and allocation global, which knows no widths.\n\nWith "
         "propagate: pruned each layer is decided on what the cuts of the layers before it let "
-        "through. Ties go to the lower layer, expert and channel.\n\nCost: a sort; with bias, the "
+        "through. Ties go to the lower layer, expert and channel. Behind a stage that zeroed "
+        "weights a channel counts whole, though less of it is left: less goes than was asked, "
+        "never more, and the log says how much.\n\nCost: a sort; with bias, the "
         "means of all channels.",
     .cite = "The common step of FLAP, CAMERA-P and other structured pruning of experts' width.",
     CULL_SETTINGS(params, struct channel_cut_settings));
