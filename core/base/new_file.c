@@ -1,9 +1,12 @@
 // Files that appear whole or not at all.
+#define _GNU_SOURCE // O_TMPFILE
 #include "base/new_file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,52 @@ void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX])
         if (!isalnum((unsigned char)*c) && *c != '-')
             *c = '_';
     snprintf(prefix, CULL_TEMPORARY_PREFIX, ".tmp.%s.", host);
+}
+
+bool cull_temporary_abandoned(const char *name)
+{
+    char prefix[CULL_TEMPORARY_PREFIX];
+
+    cull_temporary_prefix(prefix);
+    const size_t n = strlen(prefix);
+    if (strncmp(name, prefix, n) != 0 || !isdigit((unsigned char)name[n]))
+        return false;
+    const long pid = strtol(name + n, NULL, 10);
+    return pid > 0 && pid != (long)getpid() && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+// Does a temporary name, ".tmp.HOST.PID.NAME", end in that NAME? HOST has no dots.
+static bool is_of(const char *temporary, const char *name)
+{
+    const char *at = temporary;
+
+    for (int dots = 0; at && dots < 4; dots++)
+        at = strchr(at + (dots > 0), '.');
+    return at && strcmp(at + 1, name) == 0;
+}
+
+void cull_temporary_sweep(const char *path, void (*remove)(const char *left))
+{
+    cull_buf left = CULL_BUF_INIT;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+    cull_buf_add(&left, path, (size_t)(name - path));
+    cull_buf_puts(&left, slash ? "" : "./");
+    const size_t n = left.n;
+    DIR *folder = left.failed ? NULL : opendir(left.s);
+    for (const struct dirent *entry; folder && !left.failed && (entry = readdir(folder));) {
+        if (!cull_temporary_abandoned(entry->d_name) || !is_of(entry->d_name, name))
+            continue;
+        cull_buf_cut(&left, n);
+        cull_buf_puts(&left, entry->d_name);
+        if (!left.failed && remove)
+            remove(left.s);
+        else if (!left.failed)
+            (void)unlink(left.s);
+    }
+    if (folder)
+        closedir(folder);
+    cull_buf_release(&left);
 }
 
 // What cannot be replaced by a file.
@@ -153,9 +202,12 @@ cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd)
 
     cull_temporary_prefix(prefix);
     cull_buf_printf(&path, "%s/%s%ld.XXXXXX", folder, prefix, (long)getpid());
-    *fd = path.failed ? -1 : mkstemp(path.s);
-    if (*fd >= 0)
-        (void)unlink(path.s);
+    *fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd < 0) { // this file system makes none without a name
+        *fd = path.failed ? -1 : mkstemp(path.s);
+        if (*fd >= 0)
+            (void)unlink(path.s);
+    }
     const cull_status status =
         path.failed ? cull_no_memory(ctx)
         : *fd < 0   ? cull_fail(ctx, CULL_EIO, "%s: a temporary file cannot be made: %s", folder,
@@ -238,6 +290,8 @@ cull_status cull_write_new_file(cull_ctx *ctx, const char *path, const void *dat
 
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data, size_t bytes)
 {
-    return cull_is_stream(path) ? write_stream(ctx, path, data, bytes)
-                                : cull_write_new_file(ctx, path, data, bytes);
+    if (cull_is_stream(path))
+        return write_stream(ctx, path, data, bytes);
+    cull_temporary_sweep(path, NULL);
+    return cull_write_new_file(ctx, path, data, bytes);
 }

@@ -26,6 +26,12 @@ void cull_new_file_abandon(cull_new_file *file);
 enum { CULL_TEMPORARY_PREFIX = 72 };
 void cull_temporary_prefix(char prefix[CULL_TEMPORARY_PREFIX]);
 
+// Is `name` the temporary file, or folder, of a process of this host that is no more?
+bool cull_temporary_abandoned(const char *name);
+// Remove what such processes left beside `path` of writing it, files or whatever `remove` removes;
+// NULL: files.
+void cull_temporary_sweep(const char *path, void (*remove)(const char *left));
+
 // A file in `folder` that has no name any more and goes with its last descriptor.
 cull_status cull_nameless_file(cull_ctx *ctx, const char *folder, int *fd) CULL_MUST_CHECK;
 // Such a one to be written and read again.
@@ -37,7 +43,8 @@ bool cull_is_stream(const char *path);
 // The whole of a file in one call, in the place of whatever is there.
 cull_status cull_write_new_file(cull_ctx *ctx, const char *path, const void *data,
                                 size_t bytes) CULL_MUST_CHECK;
-// The same where a user says; a stream is written to, not replaced.
+// The same where a user says; a stream is written to, not replaced. No later run would clear the
+// place, so what was left of writing the same file goes first.
 cull_status cull_write_file(cull_ctx *ctx, const char *path, const void *data,
                             size_t bytes) CULL_MUST_CHECK;
 // Make what was renamed into the folder of `path` last. 0, or errno.

@@ -50,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 // A pattern means the whole name, "trials/a.h5", or the file's own, with or without its ending.
 static bool is_meant(cull_arena *arena, const cull_kept *k, const char *pattern)
 {
-    const char *file = strchr(k->name, '/') + 1;
+    const char *slash = strchr(k->name, '/'), *file = slash ? slash + 1 : k->name;
     const char *dot = k->kind == CULL_KEPT_EVALUATION ? strstr(file, ".eval-") : strrchr(file, '.');
     const char *stem = dot ? cull_arena_copy(arena, file, (size_t)(dot - file)) : file;
 

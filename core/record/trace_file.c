@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/new_file.h"
 #include "record/h5/h5.h"
 
 static size_t most(const cull_open_model *model,
@@ -171,6 +172,8 @@ cull_status cull_trace_write(cull_ctx *ctx, const char *path, const cull_open_mo
                              const cull_trace *trace)
 {
     const cull_mark mark = cull_arena_mark(cull_context_of(ctx)->scratch);
+
+    cull_temporary_sweep(path, NULL);
     cull_h5 *file = cull_h5_create(ctx, path, expected(model, trace));
 
     if (!file)

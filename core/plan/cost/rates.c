@@ -11,8 +11,10 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/new_file.h"
 #include "base/order.h"
 #include "base/read_file.h"
+#include "base/text.h"
 #include "engine/column_sums.h"
 #include "engine/kv.h"
 #include "math/blas.h"
@@ -352,23 +354,17 @@ static void make_folders(const char *path)
 }
 
 // Nobody minds where it cannot be kept: the next plan measures again.
-static void write_history(const char *path, const history *known)
+static void write_history(cull_ctx *ctx, const char *path, const history *known)
 {
     const double *from = (const double *)(const void *)known->each;
-    char temporary[4096];
+    cull_buf text = CULL_BUF_INIT;
 
     make_folders(path);
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
-        sizeof temporary)
-        return;
-    FILE *file = fopen(temporary, "wx");
-    if (!file)
-        return;
     for (size_t i = 0; i < known->n * N_RATES; i++)
-        (void)fprintf(file, "%.6g\n", from[i]);
-    const bool whole = !ferror(file);
-    if (fclose(file) != 0 || !whole || rename(temporary, path) != 0)
-        (void)remove(temporary);
+        cull_buf_printf(&text, "%.6g\n", from[i]);
+    if (!text.failed && cull_write_file(ctx, path, text.s ? text.s : "", text.n) != CULL_OK)
+        cull_error_clear(ctx);
+    cull_buf_release(&text);
 }
 
 // Each rate's median; of two the slower.
@@ -394,7 +390,7 @@ cull_status cull_rates_here(cull_ctx *ctx, cull_rates *out)
     if (known.n < TIMES) {
         CULL_TRY(measure(ctx, &known.each[known.n++]));
         if (path)
-            write_history(path, &known);
+            write_history(ctx, path, &known);
     }
     medians(&known, out);
     return CULL_OK;

@@ -1,11 +1,9 @@
 // Results folders: made, listed, cleared of what dead processes left.
 #include "record/folder/folder.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,15 +94,10 @@ static cull_status list(cull_ctx *ctx, const char *dir,
     return status;
 }
 
-// Is `name` the temporary file of a process of this host that is no more?
-static bool is_abandoned(const char *name, const char *prefix)
+static bool is_abandoned(const char *name, const char *what)
 {
-    const size_t n = strlen(prefix);
-
-    if (strncmp(name, prefix, n) != 0 || !isdigit((unsigned char)name[n]))
-        return false;
-    const long pid = strtol(name + n, NULL, 10);
-    return pid > 0 && pid != (long)getpid() && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    (void)what;
+    return cull_temporary_abandoned(name);
 }
 
 cull_status cull_folder_list(cull_ctx *ctx, const char *dir, const char *ending, size_t *n,
@@ -116,10 +109,7 @@ cull_status cull_folder_list(cull_ctx *ctx, const char *dir, const char *ending,
 cull_status cull_folder_abandoned(cull_ctx *ctx, const char *dir, size_t *n,
                                   const char *const **names)
 {
-    char prefix[CULL_TEMPORARY_PREFIX];
-
-    cull_temporary_prefix(prefix);
-    return list(ctx, dir, is_abandoned, prefix, n, names);
+    return list(ctx, dir, is_abandoned, NULL, n, names);
 }
 
 cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
@@ -130,11 +120,9 @@ cull_status cull_folder_sweep(cull_ctx *ctx, const char *dir, size_t *removed)
     if (!folder)
         return CULL_OK;
 
-    char prefix[CULL_TEMPORARY_PREFIX];
-    cull_temporary_prefix(prefix);
     cull_status status = CULL_OK;
     for (const struct dirent *entry; status == CULL_OK && (entry = readdir(folder));) {
-        if (!is_abandoned(entry->d_name, prefix))
+        if (!cull_temporary_abandoned(entry->d_name))
             continue;
         if (unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
             status = cull_fail(ctx, CULL_EIO, "%s/%s: cannot be removed: %s", dir, entry->d_name,

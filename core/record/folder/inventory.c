@@ -223,6 +223,7 @@ cull_status cull_inventory_make(cull_ctx *ctx, const char *folder, cull_inventor
         any |= access(path, F_OK) == 0;
         CULL_TRY(add_left(&b, rooms[i]));
     }
+    CULL_TRY(add_left(&b, "")); // of the index and the note
     if (!any)
         return cull_fail(ctx, CULL_EUSAGE, "%s: is neither a folder of results nor a cache",
                          folder);

@@ -36,7 +36,7 @@ static cull_status write_one(const report *r, const char *name, const char *endi
 
     if (!path || text->failed)
         return cull_no_memory(r->ctx);
-    return cull_write_new_file(r->ctx, path, text->s ? text->s : "", text->n);
+    return cull_write_file(r->ctx, path, text->s ? text->s : "", text->n);
 }
 
 // The drawing that the page has from `from` on, and its numbers.

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/fake_host.h"
@@ -55,6 +57,38 @@ static void a_file_is_replaced(void **state)
     assert_false(cull_is_stream(path));
     assert_ok(f->host, cull_write_file(f->ctx, path, "new", 3));
     assert_holds(path, "new");
+}
+
+// Half a file, by a process that ends then.
+static void die_writing(fixture *f, const char *path)
+{
+    cull_new_file file;
+    int ended = -1;
+    const pid_t child = fork();
+
+    if (child == 0)
+        _exit(cull_new_file_begin(f->ctx, &file, path) != CULL_OK);
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+}
+
+static void what_the_dead_left_of_the_same_file_goes(void **state)
+{
+    fixture *f = *state;
+    const char *path = temp_path(&f->files, "page.html"),
+               *theirs = temp_path(&f->files, "a.page.html");
+    char command[256];
+
+    die_writing(f, path);
+    die_writing(f, path);
+    die_writing(f, theirs);
+    assert_ok(f->host, cull_write_file(f->ctx, path, "new", 3));
+    snprintf(command, sizeof command, "[ $(ls -A '%s' | grep -c tmp) = 1 ]", f->files.folder);
+    assert_int_equal(system(command), 0);
+    assert_ok(f->host, cull_write_file(f->ctx, theirs, "new", 3));
+    snprintf(command, sizeof command, "[ $(ls -A '%s' | grep -c tmp) = 0 ]", f->files.folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(unlink(theirs) + unlink(path), 0);
 }
 
 static void a_pipe_is_written_to(void **state)
@@ -137,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_is_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_dead_left_of_the_same_file_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pipe_is_written_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_is_written_to, setup, teardown),
         cmocka_unit_test_setup_teardown(where_this_process_prints_is_written_to, setup, teardown),
