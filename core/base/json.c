@@ -22,8 +22,13 @@ cull_status cull_json_line(cull_ctx *ctx, const char *name, size_t number, const
 
 cull_status cull_json_stored(cull_ctx *ctx, const char *text, json_t **out)
 {
+    (void)cull_json_memory_lacked(); // of before
     *out = json_loads(text, JSON_ALLOW_NUL, NULL);
-    return !*out && cull_json_memory_lacked() ? cull_no_memory(ctx) : CULL_OK;
+    if (!cull_json_memory_lacked())
+        return CULL_OK;
+    json_decref(*out); // a character of its texts may be lost
+    *out = NULL;
+    return cull_no_memory(ctx);
 }
 
 json_t *cull_json_of_file(const char *path, size_t flags)

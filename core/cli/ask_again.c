@@ -17,12 +17,14 @@ static void drop_second_names(const cull_plugin *plugin, json_t *settings)
 }
 
 // Recorded settings as an experiment may have them: an empty list is one that was not given.
-static void put_settings(cull_buf *out, const cull_plugin *plugin, const char *settings)
+static cull_status put_settings(cull_ctx *ctx, cull_buf *out, const cull_plugin *plugin,
+                                const char *settings)
 {
     const char *key;
     void *next;
-    json_t *value, *all = json_loads(settings, 0, NULL);
+    json_t *value, *all;
 
+    CULL_TRY(cull_json_stored(ctx, settings, &all));
     json_object_foreach_safe(all, next, key,
                              value) if (json_is_array(value) && json_array_size(value) == 0)
         json_object_del(all, key);
@@ -30,6 +32,7 @@ static void put_settings(cull_buf *out, const cull_plugin *plugin, const char *s
         drop_second_names(plugin, all);
     cull_json_put(out, all, 0);
     json_decref(all);
+    return CULL_OK;
 }
 
 cull_status cull_ask_again(cull_cli *cli, const cull_frame *f, size_t trial, const char *model,
@@ -45,14 +48,17 @@ cull_status cull_ask_again(cull_cli *cli, const cull_frame *f, size_t trial, con
     cull_buf_puts(&text, ": {hf: {path: ");
     cull_buf_json(&text, model, strlen(model));
     cull_buf_puts(&text, "}}}\nmetrics:\n");
-    for (size_t i = 0; i < n; i++) {
+    cull_status status = CULL_OK;
+    for (size_t i = 0; status == CULL_OK && i < n; i++) {
         cull_buf_printf(&text, "  - %s: ", first[i]->plugin);
-        put_settings(&text, cull_registry_find(cli->registry, CULL_METRIC, first[i]->plugin),
-                     first[i]->settings);
+        status = put_settings(ctx, &text,
+                              cull_registry_find(cli->registry, CULL_METRIC, first[i]->plugin),
+                              first[i]->settings);
         cull_buf_puts(&text, "\n");
     }
     const char *kept = text.failed ? NULL : cull_arena_copy(cli->context.alloc, text.s, text.n);
     cull_buf_release(&text);
+    CULL_TRY(status);
     if (!kept)
         return cull_no_memory(ctx);
     CULL_TRY(cull_experiment_source(ctx, &cli->options, f->trial[trial].path, &source));

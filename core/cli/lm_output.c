@@ -69,8 +69,7 @@ static cull_status source_of(cull_ctx *ctx, const char *path, const char **sourc
     *source = "";
     CULL_TRY(cull_h5_open(ctx, path, &file));
     const cull_status status = cull_h5_get_text(file, "/model", "source", source);
-    cull_h5_close(file);
-    return status;
+    return cull_h5_done(file, status);
 }
 
 // ---- their tasks ----

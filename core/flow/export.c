@@ -84,8 +84,7 @@ cull_status cull_recipe_read(cull_ctx *ctx, const char *path, cull_recipe *out)
                          "%s: neither a trial's .h5 file nor a cut's .safetensors file", path);
     CULL_TRY(cull_h5_open(ctx, path, &file));
     const cull_status status = read_trial(ctx, file, path, out);
-    cull_h5_close(file);
-    return status;
+    return cull_h5_done(file, status);
 }
 
 cull_status cull_recipe_cut(cull_ctx *ctx, const cull_recipe *recipe,
@@ -264,6 +263,7 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
     // 2. Beside its place, under its own name when it is whole
     cull_status status = name_temporary(ctx, options->folder, &temporary);
     if (status == CULL_OK) {
+        cull_temporary_sweep(options->folder, remove_folder);
         remove_folder(temporary.s);
         if (mkdir(temporary.s, 0777) != 0)
             status = cull_fail(ctx, CULL_EIO, "%s: %s", temporary.s, strerror(errno));

@@ -164,8 +164,7 @@ cull_status cull_export_ranking(cull_ctx *ctx, const char *trial, const char *pa
     cull_h5_in *file;
 
     CULL_TRY(cull_h5_open(ctx, trial, &file));
-    const cull_status status = read_ranking(ctx, file, trial, &text);
-    cull_h5_close(file);
+    const cull_status status = cull_h5_done(file, read_ranking(ctx, file, trial, &text));
     if (status == CULL_OK)
         return write_text(ctx, path, &text);
     cull_buf_release(&text);

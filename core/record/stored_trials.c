@@ -47,8 +47,7 @@ static cull_status read_entry(cull_ctx *ctx, const char *dir, entry *e, bool *us
     e->added = strstr(e->name, ".eval-") != NULL;
     cull_status status = cull_h5_open(ctx, path, &file);
     if (status == CULL_OK)
-        status = read_keys(file, e);
-    cull_h5_close(file);
+        status = cull_h5_done(file, read_keys(file, e));
     *usable = status == CULL_OK && strlen(e->id) == 32;
     if (status == CULL_ENOMEM)
         return status;

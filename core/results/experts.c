@@ -58,8 +58,7 @@ cull_status cull_experts_load(cull_ctx *ctx, const char *path, cull_experts *out
 
     *out = (cull_experts){ 0 };
     CULL_TRY(cull_h5_open(ctx, path, &file));
-    const cull_status status = read_experts(ctx, file, out);
-    cull_h5_close(file);
+    const cull_status status = cull_h5_done(file, read_experts(ctx, file, out));
     return cull_while(ctx, status, "reading %s", path);
 }
 

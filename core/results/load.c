@@ -215,7 +215,7 @@ static cull_status load_file(loading *in, const cull_index *index, const char *n
         status = loading_add_trial(in, &t);
     if (status == CULL_OK && (again || !added))
         status = cull_load_rows(in, file, path, trial);
-    cull_h5_close(file);
+    status = cull_h5_done(file, status);
     *taken = status == CULL_OK && (again || !added);
     if (status != CULL_OK) { // nothing of it
         in->frame->n_rows = before;
@@ -224,10 +224,13 @@ static cull_status load_file(loading *in, const cull_index *index, const char *n
     return status;
 }
 
-// Of the trials from `first` on, whose files are in `dir`: those that the last run asked for.
-static cull_status mark_asked(loading *in, const char *dir, size_t first)
+// Of the trials from `first` on: those that the last run asked for. Where the folder of results was
+// not named, it is the one above that of the files.
+static cull_status mark_asked(loading *in, const place *where, size_t first)
 {
-    const char *folder = cull_arena_printf(cull_context_of(in->ctx)->alloc, "%s/..", dir);
+    const char *folder =
+        where->parent ? where->parent
+                      : cull_arena_printf(cull_context_of(in->ctx)->alloc, "%s/..", where->dir);
 
     if (!folder)
         return cull_no_memory(in->ctx);
@@ -274,7 +277,7 @@ static cull_status load_folder(loading *in, const char *dir)
                 return status;
             }
         }
-    CULL_TRY(mark_asked(in, where.dir, first));
+    CULL_TRY(mark_asked(in, &where, first));
     return n_taken > 0 ? CULL_OK
                        : cull_fail(ctx, CULL_EUSAGE, "%s: holds no finished trials%s", dir,
                                    n_left_out ? " that can be read" : "");

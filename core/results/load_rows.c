@@ -218,8 +218,7 @@ static shared_texts *shared(reader *r, const char *file, const char *object)
     }
     cull_status status = cull_h5_open(ctx, file, &in);
     if (status == CULL_OK)
-        status = cull_h5_get(in, object, 's', &shape, &data);
-    cull_h5_close(in);
+        status = cull_h5_done(in, cull_h5_get(in, object, 's', &shape, &data));
     if (status == CULL_ENOMEM)
         r->status = status;
     else if (status != CULL_OK) {

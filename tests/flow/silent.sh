@@ -90,6 +90,19 @@ says 'has no checksum: it is damaged, or was written by another program'
 ends 0 compare bare --unsealed
 prints reap
 
+# ---- trials behind a link: what the last run asked for counts, wherever they lie ----
+
+sed 's/rows: 4/rows: 2/' e.yaml > fewer.yaml
+for asked in e fewer e; do
+    OUT=$DIR/linked run 0 $asked.yaml
+done
+"$CULL" compare linked --format csv > direct || fail "compare"
+mkdir far
+mv linked/trials far/trials
+ln -s ../far/trials linked/trials
+"$CULL" compare linked --format csv > by-link || fail "compare"
+cmp -s direct by-link || fail "other trials by way of a link"
+
 # ---- pipes where files belong ----
 
 mkfifo pipe

@@ -41,19 +41,30 @@ done
 "$cull" run e.yaml -o out --threads 2 --quiet 2> log || fail "the run that goes on"
 
 # What is printed is what it is without a failure, or there is a status.
-LD_PRELOAD=$failing COUNT_TO=$dir/count "$cull" inspect "$source/models/tinyworld-mixtral" > shown 2> log || fail "the plain inspect"
-asked=$(od -An -tu8 count | tr -d ' ')
-at=$first
-while [ "$at" -le "$asked" ]; do
-    FAIL_AT=$at LD_PRELOAD=$failing timeout 120 "$cull" inspect "$source/models/tinyworld-mixtral" > other 2> log
-    status=$?
-    runs=$((runs + 1))
-    case $status in
-    0) diff shown other >> log || fail "inspect shows something else with status 0" ;;
-    3) grep -Eq 'error: .' log || fail "status 3 without a sentence" ;;
-    *) fail "status $status of inspect" ;;
-    esac
-    at=$((at + step))
-done
+asked=0
+says_all()
+{
+    LD_PRELOAD=$failing COUNT_TO=$dir/count "$cull" "$@" > shown 2> log || fail "the plain $1"
+    of=$(od -An -tu8 count | tr -d ' ') at=$first
+    asked=$((asked + of))
+    while [ "$at" -le "$of" ]; do
+        FAIL_AT=$at LD_PRELOAD=$failing timeout 120 "$cull" "$@" > other 2> log
+        status=$?
+        runs=$((runs + 1))
+        case $status in
+        0) cmp -s shown other || { diff shown other >> log; fail "$1 shows something else with status 0"; } ;;
+        3) ended=$((ended + 1)) && grep -Eq 'error: .' log || fail "status 3 of $1 without a sentence" ;;
+        *) fail "status $status of $1" ;;
+        esac
+        at=$((at + step))
+    done
+}
+says_all inspect "$source/models/tinyworld-mixtral"
+says_all ls out
+says_all compare out --format csv
+rm out/index.h5 # so that every trial is read
+says_all compare out --format csv
+says_all report out -o /dev/stdout
+
 [ $runs -gt 0 ] && [ $ended -gt 0 ] || fail "$runs runs, $ended of them ended early"
 echo "$runs of $((all + asked)) allocations failed, $ended runs ended with a sentence"

@@ -46,6 +46,20 @@ const char *cull_h5_why(cull_ctx *ctx)
     return why;
 }
 
+static herr_t find_lack(unsigned depth, const H5E_error2_t *error, void *lacked)
+{
+    (void)depth;
+    *(bool *)lacked |= error->min_num == H5E_NOSPACE || error->min_num == H5E_CANTALLOC;
+    return 0;
+}
+
+bool cull_h5_lacked_memory(void)
+{
+    bool lacked = false;
+
+    return H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_lack, &lacked) < 0 || lacked;
+}
+
 hid_t cull_h5_text_type(void)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);

@@ -48,6 +48,8 @@ void cull_h5_quiet(const char *path); // before the first file, and any other
 
 // Why the last call of HDF5 failed, in its words or the system's. In the scratch arena.
 const char *cull_h5_why(cull_ctx *ctx);
+// Did it fail because HDF5 got no memory? Then the file may be whole.
+bool cull_h5_lacked_memory(void);
 
 hid_t cull_h5_text_type(void);        // UTF-8, variable length; close it
 hid_t cull_h5_memory_type(char type); // of the letters d f i n u b

@@ -85,6 +85,9 @@ typedef struct cull_h5_shape {
 // sees it; the latter only where the context does not say `unsealed`.
 cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out) CULL_MUST_CHECK;
 void cull_h5_close(cull_h5_in *file); // NULL is fine
+// The same, and what became of reading it: status, but CULL_ENOMEM where something was not found
+// for lack of memory. NULL is fine.
+cull_status cull_h5_done(cull_h5_in *file, cull_status status) CULL_MUST_CHECK;
 
 bool cull_h5_has(cull_h5_in *file, const char *path);
 // Attributes. An absent one leaves *out as it was.

@@ -18,6 +18,7 @@ struct cull_h5_in {
     hid_t how;                   // arrays are read
     hid_t at;                    // the object that was asked for last, or −1
     char where[512];             // its path
+    bool lacked;                 // memory, where something was looked for
 };
 
 // HDF5 clears its room for conversions before each read, a megabyte by default: bytes at least and
@@ -26,6 +27,8 @@ enum { CONVERSION_LEAST = 1 << 10, CONVERSION = 1 << 16, ELEMENT = 64 };
 
 static cull_status unreadable(cull_h5_in *file, const char *what)
 {
+    if (cull_h5_lacked_memory())
+        return cull_no_memory(file->ctx);
     return cull_fail(file->ctx, CULL_EFORMAT, "%s: cannot read %s: %s", file->path, what,
                      cull_h5_why(file->ctx));
 }
@@ -46,6 +49,8 @@ static cull_status open_file(cull_h5_in *file)
 
     const hid_t how = H5Pcreate(H5P_FILE_ACCESS);
     file->how = H5Pcreate(H5P_DATASET_XFER);
+    if (how < 0 || file->how < 0) // HDF5 itself could not begin
+        return cull_no_memory(file->ctx);
     cull_h5_enter(file->path);
     if (H5Pset_fclose_degree(how, H5F_CLOSE_STRONG) >= 0 &&
         H5Pset_file_locking(how, false, true) >= 0 &&
@@ -53,8 +58,10 @@ static cull_status open_file(cull_h5_in *file)
         file->file = H5Fopen(file->path, H5F_ACC_RDONLY, how);
     const cull_status status =
         file->file >= 0 ? CULL_OK
-                        : cull_fail(file->ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: %s",
-                                    file->path, cull_h5_why(file->ctx));
+        : cull_h5_lacked_memory()
+            ? cull_no_memory(file->ctx)
+            : cull_fail(file->ctx, CULL_EFORMAT, "%s: is not a whole HDF5 file: %s", file->path,
+                        cull_h5_why(file->ctx));
     H5Pclose(how);
     if (status != CULL_OK)
         (void)cull_crash_leave();
@@ -89,6 +96,12 @@ static cull_status finish(cull_h5_in **file, cull_status status)
         *file = NULL;
     }
     return status;
+}
+
+// What is not there is not there for want of memory?
+static cull_status found(const cull_h5_in *file)
+{
+    return file->lacked ? cull_no_memory(file->ctx) : CULL_OK;
 }
 
 cull_status cull_h5_open(cull_ctx *ctx, const char *path, cull_h5_in **out)
@@ -141,12 +154,23 @@ void cull_h5_close(cull_h5_in *file)
     cull_free(file);
 }
 
+cull_status cull_h5_done(cull_h5_in *file, cull_status status)
+{
+    const cull_status end = file && status == CULL_OK ? found(file) : status;
+
+    cull_h5_close(file);
+    return end;
+}
+
 // ---- names ----
 
 // A file that is asked what its excerpt does not know is opened after all.
 static bool is_open(cull_h5_in *file)
 {
-    return file->file >= 0 || open_file(file) == CULL_OK;
+    const cull_status status = file->file >= 0 ? CULL_OK : open_file(file);
+
+    file->lacked |= status == CULL_ENOMEM;
+    return status == CULL_OK;
 }
 
 // An object by the first n bytes of its path; negative, with an error that nobody hears, where it
@@ -161,7 +185,9 @@ static hid_t object_at(cull_h5_in *file, const char *path, size_t n)
         (void)H5Oclose(file->at);
     memcpy(file->where, path, n);
     file->where[n] = '\0';
-    return file->at = H5Oopen(file->file, file->where, H5P_DEFAULT);
+    file->at = H5Oopen(file->file, file->where, H5P_DEFAULT);
+    file->lacked |= file->at < 0 && cull_h5_lacked_memory();
+    return file->at;
 }
 
 // The group that a path ends in, and the name in it; of a path that is long the file, and all of
@@ -186,7 +212,11 @@ bool cull_h5_has(cull_h5_in *file, const char *path)
         return true;
     if (!file->known || !cull_excerpt_has(file->known, path, &there)) {
         const hid_t group = group_of(file, path, &name);
-        there = group >= 0 && H5Lexists(group, name, H5P_DEFAULT) > 0;
+        const htri_t exists = group >= 0 ? H5Lexists(group, name, H5P_DEFAULT) : 0;
+        file->lacked |= exists < 0 && cull_h5_lacked_memory();
+        there = exists > 0;
+        if (file->lacked)
+            (void)cull_no_memory(file->ctx);
     }
     if (file->noted)
         cull_note_has(file->noted, path, there);
@@ -237,7 +267,11 @@ static hid_t open_attribute(cull_h5_in *file, const char *where, const char *nam
 {
     const hid_t object = object_at(file, where, strlen(where));
 
-    return object >= 0 && H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    const htri_t exists = object >= 0 ? H5Aexists(object, name) : 0;
+    const hid_t attribute = exists > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+
+    file->lacked |= (exists < 0 || (exists > 0 && attribute < 0)) && cull_h5_lacked_memory();
+    return attribute;
 }
 
 // NULL in *out: there is no such attribute.
@@ -247,13 +281,15 @@ static cull_status attribute_texts(cull_h5_in *file, const char *where, const ch
     const hid_t attribute = open_attribute(file, where, name);
 
     if (attribute < 0)
-        return CULL_OK;
+        return found(file);
 
     const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
     const hssize_t count = H5Sget_simple_extent_npoints(space);
     const char **texts = NULL;
     cull_status status = CULL_OK;
-    if (H5Tis_variable_str(type) <= 0 || count < 0)
+    if (type < 0 || count < 0)
+        status = unreadable(file, name);
+    else if (H5Tis_variable_str(type) <= 0)
         status = cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not text",
                            file->path, name, where);
     else
@@ -308,16 +344,18 @@ static cull_status attribute_real(cull_h5_in *file, const char *where, const cha
 
     *there = attribute >= 0;
     if (!*there)
-        return CULL_OK;
+        return found(file);
 
     const hid_t space = H5Aget_space(attribute);
     const bool ok =
         H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_DOUBLE, out) >= 0;
+    const bool lacked = !ok && cull_h5_lacked_memory();
     H5Sclose(space);
     H5Aclose(attribute);
-    return ok ? CULL_OK
-              : cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not a number",
-                          file->path, name, where);
+    return ok       ? CULL_OK
+           : lacked ? cull_no_memory(file->ctx)
+                    : cull_fail(file->ctx, CULL_EFORMAT, "%s: attribute %s of %s is not a number",
+                                file->path, name, where);
 }
 
 cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *name, double *out)
@@ -337,8 +375,10 @@ cull_status cull_h5_get_real(cull_h5_in *file, const char *where, const char *na
 static cull_status shape_of(cull_h5_in *file, hid_t space, const char *path, cull_h5_shape *shape)
 {
     hsize_t dims[H5S_MAX_RANK];
-    const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    const int rank = space < 0 ? -1 : H5Sget_simple_extent_dims(space, dims, NULL);
 
+    if (space < 0)
+        return unreadable(file, path);
     if (rank < 0 || rank > CULL_H5_RANK)
         return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s has an unexpected shape", file->path,
                          path);
@@ -398,6 +438,8 @@ static cull_status get(cull_h5_in *file, hid_t array, hid_t space, const char *p
     if (H5Pset_buffer(file->how, room < CONVERSION_LEAST ? CONVERSION_LEAST : room, NULL, NULL) < 0)
         return unreadable(file, path);
     const hid_t stored = H5Dget_type(array);
+    if (stored < 0)
+        return unreadable(file, path);
     const H5T_class_t kind = H5Tget_class(stored);
     H5Tclose(stored);
     if (shape->type == 's' ? kind != H5T_STRING : kind > H5T_FLOAT)
@@ -425,7 +467,9 @@ static cull_status read_link(cull_h5_in *file, const char *path, const char **ta
 
     *target = *object = NULL;
     const hid_t group = group_of(file, path, &name);
-    if (H5Lget_info(group, name, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_EXTERNAL)
+    if (H5Lget_info(group, name, &info, H5P_DEFAULT) < 0)
+        return cull_h5_lacked_memory() ? cull_no_memory(file->ctx) : CULL_OK;
+    if (info.type != H5L_TYPE_EXTERNAL)
         return CULL_OK;
     char *value = cull_take(file->ctx, info.u.val_size + 1, 1);
     if (!value)
@@ -498,7 +542,9 @@ cull_status cull_h5_get(cull_h5_in *file, const char *path, char type, cull_h5_s
         CULL_TRY(cull_excerpt_array(file->ctx, file->known, path, &known, shape, data));
     if (!known) {
         if (!cull_h5_has(file, path))
-            return cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
+            return file->lacked
+                       ? cull_no_memory(file->ctx)
+                       : cull_fail(file->ctx, CULL_EFORMAT, "%s: %s is missing", file->path, path);
         CULL_TRY(cull_h5_linked(file, path, &to, &object));
         *shape = (cull_h5_shape){ .type = type };
         if (to)

@@ -56,8 +56,7 @@ cull_status cull_lm_answers_load(cull_ctx *ctx, const cull_lm_task *task, cull_l
 
     CULL_TRY(cull_h5_open(ctx, task->row->file, &file));
     const cull_status status = load(ctx, file, task, out);
-    cull_h5_close(file);
-    return status;
+    return cull_h5_done(file, status);
 }
 
 cull_status cull_lm_document(cull_ctx *ctx, const cull_lm_task *task, const cull_lm_answers *of,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/new_file.h"
 #include "base/text.h"
 #include "report/lm_eval/lm_answers.h"
@@ -57,9 +58,10 @@ static cull_status put_sample(cull_ctx *ctx, const cull_lm_task *task, const cul
                               const char *filter, size_t f, size_t i, cull_buf *out)
 {
     cull_document d;
+    json_t *sample;
 
     CULL_TRY(cull_lm_document(ctx, task, a, i, &d));
-    json_t *sample = json_loads(d.json, JSON_ALLOW_NUL, NULL);
+    CULL_TRY(cull_json_stored(ctx, d.json, &sample));
     json_t *given = json_array(), *filtered = json_array();
     for (size_t c = 0; c < d.n; c++) {
         json_array_append_new(given, json_pack("[o]", response(a, i, c)));
@@ -75,7 +77,7 @@ static cull_status put_sample(cull_ctx *ctx, const cull_lm_task *task, const cul
     cull_json_put(out, sample, 0);
     cull_buf_puts(out, "\n");
     json_decref(sample);
-    return out->failed ? cull_no_memory(ctx) : CULL_OK;
+    return out->failed || cull_json_memory_lacked() ? cull_no_memory(ctx) : CULL_OK;
 }
 
 // The task's filters, in the order of the axis `filter`: those of its rows of one metric.

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/new_file.h"
 #include "record/folder/folder.h"
 #include "record/h5/h5.h"
@@ -80,6 +81,12 @@ static cull_status find_models(report *r)
     return CULL_OK;
 }
 
+void report_do_without(const report *r)
+{
+    r->page->failed |= cull_context_of(r->ctx)->error.status == CULL_ENOMEM;
+    cull_error_clear(r->ctx);
+}
+
 // ---- the page ----
 
 // The question of the first trial's experiment, or "".
@@ -89,19 +96,20 @@ static const char *question(const report *r)
     cull_h5_shape shape;
     const void *data = NULL;
     const char *text = "";
+    json_t *config = NULL;
 
     if (cull_h5_open(r->ctx, r->frame->trial[0].path, &file) == CULL_OK &&
         cull_h5_get(file, "/provenance/config_resolved", 's', &shape, &data) == CULL_OK &&
-        shape.n) {
-        json_t *config = json_loads(((const char *const *)data)[0], 0, NULL);
+        shape.n && cull_json_stored(r->ctx, ((const char *const *)data)[0], &config) == CULL_OK) {
         const char *asked = json_string_value(json_object_get(config, "question"));
         const char *copy =
             asked ? cull_arena_copy(cull_context_of(r->ctx)->alloc, asked, strlen(asked)) : NULL;
+        r->page->failed |= asked && !copy;
         text = copy ? copy : "";
         json_decref(config);
     }
     cull_h5_close(file);
-    cull_error_clear(r->ctx);
+    report_do_without(r);
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/read_file.h"
 #include "record/h5/h5.h"
 #include "report/page/sections.h"
@@ -77,7 +78,7 @@ static const char *requests_file(const report *r, const cull_row *row)
     const char *found = NULL;
 
     if (cull_h5_open(r->ctx, row->file, &file) != CULL_OK) {
-        cull_error_clear(r->ctx);
+        report_do_without(r);
         return NULL;
     }
     const bool have = cull_h5_has(file, "/provenance/files/path") &&
@@ -94,12 +95,12 @@ static const char *requests_file(const report *r, const cull_row *row)
             found = path;
     }
     cull_h5_close(file);
-    cull_error_clear(r->ctx);
+    report_do_without(r);
     return found;
 }
 
 // Document i of a request file, NULL where there is none such.
-static json_t *document(const char *path, size_t i)
+static json_t *document(const report *r, const char *path, size_t i)
 {
     FILE *file = cull_regular_stream(path);
     char line[65536];
@@ -112,7 +113,8 @@ static json_t *document(const char *path, size_t i)
         if (!starts || blank)
             continue;
         if (at++ == i) {
-            doc = json_loads(line, 0, NULL);
+            if (cull_json_stored(r->ctx, line, &doc) != CULL_OK)
+                report_do_without(r);
             break;
         }
     }
@@ -157,14 +159,14 @@ static const double *chosen(const report *r, const cull_row *row, const char *na
         cull_arena_printf(cull_context_of(r->ctx)->scratch, "%s/%s", row->group, name);
 
     if (!path || cull_h5_open(r->ctx, row->file, &file) != CULL_OK) {
-        cull_error_clear(r->ctx);
+        report_do_without(r);
         return NULL;
     }
     if (!cull_h5_has(file, path) || cull_h5_get(file, path, 'd', &shape, &data) != CULL_OK ||
         shape.n != row->n)
         data = NULL;
     cull_h5_close(file);
-    cull_error_clear(r->ctx);
+    report_do_without(r);
     return data;
 }
 
@@ -182,7 +184,7 @@ static size_t put_examples_of(const report *r, size_t dense, size_t cell, const 
     for (size_t i = 0; path && gold && pred && i < row->items.n && shown < most; i++) {
         if (!(base->items.a[i] == 1 && row->items.a[i] == 0))
             continue;
-        json_t *doc = document(path, i);
+        json_t *doc = document(r, path, i);
         const char *context = json_string_value(json_object_get(doc, "context"));
         if (context) {
             const json_t *choices = json_object_get(doc, "choices");

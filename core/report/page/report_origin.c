@@ -236,9 +236,7 @@ cull_status report_origin(const report *r)
     for (size_t i = 0; i < r->frame->n_trials; i++) {
         cull_h5_in *file;
         CULL_TRY(cull_h5_open(r->ctx, r->frame->trial[i].path, &file));
-        const cull_status status = read_origin(file, &all[i]);
-        cull_h5_close(file);
-        CULL_TRY(status);
+        CULL_TRY(cull_h5_done(file, read_origin(file, &all[i])));
     }
     put_differences(r, all);
     put_trials(r, all);

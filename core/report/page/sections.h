@@ -38,6 +38,9 @@ const char *report_method(const report *r, size_t cell);
 // Cells of a model that are not dense, by sparsity and then value, the best first; *n of them.
 size_t *report_cells(const report *r, const char *model, size_t *n);
 
+// What a file could not tell is left out of the page; without memory there is no page.
+void report_do_without(const report *r);
+
 void report_value(cull_buf *page, double value, enum cull_law law); // a number as tables show it
 // Signs and minus as typography has them, none of a zero; a share as percent, "" if not finite.
 void report_signed(cull_buf *page, double value, int digits);
