@@ -133,30 +133,47 @@ static cull_status add_row(cull_ctx *ctx, const cull_index *before, cull_read_fn
     return status;
 }
 
-static cull_status read_table(cull_ctx *ctx, const char *dir, const cull_index *before,
+typedef struct trial_files {
+    const char *dir; // <folder>/trials
+    size_t n;
+    const char *const *name; // in order
+} trial_files;
+
+static cull_status list_trials(cull_ctx *ctx, const char *dir, trial_files *out)
+{
+    out->dir = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", dir);
+    return out->dir ? cull_folder_list(ctx, out->dir, ".h5", &out->n, &out->name)
+                    : cull_no_memory(ctx);
+}
+
+static bool same_names(size_t n, const char *const *a, size_t m, const char *const *b)
+{
+    bool same = n == m;
+
+    for (size_t i = 0; same && i < n; i++)
+        same = strcmp(a[i], b[i]) == 0;
+    return same;
+}
+
+static cull_status read_table(cull_ctx *ctx, const trial_files *files, const cull_index *before,
                               cull_read_fn read, table *t)
 {
-    const char *const *names;
-    size_t n;
-    const char *trials = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/trials", dir);
+    const size_t n = files->n;
 
-    if (!trials)
-        return cull_no_memory(ctx);
-    CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &names));
     if (!table_make(ctx, t, n))
         return CULL_ENOMEM;
 
     for (size_t i = 0; i < n; i++) {
         cull_h5_in *file = NULL;
         const char *path =
-            cull_arena_printf(cull_context_of(ctx)->scratch, "%s/%s", trials, names[i]);
+            cull_arena_printf(cull_context_of(ctx)->scratch, "%s/%s", files->dir, files->name[i]);
         if (!path)
             return cull_no_memory(ctx);
-        cull_status status = cull_index_open(ctx, before, names[i], path, &file);
+        cull_status status = cull_index_open(ctx, before, files->name[i], path, &file);
         if (status == CULL_OK)
-            status = add_row(ctx, before, read, file, names[i], path, t);
-        cull_h5_close(file);
-        if (status == CULL_EFORMAT) // a damaged file is no trial; cull_find_stored_trials says so
+            status = cull_h5_done(file, add_row(ctx, before, read, file, files->name[i], path, t));
+        const bool gone = status == CULL_EIO && access(path, F_OK) != 0; // since it was listed
+        if (gone || status == CULL_EFORMAT) // what is damaged cull_find_stored_trials says
             cull_error_clear(ctx);
         else
             CULL_TRY(status);
@@ -258,8 +275,7 @@ cull_status cull_index_read(cull_ctx *ctx, const char *dir, cull_index *out)
         return CULL_OK;
     cull_status status = cull_h5_open(ctx, path, &file);
     if (status == CULL_OK)
-        status = read_index(ctx, file, out);
-    cull_h5_close(file);
+        status = cull_h5_done(file, read_index(ctx, file, out));
     if (status == CULL_ENOMEM)
         return status;
     if (status != CULL_OK) { // trials are read themselves
@@ -281,20 +297,17 @@ static cull_status read_files(cull_ctx *ctx, const char *path, size_t *n, const 
         *n = 0;
     else if (status == CULL_OK)
         status = get_column(ctx, file, "/trials/file", 's', n, &data);
-    cull_h5_close(file);
     *files = data;
-    return status;
+    return cull_h5_done(file, status);
 }
 
 cull_status cull_index_fits(cull_ctx *ctx, const char *dir, bool *fits)
 {
-    const char *trials = cull_arena_printf(cull_context_of(ctx)->alloc, "%s/trials", dir);
-    const char *const *there, *const *named, *path;
-    size_t n, n_named;
+    const char *const *named, *path;
+    size_t n_named;
+    trial_files there;
 
     *fits = false;
-    if (!trials)
-        return cull_no_memory(ctx);
     bool any = false;
     CULL_TRY(index_path(ctx, dir, &path, &any));
     if (!any)
@@ -307,14 +320,13 @@ cull_status cull_index_fits(cull_ctx *ctx, const char *dir, bool *fits)
         cull_error_clear(ctx);
         return CULL_OK;
     }
-    CULL_TRY(cull_folder_list(ctx, trials, ".h5", &n, &there));
-    *fits = n == n_named;
-    for (size_t i = 0; *fits && i < n; i++)
-        *fits = strcmp(there[i], named[i]) == 0;
+    CULL_TRY(list_trials(ctx, dir, &there));
+    *fits = same_names(there.n, there.name, n_named, named);
     return CULL_OK;
 }
 
-static cull_status write_table(cull_ctx *ctx, const char *dir, cull_read_fn read, table *t)
+static cull_status write_table(cull_ctx *ctx, const char *dir, const trial_files *files,
+                               cull_read_fn read, table *t)
 {
     const char *path = cull_arena_printf(cull_context_of(ctx)->scratch, "%s/index.h5", dir);
     cull_index before;
@@ -323,7 +335,7 @@ static cull_status write_table(cull_ctx *ctx, const char *dir, cull_read_fn read
         return cull_no_memory(ctx);
     CULL_TRY(cull_make_folder(ctx, dir));
     CULL_TRY(cull_index_read(ctx, dir, &before));
-    CULL_TRY(read_table(ctx, dir, &before, read, t));
+    CULL_TRY(read_table(ctx, files, &before, read, t));
 
     cull_h5 *file = cull_h5_create(ctx, path, 0);
     if (!file)
@@ -332,11 +344,23 @@ static cull_status write_table(cull_ctx *ctx, const char *dir, cull_read_fn read
     return cull_while(ctx, cull_h5_commit(file), "writing the index");
 }
 
+// Others may put or remove trials meanwhile, and their index in place before this one: whoever is
+// last in place sees that it is not of what is there, and writes it again.
 cull_status cull_index_write(cull_ctx *ctx, const char *dir, cull_read_fn read)
 {
-    table t = { 0 };
-    const cull_status status = write_table(ctx, dir, read, &t);
+    enum { TRIES = 16 }; // in a folder that is never still the next run makes it fit
+    trial_files files, there;
+    bool fits = false;
 
-    cull_buf_release(&t.excerpts);
-    return status;
+    CULL_TRY(list_trials(ctx, dir, &there));
+    for (int i = 0; !fits && i < TRIES; i++) {
+        table t = { 0 };
+        files = there;
+        const cull_status status = write_table(ctx, dir, &files, read, &t);
+        cull_buf_release(&t.excerpts);
+        CULL_TRY(status);
+        CULL_TRY(list_trials(ctx, dir, &there));
+        fits = same_names(files.n, files.name, there.n, there.name);
+    }
+    return CULL_OK;
 }

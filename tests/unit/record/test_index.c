@@ -152,6 +152,30 @@ static void frames_are_the_same_with_and_without(void **state)
     assert_string_equal(frame_text(host), without);
 }
 
+static char gone[512]; // a file that goes while an index is written; "": none
+
+static cull_status read_while_it_goes(cull_ctx *ctx, cull_h5_in *file)
+{
+    if (*gone)
+        assert_int_equal(unlink(gone), 0);
+    *gone = '\0';
+    return cull_frame_read_file(ctx, file);
+}
+
+static void others_change_the_folder_meanwhile(void **state)
+{
+    fake_host *host = *state;
+    cull_index index;
+    const char *name = write_trials(host, 3);
+
+    snprintf(gone, sizeof gone, "%s", path_of(host, name));
+    assert_ok(host, cull_index_write(fake_ctx(host), folder, read_while_it_goes));
+    assert_string_equal(gone, "");
+    assert_ok(host, cull_index_read(fake_ctx(host), folder, &index));
+    assert_int_equal(index.n, 2);
+    assert_true(answers(host, index.file[0]) && answers(host, index.file[1]));
+}
+
 static void a_file_that_changed_is_read(void **state)
 {
     fake_host *host = *state;
@@ -222,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_index_answers_as_the_file_does, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_are_the_same_with_and_without, setup, teardown),
+        cmocka_unit_test_setup_teardown(others_change_the_folder_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_changed_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(excerpts_are_checked, setup, teardown),
     };
