@@ -19,4 +19,8 @@ if(TARGET cull AND NOT CULL_SANITIZE)
   add_test(NAME flow-lacking COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/lacking.sh)
   set_tests_properties(flow-lacking PROPERTIES TIMEOUT 1800 ENVIRONMENT
     "CULL=$<TARGET_FILE:cull>;LACKING=$<TARGET_FILE:lacking-calls>;SOURCE=${PROJECT_SOURCE_DIR}")
+  add_library(dying-calls MODULE ${CMAKE_CURRENT_LIST_DIR}/dying_calls.c)
+  add_test(NAME flow-dying COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/dying.sh)
+  set_tests_properties(flow-dying PROPERTIES TIMEOUT 1800 ENVIRONMENT
+    "CULL=$<TARGET_FILE:cull>;DYING=$<TARGET_FILE:dying-calls>;SOURCE=${PROJECT_SOURCE_DIR}")
 endif()
