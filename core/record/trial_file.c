@@ -144,33 +144,6 @@ static void put_model(cull_h5 *file, const cull_trial *trial)
     cull_h5_texts(file, "/model", "notes", trial->n_notes, trial->notes);
 }
 
-static void put_tensors(cull_h5 *file, size_t n, const cull_name_key *tensors)
-{
-    const char **names = n ? cull_h5_scratch(file, n, sizeof *names) : NULL;
-    const char **keys = names ? cull_h5_scratch(file, n, sizeof *keys) : NULL;
-
-    if (!keys)
-        return;
-
-    for (size_t i = 0; i < n; i++) {
-        names[i] = tensors[i].name;
-        keys[i] = tensors[i].key;
-    }
-    cull_h5_group(file, "/model/tensors");
-    cull_h5_put(file, "/model/tensors",
-                &(cull_h5_array){ "tensor", 's', 1, { "tensor" }, { n }, names, NULL, NULL, NULL });
-    cull_h5_put(file, "/model/tensors",
-                &(cull_h5_array){ "xxh3",
-                                  's',
-                                  1,
-                                  { "tensor" },
-                                  { n },
-                                  keys,
-                                  NULL,
-                                  "XXH3-128 of the stored bytes",
-                                  NULL });
-}
-
 // Of rows that were rendered through a chat template.
 static void put_templates(cull_h5 *file, const cull_sequences *rows)
 {
@@ -315,7 +288,6 @@ static void put_trial(cull_h5 *file, const cull_trial *trial, const char *slug,
     put_root(file, trial, slug);
     cull_put_provenance(file, &trial->provenance);
     put_model(file, trial);
-    put_tensors(file, trial->n_tensors, trial->tensors);
     put_calibration(file, trial);
     put_summary(file, &trial->summary);
     cull_put_layers(file, trial);

@@ -41,7 +41,7 @@ typedef struct cull_seed_used {
     uint64_t value;
 } cull_seed_used;
 
-typedef struct cull_name_key { // a file that was read, a tensor of the model
+typedef struct cull_name_key { // a file that was read
     const char *name, *key;
     uint64_t bytes;
 } cull_name_key;
@@ -114,8 +114,6 @@ typedef struct cull_trial {
     const cull_layer_facts *const *layer; // [l], l < model->L
     size_t n_notes;
     const char *const *notes; // what is left out of the checkpoint, a sentence each
-    size_t n_tensors;
-    const cull_name_key *tensors; // hashes of the model's tensors; may be NULL
 
     const char *calibration;                // JSON: the reader and its settings; NULL: none
     const cull_sequences *calibration_rows; // may be NULL
