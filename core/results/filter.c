@@ -8,7 +8,8 @@
 
 // Where the key of a condition is looked for: columns of trials, columns of values, conditions of
 // measurement, settings of trials, of metrics. The first column is meant, or else the first place
-// in which it has several values, or else any.
+// in which it has several values, or else any; but where it has no such value there, the first
+// place that has.
 enum place { TRIAL, ROW, CONDITION, SETTING, METRIC, NOWHERE };
 
 static const char *const columns[] = {
@@ -132,6 +133,37 @@ static enum place place_of(const cull_frame *f, const char *key, size_t n)
     return any;
 }
 
+// Has the key such a value in the place? Texts in quotes are JSON's.
+static bool met_in(cull_ctx *ctx, cull_filter *c, enum place place, const cull_frame *f)
+{
+    for (size_t i = 0; i < f->n_rows; i++) {
+        size_t n = 0;
+        const char *value = value_in(place, f, &f->row[i], c->key, strlen(c->key), &n);
+        if (!value)
+            continue;
+        if (n >= 2 && value[0] == '"' && value[n - 1] == '"') {
+            value++;
+            n -= 2;
+        }
+        const char *text = cull_arena_copy(cull_context_of(ctx)->scratch, value, n);
+        if (text && cull_filter_meets(c, text))
+            return true;
+    }
+    return false;
+}
+
+static enum place place_meant(cull_ctx *ctx, cull_filter *c, const cull_frame *f)
+{
+    const enum place first = place_of(f, c->key, strlen(c->key));
+
+    if (first < CONDITION || first == NOWHERE || met_in(ctx, c, first, f))
+        return first;
+    for (enum place p = CONDITION; p < NOWHERE; p++)
+        if (p != first && met_in(ctx, c, p, f))
+            return p;
+    return first;
+}
+
 static bool is_key(const void *arg, const char *text, size_t n)
 {
     return place_of(arg, text, n) != NOWHERE;
@@ -225,7 +257,7 @@ static cull_status keep_rows(cull_ctx *ctx, const cull_filters *filters, cull_fr
     if (!place || !kept)
         return CULL_ENOMEM;
     for (size_t i = 0; i < filters->n; i++)
-        place[i] = place_of(f, filters->at[i].key, strlen(filters->at[i].key));
+        place[i] = place_meant(ctx, &filters->at[i], f);
     for (size_t r = 0; r < f->n_rows; r++) {
         kept[r] = true;
         for (size_t i = 0; i < filters->n; i++)

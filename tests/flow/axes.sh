@@ -53,6 +53,13 @@ grep -Eq '0.5 reap +32 ' table && grep -Eq '0.5 reap +64 ' table || fail "its va
 "$CULL" compare "$DIR/longer" "$DIR/shorter" -f latex --where layers=late | grep -q '& length &' || fail "latex lacks it"
 "$CULL" compare "$DIR/longer" "$DIR/shorter" --where 'calibrate.length=32..50' -f csv | grep -c '^tiny,reap,' | grep -q '^2$' ||
     fail "a range of a setting finds something else"
+# A key of several places: the one that has such a value, as in --only.
+for length in 64 128; do
+    "$CULL" compare "$DIR/longer" --where length=$length,layers=late -f csv > table 2> log || fail "length=$length is not found"
+    grep -q '^tiny,reap,' table || fail "length=$length leaves nothing of reap"
+done
+"$CULL" compare "$DIR/longer" --where length=65 > table 2> log && fail "a value that is nothing's is taken"
+"$CULL" plan e.yaml --set calibrate.text.length=64 --only length=64 > log || fail "plan --only length"
 OUT=$DIR/out
 
 # The alternative is what it would be alone.
