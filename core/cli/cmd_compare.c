@@ -321,7 +321,19 @@ static cull_status add_parts(cull_ctx *ctx, const cull_frame *frame, size_t cell
     return cull_view_cells(ctx, frame, model, shown, &view, &p->table);
 }
 
-// In Markdown (below) and LaTeX a table's caption says what it is of; its label is the model's.
+// What sets a table apart from the model's first one, for a label: "", "-recovery", "-to-reap".
+static void put_form(const wanted *w, cull_buf *label)
+{
+    cull_buf_puts(label, w->recovery     ? "-recovery"
+                         : w->each_other ? "-each-other"
+                         : w->pairs      ? "-pairs"
+                                         : "");
+    if (w->baseline)
+        cull_buf_printf(label, "-to-%s", w->baseline);
+}
+
+// In Markdown (below) and LaTeX a table's caption says what it is of; its label is the model's,
+// with the table's form.
 static void print_formatted(const cull_frame *f, const part *p, const wanted *w, cull_buf *caption)
 {
     const char *of = p->metric ? p->metric->label : "";
@@ -331,6 +343,7 @@ static void print_formatted(const cull_frame *f, const part *p, const wanted *w,
     if (p->metric)
         cull_buf_printf(caption, ": %s %s", of, p->metric->higher_is_better ? "↑" : "↓");
     cull_buf_printf(&label, "%s%s%s", f->cell[p->cell].model, *of ? "-" : "", of);
+    put_form(w, &label);
     if (is(w, "md")) {
         cull_table_markdown(&p->table, stdout);
         printf("\n%s\n\n", caption->failed ? "" : caption->s);

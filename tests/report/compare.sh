@@ -36,6 +36,8 @@ for useless in "--recovery --pairs" "--pairs --sort method" "--format csv --by-t
 done
 "$cull" compare "$folder" --baseline nobody 2>&1 >/dev/null | grep -q 'no method "nobody"' || fail "baseline of nobody"
 "$cull" compare "$folder" --format latex | grep -q '\\label{tab:' || fail "latex has no label"
+labels=$(for way in "" --pairs --each-other --recovery; do "$cull" compare "$folder" $way --format latex; done | grep '\\label')
+test -z "$(echo "$labels" | sort | uniq -d)" || fail "two forms of latex have one label: $labels"
 "$cull" compare "$folder" --format latex | grep -q '\\bottomrule' || fail "latex has no rules"
 "$cull" compare "$folder" --format json | grep -q '"metric": "acc"' || fail "json fails"
 
