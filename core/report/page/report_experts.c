@@ -150,10 +150,17 @@ static void put_correlation(cull_buf *page, const known *a, const known *b, doub
               1);
 }
 
+// Of a table with a column for each of n methods: smaller on paper where they are many.
+static void put_width(cull_buf *page, size_t n)
+{
+    cull_buf_printf(page, "%s\"><table><thead>", n > 12 ? " many" : "");
+}
+
 static void put_correlations(const report *r, size_t n, const known *const *some)
 {
     cull_buf_puts(r->page, "<div><h4>Scores: Spearman’s ρ within a layer, mean over layers</h4>"
-                           "<div class=\"scroll\"><table><thead>");
+                           "<div class=\"scroll");
+    put_width(r->page, n);
     put_each_pair(r, n, some, put_correlation, NULL);
     cull_buf_puts(r->page, "</div>\n");
 }
@@ -176,8 +183,9 @@ static void put_overlaps(const report *r, size_t n, const known *const *some, do
 
     cull_buf_printf(r->page,
                     "<div><h4>Removed at %g: Jaccard index, mean over layers</h4>"
-                    "<div class=\"scroll\"><table><thead>",
+                    "<div class=\"scroll",
                     sparsity);
+    put_width(r->page, n);
     put_each_pair(r, n, some, put_overlap, &chance);
     if (!isnan(chance))
         cull_buf_printf(r->page,
