@@ -54,6 +54,8 @@ static cull_status read_all(cull_ctx *ctx, gzFile file, const char *path, slurp 
             return CULL_OK;
         if (error == Z_ERRNO)
             return cull_fail(ctx, CULL_EIO, "%s: %s", path, strerror(errno));
+        if (error == Z_MEM_ERROR)
+            return cull_no_memory(ctx);
         if (error == Z_BUF_ERROR)
             return cull_fail(ctx, CULL_EFORMAT, "%s: the compressed file is cut short", path);
         return cull_fail(ctx, CULL_EFORMAT, "%s: cannot be unpacked: %s", path, reason(text));

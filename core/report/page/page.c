@@ -105,6 +105,7 @@ static void put_numbers(cull_buf *page, const char *text)
         else
             cull_buf_add(&shown, c, 1);
     }
+    page->failed |= shown.failed;
     cull_page_text(page, shown.s ? shown.s : "");
     cull_buf_release(&shown);
 }
