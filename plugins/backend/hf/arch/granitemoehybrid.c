@@ -30,8 +30,8 @@ static cull_status adjust(hf_config *c, cull_model *m)
     if (c->status == CULL_OK && s->v_width * s->H != inner)
         return c->ctx->host->fail(
             c->ctx, CULL_EFORMAT,
-            "%s: %zu heads of %zu channels are not mamba_expand × hidden_size", c->path, s->H,
-            s->v_width);
+            "%s: mamba_n_heads %zu of mamba_d_head %zu are not mamba_expand × hidden_size (%zu)",
+            c->path, s->H, s->v_width, inner);
     return c->status;
 }
 

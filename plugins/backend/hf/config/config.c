@@ -161,6 +161,19 @@ static const char *word_of(const hf_config *config, const char *keys)
     return null ? null : keys;
 }
 
+const char *hf_config_name(const hf_config *config, const char *keys)
+{
+    const char *word = word_of(config, keys);
+    const size_t n = word_length(word);
+    char key[64];
+
+    (void)snprintf(key, sizeof key, "%.*s", (int)n, word);
+    if (!json_object_get(config->root, key))
+        (void)snprintf(key, sizeof key, "%s", last_word(keys));
+    const char *name = hf_text(config->ctx, "%s%s", config->where, key);
+    return name ? name : keys;
+}
+
 cull_status hf_wrong(hf_config *config, const char *key, const json_t *value, const char *wanted)
 {
     key = value ? word_of(config, key) : key;

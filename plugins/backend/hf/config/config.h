@@ -33,6 +33,9 @@ bool hf_config_sub(hf_config *, const char *key, hf_config *sub);
 // The value under the first of the keys "a|b" that is there and not null, or NULL.
 const json_t *hf_config_value(hf_config *, const char *keys);
 bool hf_config_has(hf_config *, const char *key);
+// For a sentence: the one of the keys "a|b" that is read, with what it stands in; where none is
+// there, the last, the reference's own name.
+const char *hf_config_name(const hf_config *, const char *keys);
 // Is one of the keys there with an explicit null?
 bool hf_config_is_null(const hf_config *, const char *keys);
 // Is the key a layer's number? There may be zeros in front.

@@ -76,26 +76,34 @@ static cull_status read_groups(hf_config *c, const cull_model *m, hf_layer *laye
     return CULL_OK;
 }
 
+// `must`: what the groups would have to be.
+static cull_status wrong_groups(hf_config *c, const cull_model *m, size_t E, const char *must)
+{
+    const hf_arch *arch = m->arch;
+    const hf_shape *s = &m->s;
+
+    return c->ctx->host->fail(
+        c->ctx, CULL_EFORMAT,
+        "%s: %zu experts do not make %zu groups %s (%s %zu, %s %zu, %s %zu, %s %zu)", c->path, E,
+        s->n_group, must, hf_config_name(c, arch->E.key), s->E,
+        hf_config_name(c, arch->router.n_group.key), s->n_group,
+        hf_config_name(c, arch->router.topk_group.key), s->topk_group,
+        hf_config_name(c, arch->K.key), s->K);
+}
+
 // Groups that no list gives the sizes of are equal.
 static cull_status check_groups(hf_config *c, const cull_model *m, const hf_layer *layer)
 {
-    const hf_shape *s = &m->s;
-    const cull_host *host = c->ctx->host;
-    const size_t G = s->n_group, E = layer->facts.E;
+    const size_t G = m->s.n_group, E = layer->facts.E;
 
     if (E == 0 || layer->group_end)
         return CULL_OK;
     if (E % G != 0)
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: %zu experts do not make %zu equal groups",
-                          c->path, E, G);
+        return wrong_groups(c, m, E, "of one size");
     if (E / G < hf_least_of_group(m->arch))
-        return host->fail(c->ctx, CULL_EFORMAT, "%s: groups of one expert have no best two",
-                          c->path);
-    if (s->topk_group * (E / G) < layer->facts.K)
-        return host->fail(c->ctx, CULL_EFORMAT,
-                          "%s: %zu groups of %zu experts cannot give %zu experts a token "
-                          "(n_group %zu, topk_group %zu)",
-                          c->path, s->topk_group, E / G, layer->facts.K, G, s->topk_group);
+        return wrong_groups(c, m, E, "of two or more, whose best two count");
+    if (m->s.topk_group * (E / G) < layer->facts.K)
+        return wrong_groups(c, m, E, "that hold a token's experts");
     return CULL_OK;
 }
 

@@ -132,7 +132,7 @@ cull_status hf_mixer_check(hf_config *c, const cull_model *m)
 
     if (m->arch->mixer.kind < HF_MIXER_DELTA || (s->KH && s->H % s->KH == 0))
         return CULL_OK;
-    return c->ctx->host->fail(c->ctx, CULL_EFORMAT,
-                              "%s: %zu heads of recurrent layers are no multiple of %zu", c->path,
-                              s->H, s->KH);
+    return c->ctx->host->fail(c->ctx, CULL_EFORMAT, "%s: %s %zu is no multiple of %s %zu", c->path,
+                              hf_config_name(c, m->arch->mixer.H.key), s->H,
+                              hf_config_name(c, m->arch->mixer.KH.key), s->KH);
 }

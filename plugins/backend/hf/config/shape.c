@@ -112,20 +112,23 @@ static cull_status check_experts(hf_config *c, const hf_arch *arch, const hf_sha
     const cull_host *host = c->ctx->host;
 
     if (s->K > s->E)
-        return host->fail(c->ctx, CULL_EFORMAT,
-                          "%s: %zu experts a token are more than the %zu there are", c->path, s->K,
-                          s->E);
+        return host->fail(c->ctx, CULL_EFORMAT, "%s: %s %zu is more than the experts of %s %zu",
+                          c->path, hf_config_name(c, arch->K.key), s->K,
+                          hf_config_name(c, arch->E.key), s->E);
     if (s->score == HF_SPARSEMIXER && s->K != 2)
-        return host->fail(c->ctx, CULL_ENOTSUP, "%s: %s routes to 2 experts a token, not %zu",
-                          c->path, arch->model_type, s->K);
+        return host->fail(c->ctx, CULL_ENOTSUP,
+                          "%s: %s %zu is not supported: %s routes to 2 experts a token", c->path,
+                          hf_config_name(c, arch->K.key), s->K, arch->model_type);
     if (s->W > s->D)
         return host->fail(c->ctx, CULL_ENOTSUP,
-                          "%s: a space of the experts wider than the model, %zu, is not supported",
-                          c->path, s->W);
+                          "%s: %s %zu, a space of the experts wider than hidden_size %zu, is not "
+                          "supported",
+                          c->path, hf_config_name(c, arch->latent.key), s->W, s->D);
     if (s->n_group > HF_MOST_GROUPS || s->topk_group > s->n_group)
         return host->fail(c->ctx, CULL_EFORMAT,
-                          "%s: %zu of %zu groups cannot be chosen (there may be %d)", c->path,
-                          s->topk_group, s->n_group, HF_MOST_GROUPS);
+                          "%s: %s %zu of %s %zu groups cannot be chosen (there may be %d)", c->path,
+                          hf_config_name(c, arch->router.topk_group.key), s->topk_group,
+                          hf_config_name(c, arch->router.n_group.key), s->n_group, HF_MOST_GROUPS);
     return CULL_OK;
 }
 
@@ -229,7 +232,8 @@ static cull_status allocate_layers(cull_ctx *ctx, hf_config *c, cull_model *m)
                                "%s: num_hidden_layers is %zu, but there are %zu tensors", c->path,
                                m->s.L, m->files.n_tensors);
     if (m->s.L > 65536)
-        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: %zu layers are too many", c->path, m->s.L);
+        return ctx->host->fail(ctx, CULL_EFORMAT, "%s: num_hidden_layers %zu is too many", c->path,
+                               m->s.L);
     m->layer = ctx->host->alloc(ctx, m->s.L, sizeof *m->layer);
     return m->layer ? CULL_OK : CULL_ENOMEM;
 }
