@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/kept.h"

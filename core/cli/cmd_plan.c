@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "cli/commands.h"
 #include "cli/plan_state.h"
 #include "plan/cost/time.h"
@@ -88,17 +89,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-const char *cull_plan_amount(double n, char *buf, size_t size)
-{
-    static const char *const units[] = { "", " k", " M", " G", " T", " P" };
-    size_t u = 0;
-
-    for (; n >= 1000 && u < 5; u++)
-        n /= 1000;
-    snprintf(buf, size, u ? "%.1f%s" : "%.0f%s", n, units[u]);
-    return buf;
 }
 
 // May some model's layers not all be cut? Then sparsity is of those that may.
@@ -264,13 +254,13 @@ static void print_cost(const char *what, const cull_cost *c, double seconds)
     printf("  %-10s %zu pass%s, %s tokens, %sFLOP (%.1f forward equivalents), %sB of weights read, "
            "peak %sB, about %.0f s",
            what, c->passes, c->passes == 1 ? "" : "es",
-           cull_plan_amount(c->tokens, tokens, sizeof tokens),
-           cull_plan_amount(c->flops, flops, sizeof flops), c->forward_equivalents,
-           cull_plan_amount(c->bytes, bytes, sizeof bytes),
-           cull_plan_amount(c->peak_bytes, memory, sizeof memory), ceil(seconds));
+           cull_amount_text(c->tokens, tokens, sizeof tokens),
+           cull_amount_text(c->flops, flops, sizeof flops), c->forward_equivalents,
+           cull_amount_text(c->bytes, bytes, sizeof bytes),
+           cull_amount_text(c->peak_bytes, memory, sizeof memory), ceil(seconds));
     if (c->spilled_bytes > 0)
         printf(", %sB of hidden states kept in a file",
-               cull_plan_amount(c->spilled_bytes, spilled, sizeof spilled));
+               cull_amount_text(c->spilled_bytes, spilled, sizeof spilled));
     putchar('\n');
 }
 
@@ -282,8 +272,8 @@ static void print_deciding(const cull_model_costs *of)
 
     printf("  %-10s %zu cut%s, ", "decide", of->deciding.cuts, of->deciding.cuts == 1 ? "" : "s");
     if (flops > 0)
-        printf("%sFLOP in float64, ", cull_plan_amount(flops, text, sizeof text));
-    printf("%ssteps, about %.0f s\n", cull_plan_amount(work->steps, text, sizeof text),
+        printf("%sFLOP in float64, ", cull_amount_text(flops, text, sizeof text));
+    printf("%ssteps, about %.0f s\n", cull_amount_text(work->steps, text, sizeof text),
            ceil(of->seconds.decide));
 }
 
@@ -292,9 +282,9 @@ static void print_model(const char *name, const cull_model_facts *f)
     char total[32], active[32], routed[32];
 
     printf("model %s: %s parameters, %s active, %s routed%s%s\n", name,
-           cull_plan_amount((double)f->params_total, total, sizeof total),
-           cull_plan_amount((double)f->params_active, active, sizeof active),
-           cull_plan_amount((double)f->params_expert, routed, sizeof routed),
+           cull_amount_text((double)f->params_total, total, sizeof total),
+           cull_amount_text((double)f->params_active, active, sizeof active),
+           cull_amount_text((double)f->params_expert, routed, sizeof routed),
            f->no_weights ? "; " : "", f->no_weights ? f->no_weights : "");
 }
 

@@ -4,17 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "cli/plan_state.h"
 #include "record/folder/claims.h"
-
-const char *cull_bytes_text(double n, char *buf, size_t size)
-{
-    char amount[24];
-
-    cull_plan_amount(n, amount, sizeof amount);
-    snprintf(buf, size, "%s%sB", amount, n < 1000 ? " " : "");
-    return buf;
-}
 
 double cull_kept_sum(const cull_inventory *v, cull_kept_kind kind, size_t *n)
 {

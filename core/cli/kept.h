@@ -5,9 +5,6 @@
 #include "cli/cli.h"
 #include "record/folder/inventory.h"
 
-// "976 B", "53.0 kB".
-const char *cull_bytes_text(double n, char *buf, size_t size);
-
 // Bytes of all files of a kind, and how many they are.
 double cull_kept_sum(const cull_inventory *inventory, cull_kept_kind kind, size_t *n);
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/amount.h"
 #include "plan/cost/memory.h"
 
 enum { MOST_RANKS = 1024 };
@@ -75,10 +76,10 @@ static void print_scaled(const char *what, const cull_scaled *s, const char *tol
     printf("  %-10s %.1f s computing (%.0f %% of the tokens on the busiest rank), %sB of weights "
            "read a rank (%.1f s), %sB told %s (%.1f s), peak %sB a rank (%sB of it once a node): "
            "about %.1f s\n",
-           what, s->computing, 100 * s->share, cull_plan_amount(s->read_bytes, read, sizeof read),
-           s->reading, cull_plan_amount(s->told_bytes, bytes, sizeof bytes), told, s->telling,
-           cull_plan_amount(s->peak_bytes, peak, sizeof peak),
-           cull_plan_amount(s->shared_bytes, shared, sizeof shared), s->seconds);
+           what, s->computing, 100 * s->share, cull_amount_text(s->read_bytes, read, sizeof read),
+           s->reading, cull_amount_text(s->told_bytes, bytes, sizeof bytes), told, s->telling,
+           cull_amount_text(s->peak_bytes, peak, sizeof peak),
+           cull_amount_text(s->shared_bytes, shared, sizeof shared), s->seconds);
 }
 
 cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull_plan *rest,

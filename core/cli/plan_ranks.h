@@ -12,9 +12,6 @@ typedef struct cull_model_costs { // of a model, on this machine
     cull_seconds seconds;
 } cull_model_costs;
 
-// "1.2 G", as all amounts of a plan are printed.
-const char *cull_plan_amount(double n, char *buf, size_t size);
-
 // Of what is still to be computed, `rest`, which costs so much alone.
 cull_status cull_print_ranks(cull_ctx *ctx, const cull_experiment *e, const cull_plan *rest,
                              const cull_model_costs *costs,

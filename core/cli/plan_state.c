@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "base/amount.h"
+
 static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
 {
     double seconds = 0;
@@ -68,11 +70,11 @@ void cull_plan_state_print(const cull_experiment *e, const char *folder, const c
         printf(" (%zu of them lack only some metrics)", v->partly);
     printf(", %zu evaluations; about %.0f s, peak %sB of memory, at most %sB of disk",
            v->evaluations.all - v->evaluations.there, ceil(seconds_of(e, of)),
-           cull_plan_amount(peak_of(e, of), memory, sizeof memory),
-           cull_plan_amount(v->disk, disk, sizeof disk));
+           cull_amount_text(peak_of(e, of), memory, sizeof memory),
+           cull_amount_text(v->disk, disk, sizeof disk));
     const double room = free_bytes(folder);
     if (room < v->disk)
-        printf(", where only %sB are free", cull_plan_amount(room, available, sizeof available));
+        printf(", where only %sB are free", cull_amount_text(room, available, sizeof available));
     printf("; into %s\n", folder);
 }
 

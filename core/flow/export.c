@@ -19,6 +19,7 @@
 #include "cut/cut_file.h"
 #include "cut/variant.h"
 #include "flow/apply.h"
+#include "plugin/host.h"
 #include "record/h5/h5.h"
 
 static const uint64_t default_shard = 5000000000;
@@ -245,6 +246,34 @@ static cull_status write_into(cull_ctx *ctx, cull_prepared_model *prepared, cons
         return cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(errno));
     const int error = cull_sync_folder_of(options->folder);
     return error ? cull_fail(ctx, CULL_EIO, "%s: %s", options->folder, strerror(error)) : CULL_OK;
+}
+
+// Refusals are an export's affair, and so are warnings: nobody has asked for one.
+cull_status cull_export_bytes(cull_ctx *ctx, const cull_prepared_model *prepared,
+                              const cull_cut *cut, uint64_t *bytes)
+{
+    const cull_open_model *m = &prepared->opened;
+    cull_context own;
+
+    *bytes = 0;
+    if (!CULL_KNOWS(cull_backend, m->backend, saved_bytes) || !m->backend->saved_bytes)
+        return CULL_OK;
+    CULL_TRY(cull_context_init(&own, NULL, NULL));
+    own.extension = service;
+    own.pages = cull_context_of(ctx)->pages;
+    if (!cut)
+        cut = cull_empty_cut(&own.ctx, prepared);
+    const cull_status status =
+        cut ? CULL_CALL(&own.ctx, m->plugin, SIZE_MAX, saved_bytes,
+                        m->backend->saved_bytes(&own.ctx, m->model, cut, bytes))
+            : CULL_ENOMEM;
+    if (status != CULL_OK)
+        *bytes = 0;
+    const bool refused = cull_own_failure(status);
+    if (status != CULL_OK && !refused)
+        cull_error_copy(ctx, &own.ctx);
+    cull_context_release(&own);
+    return refused ? CULL_OK : status;
 }
 
 cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,

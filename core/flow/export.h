@@ -40,6 +40,11 @@ cull_status cull_export_checkpoint(cull_ctx *ctx, cull_prepared_model *prepared,
                                    const cull_cut *cut,
                                    const cull_export_options *options) CULL_MUST_CHECK;
 
+// Bytes of the weights of the checkpoint that the export would be, without options, of the model as
+// it is for a NULL cut; 0: it would be refused, or the backend cannot say.
+cull_status cull_export_bytes(cull_ctx *ctx, const cull_prepared_model *prepared,
+                              const cull_cut *cut, uint64_t *bytes) CULL_MUST_CHECK;
+
 // ---- export_lists.c: what was decided, for other programs ----
 
 // A line of JSON for each layer with experts: {"layer": 0, "kept": [0, 3, …]}, the experts in the

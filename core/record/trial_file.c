@@ -233,6 +233,8 @@ static void put_summary(cull_h5 *file, const cull_cut_summary *s)
     cull_h5_count(file, "/cut", "kept_all", s->kept_all);
     cull_h5_real(file, "/cut", "kept_active", s->kept_active);
     cull_h5_count(file, "/cut", "exportable", s->exportable);
+    if (s->bytes > 0)
+        cull_h5_count(file, "/cut", "checkpoint_bytes", s->bytes);
     cull_h5_text(file, "/cut", "file", s->file);
 }
 

@@ -76,6 +76,7 @@ typedef struct cull_cut_summary {
     uint64_t kept_expert, kept_all;
     double kept_active; // parameters active per token, mean over calibration tokens
     bool exportable;    // as a checkpoint of the same architecture
+    uint64_t bytes;     // of the weights of an export; 0: it would be refused
     const char *file;   // of the cut, relative to the results folder; NULL: none
 } cull_cut_summary;
 

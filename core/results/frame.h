@@ -30,7 +30,7 @@ typedef struct cull_frame_trial {
     double seed;                           // NaN: none
     double finished_s;                     // seconds since 1970; NaN: from before it was recorded
     double numerics; // revision of the numbers; NaN: from before it was recorded
-    double kept_all, kept_active, wall_s, calibrate_s, flops;
+    double kept_all, kept_active, checkpoint_bytes, wall_s, calibrate_s, flops;
     bool asked; // for by the last run of its folder
     bool dense;
     bool checkpoint; // evaluated as it is, and set beside others: see cull_frame_load

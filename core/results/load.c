@@ -18,15 +18,20 @@
 static cull_status read_reals(cull_h5_in *file, cull_frame_trial *t)
 {
     t->sparsity = t->seed = t->achieved = t->achieved_all = t->active = NAN;
-    t->kept_all = t->kept_active = t->numerics = t->finished_s = NAN;
+    t->kept_all = t->kept_active = t->checkpoint_bytes = t->numerics = t->finished_s = NAN;
     const struct {
         const char *where, *name;
         double *to;
     } reals[] = {
-        { "/", "sparsity", &t->sparsity },           { "/", "seed", &t->seed },
-        { "/cut", "achieved_expert", &t->achieved }, { "/cut", "achieved_all", &t->achieved_all },
-        { "/cut", "achieved_active", &t->active },   { "/cut", "kept_all", &t->kept_all },
-        { "/cut", "kept_active", &t->kept_active },  { "/", "numerics", &t->numerics },
+        { "/", "sparsity", &t->sparsity },
+        { "/", "seed", &t->seed },
+        { "/cut", "achieved_expert", &t->achieved },
+        { "/cut", "achieved_all", &t->achieved_all },
+        { "/cut", "achieved_active", &t->active },
+        { "/cut", "kept_all", &t->kept_all },
+        { "/cut", "kept_active", &t->kept_active },
+        { "/", "numerics", &t->numerics },
+        { "/cut", "checkpoint_bytes", &t->checkpoint_bytes },
         { "/", "finished_s", &t->finished_s },
     };
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)

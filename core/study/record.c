@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cut/cut_file.h"
 #include "engine/exactness.h"
+#include "flow/export.h"
 #include "plan/cell_settings.h"
 #include "plan/key.h"
 #include "plugin/settings.h"
@@ -214,7 +215,9 @@ static cull_status summary_of(cull_study *s, const cull_cell *cell, cull_cut_sum
         .kept_active = m.active_kept,
         .exportable = m.exportable,
     };
-    return CULL_OK;
+    return cull_export_bytes(s->ctx, prepared,
+                             cell->step == CULL_NOT ? NULL : s->made[cell->step].variant.cut,
+                             &out->bytes);
 }
 
 static cull_status phases_of(cull_study *s, const cull_finding *f, cull_trial *trial)

@@ -201,6 +201,10 @@ typedef struct cull_backend {
 
     // [any] Let the pages of all weights go, also of what stands outside the layers: a pass is over. (optional)
     void (*release_all)(const cull_model *);
+
+    // [call] (optional) Bytes of the weights that save would write, without options. Nothing is written.
+    // CULL_ENOTSUP, with the reason, where save would refuse.
+    cull_status (*saved_bytes)(cull_ctx *, const cull_model *, const cull_cut *, uint64_t *bytes);
 } cull_backend;
 
 #endif

@@ -18,9 +18,19 @@ export_of() { find "$OUT/trials" -name "tiny-$1-*.h5"; }
 # The value of the perplexity in the rows of a table on standard input that match.
 perplexity_of() { grep "$1" | cut -d, -f10; }
 
+# Bytes of the weights of a checkpoint of one file: all behind the header.
+weights_of() { echo $(($(wc -c < "$1/model.safetensors") - 8 - $(od -An -tu8 -N8 "$1/model.safetensors"))); }
+# What trials recorded that an export would take: "method,allocation,bytes".
+"$CULL" compare "$OUT" --recovery --format csv | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+    NR > 1 { print $at["method"] "," $at["allocation"] "," $at["checkpoint_bytes"] }' | sort -u > bytes
+
 for trial in reap-s0.5-layer reap-s0.5-global wanda merge-s0.5-layer mone-s0.5-layer mone-s0.5-global; do
     "$CULL" export "$(export_of $trial)" -o "exported-$trial" 2> log || fail "export of $trial"
     [ -f "exported-$trial/tokenizer.json" ] || fail "no tokenizer"
+    stored=${trial%%-*},${trial##*-}
+    [ "$trial" = wanda ] && stored=wanda,
+    grep -qx "$stored,$(weights_of "exported-$trial")" bytes ||
+        fail "$trial: $(weights_of "exported-$trial") bytes were written; recorded: $(cat bytes)"
     "$CULL" inspect "exported-$trial" > inspected 2> log || fail "inspect"
     (
         OUT=$DIR/out-$trial method=${trial%%-*} allocation=${trial##*-}

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "report/recovery.h"
 #include "report/tables/format_number.h"
 #include "report/tables/views.h"
@@ -97,6 +98,11 @@ static double active(const cull_frame_trial *t)
     return t->kept_active;
 }
 
+static double checkpoint_bytes(const cull_frame_trial *t)
+{
+    return t->checkpoint_bytes;
+}
+
 static void put_sparsity(const recovery *r, size_t cell, size_t at, cull_table *t)
 {
     const double sparsity = r->frame->cell[cell].sparsity;
@@ -133,8 +139,26 @@ static void put_active(const recovery *r, size_t cell, size_t at, cull_table *t)
     put_share(share_of(r, cell, active), at, t);
 }
 
+// What an export's weights take: "5.6 MB".
+static void put_checkpoint(const recovery *r, size_t cell, size_t at, cull_table *t)
+{
+    const double bytes = cull_cell_mean(r->frame, &r->frame->cell[cell], checkpoint_bytes);
+    char text[CULL_SHOWN];
+
+    cull_table_set(t, at, isnan(bytes) ? "–" : cull_bytes_text(bytes, text, sizeof text));
+}
+
 // Behind ALLOCATION stands one for each other axis that varies.
-enum { SPARSITY, METHOD, ALLOCATION, OTHER_AXES, PARAMETERS = OTHER_AXES, ACTIVE, FIXED };
+enum {
+    SPARSITY,
+    METHOD,
+    ALLOCATION,
+    OTHER_AXES,
+    PARAMETERS = OTHER_AXES,
+    ACTIVE,
+    CHECKPOINT,
+    FIXED
+};
 
 // clang-format off
 static const struct {
@@ -146,6 +170,7 @@ static const struct {
     [ALLOCATION] = { { .name = "allocation" },                              put_allocation },
     [PARAMETERS] = { { .name = "parameters", .right = true },               put_parameters },
     [ACTIVE]     = { { .name = "active", .right = true },                   put_active },
+    [CHECKPOINT] = { { .name = "checkpoint", .right = true },               put_checkpoint },
 };
 // clang-format on
 
@@ -265,6 +290,7 @@ enum {
     T_HIGH,
     T_PARAMETERS,
     T_ACTIVE,
+    T_BYTES,
     N_TIDY
 };
 
@@ -281,6 +307,7 @@ static const cull_table_column tidy[N_TIDY] = {
     [T_HIGH]       = { .name = "high",       .number = true },
     [T_PARAMETERS] = { .name = "parameters", .number = true },
     [T_ACTIVE]     = { .name = "active",     .number = true },
+    [T_BYTES]      = { .name = "checkpoint_bytes", .number = true },
 };
 // clang-format on
 
@@ -303,6 +330,7 @@ static cull_status put_tidy(const recovery *r, size_t cell, const cull_metric_vi
     cull_table_real(t, T_HIGH, d.high);
     cull_table_real(t, T_PARAMETERS, share_of(r, cell, parameters));
     cull_table_real(t, T_ACTIVE, share_of(r, cell, active));
+    cull_table_real(t, T_BYTES, cull_cell_mean(r->frame, c, checkpoint_bytes));
     cull_set_axes(t, N_TIDY, r->frame, c->axis);
     return t->status;
 }

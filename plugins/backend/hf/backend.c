@@ -103,6 +103,7 @@ static const cull_backend hf = {
     .notes = hf_notes,
     .save = hf_save,
     .release_all = hf_release_all,
+    .saved_bytes = hf_saved_bytes,
 };
 
 CULL_PLUGIN(

@@ -48,18 +48,37 @@ static void say_needless(const hf_saving *s)
                           "dequantise changes nothing: the checkpoint has no FP8 or MXFP4");
 }
 
+// What becomes of layers, experts and tensors; nothing is written yet.
+static cull_status plan(hf_saving *s)
+{
+    s->variant = s->ctx->host->extension(s->ctx, CULL_EXT_VARIANT);
+    if (!s->variant || !s->m->arch)
+        return s->ctx->host->fail(s->ctx, CULL_EENV,
+                                  "this Cull lacks the service " CULL_EXT_VARIANT);
+    CULL_TRY(hf_save_plan(s));
+    return hf_save_list(s);
+}
+
 cull_status hf_save(cull_ctx *ctx, const cull_model *m, const cull_cut *cut, const cull_save *how)
 {
     hf_saving s = { .ctx = ctx, .m = m, .cut = cut, .how = how };
 
-    s.variant = ctx->host->extension(ctx, CULL_EXT_VARIANT);
-    if (!s.variant || !m->arch)
-        return ctx->host->fail(ctx, CULL_EENV, "this Cull lacks the service " CULL_EXT_VARIANT);
-    CULL_TRY(hf_save_plan(&s));
-    CULL_TRY(hf_save_list(&s));
+    CULL_TRY(plan(&s));
     say_needless(&s);
     CULL_TRY(hf_save_tensors(&s));
     CULL_TRY(hf_save_config(&s));
     CULL_TRY(hf_save_rest(&s));
     return verify(&s);
+}
+
+cull_status hf_saved_bytes(cull_ctx *ctx, const cull_model *m, const cull_cut *cut, uint64_t *bytes)
+{
+    const cull_save how = { .size = sizeof how };
+    hf_saving s = { .ctx = ctx, .m = m, .cut = cut, .how = &how };
+
+    *bytes = 0;
+    CULL_TRY(plan(&s));
+    for (size_t i = 0; i < s.n; i++)
+        *bytes += s.out[i].bytes;
+    return CULL_OK;
 }

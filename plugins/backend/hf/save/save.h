@@ -100,5 +100,6 @@ const char *hf_exports(cull_ctx *, const cull_model *);
 
 // The backend's save.
 cull_status hf_save(cull_ctx *, const cull_model *, const cull_cut *, const cull_save *);
+cull_status hf_saved_bytes(cull_ctx *, const cull_model *, const cull_cut *, uint64_t *bytes);
 
 #endif
