@@ -57,6 +57,19 @@ def wider(folder, out):
     return out
 
 
+def check_biases(cull, folder, work, step, warned):
+    """A bias on top of an expert's own, in multiples of `step`: rounded in the checkpoint's type or not, and said so."""
+    cut, out = os.path.join(work, f"bias-{warned}.safetensors"), os.path.join(work, f"bias-{warned}")
+    own = load_file(os.path.join(folder, "model.safetensors"))["model.layers.1.mlp.experts.down_proj_bias"][3]
+    want = torch.arange(1, len(own) + 1) * step
+    save_file({"layer.1.expert.3.down.bias": (want - own.float())[None]}, cut, metadata={"cull": "cut/2"})
+    done = subprocess.run([cull, "export", cut, "--model", folder, "-o", out], stderr=subprocess.PIPE, text=True)
+    said = "output biases, added to those that are there, are rounded to bf16" in done.stderr
+    good = done.returncode == 0 and said == warned
+    print(f"biases in steps of {step:.3f} {'are' if warned else 'are not'} rounded: {good or done.stderr}", flush=True)
+    return good
+
+
 def trace(cull, model, ids, work, *more):
     out = os.path.join(work, "trace.h5")
     subprocess.run([cull, "trace", model, "--ids", ids, "-o", out, "--quiet", *more], check=True)
@@ -115,6 +128,8 @@ def main():
                   dequantise=True),
             check(cull, of("deepseek_v3-fp8"), "fp8-zeros", some, work, "moe_intermediate_size", 144),
             check(cull, of("qwen2_moe"), "shared", qwen, work, "shared_expert_intermediate_size", 32),
+            check_biases(cull, of("gpt_oss-mxfp4"), work, 1 / 8, warned=False),
+            check_biases(cull, of("gpt_oss-mxfp4"), work, 1 / 7, warned=True),
         ]
     sys.exit(not all(results))
 

@@ -19,6 +19,7 @@ typedef struct writing {
     unsigned char *row;    // stored numbers of the widest row
     float *numbers;        // BLOCK bytes, or the widest row
     const char *rounded;   // the type in which a constant in the place of a bias lost digits
+    const char *summed;    // the type in which a bias and what the cut adds to it lost digits
     hf_sieve sieve;        // of the slice in hand
     unsigned char *passed; // BLOCK bytes that it let through
 } writing;
@@ -97,6 +98,12 @@ static cull_status put_numbers(writing *w, const hf_out *out, cull_matrix_id whe
     return CULL_OK;
 }
 
+// Of the types that lose digits.
+static const char *type_word(cull_dtype type)
+{
+    return type == CULL_DT_F16 ? "f16" : "bf16";
+}
+
 static bool bias_changed(const writing *w, cull_matrix_id where)
 {
     return w->s->variant->bias_changed(w->s->cut, where, hf_matrix_place(w->s->m, where));
@@ -112,8 +119,13 @@ static cull_status spread_biases(writing *w, const hf_out *out, cull_matrix_id w
     w->s->variant->bias(w->s->cut, where, hf_matrix_place(w->s->m, where), 0, n, w->numbers);
     if (!w->s->variant->narrow(out->dtype, n, w->numbers, w->row))
         return too_large(w, out);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        float back;
         memcpy(w->bytes + (first + i * step) * size, w->row + i * size, size);
+        hf_widen(out->dtype, w->row + i * size, 1, &back);
+        if (back != w->numbers[i])
+            w->summed = type_word(out->dtype);
+    }
     return CULL_OK;
 }
 
@@ -276,7 +288,7 @@ static cull_status put_stack_bias(writing *w, const hf_out *out)
                 return too_large(w, out);
             hf_widen(out->dtype, w->bytes, n, w->numbers);
             if (memcmp(w->numbers, constant, n * sizeof *constant) != 0)
-                w->rounded = out->dtype == CULL_DT_F16 ? "f16" : "bf16";
+                w->rounded = type_word(out->dtype);
             CULL_TRY(put(w, out, w->bytes, bytes));
         } else {
             CULL_TRY(put_zeros(w, out, bytes));
@@ -528,6 +540,11 @@ cull_status hf_save_tensors(hf_saving *s)
                           "constants are rounded to the type of the experts' biases; a trial with "
                           "store: %s is evaluated as it is exported",
                           w.rounded);
+    if (status == CULL_OK && w.summed)
+        s->ctx->host->log(s->ctx, CULL_WARN,
+                          "output biases, added to those that are there, are rounded to %s: the "
+                          "checkpoint does not evaluate to quite the same",
+                          w.summed);
     free(w.bytes);
     free(w.row);
     free(w.numbers);
