@@ -362,6 +362,22 @@ static bool exportable(const cull_open_model *model, const cull_cut *cut)
     return true;
 }
 
+// An output bias has its place only beside one that is there.
+static cull_status check_biases(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
+                                bool *exportable)
+{
+    for (size_t i = 0; cut && i < cut->n_overlays && *exportable; i++) {
+        const cull_matrix_id where = cut->overlay[i].where;
+        cull_matrix m = { .size = sizeof m };
+        if (cut->overlay[i].kind != CULL_BIAS)
+            continue;
+        CULL_TRY(CULL_CALL(ctx, model->plugin, where.layer, matrix,
+                           model->backend->matrix(ctx, model->model, where, &m)));
+        *exportable = !m.rows || m.bias;
+    }
+    return CULL_OK;
+}
+
 cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const cull_cut *cut,
                              const uint8_t *frozen, cull_routing_counts usage, cull_cut_size *out)
 {
@@ -379,6 +395,7 @@ cull_status cull_cut_size_of(cull_ctx *ctx, const cull_open_model *model, const 
         return CULL_ENOMEM;
     out->all_total = out->all_kept = (double)facts->params_total;
     out->active_total = out->active_kept = (double)facts->params_active;
+    CULL_TRY(check_biases(ctx, model, cut, &out->exportable));
     const bool equal = narrower(model, cut);
     for (size_t l = 0; l < facts->L; l++) {
         const layer_size m = { model, cut, cull_layer_of(model, l), l, equal, out };

@@ -53,5 +53,12 @@ grep -q '"intermediate_size": 128,' exported-free/config.json || fail "zeros do 
 
 if "$CULL" export "$(trial_of flap)" -o nothing 2> log; then fail "an output bias was exported"; fi
 says 'its experts have no output bias'
+python=${CULL_TEST_PYTHON:-python3}
+if $python -c 'import h5py' 2> /dev/null; then # trials know which of them are exported
+    for trial in equal free flap; do
+        $python -c 'import sys, h5py; print(h5py.File(sys.argv[1])["cut"].attrs["exportable"])' "$(trial_of $trial)"
+    done > exportable
+    [ "$(tr '\n' ' ' < exportable)" = '1 1 0 ' ] || fail "exportable are $(cat exportable), not 1 1 0"
+fi
 "$CULL" export "$(trial_of flap)" --drop-bias -o dropped 2> log || fail "export without biases"
 says 'output biases are left out'
