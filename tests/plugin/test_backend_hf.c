@@ -619,13 +619,53 @@ static void test_reading(void **state)
     }
 }
 
+// A second set of experts, which no text reaches, is as wide as config.json says: ERNIE's layer 1
+// as ERNIE VL stores it, with one expert of that set.
+static void test_second_set(void **state)
+{
+    static const struct {
+        const char *widths, *sentence;
+        cull_status status;
+    } cases[] = {
+        { "size\": [32, 16]",
+          "tensor \"model.layers.1.mlp.experts.000008.down_proj.weight\" is of experts of width "
+          "32, "
+          "but by config.json (moe_intermediate_size) those of the second set have 16",
+          CULL_EFORMAT },
+        { "size\": [32, 32]",
+          "tensor \"model.layers.1.mlp.shared_experts.gate_proj.weight\" is unknown",
+          CULL_ENOTSUP },
+        { "size\": [32, 0]", "moe_intermediate_size must be a list of two widths, but is [32,0]",
+          CULL_EFORMAT },
+    };
+    fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cull_model *model = NULL;
+        copy(f, "ernie4_5_moe");
+        temp_damage(&f->files, "config.json", "ernie4_5_moe\"", "ernie4_5_vl_moe_text\"");
+        temp_damage(&f->files, "config.json", "size\": 32", cases[i].widths);
+        temp_damage(&f->files, "config.json", "shared_experts\": 1", "shared_experts\": 0");
+        temp_damage(&f->files, "config.json", "\"rope_type\"",
+                    "\"mrope_section\": [3, 3, 2], \"rope_type\"");
+        temp_damage(&f->files, "model.safetensors", "layers.1.mlp.shared_experts.down",
+                    "layers.1.mlp.experts.000008.down");
+        for (size_t l = 1; l < 3; l++) // the router is stored turned
+            temp_damage(&f->files, "model.safetensors", "[8,64]", "[64,8]");
+        assert_fails(f->host, open_folder(f, f->folder, CULL_OPEN_WEIGHTS, &model), cases[i].status,
+                     cases[i].sentence);
+        assert_null(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(test_damages), TEST(test_generation),      TEST(test_twice),       TEST(test_notes),
-        TEST(test_facts),   TEST(test_default_windows), TEST(test_fingerprint), TEST(test_matrix),
-        TEST(test_places),  TEST(test_tokenizer_only),  TEST(test_reading),
+        TEST(test_damages),        TEST(test_generation), TEST(test_twice),
+        TEST(test_notes),          TEST(test_facts),      TEST(test_default_windows),
+        TEST(test_fingerprint),    TEST(test_matrix),     TEST(test_places),
+        TEST(test_tokenizer_only), TEST(test_reading),    TEST(test_second_set),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,8 +84,9 @@ typedef struct hf_shape { // the numbers of config.json, in the alphabet of mode
     size_t q_rank, kv_rank; // MLA: latent widths; q_rank 0: none
     size_t nope, rope;      // MLA: of a head's key, what is not rotated and what is
     size_t E, K, F, dense_F, shared_F;
-    size_t W;    // width of the space in which experts work: D, or less
-    bool latent; // it is a space of their own, also where it is as wide
+    size_t second_F; // width of a second set of experts
+    size_t W;        // width of the space in which experts work: D, or less
+    bool latent;     // it is a space of their own, also where it is as wide
     hf_mixer_shape mix;
     double eps;
     enum hf_norm_kind norm;

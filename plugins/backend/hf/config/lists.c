@@ -437,6 +437,27 @@ static cull_status check_entries(cull_ctx *ctx, const cull_model *m, const hf_te
                            m->facts.source, t->name, E, t->axis);
 }
 
+// The matrices of a second set of experts have the width that config.json gives it: no text reaches
+// them, but the checkpoint is of another config.json, and the reference refuses it.
+static cull_status check_second(cull_ctx *ctx, const cull_model *m, const hf_tensor *t)
+{
+    const char *matrix = strstr(t->name, ".experts.");
+    const bool fused = t->role == HF_ENTRIES && m->arch->twofold && matrix;
+    const bool single = t->role == HF_SECOND && !strstr(t->name, "_scale_inv");
+
+    if ((!fused && !single) || t->t.rank < 2)
+        return CULL_OK;
+    const size_t axis = t->t.rank - (strstr(matrix, "down_proj") ? 1 : 2);
+    const size_t times = strstr(matrix, "gate_up_proj") ? 2 : 1;
+    if (t->t.shape[axis] == times * m->s.second_F)
+        return CULL_OK;
+    return ctx->host->fail(ctx, CULL_EFORMAT,
+                           "%s: tensor \"%s\" is of experts of width %zu, but by config.json (%s) "
+                           "those of the second set have %zu",
+                           m->facts.source, t->name, t->t.shape[axis] / times, m->arch->F.key,
+                           m->s.second_F);
+}
+
 static bool has_adapter(cull_ctx *ctx, const cull_model *m)
 {
     const char *path = hf_text(ctx, "%s/adapter_config.json", m->facts.source);
@@ -468,6 +489,7 @@ cull_status hf_lists_tensors(cull_ctx *ctx, cull_model *m)
             m->facts.bytes_beside += t->t.bytes;
         if (t->role == HF_SECOND && t->where.expert == 0)
             m->layer[t->where.layer].facts.expert_beside += t->t.bytes;
+        CULL_TRY(check_second(ctx, m, t));
         if (!why)
             return ctx->host->fail(ctx, CULL_ENOTSUP,
                                    "%s: tensor \"%s\" is unknown, or by config.json not to be "

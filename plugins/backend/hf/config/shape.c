@@ -32,15 +32,21 @@ static void read_block(hf_config *c, const hf_arch *arch, hf_shape *s)
         (void)hf_refuse(c, key, act, words);
 }
 
-// Of a list with the widths of two sets of experts, the first.
-static size_t first_width(hf_config *c, const char *key)
+// A list with the widths of two sets of experts.
+static void read_widths(hf_config *c, const char *key, size_t *first, size_t *second)
 {
     const json_t *list = hf_config_value(c, key);
-    const json_int_t width = json_integer_value(json_array_get(list, 0));
+    json_int_t width[2] = { 0 };
+    bool right = json_array_size(list) == 2;
 
-    if (c->status == CULL_OK && (json_array_size(list) != 2 || width < 1 || width >= INT32_MAX))
+    for (size_t i = 0; i < 2; i++) {
+        width[i] = json_integer_value(json_array_get(list, i));
+        right &= width[i] >= 1 && width[i] < INT32_MAX;
+    }
+    if (c->status == CULL_OK && !right)
         (void)hf_wrong(c, key, list, "a list of two widths");
-    return c->status == CULL_OK ? (size_t)width : 1;
+    *first = right ? (size_t)width[0] : 1;
+    *second = right ? (size_t)width[1] : 1;
 }
 
 static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
@@ -48,7 +54,10 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     const hf_router *router = &arch->router;
 
     s->E = hf_size(c, arch->E, 1);
-    s->F = arch->twofold ? first_width(c, arch->F.key) : hf_size(c, arch->F, 1);
+    if (arch->twofold)
+        read_widths(c, arch->F.key, &s->F, &s->second_F);
+    else
+        s->F = hf_size(c, arch->F, 1);
     s->dense_F = hf_size(c, arch->dense_F, 1);
     const size_t latent = arch->latent.key ? hf_size(c, arch->latent, 1) : 0;
     s->latent = latent != 0;
