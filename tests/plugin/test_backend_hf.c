@@ -263,6 +263,8 @@ static const struct {
     CONFIG("mixtral", "\"num_local_experts\": 8",
            "\"num_local_experts\": 8, \"quantization_config\": 3",
            "quantization_config must be an object, but is 3", EFORMAT),
+    CONFIG("gemma4", "\"num_kv_shared_layers\": 0", "\"num_kv_shared_layers\": 0.0",
+           "num_kv_shared_layers 0.0 is not supported (supported: 0, null)", ENOTSUP),
     // ---- the index
     INDEX("\"weight_map\"", "\"weight_nap\"", "weight_map must list tensors", EFORMAT),
     INDEX("model-00001-of-00003.safetensors", "../model-00001.safetensors",

@@ -189,10 +189,12 @@ typedef struct hf_mixer {
 
 // A key of config.json that is not read.
 typedef struct hf_key {
-    const char *key;     // "a|b": each of them
-    const char *neutral; // values, as JSON, that change nothing: "1|null"; HF_ANY: all do
-    const char *why;     // why another value of their kind is left out, with a warning; NULL: it is
-                         // refused, as values of another kind are
+    const char *key; // "a|b": each of them
+    // Values, as JSON, that change nothing: "1|null", or "1.0|null" where it may be a real number;
+    // HF_ANY: all do.
+    const char *neutral;
+    const char *why; // why another value of their kind is left out, with a warning; NULL: it is
+                     // refused, as values of another kind are
 } hf_key;
 #define HF_ANY "*" // the reference's forward pass does not look at the key, …
 // … but its class at what it holds, if not null:

@@ -6,7 +6,7 @@
 // clang-format off
 static const hf_key keys[] = {
     HF_KEYS_DEEPSEEK,
-    { "partial_rotary_factor", "1|null", NULL }, // of the head's part that is rotated
+    { "partial_rotary_factor", "1.0|null", NULL }, // of the head's part that is rotated
     { "first_k_dense_replace", "1|null", "transformers looks at mlp_layer_types alone" },
     { 0 },
 };

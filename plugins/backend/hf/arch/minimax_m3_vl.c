@@ -11,7 +11,7 @@ static const hf_key keys[] = {
     { "scoring_func", "\"sigmoid\"|null", NULL },
     { "use_qk_norm|use_gemma_norm|use_routing_bias", "true|null", NULL },
     { "qk_norm_type", "\"per_head\"|null", NULL },
-    { "attention_output_gate|router_jitter_noise|attention_bias", "false|0|null", "transformers has none here" },
+    { "attention_output_gate|router_jitter_noise|attention_bias", "false|0.0|null", "transformers has none here" },
     { "index_n_heads|index_head_dim|index_local_blocks|n_shared_experts", HF_ANY, NULL },
     { "moe_layer_freq|partial_rotary_factor|use_mtp", HF_ANY, NULL },
     { 0 },

@@ -77,12 +77,12 @@ static const hf_key *find_key(const hf_key *list, const char *key)
     return NULL;
 }
 
-// 1 and 1.0 are one number.
-static bool same(const json_t *a, const json_t *b)
+// 1 is 1.0, but 1.0 is no integer 1: the reference refuses it there.
+static bool same(const json_t *listed, const json_t *value)
 {
-    if (json_is_number(a) && json_is_number(b))
-        return json_number_value(a) == json_number_value(b);
-    return json_equal(a, b);
+    if (json_is_real(listed) && json_is_number(value))
+        return json_number_value(listed) == json_number_value(value);
+    return json_equal(listed, value);
 }
 
 // Is `value` one of "a|b" by `equal`?
