@@ -265,6 +265,17 @@ static const struct {
            "quantization_config must be an object, but is 3", EFORMAT),
     CONFIG("gemma4", "\"num_kv_shared_layers\": 0", "\"num_kv_shared_layers\": 0.0",
            "num_kv_shared_layers 0.0 is not supported (supported: 0, null)", ENOTSUP),
+    CONFIG("minimax_m3_vl", "\"swiglu_limit\": 7.0", "\"swiglu_limit\": -7.0",
+           "swiglu_limit must be zero or more, but is -7.0", EFORMAT),
+    CONFIG(
+        "cohere2_moe",
+        "\"rope_parameters\": {\n    \"rope_theta\": 10000.0,\n    \"rope_type\": \"default\"\n  }",
+        "\"rope_parameters\": null",
+        "rope_parameters null is not supported (supported: an object, or no such key)", ENOTSUP),
+    CONFIG("granitemoehybrid",
+           "\"time_step_limit\": [\n    0.0,\n    {\n      \"__float__\": \"Infinity\"\n    }\n  ]",
+           "\"time_step_limit\": [0.0, -1.0]",
+           "the least and the greatest, not below zero, but is [0.0,-1.0]", EFORMAT),
     // ---- the index
     INDEX("\"weight_map\"", "\"weight_nap\"", "weight_map must list tensors", EFORMAT),
     INDEX("model-00001-of-00003.safetensors", "../model-00001.safetensors",

@@ -49,6 +49,8 @@ def why_accepted(cls, key, value, outer=False):
         return "an integer is a number, too"
     if value is None and field and not field.default and not outer:
         return "null is how older files say that there is none, where none is the default"
+    if key == "time_step_limit" and isinstance(value, list) and all(type(v) is int for v in value):
+        return "integers are numbers, too"
     if key in ("rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor") and cls.__name__ in UNROTATED:
         return "positions are not rotated"
     if key in UNREAD.get(cls.__name__, ()):

@@ -49,7 +49,7 @@ typedef struct hf_rope {
 cull_status hf_rope_read(struct hf_config *, cull_model *, size_t width, bool local, hf_rope *);
 
 // Of families that came after rope_scaling and do not look at it: refuse it where it says
-// something, and rope_parameters without the numbers "a|b".
+// something, and rope_parameters that is null or lacks the numbers "a|b".
 cull_status hf_rope_no_older(struct hf_config *, const char *needs);
 
 // A table of cos and sin for n positions: out (n, rot): rot/2 cosines, then rot/2 sines, both ×

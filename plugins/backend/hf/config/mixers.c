@@ -96,7 +96,7 @@ static bool is_infinity(const json_t *value)
     return (text && strcmp(text, HF_INFINITY) == 0) || (word && strcmp(word, "Infinity") == 0);
 }
 
-// The bounds of time steps.
+// The bounds of time steps. Steps are above zero before them; back in time nothing is computed.
 static void read_limits(hf_config *c, const char *key, hf_mixer_shape *s)
 {
     const json_t *list = key ? hf_config_value(c, key) : NULL;
@@ -105,9 +105,9 @@ static void read_limits(hf_config *c, const char *key, hf_mixer_shape *s)
     s->dt_least = (float)(json_is_number(least) ? json_number_value(least) : 0);
     s->dt_most = (float)(json_is_number(most) ? json_number_value(most) : INFINITY);
     const bool right = json_array_size(list) == 2 && json_is_number(least) &&
-                       (json_is_number(most) || is_infinity(most));
+                       (json_is_number(most) || is_infinity(most)) && s->dt_most >= 0;
     if (list && !right)
-        (void)hf_wrong(c, key, list, "a list of the least and the greatest");
+        (void)hf_wrong(c, key, list, "a list of the least and the greatest, not below zero");
 }
 
 void hf_mixer_read(hf_config *c, const hf_mixer *mixer, hf_mixer_shape *s)

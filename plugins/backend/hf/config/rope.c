@@ -441,6 +441,8 @@ cull_status hf_rope_no_older(hf_config *config, const char *needs)
 
     if (older && json_object_size(json_object_get(config->root, older)))
         return hf_refuse_value(config, older, "of older files", "rope_parameters");
+    if (hf_config_is_null(config, "rope_parameters"))
+        return hf_refuse_value(config, "rope_parameters", "null", "an object, or no such key");
     if (!hf_config_sub(config, "rope_parameters", &sub))
         return config->status;
     for (; config->status == CULL_OK && *needs; needs += *needs == '|') {

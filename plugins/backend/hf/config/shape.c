@@ -83,6 +83,8 @@ static void read_experts(hf_config *c, const hf_arch *arch, hf_shape *s)
     s->shared_mean = arch->shared_mean;
     if (arch->act == HF_CLAMPED) {
         s->act_limit = (float)hf_real(c, KEY("swiglu_limit", 7));
+        if (c->status == CULL_OK && s->act_limit < 0)
+            (void)hf_wrong(c, "swiglu_limit", hf_config_value(c, "swiglu_limit"), "zero or more");
         s->act_alpha = (float)hf_real(c, KEY("swiglu_alpha", 1.702));
     }
 }
