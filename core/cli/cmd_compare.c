@@ -429,10 +429,9 @@ static cull_status list(cull_ctx *ctx, const cull_frame *frame, const wanted *w)
         CULL_TRY(cull_view_pairs_tidy(ctx, frame, &how, &table));
     else
         CULL_TRY(cull_view_tidy(ctx, frame, w->metric, w->baseline, &table));
-    if (is(w, "csv"))
-        cull_table_csv(&table, stdout);
-    else
-        cull_table_json(&table, stdout);
+    if (!is(w, "csv"))
+        return cull_table_json(&table, stdout);
+    cull_table_csv(&table, stdout);
     return CULL_OK;
 }
 

@@ -101,12 +101,14 @@ static json_t *kept_json(const cull_kept *k)
 
 static cull_status print_json(cull_ctx *ctx, const char *folder, const cull_inventory *v)
 {
+    (void)cull_json_memory_lacked(); // of before
     json_t *files = json_array();
 
     for (size_t i = 0; i < v->n; i++)
         json_array_append_new(files, kept_json(&v->at[i]));
     json_t *json = json_pack("{s:s, s:o}", "folder", folder, "files", files);
-    const int failed = json ? json_dumpf(json, stdout, JSON_COMPACT) : -1;
+    const bool failed =
+        !json || cull_json_memory_lacked() || json_dumpf(json, stdout, JSON_COMPACT) != 0;
     json_decref(json);
     putchar('\n');
     return failed ? cull_no_memory(ctx) : CULL_OK;

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "base/amount.h"
+#include "base/memory.h"
 
 static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
 {
@@ -156,6 +157,7 @@ static json_t *texts_json(size_t n, const char *const *texts)
 cull_status cull_plan_state_json(cull_ctx *ctx, const cull_experiment *e, const char *folder,
                                  const cull_survey *v, const cull_model_costs *of)
 {
+    (void)cull_json_memory_lacked(); // of before
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "experiment", e->spec.file, "question", e->spec.question, "folder", folder, "grid",
@@ -165,7 +167,8 @@ cull_status cull_plan_state_json(cull_ctx *ctx, const cull_experiment *e, const 
         real(peak_of(e, of)), "disk_bytes", real(v->disk), "free_bytes", real(free_bytes(folder)),
         "models", models_json(e, of), "notes", texts_json(e->plan.n_notes, e->plan.note),
         "warnings", texts_json(e->plan.n_warnings, e->plan.warning), "cells", cells_json(e, v));
-    const int failed = json ? json_dumpf(json, stdout, JSON_INDENT(1)) : -1;
+    const bool failed =
+        !json || cull_json_memory_lacked() || json_dumpf(json, stdout, JSON_INDENT(1)) != 0;
 
     json_decref(json);
     putchar('\n');

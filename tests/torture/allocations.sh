@@ -62,6 +62,8 @@ says_all()
 says_all inspect "$source/models/tinyworld-mixtral"
 says_all ls out
 says_all compare out --format csv
+says_all compare out --format json
+says_all ls out --json
 rm out/index.h5 # so that every trial is read
 says_all compare out --format csv
 says_all report out -o /dev/stdout

@@ -44,8 +44,9 @@ void cull_table_best(cull_table *table, size_t column);
 // only, an asterisk always.
 cull_status cull_table_show(const cull_table *table, FILE *out, size_t width) CULL_MUST_CHECK;
 
+// A list of objects. CULL_ENOMEM: nothing is written.
+cull_status cull_table_json(const cull_table *table, FILE *out) CULL_MUST_CHECK;
 void cull_table_csv(const cull_table *table, FILE *out);      // RFC 4180
-void cull_table_json(const cull_table *table, FILE *out);     // a list of objects
 void cull_table_markdown(const cull_table *table, FILE *out); // pipes, padded
 // For booktabs: a table with a caption and the label tab:<label>; NULL: the tabular alone.
 void cull_table_latex(const cull_table *table, const char *caption, const char *label, FILE *out);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/context.h"
 #include "base/text.h"
 #include "report/tables/table.h"
 
@@ -59,39 +60,36 @@ void cull_table_csv(const cull_table *t, FILE *out)
 
 // ---- json ----
 
-static void json_text(const char *text, FILE *out)
+static void json_cell(const cull_table *t, size_t row, size_t column, cull_buf *out)
+{
+    const char *text = cell_at(t, row, column)->text;
+    const bool number = *text && strspn(text, "+-.0123456789eE") == strlen(text);
+
+    if (!t->column[column].number)
+        cull_buf_json(out, text, strlen(text));
+    else
+        cull_buf_puts(out, number ? text : "null"); // inf and nan are no JSON
+}
+
+cull_status cull_table_json(const cull_table *t, FILE *out)
 {
     cull_buf buf = CULL_BUF_INIT;
 
-    cull_buf_json(&buf, text, strlen(text));
-    fputs(buf.failed ? "\"\"" : buf.s, out);
-    cull_buf_release(&buf);
-}
-
-static void json_number(const char *text, FILE *out)
-{
-    const bool number = *text && strspn(text, "+-.0123456789eE") == strlen(text);
-
-    fputs(number ? text : "null", out); // inf and nan are no JSON
-}
-
-void cull_table_json(const cull_table *t, FILE *out)
-{
-    fputs("[", out);
     for (size_t r = 0; r < t->n_rows; r++) {
-        fputs(r ? ",\n {" : "\n {", out);
+        cull_buf_puts(&buf, r ? ",\n {" : "\n {");
         for (size_t c = 0; c < t->n_columns; c++) {
-            fputs(c ? ", " : "", out);
-            json_text(t->column[c].name, out);
-            fputs(": ", out);
-            if (t->column[c].number)
-                json_number(cell_at(t, r, c)->text, out);
-            else
-                json_text(cell_at(t, r, c)->text, out);
+            cull_buf_puts(&buf, c ? ", " : "");
+            cull_buf_json(&buf, t->column[c].name, strlen(t->column[c].name));
+            cull_buf_puts(&buf, ": ");
+            json_cell(t, r, c, &buf);
         }
-        fputs("}", out);
+        cull_buf_puts(&buf, "}");
     }
-    fputs("\n]\n", out);
+    const bool failed = buf.failed;
+    if (!failed)
+        fprintf(out, "[%s\n]\n", t->n_rows ? buf.s : "");
+    cull_buf_release(&buf);
+    return failed ? cull_no_memory(t->ctx) : CULL_OK;
 }
 
 // ---- markdown ----
