@@ -50,6 +50,8 @@ cull_status regex_new(cull_ctx *ctx, const char *place, const char *pattern, reg
     r->code = pcre2_compile((PCRE2_SPTR)translated, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
                             &error, &at, how);
     pcre2_compile_context_free(how);
+    if (!r->code && error == PCRE2_ERROR_HEAP_FAILED)
+        return ctx->host->fail(ctx, CULL_ENOMEM, "out of memory");
     if (!r->code) {
         PCRE2_UCHAR why[160];
         pcre2_get_error_message(error, why, sizeof why);

@@ -123,8 +123,9 @@ const json_t *hf_config_value(hf_config *config, const char *keys)
     for (; *keys; keys += word_length(keys), keys += *keys == '|') {
         (void)snprintf(key, sizeof key, "%.*s", (int)word_length(keys), keys);
         const json_t *value = json_object_get(config->root, key);
-        if (config->seen)
-            (void)json_object_set_new(config->seen, key, json_true());
+        if (config->seen && json_object_set_new(config->seen, key, json_true()) != 0 &&
+            config->status == CULL_OK)
+            config->status = config->ctx->host->fail(config->ctx, CULL_ENOMEM, "out of memory");
         if (!found && value && !json_is_null(value))
             found = value;
     }

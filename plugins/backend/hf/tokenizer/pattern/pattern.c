@@ -13,6 +13,8 @@ static cull_status compile(const tk_node *node, tk_str regex, const tk_text *pcr
 
     *code = pcre2_compile((PCRE2_SPTR)pcre->s, pcre->n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE,
                           &error, &at, NULL);
+    if (!*code && error == PCRE2_ERROR_HEAP_FAILED)
+        return tk_no_memory(node->file->ctx);
     if (!*code) {
         PCRE2_UCHAR text[160] = "";
         pcre2_get_error_message(error, text, sizeof text);
