@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 
 static cull_status io_error(cull_ctx *ctx, const char *path, const char *what, int error)
@@ -45,7 +45,7 @@ bool cull_temporary_abandoned(const char *name)
     if (strncmp(name, prefix, n) != 0 || !isdigit((unsigned char)name[n]))
         return false;
     const long pid = strtol(name + n, NULL, 10);
-    return pid > 0 && pid != (long)getpid() && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    return pid > 0 && pid != (long)getpid() && cull_process_ended(pid);
 }
 
 // Does a temporary name, ".tmp.HOST.PID.NAME", end in that NAME? HOST has no dots.

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/new_file.h"
+#include "base/process.h"
 #include "base/thread.h"
 #include "record/folder/folder.h"
 
@@ -53,22 +54,6 @@ static void read_line(const char *path, char *to, size_t size)
         fclose(file);
 }
 
-// When process `pid` started, in ticks since the system did; 0: it is not there, or ended and not
-// yet waited for.
-static unsigned long long start_of(long pid)
-{
-    char path[64], line[1024];
-
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_line(path, line, sizeof line);
-    const char *c = strrchr(line, ')'); // the name may hold anything
-    if (!c || c[1] != ' ' || c[2] == 'Z' || c[2] == 'X')
-        return 0;
-    for (size_t field = 2; c && field < 22; field++)
-        c = strchr(c + 1, ' ');
-    return c ? strtoull(c, NULL, 10) : 0;
-}
-
 static void own_identity(identity *out)
 {
     char prefix[CULL_TEMPORARY_PREFIX];
@@ -83,7 +68,7 @@ static void own_identity(identity *out)
     read_line("/proc/sys/kernel/random/boot_id", out->boot, sizeof out->boot);
     const ssize_t n = readlink("/proc/self/ns/pid", out->space, sizeof out->space - 1);
     out->space[n > 0 ? n : 0] = '\0';
-    out->start = start_of(out->pid);
+    out->start = cull_process_start(out->pid);
     snprintf(out->run, sizeof out->run, "%s.%ld.%08x.run", out->host, out->pid, chance);
 }
 
@@ -163,7 +148,7 @@ static bool is_alive(const char *dir, const identity *run)
     own_identity(&here);
     if (run->boot[0] && strcmp(run->boot, here.boot) == 0 && strcmp(run->space, here.space) == 0 &&
         run->pid > 0)
-        return start_of(run->pid) == run->start;
+        return cull_process_start(run->pid) == run->start;
     return file_clock(dir) - st.st_mtime <= CULL_CLAIM_STALE;
 }
 

@@ -349,27 +349,38 @@ static void leave(const char *inside, const char *prefix, pid_t pid, const char 
     close(fd);
 }
 
+static pid_t end_a_child(void)
+{
+    const pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    return child;
+}
+
 static void temporary_files_of_the_dead_go(void **state)
 {
     static const char *const folders[] = { "",       "/trials",    "/cuts",  "/calibration",
                                            "/steps", "/questions", "/claims" };
     enum { N = sizeof folders / sizeof *folders };
-    const pid_t child = fork();
+    const pid_t gone = end_a_child(), ended = end_a_child();
+    siginfo_t how;
 
-    if (child == 0)
-        _exit(0);
-    assert_int_equal(waitpid(child, NULL, 0), child); // its number is free now
+    assert_int_equal(waitpid(gone, NULL, 0), gone); // its number is free now
+    assert_int_equal(waitid(P_PID, (id_t)ended, &how, WEXITED | WNOWAIT), 0); // nobody waits yet
     char prefix[CULL_TEMPORARY_PREFIX], path[512];
     cull_temporary_prefix(prefix);
     for (size_t i = 0; i < N; i++) {
-        leave(folders[i], prefix, child, "dead.h5");
+        leave(folders[i], prefix, gone, "dead.h5");
+        leave(folders[i], prefix, ended, "dead.h5");
         leave(folders[i], prefix, getppid(), "alive.h5");
-        leave(folders[i], ".tmp.another-host.", child, "h5");
+        leave(folders[i], ".tmp.another-host.", gone, "h5");
     }
 
     size_t removed;
     assert_ok(*state, cull_results_sweep(fake_ctx(*state), folder, &removed));
-    assert_int_equal(removed, N);
+    assert_int_equal(waitpid(ended, NULL, 0), ended);
+    assert_int_equal(removed, 2 * N);
     snprintf(path, sizeof path, "%s/trials", folder);
     assert_int_equal(entries(path), 2);
 }
