@@ -6,7 +6,7 @@ if(TARGET cull)
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/flow)
   add_executable(large-cut ${CMAKE_CURRENT_LIST_DIR}/large_cut.c)
   target_link_libraries(large-cut PRIVATE cull_core cull_test_support PkgConfig::CMOCKA)
-  foreach(name again answers axes base border bos channels company configs decides eval export exported_config families faulty inputs keep killed left_out memory mixes no_weights not_finite passes precision published reports search search_killed share silent space staged)
+  foreach(name again answers axes base border bos channels company configs decides eval export exported_config families faulty inputs keep killed left_out memory mixes no_weights not_finite own_layout passes precision published reports search search_killed share silent space staged)
     add_test(NAME flow-${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/${name}.sh)
     set_tests_properties(flow-${name} PROPERTIES TIMEOUT 1800 SKIP_RETURN_CODE 77 ENVIRONMENT
       "CULL=$<TARGET_FILE:cull>;SOURCE=${PROJECT_SOURCE_DIR};BINARY=${PROJECT_BINARY_DIR};SANITIZED=$<BOOL:${CULL_SANITIZE}>;LARGE_CUT=$<TARGET_FILE:large-cut>")

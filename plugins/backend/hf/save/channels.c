@@ -98,7 +98,7 @@ static void plan_widths(hf_saving *s)
         s->width[HF_ROUTED].to = s->width[HF_ROUTED].from; // its key has two widths
     if (shape->shared_as_dense)
         tie(&s->width[HF_DENSE], &s->width[HF_SHARED], 1);
-    else if (!arch->shared_F.key)
+    else if (!arch->shared_F.key && shape->F)
         tie(&s->width[HF_ROUTED], &s->width[HF_SHARED], shape->shared_F / shape->F);
     if (arch->dense_F.key && strcmp(arch->dense_F.key, arch->F.key) == 0)
         tie(&s->width[HF_ROUTED], &s->width[HF_DENSE], 1);
