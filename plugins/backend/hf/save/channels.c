@@ -42,13 +42,23 @@ static cull_matrix_id down_of(size_t l, hf_kind kind, size_t e)
 
 // ---- widths ----
 
-// *width: what all modules of a kind keep, 0 where they differ; SIZE_MAX to begin with.
-static void agree(const hf_saving *s, cull_matrix_id down, size_t *width)
+static bool cuts_channels(const hf_saving *s)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < s->cut->n_overlays && !any; i++)
+        any = cull_overlay_at(s->cut, i)->kind == CULL_CHANNELS;
+    return any;
+}
+
+// *width: what all modules of a kind keep, 0 where they differ; SIZE_MAX to begin with. all: no
+// channel goes anywhere.
+static void agree(const hf_saving *s, cull_matrix_id down, bool all, size_t *width)
 {
     const cull_matrix *m = hf_matrix_place(s->m, down);
-    size_t kept = 0;
+    size_t kept = all ? m->cols : 0;
 
-    for (size_t c = 0; c < m->cols; c++)
+    for (size_t c = 0; c < m->cols && !all; c++)
         kept += s->variant->keeps(s->cut, down, c);
     *width = *width == SIZE_MAX || *width == kept ? kept : 0;
 }
@@ -56,6 +66,7 @@ static void agree(const hf_saving *s, cull_matrix_id down, size_t *width)
 // Of the modules that are written; SIZE_MAX where there are none.
 static size_t common_width(const hf_saving *s, hf_kind kind)
 {
+    const bool all = !cuts_channels(s);
     size_t width = SIZE_MAX;
 
     for (size_t l = 0; l < s->m->s.L; l++) {
@@ -65,10 +76,10 @@ static size_t common_width(const hf_saving *s, hf_kind kind)
         for (int32_t j = 0; kind == HF_ROUTED && (size_t)j < s->rows[l]; j++) {
             const int32_t e = hf_slot_content(s, l, j);
             if (e >= 0)
-                agree(s, down_of(l, kind, (size_t)e), &width);
+                agree(s, down_of(l, kind, (size_t)e), all, &width);
         }
         if (layer->side_F && !layer->parallel && kind_of(layer->side) == kind)
-            agree(s, down_of(l, kind, 0), &width);
+            agree(s, down_of(l, kind, 0), all, &width);
     }
     return width;
 }
