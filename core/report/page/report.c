@@ -81,12 +81,6 @@ static cull_status find_models(report *r)
     return CULL_OK;
 }
 
-void report_do_without(const report *r)
-{
-    r->page->failed |= cull_context_of(r->ctx)->error.status == CULL_ENOMEM;
-    cull_error_clear(r->ctx);
-}
-
 // ---- the page ----
 
 // The question of the first trial's experiment, or "".

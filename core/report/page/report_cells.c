@@ -1,8 +1,15 @@
-// The cells of a model in the order in which every section of the page has them, and their names.
+// What sections share: a model's cells in the order in which every section has them, their names,
+// and what a file could not tell.
 #include <math.h>
 #include <string.h>
 
 #include "report/page/sections.h"
+
+void report_do_without(const report *r)
+{
+    r->page->failed |= cull_context_of(r->ctx)->error.status == CULL_ENOMEM;
+    cull_error_clear(r->ctx);
+}
 
 const char *report_method(const report *r, size_t cell)
 {
