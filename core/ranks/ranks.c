@@ -345,6 +345,18 @@ static void end_messenger(pid_t messenger)
     (void)waitpid(messenger, NULL, 0);
 }
 
+// As the messenger sees its program off: one that is stopped in the end of MPI would keep all the
+// others there, and nothing of the run is left to do but its own end.
+static bool see_messenger_off(const cull_ranks *ranks, double seconds)
+{
+    for (; seconds > 0; seconds--) {
+        if (cull_link_await(ranks, 1))
+            return true;
+        (void)kill(ranks->messenger, SIGCONT);
+    }
+    return false;
+}
+
 void cull_ranks_end(cull_ranks *ranks)
 {
     const cull_rank_request request = { .meeting = CULL_LEAVE };
@@ -355,7 +367,7 @@ void cull_ranks_end(cull_ranks *ranks)
     // It closes its end when MPI is over, and then only waits for this program's.
     const bool left = !ranks->lost && cull_link_write(ranks->socket, &request, sizeof request) &&
                       cull_link_read(ranks->socket, &answer, sizeof answer) &&
-                      cull_link_await(ranks, CULL_RANKS_LEAVING + 1);
+                      see_messenger_off(ranks, CULL_RANKS_LEAVING + 1);
     if (!left)
         end_messenger(ranks->messenger);
     (void)close(ranks->socket);
