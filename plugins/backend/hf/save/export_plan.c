@@ -9,18 +9,13 @@ static cull_status refuse(hf_saving *s, const char *why)
                               s->m->arch->model_type, why);
 }
 
-static size_t most_of(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static cull_status plan_layers(hf_saving *s)
 {
     const size_t L = s->m->s.L;
     size_t room = 0; // groups may be padded to the largest of any layer
 
     for (size_t l = 0; l < L; l++)
-        room = most_of(room, s->m->layer[l].facts.E + s->m->s.n_group);
+        room = hf_larger(room, s->m->layer[l].facts.E + s->m->s.n_group);
     s->new_layer = s->ctx->host->alloc(s->ctx, L, sizeof *s->new_layer);
     s->slot = s->ctx->host->alloc(s->ctx, L, sizeof *s->slot);
     s->rows = s->ctx->host->alloc(s->ctx, L, sizeof *s->rows);
@@ -57,7 +52,7 @@ static cull_status check_rules(hf_saving *s)
             return refuse(s, "no checkpoint can say that a token's experts end at a probability");
         s->k[l] = cut->k ? cut->k : s->m->layer[l].facts.K;
         s->own |= s->K && s->k[l] != s->K && !s->m->s.K_listed;
-        s->K = most_of(s->K, s->k[l]);
+        s->K = hf_larger(s->K, s->k[l]);
         if (s->m->arch->router.score == HF_SPARSEMIXER && s->k[l] != 2)
             return refuse(s, "its router always chooses two");
         if (s->m->arch->router.alone_as_is && s->k[l] == 1 && s->m->s.K > 1)
@@ -121,7 +116,7 @@ static extent measure_groups(const hf_saving *s)
         for (size_t g = 0; g < s->m->s.n_group && is_sparse(s, l); g++) {
             const size_t kept = kept_in(s, l, g);
             x.even &= x.most == 0 || kept == x.most;
-            x.most = most_of(x.most, kept);
+            x.most = hf_larger(x.most, kept);
         }
         x.alike &= !is_sparse(s, l) || routes_alike(s, l);
     }

@@ -60,6 +60,11 @@ typedef struct hf_saving {
     hf_out *out;      // (n)
 } hf_saving;
 
+static inline size_t hf_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 cull_status hf_save_plan(hf_saving *);
 cull_status hf_save_list(hf_saving *);
 cull_status hf_save_tensors(hf_saving *);

@@ -508,27 +508,22 @@ static cull_status write_shards(writing *w)
     return count == 1 ? CULL_OK : write_index(s, shard);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 cull_status hf_save_tensors(hf_saving *s)
 {
     writing w = { .s = s, .st = s->m->files.st };
-    size_t widest = larger(s->m->s.D, s->m->s.F), slice = BLOCK;
+    size_t widest = hf_larger(s->m->s.D, s->m->s.F), slice = BLOCK;
 
     for (size_t i = 0; i < s->n; i++) {
         const hf_out *out = &s->out[i];
-        widest = larger(widest, out->rank ? out->shape[out->rank - 1] : 1);
+        widest = hf_larger(widest, out->rank ? out->shape[out->rank - 1] : 1);
         const cull_tensor *t = &out->from->t;
         if (out->from->role == HF_STACK ||
             out->from->role == HF_STACK_BLOCKS) // which may be unpacked
-            slice = larger(slice, 4 * (t->bytes / t->shape[0]));
+            slice = hf_larger(slice, 4 * (t->bytes / t->shape[0]));
     }
-    w.bytes = malloc(larger(slice, widest * sizeof(float)));
+    w.bytes = malloc(hf_larger(slice, widest * sizeof(float)));
     w.row = malloc(widest * sizeof(float));
-    w.numbers = malloc(larger(BLOCK, widest * sizeof(float)));
+    w.numbers = malloc(hf_larger(BLOCK, widest * sizeof(float)));
     w.passed = malloc(BLOCK);
     cull_status status = w.bytes && w.row && w.numbers && w.passed
                              ? CULL_OK
