@@ -51,11 +51,16 @@ enum {
     ROUNDS = 3, // the middle one counts: a run is as slow as machines are on the whole
 };
 
+// Of n numbers, which are sorted; of an even number the lower one in the middle.
+static double median(size_t n, double *x)
+{
+    qsort(x, n, sizeof *x, cull_by_value);
+    return x[(n - 1) / 2];
+}
+
 static double middle(double seconds[ROUNDS])
 {
-    const double low = fmin(seconds[0], seconds[1]), high = fmax(seconds[0], seconds[1]);
-
-    return fmax(fmax(low, fmin(high, seconds[2])), 1e-9);
+    return fmax(median(ROUNDS, seconds), 1e-9);
 }
 
 enum {
@@ -375,8 +380,7 @@ static void medians(const history *known, cull_rates *out)
     for (size_t i = 0; i < N_RATES; i++) {
         for (size_t k = 0; k < known->n; k++)
             of[k] = ((const double *)(const void *)&known->each[k])[i];
-        qsort(of, known->n, sizeof *of, cull_by_value);
-        to[i] = of[(known->n - 1) / 2];
+        to[i] = median(known->n, of);
     }
 }
 
