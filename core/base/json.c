@@ -51,3 +51,13 @@ void cull_json_put(cull_buf *out, const json_t *value, size_t flags)
 {
     out->failed |= json_dump_callback(value, add, out, flags) != 0;
 }
+
+cull_status cull_json_print(cull_ctx *ctx, json_t *value, size_t flags)
+{
+    const bool failed =
+        !value || cull_json_memory_lacked() || json_dumpf(value, stdout, flags) != 0;
+
+    json_decref(value);
+    putchar('\n');
+    return failed ? cull_no_memory(ctx) : CULL_OK;
+}

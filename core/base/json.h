@@ -22,5 +22,8 @@ json_t *cull_json_of_file(const char *path, size_t flags);
 // Add the value as jansson writes it; flags: jansson's. NULL, or what it refuses: out has failed.
 // What json_dumps gives would have to go back to jansson's allocator (base/memory.h).
 void cull_json_put(cull_buf *out, const json_t *value, size_t flags);
+// A value that was made since cull_json_memory_lacked was asked last, as a line of standard output;
+// it is let go of. CULL_ENOMEM: some of it, or of writing it, got no memory.
+cull_status cull_json_print(cull_ctx *ctx, json_t *value, size_t flags) CULL_MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/amount.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/kept.h"
@@ -106,12 +107,8 @@ static cull_status print_json(cull_ctx *ctx, const char *folder, const cull_inve
 
     for (size_t i = 0; i < v->n; i++)
         json_array_append_new(files, kept_json(&v->at[i]));
-    json_t *json = json_pack("{s:s, s:o}", "folder", folder, "files", files);
-    const bool failed =
-        !json || cull_json_memory_lacked() || json_dumpf(json, stdout, JSON_COMPACT) != 0;
-    json_decref(json);
-    putchar('\n');
-    return failed ? cull_no_memory(ctx) : CULL_OK;
+    return cull_json_print(ctx, json_pack("{s:s, s:o}", "folder", folder, "files", files),
+                           JSON_COMPACT);
 }
 
 static cull_status list(cull_cli *cli, const request *r)

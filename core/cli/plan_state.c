@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "base/amount.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 static double seconds_of(const cull_experiment *e, const cull_model_costs *of)
@@ -167,10 +168,6 @@ cull_status cull_plan_state_json(cull_ctx *ctx, const cull_experiment *e, const 
         real(peak_of(e, of)), "disk_bytes", real(v->disk), "free_bytes", real(free_bytes(folder)),
         "models", models_json(e, of), "notes", texts_json(e->plan.n_notes, e->plan.note),
         "warnings", texts_json(e->plan.n_warnings, e->plan.warning), "cells", cells_json(e, v));
-    const bool failed =
-        !json || cull_json_memory_lacked() || json_dumpf(json, stdout, JSON_INDENT(1)) != 0;
 
-    json_decref(json);
-    putchar('\n');
-    return failed ? cull_no_memory(ctx) : CULL_OK;
+    return cull_json_print(ctx, json, JSON_INDENT(1));
 }

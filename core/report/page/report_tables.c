@@ -26,12 +26,18 @@ void report_value(cull_buf *page, double value, enum cull_law law)
                         value);
 }
 
+// With a minus in place of the hyphen in front.
+static void put_number(cull_buf *page, const char *text)
+{
+    cull_buf_printf(page, "%s%s", *text == '-' ? "−" : "", text + (*text == '-'));
+}
+
 void report_signed(cull_buf *page, double value, int digits)
 {
     char text[CULL_SHOWN];
 
     cull_show_signed(text, sizeof text, value, digits);
-    cull_buf_printf(page, "%s%s", *text == '-' ? "−" : "", text + (*text == '-'));
+    put_number(page, text);
 }
 
 void report_share(cull_buf *page, double share)
@@ -39,7 +45,7 @@ void report_share(cull_buf *page, double share)
     char text[CULL_SHOWN];
 
     cull_show_share(text, sizeof text, share);
-    cull_buf_printf(page, "%s%s", *text == '-' ? "−" : "", text + (*text == '-'));
+    put_number(page, text);
 }
 
 void report_difference(cull_buf *page, const cull_difference *d, enum cull_law law)
