@@ -40,6 +40,8 @@ bool cull_temporary_abandoned(const char *name)
 {
     char prefix[CULL_TEMPORARY_PREFIX];
 
+    if (*name != '.') // most files: the host need not be asked for its name
+        return false;
     cull_temporary_prefix(prefix);
     const size_t n = strlen(prefix);
     if (strncmp(name, prefix, n) != 0 || !isdigit((unsigned char)name[n]))
